@@ -1,0 +1,448 @@
+"""The facts that convlint passes around: sites, the graph of a model, findings, reports.
+
+Everything here is a frozen record of ints, strings and tuples, so that it can be compared, hashed, put in a test by
+hand and sent from the worker as JSON. Text is made in ``outputs/``, numbers in ``cost.py``, judgement in ``rules/``.
+
+Lines start at 1; columns start at 1 and count characters; ``end_column`` points behind the last character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+Shape = tuple[int, ...]
+Severity = Literal["error", "warning", "info"]
+Confidence = Literal["high", "medium", "low"]
+Applicability = Literal["safe", "unsafe", "display"]
+Status = Literal["complete", "partial", "failed"]
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A span of source text. ``function`` is the qualified name of the code it stands in (``GDConv.__init__``)."""
+
+    path: str
+    line: int
+    column: int = 1
+    end_line: int = 0
+    end_column: int = 0
+    function: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+# --- the graph of a model ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value that flows between calls. ``dtype`` is torch's name without the prefix (``float32``)."""
+
+    id: int
+    shape: Shape
+    dtype: str = "float32"
+    itemsize: int = 4
+
+    @property
+    def numel(self) -> int:
+        n = 1
+        for size in self.shape:
+            n *= size
+        return n
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * self.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One call that produced tensors: what ran, on which tensors, from which line, inside which module.
+
+    ``op`` is the function's name without in-place underscore and dunders: ``conv2d``, ``conv_transpose2d``,
+    ``batch_norm``, ``group_norm``, ``linear``, ``relu``, ``add``, ``mul``, ``cat``, ``flatten``, ``reshape`` (``view``
+    too), ``max_pool2d``, ``adaptive_avg_pool2d``, ``getitem`` ... and four that are no call: ``input``, ``parameter``
+    (a parameter or buffer used by a generic op), ``constant`` (a tensor that no recorded call made) and ``output``.
+
+    ``inputs`` are ids of the tensors that went in, in argument order. A layer's own parameters are left out for
+    convolutions, norms and linear: there ``inputs[0]`` is the activation and ``attrs`` say what the weights ask for.
+
+    ``attrs`` of conv: ``in_channels`` (what the weight accepts, times groups), ``out_channels``, ``kernel_size``,
+    ``stride``, ``padding`` (tuple of ints, or "same"/"valid"), ``dilation``, ``groups``, ``bias``, ``transposed``,
+    ``output_padding``; of norms: ``num_features`` (or ``normalized_shape``), ``num_groups``, ``affine``,
+    ``track_running_stats``, ``training``; of linear: ``in_features``, ``out_features``, ``bias``; of pools
+    ``kernel_size``, ``stride``, ``padding``, ``ceil_mode``; of cat/stack/flatten/softmax/mean/split/chunk: ``dim`` ...;
+    of reshape: ``shape``. Where a layer owns the call, these are the numbers that the *source* asked for, also when
+    the layer had to be repaired to go on. ``inplace`` is set on in-place calls.
+
+    ``error`` is what PyTorch raised when the call could not work and a stand-in output took its place.
+    """
+
+    id: int
+    op: str
+    module: str = ""
+    layer: str | None = None
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    site: Site | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One ``nn.Module`` instance, container or leaf, under its first name.
+
+    ``kind`` is its class, ``base`` the nearest class of ``torch.nn`` in its MRO (``Conv2d``, ``BatchNorm2d``,
+    ``Sequential``, ``Module``). ``attrs`` are the numbers of the constructor call *as the source asked for them*
+    (``in_channels``, ``groups``, ``num_features`` ...), also where the constructor refused them (``error``) and a
+    repaired stand-in was built. ``exprs`` says for such a number which expression over the constructor parameters of
+    the classes around it it came from (see ``dims.py``; text form). ``site`` is the constructor call, ``chain`` the
+    calls that led there, innermost first.
+
+    ``params`` counts this module's own parameters, each parameter of the model at its first owner only, so that the
+    sum over all layers is ``sum(p.numel() for p in model.parameters())``.
+    """
+
+    name: str
+    kind: str
+    base: str
+    leaf: bool = True
+    site: Site | None = None
+    chain: tuple[Site, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    exprs: Mapping[str, Any] = field(default_factory=dict)
+    params: int = 0
+    trainable_params: int = 0
+    params_bytes: int = 0
+    parameters: tuple[tuple[str, Shape], ...] = ()
+    aliases: tuple[str, ...] = ()
+    training: bool = False
+    saved_bytes: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a module: tensors in and out, and the run of nodes ``start <= id < stop`` made inside it."""
+
+    layer: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    start: int
+    stop: int
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception that ended the run: ``phase`` is ``constructor`` or ``forward``; ``site`` the deepest user line."""
+
+    phase: Literal["constructor", "forward"]
+    type: str
+    message: str
+    site: Site | None = None
+    module: str = ""
+    chain: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A recorded model: its layers, and the calls of one forward in the order in which they ran."""
+
+    target: str | None = None
+    status: Status = "complete"
+    layers: tuple[Layer, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    calls: tuple[Call, ...] = ()
+    inputs: tuple[str, ...] = ()  # as a reader would write them: "x: 1x3x224x224 float32"
+    outputs: tuple[str, ...] = ()
+    input_from: str = ""  # where the input came from: "--input", "example_input_array", "inferred" ...
+    traced_by: str = "recorder"
+    batch_size: int = 1
+    training: bool = False
+    failure: Failure | None = None
+    unseen: tuple[tuple[str, str], ...] = ()  # (module path, why its inside was not seen)
+    smallest_input: Shape | None = None  # smallest spatial size that runs, where it was searched for
+    unregistered: tuple[tuple[str, str, Site | None], ...] = ()  # (module path, attribute, site): layers in a list/dict
+    peak_inference_bytes: int | None = None
+    saved_bytes: int | None = None
+    saved_bytes_mode: str = ""  # "train", or "eval" where the training forward could not run
+    input_bytes: int = 0
+    budgets: Mapping[str, int] = field(default_factory=dict)  # max-params, max-macs, max-activation-bytes
+
+    def layer(self, name: str | None) -> Layer | None:
+        """The layer of that name or alias, or None."""
+        return None if name is None else index(self).layers.get(name)
+
+    def tensor(self, id: int) -> Tensor:
+        """The tensor of that id. Raises KeyError."""
+        return index(self).tensors[id]
+
+    def producer(self, tensor_id: int) -> Node:
+        """The node that made a tensor. Raises KeyError."""
+        return index(self).producers[tensor_id]
+
+    def consumers(self, tensor_id: int) -> tuple[Node, ...]:
+        """The nodes that read a tensor, in the order in which they ran."""
+        return index(self).consumers.get(tensor_id, ())
+
+    def calls_of(self, layer: str) -> tuple[Call, ...]:
+        """The calls of a layer, in the order in which they ran."""
+        return index(self).calls.get(layer, ())
+
+    def nodes_of(self, layer: str) -> tuple[Node, ...]:
+        """The nodes that belong to a leaf layer (``node.layer``)."""
+        return index(self).nodes.get(layer, ())
+
+    def where(self, node: Node) -> Site | None:
+        """The line to point at for a call: its layer's construction site, else the call itself."""
+        layer = self.layer(node.layer)
+        return layer.site if layer is not None and layer.site is not None else node.site
+
+    def lint(self) -> None:
+        """Assert the graph's own invariants. Raises ValueError that names the first one broken.
+
+        Node ids count up from 0; a tensor is made once, before it is read; every named layer exists, once; calls
+        cover runs of existing nodes, and two calls either nest or lie apart.
+        """
+        made: set[int] = set()
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) != len(names):
+            raise ValueError(f"layer names repeat: {sorted({n for n in names if names.count(n) > 1})}")
+        known = set(names) | {alias for layer in self.layers for alias in layer.aliases}
+        for position, node in enumerate(self.nodes):
+            if node.id != position:
+                raise ValueError(f"node {node.id} stands at position {position}")
+            if unmade := [i for i in node.inputs if i not in made]:
+                raise ValueError(f"node {node.id} ({node.op}) reads tensor {unmade[0]} before it is made")
+            if node.layer is not None and node.layer not in known:
+                raise ValueError(f"node {node.id} ({node.op}) belongs to unknown layer {node.layer!r}")
+            for tensor in node.outputs:
+                if tensor.id in made:
+                    raise ValueError(f"tensor {tensor.id} is made twice")
+                made.add(tensor.id)
+        open_calls: list[Call] = []
+        for call in sorted(self.calls, key=lambda c: (c.start, -c.stop)):
+            if call.layer not in known:
+                raise ValueError(f"a call of unknown layer {call.layer!r}")
+            if not 0 <= call.start <= call.stop <= len(self.nodes):
+                raise ValueError(f"a call of {call.layer!r} covers nodes {call.start} to {call.stop}")
+            while open_calls and open_calls[-1].stop <= call.start:
+                open_calls.pop()
+            if open_calls and call.stop > open_calls[-1].stop:
+                raise ValueError(f"calls of {open_calls[-1].layer!r} and {call.layer!r} overlap")
+            open_calls.append(call)
+
+
+class _Index:
+    """Look-up tables of a graph, made once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        table = {alias: layer for layer in self.graph.layers for alias in layer.aliases}
+        table.update((layer.name, layer) for layer in self.graph.layers)
+        return table
+
+    @cached_property
+    def tensors(self) -> dict[int, Tensor]:
+        return {tensor.id: tensor for node in self.graph.nodes for tensor in node.outputs}
+
+    @cached_property
+    def producers(self) -> dict[int, Node]:
+        return {tensor.id: node for node in self.graph.nodes for tensor in node.outputs}
+
+    @cached_property
+    def consumers(self) -> dict[int, tuple[Node, ...]]:
+        table: dict[int, list[Node]] = {}
+        for node in self.graph.nodes:
+            for id in dict.fromkeys(node.inputs):
+                table.setdefault(id, []).append(node)
+        return {id: tuple(nodes) for id, nodes in table.items()}
+
+    @cached_property
+    def calls(self) -> dict[str, tuple[Call, ...]]:
+        table: dict[str, list[Call]] = {}
+        for call in self.graph.calls:
+            table.setdefault(call.layer, []).append(call)
+        return {name: tuple(calls) for name, calls in table.items()}
+
+    @cached_property
+    def nodes(self) -> dict[str, tuple[Node, ...]]:
+        table: dict[str, list[Node]] = {}
+        for node in self.graph.nodes:
+            if node.layer is not None:
+                table.setdefault(node.layer, []).append(node)
+        return {name: tuple(nodes) for name, nodes in table.items()}
+
+
+_indexes: dict[int, _Index] = {}
+
+
+def index(graph: Graph) -> _Index:
+    """The look-up tables of a graph; kept for the graph asked for last, as rules ask about one graph at a time."""
+    found = _indexes.get(id(graph))
+    if found is None or found.graph is not graph:
+        found = _Index(graph)
+        _indexes.clear()
+        _indexes[id(graph)] = found
+    return found
+
+
+# --- what is reported -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """The other end of a finding."""
+
+    message: str
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text of ``site`` by ``text``."""
+
+    site: Site
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that mend a finding. ``safe``: behaviour kept; ``unsafe``: may change it; ``display``: shown only."""
+
+    title: str
+    applicability: Applicability
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Proof of a latent bug: a constructor call and inputs that really fail, beside a control call that works."""
+
+    call: str
+    inputs: tuple[str, ...]
+    error: str
+    control: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect at one line. ``nodes`` are the failed nodes that it explains (not part of the output)."""
+
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    site: Site | None
+    confidence: Confidence = "high"
+    module: str | None = None
+    target: str | None = None
+    related: tuple[Related, ...] = ()
+    witness: Witness | None = None
+    fix: Fix | None = None
+    nodes: tuple[int, ...] = ()
+    instances: tuple[str, ...] = ()  # all modules at this site with this defect, ``module`` first
+
+    def with_(self, **changes: Any) -> Finding:
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be checked. ``kind`` is a short kebab-case name: ``timeout``, ``import-error`` ..."""
+
+    kind: str
+    message: str
+    path: str | None = None
+    line: int | None = None
+    target: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the layer table: a leaf layer, or a functional call that no leaf layer owns.
+
+    Shapes are those of the first call. ``macs`` and ``output_bytes`` are summed over the calls; ``macs`` is None
+    for what was not seen inside.
+    """
+
+    name: str
+    kind: str
+    calls: int
+    input_shape: Shape | None
+    output_shape: Shape | None
+    kernel_size: Shape | None = None
+    stride: Shape | None = None
+    padding: Shape | str | None = None
+    dilation: Shape | None = None
+    groups: int | None = None
+    bias: bool | None = None
+    params: int = 0
+    trainable_params: int = 0
+    params_bytes: int = 0
+    macs: int | None = 0
+    output_bytes: int = 0
+    saved_bytes: int | None = None
+    site: Site | None = None
+    failed: str | None = None  # what stopped the run here, for the row of a partial table
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a model; bytes at the recorded batch size. ``None``: could not be measured."""
+
+    params: int
+    trainable_params: int
+    params_bytes: int
+    macs: int
+    input_bytes: int
+    forward_backward_bytes: int
+    peak_inference_bytes: int | None
+    saved_bytes: int | None
+    training_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is reported of one model that was run."""
+
+    target: str
+    status: Status
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    traced_by: str
+    layers: tuple[Row, ...]
+    totals: Totals
+    graph: Graph
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a command: the same object from the command line and from Python."""
+
+    findings: tuple[Finding, ...] = ()
+    models: tuple[Model, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suggestions: tuple[Any, ...] = ()
+
+    def exit_code(self, fail_on: Severity = "warning") -> int:
+        """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""
+        if self.problems:
+            return 2
+        worst = SEVERITIES.index(fail_on)
+        return int(any(SEVERITIES.index(finding.severity) <= worst for finding in self.findings))
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)

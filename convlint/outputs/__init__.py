@@ -1,0 +1,1 @@
+"""One file per output format, each with one ``render(report, ...) -> str``."""

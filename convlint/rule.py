@@ -1,0 +1,77 @@
+"""What a rule is: a code, a name, a page, examples that are executed, and one function over a graph."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from convlint.model import Confidence, Finding, Fix, Graph, Related, Severity, Site
+
+Decides = Literal["source", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small file, run for real by the tests and printed on the rule's page.
+
+    ``call`` is the target within it and ``input`` the ``--input`` values. Every line on which the rule must fire ends
+    in ``# CVLxxx``; a file without such a line must be silent. ``options`` are further command line options.
+    """
+
+    source: str
+    call: str = "Net"
+    input: tuple[str, ...] = ("3,32,32",)
+    options: tuple[str, ...] = ()
+
+
+class Rule(ABC):
+    """Base of all rules. The class docstring is the rule's page, in Markdown.
+
+    It has, in this order: one sentence that says what the rule reports, then the headings ``## Why is this bad?``,
+    ``## What to do`` and, where there is one, ``## Fix safety`` and ``## References``.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity] = "error"
+    decided_by: ClassVar[tuple[Decides, ...]] = ("run",)
+    bad: ClassVar[tuple[Example, ...]]
+    good: ClassVar[tuple[Example, ...]]
+
+    @abstractmethod
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        """Yield what is wrong in ``graph``. Never prints, stores, mutates, or imports torch."""
+
+    def finding(
+        self,
+        message: str,
+        site: Site | None,
+        *,
+        module: str | None = None,
+        severity: Severity | None = None,
+        confidence: Confidence = "high",
+        related: tuple[Related, ...] = (),
+        fix: Fix | None = None,
+        nodes: tuple[int, ...] = (),
+    ) -> Finding:
+        """A finding of this rule."""
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity=severity or self.severity,
+            message=message,
+            site=site,
+            confidence=confidence,
+            module=module,
+            related=related,
+            fix=fix,
+            nodes=nodes,
+        )
+
+    @classmethod
+    def page(cls) -> str:
+        """The rule's docstring, cleaned of its indentation."""
+        return inspect.cleandoc(cls.__doc__ or "")
