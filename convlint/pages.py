@@ -1,0 +1,137 @@
+"""What the rules say of themselves: the list and the page that ``convlint rule`` prints, and the
+files in docs/rules.
+
+``python -m convlint.pages docs/rules`` writes the files. A test holds them equal to what is
+generated here.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from convlint.catalogue import rules
+from convlint.rule import Example, Rule
+
+
+class UnknownRule(LookupError):
+    """No rule has that code or name; the message names the nearest ones."""
+
+
+def find(code: str) -> Rule:
+    """The rule of that code or name, in any case. Raises UnknownRule."""
+    named = {rule.name.upper(): rule for rule in rules().values()} | rules()
+    wanted = code.strip().upper()
+    if wanted in named:
+        return named[wanted]
+    near = [f"{named[key].code} ({named[key].name})" for key in get_close_matches(wanted, named, 3)]
+    hint = (
+        f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`convlint rule` lists all"
+    )
+    raise UnknownRule(f"there is no rule {code!r}; {hint}")
+
+
+def summary(rule: Rule) -> str:
+    """The first sentence of a rule's page."""
+    return " ".join(rule.page().split("\n\n", 1)[0].split())
+
+
+def listing(output_format: str = "text") -> str:
+    """All rules, one a line: code, name, severity, what it reports. With "json": a list of objects."""
+    if output_format == "json":
+        return json.dumps([_facts(rule) for rule in rules().values()], indent=2)
+    widest = max(len(rule.name) for rule in rules().values())
+    return "\n".join(
+        f"{rule.code}  {rule.name:<{widest}}  {rule.severity:<7}  {summary(rule)}"
+        for rule in rules().values()
+    )
+
+
+def page(code: str, output_format: str = "text") -> str:
+    """One rule's page in Markdown, or with "json" as an object. Raises UnknownRule."""
+    rule = find(code)
+    if output_format != "json":
+        return markdown(rule)
+    examples = {kind: [_example_facts(e) for e in getattr(rule, kind)] for kind in ("bad", "good")}
+    return json.dumps(_facts(rule) | {"page": rule.page()} | examples, indent=2)
+
+
+def markdown(rule: Rule) -> str:
+    """A rule's page: its facts, its docstring, its examples with the command that shows each."""
+    parts = [
+        f"# {rule.code}: {rule.name}",
+        f"Severity: {rule.severity}. Decided by: {_deciders(rule)}.",
+        rule.page(),
+        "## Reported",
+        *(_example(rule, example) for example in rule.bad),
+        "## Not reported",
+        *(_example(rule, example) for example in rule.good),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def index() -> str:
+    """The table of all rules, in Markdown."""
+    rows = [
+        f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.severity} | {_deciders(rule)} | {summary(rule)} |"
+        for rule in rules().values()
+    ]
+    head = ["| code | name | severity | decided by | what it reports |", "|---|---|---|---|---|"]
+    about = "Generated from the rules by `python -m convlint.pages docs/rules`."
+    return "\n".join(["# Rules", "", about, "", *head, *rows]) + "\n"
+
+
+def files() -> dict[str, str]:
+    """Every generated file by its name."""
+    return {f"{code}.md": markdown(rule) for code, rule in rules().items()} | {"index.md": index()}
+
+
+def _deciders(rule: Rule) -> str:
+    return " or ".join({"source": "source alone", "run": "a run"}[way] for way in rule.decided_by)
+
+
+def _example(rule: Rule, example: Example) -> str:
+    words = ["convlint", "check", f"net.py:{example.call}"]
+    words += [word for shape in example.input for word in ("--input", shape)]
+    return (
+        f"```python\n{example.source.rstrip()}\n```\n\n`{shlex.join([*words, *example.options])}`"
+    )
+
+
+def _facts(rule: Rule) -> dict[str, Any]:
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity,
+        "decided_by": list(rule.decided_by),
+        "summary": summary(rule),
+    }
+
+
+def _example_facts(example: Example) -> dict[str, Any]:
+    return {
+        "source": example.source,
+        "call": example.call,
+        "input": list(example.input),
+        "options": list(example.options),
+    }
+
+
+def main(folder: str) -> None:
+    """Write the generated files into ``folder`` and take pages of rules that are gone away."""
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    generated = files()
+    for old in target.glob("CVL*.md"):
+        if old.name not in generated:
+            old.unlink()
+    for name, text in generated.items():
+        (target / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

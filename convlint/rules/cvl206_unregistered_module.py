@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint.model import Finding, Graph
+from convlint.rule import Example, Rule
+
+
+class UnregisteredModule(Rule):
+    """Layers are kept in a plain list, tuple or dict, where their model does not see them.
+
+    ## Why is this bad?
+
+    `nn.Module` finds its parts when they are assigned to an attribute, and does not look into
+    Python's own containers. The parameters of these layers are in neither `parameters()` nor
+    `state_dict()`: they never train, they are not saved, and `.to("cuda")` and `.eval()` pass them
+    by. The forward runs all the same.
+
+    ## What to do
+
+    Keep them in `nn.ModuleList` or `nn.ModuleDict`, or in `nn.Sequential` if they run one after the
+    other.
+
+    ## References
+
+    - [ModuleList](https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html)
+    """
+
+    code = "CVL206"
+    name = "unregistered-module"
+    severity = "error"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = [nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)]  # CVL206
+        self.heads = {"class": nn.Conv2d(3, 10, 1)}  # CVL206
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = conv(x).relu()
+        return self.heads["class"](x)
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)])
+        self.order = [self.convs[1], self.convs[0]]  # registered already
+
+    def forward(self, x):
+        for conv in self.order:
+            x = conv(x).relu()
+        return self.convs[2](x)
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for module, attribute, site in graph.unregistered:
+            owner = f"`{module}`" if module else "the model"
+            yield self.finding(
+                f"`{attribute}` of {owner} keeps layers in a plain container: their parameters are not "
+                f"trained, moved or saved; use nn.ModuleList or nn.ModuleDict",
+                site,
+                module=module or None,
+            )

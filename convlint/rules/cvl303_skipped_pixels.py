@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node
+from convlint.rule import Example, Rule
+
+_STEPS_TO_A_SUM = 4  # conv, norm, activation, drop path: what a shortcut is made of
+
+
+class SkippedPixels(Rule):
+    """A convolution strides over pixels that it never reads.
+
+    ## Why is this bad?
+
+    With a stride `s` larger than the kernel `k`, only `(k/s)^2` of the input pixels are read. A 1x1
+    kernel with stride 2 drops three of four: the layers before have computed them for nothing, and
+    what they held is lost. A dilated kernel can do the same: with dilation 2 and stride 2 all its
+    taps fall on even pixels.
+
+    A shortcut of a residual block that subsamples with a 1x1 kernel is common and is reported as
+    info: the main path still reads those pixels.
+
+    ## What to do
+
+    Move the stride to a layer with a larger kernel, as ResNet-B does with its 3x3, or average
+    before: `AvgPool2d(2)` and then a 1x1 with stride 1, as ResNet-D does in its shortcut.
+
+    ## References
+
+    - He et al., [Bag of Tricks](https://arxiv.org/abs/1812.01187), section 4: ResNet-B and ResNet-D
+    """
+
+    code = "CVL303"
+    name = "skipped-pixels"
+    severity = "warning"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.reduce = nn.Conv2d(3, 16, 1, stride=2)  # CVL303
+        self.conv = nn.Conv2d(16, 16, 2, stride=3)  # CVL303
+        self.dilated = nn.Conv2d(16, 16, 3, stride=2, dilation=2, padding=2)  # CVL303
+
+    def forward(self, x):
+        return self.dilated(self.conv(self.reduce(x).relu()).relu())
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.shortcut = nn.Conv2d(3, 16, 1, stride=2)  # CVL303
+
+    def forward(self, x):
+        return (self.norm(self.conv(x)) + self.shortcut(x)).relu()
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 4, stride=4),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, stride=2, padding=1),
+        nn.AvgPool2d(2),
+        nn.Conv2d(16, 32, 1),
+    )
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for node in flow.distinct(graph, flow.CONVS):
+            kernel, stride, dilation = (
+                node.attrs[n] for n in ("kernel_size", "stride", "dilation")
+            )
+            sizes = flow.input_shape(graph, node)[-len(kernel) :]
+            read = [
+                _share_read(*numbers)
+                for numbers in zip(sizes, kernel, stride, dilation, strict=True)
+            ]
+            if all(taps == steps for taps, steps in read):
+                continue
+            never = 1 - prod(taps / steps for taps, steps in read)
+            shortcut = prod(kernel) == 1 and _ends_in_a_sum(graph, node)
+            spread = f", dilation {flow.by(dilation)}" if max(dilation) > 1 else ""
+            yield self.finding(
+                f"{never:.0%} of the input pixels are never read by this {flow.kind(graph, node)}: "
+                f"kernel {flow.by(kernel)}{spread}, stride {flow.by(stride)}"
+                + (" (a shortcut: the main path may read them)" if shortcut else ""),
+                graph.where(node),
+                module=node.layer,
+                severity="info" if shortcut else None,
+            )
+
+
+def _share_read(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Of ``stride`` neighbouring pixels in one direction, how many are read: the taps' distinct
+    remainders.
+    """
+    if stride < 1 or size <= stride:
+        return 1, 1  # a stride that cannot be (CVL109), or a map on which the kernel stands once
+    return len({tap * dilation % stride for tap in range(kernel)}), stride
+
+
+def _ends_in_a_sum(graph: Graph, node: Node) -> bool:
+    """Whether what ``node`` makes goes, through norms and activations alone, into an addition."""
+    step: Node | None = node
+    for _ in range(_STEPS_TO_A_SUM):
+        step = None if step is None else flow.only_consumer(graph, step)
+        if step is None:
+            return False
+        if step.op == "add":
+            return True
+        if step.op not in flow.ACTIVATIONS and not step.op.endswith("_norm"):
+            return False
+    return False

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node, Related, Shape
+from convlint.rule import Example, Rule
+
+_AFFINE = frozenset(
+    {"batch_norm", "contiguous"}
+)  # in eval mode a BatchNorm is one factor and one summand per channel
+
+
+class LinearConvChain(Rule):
+    """Two convolutions follow each other with no nonlinearity between them, and one could do what
+    both do.
+
+    ## Why is this bad?
+
+    A convolution of a convolution is a convolution: without a nonlinearity between, the second
+    layer adds parameters and time but no functions that one layer could not compute. Mostly the
+    activation was forgotten. A BatchNorm between the two changes nothing about that: once trained
+    it is a scale and a shift.
+
+    Chains that are made on purpose are exempt, because the pair is cheaper than the one layer it
+    equals:
+
+    - pairs with a grouped or depthwise layer, as in depthwise separable convolutions;
+    - low-rank pairs and linear bottlenecks, with fewer channels in the middle than at one of the
+      ends that counts;
+    - a kernel split into 1xk and kx1.
+
+    ## What to do
+
+    Put an activation between the two, or replace them by one convolution. Its kernel is the size
+    that the message names; at the borders of a padded map the two are not exactly equal.
+
+    ## References
+
+    - Sandler et al., [MobileNetV2](https://arxiv.org/abs/1801.04381), on linear bottlenecks
+    """
+
+    code = "CVL304"
+    name = "linear-conv-chain"
+    severity = "info"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.Conv2d(16, 32, 3, padding=1),  # CVL304
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 1),
+        nn.Conv2d(32, 32, 1),  # CVL304
+    )
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, padding=1, groups=16),  # depthwise separable
+        nn.Conv2d(16, 64, 1),
+        nn.ReLU(),
+        nn.Conv2d(64, 8, 1),  # low rank: 64 * 8 + 8 * 64 is less than 64 * 64
+        nn.Conv2d(8, 64, 1),
+        nn.ReLU(),
+        nn.Conv2d(64, 64, (1, 3), padding=(0, 1)),  # a 3x3 split in two
+        nn.Conv2d(64, 64, (3, 1), padding=(1, 0)),
+    )
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3, padding=1)
+        self.second = nn.Conv2d(16, 16, 3, padding=1)
+
+    def forward(self, x):
+        x = self.first(x)
+        return x + self.second(x)  # the map between is used by itself
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for second in flow.distinct(graph, flow.CONVS):
+            first = _conv_before(graph, second)
+            if first is None or first.error or second.error:
+                continue
+            merged = _merged_kernel(first, second)
+            weights = [_weights(first), _weights(second)]
+            one = flow.conv_weights(
+                first.attrs["in_channels"], second.attrs["out_channels"], merged
+            )
+            if _is_factorisation(first, second, one, sum(weights)):
+                continue
+            site = graph.where(first)
+            better = (
+                "replace the two" if one <= sum(weights) else "or an activation is missing between"
+            )
+            yield self.finding(
+                f"no nonlinearity between {flow.called(graph, first)} and this "
+                f"{flow.kind(graph, second)}: one {flow.by(merged)} convolution with {one:,} weights "
+                f"could do what these two do with {weights[0]:,} + {weights[1]:,}; {better}",
+                graph.where(second),
+                module=second.layer,
+                related=(Related("the first of the two", site),) if site else (),
+            )
+
+
+def _conv_before(graph: Graph, node: Node) -> Node | None:
+    """The convolution of the same rank whose output reaches ``node``, and nobody else, with no
+    nonlinearity between.
+    """
+    reader, step = node, flow.source(graph, node)
+    while step is not None and flow.only_consumer(graph, step) is reader:
+        if step.op == node.op:
+            return step
+        if step.op not in _AFFINE:
+            return None
+        reader, step = step, flow.source(graph, step)
+    return None
+
+
+def _merged_kernel(first: Node, second: Node) -> Shape:
+    """Kernel of the one convolution: ``k1 + (k2 - 1) * s1``, with the extents of dilated kernels
+    for ``k1``, ``k2``.
+    """
+    return tuple(
+        [
+            one + (two - 1) * stride
+            for one, two, stride in zip(
+                _extent(first), _extent(second), first.attrs["stride"], strict=True
+            )
+        ]
+    )
+
+
+def _extent(node: Node) -> list[int]:
+    spread = zip(node.attrs["kernel_size"], node.attrs["dilation"], strict=True)
+    return [(kernel - 1) * dilation + 1 for kernel, dilation in spread]
+
+
+def _weights(node: Node) -> int:
+    return flow.conv_weights(
+        node.attrs["in_channels"], node.attrs["out_channels"], node.attrs["kernel_size"]
+    )
+
+
+def _is_factorisation(first: Node, second: Node, merged: int, pair: int) -> bool:
+    """Whether the pair is cheaper than what it equals for a reason: groups, rank, or a split
+    kernel.
+    """
+    if first.attrs["groups"] != 1 or second.attrs["groups"] != 1:
+        return True
+    into, middle, out = (
+        first.attrs["in_channels"],
+        first.attrs["out_channels"],
+        second.attrs["out_channels"],
+    )
+    if middle < min(into, out):
+        return True
+    kernels = first.attrs["kernel_size"], second.attrs["kernel_size"]
+    both_wide = any(one > 1 and two > 1 for one, two in zip(*kernels, strict=True))
+    # Two kernels wide in the same direction only enlarge the field of view, which a nonlinearity between would keep.
+    return not both_wide and merged > pair

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint.model import Finding, Graph, Layer
+from convlint.rule import Example, Rule
+
+
+class UnusedModule(Rule):
+    """A module is registered and holds parameters, but the forward never calls it.
+
+    ## Why is this bad?
+
+    Its parameters are saved, moved and given to the optimizer, and get no gradient.
+    DistributedDataParallel stops with "Expected to have finished reduction in the prior iteration"
+    on such a model, or needs `find_unused_parameters=True`, which costs time in every step. Often
+    the layer was meant to be called, and another one is called twice in its place.
+
+    The outermost module that is not used is named. A module whose parameters are read without a
+    call of it is used, as with `F.linear(x, self.head.weight)`. A module that a training forward
+    calls, such as an auxiliary head, is not reported. Where only eval mode was seen, the finding is
+    an info.
+
+    ## What to do
+
+    Call it in `forward`, or take it out of `__init__`. If it is used in some runs only, build it
+    only for those.
+
+    ## References
+
+    - [DistributedDataParallel](https://pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html),
+      `find_unused_parameters`
+    """
+
+    code = "CVL305"
+    name = "unused-module"
+    severity = "warning"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3)
+        self.conv2 = nn.Conv2d(8, 8, 3)
+        self.conv3 = nn.Conv2d(8, 8, 3)  # CVL305
+        self.head = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 4, 1))  # CVL305
+
+    def forward(self, x):
+        x = self.conv1(x).relu()
+        return self.conv2(self.conv2(x).relu())
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Conv2d(3, 3, 3), nn.ReLU()])
+        self.drop = nn.Dropout(0.1)  # never called, but it holds no parameters
+        self.weight_only = nn.Linear(3, 8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)  # reads out_proj.weight itself
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        x = F.linear(x.flatten(2).mT, self.weight_only.weight)
+        return self.attention(x, x, x)[0]
+""",
+            input=("3,8,8",),
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.auxiliary = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x):
+        x = self.conv(x).relu()
+        return (x, self.auxiliary(x)) if self.training else x
+""",
+            options=("--train",),
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        if graph.status != "complete":
+            return  # what the rest of the forward would have called is not known
+        used = _used(graph)
+        seen_training = graph.training or graph.called_in_training is not None
+        for layer in _outermost(graph, used):
+            inside = [part for part in graph.layers if _holds(layer.name, part.name)]
+            params = sum(part.params for part in inside)
+            yield self.finding(
+                f"{layer.kind} `{layer.name}` ({params:,} parameters) is registered, but forward never "
+                f"calls it"
+                + ("" if seen_training else " in eval mode; --train shows whether training does"),
+                layer.site,
+                module=layer.name,
+                severity=None if seen_training else "info",
+            )
+
+
+def _used(graph: Graph) -> set[str]:
+    """Names of the layers that were called, or read without a call, and of all modules around them."""
+    called = {call.layer for call in graph.calls} | set(graph.called_in_training or ())
+    blind = [path for path, _ in graph.unseen]
+    owners = {name.rpartition(".")[0] for name in graph.read}
+    used = {""}
+    for layer in graph.layers:
+        names = {layer.name, *layer.aliases}
+        if names & (called | owners) or any(_holds(path, layer.name) for path in blind):
+            for name in names:
+                parts = name.split(".")
+                used |= {".".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+    return used
+
+
+def _outermost(graph: Graph, used: set[str]) -> Iterator[Layer]:
+    """The unused layers that hold parameters and lie in no other unused layer."""
+    holders = [layer.name for layer in graph.layers if layer.params]
+    reported: list[str] = []
+    for layer in sorted(graph.layers, key=lambda layer: layer.name.count(".")):
+        if layer.name in used or any(_holds(outer, layer.name) for outer in reported):
+            continue
+        if any(_holds(layer.name, name) for name in holders):
+            reported.append(layer.name)
+            yield layer
+
+
+def _holds(outer: str, inner: str) -> bool:
+    """Whether one module path is another or lies inside it."""
+    return outer == inner or not outer or inner.startswith(f"{outer}.")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node
+from convlint.rule import Example, Rule
+
+
+class SharedNorm(Rule):
+    """A norm that keeps running statistics is called more than once in one forward.
+
+    ## Why is this bad?
+
+    BatchNorm has one running mean and one running variance per channel. Called on two different
+    maps, it learns a mixture that fits neither; in training every call uses the statistics of its
+    own map, in eval mode all use the mixture, so the model behaves differently there. Each forward
+    also updates the statistics several times, so the effective momentum is another than the one
+    written down.
+
+    Where a whole block is called again with the same shape (the two arms of a siamese network, a
+    recurrent step), the inputs may well be alike: this is reported as info.
+
+    ## What to do
+
+    Give each place a norm of its own; convolutions may stay shared (EfficientDet does this in its
+    heads). Or use a norm without state: GroupNorm, LayerNorm.
+
+    ## References
+
+    - Tan et al., [EfficientDet](https://arxiv.org/abs/1911.09070)
+    """
+
+    code = "CVL306"
+    name = "shared-norm"
+    severity = "warning"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)  # CVL306
+
+    def forward(self, x):
+        x = self.norm(self.conv1(x)).relu()
+        return self.norm(self.conv2(x)).relu()
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    \"\"\"A head that is shared by three scales.\"\"\"
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), nn.BatchNorm2d(8))  # CVL306
+
+    def forward(self, x):
+        return [self.head(F.avg_pool2d(x, scale)) for scale in (1, 2, 4)]
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(3) for _ in range(2)])
+        self.stateless = nn.GroupNorm(1, 3)
+
+    def forward(self, x):
+        for norm in self.norms:
+            x = norm(x + self.stateless(self.conv(x)).relu()).relu()
+        return x
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for node in flow.distinct(graph, frozenset({"batch_norm", "instance_norm"})):
+            calls = flow.calls_of_same_layer(graph, node)
+            if len(calls) == 1 or not node.attrs["track_running_stats"]:
+                continue
+            again = _is_block_called_again(graph, calls)
+            shapes = list(dict.fromkeys(flow.by(flow.input_shape(graph, call)) for call in calls))
+            on = (
+                f"on maps of {' and '.join(shapes)}"
+                if len(shapes) > 1
+                else f"each time on {shapes[0]}"
+            )
+            yield self.finding(
+                f"one {flow.kind(graph, node)} is called {len(calls)} times in a forward, {on}: "
+                + (
+                    "its block is shared, and its running statistics mix what the calls see"
+                    if again
+                    else "its running statistics mix what the calls see and fit none of them"
+                ),
+                graph.where(node),
+                module=node.layer,
+                severity="info" if again and len(shapes) == 1 else None,
+            )
+
+
+def _is_block_called_again(graph: Graph, calls: tuple[Node, ...]) -> bool:
+    """Whether the same layer made the norm's input every time."""
+    makers = {maker.layer if (maker := flow.source(graph, call)) else None for call in calls}
+    return len(makers) == 1 and None not in makers

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node
+from convlint.rule import Example, Rule
+
+
+class EvenKernelShift(Rule):
+    """A convolution with an even kernel, stride 1 and the same padding on both sides shifts the map
+    and changes its size.
+
+    ## Why is this bad?
+
+    An even kernel has no middle pixel. With the same padding on both sides every output lies half a
+    pixel off its input, and the map becomes larger or smaller by an odd number: `H + 2p - k + 1` is
+    never `H`. Added to a shortcut it does not fit, and several in a row move the picture.
+
+    What counts is the extent of the kernel, `d * (k - 1) + 1`: a 2x2 kernel with dilation 2 is odd.
+    A causal convolution that pads by `d * (k - 1)` and cuts the end off again is exempt, and so is
+    a convolution without padding.
+
+    ## What to do
+
+    Use an odd kernel, or pad one side more with `nn.ZeroPad2d`, or write `padding="same"`, which
+    keeps the size.
+
+    ## References
+
+    - Wu et al., [Convolution with even-sized kernels and symmetric
+      padding](https://arxiv.org/abs/1903.08385)
+    """
+
+    code = "CVL309"
+    name = "even-kernel-shift"
+    severity = "info"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 4, padding=1),  # CVL309
+        nn.ReLU(),
+        nn.Conv2d(16, 16, (3, 2), padding=1),  # CVL309
+    )
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 2, dilation=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 16),
+    )
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.causal = nn.Conv1d(4, 8, 2, padding=1)
+
+    def forward(self, x):
+        return self.causal(x)[:, :, :-1]
+""",
+            input=("4,100",),
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for node in flow.distinct(graph, flow.CONVS):
+            kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
+            if isinstance(padding, str) or _is_cut(graph, node):
+                continue
+            if not any(
+                dilation * (size - 1) % 2 == 1 and stride == 1 and around > 0
+                for size, stride, dilation, around in zip(
+                    kernel, node.attrs["stride"], node.attrs["dilation"], padding, strict=True
+                )
+            ):
+                continue
+            before, after = flow.input_shape(graph, node), node.outputs[0].shape
+            spatial = len(padding)
+            yield self.finding(
+                f"even kernel {flow.by(kernel)} with padding {flow.by(padding)} on both sides: the map "
+                f"goes from {flow.by(before[-spatial:])} to {flow.by(after[-spatial:])} and shifts by "
+                f"half a pixel",
+                graph.where(node),
+                module=node.layer,
+            )
+
+
+def _is_cut(graph: Graph, node: Node) -> bool:
+    """Whether only a slice reads the output, as causal convolutions do to undo padding."""
+    reader = flow.only_consumer(graph, node)
+    return reader is not None and reader.op in ("getitem", "narrow")

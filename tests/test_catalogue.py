@@ -1,0 +1,99 @@
+"""Conventions that every rule keeps, and the pages generated from them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from convlint import pages
+from convlint.catalogue import rules
+from convlint.model import SEVERITIES
+from convlint.rule import Rule
+
+ROOT = Path(__file__).parent.parent
+ALL = list(rules().values())
+HEADINGS = ["Why is this bad?", "What to do", "Fix safety", "References"]
+
+each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
+
+
+def test_names_are_unique() -> None:
+    assert len({rule.name for rule in ALL}) == len(ALL)
+
+
+@each_rule
+def test_file_is_named_after_code_and_name(rule: Rule) -> None:
+    file = Path(sys.modules[type(rule).__module__].__file__ or "")
+    assert re.fullmatch(r"CVL\d{3}", rule.code)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name)
+    assert file.name == f"{rule.code.lower()}_{rule.name.replace('-', '_')}.py"
+    assert type(rule).__name__ == "".join(word.capitalize() for word in rule.name.split("-"))
+    assert rule.severity in SEVERITIES
+    assert rule.decided_by
+
+
+@each_rule
+def test_page_has_its_headings_in_order(rule: Rule) -> None:
+    found = re.findall(r"^#+ (.*)$", rule.page(), flags=re.MULTILINE)
+    assert found[:2] == HEADINGS[:2]
+    assert found == [heading for heading in HEADINGS if heading in found]
+    assert re.fullmatch(r"[A-Z`].*\.", pages.summary(rule)), "the page opens with one sentence"
+
+
+@each_rule
+def test_examples_are_marked(rule: Rule) -> None:
+    assert rule.bad
+    assert rule.good
+    for example in (*rule.bad, *rule.good):
+        compile(example.source, "net.py", "exec")
+    assert all(f"# {rule.code}" in example.source for example in rule.bad)
+    assert not any(f"# {rule.code}" in example.source for example in rule.good)
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    folder = ROOT / "docs" / "rules"
+    written = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.md")}
+    assert written == pages.files(), "run `python -m convlint.pages docs/rules`"
+
+
+def test_pages_are_written_and_stale_ones_removed(tmp_path: Path) -> None:
+    (tmp_path / "CVL999.md").write_text("a rule that is gone")
+    (tmp_path / "notes.md").write_text("not generated")
+    pages.main(str(tmp_path))
+    assert {file.name for file in tmp_path.iterdir()} == {*pages.files(), "notes.md"}
+
+
+def test_listing_names_every_rule_on_one_line() -> None:
+    lines = pages.listing().splitlines()
+    assert [line.split()[:3] for line in lines] == [[r.code, r.name, r.severity] for r in ALL]
+    facts = json.loads(pages.listing("json"))
+    assert [fact["code"] for fact in facts] == [rule.code for rule in ALL]
+    assert all(fact["summary"] and fact["decided_by"] for fact in facts)
+
+
+@pytest.mark.parametrize("asked", ["CVL301", "cvl301", "bias-before-norm"])
+def test_page_is_found_by_code_or_name(asked: str) -> None:
+    assert pages.page(asked).startswith("# CVL301: bias-before-norm\n")
+    facts = json.loads(pages.page(asked, "json"))
+    assert facts["code"] == "CVL301"
+    assert "## Why is this bad?" in facts["page"]
+    for example in facts["bad"] + facts["good"]:
+        ast.parse(example["source"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("CVL31", "CVL301"),
+        ("bias-befor-norm", r"did you mean CVL301 \(bias-before-norm\)"),
+        ("xyzzy", "`convlint rule` lists all"),
+    ],
+)
+def test_unknown_code_names_the_nearest(asked: str, answer: str) -> None:
+    with pytest.raises(pages.UnknownRule, match=answer):
+        pages.page(asked)

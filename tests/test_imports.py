@@ -1,0 +1,133 @@
+"""Who may import whom: the house's rooms, read from the sources with ``ast``."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "convlint"
+
+RULE_PARTS = {"rule", "model", "dims", "cost", "channels", "flow"}
+ALLOWED: dict[str, set[str]] = {
+    "model": set(),
+    "wire": set(),
+    "dims": set(),
+    "cost": {"model"},
+    "channels": {"model", "flow"},
+    "flow": {"model"},
+    "rule": {"model"},
+    "rules": RULE_PARTS,
+    "catalogue": {"rule", "rules"},
+    "pages": {"catalogue", "rule"},
+    "outputs": {"model", "cost"},
+    "targets": {"model"},
+    "config": {"model", "targets", "catalogue"},
+    "trace": {"model", "dims", "cost", "wire", "targets"},
+}
+"""Parts of the house that each part may import; the parts at the top (run, cli ...) may import all of them."""
+TOP = {"run", "cli", "__init__", "__main__"}
+
+HEAVY = {"torch", "rich", "libcst", "typer"}
+"""Packages that take long to import, and the parts that may import them at module level."""
+HEAVY_IN = {"trace": {"torch"}, "cli": {"typer"}, "outputs": {"rich"}}
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(module: str) -> str:
+    """The part of the house that a module belongs to: ``convlint.rules.cvl101_x`` is in ``rules``."""
+    return (module.split(".") + ["__init__"])[1]
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Modules imported anywhere below a node; ``from convlint import flow`` gives ``convlint.flow``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if is_module(inner) else str(node.module)
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def run_on_import(file: Path) -> ast.Module:
+    """A file without what does not run when it is imported: function bodies and ``if TYPE_CHECKING``."""
+
+    class Strip(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+            return None
+
+        def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+            return None
+
+        def visit_If(self, node: ast.If) -> ast.AST | None:
+            return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+    stripped = Strip().visit(ast.parse(file.read_text(encoding="utf-8")))
+    assert isinstance(stripped, ast.Module)
+    return stripped
+
+
+each_file = pytest.mark.parametrize("file", sources(), ids=module_name)
+
+
+@each_file
+def test_parts_import_only_what_they_may(file: Path) -> None:
+    part = part_of(module_name(file))
+    assert part in ALLOWED.keys() | TOP, f"place {part} in the table of this test"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    used = {part_of(name) for name in imports(tree) if name.split(".")[0] == "convlint"}
+    if part not in TOP:
+        assert used - {part} <= ALLOWED[part]
+
+
+@each_file
+def test_torch_is_imported_only_in_trace(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    used = {name.split(".")[0] for name in imports(tree)}
+    if part_of(module_name(file)) != "trace":
+        assert not used & {"torch", "torchvision", "timm"}
+
+
+@each_file
+def test_slow_packages_are_imported_late(file: Path) -> None:
+    used = {name.split(".")[0] for name in imports(run_on_import(file))}
+    assert used & HEAVY <= HEAVY_IN.get(part_of(module_name(file)), set())
+
+
+def test_no_import_cycles() -> None:
+    graph = {
+        module_name(file): {
+            name for name in imports(run_on_import(file)) if name.split(".")[0] == "convlint"
+        }
+        - {module_name(file)}
+        for file in sources()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError that names the cycle
+
+
+def test_start_up_does_not_load_torch() -> None:
+    code = (
+        "import convlint, convlint.catalogue, sys; convlint.catalogue.rules(); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
