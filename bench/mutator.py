@@ -1,7 +1,7 @@
 """Copies of torchvision's model files with wrong constructor arguments in them.
 
 A mutant is a package of its own: the family's file with some arguments changed, and the files of
-``torchvision.models`` and ``torchvision.ops`` that it imports. All lines stay where they were.
+``torchvision.models`` and ``torchvision.ops`` that it imports. All lines stay.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ COUNTS: dict[str, tuple[str, ...]] = {
     "BasicConv2d": ("in_channels", "out_channels"),
     "Conv2dNormActivation": ("in_channels", "out_channels"),
 }
-"""The calls that construct a layer in these files, and their arguments by position that are counts."""
+"""The calls that construct a layer in these files, and which arguments, by position, are counts."""
 GROUPED = ("Conv2d", "Conv2dNormActivation")
 
 

@@ -1,0 +1,213 @@
+"""What convlint costs, as ratios within one run: ``python -m bench.overhead [--write]``.
+
+Recording against a bare forward and construction with against without, over many models in one
+process, and the whole command against a bare script, each beside torchinfo, fvcore and ptflops. The
+contestants take turns within every round, and the shortest time of each counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from bench.markdown import table
+from bench.zoo_models import Entry, build, entries, example
+from convlint.trace import sites
+from convlint.trace.record import record
+
+ROOT = Path(__file__).parent.parent
+TABLE = ROOT / "docs" / "performance.md"
+MODELS = (
+    *("alexnet", "convnext_tiny", "densenet121", "densenet161", "efficientnet_b0"),
+    *("efficientnet_b3", "efficientnet_v2_s", "googlenet", "inception_v3", "mnasnet1_0"),
+    *("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "regnet_x_800mf"),
+    *("regnet_y_400mf", "regnet_y_3_2gf", "resnet18", "resnet50", "resnet101", "resnext50_32x4d"),
+    *("shufflenet_v2_x1_0", "squeezenet1_0", "swin_t", "vgg11", "vgg16_bn", "vit_b_16"),
+    "wide_resnet50_2",
+)
+
+START = (
+    "import sys, torch; sys.path.insert(0, 'bench'); from resnet50 import ResNet50; "
+    "m = ResNet50().eval(); x = torch.zeros(1, 3, 224, 224); "
+)
+USES = {
+    "bare script": "torch.no_grad().__enter__(); m(x)",
+    "torchinfo": "from torchinfo import summary; summary(m, input_data=x)",
+    "fvcore": "import fvcore.nn as f; print(f.flop_count_table(f.FlopCountAnalysis(m, x)))",
+    "ptflops": "from ptflops import get_model_complexity_info as g; g(m, (3, 224, 224))",
+}
+COMMANDS = {
+    "bare script": ["-c", START + USES["bare script"]],
+    "convlint check": [
+        "-m",
+        "convlint",
+        "check",
+        "bench/resnet50.py:ResNet50",
+        "--input",
+        "3,224,224",
+    ],
+    **{tool: ["-c", START + USES[tool]] for tool in ("torchinfo", "fvcore", "ptflops")},
+}
+"""Whole processes: each loads torch, builds ResNet-50, runs it and prints its table."""
+
+
+def shortest(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The shortest time in seconds of each, after one round that does not count."""
+    best = dict.fromkeys(contestants, float("inf"))
+    for number in range(rounds + 1):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def recording(entry: Entry, rounds: int) -> dict[str, float]:
+    """Times of one forward: bare, recorded, and under each of the other tools."""
+    from fvcore.nn import FlopCountAnalysis
+    from ptflops import get_model_complexity_info
+    from torchinfo import summary
+
+    model = build(entry)
+    (x,) = arguments = example(entry)
+
+    def bare() -> None:
+        with torch.no_grad():
+            model(x)
+
+    return shortest(
+        {
+            "bare": bare,
+            "convlint": lambda: record(model, arguments),
+            "convlint, with its graph": lambda: record(model, arguments).graph(),
+            "torchinfo": lambda: summary(model, input_data=x, verbose=0),
+            "fvcore": lambda: FlopCountAnalysis(model, x).total(),
+            "ptflops": lambda: get_model_complexity_info(
+                model, entry.input, as_strings=False, print_per_layer_stat=False
+            ),
+        },
+        rounds,
+    )
+
+
+def construction(entry: Entry, rounds: int) -> dict[str, float]:
+    """Times of building a model: bare, and with its construction sites recorded."""
+
+    def recorded() -> None:
+        with sites.Construction():
+            build(entry)
+
+    return shortest({"bare": lambda: build(entry), "convlint": recorded}, rounds)
+
+
+def commands(rounds: int) -> dict[str, float]:
+    """Times of whole processes for ResNet-50 at 224."""
+
+    def run(arguments: list[str]) -> Callable[[], object]:
+        return lambda: subprocess.run(
+            [sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True
+        )
+
+    return shortest({name: run(arguments) for name, arguments in COMMANDS.items()}, rounds)
+
+
+def ratios(times: dict[str, float]) -> dict[str, float]:
+    """Each time over the first one, which is left out."""
+    first, *others = times
+    return {name: times[name] / times[first] for name in others}
+
+
+PAGE = """# What convlint costs
+
+Written by `python -m bench.overhead --write`. All figures are ratios within one run: the
+contestants take turns, and the shortest time of each counts.
+
+## The whole command, ResNet-50 at 224
+
+Whole processes, from the start of Python to its end. The bare script imports torch, builds the
+model and runs it once; the others print their table besides, and convlint its findings too.
+
+{commands}
+
+## One forward
+
+{count} models, batch 1, in one process; times a bare forward in eval mode without gradients.
+
+{forward}
+
+## Construction
+
+Building a model with its construction sites recorded, times without.
+
+{built}
+"""
+
+
+def page(
+    forward: dict[str, dict[str, float]],
+    built: dict[str, dict[str, float]],
+    whole: dict[str, float],
+) -> str:
+    """The page for docs/."""
+    return PAGE.format(
+        count=len(forward),
+        commands=table(
+            ("process", ">seconds", ">times the bare script"),
+            [
+                (name, f"{seconds:.2f}", f"{seconds / whole['bare script']:.2f}")
+                for name, seconds in whole.items()
+            ],
+        ),
+        forward=_ratio_table(forward),
+        built=_ratio_table(built),
+    )
+
+
+def _ratio_table(times: dict[str, dict[str, float]]) -> str:
+    """One row a model, the medians on top."""
+    over = {name: ratios(row) for name, row in times.items()}
+    tools = list(next(iter(over.values())))
+    medians = [statistics.median(row[tool] for row in over.values()) for tool in tools]
+    rows = [
+        (name, f"{times[name]['bare'] * 1000:.1f}", *(f"{row[tool]:.2f}" for tool in tools))
+        for name, row in over.items()
+    ]
+    columns = ("model", ">bare ms", *(f">{tool}" for tool in tools))
+    return table(columns, [("**median**", "", *(f"**{m:.2f}**" for m in medians)), *rows])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.relative_to(ROOT)}")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)  # fvcore names every operator that it does not count
+    chosen = [e for e in entries() if e.name in {f"torchvision/{name}" for name in MODELS}]
+    forward, built = {}, {}
+    with contextlib.redirect_stdout(io.StringIO()):  # ptflops prints whatever it is told
+        for entry in chosen:
+            name = entry.name.split("/")[1]
+            forward[name] = recording(entry, options.rounds)
+            built[name] = construction(entry, options.rounds)
+            print(name, ratios(forward[name]), ratios(built[name]), file=sys.stderr)
+    text = page(forward, built, commands(options.rounds))
+    print(text)
+    if options.write:
+        TABLE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

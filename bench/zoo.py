@@ -1,0 +1,157 @@
+"""Try convlint on every model of the zoo: ``python -m bench.zoo [--reduced] [--write] [NAME ...]``.
+
+Each model is a child process with a time limit; results are kept in ``bench/results/zoo.jsonl`` as
+they come, and a second start goes on where the first one ended. ``--write`` puts the table into
+docs/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from bench import children
+from bench.markdown import table
+from bench.zoo_check import Result, check
+from bench.zoo_models import Entry, entries
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench" / "results" / "zoo.jsonl"
+TABLE = ROOT / "docs" / "zoo.md"
+TIMEOUT = 600.0
+
+
+def reduced() -> list[Entry]:
+    """The small models, for the tests: the first below 6 million parameters of every family."""
+    small = [entry for entry in entries() if entry.params < 6_000_000]
+    first: dict[str, Entry] = {}
+    for entry in small:
+        first.setdefault(family(entry), entry)
+    return list(first.values())
+
+
+def family(entry: Entry) -> str:
+    """What a model and its variants share: the name up to the first digit or underscore."""
+    library, name = entry.name.split("/")
+    stem = name.removeprefix("test_")
+    end = next((i for i, letter in enumerate(stem) if letter.isdigit() or letter == "_"), None)
+    return f"{library}/{stem[:end]}"
+
+
+def try_one(entry: Entry) -> Result | str:
+    """The result for a model, or why there is none."""
+    try:
+        row = children.call(check, entry, 3 if entry.params < 30e6 else 1, timeout=TIMEOUT)
+    except children.ChildFailedError as error:
+        return str(error).strip()
+    return as_result(row)
+
+
+def as_result(row: dict[str, Any]) -> Result:
+    """A result from its JSON form, where tuples are lists."""
+    frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Result(**frozen)
+
+
+def sweep(wanted: list[Entry], workers: int) -> Iterator[tuple[str, Result | str]]:
+    """Names and results of all models, those known from an earlier run first."""
+    known = stored()
+    yield from ((e.name, known[e.name]) for e in wanted if isinstance(known.get(e.name), Result))
+    rest = [e for e in wanted if not isinstance(known.get(e.name), Result)]
+    RESULTS.parent.mkdir(exist_ok=True)
+    with ThreadPoolExecutor(workers) as pool, RESULTS.open("a", encoding="utf-8") as file:
+        waiting = {pool.submit(try_one, entry): entry.name for entry in rest}
+        for done in as_completed(waiting):
+            name, result = waiting[done], done.result()
+            row = {"name": name, "failed": result} if isinstance(result, str) else vars(result)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            yield name, result
+
+
+def stored() -> dict[str, Result | str]:
+    """The latest result of every model tried so far."""
+    if not RESULTS.exists():
+        return {}
+    rows = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
+    return {row["name"]: row["failed"] if "failed" in row else as_result(row) for row in rows}
+
+
+PAGE = """# The zoo
+
+Every classification, segmentation and detection model of torchvision, and two models of every
+model file of timm, the smallest and the middle one. Written by `python -m bench.zoo --write`. Every
+figure is compared with PyTorch's own: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
+the convolutions that reach the dispatcher, and the call expressions of the parsed source.
+
+{totals}
+
+{models}
+"""
+
+
+def page(results: dict[str, Result | str]) -> str:
+    """The page for docs/."""
+    good = [result for result in results.values() if isinstance(result, Result)]
+    ratios = [r.build_s[0] / r.build_s[1] for r in good if r.device == "cpu"]
+    totals = {
+        "models": len(results),
+        "on the meta device": sum(r.device == "meta" for r in good),
+        "run completes": sum(r.status == "complete" for r in good),
+        "parameters agree": _agree(good, "params"),
+        "multiply-accumulates of the convolutions agree": _agree(good, "macs"),
+        "number of convolution calls agrees": _agree(good, "convs"),
+        "convolution calls": f"{sum(r.convs[1] for r in good):,}",
+        "models with an error finding": sum(bool(r.errors) for r in good),
+        "Conv2d instances": f"{sum(r.sites[1] for r in good):,}",
+        "Conv2d instances at the exact span of their call": f"{sum(r.sites[0] for r in good):,}",
+        "construction with recording, times without (median)": f"{statistics.median(ratios):.2f}",
+    }
+    columns = ("model", ">params", ">conv MACs", ">conv calls", ">sites", "findings", "wrong")
+    rows = [_row(name, result) for name, result in sorted(results.items())]
+    return PAGE.format(
+        totals=table(("what", ">count"), totals.items()), models=table(columns, rows)
+    )
+
+
+def _row(name: str, result: Result | str) -> tuple[object, ...]:
+    if isinstance(result, str):
+        return (name, "", "", "", "", "", result.splitlines()[-1])
+    codes = [f"{code} x{count}" for code, count in Counter(result.findings).items()]
+    sizes = (f"{result.params[0]:,}", f"{result.macs[0]:,}", result.convs[0], result.lines)
+    return (name, *sizes, ", ".join(codes), result.wrong)
+
+
+def _agree(good: list[Result], what: str) -> str:
+    return f"{sum(getattr(r, what)[0] == getattr(r, what)[1] for r in good)} of {len(good)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.zoo", description=__doc__)
+    parser.add_argument("names", nargs="*", help="models to try, by default all")
+    parser.add_argument("--reduced", action="store_true", help="the small models only")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier results")
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.relative_to(ROOT)}")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    if options.fresh:
+        RESULTS.unlink(missing_ok=True)
+    wanted = reduced() if options.reduced else entries()
+    wanted = [e for e in wanted if not options.names or e.name in options.names]
+    results = {}
+    for name, result in sweep(wanted, options.workers):
+        results[name] = result
+        told = result if isinstance(result, str) else result.wrong
+        print(f"{len(results):3}/{len(wanted)} {name}: {told or 'ok'}", flush=True)
+    if options.write:
+        TABLE.write_text(page(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What is checked of one model of the zoo, against PyTorch's own word. Runs in a child process."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.zoo_models import Entry, build, example, import_timm
+from convlint import cost, run
+from convlint.model import Site
+from convlint.trace import sites
+from convlint.trace.record import record
+
+CONVOLUTIONS = ("convolution", "_convolution", "convolution_overrideable", "mkldnn_convolution")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table. ``params``, ``macs`` and ``convs`` are pairs: ours, PyTorch's own."""
+
+    name: str
+    device: str
+    status: str
+    params: tuple[int, int]
+    macs: tuple[int, int]
+    convs: tuple[int, int]
+    sites: tuple[int, int]  # Conv2d instances at the exact span of a call, all Conv2d instances
+    lines: int  # distinct construction sites of Conv2d
+    errors: tuple[str, ...]
+    findings: tuple[str, ...]
+    unseen: int
+    build_s: tuple[float, float]  # with recording, without
+
+    @property
+    def wrong(self) -> str:
+        """What is not as it must be; empty if all is."""
+        told = [
+            f"status {self.status}" if self.status != "complete" else "",
+            *(
+                f"{what} {pair[0]} is not {pair[1]}"
+                for what, pair in vars(self).items()
+                if what in ("params", "macs", "convs", "sites") and pair[0] != pair[1]
+            ),
+            *self.errors,
+        ]
+        return "; ".join(filter(None, told))
+
+
+def check(entry: Entry, repeats: int = 1) -> dict[str, Any]:
+    """Build and run a model under convlint and under PyTorch's counters; a ``Result`` as a dict."""
+    if entry.library == "timm":
+        import_timm()
+    model, seconds = _built(entry, repeats)
+    arguments = example(entry)
+    graph = record(model, arguments).graph()
+    findings = run.findings(graph)
+    convs = [node for node in graph.nodes if node.op.startswith("conv")]
+    theirs = _counted(model, arguments)
+    placed = {m: site_of(m) for m in model.modules() if isinstance(m, nn.Conv2d)}
+    result = Result(
+        name=entry.name,
+        device=entry.device,
+        status=graph.status,
+        params=(sum(layer.params for layer in graph.layers), _params(model)),
+        macs=(sum(cost.macs(graph, node) or 0 for node in convs), theirs[0]),
+        convs=(len(convs), theirs[1]),
+        sites=(sum(map(is_call, placed.values())), len(placed)),
+        lines=len(set(placed.values())),
+        errors=tuple(f"{f.code} {f.message}" for f in findings if f.severity == "error"),
+        findings=tuple(sorted(f.code for f in findings)),
+        unseen=len(graph.unseen),
+        build_s=seconds,
+    )
+    return asdict(result)
+
+
+def _params(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, float]]:
+    """The model, and the shortest times in seconds to build it with and without recording."""
+    with_, without = [], []
+    build(entry)  # imports, caches
+    for _ in range(repeats):
+        start = time.perf_counter()
+        build(entry)
+        without.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        with sites.Construction():
+            model = build(entry)
+        with_.append(time.perf_counter() - start)
+    return model, (min(with_), min(without))
+
+
+class _ConvCalls(TorchDispatchMode):
+    """Counts the convolutions that reach the dispatcher."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func.overloadpacket.__name__ in CONVOLUTIONS
+        return func(*args, **(kwargs or {}))
+
+
+def _counted(model: nn.Module, arguments: tuple[Any, ...]) -> tuple[int, int]:
+    """Multiply-accumulates and calls of convolutions in a forward, as PyTorch counts them."""
+    flops = FlopCounterMode(display=False)
+    with torch.no_grad(), flops, _ConvCalls() as calls:  # type: ignore[no-untyped-call]
+        model(*arguments)
+    total = sum(
+        count
+        for operator, count in flops.get_flop_counts().get("Global", {}).items()
+        if operator.__name__ in CONVOLUTIONS
+    )
+    return total // 2, calls.count
+
+
+def site_of(module: nn.Module) -> Site | None:
+    """The construction site of a module, without the function's name."""
+    built = sites.built(module)
+    return None if built is None or built.site is None else replace(built.site, function="")
+
+
+def is_call(site: Site | None) -> bool:
+    """Whether a site is the exact span of a call expression in the parsed source."""
+    if site is None:
+        return False
+    return (site.line, site.column, site.end_line, site.end_column) in calls_in(site.path)
+
+
+@functools.cache
+def calls_in(path: str) -> frozenset[tuple[int, int, int, int]]:
+    """The spans of all call expressions of a file: lines and columns from 1, in characters."""
+    source = Path(path).read_text(encoding="utf-8")
+    lines = source.split("\n")
+
+    def column(line: int, offset: int) -> int:
+        return len(lines[line - 1].encode()[:offset].decode()) + 1
+
+    return frozenset(
+        (
+            node.lineno,
+            column(node.lineno, node.col_offset),
+            end,
+            column(end, int(node.end_col_offset or 0)),
+        )
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        for end in [int(node.end_lineno or 0)]
+    )
