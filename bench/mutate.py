@@ -1,0 +1,216 @@
+"""Plant three mistakes in a model and see which are found: ``python -m bench.mutate [--write]``.
+
+A mutant is kept only if each of its three changes alone makes PyTorch fail. PyTorch names one at a
+time; convlint must name all three in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bench import children, mutator
+from bench.markdown import table
+from bench.mutator import FAMILIES, Edit, Family
+
+ROOT = Path(__file__).parent.parent
+TABLE = ROOT / "docs" / "recovery.md"
+AT_A_TIME = 3
+
+Place = tuple[str, int]  # a file's name, a line
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding, as far as the score needs it."""
+
+    code: str
+    primary: Place | None
+    related: tuple[Place, ...]
+
+    @property
+    def ends(self) -> set[Place | None]:
+        return {self.primary, *self.related}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one mutant was judged. Counts are of its edits."""
+
+    family: str
+    edits: tuple[Edit, ...]
+    found: tuple[Found, ...] = ()
+    crash: str = ""
+
+    def place(self, edit: Edit) -> Place:
+        return f"{self.family}.py", edit.call_line
+
+    @property
+    def first(self) -> int:
+        """Edits whose line is the place of a finding."""
+        places = {found.primary for found in self.found}
+        return sum(self.place(edit) in places for edit in self.edits)
+
+    @property
+    def named(self) -> int:
+        """Edits whose line is among both ends of a finding."""
+        places = {place for found in self.found for place in found.ends}
+        return sum(self.place(edit) in places for edit in self.edits)
+
+    @property
+    def reported(self) -> int:
+        """Edits that can be given a finding each that names them: the largest matching."""
+        taken: dict[int, Edit] = {}
+
+        def assign(edit: Edit, tried: set[int]) -> bool:
+            for number, found in enumerate(self.found):
+                if number not in tried and self.place(edit) in found.ends:
+                    tried.add(number)
+                    if number not in taken or assign(taken[number], tried):
+                        taken[number] = edit
+                        return True
+            return False
+
+        return sum(assign(edit, set()) for edit in self.edits)
+
+
+def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]:
+    """Different triples of edits at distinct calls, each of which alone makes PyTorch fail."""
+    random = Random(f"{family.file} {seed}")
+    pool = [edit for _ in range(3) for edit in mutator.edits(mutator.original(family), random)]
+    fails: dict[Edit, bool] = {}
+    seen: set[tuple[Edit, ...]] = set()
+    for _ in range(100 * count):
+        if len(seen) == count:
+            return
+        chosen = tuple(sorted(random.sample(pool, AT_A_TIME), key=lambda e: (e.line, e.start)))
+        if len({edit.call_line for edit in chosen}) < AT_A_TIME or chosen in seen:
+            continue
+        for edit in chosen:
+            if edit not in fails:
+                fails[edit] = fails(family, edit)
+        if all(fails[edit] for edit in chosen):
+            seen.add(chosen)
+            yield chosen
+
+
+def fails(family: Family, edit: Edit) -> bool:
+    """Whether PyTorch fails on a copy with this change alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        mutator.write(Path(folder) / "mutant", family, (edit,))
+        return children.call(mutator.failure, Path(folder), family) is not None
+
+
+def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
+    """Run convlint once on a mutant."""
+    with tempfile.TemporaryDirectory() as folder:
+        mutator.write(Path(folder) / "mutant", family, edits)
+        try:
+            rows = children.call(findings, Path(folder), family)
+        except children.ChildFailedError as error:
+            return Score(family.file, edits, crash=str(error))
+    return Score(family.file, edits, tuple(Found(*row) for row in rows))
+
+
+def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
+    """The error findings on the mutant in ``folder/mutant``. Call it in a child."""
+    raise NotImplementedError
+
+
+PAGE = """# Recovery
+
+How many planted mistakes one run finds. The model files of {families} torchvision families are
+copied, and three arguments of constructor calls are changed at a time: channels, groups,
+`num_features`, `in_features`. A mutant counts only if each of its changes alone makes PyTorch fail.
+Written by `python -m bench.mutate --write`, seed {seed}.
+
+- *reported*: each of the three has a finding of its own that names its line
+- *first*: the line is the place of a finding
+- *named*: the line is the place of a finding or its other end
+
+{totals}
+
+## By family
+
+{rows}
+
+## Not found
+
+{missed}
+"""
+
+
+def page(scores: list[Score], seed: int) -> str:
+    """The page for docs/."""
+    families = list(dict.fromkeys(score.family for score in scores))
+    rows = [(name, *_counts([s for s in scores if s.family == name])) for name in families]
+    missed = [
+        (s.family, edit, s.crash.splitlines()[-1] if s.crash else "")
+        for s in scores
+        for edit in s.edits
+        if s.crash or Score(s.family, (edit,), s.found).named == 0
+    ]
+    columns = (">mutants", ">all three reported", ">edits first", ">edits named", ">crashes")
+    return PAGE.format(
+        families=len(families),
+        seed=seed,
+        totals=table(columns, [_counts(scores)]),
+        rows=table(("family", *columns), rows),
+        missed=table(("family", "edit", "crash"), missed) if missed else "Nothing.",
+    )
+
+
+def _counts(scores: list[Score]) -> tuple[str, ...]:
+    edits = sum(len(score.edits) for score in scores)
+    return (
+        str(len(scores)),
+        _share(sum(score.reported == len(score.edits) for score in scores), len(scores)),
+        _share(sum(score.first for score in scores), edits),
+        _share(sum(score.named for score in scores), edits),
+        str(sum(bool(score.crash) for score in scores)),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / max(1, whole):.1%})"
+
+
+def measure(count: int, seed: int, workers: int = 2) -> Iterator[Score]:
+    """Scores of ``count`` mutants of every family."""
+
+    def of(family: Family) -> list[Score]:
+        return [judge(family, edits) for edits in mutants(family, count, seed)]
+
+    with ThreadPoolExecutor(workers) as pool:
+        for scores in pool.map(of, FAMILIES):
+            yield from scores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.mutate", description=__doc__)
+    parser.add_argument("--count", type=int, default=24, help="mutants of each family")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.relative_to(ROOT)}")
+    options = parser.parse_args()
+    scores = []
+    for score in measure(options.count, options.seed):
+        scores.append(score)
+        counts = f"reported {score.reported}, first {score.first}, named {score.named}"
+        print(f"{score.family}: {counts} {score.crash}", flush=True)
+        if score.first < AT_A_TIME:
+            print("  planted:", *score.edits, sep="\n    ")
+            print("  found:", *score.found, sep="\n    ")
+    text = page(scores, options.seed)
+    print(text)
+    if options.write:
+        TABLE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
