@@ -84,7 +84,7 @@ def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]
     """Different triples of edits at distinct calls, each of which alone makes PyTorch fail."""
     random = Random(f"{family.file} {seed}")
     pool = [edit for _ in range(3) for edit in mutator.edits(mutator.original(family), random)]
-    fails: dict[Edit, bool] = {}
+    known: dict[Edit, bool] = {}
     seen: set[tuple[Edit, ...]] = set()
     for _ in range(100 * count):
         if len(seen) == count:
@@ -93,9 +93,9 @@ def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]
         if len({edit.call_line for edit in chosen}) < AT_A_TIME or chosen in seen:
             continue
         for edit in chosen:
-            if edit not in fails:
-                fails[edit] = fails(family, edit)
-        if all(fails[edit] for edit in chosen):
+            if edit not in known:
+                known[edit] = fails(family, edit)
+        if all(known[edit] for edit in chosen):
             seen.add(chosen)
             yield chosen
 

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel holds the package and nothing else, and the README's commands are real."""
+"""What is shipped: the wheel holds the package alone, and the README's commands are real."""
 
 from __future__ import annotations
 
