@@ -103,8 +103,8 @@ class Layer:
     ``Sequential``, ``Module``). ``attrs`` are the numbers of the constructor call *as the source asked for them*
     (``in_channels``, ``groups``, ``num_features`` ...), also where the constructor refused them (``error``) and a
     repaired stand-in was built. ``exprs`` says for such a number which expression over the constructor parameters of
-    the classes around it it came from (see ``dims.py``; text form). ``site`` is the constructor call, ``chain`` the
-    calls that led there, innermost first.
+    the classes around it it came from (``dims.to_json``), ``scope`` which constructor was running when the layer was
+    made. ``site`` is the constructor call, ``chain`` the calls that led there, innermost first.
 
     ``params`` counts this module's own parameters, each parameter of the model at its first owner only, so that the
     sum over all layers is ``sum(p.numel() for p in model.parameters())``.
@@ -118,6 +118,7 @@ class Layer:
     chain: tuple[Site, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
     exprs: Mapping[str, Any] = field(default_factory=dict)
+    scope: int | None = None
     params: int = 0
     trainable_params: int = 0
     params_bytes: int = 0
@@ -126,6 +127,22 @@ class Layer:
     training: bool = False
     saved_bytes: int | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One constructor call, and its parameters as symbols of their own (``Symbol(name, id)`` in ``dims``).
+
+    ``kind`` is the class whose ``__init__`` ran, ``parent`` the scope that it was called in. ``symbols`` has for each
+    parameter that matters its name, its value, and the expression over outer symbols that was passed for it;
+    ``equal`` the pairs of expressions that a comparison on the way found equal. Expressions are in JSON form.
+    """
+
+    id: int
+    kind: str
+    parent: int | None = None
+    symbols: tuple[tuple[str, int, Any], ...] = ()
+    equal: tuple[tuple[Any, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +193,9 @@ class Graph:
     saved_bytes_mode: str = ""  # "train", or "eval" where the training forward could not run
     input_bytes: int = 0
     budgets: Mapping[str, int] = field(default_factory=dict)  # max-params, max-macs, max-activation-bytes
+    scopes: tuple[Scope, ...] = ()  # the constructor calls that the layers' ``exprs`` speak of
+    read: tuple[str, ...] = ()  # names of the parameters and buffers that a recorded call read
+    called_in_training: tuple[str, ...] | None = None  # layers that a train-mode forward called, where one was run
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""

@@ -1,0 +1,248 @@
+"""Settings: ``[tool.convlint]`` in pyproject.toml, or the same keys in convlint.toml.
+
+The nearest file upwards from the working directory counts. An unknown key or code is an error that
+names the nearest valid one. Paths and patterns are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from convlint.catalogue import rules
+from convlint.model import SEVERITIES, Finding, Severity
+from convlint.targets import (
+    InputSpec,
+    Target,
+    UsageError,
+    nearest,
+    parse_arguments,
+    parse_bytes,
+    parse_count,
+    parse_input,
+    parse_target,
+)
+
+DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3")
+BUDGETS = {"max-params": parse_count, "max-macs": parse_count, "max-activation-bytes": parse_bytes}
+
+_KEYS = (
+    *("select", "ignore", "extend-select", "per-file-ignores", "exclude", "fail-on", "models"),
+)
+_MODEL_KEYS = ("target", "input", "args", "batch-size", "train", *BUDGETS)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One ``[[tool.convlint.models]]``: a target and how to run it."""
+
+    target: Target
+    inputs: tuple[InputSpec, ...] = ()
+    batch_size: int | None = None
+    train: bool = False
+    budgets: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one run; ``path`` is the file they came from, None where there is none."""
+
+    path: str | None = None
+    select: tuple[str, ...] = DEFAULT_SELECT
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    exclude: tuple[str, ...] = ()
+    fail_on: Severity = "warning"
+    models: tuple[ModelEntry, ...] = ()
+
+    @property
+    def root(self) -> str:
+        """The folder that paths in the settings are relative to."""
+        return os.path.dirname(self.path) if self.path else os.getcwd()
+
+    def selects(self, code: str) -> bool:
+        """Whether a rule runs: of the prefixes that fit, the longest decides; a tie ignores it."""
+        return _longest(self.select + self.extend_select, code) > _longest(self.ignore, code)
+
+    def allows(self, finding: Finding) -> bool:
+        """Whether no per-file ignore takes a finding out."""
+        if finding.site is None:
+            return True
+        path = os.path.relpath(os.path.abspath(finding.site.path), self.root)
+        return not any(
+            _longest(prefixes, finding.code) and _matches(path, pattern)
+            for pattern, prefixes in self.per_file_ignores
+        )
+
+    def overridden(
+        self,
+        *,
+        select: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        extend_select: Iterable[str] = (),
+        fail_on: Severity | None = None,
+    ) -> Config:
+        """The settings with those of the command line over them: select and fail-on take the place
+        of the file's, ignore and extend-select add to it. Raises UsageError for an unknown code.
+        """
+        chosen = _codes(list(select), "--select")
+        return replace(
+            self,
+            select=chosen or self.select,
+            extend_select=self.extend_select + _codes(list(extend_select), "--extend-select"),
+            ignore=self.ignore + _codes(list(ignore), "--ignore"),
+            fail_on=fail_on or self.fail_on,
+        )
+
+
+def _longest(prefixes: tuple[str, ...], code: str) -> int:
+    return max((len(prefix) for prefix in prefixes if code.startswith(prefix)), default=0)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Whether a path, or a folder above it, fits a glob; a pattern without a slash fits the name."""
+    pattern = os.path.normpath(pattern)
+    parts = path.split(os.sep)
+    if os.sep not in pattern:
+        return any(fnmatch(part, pattern) for part in parts)
+    above = (os.sep.join(parts[: end + 1]) for end in range(len(parts)))
+    return any(fnmatch(part, pattern) for part in above)
+
+
+# --- reading
+
+
+def discover(start: str | None = None) -> Config:
+    """The settings of the nearest file upwards from ``start``, by default the working directory.
+
+    In one folder convlint.toml comes before pyproject.toml; a pyproject.toml without
+    ``[tool.convlint]`` is passed over. Raises UsageError.
+    """
+    folder = Path(start or os.getcwd()).absolute()
+    for above in (folder, *folder.parents):
+        own = above / "convlint.toml"
+        if own.is_file():
+            return parse(_table(own), str(own))
+        shared = above / "pyproject.toml"
+        if shared.is_file():
+            tool = _table(shared).get("tool", {})
+            if "convlint" in tool:
+                return parse(tool["convlint"], str(shared))
+    return Config()
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{os.path.relpath(path)}: {error}") from None
+
+
+def parse(table: Any, path: str) -> Config:
+    """Settings from the parsed table of the file at ``path``. Raises UsageError."""
+    shown = os.path.relpath(path)
+    if not isinstance(table, dict):
+        raise UsageError(f"{shown}: the settings of convlint must be a table")
+    _known(table, _KEYS, shown)
+    fail_on = table.get("fail-on", "warning")
+    if fail_on not in SEVERITIES:
+        raise UsageError(f"{shown}: fail-on {fail_on!r} is unknown{nearest(str(fail_on), SEVERITIES)}")
+    ignores = table.get("per-file-ignores", {})
+    if not isinstance(ignores, dict):
+        raise UsageError(f"{shown}: per-file-ignores must be a table of patterns and codes")
+    models = table.get("models", [])
+    if not isinstance(models, list):
+        raise UsageError(f"{shown}: models must be written as [[tool.convlint.models]]")
+    return Config(
+        path=os.path.abspath(path),
+        select=_codes(table["select"], f"{shown}: select") if "select" in table else DEFAULT_SELECT,
+        ignore=_codes(table.get("ignore", []), f"{shown}: ignore"),
+        extend_select=_codes(table.get("extend-select", []), f"{shown}: extend-select"),
+        per_file_ignores=tuple(
+            (pattern, _codes(codes, f"{shown}: per-file-ignores of {pattern!r}"))
+            for pattern, codes in ignores.items()
+        ),
+        exclude=_strings(table.get("exclude", []), f"{shown}: exclude"),
+        fail_on=fail_on,
+        models=tuple(
+            _model(entry, f"{shown}: models[{position}]", os.path.dirname(os.path.abspath(path)))
+            for position, entry in enumerate(models)
+        ),
+    )
+
+
+def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in keys:
+            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, keys)}")
+
+
+def _strings(value: Any, where: str) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise UsageError(f"{where}: a string or a list of strings is expected")
+    return tuple(items)
+
+
+def _codes(value: Any, where: str) -> tuple[str, ...]:
+    """Codes and prefixes of codes, each of which some rule has; several may stand in one string."""
+    known = tuple(rules())
+    found = []
+    for code in (part for text in _strings(value, where) for part in text.split(",")):
+        prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
+        if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
+            raise UsageError(f"{where}: no rule has the code {code.strip()!r}{nearest(prefix, known)}")
+        found.append(prefix)
+    return tuple(found)
+
+
+def _model(entry: Any, where: str, root: str) -> ModelEntry:
+    if not isinstance(entry, dict):
+        raise UsageError(f"{where}: a table is expected")
+    _known(entry, _MODEL_KEYS, where)
+    text = entry.get("target")
+    if not isinstance(text, str):
+        raise UsageError(f"{where}: target must be a string such as 'net.py:Net'")
+    batch_size = entry.get("batch-size")
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        raise UsageError(f"{where}: batch-size must be a whole number of at least 1")
+    train = entry.get("train", False)
+    if not isinstance(train, bool):
+        raise UsageError(f"{where}: train must be true or false")
+    try:
+        target = _with_arguments(parse_target(text), entry.get("args"))
+        if target.path is not None:
+            target = replace(target, path=os.path.relpath(os.path.join(root, target.path)))
+        return ModelEntry(
+            target,
+            tuple(parse_input(text) for text in _strings(entry.get("input", []), "input")),
+            batch_size,
+            train,
+            {key: parse(entry[key], key) for key, parse in BUDGETS.items() if key in entry},
+        )
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _with_arguments(target: Target, args: Any) -> Target:
+    """The target with ``args``: the text between parentheses, a list, or a table of keywords."""
+    if args is None:
+        return target
+    if target.args or target.kwargs:
+        raise UsageError(f"{target.text} has arguments already; args would give them twice")
+    if target.name is None:
+        raise UsageError(f"{target.text} names no model that args could be passed to")
+    if isinstance(args, list):
+        args = ", ".join(map(repr, args))
+    elif isinstance(args, dict):
+        args = ", ".join(f"{name}={value!r}" for name, value in args.items())
+    elif not isinstance(args, str):
+        raise UsageError("args must be a string, a list or a table")
+    positional, named = parse_arguments(args, target.name, "args")
+    return replace(target, text=f"{target.text}({args})", args=positional, kwargs=named)

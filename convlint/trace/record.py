@@ -1,0 +1,482 @@
+"""The recorder: one real forward, written down as a ``torch.fx.Graph``.
+
+A ``TorchFunctionMode`` sees every call of a torch function, a patched ``nn.Module.__call__`` sees every call of a
+module. Real tensors run through real code, so Python control flow needs no rewriting. What the function mode cannot
+look into (scripted modules, fused attention) is recorded one level below, as the operators that the dispatcher runs.
+
+A forward that raises is run a second time with stand-ins for the calls that cannot work (``recover.py``), so that all
+independent errors come out of one run; a forward that works is never touched.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import MethodWrapperType, TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from convlint.model import Failure, Graph
+from convlint.trace import recover, sites
+
+# Python functions of torch that run several of its operators, and hide them from the function mode.
+_COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
+_SCALARS = (int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device)
+
+
+@dataclass(slots=True)
+class Entry:
+    """What the recorder knows of one FX node beside its arguments."""
+
+    module: str
+    owner: nn.Module | None
+    outputs: list[tuple[torch.Size, torch.dtype, int]]
+    frame: sites.Instant | None
+    several: bool = False  # the call gave a tuple: consumers read it through ``getitem`` nodes
+    error: str | None = None
+    opaque: bool = False
+
+
+@dataclass(slots=True)
+class ModuleCall:
+    """One call of a module: FX nodes in and out, and the run of nodes made inside."""
+
+    module: nn.Module
+    name: str
+    inputs: list[fx.Node]
+    outputs: list[fx.Node] = field(default_factory=list)
+    start: int = 0
+    stop: int = 0
+    frame: sites.Instant | None = None
+
+
+class Recorder(TorchFunctionMode):
+    """Writes the calls made while it is active into ``fx``; ``nodes`` holds the FX nodes in the order of the calls."""
+
+    def __init__(self, model: nn.Module, repairing: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.repairing = repairing
+        self.fx = fx.Graph()
+        self.nodes: list[fx.Node] = []
+        self.entries: dict[fx.Node, Entry] = {}
+        self.calls: list[ModuleCall] = []
+        self.names = {id(m): name for name, m in model.named_modules()}
+        self.unseen: dict[str, str] = {}
+        self.failed_in = ""
+        self._failed = False
+        self._states = {id(t): name for name, t in _states(model)}
+        self._stack: list[tuple[nn.Module, str]] = []
+        self._known: dict[int, tuple[weakref.ref[Tensor], fx.Node, int]] = {}
+        self._constants = 0
+        self._below = _Below(self)
+
+    # --- tensors and nodes
+
+    def node_of(self, tensor: Tensor) -> fx.Node:
+        """The FX node that stands for a tensor; a parameter, buffer or unknown tensor gets its node on first sight."""
+        known = self._known.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            _, node, position = known
+            if not self.entries[node].several:
+                return node
+            return self._item(tensor, node, position)
+        name = self._states.get(id(tensor))
+        if name is None:
+            name = f"_constant_{self._constants}"
+            self._constants += 1
+        with _no_warnings():
+            node = self.fx.create_node("get_attr", name)
+        self._note(node, [tensor], Entry("", None, [], None))
+        return node
+
+    def _item(self, tensor: Tensor, node: fx.Node, position: int) -> fx.Node:
+        item = self.fx.create_node("call_function", _getitem, (node, position))
+        self._note(item, [tensor], Entry("", None, [], None))
+        return item
+
+    def add_input(self, name: str, tensor: Tensor) -> None:
+        """A tensor that is given to the model."""
+        self._note(self.fx.placeholder(name), [tensor], Entry("", None, [], None))
+
+    def _note(self, node: fx.Node, outputs: list[Tensor], entry: Entry) -> None:
+        entry.outputs = [(t.shape, t.dtype, t.element_size()) for t in outputs]
+        self.nodes.append(node)
+        self.entries[node] = entry
+        for position, tensor in enumerate(outputs):
+            self._known[id(tensor)] = (weakref.ref(tensor), node, position)
+
+    def add_call(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        error: str | None = None,
+    ) -> None:
+        """Write down a call that has run; one that gave no tensor is left out."""
+        if isinstance(result, Tensor):
+            outputs, several = [result], False
+        elif type(result) in _SCALARS:
+            if func is not _setitem:
+                return
+            outputs, several = [args[0]], False  # the assigned tensor goes on under its own name
+        else:
+            outputs, several = list(tensors_in(result)), True
+            if not outputs:
+                return
+        frame = sites.user_frame(sys._getframe(2))
+        owner, name = self._stack[-1] if self._stack else (None, "")
+        node = self.fx.create_node(
+            "call_function", func, self._arguments(args), self._arguments(kwargs) if kwargs else {}
+        )
+        instant = None if frame is None else (frame.f_code, frame.f_lasti)
+        self._note(node, outputs, Entry(name, owner, [], instant, several, error))
+
+    def _arguments(self, value: Any) -> Any:
+        """Arguments with FX nodes for tensors; containers are copied, everything else stays."""
+        if isinstance(value, Tensor):
+            return self.node_of(value)
+        kind = type(value)
+        if kind is tuple or kind is list:
+            return kind([self._arguments(item) for item in value])
+        if kind is dict:
+            return {key: self._arguments(item) for key, item in value.items()}
+        return value
+
+    # --- torch functions
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _COMPOSITES:
+            with self._below:
+                result = func(*args, **kwargs)
+            if not self._is_known(result):
+                self.add_call(func, args, kwargs, result)
+            return result
+        error = None
+        try:
+            result = func(*args, **kwargs)
+        except (RuntimeError, ValueError, IndexError) as raised:
+            result, error = self._recovered(func, args, kwargs, raised), recover.one_line(raised)
+        if type(func) is MethodWrapperType and not isinstance(result, Tensor):
+            return result  # a property such as x.shape
+        self.add_call(func, args, kwargs, result, error)
+        return result
+
+    def _recovered(self, func: Any, args: Any, kwargs: Any, raised: Exception) -> Any:
+        if not self.repairing or "alloc" in str(raised):
+            raise raised
+        channels = None
+        if self._stack:
+            record = sites.built(self._stack[-1][0])
+            declared = (record and record.declared) or vars(self._stack[-1][0])
+            channels = declared.get("num_features")
+        result = recover.stand_in(operation(func), args, kwargs, channels)
+        if result is None:
+            raise raised
+        return result
+
+    def _is_known(self, result: Any) -> bool:
+        return all(self._has(tensor) for tensor in tensors_in(result))
+
+    def _has(self, tensor: Tensor) -> bool:
+        known = self._known.get(id(tensor))
+        return (known is not None and known[0]() is tensor) or id(tensor) in self._states
+
+    # --- modules
+
+    def call_module(
+        self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any
+    ) -> Any:
+        """Run a module's call and write down its tensors and the nodes made inside."""
+        name = self.names.get(id(module))
+        if name is None:
+            name = self._name_unregistered(module)
+        frame = sites.user_frame(sys._getframe(2))
+        call = ModuleCall(
+            module,
+            name,
+            [self.node_of(t) for t in tensors_in(args)] + [self.node_of(t) for t in tensors_in(kwargs)]
+            if kwargs
+            else [self.node_of(t) for t in tensors_in(args)],
+            frame=None if frame is None else (frame.f_code, frame.f_lasti),
+        )
+        self.calls.append(call)
+        call.start = len(self.nodes)
+        self._stack.append((module, name))
+        scripted = isinstance(module, torch.jit.ScriptModule)
+        try:
+            if scripted:
+                with self._below:
+                    result = original(module, *args, **kwargs)
+            else:
+                result = original(module, *args, **kwargs)
+        except BaseException:
+            if not self._failed:
+                self._failed, self.failed_in = True, name
+            raise
+        finally:
+            self._stack.pop()
+            call.stop = len(self.nodes)
+        self._close(call, result)
+        return result
+
+    def _close(self, call: ModuleCall, result: Any) -> None:
+        """Outputs of a module call; tensors that no recorded call made come from what was not seen inside."""
+        outputs = list(tensors_in(result))
+        unknown = [tensor for tensor in outputs if not self._has(tensor)]
+        if unknown:
+            self.unseen.setdefault(call.name, "its output was not made by a torch function that can be recorded")
+            node = self.fx.create_node("call_function", _unseen, tuple(call.inputs))
+            entry = Entry(call.name, call.module, [], call.frame, len(unknown) > 1, opaque=True)
+            self._note(node, unknown, entry)
+            call.stop = len(self.nodes)
+        call.outputs = [self.node_of(tensor) for tensor in outputs]
+
+    def _name_unregistered(self, module: nn.Module) -> str:
+        parent = self._stack[-1][1] if self._stack else ""
+        base = f"{parent}.<{type(module).__name__}>".lstrip(".")
+        taken = set(self.names.values())
+        name, count = base, 1
+        while name in taken:
+            count += 1
+            name = f"{base}#{count}"
+        self.names[id(module)] = name
+        for path, tensor in _states(module):
+            self._states.setdefault(id(tensor), f"{name}.{path}")
+        self._keep(module)
+        return name
+
+    def _keep(self, module: nn.Module) -> None:
+        self._kept = [*getattr(self, "_kept", []), module]  # its id must not be given to another
+
+
+class _Below(TorchDispatchMode):
+    """Records aten operators, for regions that the function mode cannot look into."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        self._recorder.add_call(func, args, kwargs, result)
+        return result
+
+
+@dataclass
+class Recording:
+    """A recorded forward. ``fx`` is the FX graph; ``graph()`` converts it to convlint's own."""
+
+    model: nn.Module
+    recorder: Recorder
+    result: Any
+    failure: Failure | None
+    training: bool
+    target: str | None
+    error: BaseException | None = None
+
+    @property
+    def fx(self) -> fx.Graph:
+        return self.recorder.fx
+
+    def graph(self) -> Graph:
+        """The recording as ``model.Graph``, its invariants checked."""
+        from convlint.trace.convert import convert
+
+        graph = convert(self)
+        graph.lint()
+        return graph
+
+
+def record(
+    model: nn.Module,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    train: bool = False,
+    target: str | None = None,
+) -> Recording:
+    """Run ``model(*args, **kwargs)`` once, without gradients, and write down what ran.
+
+    The model is put into eval mode (``train``: train mode) for the run and its training flags are put back. Buffers
+    and the generator states are the caller's to save. A forward that raises is run again with stand-ins; what still
+    raises then is the recording's ``failure``.
+    """
+    first = _run(model, args, kwargs or {}, train, target, repairing=False)
+    if first.failure is None:
+        return first
+    second = _run(model, args, kwargs or {}, train, target, repairing=True)
+    if second.failure is not None and not any(e.error for e in second.recorder.entries.values()):
+        return first
+    return second
+
+
+def _run(
+    model: nn.Module, args: Any, kwargs: Any, train: bool, target: str | None, *, repairing: bool
+) -> Recording:
+    recorder = Recorder(model, repairing)
+    for name, tensor in _named_inputs(model, args, kwargs):
+        recorder.add_input(name, tensor)
+    result, failure, error = None, None, None
+    with ExitStack() as stack:
+        stack.enter_context(flags_kept(model))
+        stack.enter_context(_modules_watched(recorder))
+        stack.enter_context(_eager())
+        model.train(train)
+        stack.enter_context(torch.no_grad())
+        try:
+            with recorder:
+                result = model(*args, **kwargs)
+        except Exception as raised:
+            error = raised
+            failure = failure_of(raised, "forward", recorder.failed_in)
+    with _no_warnings():
+        recorder.fx.output(recorder._arguments(list(tensors_in(result))))
+    return Recording(model, recorder, result, failure, train, target, error)
+
+
+def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
+    """An exception as a fact: its class, message, and the deepest line of the user's code."""
+    frames: list[sites.Instant] = []
+    traceback: TracebackType | None = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not sites.is_foreign(code):
+            frames.append((code, traceback.tb_lasti))
+        traceback = traceback.tb_next
+    own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
+    chain = tuple(sites.site_of(frame) for frame in reversed(frames))
+    site = sites.site_of(own[-1]) if own else None
+    return Failure(phase, type(error).__name__, recover.one_line(error), site, module, chain)
+
+
+@contextmanager
+def flags_kept(model: nn.Module) -> Iterator[None]:
+    """Put every module's own training flag back afterwards."""
+    flags = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, flag in flags:
+            module.training = flag
+
+
+@contextmanager
+def _modules_watched(recorder: Recorder) -> Iterator[None]:
+    """Send every module call through the recorder."""
+    original = nn.Module.__call__
+
+    def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return recorder.call_module(original, module, args, kwargs)
+
+    nn.Module.__call__ = __call__  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.__call__ = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """Run compiled submodules as the Python that they were made from. Without torch._dynamo there is none."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    yield
+
+
+def _named_inputs(model: nn.Module, args: Any, kwargs: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors given to a model, named after the parameters of its ``forward``."""
+    code = getattr(type(model).forward, "__code__", None)
+    names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
+    for position, value in enumerate(args):
+        name = names[position] if position < len(names) else f"input_{position}"
+        found = list(tensors_in(value))
+        for count, tensor in enumerate(found):
+            yield name if len(found) == 1 else f"{name}_{count}", tensor
+    for name, value in kwargs.items():
+        found = list(tensors_in(value))
+        for count, tensor in enumerate(found):
+            yield name if len(found) == 1 else f"{name}_{count}", tensor
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested tuples, lists, mappings and objects with fields, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif hasattr(type(value), "__dataclass_fields__"):
+        for name in type(value).__dataclass_fields__:
+            yield from tensors_in(getattr(value, name, None))
+
+
+def operation(func: Any) -> str:
+    """A function's name as ``Node.op`` has it: without overload, dunders, in-place mark; ``__radd__`` is ``add``."""
+    if type(func) is MethodWrapperType:
+        return str(func.__self__.__name__)  # type: ignore[attr-defined]
+    if isinstance(func, torch._ops.OpOverload):
+        name = func._schema.name.split("::")[-1]
+    else:
+        name = getattr(func, "__name__", type(func).__name__)
+    if name.startswith("__") and name.endswith("__"):
+        name = name[2:-2]
+        if name[0] in "ri" and name[1:] in _ARITHMETIC:
+            name = name[1:]
+        name = {"truediv": "div"}.get(name, name)
+    return _SYNONYMS.get(stripped := name.rstrip("_") or name, stripped)
+
+
+_ARITHMETIC = frozenset({"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "mod"})
+_SYNONYMS = {
+    "view": "reshape",
+    "concat": "cat",
+    "concatenate": "cat",
+    "true_divide": "div",
+    "divide": "div",
+    "multiply": "mul",
+    "subtract": "sub",
+    "_max_pool1d": "max_pool1d",
+    "_max_pool2d": "max_pool2d",
+    "_max_pool3d": "max_pool3d",
+}
+
+
+def _states(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _getitem(value: Any, position: int) -> Any:
+    return value[position]
+
+
+def _unseen(*args: Any) -> Any:
+    raise RuntimeError("this stands for a call whose inside was not recorded")
+
+
+_setitem = Tensor.__setitem__

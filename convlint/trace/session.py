@@ -1,0 +1,179 @@
+"""One model from start to graph: load, build, record, measure.
+
+``run_job`` is what the worker's child runs for a target; ``run_model`` does it for a live model in
+the user's own process, and leaves that as it was found.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from convlint.model import Graph, Problem
+from convlint.targets import Job
+from convlint.trace import blame, keep, load, memory, probe, provenance, sites, symbols
+from convlint.trace import inputs as model_inputs
+from convlint.trace.client import Answer
+from convlint.trace.inputs import Inputs
+from convlint.trace.load import ProblemError, refuse
+from convlint.trace.record import failure_of, record
+
+Phase = Literal["import", "constructor", "forward"]
+
+
+
+def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer:
+    """Load, build and run what a job names. ``enter`` is told which phase begins.
+
+    For a process that ends after the job: the target's code is left imported.
+    """
+    random.seed(0)
+    torch.manual_seed(0)
+    sys.dont_write_bytecode = True  # nothing is written beside the user's files
+    threads = set(threading.enumerate())
+    try:
+        _check_device(job.device)
+        enter("import")
+        value = _built(lambda: load.find(job.target, job.root))
+        threads |= {thread for thread in threading.enumerate() if thread.daemon}
+        make = load.call(value, job.target)
+        enter("constructor")
+        answer = _run_built(job, make, enter)
+    except ProblemError as error:
+        return Answer(None, (error.problem,))
+    return Answer(answer.graph, (*answer.problems, *_threads_left(threads)))
+
+
+def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]) -> Answer:
+    try:
+        with torch.device("meta") if job.device == "meta" else nullcontext():
+            value = _built(make)
+    except ProblemError:
+        raise
+    except Exception as error:
+        failure = failure_of(error, "constructor")
+        blame.refuse_options(failure, job)
+        graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
+        return Answer(graph)
+    model = load.check_model(value, job.target).to(job.device)
+    if job.dtype is not None:
+        model = model.to(getattr(torch, job.dtype))
+    enter("forward")
+    return _recorded(model, _inputs(model, job), job)
+
+
+def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answer:
+    """Run a live model, and leave it and the process as they were found.
+
+    Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a
+    forward may write to its input. A model with lazy layers is run as a copy.
+    """
+    if any(nn.parameter.is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
+        model = copy.deepcopy(model)
+    try:
+        with keep.as_found(model):
+            if inputs is None:
+                inputs = _inputs(model, job)
+            inputs = inputs.map(lambda tensor: tensor.detach().clone())
+            model_inputs.check(model, inputs)
+            return _recorded(model, inputs, job)
+    except ProblemError as error:
+        return Answer(None, (error.problem,))
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise refuse("device", "this PyTorch sees no CUDA device; leave --device cuda away")
+
+
+# --- building
+
+
+# With integers that carry their expression first, then with plain ones. Where both fail, with the
+# constructors that PyTorch refuses repaired, so that the rest of the model is seen as well.
+_ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, carry
+
+
+def _built(make: Callable[[], Any]) -> Any:
+    """What ``make`` gives while constructions are watched. Raises what it raises unwatched."""
+    failed: Exception | None = None
+    for repair, carry in _ATTEMPTS:
+        try:
+            with sites.Construction(repair), symbols.carrying() if carry else nullcontext():
+                return make()
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, ProblemError) else error
+            blame.refuse_allocation(cause)
+            if isinstance(error, ProblemError) and not _while_building(cause):
+                raise
+            if not repair:
+                failed = error
+    assert failed is not None
+    raise failed
+
+
+def _while_building(error: BaseException | None) -> bool:
+    """Whether an exception came through the constructor of a module: at import, for instance."""
+    traceback: TracebackType | None = error.__traceback__ if error else None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_name == "__init__" and code.co_argcount:
+            if isinstance(traceback.tb_frame.f_locals.get(code.co_varnames[0]), nn.Module):
+                return True
+        traceback = traceback.tb_next
+    return False
+
+
+# --- running
+
+
+def _inputs(model: nn.Module, job: Job) -> Inputs:
+    found = model_inputs.given(model, job)
+    return probe.guess(model, job) if found is None else found
+
+
+def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
+    """Record one forward and, where it works, measure its memory."""
+    recording = record(
+        model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text
+    )
+    blame.refuse_allocation(recording.error)
+    blame.refuse_options(recording.failure, job)
+    graph = replace(
+        provenance.annotate(recording.graph(), model),
+        input_from=inputs.source,
+        batch_size=inputs.batch_size,
+        input_bytes=inputs.nbytes,
+        budgets=job.budgets,
+    )
+    blame.refuse_input(graph, job)
+    if graph.failure is not None or any(node.error for node in graph.nodes):
+        return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
+    graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
+    if not graph.outputs:
+        kind = type(recording.result).__name__
+        given = "None; is its return missing?" if recording.result is None else f"no tensor, but {kind}"
+        return Answer(graph, (Problem("no-output", f"forward returned {given}"),))
+    return Answer(graph)
+
+
+def _threads_left(before: set[threading.Thread]) -> list[Problem]:
+    """A problem for each thread that was started since and is still running."""
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(0.2 / len(left))
+    return [
+        Problem("thread-left", f"thread {thread.name!r} was started and is still running")
+        for thread in left
+        if thread.is_alive()
+    ]
