@@ -24,7 +24,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlint.model import Failure, Graph
-from convlint.trace import recover, sites
+from convlint.trace import operations, recover, sites
+from convlint.trace.unregistered import unregistered
 
 # Python functions of torch that run several of its operators, and hide them from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
@@ -67,8 +68,12 @@ class Recorder(TorchFunctionMode):
         self.fx = fx.Graph()
         self.nodes: list[fx.Node] = []
         self.entries: dict[fx.Node, Entry] = {}
-        self.calls: list[ModuleCall] = []
+        self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
+        self.returned: list[fx.Node] = []
         self.names = {id(m): name for name, m in model.named_modules()}
+        for _, _, name, module in unregistered(model):
+            for path, inner in module.named_modules():
+                self.names[id(inner)] = f"{name}.{path}" if path else name
         self.unseen: dict[str, str] = {}
         self.failed_in = ""
         self._failed = False
@@ -92,19 +97,23 @@ class Recorder(TorchFunctionMode):
         if name is None:
             name = f"_constant_{self._constants}"
             self._constants += 1
-        with _no_warnings():
-            node = self.fx.create_node("get_attr", name)
+        node = self.fx.create_node("get_attr", name)
         self._note(node, [tensor], Entry("", None, [], None))
         return node
 
     def _item(self, tensor: Tensor, node: fx.Node, position: int) -> fx.Node:
-        item = self.fx.create_node("call_function", _getitem, (node, position))
+        item = self.fx.create_node("call_function", operations.item_of, (node, position))
         self._note(item, [tensor], Entry("", None, [], None))
         return item
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """A tensor that is given to the model."""
         self._note(self.fx.placeholder(name), [tensor], Entry("", None, [], None))
+
+    def close(self, result: Any) -> None:
+        """What the model returned: the end of the graph."""
+        self.returned = [self.node_of(tensor) for tensor in tensors_in(result)]
+        self.fx.output(self.returned)
 
     def _note(self, node: fx.Node, outputs: list[Tensor], entry: Entry) -> None:
         entry.outputs = [(t.shape, t.dtype, t.element_size()) for t in outputs]
@@ -181,7 +190,7 @@ class Recorder(TorchFunctionMode):
             record = sites.built(self._stack[-1][0])
             declared = (record and record.declared) or vars(self._stack[-1][0])
             channels = declared.get("num_features")
-        result = recover.stand_in(operation(func), args, kwargs, channels)
+        result = recover.stand_in(operations.name_of(func), args, kwargs, channels)
         if result is None:
             raise raised
         return result
@@ -237,7 +246,7 @@ class Recorder(TorchFunctionMode):
         unknown = [tensor for tensor in outputs if not self._has(tensor)]
         if unknown:
             self.unseen.setdefault(call.name, "its output was not made by a torch function that can be recorded")
-            node = self.fx.create_node("call_function", _unseen, tuple(call.inputs))
+            node = self.fx.create_node("call_function", operations.unseen, tuple(call.inputs))
             entry = Entry(call.name, call.module, [], call.frame, len(unknown) > 1, opaque=True)
             self._note(node, unknown, entry)
             call.stop = len(self.nodes)
@@ -254,11 +263,7 @@ class Recorder(TorchFunctionMode):
         self.names[id(module)] = name
         for path, tensor in _states(module):
             self._states.setdefault(id(tensor), f"{name}.{path}")
-        self._keep(module)
         return name
-
-    def _keep(self, module: nn.Module) -> None:
-        self._kept = [*getattr(self, "_kept", []), module]  # its id must not be given to another
 
 
 class _Below(TorchDispatchMode):
@@ -344,8 +349,7 @@ def _run(
         except Exception as raised:
             error = raised
             failure = failure_of(raised, "forward", recorder.failed_in)
-    with _no_warnings():
-        recorder.fx.output(recorder._arguments(list(tensors_in(result))))
+    recorder.close(result)
     return Recording(model, recorder, result, failure, train, target, error)
 
 
@@ -400,11 +404,6 @@ def _eager() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    yield
-
-
 def _named_inputs(model: nn.Module, args: Any, kwargs: Any) -> Iterator[tuple[str, Tensor]]:
     """The tensors given to a model, named after the parameters of its ``forward``."""
     code = getattr(type(model).forward, "__code__", None)
@@ -435,48 +434,9 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(getattr(value, name, None))
 
 
-def operation(func: Any) -> str:
-    """A function's name as ``Node.op`` has it: without overload, dunders, in-place mark; ``__radd__`` is ``add``."""
-    if type(func) is MethodWrapperType:
-        return str(func.__self__.__name__)  # type: ignore[attr-defined]
-    if isinstance(func, torch._ops.OpOverload):
-        name = func._schema.name.split("::")[-1]
-    else:
-        name = getattr(func, "__name__", type(func).__name__)
-    if name.startswith("__") and name.endswith("__"):
-        name = name[2:-2]
-        if name[0] in "ri" and name[1:] in _ARITHMETIC:
-            name = name[1:]
-        name = {"truediv": "div"}.get(name, name)
-    return _SYNONYMS.get(stripped := name.rstrip("_") or name, stripped)
-
-
-_ARITHMETIC = frozenset({"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "mod"})
-_SYNONYMS = {
-    "view": "reshape",
-    "concat": "cat",
-    "concatenate": "cat",
-    "true_divide": "div",
-    "divide": "div",
-    "multiply": "mul",
-    "subtract": "sub",
-    "_max_pool1d": "max_pool1d",
-    "_max_pool2d": "max_pool2d",
-    "_max_pool3d": "max_pool3d",
-}
-
-
 def _states(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_parameters()
     yield from model.named_buffers()
-
-
-def _getitem(value: Any, position: int) -> Any:
-    return value[position]
-
-
-def _unseen(*args: Any) -> Any:
-    raise RuntimeError("this stands for a call whose inside was not recorded")
 
 
 _setitem = Tensor.__setitem__

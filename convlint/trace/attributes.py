@@ -1,0 +1,244 @@
+"""The numbers of a call: which arguments of which function become ``Node.attrs``, by what name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+Shape = tuple[int, ...]
+
+# What a function calls its arguments, in order. Tensors among them are bound as well, and left out.
+_SIGNATURES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("conv1d", "conv2d", "conv3d"),
+        ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    ),
+    **dict.fromkeys(
+        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
+    ),
+    "convolution": (
+        *("input", "weight", "bias", "stride", "padding", "dilation", "transposed"),
+        *("output_padding", "groups"),
+    ),
+    "linear": ("input", "weight", "bias"),
+    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training"),
+    "instance_norm": (
+        *("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+    ),
+    "group_norm": ("input", "num_groups", "weight", "bias"),
+    "layer_norm": ("input", "normalized_shape", "weight", "bias"),
+    "prelu": ("input", "weight"),
+    **dict.fromkeys(
+        ("max_pool1d", "max_pool2d", "max_pool3d"),
+        ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"),
+    ),
+    **dict.fromkeys(
+        ("avg_pool1d", "avg_pool2d", "avg_pool3d"),
+        ("input", "kernel_size", "stride", "padding", "ceil_mode"),
+    ),
+    **dict.fromkeys(
+        [f"adaptive_{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3)],
+        ("input", "output_size"),
+    ),
+    **dict.fromkeys(("cat", "stack"), ("tensors", "dim")),
+    **dict.fromkeys(("softmax", "log_softmax", "unsqueeze", "squeeze"), ("input", "dim")),
+    **dict.fromkeys(("mean", "sum", "amax", "amin"), ("input", "dim", "keepdim")),
+    "flatten": ("input", "start_dim", "end_dim"),
+    "split": ("input", "split_size_or_sections", "dim"),
+    "chunk": ("input", "chunks", "dim"),
+    "pixel_shuffle": ("input", "upscale_factor"),
+    "pixel_unshuffle": ("input", "downscale_factor"),
+    "channel_shuffle": ("input", "groups"),
+    "pad": ("input", "pad", "mode"),
+    "interpolate": ("input", "size", "scale_factor", "mode"),
+    "transpose": ("input", "dim0", "dim1"),
+    **dict.fromkeys(("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid"), ("input", "inplace")),
+    **dict.fromkeys(("selu",), ("input", "inplace")),
+    **dict.fromkeys(("elu", "celu"), ("input", "alpha", "inplace")),
+    "leaky_relu": ("input", "negative_slope", "inplace"),
+    "hardtanh": ("input", "min_val", "max_val", "inplace"),
+    **dict.fromkeys(
+        ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
+        ("input", "p", "training", "inplace"),
+    ),
+}
+# The builtin of the same name, and the operators below it, take the statistics last.
+_BUILTIN_BATCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training")
+_BATCH_NORM_EVAL = ("input", "weight", "bias", "running_mean", "running_var")
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "cat": {"dim": 0},
+    "stack": {"dim": 0},
+    "split": {"dim": 0},
+    "chunk": {"dim": 0},
+    "flatten": {"start_dim": 0, "end_dim": -1},
+    "pad": {"mode": "constant"},
+}
+_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
+_POOLS = frozenset({f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)})
+_VARIADIC = {"reshape": "shape", "expand": "shape", "permute": "dims", "repeat": "shape"}
+# Calls whose weights are not among ``Node.inputs``: the layer's own parameters.
+WEIGHTED = _NORMS | {"linear", "prelu"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A tensor among the arguments of a call: its shape, and whether it is a parameter or buffer."""
+
+    shape: Shape
+    is_state: bool
+
+
+def is_convolution(op: str) -> bool:
+    """Whether ``op`` is a convolution, transposed ones included."""
+    return op.startswith("conv") and op.endswith("d") and op[-2] in "123"
+
+
+def canonical(op: str, arguments: Sequence[Any]) -> str:
+    """The name of a call as ``Node.op`` has it, for operators below torch's own functions."""
+    if op in ("convolution", "_convolution", "mkldnn_convolution"):
+        weight = arguments[1]
+        transposed = len(arguments) > 6 and arguments[6] is True
+        return f"conv_transpose{len(weight.shape) - 2}d" if transposed else f"conv{len(weight.shape) - 2}d"
+    if "batch_norm" in op:
+        return "batch_norm"
+    return {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}.get(
+        op, op
+    )
+
+
+def bound(
+    op: str, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a call by name, as far as ``op`` is known; keywords always."""
+    named = dict(_DEFAULTS.get(op, {}))
+    if op in _VARIADIC:
+        rest = args[1:]
+        whole = rest[0] if len(rest) == 1 and isinstance(rest[0], tuple | list) else rest
+        named[_VARIADIC[op]] = tuple(whole)
+    named.update(zip(_names(op, func), args, strict=False))
+    named.update(kwargs)
+    if "use_input_stats" in named:
+        named["training"] = named.pop("use_input_stats")
+    return named
+
+
+def _names(op: str, func: Callable[..., Any]) -> tuple[str, ...]:
+    if isinstance(func, torch._ops.OpOverload):
+        name = func._schema.name.split("::")[-1]
+        if name in ("convolution", "_convolution"):
+            return _SIGNATURES["convolution"]
+        if "no_training" in name:
+            return _BATCH_NORM_EVAL
+    if op == "batch_norm" and func is not functional.batch_norm:
+        return _BUILTIN_BATCH_NORM
+    return _SIGNATURES.get(op, ())
+
+
+def attributes(op: str, named: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """``Node.attrs`` of a call from its named arguments, where tensors are ``Seen``.
+
+    ``rank`` is the number of dimensions of the first input.
+    """
+    if is_convolution(op):
+        return _of_convolution(op, named)
+    if op in _NORMS:
+        return _of_norm(op, named)
+    weight = named.get("weight")
+    if op == "linear" and isinstance(weight, Seen):
+        features = {"in_features": weight.shape[-1], "out_features": weight.shape[0]}
+        return features | {"bias": named.get("bias") is not None}
+    if op == "prelu" and isinstance(weight, Seen):
+        return {"num_parameters": weight.shape[0] if weight.shape else 1}
+    found = {
+        name: plain(value)
+        for name, value in named.items()
+        if value is not None and is_plain(value) and name != "training" and name[0] != "_"
+    }
+    if not found.get("inplace", True):
+        del found["inplace"]
+    if op in _POOLS:
+        found |= _of_pool(op, found)
+    return found
+
+
+def _of_convolution(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
+    weight, spatial = named.get("weight"), int(op[-2])
+    transposed = op.startswith("conv_transpose")
+    groups = int(named.get("groups", 1))
+    found = {
+        "groups": groups,
+        "stride": sizes(named.get("stride", 1), spatial),
+        "padding": sizes(named.get("padding", 0), spatial),
+        "dilation": sizes(named.get("dilation", 1), spatial),
+        "bias": named.get("bias") is not None,
+        "transposed": transposed,
+        "output_padding": sizes(named.get("output_padding", 0), spatial),
+    }
+    if isinstance(weight, Seen) and len(weight.shape) >= 2:
+        first, second = weight.shape[0], weight.shape[1] * groups
+        found["in_channels"], found["out_channels"] = (first, second) if transposed else (second, first)
+        found["kernel_size"] = weight.shape[2:]
+    return found
+
+
+def _of_norm(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
+    weight, mean = named.get("weight"), named.get("running_mean")
+    found: dict[str, Any] = {"affine": weight is not None}
+    if op == "layer_norm":
+        return found | {"normalized_shape": sizes(named.get("normalized_shape", ()), 1)}
+    widths = [s.shape[0] for s in (mean, weight) if isinstance(s, Seen) and s.shape]
+    if widths:
+        found["num_features"] = widths[0]
+    if op == "group_norm":
+        return found | {"num_groups": int(named.get("num_groups", 1))}
+    usual = op == "instance_norm"
+    return found | {
+        "track_running_stats": mean is not None,
+        "training": bool(named.get("training", usual)),
+    }
+
+
+def _of_pool(op: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    spatial = int(op[-2])
+    kernel = sizes(found.get("kernel_size", 1), spatial)
+    stride = found.get("stride")
+    return {
+        "kernel_size": kernel,
+        "stride": sizes(stride, spatial) if stride not in (None, ()) else kernel,
+        "padding": sizes(found.get("padding", 0), spatial),
+        "dilation": sizes(found.get("dilation", 1), spatial),
+        "ceil_mode": bool(found.get("ceil_mode", False)),
+    }
+
+
+def sizes(value: Any, count: int) -> Any:
+    """One size for each spatial dimension; a word such as "same" stays a word."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return (int(value),) * count
+    found = tuple(int(size) for size in value)
+    return found * count if len(found) == 1 else found
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a word, None, or a tuple or list of them."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return True
+    return isinstance(value, tuple | list) and all(is_plain(item) for item in value)
+
+
+def plain(value: Any) -> Any:
+    """The value without subclasses of int, and with tuples for lists."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    return tuple(plain(item) for item in value)

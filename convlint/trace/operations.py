@@ -1,0 +1,49 @@
+"""What the functions of torch are called, and the two that the recorder adds to them."""
+
+from __future__ import annotations
+
+from types import MethodWrapperType
+from typing import Any
+
+import torch
+
+
+def name_of(func: Any) -> str:
+    """A function's name as ``Node.op`` has it: without overload, dunders, in-place mark; ``__radd__`` is ``add``."""
+    if type(func) is MethodWrapperType:
+        return str(func.__self__.__name__)  # type: ignore[attr-defined]
+    if isinstance(func, torch._ops.OpOverload):
+        name = func._schema.name.split("::")[-1]
+    else:
+        name = getattr(func, "__name__", type(func).__name__)
+    if name.startswith("__") and name.endswith("__"):
+        name = name[2:-2]
+        if name[0] in "ri" and name[1:] in _ARITHMETIC:
+            name = name[1:]
+        name = {"truediv": "div"}.get(name, name)
+    return _SYNONYMS.get(stripped := name.rstrip("_") or name, stripped)
+
+
+_ARITHMETIC = frozenset({"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "mod"})
+_SYNONYMS = {
+    "view": "reshape",
+    "concat": "cat",
+    "concatenate": "cat",
+    "true_divide": "div",
+    "divide": "div",
+    "multiply": "mul",
+    "subtract": "sub",
+    "_max_pool1d": "max_pool1d",
+    "_max_pool2d": "max_pool2d",
+    "_max_pool3d": "max_pool3d",
+}
+
+
+def item_of(value: Any, position: int) -> Any:
+    """One tensor of a call that gave several."""
+    return value[position]
+
+
+def unseen(*args: Any) -> Any:
+    """Stands for what ran between its inputs and outputs, and could not be recorded."""
+    raise RuntimeError("this stands for a call whose inside was not recorded")
