@@ -70,14 +70,14 @@ class Recorder(TorchFunctionMode):
         self.entries: dict[fx.Node, Entry] = {}
         self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
         self.returned: list[fx.Node] = []
-        self.names = {id(m): name for name, m in model.named_modules()}
+        self.names: dict[int, str] = {}
+        self._states: dict[int, str] = {}
+        self._name(model, "")
         for _, _, name, module in unregistered(model):
-            for path, inner in module.named_modules():
-                self.names[id(inner)] = f"{name}.{path}" if path else name
+            self._name(module, name)
         self.unseen: dict[str, str] = {}
         self.failed_in = ""
         self._failed = False
-        self._states = {id(t): name for name, t in _states(model)}
         self._stack: list[tuple[nn.Module, str]] = []
         self._known: dict[int, tuple[weakref.ref[Tensor], fx.Node, int]] = {}
         self._constants = 0
@@ -130,8 +130,12 @@ class Recorder(TorchFunctionMode):
         result: Any,
         error: str | None = None,
     ) -> None:
-        """Write down a call that has run; one that gave no tensor is left out."""
+        """Write down a call that has run, unless it gave no tensor or wrote to a parameter or buffer:
+        those stay what they are to the graph.
+        """
         if isinstance(result, Tensor):
+            if id(result) in self._states:
+                return
             outputs, several = [result], False
         elif type(result) in _SCALARS:
             if func is not _setitem:
@@ -166,6 +170,8 @@ class Recorder(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self._below.running:
+            return func(*args, **kwargs)
         if func in _COMPOSITES:
             with self._below:
                 result = func(*args, **kwargs)
@@ -177,8 +183,10 @@ class Recorder(TorchFunctionMode):
             result = func(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError) as raised:
             result, error = self._recovered(func, args, kwargs, raised), recover.one_line(raised)
-        if type(func) is MethodWrapperType and not isinstance(result, Tensor):
-            return result  # a property such as x.shape
+        if type(func) is MethodWrapperType and (
+            not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])
+        ):
+            return result  # a property such as x.shape, or of a parameter that has no shape yet
         self.add_call(func, args, kwargs, result, error)
         return result
 
@@ -260,10 +268,16 @@ class Recorder(TorchFunctionMode):
         while name in taken:
             count += 1
             name = f"{base}#{count}"
-        self.names[id(module)] = name
-        for path, tensor in _states(module):
-            self._states.setdefault(id(tensor), f"{name}.{path}")
+        self._name(module, name)
         return name
+
+    def _name(self, root: nn.Module, name: str) -> None:
+        """Names for a module, its parts, parameters and buffers; first names stay."""
+        before = f"{name}." if name else ""
+        for path, module in root.named_modules():
+            self.names.setdefault(id(module), before + path if path else name)
+        for path, tensor in (*root.named_parameters(), *root.named_buffers()):
+            self._states.setdefault(id(tensor), before + path)
 
 
 class _Below(TorchDispatchMode):
@@ -272,12 +286,17 @@ class _Below(TorchDispatchMode):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self._recorder = recorder
+        self.running = False  # an operator is: the function mode sees that call as well
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
+        self.running = True
+        try:
+            result = func(*args, **kwargs)
+        finally:
+            self.running = False
         self._recorder.add_call(func, args, kwargs, result)
         return result
 
@@ -432,11 +451,6 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     elif hasattr(type(value), "__dataclass_fields__"):
         for name in type(value).__dataclass_fields__:
             yield from tensors_in(getattr(value, name, None))
-
-
-def _states(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from model.named_parameters()
-    yield from model.named_buffers()
 
 
 _setitem = Tensor.__setitem__
