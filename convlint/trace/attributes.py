@@ -87,10 +87,9 @@ WEIGHTED = _NORMS | {"linear", "prelu"}
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A tensor among the arguments of a call: its shape, and whether it is a parameter or buffer."""
+    """A tensor among the arguments of a call."""
 
     shape: Shape
-    is_state: bool
 
 
 def is_convolution(op: str) -> bool:

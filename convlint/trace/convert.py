@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,10 +13,11 @@ from convlint.model import Graph, Node
 from convlint.trace import attributes, operations, sites
 from convlint.trace.attributes import Seen
 from convlint.trace.layers import is_leaf, layers
+from convlint.trace.steps import Step, Value
 from convlint.trace.unregistered import unregistered
 
 if TYPE_CHECKING:
-    from convlint.trace.record import Entry, Recording
+    from convlint.trace.record import Recording
 
 
 def convert(recording: Recording) -> Graph:
@@ -28,10 +29,13 @@ class _Conversion:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.recorder = recording.recorder
+        self.written = recording.written
         self.nodes: list[Node] = []
         self.read: dict[str, None] = {}
-        self._tensors: dict[tuple[fx.Node, int], int] = {}
+        self._tensors: dict[tuple[Step, int], int] = {}
         self._count = 0
+        self._ops: dict[fx.Node, str] = {}
+        self._inputs: dict[fx.Node, list[fx.Node]] = {}
         self.layers: dict[str, facts.Layer] = {}
 
     def graph(self) -> Graph:
@@ -48,9 +52,9 @@ class _Conversion:
             nodes=tuple(self.nodes),
             calls=tuple(self._calls(starts)),
             inputs=tuple(
-                f"{node.name}: {_shown(*self.recorder.entries[node].outputs[0][:2])}"
-                for node in recorder.nodes
-                if node.op == "placeholder"
+                f"{step.name}: {_shown(*step.outputs[0])}"
+                for step in recorder.steps
+                if step.kind == "input"
             ),
             outputs=tuple(_described(self.recording.result, "")),
             training=self.recording.training,
@@ -68,47 +72,52 @@ class _Conversion:
     # --- nodes
 
     def _convert_nodes(self) -> list[int]:
-        """Fill ``nodes``; for each FX node, and the end, how many nodes were kept before it."""
-        starts = []
-        wanted = self._generic_readers()
-        for node in self.recorder.nodes:
-            starts.append(len(self.nodes))
-            entry = self.recorder.entries[node]
-            if node.target is operations.item_of:
-                source, position = node.args
-                assert isinstance(source, fx.Node)
-                assert isinstance(position, int)
-                self._tensors[node, 0] = self._tensors[source, position]
-            elif node.op == "placeholder":
-                self._add(node, entry, "input")
-            elif node.op == "get_attr":
-                name = str(node.target)
-                if not name.startswith(_CONSTANT):
-                    self.read[name] = None
-                if node in wanted:
-                    self._add(node, entry, "constant" if name.startswith(_CONSTANT) else "parameter")
-            elif entry.opaque:
-                inputs = self._ids(node.args)
-                self._add(node, entry, "unseen", inputs)
+        """Fill ``nodes``; for each step, and the end, how many nodes were kept before it."""
+        starts = [0] * (len(self.recorder.steps) + 1)
+        wanted = self._read_as_activations()
+        for node in self.written.graph.nodes:
+            step = self.written.steps.get(node)
+            if step is None:
+                continue  # the output, and one tensor of several
+            starts[step.index] = len(self.nodes)
+            if step.kind == "call":
+                self._add_call(node, step)
+            elif step.kind == "unseen":
+                self._add(node, step, "unseen", self._ids(node.args))
+            elif step.kind == "input":
+                self._add(node, step, "input")
             else:
-                self._add_call(node, entry)
-        starts.append(len(self.nodes))
-        returned = [self._id(tensor_node) for tensor_node in self.recorder.returned]
+                if step.kind == "state":
+                    self.read[step.name] = None
+                if step in wanted:
+                    self._add(node, step, "parameter" if step.kind == "state" else "constant")
+        starts[-1] = len(self.nodes)
+        returned = self._values(self.recorder.returned)
         if returned or self.recording.failure is None:
-            self.nodes.append(Node(len(self.nodes), "output", inputs=tuple(returned)))
+            self.nodes.append(Node(len(self.nodes), "output", inputs=returned))
         return starts
 
-    def _generic_readers(self) -> set[fx.Node]:
-        """The ``get_attr`` nodes that are read as activations, not as a layer's own weights."""
-        wanted: set[fx.Node] = set(self.recorder.returned)
+    def _read_as_activations(self) -> set[Step]:
+        """The steps whose tensors are read beside a layer's own weights."""
+        wanted = {value.step for value in self.recorder.returned}
         for call in self.recorder.calls:
-            wanted.update(call.inputs, call.outputs)
-        for node in self.recorder.nodes:
-            if node.op != "call_function":
-                continue
-            activations = self._activations(node, self._op(node))
-            wanted.update(activations)
-        return {node for node in wanted if node.op == "get_attr"}
+            wanted.update(value.step for value in (*call.inputs, *call.outputs))
+        for node, step in self.written.steps.items():
+            if step.kind == "call":
+                self._ops[node] = op = self._op(node)
+                self._inputs[node] = read = self._activations(node, op)
+                wanted.update(self._source(other)[0] for other in read)
+        return wanted
+
+    def _source(self, node: fx.Node) -> tuple[Step, int]:
+        """The step that made a node's tensor, and at which position of its results."""
+        step = self.written.steps.get(node)
+        if step is not None:
+            return step, 0
+        several, position = node.args
+        assert isinstance(several, fx.Node)
+        assert isinstance(position, int)
+        return self.written.steps[several], position
 
     def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
         """The tensors that a call reads; without the parameters and buffers where it has weights."""
@@ -119,7 +128,7 @@ class _Conversion:
         return first + [other for other in read[1:] if not self._is_state(other)]
 
     def _is_state(self, node: fx.Node) -> bool:
-        return node.op == "get_attr" and not str(node.target).startswith(_CONSTANT)
+        return self._source(node)[0].kind == "state"
 
     def _op(self, node: fx.Node) -> str:
         name = operations.name_of(node.target)
@@ -127,65 +136,65 @@ class _Conversion:
 
     def _seen(self, value: Any) -> Any:
         if isinstance(value, fx.Node):
-            entry = self.recorder.entries[value]
-            return Seen(tuple(entry.outputs[0][0]), self._is_state(value))
+            step, position = self._source(value)
+            return Seen(tuple(step.outputs[position][0]))
         return value
 
-    def _add_call(self, node: fx.Node, entry: Entry) -> None:
-        op = self._op(node)
+    def _add_call(self, node: fx.Node, step: Step) -> None:
+        op = self._ops[node]
         named = attributes.bound(op, node.target, node.args, node.kwargs)
         named = {name: self._seen(value) for name, value in named.items()}
         first = next((self._seen(a) for a in node.args if isinstance(a, fx.Node)), None)
         attrs = attributes.attributes(op, named, len(first.shape) if first else 0)
-        layer = self._layer_of(entry)
+        layer = self._layer_of(step)
         if layer is not None:
             attrs |= self._asked_for(layer, op, attrs)
         if _is_inplace(node.target):
             attrs["inplace"] = True
-        inputs = self._ids(self._activations(node, op))
-        self._add(node, entry, op, inputs, attrs, layer)
+        inputs = self._ids(self._inputs[node])
+        self._add(node, step, op, inputs, attrs, layer)
 
     def _add(
         self,
         node: fx.Node,
-        entry: Entry,
+        step: Step,
         op: str,
         inputs: tuple[int, ...] = (),
         attrs: dict[str, Any] | None = None,
         layer: str | None = None,
     ) -> None:
         outputs = []
-        for position, (shape, dtype, itemsize) in enumerate(entry.outputs):
-            self._tensors[node, position] = self._count
-            outputs.append(facts.Tensor(self._count, tuple(shape), _name(dtype), itemsize))
+        for position, (shape, dtype) in enumerate(step.outputs):
+            self._tensors[step, position] = self._count
+            outputs.append(facts.Tensor(self._count, tuple(shape), _name(dtype), dtype.itemsize))
             self._count += 1
         self.nodes.append(
             Node(
                 id=len(self.nodes),
                 op=op,
-                module=entry.module,
+                module=step.module,
                 layer=layer,
                 inputs=inputs,
                 outputs=tuple(outputs),
                 attrs=attrs or {},
-                site=None if entry.frame is None else sites.site_of(entry.frame),
-                error=entry.error,
+                site=None if step.frame is None else sites.site_of(step.frame),
+                error=step.error,
             )
         )
 
-    def _id(self, node: fx.Node) -> int:
-        return self._tensors[node, 0]
+    def _ids(self, nodes: Iterable[Any]) -> tuple[int, ...]:
+        return tuple(self._tensors[self._source(node)] for node in nodes)
 
-    def _ids(self, nodes: Any) -> tuple[int, ...]:
-        return tuple(self._tensors[node, 0] for node in nodes if (node, 0) in self._tensors)
+    def _values(self, values: Iterable[Value]) -> tuple[int, ...]:
+        return tuple(self._tensors[value.step, value.position] for value in values)
 
     # --- layers
 
-    def _layer_of(self, entry: Entry) -> str | None:
+    def _layer_of(self, step: Step) -> str | None:
         """The layer that a call belongs to: the module around it, if that is a layer itself."""
-        if entry.owner is None or not entry.module or not is_leaf(entry.owner):
+        if step.owner is None or not step.module or not is_leaf(step.owner):
             return None
-        return entry.module if entry.module in self.layers else None
+        return step.module if step.module in self.layers else None
 
     def _asked_for(self, name: str, op: str, attrs: dict[str, Any]) -> dict[str, Any]:
         """The numbers that the source asked for, where they are not those of the stand-in."""
@@ -207,8 +216,8 @@ class _Conversion:
             found.append(
                 facts.Call(
                     layer=call.name,
-                    inputs=self._ids(call.inputs),
-                    outputs=self._ids(call.outputs),
+                    inputs=self._values(call.inputs),
+                    outputs=self._values(call.outputs),
                     start=starts[call.start],
                     stop=starts[call.stop],
                     site=None if call.frame is None else sites.site_of(call.frame),
@@ -217,7 +226,6 @@ class _Conversion:
         return found
 
 
-_CONSTANT = "_constant_"
 _NO_CALLS = frozenset({"input", "parameter", "constant", "output"})
 
 

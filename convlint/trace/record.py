@@ -12,156 +12,110 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from types import MethodWrapperType, TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlint.model import Failure, Graph
 from convlint.trace import operations, recover, sites
+from convlint.trace.steps import ModuleCall, Step, Value, tensors_in
+from convlint.trace.to_fx import Written
 from convlint.trace.unregistered import unregistered
 
 # Python functions of torch that run several of its operators, and hide them from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
-_SCALARS = (int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device)
-
-
-@dataclass(slots=True)
-class Entry:
-    """What the recorder knows of one FX node beside its arguments."""
-
-    module: str
-    owner: nn.Module | None
-    outputs: list[tuple[torch.Size, torch.dtype, int]]
-    frame: sites.Instant | None
-    several: bool = False  # the call gave a tuple: consumers read it through ``getitem`` nodes
-    error: str | None = None
-    opaque: bool = False
-
-
-@dataclass(slots=True)
-class ModuleCall:
-    """One call of a module: FX nodes in and out, and the run of nodes made inside."""
-
-    module: nn.Module
-    name: str
-    inputs: list[fx.Node]
-    outputs: list[fx.Node] = field(default_factory=list)
-    start: int = 0
-    stop: int = 0
-    frame: sites.Instant | None = None
+_SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
+_ATOMS = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)})
 
 
 class Recorder(TorchFunctionMode):
-    """Writes the calls made while it is active into ``fx``; ``nodes`` holds the FX nodes in the order of the calls."""
+    """Notes the calls made while it is active: ``steps`` in the order in which they ran, and ``calls`` of modules."""
 
     def __init__(self, model: nn.Module, repairing: bool) -> None:
         super().__init__()
-        self.model = model
         self.repairing = repairing
-        self.fx = fx.Graph()
-        self.nodes: list[fx.Node] = []
-        self.entries: dict[fx.Node, Entry] = {}
+        self.steps: list[Step] = []
         self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
-        self.returned: list[fx.Node] = []
-        self.names: dict[int, str] = {}
+        self.returned: list[Value] = []
+        self.unseen: dict[str, str] = {}
+        self.failed_in: str | None = None
+        self._names: dict[int, str] = {}
         self._states: dict[int, str] = {}
+        self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
+        self._stack: list[tuple[nn.Module | None, str]] = [(None, "")]
+        self._constants = 0
+        self._below = _Below(self)
         self._name(model, "")
         for _, _, name, module in unregistered(model):
             self._name(module, name)
-        self.unseen: dict[str, str] = {}
-        self.failed_in = ""
-        self._failed = False
-        self._stack: list[tuple[nn.Module, str]] = []
-        self._known: dict[int, tuple[weakref.ref[Tensor], fx.Node, int]] = {}
-        self._constants = 0
-        self._below = _Below(self)
 
-    # --- tensors and nodes
+    def _name(self, root: nn.Module, name: str) -> None:
+        """Names for a module, its parts, parameters and buffers; first names stay."""
+        before = f"{name}." if name else ""
+        for path, module in root.named_modules():
+            path = before + path if path else name
+            self._names.setdefault(id(module), path)
+            for states in (module._parameters, module._buffers):
+                for key, tensor in states.items():
+                    if tensor is not None:
+                        self._states.setdefault(id(tensor), f"{path}.{key}" if path else key)
 
-    def node_of(self, tensor: Tensor) -> fx.Node:
-        """The FX node that stands for a tensor; a parameter, buffer or unknown tensor gets its node on first sight."""
+    # --- tensors
+
+    def value_of(self, tensor: Tensor) -> Value:
+        """What stands for a tensor; a parameter, buffer or unknown tensor gets a step on first sight."""
         known = self._known.get(id(tensor))
         if known is not None and known[0]() is tensor:
-            _, node, position = known
-            if not self.entries[node].several:
-                return node
-            return self._item(tensor, node, position)
+            return known[1]
         name = self._states.get(id(tensor))
         if name is None:
-            name = f"_constant_{self._constants}"
+            step = Step("constant", f"_constant_{self._constants}")
             self._constants += 1
-        node = self.fx.create_node("get_attr", name)
-        self._note(node, [tensor], Entry("", None, [], None))
-        return node
-
-    def _item(self, tensor: Tensor, node: fx.Node, position: int) -> fx.Node:
-        item = self.fx.create_node("call_function", operations.item_of, (node, position))
-        self._note(item, [tensor], Entry("", None, [], None))
-        return item
+        else:
+            step = Step("state", name)
+        self._add(step, [tensor])
+        return self._known[id(tensor)][1]
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """A tensor that is given to the model."""
-        self._note(self.fx.placeholder(name), [tensor], Entry("", None, [], None))
+        self._add(Step("input", name), [tensor])
 
     def close(self, result: Any) -> None:
         """What the model returned: the end of the graph."""
-        self.returned = [self.node_of(tensor) for tensor in tensors_in(result)]
-        self.fx.output(self.returned)
+        self.returned = [self.value_of(tensor) for tensor in tensors_in(result)]
 
-    def _note(self, node: fx.Node, outputs: list[Tensor], entry: Entry) -> None:
-        entry.outputs = [(t.shape, t.dtype, t.element_size()) for t in outputs]
-        self.nodes.append(node)
-        self.entries[node] = entry
+    def _add(self, step: Step, outputs: list[Tensor]) -> None:
+        step.outputs = [(t.shape, t.dtype) for t in outputs]
+        step.index = len(self.steps)
+        self.steps.append(step)
         for position, tensor in enumerate(outputs):
-            self._known[id(tensor)] = (weakref.ref(tensor), node, position)
+            self._known[id(tensor)] = (weakref.ref(tensor), Value(step, position))
 
-    def add_call(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        result: Any,
-        error: str | None = None,
-    ) -> None:
-        """Write down a call that has run, unless it gave no tensor or wrote to a parameter or buffer:
-        those stay what they are to the graph.
-        """
-        if isinstance(result, Tensor):
-            if id(result) in self._states:
-                return
-            outputs, several = [result], False
-        elif type(result) in _SCALARS:
-            if func is not _setitem:
-                return
-            outputs, several = [args[0]], False  # the assigned tensor goes on under its own name
-        else:
-            outputs, several = list(tensors_in(result)), True
-            if not outputs:
-                return
-        frame = sites.user_frame(sys._getframe(2))
-        owner, name = self._stack[-1] if self._stack else (None, "")
-        node = self.fx.create_node(
-            "call_function", func, self._arguments(args), self._arguments(kwargs) if kwargs else {}
-        )
-        instant = None if frame is None else (frame.f_code, frame.f_lasti)
-        self._note(node, outputs, Entry(name, owner, [], instant, several, error))
+    def _arguments(self, values: Iterable[Any]) -> list[Any]:
+        """Values for tensors; containers are copied, everything else stays."""
+        return [
+            value
+            if type(value) in _ATOMS
+            else self.value_of(value)
+            if isinstance(value, Tensor)
+            else self._nested(value)
+            for value in values
+        ]
 
-    def _arguments(self, value: Any) -> Any:
-        """Arguments with FX nodes for tensors; containers are copied, everything else stays."""
-        if isinstance(value, Tensor):
-            return self.node_of(value)
+    def _nested(self, value: Any) -> Any:
         kind = type(value)
         if kind is tuple or kind is list:
-            return kind([self._arguments(item) for item in value])
+            return kind(self._arguments(value))
         if kind is dict:
-            return {key: self._arguments(item) for key, item in value.items()}
+            return dict(zip(value, self._arguments(value.values()), strict=True))
         return value
 
     # --- torch functions
@@ -190,13 +144,50 @@ class Recorder(TorchFunctionMode):
         self.add_call(func, args, kwargs, result, error)
         return result
 
+    def add_call(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        error: str | None = None,
+    ) -> None:
+        """Note a call that has run, unless it gave no tensor or wrote to a parameter or buffer: those
+        stay what they are to the graph.
+        """
+        several = False
+        if isinstance(result, Tensor):
+            if id(result) in self._states:
+                return
+            outputs = [result]
+        elif type(result) in _SCALARS:
+            if func is not _setitem:
+                return
+            outputs = [args[0]]  # the assigned tensor goes on under its own name
+        else:
+            outputs, several = list(tensors_in(result)), True
+            if not outputs:
+                return
+        step = Step("call", "", func)
+        step.several = several
+        step.error = error
+        step.owner, step.module = self._stack[-1]
+        step.args = tuple(self._arguments(args))
+        if kwargs:
+            step.kwargs = self._nested(kwargs)
+        frame = sites.user_frame(sys._getframe(2))
+        if frame is not None:
+            step.frame = (frame.f_code, frame.f_lasti)
+        self._add(step, outputs)
+
     def _recovered(self, func: Any, args: Any, kwargs: Any, raised: Exception) -> Any:
         if not self.repairing or "alloc" in str(raised):
             raise raised
         channels = None
-        if self._stack:
-            record = sites.built(self._stack[-1][0])
-            declared = (record and record.declared) or vars(self._stack[-1][0])
+        module = self._stack[-1][0]
+        if module is not None:
+            record = sites.built(module)
+            declared = (record and record.declared) or vars(module)
             channels = declared.get("num_features")
         result = recover.stand_in(operations.name_of(func), args, kwargs, channels)
         if result is None:
@@ -215,36 +206,32 @@ class Recorder(TorchFunctionMode):
     def call_module(
         self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
-        """Run a module's call and write down its tensors and the nodes made inside."""
-        name = self.names.get(id(module))
+        """Run a module's call and note its tensors and the steps made inside."""
+        name = self._names.get(id(module))
         if name is None:
             name = self._name_unregistered(module)
         frame = sites.user_frame(sys._getframe(2))
-        call = ModuleCall(
-            module,
-            name,
-            [self.node_of(t) for t in tensors_in(args)] + [self.node_of(t) for t in tensors_in(kwargs)]
-            if kwargs
-            else [self.node_of(t) for t in tensors_in(args)],
-            frame=None if frame is None else (frame.f_code, frame.f_lasti),
-        )
+        instant = None if frame is None else (frame.f_code, frame.f_lasti)
+        inputs = [self.value_of(tensor) for tensor in tensors_in(args)]
+        if kwargs:
+            inputs += [self.value_of(tensor) for tensor in tensors_in(kwargs)]
+        call = ModuleCall(module, name, instant, len(self.steps))
+        call.inputs = inputs
         self.calls.append(call)
-        call.start = len(self.nodes)
         self._stack.append((module, name))
-        scripted = isinstance(module, torch.jit.ScriptModule)
         try:
-            if scripted:
+            if isinstance(module, torch.jit.ScriptModule):
                 with self._below:
                     result = original(module, *args, **kwargs)
             else:
                 result = original(module, *args, **kwargs)
         except BaseException:
-            if not self._failed:
-                self._failed, self.failed_in = True, name
+            if self.failed_in is None:
+                self.failed_in = name
             raise
         finally:
             self._stack.pop()
-            call.stop = len(self.nodes)
+            call.stop = len(self.steps)
         self._close(call, result)
         return result
 
@@ -254,30 +241,24 @@ class Recorder(TorchFunctionMode):
         unknown = [tensor for tensor in outputs if not self._has(tensor)]
         if unknown:
             self.unseen.setdefault(call.name, "its output was not made by a torch function that can be recorded")
-            node = self.fx.create_node("call_function", operations.unseen, tuple(call.inputs))
-            entry = Entry(call.name, call.module, [], call.frame, len(unknown) > 1, opaque=True)
-            self._note(node, unknown, entry)
-            call.stop = len(self.nodes)
-        call.outputs = [self.node_of(tensor) for tensor in outputs]
+            step = Step("unseen")
+            step.args = tuple(call.inputs)
+            step.owner, step.module, step.frame = call.module, call.name, call.frame
+            step.several = len(unknown) > 1
+            self._add(step, unknown)
+            call.stop = len(self.steps)
+        call.outputs = [self.value_of(tensor) for tensor in outputs]
 
     def _name_unregistered(self, module: nn.Module) -> str:
-        parent = self._stack[-1][1] if self._stack else ""
+        parent = self._stack[-1][1]
         base = f"{parent}.<{type(module).__name__}>".lstrip(".")
-        taken = set(self.names.values())
+        taken = set(self._names.values())
         name, count = base, 1
         while name in taken:
             count += 1
             name = f"{base}#{count}"
         self._name(module, name)
         return name
-
-    def _name(self, root: nn.Module, name: str) -> None:
-        """Names for a module, its parts, parameters and buffers; first names stay."""
-        before = f"{name}." if name else ""
-        for path, module in root.named_modules():
-            self.names.setdefault(id(module), before + path if path else name)
-        for path, tensor in (*root.named_parameters(), *root.named_buffers()):
-            self._states.setdefault(id(tensor), before + path)
 
 
 class _Below(TorchDispatchMode):
@@ -303,7 +284,7 @@ class _Below(TorchDispatchMode):
 
 @dataclass
 class Recording:
-    """A recorded forward. ``fx`` is the FX graph; ``graph()`` converts it to convlint's own."""
+    """A recorded forward. ``written.graph`` is the FX graph; ``graph()`` converts it to convlint's own."""
 
     model: nn.Module
     recorder: Recorder
@@ -313,9 +294,10 @@ class Recording:
     target: str | None
     error: BaseException | None = None
 
-    @property
-    def fx(self) -> fx.Graph:
-        return self.recorder.fx
+    @cached_property
+    def written(self) -> Written:
+        """The forward as a ``torch.fx.Graph``; see ``to_fx.py``."""
+        return Written(self.recorder.steps, self.recorder.returned)
 
     def graph(self) -> Graph:
         """The recording as ``model.Graph``, its invariants checked."""
@@ -344,7 +326,7 @@ def record(
     if first.failure is None:
         return first
     second = _run(model, args, kwargs or {}, train, target, repairing=True)
-    if second.failure is not None and not any(e.error for e in second.recorder.entries.values()):
+    if second.failure is not None and not any(step.error for step in second.recorder.steps):
         return first
     return second
 
@@ -367,7 +349,7 @@ def _run(
                 result = model(*args, **kwargs)
         except Exception as raised:
             error = raised
-            failure = failure_of(raised, "forward", recorder.failed_in)
+            failure = failure_of(raised, "forward", recorder.failed_in or "")
     recorder.close(result)
     return Recording(model, recorder, result, failure, train, target, error)
 
@@ -436,21 +418,6 @@ def _named_inputs(model: nn.Module, args: Any, kwargs: Any) -> Iterator[tuple[st
         found = list(tensors_in(value))
         for count, tensor in enumerate(found):
             yield name if len(found) == 1 else f"{name}_{count}", tensor
-
-
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists, mappings and objects with fields, in order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif hasattr(type(value), "__dataclass_fields__"):
-        for name in type(value).__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None))
 
 
 _setitem = Tensor.__setitem__

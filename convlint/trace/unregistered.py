@@ -15,11 +15,15 @@ def unregistered(model: nn.Module) -> Iterator[tuple[str, str, str, nn.Module]]:
 
     Modules that are registered somewhere in the model are left out, and each other one comes once.
     """
-    seen = {id(module) for module in model.modules()}
-    for path, owner in model.named_modules():
-        for attribute, value in list(vars(owner).items()):
-            if attribute.startswith("_") and attribute in _OWN:
-                continue
+    owners = list(model.named_modules())
+    seen = {id(module) for _, module in owners}
+    for path, owner in owners:
+        kept = [
+            (attribute, value)
+            for attribute, value in vars(owner).items()
+            if type(value) in _CONTAINERS and value and attribute not in _OWN
+        ]
+        for attribute, value in kept:
             for key, module in _modules_in(value, _DEEPEST):
                 if id(module) not in seen:
                     seen.add(id(module))
@@ -27,6 +31,7 @@ def unregistered(model: nn.Module) -> Iterator[tuple[str, str, str, nn.Module]]:
                     yield path, attribute, name, module
 
 
+_CONTAINERS = frozenset({list, tuple, dict})
 _OWN = frozenset(vars(nn.Module()))  # parameters, hooks and the like
 
 

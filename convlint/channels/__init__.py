@@ -1,0 +1,11 @@
+"""Who disagrees with whom about channels, and which end is to blame.
+
+``ends`` reads from a graph which numbers must be equal, ``vote`` finds the fewest places in the
+source that explain why some are not, and ``words`` says it. Rules ask for ``disagreements``.
+"""
+
+from __future__ import annotations
+
+from convlint.channels.vote import Disagreement, disagreements, refused_places
+
+__all__ = ["Disagreement", "disagreements", "refused_places"]
