@@ -180,22 +180,32 @@ class Graph:
     calls: tuple[Call, ...] = ()
     inputs: tuple[str, ...] = ()  # as a reader would write them: "x: 1x3x224x224 float32"
     outputs: tuple[str, ...] = ()
-    input_from: str = ""  # where the input came from: "--input", "example_input_array", "inferred" ...
+    input_from: str = (
+        ""  # where the input came from: "--input", "example_input_array", "inferred" ...
+    )
     traced_by: str = "recorder"
     batch_size: int = 1
     training: bool = False
     failure: Failure | None = None
     unseen: tuple[tuple[str, str], ...] = ()  # (module path, why its inside was not seen)
-    smallest_input: Shape | None = None  # smallest spatial size that runs, where it was searched for
-    unregistered: tuple[tuple[str, str, Site | None], ...] = ()  # (module path, attribute, site): layers in a list/dict
+    smallest_input: Shape | None = (
+        None  # smallest spatial size that runs, where it was searched for
+    )
+    unregistered: tuple[
+        tuple[str, str, Site | None], ...
+    ] = ()  # (module path, attribute, site): layers in a list/dict
     peak_inference_bytes: int | None = None
     saved_bytes: int | None = None
     saved_bytes_mode: str = ""  # "train", or "eval" where the training forward could not run
     input_bytes: int = 0
-    budgets: Mapping[str, int] = field(default_factory=dict)  # max-params, max-macs, max-activation-bytes
+    budgets: Mapping[str, int] = field(
+        default_factory=dict
+    )  # max-params, max-macs, max-activation-bytes
     scopes: tuple[Scope, ...] = ()  # the constructor calls that the layers' ``exprs`` speak of
     read: tuple[str, ...] = ()  # names of the parameters and buffers that a recorded call read
-    called_in_training: tuple[str, ...] | None = None  # layers that a train-mode forward called, where one was run
+    called_in_training: tuple[str, ...] | None = (
+        None  # layers that a train-mode forward called, where one was run
+    )
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""
@@ -235,15 +245,21 @@ class Graph:
         made: set[int] = set()
         names = [layer.name for layer in self.layers]
         if len(set(names)) != len(names):
-            raise ValueError(f"layer names repeat: {sorted({n for n in names if names.count(n) > 1})}")
+            raise ValueError(
+                f"layer names repeat: {sorted({n for n in names if names.count(n) > 1})}"
+            )
         known = set(names) | {alias for layer in self.layers for alias in layer.aliases}
         for position, node in enumerate(self.nodes):
             if node.id != position:
                 raise ValueError(f"node {node.id} stands at position {position}")
             if unmade := [i for i in node.inputs if i not in made]:
-                raise ValueError(f"node {node.id} ({node.op}) reads tensor {unmade[0]} before it is made")
+                raise ValueError(
+                    f"node {node.id} ({node.op}) reads tensor {unmade[0]} before it is made"
+                )
             if node.layer is not None and node.layer not in known:
-                raise ValueError(f"node {node.id} ({node.op}) belongs to unknown layer {node.layer!r}")
+                raise ValueError(
+                    f"node {node.id} ({node.op}) belongs to unknown layer {node.layer!r}"
+                )
             for tensor in node.outputs:
                 if tensor.id in made:
                     raise ValueError(f"tensor {tensor.id} is made twice")
@@ -253,7 +269,9 @@ class Graph:
             if call.layer not in known:
                 raise ValueError(f"a call of unknown layer {call.layer!r}")
             if not 0 <= call.start <= call.stop <= len(self.nodes):
-                raise ValueError(f"a call of {call.layer!r} covers nodes {call.start} to {call.stop}")
+                raise ValueError(
+                    f"a call of {call.layer!r} covers nodes {call.start} to {call.stop}"
+                )
             while open_calls and open_calls[-1].stop <= call.start:
                 open_calls.pop()
             if open_calls and call.stop > open_calls[-1].stop:

@@ -1,4 +1,6 @@
-"""Records as JSON and back, for the pipe between the command line and the worker. Never pickle: the worker ran user code.
+"""Records as JSON and back, for the pipe between the command line and the worker.
+
+Never pickle: the worker ran user code.
 
 Every frozen record of ``model.py`` and ``targets.py`` travels as the list of its fields; types are read from the
 annotations when it is rebuilt.
@@ -15,7 +17,10 @@ from typing import Any
 
 
 def encode(value: Any) -> Any:
-    """A JSON value for a record, or for a tuple, list, mapping or scalar of them. Raises TypeError for anything else."""
+    """A JSON value for a record, or for a tuple, list, mapping or scalar of them.
+
+    Raises TypeError for anything else.
+    """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
@@ -52,7 +57,12 @@ def decode(kind: Any, value: Any) -> Any:
         return {key: decode(arguments[1], item) for key, item in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)
-        return kind(**{name: decode(hints[name], item) for name, item in zip(_names(kind), value, strict=True)})
+        return kind(
+            **{
+                name: decode(hints[name], item)
+                for name, item in zip(_names(kind), value, strict=True)
+            }
+        )
     return value
 
 

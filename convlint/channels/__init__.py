@@ -6,6 +6,7 @@ source that explain why some are not, and ``words`` says it. Rules ask for ``dis
 
 from __future__ import annotations
 
-from convlint.channels.vote import Disagreement, disagreements, refused_places
+from convlint.channels.ends import Vote
+from convlint.channels.vote import Disagreement, Refusal, disagreements, refusals
 
-__all__ = ["Disagreement", "disagreements", "refused_places"]
+__all__ = ["Disagreement", "Refusal", "Vote", "disagreements", "refusals"]

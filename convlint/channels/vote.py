@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from convlint.channels.ends import Ends, Label, Vote
-from convlint.model import Graph, Site
+from convlint.model import Graph, Layer, Site
 
 Suspect = tuple[Site, Label | None]  # a place, and its numbers of one label or (None) all of them
 
@@ -112,6 +113,7 @@ class _Trial:
                 for site in dict.fromkeys(vote.frames):
                     self.under.setdefault((site, vote.label), []).append(vote)
                     self.under.setdefault((site, None), []).append(vote)
+        self.refused = self._strike_refused()
         self.disputed = {root for root in self.ends.failed if _disputes(self.poll.count(root))}
         self.popular = Counter(
             vote.number
@@ -119,8 +121,33 @@ class _Trial:
             for vote in {(v.label, v.frames): v for _, v in votes}.values()
         )
 
-    def run(self) -> Iterator[tuple[Suspect, set[int], set[int]]]:
-        """The suspects to blame, each with the classes it settles and those still open before."""
+    def _strike_refused(self) -> dict[str, list[int]]:
+        """Strike out what a refused constructor said of the one count that its groups do not divide;
+        the failed calls that this explains, by layer.
+        """
+        explained: dict[str, list[int]] = {}
+        struck: dict[str, set[Vote]] = {}
+        for vote in self.poll.classes:
+            layer = self.graph.layer(self.graph.nodes[vote.node].layer)
+            if layer is None or vote.label not in ("in", "out") or not refuses(layer):
+                continue
+            groups = layer.attrs["groups"]
+            if groups < 1 or vote.number % groups == 0:
+                continue
+            if layer.attrs["in_channels"] % groups == 0 or layer.attrs["out_channels"] % groups == 0:
+                struck.setdefault(layer.name, set()).add(vote)
+        for votes in struck.values():
+            self.poll.struck |= votes
+        for name, votes in struck.items():
+            for vote in votes:
+                root = self.poll.classes[vote]
+                own = next(value for value, v in self.ends.votes[root] if v is vote)
+                if self.poll.value(root) != own:
+                    explained.setdefault(name, []).extend(self.ends.failed.get(root, ()))
+        return explained
+
+    def _blamed(self) -> Iterator[tuple[Suspect, set[int]]]:
+        """The suspects to blame, each with the classes in which it settles something."""
         while True:
             open_ = {root for root in self.disputed if _disputes(self.poll.count(root))}
             best = max(self._suspects(open_), key=lambda s: self._rank(s, open_), default=None)
@@ -132,8 +159,15 @@ class _Trial:
                 for root in self.poll.downstream(self.poll.classes[v] for v in struck) & open_
                 if _disputes(self.poll.count(root, struck)) < _disputes(self.poll.count(root))
             }
-            yield best, settled, open_
+            yield best, settled
             self.poll.struck |= struck
+
+    @cached_property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        return tuple(
+            _explained(self, site, set(self.under[site, label]), settled)
+            for (site, label), settled in self._blamed()
+        )
 
     # --- suspects
 
@@ -201,28 +235,20 @@ class _Trial:
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
     """What the failed calls of a graph disagree about, one entry for each place to blame."""
+    return _trial(graph).disagreements if any(node.error for node in graph.nodes) else ()
+
+
+def _trial(graph: Graph) -> _Trial:
+    """The trial of a graph; kept for the graph asked for last, as several rules ask about it."""
     kept = _kept.get(id(graph))
-    if kept is None or kept[0] is not graph:
-        kept = (graph, tuple(_found(graph)))
+    if kept is None or kept.graph is not graph:
+        kept = _Trial(graph)
         _kept.clear()
         _kept[id(graph)] = kept
-    return kept[1]
+    return kept
 
 
-_kept: dict[int, tuple[Graph, tuple[Disagreement, ...]]] = {}
-
-
-def _found(graph: Graph) -> Iterator[Disagreement]:
-    if not any(node.error for node in graph.nodes):
-        return
-    trial = _Trial(graph)
-    for (site, label), settled, _ in trial.run():
-        struck = set(trial.under[site, label])
-        touched = {
-            root: trial.poll.classes
-            for root in trial.poll.downstream(trial.poll.classes[v] for v in struck) & settled
-        }
-        yield _explained(trial, site, struck, set(touched))
+_kept: dict[int, _Trial] = {}
 
 
 def _explained(trial: _Trial, site: Site, struck: set[Vote], settled: set[int]) -> Disagreement:
@@ -249,5 +275,52 @@ def _explained(trial: _Trial, site: Site, struck: set[Vote], settled: set[int]) 
     return Disagreement(site, tuple(wrong), tuple(others), tuple(nodes))
 
 
-def refused_places(graph: Graph) -> None:
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A place that built convolutions whose channels its groups do not divide; ``nodes`` are the
+    failed calls that only its numbers contradict.
+    """
+
+    site: Site
+    layers: tuple[Layer, ...]
+    nodes: tuple[int, ...]
+
+
+def refusals(graph: Graph) -> tuple[Refusal, ...]:
+    """The constructors that refused their groups, by the place to blame."""
+    wrong = [layer for layer in graph.layers if refuses(layer)]
+    right = [layer for layer in graph.layers if "groups" in layer.attrs and layer not in wrong]
+    explained = _trial(graph).refused if wrong else {}
+    found = []
+    while wrong:
+        scores: dict[Site, tuple[int, int]] = {}
+        for layer in wrong:
+            for depth, site in enumerate(_frames(layer)):
+                hits = sum(site in _frames(other) for other in wrong)
+                misses = sum(site in _frames(other) for other in right)
+                scores.setdefault(site, (hits - misses, -depth))
+                if not misses:
+                    break
+        if not scores:
+            break
+        site = max(scores, key=lambda site: scores[site])
+        here = tuple(layer for layer in wrong if site in _frames(layer))
+        nodes = {id for layer in here for id in explained.get(layer.name, ())}
+        found.append(Refusal(site, here, tuple(sorted(nodes))))
+        wrong = [layer for layer in wrong if layer not in here]
+    return tuple(found)
+
+
+def refuses(layer: Layer) -> bool:
+    """Whether a convolution was refused for its groups."""
+    attrs = layer.attrs
+    if layer.error is None or not {"in_channels", "out_channels", "groups"} <= attrs.keys():
+        return False
+    groups = attrs["groups"]
+    return bool(
+        groups < 1 or attrs["in_channels"] % groups != 0 or attrs["out_channels"] % groups != 0
+    )
+
+
+def _frames(layer: Layer) -> tuple[Site, ...]:
+    return () if layer.site is None else (layer.site, *layer.chain)

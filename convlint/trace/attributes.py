@@ -57,7 +57,9 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "pad": ("input", "pad", "mode"),
     "interpolate": ("input", "size", "scale_factor", "mode"),
     "transpose": ("input", "dim0", "dim1"),
-    **dict.fromkeys(("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid"), ("input", "inplace")),
+    **dict.fromkeys(
+        ("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid"), ("input", "inplace")
+    ),
     **dict.fromkeys(("selu",), ("input", "inplace")),
     **dict.fromkeys(("elu", "celu"), ("input", "alpha", "inplace")),
     "leaky_relu": ("input", "negative_slope", "inplace"),
@@ -102,12 +104,18 @@ def canonical(op: str, arguments: Sequence[Any]) -> str:
     if op in ("convolution", "_convolution", "mkldnn_convolution"):
         weight = arguments[1]
         transposed = len(arguments) > 6 and arguments[6] is True
-        return f"conv_transpose{len(weight.shape) - 2}d" if transposed else f"conv{len(weight.shape) - 2}d"
+        return (
+            f"conv_transpose{len(weight.shape) - 2}d"
+            if transposed
+            else f"conv{len(weight.shape) - 2}d"
+        )
     if "batch_norm" in op:
         return "batch_norm"
-    return {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}.get(
-        op, op
-    )
+    return {
+        "native_layer_norm": "layer_norm",
+        "native_group_norm": "group_norm",
+        "view": "reshape",
+    }.get(op, op)
 
 
 def bound(
@@ -138,11 +146,8 @@ def _names(op: str, func: Callable[..., Any]) -> tuple[str, ...]:
     return _SIGNATURES.get(op, ())
 
 
-def attributes(op: str, named: Mapping[str, Any], rank: int) -> dict[str, Any]:
-    """``Node.attrs`` of a call from its named arguments, where tensors are ``Seen``.
-
-    ``rank`` is the number of dimensions of the first input.
-    """
+def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
+    """``Node.attrs`` of a call from its named arguments, where tensors are ``Seen``."""
     if is_convolution(op):
         return _of_convolution(op, named)
     if op in _NORMS:
@@ -180,7 +185,9 @@ def _of_convolution(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(weight, Seen) and len(weight.shape) >= 2:
         first, second = weight.shape[0], weight.shape[1] * groups
-        found["in_channels"], found["out_channels"] = (first, second) if transposed else (second, first)
+        found["in_channels"], found["out_channels"] = (
+            (first, second) if transposed else (second, first)
+        )
         found["kernel_size"] = weight.shape[2:]
     return found
 

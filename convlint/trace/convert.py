@@ -83,14 +83,14 @@ class _Conversion:
             if step.kind == "call":
                 self._add_call(node, step)
             elif step.kind == "unseen":
-                self._add(node, step, "unseen", self._ids(node.args))
+                self._add(step, "unseen", self._ids(node.args))
             elif step.kind == "input":
-                self._add(node, step, "input")
+                self._add(step, "input")
             else:
                 if step.kind == "state":
                     self.read[step.name] = None
                 if step in wanted:
-                    self._add(node, step, "parameter" if step.kind == "state" else "constant")
+                    self._add(step, "parameter" if step.kind == "state" else "constant")
         starts[-1] = len(self.nodes)
         returned = self._values(self.recorder.returned)
         if returned or self.recording.failure is None:
@@ -144,19 +144,17 @@ class _Conversion:
         op = self._ops[node]
         named = attributes.bound(op, node.target, node.args, node.kwargs)
         named = {name: self._seen(value) for name, value in named.items()}
-        first = next((self._seen(a) for a in node.args if isinstance(a, fx.Node)), None)
-        attrs = attributes.attributes(op, named, len(first.shape) if first else 0)
+        attrs = attributes.attributes(op, named)
         layer = self._layer_of(step)
         if layer is not None:
-            attrs |= self._asked_for(layer, op, attrs)
+            attrs |= self._asked_for(layer, attrs)
         if _is_inplace(node.target):
             attrs["inplace"] = True
         inputs = self._ids(self._inputs[node])
-        self._add(node, step, op, inputs, attrs, layer)
+        self._add(step, op, inputs, attrs, layer)
 
     def _add(
         self,
-        node: fx.Node,
         step: Step,
         op: str,
         inputs: tuple[int, ...] = (),
@@ -196,7 +194,7 @@ class _Conversion:
             return None
         return step.module if step.module in self.layers else None
 
-    def _asked_for(self, name: str, op: str, attrs: dict[str, Any]) -> dict[str, Any]:
+    def _asked_for(self, name: str, attrs: dict[str, Any]) -> dict[str, Any]:
         """The numbers that the source asked for, where they are not those of the stand-in."""
         layer = self.layers[name]
         if layer.error is None:
@@ -258,7 +256,11 @@ def _shown(shape: Any, dtype: torch.dtype) -> str:
 def _described(value: Any, prefix: str) -> Iterator[str]:
     """The tensors of a result as a reader would write them: ``out: 1x21x32x32 float32``."""
     if isinstance(value, Tensor):
-        yield f"{prefix}: {_shown(value.shape, value.dtype)}" if prefix else _shown(value.shape, value.dtype)
+        yield (
+            f"{prefix}: {_shown(value.shape, value.dtype)}"
+            if prefix
+            else _shown(value.shape, value.dtype)
+        )
         return
     if isinstance(value, dict):
         items = [(f"{prefix}.{key}".lstrip("."), item) for key, item in value.items()]

@@ -15,9 +15,7 @@ from convlint.trace import attributes, sites
 _CONTAINERS = frozenset({"Module", "Sequential", "ModuleList", "ModuleDict", "Container"})
 
 
-def layers(
-    model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]
-) -> Iterator[Layer]:
+def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> Iterator[Layer]:
     """One layer for each module, and for each of ``others_called`` that is not registered.
 
     A parameter counts at its first owner. Unregistered modules count no parameters: the model's own
@@ -58,9 +56,7 @@ def _layer(
         params=params,
         trainable_params=trainable,
         params_bytes=size,
-        parameters=tuple(
-            (key, tuple(p.shape)) for key, p in own if not nn.parameter.is_lazy(p)
-        ),
+        parameters=tuple((key, tuple(p.shape)) for key, p in own if not nn.parameter.is_lazy(p)),
         aliases=aliases,
         training=module.training,
         error=built.error if built else None,

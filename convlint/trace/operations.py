@@ -44,6 +44,6 @@ def item_of(value: Any, position: int) -> Any:
     return value[position]
 
 
-def unseen(*args: Any) -> Any:
+def unseen(*_: Any) -> Any:
     """Stands for what ran between its inputs and outputs, and could not be recorded."""
     raise RuntimeError("this stands for a call whose inside was not recorded")

@@ -33,7 +33,9 @@ from convlint.trace.unregistered import unregistered
 # Python functions of torch that run several of its operators, and hide them from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
 _SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
-_ATOMS = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)})
+_ATOMS = frozenset(
+    {int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)}
+)
 
 
 class Recorder(TorchFunctionMode):
@@ -60,8 +62,8 @@ class Recorder(TorchFunctionMode):
     def _name(self, root: nn.Module, name: str) -> None:
         """Names for a module, its parts, parameters and buffers; first names stay."""
         before = f"{name}." if name else ""
-        for path, module in root.named_modules():
-            path = before + path if path else name
+        for inner, module in root.named_modules():
+            path = before + inner if inner else name
             self._names.setdefault(id(module), path)
             for states in (module._parameters, module._buffers):
                 for key, tensor in states.items():
@@ -121,7 +123,11 @@ class Recorder(TorchFunctionMode):
     # --- torch functions
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if self._below.running:
@@ -240,7 +246,9 @@ class Recorder(TorchFunctionMode):
         outputs = list(tensors_in(result))
         unknown = [tensor for tensor in outputs if not self._has(tensor)]
         if unknown:
-            self.unseen.setdefault(call.name, "its output was not made by a torch function that can be recorded")
+            self.unseen.setdefault(
+                call.name, "its output was not made by a torch function that can be recorded"
+            )
             step = Step("unseen")
             step.args = tuple(call.inputs)
             step.owner, step.module, step.frame = call.module, call.name, call.frame
@@ -270,7 +278,11 @@ class _Below(TorchDispatchMode):
         self.running = False  # an operator is: the function mode sees that call as well
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         self.running = True

@@ -25,7 +25,9 @@ from convlint.trace import recover
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _KEY = "_convlint_built"
-_DEEPEST = 64  # frames kept above a constructor call: deeper ones belong to the caller's own machinery
+_DEEPEST = (
+    64  # frames kept above a constructor call: deeper ones belong to the caller's own machinery
+)
 
 Instant = tuple[CodeType, int]  # a code object and the instruction it stood at
 
