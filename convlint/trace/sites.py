@@ -119,7 +119,7 @@ class Construction:
         self._bottom: FrameType | None = None
 
     def __enter__(self) -> Self:
-        self._bottom = sys._getframe(1)
+        self._bottom = sys._getframe(1).f_back  # frames from here on are the caller's own
         self._patch(nn.Module, "__init__", self._recording_init(nn.Module.__init__))
         for owner, repair in recover.CONSTRUCTORS.items() if self._repair else ():
             self._patch(owner, "__init__", _repairing_init(owner.__init__, repair))
