@@ -8,7 +8,7 @@ and takes fewest votes that nobody disputes, is to blame. That repeats until all
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -16,7 +16,7 @@ from functools import cached_property
 from convlint.channels.ends import Ends, Label, Vote
 from convlint.model import Graph, Layer, Site
 
-Suspect = tuple[Site, Label | None]  # a place, and its numbers of one label or (None) all of them
+Suspect = tuple[Site, Label]  # a place, and which of its numbers is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,67 +33,81 @@ class Disagreement:
 
 
 class _Poll:
-    """The votes that count while some suspects are struck out."""
+    """The votes that count while some are struck out."""
 
     def __init__(self, ends: Ends) -> None:
         self.ends = ends
         self.struck: set[Vote] = set()
-        self.sums: dict[int, list[tuple[Fraction, tuple[tuple[int, Fraction], ...]]]] = {}
-        self.readers: dict[int, set[int]] = {}
+        self.value: dict[Vote, Fraction] = {}
+        self.root: dict[Vote, int] = {}
+        self._sums: dict[int, list[tuple[Fraction, tuple[tuple[int, Fraction], ...]]]] = {}
+        self._readers: dict[int, set[int]] = {}
         for whole, ratio, parts in ends.sums:
-            self.sums.setdefault(whole, []).append((ratio, parts))
+            self._sums.setdefault(whole, []).append((ratio, parts))
             for part, _ in parts:
-                self.readers.setdefault(part, set()).add(whole)
-        self.classes: dict[Vote, int] = {
-            vote: root for root, votes in ends.votes.items() for _, vote in votes
-        }
+                self._readers.setdefault(part, set()).add(whole)
         # A loop that builds equal layers at one place casts one vote.
-        self._ballots: dict[int, list[tuple[Fraction, list[Vote]]]] = {}
+        self._ballots: dict[int, dict[object, list[Vote]]] = {}
         for root, votes in ends.votes.items():
-            same: dict[object, tuple[Fraction, list[Vote]]] = {}
             for value, vote in votes:
+                self.value[vote], self.root[vote] = value, root
                 key = (value, vote.label, vote.frames or vote.node)
-                same.setdefault(key, (value, []))[1].append(vote)
-            self._ballots[root] = list(same.values())
+                self._ballots.setdefault(root, {}).setdefault(key, []).append(vote)
 
-    def count(self, root: int, struck: set[Vote] | frozenset[Vote] = frozenset()) -> Counter[Fraction]:
-        """How many places vote for each value of a class."""
-        return self._count(root, self.struck | struck if struck else self.struck, set())
+    def count(self, root: int) -> Counter[Fraction]:
+        """How many places vote for each value of a class; the sum of a concatenation's parts is one."""
+        return self._count(root, frozenset())
 
-    def _count(self, root: int, struck: set[Vote], above: set[int]) -> Counter[Fraction]:
+    def _count(self, root: int, above: frozenset[int]) -> Counter[Fraction]:
         counted: Counter[Fraction] = Counter()
-        for value, votes in self._ballots.get(root, ()):
-            if any(vote not in struck for vote in votes):
-                counted[value] += 1
-        for ratio, parts in self.sums.get(root, ()):
-            total: Fraction | None = Fraction(0)
-            for part, its in parts:
-                if part in above or total is None:
-                    total = None
-                    break
-                said = _winner(self._count(part, struck, above | {root}))
-                total = None if said is None else total + said * its
+        for votes in self._ballots.get(root, {}).values():
+            if not self.struck.issuperset(votes):
+                counted[self.value[votes[0]]] += 1
+        for ratio, parts in self._sums.get(root, ()):
+            total = self._total(parts, above | {root})
             if total is not None:
                 counted[total / ratio] += 1
         return counted
 
-    def value(self, root: int, struck: set[Vote] | frozenset[Vote] = frozenset()) -> Fraction | None:
-        """What most places say."""
-        return _winner(self.count(root, struck))
+    def _total(self, parts: tuple[tuple[int, Fraction], ...], above: frozenset[int]) -> Fraction | None:
+        total = Fraction(0)
+        for part, ratio in parts:
+            said = None if part in above else winner(self._count(part, above))
+            if said is None:
+                return None
+            total += said * ratio
+        return total
 
     def downstream(self, roots: Iterable[int]) -> set[int]:
-        """Classes whose counts may depend on ``roots``."""
-        found, waiting = set(), list(roots)
-        while waiting:
-            root = waiting.pop()
-            if root not in found:
-                found.add(root)
-                waiting += self.readers.get(root, ())
-        return found
+        """The classes and all whose counts depend on them."""
+        return _closure(roots, lambda root: self._readers.get(root, ()))
+
+    def upstream(self, roots: Iterable[int]) -> set[int]:
+        """The classes and all that their counts depend on."""
+        return _closure(
+            roots, lambda root: [part for _, parts in self._sums.get(root, ()) for part, _ in parts]
+        )
 
 
-def _winner(counted: Counter[Fraction]) -> Fraction | None:
+def _closure(roots: Iterable[int], nearby: Callable[[int], Iterable[int]]) -> set[int]:
+    found: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        root = waiting.pop()
+        if root not in found:
+            found.add(root)
+            waiting += nearby(root)
+    return found
+
+
+def winner(counted: Counter[Fraction]) -> Fraction | None:
+    """What most places say."""
     return counted.most_common(1)[0][0] if counted else None
+
+
+def _sole_winner(counted: Counter[Fraction]) -> Fraction | None:
+    first, *others = counted.most_common(2)
+    return None if others and others[0][1] == first[1] else first[0]
 
 
 def _disputes(counted: Counter[Fraction]) -> int:
@@ -107,27 +121,16 @@ class _Trial:
         self.graph = graph
         self.ends = Ends(graph)
         self.poll = _Poll(self.ends)
-        self.under: dict[Suspect, list[Vote]] = {}
-        for votes in self.ends.votes.values():
-            for _, vote in votes:
-                for site in dict.fromkeys(vote.frames):
-                    self.under.setdefault((site, vote.label), []).append(vote)
-                    self.under.setdefault((site, None), []).append(vote)
         self.refused = self._strike_refused()
-        self.disputed = {root for root in self.ends.failed if _disputes(self.poll.count(root))}
-        self.popular = Counter(
-            vote.number
-            for votes in self.ends.votes.values()
-            for vote in {(v.label, v.frames): v for _, v in votes}.values()
-        )
+        ballots = {(vote.label, vote.frames): vote.number for vote in self.poll.root}
+        self.popular = Counter(ballots.values())
 
     def _strike_refused(self) -> dict[str, list[int]]:
         """Strike out what a refused constructor said of the one count that its groups do not divide;
         the failed calls that this explains, by layer.
         """
-        explained: dict[str, list[int]] = {}
         struck: dict[str, set[Vote]] = {}
-        for vote in self.poll.classes:
+        for vote in self.poll.root:
             layer = self.graph.layer(self.graph.nodes[vote.node].layer)
             if layer is None or vote.label not in ("in", "out") or not refuses(layer):
                 continue
@@ -138,99 +141,130 @@ class _Trial:
                 struck.setdefault(layer.name, set()).add(vote)
         for votes in struck.values():
             self.poll.struck |= votes
-        for name, votes in struck.items():
-            for vote in votes:
-                root = self.poll.classes[vote]
-                own = next(value for value, v in self.ends.votes[root] if v is vote)
-                if self.poll.value(root) != own:
-                    explained.setdefault(name, []).extend(self.ends.failed.get(root, ()))
-        return explained
-
-    def _blamed(self) -> Iterator[tuple[Suspect, set[int]]]:
-        """The suspects to blame, each with the classes in which it settles something."""
-        while True:
-            open_ = {root for root in self.disputed if _disputes(self.poll.count(root))}
-            best = max(self._suspects(open_), key=lambda s: self._rank(s, open_), default=None)
-            if best is None or self._gain(best, open_) <= 0:
-                return
-            struck = set(self.under[best])
-            settled = {
-                root
-                for root in self.poll.downstream(self.poll.classes[v] for v in struck) & open_
-                if _disputes(self.poll.count(root, struck)) < _disputes(self.poll.count(root))
-            }
-            yield best, settled
-            self.poll.struck |= struck
+        return {
+            name: [
+                id
+                for vote in votes
+                if winner(self.poll.count(self.poll.root[vote])) != self.poll.value[vote]
+                for id in self.ends.failed.get(self.poll.root[vote], ())
+            ]
+            for name, votes in struck.items()
+        }
 
     @cached_property
     def disagreements(self) -> tuple[Disagreement, ...]:
-        return tuple(
-            _explained(self, site, set(self.under[site, label]), settled)
-            for (site, label), settled in self._blamed()
-        )
+        return tuple(self._blamed())
+
+    def _blamed(self) -> Iterator[Disagreement]:
+        while True:
+            counts = {root: self.poll.count(root) for root in self.ends.failed}
+            open_ = {root: count for root, count in counts.items() if _disputes(count)}
+            coverage = self._suspects(open_)
+            ranked = {suspect: self._rank(suspect, coverage[suspect], open_) for suspect in coverage}
+            best = max(ranked, key=lambda suspect: ranked[suspect], default=None)
+            if best is None:
+                return
+            struck = coverage[best][0] | coverage[best][1]
+            self.poll.struck |= struck
+            yield self._explained(best, coverage[best][0], struck, open_)
 
     # --- suspects
 
-    def _suspects(self, open_: set[int]) -> set[Suspect]:
-        found: set[Suspect] = set()
-        for root in self._reaching(open_):
-            for _, vote in self.ends.votes.get(root, ()):
-                if vote in self.poll.struck:
-                    continue
-                for label in (vote.label, None):
-                    for site in vote.frames:
-                        found.add((site, label))
-                        if not self._innocent((site, label)):
-                            break  # all that this place built is disputed: look no further out
-        return found
+    def _suspects(self, open_: dict[int, Counter[Fraction]]) -> dict[Suspect, tuple[set[Vote], set[Vote]]]:
+        """The places to suspect, with their votes: those that somebody contradicts, and the others.
 
-    def _reaching(self, roots: set[int]) -> set[int]:
-        """Classes that ``roots`` or a part of their sums belong to."""
-        found, waiting = set(), list(roots)
-        while waiting:
-            root = waiting.pop()
-            if root not in found:
-                found.add(root)
-                waiting += [part for _, parts in self.poll.sums.get(root, ()) for part, _ in parts]
-        return found
-
-    def _innocent(self, suspect: Suspect) -> int:
-        """Classes that nobody disputes and that the suspect has a vote in."""
-        roots = {self.poll.classes[vote] for vote in self.under[suspect]}
-        return sum(not (self.poll.downstream({root}) & self.disputed) for root in roots)
-
-    def _gain(self, suspect: Suspect, open_: set[int]) -> float:
-        """The share of disputes that vanish, summed over the classes."""
-        struck = set(self.under[suspect])
-        gain = 0.0
-        for root in self.poll.downstream(self.poll.classes[vote] for vote in struck) & open_:
-            before = _disputes(self.poll.count(root))
-            gain += 1 - _disputes(self.poll.count(root, struck)) / before
-        return gain
-
-    def _rank(self, suspect: Suspect, open_: set[int]) -> tuple[float, ...]:
-        score = self._gain(suspect, open_) - self._innocent(suspect)
-        if suspect[1] is None:
-            score -= 0.25  # one number is mistyped more often than all of a call's
-        votes = self.under[suspect]
-        depth = min(vote.frames.index(suspect[0]) for vote in votes)
-        return (round(score, 6), -depth, *self._prior(suspect, open_))
-
-    def _prior(self, suspect: Suspect, open_: set[int]) -> tuple[float, ...]:
-        """What tells equal suspects apart: a value that the rest of the model does not know, then
-        the end that comes later.
+        The innermost place comes first. Only where it also built what nobody contradicts, as a
+        helper does that many call, the places that called it are suspected too.
         """
-        struck = set(self.under[suspect])
-        known = 0
-        for vote in struck:
-            root = self.poll.classes[vote]
-            if root not in open_:
-                continue
-            ratio = Fraction(vote.number) / next(x for x, v in self.ends.votes[root] if v is vote)
-            instead = self.poll.value(root, struck)
-            if instead is not None:
-                known += self.popular[int(instead * ratio)] - self.popular[vote.number]
-        return known / len(struck), max(vote.node for vote in struck)
+        accused = self._accused(open_)
+        found: dict[Suspect, tuple[set[Vote], set[Vote]]] = {}
+        votes = [vote for vote in self.poll.root if vote.frames and vote not in self.poll.struck]
+        depth = 0
+        while votes:
+            reached: dict[Suspect, tuple[set[Vote], set[Vote]]] = {}
+            for vote in votes:
+                held = reached.setdefault((vote.frames[depth], vote.label), (set(), set()))
+                held[vote not in accused].add(vote)
+            reached = {suspect: held for suspect, held in reached.items() if held[0]}
+            for suspect, held in reached.items():
+                known = found.setdefault(suspect, (set(), set()))
+                known[0].update(held[0])
+                known[1].update(held[1])
+            depth += 1
+            votes = [
+                vote
+                for bad, good in reached.values()
+                if good
+                for vote in bad | good
+                if len(vote.frames) > depth
+            ]
+        return found
+
+    def _accused(self, open_: dict[int, Counter[Fraction]]) -> set[Vote]:
+        """The votes that somebody contradicts, and that are not what most places say."""
+        found: set[Vote] = set()
+        for root, counted in open_.items():
+            right = _sole_winner(counted)
+            for part in self.poll.upstream({root}):
+                found.update(
+                    vote
+                    for value, vote in self.ends.votes.get(part, ())
+                    if vote not in self.poll.struck and (part != root or value != right)
+                )
+        return found
+
+    def _rank(
+        self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: dict[int, Counter[Fraction]]
+    ) -> tuple[float, ...]:
+        bad, good = held
+        struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
+        gain, known = 0.0, 0
+        before = self.poll.struck
+        self.poll.struck = before | struck
+        try:
+            for root in self.poll.downstream(roots) & open_.keys():
+                gain += 1 - _disputes(self.poll.count(root)) / _disputes(open_[root])
+            for vote in bad:
+                instead = winner(self.poll.count(self.poll.root[vote]))
+                if instead is not None:
+                    right = instead / self.poll.value[vote] * vote.number
+                    if right.denominator != 1:
+                        gain -= 1  # no number there could have been meant
+                    known += self.popular[int(right)] - self.popular[vote.number]
+        finally:
+            self.poll.struck = before
+        innocent = len({self.poll.root[vote] for vote in good} - roots)
+        depth = min(vote.frames.index(suspect[0]) for vote in struck)
+        return (
+            round(gain - innocent, 6),
+            -depth,
+            known / len(bad),
+            max(vote.node for vote in bad),
+        )
+
+    def _explained(
+        self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: dict[int, Counter[Fraction]]
+    ) -> Disagreement:
+        poll = self.poll
+        wrong: list[tuple[Vote, Fraction | None]] = []
+        for vote in sorted(bad, key=lambda vote: vote.node):
+            instead = winner(poll.count(poll.root[vote]))
+            if instead is None:
+                wrong.append((vote, None))
+            elif instead != poll.value[vote]:
+                wrong.append((vote, instead / poll.value[vote] * vote.number))
+        roots = {poll.root[vote] for vote, _ in wrong}
+        settled = poll.downstream(roots) & open_.keys()
+        nodes = sorted({id for root in settled for id in self.ends.failed[root]})
+        others = [
+            vote
+            for root in poll.upstream(settled)
+            for _, vote in self.ends.votes.get(root, ())
+            if vote not in struck and vote.label != "arrives"
+        ]
+        first = min((vote.node for vote, _ in wrong), default=0)
+        others.sort(key=lambda vote: (abs(vote.node - first), vote.node))
+        return Disagreement(suspect[0], tuple(wrong), tuple(others), tuple(nodes))
 
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from convlint.trace.record import _eager, flags_kept, tensors_in
 from convlint.trace.unregistered import unregistered
 
 aten = torch.ops.aten
+T = TypeVar("T")
 
 
 def measured(
@@ -96,7 +97,7 @@ def _peak(
     return peak
 
 
-def _without_computing[T](run: Callable[..., T]) -> T:
+def _without_computing(run: Callable[..., T]) -> T:
     try:
         return run(compute=False)
     except (_ValuesReadError, Exception):  # zeros may lead anywhere: only the real values count

@@ -389,7 +389,8 @@ def flags_kept(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, flag in flags:
-            module.training = flag
+            if module.training is not flag:
+                module.training = flag
 
 
 @contextmanager

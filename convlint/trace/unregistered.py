@@ -18,6 +18,8 @@ def unregistered(model: nn.Module) -> Iterator[tuple[str, str, str, nn.Module]]:
     owners = list(model.named_modules())
     seen = {id(module) for _, module in owners}
     for path, owner in owners:
+        if not owner._modules and type(owner).__module__.startswith("torch.nn."):
+            continue  # most of all modules, and their lists hold sizes
         kept = [
             (attribute, value)
             for attribute, value in vars(owner).items()

@@ -1,0 +1,245 @@
+"""Predicted memory against real allocations: ``python -m bench.memory [--write]``.
+
+For every model and batch size the peak of an inference and of a training step, as convlint says and
+as PyTorch's profiler saw the allocator hand out, beside the totals of torchsummary and torchinfo.
+With a GPU also against ``torch.cuda.max_memory_allocated``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import re
+import statistics
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from bench.children import call
+from bench.markdown import table
+from bench.zoo_models import Entry, build, entries, example
+from convlint import cost
+from convlint.model import Totals
+from convlint.trace.memory import measured
+from convlint.trace.record import record, tensors_in
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "costs.md"
+TEXT = Path(__file__).with_name("costs.md")
+MODELS = (
+    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s"),
+    *("googlenet", "mnasnet1_0", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
+    *("regnet_x_800mf", "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d"),
+    *("shufflenet_v2_x1_0", "squeezenet1_0", "swin_t", "vgg11", "vit_b_16"),
+)
+BATCHES = (1, 4)
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model at one batch size, in bytes. Pairs: as predicted, as allocated."""
+
+    model: str
+    batch: int
+    params: int
+    inference: tuple[int, int]
+    training: tuple[int, int]
+    torchsummary: int
+    torchinfo: int
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Of inference and training, as parts of what was allocated."""
+        return relative(*self.inference), relative(*self.training)
+
+
+def relative(said: int, real: int) -> float:
+    """How far a figure is off, with its sign: 0.1 is a tenth too much."""
+    return said / real - 1
+
+
+def peak_allocated(run: Callable[[], object]) -> int:
+    """Bytes that were allocated and not yet freed at once at most, beyond those before ``run``."""
+    run()  # what stays allocated after the first call is none of the second's
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        kept = run()
+    assert profiler.profiler is not None
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    events.sort(key=lambda event: event.start_ns())
+    del kept
+    return max(accumulate((event.nbytes() for event in events), initial=0))
+
+
+def inference(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], object]:
+    """One forward in eval mode without gradients."""
+    model.eval()
+
+    def run() -> object:
+        with torch.no_grad():
+            return model(*arguments)
+
+    return run
+
+
+def training(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], object]:
+    """A step of Adam whose gradients keep their memory from step to step."""
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def run() -> None:
+        optimizer.zero_grad(set_to_none=False)
+        sum(output.sum() for output in tensors_in(model(*arguments))).backward()  # type: ignore[union-attr]
+        optimizer.step()
+
+    return run
+
+
+def nbytes(*groups: Any) -> int:
+    """Bytes of the tensors in all groups."""
+    return sum(tensor.nbytes for group in groups for tensor in tensors_in(group))
+
+
+def predicted(model: nn.Module, arguments: tuple[Any, ...]) -> Totals:
+    """What convlint says."""
+    graph = record(model, arguments).graph()
+    return cost.totals(measured(graph, model, arguments))
+
+
+def compare(entry: Entry, batch: int) -> dict[str, Any]:
+    """One model at one batch size; a ``Result`` as a dict. Runs in a child process."""
+    model, arguments = build(entry), example(entry, batch)
+    said = predicted(model, arguments)
+    assert said.peak_inference_bytes is not None
+    assert said.training_bytes is not None
+    params, buffers = nbytes(list(model.parameters())), nbytes(list(model.buffers()))
+    held = params + buffers + nbytes(arguments)
+    evaluated = held + peak_allocated(inference(model, arguments))
+    others = torchsummary(model, entry, batch), torchinfo(model, arguments)
+    trained = held + 3 * params + peak_allocated(training(model, arguments))
+    return asdict(
+        Result(
+            entry.name.split("/")[1],
+            batch,
+            params,
+            (said.peak_inference_bytes, evaluated),
+            (said.training_bytes, trained),
+            *others,
+        )
+    )
+
+
+def torchsummary(model: nn.Module, entry: Entry, batch: int) -> int:
+    """torchsummary's "Estimated Total Size" in bytes."""
+    from torchsummary import summary
+
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        summary(model, entry.input, batch_size=batch, device="cpu")
+    found = re.search(r"Estimated Total Size \(MB\): ([\d.]+)", printed.getvalue())
+    assert found is not None
+    return round(float(found[1]) * MB)
+
+
+def torchinfo(model: nn.Module, arguments: tuple[Any, ...]) -> int:
+    """torchinfo's "Estimated Total Size" in bytes."""
+    from torchinfo import summary
+
+    said = summary(model, input_data=arguments, verbose=0)
+    return int(said.total_input + said.total_output_bytes + said.total_param_bytes)
+
+
+# --- on a GPU
+
+
+def compare_cuda(entry: Entry, batch: int) -> tuple[int, int]:
+    """Peak of an inference on the GPU: as predicted, as allocated."""
+    model = build(entry).cuda()
+    arguments = tuple(tensor.cuda() for tensor in example(entry, batch))
+    said = predicted(model, arguments).peak_inference_bytes
+    assert said is not None
+    run = inference(model, arguments)
+    run()
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    return said, torch.cuda.max_memory_allocated()
+
+
+# --- the page
+
+
+def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) -> str:
+    """``bench/costs.md`` with the tables filled in."""
+    errors = [[abs(r.errors[which]) for r in results] for which in (0, 1)]
+    worst = [max(results, key=lambda r, w=which: abs(r.errors[w])) for which in (0, 1)]  # type: ignore[misc]
+    rows = [
+        (
+            r.model,
+            r.batch,
+            *(f"{part / MB:.1f}" for part in r.inference),
+            f"{r.errors[0]:+.1%}",
+            *(f"{part / MB:.1f}" for part in r.training),
+            f"{r.errors[1]:+.1%}",
+            *(f"{part / MB:.0f} ({part / r.training[1]:.2f}x)" for part in (r.torchsummary, r.torchinfo)),
+        )
+        for r in results
+    ]
+    columns = ("model", ">batch", ">inference", ">allocated", ">error", ">training", ">allocated")
+    others = [
+        [abs(relative(getattr(r, tool), r.training[1])) for r in results]
+        for tool in ("torchsummary", "torchinfo")
+    ]
+    return TEXT.read_text(encoding="utf-8").format(
+        count=len(results),
+        models=len({r.model for r in results}),
+        torch=torch.__version__.split("+")[0],
+        medians=[f"{statistics.median(e):.1%}" for e in errors],
+        worst=[f"{e[w]:+.1%} ({r.model}, batch {r.batch})" for w, r in enumerate(worst) for e in [r.errors]],
+        others=[f"{statistics.median(e):.0%}" for e in others],
+        table=table((*columns, ">error", ">torchsummary", ">torchinfo"), rows),
+        cuda=_cuda_text(cuda),
+    )
+
+
+def _cuda_text(cuda: dict[tuple[str, int], tuple[int, int]]) -> str:
+    if not cuda:
+        return "Not measured here: this machine has no GPU."
+    rows = [
+        (model, batch, *(f"{part / MB:.1f}" for part in pair), f"{relative(*pair):+.1%}")
+        for (model, batch), pair in cuda.items()
+    ]
+    return table(("model", ">batch", ">inference", ">allocated", ">error"), rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("names", nargs="*", default=MODELS, help="models of torchvision")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    wanted = {f"torchvision/{name}" for name in options.names}
+    results, cuda = [], {}
+    for entry in [entry for entry in entries() if entry.name in wanted]:
+        for batch in BATCHES:
+            result = Result(**call(compare, entry, batch, timeout=300))
+            results.append(result)
+            print(result.model, batch, *(f"{e:+.2%}" for e in result.errors), file=sys.stderr)
+            if torch.cuda.is_available():
+                cuda[result.model, batch] = call(compare_cuda, entry, batch, timeout=300)
+    text = page(results, cuda)
+    print(text)
+    if options.write:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
