@@ -57,6 +57,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "pad": ("input", "pad", "mode"),
     "interpolate": ("input", "size", "scale_factor", "mode"),
     "transpose": ("input", "dim0", "dim1"),
+    "einsum": ("equation",),
     **dict.fromkeys(
         ("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid"), ("input", "inplace")
     ),

@@ -79,9 +79,7 @@ def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
 # --- peak of an inference
 
 
-def _peak(
-    model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ...]] | None
-) -> int:
+def _peak(model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ...]] | None) -> int:
     """Bytes alive at once at most. Raises what the forward raises."""
     model.eval()
 
@@ -201,7 +199,9 @@ def _convolved(
     output_padding: list[int],
     groups: int,
 ) -> Tensor:
-    sizes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding, strict=False)
+    sizes = zip(
+        x.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding, strict=False
+    )
     if transposed:
         out = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes]
     else:
