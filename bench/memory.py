@@ -54,7 +54,7 @@ class Result:
     params: int
     inference: tuple[int, int]
     training: tuple[int, int]
-    torchsummary: int
+    torchsummary: int | None
     torchinfo: int
 
     @property
@@ -124,7 +124,7 @@ def compare(entry: Entry, batch: int) -> dict[str, Any]:
     params, buffers = nbytes(list(model.parameters())), nbytes(list(model.buffers()))
     held = params + buffers + nbytes(arguments)
     evaluated = held + peak_allocated(inference(model, arguments))
-    others = torchsummary(model, entry, batch), torchinfo(model, arguments)
+    total = torchinfo(model, arguments)
     trained = held + 3 * params + peak_allocated(training(model, arguments))
     return asdict(
         Result(
@@ -133,17 +133,21 @@ def compare(entry: Entry, batch: int) -> dict[str, Any]:
             params,
             (said.peak_inference_bytes, evaluated),
             (said.training_bytes, trained),
-            *others,
+            torchsummary(model, entry, batch),  # last: where it fails it leaves its hooks behind
+            total,
         )
     )
 
 
-def torchsummary(model: nn.Module, entry: Entry, batch: int) -> int:
+def torchsummary(model: nn.Module, entry: Entry, batch: int) -> int | None:
     """torchsummary's "Estimated Total Size" in bytes."""
     from torchsummary import summary
 
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        summary(model, entry.input, batch_size=batch, device="cpu")
+        try:
+            summary(model, entry.input, batch_size=batch, device="cpu")
+        except (AttributeError, TypeError):
+            return None  # it cannot follow modules that return other things than tensors
     found = re.search(r"Estimated Total Size \(MB\): ([\d.]+)", printed.getvalue())
     assert found is not None
     return round(float(found[1]) * MB)
@@ -189,7 +193,10 @@ def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) ->
             f"{r.errors[0]:+.1%}",
             *(f"{part / MB:.1f}" for part in r.training),
             f"{r.errors[1]:+.1%}",
-            *(f"{part / MB:.0f} ({part / r.training[1]:.2f}x)" for part in (r.torchsummary, r.torchinfo)),
+            *(
+                f"{part / MB:.0f} ({part / r.training[1]:.2f}x)"
+                for part in (r.torchsummary, r.torchinfo)
+            ),
         )
         for r in results
     ]
@@ -203,7 +210,11 @@ def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) ->
         models=len({r.model for r in results}),
         torch=torch.__version__.split("+")[0],
         medians=[f"{statistics.median(e):.1%}" for e in errors],
-        worst=[f"{e[w]:+.1%} ({r.model}, batch {r.batch})" for w, r in enumerate(worst) for e in [r.errors]],
+        worst=[
+            f"{e[w]:+.1%} ({r.model}, batch {r.batch})"
+            for w, r in enumerate(worst)
+            for e in [r.errors]
+        ],
         others=[f"{statistics.median(e):.0%}" for e in others],
         table=table((*columns, ">error", ">torchsummary", ">torchinfo"), rows),
         cuda=_cuda_text(cuda),

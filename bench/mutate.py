@@ -1,7 +1,9 @@
 """Plant three mistakes in a model and see which are found: ``python -m bench.mutate [--write]``.
 
-A mutant is kept only if each of its three changes alone makes PyTorch fail. PyTorch names one at a
-time; convlint must name all three in one run.
+A mutant is kept only if each of its three changes alone makes PyTorch fail, and if they are three
+mistakes and not one: with several of them in place PyTorch's first complaint must be one that it
+makes of a single change. (Two ends of one interface changed alike are no mistake, and changed
+differently they are another one.) PyTorch names one at a time; convlint must name all three in one run.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -81,10 +84,23 @@ class Score:
 
 
 def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]:
-    """Different triples of edits at distinct calls, each of which alone makes PyTorch fail."""
+    """Different triples of independent edits at distinct calls, each of which alone makes PyTorch
+    fail.
+    """
     random = Random(f"{family.file} {seed}")
     pool = [edit for _ in range(3) for edit in mutator.edits(mutator.original(family), random)]
-    known: dict[Edit, bool] = {}
+    known: dict[tuple[Edit, ...], str | None] = {}
+
+    def complaint(edits: tuple[Edit, ...]) -> str | None:
+        if edits not in known:
+            known[edits] = failure(family, edits)
+        return known[edits]
+
+    def independent(edits: tuple[Edit, ...]) -> bool:
+        alone = [complaint((edit,)) for edit in edits]
+        several = [*combinations(edits, 2), edits]
+        return None not in alone and all(complaint(some) in alone for some in several)
+
     seen: set[tuple[Edit, ...]] = set()
     for _ in range(100 * count):
         if len(seen) == count:
@@ -92,19 +108,22 @@ def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]
         chosen = tuple(sorted(random.sample(pool, AT_A_TIME), key=lambda e: (e.line, e.start)))
         if len({edit.call_line for edit in chosen}) < AT_A_TIME or chosen in seen:
             continue
-        for edit in chosen:
-            if edit not in known:
-                known[edit] = fails(family, edit)
-        if all(known[edit] for edit in chosen):
+        if independent(chosen):
             seen.add(chosen)
             yield chosen
 
 
+def failure(family: Family, edits: tuple[Edit, ...]) -> str | None:
+    """What PyTorch says of a copy with these changes; None if it runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        mutator.write(Path(folder) / "mutant", family, edits)
+        said: str | None = children.call(mutator.failure, Path(folder), family)
+        return said
+
+
 def fails(family: Family, edit: Edit) -> bool:
     """Whether PyTorch fails on a copy with this change alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        mutator.write(Path(folder) / "mutant", family, (edit,))
-        return children.call(mutator.failure, Path(folder), family) is not None
+    return failure(family, (edit,)) is not None
 
 
 def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
@@ -127,7 +146,9 @@ PAGE = """# Recovery
 
 How many planted mistakes one run finds. The model files of {families} torchvision families are
 copied, and three arguments of constructor calls are changed at a time: channels, groups,
-`num_features`, `in_features`. A mutant counts only if each of its changes alone makes PyTorch fail.
+`num_features`, `in_features`. A mutant counts only if each of its changes alone makes PyTorch fail,
+and if they are independent: with several of them in place, PyTorch's first complaint is one that it
+makes of a single change.
 Written by `python -m bench.mutate --write`, seed {seed}.
 
 - *reported*: each of the three has a finding of its own that names its line

@@ -302,23 +302,29 @@ def totals(graph: Graph) -> Totals:
 
 
 def training_bytes(graph: Graph) -> int | None:
-    """``params + gradients + Adam's two states + saved``: what a training step holds when backward begins.
+    """``params + gradients + Adam's two states + the most that a step holds beside them``.
 
-    Where the backward of a convolution needs more on top of what is still saved by then than all
-    that was saved, that counts instead: ``max(saved, saved up to it + conv_backward_bytes)``.
+    That is ``saved``, when backward begins; or, where it is more, what was saved up to a convolution
+    or linear layer and what its backward needs (``backward_bytes``), or two copies of the largest
+    parameter: Adam's ``sqrt`` and the quotient of it. The gradients are kept from step to step.
     """
     if graph.saved_bytes is None:
         return None
-    states = sum(
-        layer.params_bytes + 3 * layer.params_bytes * layer.trainable_params // layer.params
-        for layer in graph.layers
-        if layer.params
+    owners = [layer for layer in graph.layers if layer.trainable_params]
+    states = sum(layer.params_bytes * layer.trainable_params // layer.params for layer in owners)
+    largest = [
+        prod(shape) * layer.params_bytes // layer.params
+        for layer in owners
+        for _, shape in layer.parameters
+    ]
+    params = sum(layer.params_bytes for layer in graph.layers)
+    return (
+        params + 3 * states + max(graph.saved_bytes, *_in_backward(graph), 2 * max([0, *largest]))
     )
-    return states + max([graph.saved_bytes, *_during_backward(graph)])
 
 
-def _during_backward(graph: Graph) -> Iterator[int]:
-    """Bytes in use at the backward of each convolution: what was saved up to it, and what it needs.
+def _in_backward(graph: Graph) -> Iterator[int]:
+    """Bytes in use at the backward of each call with weights: what was saved up to it, and its needs.
 
     A layer's saved bytes are spread evenly over the calls made inside it.
     """
@@ -332,17 +338,22 @@ def _during_backward(graph: Graph) -> Iterator[int]:
     saved = 0.0
     for node, more in zip(graph.nodes, grown, strict=False):
         saved += more
-        if node.op.startswith("conv") and "kernel_size" in node.attrs:
-            yield round(saved) + conv_backward_bytes(
-                node, graph.tensor(node.inputs[0]), node.outputs[0]
-            )
+        if node.inputs and node.outputs:
+            yield round(saved) + backward_bytes(node, graph.tensor(node.inputs[0]), node.outputs[0])
 
 
-def conv_backward_bytes(node: Node, x: Tensor, out: Tensor) -> int:
-    """``in + out + max(in + weight + out, 2 weight)``: both maps' gradients, and either the copies of
-    maps and weight's gradient in the layout of the CPU backend, or that gradient in both layouts.
+def backward_bytes(node: Node, x: Tensor, out: Tensor) -> int:
+    """What the backward of a convolution or linear layer holds, beside what was saved.
+
+    Linear: ``in + weight + out``, the gradients of all three. Convolution: ``in + out`` for those of
+    the maps and ``max(in + weight + out, 2 weight)`` for copies in the layout of the CPU backend, or
+    the weight's gradient in both layouts. Found by experiment, see ``docs/costs.md``.
     """
     attrs = node.attrs
+    if node.op == "linear" and "out_features" in attrs:
+        return x.nbytes + out.nbytes + attrs["in_features"] * attrs["out_features"] * x.itemsize
+    if not node.op.startswith("conv") or "kernel_size" not in attrs:
+        return 0
     weights = attrs["in_channels"] * attrs["out_channels"] // max(attrs["groups"], 1)
     weight = weights * prod(attrs["kernel_size"]) * x.itemsize
     return x.nbytes + out.nbytes + max(x.nbytes + weight + out.nbytes, 2 * weight)

@@ -7,6 +7,15 @@ source that explain why some are not, and ``words`` says it. Rules ask for ``dis
 from __future__ import annotations
 
 from convlint.channels.ends import Vote
-from convlint.channels.vote import Disagreement, Refusal, disagreements, refusals
+from convlint.channels.vote import Disagreement, Refusal, disagreements, home, refusals
+from convlint.channels.words import findings
 
-__all__ = ["Disagreement", "Refusal", "Vote", "disagreements", "refusals"]
+__all__ = [
+    "Disagreement",
+    "Refusal",
+    "Vote",
+    "disagreements",
+    "findings",
+    "home",
+    "refusals",
+]

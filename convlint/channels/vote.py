@@ -16,7 +16,9 @@ from functools import cached_property
 from convlint.channels.ends import Ends, Label, Vote
 from convlint.model import Graph, Layer, Site
 
-Suspect = tuple[Site, Label]  # a place, and which of its numbers is wrong
+Suspect = tuple[Site, frozenset[object]]  # a place, and which of its numbers is wrong
+Held = tuple[set["Vote"], set["Vote"]]  # a suspect's votes: contradicted, and not
+Counts = dict[int, Counter[Fraction]]  # what is said of a class
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,22 @@ class _Poll:
             total += said * ratio
         return total
 
+    def instead(self, root: int) -> Fraction | None:
+        """What most places say of a class; where none does, what a concatenation leaves for it."""
+        said = winner(self.count(root))
+        for whole in self._readers.get(root, ()) if said is None else ():
+            counted = self.count(whole)
+            for ratio, parts in self._sums[whole]:
+                left = winner(counted)
+                for part, its in parts:
+                    other = winner(self.count(part)) if part != root else None
+                    if left is not None and part != root:
+                        left = None if other is None else left - other * its / ratio
+                mine = sum((its for part, its in parts if part == root), Fraction(0))
+                if left is not None and mine:
+                    return left * ratio / mine
+        return said
+
     def downstream(self, roots: Iterable[int]) -> set[int]:
         """The classes and all whose counts depend on them."""
         return _closure(roots, lambda root: self._readers.get(root, ()))
@@ -124,6 +142,7 @@ class _Trial:
         self.refused = self._strike_refused()
         ballots = {(vote.label, vote.frames): vote.number for vote in self.poll.root}
         self.popular = Counter(ballots.values())
+        self.home = home(graph)
 
     def _strike_refused(self) -> dict[str, list[int]]:
         """Strike out what a refused constructor said of the one count that its groups do not divide;
@@ -140,6 +159,9 @@ class _Trial:
             if layer.attrs["in_channels"] % groups == 0 or layer.attrs["out_channels"] % groups == 0:
                 struck.setdefault(layer.name, set()).add(vote)
         for votes in struck.values():
+            for vote in tuple(votes):
+                same = self.ends.votes[self.poll.root[vote]]
+                votes |= {v for x, v in same if x == self.poll.value[vote] and _beside(v, vote)}
             self.poll.struck |= votes
         return {
             name: [
@@ -160,7 +182,11 @@ class _Trial:
             counts = {root: self.poll.count(root) for root in self.ends.failed}
             open_ = {root: count for root, count in counts.items() if _disputes(count)}
             coverage = self._suspects(open_)
-            ranked = {suspect: self._rank(suspect, coverage[suspect], open_) for suspect in coverage}
+            ranked = {
+                suspect: rank
+                for suspect, held in coverage.items()
+                if (rank := self._rank(suspect, held, open_)) is not None
+            }
             best = max(ranked, key=lambda suspect: ranked[suspect], default=None)
             if best is None:
                 return
@@ -170,52 +196,88 @@ class _Trial:
 
     # --- suspects
 
-    def _suspects(self, open_: dict[int, Counter[Fraction]]) -> dict[Suspect, tuple[set[Vote], set[Vote]]]:
+    def _suspects(self, open_: Counts) -> dict[Suspect, Held]:
         """The places to suspect, with their votes: those that somebody contradicts, and the others.
 
         The innermost place comes first. Only where it also built what nobody contradicts, as a
         helper does that many call, the places that called it are suspected too.
         """
-        accused = self._accused(open_)
-        found: dict[Suspect, tuple[set[Vote], set[Vote]]] = {}
+        near = self.poll.upstream(open_)
+        found: dict[Suspect, set[Vote]] = {}
         votes = [vote for vote in self.poll.root if vote.frames and vote not in self.poll.struck]
         depth = 0
         while votes:
-            reached: dict[Suspect, tuple[set[Vote], set[Vote]]] = {}
+            reached: dict[Suspect, set[Vote]] = {}
             for vote in votes:
-                held = reached.setdefault((vote.frames[depth], vote.label), (set(), set()))
-                held[vote not in accused].add(vote)
-            reached = {suspect: held for suspect, held in reached.items() if held[0]}
-            for suspect, held in reached.items():
-                known = found.setdefault(suspect, (set(), set()))
-                known[0].update(held[0])
-                known[1].update(held[1])
+                suspect = (vote.frames[depth], frozenset({vote.label}))
+                reached.setdefault(suspect, set()).add(vote)
             depth += 1
-            votes = [
-                vote
-                for bad, good in reached.values()
-                if good
-                for vote in bad | good
-                if len(vote.frames) > depth
-            ]
+            votes = []
+            for suspect, held in reached.items():
+                if near.isdisjoint([self.poll.root[vote] for vote in held]):
+                    continue
+                bad, good = self._split(held, near, open_)
+                if bad:
+                    found.setdefault(suspect, set()).update(held)
+                if good or suspect[0].path != self.home:
+                    votes += [vote for vote in held if len(vote.frames) > depth]
+        found |= self._passed_on(near)
+        split = {suspect: self._split(held, near, open_) for suspect, held in found.items()}
+        return {suspect: held for suspect, held in split.items() if held[0]}
+
+    def _passed_on(self, near: set[int]) -> dict[Suspect, set[Vote]]:
+        """Calls that handed one number to several layers which agree: a wrapper's convolution and
+        its norm, for instance. That number may be wrong all the same.
+        """
+        together: dict[tuple[Site, int, Fraction], set[tuple[object, ...]]] = {}
+        for root in near:
+            for value, vote in self.ends.votes.get(root, ()):
+                if vote not in self.poll.struck:
+                    for depth, site in enumerate(vote.frames[1:], 1):
+                        key = (*vote.frames[:depth], vote.label)
+                        together.setdefault((site, root, value), set()).add(key)
+        wanted: dict[Site, set[frozenset[object]]] = {}
+        for (site, _, _), keys in together.items():
+            if len({key[0] for key in keys}) > 1:
+                wanted.setdefault(site, set()).add(frozenset(keys))
+        found: dict[Suspect, set[Vote]] = {}
+        for site, groups in wanted.items():
+            through: dict[object, set[Vote]] = {}
+            for vote in self.poll.root:
+                if site in vote.frames and vote not in self.poll.struck:
+                    inner = vote.frames[: vote.frames.index(site)]
+                    through.setdefault((*inner, vote.label), set()).add(vote)
+            for keys in groups:
+                found[site, keys] = set().union(*[through.get(key, set()) for key in keys])
         return found
 
-    def _accused(self, open_: dict[int, Counter[Fraction]]) -> set[Vote]:
-        """The votes that somebody contradicts, and that are not what most places say."""
-        found: set[Vote] = set()
-        for root, counted in open_.items():
-            right = _sole_winner(counted)
-            for part in self.poll.upstream({root}):
-                found.update(
-                    vote
-                    for value, vote in self.ends.votes.get(part, ())
-                    if vote not in self.poll.struck and (part != root or value != right)
-                )
-        return found
+    def _split(self, held: set[Vote], near: set[int], open_: Counts) -> Held:
+        """A suspect's votes: those that somebody contradicts, and those that most others agree with.
+
+        What one suspect says counts once in a class, however many layers it built.
+        """
+        bad, good = set(), set()
+        places: dict[tuple[int, Fraction], set[object]] = {}
+        for vote in held:
+            said = (self.poll.root[vote], self.poll.value[vote])
+            places.setdefault(said, set()).add((vote.label, vote.frames))
+        for vote in held:
+            root, value = self.poll.root[vote], self.poll.value[vote]
+            if root not in near:
+                good.add(vote)
+            elif root not in open_:
+                bad.add(vote)
+            else:
+                counted = open_[root]
+                support = counted[value] - len(places[root, value]) + 1
+                rivals = max(n for other, n in counted.items() if other != value)
+                (good if support > rivals else bad).add(vote)
+        return bad, good
 
     def _rank(
-        self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: dict[int, Counter[Fraction]]
-    ) -> tuple[float, ...]:
+        self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: Counts
+    ) -> tuple[float, ...] | None:
+        """How likely a suspect is to blame; None where striking it out settles nothing."""
         bad, good = held
         struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
         gain, known = 0.0, 0
@@ -224,11 +286,13 @@ class _Trial:
         try:
             for root in self.poll.downstream(roots) & open_.keys():
                 gain += 1 - _disputes(self.poll.count(root)) / _disputes(open_[root])
-            for vote in bad:
-                instead = winner(self.poll.count(self.poll.root[vote]))
+            others = {vote: self.poll.instead(self.poll.root[vote]) for vote in bad}
+            if gain == 0 or all(others[vote] == self.poll.value[vote] for vote in bad):
+                return None
+            for vote, instead in others.items():
                 if instead is not None:
                     right = instead / self.poll.value[vote] * vote.number
-                    if right.denominator != 1:
+                    if right.denominator != 1 or right < 1:
                         gain -= 1  # no number there could have been meant
                     known += self.popular[int(right)] - self.popular[vote.number]
         finally:
@@ -237,24 +301,25 @@ class _Trial:
         depth = min(vote.frames.index(suspect[0]) for vote in struck)
         return (
             round(gain - innocent, 6),
+            suspect[0].path == self.home,
             -depth,
             known / len(bad),
             max(vote.node for vote in bad),
         )
 
     def _explained(
-        self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: dict[int, Counter[Fraction]]
+        self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts
     ) -> Disagreement:
         poll = self.poll
         wrong: list[tuple[Vote, Fraction | None]] = []
         for vote in sorted(bad, key=lambda vote: vote.node):
-            instead = winner(poll.count(poll.root[vote]))
+            instead = poll.instead(poll.root[vote])
             if instead is None:
                 wrong.append((vote, None))
             elif instead != poll.value[vote]:
                 wrong.append((vote, instead / poll.value[vote] * vote.number))
         roots = {poll.root[vote] for vote, _ in wrong}
-        settled = poll.downstream(roots) & open_.keys()
+        settled = poll.downstream(roots or {poll.root[vote] for vote in bad}) & open_.keys()
         nodes = sorted({id for root in settled for id in self.ends.failed[root]})
         others = [
             vote
@@ -265,6 +330,23 @@ class _Trial:
         first = min((vote.node for vote, _ in wrong), default=0)
         others.sort(key=lambda vote: (abs(vote.node - first), vote.node))
         return Disagreement(suspect[0], tuple(wrong), tuple(others), tuple(nodes))
+
+
+def home(graph: Graph) -> str | None:
+    """The file that the model's own class stands in: files beside it hold what others use as well."""
+    root = graph.layer("")
+    if root is None:
+        return None
+    for layer in graph.layers:
+        for site in layer.chain[::-1] + ((layer.site,) if layer.site else ()):
+            if site.function == f"{root.kind}.__init__":
+                return site.path
+    return None if root.site is None else root.site.path
+
+
+def _beside(one: Vote, other: Vote) -> bool:
+    """Whether one constructor built both layers."""
+    return len(other.frames) > 1 and other.frames[1:] == one.frames[1:]
 
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
@@ -323,26 +405,46 @@ class Refusal:
 def refusals(graph: Graph) -> tuple[Refusal, ...]:
     """The constructors that refused their groups, by the place to blame."""
     wrong = [layer for layer in graph.layers if refuses(layer)]
+    if not wrong:
+        return ()
     right = [layer for layer in graph.layers if "groups" in layer.attrs and layer not in wrong]
-    explained = _trial(graph).refused if wrong else {}
-    found = []
-    while wrong:
-        scores: dict[Site, tuple[int, int]] = {}
-        for layer in wrong:
-            for depth, site in enumerate(_frames(layer)):
-                hits = sum(site in _frames(other) for other in wrong)
-                misses = sum(site in _frames(other) for other in right)
-                scores.setdefault(site, (hits - misses, -depth))
-                if not misses:
-                    break
-        if not scores:
-            break
-        site = max(scores, key=lambda site: scores[site])
-        here = tuple(layer for layer in wrong if site in _frames(layer))
-        nodes = {id for layer in here for id in explained.get(layer.name, ())}
-        found.append(Refusal(site, here, tuple(sorted(nodes))))
-        wrong = [layer for layer in wrong if layer not in here]
-    return tuple(found)
+    explained = _trial(graph).refused
+    _, places = _places(wrong, right, 0, home(graph))
+    return tuple(
+        Refusal(
+            site,
+            tuple(layers),
+            tuple(sorted({id for layer in layers for id in explained.get(layer.name, ())})),
+        )
+        for site, layers in places
+    )
+
+
+def _places(
+    wrong: list[Layer], right: list[Layer], depth: int, at_home: str | None
+) -> tuple[int, list[tuple[Site, list[Layer]]]]:
+    """The fewest places that built ``wrong``, each layer of ``right`` built there counting as one
+    more; the innermost ones, unless only an outer one stands ``at_home``.
+    """
+    cost, found = 0, []
+    by_site: dict[Site, tuple[list[Layer], list[Layer]]] = {}
+    for layers, kind in ((wrong, 0), (right, 1)):
+        for layer in layers:
+            frames = _frames(layer)
+            if depth < len(frames):
+                by_site.setdefault(frames[depth], ([], []))[kind].append(layer)
+    for site, (bad, good) in by_site.items():
+        if not bad:
+            continue
+        here = 1 + len(good)
+        outside, places = _places(bad, good, depth + 1, at_home)
+        reached = sum(len(layers) for _, layers in places) == len(bad)
+        stranger = site.path != at_home and any(s.path == at_home for s, _ in places)
+        if reached and (outside < here or (outside == here and stranger)):
+            cost, found = cost + outside, found + places
+        else:
+            cost, found = cost + here, [*found, (site, bad)]
+    return cost, found
 
 
 def refuses(layer: Layer) -> bool:

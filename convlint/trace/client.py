@@ -109,11 +109,11 @@ class Worker:
             assert self._process.stdin is not None
             with suppress(OSError):
                 self._process.stdin.close()  # it kills its child and exits
-            try:
-                self._process.wait(_ENDING)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            if self._child is not None:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_ENDING)
+            self._process.kill()
+            self._process.wait()
         if self._child is not None:
             with suppress(OSError):
                 os.killpg(self._child, signal.SIGKILL)
@@ -137,6 +137,3 @@ def _on_behalf(answer: Answer, job: Job) -> Answer:
     problems = tuple(replace(problem, target=job.target.text) for problem in answer.problems)
     return Answer(answer.graph, problems)
 
-
-def quoted(value: Any) -> str:
-    return repr(value)

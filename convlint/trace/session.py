@@ -27,6 +27,7 @@ from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
 from convlint.trace.load import ProblemError, refuse
 from convlint.trace.record import failure_of, record
+from convlint.trace.steps import tensors_in
 
 Phase = Literal["import", "constructor", "forward"]
 
@@ -89,6 +90,25 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answe
             return _recorded(model, inputs, job)
     except ProblemError as error:
         return Answer(None, (error.problem,))
+
+
+def is_module(value: Any) -> bool:
+    """Whether a value is a live model."""
+    return isinstance(value, nn.Module)
+
+
+def device_of(model: nn.Module) -> str:
+    """Where a live model is: the device of its first parameter."""
+    return next((parameter.device.type for parameter in model.parameters()), "cpu")
+
+
+def tensor_inputs(given: Any) -> Inputs | None:
+    """The arguments of a forward where they are given as tensors, None where they are shapes."""
+    if not any(True for _ in tensors_in(given)):
+        return None
+    if isinstance(given, dict):
+        return Inputs((), given, "input")
+    return Inputs(tuple(given) if isinstance(given, tuple | list) else (given,), {}, "input")
 
 
 def _check_device(device: str) -> None:

@@ -22,6 +22,7 @@ import tempfile
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +33,7 @@ from convlint.trace.client import Answer
 
 _TICK = 0.05  # seconds between two looks at the child's memory
 _LAST_WORDS = 0.3  # seconds that a child which is out of time has to say which line it is in
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _SUBREAPER, _PARENT_DEATH = 36, 1  # of prctl(2)
 
 
@@ -74,7 +76,11 @@ def _lines(pipe: int) -> Any:
 
 
 def _write(pipe: int, message: Any) -> None:
-    data = memoryview(json.dumps(message).encode() + b"\n")
+    _write_line(pipe, json.dumps(message).encode())
+
+
+def _write_line(pipe: int, line: bytes) -> None:
+    data = memoryview(line + b"\n")
     while data:
         data = data[os.write(pipe, data) :]
 
@@ -110,9 +116,145 @@ class _Child:
         try:
             answer = self._watch(pid)
         finally:
-            self._end(pid)
+            _end(pid)
             os.close(self._read)
         if isinstance(answer, Problem):
-            _write(self._answers, {"answer": wire.encode(Answer(None, (self._placed(answer),)))})
-        else:
-            os.write(self._answers, answer + b"\n") ...
+            answer = json.dumps({"answer": wire.encode(Answer(None, (self._placed(answer),)))}).encode()
+        _write_line(self._answers, answer)
+        self._dump.close()
+
+    def _watch(self, pid: int) -> bytes | Problem:
+        """The child's last line, or what ended it before it wrote one."""
+        until = time.monotonic() + self._job.timeout
+        most = self._limit + _resident_memory(pid)  # torch itself does not count
+        buffer = b""
+        while True:
+            ready, _, _ = select.select([self._read, self._jobs], [], [], _TICK)
+            if self._jobs in ready:  # nobody waits for the answer any more
+                _end(pid)
+                os._exit(0)
+            if ready:
+                read = os.read(self._read, 1 << 20)
+                if not read:
+                    return self._ended(os.waitpid(pid, 0)[1])
+                buffer += read
+                *lines, buffer = buffer.split(b"\n")
+                for line in lines:
+                    if line.startswith(b'{"answer"'):
+                        return line
+                    self._phase = json.loads(line)["phase"]
+            elif (status := _exit_status(pid)) is not None:
+                return self._ended(status)
+            elif _resident_memory(pid) > most:
+                return self._over_memory()
+            if time.monotonic() > until:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGUSR1)  # makes faulthandler write the stack
+                time.sleep(_LAST_WORDS)
+                message = f"{self._during()} took more than {self._job.timeout:g} s; --timeout sets the limit"
+                return Problem("timeout", message)
+
+    def _ended(self, status: int) -> Problem:
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            return Problem("crash", f"{self._during()} crashed the process with {name}")
+        code = os.waitstatus_to_exitcode(status)
+        return Problem("exit", f"{self._during()} ended the process with exit code {code}")
+
+    def _over_memory(self) -> Problem:
+        limit = f"{self._limit / 2**20:,.0f} MiB"
+        advice = "--max-memory sets the limit, --device meta runs without values"
+        return Problem("out-of-memory", f"{self._during()} took more than {limit} of memory; {advice}")
+
+    def _during(self) -> str:
+        return f"the {self._phase} of {self._job.target.text}"
+
+    def _placed(self, problem: Problem) -> Problem:
+        """The problem with the user's line that the child was in, if it left word."""
+        self._dump.seek(0)
+        for path, line in _FRAME.findall(self._dump.read().decode(errors="replace")):
+            if not path.startswith(_NOT_THE_USERS) and os.path.exists(path):
+                below = os.path.join(os.getcwd(), "")
+                return replace(problem, path=path.removeprefix(below), line=int(line))
+        return problem
+
+    # --- in the child
+
+    def _be_the_child(self) -> NoReturn:
+        os.setsid()
+        _prctl(_PARENT_DEATH, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for pipe in (self._jobs, self._answers, self._read):
+            os.close(pipe)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        faulthandler.enable(self._dump)
+        faulthandler.register(signal.SIGUSR1, self._dump)
+        try:
+            answer = self._run_job(self._job, lambda phase: self._say({"phase": phase}))
+        except SystemExit as error:
+            answer = Answer(None, (Problem("exit", f"the code of the model called sys.exit({error.code!r})"),))
+        except MemoryError:
+            answer = Answer(None, (self._over_memory(),))
+        except BaseException as error:
+            text = f"convlint itself failed: {type(error).__name__}: {error}; please report this"
+            answer = Answer(None, (Problem("internal", text, traceback=traceback.format_exc()),))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._say({"answer": wire.encode(answer)})
+        os._exit(0)
+
+    def _say(self, message: Any) -> None:
+        _write(self._written, message)
+
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_NOT_THE_USERS = ("<", sys.base_prefix, sys.prefix, str(Path(__file__).parent.parent))
+
+
+def _end(pid: int) -> None:
+    """Kill a child, its group and all that it left behind, and reap them."""
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    while children := _children():
+        for child in children:
+            with suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
+def _exit_status(pid: int) -> int | None:
+    """How a process ended, None while it runs. A process that it left behind may hold the pipe open."""
+    done, status = os.waitpid(pid, os.WNOHANG)
+    return status if done else None
+
+
+def _children() -> list[int]:
+    """Processes whose parent is this one: as their reaper, it inherits those that lost theirs."""
+    here = os.getpid()
+    try:
+        return [int(word) for word in Path(f"/proc/{here}/task/{here}/children").read_text().split()]
+    except OSError:  # no such file on this system: reap what can be had
+        with suppress(ChildProcessError):
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            return [pid] if pid else []
+        return []
+
+
+def _resident_memory(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _available_memory() -> int:
+    """Bytes of memory that are free for use."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux
+    return os.sysconf("SC_PHYS_PAGES") * _PAGE

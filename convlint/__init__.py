@@ -1,0 +1,32 @@
+"""The linter that proves its claims about PyTorch conv models.
+
+``check`` finds defects in a model, ``summary`` tables its layers. Both take a live ``nn.Module``, or a target as on
+the command line. Importing convlint loads nothing else: torch, rich and typer come when they are needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convlint.api import check, summary
+    from convlint.model import Finding, Problem, Report
+
+__all__ = ["Finding", "Problem", "Report", "__version__", "check", "summary"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("check", "summary"):
+        from convlint import api
+
+        return getattr(api, name)
+    if name in ("Finding", "Problem", "Report"):
+        from convlint import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module 'convlint' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

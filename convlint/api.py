@@ -1,0 +1,154 @@
+"""``convlint.check`` and ``convlint.summary``: the same report as on the command line, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from convlint import config, run
+from convlint.model import Report
+from convlint.targets import (
+    DEVICES,
+    DTYPES,
+    InputSpec,
+    Job,
+    Target,
+    UsageError,
+    check_choice,
+    parse_bytes,
+    parse_count,
+    parse_input,
+    parse_target,
+)
+from convlint.trace.client import Answer, Worker
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from convlint.trace.inputs import Inputs
+
+Device = Literal["cpu", "cuda", "meta"]
+
+
+def check(
+    model_or_target: nn.Module | str,
+    input: Any = None,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    extend_select: Sequence[str] = (),
+    **options: Any,
+) -> Report:
+    """Find defects in a model.
+
+    ``model_or_target`` is a live module, which is run in this process and left as it was, or a target
+    such as ``"net.py:Net(64)"``, which is run in a process of its own. ``input`` is the shape of one
+    sample without the batch dimension, or what ``--input`` takes as text, or a tensor (live modules
+    only); several in a list, by keyword in a dict. ``options``: ``batch_size``, ``device`` and
+    ``dtype`` (of a target), ``train``, ``max_params``, ``max_macs``, ``max_activation_bytes``,
+    ``timeout`` in seconds, ``max_memory`` in bytes or as text (of a target), ``input_file``.
+
+    Raises UsageError, a ValueError, for what cannot be understood.
+    """
+    settings = config.discover().overridden(
+        select=select, ignore=ignore, extend_select=extend_select
+    )
+    return _run(model_or_target, input, options, settings, run.check)
+
+
+def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any) -> Report:
+    """Table the layers of a model, without judging it; arguments as for ``check``.
+
+    What kept the model from running as it is, is reported all the same.
+    """
+    return _run(model_or_target, input, options, config.discover(), run.summary)
+
+
+def _run(
+    model_or_target: Any, given: Any, options: dict[str, Any], settings: config.Config, how: Any
+) -> Report:
+    if isinstance(model_or_target, str):
+        wanted = _options(options, _specs(given))
+        jobs = run.jobs([parse_target(model_or_target)], wanted, settings)
+        with Worker() as worker:
+            report = how(jobs, worker.run, settings)
+    else:
+        report = how(*_live(model_or_target, given, options, settings))
+    assert isinstance(report, Report)
+    return report
+
+
+def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Config) -> Any:
+    """The job for a live model, what runs it, and the settings."""
+    from convlint.trace import session
+
+    if not session.is_module(model):
+        kind = type(model).__name__
+        raise UsageError(f"a model or a target such as 'net.py:Net' is expected, not {kind}")
+    for name in ("device", "dtype", "timeout", "max_memory"):
+        if name in options:
+            raise UsageError(f"{name} is for targets; a live model is run as and where it is")
+    tensors = session.tensor_inputs(given)
+    wanted = _options(options, () if tensors else _specs(given))
+    target = Target(type(model).__name__, name=type(model).__name__)
+    (job,) = run.jobs([target], wanted, settings)
+    job = replace(job, device=session.device_of(model), inputs_from="input")
+    return [job], _runner(model, tensors), settings
+
+
+def _runner(model: nn.Module, inputs: Inputs | None) -> run.Run:
+    def run_it(job: Job) -> Answer:
+        from convlint.trace import session
+
+        return session.run_model(model, job, inputs)
+
+    return run_it
+
+
+def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.Options:
+    rest = dict(options)
+    budgets = {}
+    for key, parse in config.BUDGETS.items():
+        value = rest.pop(key.replace("-", "_"), None)
+        if value is not None:
+            budgets[key] = parse(value, key)
+    if rest.get("max_memory") is not None:
+        rest["max_memory"] = parse_bytes(rest["max_memory"], "max_memory")
+    if rest.get("batch_size") is not None:
+        rest["batch_size"] = parse_count(rest["batch_size"], "batch_size")
+    for name, choices in (("device", DEVICES), ("dtype", DTYPES)):
+        if rest.get(name) is not None:
+            check_choice(rest[name], choices, name)
+    try:
+        return run.Options(inputs=inputs, budgets=budgets, **rest)
+    except TypeError:
+        known = [*run.Options.__dataclass_fields__, *(b.replace("-", "_") for b in config.BUDGETS)]
+        unknown = [name for name in rest if name not in known]
+        raise UsageError(f"unknown option {', '.join(unknown)}; there are {', '.join(known)}") from None
+
+
+def _specs(given: Any) -> tuple[InputSpec, ...]:
+    """Inputs from their Python forms; ``(3, 224, 224)`` is one shape."""
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        return tuple(replace(_spec(value), name=str(name)) for name, value in given.items())
+    if isinstance(given, str) or _is_shape(given):
+        return (_spec(given),)
+    if isinstance(given, Sequence):
+        return tuple(_spec(item) for item in given)
+    return (_spec(given),)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, Sequence) and all(type(size) is int for size in value)
+
+
+def _spec(value: Any) -> InputSpec:
+    if isinstance(value, str):
+        return parse_input(value)
+    if _is_shape(value):
+        return parse_input(",".join(map(str, value)))
+    kind = type(value).__name__
+    raise UsageError(f"an input is a shape such as (3, 224, 224), its text, or a tensor, not {kind}")

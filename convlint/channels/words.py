@@ -1,0 +1,115 @@
+"""What a disagreement reads like: one sentence with both ends, and the lines of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from convlint import flow
+from convlint.channels.ends import Vote
+from convlint.channels.vote import Disagreement, disagreements
+from convlint.model import Finding, Graph, Node, Related, Site
+
+_MOST = 12  # other ends that a finding lists
+_FRAMES = 3  # calls that are listed of one other end: the layer, and who called the helper around it
+
+
+def findings(
+    make: Callable[..., Finding], graph: Graph, ops: Iterable[str]
+) -> Iterator[Finding]:
+    """What disagrees at failed calls of ``ops``, as findings that ``make`` (``Rule.finding``) makes.
+
+    A disagreement is told of the blamed layer's own call, where that failed, else of the first
+    call that failed for it: each is found for one set of ``ops`` only.
+    """
+    wanted = frozenset(ops)
+    for found in disagreements(graph):
+        if _told_of(graph, found).op in wanted:
+            modules = _modules(graph, [vote for vote, _ in found.wrong])
+            yield make(
+                message(graph, found),
+                found.site,
+                module=modules[0] if modules else None,
+                related=related(graph, found),
+                nodes=found.nodes,
+            ).with_(instances=modules)
+
+
+def _told_of(graph: Graph, found: Disagreement) -> Node:
+    own = {vote.node for vote, _ in found.wrong}
+    return graph.nodes[next((id for id in found.nodes if id in own), found.nodes[0])]
+
+
+def message(graph: Graph, found: Disagreement) -> str:
+    """The blamed number, the nearest that contradict it, and what they make of it."""
+    node = _told_of(graph, found)
+    vote, right = next((pair for pair in found.wrong if pair[0].node == node.id), found.wrong[0])
+    contradicting: dict[str, None] = {}
+    for other in found.others:
+        if other.node != vote.node:
+            contradicting.setdefault(phrase(graph, other))
+    said = [*_arithmetic(graph, vote), *contradicting][:2]
+    if not said:
+        said = [f"{right} arrive" if right is not None else "nothing else agrees"]
+    advice = f"; {right} would fit" if right is not None and right.denominator == 1 else ""
+    several = len(_modules(graph, [vote for vote, _ in found.wrong]))
+    times = f" (and {several - 1} more built here)" if several > 1 else ""
+    return f"{phrase(graph, vote)}{times}, but {' and '.join(said)}{advice}"
+
+
+def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
+    """For a linear layer behind a flattened map: "16*8*8 = 1024 arrive"."""
+    node = graph.nodes[vote.node]
+    if node.op == "linear" and vote.label == "in":
+        tensor = graph.tensor(node.inputs[0])
+        before = graph.producer(tensor.id)
+        arrives = f"{tensor.shape[-1]} arrive"
+        if before is not None and before.op in ("flatten", "reshape") and before.inputs:
+            shape = graph.tensor(before.inputs[0]).shape[1:]
+            if len(shape) > 1 and before.error is None:
+                yield f"{'*'.join(map(str, shape))} = {arrives}"
+                return
+        yield arrives
+    elif node.op == "reshape" and node.inputs:
+        shape = graph.tensor(node.inputs[0]).shape[1:]
+        product = 1
+        for size in shape:
+            product *= size
+        yield f"{'*'.join(map(str, shape))} = {product} arrive"
+
+
+def phrase(graph: Graph, vote: Vote) -> str:
+    """What a vote says, as a sentence: "Conv2d `stem` gives 16 channels"."""
+    node = graph.nodes[vote.node]
+    if node.op == "reshape":
+        return f"the view asks for {vote.number} features"
+    unit = "features" if node.op in ("linear", "layer_norm") else "channels"
+    if vote.label == "groups":
+        verb, unit = "has", "groups"
+    elif vote.label == "in":
+        verb = "takes"
+    elif node.op in ("linear", *flow.CONVS, *flow.TRANSPOSED_CONVS):
+        verb = "gives"
+    else:
+        verb = "is for"
+    return f"{flow.called(graph, node)} {verb} {vote.number} {unit}"
+
+
+def related(graph: Graph, found: Disagreement) -> tuple[Related, ...]:
+    """The lines of the other ends, nearest first, with the callers of helpers around them."""
+    ends: dict[Site, str] = {}
+    for vote in [*found.others, *(vote for vote, _ in found.wrong)]:
+        if len(ends) >= _MOST:
+            break
+        for depth, site in enumerate(vote.frames[:_FRAMES]):
+            if site != found.site and (depth == 0 or site.path == found.site.path):
+                ends.setdefault(site, phrase(graph, vote) if depth == 0 else _through(graph, vote))
+    return tuple(Related(text, site) for site, text in ends.items())
+
+
+def _through(graph: Graph, vote: Vote) -> str:
+    return f"{flow.called(graph, graph.nodes[vote.node])} is built through this call"
+
+
+def _modules(graph: Graph, votes: Iterable[Vote]) -> tuple[str, ...]:
+    layers = [graph.nodes[vote.node].layer for vote in votes]
+    return tuple(dict.fromkeys([layer for layer in layers if layer is not None]))

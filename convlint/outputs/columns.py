@@ -1,0 +1,173 @@
+"""The columns of the layer table: what each shows, and how it sorts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import prod
+
+from convlint.model import Row, Shape, Totals
+
+MB = 2**20  # as every table of this kind counts
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: a row, a module with its parts summed up, or a run of equal ones.
+
+    ``row.macs`` counts what was seen; ``at_least`` says that a part of it was not.
+    """
+
+    row: Row
+    label: str
+    indent: int = 0
+    group: bool = False
+    at_least: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``value`` sorts (numbers descending), ``text`` is printed."""
+
+    title: str
+    value: Callable[[Line, Totals], float | str | None]
+    text: Callable[[Line, Totals], str]
+    right: bool = True
+
+
+def sizes(value: Shape | str | None) -> str:
+    """Sizes as a reader writes them: (3, 3) is "3x3"; a scalar's shape, which has none, is "()"."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return "x".join(map(str, value)) or "()"
+
+
+def count(value: int | None) -> str:
+    """A count with thousands separators; "-" for none."""
+    return "" if value is None else f"{value:,}" if value else "-"
+
+
+def megabytes(value: int | None) -> str:
+    """Bytes in units of 2**20 with two digits; "-" for none."""
+    return "" if value is None else f"{value / MB:,.2f}" if value else "-"
+
+
+def macs(line: Line) -> str:
+    """Multiply-accumulates; "?" where nothing was seen, ">=" where a part was not."""
+    if line.at_least:
+        return f">={line.row.macs:,}" if line.row.macs else "?"
+    return count(line.row.macs)
+
+
+def _text(title: str, get: Callable[[Row], str]) -> Column:
+    return Column(title, lambda line, _: get(line.row), lambda line, _: get(line.row), right=False)
+
+
+def _sizes(title: str, get: Callable[[Row], Shape | str | None]) -> Column:
+    def value(line: Line, _: Totals) -> float | None:
+        found = get(line.row)
+        return prod(found) if isinstance(found, tuple) else None
+
+    return Column(title, value, lambda line, _: sizes(get(line.row)))
+
+
+def _number(
+    title: str, get: Callable[[Row], int | None], show: Callable[[int | None], str] = count
+) -> Column:
+    return Column(title, lambda line, _: get(line.row), lambda line, _: show(get(line.row)))
+
+
+def _share(title: str, get: Callable[[Row], int | None], total: Callable[[Totals], int]) -> Column:
+    def value(line: Line, totals: Totals) -> float:
+        whole = total(totals)
+        return 100 * (get(line.row) or 0) / whole if whole else 0.0
+
+    def text(line: Line, totals: Totals) -> str:
+        return f"{value(line, totals):.1f}" if get(line.row) else ""
+
+    return Column(title, value, text)
+
+
+COLUMNS: dict[str, Column] = {
+    "name": Column("layer", lambda line, _: line.label, lambda line, _: line.label, right=False),
+    "kind": _text("kind", lambda row: row.kind),
+    "calls": Column("calls", lambda line, _: line.row.calls, lambda line, _: f"{line.row.calls:,}"),
+    "input": _sizes("input", lambda row: row.input_shape),
+    "output": _sizes("output", lambda row: row.output_shape),
+    "kernel": _sizes("kernel", lambda row: row.kernel_size),
+    "stride": _sizes("stride", lambda row: row.stride),
+    "padding": _sizes("padding", lambda row: row.padding),
+    "dilation": _sizes("dilation", lambda row: row.dilation),
+    "groups": _number("groups", lambda row: row.groups),
+    "bias": _text("bias", lambda row: {None: "", True: "yes", False: "no"}[row.bias]),
+    "params": _number("params", lambda row: row.params),
+    "params_share": _share("params %", lambda row: row.params, lambda totals: totals.params),
+    "trainable": _number("trainable", lambda row: row.trainable_params),
+    "params_bytes": _number("params MB", lambda row: row.params_bytes, megabytes),
+    "macs": Column("MACs", lambda line, _: line.row.macs, lambda line, _: macs(line)),
+    "macs_share": _share("MACs %", lambda row: row.macs, lambda totals: totals.macs),
+    "output_bytes": _number("output MB", lambda row: row.output_bytes, megabytes),
+    "saved": _number("saved MB", lambda row: row.saved_bytes, megabytes),
+    "site": _text("built at", lambda row: str(row.site or "")),
+}
+
+DEFAULT = (
+    *("name", "kind", "calls", "input", "output", "kernel", "groups"),
+    *("params", "params_share", "macs", "macs_share", "output_bytes", "saved"),
+)
+
+KEPT_FIRST = (
+    *("name", "params", "macs", "kind", "output", "macs_share", "kernel", "groups"),
+    *("params_share", "input", "saved", "output_bytes", "calls"),
+)
+"""The default columns by importance: where the terminal is narrow, the last ones make room."""
+
+SHARE = ("params_share", "macs_share")
+"""What the one word "share" stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How the layer table is shown. Raises ValueError for a name that is no column.
+
+    ``columns``: names in ``COLUMNS``, or ``share`` for both shares; none are the default ones.
+    ``depth``: modules deeper than that are summed up in the module around them; 0 is the model.
+    ``sort``: a column, numbers descending; implies ``flat``, which lists layers instead of the tree.
+    """
+
+    columns: tuple[str, ...] = ()
+    depth: int | None = None
+    sort: str | None = None
+    flat: bool = False
+
+    def __post_init__(self) -> None:
+        if self.depth is not None and self.depth < 0:
+            raise ValueError(f"the depth of a table is 0 or more, not {self.depth}")
+        for name in (*self.columns, *([self.sort] if self.sort else [])):
+            if name not in COLUMNS and name != "share":
+                near = get_close_matches(name, [*COLUMNS, "share"], n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}"
+                raise ValueError(f"no column is called {name!r}: {hint}")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns to show, each once, in their order."""
+        names = [
+            part
+            for name in self.columns or DEFAULT
+            for part in (SHARE if name == "share" else (name,))
+        ]
+        return tuple(dict.fromkeys(["name", *names]))
+
+    def importance(self, name: str) -> int:
+        """How late a column has to make room: the one sorted by first, then as the user named them."""
+        order = self.shown if self.columns else KEPT_FIRST
+        return -1 if name == self.sort else order.index(name)
+
+    @property
+    def order(self) -> Column | None:
+        """The column to sort by."""
+        if self.sort is None:
+            return None
+        return COLUMNS["macs_share" if self.sort == "share" else self.sort]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+
+from convlint import channels, flow
+from convlint.model import Finding, Graph, Related, Site
+from convlint.rule import Example, Rule
+
+
+class GroupsNotDividing(Rule):
+    """The groups of a convolution do not divide its input or output channels.
+
+    ## Why is this bad?
+
+    `groups=g` cuts the input channels into g equal parts and computes an equal part of the output
+    channels from each. Channels that g does not divide cannot be shared out, and PyTorch refuses
+    the layer while it is built, before the model exists. The number is mostly copied from a layer
+    of another width, or was meant to be `groups=in_channels` of a layer that became wider.
+
+    ## What to do
+
+    Take a common divisor of both channel counts, or change a channel count to a multiple of the
+    groups. The message lists the divisors and the nearest counts.
+    """
+
+    code = "CVL101"
+    name = "groups-not-dividing"
+    severity = "error"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 3)
+        self.mix = nn.Conv2d(24, 32, 3, groups=3)  # CVL101
+        self.norm = nn.BatchNorm2d(32)
+        self.up = nn.ConvTranspose2d(32, 30, 2, groups=4)  # CVL101
+
+    def forward(self, x):
+        return self.up(self.norm(self.mix(self.stem(x).relu())).relu())
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+def conv(into, out, groups=1):
+    return nn.Conv2d(into, out, 3, groups=groups)
+
+
+def Net():
+    return nn.Sequential(
+        conv(3, 16),
+        nn.ReLU(),
+        conv(16, 32, groups=3),  # CVL101
+        nn.ReLU(),
+        conv(32, 64, groups=8),
+    )
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 24, 3, groups=3),
+        nn.ReLU(),
+        nn.Conv2d(24, 48, 3, groups=24),
+        nn.ReLU(),
+        nn.Conv2d(48, 32, 3, groups=16),
+    )
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for refusal in channels.refusals(graph):
+            layer = refusal.layers[0]
+            callers = [site for site in layer.chain if site != refusal.site][:2]
+            inner = [layer.site] if layer.site not in (None, refusal.site) else []
+            yield self.finding(
+                f"{layer.kind} `{layer.name}`: {_why(layer.attrs)}",
+                refusal.site,
+                module=layer.name,
+                related=_through(layer.name, [*inner, *callers]),
+                nodes=refusal.nodes,
+            ).with_(instances=tuple([layer.name for layer in refusal.layers]))
+        for node in graph.nodes:
+            if node.error is None or node.op not in flow.CONVS | flow.TRANSPOSED_CONVS:
+                continue
+            owner = graph.layer(node.layer)
+            if owner is not None and owner.error is not None:
+                continue
+            if "out_channels" in node.attrs and node.attrs["out_channels"] % node.attrs["groups"]:
+                name = flow.called(graph, node)
+                yield self.finding(
+                    f"{name}: {_why(node.attrs)}", node.site, module=node.layer, nodes=(node.id,)
+                )
+
+
+def _why(attrs: dict[str, int] | object) -> str:
+    """The arithmetic: what does not divide, what would, and the nearest counts that fit."""
+    numbers = dict(attrs)  # type: ignore[call-overload]
+    into, out, groups = numbers["in_channels"], numbers["out_channels"], numbers["groups"]
+    if groups < 1:
+        return f"groups={groups}, but there must be at least 1"
+    undivided = [
+        f"{count:,} {name} channels ({count} = {count // groups}*{groups} + {count % groups})"
+        for name, count in (("input", into), ("output", out))
+        if count % groups
+    ]
+    nearest = [
+        f"{name}={_nearest(count, groups)}"
+        for name, count in (("in_channels", into), ("out_channels", out))
+        if count % groups
+    ]
+    common = gcd(into, out)
+    divisors = [str(n) for n in range(1, common + 1) if common % n == 0]
+    fitting = ", ".join(divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]])
+    return (
+        f"groups={groups} does not divide {' nor '.join(undivided)}; gcd({into}, {out}) = {common}, "
+        f"so groups={fitting} would fit, or {' and '.join(nearest)}"
+    )
+
+
+def _nearest(count: int, groups: int) -> str:
+    below, above = count // groups * groups, -(-count // groups) * groups
+    return f"{below} or {above}" if below else str(above)
+
+
+def _through(name: str, sites: list[Site | None]) -> tuple[Related, ...]:
+    return tuple(
+        Related(f"`{name}` is built through this call", site) for site in sites if site is not None
+    )

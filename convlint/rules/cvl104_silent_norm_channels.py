@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import channels, flow
+from convlint.model import Finding, Graph, Related
+from convlint.rule import Example, Rule
+
+_NORMS = frozenset({"batch_norm", "instance_norm"})
+
+
+class SilentNormChannels(Rule):
+    """A norm without weights and statistics is built for another number of channels than the one that
+    arrives, and nothing raises.
+
+    ## Why is this bad?
+
+    `InstanceNorm2d(16)` has neither weights nor running statistics, and so has
+    `BatchNorm2d(16, affine=False, track_running_stats=False)`. Nothing in them depends on the
+    number, and any input passes. The model runs, but it is not the model that was written down:
+    somebody took the channels to be 16 there. On the day that `affine=True` is added, it breaks.
+
+    No exception will ever show it, so it is an error here.
+
+    ## What to do
+
+    Give the norm the number of channels that arrives, or mend the layer in front of it.
+    """
+
+    code = "CVL104"
+    name = "silent-norm-channels"
+    severity = "error"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 3)
+        self.norm = nn.InstanceNorm2d(16)  # CVL104
+        self.head = nn.Conv2d(32, 10, 1)
+
+    def forward(self, x):
+        return self.head(self.norm(self.stem(x)).relu())
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.BatchNorm2d(3, affine=False, track_running_stats=False),  # CVL104
+        nn.ReLU(),
+        nn.Conv2d(8, 10, 1),
+    )
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3),
+        nn.InstanceNorm2d(32),
+        nn.ReLU(),
+        nn.Conv2d(32, 8, 3),
+        nn.BatchNorm2d(8, affine=False, track_running_stats=False),
+    )
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        told = {
+            vote.node
+            for found in channels.disagreements(graph)
+            for vote in (*found.others, *(vote for vote, _ in found.wrong))
+        }
+        for node in flow.distinct(graph, _NORMS):
+            layer = graph.layer(node.layer)
+            if layer is None or node.error is not None or node.id in told:
+                continue
+            asked, shape = layer.attrs.get("num_features"), flow.input_shape(graph, node)
+            unbatched = layer.base[:-2] == "InstanceNorm" and len(shape) == int(layer.base[-2]) + 1
+            arrives = shape[0 if unbatched else 1]
+            if asked is None or asked == arrives or not layer.base.endswith("d"):
+                continue
+            producer = flow.maker(graph, node)
+            where = None if producer is None else graph.where(producer)
+            yield self.finding(
+                f"{flow.called(graph, node)} is built for {asked} channels, but {arrives} arrive; "
+                f"without weights and statistics it takes any number and never raises",
+                graph.where(node),
+                module=node.layer,
+                related=(Related(f"{flow.called(graph, producer)} gives {arrives}", where),)
+                if producer is not None and where is not None
+                else (),
+            )

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import channels, flow
+from convlint.model import Finding, Graph, Layer
+from convlint.rule import Example, Rule
+
+
+class NormGroups(Rule):
+    """A GroupNorm, LayerNorm or PReLU does not fit the channels: groups that do not divide them, or
+    another count than the one that arrives.
+
+    ## Why is this bad?
+
+    GroupNorm shares the channels out among its groups, so the groups must divide them. 32 groups
+    are the usual choice and do not divide 24 or 48 channels. LayerNorm normalises over the sizes
+    that it is given, which must be the last ones of its input. PReLU has one slope, or one for
+    every channel. PyTorch raises for each of them.
+
+    ## What to do
+
+    Take groups that divide the channels, for example `math.gcd(32, channels)`. For LayerNorm over
+    the channels of a feature map, permute the map to (N, H, W, C) first, or use `GroupNorm(1, C)`.
+    """
+
+    code = "CVL105"
+    name = "norm-groups"
+    severity = "error"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 3, bias=False)
+        self.norm = nn.GroupNorm(32, 24)  # CVL105
+        self.body = nn.Conv2d(24, 16, 3, bias=False)
+        self.wide = nn.GroupNorm(8, 32)  # CVL105
+        self.slopes = nn.PReLU(8)  # CVL105
+        self.head = nn.Conv2d(16, 8, 3)
+
+    def forward(self, x):
+        x = self.norm(self.stem(x)).relu()
+        return self.head(self.slopes(self.wide(self.body(x))))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 3)
+        self.norm = nn.LayerNorm(32)  # CVL105
+        self.head = nn.Linear(24, 10)
+
+    def forward(self, x):
+        return self.head(self.norm(self.stem(x).permute(0, 2, 3, 1)))
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 3, bias=False)
+        self.norm = nn.GroupNorm(8, 24)
+        self.slopes = nn.PReLU(24)
+        self.last = nn.LayerNorm(24)
+        self.one = nn.PReLU()
+
+    def forward(self, x):
+        x = self.slopes(self.norm(self.stem(x)))
+        return self.one(self.last(x.permute(0, 2, 3, 1)))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        yield from channels.findings(self.finding, graph, ("group_norm", "layer_norm", "prelu"))
+        for layer in graph.layers:
+            if layer.error is not None and layer.base == "GroupNorm":
+                failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
+                yield self.finding(_why(layer), layer.site, module=layer.name, nodes=tuple(failed))
+        for node in graph.nodes:
+            if node.op == "group_norm" and node.error is not None:
+                groups, count = node.attrs["num_groups"], flow.input_shape(graph, node)[1]
+                owner = graph.layer(node.layer)
+                if (owner is None or owner.base != "GroupNorm") and count % max(1, groups):
+                    yield self.finding(
+                        f"F.group_norm: {count} channels cannot be shared out among {groups} groups",
+                        node.site,
+                        module=node.layer,
+                        nodes=(node.id,),
+                    )
+
+
+def _why(layer: Layer) -> str:
+    groups, count = layer.attrs.get("num_groups"), layer.attrs.get("num_channels")
+    name = f"GroupNorm `{layer.name}`"
+    if not isinstance(groups, int) or not isinstance(count, int) or groups < 1 or count < 1:
+        return f"{name} cannot be built with {groups!r} groups for {count!r} channels: {layer.error}"
+    fitting = [n for n in range(1, count + 1) if count % n == 0]
+    nearest = sorted(sorted(fitting, key=lambda n: abs(n - groups))[:3])
+    return (
+        f"{name}: {count} channels cannot be shared out among {groups} groups "
+        f"({count} = {count // groups}*{groups} + {count % groups}); "
+        f"{', '.join(map(str, nearest))} groups would fit"
+    )

@@ -1,0 +1,158 @@
+"""The pipeline: what was asked for -> jobs -> graphs -> findings -> report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from convlint import cost
+from convlint.catalogue import rules
+from convlint.config import Config
+from convlint.model import Finding, Graph, Model, Problem, Report
+from convlint.suppress import is_suppressed
+from convlint.targets import InputSpec, Job, Target
+from convlint.trace.client import Answer
+
+Run = Callable[[Job], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How models are run; None where the configuration, or the default, decides."""
+
+    inputs: tuple[InputSpec, ...] = ()
+    input_file: str | None = None
+    batch_size: int | None = None
+    device: str = "cpu"
+    dtype: str | None = None
+    train: bool = False
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    timeout: float = 120.0
+    max_memory: int | None = None
+
+
+def jobs(targets: Sequence[Target], options: Options, config: Config) -> list[Job]:
+    """One job for each target, or for each configured model if there is none.
+
+    A target that is configured takes its inputs and budgets from there, as far as ``options`` do not
+    say otherwise.
+    """
+    chosen = targets or [entry.target for entry in config.models]
+    return [_job(target, options, config) for target in chosen]
+
+
+def _job(target: Target, options: Options, config: Config) -> Job:
+    entry = next((entry for entry in config.models if _same(entry.target, target)), None)
+    inputs, source = options.inputs, "--input"
+    if entry is not None and not inputs and options.input_file is None and entry.inputs:
+        inputs, source = entry.inputs, os.path.relpath(config.path or "")
+    return Job(
+        target,
+        inputs=inputs,
+        inputs_from=source,
+        input_file=options.input_file,
+        batch_size=options.batch_size or (entry and entry.batch_size) or 1,
+        device=options.device,
+        dtype=options.dtype,
+        train=options.train or bool(entry and entry.train),
+        budgets={**(entry.budgets if entry else {}), **options.budgets},
+        timeout=options.timeout,
+        max_memory=options.max_memory,
+        root=config.root,
+    )
+
+
+def _same(one: Target, other: Target) -> bool:
+    """Whether two targets are one model, however their paths are written."""
+    if (one.module, one.name, one.args, one.kwargs) != (
+        *(other.module, other.name, other.args, other.kwargs),
+    ):
+        return False
+    paths = {os.path.abspath(target.path) for target in (one, other) if target.path}
+    return len(paths) < 2
+
+
+def check(jobs: Iterable[Job], run: Run, config: Config) -> Report:
+    """Run every job and judge its graph."""
+    return _report(jobs, run, config, lambda graph: True)
+
+
+def summary(jobs: Iterable[Job], run: Run, config: Config) -> Report:
+    """Run every job for its table. Only what kept a model from running as it is, is judged."""
+    return _report(jobs, run, config, failed)
+
+
+def failed(graph: Graph) -> bool:
+    """Whether something in the graph could not run."""
+    return (
+        graph.failure is not None
+        or any(node.error for node in graph.nodes)
+        or any(layer.error for layer in graph.layers)
+    )
+
+
+def _report(
+    jobs: Iterable[Job], run: Run, config: Config, judged: Callable[[Graph], bool]
+) -> Report:
+    found: list[Finding] = []
+    models: list[Model] = []
+    problems: list[Problem] = []
+    for job in jobs:
+        if job.target.name is None:
+            problems.append(_no_source_mode(job.target))
+            continue
+        answer = run(job)
+        problems += answer.problems
+        if answer.graph is not None:
+            models.append(cost.model_report(answer.graph))
+            if judged(answer.graph):
+                found += selected(findings(answer.graph), config)
+    return Report(tuple(merged(found)), tuple(models), tuple(problems))
+
+
+def _no_source_mode(target: Target) -> Problem:
+    message = f"{target.text} names no model; write {target.where}:Name to run the model Name in it"
+    return Problem("no-model", message, path=target.path, target=target.text)
+
+
+def findings(graph: Graph) -> list[Finding]:
+    """What all rules find in a graph, each finding with the target that it is about.
+
+    CVL190 (the forward failed) is left out where another error explains the calls that failed.
+    """
+    found = [finding for rule in rules().values() for finding in rule.check(graph)]
+    explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
+    return [
+        replace(finding, target=graph.target)
+        for finding in found
+        if finding.code != "CVL190" or not finding.nodes or not explained.issuperset(finding.nodes)
+    ]
+
+
+def selected(found: Iterable[Finding], config: Config) -> Iterator[Finding]:
+    """Those whose rule is selected, and that nothing silences."""
+    for finding in found:
+        if config.selects(finding.code) and config.allows(finding) and not is_suppressed(finding):
+            yield finding
+
+
+def merged(found: Iterable[Finding]) -> list[Finding]:
+    """One finding for each code, place and model, which names all modules built there; by place."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in found:
+        site = finding.site
+        place = (site.path, site.line, site.column) if site else (finding.module, finding.message)
+        groups.setdefault((finding.code, finding.target, place), []).append(finding)
+    whole = [replace(group[0], instances=_modules(group)) for group in groups.values()]
+    return sorted(whole, key=_place)
+
+
+def _modules(group: Sequence[Finding]) -> tuple[str, ...]:
+    names = [name for f in group for name in (f.module, *f.instances) if name is not None]
+    return tuple(dict.fromkeys(names))
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str]:
+    site = finding.site
+    return (site.path, site.line, site.column, finding.code) if site else ("", 0, 0, finding.code)
