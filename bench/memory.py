@@ -30,7 +30,8 @@ from bench.zoo_models import Entry, build, entries, example
 from convlint import cost
 from convlint.model import Totals
 from convlint.trace.memory import measured
-from convlint.trace.record import record, tensors_in
+from convlint.trace.record import record
+from convlint.trace.steps import tensors_in
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "costs.md"
@@ -77,7 +78,7 @@ def peak_allocated(run: Callable[[], object]) -> int:
     events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
     events.sort(key=lambda event: event.start_ns())
     del kept
-    return max(accumulate((event.nbytes() for event in events), initial=0))
+    return max(accumulate((int(event.nbytes()) for event in events), initial=0))
 
 
 def inference(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], object]:

@@ -114,6 +114,7 @@ class _ConvCalls(TorchDispatchMode):
 
 def _counted(model: nn.Module, arguments: tuple[Any, ...]) -> tuple[int, int]:
     """Multiply-accumulates and calls of convolutions in a forward, as PyTorch counts them."""
+    model.requires_grad_(requires_grad=False)  # its hooks trip over leaves that want gradients
     flops = FlopCounterMode(display=False)
     with torch.no_grad(), flops, _ConvCalls() as calls:  # type: ignore[no-untyped-call]
         model(*arguments)

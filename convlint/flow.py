@@ -4,7 +4,7 @@ lies between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 
 from convlint.model import Graph, Node, Shape
@@ -104,3 +104,27 @@ def is_depthwise(node: Node) -> bool:
     depthwise.
     """
     return bool(node.attrs["groups"] == node.attrs["in_channels"] > 1)
+
+
+def maker(graph: Graph, node: Node) -> Node | None:
+    """The layer's call that made what ``node`` reads first, behind activations, pooling and
+    reshaping; None if it came from an input, or from several tensors.
+    """
+    before = source(graph, node)
+    while before is not None and before.op not in _MAKERS:
+        if len(before.inputs) != 1:
+            return None
+        before = source(graph, before)
+    return before
+
+
+_MAKERS = CONVS | TRANSPOSED_CONVS | {"linear", "batch_norm", "instance_norm", "group_norm"}
+
+
+def downstream(graph: Graph, nodes: Iterable[Node]) -> set[int]:
+    """Ids of the tensors that ``nodes`` made, and of all that were made from them."""
+    made = {tensor.id for node in nodes for tensor in node.outputs}
+    for node in graph.nodes:
+        if not made.isdisjoint(node.inputs):
+            made.update(tensor.id for tensor in node.outputs)
+    return made

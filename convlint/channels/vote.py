@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import prod
 
 from convlint.channels.ends import Ends, Label, Vote
 from convlint.model import Graph, Layer, Site
@@ -302,10 +303,23 @@ class _Trial:
         return (
             round(gain - innocent, 6),
             suspect[0].path == self.home,
+            any(self._flattened(vote) for vote in bad),
             -depth,
             known / len(bad),
             max(vote.node for vote in bad),
         )
+
+    def _flattened(self, vote: Vote) -> bool:
+        """Whether it is the product of channels and pixels that a linear layer was written down with:
+        the pixels are what people get wrong.
+        """
+        node = self.graph.nodes[vote.node]
+        if node.op != "linear" or vote.label != "in":
+            return False
+        before = self.graph.producer(node.inputs[0])
+        if before.op not in ("flatten", "reshape") or not before.inputs:
+            return False
+        return prod(self.graph.tensor(before.inputs[0]).shape[2:]) > 1
 
     def _explained(
         self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts

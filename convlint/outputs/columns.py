@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import prod
@@ -16,6 +16,7 @@ MB = 2**20  # as every table of this kind counts
 class Line:
     """One line of the table: a row, a module with its parts summed up, or a run of equal ones.
 
+    ``group``: its parts follow, further in. ``times``: how many equal ones it stands for.
     ``row.macs`` counts what was seen; ``at_least`` says that a part of it was not.
     """
 
@@ -23,6 +24,7 @@ class Line:
     label: str
     indent: int = 0
     group: bool = False
+    times: int = 1
     at_least: bool = False
 
 
@@ -151,8 +153,8 @@ class TableOptions:
                 raise ValueError(f"no column is called {name!r}: {hint}")
 
     @property
-    def shown(self) -> tuple[str, ...]:
-        """The columns to show, each once, in their order."""
+    def wanted(self) -> tuple[str, ...]:
+        """The columns asked for, or the default ones; each once, the name always and first."""
         names = [
             part
             for name in self.columns or DEFAULT
@@ -162,8 +164,18 @@ class TableOptions:
 
     def importance(self, name: str) -> int:
         """How late a column has to make room: the one sorted by first, then as the user named them."""
-        order = self.shown if self.columns else KEPT_FIRST
-        return -1 if name == self.sort else order.index(name)
+        order = self.wanted if self.columns else KEPT_FIRST
+        return -1 if name == self.sort or name not in order else order.index(name)
+
+    def shown(self, lines: Sequence[Line], totals: Totals) -> tuple[str, ...]:
+        """The columns to show, in their order; default ones only where they have something to say,
+        so that memory that was not measured takes no room.
+        """
+        order = (self.sort,) if self.sort in COLUMNS else ()
+        names = tuple(dict.fromkeys((*self.wanted, *order)))
+        if self.columns:
+            return names
+        return tuple(n for n in names if any(COLUMNS[n].text(line, totals) for line in lines))
 
     @property
     def order(self) -> Column | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from convlint.model import Model
-from convlint.outputs.columns import MB
+from convlint.outputs.columns import MB, Line
 from convlint.outputs.terminal import one_line
 from convlint.outputs.tree import shown_rows
 
@@ -48,7 +50,7 @@ def counts(model: Model) -> Pairs:
     partial = any(row.macs is None for row in model.layers) or model.status != "complete"
     return [
         ("Params", f"{totals.params:,} ({totals.trainable_params:,} trainable, {frozen:,} frozen)"),
-        ("MACs", ("at least " if partial else "") + f"{totals.macs:,}"),
+        ("MACs", ("at least " if partial else "") + f"{totals.macs:,} (FLOPs are twice that)"),
     ]
 
 
@@ -79,18 +81,22 @@ def measured(model: Model) -> Pairs:
     ]
 
 
-def notes(model: Model, limit: int = 10) -> list[str]:
-    """What the numbers leave out."""
-    graph = model.graph
-    found = [f"{path}: {reason}" if path else reason for path, reason in graph.unseen]
-    lines = [f"not seen: {text}" for text in found[:limit]]
-    if len(found) > limit:
-        lines.append(f"not seen: {len(found) - limit} more")
+def notes(model: Model, found: Sequence[Line], limit: int = 10) -> list[str]:
+    """What the marks of the table's lines mean, and what the numbers leave out."""
+    graph, remarks = model.graph, []
+    if any(line.row.failed for line in found):
+        remarks.append("! cannot run as it is written")
+    if any(line.times > 1 for line in found):
+        remarks.append("(xN) N equal neighbours in one line, which is their sum")
     if any(row.macs is None for row in model.layers):
-        lines.insert(0, "? MACs of what was not seen inside; sums leave it out")
+        remarks.append("? not seen inside; sums leave it out")
+    unseen = [f"{path}: {reason}" if path else reason for path, reason in graph.unseen]
+    remarks += [f"not seen: {text}" for text in unseen[:limit]]
+    if len(unseen) > limit:
+        remarks.append(f"not seen: {len(unseen) - limit} more")
     if graph.smallest_input:
-        lines.append(f"smallest input that runs: {'x'.join(map(str, graph.smallest_input))}")
-    return [one_line(line) for line in lines]
+        remarks.append(f"smallest input that runs: {'x'.join(map(str, graph.smallest_input))}")
+    return [one_line(remark) for remark in remarks]
 
 
 def _mb(value: int | None) -> str:

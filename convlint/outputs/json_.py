@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -12,8 +13,13 @@ SCHEMA_VERSION = 1
 
 
 def render(report: Report) -> str:
-    """The report as one JSON object, in ASCII, indented, with a newline at its end."""
-    return json.dumps(document(report), indent=2) + "\n"
+    """The report as one JSON object, in ASCII, indented, shapes on one line."""
+    text = json.dumps(document(report), indent=2)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
+_NUMBERS = re.compile(r"\[\n\s+(\d+(?:,\n\s+\d+)*)\n\s+\]")
+"""A list of numbers, one a line: JSON writes the line breaks of a string as ``\\n``, so no string matches."""
 
 
 def document(report: Report) -> dict[str, Any]:

@@ -53,9 +53,7 @@ def texts(model: Model, options: TableOptions, width: int | None) -> Iterator[Te
     yield from (_pair(f"  {name}", value) for name, value in footer.classic(model))
     yield Text("Memory in use:", "dim")
     yield from (_pair(f"  {name}", value) for name, value in footer.measured(model))
-    remarks = footer.notes(model)
-    if any(" (x" in line.label for line in found):
-        remarks.append("(xN): N equal neighbours in one line, which is their sum")
+    remarks = footer.notes(model, found)
     if dropped:
         remarks.append(f"no room for the columns {', '.join(dropped)}")
     yield from (Text(remark, "dim") for remark in remarks)
@@ -89,7 +87,7 @@ def _fitted(
     options: TableOptions, found: list[Line], totals: Totals, width: int | None
 ) -> tuple[list[Text], list[str]]:
     """The table's lines, and the columns that had no room."""
-    every = {name: _filled(name, found, totals) for name in options.shown}
+    every = {name: _filled(name, found, totals) for name in options.shown(found, totals)}
     kept = ["name"]
     for name in sorted(every, key=options.importance):
         if name not in kept and (

@@ -24,16 +24,14 @@ def render(
     width: int | None = None,
     color: bool = False,
     verdict: bool = True,
-    traceback: bool = False,
 ) -> str:
     """The report as text.
 
     ``table`` says how each model's layers are shown, None leaves the tables out. ``width`` is that of
     the terminal in cells, None takes what is needed; ``color`` adds escape codes. ``verdict`` ends with
     the line that counts the findings: for a run that did not look for any, it is left out.
-    ``traceback`` prints those of problems.
     """
-    return painted(_lines(report, table, width, verdict=verdict, traceback=traceback), color=color)
+    return painted(_lines(report, table, width, verdict=verdict), color=color)
 
 
 def _lines(
@@ -42,14 +40,13 @@ def _lines(
     width: int | None,
     *,
     verdict: bool,
-    traceback: bool,
 ) -> Iterator[Text]:
     several = len({model.target for model in report.models}) > 1
     for finding in report.findings:
         yield from _finding(finding, width, several=several)
         yield Text()
     for problem in report.problems:
-        yield from _problem(problem, traceback=traceback)
+        yield _problem(problem)
         yield Text()
     for model in report.models if table is not None else ():
         yield from layer_table.texts(model, table or DEFAULT_TABLE, width)
@@ -118,19 +115,17 @@ def _listed(names: tuple[str, ...], limit: int = 6) -> str:
 # --- problems and the verdict
 
 
-def _problem(problem: Problem, *, traceback: bool) -> Iterator[Text]:
+def _problem(problem: Problem) -> Text:
     place = problem.path or problem.target or "convlint"
     if problem.path and problem.line:
         place += f":{problem.line}"
-    yield Text.assemble(
+    return Text.assemble(
         (visible(place), "bold"),
         ": ",
         ("problem", "bold magenta"),
         f" [{problem.kind}] ",
         one_line(problem.message),
     )
-    if traceback and problem.traceback:
-        yield from (Text(visible(line), "dim") for line in problem.traceback.splitlines())
 
 
 def _verdict(report: Report) -> Text:

@@ -149,7 +149,7 @@ def _as_list(branch: Branch, depth: int | None, level: int) -> Iterator[Line]:
 
 def _line(branch: Branch, label: str, indent: int = 0, *, group: bool = False) -> Line:
     assert branch.total is not None
-    return Line(branch.total, label, indent, group, branch.at_least)
+    return Line(branch.total, label, indent, group=group, at_least=branch.at_least)
 
 
 def _facts(line: Line) -> Line:
@@ -172,4 +172,4 @@ def _folded(run: list[Line]) -> Line:
     row = _summed([line.row for line in run], first.row.calls * times)
     if run[-1].label != label:
         label = f"{label} .. {run[-1].label} (x{times})"
-    return replace(first, label=label, row=row)
+    return replace(first, label=label, row=row, times=times * first.times)

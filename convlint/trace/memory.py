@@ -1,32 +1,29 @@
 """Memory of a model, measured: the peak of an inference, and what autograd keeps for backward.
 
-Both need the sizes of tensors only, so convolutions and matrix products are not computed: zeros of
-the right shape take their place. A model that looks at values (``.item()``, ``nonzero``, an operator
-that is not PyTorch's own) is measured with everything computed.
+Each takes a forward of its own, for its shapes only (``shapes.py``).
 """
 
 from __future__ import annotations
 
 import random
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlint.model import Graph
 from convlint.trace import recover, workspace
-from convlint.trace.record import _eager, flags_kept, tensors_in
+from convlint.trace.record import _eager, flags_kept
+from convlint.trace.shapes import ShapesOnly, without_computing
+from convlint.trace.steps import tensors_in
 from convlint.trace.unregistered import unregistered
 
 aten = torch.ops.aten
-T = TypeVar("T")
 
 
 def measured(
@@ -89,48 +86,13 @@ def _peak(model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ..
             result = model(*args, **kwargs)
         return live.peak, [tuple(tensor.shape) for tensor in tensors_in(result)]
 
-    peak, shapes = _without_computing(run)
+    peak, shapes = without_computing(run)
     if expected is not None and shapes != expected:
         peak, _ = run(compute=True)
     return peak
 
 
-def _without_computing(run: Callable[..., T]) -> T:
-    try:
-        return run(compute=False)
-    except (_ValuesReadError, Exception):  # zeros may lead anywhere: only the real values count
-        return run(compute=True)
-
-
-class _ValuesReadError(BaseException):
-    """The model looks at values. No Exception: it has to come through the user's own handlers."""
-
-
-class _Shapes(TorchDispatchMode):
-    """Runs operators, those that cost the most for their shapes only unless ``compute``."""
-
-    def __init__(self, *, compute: bool) -> None:
-        super().__init__()
-        self.compute = compute
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else the first operator imports torch._dynamo: a second, for nothing
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if self.compute:
-            return func(*args, **(kwargs or {}))
-        stand_in = _STAND_INS.get(func)
-        if stand_in is not None:
-            return stand_in(*args)
-        if _reads_values(func):
-            raise _ValuesReadError(str(func))
-        return func(*args, **(kwargs or {}))
-
-
-class _Liveness(_Shapes):
+class _Liveness(ShapesOnly):
     """Counts the bytes of all storages that are alive; views and in-place results share one."""
 
     def __init__(self, given: list[Tensor], *, compute: bool) -> None:
@@ -181,56 +143,6 @@ def _storage(tensor: Tensor) -> torch.UntypedStorage | None:
     return tensor.untyped_storage()
 
 
-@cache
-def _reads_values(func: Any) -> bool:
-    """Whether what comes out of an operator, or its shape, depends on values in a way that Python sees."""
-    tags = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
-    return func.namespace not in ("aten", "prims", "prim") or any(tag in func.tags for tag in tags)
-
-
-def _convolved(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    transposed: bool,
-    output_padding: list[int],
-    groups: int,
-) -> Tensor:
-    sizes = zip(
-        x.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding, strict=False
-    )
-    if transposed:
-        out = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes]
-    else:
-        out = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in sizes]
-    channels = weight.shape[1] * groups if transposed else weight.shape[0]
-    layout = torch.contiguous_format
-    if x.dim() == 4 and any(
-        t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous()
-        for t in (x, weight)
-    ):
-        layout = torch.channels_last
-    made = torch.empty(0, dtype=x.dtype, device=x.device)
-    made = made.new_zeros((x.shape[0], channels, *out))
-    return made.contiguous(memory_format=layout)
-
-
-def _product(left: Tensor, right: Tensor) -> Tensor:
-    return left.new_zeros((*left.shape[:-1], right.shape[-1]))
-
-
-_STAND_INS: dict[Any, Callable[..., Tensor]] = {
-    aten.convolution.default: _convolved,
-    aten.mm.default: _product,
-    aten.bmm.default: _product,
-    aten.addmm.default: lambda _, left, right: _product(left, right),
-    aten.baddbmm.default: lambda _, left, right: _product(left, right),
-}
-
-
 # --- what autograd keeps
 
 
@@ -246,15 +158,15 @@ def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
     """What a training forward saves, and its mode. Raises what the eval forward raises."""
 
     def run(*, compute: bool) -> _Saved:
-        with _Shapes(compute=compute):
+        with ShapesOnly(compute=compute):
             return _saved_by_forward(model, args, kwargs)
 
     model.train()
     try:
-        return _without_computing(run), "train"
+        return without_computing(run), "train"
     except Exception:  # a norm of single values, a detector without targets: the mode tells
         model.eval()
-        return _without_computing(run), "eval"
+        return without_computing(run), "eval"
 
 
 def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:

@@ -1,0 +1,123 @@
+"""A report as HTML for a notebook: one element that needs no network and no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from itertools import chain
+
+from convlint.model import Finding, Model, Report, Site
+from convlint.outputs import footer
+from convlint.outputs.columns import COLUMNS, SHARE, Line, TableOptions
+from convlint.outputs.excerpt import excerpt
+from convlint.outputs.terminal import one_line
+from convlint.outputs.tree import lines
+
+DEFAULT_TABLE = TableOptions()
+
+STYLE = """
+.convlint { font-size: 13px; line-height: 1.4 }
+.convlint table { border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular-nums }
+.convlint th, .convlint td { padding: .1em .6em; text-align: right; white-space: nowrap }
+.convlint th { border-bottom: 1px solid #8888 }
+.convlint .model { margin: .8em 0; overflow-x: auto }
+.convlint .l { text-align: left }
+.convlint .group td { font-weight: 600 }
+.convlint .failed td { background: #d3222222 }
+.convlint pre { margin: .2em 0 .6em; padding: .4em .8em; background: #8881; overflow-x: auto }
+.convlint .error { color: #d32222 } .convlint .warning { color: #b07a00 }
+.convlint .info { color: #2a6fdb } .convlint .problem { color: #a020a0 }
+.convlint .note { opacity: .7 }
+"""
+
+
+def render(report: Report, *, table: TableOptions = DEFAULT_TABLE) -> str:
+    """The report as HTML. All that comes from the user's model and files is escaped."""
+    parts = chain(
+        chain.from_iterable(map(_finding, report.findings)),
+        (
+            f'<div><b class="problem">problem [{_text(problem.kind)}]</b> {_text(problem.message)}</div>'
+            for problem in report.problems
+        ),
+        chain.from_iterable(_model(model, table) for model in report.models),
+    )
+    return f'<div class="convlint"><style>{STYLE}</style>\n' + "\n".join(parts) + "\n</div>\n"
+
+
+def _text(text: str) -> str:
+    return escape(one_line(text))
+
+
+# --- findings
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    place = str(finding.site or finding.target or "model")
+    yield (
+        f'<div><b class="{finding.severity}">{finding.code} [{_text(finding.name)}]</b> '
+        f"{_text(finding.message)} <code>{_text(place)}</code></div>"
+    )
+    yield from _source(finding.site, "^")
+    for related in finding.related:
+        yield f"<div>{_text(related.message)} <code>{_text(str(related.site))}</code></div>"
+        yield from _source(related.site, "-")
+    if finding.witness is not None:
+        yield (
+            f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: "
+            f"{_text(finding.witness.error)}</div>"
+        )
+    if finding.fix is not None:
+        yield f"<div>{finding.fix.applicability} fix: {_text(finding.fix.title)}</div>"
+
+
+def _source(site: Site | None, mark: str) -> Iterator[str]:
+    shown = "\n".join(line.plain for line in excerpt(site, mark, "", None)) if site else ""
+    if shown:
+        yield f"<pre>{escape(shown)}</pre>"
+
+
+# --- a model
+
+
+def _model(model: Model, options: TableOptions) -> Iterator[str]:
+    yield f'<div class="model">{_pairs(footer.heading(model))}'
+    found = lines(model, options) if model.layers else []
+    if found:
+        yield from _table(model, options, found)
+    if reason := footer.stopped(model):
+        yield f'<div class="error">{_text(reason)}</div>'
+    yield _pairs(footer.counts(model))
+    yield f"<details><summary>Memory</summary>{_pairs(footer.classic(model))}<hr>"
+    yield f"{_pairs(footer.measured(model))}</details>"
+    yield from (f'<div class="note">{_text(note)}</div>' for note in footer.notes(model, found))
+    yield "</div>"
+
+
+def _table(model: Model, options: TableOptions, found: list[Line]) -> Iterator[str]:
+    names = options.shown(found, model.totals)
+    titles = (f"<th{_side(name)}>{escape(COLUMNS[name].title)}</th>" for name in names)
+    yield f"<table><thead><tr>{''.join(titles)}</tr></thead><tbody>"
+    for line in found:
+        kind = "failed" if line.row.failed else "group" if line.group else ""
+        cells = "".join(_cell(model, name, line) for name in names)
+        yield f'<tr class="{kind}">{cells}</tr>'
+    yield "</tbody></table>"
+
+
+def _cell(model: Model, name: str, line: Line) -> str:
+    column = COLUMNS[name]
+    text, style = _text(column.text(line, model.totals)), ""
+    if name == "name" and line.indent:
+        style = f' style="padding-left: {0.6 + 1.2 * line.indent:.1f}em"'
+    elif name in SHARE and text:
+        share = column.value(line, model.totals)
+        style = f' style="background: linear-gradient(to left, #2a6fdb33 {share:.1f}%, #0000 0)"'
+    return f"<td{_side(name)}{style}>{text}</td>"
+
+
+def _side(name: str) -> str:
+    return "" if COLUMNS[name].right else ' class="l"'
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<div>{escape(name)}: <b>{_text(value)}</b></div>" for name, value in pairs)

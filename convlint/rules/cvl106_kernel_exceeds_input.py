@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node, Related
+from convlint.rule import Example, Rule
+
+_POOLS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3))
+
+
+class KernelExceedsInput(Rule):
+    """A kernel is larger than the padded map that it reads, or pooling leaves nothing of the map.
+
+    ## Why is this bad?
+
+    A convolution needs at least one place where its kernel fits. With dilation d and kernel k it
+    spans `d*(k-1)+1` pixels, and the map with its padding must be that large. Every stride and
+    every pooling on the way makes the map smaller, so an image that is a little too small fails
+    deep in the network, at a layer that has nothing to do with it.
+
+    The message says what the **smallest input** is that the model accepts.
+
+    ## What to do
+
+    Give the model a larger input, or leave a stride or a pooling out. Where the map is to be
+    reduced to one pixel whatever its size, use `nn.AdaptiveAvgPool2d(1)`.
+    """
+
+    code = "CVL106"
+    name = "kernel-exceeds-input"
+    severity = "error"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 16, 3, padding=1),
+            nn.MaxPool2d(4),
+            nn.ReLU(),
+            nn.Conv2d(16, 16, 3, padding=1),
+            nn.MaxPool2d(4),
+            nn.ReLU(),
+        )
+        self.head = nn.Conv2d(16, 10, 3, dilation=2)  # CVL106
+
+    def forward(self, x):
+        return self.head(self.body(x))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(nn.Conv1d(4, 8, 5), nn.ReLU(), nn.MaxPool1d(8))  # CVL106
+""",
+            input=("4,8",),
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(16, 10, 3, padding=1),
+    )
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        small = [node for node in graph.nodes if node.error is not None and _too_small(graph, node)]
+        below: set[int] = set()
+        for node in small:
+            if not below.isdisjoint(node.inputs):
+                continue  # it reads what the map of a failed call would have left
+            made = flow.downstream(graph, [node])
+            below |= made
+            explained = [n.id for n in small if n is node or not made.isdisjoint(n.inputs)]
+            shrinking = _shrinking(graph, node)
+            where = None if shrinking is None else graph.where(shrinking)
+            yield self.finding(
+                f"{flow.called(graph, node)}: {_why(graph, node)}{_smallest(graph)}",
+                graph.where(node),
+                module=node.layer,
+                related=(Related(f"{flow.called(graph, shrinking)} makes the map this small", where),)
+                if shrinking is not None and where is not None
+                else (),
+                nodes=tuple(explained),
+            )
+
+
+def _spans(node: Node) -> tuple[int, ...]:
+    """How many pixels the kernel covers in each direction."""
+    dilation = node.attrs.get("dilation") or (1,) * len(node.attrs["kernel_size"])
+    return tuple(
+        [d * (k - 1) + 1 for d, k in zip(dilation, node.attrs["kernel_size"], strict=True)]
+    )
+
+
+def _padded(graph: Graph, node: Node) -> tuple[int, ...]:
+    """The spatial sizes that the kernel moves over."""
+    count, padding = len(node.attrs["kernel_size"]), node.attrs["padding"]
+    around = (0,) * count if isinstance(padding, str) else padding
+    sizes = flow.input_shape(graph, node)[-count:]
+    return tuple([size + 2 * pad for size, pad in zip(sizes, around, strict=True)])
+
+
+def _too_small(graph: Graph, node: Node) -> bool:
+    if "kernel_size" not in node.attrs or not node.inputs:
+        return False
+    spans, sizes = _spans(node), _padded(graph, node)
+    if node.op in flow.CONVS and node.attrs["padding"] == "same":
+        return False
+    short = any(span > size for span, size in zip(spans, sizes, strict=False))
+    return short and (node.op in flow.CONVS or node.op in _POOLS)
+
+
+def _why(graph: Graph, node: Node) -> str:
+    spans, sizes, kernel = _spans(node), _padded(graph, node), node.attrs["kernel_size"]
+    count = len(kernel)
+    map_ = flow.by(flow.input_shape(graph, node)[-count:])
+    padded = f" ({flow.by(sizes)} with padding)" if sizes != flow.input_shape(graph, node)[-count:] else ""
+    spread = f", which spans {flow.by(spans)} with its dilation," if spans != kernel else ""
+    return f"its kernel {flow.by(kernel)}{spread} does not fit into the map of {map_}{padded}"
+
+
+def _smallest(graph: Graph) -> str:
+    if graph.smallest_input is None:
+        return ""
+    return f"; the smallest input that the model accepts is {flow.by(graph.smallest_input)}"
+
+
+def _shrinking(graph: Graph, node: Node) -> Node | None:
+    """The last call before ``node`` that made the map smaller."""
+    count = len(node.attrs["kernel_size"])
+    before = flow.source(graph, node)
+    while before is not None and before.inputs and before.outputs:
+        into, out = flow.input_shape(graph, before)[-count:], before.outputs[0].shape[-count:]
+        if len(into) == len(out) and any(i > o for i, o in zip(into, out, strict=True)):
+            return before
+        before = flow.source(graph, before)
+    return None

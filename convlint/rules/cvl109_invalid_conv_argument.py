@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from convlint import channels, flow
+from convlint.model import Finding, Graph, Layer, Node
+from convlint.rule import Example, Rule
+
+_POOLS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3))
+_SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle", "channel_shuffle"})
+_CONVOLUTIONS = flow.CONVS | flow.TRANSPOSED_CONVS
+
+
+class InvalidConvArgument(Rule):
+    """An argument of a convolution, pooling, padding or shuffle is one that PyTorch has no meaning
+    for.
+
+    ## Why is this bad?
+
+    A stride of 0, a negative padding, `padding="same"` together with a stride, a pooling padded by
+    more than half of its kernel, reflect padding as large as the map, or a `PixelShuffle` whose
+    factor squared does not divide the channels: PyTorch raises, some of them while the layer is
+    built, others only when it is called.
+
+    ## What to do
+
+    The message says what the argument must be. For "same" padding with a stride, compute it:
+    `padding=(kernel_size - 1) // 2`.
+    """
+
+    code = "CVL109"
+    name = "invalid-conv-argument"
+    severity = "error"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, stride=2, padding="same")  # CVL109
+        self.still = nn.Conv2d(16, 16, 3, stride=0)  # CVL109
+        self.pool = nn.MaxPool2d(2, padding=2)  # CVL109
+        self.up = nn.PixelShuffle(3)  # CVL109
+
+    def forward(self, x):
+        return self.up(self.pool(self.still(self.stem(x).relu()).relu()))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=-1),  # CVL109
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4),
+        nn.Conv2d(8, 8, 9, padding=4, padding_mode="reflect"),  # CVL109
+    )
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, padding="same", padding_mode="reflect"),
+        nn.MaxPool2d(2, padding=1),
+        nn.PixelShuffle(2),
+    )
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        refused = {layer.name for refusal in channels.refusals(graph) for layer in refusal.layers}
+        told = set()
+        for layer in graph.layers:
+            convolution = {"in_channels", "kernel_size"} <= layer.attrs.keys()
+            if layer.error is not None and convolution and layer.name not in refused:
+                told.add(layer.name)
+                failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
+                yield self.finding(
+                    f"{layer.kind} `{layer.name}`: {_of_layer(layer)}",
+                    layer.site,
+                    module=layer.name,
+                    nodes=tuple(failed),
+                )
+        for node in graph.nodes:
+            if node.error is None or node.layer in told:
+                continue
+            why = _of_call(graph, node)
+            if why is not None:
+                yield self.finding(
+                    f"{flow.called(graph, node)}: {why}",
+                    graph.where(node),
+                    module=node.layer,
+                    nodes=(node.id,),
+                )
+
+
+def _of_layer(layer: Layer) -> str:
+    """Why a constructor refused its arguments, its groups apart."""
+    attrs = layer.attrs
+    if attrs.get("padding") == "same":
+        kernel, dilation = attrs.get("kernel_size"), attrs.get("dilation")
+        if isinstance(kernel, tuple) and isinstance(dilation, tuple):
+            halves = tuple([d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)])
+            return f'padding="same" has no meaning with a stride; write padding={_one(halves)}'
+    return f"{_arguments(attrs)}: {layer.error}"
+
+
+def _arguments(attrs: Any) -> str:
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "groups")
+    return ", ".join(f"{name}={attrs[name]!r}" for name in names if name in attrs)
+
+
+def _of_call(graph: Graph, node: Node) -> str | None:
+    """Why a call cannot work whatever the size of its input; None where that is not the reason."""
+    attrs = node.attrs
+    shape = flow.input_shape(graph, node) if node.inputs else ()
+    if node.op in _CONVOLUTIONS or node.op in _POOLS:
+        return _of_window(node)
+    if node.op == "pad" and attrs.get("mode") in ("reflect", "circular"):
+        around = attrs.get("pad", ())
+        return (
+            f"{attrs['mode']} padding of {max(around, default=0)} needs a map that is larger than "
+            f"that, and this one is {flow.by(shape[-(len(around) // 2) :])}"
+        )
+    if node.op in _SHUFFLES:
+        factor = attrs.get("upscale_factor", attrs.get("downscale_factor", attrs.get("groups")))
+        if node.op == "pixel_shuffle" and isinstance(factor, int) and shape[-3] % factor**2:
+            return (
+                f"upscale_factor={factor} makes {factor}*{factor} = {factor**2} channels into one, "
+                f"and {shape[-3]} channels arrive"
+            )
+        return f"{node.error}"
+    return None
+
+
+def _of_window(node: Node) -> str | None:
+    attrs, error = node.attrs, node.error or ""
+    for name, least in (("stride", 1), ("dilation", 1), ("kernel_size", 1), ("padding", 0)):
+        sizes = attrs.get(name)
+        if isinstance(sizes, tuple) and any(size < least for size in sizes):
+            return f"{name}={_one(sizes)}, but it must be at least {least}"
+    padding, kernel = attrs.get("padding"), attrs.get("kernel_size")
+    if node.op in _POOLS and isinstance(padding, tuple) and isinstance(kernel, tuple):
+        if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+            most = _one(tuple([k // 2 for k in kernel]))
+            return f"padding={_one(padding)} is more than half of the kernel; at most {most} is"
+    if "output padding" in error:
+        return f"output_padding={_one(attrs['output_padding'])} must be smaller than stride or dilation"
+    return None
+
+
+def _one(sizes: tuple[int, ...]) -> str:
+    return str(sizes[0]) if len(set(sizes)) == 1 else str(sizes)

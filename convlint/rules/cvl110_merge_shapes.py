@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import channels, flow
+from convlint.model import Finding, Graph, Node, Related
+from convlint.rule import Example, Rule
+
+_ELEMENTWISE = frozenset(
+    {"add", "sub", "mul", "div", "maximum", "minimum", "pow", "where", "lerp", "addcmul"}
+)
+_MERGES = _ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
+
+
+class MergeShapes(Rule):
+    """Tensors are added, multiplied, concatenated or stacked whose shapes do not fit.
+
+    ## Why is this bad?
+
+    The forward raises. In a residual block it means that the branch changed the channels or the
+    size of the map and the shortcut did not. In a decoder it mostly means that an odd size was
+    halved and doubled again: 15 becomes 7 and then 14.
+
+    Where the channels differ and the layers around tell which end is wrong, the finding stands at
+    that layer; else it stands at the line that merges, and lists who made each tensor.
+
+    ## What to do
+
+    Give the shortcut a 1x1 convolution with the same channels and stride, or resize one map to the
+    other: `F.interpolate(x, size=y.shape[-2:])`.
+    """
+
+    code = "CVL110"
+    name = "merge-shapes"
+    severity = "error"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.branch = nn.Conv2d(16, 16, 3, stride=2, padding=1)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        return x + self.branch(x)  # CVL110
+"""
+        ),
+        Example(
+            """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.up = nn.ConvTranspose2d(8, 8, 2, stride=2)
+
+    def forward(self, x):
+        return torch.cat([x, self.up(self.down(x))], 1)  # CVL110
+""",
+            input=("3,31,31",),
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 1)
+        self.branch = nn.Conv2d(16, 24, 1)  # CVL110
+        self.head = nn.Conv2d(16, 10, 1)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        return self.head(x + self.branch(x))
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.branch = nn.Conv2d(16, 16, 3, stride=2, padding=1)
+        self.shortcut = nn.Conv2d(16, 16, 1, stride=2)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        x = self.shortcut(x) + self.branch(x)
+        return torch.cat([x, x * x.mean((2, 3), keepdim=True)], 1)
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        yield from channels.findings(self.finding, graph, _MERGES)
+        told = {id for found in channels.disagreements(graph) for id in found.nodes}
+        merges = [n for n in graph.nodes if n.error is not None and n.op in _MERGES]
+        below = flow.downstream(graph, merges)
+        for node in merges:
+            if node.id in told or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
+                continue
+            shapes = [flow.by(graph.tensor(id).shape) for id in node.inputs]
+            after = [n.id for n in merges if not flow.downstream(graph, [node]).isdisjoint(n.inputs)]
+            yield self.finding(
+                f"{node.op} of {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",
+                node.site,
+                module=node.module or None,
+                related=_producers(graph, node),
+                nodes=(node.id, *[id for id in after if id not in told]),
+            )
+
+
+def _why(graph: Graph, node: Node) -> str:
+    """Which sizes differ."""
+    shapes = [graph.tensor(id).shape for id in node.inputs]
+    if len({len(shape) for shape in shapes}) > 1 and node.op in ("cat", "stack"):
+        return "they have different numbers of dimensions"
+    if node.op in ("matmul", "bmm"):
+        return str(node.error)
+    along = node.attrs.get("dim", 0)
+    rank = max(len(shape) for shape in shapes)
+    differing = []
+    for dim in range(-rank, 0):
+        sizes = {shape[dim] for shape in shapes if -dim <= len(shape)}
+        stretched = node.op in _ELEMENTWISE and 1 in sizes
+        if len(sizes - ({1} if stretched else set())) > 1 and dim + rank != along % rank:
+            differing.append(f"{sorted(sizes)[0]} and {sorted(sizes)[-1]} in dimension {dim + rank}")
+        elif len(sizes - ({1} if stretched else set())) > 1 and node.op != "cat":
+            differing.append(f"{sorted(sizes)[0]} and {sorted(sizes)[-1]} in dimension {dim + rank}")
+    return f"they differ, {', '.join(differing)}" if differing else str(node.error)
+
+
+def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
+    found = []
+    for id in dict.fromkeys(node.inputs):
+        maker = graph.producer(id)
+        while maker is not None and maker.layer is None and len(maker.inputs) == 1:
+            maker = graph.producer(maker.inputs[0])
+        where = None if maker is None else graph.where(maker)
+        if maker is not None and where is not None:
+            shape = flow.by(graph.tensor(id).shape)
+            found.append(Related(f"{flow.called(graph, maker)} makes the {shape}", where))
+    return tuple(found)

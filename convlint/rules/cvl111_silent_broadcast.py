@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node, Related, Tensor
+from convlint.rule import Example, Rule
+
+_POOLS = frozenset(
+    [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
+    + [f"adaptive_{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
+)
+_CONVOLUTIONS = flow.CONVS | flow.TRANSPOSED_CONVS
+
+
+class SilentBroadcast(Rule):
+    """Two feature maps of different shapes are added, and the smaller one is silently copied to fit.
+
+    ## Why is this bad?
+
+    An addition of (N, 64, 32, 32) and (N, 1, 32, 32) does not fail: the one channel is added to all
+    64. Where a residual sum was meant, a branch with the wrong `out_channels`, or one that was
+    pooled to 1x1, goes unnoticed and the model trains badly.
+
+    Products are exempt, since gates such as squeeze-and-excite multiply by a small map on purpose.
+    So are parameters, and maps that were brought to that shape explicitly: by indexing,
+    `unsqueeze`, `view`, or a mean with `keepdim=True`.
+
+    ## What to do
+
+    Give the branch the channels and the size of the map it is added to. Where the copy is meant,
+    say so with `expand_as`.
+    """
+
+    code = "CVL111"
+    name = "silent-broadcast"
+    severity = "warning"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.branch = nn.Conv2d(16, 1, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        x = x + self.branch(x)  # CVL111
+        return x + self.pool(x).relu()  # CVL111
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.scale = nn.Parameter(torch.ones(16, 1, 1))
+        self.shift = nn.Linear(16, 16)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        x = x * self.pool(x).sigmoid() + self.scale
+        x = x + self.shift(x.mean((2, 3)))[:, :, None, None]
+        x = x + self.pool(x).expand_as(x)
+        return x - x.mean((2, 3), keepdim=True)
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        for node in graph.nodes:
+            if node.op != "add" or node.error is not None or len(node.inputs) != 2:
+                continue
+            left, right = (graph.tensor(id) for id in node.inputs)
+            for small, large in ((left, right), (right, left)):
+                maker = _stretched_from(graph, small, large)
+                if maker is None:
+                    continue
+                where = graph.where(maker)
+                yield self.finding(
+                    f"{flow.by(small.shape)} is added to {flow.by(large.shape)} and silently copied to "
+                    f"fit; it comes from {flow.called(graph, maker)}",
+                    node.site,
+                    module=node.module or None,
+                    confidence="medium",
+                    related=(Related("this makes the smaller map", where),) if where else (),
+                )
+
+
+def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
+    """The layer that made a map which is stretched in an addition: in channels or to one pixel."""
+    if len(small.shape) != len(large.shape) or len(large.shape) < 4:
+        return None
+    if any(a not in (b, 1) for a, b in zip(small.shape, large.shape, strict=True)):
+        return None
+    channels = small.shape[1] == 1 < large.shape[1]
+    pixels = small.shape[2:] != large.shape[2:] and set(small.shape[2:]) == {1}
+    node = graph.producer(small.id)
+    while node is not None and (channels or pixels):
+        if node.op in _CONVOLUTIONS:
+            before = flow.input_shape(graph, node)
+            if channels or before[2:] != node.outputs[0].shape[2:]:
+                return node
+        elif node.op in _POOLS and pixels:
+            return node
+        elif node.op not in _KEEPING and node.op not in flow.ACTIVATIONS:
+            return None
+        node = flow.source(graph, node)
+    return None
+
+
+_KEEPING = frozenset({"batch_norm", "instance_norm", "group_norm", "contiguous", "clone"}) | _POOLS

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph, Node, Related
+from convlint.rule import Example, Rule
+
+
+class UnbatchedInput(Rule):
+    """A tensor without a batch dimension reaches a convolution, which takes it as a single sample.
+
+    ## Why is this bad?
+
+    Since PyTorch 1.11 a Conv2d takes (C, H, W) as well as (N, C, H, W). A `squeeze()` that removes
+    a batch of one, or an index such as `x[0]`, goes unnoticed: what was the batch is gone, or the
+    channels take its place. Everything works at batch 1 and fails, or mixes samples, at batch 2.
+
+    ## What to do
+
+    Name the dimension to squeeze, `x.squeeze(-1)`, or keep it: `x[0:1]`.
+    """
+
+    code = "CVL112"
+    name = "unbatched-input"
+    severity = "warning"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3)
+        self.body = nn.Conv2d(16, 16, 3)  # CVL112
+        self.head = nn.Conv2d(16, 10, 1)
+
+    def forward(self, x):
+        x = self.stem(x).relu().squeeze()
+        return self.head(self.body(x).relu())
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3)
+        self.line = nn.Conv1d(16, 10, 1)
+
+    def forward(self, x):
+        return self.line(self.stem(x).relu().flatten(2))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        unbatched = [
+            node
+            for node in flow.distinct(graph, flow.CONVS | flow.TRANSPOSED_CONVS)
+            if node.error is None and len(flow.input_shape(graph, node)) == int(node.op[-2]) + 1
+        ]
+        below: set[int] = set()
+        for node in unbatched:
+            if not below.isdisjoint(node.inputs):
+                continue  # the convolution before it is reported
+            below |= flow.downstream(graph, [node])
+            shape = flow.input_shape(graph, node)
+            dropping = _dropping(graph, node)
+            where = None if dropping is None else dropping.site
+            yield self.finding(
+                f"{flow.called(graph, node)} takes the {len(shape)}-D tensor {flow.by(shape)} as one "
+                f"sample of {shape[0]} channels: it has no batch dimension"
+                + (f" since {dropping.op}" if dropping is not None else ""),
+                graph.where(node),
+                module=node.layer,
+                related=(Related(f"{dropping.op} makes the {flow.by(shape)}", where),)
+                if dropping is not None and where is not None
+                else (),
+            )
+
+
+def _dropping(graph: Graph, node: Node) -> Node | None:
+    """The call that took the batch dimension away."""
+    rank = len(flow.input_shape(graph, node))
+    before = flow.source(graph, node)
+    while before is not None and before.inputs:
+        if len(flow.input_shape(graph, before)) > rank:
+            return before
+        before = flow.source(graph, before)
+    return None

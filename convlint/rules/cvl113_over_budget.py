@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import cost
+from convlint.model import Finding, Graph, Related, Row
+from convlint.rule import Example, Rule
+
+_HOLDERS = 3  # layers that are named
+
+
+class OverBudget(Rule):
+    """The model exceeds a configured budget of parameters, multiply-accumulates or activation memory.
+
+    ## Why is this bad?
+
+    A device, a latency or a download size allows only so much. A budget in the settings turns it
+    into a check: `max-params` counts all parameters, `max-macs` the multiply-accumulates of one
+    forward with the given input, and `max-activation-bytes` the most memory that activations take
+    at any moment of an inference.
+
+    ## What to do
+
+    The finding stands at the layer that holds most, and lists the next ones. `convlint suggest`
+    proposes cheaper layers; or raise the budget.
+    """
+
+    code = "CVL113"
+    name = "over-budget"
+    severity = "error"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 64, 3)
+        self.body = nn.Conv2d(64, 256, 3)  # CVL113
+
+    def forward(self, x):
+        return self.body(self.stem(x).relu()).relu()
+""",
+            options=("--max-params", "100k"),
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3),  # CVL113
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(64, 10, 1),
+    )
+""",
+            options=("--max-macs", "1M", "--max-activation-bytes", "100k"),
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 10, 1))
+""",
+            options=("--max-params", "10k", "--max-macs", "10M", "--max-activation-bytes", "1M"),
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        if not graph.budgets:
+            return
+        totals = cost.totals(graph)
+        rows = cost.model_report(graph).layers
+        for key, unit, total, shares in (
+            ("max-params", "parameters", totals.params, _shares(rows, "params")),
+            ("max-macs", "multiply-accumulates", totals.macs, _shares(rows, "macs")),
+            (
+                "max-activation-bytes",
+                "bytes of activations",
+                totals.peak_inference_bytes,
+                _shares(rows, "output_bytes"),
+            ),
+        ):
+            budget = graph.budgets.get(key)
+            if budget is None or total is None or total <= budget:
+                continue
+            holders = [f"`{row.name}` {count:,}" for row, count in shares]
+            held = f"; most of it in {', '.join(holders)}" if holders else ""
+            yield self.finding(
+                f"{total:,} {unit} are {total - budget:,} ({total / max(1, budget) - 1:.0%}) more than "
+                f"{key}={budget:,}{held}",
+                next((row.site for row, _ in shares if row.site is not None), None),
+                module=shares[0][0].name if shares else None,
+                related=tuple(
+                    [
+                        Related(f"`{row.name}` holds {count:,}", row.site)
+                        for row, count in shares[1:]
+                        if row.site is not None
+                    ]
+                ),
+            )
+
+
+def _shares(rows: tuple[Row, ...], column: str) -> list[tuple[Row, int]]:
+    """The rows that hold most of a column, the largest first."""
+    counts = [(row, int(getattr(row, column) or 0)) for row in rows]
+    largest = sorted([pair for pair in counts if pair[1]], key=lambda pair: -pair[1])
+    return largest[:_HOLDERS]

@@ -1,0 +1,102 @@
+"""A forward for its shapes only: what costs the most is not computed.
+
+Sizes of tensors are all that measuring memory asks for. So zeros of the right shape take the place
+of convolutions and matrix products, unless the model looks at values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+T = TypeVar("T")
+
+
+def without_computing(run: Callable[..., T]) -> T:
+    """``run(compute=False)``, or where the model looks at values or raises, ``run(compute=True)``."""
+    try:
+        return run(compute=False)
+    except (ValuesReadError, Exception):  # zeros may lead anywhere: only the real values count
+        return run(compute=True)
+
+
+class ValuesReadError(BaseException):
+    """The model looks at values. No Exception: it has to come through the user's own handlers."""
+
+
+class ShapesOnly(TorchDispatchMode):
+    """Runs operators, those that cost the most for their shapes only unless ``compute``."""
+
+    def __init__(self, *, compute: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.compute = compute
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else the first operator imports torch._dynamo: a second, for nothing
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if self.compute:
+            return func(*args, **(kwargs or {}))
+        stand_in = _STAND_INS.get(func)
+        if stand_in is not None:
+            return stand_in(*args)
+        if _reads_values(func):
+            raise ValuesReadError(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@cache
+def _reads_values(func: Any) -> bool:
+    """Whether what comes out of an operator, or its shape, depends on values in a way that Python sees."""
+    tags = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
+    return func.namespace not in ("aten", "prims", "prim") or any(tag in func.tags for tag in tags)
+
+
+def _convolved(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,  # noqa: ARG001  the operator's own arguments
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+) -> Tensor:
+    sizes = zip(
+        x.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding, strict=False
+    )
+    if transposed:
+        out = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes]
+    else:
+        out = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in sizes]
+    channels = weight.shape[1] * groups if transposed else weight.shape[0]
+    layout = torch.contiguous_format
+    if x.dim() == 4 and any(
+        t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous()
+        for t in (x, weight)
+    ):
+        layout = torch.channels_last
+    return x.new_zeros((x.shape[0], channels, *out)).contiguous(memory_format=layout)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    return left.new_zeros((*left.shape[:-1], right.shape[-1]))
+
+
+_STAND_INS: dict[Any, Callable[..., Tensor]] = {
+    aten.convolution.default: _convolved,
+    aten.mm.default: _product,
+    aten.bmm.default: _product,
+    aten.addmm.default: lambda _, left, right: _product(left, right),
+    aten.baddbmm.default: lambda _, left, right: _product(left, right),
+}
