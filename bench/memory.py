@@ -52,16 +52,23 @@ class Result:
 
     model: str
     batch: int
-    params: int
+    held: int  # parameters, buffers and inputs
     inference: tuple[int, int]
     training: tuple[int, int]
-    torchsummary: int | None
+    torchsummary: int | None  # None where it fails
     torchinfo: int
 
     @property
-    def errors(self) -> tuple[float, float]:
-        """Of inference and training, as parts of what was allocated."""
-        return relative(*self.inference), relative(*self.training)
+    def errors(self) -> dict[str, float]:
+        """Signed, as parts of what was allocated."""
+        beyond = (self.inference[0] - self.held, self.inference[1] - self.held)
+        others = {"torchsummary": self.torchsummary, "torchinfo": self.torchinfo}
+        return {
+            "inference": relative(*self.inference),
+            "beyond": relative(*beyond),
+            "training": relative(*self.training),
+            **{tool: relative(said, self.training[1]) for tool, said in others.items() if said},
+        }
 
 
 def relative(said: int, real: int) -> float:
@@ -122,8 +129,8 @@ def compare(entry: Entry, batch: int) -> dict[str, Any]:
     said = predicted(model, arguments)
     assert said.peak_inference_bytes is not None
     assert said.training_bytes is not None
-    params, buffers = nbytes(list(model.parameters())), nbytes(list(model.buffers()))
-    held = params + buffers + nbytes(arguments)
+    params = nbytes(list(model.parameters()))
+    held = params + nbytes(list(model.buffers()), arguments)
     evaluated = held + peak_allocated(inference(model, arguments))
     total = torchinfo(model, arguments)
     trained = held + 3 * params + peak_allocated(training(model, arguments))
@@ -131,7 +138,7 @@ def compare(entry: Entry, batch: int) -> dict[str, Any]:
         Result(
             entry.name.split("/")[1],
             batch,
-            params,
+            held,
             (said.peak_inference_bytes, evaluated),
             (said.training_bytes, trained),
             torchsummary(model, entry, batch),  # last: where it fails it leaves its hooks behind
@@ -183,42 +190,41 @@ def compare_cuda(entry: Entry, batch: int) -> tuple[int, int]:
 
 
 def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) -> str:
-    """``bench/costs.md`` with the tables filled in."""
-    errors = [[abs(r.errors[which]) for r in results] for which in (0, 1)]
-    worst = [max(results, key=lambda r, w=which: abs(r.errors[w])) for which in (0, 1)]  # type: ignore[misc]
-    rows = [
-        (
-            r.model,
-            r.batch,
-            *(f"{part / MB:.1f}" for part in r.inference),
-            f"{r.errors[0]:+.1%}",
-            *(f"{part / MB:.1f}" for part in r.training),
-            f"{r.errors[1]:+.1%}",
-            *(
-                f"{part / MB:.0f} ({part / r.training[1]:.2f}x)"
-                for part in (r.torchsummary, r.torchinfo)
-            ),
-        )
-        for r in results
-    ]
-    columns = ("model", ">batch", ">inference", ">allocated", ">error", ">training", ">allocated")
-    others = [
-        [abs(relative(getattr(r, tool), r.training[1])) for r in results]
-        for tool in ("torchsummary", "torchinfo")
-    ]
+    """``bench/costs.md`` with its figures filled in."""
+    figures = {}
+    for what in ("inference", "beyond", "training", "torchsummary", "torchinfo"):
+        errors = {(r.model, r.batch): r.errors[what] for r in results if what in r.errors}
+        (model, batch), worst = max(errors.items(), key=lambda item: abs(item[1]))
+        figures[f"median_{what}"] = f"{statistics.median(map(abs, errors.values())):.2%}"
+        figures[f"worst_{what}"] = f"{worst:+.2%} ({model}, batch {batch})"
+    columns = ("inference", "allocated", "error", "training", "allocated", "error")
     return TEXT.read_text(encoding="utf-8").format(
         count=len(results),
         models=len({r.model for r in results}),
         torch=torch.__version__.split("+")[0],
-        medians=[f"{statistics.median(e):.1%}" for e in errors],
-        worst=[
-            f"{e[w]:+.1%} ({r.model}, batch {r.batch})"
-            for w, r in enumerate(worst)
-            for e in [r.errors]
-        ],
-        others=[f"{statistics.median(e):.0%}" for e in others],
-        table=table((*columns, ">error", ">torchsummary", ">torchinfo"), rows),
+        table=table(
+            ("model", *(f">{c}" for c in ("batch", *columns, "torchsummary", "torchinfo"))),
+            map(_row, results),
+        ),
         cuda=_cuda_text(cuda),
+        **figures,
+    )
+
+
+def _row(r: Result) -> tuple[object, ...]:
+    """One model at one batch size, in MB."""
+    said = {"torchsummary": r.torchsummary, "torchinfo": r.torchinfo}
+    return (
+        r.model,
+        r.batch,
+        *(f"{part / MB:.1f}" for part in r.inference),
+        f"{r.errors['inference']:+.2%}",
+        *(f"{part / MB:.1f}" for part in r.training),
+        f"{r.errors['training']:+.2%}",
+        *(
+            f"{size / MB:.1f} ({r.errors[tool]:+.0%})" if size else "fails"
+            for tool, size in said.items()
+        ),
     )
 
 
@@ -244,7 +250,7 @@ def main() -> None:
         for batch in BATCHES:
             result = Result(**call(compare, entry, batch, timeout=300))
             results.append(result)
-            print(result.model, batch, *(f"{e:+.2%}" for e in result.errors), file=sys.stderr)
+            print(result.model, batch, result.errors, file=sys.stderr)
             if torch.cuda.is_available():
                 cuda[result.model, batch] = call(compare_cuda, entry, batch, timeout=300)
     text = page(results, cuda)

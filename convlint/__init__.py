@@ -9,20 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convlint.api import check, summary
-    from convlint.model import Finding, Problem, Report
+    from convlint.api import Report, check, summary
+    from convlint.model import Finding, Problem
 
 __all__ = ["Finding", "Problem", "Report", "__version__", "check", "summary"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("check", "summary"):
-        from convlint import api
+    if name in ("Report", "check", "summary"):
+        from convlint import api  # noqa: PLC0415 - loaded when needed
 
         return getattr(api, name)
-    if name in ("Finding", "Problem", "Report"):
-        from convlint import model
+    if name in ("Finding", "Problem"):
+        from convlint import model  # noqa: PLC0415 - loaded when needed
 
         return getattr(model, name)
     raise AttributeError(f"module 'convlint' has no attribute {name!r}")

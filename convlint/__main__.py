@@ -7,10 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line. The worker starts first, so that it loads torch while the rest loads."""
-    from convlint.trace.client import Worker
+    from convlint.trace.client import Worker  # noqa: PLC0415 - loaded when needed
 
     worker = Worker() if _runs_models(sys.argv[1:]) else None
-    from convlint import cli
+    from convlint import cli  # noqa: PLC0415 - loaded when needed
 
     try:
         cli.main(worker)
@@ -25,4 +25,6 @@ def _runs_models(arguments: list[str]) -> bool:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the working directory: a random.py of the user's is not the standard one
     main()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from convlint import config, run
-from convlint.model import Report
+from convlint import config, model, run
 from convlint.targets import (
     DEVICES,
-    DTYPES,
+    MODEL_DTYPES,
     InputSpec,
     Job,
     Target,
@@ -28,7 +27,22 @@ if TYPE_CHECKING:
 
     from convlint.trace.inputs import Inputs
 
-Device = Literal["cpu", "cuda", "meta"]
+
+@dataclass(frozen=True, repr=False)
+class Report(model.Report):
+    """A report that shows itself: as text, and as HTML in a notebook. ``linted``: defects were looked for."""
+
+    linted: bool = True
+
+    def __repr__(self) -> str:
+        from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
+
+        return text.render(self, verdict=self.linted).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        from convlint.outputs import notebook  # noqa: PLC0415 - loaded when needed
+
+        return notebook.render(self)
 
 
 def check(
@@ -54,7 +68,8 @@ def check(
     settings = config.discover().overridden(
         select=select, ignore=ignore, extend_select=extend_select
     )
-    return _run(model_or_target, input, options, settings, run.check)
+    report = _run(model_or_target, input, options, settings, run.check)
+    return Report(report.findings, report.models, report.problems)
 
 
 def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any) -> Report:
@@ -62,12 +77,13 @@ def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any)
 
     What kept the model from running as it is, is reported all the same.
     """
-    return _run(model_or_target, input, options, config.discover(), run.summary)
+    report = _run(model_or_target, input, options, config.discover(), run.summary)
+    return Report(report.findings, report.models, report.problems, linted=False)
 
 
 def _run(
     model_or_target: Any, given: Any, options: dict[str, Any], settings: config.Config, how: Any
-) -> Report:
+) -> model.Report:
     if isinstance(model_or_target, str):
         wanted = _options(options, _specs(given))
         jobs = run.jobs([parse_target(model_or_target)], wanted, settings)
@@ -75,13 +91,13 @@ def _run(
             report = how(jobs, worker.run, settings)
     else:
         report = how(*_live(model_or_target, given, options, settings))
-    assert isinstance(report, Report)
+    assert isinstance(report, model.Report)
     return report
 
 
 def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Config) -> Any:
     """The job for a live model, what runs it, and the settings."""
-    from convlint.trace import session
+    from convlint.trace import session  # noqa: PLC0415 - loaded when needed
 
     if not session.is_module(model):
         kind = type(model).__name__
@@ -99,7 +115,7 @@ def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Conf
 
 def _runner(model: nn.Module, inputs: Inputs | None) -> run.Run:
     def run_it(job: Job) -> Answer:
-        from convlint.trace import session
+        from convlint.trace import session  # noqa: PLC0415 - loaded when needed
 
         return session.run_model(model, job, inputs)
 
@@ -110,14 +126,15 @@ def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.O
     rest = dict(options)
     budgets = {}
     for key, parse in config.BUDGETS.items():
-        value = rest.pop(key.replace("-", "_"), None)
+        option = key.replace("-", "_")
+        value = rest.pop(option, None)
         if value is not None:
-            budgets[key] = parse(value, key)
+            budgets[key] = parse(value, option)
     if rest.get("max_memory") is not None:
         rest["max_memory"] = parse_bytes(rest["max_memory"], "max_memory")
     if rest.get("batch_size") is not None:
         rest["batch_size"] = parse_count(rest["batch_size"], "batch_size")
-    for name, choices in (("device", DEVICES), ("dtype", DTYPES)):
+    for name, choices in (("device", DEVICES), ("dtype", MODEL_DTYPES)):
         if rest.get(name) is not None:
             check_choice(rest[name], choices, name)
     try:
@@ -125,7 +142,9 @@ def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.O
     except TypeError:
         known = [*run.Options.__dataclass_fields__, *(b.replace("-", "_") for b in config.BUDGETS)]
         unknown = [name for name in rest if name not in known]
-        raise UsageError(f"unknown option {', '.join(unknown)}; there are {', '.join(known)}") from None
+        raise UsageError(
+            f"unknown option {', '.join(unknown)}; there are {', '.join(known)}"
+        ) from None
 
 
 def _specs(given: Any) -> tuple[InputSpec, ...]:
@@ -151,4 +170,6 @@ def _spec(value: Any) -> InputSpec:
     if _is_shape(value):
         return parse_input(",".join(map(str, value)))
     kind = type(value).__name__
-    raise UsageError(f"an input is a shape such as (3, 224, 224), its text, or a tensor, not {kind}")
+    raise UsageError(
+        f"an input is a shape such as (3, 224, 224), its text, or a tensor, not {kind}"
+    )

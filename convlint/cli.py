@@ -16,7 +16,7 @@ from convlint import config, run
 from convlint.model import Report
 from convlint.targets import (
     DEVICES,
-    DTYPES,
+    MODEL_DTYPES,
     InputSpec,
     UsageError,
     check_choice,
@@ -59,16 +59,34 @@ def main(worker: Worker | None = None) -> None:
     if worker is not None:
         _started.append(worker)
     try:
-        app(prog_name="convlint", standalone_mode=True)
+        code = app(prog_name="convlint", standalone_mode=False)
     except UsageError as error:
         typer.echo(f"convlint: {error}", err=True)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
+    except _MISUSE as error:
+        typer.echo(_misuse(error), err=True)
+        raise SystemExit(2) from None
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("convlint: interrupted", err=True)
         raise SystemExit(130) from None
     except BrokenPipeError:  # `convlint ... | head`
         sys.stderr.close()
         raise SystemExit(141) from None
+    raise SystemExit(code or 0)
+
+
+_MISUSE: Any = (
+    typer.BadParameter.__base__
+)  # typer does not export the class of all its usage errors
+
+
+def _misuse(error: Any) -> str:
+    """One line for what typer could not parse; the help where nothing was asked at all."""
+    message = " ".join(error.format_message().split())
+    if not sys.argv[1:]:
+        return str(error.format_message())
+    command = error.ctx.command_path if error.ctx else "convlint"
+    return f"{command}: {message} ({command} --help lists what there is)"
 
 
 Input = Annotated[
@@ -78,19 +96,25 @@ Input = Annotated[
         help="One sample without its batch dimension: 3,224,224; name=3,224,224; 128:int64. Repeatable.",
     ),
 ]
-InputFile = Annotated[str | None, typer.Option(metavar="FILE", help="Tensors saved with torch.save.")]
+InputFile = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Tensors saved with torch.save.")
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples in a batch.  [default: 1]")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or meta for shapes without values.")]
 Dtype = Annotated[str | None, typer.Option(help="Run the model and its inputs as this dtype.")]
 Train = Annotated[bool, typer.Option("--train", help="Run in training mode.")]
-Timeout = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit of one model.")]
+Timeout = Annotated[
+    float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit of one model.")
+]
 MaxMemory = Annotated[
     str | None, typer.Option(metavar="BYTES", help="Memory limit of one model: 4GB, 512MiB.")
 ]
 OutputFormat = Annotated[Format, typer.Option(help="How to print.")]
 Columns = Annotated[str | None, typer.Option(metavar="NAMES", help="Columns: name,params,macs ...")]
 Depth = Annotated[int | None, typer.Option(min=0, help="Sum up modules that lie deeper.")]
-Sort = Annotated[str | None, typer.Option(metavar="COLUMN", help="Sort by a column; implies --flat.")]
+Sort = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Sort by a column; implies --flat.")
+]
 Flat = Annotated[bool, typer.Option("--flat", help="List layers instead of the module tree.")]
 Color = Annotated[When, typer.Option(help="Colour the output.")]
 Traceback = Annotated[bool, typer.Option("--traceback", help="Show tracebacks of problems.")]
@@ -129,15 +153,22 @@ def check(
     max_activation_bytes: Annotated[
         str | None, typer.Option(metavar="BYTES", help="Budget: 512MB.")
     ] = None,
-    select: Annotated[list[str] | None, typer.Option(metavar="CODES", help="Only these rules.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="CODES", help="Not these rules.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="CODES", help="Only these rules.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODES", help="Not these rules.")
+    ] = None,
     extend_select: Annotated[
         list[str] | None, typer.Option(metavar="CODES", help="These rules as well.")
     ] = None,
     fail_on: Annotated[
-        FailOn | None, typer.Option(help="Least severity that gives exit code 1.  [default: warning]")
+        FailOn | None,
+        typer.Option(help="Least severity that gives exit code 1.  [default: warning]"),
     ] = None,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings.")] = False,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings.")
+    ] = False,
     output_format: OutputFormat = Format.TEXT,
     columns: Columns = None,
     depth: Depth = None,
@@ -160,13 +191,17 @@ def check(
         raise UsageError(
             "nothing to check: name a target such as net.py:Net, or configure [[tool.convlint.models]]"
         )
-    budgets = {"max-params": max_params, "max-macs": max_macs, "max-activation-bytes": max_activation_bytes}
+    budgets = {
+        "max-params": max_params,
+        "max-macs": max_macs,
+        "max-activation-bytes": max_activation_bytes,
+    }
     options = run.Options(
         inputs=_inputs(input),
         input_file=input_file,
         batch_size=batch_size,
         device=_one_of(device, DEVICES, "--device") or "cpu",
-        dtype=_one_of(dtype, DTYPES, "--dtype"),
+        dtype=_one_of(dtype, MODEL_DTYPES, "--dtype"),
         train=train,
         budgets={k: config.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None},
         timeout=timeout,
@@ -207,7 +242,7 @@ def summary(
         input_file=input_file,
         batch_size=batch_size,
         device=_one_of(device, DEVICES, "--device") or "cpu",
-        dtype=_one_of(dtype, DTYPES, "--dtype"),
+        dtype=_one_of(dtype, MODEL_DTYPES, "--dtype"),
         train=train,
         timeout=timeout,
         max_memory=None if max_memory is None else parse_bytes(max_memory, "--max-memory"),
@@ -216,17 +251,19 @@ def summary(
     jobs = run.jobs([parse_target(target)], options, settings)
     with _running() as run_job:
         report = run.summary(jobs, run_job, settings)
-    shown.print(report)
+    shown.print(report, linted=False)
     raise typer.Exit(report.exit_code())
 
 
 @app.command()
 def rule(
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="CVL301 or its name.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="CVL301 or its name.")
+    ] = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> None:
     """Show one rule's page, or the list of all rules."""
-    from convlint import pages
+    from convlint import pages  # noqa: PLC0415 - loaded when needed
 
     try:
         text = pages.page(code, output_format) if code else pages.listing(output_format)
@@ -286,7 +323,7 @@ class _Shown:
         color: When,
         traceback: bool,
     ) -> None:
-        from convlint.outputs.table import TableOptions
+        from convlint.outputs.table import TableOptions  # noqa: PLC0415 - loaded when needed
 
         names = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
         try:
@@ -297,19 +334,21 @@ class _Shown:
         self._color = color
         self._traceback = traceback
 
-    def print(self, report: Report) -> None:
+    def print(self, report: Report, *, linted: bool = True) -> None:
         if self._format is Format.JSON:
-            from convlint.outputs import json_
+            from convlint.outputs import json_  # noqa: PLC0415 - loaded when needed
 
             typer.echo(json_.render(report).rstrip("\n"))
             return
-        from convlint.outputs import text
-        from convlint.outputs.terminal import terminal
+        from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.terminal import terminal  # noqa: PLC0415 - loaded when needed
 
         width, color = terminal(sys.stdout)
         if self._color is not When.AUTO:
             color = self._color is When.ALWAYS
-        sys.stdout.write(text.render(report, table=self._table, width=width, color=color))
+        sys.stdout.write(
+            text.render(report, table=self._table, width=width, color=color, verdict=linted)
+        )
         if self._traceback:
             for problem in report.problems:
                 if problem.traceback:

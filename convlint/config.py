@@ -152,7 +152,9 @@ def parse(table: Any, path: str) -> Config:
     _known(table, _KEYS, shown)
     fail_on = table.get("fail-on", "warning")
     if fail_on not in SEVERITIES:
-        raise UsageError(f"{shown}: fail-on {fail_on!r} is unknown{nearest(str(fail_on), SEVERITIES)}")
+        raise UsageError(
+            f"{shown}: fail-on {fail_on!r} is unknown{nearest(str(fail_on), SEVERITIES)}"
+        )
     ignores = table.get("per-file-ignores", {})
     if not isinstance(ignores, dict):
         raise UsageError(f"{shown}: per-file-ignores must be a table of patterns and codes")
@@ -197,7 +199,9 @@ def _codes(value: Any, where: str) -> tuple[str, ...]:
     for code in (part for text in _strings(value, where) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
-            raise UsageError(f"{where}: no rule has the code {code.strip()!r}{nearest(prefix, known)}")
+            raise UsageError(
+                f"{where}: no rule has the code {code.strip()!r}{nearest(prefix, known)}"
+            )
         found.append(prefix)
     return tuple(found)
 

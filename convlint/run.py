@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -75,7 +76,7 @@ def _same(one: Target, other: Target) -> bool:
 
 def check(jobs: Iterable[Job], run: Run, config: Config) -> Report:
     """Run every job and judge its graph."""
-    return _report(jobs, run, config, lambda graph: True)
+    return _report(jobs, run, config, lambda _: True)
 
 
 def summary(jobs: Iterable[Job], run: Run, config: Config) -> Report:
@@ -107,12 +108,15 @@ def _report(
         if answer.graph is not None:
             models.append(cost.model_report(answer.graph))
             if judged(answer.graph):
-                found += selected(findings(answer.graph), config)
+                judgement, failures = _judged(answer.graph)
+                found += selected(judgement, config)
+                problems += failures
     return Report(tuple(merged(found)), tuple(models), tuple(problems))
 
 
 def _no_source_mode(target: Target) -> Problem:
-    message = f"{target.text} names no model; write {target.where}:Name to run the model Name in it"
+    file = f"{target.where.rstrip('/')}/net.py" if os.path.isdir(target.where) else target.where
+    message = f"{target.text} names no model; write {file}:Name to run the model Name in it"
     return Problem("no-model", message, path=target.path, target=target.text)
 
 
@@ -121,7 +125,27 @@ def findings(graph: Graph) -> list[Finding]:
 
     CVL190 (the forward failed) is left out where another error explains the calls that failed.
     """
-    found = [finding for rule in rules().values() for finding in rule.check(graph)]
+    return _explained([f for rule in rules().values() for f in rule.check(graph)], graph)
+
+
+def _judged(graph: Graph) -> tuple[list[Finding], list[Problem]]:
+    """The same; a rule that fails is a problem, and leaves the others their findings."""
+    found: list[Finding] = []
+    problems: list[Problem] = []
+    for rule in rules().values():
+        try:
+            found += rule.check(graph)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the user's model is not to blame
+            text = (
+                f"the rule {rule.code} failed: {type(error).__name__}: {error}; please report this"
+            )
+            problems.append(
+                Problem("internal", text, target=graph.target, traceback=traceback.format_exc())
+            )
+    return _explained(found, graph), problems
+
+
+def _explained(found: list[Finding], graph: Graph) -> list[Finding]:
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     return [
         replace(finding, target=graph.target)

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from convlint.model import Finding
 
-_NOQA = re.compile(r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+\d+(?:[\s,]+[A-Z]+\d+)*)?(?![\w:])", re.IGNORECASE)
+_NOQA = re.compile(
+    r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+\d+(?:[\s,]+[A-Z]+\d+)*)?(?![\w:])", re.IGNORECASE
+)
 _IGNORE = re.compile(r"#\s*convlint:\s*ignore\[(?P<codes>[^\]]*)\]", re.IGNORECASE)
 _SKIP = re.compile(r"#\s*convlint:\s*skip-file\b", re.IGNORECASE)
 _CODE = re.compile(r"[A-Z]+\d+", re.IGNORECASE)

@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-DTYPES = (
-    *("float32", "float64", "float16", "bfloat16", "complex64", "complex128"),
-    *("int64", "int32", "int16", "int8", "uint8", "bool"),
-)
+MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
+DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
 DEVICES = ("cpu", "cuda", "meta")
 
 
@@ -90,7 +88,9 @@ class Job:
 # --- targets
 
 
-_TARGET = re.compile(r"(?P<where>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*)?", re.DOTALL)
+_TARGET = re.compile(
+    r"(?P<where>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*)?", re.DOTALL
+)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -160,7 +160,9 @@ def parse_arguments(
             raise UsageError(f"{context}: `**{value}` is not a literal; write each name=value")
         if keyword.arg in kwargs:
             raise UsageError(f"{context}: argument {keyword.arg} of {callee} is given twice")
-        kwargs[keyword.arg] = _literal(keyword.value, f"argument {keyword.arg} of {callee}", context)
+        kwargs[keyword.arg] = _literal(
+            keyword.value, f"argument {keyword.arg} of {callee}", context
+        )
     return tuple(args), tuple(kwargs.items())
 
 

@@ -13,13 +13,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "convlint"
 
-RULE_PARTS = {"rule", "model", "dims", "cost", "channels", "flow"}
+RULE_PARTS = {"rule", "model", "dims", "cost", "channels", "latent", "flow"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "wire": set(),
     "dims": set(),
     "cost": {"model"},
     "channels": {"model", "flow"},
+    "latent": {"model", "dims", "flow"},
     "flow": {"model"},
     "rule": {"model"},
     "rules": RULE_PARTS,

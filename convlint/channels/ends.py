@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from convlint import flow
 from convlint.model import Graph, Node, Shape, Site, Tensor
@@ -20,7 +20,7 @@ from convlint.model import Graph, Node, Shape, Site, Tensor
 Label = Literal["in", "out", "groups", "arrives"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Vote:
     """A number that one call declares.
 
@@ -126,8 +126,8 @@ class Ends:
             return
         if node.op in flow.CONVS or node.op in flow.TRANSPOSED_CONVS:
             self._convolution(node, inputs[0], node.outputs[0])
-        elif node.op in _READERS:
-            _READERS[node.op](self, node, inputs[0], node.outputs[0])
+        elif node.op in self._READERS:
+            self._READERS[node.op](self, node, inputs[0], node.outputs[0])
         elif node.op in _ELEMENTWISE:
             self._elementwise(node, inputs, node.outputs[0])
         elif node.op == "cat":
@@ -314,6 +314,17 @@ class Ends:
             self._tie(given, variable, Fraction(after.shape[-3], before.shape[-3]))
             self._set(after, -3, given)
 
+    _READERS: ClassVar[dict[str, Callable[[Ends, Node, Tensor, Tensor], None]]] = {
+        "linear": _linear,
+        **dict.fromkeys(("batch_norm", "instance_norm", "group_norm"), _norm),
+        "layer_norm": _layer_norm,
+        "prelu": _prelu,
+        **dict.fromkeys(("flatten", "reshape", "unflatten", "squeeze", "unsqueeze"), _flatten),
+        **dict.fromkeys(("permute", "transpose", "swapaxes", "swapdims"), _permute),
+        **dict.fromkeys(("mean", "sum", "amax", "amin"), _reduced),
+        **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle"), _pixel_shuffle),
+    }
+
 
 def _at_call(node: Node, label: Label, number: int) -> Vote:
     return Vote(node.id, label, number, () if node.site is None else (node.site,))
@@ -342,17 +353,6 @@ def _groups(before: Shape, after: Shape) -> list[tuple[range, range]]:
     return found
 
 
-_Reader = Callable[[Ends, Node, Tensor, Tensor], None]
-_READERS: dict[str, _Reader] = {
-    "linear": Ends._linear,
-    **dict.fromkeys(("batch_norm", "instance_norm", "group_norm"), Ends._norm),
-    "layer_norm": Ends._layer_norm,
-    "prelu": Ends._prelu,
-    **dict.fromkeys(("flatten", "reshape", "unflatten", "squeeze", "unsqueeze"), Ends._flatten),
-    **dict.fromkeys(("permute", "transpose", "swapaxes", "swapdims"), Ends._permute),
-    **dict.fromkeys(("mean", "sum", "amax", "amin"), Ends._reduced),
-    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle"), Ends._pixel_shuffle),
-}
 _ELEMENTWISE = frozenset(
     {"add", "sub", "mul", "div", "maximum", "minimum", "pow", "where", "lerp", "addcmul"}
 )

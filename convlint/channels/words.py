@@ -10,12 +10,12 @@ from convlint.channels.vote import Disagreement, disagreements
 from convlint.model import Finding, Graph, Node, Related, Site
 
 _MOST = 12  # other ends that a finding lists
-_FRAMES = 3  # calls that are listed of one other end: the layer, and who called the helper around it
+_FRAMES = (
+    3  # calls that are listed of one other end: the layer, and who called the helper around it
+)
 
 
-def findings(
-    make: Callable[..., Finding], graph: Graph, ops: Iterable[str]
-) -> Iterator[Finding]:
+def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> Iterator[Finding]:
     """What disagrees at failed calls of ``ops``, as findings that ``make`` (``Rule.finding``) makes.
 
     A disagreement is told of the blamed layer's own call, where that failed, else of the first
@@ -44,7 +44,7 @@ def message(graph: Graph, found: Disagreement) -> str:
     node = _told_of(graph, found)
     vote, right = next((pair for pair in found.wrong if pair[0].node == node.id), found.wrong[0])
     contradicting: dict[str, None] = {}
-    for other in found.others:
+    for other in sorted(found.others, key=lambda other: other.number != right):
         if other.node != vote.node:
             contradicting.setdefault(phrase(graph, other))
     said = [*_arithmetic(graph, vote), *contradicting][:2]

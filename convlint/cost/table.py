@@ -117,7 +117,7 @@ def _functional_rows(graph: Graph) -> Iterator[tuple[Node, Row]]:
             first,
             Row(
                 name=name if names[name] == 1 else f"{name}#{names[name]}",
-                kind=f"F.{op}",
+                kind=op if op == "unseen" else f"F.{op}",
                 calls=len(nodes),
                 input_shape=graph.tensor(first.inputs[0]).shape if first.inputs else None,
                 output_shape=first.outputs[0].shape if first.outputs else None,

@@ -101,7 +101,7 @@ COLUMNS: dict[str, Column] = {
     "stride": _sizes("stride", lambda row: row.stride),
     "padding": _sizes("padding", lambda row: row.padding),
     "dilation": _sizes("dilation", lambda row: row.dilation),
-    "groups": _number("groups", lambda row: row.groups),
+    "groups": _number("groups", lambda row: row.groups, lambda groups: str(groups or "")),
     "bias": _text("bias", lambda row: {None: "", True: "yes", False: "no"}[row.bias]),
     "params": _number("params", lambda row: row.params),
     "params_share": _share("params %", lambda row: row.params, lambda totals: totals.params),

@@ -33,7 +33,7 @@ def render(
     ``width`` is that of the terminal, in cells: the least important columns are left out, and named,
     until the rest fits. None is as wide as it takes. ``color`` adds escape codes.
     """
-    return painted(texts(model, options or TableOptions(), width), color=color)
+    return painted(texts(model, options or TableOptions(), width), width=width, color=color)
 
 
 def texts(model: Model, options: TableOptions, width: int | None) -> Iterator[Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -21,9 +21,12 @@ def terminal(stream: TextIO) -> tuple[int | None, bool]:
     return (console.width if stream.isatty() else None), color
 
 
-def painted(lines: Iterable[Text], *, color: bool) -> str:
-    """The lines, with escape codes for their styles if ``color``; never wrapped, no space at the end."""
-    kept = list(lines)
+def painted(lines: Iterable[Text], *, width: int | None, color: bool) -> str:
+    """The lines, with escape codes for their styles if ``color``, and without space at their ends.
+
+    A line that is wider than ``width`` goes on in the next, indented, where a word begins.
+    """
+    kept = [part for line in lines for part in _wrapped(line, width)]
     for line in kept:
         line.rstrip()
     if not color:
@@ -35,6 +38,19 @@ def painted(lines: Iterable[Text], *, color: bool) -> str:
         for line in kept:
             console.print(line, soft_wrap=True, highlight=False)
     return captured.get()
+
+
+def _wrapped(line: Text, width: int | None) -> Iterator[Text]:
+    if width is None or line.cell_len <= width:
+        yield line
+        return
+    first, *rest = line.wrap(_ANY, max(width - len(HANGING), 1))
+    yield first
+    yield from (Text.assemble(HANGING, part) for part in rest)
+
+
+HANGING = "    "
+_ANY = Console(file=io.StringIO())
 
 
 def visible(text: str) -> str:

@@ -31,7 +31,7 @@ def render(
     the terminal in cells, None takes what is needed; ``color`` adds escape codes. ``verdict`` ends with
     the line that counts the findings: for a run that did not look for any, it is left out.
     """
-    return painted(_lines(report, table, width, verdict=verdict), color=color)
+    return painted(_lines(report, table, width, verdict=verdict), width=width, color=color)
 
 
 def _lines(

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import gcd
+from typing import Any
 
 from convlint import channels, flow
 from convlint.model import Finding, Graph, Related, Site
@@ -110,10 +111,9 @@ def Net():
                 )
 
 
-def _why(attrs: dict[str, int] | object) -> str:
+def _why(attrs: Mapping[str, Any]) -> str:
     """The arithmetic: what does not divide, what would, and the nearest counts that fit."""
-    numbers = dict(attrs)  # type: ignore[call-overload]
-    into, out, groups = numbers["in_channels"], numbers["out_channels"], numbers["groups"]
+    into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
     if groups < 1:
         return f"groups={groups}, but there must be at least 1"
     undivided = [

@@ -112,7 +112,9 @@ def _why(layer: Layer) -> str:
     groups, count = layer.attrs.get("num_groups"), layer.attrs.get("num_channels")
     name = f"GroupNorm `{layer.name}`"
     if not isinstance(groups, int) or not isinstance(count, int) or groups < 1 or count < 1:
-        return f"{name} cannot be built with {groups!r} groups for {count!r} channels: {layer.error}"
+        return (
+            f"{name} cannot be built with {groups!r} groups for {count!r} channels: {layer.error}"
+        )
     fitting = [n for n in range(1, count + 1) if count % n == 0]
     nearest = sorted(sorted(fitting, key=lambda n: abs(n - groups))[:3])
     return (

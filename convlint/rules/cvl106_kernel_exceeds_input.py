@@ -98,7 +98,9 @@ def Net():
                 f"{flow.called(graph, node)}: {_why(graph, node)}{_smallest(graph)}",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{flow.called(graph, shrinking)} makes the map this small", where),)
+                related=(
+                    Related(f"{flow.called(graph, shrinking)} makes the map this small", where),
+                )
                 if shrinking is not None and where is not None
                 else (),
                 nodes=tuple(explained),
@@ -135,7 +137,11 @@ def _why(graph: Graph, node: Node) -> str:
     spans, sizes, kernel = _spans(node), _padded(graph, node), node.attrs["kernel_size"]
     count = len(kernel)
     map_ = flow.by(flow.input_shape(graph, node)[-count:])
-    padded = f" ({flow.by(sizes)} with padding)" if sizes != flow.input_shape(graph, node)[-count:] else ""
+    padded = (
+        f" ({flow.by(sizes)} with padding)"
+        if sizes != flow.input_shape(graph, node)[-count:]
+        else ""
+    )
     spread = f", which spans {flow.by(spans)} with its dilation," if spans != kernel else ""
     return f"its kernel {flow.by(kernel)}{spread} does not fit into the map of {map_}{padded}"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import prod
 
 from convlint import flow
-from convlint.model import Finding, Graph, Node, Related
+from convlint.model import Finding, Graph, Node, Related, Severity, Shape
 from convlint.rule import Example, Rule
 
 _NORMS = frozenset({"batch_norm", "instance_norm"})
@@ -113,7 +113,7 @@ def _single(graph: Graph, node: Node) -> bool:
     return node.op == "instance_norm" or batch == graph.batch_size
 
 
-def _severity(node: Node, shape: tuple[int, ...]) -> str:
+def _severity(node: Node, shape: Shape) -> Severity:
     if node.op == "instance_norm" and node.error is not None:
         return "error"
     return "info" if len(shape) == 2 and node.error is None else "warning"

@@ -84,7 +84,9 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from channels.findings(self.finding, graph, ("linear", "reshape", "flatten", "unflatten"))
+        yield from channels.findings(
+            self.finding, graph, ("linear", "reshape", "flatten", "unflatten")
+        )
         for layer in graph.layers:
             if layer.error is not None and layer.base == "Linear":
                 asked = (layer.attrs.get("in_features"), layer.attrs.get("out_features"))

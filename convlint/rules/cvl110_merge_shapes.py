@@ -118,7 +118,9 @@ class Net(nn.Module):
             if node.id in told or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
                 continue
             shapes = [flow.by(graph.tensor(id).shape) for id in node.inputs]
-            after = [n.id for n in merges if not flow.downstream(graph, [node]).isdisjoint(n.inputs)]
+            after = [
+                n.id for n in merges if not flow.downstream(graph, [node]).isdisjoint(n.inputs)
+            ]
             yield self.finding(
                 f"{node.op} of {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",
                 node.site,
@@ -135,16 +137,15 @@ def _why(graph: Graph, node: Node) -> str:
         return "they have different numbers of dimensions"
     if node.op in ("matmul", "bmm"):
         return str(node.error)
-    along = node.attrs.get("dim", 0)
+    along = node.attrs.get("dim", 0) if node.op == "cat" else None
     rank = max(len(shape) for shape in shapes)
     differing = []
     for dim in range(-rank, 0):
         sizes = {shape[dim] for shape in shapes if -dim <= len(shape)}
-        stretched = node.op in _ELEMENTWISE and 1 in sizes
-        if len(sizes - ({1} if stretched else set())) > 1 and dim + rank != along % rank:
-            differing.append(f"{sorted(sizes)[0]} and {sorted(sizes)[-1]} in dimension {dim + rank}")
-        elif len(sizes - ({1} if stretched else set())) > 1 and node.op != "cat":
-            differing.append(f"{sorted(sizes)[0]} and {sorted(sizes)[-1]} in dimension {dim + rank}")
+        if node.op in _ELEMENTWISE:
+            sizes.discard(1)  # stretched
+        if len(sizes) > 1 and (along is None or dim + rank != along % rank):
+            differing.append(f"{min(sizes)} and {max(sizes)} in dimension {dim + rank}")
     return f"they differ, {', '.join(differing)}" if differing else str(node.error)
 
 

@@ -109,7 +109,7 @@ def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
         return None
     channels = small.shape[1] == 1 < large.shape[1]
     pixels = small.shape[2:] != large.shape[2:] and set(small.shape[2:]) == {1}
-    node = graph.producer(small.id)
+    node: Node | None = graph.producer(small.id)
     while node is not None and (channels or pixels):
         if node.op in _CONVOLUTIONS:
             before = flow.input_shape(graph, node)

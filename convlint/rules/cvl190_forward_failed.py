@@ -102,6 +102,10 @@ class Net(nn.Module):
             failure.site,
             module=failure.module or None,
             related=tuple(
-                [Related("called from here", site) for site in failure.chain if site != failure.site]
+                [
+                    Related("called from here", site)
+                    for site in failure.chain
+                    if site != failure.site
+                ]
             )[:3],
         )

@@ -7,8 +7,8 @@ from __future__ import annotations
 from convlint.model import Failure, Graph, Layer
 from convlint.targets import Job
 from convlint.trace.load import refuse
-from convlint.trace.recover import one_line
 from convlint.trace.record import failure_of
+from convlint.trace.recover import one_line
 
 _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
@@ -35,7 +35,9 @@ def refuse_options(failure: Failure | None, job: Job) -> None:
     where = (failure.site.path, failure.site.line) if failure.site else (None, None)
     if job.device == "meta" and "meta" in failure.message.lower():
         advice = "leave --device meta away"
-        raise refuse("device", f"the model needs values, which meta has not: {message}; {advice}", *where)
+        raise refuse(
+            "device", f"the model needs values, which meta has not: {message}; {advice}", *where
+        )
     if job.dtype is not None and "not implemented for" in failure.message:
         raise refuse("dtype", f"--dtype {job.dtype} cannot be run here: {message}", *where)
 
@@ -70,7 +72,12 @@ def _entered(graph: Graph) -> tuple[Layer, int] | None:
     inputs = {t.id: t for node in graph.nodes if node.op == "input" for t in node.outputs}
     for node in graph.nodes:
         layer = graph.layer(node.layer)
-        if layer is not None and _is_convolution(layer) and node.inputs[:1] and node.inputs[0] in inputs:
+        if (
+            layer is not None
+            and _is_convolution(layer)
+            and node.inputs[:1]
+            and node.inputs[0] in inputs
+        ):
             return layer, len(inputs[node.inputs[0]].shape)
     failed = graph.layer(graph.failure.module) if graph.failure else None
     if failed is None or not _is_convolution(failed):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import ClassVar, SupportsIndex
+from typing import ClassVar, Self, SupportsIndex
 
 from convlint.trace.sites import Instant
 
@@ -22,17 +22,25 @@ _MOST_FRAMES = 4  # helpers between a constructor call and the line that holds t
 
 @dataclass(slots=True, eq=False)
 class ScopeRecord:
-    """One constructor call: class, callers, parameters, and the conditions it went through."""
+    """One constructor call: class, callers, parameters, and the conditions it went through.
+
+    ``all`` are the constructor calls of the same construction, in the order in which they began.
+    """
 
     id: int
+    all: list[ScopeRecord] = field(repr=False)
     kind: str
     parent: ScopeRecord | None
     frames: tuple[Instant, ...]
     parameters: list[Parameter] = field(default_factory=list)
-    equal: list[tuple[Origin, Origin | int]] = field(default_factory=list)
+    equal: dict[object, tuple[Origin, Origin | int]] = field(default_factory=dict)
+    overflowed: bool = False  # there were more comparisons than are kept
 
     def __deepcopy__(self, memo: object) -> ScopeRecord:
         return self  # a copied module came from the same call
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()  # a pickled module came from nowhere
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +93,7 @@ class Carried(int):
 
     origin: Origin
 
-    def __new__(cls, value: int, origin: Origin) -> Carried:
+    def __new__(cls, value: int, origin: Origin) -> Self:
         carried = int.__new__(cls, value)
         carried.origin = origin
         return carried
@@ -113,6 +121,18 @@ class Carried(int):
             _found_equal(self, other, sys._getframe(1))
         return differs
 
+    # max(a, b) of equal a and b gives the first, and max(b, a) the other: a tie is a comparison too.
+
+    def __lt__(self, other: int) -> bool:
+        if type(other) is Carried and int.__eq__(self, other):
+            _found_equal(self, other, sys._getframe(1))
+        return int.__lt__(self, other)
+
+    def __gt__(self, other: int) -> bool:
+        if type(other) is Carried and int.__eq__(self, other):
+            _found_equal(self, other, sys._getframe(1))
+        return int.__gt__(self, other)
+
     def __bool__(self) -> bool:
         true = int.__bool__(self)
         if not true:
@@ -124,7 +144,15 @@ class Carried(int):
             return int.__neg__(self)
         return _carried("neg", int.__neg__(self), self.origin, 0, sys._getframe(1))
 
+    def __truediv__(self, other: float) -> float:
+        quotient = int.__truediv__(self, other)  # type: ignore[operator]
+        if quotient == 1 and type(other) is Carried:
+            _found_equal(self, other, sys._getframe(1))
+        return quotient
+
     def __divmod__(self, other: int) -> tuple[int, int]:
+        if type(other) is not int and type(other) is not Carried:
+            return int.__divmod__(self, other)
         return self // other, self % other
 
     def __pos__(self) -> Carried:
@@ -173,6 +201,8 @@ def _define_operator(name: str, op: str) -> None:
     setattr(Carried, f"__r{name}__", reflected)
 
 
+Carried.__name__ = "int"  # errors name the type of an operand: "int" is what the user wrote
+
 for _name, _op in (("add", "+"), ("sub", "-"), ("mul", "*"), ("floordiv", "//"), ("mod", "%")):
     _define_operator(_name, _op)
 
@@ -191,7 +221,7 @@ class Tracking:
         return self._running[-1] if self._running else None
 
     def open(self, kind: str, frame: FrameType) -> ScopeRecord:
-        scope = ScopeRecord(len(self.scopes), kind, self.current, _callers(frame))
+        scope = ScopeRecord(len(self.scopes), self.scopes, kind, self.current, _callers(frame))
         self.scopes.append(scope)
         self._running.append(scope)
         return scope
@@ -201,15 +231,33 @@ class Tracking:
 
 
 def _found_equal(left: Carried, right: object, frame: FrameType) -> None:
-    """Keep a comparison that came out equal, unless torch made it: it is not the user's."""
-    scope = Tracking.active and Tracking.active.current
-    if not scope or len(scope.equal) >= _MOST_EQUALITIES or _is_torch(frame):
+    """Keep a comparison that came out equal, unless torch made it: it is not the user's.
+
+    In a forward only two carried numbers count: a plain one there is the size of a tensor.
+    """
+    building = Tracking.active
+    if type(right) is Carried:
+        other: Origin | int = right.origin
+    elif building is not None and type(right) is int:
+        other = right
+    else:
         return
-    if isinstance(right, Carried):
-        if right.origin is not left.origin:
-            scope.equal.append((left.origin, right.origin))
-    elif type(right) is int:
-        scope.equal.append((left.origin, right))
+    if other is left.origin or _is_torch(frame):
+        return
+    scope = (building and building.current) or _scope_of(left.origin)
+    if len(scope.equal) < _MOST_EQUALITIES:
+        scope.equal[id(left.origin), other if type(other) is int else id(other)] = (
+            left.origin,
+            other,
+        )
+    else:
+        scope.overflowed = True
+
+
+def _scope_of(origin: Origin) -> ScopeRecord:
+    while isinstance(origin, Operation):
+        origin = origin.right if isinstance(origin.left, int) else origin.left  # type: ignore[assignment]
+    return origin.scope
 
 
 def _is_torch(frame: FrameType) -> bool:

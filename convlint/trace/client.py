@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import convlint
 from convlint import wire
@@ -45,8 +45,11 @@ class Worker:
     """
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         root = str(Path(convlint.__file__).parent.parent)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - this Python and our own code
             [sys.executable, "-P", "-c", _START, root],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,8 +67,10 @@ class Worker:
 
     def run(self, job: Job) -> Answer:
         """The answer to one job. Never raises for what the job does; a worker that dies, or does
-        not answer in time, is a problem of the answer.
+        not answer in time, is a problem of the answer, and the next job gets a new one.
         """
+        if self._process.returncode is not None:
+            self._start()
         until = time.monotonic() + job.timeout + _STARTING
         try:
             self._send(job)
@@ -136,4 +141,3 @@ def _on_behalf(answer: Answer, job: Job) -> Answer:
 
     problems = tuple(replace(problem, target=job.target.text) for problem in answer.problems)
     return Answer(answer.graph, problems)
-

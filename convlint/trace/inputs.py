@@ -5,6 +5,7 @@ guess from its first layer.
 from __future__ import annotations
 
 import inspect
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from convlint.targets import InputSpec, Job
 from convlint.trace.load import refuse, shown_signature
 from convlint.trace.recover import one_line
-from convlint.trace.record import tensors_in
+from convlint.trace.steps import tensors_in
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,9 @@ def _from_file(path: str) -> Inputs:
         value = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise refuse("missing-file", f"input file {path} does not exist") from None
+    except pickle.UnpicklingError as error:
+        message = f"input file {path} holds something else than tensors; write it with torch.save(x, {path!r})"
+        raise refuse("input", message) from error
     except Exception as error:
         message = f"input file {path} cannot be read as tensors: {one_line(error)}"
         raise refuse("input", message) from error
@@ -125,7 +129,9 @@ def _arguments(value: Any, source: str) -> Inputs:
         raise refuse("input", f"{source} holds no tensor, but a {type(value).__name__}")
     for tensor in found.tensors:
         if tensor.numel() == 0:
-            raise refuse("input", f"{source}: a tensor of shape {tuple(tensor.shape)} has no values")
+            raise refuse(
+                "input", f"{source}: a tensor of shape {tuple(tensor.shape)} has no values"
+            )
     return found
 
 

@@ -8,7 +8,6 @@ import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,8 +65,8 @@ def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
     """Parameters, buffers and plain tensor attributes, each once."""
     seen: set[int] = set()
     for module in modules:
-        own = vars(module)
-        for value in (*own["_parameters"].values(), *own["_buffers"].values(), *own.values()):
+        states = (*module._parameters.values(), *module._buffers.values())
+        for value in (*states, *vars(module).values()):
             if isinstance(value, Tensor) and id(value) not in seen:
                 seen.add(id(value))
                 yield value
@@ -75,7 +74,13 @@ def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
 
 def _values(tensors: list[Tensor]) -> Callable[[], None]:
     kept = [
-        (t, _copy(t), t.requires_grad, t.grad if t.is_leaf else None, _copy(t.grad) if t.is_leaf else None)
+        (
+            t,
+            _copy(t),
+            t.requires_grad,
+            t.grad if t.is_leaf else None,
+            _copy(t.grad) if t.is_leaf else None,
+        )
         for t in tensors
     ]
 

@@ -147,8 +147,25 @@ def _stores(code: CodeType) -> dict[str, list[int | None]]:
     literal: int | None = None
     for instruction in dis.get_instructions(code):
         if instruction.opname.startswith(("STORE_", "DELETE_")):
-            local = instruction.opname in ("STORE_FAST", "STORE_DEREF")
-            found.setdefault(str(instruction.argval), []).append(literal if local else None)
-        constant = instruction.opname == "LOAD_CONST" and type(instruction.argval) is int
-        literal = instruction.argval if constant else None
+            local = instruction.opname.startswith(("STORE_FAST", "STORE_DEREF"))
+            if instruction.is_jump_target or not local:
+                literal = None  # several values meet here: "mid or 64", "a if wide else 64"
+            for name in _stored(instruction):
+                found.setdefault(name, []).append(literal)
+                literal = None
+        constant = instruction.opname.startswith(("LOAD_CONST", "LOAD_SMALL_INT"))
+        number = instruction.argval if constant else None
+        literal = number if type(number) is int else None
+    for inner in code.co_consts:
+        for name in inner.co_freevars if isinstance(inner, CodeType) else ():
+            found.setdefault(name, []).extend(_stores(inner).get(name, ()))  # nonlocal
     return found
+
+
+def _stored(instruction: dis.Instruction) -> tuple[str, ...]:
+    """The variables that an instruction assigns to; since Python 3.13 one may be two."""
+    if instruction.opname == "STORE_FAST_LOAD_FAST":
+        return instruction.argval[:1]  # type: ignore[no-any-return]
+    if isinstance(instruction.argval, tuple):
+        return instruction.argval
+    return (str(instruction.argval),)

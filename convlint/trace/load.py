@@ -12,7 +12,9 @@ import inspect
 import os
 import sys
 import tokenize
+import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -32,12 +34,23 @@ class ProblemError(Exception):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
-        self.problem = problem
+        self._problem = problem
+
+    @property
+    def problem(self) -> Problem:
+        """The problem, with the traceback of the exception that brought it about."""
+        if self.__cause__ is None:
+            return self._problem
+        return replace(self._problem, traceback="".join(traceback.format_exception(self.__cause__)))
 
 
-def refuse(kind: str, message: str, path: str | None = None, line: int | None = None) -> ProblemError:
+def refuse(
+    kind: str, message: str, path: str | None = None, line: int | None = None
+) -> ProblemError:
     """An error to raise, from the parts of its problem."""
-    return ProblemError(Problem(kind, message, None if path is None else sites.shown_path(path), line))
+    return ProblemError(
+        Problem(kind, message, None if path is None else sites.shown_path(path), line)
+    )
 
 
 def find(target: Target, root: str) -> Any:
@@ -66,7 +79,9 @@ def call(value: Any, target: Target) -> Callable[[], Any]:
     args, kwargs = target.arguments()
     if isinstance(value, nn.Module):
         if args or kwargs:
-            raise refuse("arguments", f"{name} is a model that is built already; it takes no arguments")
+            raise refuse(
+                "arguments", f"{name} is a model that is built already; it takes no arguments"
+            )
         return lambda: value
     if isinstance(value, type) and not issubclass(value, nn.Module):
         raise refuse("not-a-module", f"{name} is a class, but not an nn.Module")
@@ -82,10 +97,12 @@ def check_model(value: Any, target: Target) -> nn.Module:
     if isinstance(value, nn.Module):
         return value
     kind = type(value).__name__
-    raise refuse("not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module")
+    raise refuse(
+        "not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module"
+    )
 
 
-# --- importing
+# --- files and dotted modules
 
 
 def _import_file(path: str) -> ModuleType:
@@ -162,7 +179,9 @@ def _check_text(file: Path) -> None:
     if not file.exists():
         raise refuse("missing-file", f"{sites.shown_path(str(file))} does not exist{_near(file)}")
     if file.is_dir():
-        raise refuse("missing-file", f"{sites.shown_path(str(file))} is a folder, not a Python file")
+        raise refuse(
+            "missing-file", f"{sites.shown_path(str(file))} is a folder, not a Python file"
+        )
     try:
         with file.open("rb") as stream:
             encoding, _ = tokenize.detect_encoding(stream.readline)
@@ -172,7 +191,9 @@ def _check_text(file: Path) -> None:
         raise refuse("missing-file", f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        message = f"the file is not {encoding.upper()}: byte 0x{raw[error.start]:02x}; save it as UTF-8"
+        message = (
+            f"the file is not {encoding.upper()}: byte 0x{raw[error.start]:02x}; save it as UTF-8"
+        )
         raise refuse("encoding", message, str(file), line) from error
     except SyntaxError as error:
         raise refuse("encoding", f"the file is not UTF-8: {error.msg}", str(file), 1) from error

@@ -215,7 +215,7 @@ def _no_backward(_: Any) -> Tensor:
 def _as_it_was(model: nn.Module) -> Iterator[None]:
     """Put training flags, buffers and random generators back, run compiled parts as Python."""
     kept = [
-        (module, name, buffer, buffer.detach().clone(), buffer._version)
+        (module, name, buffer, buffer.detach().clone())
         for module in model.modules()
         for name, buffer in module._buffers.items()
         if buffer is not None and not nn.parameter.is_lazy(buffer)
@@ -227,8 +227,7 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             random.setstate(python)
-            for module, name, buffer, values, version in kept:
+            for module, name, buffer, values in kept:
                 module._buffers[name] = buffer
-                if buffer._version != version:
-                    with torch.no_grad():
-                        buffer.copy_(values)
+                if not buffer.is_meta and not torch.equal(buffer, values):
+                    buffer.data.copy_(values)  # of .data: a backward to come sees no new version

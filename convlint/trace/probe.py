@@ -45,8 +45,8 @@ def guess(model: nn.Module, job: Job) -> Inputs:
     if not names:
         return Inputs(source="none: forward takes no input")
     if len(names) > 1:
-        inputs = " ".join(f"--input {name}=..." for name in names)
-        raise refuse("input", f"forward takes {len(names)} inputs, which are not guessed: {inputs}")
+        flags = " ".join(f"--input {name}=..." for name in names)
+        raise refuse("input", f"forward takes {len(names)} inputs, which are not guessed: {flags}")
     tried: list[InputSpec] = []
     for spec in _candidates(model, job):
         tried.append(spec)
@@ -104,7 +104,7 @@ def _channels(layer: Any, seen: int | None) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-class _Found(Exception):
+class _FoundError(Exception):
     """Ends a forward at the first layer that says what it takes."""
 
 
@@ -120,8 +120,10 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
     def stop(module: nn.Module, args: tuple[Any, ...]) -> None:
         if isinstance(module, _ASKING):
             tensor = args[0] if args and isinstance(args[0], Tensor) else None
-            found.append((module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None))
-            raise _Found
+            found.append(
+                (module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None)
+            )
+            raise _FoundError
 
     handle = nn.modules.module.register_module_forward_pre_hook(stop)
     try:

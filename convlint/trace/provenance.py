@@ -139,11 +139,12 @@ class _Book:
         return _lost(value)
 
     def scopes(self) -> tuple[Scope, ...]:
-        """All scopes that the layers stand in, with the symbols that matter to them and the facts
-        about those.
+        """All scopes that the layers stand in, with the symbols that matter to them, and those that
+        compared such symbols.
         """
         bound: dict[Symbol, Dim] = {}
-        facts: dict[int, list[tuple[Dim, Dim]]] = {}
+        facts = {record.id: self._facts(record) for record in self._everything() if record.equal}
+        chosen: dict[int, list[tuple[Dim, Dim]]] = {}
         pending = list(self._wanted)
         while pending:
             while pending:
@@ -151,24 +152,48 @@ class _Book:
                 if symbol not in bound and not symbol.opaque:
                     bound[symbol] = self._outer(self._parameters[symbol])
                     pending += bound[symbol].symbols()
-            for record in list(self._records.values()):
-                chosen = [pair for pair in self._facts(record) if _speaks_of(pair, bound)]
-                facts[record.id] = chosen
+            for id, pairs in facts.items():
+                chosen[id] = [pair for pair in pairs if self._speaks_of(pair, bound)]
                 pending += [
-                    s for pair in chosen for s in _symbols(pair) if s not in bound and not s.opaque
+                    s
+                    for pair in chosen[id]
+                    for s in _symbols(pair)
+                    if s not in bound and not s.opaque
                 ]
         return tuple(
-            self._scope(self._records[id], bound, facts[id]) for id in sorted(self._records)
+            self._scope(self._records[id], bound, chosen.get(id, []))
+            for id in sorted(self._records)
         )
+
+    def _everything(self) -> list[ScopeRecord]:
+        return next((record.all for record in self._records.values()), [])
+
+    def _speaks_of(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
+        """Whether a comparison is about known symbols, or parameters that were made of those; what
+        cannot be read may be about anything.
+        """
+        pending = list(_symbols(pair))
+        seen = set(pending)
+        while pending:
+            symbol = pending.pop()
+            if symbol in known:
+                return True
+            if not symbol.opaque:
+                found = self._outer(self._parameters[symbol]).symbols() - seen
+                pending += found
+                seen |= found
+        return pair[0].is_unknown
 
     def _facts(self, record: ScopeRecord) -> list[tuple[Dim, Dim]]:
         """The comparisons of a scope that came out equal. A plain integer counts as it is: a
         condition more can only silence a rule.
         """
         found: dict[tuple[Dim, Dim], None] = {}
-        for left, right in record.equal:
+        for left, right in record.equal.values():
             other = dims.constant(right) if isinstance(right, int) else self.dim(right)
             found[self.dim(left), other] = None
+        if record.overflowed:
+            found[dims.UNKNOWN, dims.UNKNOWN] = None  # it may have asked for anything
         return list(found)
 
     def _scope(
@@ -186,10 +211,6 @@ class _Book:
 
 def _symbols(pair: tuple[Dim, Dim]) -> frozenset[Symbol]:
     return pair[0].symbols() | pair[1].symbols()
-
-
-def _speaks_of(pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
-    return any(symbol in known for symbol in _symbols(pair))
 
 
 def _lost(value: int) -> Dim:

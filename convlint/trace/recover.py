@@ -49,7 +49,7 @@ def _count(value: Any) -> int | None:
 
 def _changed(declared: Arguments, accepted: Arguments) -> bool:
     return any(
-        accepted[name] is not declared[name] and accepted[name] != declared[name]
+        (accepted[name] is not declared[name] and accepted[name] != declared[name])
         or type(accepted[name]) is not type(declared[name])
         for name in accepted
     )
@@ -134,7 +134,9 @@ def stand_in(name: str, args: Sequence[Any], kwargs: Arguments, output_channels:
         return None  # the call was not even well-formed: it stays the failure that it is
 
 
-def _argument(args: Sequence[Any], kwargs: Arguments, position: int, name: str, default: Any) -> Any:
+def _argument(
+    args: Sequence[Any], kwargs: Arguments, position: int, name: str, default: Any
+) -> Any:
     return args[position] if len(args) > position else kwargs.get(name, default)
 
 
@@ -224,7 +226,9 @@ def _cat(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
 def _stack(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
     tensors = list(_argument(args, kwargs, 0, "tensors", None))
     first = tensors[0]
-    return torch.stack([torch.zeros_like(first)] * len(tensors), _argument(args, kwargs, 1, "dim", 0))
+    return torch.stack(
+        [torch.zeros_like(first)] * len(tensors), _argument(args, kwargs, 1, "dim", 0)
+    )
 
 
 def _pool(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:

@@ -32,7 +32,6 @@ from convlint.trace.steps import tensors_in
 Phase = Literal["import", "constructor", "forward"]
 
 
-
 def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer:
     """Load, build and run what a job names. ``enter`` is told which phase begins.
 
@@ -147,9 +146,9 @@ def _while_building(error: BaseException | None) -> bool:
     traceback: TracebackType | None = error.__traceback__ if error else None
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if code.co_name == "__init__" and code.co_argcount:
-            if isinstance(traceback.tb_frame.f_locals.get(code.co_varnames[0]), nn.Module):
-                return True
+        of = traceback.tb_frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if code.co_name == "__init__" and isinstance(of, nn.Module):
+            return True
         traceback = traceback.tb_next
     return False
 
@@ -164,9 +163,7 @@ def _inputs(model: nn.Module, job: Job) -> Inputs:
 
 def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     """Record one forward and, where it works, measure its memory."""
-    recording = record(
-        model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text
-    )
+    recording = record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
     blame.refuse_allocation(recording.error)
     blame.refuse_options(recording.failure, job)
     graph = replace(
@@ -182,7 +179,9 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
     if not graph.outputs:
         kind = type(recording.result).__name__
-        given = "None; is its return missing?" if recording.result is None else f"no tensor, but {kind}"
+        given = (
+            "None; is its return missing?" if recording.result is None else f"no tensor, but {kind}"
+        )
         return Answer(graph, (Problem("no-output", f"forward returned {given}"),))
     return Answer(graph)
 

@@ -77,7 +77,8 @@ def _subclasses(root: type) -> list[type]:
     found: dict[type, None] = {root: None}
     pending = [root]
     while pending:
-        below = [cls for cls in type.__subclasses__(pending.pop()) if cls not in found]
+        subclasses: list[type] = type.__subclasses__(pending.pop())
+        below = [cls for cls in subclasses if cls not in found]
         found.update(dict.fromkeys(below))
         pending += below
     return list(found)

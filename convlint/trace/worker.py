@@ -46,15 +46,16 @@ def main() -> NoReturn:
     _prctl(_SUBREAPER, 1)
     os.environ["TORCHDYNAMO_DISABLE"] = "1"  # compiled parts run as the Python they were made from
     gc.disable()  # nothing that an import makes is garbage
+    missing: Problem | None = None
     try:
         from convlint.trace import session
     except ImportError as error:
-        session, missing = None, Problem("no-torch", _no_torch(error))
+        missing = Problem("no-torch", _no_torch(error))
     gc.freeze()
     gc.enable()
     for line in _lines(jobs):
         job = wire.decode(Job, json.loads(line))
-        if session is None:
+        if missing is not None:
             _write(answers, {"answer": wire.encode(Answer(None, (missing,)))})
         else:
             _Child(job, session.run_job, jobs, answers).run()
@@ -119,7 +120,9 @@ class _Child:
             _end(pid)
             os.close(self._read)
         if isinstance(answer, Problem):
-            answer = json.dumps({"answer": wire.encode(Answer(None, (self._placed(answer),)))}).encode()
+            answer = json.dumps(
+                {"answer": wire.encode(Answer(None, (self._placed(answer),)))}
+            ).encode()
         _write_line(self._answers, answer)
         self._dump.close()
 
@@ -142,7 +145,10 @@ class _Child:
                 for line in lines:
                     if line.startswith(b'{"answer"'):
                         return line
-                    self._phase = json.loads(line)["phase"]
+                    try:
+                        self._phase = json.loads(line)["phase"]
+                    except (ValueError, TypeError, KeyError):
+                        return Problem("worker", f"{self._during()} wrote into convlint's own pipe")
             elif (status := _exit_status(pid)) is not None:
                 return self._ended(status)
             elif _resident_memory(pid) > most:
@@ -164,7 +170,9 @@ class _Child:
     def _over_memory(self) -> Problem:
         limit = f"{self._limit / 2**20:,.0f} MiB"
         advice = "--max-memory sets the limit, --device meta runs without values"
-        return Problem("out-of-memory", f"{self._during()} took more than {limit} of memory; {advice}")
+        return Problem(
+            "out-of-memory", f"{self._during()} took more than {limit} of memory; {advice}"
+        )
 
     def _during(self) -> str:
         return f"the {self._phase} of {self._job.target.text}"
@@ -192,14 +200,19 @@ class _Child:
         try:
             answer = self._run_job(self._job, lambda phase: self._say({"phase": phase}))
         except SystemExit as error:
-            answer = Answer(None, (Problem("exit", f"the code of the model called sys.exit({error.code!r})"),))
+            answer = Answer(
+                None, (Problem("exit", f"the code of the model called sys.exit({error.code!r})"),)
+            )
         except MemoryError:
             answer = Answer(None, (self._over_memory(),))
         except BaseException as error:
             text = f"convlint itself failed: {type(error).__name__}: {error}; please report this"
             answer = Answer(None, (Problem("internal", text, traceback=traceback.format_exc()),))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(
+                Exception
+            ):  # the user's code may have closed it, or put anything in its place
+                stream.flush()
         self._say({"answer": wire.encode(answer)})
         os._exit(0)
 
@@ -233,7 +246,9 @@ def _children() -> list[int]:
     """Processes whose parent is this one: as their reaper, it inherits those that lost theirs."""
     here = os.getpid()
     try:
-        return [int(word) for word in Path(f"/proc/{here}/task/{here}/children").read_text().split()]
+        return [
+            int(word) for word in Path(f"/proc/{here}/task/{here}/children").read_text().split()
+        ]
     except OSError:  # no such file on this system: reap what can be had
         with suppress(ChildProcessError):
             pid, _ = os.waitpid(-1, os.WNOHANG)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from convlint import flow, latent
+from convlint.model import Finding, Fix, Graph, Node, Related, Site
+from convlint.rule import Example, Rule
+
+_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
+_MAKERS = flow.CONVS | flow.TRANSPOSED_CONVS | {"linear"}
+
+
+class LatentNormChannels(Rule):
+    """A normalisation is built for one parameter of its class and reads a layer that is built for
+    another: the two are equal today, and nothing says that they stay so.
+
+    ## Why is this bad?
+
+    `BatchNorm2d(in_planes)` behind `Conv2d(in_planes, out_planes, 3)` works in every model that
+    keeps the width. The first one that changes it fails, and the error names a shape, not the class
+    that confused its two parameters.
+
+    Every integer that a constructor receives is followed through the arithmetic of the real
+    constructors, so the rule knows both channel counts as expressions over the parameters of the
+    class. It reports the norm if other parameters, which the class accepts, would make them
+    different. What the class asks of its parameters is taken as its contract: widths that it
+    compares, both sides of a residual add, the channels that the next convolution reads. Where a
+    number's origin was lost (`int(0.5 * planes)`, a config file) nothing is reported.
+
+    ## What to do
+
+    Build the norm for the expression that its producer was built for, `BatchNorm2d(out_planes)`. If
+    the class is meant for equal widths only, take one parameter, or compare the two and raise.
+
+    ## Fix safety
+
+    The fix is safe: at today's numbers the model is the same. Where the expression cannot be
+    written at the norm's line, because the names mean something else there, it is only shown.
+    """
+
+    code = "CVL201"
+    name = "latent-norm-channels"
+    severity = "warning"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, out_planes):
+        super().__init__()
+        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(in_planes)  # CVL201
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 16))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class ConvNorm(nn.Sequential):
+    def __init__(self, into, out):
+        super().__init__(nn.Conv2d(into, out, 3, bias=False), nn.BatchNorm2d(out))
+
+
+class Net(nn.Module):
+    def __init__(self, width=32, growth=32):
+        super().__init__()
+        self.stem = ConvNorm(3, width)
+        self.grow = nn.Conv2d(width, width + growth, 1, bias=False)
+        self.norm = nn.GroupNorm(4, 2 * width)  # CVL201
+
+    def forward(self, x):
+        return self.norm(self.grow(self.stem(x).relu())).relu()
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, out_planes):
+        super().__init__()
+        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_planes)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 32))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self, in_planes, out_planes):
+        super().__init__()
+        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(in_planes)
+
+    def forward(self, x):
+        return x + self.norm(self.conv(x)).relu()  # the add needs equal widths in any case
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Residual(16, 16))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, out_planes):
+        super().__init__()
+        if in_planes != out_planes:
+            raise ValueError("this block keeps the width")
+        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(in_planes)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        meetings = latent.Meetings(graph)
+        found: list[Finding] = []
+        for node in flow.distinct(graph, _NORMS):
+            calls = flow.calls_of_same_layer(graph, node)
+            judged = (self._judged(graph, norm, meetings) for norm in calls)
+            found += filter(None, [next(filter(None, judged), None)])
+        for finding in found:
+            fixes = {other.fix for other in found if other.site == finding.site}
+            yield finding if len(fixes) == 1 else finding.with_(fix=_shown(finding.fix))
+
+    def _judged(self, graph: Graph, norm: Node, meetings: latent.Meetings) -> Finding | None:
+        maker = _maker(graph, norm)
+        wide, made = graph.layer(norm.layer), graph.layer(maker.layer if maker else None)
+        if maker is None or wide is None or made is None or wide.error or made.error:
+            return None
+        asks = "num_features" if "num_features" in wide.exprs else "num_channels"
+        gives = "out_features" if maker.op == "linear" else "out_channels"
+        meeting = meetings.of(((wide, asks), (made, gives)), (maker, norm))
+        channels = flow.input_shape(graph, norm)[1]
+        if meeting is None or meeting.now != (channels, channels):
+            return None
+        if all(one == other for one, other in meeting.others()):
+            return None
+        asked, given = meeting.dims
+        related = Related(f"the layer that gives `{given}` channels", made.site or Site("", 0))
+        return self.finding(
+            f"{flow.called(graph, norm)} is built for `{asked}` channels, but `{given}` arrive "
+            f"from {flow.called(graph, maker)}: equal here ({channels}), yet {meeting.kind} fails "
+            f"where they differ; build it for `{given}`",
+            wide.site,
+            module=norm.layer,
+            related=(related,) if made.site else (),
+            fix=latent.argument_fix(wide.site, meeting.scope, asked, given) if wide.site else None,
+        )
+
+
+def _maker(graph: Graph, norm: Node) -> Node | None:
+    """The convolution (or linear layer) whose channels reach ``norm`` unchanged, and whose call and
+    the norm's worked.
+    """
+    before = flow.source(graph, norm)
+    while before is not None and before.op in latent.PRESERVING and len(before.inputs) == 1:
+        before = flow.source(graph, before)
+    if before is None or before.op not in _MAKERS or norm.error or before.error:
+        return None
+    rank = 2 if before.op == "linear" else 2 + int(before.op[-2])  # with a batch dimension
+    return before if len(before.outputs[0].shape) == rank else None
+
+
+def _shown(fix: Fix | None) -> Fix | None:
+    """A fix for people to judge: the call builds several layers, and each needs another one."""
+    return fix and replace(fix, applicability="display", edits=())

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow, latent
+from convlint.dims import text
+from convlint.model import Finding, Graph, Node
+from convlint.rule import Example, Rule
+
+
+class LatentGroups(Rule):
+    """A convolution has one group per input channel, and its output channels come from another
+    parameter: only multiples work, and nothing says so.
+
+    ## Why is this bad?
+
+    With `groups=in_planes` every group makes `out_planes / in_planes` channels, which must be a
+    whole number. The class works for `Block(32, 64)` and raises for `Block(64, 32)` and for
+    `Block(32, 48)`, from inside PyTorch and without a word about the class.
+
+    The rule is silent where the class compares the two numbers, or asks for the same in another
+    way, and where the output channels are a multiple by construction (`groups * multiplier`).
+
+    ## What to do
+
+    State the condition where the class begins: `if out_planes % in_planes: raise ValueError(...)`.
+    For any number of output channels, put a 1x1 convolution behind a depthwise one.
+    """
+
+    code = "CVL202"
+    name = "latent-groups"
+    severity = "info"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, out_planes):
+        super().__init__()
+        self.conv = nn.Conv2d(in_planes, out_planes, 3, groups=in_planes)  # CVL202
+
+    def forward(self, x):
+        return self.conv(x).relu()
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 32))
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, multiplier):
+        super().__init__()
+        self.conv = nn.Conv2d(in_planes, in_planes * multiplier, 3, groups=in_planes)
+
+    def forward(self, x):
+        return self.conv(x).relu()
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 1), Block(16, 2))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, out_planes):
+        super().__init__()
+        if out_planes % in_planes:
+            raise ValueError(f"{out_planes} is no multiple of {in_planes}")
+        self.conv = nn.Conv2d(in_planes, out_planes, 3, groups=in_planes)
+
+    def forward(self, x):
+        return self.conv(x).relu()
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 32))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        meetings = latent.Meetings(graph)
+        for node in flow.distinct(graph, flow.CONVS | flow.TRANSPOSED_CONVS):
+            found = self._judged(graph, node, meetings)
+            if found is not None:
+                yield found
+
+    def _judged(self, graph: Graph, conv: Node, meetings: latent.Meetings) -> Finding | None:
+        layer = graph.layer(conv.layer)
+        if layer is None or conv.error or not flow.is_depthwise(conv):
+            return None
+        numbers = [(layer, name) for name in ("out_channels", "groups", "in_channels")]
+        meeting = meetings.of(numbers, (conv,))
+        if meeting is None:
+            return None
+        out, groups, into = meeting.dims
+        if not meeting.facts.equal(groups, into) or meeting.facts.divisible(out, groups):
+            return None
+        if all(given % parts == 0 for given, parts, _ in meeting.others()):
+            return None
+        return self.finding(
+            f"{flow.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
+            f"channels: {meeting.kind} works only where `{text(out % groups)} == 0` "
+            f"and does not say so; state the condition, or put a 1x1 convolution behind a "
+            f"depthwise one",
+            layer.site,
+            module=conv.layer,
+        )
