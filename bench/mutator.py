@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from threading import Lock
 from typing import Any
 
 
@@ -95,7 +96,7 @@ class Edit:
 def edits(source: str, random: Random) -> list[Edit]:
     """One wrong value for every count and group of every constructor call in a file."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call) and _name(node.func) in COUNTS:
             found += [edit for edit in _edits_of(node, source, random) if "\n" not in edit.before]
     return sorted(found, key=lambda edit: (edit.line, edit.start))
@@ -168,12 +169,7 @@ def original(family: Family) -> str:
 def write(package: Path, family: Family, changes: tuple[Edit, ...] = ()) -> Path:
     """Write a mutant into the empty folder ``package``; returns the path of the family's file."""
     start = f"torchvision.models.{family.file}"
-    waiting, done = [start], set()
-    while waiting:
-        module = waiting.pop()
-        done.add(module)
-        source, imported = _with_absolute_imports(module)
-        waiting += sorted(imported - done - set(waiting))
+    for module, source in _copied(start).items():
         path = package.joinpath(*module.split(".")[1:]).with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
         (path.parent / "__init__.py").touch()
@@ -191,11 +187,32 @@ def _source(module: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@functools.cache
+def _copied(start: str) -> dict[str, str]:
+    """A file and those of ``COPIED`` that it imports, by module, all with absolute imports."""
+    found: dict[str, str] = {}
+    waiting = [start]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found[module], imported = _with_absolute_imports(module)
+            waiting += sorted(imported)
+    return found
+
+
+def _parsed(source: str) -> ast.Module:
+    with _PARSING:
+        return ast.parse(source)
+
+
+_PARSING = Lock()  # Python 3.11 fails where two threads parse at once (gh-106905)
+
+
 def _with_absolute_imports(module: str) -> tuple[str, set[str]]:
     """A file whose relative imports name torchvision, but those of copied files; and the latter."""
     source, copied = _source(module), set()
     lines = source.split("\n")
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.ImportFrom) and node.level:
             name = ".".join([*module.split(".")[: -node.level], node.module or ""])
             if name.startswith(COPIED):

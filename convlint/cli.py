@@ -267,7 +267,7 @@ def rule(
 
     try:
         text = pages.page(code, output_format) if code else pages.listing(output_format)
-    except pages.UnknownRule as error:
+    except pages.UnknownRuleError as error:
         raise UsageError(str(error)) from None
     typer.echo(text.rstrip("\n"))
 

@@ -18,12 +18,12 @@ from convlint.catalogue import rules
 from convlint.rule import Example, Rule
 
 
-class UnknownRule(LookupError):
+class UnknownRuleError(LookupError):
     """No rule has that code or name; the message names the nearest ones."""
 
 
 def find(code: str) -> Rule:
-    """The rule of that code or name, in any case. Raises UnknownRule."""
+    """The rule of that code or name, in any case. Raises UnknownRuleError."""
     named = {rule.name.upper(): rule for rule in rules().values()} | rules()
     wanted = code.strip().upper()
     if wanted in named:
@@ -32,7 +32,7 @@ def find(code: str) -> Rule:
     hint = (
         f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`convlint rule` lists all"
     )
-    raise UnknownRule(f"there is no rule {code!r}; {hint}")
+    raise UnknownRuleError(f"there is no rule {code!r}; {hint}")
 
 
 def summary(rule: Rule) -> str:
@@ -52,7 +52,7 @@ def listing(output_format: str = "text") -> str:
 
 
 def page(code: str, output_format: str = "text") -> str:
-    """One rule's page in Markdown, or with "json" as an object. Raises UnknownRule."""
+    """One rule's page in Markdown, or with "json" as an object. Raises UnknownRuleError."""
     rule = find(code)
     if output_format != "json":
         return markdown(rule)
@@ -67,9 +67,9 @@ def markdown(rule: Rule) -> str:
         f"Severity: {rule.severity}. Decided by: {_deciders(rule)}.",
         rule.page(),
         "## Reported",
-        *(_example(rule, example) for example in rule.bad),
+        *(_example(example) for example in rule.bad),
         "## Not reported",
-        *(_example(rule, example) for example in rule.good),
+        *(_example(example) for example in rule.good),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -94,7 +94,7 @@ def _deciders(rule: Rule) -> str:
     return " or ".join({"source": "source alone", "run": "a run"}[way] for way in rule.decided_by)
 
 
-def _example(rule: Rule, example: Example) -> str:
+def _example(example: Example) -> str:
     words = ["convlint", "check", f"net.py:{example.call}"]
     words += [word for shape in example.input for word in ("--input", shape)]
     return (

@@ -95,5 +95,5 @@ def test_page_is_found_by_code_or_name(asked: str) -> None:
     ],
 )
 def test_unknown_code_names_the_nearest(asked: str, answer: str) -> None:
-    with pytest.raises(pages.UnknownRule, match=answer):
+    with pytest.raises(pages.UnknownRuleError, match=answer):
         pages.page(asked)

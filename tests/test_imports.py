@@ -51,7 +51,7 @@ def module_name(file: Path) -> str:
 
 def part_of(module: str) -> str:
     """The part of the house that a module belongs to: ``convlint.rules.cvl101_x`` is in ``rules``."""
-    return (module.split(".") + ["__init__"])[1]
+    return f"{module}.__init__".split(".")[1]
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -135,7 +135,8 @@ class _Trial:
         while votes:
             reached: dict[Suspect, set[Vote]] = {}
             for vote in votes:
-                suspect = (vote.frames[depth], frozenset({(*vote.frames[:depth], vote.label)}))
+                key: Key = (*vote.frames[:depth], vote.label)
+                suspect = (vote.frames[depth], frozenset({key}))
                 reached.setdefault(suspect, set()).add(vote)
             depth += 1
             votes = []
@@ -215,8 +216,10 @@ class _Trial:
                 if site in vote.frames and vote not in self.poll.struck:
                     inner = vote.frames[: vote.frames.index(site)]
                     through.setdefault((*inner, vote.label), set()).add(vote)
-            for keys in groups:
-                found[site, keys] = set().union(*[through.get(key, set()) for key in keys])
+            for together_ in groups:
+                found[site, together_] = set().union(
+                    *[through.get(key, set()) for key in together_]
+                )
         return found
 
     def _split(self, held: set[Vote], near: set[int], open_: Counts) -> Held:

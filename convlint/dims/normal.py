@@ -147,7 +147,7 @@ class Dim:
         return self * -1
 
     def __str__(self) -> str:
-        from convlint.dims.text import text  # it reads normal forms, and is imported after them
+        from convlint.dims.text import text  # noqa: PLC0415  it reads normal forms, and is imported after them
 
         return text(self)
 

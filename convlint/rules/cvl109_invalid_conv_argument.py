@@ -158,8 +158,12 @@ def _of_window(node: Node) -> str | None:
         if isinstance(sizes, tuple) and any(size < least for size in sizes):
             return f"{name}={_one(sizes)}, but it must be at least {least}"
     padding, kernel = attrs.get("padding"), attrs.get("kernel_size")
-    pool = node.op in _POOLS and isinstance(padding, tuple) and isinstance(kernel, tuple)
-    if pool and any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+    if (
+        node.op in _POOLS
+        and isinstance(padding, tuple)
+        and isinstance(kernel, tuple)
+        and any(2 * p > k for p, k in zip(padding, kernel, strict=True))
+    ):
         most = _one(tuple([k // 2 for k in kernel]))
         return f"padding={_one(padding)} is more than half of the kernel; at most {most} is valid"
     if "output padding" in error:

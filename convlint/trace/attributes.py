@@ -120,7 +120,7 @@ def canonical(op: str, arguments: Sequence[Any]) -> str:
 
 
 def bound(
-    op: str, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    op: str, func: Callable[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The arguments of a call by name, as far as ``op`` is known; keywords always."""
     named = dict(_DEFAULTS.get(op, {}))
@@ -135,7 +135,7 @@ def bound(
     return named
 
 
-def _names(op: str, func: Callable[..., Any]) -> tuple[str, ...]:
+def _names(op: str, func: Callable[..., Any] | str) -> tuple[str, ...]:
     if isinstance(func, torch._ops.OpOverload):
         name = func._schema.name.split("::")[-1]
         if name in ("convolution", "_convolution"):

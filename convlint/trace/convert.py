@@ -12,7 +12,7 @@ from convlint import model as facts
 from convlint.model import Graph, Node
 from convlint.trace import attributes, operations, sites
 from convlint.trace.attributes import Seen
-from convlint.trace.layers import is_leaf, layers
+from convlint.trace.layers import base_of, is_leaf, layers
 from convlint.trace.steps import Step, Value
 from convlint.trace.unregistered import unregistered
 
@@ -189,8 +189,13 @@ class _Conversion:
     # --- layers
 
     def _layer_of(self, step: Step) -> str | None:
-        """The layer that a call belongs to: the module around it, if that is a layer itself."""
-        if step.owner is None or not step.module or not is_leaf(step.owner):
+        """The layer that a call belongs to: the module around it, if that is a layer itself.
+
+        A model without parts that is a class of the user's calls functions: those speak for themselves.
+        """
+        if step.owner is None or not is_leaf(step.owner):
+            return None
+        if not step.module and base_of(step.owner) == "Module":
             return None
         return step.module if step.module in self.layers else None
 
@@ -199,9 +204,7 @@ class _Conversion:
         layer = self.layers[name]
         if layer.error is None:
             return {}
-        wanted = ("in_channels", "out_channels", "groups", "in_features", "out_features")
-        wanted = (*wanted, "num_features", "num_groups", "num_channels")
-        found = {key: layer.attrs[key] for key in wanted if key in attrs and key in layer.attrs}
+        found = {key: layer.attrs[key] for key in _ASKED_FOR if key in attrs and key in layer.attrs}
         if "num_channels" in layer.attrs and "num_features" in attrs:
             found["num_features"] = layer.attrs["num_channels"]
         return found
@@ -224,6 +227,16 @@ class _Conversion:
         return found
 
 
+_ASKED_FOR = (
+    "in_channels",
+    "out_channels",
+    "groups",
+    "in_features",
+    "out_features",
+    "num_features",
+    "num_groups",
+    "num_channels",
+)
 _NO_CALLS = frozenset({"input", "parameter", "constant", "output"})
 
 

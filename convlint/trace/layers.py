@@ -48,7 +48,7 @@ def _layer(
     return Layer(
         name=name,
         kind=kind_of(module),
-        base=base_of(type(module)),
+        base=base_of(module),
         leaf=is_leaf(module),
         site=built.site if built else None,
         chain=built.chain if built else (),
@@ -70,9 +70,14 @@ def kind_of(module: nn.Module) -> str:
     return type(module).__name__
 
 
+def base_of(module: nn.Module) -> str:
+    """The nearest class of ``torch.nn`` that a module's class is or descends from, without "Lazy"."""
+    cls: Any = type(module)
+    return _base_of(cls)
+
+
 @cache
-def base_of(cls: type[nn.Module]) -> str:
-    """The nearest class of ``torch.nn`` that ``cls`` is or descends from, without "Lazy"."""
+def _base_of(cls: type) -> str:
     for base in cls.__mro__:
         if base.__module__.startswith("torch.nn"):
             return base.__name__
@@ -81,11 +86,11 @@ def base_of(cls: type[nn.Module]) -> str:
 
 def is_leaf(module: nn.Module) -> bool:
     """Whether a module is a layer: without parts, or a layer of torch.nn, parts or not."""
-    return not module._modules or base_of(type(module)) not in _CONTAINERS
+    return not module._modules or base_of(module) not in _CONTAINERS
 
 
 @cache
-def _constants(cls: type[nn.Module]) -> tuple[str, ...]:
+def _constants(cls: type) -> tuple[str, ...]:
     """The attributes that a class of torch.nn declares as the numbers of its constructor."""
     found: dict[str, None] = {}
     for base in cls.__mro__:
@@ -95,7 +100,8 @@ def _constants(cls: type[nn.Module]) -> tuple[str, ...]:
 
 
 def _attrs(module: nn.Module, built: sites.Built | None) -> dict[str, Any]:
-    values = {name: getattr(module, name, None) for name in _constants(type(module))}
+    cls: Any = type(module)
+    values = {name: getattr(module, name, None) for name in _constants(cls)}
     if built is not None and built.declared is not None:
         values |= built.declared
     found = {

@@ -266,7 +266,7 @@ class _Below(TorchDispatchMode):
     """Records aten operators, for regions that the function mode cannot look into."""
 
     def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
         self.running = False  # an operator is: the function mode sees that call as well
 
