@@ -21,6 +21,7 @@ from typing import Any
 from bench import children, mutator
 from bench.markdown import table
 from bench.mutator import FAMILIES, Edit, Family
+from convlint.model import Site
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "recovery.md"
@@ -139,7 +140,29 @@ def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
 
 def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
     """The error findings on the mutant in ``folder/mutant``. Call it in a child."""
-    raise NotImplementedError
+    from convlint import run
+    from convlint.config import Config
+    from convlint.targets import parse_input, parse_target
+    from convlint.trace.session import run_job
+
+    file = folder / "mutant" / "models" / f"{family.file}.py"
+    shape = ",".join(map(str, family.input))
+    asked = run.Options(inputs=(parse_input(shape),))
+    settings = Config()
+    report = run.check(
+        run.jobs([parse_target(f"{file}:{family.call}")], asked, settings), run_job, settings
+    )
+    if report.problems:
+        raise RuntimeError(f"{report.problems}")
+
+    def place(site: Site | None) -> Place | None:
+        return None if site is None else (Path(site.path).name, site.line)
+
+    return [
+        (found.code, place(found.site), tuple([place(end.site) for end in found.related]))
+        for found in report.findings
+        if found.severity == "error"
+    ]
 
 
 PAGE = """# Recovery

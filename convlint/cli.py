@@ -117,7 +117,7 @@ Sort = Annotated[
 ]
 Flat = Annotated[bool, typer.Option("--flat", help="List layers instead of the module tree.")]
 Color = Annotated[When, typer.Option(help="Colour the output.")]
-Traceback = Annotated[bool, typer.Option("--traceback", help="Show tracebacks of problems.")]
+Traceback = Annotated[bool, typer.Option("--traceback", help="Show the tracebacks of what failed.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -350,6 +350,7 @@ class _Shown:
             text.render(report, table=self._table, width=width, color=color, verdict=linted)
         )
         if self._traceback:
-            for problem in report.problems:
-                if problem.traceback:
-                    typer.echo(problem.traceback.rstrip(), err=True)
+            failures = [model.graph.failure for model in report.models]
+            for failed in (*report.problems, *failures):
+                if failed is not None and failed.traceback:
+                    typer.echo(failed.traceback.rstrip(), err=True)

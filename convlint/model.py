@@ -167,6 +167,7 @@ class Failure:
     site: Site | None = None
     module: str = ""
     chain: tuple[Site, ...] = ()
+    traceback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

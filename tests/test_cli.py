@@ -341,6 +341,12 @@ def test_a_traceback_is_shown_where_it_is_asked_for(convlint: Convlint, command:
     assert "Traceback" in convlint(command, "bad_value.py:Net", "--traceback").err
 
 
+def test_a_failed_forward_has_a_traceback_too(convlint: Convlint) -> None:
+    arguments = ("check", "net.py:Raises", *INPUT)
+    assert "Traceback" not in convlint(*arguments).both
+    assert "in forward" in convlint(*arguments, "--traceback").err
+
+
 def test_an_unknown_command_names_the_nearest(convlint: Convlint) -> None:
     result = convlint("chek")
     assert result.code == 2

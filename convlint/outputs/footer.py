@@ -76,7 +76,7 @@ def measured(model: Model) -> Pairs:
         (
             "Training step (MB)",
             _mb(totals.training_bytes)
-            + ("" if totals.training_bytes is None else " (params, gradients, Adam, saved)"),
+            + ("" if totals.training_bytes is None else " (with gradients, Adam and the backward pass)"),
         ),
     ]
 

@@ -7,6 +7,7 @@ independent errors come out of one run; a forward that works is never touched.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -99,16 +100,17 @@ def _run(
 def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
     """An exception as a fact: its class, message, and the deepest line of the user's code."""
     frames: list[sites.Instant] = []
-    traceback: TracebackType | None = error.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
+    step: TracebackType | None = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
         if not sites.is_foreign(code):
-            frames.append((code, traceback.tb_lasti))
-        traceback = traceback.tb_next
+            frames.append((code, step.tb_lasti))
+        step = step.tb_next
     own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
     chain = tuple(sites.site_of(frame) for frame in reversed(frames))
     site = sites.site_of(own[-1]) if own else None
-    return Failure(phase, type(error).__name__, recover.one_line(error), site, module, chain)
+    whole = "".join(traceback.format_exception(error))
+    return Failure(phase, type(error).__name__, recover.one_line(error), site, module, chain, whole)
 
 
 @contextmanager
