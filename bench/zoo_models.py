@@ -71,9 +71,18 @@ def timm_entries() -> list[Entry]:
 
 def build(entry: Entry) -> nn.Module:
     """A model with fresh weights, in eval mode."""
+    try:
+        return _build(entry, entry.device)
+    except (RuntimeError, NotImplementedError):
+        if entry.device != "meta":
+            raise
+        return _build(entry, "cpu").to("meta")  # a constructor that looks at values
+
+
+def _build(entry: Entry, device: str) -> nn.Module:
     model: nn.Module
     library, name = entry.name.split("/")
-    with warnings.catch_warnings(), torch.device(entry.device):
+    with warnings.catch_warnings(), torch.device(device):
         warnings.simplefilter("ignore")  # a zoo warns of its own deprecations
         if library == "timm":
             model = import_timm().create_model(name)

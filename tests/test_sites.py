@@ -36,6 +36,25 @@ class Own(nn.Conv2d):
         super().__init__(into, out, 1)
 
 
+def logged(init):
+    def inner(*args):
+        init(*args)
+    return inner
+
+
+class Logged(nn.Conv2d):
+    @logged
+    def __init__(self, width):
+        super().__init__(width, width, 1)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left = nn.Sequential(conv3x3(1, 2), Logged(2))
+        self.right = nn.Sequential(conv3x3(3, 4), Logged(4))
+
+
 class Both(Ünit):
     def __init__(self):
         super().__init__(8)
@@ -109,6 +128,20 @@ def test_a_class_that_descends_from_a_users_class_is_built_where_it_is_called(
     assert text_at(site_of(both)) == "written.Both()"
     assert text_at(site_of(both.second)) == "nn.Conv2d(width, width, 1)"
     assert text_at(site_of(both.last[0])) == "nn.Linear(2, 2)"
+
+
+def test_each_call_of_a_helper_has_its_own_callers(written: ModuleType) -> None:
+    with sites.Construction():
+        twice, again = written.Twice(), written.Twice()
+    assert chain_of(twice.left[0]) == ["conv3x3(1, 2)", "written.Twice()"]
+    assert chain_of(twice.right[0]) == ["conv3x3(3, 4)", "written.Twice()"]
+    assert chain_of(again.left[0]) == chain_of(twice.left[0])
+
+
+def test_a_decorator_around_a_constructor_hides_nothing(written: ModuleType) -> None:
+    with sites.Construction():
+        twice = written.Twice()
+    assert chain_of(twice.right[1])[-2:] == ["Logged(4)", "written.Twice()"]
 
 
 def test_a_copy_knows_where_its_original_was_built(written: ModuleType) -> None:

@@ -76,7 +76,11 @@ def measured(model: Model) -> Pairs:
         (
             "Training step (MB)",
             _mb(totals.training_bytes)
-            + ("" if totals.training_bytes is None else " (with gradients, Adam and the backward pass)"),
+            + (
+                ""
+                if totals.training_bytes is None
+                else " (with gradients, Adam and the backward pass)"
+            ),
         ),
     ]
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import ClassVar, Self, SupportsIndex
 
+import torch
+
 from convlint.trace.sites import Instant
 
 _MOST_EQUALITIES = 64  # of one scope
@@ -92,6 +94,9 @@ class Carried(int):
     """
 
     origin: Origin
+    __torch_function__ = (
+        torch._C._disabled_torch_function_impl
+    )  # a plain int to torch, without asking
 
     def __new__(cls, value: int, origin: Origin) -> Self:
         carried = int.__new__(cls, value)
@@ -171,10 +176,15 @@ class Carried(int):
     __ceil__ = __trunc__ = __floor__
 
 
+_new = int.__new__
+
+
 def _carried(
     op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType
 ) -> Carried:
-    return Carried(value, Operation(op, left, right, (frame.f_code, frame.f_lasti)))
+    carried = _new(Carried, value)  # its __new__ would take as long as all the rest
+    carried.origin = Operation(op, left, right, (frame.f_code, frame.f_lasti))
+    return carried
 
 
 def _define_operator(name: str, op: str) -> None:

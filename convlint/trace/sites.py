@@ -7,6 +7,7 @@ for a second attempt, after the model has really failed to build.
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import sys
@@ -117,6 +118,9 @@ class Construction:
         self._repair = repair
         self._restore: list[tuple[type, str, Any]] = []
         self._bottom: FrameType | None = None
+        self._running: dict[
+            FrameType, tuple[Instant, ...]
+        ] = {}  # constructors, and who called them
 
     def __enter__(self) -> Self:
         self._bottom = sys._getframe(1).f_back  # frames from here on are the caller's own
@@ -134,6 +138,7 @@ class Construction:
         for owner, name, original in reversed(self._restore):
             setattr(owner, name, original)
         self._restore.clear()
+        self._running.clear()
         self._bottom = None
 
     def _patch(self, owner: type, name: str, replacement: Callable[..., Any]) -> None:
@@ -150,15 +155,30 @@ class Construction:
         return __init__
 
     def _frames(self, module: nn.Module) -> tuple[Instant, ...]:
-        """The user's frames above the constructor of ``module``, without the constructor's own."""
+        """The user's frames above the constructor of ``module``, without the constructor's own.
+
+        Modules are built inside other modules' constructors: from there outwards, the frames are known.
+        """
         frame = sys._getframe(2)
+        own: FrameType | None = None
         found: list[Instant] = []
-        while frame is not None and frame is not self._bottom and len(found) < _DEEPEST:
+        while frame is not None and frame is not self._bottom:
             code = frame.f_code
-            if not is_foreign(code) and (found or not _constructs(frame, module)):
-                found.append((code, frame.f_lasti))
+            if frame in self._running:
+                found += ((code, frame.f_lasti), *self._running[frame])
+                break
+            if not is_foreign(code):
+                if found or not _constructs(frame, module):
+                    found.append((code, frame.f_lasti))
+                else:
+                    own = frame
             frame = frame.f_back  # type: ignore[assignment]
-        return tuple(found)
+        while self._running and next(reversed(self._running)) is not frame:
+            self._running.popitem()  # that constructor has ended
+        frames = tuple(found[:_DEEPEST])
+        if own is not None:
+            self._running[own] = frames
+        return frames
 
 
 def _constructs(frame: FrameType, module: nn.Module) -> bool:
@@ -166,7 +186,20 @@ def _constructs(frame: FrameType, module: nn.Module) -> bool:
     code = frame.f_code
     if code.co_name != "__init__" or not code.co_argcount:
         return False
+    cls: Any = type(module)
+    known = _constructors(cls)
+    if known is not None and code not in known:
+        return False  # so it is for most, and to make a frame's f_locals would cost more than all the rest
     return frame.f_locals.get(code.co_varnames[0]) is module
+
+
+@cache
+def _constructors(cls: type) -> frozenset[CodeType] | None:
+    """The code of every ``__init__`` that a class has or inherits; None where a decorator hides one."""
+    inits = [base.__dict__["__init__"] for base in cls.__mro__[:-1] if "__init__" in base.__dict__]
+    codes: list[Any] = [getattr(inspect.unwrap(init), "__code__", None) for init in inits]
+    hidden = any(code is None or code.co_name != "__init__" for code in codes)
+    return None if hidden else frozenset(codes)
 
 
 def _repairing_init(original: Callable[..., None], repair: recover.Repair) -> Callable[..., None]:

@@ -41,8 +41,9 @@ def carrying() -> Iterator[Tracking]:
 
     def wrap(cls: type) -> None:
         init = cls.__dict__.get("__init__")
-        if isinstance(init, FunctionType) and _is_users(cls):
-            patch(cls, "__init__", _receiving(init, cls.__qualname__, tracking))
+        if type(init) is FunctionType and not cls.__module__.startswith("torch."):
+            patched.append((cls, "__init__", init))
+            cls.__init__ = _receiving(init, cls, tracking)  # type: ignore[misc]
 
     def __init_subclass__(cls: type[nn.Module], /, **kwargs: Any) -> None:
         super(nn.Module, cls).__init_subclass__(**kwargs)
@@ -84,33 +85,38 @@ def _subclasses(root: type) -> list[type]:
     return list(found)
 
 
-def _is_users(cls: type) -> bool:
-    """Whether a class may get symbols: not torch's, not scripted, no test for exact ints."""
-    if cls.__module__.split(".", 1)[0] == "torch" or issubclass(cls, torch.jit.ScriptModule):
+def _may_receive(cls: type, init: FunctionType) -> bool:
+    """Whether a class may get symbols: not scripted, no test for exact ints."""
+    if issubclass(cls, torch.jit.ScriptModule):
         return False
-    functions = [value for value in vars(cls).values() if type(value) is FunctionType]
+    functions = [init, *(value for value in vars(cls).values() if type(value) is FunctionType)]
     names = [function.__code__.co_names for function in functions]
     return not any("type" in known and "int" in known for known in names)
 
 
-def _receiving(init: FunctionType, kind: str, tracking: Tracking) -> Callable[..., None]:
-    """``init`` with integers, also those in lists and tuples, replaced by symbols of a scope."""
+def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..., None]:
+    """``init`` with integers, also those in lists and tuples, replaced by symbols of a scope.
+
+    There are many classes and few are built: what is to be known of one is found out at its first call.
+    """
     signature: _Signature | None = None
+    refused = False
 
     def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-        nonlocal signature
-        if Tracking.active is not tracking or len(tracking.scopes) >= _MOST_SCOPES:
-            init(module, *args, **kwargs)
-            return
+        nonlocal signature, refused
         if signature is None:
             signature = _Signature(init)
-        received = _Received(tracking.open(kind, sys._getframe(1)))
+            refused = not _may_receive(cls, init)
+        if refused or Tracking.active is not tracking or len(tracking.scopes) >= _MOST_SCOPES:
+            init(module, *args, **kwargs)
+            return
+        received = _Received(tracking.open(cls.__qualname__, sys._getframe(1)))
         try:
             take = received.take
             given = [
                 take(v, at) for v, at in zip(args, signature.positions(len(args)), strict=True)
             ]
-            named = {name: take(v, Argument(name)) for name, v in kwargs.items()}
+            named = {name: take(v, signature.keyword(name)) for name, v in kwargs.items()}
             for position, at, value in signature.defaults:
                 if position >= len(args) and at.keyword not in named:
                     named[at.keyword] = take(value, at)
@@ -132,6 +138,7 @@ class _Signature:
         self._variadic = "args"
         if code.co_flags & inspect.CO_VARARGS:
             self._variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+        self._keywords: dict[str, Argument] = {}
         self._positions = [Argument(name, position) for position, name in enumerate(self._names)]
         values = init.__defaults__ or ()
         self.defaults: list[tuple[int, Argument, Any]] = []
@@ -141,6 +148,12 @@ class _Signature:
         for name, value in (init.__kwdefaults__ or {}).items():
             if _holds_int(value):
                 self.defaults.append((sys.maxsize, Argument(name, None, True), value))
+
+    def keyword(self, name: str) -> Argument:
+        """The argument that is passed by that name."""
+        if name not in self._keywords:
+            self._keywords[name] = Argument(name)
+        return self._keywords[name]
 
     def positions(self, count: int) -> list[Argument]:
         """The arguments that ``count`` values are passed for, without ``self``."""
