@@ -11,7 +11,7 @@ import functools
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -75,7 +75,7 @@ GROUPED = ("Conv2d", "Conv2dNormActivation")
 class Edit:
     """Replace a span of one line, offsets from 0 in characters.
 
-    ``call_line`` is where the call begins.
+    ``call_line`` is where the call begins; ``change`` what is done to a count, empty for groups.
     """
 
     call: str
@@ -86,6 +86,7 @@ class Edit:
     stop: int
     before: str
     after: str
+    change: str = ""
 
     def __str__(self) -> str:
         return (
@@ -93,16 +94,23 @@ class Edit:
         )
 
 
-def edits(source: str, random: Random) -> list[Edit]:
+CHANGES = (" * 2", " // 2", " + 8")
+"""How counts are mistaken in practice: twice, half, or eight more."""
+
+
+def edits(source: str, random: Random, changes: Sequence[str] = CHANGES) -> list[Edit]:
     """One wrong value for every count and group of every constructor call in a file."""
     found = []
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call) and _name(node.func) in COUNTS:
-            found += [edit for edit in _edits_of(node, source, random) if "\n" not in edit.before]
+            made = _edits_of(node, source, random, changes)
+            found += [edit for edit in made if "\n" not in edit.before]
     return sorted(found, key=lambda edit: (edit.line, edit.start))
 
 
-def _edits_of(call: ast.Call, source: str, random: Random) -> Iterator[Edit]:
+def _edits_of(
+    call: ast.Call, source: str, random: Random, changes: Sequence[str]
+) -> Iterator[Edit]:
     name = _name(call.func)
     words = {word.arg: word.value for word in call.keywords}
     plain = not any(isinstance(argument, ast.Starred) for argument in call.args)
@@ -112,7 +120,8 @@ def _edits_of(call: ast.Call, source: str, random: Random) -> Iterator[Edit]:
             given = call.args[position]
         if given is not None:
             before = ast.get_source_segment(source, given) or ""
-            yield _edit(name, argument, call, given, before, _wrong(given, before, random))
+            change = random.choice(changes)
+            yield _edit(name, argument, call, given, before, _wrong(given, before, change), change)
     if "groups" in words:
         before = ast.get_source_segment(source, words["groups"]) or ""
         yield _edit(name, "groups", call, words["groups"], before, f"{before} + 1")
@@ -124,18 +133,26 @@ def _edits_of(call: ast.Call, source: str, random: Random) -> Iterator[Edit]:
 
 
 def _edit(
-    name: str, argument: str, call: ast.Call, node: ast.expr, before: str, after: str
+    name: str,
+    argument: str,
+    call: ast.Call,
+    node: ast.expr,
+    before: str,
+    after: str,
+    change: str = "",
 ) -> Edit:
-    start = node.col_offset
-    return Edit(name, argument, call.lineno, node.lineno, start, start + len(before), before, after)
+    start, stop = node.col_offset, node.col_offset + len(before)
+    return Edit(name, argument, call.lineno, node.lineno, start, stop, before, after, change)
 
 
-def _wrong(node: ast.expr, text: str, random: Random) -> str:
-    """Another count than ``text``, as it is mistaken in practice: twice, half, or eight more."""
+def _wrong(node: ast.expr, text: str, change: str) -> str:
+    """Another count than ``text``."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return str(random.choice([node.value * 2, max(1, node.value // 2), node.value + 8]))
+        return str(
+            {" * 2": node.value * 2, " // 2": max(1, node.value // 2)}.get(change, node.value + 8)
+        )
     inner = text if isinstance(node, ast.Name | ast.Attribute) else f"({text})"
-    return inner + random.choice([" * 2", " // 2", " + 8"])
+    return inner + change
 
 
 def _name(function: ast.expr) -> str:
