@@ -69,7 +69,7 @@ class Net(nn.Module):
         self.blocks = nn.ModuleList([nn.Conv2d(3, 3, 3), nn.ReLU()])
         self.drop = nn.Dropout(0.1)  # never called, but it holds no parameters
         self.weight_only = nn.Linear(3, 8)
-        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)  # reads out_proj.weight itself
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)  # reads weights
 
     def forward(self, x):
         for block in self.blocks:

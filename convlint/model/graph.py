@@ -1,25 +1,14 @@
-"""The facts that convlint passes around: sites, the graph of a model, findings, reports.
-
-Everything here is a frozen record of ints, strings and tuples, so that it can be compared, hashed, put in a test by
-hand and sent from the worker as JSON. Text is made in ``outputs/``, numbers in ``cost.py``, judgement in ``rules/``.
-
-Lines start at 1; columns start at 1 and count characters; ``end_column`` points behind the last character.
-"""
+"""Sites, and the graph of a recorded model: layers, calls and tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 Shape = tuple[int, ...]
-Severity = Literal["error", "warning", "info"]
-Confidence = Literal["high", "medium", "low"]
-Applicability = Literal["safe", "unsafe", "display"]
 Status = Literal["complete", "partial", "failed"]
-
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +24,6 @@ class Site:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
-
-
-# --- the graph of a model ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,153 +321,3 @@ def index(graph: Graph) -> _Index:
         _indexes.clear()
         _indexes[id(graph)] = found
     return found
-
-
-# --- what is reported -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Related:
-    """The other end of a finding."""
-
-    message: str
-    site: Site
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Replace the text of ``site`` by ``text``."""
-
-    site: Site
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """Edits that mend a finding. ``safe``: behaviour kept; ``unsafe``: may change it; ``display``: shown only."""
-
-    title: str
-    applicability: Applicability
-    edits: tuple[Edit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Proof of a latent bug: a constructor call and inputs that really fail, beside a control call that works."""
-
-    call: str
-    inputs: tuple[str, ...]
-    error: str
-    control: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One defect at one line. ``nodes`` are the failed nodes that it explains (not part of the output)."""
-
-    code: str
-    name: str
-    severity: Severity
-    message: str
-    site: Site | None
-    confidence: Confidence = "high"
-    module: str | None = None
-    target: str | None = None
-    related: tuple[Related, ...] = ()
-    witness: Witness | None = None
-    fix: Fix | None = None
-    nodes: tuple[int, ...] = ()
-    instances: tuple[str, ...] = ()  # all modules at this site with this defect, ``module`` first
-
-    def with_(self, **changes: Any) -> Finding:
-        return replace(self, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that could not be checked. ``kind`` is a short kebab-case name: ``timeout``, ``import-error`` ..."""
-
-    kind: str
-    message: str
-    path: str | None = None
-    line: int | None = None
-    target: str | None = None
-    traceback: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the layer table: a leaf layer, or a functional call that no leaf layer owns.
-
-    Shapes are those of the first call. ``macs`` and ``output_bytes`` are summed over the calls; ``macs`` is None
-    for what was not seen inside.
-    """
-
-    name: str
-    kind: str
-    calls: int
-    input_shape: Shape | None
-    output_shape: Shape | None
-    kernel_size: Shape | None = None
-    stride: Shape | None = None
-    padding: Shape | str | None = None
-    dilation: Shape | None = None
-    groups: int | None = None
-    bias: bool | None = None
-    params: int = 0
-    trainable_params: int = 0
-    params_bytes: int = 0
-    macs: int | None = 0
-    output_bytes: int = 0
-    saved_bytes: int | None = None
-    site: Site | None = None
-    failed: str | None = None  # what stopped the run here, for the row of a partial table
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over a model; bytes at the recorded batch size. ``None``: could not be measured."""
-
-    params: int
-    trainable_params: int
-    params_bytes: int
-    macs: int
-    input_bytes: int
-    forward_backward_bytes: int
-    peak_inference_bytes: int | None
-    saved_bytes: int | None
-    training_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What is reported of one model that was run."""
-
-    target: str
-    status: Status
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    traced_by: str
-    layers: tuple[Row, ...]
-    totals: Totals
-    graph: Graph
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result of a command: the same object from the command line and from Python."""
-
-    findings: tuple[Finding, ...] = ()
-    models: tuple[Model, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    suggestions: tuple[Any, ...] = ()
-
-    def exit_code(self, fail_on: Severity = "warning") -> int:
-        """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""
-        if self.problems:
-            return 2
-        worst = SEVERITIES.index(fail_on)
-        return int(any(SEVERITIES.index(finding.severity) <= worst for finding in self.findings))
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self.findings)
