@@ -232,7 +232,9 @@ def test_lazy_layers_stay_lazy() -> None:
     assert nn.parameter.is_lazy(model[0].weight)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore:`torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning"
+)
 def test_a_traced_model_keeps_its_flags_and_values() -> None:
     model = nn.Sequential(torch.jit.trace(nn.BatchNorm2d(2), torch.rand(2, 2, 4, 4)))
     model.train()
