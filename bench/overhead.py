@@ -23,7 +23,7 @@ import torch
 
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
-from convlint.trace import sites
+from convlint.trace import sites, symbols
 from convlint.trace.record import record
 
 ROOT = Path(__file__).parent.parent
@@ -103,13 +103,24 @@ def recording(entry: Entry, rounds: int) -> dict[str, float]:
 
 
 def construction(entry: Entry, rounds: int) -> dict[str, float]:
-    """Times of building a model: bare, and with its construction sites recorded."""
+    """Times of building a model: bare, with its construction sites recorded, and with integers that
+    carry their expressions as well, which is what a command does.
+    """
 
     def recorded() -> None:
         with sites.Construction():
             build(entry)
 
-    return shortest({"bare": lambda: build(entry), "convlint": recorded}, rounds)
+    def carried() -> None:
+        with sites.Construction(), symbols.carrying():
+            build(entry)
+
+    ways: dict[str, Callable[[], object]] = {
+        "bare": lambda: build(entry),
+        "sites": recorded,
+        "sites and expressions": carried,
+    }
+    return shortest(ways, rounds)
 
 
 def commands(rounds: int) -> dict[str, float]:
@@ -149,7 +160,8 @@ model and runs it once; the others print their table besides, and convlint its f
 
 ## Construction
 
-Building a model with its construction sites recorded, times without.
+Building a model with its construction sites recorded, and with integers that carry the expressions
+they come from as well, times without.
 
 {built}
 """
