@@ -45,7 +45,9 @@ USES = {
     "bare script": "torch.no_grad().__enter__(); m(x)",
     "torchinfo": "from torchinfo import summary; summary(m, input_data=x)",
     "fvcore": "import fvcore.nn as f; print(f.flop_count_table(f.FlopCountAnalysis(m, x)))",
-    "ptflops": "from ptflops import get_model_complexity_info as g; g(m, (3, 224, 224))",
+    # It loads torchvision by itself; beside a torch that this was not built for that needs help.
+    "ptflops": "from bench.zoo_models import import_torchvision as t; t(); "
+    "from ptflops import get_model_complexity_info as g; g(m, (3, 224, 224))",
 }
 COMMANDS = {
     "bare script": ["-c", START + USES["bare script"]],

@@ -40,7 +40,7 @@ class _Conversion:
 
     def graph(self) -> Graph:
         recorder, model = self.recorder, self.recording.model
-        kept_lists = list(unregistered(model))
+        kept_lists = list(unregistered(list(model.named_modules())))
         others = [(name, module) for _, _, name, module in kept_lists]
         others += [(call.name, call.module) for call in recorder.calls]
         self.layers = {layer.name: layer for layer in layers(model, others)}

@@ -172,7 +172,7 @@ def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
 def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:
     saved = _Saved()
     names = {id(module): name for name, module in model.named_modules()}
-    for _, _, name, module in unregistered(model):
+    for _, _, name, module in unregistered(list(model.named_modules())):
         for path, part in module.named_modules():
             names.setdefault(id(part), f"{name}.{path}" if path else name)
     state = [_storage(tensor) for tensor in (*model.parameters(), *model.buffers())]

@@ -82,10 +82,11 @@ def _run(
         recorder.add_input(name, tensor)
     result, failure, error = None, None, None
     with ExitStack() as stack:
-        stack.enter_context(flags_kept(model))
+        flags = stack.enter_context(flags_kept(model))
         stack.enter_context(_modules_watched(recorder))
         stack.enter_context(_eager())
-        model.train(train)
+        if any(flag is not train for flag in flags):
+            model.train(train)
         stack.enter_context(torch.no_grad())
         try:
             with recorder:
@@ -114,11 +115,11 @@ def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
 
 
 @contextmanager
-def flags_kept(model: nn.Module) -> Iterator[None]:
-    """Put every module's own training flag back afterwards."""
+def flags_kept(model: nn.Module) -> Iterator[list[bool]]:
+    """Put every module's own training flag back afterwards; gives the flags."""
     flags = [(module, module.training) for module in model.modules()]
     try:
-        yield
+        yield [flag for _, flag in flags]
     finally:
         for module, flag in flags:
             if module.training is not flag:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Iterable
-from types import MethodWrapperType
+from types import FrameType, MethodWrapperType
 from typing import Any
 
 import torch
@@ -45,17 +45,18 @@ class Recorder(TorchFunctionMode):
         self._names: dict[int, str] = {}
         self._states: dict[int, str] = {}
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
-        self._stack: list[tuple[nn.Module | None, str]] = [(None, "")]
+        self._stack: list[tuple[nn.Module | None, str, sites.Instant | None]] = []
         self._constants = 0
         self._below = _Below(self)
-        self._name(model, "")
-        for _, _, name, module in unregistered(model):
-            self._name(module, name)
+        modules = list(model.named_modules())
+        self._name(modules, "")
+        for _, _, name, module in unregistered(modules):
+            self._name(module.named_modules(), name)
 
-    def _name(self, root: nn.Module, name: str) -> None:
-        """Names for a module, its parts, parameters and buffers; first names stay."""
+    def _name(self, modules: Iterable[tuple[str, nn.Module]], name: str) -> None:
+        """Names for a module and its parts, for their parameters and buffers; first names stay."""
         before = f"{name}." if name else ""
-        for inner, module in root.named_modules():
+        for inner, module in modules:
             path = before + inner if inner else name
             self._names.setdefault(id(module), path)
             for states in (module._parameters, module._buffers):
@@ -85,7 +86,15 @@ class Recorder(TorchFunctionMode):
 
     def close(self, result: Any) -> None:
         """What the model returned: the end of the graph."""
-        self.returned = [self.value_of(tensor) for tensor in tensors_in(result)]
+        self.returned = self._values(result)
+
+    def _values(self, nested: Any) -> list[Value]:
+        """What stands for the tensors in nested containers."""
+        if type(nested) is Tensor:  # most module calls take one tensor, and give one
+            return [self.value_of(nested)]
+        if type(nested) is tuple and len(nested) == 1:
+            return self._values(nested[0])
+        return [self.value_of(tensor) for tensor in tensors_in(nested)]
 
     def _add(self, step: Step, outputs: list[Tensor]) -> None:
         step.outputs = [(t.shape, t.dtype) for t in outputs]
@@ -108,6 +117,8 @@ class Recorder(TorchFunctionMode):
     def _nested(self, value: Any) -> Any:
         kind = type(value)
         if kind is tuple or kind is list:
+            if kind is tuple and all(map(_ATOMS.__contains__, map(type, value))):
+                return value  # (1, 1)
             return kind(self._arguments(value))
         if kind is dict:
             return dict(zip(value, self._arguments(value.values()), strict=True))
@@ -170,20 +181,30 @@ class Recorder(TorchFunctionMode):
         step = Step("call", "", func)
         step.several = several
         step.error = error
-        step.owner, step.module = self._stack[-1]
+        if self._stack:
+            step.owner, step.module, _ = self._stack[-1]
         step.args = tuple(self._arguments(args))
         if kwargs:
             step.kwargs = self._nested(kwargs)
-        frame = sites.user_frame(sys._getframe(2))
-        if frame is not None:
-            step.frame = (frame.f_code, frame.f_lasti)
+        step.frame = self._called_at(sys._getframe(2))
         self._add(step, outputs)
+
+    def _called_at(self, frame: FrameType | None) -> sites.Instant | None:
+        """The user's line, from ``frame`` outwards; no further than the last module call, whose line is known."""
+        while frame is not None:
+            code = frame.f_code
+            if code is _CALL_MODULE and self._stack:
+                return self._stack[-1][2]
+            if not sites.is_foreign(code):
+                return code, frame.f_lasti
+            frame = frame.f_back
+        return None
 
     def _recovered(self, func: Any, args: Any, kwargs: Any, raised: Exception) -> Any:
         if not self.repairing or "alloc" in str(raised):
             raise raised
         channels = None
-        module = self._stack[-1][0]
+        module = self._stack[-1][0] if self._stack else None
         if module is not None:
             record = sites.built(module)
             declared = (record and record.declared) or vars(module)
@@ -209,15 +230,14 @@ class Recorder(TorchFunctionMode):
         name = self._names.get(id(module))
         if name is None:
             name = self._name_unregistered(module)
-        frame = sites.user_frame(sys._getframe(2))
-        instant = None if frame is None else (frame.f_code, frame.f_lasti)
-        inputs = [self.value_of(tensor) for tensor in tensors_in(args)]
+        instant = self._called_at(sys._getframe(2))
+        inputs = self._values(args)
         if kwargs:
-            inputs += [self.value_of(tensor) for tensor in tensors_in(kwargs)]
+            inputs += self._values(kwargs)
         call = ModuleCall(module, name, instant, len(self.steps))
         call.inputs = inputs
         self.calls.append(call)
-        self._stack.append((module, name))
+        self._stack.append((module, name, instant))
         try:
             if isinstance(module, torch.jit.ScriptModule):
                 with self._below:
@@ -236,8 +256,7 @@ class Recorder(TorchFunctionMode):
 
     def _close(self, call: ModuleCall, result: Any) -> None:
         """Outputs of a module call; tensors that no recorded call made come from what was not seen inside."""
-        outputs = list(tensors_in(result))
-        unknown = [tensor for tensor in outputs if not self._has(tensor)]
+        unknown = [tensor for tensor in tensors_in(result) if not self._has(tensor)]
         if unknown:
             self.unseen.setdefault(
                 call.name, "its output was not made by a torch function that can be recorded"
@@ -248,18 +267,21 @@ class Recorder(TorchFunctionMode):
             step.several = len(unknown) > 1
             self._add(step, unknown)
             call.stop = len(self.steps)
-        call.outputs = [self.value_of(tensor) for tensor in outputs]
+        call.outputs = self._values(result)
 
     def _name_unregistered(self, module: nn.Module) -> str:
-        parent = self._stack[-1][1]
+        parent = self._stack[-1][1] if self._stack else ""
         base = f"{parent}.<{type(module).__name__}>".lstrip(".")
         taken = set(self._names.values())
         name, count = base, 1
         while name in taken:
             count += 1
             name = f"{base}#{count}"
-        self._name(module, name)
+        self._name(module.named_modules(), name)
         return name
+
+
+_CALL_MODULE = Recorder.call_module.__code__
 
 
 class _Below(TorchDispatchMode):

@@ -33,11 +33,18 @@ _DEEPEST = (
 Instant = tuple[CodeType, int]  # a code object and the instruction it stood at
 
 
-@cache
+_foreign: dict[int, tuple[bool, CodeType]] = {}
+"""By id, for the hash of code is as slow as the code is long; it is kept, so that its id is not given anew."""
+
+
 def is_foreign(code: CodeType) -> bool:
     """Whether code belongs to torch, to convlint or to the interpreter, and so is no line of the user's."""
-    path = code.co_filename
-    return path.startswith((_TORCH, _OWN, "<frozen", "<string>")) or path.endswith("contextlib.py")
+    known = _foreign.get(id(code))
+    if known is None:
+        path = code.co_filename
+        foreign = path.startswith((_TORCH, _OWN, "<frozen", "<string>"))
+        known = _foreign[id(code)] = (foreign or path.endswith("contextlib.py"), code)
+    return known[0]
 
 
 @cache
@@ -45,10 +52,19 @@ def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None,
     return list(code.co_positions())
 
 
-@cache
+_sites: dict[tuple[int, int], tuple[Site, CodeType]] = {}  # as _foreign
+
+
 def site_of(instant: Instant) -> Site:
     """The span of source that an instruction belongs to; the path relative to the working directory if below it."""
     code, last = instant
+    known = _sites.get((id(code), last))
+    if known is None:
+        known = _sites[id(code), last] = (_read_site(code, last), code)
+    return known[0]
+
+
+def _read_site(code: CodeType, last: int) -> Site:
     line, end_line, column, end_column = _positions(code)[last // 2]
     path = code.co_filename
     line = line or code.co_firstlineno
@@ -82,9 +98,12 @@ def _characters(path: str, line: int, column: int | None) -> int:
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
     """The nearest frame, upwards, that is the user's."""
-    while frame is not None and is_foreign(frame.f_code):
+    while frame is not None:
+        known = _foreign.get(id(frame.f_code))
+        if not (known[0] if known is not None else is_foreign(frame.f_code)):
+            return frame
         frame = frame.f_back
-    return frame
+    return None
 
 
 @dataclass(slots=True)
@@ -188,18 +207,18 @@ def _constructs(frame: FrameType, module: nn.Module) -> bool:
         return False
     cls: Any = type(module)
     known = _constructors(cls)
-    if known is not None and code not in known:
+    if known is not None and id(code) not in known:
         return False  # so it is for most, and to make a frame's f_locals would cost more than all the rest
     return frame.f_locals.get(code.co_varnames[0]) is module
 
 
 @cache
-def _constructors(cls: type) -> frozenset[CodeType] | None:
-    """The code of every ``__init__`` that a class has or inherits; None where a decorator hides one."""
+def _constructors(cls: type) -> frozenset[int] | None:
+    """The id of the code of every ``__init__`` that a class has or inherits; None where a decorator hides one."""
     inits = [base.__dict__["__init__"] for base in cls.__mro__[:-1] if "__init__" in base.__dict__]
     codes: list[Any] = [getattr(inspect.unwrap(init), "__code__", None) for init in inits]
     hidden = any(code is None or code.co_name != "__init__" for code in codes)
-    return None if hidden else frozenset(codes)
+    return None if hidden else frozenset(map(id, codes))
 
 
 def _repairing_init(original: Callable[..., None], repair: recover.Repair) -> Callable[..., None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -21,24 +22,21 @@ class Step:
     the call gave a tuple of tensors.
     """
 
-    __slots__ = (
-        *("kind", "name", "func", "args", "kwargs", "outputs", "owner", "module", "frame"),
-        *("several", "error", "index"),
-    )
+    # Most steps keep most of these, and what a class has costs nothing to set up.
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = MappingProxyType({})
+    owner: nn.Module | None = None
+    module: str = ""
+    frame: Instant | None = None
+    several: bool = False
+    error: str | None = None
+    index: int
+    outputs: list[tuple[torch.Size, torch.dtype]]
 
     def __init__(self, kind: Kind, name: str = "", func: Callable[..., Any] | None = None) -> None:
         self.kind = kind
         self.name = name
         self.func = func
-        self.args: tuple[Any, ...] = ()
-        self.kwargs: dict[str, Any] = {}
-        self.outputs: list[tuple[torch.Size, torch.dtype]] = []
-        self.owner: nn.Module | None = None
-        self.module = ""
-        self.frame: Instant | None = None
-        self.several = False
-        self.error: str | None = None
-        self.index = 0
 
 
 class Value:

@@ -36,9 +36,8 @@ class Written:
             return self.graph.create_node("get_attr", step.name)
         func = operations.unseen if step.kind == "unseen" else step.func
         assert func is not None
-        return self.graph.create_node(
-            "call_function", func, self._arguments(step.args), self._arguments(step.kwargs)
-        )
+        kwargs = self._arguments(dict(step.kwargs))
+        return self.graph.create_node("call_function", func, self._arguments(step.args), kwargs)
 
     def _node_of(self, value: Value) -> fx.Node:
         """The node that stands for a value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import nn
@@ -10,14 +10,15 @@ from torch import nn
 _DEEPEST = 3  # containers within containers
 
 
-def unregistered(model: nn.Module) -> Iterator[tuple[str, str, str, nn.Module]]:
+def unregistered(
+    modules: Sequence[tuple[str, nn.Module]],
+) -> Iterator[tuple[str, str, str, nn.Module]]:
     """Path of the owner, attribute, path of the module (``net.convs[0]``) and the module itself.
 
-    Modules that are registered somewhere in the model are left out, and each other one comes once.
+    ``modules`` are a model's ``named_modules()``. Modules that are registered somewhere in the model are left out, and each other one comes once.
     """
-    owners = list(model.named_modules())
-    seen = {id(module) for _, module in owners}
-    for path, owner in owners:
+    seen = {id(module) for _, module in modules}
+    for path, owner in modules:
         if not owner._modules and type(owner).__module__.startswith("torch.nn."):
             continue  # most of all modules, and their lists hold sizes
         kept = [
