@@ -15,7 +15,9 @@ def unregistered(
 ) -> Iterator[tuple[str, str, str, nn.Module]]:
     """Path of the owner, attribute, path of the module (``net.convs[0]``) and the module itself.
 
-    ``modules`` are a model's ``named_modules()``. Modules that are registered somewhere in the model are left out, and each other one comes once.
+    ``modules`` are a model's ``named_modules()``.
+
+    Modules that are registered somewhere in the model are left out, and each other one comes once.
     """
     seen = {id(module) for _, module in modules}
     for path, owner in modules:
