@@ -17,7 +17,7 @@ from math import inf, prod
 from convlint.channels.ends import Ends, Vote
 from convlint.channels.poll import Poll, disputes, winner
 from convlint.channels.refused import Refusal, home, is_depthwise, places, refuses
-from convlint.model import Graph, Site
+from convlint.model import Graph, Site, kept_for_the_last
 
 Key = tuple[object, ...]  # the calls within a place that a number went through, and its label
 Suspect = tuple[Site, frozenset[Key]]  # a place, and which of its numbers is wrong
@@ -327,17 +327,7 @@ def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
     return _trial(graph).disagreements if any(node.error for node in graph.nodes) else ()
 
 
-def _trial(graph: Graph) -> _Trial:
-    """The trial of a graph; kept for the graph asked for last, as several rules ask about it."""
-    kept = _kept.get(id(graph))
-    if kept is None or kept.graph is not graph:
-        kept = _Trial(graph)
-        _kept.clear()
-        _kept[id(graph)] = kept
-    return kept
-
-
-_kept: dict[int, _Trial] = {}
+_trial = kept_for_the_last(_Trial)
 
 
 def refusals(graph: Graph) -> tuple[Refusal, ...]:

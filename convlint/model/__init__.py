@@ -17,6 +17,7 @@ from convlint.model.graph import (
     Site,
     Status,
     Tensor,
+    kept_for_the_last,
 )
 from convlint.model.report import (
     SEVERITIES,
@@ -60,4 +61,5 @@ __all__ = [
     "Tensor",
     "Totals",
     "Witness",
+    "kept_for_the_last",
 ]

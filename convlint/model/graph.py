@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Shape = tuple[int, ...]
+T = TypeVar("T")
 Status = Literal["complete", "partial", "failed"]
 
 
@@ -310,14 +311,18 @@ class _Index:
         return {name: tuple(nodes) for name, nodes in table.items()}
 
 
-_indexes: dict[int, _Index] = {}
+def kept_for_the_last(make: Callable[[Graph], T]) -> Callable[[Graph], T]:
+    """``make``, remembering what it gave for the graph asked for last: rules ask about one graph at a time."""
+    kept: tuple[Graph, T] | None = None
+
+    def get(graph: Graph) -> T:
+        nonlocal kept
+        last = kept
+        if last is None or last[0] is not graph:
+            kept = last = (graph, make(graph))
+        return last[1]
+
+    return get
 
 
-def index(graph: Graph) -> _Index:
-    """The look-up tables of a graph; kept for the graph asked for last, as rules ask about one graph at a time."""
-    found = _indexes.get(id(graph))
-    if found is None or found.graph is not graph:
-        found = _Index(graph)
-        _indexes.clear()
-        _indexes[id(graph)] = found
-    return found
+index = kept_for_the_last(_Index)
