@@ -57,9 +57,15 @@ def message(graph: Graph, found: Disagreement) -> str:
 
 
 def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
-    """For a linear layer behind a flattened map: "16*8*8 = 1024 arrive"."""
+    """How many arrive, where that is a sum or a product: "16 + 32 = 48 arrive from the cat" at a
+    convolution or norm, "16*8*8 = 1024 arrive" at a linear layer behind a flattened map.
+    """
     node = graph.nodes[vote.node]
-    if node.op == "linear" and vote.label == "in":
+    parts = _concatenated(graph, node) if vote.label == "in" or node.op in _NORMS else ()
+    if parts:
+        shown = parts if len(parts) < 5 else (*parts[:2], "...", parts[-1])
+        yield f"{' + '.join(map(str, shown))} = {sum(parts)} arrive from the cat"
+    elif node.op == "linear" and vote.label == "in":
         tensor = graph.tensor(node.inputs[0])
         before = graph.producer(tensor.id)
         arrives = f"{tensor.shape[-1]} arrive"
@@ -75,6 +81,21 @@ def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
         for size in shape:
             product *= size
         yield f"{'*'.join(map(str, shape))} = {product} arrive"
+
+
+def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
+    """The channels that a concatenation joined into what ``node`` reads, behind activations at most."""
+    before = flow.source(graph, node)
+    while before is not None and before.op in flow.ACTIVATIONS and len(before.inputs) == 1:
+        before = flow.source(graph, before)
+    if before is None or before.op != "cat" or before.error is not None:
+        return ()
+    shapes = [graph.tensor(id).shape for id in before.inputs]
+    along_channels = before.attrs.get("dim", 0) in (1, 1 - len(shapes[0]))
+    return tuple(shape[1] for shape in shapes) if along_channels and len(shapes[0]) > 1 else ()
+
+
+_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
 
 
 def phrase(graph: Graph, vote: Vote) -> str:
