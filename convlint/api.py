@@ -137,14 +137,12 @@ def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.O
     for name, choices in (("device", DEVICES), ("dtype", MODEL_DTYPES)):
         if rest.get(name) is not None:
             check_choice(rest[name], choices, name)
-    try:
-        return run.Options(inputs=inputs, budgets=budgets, **rest)
-    except TypeError:
-        known = [*run.Options.__dataclass_fields__, *(b.replace("-", "_") for b in config.BUDGETS)]
-        unknown = [name for name in rest if name not in known]
-        raise UsageError(
-            f"unknown option {', '.join(unknown)}; there are {', '.join(known)}"
-        ) from None
+    known = [name for name in run.Options.__dataclass_fields__ if name not in ("inputs", "budgets")]
+    unknown = [name for name in rest if name not in known]
+    if unknown:
+        there_are = ", ".join([*known, *(name.replace("-", "_") for name in config.BUDGETS)])
+        raise UsageError(f"unknown option {', '.join(unknown)}; there are input, {there_are}")
+    return run.Options(inputs=inputs, budgets=budgets, **rest)
 
 
 def _specs(given: Any) -> tuple[InputSpec, ...]:

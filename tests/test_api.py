@@ -102,6 +102,7 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
         ((Two(),), {"device": "cuda"}, "device is for targets"),
         ((Two(),), {"select": ["CVL999"]}, "no rule has the code 'CVL999'"),
         ((Two(),), {"batchsize": 2}, "unknown option batchsize; there are .*batch_size"),
+        ((Two(),), {"inputs": (3, 8, 8)}, "unknown option inputs; there are input, "),
         ((Two(),), {"max_params": "many"}, "max_params 'many' is no number"),
         (("net.py:net",), {"dtype": "int64"}, "dtype 'int64' is unknown"),
         (("net.py:net(x)",), {}, "argument 1 of net is `x`, which is not a literal"),
@@ -119,6 +120,15 @@ def test_what_cannot_be_understood_is_a_usage_error(
 def test_inputs_that_the_model_does_not_take_are_a_problem() -> None:
     (problem,) = convlint.check(Two(), [(3, 8, 8)] * 3).problems
     assert "forward takes (x, scale=None), and input gives 3 inputs" in problem.message
+
+
+def test_inputs_that_cannot_be_guessed_are_asked_for_as_python_takes_them() -> None:
+    class Pair(Two):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x + y
+
+    (problem,) = convlint.check(Pair()).problems
+    assert 'input={"x": ..., "y": ...}' in problem.message
 
 
 def test_a_forward_that_raises_is_a_finding_and_no_exception() -> None:

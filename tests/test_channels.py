@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+import convlint
 from convlint import run
 from convlint.config import Config
 from convlint.model import Finding
@@ -140,3 +143,26 @@ class Net(nn.Module):
     assert text_at(found) == "self.joined = nn.Conv2d(32, 8, 1)"
     assert "16 + 32 = 48 arrive from the cat" in found.message
     assert {"self.left = block(3, 16)", "self.right = block(3, 32)"} <= others(found)
+
+
+def test_layers_of_a_live_model_are_told_apart_though_nobody_saw_them_being_built() -> None:
+    layers = nn.Conv2d(3, 16, 3), nn.BatchNorm2d(32), nn.Conv2d(16, 8, 1)
+    report = convlint.check(nn.Sequential(*layers), input=(3, 8, 8), ignore=["CVL301"])
+    (found,) = report
+    assert (found.code, found.module, found.instances) == ("CVL103", "1", ("1",))
+    assert "Conv2d `0` gives 16 channels and Conv2d `2` takes 16 channels" in found.message
+    assert found.site is None  # no line of a user's runs it
+
+
+def test_a_live_model_is_blamed_at_the_line_that_calls_it() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(32), nn.Conv2d(16, 8, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.body(x)  # here
+
+    (found,) = convlint.check(Net(), input=(3, 8, 8), ignore=["CVL301"])
+    assert found.module == "body.1"
+    assert text_at(found) == "return self.body(x)  # here"

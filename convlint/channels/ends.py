@@ -9,13 +9,13 @@ norm's width ...) is a vote for the value of a variable.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import ClassVar, Literal
 
 from convlint import flow
-from convlint.model import Graph, Node, Shape, Site, Tensor
+from convlint.model import Graph, Layer, Node, Shape, Site, Tensor
 
 Label = Literal["in", "out", "groups", "arrives"]
 
@@ -109,11 +109,21 @@ class Ends:
 
     def _vote(self, variable: int, node: Node, label: Label, number: int) -> None:
         layer = self.graph.layer(node.layer)
-        if layer is not None and layer.site is not None:
-            frames = (layer.site, *layer.chain)
-        else:
+        frames: tuple[Site, ...]
+        if layer is None:
             frames = () if node.site is None else (node.site,)
+        elif layer.site is None:
+            frames = (self._unseen(layer),)
+        else:
+            frames = (layer.site, *layer.chain)
         self._votes.append((variable, Vote(node.id, label, number, frames)))
+
+    def _unseen(self, layer: Layer) -> Site:
+        """A place for a layer that nobody saw being built: the line that calls it first, if there is
+        one, and as several layers may be called there, the layer's name.
+        """
+        called = self.graph.nodes_of(layer.name)[0].site
+        return replace(called or Site("", 0), function=layer.name)
 
     # --- calls
 

@@ -27,7 +27,7 @@ def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> 
             modules = _modules(graph, [vote for vote, _ in found.wrong])
             yield make(
                 message(graph, found),
-                found.site,
+                found.site if found.site.path else None,
                 module=modules[0] if modules else None,
                 related=related(graph, found),
                 nodes=found.nodes,
@@ -122,7 +122,8 @@ def related(graph: Graph, found: Disagreement) -> tuple[Related, ...]:
         if len(ends) >= _MOST:
             break
         for depth, site in enumerate(vote.frames[:_FRAMES]):
-            if site != found.site and (depth == 0 or site.path == found.site.path):
+            near = depth == 0 or site.path == found.site.path
+            if site.path and site != found.site and near:
                 ends.setdefault(site, phrase(graph, vote) if depth == 0 else _through(graph, vote))
     return tuple(Related(text, site) for site, text in ends.items())
 

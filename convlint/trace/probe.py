@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -45,8 +45,10 @@ def guess(model: nn.Module, job: Job) -> Inputs:
     if not names:
         return Inputs(source="none: forward takes no input")
     if len(names) > 1:
-        flags = " ".join(f"--input {name}=..." for name in names)
-        raise refuse("input", f"forward takes {len(names)} inputs, which are not guessed: {flags}")
+        raise refuse(
+            "input",
+            f"forward takes {len(names)} inputs, which are not guessed: {_asked(names, job)}",
+        )
     tried: list[InputSpec] = []
     for spec in _candidates(model, job):
         tried.append(spec)
@@ -58,8 +60,15 @@ def guess(model: nn.Module, job: Job) -> Inputs:
     return _inputs(model, job, common[counts.index(min(counts))])
 
 
+def _asked(names: Sequence[str], job: Job) -> str:
+    """How to give inputs of these names: as options, or in Python."""
+    if job.inputs_from == "input":
+        return "input={" + ", ".join(f'"{name}": ...' for name in names) + "}"
+    return " ".join(f"--input {name}=..." for name in names)
+
+
 def _inputs(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
-    return Inputs((make(spec, model, job),), {}, f"inferred, --input {spec}")
+    return Inputs((make(spec, model, job),), {}, f"inferred, {job.inputs_from} {spec}")
 
 
 def _runs(model: nn.Module, inputs: Inputs) -> bool:

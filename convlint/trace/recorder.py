@@ -37,6 +37,7 @@ class Recorder(TorchFunctionMode):
     def __init__(self, model: nn.Module, repairing: bool) -> None:
         super().__init__()
         self.repairing = repairing
+        self._bottom = sys._getframe(1).f_code  # who is outside of it did not write the model
         self.steps: list[Step] = []
         self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
         self.returned: list[Value] = []
@@ -195,6 +196,8 @@ class Recorder(TorchFunctionMode):
             code = frame.f_code
             if code is _CALL_MODULE and self._stack:
                 return self._stack[-1][2]
+            if code is self._bottom:
+                return None
             if not sites.is_foreign(code):
                 return code, frame.f_lasti
             frame = frame.f_back
