@@ -199,6 +199,13 @@ def test_a_thread_left_behind_is_named_beside_the_graph(run: Run) -> None:
     assert "leftover" in problem.message
 
 
+def test_many_threads_left_behind_are_one_problem(run: Run) -> None:
+    forward = "[threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(5)]"
+    (problem,) = run(forward=forward).problems
+    assert "threads: 'Thread-" in problem.message
+    assert "..." in problem.message
+
+
 def test_a_thread_that_ends_is_no_problem(run: Run) -> None:
     forward = "threading.Thread(target=time.sleep, args=(0.01,)).start()"
     assert run(forward=forward).problems == ()

@@ -99,6 +99,24 @@ class Net(nn.Module):
         return x + self.second(x)  # the map between is used by itself
 """
         ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.again = nn.Conv2d(16, 16, 3, padding=1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for _ in range(3):
+            x = self.again(x).relu()  # its weights serve behind a ReLU as well
+        return x
+"""
+        ),
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
@@ -106,6 +124,8 @@ class Net(nn.Module):
             first = _conv_before(graph, second)
             if first is None or first.error or second.error:
                 continue
+            if any(len(flow.calls_of_same_layer(graph, node)) > 1 for node in (first, second)):
+                continue  # the same weights are read elsewhere, too
             merged = _merged_kernel(first, second)
             weights = [_weights(first), _weights(second)]
             one = flow.conv_weights(

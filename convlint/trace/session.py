@@ -7,11 +7,12 @@ the user's own process, and leaves that as it was found.
 from __future__ import annotations
 
 import copy
+import io
 import random
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal
@@ -158,7 +159,10 @@ def _while_building(error: BaseException | None) -> bool:
 
 def _inputs(model: nn.Module, job: Job) -> Inputs:
     found = model_inputs.given(model, job)
-    return probe.guess(model, job) if found is None else found
+    if found is not None:
+        return found
+    with _silent():
+        return probe.guess(model, job)
 
 
 def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
@@ -175,8 +179,10 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     )
     blame.refuse_input(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
-        return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
-    graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
+        with _silent():
+            return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
+    with _silent():
+        graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
     if not graph.outputs:
         kind = type(recording.result).__name__
         given = (
@@ -186,13 +192,26 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     return Answer(graph)
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what a forward prints that runs beside the recorded one: it was printed there."""
+    dropped = io.StringIO()
+    with redirect_stdout(dropped), redirect_stderr(dropped):
+        yield
+
+
 def _threads_left(before: set[threading.Thread]) -> list[Problem]:
-    """A problem for each thread that was started since and is still running."""
+    """A problem if threads that were started since are still running."""
     left = [thread for thread in threading.enumerate() if thread not in before]
     for thread in left:
         thread.join(0.2 / len(left))
-    return [
-        Problem("thread-left", f"thread {thread.name!r} was started and is still running")
-        for thread in left
-        if thread.is_alive()
-    ]
+    names = [repr(thread.name) for thread in left if thread.is_alive()]
+    if not names:
+        return []
+    what = "thread" if len(names) == 1 else f"{len(names)} threads:"
+    named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    verbs = "was started and is" if len(names) == 1 else "were started and are"
+    return [Problem("thread-left", f"{what} {named} {verbs} still running")]
+
+
+_NAMED = 3
