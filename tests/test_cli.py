@@ -54,6 +54,14 @@ class Needs(Net):
     def __init__(self, width, depth):
         super().__init__(width)
 
+class ByName(Net):
+    def forward(self, *, x):
+        return super().forward(x)
+
+class Yields(Net):
+    def forward(self, x):
+        yield super().forward(x)
+
 class Raises(Net):
     def forward(self, x):
         y = self.conv(x)
@@ -443,6 +451,19 @@ def test_what_reaches_the_layer(
 def test_the_report_says_which_input_was_taken(convlint: Convlint) -> None:
     assert "(inferred, --input 3,32,32)" in convlint("check", "net.py:Net").out
     assert "(example_input_array)" in convlint("check", "net.py:Example").out
+
+
+def test_an_input_that_forward_takes_by_name_only_is_inferred_too(convlint: Convlint) -> None:
+    result = convlint("check", "net.py:ByName")
+    assert result.code == 0, result
+    assert "(inferred, --input 3,32,32)" in result.out
+
+
+def test_a_generator_has_run_nothing_and_is_no_output(convlint: Convlint) -> None:
+    result = convlint("check", "net.py:Yields", *INPUT)
+    assert result.code == 2
+    assert "forward returned no tensor, but generator" in result.out
+    assert "CVL305" not in result.out
 
 
 def test_every_tensor_of_a_nested_output_is_seen(convlint: Convlint) -> None:

@@ -99,8 +99,8 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        if graph.status != "complete":
-            return  # what the rest of the forward would have called is not known
+        if graph.status != "complete" or not graph.outputs:
+            return  # what the rest of the forward, or of a generator, would have called is not known
         used = _used(graph)
         seen_training = graph.training or graph.called_in_training is not None
         for layer in _outermost(graph, used):

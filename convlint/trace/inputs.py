@@ -167,6 +167,17 @@ def required(model: nn.Module) -> list[str]:
     return list(_required(signature))
 
 
+def keyword_only(model: nn.Module) -> list[str]:
+    """Those of them that can only be given by name."""
+    signature = signature_of(model)
+    parameters = signature.parameters if signature else {}
+    return [name for name in required(model) if name in parameters and _by_name(parameters[name])]
+
+
+def _by_name(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is parameter.KEYWORD_ONLY
+
+
 def _required(signature: inspect.Signature) -> Iterator[str]:
     for name, parameter in signature.parameters.items():
         if parameter.kind is parameter.VAR_POSITIONAL or (

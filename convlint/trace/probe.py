@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from convlint.model import Graph, Shape
 from convlint.targets import InputSpec, Job
-from convlint.trace.inputs import Inputs, make, required
+from convlint.trace.inputs import Inputs, keyword_only, make, required
 from convlint.trace.load import refuse
 from convlint.trace.record import flags_kept, record
 
@@ -56,8 +56,9 @@ def guess(model: nn.Module, job: Job) -> Inputs:
         if _runs(model, inputs):
             return inputs
     common = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
-    counts = [_failures(record(model, _inputs(model, job, spec).args).graph()) for spec in common]
-    return _inputs(model, job, common[counts.index(min(counts))])
+    guesses = [_inputs(model, job, spec) for spec in common]
+    counts = [_failures(record(model, each.args, each.kwargs).graph()) for each in guesses]
+    return guesses[counts.index(min(counts))]
 
 
 def _asked(names: Sequence[str], job: Job) -> str:
@@ -68,7 +69,9 @@ def _asked(names: Sequence[str], job: Job) -> str:
 
 
 def _inputs(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
-    return Inputs((make(spec, model, job),), {}, f"inferred, {job.inputs_from} {spec}")
+    tensor, source = make(spec, model, job), f"inferred, {job.inputs_from} {spec}"
+    names = keyword_only(model)
+    return Inputs((), {names[0]: tensor}, source) if names else Inputs((tensor,), {}, source)
 
 
 def _runs(model: nn.Module, inputs: Inputs) -> bool:
@@ -153,18 +156,17 @@ def smallest(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | None:
     Searched only where such a call failed in ``graph``, and only for one image-like input; all
     spatial sizes are the same (8x8). None where it was not searched or not found below 1024.
     """
-    if not is_too_small(graph) or inputs.kwargs or len(inputs.args) != 1:
+    tensors = inputs.tensors
+    if not is_too_small(graph) or len(tensors) != 1 or tensors[0].dim() < 3:
         return None
-    image = inputs.args[0]
-    if not isinstance(image, Tensor) or image.dim() < 3:
-        return None
+    (image,) = tensors
     spatial = image.dim() - 2
     until = time.monotonic() + _SECONDS
 
     def fits(size: int) -> bool:
         shape = (*image.shape[:2], *(size,) * spatial)
-        other = torch.zeros(shape, dtype=image.dtype, device=image.device)
-        return not is_too_small(record(model, (other,)).graph())
+        other = inputs.map(lambda _: torch.zeros(shape, dtype=image.dtype, device=image.device))
+        return not is_too_small(record(model, other.args, other.kwargs).graph())
 
     lower, upper = 0, max(image.shape[2:])
     while not fits(upper):
