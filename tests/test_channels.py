@@ -145,6 +145,32 @@ class Net(nn.Module):
     assert {"self.left = block(3, 16)", "self.right = block(3, 32)"} <= others(found)
 
 
+def test_one_number_that_goes_to_all_branches_is_blamed_before_one_branch(errors: Judge) -> None:
+    (found,) = errors(
+        f"""{HELPER}
+
+class Branches(nn.Module):
+    def __init__(self, into):
+        super().__init__()
+        self.left = block(into, 16)
+        self.right = block(into, 32)
+        self.last = nn.Conv2d(into, 8, 1)
+
+    def forward(self, x):
+        return cat([self.left(x), self.right(x), self.last(x)], 1)
+
+
+def Net():
+    return nn.Sequential(
+        Branches(3),
+        Branches(65),
+    )
+"""
+    )
+    assert text_at(found) == "Branches(65)"
+    assert "56 would fit" in found.message
+
+
 def test_layers_of_a_live_model_are_told_apart_though_nobody_saw_them_being_built() -> None:
     layers = nn.Conv2d(3, 16, 3), nn.BatchNorm2d(32), nn.Conv2d(16, 8, 1)
     report = convlint.check(nn.Sequential(*layers), input=(3, 8, 8), ignore=["CVL301"])

@@ -252,6 +252,7 @@ class _Trial:
         bad, good = held
         struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
         gain, known = 0.0, 0
+        own = Counter({(vote.label, vote.frames): vote.number for vote in struck}.values())
         before = self.poll.struck
         self.poll.struck = before | struck
         try:
@@ -266,7 +267,8 @@ class _Trial:
                     right = other / self.poll.value[vote] * vote.number
                     if right.denominator != 1 or right < 1:
                         gain -= 1  # no number there could have been meant
-                    known += self.popular[int(right)] - self.popular[vote.number]
+                    elsewhere = self.popular[vote.number] - own[vote.number]
+                    known += self.popular[int(right)] - elsewhere
         finally:
             self.poll.struck = before
         innocent = len({self.poll.root[vote] for vote in good} - roots)

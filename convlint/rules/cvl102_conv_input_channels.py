@@ -29,7 +29,6 @@ class ConvInputChannels(Rule):
     code = "CVL102"
     name = "conv-input-channels"
     severity = "error"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

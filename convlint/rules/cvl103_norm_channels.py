@@ -32,7 +32,6 @@ class NormChannels(Rule):
     code = "CVL103"
     name = "norm-channels"
     severity = "error"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -27,7 +27,6 @@ class NormGroups(Rule):
     code = "CVL105"
     name = "norm-groups"
     severity = "error"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -30,7 +30,6 @@ class KernelExceedsInput(Rule):
     code = "CVL106"
     name = "kernel-exceeds-input"
     severity = "error"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -32,7 +32,6 @@ class InvalidConvArgument(Rule):
     code = "CVL109"
     name = "invalid-conv-argument"
     severity = "error"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

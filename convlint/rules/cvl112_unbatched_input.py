@@ -24,7 +24,6 @@ class UnbatchedInput(Rule):
     code = "CVL112"
     name = "unbatched-input"
     severity = "warning"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

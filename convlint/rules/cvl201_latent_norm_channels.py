@@ -42,7 +42,6 @@ class LatentNormChannels(Rule):
     code = "CVL201"
     name = "latent-norm-channels"
     severity = "warning"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -30,7 +30,6 @@ class LatentGroups(Rule):
     code = "CVL202"
     name = "latent-groups"
     severity = "info"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -29,7 +29,6 @@ class UnregisteredModule(Rule):
     code = "CVL206"
     name = "unregistered-module"
     severity = "error"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

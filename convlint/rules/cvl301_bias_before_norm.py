@@ -40,7 +40,6 @@ class BiasBeforeNorm(Rule):
     code = "CVL301"
     name = "bias-before-norm"
     severity = "warning"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -35,7 +35,6 @@ class PaddedPointwise(Rule):
     code = "CVL302"
     name = "padded-pointwise"
     severity = "warning"
-    decided_by = ("source", "run")
 
     bad = (
         Example(

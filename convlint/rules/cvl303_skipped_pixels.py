@@ -36,7 +36,6 @@ class SkippedPixels(Rule):
     code = "CVL303"
     name = "skipped-pixels"
     severity = "warning"
-    decided_by = ("source", "run")
 
     bad = (
         Example(
