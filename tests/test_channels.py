@@ -120,6 +120,12 @@ def test_independent_mistakes_come_out_of_one_run(errors: Judge) -> None:
     ]
 
 
+def test_a_depthwise_convolution_that_another_count_reaches(errors: Judge) -> None:
+    (found,) = errors(chain("nn.Conv2d(8, 8, 3, groups=8)"))
+    assert (found.code, text_at(found)) == ("CVL102", "nn.Conv2d(8, 8, 3, groups=8)")
+    assert "takes 8 channels, but 3 arrive" in found.message
+
+
 def test_the_product_at_a_linear_layer_is_spelled_out(errors: Judge) -> None:
     (found,) = errors(chain("nn.Conv2d(3, 8, 3)", "nn.Flatten()", "nn.Linear(8 * 7 * 7, 10)"))
     assert "8*14*14 = 1568 arrive" in found.message

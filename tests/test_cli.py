@@ -488,6 +488,17 @@ def test_meta_runs_without_values(convlint: Convlint) -> None:
 # --- streams and exit codes
 
 
+def test_torch_without_numpy_is_no_news(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "numpy.py").write_text("raise ModuleNotFoundError(name='numpy')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
+    result = shell("check", "net.py:Net", *INPUT, folder=here)
+    assert result.code == 0, result
+    assert "NumPy" not in result.err
+
+
 def test_json_stays_pure_when_the_model_prints(here: Path) -> None:
     result = shell("check", "net.py:Net", *INPUT, "--output-format", "json", folder=here)
     assert result.code == 0

@@ -23,7 +23,6 @@ EXAMPLES = [
     for kind in ("bad", "good")
     for number, example in enumerate(getattr(rule, kind), 1)
 ]
-"""The options that an example may have, and how the command line reads them."""
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,9 @@ def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> 
     call that failed for it: each is found for one set of ``ops`` only.
     """
     wanted = frozenset(ops)
+    explained: set[int] = set()
     for found in disagreements(graph):
+        explained.update(found.nodes)
         if _told_of(graph, found).op in wanted:
             modules = _modules(graph, [vote for vote, _ in found.wrong])
             yield make(
@@ -32,6 +34,28 @@ def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> 
                 related=related(graph, found),
                 nodes=found.nodes,
             ).with_(instances=modules)
+
+    for node in graph.nodes:
+        if node.op in wanted and node.id not in explained and _refuses_what_arrives(graph, node):
+            arrives = flow.input_shape(graph, node)[-int(node.op[-2]) - 1]
+            takes = node.attrs["in_channels"]
+            yield make(
+                f"{flow.called(graph, node)} takes {takes} channels, but {arrives} arrive",
+                graph.where(node),
+                module=node.layer,
+                nodes=(node.id,),
+            )
+
+
+def _refuses_what_arrives(graph: Graph, node: Node) -> bool:
+    """Whether a convolution failed for its channels. Where it is depthwise, two of its numbers stand
+    against the one that arrives, and no vote says that they are one mistake.
+    """
+    layer = graph.layer(node.layer)
+    if node.error is None or "in_channels" not in node.attrs or (layer and layer.error):
+        return False
+    shape, spatial = flow.input_shape(graph, node), int(node.op[-2])
+    return len(shape) > spatial and shape[-spatial - 1] != node.attrs["in_channels"]
 
 
 def _told_of(graph: Graph, found: Disagreement) -> Node:

@@ -93,7 +93,7 @@ def Net():
             budget = graph.budgets.get(key)
             if budget is None or total is None or total <= budget:
                 continue
-            holders = [f"`{row.name}` {count:,}" for row, count in shares]
+            holders = [f"{_called(row)} {count:,}" for row, count in shares]
             held = f"; most of it in {', '.join(holders)}" if holders else ""
             yield self.finding(
                 f"{total:,} {unit} are {total - budget:,} ({total / max(1, budget) - 1:.0%}) more than "
@@ -102,12 +102,16 @@ def Net():
                 module=shares[0][0].name if shares else None,
                 related=tuple(
                     [
-                        Related(f"`{row.name}` holds {count:,}", row.site)
+                        Related(f"{_called(row)} holds {count:,}", row.site)
                         for row, count in shares[1:]
                         if row.site is not None
                     ]
                 ),
             )
+
+
+def _called(row: Row) -> str:
+    return f"`{row.name}`" if row.name else f"the {row.kind}"
 
 
 def _shares(rows: tuple[Row, ...], column: str) -> list[tuple[Row, int]]:

@@ -13,7 +13,7 @@ import os
 import sys
 import tokenize
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -210,6 +210,12 @@ def _near(file: Path) -> str:
 # --- names and arguments
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
     """A problem that names the nearest models, or all there are."""
     offered = [
@@ -250,7 +256,7 @@ def _check_arguments(
         missing = _missing(signature, args, kwargs)
         how = ", ".join([*given, *(f"{name}=..." for name in missing)])
         if missing:
-            reason = f"{target.name} needs {' and '.join(missing)}"
+            reason = f"{target.name} needs {_listed(missing)}"
             how = f"; pass them as '{target.where}:{target.name}({how})'"
         else:
             reason = f"{target.name}: {one_line(error)}"

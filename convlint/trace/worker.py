@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,9 @@ def main() -> NoReturn:
     gc.disable()  # nothing that an import makes is garbage
     missing: Problem | None = None
     try:
-        from convlint.trace import session
+        with warnings.catch_warnings():  # torch works without NumPy, and says so at every start
+            warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+            from convlint.trace import session
     except ImportError as error:
         missing = Problem("no-torch", _no_torch(error))
     gc.freeze()
