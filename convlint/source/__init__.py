@@ -1,0 +1,90 @@
+"""Source mode: what can be known of a file's models without running anything.
+
+``check_file`` parses a file, follows its classes, functions and top level on symbolic numbers, and
+lets the rules judge what that gives. Nothing is imported or executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from convlint.catalogue import rules
+from convlint.model import Finding, Problem, Site
+from convlint.source import exploring, judging
+from convlint.source.execution import Lost
+from convlint.source.exploring import Exploration
+from convlint.source.project import Project, SourceModule
+from convlint.source.reading import UnreadableError
+
+__all__ = ["Checked", "Project", "check_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in a file, by all rules that source alone decides. ``files`` are the others
+    of the project that were read on the way.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def check_file(path: str, data: bytes, project: Project) -> Checked:
+    """Check one file. Never raises for what is in it: a syntax error is a finding."""
+    try:
+        module = project.add(path, data)
+    except UnreadableError as error:
+        if not error.is_syntax:
+            return Checked(problems=(Problem("too-deep", str(error), path),))
+        rule = rules()["CVL901"]
+        site = Site(path, error.line, error.column, error.line, error.column)
+        return Checked((rule.finding(f"the file does not parse: {error}", site),))
+    if b"torch" not in data:
+        return Checked()
+    followed = exploring.explored(project, module)
+    found = tuple(_merged(list(_found(project, module, followed))))
+    return Checked(
+        found, tuple(sorted(project.files_of(module))), tuple(_failures(path, followed))
+    )
+
+
+def _failures(path: str, followed: Sequence[Exploration]) -> Iterator[Problem]:
+    """What went wrong in convlint itself, each place in the file once."""
+    for one in followed:
+        failure = next((way.failure for way in one.ways if way.failure), None)
+        if failure is not None:
+            last = failure.strip().splitlines()[-1]
+            what = one.root.name or "the file"
+            text = f"convlint failed on {what}: {last}; please report this"
+            yield Problem("internal", text, path, traceback=failure)
+
+
+def _found(
+    project: Project, module: SourceModule, followed: Sequence[Exploration]
+) -> Iterator[Finding]:
+    lost: dict[tuple[int, int], Lost] = {}
+    for one in followed:
+        yield from judging.judged(project, one)
+        for way in one.ways:
+            for thing in way.run.lost:
+                if thing.site is not None and thing.site.path == module.path:
+                    lost.setdefault((thing.site.line, thing.site.column), thing)
+    rule = rules()["CVL902"]
+    for thing in lost.values():
+        yield rule.finding(f"not followed: {thing.reason}", thing.site)
+
+
+def _merged(found: Sequence[Finding]) -> Iterator[Finding]:
+    """One finding for each code and place."""
+    whole: dict[object, Finding] = {}
+    for finding in found:
+        site = finding.site
+        key = (finding.code, site.path, site.line, site.column) if site else finding
+        if key in whole:
+            names = dict.fromkeys((*whole[key].instances, *finding.instances))
+            whole[key] = replace(whole[key], instances=tuple(names))
+        else:
+            whole[key] = finding
+    yield from whole.values()

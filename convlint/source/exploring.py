@@ -1,0 +1,401 @@
+"""What is followed in a file, and every way that it may go: each class with its parameters as
+symbols, each function with its defaults, and what runs at the top level.
+"""
+
+from __future__ import annotations
+
+import ast
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from convlint import dims
+from convlint.dims import Symbol
+from convlint.source import classes, statements
+from convlint.source.choices import Choices
+from convlint.source.execution import Execution, Stop
+from convlint.source.interpreter import Interpreter, Outside
+from convlint.source.project import Project, SourceModule, is_main_guard
+from convlint.source.values import UNKNOWN, Class, Function, Instance, Scope, Tensor, Value
+
+PARAMETERS = 0  # the scope of the symbols that stand for parameters
+_MOST_WAYS = 10  # of one class, function or file
+_MOST_VARIANTS = 4
+_STEPS_OF_A_WAY = 20_000
+_STEPS_OF_A_FILE = 20_000  # and for each of its lines:
+_STEPS_OF_A_LINE = 10
+_FACTORIES = 2  # functions followed first of those that call the same
+
+
+@dataclass(slots=True, eq=False)
+class Way:
+    """One execution of a root. ``complete``: it ran to its end."""
+
+    root: Root
+    it: Interpreter
+    complete: bool = True
+    failure: str | None = None  # the traceback of a mistake of convlint's own
+    names: dict[str, Value] = field(default_factory=dict)
+    instance: Instance | None = None
+
+    @property
+    def run(self) -> Execution:
+        return self.it.run
+
+    @property
+    def steps(self) -> int:
+        """About how many steps of the program it took."""
+        return _STEPS_OF_A_WAY - self.it.steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Root:
+    """A piece of the program that is followed for itself: a class, a function, or the file."""
+
+    module: SourceModule
+    kind: str  # "class", "function", "file"
+    name: str
+    value: Value = None
+    parameters: tuple[str, ...] = ()
+
+
+def roots(project: Project, module: SourceModule) -> list[Root]:
+    """What is to be followed in a file."""
+    return list(_roots(project, module))
+
+
+def _roots(project: Project, module: SourceModule) -> Iterator[Root]:
+    for name, bindings in module.bindings.items():
+        definition = bindings[-1]
+        if isinstance(definition, ast.ClassDef):
+            value = _defined(project, module, name)
+            if type(value) is Class and value.is_module and value.node is definition:
+                yield Root(module, "class", name, value, _parameters(value))
+            elif type(value) is Class and value.node is definition:
+                yield from _tests(module, value)
+        elif isinstance(definition, ast.FunctionDef) and _is_worth_it(definition):
+            value = _defined(project, module, name)
+            if type(value) is Function:
+                yield Root(module, "function", name, value)
+    if any(_is_worth_it(statement) for statement in module.main):
+        yield Root(module, "file", "")
+
+
+def _tests(module: SourceModule, cls: Class) -> Iterator[Root]:
+    """The methods of a class that is no module: a test case, a trainer."""
+    for name, value in cls.namespace.items():
+        if type(value) is Function and _is_worth_it(value.node):
+            yield Root(module, "function", f"{cls.qualname}.{name}", value)
+
+
+def _parameters(cls: Class) -> tuple[str, ...]:
+    init = classes.lookup(cls, "__init__")
+    if type(init) is not Function:
+        return ()
+    given = init.node.args
+    return tuple([p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)][1:])
+
+
+def _defined(project: Project, module: SourceModule, name: str) -> Value:
+    it = Interpreter(project, Execution(), Choices())
+    try:
+        return it.name_of_module(module, name)
+    except (Stop, RecursionError):
+        return UNKNOWN
+
+
+_worth: dict[ast.AST, bool] = {}
+
+
+def _is_worth_it(node: ast.AST) -> bool:
+    """Whether code builds or calls anything that could be a model: it calls something that is named
+    like a class, or makes a tensor.
+    """
+    found = _worth.get(node)
+    if found is None:
+        found = any(
+            isinstance(inner, ast.Call) and _is_telling(inner.func) for inner in ast.walk(node)
+        )
+        _worth[node] = found
+    return found
+
+
+def _is_telling(callee: ast.expr) -> bool:
+    name = callee.attr if isinstance(callee, ast.Attribute) else getattr(callee, "id", "")
+    return name in _CREATING or (
+        name[:1].isupper() and not name.isupper() and not name.endswith(_ERRORS)
+    )
+
+
+_CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summary"})
+_ERRORS = ("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser")
+
+
+# --- ways
+
+
+class Exploration:
+    """The executions of a root, one for each way that it can go."""
+
+    def __init__(self, project: Project, root: Root) -> None:
+        self.project = project
+        self.root = root
+        self.ways: list[Way] = []
+        self._variants = _variants(root)
+        self._variant: dict[str, Value] = {}
+        self._choices: Choices | None = None
+
+    def advance(self, steps: int) -> int | None:
+        """Follow the next way, and give the steps that it took; None if there is none."""
+        if len(self.ways) >= _MOST_WAYS:
+            return None
+        if self._choices is None:
+            if not self._variants:
+                return None
+            self._variant, self._choices = self._variants.pop(0), Choices()
+        it = Interpreter(self.project, Execution(), self._choices)
+        it.steps = given = min(steps, _STEPS_OF_A_WAY)
+        way = Way(self.root, it)
+        self.ways.append(way)
+        try:
+            _follow(way, self._variant)
+        except statements.Raised:
+            way.complete = False
+        except Stop as stop:
+            way.complete = False
+            it.run.lose(str(stop))
+        except RecursionError:
+            way.complete = False
+            it.run.lose("it is nested too deeply to follow")
+        except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
+            way.complete = False
+            way.failure = traceback.format_exc()
+        self._choices = self._choices.next()
+        return given - it.steps
+
+
+def exploration(project: Project, root: Root) -> Exploration:
+    """The exploration of a root: the same for a class, whoever asks. Its first way is followed."""
+    key = root.value if root.kind == "class" else root
+    if key not in project.explorations:
+        project.explorations[key] = made = Exploration(project, root)
+        made.advance(_STEPS_OF_A_WAY)
+    found: Exploration = project.explorations[key]
+    return found
+
+
+def explored(project: Project, module: SourceModule) -> list[Exploration]:
+    """Everything that is to be followed in a file, as far as its size gives room: first each class
+    as its defaults have it, then what the file itself runs and its functions, then the other ways.
+    """
+    left = _STEPS_OF_A_FILE + _STEPS_OF_A_LINE * len(module.text.lines)
+    found = roots(project, module)
+    classes_first = [root for root in found if root.kind == "class"]
+    first, later = _by_callees([root for root in found if root.kind != "class"])
+    made: list[Exploration] = []
+    for group in (classes_first, first):
+        for root in group:
+            one = exploration(project, root)
+            made.append(one)
+            left -= one.ways[0].steps
+    for one in made:
+        while left > 0 and (steps := one.advance(left)) is not None:
+            left -= steps
+    for root in later:
+        if left <= 0:
+            break
+        one = exploration(project, root)
+        made.append(one)
+        left -= one.ways[0].steps
+    return made
+
+
+def _by_callees(functions: list[Root]) -> tuple[list[Root], list[Root]]:
+    """Functions to follow first, and the rest: factories of one family call the same, and differ in
+    a few numbers.
+    """
+    counts: dict[frozenset[str], int] = {}
+    first, later = [], []
+    for root in functions:
+        key = frozenset([root.kind])
+        if root.kind == "function":
+            key = frozenset(
+                node.func.id
+                for node in ast.walk(root.value.node)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            )
+        counts[key] = counts.get(key, 0) + 1
+        (first if counts[key] <= _FACTORIES else later).append(root)
+    return first, later
+
+
+def _variants(root: Root) -> list[dict[str, Value]]:
+    """The values of flags that are tried one after the other, beside the defaults."""
+    found: list[dict[str, Value]] = [{}]
+    init = classes.lookup(root.value, "__init__") if root.kind == "class" else None
+    if type(init) is Function:
+        asked = _asked(init.node)
+        for name, default in _defaults(init).items():
+            if type(default) is bool and name in asked and len(found) <= _MOST_VARIANTS:
+                found.append({name: not default})
+    return found
+
+
+def _asked(function: ast.AST) -> set[str]:
+    """The names that the conditions of a function ask about."""
+    tests = [n.test for n in ast.walk(function) if isinstance(n, ast.If | ast.IfExp)]
+    return {n.id for test in tests for n in ast.walk(test) if isinstance(n, ast.Name)}
+
+
+def _defaults(function: Function) -> dict[str, Value]:
+    given = function.node.args
+    positional = [*given.posonlyargs, *given.args]
+    with_default = positional[len(positional) - len(function.defaults) :]
+    found = {p.arg: value for p, value in zip(with_default, function.defaults, strict=True)}
+    return found | dict(function.keyword_defaults)
+
+
+def _follow(way: Way, variant: dict[str, Value]) -> None:
+    root = way.root
+    if root.kind == "class":
+        _follow_class(way, variant)
+    elif root.kind == "function":
+        _follow_function(way)
+    else:
+        _follow_file(way)
+
+
+def _follow_class(way: Way, variant: dict[str, Value]) -> None:
+    it, root = way.it, way.root
+    cls: Class = root.value
+    assert cls.node is not None
+    node, scope = _place(cls.node, root.module)
+    init = classes.lookup(cls, "__init__")
+    kwargs = {}
+    if type(init) is Function:
+        kwargs = arguments(it, init, variant, skip=1)
+    way.instance = it.instantiate(cls, [], kwargs, node, scope)
+    if type(way.instance) is Instance:
+        forward(it, way.instance, node, scope)
+
+
+def forward(it: Interpreter, instance: Instance, node: ast.expr, scope: Scope) -> None:
+    """Call a module on inputs of which nothing is known but what the module asks for."""
+    function = classes.lookup(instance.cls, "forward")
+    if type(function) is not Function:
+        if instance.kind in ("ModuleList", "ModuleDict", "Module", None):
+            return
+        it.call(instance, [_input(it)], {}, node, scope)
+        return
+    given = function.node.args
+    positional = [*given.posonlyargs, *given.args][1:]
+    count = len(positional) - len(function.defaults)
+    values = [_argument(it, parameter) for parameter in positional[: max(count, 0)]]
+    named = {
+        parameter.arg: _argument(it, parameter)
+        for parameter in given.kwonlyargs
+        if parameter.arg not in function.keyword_defaults
+    }
+    open_ = given.vararg is not None
+    it.call(instance, values, named, node, scope, open_=open_)
+
+
+def _input(it: Interpreter) -> Tensor:
+    return it.run.emit("input", [], [None])[0]
+
+
+def _argument(it: Interpreter, parameter: ast.arg) -> Value:
+    """A tensor, unless the annotation says that it is none."""
+    said = ast.unparse(parameter.annotation) if parameter.annotation is not None else "Tensor"
+    if said.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor"):
+        return _input(it)
+    return UNKNOWN
+
+
+def arguments(
+    it: Interpreter, function: Function, variant: dict[str, Value], skip: int = 0
+) -> dict[str, Value]:
+    """A value for every parameter of a function, by name: a symbol for an integer, otherwise the
+    default.
+    """
+    given = function.node.args
+    defaults = _defaults(function) | variant
+    found: dict[str, Value] = {}
+    for parameter in [*[*given.posonlyargs, *given.args][skip:], *given.kwonlyargs]:
+        name = parameter.arg
+        if name not in defaults:
+            found[name] = _symbol(parameter)
+        elif type(defaults[name]) is int:
+            found[name] = dims.symbol(name, PARAMETERS)
+            it.run.hints[Symbol(name, PARAMETERS)] = defaults[name]
+    return found | variant
+
+
+def _symbol(parameter: ast.arg) -> Value:
+    said = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
+    if any(word in said for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
+        return UNKNOWN
+    return dims.symbol(parameter.arg, PARAMETERS)
+
+
+def _place(node: ast.stmt, module: SourceModule) -> tuple[ast.expr, Scope]:
+    """Where the call of a root is said to stand: at its definition."""
+    here = Outside(getattr(node, "name", ""), ast.Load())
+    here.lineno, here.col_offset = node.lineno, node.col_offset
+    here.end_lineno, here.end_col_offset = node.lineno, node.col_offset
+    return here, Scope(module, None, "")
+
+
+def _follow_function(way: Way) -> None:
+    it, root = way.it, way.root
+    function: Function = root.value
+    node, scope = _place(function.node, root.module)  # type: ignore[arg-type]
+    skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
+    given = function.node.args
+    kwargs = arguments(it, function, {}, skip)
+    positional = [UNKNOWN] * skip
+    ordered = [*given.posonlyargs, *given.args][skip:]
+    for parameter in ordered:
+        if parameter.arg not in kwargs:
+            break
+        positional.append(kwargs.pop(parameter.arg))
+    it.call_function(function, positional, kwargs, node, scope)
+    _call_what_was_built(way)
+
+
+def _follow_file(way: Way) -> None:
+    it, module = way.it, way.root.module
+    scope = Scope(module, None, "", way.names)
+    for statement in module.main:
+        if isinstance(statement, ast.If) and is_main_guard(statement.test):
+            statements.block(it, statement.body, scope)
+        else:
+            statements.execute(it, statement, scope)
+    _call_what_was_built(way)
+
+
+def _call_what_was_built(way: Way) -> None:
+    """Run the models that were built and never called: most factories only build one."""
+    it = way.it
+    done = {call.instance for call in it.calls}
+    for instance in it.built:
+        done.update(child for child in descendants(instance) if child is not instance)
+    for instance in list(it.built):
+        if instance in done or instance.incomplete:
+            continue
+        if instance.cls.node is not None or instance.kind == "Sequential":
+            node, scope = it.called_at[instance]
+            forward(it, instance, node, scope)
+
+
+def descendants(instance: Instance) -> Iterator[Instance]:
+    """A module and all below it, each once."""
+    seen = {instance}
+    pending = [instance]
+    while pending:
+        one = pending.pop()
+        yield one
+        for _, child in one.children():
+            if child not in seen:
+                seen.add(child)
+                pending.append(child)

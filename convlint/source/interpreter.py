@@ -1,0 +1,509 @@
+"""The abstract interpreter: calls of functions, classes and modules of the program.
+
+Statements are followed by ``statements``, expressions by ``expressions``; what the parts of Python
+and torch do that the program calls stands in ``builtin``, ``containers`` and ``torchlib``. An
+``Interpreter`` follows one execution: which way it goes where a condition is not decided is asked
+of ``Choices``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convlint.dims import Dim
+from convlint.model import Site
+from convlint.source import builtin, classes, containers, statements
+from convlint.source.choices import Choices
+from convlint.source.execution import Execution, Refused, Stop
+from convlint.source.project import Project, SourceModule, is_main_guard
+from convlint.source.torchlib import LAYERS, function
+from convlint.source.torchlib.registry import fits
+from convlint.source.values import (
+    UNKNOWN,
+    Bound,
+    Builtin,
+    Class,
+    Function,
+    Instance,
+    Library,
+    Num,
+    Partial,
+    Scope,
+    Tensor,
+    Value,
+)
+
+_MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
+_DEEPEST = 60  # calls within calls
+_MOST_STEPS = 60_000  # statements and expressions of one execution
+
+
+class Outside(ast.Name):
+    """Stands for the call of a class or function that is followed for itself: nobody wrote it."""
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A call that is running: where it was called from, and what runs."""
+
+    module: SourceModule
+    node: ast.expr
+    caller: str
+    instance: Instance | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ModuleCall:
+    """One call of a module: tensors in and out, and the steps made inside."""
+
+    instance: Instance
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    start: int
+    stop: int
+    site: Site | None
+    owner: Instance | None
+
+
+class Interpreter:
+    """Follows a program from some call on."""
+
+    def __init__(self, project: Project, run: Execution, choices: Choices) -> None:
+        self.project = project
+        self.run = run
+        self.choices = choices
+        self.frames: list[Frame] = []
+        self.calls: list[ModuleCall] = []
+        self.built: list[Instance] = []  # modules that no other module's constructor built
+        self.creators: dict[Instance, Instance | None] = {}
+        self.called_at: dict[Instance, tuple[ast.expr, Scope]] = {}  # where those were built
+        self.arguments: dict[Instance, dict[str, Value]] = {}  # of its own constructor
+        self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
+        self.constructing: list[Instance] = []
+        self.steps = _MOST_STEPS
+
+    # --- places
+
+    def step(self) -> None:
+        """Count one step of the program. Raises Stop when there were too many."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise Stop("it takes too many steps to follow")
+
+    def at(self, node: ast.expr | ast.stmt, scope: Scope) -> Site:
+        """The span of a node of the program."""
+        return scope.module.text.site(node, scope.qualname)
+
+    def chain(self) -> tuple[Site, ...]:
+        """The calls that are running, innermost first."""
+        return tuple(
+            [
+                f.module.text.site(f.node, f.caller)
+                for f in reversed(self.frames)
+                if type(f.node) is not Outside
+            ]
+        )
+
+    def lose(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
+        """Note what could not be followed, and give UNKNOWN."""
+        self.run.site = self.at(node, scope)
+        return self.run.lose(reason)
+
+    # --- names
+
+    def name_of_module(self, module: SourceModule, name: str) -> Value:
+        """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
+        if name in module.values:
+            return module.values[name]
+        if name in module.pending:
+            return UNKNOWN
+        if name not in module.bindings:
+            return self._from_star(module, name)
+        module.pending.add(name)
+        scope = Scope(module, None, "", module.values)
+        frames, self.frames = self.frames, []
+        constructing, self.constructing = self.constructing, []
+        built, self.built = self.built, []
+        try:
+            for statement in self._making(module, name):
+                statements.execute(self, statement, scope)
+        except Stop:
+            module.values.setdefault(name, UNKNOWN)
+            if self.steps < 0:
+                raise
+        finally:
+            self.frames, self.constructing, self.built = frames, constructing, built
+            module.pending.discard(name)
+        return module.values.setdefault(name, UNKNOWN)
+
+    def _making(self, module: SourceModule, name: str) -> list[ast.stmt]:
+        """The statements to run for the value of a name."""
+        if module.ran or not module.depends_on_order(name):
+            return module.bindings[name]
+        module.ran = True
+        return [s for s in module.main if not (isinstance(s, ast.If) and is_main_guard(s.test))]
+
+    def _from_star(self, module: SourceModule, name: str) -> Value:
+        if name.startswith("__"):
+            return self._dunder(module, name)
+        for statement in module.stars:
+            source = statement.module or ""
+            other = self.project.find(source, module, statement.level)
+            if other is None:
+                if source.split(".")[0] == "torch":
+                    found = classes.library(f"{source}.{name}")
+                    if isinstance(found, Class) or function(found.name) is not None:
+                        return found
+                continue
+            if other is not module and (name in other.bindings or other.stars):
+                value = self.name_of_module(other, name)
+                if value is not UNKNOWN:
+                    return value
+        return builtin.NAMES.get(name, UNKNOWN)
+
+    def _dunder(self, module: SourceModule, name: str) -> Value:
+        if name == "__name__":
+            return module.name
+        return module.path if name == "__file__" else builtin.NAMES.get(name, UNKNOWN)
+
+    # --- calls
+
+    def call(
+        self,
+        callee: Value,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> Value:
+        """Call anything. ``open_``: there may be more arguments, of which nothing is known."""
+        self.step()
+        kind = type(callee)
+        if kind is Function:
+            return self.call_function(callee, args, kwargs, node, scope, open_=open_)
+        if kind is Bound:
+            return self.call(
+                callee.function, [callee.self, *args], kwargs, node, scope, open_=open_
+            )
+        if kind is Class:
+            return self.instantiate(callee, args, kwargs, node, scope, open_=open_)
+        if kind is Instance:
+            return self.call_instance(callee, args, kwargs, node, scope, open_=open_)
+        if kind is Partial:
+            merged = {**callee.kwargs, **kwargs}
+            return self.call(
+                callee.function, [*callee.args, *args], merged, node, scope, open_=open_
+            )
+        if kind is Builtin:
+            self.run.site = self.at(node, scope)
+            return builtin.call(self, callee.name, args, kwargs, node, scope)
+        if kind is Library:
+            return self._call_library(callee, args, kwargs, node, scope, open_=open_)
+        if callable(callee) and kind is not Dim:
+            return self.call_torch(callee, args, kwargs, node, scope, open_=open_)
+        return self.call_unknown(args, kwargs, node, scope)
+
+    def call_unknown(
+        self, args: Sequence[Value], kwargs: dict[str, Value], node: ast.expr, scope: Scope
+    ) -> Value:
+        """What an unknown callee may give and do: it reads every tensor and may change every list."""
+        tensors = [t for value in (*args, *kwargs.values()) for t in tensors_in(value)]
+        for value in (*args, *kwargs.values()):
+            if type(value) is list:
+                value.append(UNKNOWN)
+            elif type(value) is dict:
+                value[UNKNOWN] = UNKNOWN
+        if not tensors:
+            return UNKNOWN
+        self.run.site = self.at(node, scope)
+        return self.run.emit("unseen", tensors, [None])[0]
+
+    def call_torch(
+        self,
+        handler: Value,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> Value:
+        """Call an operation of torch; what it cannot take is unknown."""
+        if open_ or not fits(handler, len(args), kwargs):
+            return self.call_unknown(args, kwargs, node, scope)
+        self.run.site = self.at(node, scope)
+        return handler(self.run, *args, **kwargs)
+
+    def _call_library(
+        self,
+        callee: Library,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool,
+    ) -> Value:
+        own = builtin.LIBRARY.get(callee.name)
+        if own is not None:
+            self.run.site = self.at(node, scope)
+            return builtin.guarded(own, self, args, kwargs, node, scope)
+        handler = function(callee.name) if callee.name.startswith("torch.") else None
+        if handler is not None:
+            return self.call_torch(handler, args, kwargs, node, scope, open_=open_)
+        if builtin.is_harmless(callee.name):
+            return UNKNOWN
+        return self.call_unknown(args, kwargs, node, scope)
+
+    def call_function(
+        self,
+        callee: Function,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+        instance: Instance | None = None,
+    ) -> Value:
+        """Call a function of the program."""
+        names = bind(callee, args, kwargs, open_=open_)
+        if names is None or len(self.frames) > _DEEPEST:
+            return self.call_unknown(args, kwargs, node, scope)
+        inner = Scope(callee.scope.module, callee.scope, callee.qualname, names)
+        self.frames.append(Frame(scope.module, node, scope.qualname, instance))
+        try:
+            return statements.run_function(self, callee, inner)
+        finally:
+            self.frames.pop()
+
+    # --- objects
+
+    def instantiate(
+        self,
+        cls: Class,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> Value:
+        """Call a class."""
+        special = classes.special(self, cls, args, kwargs, node, scope)
+        if special is not None:
+            return special[0]
+        site = None if type(node) is Outside else self.at(node, scope)
+        instance = Instance(cls, site, self.chain())
+        if cls.is_module:
+            outer = self.constructing[-1] if self.constructing else None
+            self.creators[instance] = outer
+            if outer is None:
+                self.built.append(instance)
+                self.called_at[instance] = (node, scope)
+        self.construct(instance, args, kwargs, node, scope, open_=open_)
+        return instance
+
+    def construct(
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> None:
+        """Run the constructor of an object."""
+        self.constructing.append(instance)
+        try:
+            init = classes.lookup(instance.cls, "__init__")
+            if type(init) is Function:
+                names = bind(init, [instance, *args], kwargs, open_=open_)
+                self.arguments[instance] = dict(names or {})
+                self.call_function(
+                    init, [instance, *args], kwargs, node, scope, open_=open_, instance=instance
+                )
+            else:
+                classes.default_init(self, instance, args, kwargs, node, scope, open_=open_)
+        finally:
+            self.constructing.pop()
+
+    def construct_layer(
+        self,
+        instance: Instance,
+        name: str,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> None:
+        """Run the constructor of the class ``name`` of ``torch.nn`` on an object."""
+        instance.kind = name
+        self.run.site = self.at(node, scope)
+        if containers.construct(self, instance, name, args, kwargs):
+            return
+        layer = LAYERS.get(name)
+        if layer is None:
+            instance.incomplete = name != "Module"
+            return
+        if open_:
+            kwargs = classes.with_unknown(layer.construct, args, kwargs)
+        if not fits(layer.construct, len(args), kwargs):
+            instance.incomplete = True
+            return
+        try:
+            instance.attrs.update(layer.construct(self.run, *args, **kwargs))
+        except Refused as refused:
+            instance.attrs.update(refused.attrs)
+            instance.error = str(refused)
+        self.demands[instance] = self.run.taken()
+
+    def call_instance(
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> Value:
+        """Call an object: the forward of a module."""
+        if not instance.is_module:
+            method = classes.lookup(instance.cls, "__call__")
+            if type(method) is Function:
+                return self.call_function(
+                    method, [instance, *args], kwargs, node, scope, open_=open_
+                )
+            return self.call_unknown(args, kwargs, node, scope)
+        start = len(self.run.steps)
+        owner, self.run.owner = self.run.owner, instance
+        try:
+            result = self._forward(instance, args, kwargs, node, scope, open_=open_)
+        finally:
+            self.run.owner = owner
+        self.calls.append(
+            ModuleCall(
+                instance,
+                tuple([t for value in (*args, *kwargs.values()) for t in tensors_in(value)]),
+                tuple(tensors_in(result)),
+                start,
+                len(self.run.steps),
+                self.at(node, scope),
+                owner,
+            )
+        )
+        return result
+
+    def _forward(
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool,
+    ) -> Value:
+        forward = classes.lookup(instance.cls, "forward")
+        if type(forward) is Function:
+            return self.call_function(
+                forward, [instance, *args], kwargs, node, scope, open_=open_, instance=instance
+            )
+        return self.forward_layer(instance, args, kwargs, node, scope, open_=open_)
+
+    def forward_layer(
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        node: ast.expr,
+        scope: Scope,
+        *,
+        open_: bool = False,
+    ) -> Value:
+        """The forward of a class of ``torch.nn``."""
+        name = instance.kind or ""
+        if name == "Sequential" and len(args) == 1:
+            value = args[0]
+            for item in containers.items(instance):
+                value = self.call(item, [value], {}, node, scope)
+            return value
+        layer = LAYERS.get(name)
+        if layer is None or layer.forward is None or instance.incomplete or open_:
+            return self.call_unknown(args, kwargs, node, scope)
+        if args and args[0] is UNKNOWN:
+            args = [self.run.emit("unseen", [], [None])[0], *args[1:]]
+        if not fits(layer.forward, len(args) + 1, kwargs):
+            return self.call_unknown(args, kwargs, node, scope)
+        outer, self.run.layer = self.run.layer, instance
+        self.run.site = self.at(node, scope)
+        try:
+            return layer.forward(self.run, instance, *args, **kwargs)
+        finally:
+            self.run.layer = outer
+
+
+def bind(
+    callee: Function, args: Sequence[Value], kwargs: dict[str, Value], *, open_: bool
+) -> dict[str, Value] | None:
+    """The names that a call gives to the parameters; None if they do not fit."""
+    given = callee.node.args
+    positional = [*given.posonlyargs, *given.args]
+    names: dict[str, Value] = {}
+    rest: dict[str, Value] = dict(kwargs)
+    for parameter, value in zip(positional, args, strict=False):
+        names[parameter.arg] = value
+    extra = args[len(positional) :]
+    if given.vararg is not None:
+        names[given.vararg.arg] = UNKNOWN if open_ else tuple(extra)
+    elif extra:
+        return None
+    first_default = len(positional) - len(callee.defaults)
+    for position, parameter in enumerate(positional[len(args) :], len(args)):
+        name = parameter.arg
+        if name in rest:
+            names[name] = rest.pop(name)
+        elif open_:
+            names[name] = UNKNOWN
+        elif position >= first_default:
+            names[name] = callee.defaults[position - first_default]
+        else:
+            return None
+    for parameter in given.kwonlyargs:
+        name = parameter.arg
+        if name in rest:
+            names[name] = rest.pop(name)
+        elif open_:
+            names[name] = UNKNOWN
+        elif name in callee.keyword_defaults:
+            names[name] = callee.keyword_defaults[name]
+        else:
+            return None
+    if given.kwarg is not None:
+        if open_:
+            rest[_MORE] = UNKNOWN
+        names[given.kwarg.arg] = rest
+    elif any(name is not _MORE for name in rest):
+        return None
+    return names
+
+
+def tensors_in(value: Any, depth: int = 4) -> list[Tensor]:
+    """The tensors of a value that may be a list, tuple or dict of them."""
+    kind = type(value)
+    if kind is Tensor:
+        return [value]
+    if depth and kind in (list, tuple):
+        return [t for item in value for t in tensors_in(item, depth - 1)]
+    if depth and kind is dict:
+        return [t for item in value.values() for t in tensors_in(item, depth - 1)]
+    return []

@@ -1,0 +1,164 @@
+"""What the rules find in the executions of a file, and what of that is certain.
+
+What a class asks of its parameters is no defect of the class: it is reported at the call that does
+not keep it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from convlint import dims, flow
+from convlint.catalogue import rules
+from convlint.dims import Atom, Symbol
+from convlint.model import Finding, Graph, Related, Site
+from convlint.rule import Rule
+from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, exploration
+from convlint.source.project import Project
+from convlint.source.values import Instance, Num
+from convlint.source.writing import graph, symbols_of
+
+Place = tuple[str, int, int]
+
+
+def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
+    """What is found in the executions of a root.
+
+    A piece of advice must hold in all of them: a bias that one way needs is no waste. So must an
+    error, unless no condition was decided on the way to it: `in_planes == out_planes` may be what
+    the class never has.
+    """
+    found: dict[tuple[str, Place], list[Finding]] = {}
+    certain: set[tuple[str, Place]] = set()
+    passed: list[set[Place]] = []
+    for way in explored.ways:
+        rules_ = suspects(way)
+        if not rules_:
+            passed.append(set(_places(way)))
+            continue
+        passed.append(set(_places(way)))
+        try:
+            judgement = list(_located(project, way, graph(way), rules_))
+        except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
+            way.failure = traceback.format_exc()
+            continue
+        here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}
+        for key, finding in here.items():
+            found.setdefault(key, []).append(finding)
+            if not way.it.choices.made and key[0] < "CVL2":
+                certain.add(key)
+    for (code, place), findings in found.items():
+        everywhere = sum(place in places for places in passed) <= len(findings)
+        if code.startswith("CVL2") or (code, place) in certain or everywhere:
+            yield findings[0]
+
+
+def _places(way: Way) -> Iterator[Place]:
+    for instance in way.it.creators:
+        if instance.site is not None:
+            yield _place(instance.site)
+    for step in way.run.steps:
+        if step.site is not None:
+            yield _place(step.site)
+
+
+def _place(site: Site | None) -> Place:
+    return ("", 0, 0) if site is None else (site.path, site.line, site.column)
+
+
+# --- rules
+
+
+def suspects(way: Way) -> list[Rule]:
+    """The rules that may find something in an execution. To write its graph takes longer than to
+    follow it, and most have nothing that any rule could find.
+    """
+    broken = any(step.error for step in way.run.steps) or any(
+        instance.error for instance in way.it.demands
+    )
+    return [
+        rule
+        for rule in rules().values()
+        if "source" in rule.decided_by and (broken if rule.code < "CVL2" else True)
+    ]
+
+
+def _located(
+    project: Project, way: Way, made: Graph, suspected: Sequence[Rule]
+) -> Iterator[Finding]:
+    found = [finding for rule in suspected for finding in rule.check(made)]
+    explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
+    for finding in found:
+        if finding.code > "CVL2":
+            yield finding
+        elif finding.code != "CVL190" or not explained.issuperset(finding.nodes):
+            yield _at_the_call(project, way, made, _at_the_input(made, finding))
+
+
+def _at_the_input(made: Graph, finding: Finding) -> Finding:
+    """The finding at the layer that fails, where the input of the model is what does not fit: its
+    line built no layer, so the vote goes by it.
+    """
+    if not finding.nodes or finding.site is None:
+        return finding
+    node = made.nodes[finding.nodes[0]]
+    layer = made.layer(node.layer)
+    place = made.where(node)
+    if layer is None or place is None or flow.maker(made, node) is not None:
+        return finding
+    if finding.site == place or finding.site in layer.chain:
+        return finding
+    return replace(finding, site=place, module=layer.name)
+
+
+def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> Finding:
+    """The finding at the constructor call that breaks what a class asks of its parameters, if that
+    is what it is about.
+    """
+    for id in finding.nodes:
+        site = made.nodes[id].site
+        step = next((s for s in way.run.steps if s.site == site and s.error), None)
+        owner = None if step is None else step.owner
+        blamed: Instance | None = None
+        while owner is not None and owner is not way.instance and owner.cls.node is not None:
+            if not _breaks_contract(project, way, owner, site):
+                break
+            blamed, owner = owner, way.it.creators.get(owner)
+        if blamed is not None and blamed.site is not None:
+            inner = finding.site or site
+            related = [Related(f"`{blamed.cls.name}` asks for it here", inner)] if inner else []
+            return replace(
+                finding,
+                site=blamed.site,
+                message=f"{blamed.cls.name} cannot work with these arguments: {finding.message}",
+                related=(*related, *[r for r in finding.related if r.site != blamed.site]),
+            )
+    return finding
+
+
+def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site | None) -> bool:
+    """Whether the arguments of an object break what its class, followed for itself, asks of its
+    parameters at ``site``.
+    """
+    cls = instance.cls
+    assert cls.module is not None
+    given: dict[Atom, dims.Dim] = {
+        Symbol(name, PARAMETERS): dims.as_dim(value)
+        for name, value in way.it.arguments.get(instance, {}).items()
+        if type(value) in (int, dims.Dim)
+    }
+    for other in exploration(project, Root(cls.module, "class", cls.qualname, cls)).ways:
+        for step in other.run.steps:
+            if step.site == site and any(_broken(way, pair, given) for pair in step.demands):
+                return True
+    return False
+
+
+def _broken(way: Way, pair: tuple[Num, Num], given: Mapping[Atom, dims.Dim]) -> bool:
+    symbols = {s for number in pair for s in symbols_of(number)}
+    if not symbols or not symbols <= given.keys():
+        return False
+    left, right = (dims.as_dim(number).substitute(given) for number in pair)
+    return way.run.equal(left, right) is False

@@ -1,0 +1,85 @@
+"""A file's bytes as a syntax tree, with spans in characters."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+import warnings
+from dataclasses import dataclass
+
+from convlint.model import Site
+
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+
+
+class UnreadableError(Exception):
+    """The file cannot be parsed. ``line`` and ``column`` count from 1; ``is_syntax`` tells a mistake
+    in the file from something that this Python cannot take.
+    """
+
+    def __init__(
+        self, message: str, line: int = 1, column: int = 1, *, is_syntax: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.is_syntax = is_syntax
+
+
+@dataclass(slots=True, eq=False)
+class Text:
+    """A parsed file. ``path`` is what reports call it."""
+
+    path: str
+    lines: list[str]
+    tree: ast.Module
+    ascii: bool
+
+    def site(self, node: ast.expr | ast.stmt | ast.arg, function: str = "") -> Site:
+        """The span of a node."""
+        end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        if self.ascii:
+            return Site(self.path, node.lineno, node.col_offset + 1, end_line, end + 1, function)
+        return Site(
+            self.path,
+            node.lineno,
+            self._characters(node.lineno, node.col_offset),
+            end_line,
+            self._characters(end_line, end),
+            function,
+        )
+
+    def _characters(self, line: int, column: int) -> int:
+        if line > len(self.lines):
+            return column + 1
+        return len(self.lines[line - 1].encode()[:column].decode(errors="replace")) + 1
+
+
+def parse(path: str, data: bytes) -> Text:
+    """The file at ``path``, whose content is ``data``. Raises UnreadableError."""
+    try:
+        text = decoded(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in strings are not ours to tell
+            tree = ast.parse(data, path)
+    except SyntaxError as error:
+        line, column = error.lineno or 1, error.offset or 1
+        raise UnreadableError(error.msg, max(line, 1), max(column, 1)) from None
+    except (UnicodeDecodeError, LookupError) as error:
+        raise UnreadableError(f"the file cannot be decoded: {error}") from None
+    except ValueError as error:  # null bytes
+        line = data[: max(data.find(b"\0"), 0)].count(b"\n") + 1
+        raise UnreadableError(str(error), line) from None
+    except (RecursionError, MemoryError):
+        raise UnreadableError("the code is nested too deeply to parse", is_syntax=False) from None
+    return Text(path, _LINE_ENDS.split(text), tree, text.isascii())
+
+
+def decoded(data: bytes) -> str:
+    """The text of a Python file, in the encoding that it declares. Raises SyntaxError as Python
+    does, UnicodeDecodeError or LookupError.
+    """
+    lines = iter(data.splitlines(keepends=True)[:2])
+    encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
+    return data.decode(encoding)

@@ -1,0 +1,416 @@
+"""What statements do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from convlint.source import classes, containers, truth
+from convlint.source.execution import Stop
+from convlint.source.expressions import assign, evaluate, iterate, operate
+from convlint.source.project import CHANGING, bound_names
+from convlint.source.values import UNKNOWN, Function, Instance, Scope, Value
+
+if TYPE_CHECKING:
+    from convlint.source.interpreter import Interpreter
+
+_MOST_TURNS = 400  # of one loop
+
+
+class Raised(Stop):
+    """The program raises."""
+
+
+class _Mark:
+    """How a block ended, where it did not run to its end."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value = None) -> None:
+        self.value = value
+
+
+BREAK: Final = _Mark()
+CONTINUE: Final = _Mark()
+Ending = _Mark | None
+
+
+def run_function(it: Interpreter, function: Function, scope: Scope) -> Value:
+    """The result of a function whose parameters are bound in ``scope``."""
+    node = function.node
+    if isinstance(node, ast.Lambda):
+        return evaluate(it, node.body, scope)
+    if isinstance(node, ast.AsyncFunctionDef) or is_generator(node):
+        it.lose("a generator", node, scope)
+        return UNKNOWN
+    scope.names["__class__"] = function.owner
+    ending = block(it, node.body, scope)
+    return None if ending is None else ending.value
+
+
+_generators: dict[ast.AST, bool] = {}
+
+
+def is_generator(node: ast.FunctionDef) -> bool:
+    """Whether a function yields."""
+    known = _generators.get(node)
+    if known is None:
+        known = any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node))
+        _generators[node] = known
+    return known
+
+
+def own_nodes(function: ast.AST) -> Any:
+    """The nodes of a function without those of the functions in it."""
+    pending = list(ast.iter_child_nodes(function))
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def block(it: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
+    """Run statements; how they ended early, None if they did not."""
+    for statement in body:
+        it.step()
+        ending = STATEMENTS[type(statement)](it, statement, scope)
+        if ending is not None:
+            return ending
+    return None
+
+
+def execute(it: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
+    """Run one statement."""
+    return STATEMENTS[type(statement)](it, statement, scope)
+
+
+# --- simple statements
+
+
+def _expression(it: Interpreter, node: ast.Expr, scope: Scope) -> None:
+    if not isinstance(node.value, ast.Constant):
+        evaluate(it, node.value, scope)
+
+
+def _assign(it: Interpreter, node: ast.Assign, scope: Scope) -> None:
+    value = evaluate(it, node.value, scope)
+    for target in node.targets:
+        assign(it, target, value, scope)
+
+
+def _annotated(it: Interpreter, node: ast.AnnAssign, scope: Scope) -> None:
+    if node.value is not None:
+        assign(it, node.target, evaluate(it, node.value, scope), scope)
+
+
+def _augmented(it: Interpreter, node: ast.AugAssign, scope: Scope) -> None:
+    left = evaluate(it, _loaded(node.target), scope)
+    right = evaluate(it, node.value, scope)
+    if type(left) is list and isinstance(node.op, ast.Add):
+        items = iterate(it, right)
+        left.extend([UNKNOWN] if items is None else items)
+        return
+    assign(
+        it, node.target, operate(it, node.op, left, right, node.value, scope, inplace=True), scope
+    )
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    """A target as an expression that reads it: evaluation does not look at the context."""
+    return target
+
+
+def _return(it: Interpreter, node: ast.Return, scope: Scope) -> Ending:
+    return _Mark(None if node.value is None else evaluate(it, node.value, scope))
+
+
+def _raise(it: Interpreter, node: ast.Raise, scope: Scope) -> None:
+    raise Raised("the program raises")
+
+
+def _assert(it: Interpreter, node: ast.Assert, scope: Scope) -> None:
+    value = evaluate(it, node.test, scope)
+    if not truth.assume(it, value, True):
+        raise Raised("an assertion fails")
+
+
+def _delete(it: Interpreter, node: ast.Delete, scope: Scope) -> None:
+    for target in node.targets:
+        if isinstance(target, ast.Attribute):
+            owner = evaluate(it, target.value, scope)
+            if type(owner) is Instance:
+                owner.attrs.pop(target.attr, None)
+        elif isinstance(target, ast.Name):
+            scope.names.pop(target.id, None)
+        elif isinstance(target, ast.Subscript):
+            containers.delete(evaluate(it, target.value, scope), evaluate(it, target.slice, scope))
+
+
+def _nothing(it: Interpreter, node: ast.stmt, scope: Scope) -> None:
+    return None
+
+
+def _global(it: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
+    for name in node.names:
+        scope.names[name] = UNKNOWN
+
+
+def _break(it: Interpreter, node: ast.Break, scope: Scope) -> Ending:
+    return BREAK
+
+
+def _continue(it: Interpreter, node: ast.Continue, scope: Scope) -> Ending:
+    return CONTINUE
+
+
+# --- compound statements
+
+
+def _if(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
+    value = evaluate(it, node.test, scope)
+    taken = truth.known(it, value)
+    if taken is None:
+        leaves = _only_leaves(node)
+        if leaves is not None:  # a guard: whoever gets past it goes the other way
+            taken = not leaves
+            truth.assume(it, value, taken)
+        elif truth.is_on_parameters(it, value):
+            taken = truth.decide(it, value)
+        else:
+            return _either(it, node, scope)
+    return block(it, node.body if taken else node.orelse, scope)
+
+
+_guards: dict[ast.If, bool | None] = {}
+
+
+def _only_leaves(node: ast.If) -> bool | None:
+    """Whether it is the branch that is taken, or the other, that does nothing but raise; None if
+    neither does.
+    """
+    if node not in _guards:
+        _guards[node] = next(
+            (
+                which
+                for which, body in ((True, node.body), (False, node.orelse))
+                if body and isinstance(body[-1], ast.Raise)
+            ),
+            None,
+        )
+    return _guards[node]
+
+
+def _either(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
+    """Go on where nothing is known of a condition: what either branch sets is unknown afterwards.
+
+    A branch that leaves the function or the loop is passed by.
+    """
+    if isinstance(node.body[-1], _LEAVING):
+        return block(it, node.orelse, scope)
+    if node.orelse and isinstance(node.orelse[-1], _LEAVING):
+        return block(it, node.body, scope)
+    for branch in (node.body, node.orelse):
+        block(it, branch, scope)
+        forget(it, branch, scope)
+    return None
+
+
+_LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
+
+
+def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
+    items = iterate(it, evaluate(it, node.iter, scope))
+    if items is None or len(items) > _MOST_TURNS:
+        it.lose("a loop over something unknown", node.iter, scope)
+        assign(it, node.target, UNKNOWN, scope)
+        ending = block(it, node.body, scope)
+        forget(it, [node], scope)
+        return ending if ending not in (None, BREAK, CONTINUE) and not node.orelse else None
+    for item in items:
+        assign(it, node.target, item, scope)
+        ending = block(it, node.body, scope)
+        if ending is BREAK:
+            return None
+        if ending is not None and ending is not CONTINUE:
+            return ending
+    return block(it, node.orelse, scope)
+
+
+def _while(it: Interpreter, node: ast.While, scope: Scope) -> Ending:
+    for _ in range(_MOST_TURNS):
+        going = truth.known(it, evaluate(it, node.test, scope))
+        if going is None:
+            break
+        if not going:
+            return block(it, node.orelse, scope)
+        ending = block(it, node.body, scope)
+        if ending is BREAK:
+            return None
+        if ending is not None and ending is not CONTINUE:
+            return ending
+    it.lose("a loop that ends on something unknown", node.test, scope)
+    forget(it, node.body, scope)
+    return None
+
+
+def forget(it: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
+    """Take everything that statements may have changed for unknown."""
+    for statement in statements:
+        effects = _effects.get(statement)
+        if effects is None:
+            effects = _effects[statement] = _Effects(statement)
+        for name in effects.names:
+            scope.names[name] = UNKNOWN
+        for owner_node, attribute in effects.attributes:
+            owner = evaluate(it, owner_node, scope)
+            if type(owner) is Instance:
+                owner.attrs[attribute] = UNKNOWN
+        for changed in effects.containers:
+            containers.taint(evaluate(it, changed, scope))
+
+
+class _Effects:
+    """What a statement may change: names, attributes of objects, and things that hold others."""
+
+    def __init__(self, statement: ast.stmt) -> None:
+        self.names = list(dict.fromkeys(bound_names(statement)))
+        self.attributes: list[tuple[ast.expr, str]] = []
+        self.containers: list[ast.expr] = []
+        for node in own_nodes(statement):
+            match node:
+                case ast.Attribute(ctx=ast.Store()):
+                    self.attributes.append((node.value, node.attr))
+                case ast.Subscript(ctx=ast.Store()):
+                    self.containers.append(node.value)
+                case ast.Call(func=ast.Attribute(attr=attr)) if attr in CHANGING:
+                    assert isinstance(node.func, ast.Attribute)
+                    self.containers.append(node.func.value)
+
+
+_effects: dict[ast.stmt, _Effects] = {}
+
+
+def _with(it: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> Ending:
+    for item in node.items:
+        value = evaluate(it, item.context_expr, scope)
+        if item.optional_vars is not None:
+            assign(it, item.optional_vars, value if type(value) is not Instance else UNKNOWN, scope)
+    return block(it, node.body, scope)
+
+
+def _try(it: Interpreter, node: ast.Try, scope: Scope) -> Ending:
+    try:
+        ending = block(it, node.body, scope)
+    except Raised:
+        if not node.handlers:
+            raise
+        ending = block(it, node.handlers[0].body, scope)
+    else:
+        if ending is None:
+            ending = block(it, node.orelse, scope)
+    last = block(it, node.finalbody, scope)
+    return last or ending
+
+
+def _match(it: Interpreter, node: ast.Match, scope: Scope) -> Ending:
+    it.lose("a match statement", node, scope)
+    evaluate(it, node.subject, scope)
+    forget(it, [statement for case in node.cases for statement in case.body], scope)
+    return None
+
+
+# --- definitions and imports
+
+
+def _function(it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+    made: Value = make_function(it, node, scope)
+    for decorator in reversed(node.decorator_list):
+        made = classes.decorated(it, decorator, made, scope)
+    scope.names[node.name] = made
+
+
+def make_function(
+    it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope
+) -> Function:
+    """A function as its definition makes it: defaults are evaluated."""
+    name = getattr(node, "name", "<lambda>")
+    prefix = f"{scope.qualname}.<locals>." if scope.qualname else ""
+    given = node.args
+    return Function(
+        node,
+        scope,
+        prefix + name,
+        tuple([evaluate(it, default, scope) for default in given.defaults]),
+        {
+            parameter.arg: evaluate(it, default, scope)
+            for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+            if default is not None
+        },
+    )
+
+
+def _class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
+    scope.names[node.name] = classes.define(it, node, scope)
+
+
+def _import(it: Interpreter, node: ast.Import, scope: Scope) -> None:
+    for alias in node.names:
+        name = alias.name if alias.asname else alias.name.split(".")[0]
+        found = it.project.find(name, scope.module)
+        scope.names[alias.asname or name] = found or classes.library(name)
+
+
+def _import_from(it: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
+    source = node.module or ""
+    module = it.project.find(source, scope.module, node.level)
+    for alias in node.names:
+        if alias.name == "*":
+            continue
+        inner = f"{source}.{alias.name}" if source else alias.name
+        value: Value = None
+        if module is not None and (module is not scope.module or alias.name not in module.pending):
+            if alias.name in module.bindings or module.stars:
+                value = it.name_of_module(module, alias.name)
+            else:
+                value = it.project.find(inner, scope.module, node.level) or UNKNOWN
+        elif node.level:
+            value = it.project.find(inner, scope.module, node.level) or UNKNOWN
+        else:
+            value = it.project.find(inner, scope.module) or classes.library(inner)
+        scope.names[alias.asname or alias.name] = value
+
+
+STATEMENTS: dict[type, Callable[[Any, Any, Scope], Ending]] = {
+    ast.Expr: _expression,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Return: _return,
+    ast.Raise: _raise,
+    ast.Assert: _assert,
+    ast.Delete: _delete,
+    ast.Pass: _nothing,
+    ast.Global: _global,
+    ast.Nonlocal: _global,
+    ast.Break: _break,
+    ast.Continue: _continue,
+    ast.If: _if,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.While: _while,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Try: _try,
+    ast.Match: _match,
+    ast.FunctionDef: _function,
+    ast.AsyncFunctionDef: _function,
+    ast.ClassDef: _class,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+}
+if hasattr(ast, "TryStar"):
+    STATEMENTS[ast.TryStar] = _try
+if hasattr(ast, "TypeAlias"):
+    STATEMENTS[ast.TypeAlias] = _nothing

@@ -1,0 +1,50 @@
+"""What the operations of PyTorch do to shapes, exactly as PyTorch decides it."""
+
+from __future__ import annotations
+
+from convlint.source.torchlib import (
+    convolution,
+    creation,
+    elementwise,
+    helpers,
+    layers_convolution,
+    layers_norms,
+    layers_plain,
+    layers_resizing,
+    linear,
+    merging,
+    norms,
+    padding,
+    picking,
+    pooling,
+    reductions,
+    resizing,
+    sequences,
+    shapes,
+)
+from convlint.source.torchlib.indexing import attribute, index, iterate
+from convlint.source.torchlib.registry import LAYERS, LayerKind, fits, function, method
+
+_FAMILIES = (
+    convolution,
+    creation,
+    elementwise,
+    helpers,
+    layers_convolution,
+    layers_norms,
+    layers_plain,
+    layers_resizing,
+    linear,
+    merging,
+    norms,
+    padding,
+    picking,
+    pooling,
+    reductions,
+    resizing,
+    sequences,
+    shapes,
+)
+"""Importing a family registers its operations."""
+
+__all__ = ["LAYERS", "LayerKind", "attribute", "fits", "function", "index", "iterate", "method"]

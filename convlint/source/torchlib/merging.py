@@ -1,0 +1,316 @@
+"""Putting tensors together, and taking them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convlint.source.execution import Execution
+from convlint.source.torchlib.registry import both, operation
+from convlint.source.torchlib.sizing import (
+    axis,
+    below,
+    divided,
+    frozen,
+    number,
+    out_of_range,
+    plain,
+    remainder,
+    shape_of,
+    show,
+    size,
+    total,
+    unseen,
+)
+from convlint.source.values import UNKNOWN, Num, Shape, Tensor, Value
+
+
+def _parts(values: Value) -> list[Tensor] | None:
+    """The tensors that are put together; None if one of them is not known."""
+    if type(values) not in (list, tuple) or not all(type(v) is Tensor for v in values):
+        return None
+    return list(values)
+
+
+def concatenate(
+    run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Sequence[Shape | None]
+) -> Tensor:
+    """``torch.cat`` of tensors of known or unknown shapes."""
+    attrs = {"dim": dim}
+    known = [shape for shape in shapes if shape is not None]
+    if not known or any(shape is not None and shape == (0,) for shape in shapes):
+        return run.emit("cat", parts, [None], attrs)[0]
+    rank = len(known[0])
+    error = out_of_range(dim, rank) if rank else "zero-dimensional tensor cannot be concatenated"
+    if any(len(shape) != rank for shape in known):
+        return run.emit("cat", parts, [None], attrs, _ranks(known))[0]
+    at = axis(dim, rank)
+    if at is None or error is not None:
+        result = None if at is None and error is None else known[0]
+        return run.emit("cat", parts, [result], attrs, error)[0]
+    result: list[Num] = list(known[0])
+    for number_, shape in enumerate(known[1:], 1):
+        for position, one in enumerate(shape):
+            if position == at:
+                continue
+            if not run.demand(result[position], one):
+                error = error or (
+                    f"Sizes of tensors must match except in dimension {at}. Expected size "
+                    f"{result[position]} but got size {one} for tensor number {number_} in the list."
+                )
+            elif type(one) is int:
+                result[position] = one
+    result[at] = (
+        total([shape[at] for shape in known]) if len(known) == len(shapes) else run.fresh("size")
+    )
+    return run.emit("cat", parts, [tuple(result)], attrs, error)[0]
+
+
+def _ranks(known: Sequence[Shape]) -> str:
+    found = list(dict.fromkeys(len(shape) for shape in known))
+    return f"Tensors must have same number of dimensions: got {found[0]} and {found[1]}"
+
+
+@operation("cat", "concat", "concatenate")
+def _cat(
+    run: Execution, tensors: Value, dim: Value = 0, *, axis: Value = None, out: Value = None
+) -> Value:
+    parts = _parts(tensors)
+    dim = dim if axis is None else axis
+    if parts is None:
+        return _some_unknown(run, tensors, dim)
+    if not parts:
+        return UNKNOWN
+    return concatenate(run, parts, dim, [shape_of(run, part) for part in parts])
+
+
+def _some_unknown(run: Execution, values: Value, dim: Value) -> Value:
+    """What can be said of a concatenation of which a part is not known: its other sizes."""
+    parts = [v for v in values if type(v) is Tensor] if type(values) in (list, tuple) else []
+    shapes = [shape for part in parts if (shape := shape_of(run, part)) is not None]
+    at = axis(dim, len(shapes[0])) if shapes else None
+    if at is None:
+        return unseen(run, values)
+    result = list(shapes[0])
+    result[at] = run.fresh("size")
+    return run.emit("unseen", parts, [tuple(result)])[0]
+
+
+@operation("stack")
+def _stack(
+    run: Execution, tensors: Value, dim: Value = 0, *, axis: Value = None, out: Value = None
+) -> Value:
+    dim = dim if axis is None else axis
+    parts = _parts(tensors)
+    if not parts:
+        return unseen(run, tensors)
+    known = [shape for part in parts if (shape := shape_of(run, part)) is not None]
+    if not known:
+        return run.emit("stack", parts, [None], {"dim": dim})[0]
+    return _stacked(run, parts, known, dim)
+
+
+def _stacked(run: Execution, parts: list[Tensor], known: list[Shape], dim: Value) -> Tensor:
+    rank, attrs = len(known[0]), {"dim": dim}
+    error = out_of_range(dim, rank + 1)
+    for shape in known[1:]:
+        if len(shape) != rank or not all(
+            [run.demand(a, b) for a, b in zip(known[0], shape, strict=True)]
+        ):
+            error = error or (
+                f"stack expects each tensor to be equal size, but got {show(known[0])} at entry 0 "
+                f"and {show(shape)} at entry {known.index(shape)}"
+            )
+    at = axis(dim, rank + 1)
+    if at is None:
+        return run.emit("stack", parts, [None], attrs, error)[0]
+    result = (*known[0][:at], len(parts), *known[0][at:])
+    return run.emit("stack", parts, [result], attrs, error)[0]
+
+
+def _joined(op: str, least: int, dim_of: dict[int, int], dim: int) -> Any:
+    """``hstack`` and its like: tensors of at least ``least`` dimensions along ``dim``."""
+
+    def handler(run: Execution, tensors: Value, *, out: Value = None) -> Value:
+        parts = _parts(tensors)
+        if not parts:
+            return unseen(run, tensors)
+        shapes = [shape_of(run, part) for part in parts]
+        if any(shape is None or len(shape) < least for shape in shapes):
+            return run.emit(op, parts, [None])[0]
+        known = [shape for shape in shapes if shape is not None]
+        at = dim_of.get(len(known[0]), dim)
+        return concatenate(run, parts, at, known)
+
+    return handler
+
+
+operation("hstack")(_joined("hstack", 1, {1: 0}, 1))
+operation("vstack", "row_stack")(_joined("vstack", 2, {}, 0))
+operation("dstack")(_joined("dstack", 3, {}, 2))
+
+
+# --- taking apart
+
+
+def _cut(
+    run: Execution,
+    op: str,
+    x: Tensor,
+    at: int,
+    lengths: Sequence[Num],
+    attrs: dict[str, Any],
+    error: str | None = None,
+) -> tuple[Tensor, ...]:
+    shape = shape_of(run, x) or ()
+    shapes = [(*shape[:at], one, *shape[at + 1 :]) for one in lengths]
+    return run.emit(op, [x], shapes, attrs, error)
+
+
+def _even(run: Execution, whole: Num, each: Num) -> list[Num] | None:
+    """Lengths of parts of ``each``, the last one shorter; None where their number is not known."""
+    if type(whole) is int and type(each) is int:
+        if each <= 0 or whole <= 0:
+            return [whole]
+        return [min(each, whole - start) for start in range(0, whole, each)]
+    parts = divided(whole, each)
+    if type(parts) is int and 0 < parts <= 64 and run.equal(plain(each * parts), whole):
+        return [each] * parts
+    return None
+
+
+@operation(*both("split"), ".split_with_sizes", "split_with_sizes")
+def _split(
+    run: Execution,
+    tensor: Value,
+    split_size_or_sections: Value = UNKNOWN,
+    dim: Value = 0,
+    *,
+    split_size: Value = None,
+) -> Value:
+    if type(tensor) is not Tensor:
+        return unseen(run, tensor)
+    wanted = split_size_or_sections if split_size is None else split_size
+    attrs = {"split_size_or_sections": frozen(wanted), "dim": dim}
+    shape = shape_of(run, tensor)
+    if type(wanted) in (list, tuple):
+        return _by_lengths(run, tensor, shape, list(wanted), dim, attrs)
+    at = None if shape is None else axis(dim, len(shape))
+    each = number(wanted)
+    if shape is None or at is None or each is None:
+        error = None if shape is None else out_of_range(dim, len(shape))
+        return _several_unknown(run, "split", tensor, attrs, error)
+    if below(each, 0):
+        error = f"split expects split_size be non-negative, but got split_size={each}"
+        return _cut(run, "split", tensor, at, [shape[at]], attrs, error)
+    if below(each, 1) and run.equal(shape[at], 0) is False:
+        error = (
+            "split_size can only be 0 if dimension size is 0, but got dimension size of "
+            f"{shape[at]}"
+        )
+        return _cut(run, "split", tensor, at, [shape[at]], attrs, error)
+    lengths = _even(run, shape[at], each)
+    if lengths is None or len(lengths) > 1024:
+        return _several_unknown(run, "split", tensor, attrs, None)
+    return _cut(run, "split", tensor, at, lengths, attrs)
+
+
+def _several_unknown(
+    run: Execution, op: str, x: Tensor, attrs: dict[str, Any], error: str | None
+) -> Value:
+    """The parts of a tensor whose number is not known."""
+    run.emit(op, [x], [None], attrs, error)
+    return UNKNOWN
+
+
+def _by_lengths(
+    run: Execution,
+    x: Tensor,
+    shape: Shape | None,
+    wanted: list[Value],
+    dim: Value,
+    attrs: dict[str, Any],
+) -> Value:
+    lengths = [size(run, one) for one in wanted]
+    at = None if shape is None else axis(dim, len(shape))
+    if shape is None or at is None:
+        if shape is None:
+            return run.emit("split", [x], [None] * len(lengths), attrs)
+        return run.emit("split", [x], [None] * len(lengths), attrs, out_of_range(dim, len(shape)))
+    error = None
+    if any(below(one, 0) for one in lengths):
+        error = f"split_with_sizes expects split_sizes have only non-negative entries, but got {show(lengths)}"
+    elif not run.demand(shape[at], total(lengths)):
+        error = (
+            f"split_with_sizes expects split_sizes to sum exactly to {shape[at]} (input tensor's "
+            f"size at dimension {at}), but got split_sizes={show(lengths)}"
+        )
+    return _cut(run, "split", x, at, lengths, attrs, error)
+
+
+@operation(*both("chunk"))
+def _chunk(run: Execution, input: Value, chunks: Value, dim: Value = 0) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    attrs = {"chunks": chunks, "dim": dim}
+    shape = shape_of(run, input)
+    if type(chunks) is not int or chunks > 1024:
+        return _several_unknown(run, "chunk", input, attrs, None)
+    if chunks < 1:
+        error = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
+        return _several_unknown(run, "chunk", input, attrs, error)
+    at = None if shape is None else axis(dim, len(shape))
+    if shape is None or at is None:
+        error = None if shape is None else out_of_range(dim, len(shape))
+        return run.emit("chunk", [input], [None] * chunks, attrs, error)
+    whole = shape[at]
+    each = divided(plain(whole + chunks - 1), chunks)
+    lengths = _even(run, whole, each) if type(whole) is int else None
+    if lengths is None:
+        if remainder(whole, chunks) == 0:
+            each = divided(whole, chunks)
+        last = plain(whole - each * (chunks - 1))
+        lengths = [each] * (chunks - 1) + [last]
+    return _cut(run, "chunk", input, at, lengths, attrs)
+
+
+@operation(*both("tensor_split"))
+def _tensor_split(
+    run: Execution, input: Value, indices_or_sections: Value = UNKNOWN, dim: Value = 0
+) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    attrs = {"indices_or_sections": frozen(indices_or_sections), "dim": dim}
+    shape = shape_of(run, input)
+    at = None if shape is None else axis(dim, len(shape))
+    parts = indices_or_sections
+    if shape is None or at is None or type(parts) is not int or not 0 < parts <= 1024:
+        error = None if shape is None else out_of_range(dim, len(shape))
+        if type(parts) is int and parts < 1:
+            error = f"number of sections must be larger than 0, got {parts}"
+        return _several_unknown(run, "tensor_split", input, attrs, error)
+    whole = shape[at]
+    each, more = divided(whole, parts), remainder(whole, parts)
+    if type(more) is int:
+        lengths = [plain(each + 1)] * more + [each] * (parts - more)
+    else:
+        lengths = [run.fresh("size") for _ in range(parts)]
+    return _cut(run, "tensor_split", input, at, lengths, attrs)
+
+
+@operation(*both("unbind"))
+def unbind(run: Execution, input: Value, dim: Value = 0) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape = shape_of(run, input)
+    at = None if shape is None else axis(dim, len(shape))
+    error = None if shape is None else out_of_range(dim, len(shape))
+    if shape is not None and not shape:
+        error = "Dimension specified as 0 but tensor has no dimensions"
+    if shape is None or at is None or error is not None:
+        return _several_unknown(run, "unbind", input, {"dim": dim}, error)
+    rows = shape[at]
+    if type(rows) is not int or rows > 256:
+        return _several_unknown(run, "unbind", input, {"dim": dim}, None)
+    rest = (*shape[:at], *shape[at + 1 :])
+    return run.emit("unbind", [input], [rest] * rows, {"dim": dim})

@@ -1,0 +1,482 @@
+"""Functions that give the same elements another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convlint.dims import Dim
+from convlint.source.execution import Execution
+from convlint.source.torchlib.registry import LAYERS, LayerKind, both, operation
+from convlint.source.torchlib.sizing import (
+    axis,
+    below,
+    divided,
+    frozen,
+    listed,
+    number,
+    out_of_range,
+    plain,
+    product,
+    remainder,
+    shape_of,
+    show,
+    unseen,
+)
+from convlint.source.torchlib.words import Attrs
+from convlint.source.values import UNKNOWN, Instance, Num, Shape, Tensor, Value
+
+
+def reshaped(run: Execution, x: Tensor, wanted: Sequence[Num], op: str = "reshape") -> Tensor:
+    """``x`` in the shape ``wanted``, where one size may be -1."""
+    attrs = {"shape": tuple(wanted)}
+    shape = shape_of(run, x)
+    holes = [at for at, one in enumerate(wanted) if type(one) is int and one == -1]
+    if len(holes) > 1:
+        return run.emit(op, [x], [None], attrs, "only one dimension can be inferred")[0]
+    if any(below(one, -1) for one in wanted):
+        error = f"invalid shape dimension {min(one for one in wanted if type(one) is int)}"
+        return run.emit(op, [x], [None], attrs, error)[0]
+    result = list(wanted)
+    if shape is None:
+        if holes:
+            result[holes[0]] = run.fresh("size")
+        return run.emit(op, [x], [tuple(result)], attrs)[0]
+    error = _solve(run, shape, result, holes)
+    return run.emit(op, [x], [tuple(result)], attrs, error)[0]
+
+
+def _solve(run: Execution, shape: Shape, result: list[Num], holes: list[int]) -> str | None:
+    """Put the size that follows into ``result``; what PyTorch says if the elements do not fit."""
+    before, after = _uncommon(shape, [one for at, one in enumerate(result) if at not in holes])
+    have, asked = product(before), product(after)
+    told = f"shape '{show(result)}' is invalid for input of size {product(shape)}"
+    if not holes:
+        return None if run.demand(have, asked) else told
+    if type(have) is int and type(asked) is int:
+        if asked == 0 or have % asked:
+            result[holes[0]] = (
+                shape[0] if holes[0] == 0 and shape else max(1, have // max(1, asked))
+            )
+            return told
+        result[holes[0]] = have // asked
+        return None
+    rest = remainder(have, asked)
+    if run.equal(rest, 0) is not True:
+        _assume_divisible(run, before, have, asked)
+    result[holes[0]] = divided(run.reduced(have), run.reduced(asked))
+    return None
+
+
+def _assume_divisible(run: Execution, before: Sequence[Num], have: Num, asked: Num) -> None:
+    """Take it for granted that the elements fit: an unknown size is a multiple of what is missing."""
+    run.demand(remainder(have, asked), 0)
+
+
+def _uncommon(one: Sequence[Num], other: Sequence[Num]) -> tuple[list[Num], list[Num]]:
+    """Two lists of sizes without those that both have: what is left has few symbols."""
+    left, right = list(one), []
+    for size in other:
+        if size in left:
+            left.remove(size)
+        else:
+            right.append(size)
+    return left, right
+
+
+def _view(run: Execution, x: Value, sizes: Sequence[Value]) -> Value:
+    if type(x) is not Tensor:
+        return unseen(run, x)
+    wanted = listed(run, sizes)
+    if wanted is None:
+        if len(sizes) == 1 and type(sizes[0]) is Tensor:
+            return unseen(run, x)
+        return run.emit("reshape", [x], [None])[0]
+    return reshaped(run, x, wanted)
+
+
+@operation(".view", ".reshape", ".view_copy")
+def _view_method(
+    run: Execution, self: Value, *shape: Value, size: Value = None, dtype: Value = None
+) -> Value:
+    if dtype is not None or (
+        shape
+        and type(shape[0]) not in (int, tuple, list, Dim)
+        and len(shape) == 1
+        and shape[0] is not UNKNOWN
+    ):
+        return run.emit("reshape", [self], [None])[0] if type(self) is Tensor else UNKNOWN
+    return _view(run, self, (size,) if size is not None else shape)
+
+
+@operation("reshape")
+def _reshape(run: Execution, input: Value, shape: Value) -> Value:
+    return _view(run, input, (shape,))
+
+
+@operation(".view_as", ".reshape_as")
+def _view_as(run: Execution, self: Value, other: Value) -> Value:
+    shape = shape_of(run, other) if type(other) is Tensor else None
+    if type(self) is not Tensor or shape is None:
+        return unseen(run, self)
+    return reshaped(run, self, shape)
+
+
+@operation(*both("flatten"))
+def flatten(run: Execution, input: Value, start_dim: Value = 0, end_dim: Value = -1) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape = shape_of(run, input)
+    attrs = {"start_dim": start_dim, "end_dim": end_dim}
+    if shape is None:
+        return run.emit("flatten", [input], [_flat_unknown(run, start_dim, end_dim)], attrs)[0]
+    rank = len(shape)
+    start, end = axis(start_dim, rank), axis(end_dim, rank)
+    error = out_of_range(start_dim, rank) or out_of_range(end_dim, rank)
+    if start is None or end is None:
+        return run.emit("flatten", [input], [None], attrs, error)[0]
+    if start > end:
+        error = "flatten() has invalid args: start_dim cannot come after end_dim"
+        return run.emit("flatten", [input], [None], attrs, error)[0]
+    result = (*shape[:start], product(shape[start : end + 1]), *shape[end + 1 :])
+    return run.emit("flatten", [input], [result], attrs)[0]
+
+
+def _flat_unknown(run: Execution, start: Value, end: Value) -> Shape | None:
+    if type(start) is int and start >= 0 and end == -1:
+        return tuple([run.fresh("size") for _ in range(start + 1)])
+    return None
+
+
+@operation(*both("ravel"))
+def _ravel(run: Execution, input: Value) -> Value:
+    return flatten(run, input)
+
+
+@operation(*both("unflatten"))
+def unflatten(run: Execution, input: Value, dim: Value, sizes: Value) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape = shape_of(run, input)
+    attrs = {"dim": dim, "sizes": frozen(sizes)}
+    wanted = listed(run, (sizes,))
+    if shape is None or wanted is None:
+        return run.emit("unflatten", [input], [None], attrs)[0]
+    at, error = axis(dim, len(shape)), out_of_range(dim, len(shape))
+    if at is None or not wanted:
+        return run.emit("unflatten", [input], [None], attrs, error)[0]
+    holes = [n for n, one in enumerate(wanted) if type(one) is int and one == -1]
+    if len(holes) > 1:
+        return run.emit("unflatten", [input], [None], attrs, "only one dimension can be inferred")[
+            0
+        ]
+    if any(below(one, -1) for one in wanted):
+        return run.emit("unflatten", [input], [None], attrs, "invalid shape dimension")[0]
+    inner = list(wanted)
+    error = _solve(run, (shape[at],), inner, holes)
+    if error is not None:
+        error = f"unflatten: Provided sizes {show(wanted)} don't multiply up to the size of dim {at} ({shape[at]}) in the input tensor"
+    result = (*shape[:at], *inner, *shape[at + 1 :])
+    return run.emit("unflatten", [input], [result], attrs, error)[0]
+
+
+# --- dimensions of size 1
+
+
+@operation(*both("unsqueeze"), ".unsqueeze_")
+def unsqueeze(run: Execution, input: Value, dim: Value) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape, attrs = shape_of(run, input), {"dim": dim}
+    if shape is None:
+        return run.emit("unsqueeze", [input], [None], attrs)[0]
+    at = axis(dim, len(shape) + 1)
+    if at is None:
+        error = out_of_range(dim, len(shape) + 1)
+        return run.emit("unsqueeze", [input], [None], attrs, error)[0]
+    return run.emit("unsqueeze", [input], [(*shape[:at], 1, *shape[at:])], attrs)[0]
+
+
+@operation(*both("squeeze"), ".squeeze_")
+def squeeze(run: Execution, input: Value, dim: Value = None) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape, attrs = shape_of(run, input), {} if dim is None else {"dim": frozen(dim)}
+    if shape is None:
+        return run.emit("squeeze", [input], [None], attrs)[0]
+    rank = len(shape)
+    dims = range(rank) if dim is None else dim if type(dim) in (tuple, list) else (dim,)
+    found, error = set(), None
+    for one in dims:
+        at = axis(one, rank)
+        error = error or out_of_range(one, rank)
+        if at is None:
+            return run.emit("squeeze", [input], [None], attrs, error)[0]
+        if at in found:
+            error = f"dim {at} appears multiple times in the list of dims"
+            return run.emit("squeeze", [input], [None], attrs, error)[0]
+        found.add(at)
+    result = [one for at, one in enumerate(shape) if at not in found or one != 1]
+    if dim is None and any(type(one) is not int for one in result):
+        # A size of which nothing is known may be 1: images are squeezed once they are vectors.
+        return run.emit("squeeze", [input], [_squeezed(shape)], attrs)[0]
+    return run.emit("squeeze", [input], [tuple(result)], attrs)[0]
+
+
+def _squeezed(shape: Shape) -> Shape | None:
+    """The shape without its ones, where the rest is taken to be longer."""
+    result = tuple([one for one in shape if type(one) is not int or one != 1])
+    return result if len(result) < len(shape) else None
+
+
+# --- the order of dimensions
+
+
+@operation(".permute")
+def _permute_method(run: Execution, self: Value, *dims: Value) -> Value:
+    one = len(dims) == 1 and type(dims[0]) is not int
+    return permute(run, self, dims[0] if one else dims)
+
+
+@operation("permute")
+def permute(run: Execution, input: Value, dims: Value) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    if type(dims) not in (tuple, list):
+        return run.emit("permute", [input], [None])[0]
+    attrs = {"dims": tuple(dims)}
+    shape = shape_of(run, input, len(dims)) or ()
+    rank = len(shape)
+    order = [axis(one, rank) for one in dims]
+    error = None
+    if len(dims) != rank:
+        error = (
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length "
+            f"of the desired ordering of dimensions i.e. input.dim() = {rank} is not equal to "
+            f"len(dims) = {len(dims)}"
+        )
+    for one in dims:
+        error = error or out_of_range(one, rank)
+    known = [one for one in order if one is not None]
+    if error is None and len(set(known)) < len(known):
+        error = "permute(): duplicate dims are not allowed."
+    if error is not None or len(known) < rank:
+        return run.emit("permute", [input], [None], attrs, error)[0]
+    return run.emit("permute", [input], [tuple([shape[one] for one in known])], attrs)[0]
+
+
+@operation(*both("transpose", "swapaxes", "swapdims"), ".transpose_")
+def transpose(run: Execution, input: Value, dim0: Value, dim1: Value) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape, attrs = shape_of(run, input), {"dim0": dim0, "dim1": dim1}
+    if shape is None:
+        return run.emit("transpose", [input], [None], attrs)[0]
+    rank = len(shape)
+    one, other = axis(dim0, rank), axis(dim1, rank)
+    error = out_of_range(dim0, rank) or out_of_range(dim1, rank)
+    if one is None or other is None:
+        return run.emit("transpose", [input], [None], attrs, error)[0]
+    result = list(shape)
+    if shape:
+        result[one], result[other] = result[other], result[one]
+    return run.emit("transpose", [input], [tuple(result)], attrs)[0]
+
+
+@operation(*both("t"))
+def _t(run: Execution, input: Value) -> Value:
+    shape = shape_of(run, input) if type(input) is Tensor else None
+    if shape is None:
+        return unseen(run, input)
+    error = None
+    if len(shape) > 2:
+        error = f"t() expects a tensor with <= 2 dimensions, but self is {len(shape)}D"
+    return run.emit("t", [input], [shape[::-1]], {}, error)[0]
+
+
+@operation(*both("movedim", "moveaxis"))
+def _movedim(run: Execution, input: Value, source: Value, destination: Value) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape = shape_of(run, input)
+    attrs = {"source": frozen(source), "destination": frozen(destination)}
+    if shape is None:
+        return run.emit("movedim", [input], [None], attrs)[0]
+    rank = len(shape)
+    sources = source if type(source) in (tuple, list) else (source,)
+    targets = destination if type(destination) in (tuple, list) else (destination,)
+    error = None
+    for one in (*sources, *targets):
+        error = error or out_of_range(one, rank)
+    order = _moved(sources, targets, rank)
+    if error is None and (
+        len(sources) != len(targets)
+        or len({axis(one, rank) for one in sources}) < len(sources)
+        or len({axis(one, rank) for one in targets}) < len(targets)
+    ):
+        error = "movedim: Invalid source or destination dims"
+    if order is None or error is not None:
+        return run.emit("movedim", [input], [None], attrs, error)[0]
+    return run.emit("movedim", [input], [tuple([shape[one] for one in order])], attrs)[0]
+
+
+def _moved(sources: Sequence[Value], targets: Sequence[Value], rank: int) -> list[int] | None:
+    """Which dimension stands where after dimensions were moved."""
+    placed: dict[int, int] = {}
+    for one, other in zip(sources, targets, strict=False):
+        source, target = axis(one, rank), axis(other, rank)
+        if source is None or target is None:
+            return None
+        placed[target] = source
+    rest = iter([one for one in range(rank) if one not in placed.values()])
+    return [placed[at] if at in placed else next(rest, 0) for at in range(rank)]
+
+
+# --- stretching and repeating
+
+
+@operation(".expand", ".broadcast_to")
+def _expand(
+    run: Execution, self: Value, *sizes: Value, size: Value = None, implicit: Value = False
+) -> Value:
+    return broadcast_to(
+        run,
+        self,
+        size
+        if size is not None
+        else sizes[0]
+        if len(sizes) == 1 and type(sizes[0]) in (tuple, list)
+        else sizes,
+    )
+
+
+@operation("broadcast_to")
+def broadcast_to(run: Execution, input: Value, size: Value) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape, wanted = shape_of(run, input), listed(run, (size,))
+    if wanted is None:
+        return run.emit("expand", [input], [None])[0]
+    attrs = {"shape": tuple(wanted)}
+    lead = len(wanted) - len(shape or ())
+    if shape is None:
+        result = [run.fresh("size") if below(one, 0) else one for one in wanted]
+        return run.emit("expand", [input], [tuple(result)], attrs)[0]
+    if lead < 0:
+        error = (
+            f"expand: the number of sizes provided ({len(wanted)}) must be greater or equal to the "
+            f"number of dimensions in the tensor ({len(shape)})"
+        )
+        return run.emit("expand", [input], [None], attrs, error)[0]
+    result, error = list(wanted), None
+    for at, one in enumerate(wanted):
+        have: Num = shape[at - lead] if at >= lead else 1
+        if type(one) is int and one == -1 and at >= lead:
+            result[at] = have
+        elif below(one, 0):
+            error = f"The expanded size of the tensor ({one}) isn't allowed in a leading, non-existing dimension {at}"
+        elif not (type(have) is int and have == 1) and (
+            type(have) is int or run.equal(have, 1) is False
+        ):
+            if not run.demand(have, one):
+                error = error or (
+                    f"The expanded size of the tensor ({one}) must match the existing size ({have}) "
+                    f"at non-singleton dimension {at}. Target sizes: {show(wanted)}. Tensor sizes: {show(shape)}"
+                )
+    return run.emit("expand", [input], [tuple(result)], attrs, error)[0]
+
+
+@operation(".expand_as")
+def _expand_as(run: Execution, self: Value, other: Value) -> Value:
+    shape = shape_of(run, other) if type(other) is Tensor else None
+    if shape is None:
+        return unseen(run, self, other)
+    return broadcast_to(run, self, shape)
+
+
+def _repeated(run: Execution, x: Value, values: Sequence[Value], *, tile: bool) -> Value:
+    if type(x) is not Tensor:
+        return unseen(run, x)
+    shape, counts = shape_of(run, x), listed(run, values)
+    if shape is None or counts is None:
+        return run.emit("repeat", [x], [None])[0]
+    attrs: dict[str, Any] = {"shape": tuple(counts)}
+    if tile and len(counts) < len(shape):
+        counts = [1] * (len(shape) - len(counts)) + counts
+    if len(counts) < len(shape):
+        error = "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        return run.emit("repeat", [x], [None], attrs, error)[0]
+    if any(below(one, 0) for one in counts):
+        return run.emit(
+            "repeat", [x], [None], attrs, "Trying to create tensor with negative dimension"
+        )[0]
+    padded = [1] * (len(counts) - len(shape)) + list(shape)
+    result = tuple([plain(one * n) for one, n in zip(padded, counts, strict=True)])
+    return run.emit("repeat", [x], [result], attrs)[0]
+
+
+@operation(".repeat")
+def _repeat(run: Execution, self: Value, *sizes: Value, repeats: Value = None) -> Value:
+    return _repeated(run, self, (repeats,) if repeats is not None else sizes, tile=False)
+
+
+@operation(".tile")
+def _tile_method(run: Execution, self: Value, *dims: Value) -> Value:
+    return _repeated(run, self, dims, tile=True)
+
+
+@operation("tile")
+def _tile(run: Execution, input: Value, dims: Value) -> Value:
+    return _repeated(run, input, (dims,), tile=True)
+
+
+@operation(*both("repeat_interleave"))
+def _repeat_interleave(
+    run: Execution,
+    input: Value,
+    repeats: Value = UNKNOWN,
+    dim: Value = None,
+    *,
+    output_size: Value = None,
+) -> Value:
+    if type(input) is not Tensor:
+        return unseen(run, input)
+    shape, times = shape_of(run, input), number(repeats)
+    if shape is None or times is None:
+        return run.emit("repeat_interleave", [input], [None])[0]
+    if below(times, 0):
+        return run.emit("repeat_interleave", [input], [None], {}, "repeats can not be negative")[0]
+    if dim is None:
+        return run.emit("repeat_interleave", [input], [(plain(product(shape) * times),)])[0]
+    at = axis(dim, len(shape))
+    if at is None:
+        return run.emit("repeat_interleave", [input], [None], {}, out_of_range(dim, len(shape)))[0]
+    result = list(shape)
+    if shape:
+        result[at] = plain(result[at] * times)
+    else:
+        result = [times]
+    return run.emit("repeat_interleave", [input], [tuple(result)], {"dim": dim})[0]
+
+
+# --- layers
+
+
+def _construct_flatten(run: Execution, start_dim: Value = 1, end_dim: Value = -1) -> Attrs:
+    return {"start_dim": start_dim, "end_dim": end_dim}
+
+
+def _flatten(run: Execution, layer: Instance, input: Value) -> Value:
+    return flatten(run, input, layer.attrs["start_dim"], layer.attrs["end_dim"])
+
+
+def _construct_unflatten(run: Execution, dim: Value, unflattened_size: Value) -> Attrs:
+    return {"dim": dim, "unflattened_size": unflattened_size}
+
+
+def _unflatten(run: Execution, layer: Instance, input: Value) -> Value:
+    return unflatten(run, input, layer.attrs["dim"], layer.attrs["unflattened_size"])
+
+
+LAYERS["Flatten"] = LayerKind(_construct_flatten, _flatten)
+LAYERS["Unflatten"] = LayerKind(_construct_unflatten, _unflatten)

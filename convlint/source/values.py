@@ -1,0 +1,255 @@
+"""What the interpreter computes with.
+
+Numbers, strings, tuples, lists and dicts of the program are Python's own; lists and dicts hold
+values. An integer that depends on a constructor parameter is a ``Dim``. Whatever could not be
+followed is ``UNKNOWN``: every operation accepts it, gives ``UNKNOWN`` again, and nothing is ever
+reported of it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from convlint import dims
+from convlint.dims import Dim
+from convlint.model import Site
+
+if TYPE_CHECKING:
+    from convlint.source.project import SourceModule
+
+Num = int | Dim
+Shape = tuple[Num, ...]
+Value = Any  # one of the classes below, or a plain Python value
+
+
+class _Unknown:
+    """The one value of which nothing is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A float that depends on parameters: equal expressions have equal values."""
+
+    dim: Dim
+
+
+@dataclass(slots=True, eq=False)
+class Condition:
+    """A truth that depends on parameters: ``left op right`` with ``op`` one of ``== < <=``,
+    ``truth`` (of ``left``), ``none`` (``left is None``), ``not``, ``and``, ``or``.
+    """
+
+    op: str
+    left: Value
+    right: Value = None
+
+
+class Cell:
+    """A shape that is not known yet, or known; tensors that are elementwise functions of each other
+    share one, and the first layer that asks for a rank fills it.
+    """
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: Shape | None = None) -> None:
+        self.shape = shape
+
+
+class Tensor:
+    """A tensor of the program. ``id`` is that of the recorded value, None where none was recorded:
+    a parameter, or a constant.
+    """
+
+    __slots__ = ("cell", "dtype", "id")
+
+    def __init__(self, cell: Cell, id: int | None = None, dtype: str = "float32") -> None:
+        self.cell = cell
+        self.id = id
+        self.dtype = dtype
+
+    @property
+    def shape(self) -> Shape | None:
+        return self.cell.shape
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.id}, {self.shape})"
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """A class of the project (``node`` and ``module`` are set), or one of a library by its
+    qualified name (``torch.nn.Conv2d``).
+    """
+
+    name: str
+    bases: tuple[Value, ...] = ()
+    node: ast.ClassDef | None = None
+    module: SourceModule | None = None
+    namespace: dict[str, Value] = field(default_factory=dict)
+    scope: Scope | None = None  # where its methods look names up
+    qualname: str = ""
+    mro: tuple[Class, ...] = ()
+    _is_module: bool | None = None
+
+    @property
+    def is_library(self) -> bool:
+        return self.node is None
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is an ``nn.Module``."""
+        if self._is_module is None:
+            self._is_module = any(cls.name == "torch.nn.Module" for cls in self.mro)
+        return self._is_module
+
+    @property
+    def layer(self) -> str | None:
+        """The nearest class of ``torch.nn`` it is, or is derived from: ``Conv2d``."""
+        for cls in self.mro:
+            if cls.is_library and cls.name.startswith("torch.nn."):
+                return cls.name.rsplit(".", 1)[-1]
+        return None
+
+    def __repr__(self) -> str:
+        return f"Class({self.name})"
+
+
+class Scope:
+    """The names of a function or module, and the scope around it."""
+
+    __slots__ = ("module", "names", "outer", "qualname")
+
+    def __init__(
+        self,
+        module: SourceModule,
+        outer: Scope | None = None,
+        qualname: str = "",
+        names: dict[str, Value] | None = None,
+    ) -> None:
+        self.module = module
+        self.outer = outer
+        self.qualname = qualname
+        self.names: dict[str, Value] = {} if names is None else names
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function, lambda or method of the project, with the scope it was defined in."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: Scope
+    qualname: str
+    defaults: tuple[Value, ...] = ()
+    keyword_defaults: Mapping[str, Value] = field(default_factory=dict)
+    owner: Class | None = None  # the class whose method it is
+    kind: str = ""  # "property", "staticmethod" or "classmethod"
+
+    def __repr__(self) -> str:
+        return f"Function({self.qualname})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """A function with its first argument: a method of an object, of a tensor, of a list."""
+
+    function: Value
+    self: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial:
+    """``functools.partial(function, *args, **kwargs)``."""
+
+    function: Value
+    args: tuple[Value, ...]
+    kwargs: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Something of a library, by its qualified name: ``torch.nn.functional.relu``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A function of Python itself, by its name; ``str.format``-like methods are ``Bound`` to it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Super:
+    """``super()``: the attributes of ``instance`` as the classes behind ``owner`` have them."""
+
+    owner: Class
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sizes:
+    """The shape of a tensor that has none yet: taking it apart tells the rank."""
+
+    tensor: Tensor
+
+
+class Instance:
+    """An object: a module of the project, a layer of ``torch.nn``, or anything else with attributes.
+
+    ``kind`` of a layer is its class in ``torch.nn`` once that class's constructor ran; its numbers
+    (``in_channels`` ...) are among the attributes. ``chain`` are the calls that led to ``site``,
+    innermost first. ``error`` is what PyTorch would say to the constructor call.
+    """
+
+    __slots__ = ("attrs", "chain", "cls", "error", "incomplete", "kind", "site")
+
+    def __init__(self, cls: Class, site: Site | None = None, chain: tuple[Site, ...] = ()) -> None:
+        self.cls = cls
+        self.attrs: dict[str, Value] = {}
+        self.site = site
+        self.chain = chain
+        self.kind: str | None = None
+        self.error: str | None = None
+        self.incomplete = False  # part of its constructor could not be followed
+
+    @property
+    def is_module(self) -> bool:
+        return self.cls.is_module
+
+    def children(self) -> Iterator[tuple[str, Instance]]:
+        """The modules among its attributes, in the order in which they were assigned."""
+        for name, value in self.attrs.items():
+            if type(value) is Instance and value.is_module:
+                yield name, value
+
+    def __repr__(self) -> str:
+        return f"Instance({self.cls.name})"
+
+
+Handler = Callable[..., Value]
+
+
+def is_number(value: Value) -> bool:
+    """Whether a value can be a size or a count."""
+    return type(value) is int or type(value) is Dim or type(value) is bool
+
+
+def as_real(value: int | float | Dim | Real) -> Dim:
+    """The expression of a number that stands in one with floats."""
+    if isinstance(value, Real):
+        return value.dim
+    if isinstance(value, float):
+        return dims.apply(repr(value))
+    return dims.as_dim(value)

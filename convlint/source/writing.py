@@ -1,0 +1,329 @@
+"""From an execution to convlint's own graph: the same that a recorded run gives.
+
+The graph has plain numbers, as the rules want them: every symbol gets a value that fits, defaults
+where there are any. What the numbers are as expressions stands in ``Layer.exprs`` and
+``Graph.scopes``, as in a recorded run.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from convlint import dims
+from convlint.dims import Dim, Facts, Symbol
+from convlint.model import Call, Graph, Layer, Node, Scope, Site
+from convlint.model import Tensor as Value
+from convlint.source.execution import FRESH, Step
+from convlint.source.exploring import PARAMETERS, Way
+from convlint.source.interpreter import ModuleCall
+from convlint.source.values import UNKNOWN, Function, Instance, Num, Tensor
+
+_WIDTHS = (
+    "in_channels",
+    "out_channels",
+    "in_features",
+    "out_features",
+    "num_features",
+    "num_channels",
+)
+_WIDTH = 64
+_SMALL = {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 1, "groups": 1, "num_groups": 1}
+_SIZES = {"batch": 2, "height": 64, "width": 64, "depth": 16, "length": 64, "channels": 64}
+_DECLARED = (*_WIDTHS, "groups", "num_groups", "normalized_shape")
+
+
+def graph(way: Way) -> Graph:
+    """The graph of one execution."""
+    return _Writer(way).graph()
+
+
+class _Writer:
+    def __init__(self, way: Way) -> None:
+        self.way = way
+        self.run = way.run
+        self.names: dict[Instance, str] = {}
+        self.layers: list[Layer] = []
+        self.ids: dict[Tensor, int] = {}
+        self.nodes: list[Node] = []
+        self.unregistered: list[tuple[str, str, Site | None]] = []
+        self.instances = list(self._instances())
+        self.values = self._values()
+
+    # --- numbers
+
+    def _values(self) -> dict[Symbol, int]:
+        """A value for every symbol that fits what was demanded of them."""
+        roles: dict[Symbol, int] = {}
+        for instance in self.instances:
+            for name, number in instance.attrs.items():
+                if name in _WIDTHS or name in _SMALL:
+                    value = _SMALL.get(name, _WIDTH)
+                    for symbol in symbols_of(number):
+                        roles[symbol] = max(roles.get(symbol, 0), value)
+        known = [(dims.symbol(s.name, s.scope), v) for s, v in self.run.known.items()]
+        pairs = [*known, *self.run.facts, *self.run.demands]
+        wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
+        wanted |= {
+            symbol
+            for step in self.run.steps
+            for tensor in step.outputs
+            for number in tensor.shape or ()
+            for symbol in symbols_of(number)
+        }
+        values = {symbol: self._first_value(symbol, roles) for symbol in wanted}
+        facts = Facts([(dims.as_dim(left), dims.as_dim(right)) for left, right in pairs])
+        for symbol in values:
+            one = dims.symbol(symbol.name, symbol.scope)
+            solved = facts.reduce(one)
+            if solved != one:
+                found = _evaluated(solved, values, facts)
+                if found is not None and found > 0:
+                    values[symbol] = found
+        return values
+
+    def _first_value(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
+        if symbol in self.run.hints:
+            return self.run.hints[symbol]
+        if symbol.scope == FRESH:
+            return _SIZES.get(symbol.name.split()[0], 16)
+        return roles.get(symbol, _WIDTH)
+
+    def number(self, number: Num) -> int:
+        """A plain number for one that may be symbolic."""
+        if not isinstance(number, Dim):
+            return int(number)
+        reduced = self.run.reduced(number)
+        if type(reduced) is int:
+            return reduced
+        assert isinstance(reduced, Dim)
+        try:
+            return math.floor(reduced.evaluate(self.values))
+        except (KeyError, ValueError, ZeroDivisionError, OverflowError):
+            return 1
+
+    def plain(self, value: Any) -> Any:
+        """An attribute as rules read it; None for what they cannot."""
+        if type(value) is Dim:
+            return self.number(value)
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, tuple | list):
+            return tuple([self.plain(item) for item in value])
+        return None
+
+    def attributes(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        found = {name: self.plain(value) for name, value in attrs.items() if _is_plain(value)}
+        if "bias" in attrs:
+            found["bias"] = attrs["bias"] is True
+        return found
+
+    # --- layers
+
+    def _instances(self) -> Iterator[Instance]:
+        """Every module of the execution, named as a reader would find it."""
+        it = self.way.it
+        owned = {child for root in it.built for _, child in root.children()}
+        tops = [root for root in it.built if root not in owned]
+        if self.way.instance is not None and type(self.way.instance) is Instance:
+            tops = [self.way.instance, *[top for top in tops if top is not self.way.instance]]
+        names = {id(v): name for name, v in self.way.names.items() if type(v) is Instance}
+        for number, top in enumerate(tops):
+            alone = len(tops) == 1 or top is self.way.instance
+            name = "" if alone else names.get(id(top), f"{top.cls.qualname.lower()}{number}")
+            yield from self._below(top, name)
+        for step in self.run.steps:
+            if step.layer is not None and step.layer not in self.names:
+                yield from self._below(step.layer, f"{step.layer.kind}@{len(self.names)}")
+
+    def _below(self, top: Instance, name: str) -> Iterator[Instance]:
+        pending = [(name, top)]
+        while pending:
+            path, instance = pending.pop(0)
+            if instance in self.names:
+                continue
+            self.names[instance] = path
+            yield instance
+            prefix = f"{path}." if path else ""
+            pending[:0] = [(f"{prefix}{key}", child) for key, child in instance.children()]
+            if instance.cls.node is not None:
+                pending += self._kept_in_lists(instance, path, prefix)
+
+    def _kept_in_lists(
+        self, instance: Instance, path: str, prefix: str
+    ) -> Iterator[tuple[str, Instance]]:
+        registered = {child for _, child in instance.children()}
+        for attribute, value in instance.attrs.items():
+            if type(value) not in (list, tuple, dict):
+                continue
+            pairs = value.items() if type(value) is dict else enumerate(value)
+            for key, item in pairs:
+                if type(item) is Instance and item.is_module and item not in registered:
+                    self.unregistered.append((path, attribute, item.site))
+                    yield f"{prefix}{attribute}[{key!r}]", item
+
+    def _layer(self, instance: Instance) -> Layer:
+        attrs = self.attributes(instance.attrs)
+        exprs = {}
+        for name in _DECLARED:
+            number = instance.attrs.get(name)
+            if isinstance(number, tuple) and number:
+                number = number[-1]
+            if type(number) is int or type(number) is Dim:
+                exprs[name] = dims.to_json(dims.as_dim(self.run.reduced(number)))
+        leaf = not any(True for _ in instance.children())
+        return Layer(
+            name=self.names[instance],
+            kind=instance.cls.qualname.rsplit(".", 1)[-1],
+            base=instance.kind or "Module",
+            leaf=leaf,
+            site=instance.site,
+            chain=instance.chain,
+            attrs=attrs if instance.kind not in (None, "Module") else {},
+            exprs=exprs,
+            scope=PARAMETERS if self.way.root.kind == "class" else None,
+            error=instance.error,
+        )
+
+    # --- calls
+
+    def graph(self) -> Graph:
+        layers = [self._layer(instance) for instance in self.instances]
+        starts = [0]
+        for step in self.run.steps:
+            self._add(step)
+            starts.append(len(self.nodes))
+        registered = {instance for instance in self.instances}
+        return Graph(
+            target=None,
+            status="complete" if self.way.complete else "partial",
+            layers=tuple(layers),
+            nodes=tuple(self.nodes),
+            calls=tuple(
+                [
+                    self._call(call, starts)
+                    for call in self.way.it.calls
+                    if call.instance in registered
+                ]
+            ),
+            traced_by="source",
+            unregistered=tuple(_once(self.unregistered)),
+            scopes=self._scopes(),
+            ignored=tuple(_ignored(self.way)),
+        )
+
+    def _add(self, step: Step) -> None:
+        op = step.op
+        known = all(tensor.shape is not None for tensor in (*step.inputs, *step.outputs))
+        if not known and op not in ("input", "output"):
+            op = "unseen"
+        inputs = tuple([self._id(tensor) for tensor in step.inputs])
+        outputs = tuple([self._made(tensor) for tensor in step.outputs])
+        layer = step.layer if step.layer in self.names else None
+        owner = step.layer or step.owner
+        self.nodes.append(
+            Node(
+                id=len(self.nodes),
+                op=op,
+                module=self.names.get(owner, "") if owner is not None else "",
+                layer=None if layer is None else self.names[layer],
+                inputs=inputs,
+                outputs=outputs,
+                attrs=self.attributes(step.attrs) if op != "unseen" else {},
+                site=step.site,
+                error=step.error if op != "unseen" else None,
+            )
+        )
+
+    def _id(self, tensor: Tensor) -> int:
+        """The id of a tensor that a call reads; one that no recorded call made is a constant."""
+        if tensor not in self.ids:
+            made = self._made(tensor)
+            self.nodes.append(Node(len(self.nodes), "constant", outputs=(made,)))
+        return self.ids[tensor]
+
+    def _made(self, tensor: Tensor) -> Value:
+        self.ids[tensor] = len(self.ids)
+        shape = tuple([max(self.number(size), 0) for size in tensor.shape or ()])
+        return Value(self.ids[tensor], shape, tensor.dtype)
+
+    def _call(self, call: ModuleCall, starts: list[int]) -> Call:
+        return Call(
+            layer=self.names[call.instance],
+            inputs=tuple([self.ids[t] for t in call.inputs if t in self.ids]),
+            outputs=tuple([self.ids[t] for t in call.outputs if t in self.ids]),
+            start=starts[call.start],
+            stop=starts[call.stop],
+            site=call.site,
+        )
+
+    def _scopes(self) -> tuple[Scope, ...]:
+        root = self.way.root
+        if root.kind != "class":
+            return ()
+        parameters = sorted(
+            {s for s in self.values if s.scope == PARAMETERS}, key=lambda symbol: symbol.name
+        )
+        symbols = tuple([(s.name, self.values[s], None) for s in parameters])
+        equal = tuple(
+            [
+                (dims.to_json(dims.as_dim(left)), dims.to_json(dims.as_dim(right)))
+                for left, right in self.run.facts
+                if not any(s.scope == FRESH for n in (left, right) for s in symbols_of(n))
+            ]
+        )
+        return (Scope(PARAMETERS, root.value.qualname, None, symbols, equal),)
+
+
+def _ignored(way: Way) -> Iterator[tuple[str, str, Site]]:
+    """The parameters of a class's own constructor that its body never reads."""
+    cls = way.root.value
+    init = cls.namespace.get("__init__") if way.root.kind == "class" else None
+    if type(init) is not Function or isinstance(init.node, ast.Lambda):
+        return
+    read = {n.id for n in ast.walk(init.node) if isinstance(n, ast.Name)}
+    if not read.isdisjoint(("locals", "vars")):
+        return
+    given = init.node.args
+    for parameter in [*[*given.posonlyargs, *given.args][1:], *given.kwonlyargs]:
+        if parameter.arg not in read:
+            text = way.root.module.text
+            yield parameter.arg, cls.qualname, text.site(parameter, init.qualname)
+
+
+def symbols_of(number: Any) -> Iterable[Symbol]:
+    """The symbols of a number, or of a tuple of numbers."""
+    if type(number) is Dim:
+        return number.symbols()
+    if type(number) is tuple:
+        return [symbol for item in number for symbol in symbols_of(item)]
+    return ()
+
+
+def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | None:
+    start = dict(values)
+    try:
+        for quotient, meaning in facts.quotients.items():
+            start[quotient] = max(math.floor(meaning.evaluate(values)), 1)
+        return math.floor(dim.evaluate(start))
+    except (KeyError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(_is_plain(item) for item in value)
+    return value is not UNKNOWN and (
+        value is None or isinstance(value, bool | int | float | str | Dim)
+    )
+
+
+def _once(found: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:
+    """Each container once, with the line of its first module."""
+    seen = set()
+    for path, attribute, site in found:
+        if (path, attribute) not in seen:
+            seen.add((path, attribute))
+            yield path, attribute, site
