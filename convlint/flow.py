@@ -4,6 +4,7 @@ lies between.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from math import prod
 
@@ -128,3 +129,14 @@ def downstream(graph: Graph, nodes: Iterable[Node]) -> set[int]:
         if not made.isdisjoint(node.inputs):
             made.update(tensor.id for tensor in node.outputs)
     return made
+
+
+_WIDTH = re.compile(
+    r"(\w*_)?(channels?|planes|inplanes|outplanes|width|widths|features|filters|hidden|dims?|chs?)"
+    r"(_\d+)?|growth(_rate)?|n[cgd]?f|(in|out|c)_?(ch|dim|c)?|num_classes|classes"
+)
+
+
+def is_width(name: str) -> bool:
+    """Whether a parameter is named like a number of channels: ``in_channels``, ``planes``, ``ngf``."""
+    return _WIDTH.fullmatch(name) is not None

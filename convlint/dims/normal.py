@@ -14,8 +14,10 @@ What grows beyond ``MAX_SIZE`` becomes ``UNKNOWN``, and so does everything compu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 MAX_SIZE = 160  # atoms, powers and terms in one expression; sources of real models stay below 20
 MAX_COEFFICIENT = 2**63
@@ -167,8 +169,8 @@ class Dim:
 
     def evaluate(self, values: Mapping[Symbol, int]) -> int:
         """The value under a binding. Raises KeyError for a symbol without one, ZeroDivisionError as
-        Python would, ValueError for what has no value: ``UNKNOWN``, or a function known by name
-        only.
+        Python would, ValueError for what has no value: ``UNKNOWN``, or a function of which nothing
+        is known but its name. A constant of a float is an ``Apply`` of its own text to nothing.
         """
         if self.terms is None:
             raise ValueError("an unknown dimension has no value")
@@ -388,12 +390,36 @@ def applied(op: str, args: tuple[Dim, ...]) -> Dim:
     return _extreme(op, args) if op in ("min", "max") else apply(op, *args)
 
 
-def _atom_value(atom: Atom, values: Mapping[Symbol, int]) -> int:
+def _atom_value(atom: Atom, values: Mapping[Symbol, int]) -> Any:
     if isinstance(atom, Symbol):
         return values[atom]
+    if not atom.args:
+        return float(atom.op)
     args = [arg.evaluate(values) for arg in atom.args]
     if atom.op == "//":
         return args[0] // args[1]
-    if atom.op not in ("min", "max"):
+    if atom.op not in _FUNCTIONS:
         raise ValueError(f"{atom.op} is known by name only")
-    return min(args) if atom.op == "min" else max(args)
+    return _FUNCTIONS[atom.op](*args)
+
+
+# What functions that are known by name give; those of floats stand within a rounding one.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": min,
+    "max": max,
+    "int": int,
+    "round": round,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "truediv": operator.truediv,
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+    "pow": operator.pow,
+    "gcd": math.gcd,
+    "sqrt": math.sqrt,
+    "log": math.log,
+    "log2": math.log2,
+}

@@ -205,12 +205,21 @@ class Execution:
         """The shape of a tensor that must have so many dimensions: one of unknown shape gets that
         many unknown sizes. None if it has another number of dimensions.
         """
-        if tensor.cell.shape is None:
-            tensor.cell.shape = tuple(
-                [self.fresh(name) for name in _NAMES.get(rank, ("size",) * rank)]
-            )
-        shape = tensor.cell.shape
-        return shape if len(shape) == rank else None
+        cell = tensor.cell
+        if cell.shape is None or (cell.is_guess and len(cell.shape) != rank):
+            known = (cell.shape or ())[: min(rank, 2)]
+            names = _NAMES.get(rank, ("size",) * rank)[len(known) :]
+            cell.shape = (*known, *[self.fresh(name) for name in names])
+        cell.is_guess = False
+        return cell.shape if len(cell.shape) == rank else None
+
+    def guess(self, tensor: Tensor, rank: int) -> Shape:
+        """The shape of a tensor that most likely has so many dimensions: whoever asks for another
+        number afterwards gets it, with the same batch and channels.
+        """
+        shape = self.of_rank(tensor, rank) or ()
+        tensor.cell.is_guess = True
+        return shape
 
     def emit(
         self,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from convlint import dims
 from convlint.dims import Symbol
+from convlint.flow import is_width
 from convlint.source import classes, statements
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
@@ -230,21 +231,38 @@ def _by_callees(functions: list[Root]) -> tuple[list[Root], list[Root]]:
 
 
 def _variants(root: Root) -> list[dict[str, Value]]:
-    """The values of flags that are tried one after the other, beside the defaults."""
+    """The arguments that are tried one after the other: the defaults, then each flag turned round,
+    each word that the constructor knows, and a number for each width that may be left out.
+    """
     found: list[dict[str, Value]] = [{}]
     init = classes.lookup(root.value, "__init__") if root.kind == "class" else None
     if type(init) is Function:
         asked = _asked(init.node)
         for name, default in _defaults(init).items():
-            if type(default) is bool and name in asked and len(found) <= _MOST_VARIANTS:
+            if name not in asked:
+                continue
+            if type(default) is bool:
                 found.append({name: not default})
-    return found
+            elif type(default) is str:
+                found += [{name: word} for word in asked[name] if word != default]
+            elif default is None and is_width(name):
+                found.append({name: dims.symbol(name, PARAMETERS)})
+    return found[: _MOST_VARIANTS + 1]
 
 
-def _asked(function: ast.AST) -> set[str]:
-    """The names that the conditions of a function ask about."""
-    tests = [n.test for n in ast.walk(function) if isinstance(n, ast.If | ast.IfExp)]
-    return {n.id for test in tests for n in ast.walk(test) if isinstance(n, ast.Name)}
+def _asked(function: ast.AST) -> dict[str, list[str]]:
+    """The names that the conditions of a function ask about, each with the words that it is
+    compared with.
+    """
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(function):
+        if not isinstance(node, ast.If | ast.IfExp):
+            continue
+        names = [n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)]
+        words = [n.value for n in ast.walk(node.test) if isinstance(n, ast.Constant)]
+        for name in names:
+            found.setdefault(name, []).extend([word for word in words if type(word) is str])
+    return {name: list(dict.fromkeys(words)) for name, words in found.items()}
 
 
 def _defaults(function: Function) -> dict[str, Value]:
@@ -272,9 +290,11 @@ def _follow_class(way: Way, variant: dict[str, Value]) -> None:
     node, scope = _place(cls.node, root.module)
     init = classes.lookup(cls, "__init__")
     kwargs = {}
+    open_ = False
     if type(init) is Function:
         kwargs = arguments(it, init, variant, skip=1)
-    way.instance = it.instantiate(cls, [], kwargs, node, scope)
+        open_ = init.node.args.kwarg is not None or init.node.args.vararg is not None
+    way.instance = it.instantiate(cls, [], kwargs, node, scope, open_=open_)
     if type(way.instance) is Instance:
         forward(it, way.instance, node, scope)
 
@@ -320,15 +340,15 @@ def arguments(
     """
     given = function.node.args
     defaults = _defaults(function) | variant
-    found: dict[str, Value] = {}
+    found: dict[str, Value] = dict(defaults)
     for parameter in [*[*given.posonlyargs, *given.args][skip:], *given.kwonlyargs]:
         name = parameter.arg
         if name not in defaults:
             found[name] = _symbol(parameter)
-        elif type(defaults[name]) is int:
+        elif type(defaults[name]) is int and name not in variant:
             found[name] = dims.symbol(name, PARAMETERS)
             it.run.hints[Symbol(name, PARAMETERS)] = defaults[name]
-    return found | variant
+    return found
 
 
 def _symbol(parameter: ast.arg) -> Value:
@@ -354,13 +374,18 @@ def _follow_function(way: Way) -> None:
     given = function.node.args
     kwargs = arguments(it, function, {}, skip)
     positional = [UNKNOWN] * skip
-    ordered = [*given.posonlyargs, *given.args][skip:]
-    for parameter in ordered:
-        if parameter.arg not in kwargs:
-            break
-        positional.append(kwargs.pop(parameter.arg))
-    it.call_function(function, positional, kwargs, node, scope)
+    positional += [kwargs.pop(p.arg) for p in [*given.posonlyargs, *given.args][skip:]]
+    open_ = (given.kwarg is not None or given.vararg is not None) and _is_called(root)
+    it.call_function(function, positional, kwargs, node, scope, open_=open_)
     _call_what_was_built(way)
+
+
+def _is_called(root: Root) -> bool:
+    """Whether a function is called in its own file: then it is not for its defaults."""
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == root.name
+        for node in ast.walk(root.module.text.tree)
+    )
 
 
 def _follow_file(way: Way) -> None:

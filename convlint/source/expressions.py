@@ -444,9 +444,10 @@ def _equal(it: Interpreter, left: Value, right: Value) -> Value:
 
 
 def _ordered(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
-    if type(left) is Dim or type(right) is Dim:
-        if not isinstance(left, int | Dim) or not isinstance(right, int | Dim):
+    if type(left) in (Dim, Real) or type(right) in (Dim, Real):
+        if not all(isinstance(side, int | float | Dim | Real) for side in (left, right)):
             return UNKNOWN
+        left, right = as_real(left), as_real(right)
         swapped = isinstance(op, ast.Gt | ast.GtE)
         one, other = (right, left) if swapped else (left, right)
         condition = Condition("<" if isinstance(op, ast.Lt | ast.Gt) else "<=", one, other)
@@ -615,6 +616,10 @@ def _unpack(it: Interpreter, targets: list[ast.expr], value: Value, scope: Scope
         for target, item in zip(targets, parts, strict=True):
             assign(it, target, item, scope)
         return
+    if items and not starred and all(type(item) is Tensor for item in items):
+        it.run.site = it.at(targets[0], scope)
+        few = "not enough" if len(items) < len(targets) else "too many"
+        it.run.emit("unpack", items, [], error=f"{few} values to unpack (expected {len(targets)})")
     for target in targets:
         assign(it, target, UNKNOWN, scope)
 

@@ -92,9 +92,27 @@ def _located(
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     for finding in found:
         if finding.code > "CVL2":
-            yield finding
+            yield _in_own_code(way, made, finding)
         elif finding.code != "CVL190" or not explained.issuperset(finding.nodes):
             yield _at_the_call(project, way, made, _at_the_input(made, finding))
+
+
+def _in_own_code(way: Way, made: Graph, finding: Finding) -> Finding:
+    """A latent finding at the line of the class that is followed, where a helper or another class
+    built the layer: it is this class that passes it the wrong number.
+    """
+    layer = made.layer(finding.module)
+    if way.root.kind != "class" or layer is None or finding.site is None:
+        return finding
+    own = f"{way.root.value.qualname}."
+    if not finding.code.startswith("CVL2") or finding.site.function.startswith(own):
+        return finding
+    place = next((site for site in layer.chain if site.function.startswith(own)), None)
+    if place is None:
+        return finding
+    fix = finding.fix and replace(finding.fix, applicability="display", edits=())
+    built = Related("the layer is built here", finding.site)
+    return replace(finding, site=place, fix=fix, related=(built, *finding.related))
 
 
 def _at_the_input(made: Graph, finding: Finding) -> Finding:

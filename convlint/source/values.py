@@ -60,10 +60,11 @@ class Cell:
     share one, and the first layer that asks for a rank fills it.
     """
 
-    __slots__ = ("shape",)
+    __slots__ = ("is_guess", "shape")
 
     def __init__(self, shape: Shape | None = None) -> None:
         self.shape = shape
+        self.is_guess = False  # the rank is the usual one, and nobody has asked for it
 
 
 class Tensor:

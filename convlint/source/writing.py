@@ -130,6 +130,7 @@ class _Writer:
         if self.way.instance is not None and type(self.way.instance) is Instance:
             tops = [self.way.instance, *[top for top in tops if top is not self.way.instance]]
         names = {id(v): name for name, v in self.way.names.items() if type(v) is Instance}
+        self.registered = {child for top in tops for child in _registered(top)}
         for number, top in enumerate(tops):
             alone = len(tops) == 1 or top is self.way.instance
             name = "" if alone else names.get(id(top), f"{top.cls.qualname.lower()}{number}")
@@ -154,13 +155,12 @@ class _Writer:
     def _kept_in_lists(
         self, instance: Instance, path: str, prefix: str
     ) -> Iterator[tuple[str, Instance]]:
-        registered = {child for _, child in instance.children()}
         for attribute, value in instance.attrs.items():
             if type(value) not in (list, tuple, dict):
                 continue
             pairs = value.items() if type(value) is dict else enumerate(value)
             for key, item in pairs:
-                if type(item) is Instance and item.is_module and item not in registered:
+                if type(item) is Instance and item.is_module and item not in self.registered:
                     self.unregistered.append((path, attribute, item.site))
                     yield f"{prefix}{attribute}[{key!r}]", item
 
@@ -318,6 +318,13 @@ def _is_plain(value: Any) -> bool:
     return value is not UNKNOWN and (
         value is None or isinstance(value, bool | int | float | str | Dim)
     )
+
+
+def _registered(top: Instance) -> Iterator[Instance]:
+    """A module and all that PyTorch sees below it."""
+    yield top
+    for _, child in top.children():
+        yield from _registered(child)
 
 
 def _once(found: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:

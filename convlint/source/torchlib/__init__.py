@@ -6,10 +6,12 @@ from convlint.source.torchlib import (
     convolution,
     creation,
     elementwise,
+    folding,
     helpers,
     layers_convolution,
     layers_norms,
     layers_plain,
+    layers_pooling,
     layers_resizing,
     linear,
     merging,
@@ -21,6 +23,7 @@ from convlint.source.torchlib import (
     resizing,
     sequences,
     shapes,
+    stretching,
 )
 from convlint.source.torchlib.indexing import attribute, index, iterate
 from convlint.source.torchlib.registry import LAYERS, LayerKind, fits, function, method
@@ -29,10 +32,12 @@ _FAMILIES = (
     convolution,
     creation,
     elementwise,
+    folding,
     helpers,
     layers_convolution,
     layers_norms,
     layers_plain,
+    layers_pooling,
     layers_resizing,
     linear,
     merging,
@@ -44,6 +49,7 @@ _FAMILIES = (
     resizing,
     sequences,
     shapes,
+    stretching,
 )
 """Importing a family registers its operations."""
 

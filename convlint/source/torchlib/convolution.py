@@ -124,14 +124,17 @@ def _bad_argument(conv: Convolution) -> str | None:
         if any(below(one, 0) for one in conv.output_padding):
             return "negative output_padding is not supported"
         for more, step, spread in zip(conv.output_padding, conv.stride, conv.dilation, strict=True):
-            if (
-                type(more) is type(step) is type(spread) is int and more >= max(step, spread)  # type: ignore[operator,type-var]
-            ):
+            if _at_least(more, step) and _at_least(more, spread):
                 return (
                     "output padding must be smaller than either stride or dilation, but got "
                     f"output_padding: {more} stride: {step} dilation: {spread}"
                 )
     return None
+
+
+def _at_least(one: Num, other: Num) -> bool:
+    """Whether one number is known to be no less than another."""
+    return type(one) is int and type(other) is int and one >= other
 
 
 def _moved(around: Shape, conv: Convolution) -> tuple[Num, ...]:
@@ -188,7 +191,7 @@ def _too_small(around: Shape, moved: tuple[Num, ...], conv: Convolution) -> str 
     spans = tuple(
         [plain(d * (k - 1) + 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
     )
-    if any(type(p) is type(s) is int and s > p for p, s in zip(padded, spans, strict=True)):  # type: ignore[operator]
+    if any(_at_least(s, plain(p + 1)) for p, s in zip(padded, spans, strict=True)):
         return (
             f"Calculated padded input size per channel: {show(padded)}. Kernel size: "
             f"{show(spans)}. Kernel size can't be greater than actual input size"

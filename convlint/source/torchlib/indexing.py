@@ -84,7 +84,7 @@ def _sliced(run: Execution, size: Num, key: slice) -> Num:
 
 def _negative(value: Num) -> bool:
     """Whether a bound counts from the end: ``-1``, ``-n``."""
-    if type(value) is int:
+    if not isinstance(value, Dim):
         return value < 0
     return bool(value.terms) and all(factor < 0 for _, factor in value.terms or ())
 
@@ -119,7 +119,7 @@ def attribute(run: Execution, tensor: Tensor, name: str) -> Value:
     shape = shape_of(run, tensor)
     if name == "shape":
         return UNKNOWN if shape is None else shape
-    if name in ("ndim",):
+    if name == "ndim":
         return UNKNOWN if shape is None else len(shape)
     if name == "data":
         return tensor

@@ -191,8 +191,8 @@ def _numbers(run: Execution, layer: Instance, x: Tensor) -> Convolution:
     attrs = layer.attrs
     spatial = len(attrs["kernel_size"])
     if attrs["in_channels"] is None:  # a lazy layer becomes an ordinary one
-        shape = shape_of(run, x, spatial + 2) or ()
-        arrives = shape[-spatial - 1] if len(shape) > spatial else run.fresh("channels")
+        into = shape_of(run, x, spatial + 2) or ()
+        arrives = into[-spatial - 1] if len(into) > spatial else run.fresh("channels")
         attrs["in_channels"] = arrives
         attrs["weight"] = run.tensor(_weight(attrs))
     conv = Convolution(
@@ -211,9 +211,10 @@ def _numbers(run: Execution, layer: Instance, x: Tensor) -> Convolution:
     shape = weight.shape if type(weight) is Tensor else None
     if shape is None or len(shape) != spatial + 2 or shape == _weight(attrs):
         return conv
-    first, second = shape[0], plain(shape[1] * conv.groups)
-    into, out = (first, second) if conv.transposed else (second, first)
-    return replace(conv, in_channels=into, out_channels=out, kernel_size=shape[2:])
+    one, other = shape[0], plain(shape[1] * conv.groups)
+    if not conv.transposed:
+        one, other = other, one
+    return replace(conv, in_channels=one, out_channels=other, kernel_size=shape[2:])
 
 
 def _forward(run: Execution, layer: Instance, input: Value) -> Value:

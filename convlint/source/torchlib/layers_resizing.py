@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.source.execution import Execution
-from convlint.source.torchlib import resizing
+from convlint.source.torchlib import folding, resizing
 from convlint.source.torchlib.pooling import adaptive
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
 from convlint.source.torchlib.sizing import plain, shape_of, sizes, unseen
@@ -104,12 +104,12 @@ def _construct_fold(
 
 def _unfold(run: Execution, layer: Instance, input: Value) -> Value:
     names = ("kernel_size", "dilation", "padding", "stride")
-    return resizing.unfold(run, input, **{name: layer.attrs[name] for name in names})
+    return folding.unfold(run, input, **{name: layer.attrs[name] for name in names})
 
 
 def _fold(run: Execution, layer: Instance, input: Value) -> Value:
     names = ("output_size", "kernel_size", "dilation", "padding", "stride")
-    return resizing.fold(run, input, **{name: layer.attrs[name] for name in names})
+    return folding.fold(run, input, **{name: layer.attrs[name] for name in names})
 
 
 LAYERS["Unfold"] = LayerKind(_construct_unfold, _unfold)

@@ -118,7 +118,7 @@ def _forward_bilinear(run: Execution, layer: Instance, input1: Value, input2: Va
     if not shape or not other:
         return run.emit("bilinear", [input1, input2], [None])[0]
     if len(shape) != len(other) or not all(
-        [run.demand(a, b) for a, b in zip(shape[:-1], other[:-1], strict=True)]
+        run.demand(a, b) for a, b in zip(shape[:-1], other[:-1], strict=True)
     ):
         error = "bilinear(): input dimensions do not match"
     elif not run.demand(shape[-1], attrs["in1_features"]) or not run.demand(
@@ -173,13 +173,11 @@ def _product(op: str, rank: int | None = None) -> Handler:
         if one is None or other is None:
             return run.emit(op, [input, mat2], [None])[0]
         if rank is not None and (len(one) != rank or len(other) != rank):
-            error = f"{op}: both arguments must be {rank}D, got {len(one)}D and {len(other)}D"
-            return run.emit(op, [input, mat2], [None], {}, error)[0]
+            told = f"{op}: both arguments must be {rank}D, got {len(one)}D and {len(other)}D"
+            return run.emit(op, [input, mat2], [None], {}, told)[0]
         if rank == 3 and not run.demand(one[0], other[0]):
-            error = (
-                f"Expected size for first two dimensions of batch2 tensor to be: {show(one[:1])}"
-            )
-            return run.emit(op, [input, mat2], [(one[0], one[1], other[2])], {}, error)[0]
+            told = f"Expected size for first dimension of batch2 tensor to be {one[0]}"
+            return run.emit(op, [input, mat2], [(one[0], one[1], other[2])], {}, told)[0]
         result, error = _multiplied(run, one, other)
         return run.emit(op, [input, mat2], [result], {}, error)[0]
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convlint import dims
+from convlint.dims import Apply, Dim
+from convlint.dims.normal import only_atom
 from convlint.source.execution import Execution
 from convlint.source.torchlib.registry import both, operation
 from convlint.source.torchlib.sizing import (
@@ -12,6 +15,7 @@ from convlint.source.torchlib.sizing import (
     below,
     divided,
     frozen,
+    loose,
     number,
     out_of_range,
     plain,
@@ -46,8 +50,7 @@ def concatenate(
         return run.emit("cat", parts, [None], attrs, _ranks(known))[0]
     at = axis(dim, rank)
     if at is None or error is not None:
-        result = None if at is None and error is None else known[0]
-        return run.emit("cat", parts, [result], attrs, error)[0]
+        return run.emit("cat", parts, [None if error is None else known[0]], attrs, error)[0]
     result: list[Num] = list(known[0])
     for number_, shape in enumerate(known[1:], 1):
         for position, one in enumerate(shape):
@@ -115,7 +118,7 @@ def _stacked(run: Execution, parts: list[Tensor], known: list[Shape], dim: Value
     error = out_of_range(dim, rank + 1)
     for shape in known[1:]:
         if len(shape) != rank or not all(
-            [run.demand(a, b) for a, b in zip(known[0], shape, strict=True)]
+            run.demand(a, b) for a, b in zip(known[0], shape, strict=True)
         ):
             error = error or (
                 f"stack expects each tensor to be equal size, but got {show(known[0])} at entry 0 "
@@ -173,6 +176,11 @@ def _even(run: Execution, whole: Num, each: Num) -> list[Num] | None:
         if each <= 0 or whole <= 0:
             return [whole]
         return [min(each, whole - start) for start in range(0, whole, each)]
+    quotient = only_atom(each) if isinstance(each, Dim) else None
+    if isinstance(quotient, Apply) and quotient.op == "//" and quotient.args[0] == whole:
+        count = quotient.args[1].value  # split(c // 2): c is taken to be a multiple of 2
+        if count is not None and 0 < count <= 64 and run.demand(plain(each * count), whole):
+            return [each] * count
     parts = divided(whole, each)
     if type(parts) is int and 0 < parts <= 64 and run.equal(plain(each * parts), whole):
         return [each] * parts
@@ -257,13 +265,13 @@ def _chunk(run: Execution, input: Value, chunks: Value, dim: Value = 0) -> Value
     if type(chunks) is not int or chunks > 1024:
         return _several_unknown(run, "chunk", input, attrs, None)
     if chunks < 1:
-        error = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
-        return _several_unknown(run, "chunk", input, attrs, error)
+        told = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
+        return _several_unknown(run, "chunk", input, attrs, told)
     at = None if shape is None else axis(dim, len(shape))
     if shape is None or at is None:
         error = None if shape is None else out_of_range(dim, len(shape))
         return run.emit("chunk", [input], [None] * chunks, attrs, error)
-    whole = shape[at]
+    whole = _multiple(run, shape[at], chunks)
     each = divided(plain(whole + chunks - 1), chunks)
     lengths = _even(run, whole, each) if type(whole) is int else None
     if lengths is None:
@@ -272,6 +280,16 @@ def _chunk(run: Execution, input: Value, chunks: Value, dim: Value = 0) -> Value
         last = plain(whole - each * (chunks - 1))
         lengths = [each] * (chunks - 1) + [last]
     return _cut(run, "chunk", input, at, lengths, attrs)
+
+
+def _multiple(run: Execution, whole: Num, parts: int) -> Num:
+    """A length of which nothing is known is taken to be a multiple of the parts it is cut into."""
+    if isinstance(whole, Dim) and loose(whole) and len(whole.symbols()) == 1:
+        (symbol,) = whole.symbols()
+        if whole == dims.symbol(symbol.name, symbol.scope):
+            run.demand(whole, run.fresh("size") * parts)
+            return run.reduced(whole)
+    return whole
 
 
 @operation(*both("tensor_split"))

@@ -80,7 +80,7 @@ def by_group(
     """
     shape = shape_of(run, x)
     if shape is None:
-        shape = run.of_rank(x, 4) or ()
+        shape = run.guess(x, 4)
     error = None
     if len(shape) < 2:
         error = f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
@@ -114,7 +114,7 @@ def by_shape(
     error = None
     if shape is not None and form is not None:
         fits = len(form) <= len(shape) and all(
-            [run.demand(one, asked) for one, asked in zip(shape[-len(form) :], form, strict=False)]
+            run.demand(one, asked) for one, asked in zip(shape[-len(form) :], form, strict=False)
         )
         if not form:
             error = f"Expected normalized_shape to be at least 1-dimensional, but got {show(form)}"

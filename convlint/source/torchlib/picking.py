@@ -16,7 +16,7 @@ from convlint.source.torchlib.sizing import (
     size,
     unseen,
 )
-from convlint.source.values import UNKNOWN, Num, Shape, Tensor, Value
+from convlint.source.values import UNKNOWN, Num, Tensor, Value
 
 
 def _along(
@@ -85,8 +85,8 @@ def _gather(
     sparse_grad: Value = False,
     out: Value = None,
 ) -> Value:
-    if type(index) is not Tensor:
-        return unseen(run, input)
+    if type(index) is not Tensor or type(input) is not Tensor:
+        return unseen(run, input, index)
     return run.emit("gather", [input, index], [shape_of(run, index)])[0]
 
 

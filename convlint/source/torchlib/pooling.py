@@ -1,4 +1,4 @@
-"""Pooling: functions and layers."""
+"""Pooling, as functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from convlint.source.execution import Execution
-from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
+from convlint.source.torchlib.registry import operation
 from convlint.source.torchlib.sizing import (
     below,
     divided,
-    number,
     plain,
     shape_of,
     show,
@@ -18,8 +17,7 @@ from convlint.source.torchlib.sizing import (
     sizes,
     unseen,
 )
-from convlint.source.torchlib.words import Attrs
-from convlint.source.values import Handler, Instance, Num, Shape, Tensor, Value
+from convlint.source.values import Handler, Num, Shape, Tensor, Value
 
 
 def pooled(
@@ -36,22 +34,22 @@ def pooled(
     attrs: dict[str, Any] = {
         "kernel_size": kernel,
         "stride": kernel
-        if stride is None or stride == () or stride == []
+        if stride is None or (type(stride) in (tuple, list) and not stride)
         else sizes(run, stride, spatial, "stride"),
         "padding": sizes(run, numbers["padding"], spatial, "padding"),
         "dilation": sizes(run, numbers["dilation"], spatial, "dilation"),
         "ceil_mode": numbers["ceil_mode"] is not False and numbers["ceil_mode"] != 0,
     }
     if len(shape) not in (spatial + 1, spatial + 2):
-        error = (
+        told = (
             f"{op}: Expected {spatial + 1}D or {spatial + 2}D input, but got {len(shape)}D: "
             f"{show(shape)}"
         )
-        return _several(run.emit(op, [x], [None] * outputs, attrs, error))
+        return _several(run.emit(op, [x], [None] * outputs, attrs, told))
     around = shape[-spatial:]
     error = _bad_argument(op, attrs)
     if type(numbers["ceil_mode"]) is not bool:
-        moved = tuple([run.fresh("size") for _ in range(spatial)])
+        moved: Shape = tuple([run.fresh("size") for _ in range(spatial)])
     else:
         moved = tuple(
             [
@@ -230,8 +228,8 @@ def adaptive(
     shape = shape_of(run, x, spatial + 2) or ()
     attrs = {"output_size": tuple(output_size) if type(output_size) is list else output_size}
     if len(shape) not in (spatial + 1, spatial + 2):
-        error = f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
-        return _several(run.emit(op, [x], [None] * outputs, attrs, error))
+        told = f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
+        return _several(run.emit(op, [x], [None] * outputs, attrs, told))
     wanted = output_size if type(output_size) in (tuple, list) else (output_size,) * spatial
     if len(wanted) == 1:
         wanted = tuple(wanted) * spatial
@@ -267,105 +265,15 @@ def _adaptive_max(spatial: int) -> Handler:
     return pool
 
 
-# --- layers
-
-
-def _construct_max(
-    run: Execution,
-    kernel_size: Value,
-    stride: Value = None,
-    padding: Value = 0,
-    dilation: Value = 1,
-    return_indices: Value = False,
-    ceil_mode: Value = False,
-) -> Attrs:
-    return {
-        "kernel_size": kernel_size,
-        "stride": kernel_size if stride is None else stride,
-        "padding": padding,
-        "dilation": dilation,
-        "return_indices": return_indices,
-        "ceil_mode": ceil_mode,
-    }
-
-
-def _construct_average(
-    run: Execution,
-    kernel_size: Value,
-    stride: Value = None,
-    padding: Value = 0,
-    ceil_mode: Value = False,
-    count_include_pad: Value = True,
-    divisor_override: Value = None,
-) -> Attrs:
-    return {
-        "kernel_size": kernel_size,
-        "stride": kernel_size if stride is None else stride,
-        "padding": padding,
-        "ceil_mode": ceil_mode,
-        "count_include_pad": count_include_pad,
-    }
-
-
-def _construct_power(
-    run: Execution,
-    norm_type: Value,
-    kernel_size: Value,
-    stride: Value = None,
-    ceil_mode: Value = False,
-) -> Attrs:
-    return {
-        "norm_type": norm_type,
-        "kernel_size": kernel_size,
-        "stride": stride,
-        "ceil_mode": ceil_mode,
-    }
-
-
-def _construct_adaptive(run: Execution, output_size: Value) -> Attrs:
-    return {"output_size": output_size}
-
-
-def _construct_adaptive_max(
-    run: Execution, output_size: Value, return_indices: Value = False
-) -> Attrs:
-    return {"output_size": output_size, "return_indices": return_indices}
-
-
-def _forward(pool: Callable[..., Value], *names: str) -> Handler:
-    """The forward of a layer: the function, with the numbers of the layer."""
-
-    def forward(run: Execution, layer: Instance, input: Value) -> Value:
-        attrs = layer.attrs
-        return pool(run, input, **{name: attrs[name] for name in names})
-
-    return forward
-
-
-_WINDOW = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
-
-
-def _register(n: int) -> None:
-    largest, average, power = _max(n), _average(n), _power(n)
-    mean, top = _adaptive_average(n), _adaptive_max(n)
-    operation(f"F.max_pool{n}d", f"max_pool{n}d")(largest)
-    operation(f"F.max_pool{n}d_with_indices")(_max_with_indices(n))
-    operation(f"F.avg_pool{n}d", f"avg_pool{n}d")(average)
-    operation(f"F.lp_pool{n}d")(power)
-    operation(f"F.adaptive_avg_pool{n}d", f"adaptive_avg_pool{n}d")(mean)
-    operation(f"F.adaptive_max_pool{n}d")(top)
-    LAYERS[f"MaxPool{n}d"] = LayerKind(_construct_max, _forward(largest, *_WINDOW))
-    LAYERS[f"AvgPool{n}d"] = LayerKind(
-        _construct_average, _forward(average, "kernel_size", "stride", "padding", "ceil_mode")
-    )
-    LAYERS[f"LPPool{n}d"] = LayerKind(
-        _construct_power, _forward(power, "norm_type", "kernel_size", "stride", "ceil_mode")
-    )
-    LAYERS[f"AdaptiveAvgPool{n}d"] = LayerKind(_construct_adaptive, _forward(mean, "output_size"))
-    LAYERS[f"AdaptiveMaxPool{n}d"] = LayerKind(
-        _construct_adaptive_max, _forward(top, "output_size", "return_indices")
-    )
-
-
+MAX = {n: _max(n) for n in (1, 2, 3)}
+AVERAGE = {n: _average(n) for n in (1, 2, 3)}
+POWER = {n: _power(n) for n in (1, 2, 3)}
+ADAPTIVE_AVERAGE = {n: _adaptive_average(n) for n in (1, 2, 3)}
+ADAPTIVE_MAX = {n: _adaptive_max(n) for n in (1, 2, 3)}
 for _n in (1, 2, 3):
-    _register(_n)
+    operation(f"F.max_pool{_n}d", f"max_pool{_n}d")(MAX[_n])
+    operation(f"F.max_pool{_n}d_with_indices")(_max_with_indices(_n))
+    operation(f"F.avg_pool{_n}d", f"avg_pool{_n}d")(AVERAGE[_n])
+    operation(f"F.lp_pool{_n}d")(POWER[_n])
+    operation(f"F.adaptive_avg_pool{_n}d", f"adaptive_avg_pool{_n}d")(ADAPTIVE_AVERAGE[_n])
+    operation(f"F.adaptive_max_pool{_n}d")(ADAPTIVE_MAX[_n])

@@ -26,11 +26,9 @@ def reduced(
     if keepdim is True:
         attrs["keepdim"] = True
     shape = shape_of(run, x)
-    if dim is None or dim == () or dim == []:
-        if keepdim is not True:
-            return run.emit(op, [x], [()] * outputs, attrs)
-        result = None if shape is None else (1,) * len(shape)
-        return run.emit(op, [x], [result] * outputs, attrs)
+    if dim is None or (type(dim) in (tuple, list) and not dim):
+        ones = None if shape is None else (1,) * len(shape)
+        return run.emit(op, [x], [ones if keepdim is True else ()] * outputs, attrs)
     if shape is None:
         return run.emit(op, [x], [None] * outputs, attrs)
     result, error = _without(shape, dim, keepdim)

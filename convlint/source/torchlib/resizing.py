@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from convlint.source.execution import Execution
-from convlint.source.torchlib.convolution import window
-from convlint.source.torchlib.registry import both, operation
+from convlint.source.torchlib.registry import operation
 from convlint.source.torchlib.sizing import (
     below,
     divided,
     number,
     plain,
-    product,
     remainder,
     shape_of,
     show,
@@ -20,7 +18,7 @@ from convlint.source.torchlib.sizing import (
     sizes,
     unseen,
 )
-from convlint.source.values import Num, Real, Shape, Tensor, Value
+from convlint.source.values import Num, Shape, Tensor, Value
 
 _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
 _SMALL = 64  # floats with a denominator up to this are fractions that were meant
@@ -162,18 +160,18 @@ def pixel_shuffle(run: Execution, input: Value, upscale_factor: Value) -> Value:
     factor, attrs = size(run, upscale_factor, "factor"), {"upscale_factor": upscale_factor}
     shape = shape_of(run, input, 4) or ()
     if len(shape) < 3:
-        error = f"pixel_shuffle expects input to have at least 3 dimensions, but got {len(shape)}"
-        return run.emit("pixel_shuffle", [input], [None], attrs, error)[0]
+        told = f"pixel_shuffle expects input to have at least 3 dimensions, but got {len(shape)}"
+        return run.emit("pixel_shuffle", [input], [None], attrs, told)[0]
     if below(factor, 1):
-        error = f"pixel_shuffle expects a positive upscale_factor, but got {factor}"
-        return run.emit("pixel_shuffle", [input], [shape], attrs, error)[0]
+        told = f"pixel_shuffle expects a positive upscale_factor, but got {factor}"
+        return run.emit("pixel_shuffle", [input], [shape], attrs, told)[0]
     square, error = plain(factor * factor), None
     if not run.demand(remainder(shape[-3], square), 0):
         error = (
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
             f"of upscale_factor, but input.size(-3)={shape[-3]} is not divisible by {square}"
         )
-    channels = divided(shape[-3], square)
+    channels: Num = divided(shape[-3], square)
     if error is not None and below(channels, 1):
         channels = 1
     result = (*shape[:-3], channels, plain(shape[-2] * factor), plain(shape[-1] * factor))
@@ -186,16 +184,16 @@ def pixel_unshuffle(run: Execution, input: Value, downscale_factor: Value) -> Va
         return unseen(run, input)
     factor, attrs = size(run, downscale_factor, "factor"), {"downscale_factor": downscale_factor}
     shape = shape_of(run, input, 4) or ()
-    error = None
     if len(shape) < 3:
         error = f"pixel_unshuffle expects input to have at least 3 dimensions, but got {len(shape)}"
         return run.emit("pixel_unshuffle", [input], [None], attrs, error)[0]
     if below(factor, 1):
         error = f"pixel_unshuffle expects a positive downscale_factor, but got {factor}"
         return run.emit("pixel_unshuffle", [input], [shape], attrs, error)[0]
+    told: str | None = None
     for name, one in (("height", shape[-2]), ("width", shape[-1])):
-        if type(one) is type(factor) is int and one % factor:  # type: ignore[operator]
-            error = error or (
+        if type(one) is int and type(factor) is int and one % factor:
+            told = told or (
                 f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
                 f"{one} is not divisible by {factor}"
             )
@@ -205,7 +203,7 @@ def pixel_unshuffle(run: Execution, input: Value, downscale_factor: Value) -> Va
         divided(shape[-2], factor),
         divided(shape[-1], factor),
     )
-    return run.emit("pixel_unshuffle", [input], [result], attrs, error)[0]
+    return run.emit("pixel_unshuffle", [input], [result], attrs, told)[0]
 
 
 @operation("F.channel_shuffle", "channel_shuffle", "F.native_channel_shuffle")
@@ -227,95 +225,6 @@ def channel_shuffle(run: Execution, input: Value, groups: Value) -> Value:
                 f"{count} groups."
             )
     return run.emit("channel_shuffle", [input], [], attrs, error, like=input)[0]
-
-
-# --- folds
-
-
-@operation("F.unfold")
-def unfold(
-    run: Execution,
-    input: Value,
-    kernel_size: Value,
-    dilation: Value = 1,
-    padding: Value = 0,
-    stride: Value = 1,
-) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
-    shape = shape_of(run, input, 4) or ()
-    kernel = sizes(run, kernel_size, 2, "kernel")
-    numbers = [sizes(run, value, 2) for value in (dilation, padding, stride)]
-    if len(shape) not in (3, 4):
-        error = f"Expected 3D or 4D input to unfold, but got {len(shape)}D"
-        return run.emit("unfold", [input], [None], {}, error)[0]
-    spread, pad, step = numbers
-    blocks = [
-        window(one, k, s, p, d)
-        for one, k, s, p, d in zip(shape[-2:], kernel, step, pad, spread, strict=True)
-    ]
-    error = _bad_window(kernel, spread, pad, step)
-    if error is None and any(below(one, 1) for one in blocks):
-        error = (
-            f"Given input with spatial size {show(shape[-2:])}, kernel_size={show(kernel)}, "
-            f"calculated shape of the array of sliding blocks as {show(blocks)}, but its "
-            "components must be at least one."
-        )
-    result = (*shape[:-3], plain(shape[-3] * product(kernel)), product(blocks))
-    return run.emit("unfold", [input], [result], {}, error)[0]
-
-
-def _bad_window(kernel: Shape, spread: Shape, pad: Shape, step: Shape) -> str | None:
-    for name, numbers, least in (
-        ("kernel size", kernel, 1),
-        ("dilation", spread, 1),
-        ("padding", pad, 0),
-        ("stride", step, 1),
-    ):
-        if any(below(one, least) for one in numbers):
-            return f"{name} should be at least {least}, but got {show(numbers)}"
-    return None
-
-
-@operation("F.fold")
-def fold(
-    run: Execution,
-    input: Value,
-    output_size: Value,
-    kernel_size: Value,
-    dilation: Value = 1,
-    padding: Value = 0,
-    stride: Value = 1,
-) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
-    shape = shape_of(run, input, 3) or ()
-    wanted, kernel = sizes(run, output_size, 2), sizes(run, kernel_size, 2, "kernel")
-    spread, pad, step = [sizes(run, value, 2) for value in (dilation, padding, stride)]
-    if len(shape) not in (2, 3):
-        error = f"Expected 2D or 3D input to fold, but got {len(shape)}D"
-        return run.emit("fold", [input], [None], {}, error)[0]
-    error = _bad_window(kernel, spread, pad, step)
-    area = product(kernel)
-    blocks = [
-        window(one, k, s, p, d)
-        for one, k, s, p, d in zip(wanted, kernel, step, pad, spread, strict=True)
-    ]
-    if error is None and not run.demand(remainder(shape[-2], area), 0):
-        error = (
-            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
-            f"but got input.size(1)={shape[-2]} and kernel_size={show(kernel)}."
-        )
-    if error is None and (
-        any(below(one, 1) for one in blocks) or not run.demand(shape[-1], product(blocks))
-    ):
-        error = (
-            f"Given output_size={show(wanted)}, kernel_size={show(kernel)}, expected size of "
-            f"input's dimension 2 to match the calculated number of sliding blocks "
-            f"{show(blocks)}, but got input.size(2)={shape[-1]}."
-        )
-    result = (*shape[:-2], divided(shape[-2], area), *wanted)
-    return run.emit("fold", [input], [result], {}, error)[0]
 
 
 # --- grids

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from convlint.source.execution import Execution
+from convlint.source.execution import Execution, Refused
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
-from convlint.source.torchlib.sizing import number, plain, shape_of, size, unseen
+from convlint.source.torchlib.sizing import below, number, plain, remainder, shape_of, size, unseen
 from convlint.source.torchlib.words import Attrs, count
 from convlint.source.values import Handler, Instance, Num, Shape, Tensor, Value
 
@@ -114,11 +114,13 @@ def _construct_multihead(
     device: Value = None,
     dtype: Value = None,
 ) -> Attrs:
-    return {
-        "embed_dim": count(run, embed_dim, "features"),
-        "num_heads": count(run, num_heads, "heads"),
-        "batch_first": batch_first,
-    }
+    width, heads = count(run, embed_dim, "features"), count(run, num_heads, "heads")
+    attrs: Attrs = {"embed_dim": width, "num_heads": heads, "batch_first": batch_first}
+    if below(width, 1) or below(heads, 1):
+        raise Refused("embed_dim and num_heads must be greater than 0", attrs)
+    if not run.demand(remainder(width, heads), 0):
+        raise Refused("embed_dim must be divisible by num_heads", attrs)
+    return attrs
 
 
 def _multihead(
@@ -137,7 +139,12 @@ def _multihead(
     if type(query) is not Tensor:
         return (unseen(run, *inputs), unseen(run, *inputs))
     shape, width, error = shape_of(run, query), layer.attrs["embed_dim"], None
-    if shape and not run.demand(shape[-1], width):
+    if shape is not None and len(shape) not in (2, 3):
+        error = (
+            "query should be unbatched 2D or batched 3D tensor but received "
+            f"{len(shape)}-D query tensor"
+        )
+    elif shape and not run.demand(shape[-1], width):
         error = f"was expecting embedding dimension of {width}, but got {shape[-1]}"
     weights = None
     if need_weights is True and average_attn_weights is True and type(key) is Tensor:
@@ -148,7 +155,9 @@ def _multihead(
 
 def _weights(asks: Shape | None, keys: Shape | None, batch_first: Value) -> Shape | None:
     """The shape of the weights of attention: for each query one for each key."""
-    if not asks or not keys or len(asks) != len(keys) or type(batch_first) is not bool:
+    if not asks or not keys or type(batch_first) is not bool:
+        return None
+    if len(asks) != len(keys) or len(asks) not in (2, 3):
         return None
     if len(asks) == 2:
         return (asks[0], keys[0])
@@ -255,8 +264,8 @@ def _einsum(run: Execution, equation: Value, *operands: Value) -> Value:
     into, out = text.split("->")
     terms = into.split(",")
     if len(terms) != len(given):
-        error = "einsum(): more operands were provided than specified in the equation"
-        return run.emit("einsum", list(given), [None], attrs, error)[0]
+        told = "einsum(): more operands were provided than specified in the equation"
+        return run.emit("einsum", list(given), [None], attrs, told)[0]
     lengths: dict[str, Num] = {}
     error = None
     for term, shape in zip(terms, shapes, strict=True):

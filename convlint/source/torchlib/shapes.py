@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from convlint.dims import Dim
 from convlint.source.execution import Execution
 from convlint.source.torchlib.registry import LAYERS, LayerKind, both, operation
 from convlint.source.torchlib.sizing import (
@@ -14,9 +12,8 @@ from convlint.source.torchlib.sizing import (
     divided,
     frozen,
     listed,
-    number,
+    loose,
     out_of_range,
-    plain,
     product,
     remainder,
     shape_of,
@@ -24,7 +21,7 @@ from convlint.source.torchlib.sizing import (
     unseen,
 )
 from convlint.source.torchlib.words import Attrs
-from convlint.source.values import UNKNOWN, Instance, Num, Shape, Tensor, Value
+from convlint.source.values import UNKNOWN, Instance, Library, Num, Shape, Tensor, Value
 
 
 def reshaped(run: Execution, x: Tensor, wanted: Sequence[Num], op: str = "reshape") -> Tensor:
@@ -35,15 +32,15 @@ def reshaped(run: Execution, x: Tensor, wanted: Sequence[Num], op: str = "reshap
     if len(holes) > 1:
         return run.emit(op, [x], [None], attrs, "only one dimension can be inferred")[0]
     if any(below(one, -1) for one in wanted):
-        error = f"invalid shape dimension {min(one for one in wanted if type(one) is int)}"
-        return run.emit(op, [x], [None], attrs, error)[0]
+        lowest = min([one for one in wanted if type(one) is int])
+        return run.emit(op, [x], [None], attrs, f"invalid shape dimension {lowest}")[0]
     result = list(wanted)
     if shape is None:
         if holes:
             result[holes[0]] = run.fresh("size")
         return run.emit(op, [x], [tuple(result)], attrs)[0]
-    error = _solve(run, shape, result, holes)
-    return run.emit(op, [x], [tuple(result)], attrs, error)[0]
+    told = _solve(run, shape, result, holes)
+    return run.emit(op, [x], [tuple(result)], attrs, told)[0]
 
 
 def _solve(run: Execution, shape: Shape, result: list[Num], holes: list[int]) -> str | None:
@@ -61,16 +58,24 @@ def _solve(run: Execution, shape: Shape, result: list[Num], holes: list[int]) ->
             return told
         result[holes[0]] = have // asked
         return None
-    rest = remainder(have, asked)
-    if run.equal(rest, 0) is not True:
-        _assume_divisible(run, before, have, asked)
+    if holes[0] == 0 and _mixes_samples(shape, before, asked):
+        result[0] = shape[0]
+        return told
+    if run.equal(remainder(have, asked), 0) is not True:
+        run.demand(remainder(have, asked), 0)
     result[holes[0]] = divided(run.reduced(have), run.reduced(asked))
     return None
 
 
-def _assume_divisible(run: Execution, before: Sequence[Num], have: Num, asked: Num) -> None:
-    """Take it for granted that the elements fit: an unknown size is a multiple of what is missing."""
-    run.demand(remainder(have, asked), 0)
+def _mixes_samples(shape: Shape, left: Sequence[Num], asked: Num) -> bool:
+    """Whether ``view(-1, n)`` of an unknown number of samples would cut them apart: n neither divides
+    the elements of one sample nor is a multiple of them. Hardly any batch has a size that allows it.
+    """
+    batch, *others = left or (1,)
+    if not loose(batch) or batch != shape[0]:
+        return False
+    one = product(others)
+    return type(one) is int and type(asked) is int and one > 1 and one % asked * (asked % one) != 0
 
 
 def _uncommon(one: Sequence[Num], other: Sequence[Num]) -> tuple[list[Num], list[Num]]:
@@ -99,12 +104,8 @@ def _view(run: Execution, x: Value, sizes: Sequence[Value]) -> Value:
 def _view_method(
     run: Execution, self: Value, *shape: Value, size: Value = None, dtype: Value = None
 ) -> Value:
-    if dtype is not None or (
-        shape
-        and type(shape[0]) not in (int, tuple, list, Dim)
-        and len(shape) == 1
-        and shape[0] is not UNKNOWN
-    ):
+    as_dtype = len(shape) == 1 and type(shape[0]) is Library
+    if dtype is not None or as_dtype:
         return run.emit("reshape", [self], [None])[0] if type(self) is Tensor else UNKNOWN
     return _view(run, self, (size,) if size is not None else shape)
 
@@ -330,133 +331,6 @@ def _moved(sources: Sequence[Value], targets: Sequence[Value], rank: int) -> lis
         placed[target] = source
     rest = iter([one for one in range(rank) if one not in placed.values()])
     return [placed[at] if at in placed else next(rest, 0) for at in range(rank)]
-
-
-# --- stretching and repeating
-
-
-@operation(".expand", ".broadcast_to")
-def _expand(
-    run: Execution, self: Value, *sizes: Value, size: Value = None, implicit: Value = False
-) -> Value:
-    return broadcast_to(
-        run,
-        self,
-        size
-        if size is not None
-        else sizes[0]
-        if len(sizes) == 1 and type(sizes[0]) in (tuple, list)
-        else sizes,
-    )
-
-
-@operation("broadcast_to")
-def broadcast_to(run: Execution, input: Value, size: Value) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
-    shape, wanted = shape_of(run, input), listed(run, (size,))
-    if wanted is None:
-        return run.emit("expand", [input], [None])[0]
-    attrs = {"shape": tuple(wanted)}
-    lead = len(wanted) - len(shape or ())
-    if shape is None:
-        result = [run.fresh("size") if below(one, 0) else one for one in wanted]
-        return run.emit("expand", [input], [tuple(result)], attrs)[0]
-    if lead < 0:
-        error = (
-            f"expand: the number of sizes provided ({len(wanted)}) must be greater or equal to the "
-            f"number of dimensions in the tensor ({len(shape)})"
-        )
-        return run.emit("expand", [input], [None], attrs, error)[0]
-    result, error = list(wanted), None
-    for at, one in enumerate(wanted):
-        have: Num = shape[at - lead] if at >= lead else 1
-        if type(one) is int and one == -1 and at >= lead:
-            result[at] = have
-        elif below(one, 0):
-            error = f"The expanded size of the tensor ({one}) isn't allowed in a leading, non-existing dimension {at}"
-        elif not (type(have) is int and have == 1) and (
-            type(have) is int or run.equal(have, 1) is False
-        ):
-            if not run.demand(have, one):
-                error = error or (
-                    f"The expanded size of the tensor ({one}) must match the existing size ({have}) "
-                    f"at non-singleton dimension {at}. Target sizes: {show(wanted)}. Tensor sizes: {show(shape)}"
-                )
-    return run.emit("expand", [input], [tuple(result)], attrs, error)[0]
-
-
-@operation(".expand_as")
-def _expand_as(run: Execution, self: Value, other: Value) -> Value:
-    shape = shape_of(run, other) if type(other) is Tensor else None
-    if shape is None:
-        return unseen(run, self, other)
-    return broadcast_to(run, self, shape)
-
-
-def _repeated(run: Execution, x: Value, values: Sequence[Value], *, tile: bool) -> Value:
-    if type(x) is not Tensor:
-        return unseen(run, x)
-    shape, counts = shape_of(run, x), listed(run, values)
-    if shape is None or counts is None:
-        return run.emit("repeat", [x], [None])[0]
-    attrs: dict[str, Any] = {"shape": tuple(counts)}
-    if tile and len(counts) < len(shape):
-        counts = [1] * (len(shape) - len(counts)) + counts
-    if len(counts) < len(shape):
-        error = "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        return run.emit("repeat", [x], [None], attrs, error)[0]
-    if any(below(one, 0) for one in counts):
-        return run.emit(
-            "repeat", [x], [None], attrs, "Trying to create tensor with negative dimension"
-        )[0]
-    padded = [1] * (len(counts) - len(shape)) + list(shape)
-    result = tuple([plain(one * n) for one, n in zip(padded, counts, strict=True)])
-    return run.emit("repeat", [x], [result], attrs)[0]
-
-
-@operation(".repeat")
-def _repeat(run: Execution, self: Value, *sizes: Value, repeats: Value = None) -> Value:
-    return _repeated(run, self, (repeats,) if repeats is not None else sizes, tile=False)
-
-
-@operation(".tile")
-def _tile_method(run: Execution, self: Value, *dims: Value) -> Value:
-    return _repeated(run, self, dims, tile=True)
-
-
-@operation("tile")
-def _tile(run: Execution, input: Value, dims: Value) -> Value:
-    return _repeated(run, input, (dims,), tile=True)
-
-
-@operation(*both("repeat_interleave"))
-def _repeat_interleave(
-    run: Execution,
-    input: Value,
-    repeats: Value = UNKNOWN,
-    dim: Value = None,
-    *,
-    output_size: Value = None,
-) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
-    shape, times = shape_of(run, input), number(repeats)
-    if shape is None or times is None:
-        return run.emit("repeat_interleave", [input], [None])[0]
-    if below(times, 0):
-        return run.emit("repeat_interleave", [input], [None], {}, "repeats can not be negative")[0]
-    if dim is None:
-        return run.emit("repeat_interleave", [input], [(plain(product(shape) * times),)])[0]
-    at = axis(dim, len(shape))
-    if at is None:
-        return run.emit("repeat_interleave", [input], [None], {}, out_of_range(dim, len(shape)))[0]
-    result = list(shape)
-    if shape:
-        result[at] = plain(result[at] * times)
-    else:
-        result = [times]
-    return run.emit("repeat_interleave", [input], [tuple(result)], {"dim": dim})[0]
 
 
 # --- layers

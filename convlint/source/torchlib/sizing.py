@@ -24,7 +24,7 @@ def number(value: Value) -> Num | None:
 def size(run: Execution, value: Value, what: str = "size") -> Num:
     """An integer of the program; one of which nothing is known for what is none."""
     found = number(value)
-    return run.fresh(what) if found is None else found
+    return _unknown(run, what) if found is None else found
 
 
 def sizes(run: Execution, value: Value, count: int, what: str = "size") -> tuple[Num, ...]:
@@ -36,11 +36,15 @@ def sizes(run: Execution, value: Value, count: int, what: str = "size") -> tuple
             return tuple([size(run, item, what) for item in value])
         if len(value) == 1:
             return (size(run, value[0], what),) * count
-        return tuple([run.fresh(what) for _ in range(count)])
     found = number(value)
     if found is not None:
         return (found,) * count
-    return tuple([run.fresh(what) for _ in range(count)])
+    return tuple([_unknown(run, what) for _ in range(count)])
+
+
+def _unknown(run: Execution, what: str) -> Num:
+    """A number of which nothing is known. Symbols are positive, and a padding may be 0."""
+    return run.fresh(what) - 1 if what == "padding" else run.fresh(what)
 
 
 def listed(run: Execution, values: Sequence[Value]) -> list[Num] | None:
@@ -57,10 +61,11 @@ def shape_of(run: Execution, tensor: Tensor, rank: int | None = None) -> Shape |
     unknown sizes, if a rank is asked for; the answer may be of another rank all the same.
     """
     shape = tensor.cell.shape
-    if shape is None:
-        if rank is None:
-            return None
-        shape = run.of_rank(tensor, rank) or ()
+    if rank is None and (shape is None or tensor.cell.is_guess):
+        return None
+    if rank is not None and (shape is None or tensor.cell.is_guess):
+        shape = run.of_rank(tensor, rank)
+    shape = shape or ()
     for one in shape:
         if type(one) is not int:
             return tuple([run.reduced(one) for one in shape])

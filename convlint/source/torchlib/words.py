@@ -31,10 +31,9 @@ def present(value: Value) -> Value:
 
 def count(run: Execution, value: Value, what: str) -> Num:
     """A number of channels or features, rounded where a float was passed."""
-    kind = type(value)
-    if kind is int or kind is Dim:
-        return value  # type: ignore[no-any-return]
-    if kind is bool or (kind is float and abs(value) < 2**31):
+    if isinstance(value, int | Dim):
+        return int(value) if type(value) is bool else value
+    if isinstance(value, float) and abs(value) < 2**31:
         return round(value)
     return run.fresh(what)
 

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow
+from convlint.model import Finding, Graph
+from convlint.rule import Example, Rule
+
+
+class IgnoredArgument(Rule):
+    """A constructor takes a number of channels, and no layer depends on it.
+
+    ## Why is this bad?
+
+    The caller asks for a width and gets another one, the one that is written down in the class. It
+    works as long as both are the same, mostly at the default; the first caller that passes another
+    number gets a model that is not the one asked for, or a failure far behind it.
+
+    ## What to do
+
+    Use the parameter where the number is repeated, or take it out of the signature.
+    """
+
+    code = "CVL205"
+    name = "ignored-argument"
+    severity = "warning"
+    decided_by = ("source",)
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_channels, hidden_channels=64):  # CVL205
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
+        self.head = nn.Conv2d(64, 10, 1)
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu())
+
+
+class Net(Block):
+    def __init__(self):
+        super().__init__(3)
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_channels, hidden_channels=64, dilation=1):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.head = nn.Conv2d(hidden_channels, 10, 1)
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu())
+
+
+class Identity(nn.Module):
+    def __init__(self, in_channels):  # has no layer that could depend on it
+        super().__init__()
+
+    def forward(self, x):
+        return x
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(Block(3), Identity(10))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        if not any(layer.leaf and "out_channels" in layer.attrs for layer in graph.layers):
+            return
+        for name, kind, site in graph.ignored:
+            if flow.is_width(name):
+                yield self.finding(
+                    f"`{kind}` takes `{name}`, but none of its layers depends on it: use it where "
+                    f"its number is written down, or take it out",
+                    site,
+                )
