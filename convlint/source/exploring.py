@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from convlint import dims
 from convlint.dims import Symbol
 from convlint.flow import is_width
+from convlint.model import Site
 from convlint.source import classes, statements
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
@@ -57,7 +58,7 @@ class Root:
     kind: str  # "class", "function", "file"
     name: str
     value: Value = None
-    parameters: tuple[str, ...] = ()
+    ignored: tuple[tuple[str, str, Site], ...] = ()  # parameters of a class that it never reads
 
 
 def roots(project: Project, module: SourceModule) -> list[Root]:
@@ -71,7 +72,7 @@ def _roots(project: Project, module: SourceModule) -> Iterator[Root]:
         if isinstance(definition, ast.ClassDef):
             value = _defined(project, module, name)
             if type(value) is Class and value.is_module and value.node is definition:
-                yield Root(module, "class", name, value, _parameters(value))
+                yield Root(module, "class", name, value, tuple(_ignored(value)))
             elif type(value) is Class and value.node is definition:
                 yield from _tests(module, value)
         elif isinstance(definition, ast.FunctionDef) and _is_worth_it(definition):
@@ -89,12 +90,19 @@ def _tests(module: SourceModule, cls: Class) -> Iterator[Root]:
             yield Root(module, "function", f"{cls.qualname}.{name}", value)
 
 
-def _parameters(cls: Class) -> tuple[str, ...]:
-    init = classes.lookup(cls, "__init__")
-    if type(init) is not Function:
-        return ()
+def _ignored(cls: Class) -> Iterator[tuple[str, str, Site]]:
+    """The parameters of a class's own constructor that its body never reads: name, class, place."""
+    init = cls.namespace.get("__init__")
+    if type(init) is not Function or isinstance(init.node, ast.Lambda):
+        return
+    read = {n.id for s in init.node.body for n in ast.walk(s) if isinstance(n, ast.Name)}
+    if not read.isdisjoint(("locals", "vars")):
+        return
     given = init.node.args
-    return tuple([p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)][1:])
+    for parameter in [*[*given.posonlyargs, *given.args][1:], *given.kwonlyargs]:
+        if parameter.arg not in read:
+            text = init.scope.module.text
+            yield parameter.arg, cls.qualname, text.site(parameter, init.qualname)
 
 
 def _defined(project: Project, module: SourceModule, name: str) -> Value:
@@ -114,11 +122,19 @@ def _is_worth_it(node: ast.AST) -> bool:
     """
     found = _worth.get(node)
     if found is None:
-        found = any(
-            isinstance(inner, ast.Call) and _is_telling(inner.func) for inner in ast.walk(node)
-        )
-        _worth[node] = found
+        found = _worth[node] = any(_is_telling(callee) for callee in _callees(node))
     return found
+
+
+def _callees(node: ast.AST) -> Iterator[ast.expr]:
+    """What some code calls, without what only fills a table."""
+    pending = [node]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, ast.Call):
+            yield inner.func
+        if not isinstance(inner, ast.Dict):
+            pending.extend(ast.iter_child_nodes(inner))
 
 
 def _is_telling(callee: ast.expr) -> bool:

@@ -14,11 +14,11 @@ from convlint import dims, flow
 from convlint.catalogue import rules
 from convlint.dims import Atom, Symbol
 from convlint.model import Finding, Graph, Related, Site
-from convlint.rule import Rule
 from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, exploration
 from convlint.source.project import Project
-from convlint.source.values import Instance, Num
-from convlint.source.writing import graph, symbols_of
+from convlint.source.suspecting import suspected
+from convlint.source.values import Instance, Num, symbols_of
+from convlint.source.writing import graph
 
 Place = tuple[str, int, int]
 
@@ -34,7 +34,7 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
     certain: set[tuple[str, Place]] = set()
     passed: list[set[Place]] = []
     for way in explored.ways:
-        rules_ = suspects(way)
+        rules_ = suspected(way)
         if not rules_:
             passed.append(set(_places(way)))
             continue
@@ -71,24 +71,10 @@ def _place(site: Site | None) -> Place:
 # --- rules
 
 
-def suspects(way: Way) -> list[Rule]:
-    """The rules that may find something in an execution. To write its graph takes longer than to
-    follow it, and most have nothing that any rule could find.
-    """
-    broken = any(step.error for step in way.run.steps) or any(
-        instance.error for instance in way.it.demands
-    )
-    return [
-        rule
-        for rule in rules().values()
-        if "source" in rule.decided_by and (broken if rule.code < "CVL2" else True)
-    ]
-
-
 def _located(
-    project: Project, way: Way, made: Graph, suspected: Sequence[Rule]
+    project: Project, way: Way, made: Graph, codes: Sequence[str]
 ) -> Iterator[Finding]:
-    found = [finding for rule in suspected for finding in rule.check(made)]
+    found = [finding for code in codes for finding in rules()[code].check(made)]
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     for finding in found:
         if finding.code > "CVL2":

@@ -61,6 +61,10 @@ class SourceModule:
 
     def _named_by(self, statement: ast.stmt) -> set[str]:
         """The names that a statement binds, and those whose objects it changes: no modules."""
+        if isinstance(statement, ast.Assign) and all(
+            isinstance(target, ast.Name) for target in statement.targets
+        ):  # most of all statements, and some hold tables of a thousand lines
+            return {target.id for target in statement.targets if isinstance(target, ast.Name)}
         changed = [
             name
             for name in changed_names(statement)

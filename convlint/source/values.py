@@ -9,12 +9,12 @@ reported of it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from convlint import dims
-from convlint.dims import Dim
+from convlint.dims import Dim, Symbol
 from convlint.model import Site
 
 if TYPE_CHECKING:
@@ -254,3 +254,12 @@ def as_real(value: int | float | Dim | Real) -> Dim:
     if isinstance(value, float):
         return dims.apply(repr(value))
     return dims.as_dim(value)
+
+
+def symbols_of(number: Any) -> Iterable[Symbol]:
+    """The symbols of a number, or of a tuple of numbers."""
+    if type(number) is Dim:
+        return number.symbols()
+    if type(number) is tuple:
+        return [symbol for item in number for symbol in symbols_of(item)]
+    return ()

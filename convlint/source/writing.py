@@ -7,9 +7,8 @@ where there are any. What the numbers are as expressions stands in ``Layer.exprs
 
 from __future__ import annotations
 
-import ast
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from convlint import dims
@@ -19,7 +18,7 @@ from convlint.model import Tensor as Value
 from convlint.source.execution import FRESH, Step
 from convlint.source.exploring import PARAMETERS, Way
 from convlint.source.interpreter import ModuleCall
-from convlint.source.values import UNKNOWN, Function, Instance, Num, Tensor
+from convlint.source.values import UNKNOWN, Instance, Num, Tensor, symbols_of
 
 _WIDTHS = (
     "in_channels",
@@ -50,6 +49,7 @@ class _Writer:
         self.nodes: list[Node] = []
         self.unregistered: list[tuple[str, str, Site | None]] = []
         self.instances = list(self._instances())
+        self.numbers: dict[Dim, int] = {}
         self.values = self._values()
 
     # --- numbers
@@ -95,12 +95,15 @@ class _Writer:
         """A plain number for one that may be symbolic."""
         if not isinstance(number, Dim):
             return int(number)
-        reduced = self.run.reduced(number)
-        if type(reduced) is int:
-            return reduced
-        assert isinstance(reduced, Dim)
+        if number not in self.numbers:
+            self.numbers[number] = self._worth(self.run.reduced(number))
+        return self.numbers[number]
+
+    def _worth(self, number: Num) -> int:
+        if not isinstance(number, Dim):
+            return number
         try:
-            return math.floor(reduced.evaluate(self.values))
+            return math.floor(number.evaluate(self.values))
         except (KeyError, ValueError, ZeroDivisionError, OverflowError):
             return 1
 
@@ -211,7 +214,7 @@ class _Writer:
             traced_by="source",
             unregistered=tuple(_once(self.unregistered)),
             scopes=self._scopes(),
-            ignored=tuple(_ignored(self.way)),
+            ignored=self.way.root.ignored,
         )
 
     def _add(self, step: Step) -> None:
@@ -275,31 +278,6 @@ class _Writer:
             ]
         )
         return (Scope(PARAMETERS, root.value.qualname, None, symbols, equal),)
-
-
-def _ignored(way: Way) -> Iterator[tuple[str, str, Site]]:
-    """The parameters of a class's own constructor that its body never reads."""
-    cls = way.root.value
-    init = cls.namespace.get("__init__") if way.root.kind == "class" else None
-    if type(init) is not Function or isinstance(init.node, ast.Lambda):
-        return
-    read = {n.id for n in ast.walk(init.node) if isinstance(n, ast.Name)}
-    if not read.isdisjoint(("locals", "vars")):
-        return
-    given = init.node.args
-    for parameter in [*[*given.posonlyargs, *given.args][1:], *given.kwonlyargs]:
-        if parameter.arg not in read:
-            text = way.root.module.text
-            yield parameter.arg, cls.qualname, text.site(parameter, init.qualname)
-
-
-def symbols_of(number: Any) -> Iterable[Symbol]:
-    """The symbols of a number, or of a tuple of numbers."""
-    if type(number) is Dim:
-        return number.symbols()
-    if type(number) is tuple:
-        return [symbol for item in number for symbol in symbols_of(item)]
-    return ()
 
 
 def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | None:

@@ -126,7 +126,7 @@ def _harmless(run: Execution, *args: Value, **kwargs: Value) -> Value:
 operation(
     *("no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "is_grad_enabled"),
     *("autocast", "amp.autocast", "cuda.amp.autocast", "cpu.amp.autocast", "device"),
-    *("set_printoptions", "get_default_dtype", "set_default_dtype", "cuda.is_available"),
+    *("_assert", "set_printoptions", "get_default_dtype", "set_default_dtype", "cuda.is_available"),
     *("cuda.empty_cache", "cuda.synchronize", "cuda.device_count", "set_num_threads", "save"),
     *("finfo", "iinfo", "Size", "Generator", "distributed.is_initialized"),
     *("distributed.is_available", "distributed.get_world_size", "distributed.get_rank"),

@@ -137,15 +137,11 @@ def _forward_by_channel(op: str, ranks: tuple[int, ...], unbatched: int | None =
         )
         asked = affine is True if op == "instance_norm" else affine is True or tracked is True
         own = tracked is False
-        found = {
-            "affine": affine,
-            "num_features": width,
-            "track_running_stats": tracked,
-            "training": own,
-        }
-        if not asked and op == "instance_norm" and tracked is True:
+        if op == "instance_norm" and tracked is True:
             asked = True
-        # Without a batch there is none to compute statistics over: the layer adds one.
+        found = {"affine": affine, "track_running_stats": tracked, "training": own}
+        if asked:
+            found["num_features"] = width
         return norms.by_channel(
             run, op, input, width if asked else None, found, error, dim=dim, statistics=own
         )
@@ -191,12 +187,10 @@ def _forward_group(run: Execution, layer: Instance, input: Value) -> Value:
     if type(input) is not Tensor:
         return unseen(run, input)
     attrs = layer.attrs
-    found = {
-        "affine": attrs["affine"],
-        "num_features": attrs["num_channels"],
-        "num_groups": attrs["num_groups"],
-    }
     width = attrs["num_channels"] if attrs["affine"] is True else None
+    found = {"affine": attrs["affine"], "num_groups": attrs["num_groups"]}
+    if width is not None:
+        found["num_features"] = width
     return norms.by_group(
         run, input, attrs["num_groups"], width, found, refused=layer.error is not None
     )

@@ -41,7 +41,7 @@ def _keeping(op: str, *names: str) -> Callable[..., Value]:
 _INPLACE = (("inplace", False),)
 _KINDS: dict[str, tuple[str, tuple[tuple[str, Value], ...]]] = {
     "ReLU": ("relu", _INPLACE),
-    "ReLU6": ("relu6", _INPLACE),
+    "ReLU6": ("hardtanh", _INPLACE),
     "SiLU": ("silu", _INPLACE),
     "Mish": ("mish", _INPLACE),
     "SELU": ("selu", _INPLACE),

@@ -52,11 +52,12 @@ def _refused(shape: Shape, around: tuple[Num, ...], mode: Value) -> str | None:
         return f"Unrecognised padding mode {mode}" if type(mode) is str else None
     if mode != "constant" and (count > 3 or len(shape) not in (count + 1, count + 2)):
         return "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
-    least = 0 if mode in ("constant", "circular") else 1
+    after: list[Num] = []
     for back in range(count):
         left, right, one = around[2 * back], around[2 * back + 1], shape[-1 - back]
         at = f"({left}, {right}) at dimension {len(shape) - 1 - back} of input {show(shape)}"
-        if below(plain(one + left + right), least):
+        after.append(plain(one + left + right))
+        if below(after[-1], 0):
             return f"Padding size {at} results in an output that is too small"
         for one_side in (left, right):
             if mode == "reflect" and below(plain(one - one_side), 1):
@@ -66,6 +67,8 @@ def _refused(shape: Shape, around: tuple[Num, ...], mode: Value) -> str | None:
                 )
             if mode == "circular" and below(plain(one - one_side), 0):
                 return f"Padding value causes wrapping around more than once: padding {at}"
+    if mode in ("reflect", "replicate") and all(below(one, 1) for one in after):
+        return f"input {show(shape)} is too small: the padded output is {show(after[::-1])}"
     return None
 
 

@@ -227,6 +227,9 @@ def adaptive(
         return unseen(run, x)
     shape = shape_of(run, x, spatial + 2) or ()
     attrs = {"output_size": tuple(output_size) if type(output_size) is list else output_size}
+    if len(shape) >= spatial > 1 and "avg" in op and _all_ones(output_size, spatial):
+        result: Shape = (*shape[:-spatial], *(1,) * spatial)  # a mean, whatever the rank
+        return run.emit(op, [x], [result], attrs)[0]
     if len(shape) not in (spatial + 1, spatial + 2):
         told = f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
         return _several(run.emit(op, [x], [None] * outputs, attrs, told))
@@ -243,8 +246,14 @@ def adaptive(
     ]
     if any(below(one, 0) for one in given):
         error = f"{op}: elements of output_size must be greater than or equal to 0"
-    result: Shape = (*shape[:-spatial], *given)
+    result = (*shape[:-spatial], *given)
     return _several(run.emit(op, [x], [result] * outputs, attrs, error))
+
+
+def _all_ones(output_size: Value, spatial: int) -> bool:
+    return output_size == 1 or (
+        type(output_size) in (tuple, list) and list(output_size) == [1] * spatial
+    )
 
 
 def _adaptive_average(spatial: int) -> Handler:

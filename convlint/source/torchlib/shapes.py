@@ -21,7 +21,7 @@ from convlint.source.torchlib.sizing import (
     unseen,
 )
 from convlint.source.torchlib.words import Attrs
-from convlint.source.values import UNKNOWN, Instance, Library, Num, Shape, Tensor, Value
+from convlint.source.values import UNKNOWN, Handler, Instance, Library, Num, Shape, Tensor, Value
 
 
 def reshaped(run: Execution, x: Tensor, wanted: Sequence[Num], op: str = "reshape") -> Tensor:
@@ -176,7 +176,10 @@ def unflatten(run: Execution, input: Value, dim: Value, sizes: Value) -> Value:
     inner = list(wanted)
     error = _solve(run, (shape[at],), inner, holes)
     if error is not None:
-        error = f"unflatten: Provided sizes {show(wanted)} don't multiply up to the size of dim {at} ({shape[at]}) in the input tensor"
+        error = (
+            f"unflatten: Provided sizes {show(wanted)} don't multiply up to the size of dim {at} "
+            f"({shape[at]}) in the input tensor"
+        )
     result = (*shape[:at], *inner, *shape[at + 1 :])
     return run.emit("unflatten", [input], [result], attrs, error)[0]
 
@@ -266,22 +269,28 @@ def permute(run: Execution, input: Value, dims: Value) -> Value:
     return run.emit("permute", [input], [tuple([shape[one] for one in known])], attrs)[0]
 
 
-@operation(*both("transpose", "swapaxes", "swapdims"), ".transpose_")
-def transpose(run: Execution, input: Value, dim0: Value, dim1: Value) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
-    shape, attrs = shape_of(run, input), {"dim0": dim0, "dim1": dim1}
-    if shape is None:
-        return run.emit("transpose", [input], [None], attrs)[0]
-    rank = len(shape)
-    one, other = axis(dim0, rank), axis(dim1, rank)
-    error = out_of_range(dim0, rank) or out_of_range(dim1, rank)
-    if one is None or other is None:
-        return run.emit("transpose", [input], [None], attrs, error)[0]
-    result = list(shape)
-    if shape:
-        result[one], result[other] = result[other], result[one]
-    return run.emit("transpose", [input], [tuple(result)], attrs)[0]
+def _transposition(op: str) -> Handler:
+    def transpose(run: Execution, input: Value, dim0: Value, dim1: Value) -> Value:
+        if type(input) is not Tensor:
+            return unseen(run, input)
+        shape, attrs = shape_of(run, input), {"dim0": dim0, "dim1": dim1}
+        if shape is None:
+            return run.emit(op, [input], [None], attrs)[0]
+        rank = len(shape)
+        one, other = axis(dim0, rank), axis(dim1, rank)
+        error = out_of_range(dim0, rank) or out_of_range(dim1, rank)
+        if one is None or other is None:
+            return run.emit(op, [input], [None], attrs, error)[0]
+        result = list(shape)
+        if shape:
+            result[one], result[other] = result[other], result[one]
+        return run.emit(op, [input], [tuple(result)], attrs)[0]
+
+    return transpose
+
+
+for _name in ("transpose", "swapaxes", "swapdims"):
+    operation(*both(_name), f".{_name}_")(_transposition(_name))
 
 
 @operation(*both("t"))

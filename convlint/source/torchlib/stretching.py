@@ -87,9 +87,10 @@ def _expand_as(run: Execution, self: Value, other: Value) -> Value:
 def _repeated(run: Execution, x: Value, values: Sequence[Value], *, tile: bool) -> Value:
     if type(x) is not Tensor:
         return unseen(run, x)
+    op = "tile" if tile else "repeat"
     shape, counts = shape_of(run, x), listed(run, values)
     if shape is None or counts is None:
-        return run.emit("repeat", [x], [None])[0]
+        return run.emit(op, [x], [None])[0]
     attrs: dict[str, Any] = {"shape": tuple(counts)}
     if tile and len(counts) < len(shape):
         counts = [*(1,) * (len(shape) - len(counts)), *counts]
@@ -98,14 +99,14 @@ def _repeated(run: Execution, x: Value, values: Sequence[Value], *, tile: bool) 
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor"
         )
-        return run.emit("repeat", [x], [None], attrs, error)[0]
+        return run.emit(op, [x], [None], attrs, error)[0]
     if any(below(one, 0) for one in counts):
-        return run.emit(
-            "repeat", [x], [None], attrs, "Trying to create tensor with negative dimension"
-        )[0]
+        return run.emit(op, [x], [None], attrs, "Trying to create tensor with negative dimension")[
+            0
+        ]
     padded = [1] * (len(counts) - len(shape)) + list(shape)
     result = tuple([plain(one * n) for one, n in zip(padded, counts, strict=True)])
-    return run.emit("repeat", [x], [result], attrs)[0]
+    return run.emit(op, [x], [result], attrs)[0]
 
 
 @operation(".repeat")

@@ -1,0 +1,130 @@
+"""Which rules may find something in an execution.
+
+To write the graph of an execution and to ask every rule takes as long as to follow the program, and
+most executions have nothing that any rule could find. What is said here of a rule only saves that
+time: a rule that is not named is always asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint.codes import codes
+from convlint.source.execution import Step
+from convlint.source.exploring import PARAMETERS, Way
+from convlint.source.values import Instance, Num, symbols_of
+
+
+def suspected(way: Way) -> list[str]:
+    """The codes of the rules that may find something."""
+    hints = set(_hints(way))
+    return [code for code in codes() if _wanted(code, hints)]
+
+
+def _wanted(code: str, hints: set[str]) -> bool:
+    wanted = _NEEDS.get(code)
+    return wanted is None or wanted in hints
+
+
+_NEEDS = {
+    **dict.fromkeys(
+        ("CVL101", "CVL102", "CVL103", "CVL105", "CVL106", "CVL108", "CVL109", "CVL110", "CVL190"),
+        "error",
+    ),
+    "CVL112": "unbatched",
+    "CVL201": "norm",
+    "CVL202": "groups",
+    "CVL203": "width",
+    "CVL205": "ignored",
+    "CVL206": "kept",
+    "CVL301": "bias",
+    "CVL302": "padded",
+    "CVL303": "skipping",
+    "CVL309": "even",
+    # Decided by a run alone.
+    **dict.fromkeys(("CVL104", "CVL107", "CVL111", "CVL113", "CVL204"), "run"),
+    **dict.fromkeys(("CVL304", "CVL305", "CVL306", "CVL307", "CVL308"), "run"),
+    # About files, not models.
+    **dict.fromkeys(("CVL900", "CVL901", "CVL902"), "file"),
+}
+
+
+def _hints(way: Way) -> Iterator[str]:
+    """What there is in an execution that rules could be about."""
+    run = way.run
+    if any(instance.error for instance in way.it.demands):
+        yield "error"
+    if any(_on_parameters(pairs) for pairs in way.it.demands.values()):
+        yield "groups"
+    if way.root.ignored:
+        yield "ignored"
+    if any(_keeps_modules(instance) for instance in way.it.creators):
+        yield "kept"
+    biased = set()
+    for step in run.steps:
+        if step.error is not None:
+            yield "error"
+        if step.op in _NORMS:
+            if _on_parameters(step.demands):
+                yield "norm"
+            if step.inputs[0] in biased:
+                yield "bias"
+        elif step.op == "linear" or step.op.startswith("conv"):
+            if step.attrs.get("bias") is True:
+                biased.add(step.outputs[0])
+            if _on_parameters(step.demands):
+                yield "width"
+                yield "groups"
+            if step.op in _SPATIAL:
+                yield from _of_convolution(step, _SPATIAL[step.op])
+
+
+_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
+_SPATIAL = {f"conv{n}d": n for n in (1, 2, 3)} | {f"conv_transpose{n}d": n for n in (1, 2, 3)}
+
+
+def _of_convolution(step: Step, spatial: int) -> Iterator[str]:
+    shape = step.inputs[0].shape
+    if shape is not None and len(shape) == spatial + 1:
+        yield "unbatched"
+    kernel, stride = step.attrs.get("kernel_size"), step.attrs.get("stride")
+    padding = step.attrs.get("padding")
+    if not isinstance(kernel, tuple):
+        return
+    if any(type(size) is int and size % 2 == 0 for size in kernel):
+        yield "even"
+    if isinstance(stride, tuple) and any(
+        _exceeds(step_, size) for step_, size in zip(stride, kernel, strict=False)
+    ):
+        yield "skipping"
+    if isinstance(padding, tuple) and any(
+        size == 1 and around != 0 for size, around in zip(kernel, padding, strict=False)
+    ):
+        yield "padded"
+
+
+def _exceeds(stride: Num, size: Num) -> bool:
+    return type(stride) is not int or type(size) is not int or stride > size
+
+
+def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
+    """Whether some demand was taken for granted that is about parameters of the class."""
+    return any(
+        symbol.scope == PARAMETERS for pair in pairs for n in pair for symbol in symbols_of(n)
+    )
+
+
+def _keeps_modules(instance: Instance) -> bool:
+    """Whether an object has modules in a plain container."""
+    return any(
+        _holds_module(value)
+        for value in instance.attrs.values()
+        if type(value) in (list, tuple, dict) and value
+    )
+
+
+def _holds_module(value: object) -> bool:
+    items = value.values() if isinstance(value, dict) else value
+    assert not isinstance(items, str)
+    return any(type(item) is Instance or type(item) in (list, tuple, dict) for item in items)  # type: ignore[attr-defined]
+
