@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 
 
 def main() -> None:
-    """Run the command line. The worker starts first, so that it loads torch while the rest loads."""
-    from convlint.trace.client import Worker  # noqa: PLC0415 - loaded when needed
+    """Run the command line. Where it runs a model, the worker starts first: it loads torch while the rest loads."""
+    worker = None
+    if runs_models(sys.argv[1:]):
+        from convlint.trace.client import Worker  # noqa: PLC0415 - loaded when needed
 
-    worker = Worker() if _runs_models(sys.argv[1:]) else None
+        worker = Worker()
     from convlint import cli  # noqa: PLC0415 - loaded when needed
 
     try:
@@ -19,9 +23,18 @@ def main() -> None:
             worker.close()
 
 
-def _runs_models(arguments: list[str]) -> bool:
-    """Whether a command line is about to run a model, as far as can be told without parsing it."""
-    return arguments[:1] in (["check"], ["summary"]) and not {"--help", "-h"} & set(arguments)
+_MODEL = re.compile(r".+\.py:[^\W\d].*|[^\W\d]\w*(\.\w+)*:[^\W\d].*", re.DOTALL)
+
+
+def runs_models(arguments: Sequence[str]) -> bool:
+    """Whether a command line is about to run a model, as far as can be told without parsing it.
+
+    Where this is mistaken, the worker starts later, or ends unused.
+    """
+    if arguments[:1] not in (["check"], ["summary"]) or {"--help", "-h"} & {*arguments}:
+        return False
+    rest = arguments[1:]
+    return "--prove" in rest or not rest or any(_MODEL.fullmatch(word) for word in rest)
 
 
 if __name__ == "__main__":

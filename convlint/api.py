@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from convlint import config, model, run
+from convlint import checking, config, files, model, run
 from convlint.targets import (
     DEVICES,
     MODEL_DTYPES,
@@ -30,14 +31,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Report(model.Report):
-    """A report that shows itself: as text, and as HTML in a notebook. ``linted``: defects were looked for."""
+    """A report that shows itself: as text, and as HTML in a notebook.
+
+    ``linted``: defects were looked for. ``files`` were checked by their text; None where a model was run.
+    """
 
     linted: bool = True
+    files: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
 
-        return text.render(self, verdict=self.linted).rstrip("\n")
+        files = None if self.files is None else len(self.files)
+        return text.render(self, verdict=self.linted, files=files).rstrip("\n")
 
     def _repr_html_(self) -> str:
         from convlint.outputs import notebook  # noqa: PLC0415 - loaded when needed
@@ -46,7 +52,7 @@ class Report(model.Report):
 
 
 def check(
-    model_or_target: nn.Module | str,
+    model_or_target: nn.Module | str | os.PathLike[str],
     input: Any = None,
     *,
     select: Sequence[str] = (),
@@ -54,10 +60,11 @@ def check(
     extend_select: Sequence[str] = (),
     **options: Any,
 ) -> Report:
-    """Find defects in a model.
+    """Find defects in a model, or in the files of one.
 
-    ``model_or_target`` is a live module, which is run in this process and left as it was, or a target
-    such as ``"net.py:Net(64)"``, which is run in a process of its own. ``input`` is the shape of one
+    ``model_or_target`` is a live module, which is run in this process and left as it was; or a target
+    such as ``"net.py:Net(64)"``, which is run in a process of its own; or a file or a folder, which is
+    read, and nothing else: there are no further arguments for it. ``input`` is the shape of one
     sample without the batch dimension, or what ``--input`` takes as text, or a tensor (live modules
     only); several in a list, by keyword in a dict. ``options``: ``batch_size``, ``device`` and
     ``dtype`` (of a target), ``train``, ``max_params``, ``max_macs``, ``max_activation_bytes``,
@@ -68,6 +75,14 @@ def check(
     settings = config.discover().overridden(
         select=select, ignore=ignore, extend_select=extend_select
     )
+    if isinstance(model_or_target, str | os.PathLike):
+        path = _path(os.fspath(model_or_target))
+        if path is not None:
+            if input is not None or options:
+                raise UsageError(
+                    f"{path} is read, not run: {_one(options)} is for models that are run"
+                )
+            return _read(path, settings)
     report = _run(model_or_target, input, options, settings, run.check)
     return Report(report.findings, report.models, report.problems)
 
@@ -81,14 +96,33 @@ def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any)
     return Report(report.findings, report.models, report.problems, linted=False)
 
 
+def _path(text: str) -> str | None:
+    """A target that is a file or a folder, None if it names a model."""
+    return text if os.path.exists(text) or parse_target(text).name is None else None
+
+
+def _one(options: Mapping[str, Any]) -> str:
+    return next(iter(options), "input")
+
+
+def _read(path: str, settings: config.Config) -> Report:
+    options = checking.Options(cache_folder=files.cache_folder(settings.root))
+    outcome = checking.check([path], None, model.Report(), settings, options)
+    return Report(outcome.report.findings, (), outcome.report.problems, files=outcome.files)
+
+
 def _run(
     model_or_target: Any, given: Any, options: dict[str, Any], settings: config.Config, how: Any
 ) -> model.Report:
     if isinstance(model_or_target, str):
         wanted = _options(options, _specs(given))
-        jobs = run.jobs([parse_target(model_or_target)], wanted, settings)
+        target = parse_target(model_or_target)
+        if target.name is None:
+            raise UsageError(f"{target.text} names no model; write it as in net.py:Net")
+        jobs = run.jobs([target], wanted, settings)
         with Worker() as worker:
-            report = how(jobs, worker.run, settings)
+            more = (worker.prove,) if how is run.check else ()
+            report = how(jobs, worker.run, settings, *more)
     else:
         report = how(*_live(model_or_target, given, options, settings))
     assert isinstance(report, model.Report)

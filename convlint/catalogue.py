@@ -1,36 +1,37 @@
-"""All rules, found by walking ``convlint/rules``: adding a file there adds a rule."""
+"""The rules, one file each in ``convlint/rules``: adding a file there adds a rule."""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache
 
-import convlint.rules
+from convlint.codes import codes
 from convlint.rule import Rule
 
 
 @cache
 def rules() -> dict[str, Rule]:
-    """Every rule by its code, in the order of the codes. Raises RuntimeError if two share a code or a file has none."""
-    found: dict[str, Rule] = {}
-    for module_info in sorted(
-        pkgutil.iter_modules(convlint.rules.__path__), key=lambda info: info.name
-    ):
-        module = importlib.import_module(f"convlint.rules.{module_info.name}")
-        here = [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, Rule)
-            and value.__module__ == module.__name__
-        ]
-        if len(here) != 1:
-            raise RuntimeError(
-                f"{module.__name__} must hold exactly one rule, it holds {len(here)}"
-            )
-        rule = here[0]()
-        if rule.code in found:
-            raise RuntimeError(f"{rule.code} is both {found[rule.code].name} and {rule.name}")
-        found[rule.code] = rule
-    return dict(sorted(found.items()))
+    """Every rule by its code, in the order of the codes. Raises RuntimeError as ``rule`` does."""
+    return {code: rule(code) for code in codes()}
+
+
+@cache
+def rule(code: str) -> Rule:
+    """The rule with a code: no other rule's file is loaded. Raises KeyError for an unknown code, and RuntimeError if
+    the file holds another rule, several or none.
+    """
+    name = codes()[code]
+    module = importlib.import_module(f"convlint.rules.{code.lower()}_{name.replace('-', '_')}")
+    here = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Rule)
+        and value.__module__ == module.__name__
+    ]
+    if len(here) != 1:
+        raise RuntimeError(f"{module.__name__} must hold exactly one rule, it holds {len(here)}")
+    found = here[0]()
+    if (found.code, found.name) != (code, name):
+        raise RuntimeError(f"{module.__name__} holds {found.code} {found.name}")
+    return found

@@ -7,14 +7,12 @@ names the nearest valid one. Paths and patterns are relative to the file's folde
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
 
-from convlint.catalogue import rules
+from convlint.codes import codes as all_codes
 from convlint.model import SEVERITIES, Finding, Severity
 from convlint.targets import (
     InputSpec,
@@ -28,7 +26,7 @@ from convlint.targets import (
     parse_target,
 )
 
-DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3")
+DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3", "CVL900", "CVL901")
 BUDGETS = {"max-params": parse_count, "max-macs": parse_count, "max-activation-bytes": parse_bytes}
 
 _KEYS = (
@@ -72,11 +70,13 @@ class Config:
 
     def allows(self, finding: Finding) -> bool:
         """Whether no per-file ignore takes a finding out."""
-        if finding.site is None:
-            return True
-        path = os.path.relpath(os.path.abspath(finding.site.path), self.root)
+        return finding.site is None or self.allows_in(finding.site.path, finding.code)
+
+    def allows_in(self, path: str, code: str) -> bool:
+        """Whether no per-file ignore takes a code out of a file."""
+        path = os.path.relpath(os.path.abspath(path), self.root)
         return not any(
-            _longest(prefixes, finding.code) and _matches(path, pattern)
+            _longest(prefixes, code) and _matches(path, pattern)
             for pattern, prefixes in self.per_file_ignores
         )
 
@@ -86,17 +86,22 @@ class Config:
         select: Iterable[str] = (),
         ignore: Iterable[str] = (),
         extend_select: Iterable[str] = (),
+        exclude: Iterable[str] = (),
         fail_on: Severity | None = None,
     ) -> Config:
         """The settings with those of the command line over them: select and fail-on take the place
-        of the file's, ignore and extend-select add to it. Raises UsageError for an unknown code.
+        of the file's, ignore, extend-select and exclude add to it. Raises UsageError for an unknown code.
+
+        ``exclude`` has patterns relative to the working directory, several may stand in one string.
         """
+        patterns = (part.strip() for text in exclude for part in text.split(",") if part.strip())
         chosen = _codes(list(select), "--select")
         return replace(
             self,
             select=chosen or self.select,
             extend_select=self.extend_select + _codes(list(extend_select), "--extend-select"),
             ignore=self.ignore + _codes(list(ignore), "--ignore"),
+            exclude=(*self.exclude, *(os.path.abspath(p) if "/" in p else p for p in patterns)),
             fail_on=fail_on or self.fail_on,
         )
 
@@ -124,22 +129,37 @@ def discover(start: str | None = None) -> Config:
     In one folder convlint.toml comes before pyproject.toml; a pyproject.toml without
     ``[tool.convlint]`` is passed over. Raises UsageError.
     """
-    folder = Path(start or os.getcwd()).absolute()
-    for above in (folder, *folder.parents):
-        own = above / "convlint.toml"
-        if own.is_file():
-            return parse(_table(own), str(own))
-        shared = above / "pyproject.toml"
-        if shared.is_file():
+    folder = os.path.abspath(start or os.getcwd())
+    while True:
+        own = os.path.join(folder, "convlint.toml")
+        if os.path.isfile(own):
+            return parse(_table(own), own)
+        shared = os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(shared) and _names_us(shared):
             tool = _table(shared).get("tool", {})
             if "convlint" in tool:
-                return parse(tool["convlint"], str(shared))
-    return Config()
+                return parse(tool["convlint"], shared)
+        above = os.path.dirname(folder)
+        if above == folder:
+            return Config()
+        folder = above
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _names_us(path: str) -> bool:
+    """Whether a file may have settings of ours: most have none, and to parse them takes time."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            return b"convlint" in file.read()
+    except OSError:
+        return True  # what is wrong with it is told when it is parsed
+
+
+def _table(path: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - not needed where there is no such file
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{os.path.relpath(path)}: {error}") from None
 
@@ -194,14 +214,14 @@ def _strings(value: Any, where: str) -> tuple[str, ...]:
 
 def _codes(value: Any, where: str) -> tuple[str, ...]:
     """Codes and prefixes of codes, each of which some rule has; several may stand in one string."""
-    known = tuple(rules())
+    known = tuple(all_codes())
     found = []
     for code in (part for text in _strings(value, where) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
-            raise UsageError(
-                f"{where}: no rule has the code {code.strip()!r}{nearest(prefix, known)}"
-            )
+            near = nearest(prefix, known)
+            hint = near if near.startswith("; did") else "; convlint rule lists all"
+            raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)
     return tuple(found)
 

@@ -67,9 +67,9 @@ def markdown(rule: Rule) -> str:
         f"Severity: {rule.severity}. Decided by: {_deciders(rule)}.",
         rule.page(),
         "## Reported",
-        *(_example(example) for example in rule.bad),
+        *(_example(rule, example) for example in rule.bad),
         "## Not reported",
-        *(_example(example) for example in rule.good),
+        *(_example(rule, example) for example in rule.good),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -94,9 +94,11 @@ def _deciders(rule: Rule) -> str:
     return " or ".join({"source": "source alone", "run": "a run"}[way] for way in rule.decided_by)
 
 
-def _example(example: Example) -> str:
-    words = ["convlint", "check", f"net.py:{example.call}"]
-    words += [word for shape in example.input for word in ("--input", shape)]
+def _example(rule: Rule, example: Example) -> str:
+    words = ["convlint", "check", "net.py"]
+    if "run" in rule.decided_by:
+        words[-1] = f"net.py:{example.call}"
+        words += [word for shape in example.input for word in ("--input", shape)]
     return (
         f"```python\n{example.source.rstrip()}\n```\n\n`{shlex.join([*words, *example.options])}`"
     )

@@ -15,10 +15,11 @@ Decides = Literal["source", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A small file, run for real by the tests and printed on the rule's page.
+    """A small file, checked for real by the tests and printed on the rule's page.
 
-    ``call`` is the target within it and ``input`` the ``--input`` values. Every line on which the rule must fire ends
-    in ``# CVLxxx``; a file without such a line must be silent. ``options`` are further command line options.
+    ``call`` is the target within it and ``input`` the ``--input`` values, where the rule is decided by a run; else the
+    file is only read. Every line on which the rule must fire ends in ``# CVLxxx``; a file without such a line must be
+    silent. ``options`` are further command line options.
     """
 
     source: str
@@ -75,3 +76,13 @@ class Rule(ABC):
     def page(cls) -> str:
         """The rule's docstring, cleaned of its indentation."""
         return inspect.cleandoc(cls.__doc__ or "")
+
+
+class FileRule(Rule):
+    """Base of the rules about files as such, which no graph shows: whoever reads the file makes their findings."""
+
+    decided_by = ("source",)
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        del graph
+        return iter(())

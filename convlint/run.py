@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convlint import cost
 from convlint.catalogue import rules
 from convlint.config import Config
 from convlint.model import Finding, Graph, Model, Problem, Report
+from convlint.prove import Runs, prove
+from convlint.sifting import merged, selected
 from convlint.suppress import is_suppressed
 from convlint.targets import InputSpec, Job, Target
 from convlint.trace.client import Answer
@@ -74,9 +76,10 @@ def _same(one: Target, other: Target) -> bool:
     return len(paths) < 2
 
 
-def check(jobs: Iterable[Job], run: Run, config: Config) -> Report:
-    """Run every job and judge its graph."""
-    return _report(jobs, run, config, lambda _: True)
+def check(jobs: Iterable[Job], run: Run, config: Config, proves: Runs | None = None) -> Report:
+    """Run every job and judge its graph. ``proves`` builds the classes of suspicions; None: nothing is built."""
+    report = _report(jobs, run, config, lambda _: True)
+    return replace(report, findings=tuple(prove(report.findings, proves)))
 
 
 def summary(jobs: Iterable[Job], run: Run, config: Config) -> Report:
@@ -100,24 +103,15 @@ def _report(
     models: list[Model] = []
     problems: list[Problem] = []
     for job in jobs:
-        if job.target.name is None:
-            problems.append(_no_source_mode(job.target))
-            continue
         answer = run(job)
         problems += answer.problems
         if answer.graph is not None:
             models.append(cost.model_report(answer.graph))
             if judged(answer.graph):
                 judgement, failures = _judged(answer.graph)
-                found += selected(judgement, config)
+                found += (f for f in selected(judgement, config) if not is_suppressed(f))
                 problems += failures
     return Report(tuple(merged(found)), tuple(models), tuple(problems))
-
-
-def _no_source_mode(target: Target) -> Problem:
-    file = f"{target.where.rstrip('/')}/net.py" if os.path.isdir(target.where) else target.where
-    message = f"{target.text} names no model; write {file}:Name to run the model Name in it"
-    return Problem("no-model", message, path=target.path, target=target.text)
 
 
 def findings(graph: Graph) -> list[Finding]:
@@ -152,31 +146,3 @@ def _explained(found: list[Finding], graph: Graph) -> list[Finding]:
         for finding in found
         if finding.code != "CVL190" or not finding.nodes or not explained.issuperset(finding.nodes)
     ]
-
-
-def selected(found: Iterable[Finding], config: Config) -> Iterator[Finding]:
-    """Those whose rule is selected, and that nothing silences."""
-    for finding in found:
-        if config.selects(finding.code) and config.allows(finding) and not is_suppressed(finding):
-            yield finding
-
-
-def merged(found: Iterable[Finding]) -> list[Finding]:
-    """One finding for each code, place and model, which names all modules built there; by place."""
-    groups: dict[object, list[Finding]] = {}
-    for finding in found:
-        site = finding.site
-        place = (site.path, site.line, site.column) if site else (finding.module, finding.message)
-        groups.setdefault((finding.code, finding.target, place), []).append(finding)
-    whole = [replace(group[0], instances=_modules(group)) for group in groups.values()]
-    return sorted(whole, key=_place)
-
-
-def _modules(group: Sequence[Finding]) -> tuple[str, ...]:
-    names = [name for f in group for name in (f.module, *f.instances) if name is not None]
-    return tuple(dict.fromkeys(names))
-
-
-def _place(finding: Finding) -> tuple[str, int, int, str]:
-    site = finding.site
-    return (site.path, site.line, site.column, finding.code) if site else ("", 0, 0, finding.code)

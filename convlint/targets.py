@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from convlint.model import Claim
+
 MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
 DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
 DEVICES = ("cpu", "cuda", "meta")
@@ -83,6 +85,26 @@ class Job:
     timeout: float = 120.0
     max_memory: int | None = None
     root: str = "."
+
+    @property
+    def text(self) -> str:
+        """What is run, for messages."""
+        return self.target.text
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """A claim to prove by running its class, with limits as those of a ``Job``."""
+
+    claim: Claim
+    timeout: float = 30.0
+    max_memory: int | None = None
+    root: str = "."
+
+    @property
+    def text(self) -> str:
+        """What is run, for messages."""
+        return self.claim.cls
 
 
 # --- targets

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from convlint import cli
+from convlint.cli import working
 from convlint.trace.client import Worker
 
 NET = """
@@ -203,7 +204,7 @@ def convlint(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Convlint:
 
     def run(*arguments: str) -> Result:
         out, err = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(cli, "_started", [])
+        monkeypatch.setattr(working, "started", [])
         monkeypatch.setattr(sys, "argv", ["convlint", *arguments])
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             cli.main(cast("Worker", Kept(worker)))
@@ -259,7 +260,6 @@ BAD = {
         "argument width of Net is `open('x')`, which is not a literal",
     ),
     "an open parenthesis": (("net.py:Net(4",), "the parenthesis behind Net is not closed"),
-    "no name": (("net.py",), "write net.py:Name"),
     "no file or folder": (
         ("net",),
         "no such file or folder; a model in a module is written net:Name",
@@ -324,7 +324,6 @@ BAD = {
         "No such option: --frobnicate",
     ),
     "no batch": (("net.py:Net", "--batch-size", "0"), "--batch-size"),
-    "a folder": (("pack",), "write pack/net.py:Name"),
     "nothing": ((), "nothing to check"),
 }
 
@@ -551,6 +550,13 @@ def test_summary_tables_without_judging(convlint: Convlint) -> None:
     assert "CVL302" not in result.out
     assert "Found nothing" not in result.out  # nothing was looked for
     assert "Params: 16 " in result.out
+
+
+@pytest.mark.parametrize(("target", "name"), [("net.py", "net.py"), ("pack", "pack/net.py")])
+def test_only_a_model_is_tabled(convlint: Convlint, target: str, name: str) -> None:
+    result = convlint("summary", target)
+    assert result.code == 2
+    assert f"{target} names no model; write {name}:Name" in result.err
 
 
 def test_results_go_to_stdout_and_usage_errors_to_stderr(convlint: Convlint) -> None:

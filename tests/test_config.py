@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from convlint import config
+from convlint.catalogue import rules
+from convlint.codes import codes
 from convlint.model import Finding, Site
 from convlint.targets import InputSpec, UsageError
 
@@ -110,3 +112,29 @@ def test_per_file_ignores(tmp_path: Path, pattern: str, ignored: bool) -> None:
         for code in ("CVL301", "CVL101")
     }
     assert found == {"CVL301": not ignored, "CVL101": True}
+
+
+def test_patterns_of_the_command_line_are_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = config.Config(exclude=("old",))
+    over = settings.overridden(exclude=["new, a/b.py", "c/"])
+    assert over.exclude == ("old", "new", str(tmp_path / "a/b.py"), str(tmp_path / "c"))
+
+
+def test_rules_about_files_are_selected_by_default_and_the_list_of_gaps_is_not() -> None:
+    chosen = [code for code in ("CVL900", "CVL901", "CVL902") if config.Config().selects(code)]
+    assert chosen == ["CVL900", "CVL901"]
+
+
+def test_a_settings_file_without_ours_is_not_parsed(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("this is no TOML")
+    assert config.discover(str(tmp_path)).path is None
+    (tmp_path / "pyproject.toml").write_text("[tool.convlint")
+    with pytest.raises(UsageError, match=r"pyproject\.toml"):
+        config.discover(str(tmp_path))
+
+
+def test_codes_are_known_without_loading_a_rule() -> None:
+    assert codes() == {code: rule.name for code, rule in rules().items()}

@@ -1,5 +1,5 @@
-"""Every rule's examples, run for real: a bad one fires exactly on its marked lines, a good one is
-silent.
+"""Every rule's examples, checked for real: a bad one fires exactly on its marked lines, a good one
+is silent. It is so in every way in which the rule can be decided, by a run and from source alone.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import pytest
 from convlint import run
 from convlint.catalogue import rules
 from convlint.config import BUDGETS, Config
+from convlint.lint import Linter
 from convlint.model import Finding
-from convlint.rule import Example, Rule
+from convlint.rule import Decides, Example, Rule
 from convlint.targets import parse_input, parse_target
 from convlint.trace.client import Worker
 
+EVERYTHING = Config(select=("CVL",))
 EXAMPLES = [
-    pytest.param(rule, example, id=f"{code}-{kind}-{number}")
+    pytest.param(way, rule, example, id=f"{code}-{way}-{kind}-{number}")
     for code, rule in rules().items()
+    for way in rule.decided_by
     for kind in ("bad", "good")
     for number, example in enumerate(getattr(rule, kind), 1)
 ]
@@ -42,24 +45,33 @@ def options(words: Sequence[str]) -> tuple[bool, dict[str, int]]:
     return train, budgets
 
 
-def check(worker: Worker, example: Example, folder: Path) -> Sequence[Finding]:
-    """All findings on an example, of every rule."""
-    file = folder / "net.py"
-    file.write_text(example.source, encoding="utf-8")
+def ran(worker: Worker, example: Example, file: Path) -> Sequence[Finding]:
+    """All that is found in an example that is run, of every rule."""
     train, budgets = options(example.options)
     asked = run.Options(
         inputs=tuple(map(parse_input, example.input)), train=train, budgets=budgets, timeout=60
     )
-    settings = Config(select=("CVL",))
-    jobs = run.jobs([parse_target(f"{file}:{example.call}")], asked, settings)
-    report = run.check(jobs, worker.run, settings)
+    jobs = run.jobs([parse_target(f"{file}:{example.call}")], asked, EVERYTHING)
+    report = run.check(jobs, worker.run, EVERYTHING)
     assert not report.problems
     return report.findings
 
 
-@pytest.mark.parametrize(("rule", "example"), EXAMPLES)
-def test_example(rule: Rule, example: Example, worker: Worker, tmp_path: Path) -> None:
-    found = check(worker, example, tmp_path)
+def read(file: Path) -> Sequence[Finding]:
+    """All that is found in an example that is only read."""
+    linter = Linter(EVERYTHING)
+    found = linter.find({str(file): file.read_bytes()})
+    assert not linter.problems
+    return found
+
+
+@pytest.mark.parametrize(("way", "rule", "example"), EXAMPLES)
+def test_example(
+    way: Decides, rule: Rule, example: Example, worker: Worker, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(example.source, encoding="utf-8")
+    found = ran(worker, example, file) if way == "run" else read(file)
     lines = [f.site.line for f in found if f.code == rule.code and f.site is not None]
     marked = [
         number

@@ -86,7 +86,7 @@ def test_finding_with_both_ends_witness_and_fix() -> None:
         8 |         self.norm = nn.BatchNorm2d(d)
           |                                    +
 
-        Found 1 error.
+        Found 1 error. 1 can be fixed with --fix.
         """)
 
 

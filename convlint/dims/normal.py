@@ -17,6 +17,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 MAX_SIZE = 160  # atoms, powers and terms in one expression; sources of real models stay below 20
@@ -32,10 +33,14 @@ class Symbol:
     name: str
     scope: int = 0
     opaque: bool = False
+    key: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.name} {self.scope}"
+    def __post_init__(self) -> None:
+        key = f"{self.name} {self.scope}{'!' if self.opaque else ''}"
+        object.__setattr__(self, "key", key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def size(self) -> int:
@@ -48,14 +53,15 @@ class Apply:
 
     op: str
     args: tuple[Dim, ...]
+    key: str = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.op}({','.join(arg.key for arg in self.args)})"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.op}({','.join([arg.key for arg in self.args])})")
+        object.__setattr__(self, "size", 1 + sum([arg.size for arg in self.args]))
 
-    @property
-    def size(self) -> int:
-        return 1 + sum(arg.size for arg in self.args)
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 Atom = Symbol | Apply
@@ -78,6 +84,9 @@ class Dim:
     )  # sorted by key, no coefficient is 0; None: unknown
     key: str = field(compare=False, repr=False, default="?")
     size: int = field(compare=False, repr=False, default=1)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def is_unknown(self) -> bool:
@@ -112,7 +121,11 @@ class Dim:
                         yield from arg.atoms()
 
     def symbols(self) -> frozenset[Symbol]:
-        return frozenset(atom for atom in self.atoms() if isinstance(atom, Symbol))
+        found = _symbols.get(self.key)
+        if found is None:
+            found = frozenset([atom for atom in self.atoms() if isinstance(atom, Symbol)])
+            _remember(_symbols, self.key, found)
+        return found
 
     def __add__(self, other: Dim | int) -> Dim:
         return _sum(self, as_dim(other), 1)
@@ -189,9 +202,15 @@ ZERO = Dim((), key="", size=0)
 
 def constant(value: int) -> Dim:
     """The expression of a plain integer."""
-    return _make({(): int(value)})
+    return _constant(int(value))
 
 
+@lru_cache(4096)
+def _constant(value: int) -> Dim:
+    return _make({(): value})
+
+
+@lru_cache(4096)
 def symbol(name: str, scope: int = 0, opaque: bool = False) -> Dim:
     """The expression of one named integer."""
     return _make({((Symbol(name, scope, opaque), 1),): 1})
@@ -243,11 +262,37 @@ def _atom(atom: Atom) -> Dim:
     return _make({((atom, 1),): 1})
 
 
+# Programs ask for the same sums and products again and again: the sizes of one block are those of
+# the next.
+_sums: dict[tuple[str, str, int], Dim] = {}
+_products: dict[tuple[str, str], Dim] = {}
+_quotients: dict[tuple[str, str], Dim] = {}
+_symbols: dict[str, frozenset[Symbol]] = {}
+_MOST_REMEMBERED = 100_000
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(memory) >= _MOST_REMEMBERED:
+        memory.clear()
+    memory[key] = value
+
+
 def _sum(left: Dim, right: Dim, sign: int) -> Dim:
     if left.terms is None or right.terms is None:
         return UNKNOWN
-    total = dict(left.terms)
-    for monomial, factor in right.terms:
+    key = (left.key, right.key, sign)
+    found = _sums.get(key)
+    if found is None:
+        found = _summed(left.terms, right.terms, sign)
+        _remember(_sums, key, found)
+    return found
+
+
+def _summed(
+    left: tuple[tuple[Monomial, int], ...], right: tuple[tuple[Monomial, int], ...], sign: int
+) -> Dim:
+    total = dict(left)
+    for monomial, factor in right:
         total[monomial] = total.get(monomial, 0) + sign * factor
     return _make(total)
 
@@ -255,9 +300,20 @@ def _sum(left: Dim, right: Dim, sign: int) -> Dim:
 def _product(left: Dim, right: Dim) -> Dim:
     if left.terms is None or right.terms is None or len(left.terms) * len(right.terms) > MAX_SIZE:
         return UNKNOWN
+    key = (left.key, right.key)
+    found = _products.get(key)
+    if found is None:
+        found = _multiplied(left.terms, right.terms)
+        _remember(_products, key, found)
+    return found
+
+
+def _multiplied(
+    left: tuple[tuple[Monomial, int], ...], right: tuple[tuple[Monomial, int], ...]
+) -> Dim:
     total: dict[Monomial, int] = {}
-    for a, x in left.terms:
-        for b, y in right.terms:
+    for a, x in left:
+        for b, y in right:
             monomial = _times(a, b)
             total[monomial] = total.get(monomial, 0) + x * y
     return _make(total)
@@ -281,6 +337,16 @@ def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
 
 
 def _floordiv(left: Dim, right: Dim) -> Dim:
+    """``left // right``, remembered."""
+    key = (left.key, right.key)
+    found = _quotients.get(key)
+    if found is None:
+        found = _divided(left, right)
+        _remember(_quotients, key, found)
+    return found
+
+
+def _divided(left: Dim, right: Dim) -> Dim:
     """``left // right``: whole multiples of the divisor come out, factors common to both go, nested
     divisions merge.
     """

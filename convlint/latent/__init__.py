@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from convlint.latent.candidates import claim
 from convlint.latent.demands import PRESERVING
-from convlint.latent.meeting import Meeting, Meetings
+from convlint.latent.meeting import Meeting, Meetings, differ
 from convlint.latent.spans import argument_fix
 
-__all__ = ["PRESERVING", "Meeting", "Meetings", "argument_fix"]
+__all__ = ["PRESERVING", "Meeting", "Meetings", "argument_fix", "claim", "differ"]

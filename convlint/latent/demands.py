@@ -26,6 +26,9 @@ PRESERVING = (
 _REDUCING = frozenset({"mean", "sum", "amax", "flatten", "reshape", "squeeze"})
 
 Pair = tuple[Dim, Dim]
+Judged = tuple[str, str]
+"""A layer, and which demand of it is judged, and so is no fact: "channels" or "groups"."""
+
 _TENSORS = -1  # the scope of symbols that stand for a tensor's unknown channels
 
 
@@ -34,18 +37,36 @@ class Demands:
     that were lost are left out.
 
     ``values`` has the symbols that stand for tensors whose channels nothing tells. Norms demand
-    nothing here, and neither does a convolution in ``but`` of its groups: they are what is judged.
+    nothing here: they are what is judged.
     """
 
-    def __init__(
-        self, graph: Graph, scopes: Scopes, scope: int, nodes: Sequence[Node], but: str | None
-    ) -> None:
+    def __init__(self, graph: Graph, scopes: Scopes, scope: int, nodes: Sequence[Node]) -> None:
         self.values: dict[Symbol, int] = {}
-        self._graph, self._scopes, self._scope, self._but = graph, scopes, scope, but
+        self._graph, self._scopes, self._scope = graph, scopes, scope
         self._channels: dict[int, Dim] = {}
-        self.pairs = [pair for node in nodes for pair in self._of(node)]
+        self._found: list[tuple[Judged | None, Pair]] = []
+        for node in nodes:
+            self._found += self._of(node)
 
-    def _of(self, node: Node) -> Iterator[Pair]:
+    def pairs(self, but: Judged | None) -> list[Pair]:
+        """The demands, without those that are judged."""
+        return [pair for whose, pair in self._found if whose is None or whose != but]
+
+    def channels(self, tensor: int) -> Dim:
+        """The channels of a tensor that the calls made or read."""
+        return self._arriving(tensor)
+
+    @staticmethod
+    def of_tensor(tensor: int) -> Symbol:
+        """The symbol that stands for the channels of a tensor which nothing tells."""
+        return Symbol(f"tensor {tensor}", _TENSORS)
+
+    @staticmethod
+    def are_told(channels: Dim) -> bool:
+        """Whether channels depend on parameters alone, and on no tensor that came from elsewhere."""
+        return channels.determined and all(s.scope != _TENSORS for s in channels.symbols())
+
+    def _of(self, node: Node) -> Iterator[tuple[Judged | None, Pair]]:
         if len(node.outputs) != 1:
             return
         layer = self._graph.layer(node.layer)
@@ -59,30 +80,30 @@ class Demands:
         elif len(node.inputs) == 1 and (node.op in PRESERVING or self._keeps_channels(node)):
             self._channels[made] = self._arriving(node.inputs[0])
         elif node.op in MERGES and len(node.inputs) > 1:
-            yield from self._of_merge(node)
+            yield from ((None, pair) for pair in self._of_merge(node))
         elif node.op == "cat" and node.attrs.get("dim") == 1:
             total = dims.ZERO
             for tensor in node.inputs:
                 total = total + self._arriving(tensor)
             self._channels[made] = total
 
-    def _of_conv(self, node: Node, layer: Layer) -> Iterator[Pair]:
+    def _of_conv(self, node: Node, layer: Layer) -> Iterator[tuple[Judged, Pair]]:
         into, out, groups = self._numbers(layer, "in_channels", "out_channels", "groups")
         if into.determined:
-            yield self._arriving(node.inputs[0]), into
+            yield (layer.name, "channels"), (self._arriving(node.inputs[0]), into)
         for number in (into, out):
-            judged = number == out and layer.name == self._but
-            if number.determined and groups.determined and not judged:
-                yield number % groups, dims.ZERO
+            if number.determined and groups.determined:
+                judged = "groups" if number == out else "channels of a group"
+                yield (layer.name, judged), (number % groups, dims.ZERO)
         if out.determined:
             self._channels[node.outputs[0].id] = out
 
-    def _of_linear(self, node: Node, layer: Layer) -> Iterator[Pair]:
+    def _of_linear(self, node: Node, layer: Layer) -> Iterator[tuple[Judged, Pair]]:
         into, out = self._numbers(layer, "in_features", "out_features")
         if len(node.outputs[0].shape) != 2:  # otherwise it reads another dimension
             return
         if into.determined:
-            yield self._arriving(node.inputs[0]), into
+            yield (layer.name, "channels"), (self._arriving(node.inputs[0]), into)
         if out.determined:
             self._channels[node.outputs[0].id] = out
 
@@ -112,7 +133,7 @@ class Demands:
     def _arriving(self, tensor: int) -> Dim:
         if tensor not in self._channels:
             shape = self._graph.tensor(tensor).shape
-            symbol = Symbol(f"tensor {tensor}", _TENSORS)
+            symbol = self.of_tensor(tensor)
             self.values[symbol] = shape[1] if len(shape) > 1 else 0
             self._channels[tensor] = dims.symbol(symbol.name, symbol.scope)
         return self._channels[tensor]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterator
 
-from convlint import dims
+from convlint import calls, dims
 from convlint.dims import Dim
 from convlint.model import Edit, Fix, Scope, Site
 
@@ -17,44 +16,20 @@ def argument_fix(site: Site, scope: Scope, asked: Dim, wanted: Dim) -> Fix:
     It is only shown, not made, unless the call stands in the constructor of ``scope`` itself and
     every name in ``wanted`` means there what it means in the expression.
     """
-    text = dims.text(wanted)
-    span = _argument(site, scope, dims.text(asked), wanted)
-    if span is None:
-        return Fix(f"write {text} for {dims.text(asked)}", "display", ())
-    return Fix(f"write {text} for {dims.text(asked)}", "safe", (Edit(span, text),))
+    title = f"write {dims.text(wanted)} for {dims.text(asked)}"
+    edit = _edit(site, scope, dims.text(asked), wanted)
+    return Fix(title, "display", ()) if edit is None else Fix(title, "safe", (edit,))
 
 
-def _argument(site: Site, scope: Scope, asked: str, wanted: Dim) -> Site | None:
-    linecache.checkcache(site.path)
-    lines = linecache.getlines(site.path)
-    if site.function != f"{scope.kind}.__init__" or not lines:
+def _edit(site: Site, scope: Scope, asked: str, wanted: Dim) -> Edit | None:
+    call = calls.at(site) if site.function == f"{scope.kind}.__init__" else None
+    if call is None or not isinstance(call.scope, ast.FunctionDef):
         return None
-    try:
-        tree = ast.parse("".join(lines))
-    except (SyntaxError, ValueError):
-        return None
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef) and function.name == "__init__":
-            for call in ast.walk(function):
-                if isinstance(call, ast.Call) and _span(call, site, lines) == site:
-                    return _place(function, call, scope, asked, wanted, site, lines)
-    return None
-
-
-def _place(
-    function: ast.FunctionDef,
-    call: ast.Call,
-    scope: Scope,
-    asked: str,
-    wanted: Dim,
-    site: Site,
-    lines: list[str],
-) -> Site | None:
-    given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    places = [arg for arg in given if ast.unparse(arg) == asked]
-    fixed = _parameters(function) - set(_rebound(function))
+    given = [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
+    places = [argument for argument in given if ast.unparse(argument) == asked]
+    fixed = _parameters(call.scope) - set(_rebound(call.scope))
     known = all(s.scope == scope.id and s.name in fixed for s in wanted.symbols())
-    return _span(places[0], site, lines) if len(places) == 1 and known else None
+    return call.replaced(places[0], dims.text(wanted)) if len(places) == 1 and known else None
 
 
 def _parameters(function: ast.FunctionDef) -> set[str]:
@@ -64,31 +39,13 @@ def _parameters(function: ast.FunctionDef) -> set[str]:
 
 def _rebound(function: ast.FunctionDef) -> Iterator[str]:
     """Names that mean something else in some part of a function than what was passed for them."""
+    own = set(ast.walk(function.args))
     for node in ast.walk(function):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.arg) and node not in ast.walk(function.args):
-            yield node.arg
-        elif isinstance(node, ast.Global | ast.Nonlocal):
+        if node in own or node is function:
+            continue
+        if isinstance(node, ast.Global | ast.Nonlocal):
             yield from node.names
         elif isinstance(node, ast.alias):
             yield node.asname or node.name
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            yield node.name
-
-
-def _span(node: ast.expr, site: Site, lines: list[str]) -> Site:
-    """Where an expression stands, its columns in characters from 1."""
-    end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
-    return Site(
-        site.path,
-        node.lineno,
-        _characters(lines[node.lineno - 1], node.col_offset),
-        end_line,
-        _characters(lines[end_line - 1], end_column),
-        site.function,
-    )
-
-
-def _characters(line: str, column: int) -> int:
-    return len(line.encode()[:column].decode(errors="replace")) + 1
+        else:
+            yield from calls.bound(node)

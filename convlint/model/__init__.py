@@ -6,7 +6,9 @@ hand and sent from the worker as JSON. Text is made in ``outputs/``, numbers in 
 Lines start at 1; columns start at 1 and count characters; ``end_column`` points behind the last character.
 """
 
+from convlint.model.claim import Attempt, Claim, Numbers, Proof, Trial, Verdict, Witness
 from convlint.model.graph import (
+    Argument,
     Call,
     Failure,
     Graph,
@@ -33,13 +35,15 @@ from convlint.model.report import (
     Row,
     Severity,
     Totals,
-    Witness,
 )
 
 __all__ = [
     "SEVERITIES",
     "Applicability",
+    "Argument",
+    "Attempt",
     "Call",
+    "Claim",
     "Confidence",
     "Edit",
     "Failure",
@@ -49,7 +53,9 @@ __all__ = [
     "Layer",
     "Model",
     "Node",
+    "Numbers",
     "Problem",
+    "Proof",
     "Related",
     "Report",
     "Row",
@@ -60,6 +66,8 @@ __all__ = [
     "Status",
     "Tensor",
     "Totals",
+    "Trial",
+    "Verdict",
     "Witness",
     "kept_for_the_last",
 ]

@@ -117,12 +117,28 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a constructor call, under the name of its parameter; what ``*args`` takes is ``args[0]`` ...
+
+    ``text`` is its value as source: a literal, or a dotted name that can be imported (``torch.nn.ReLU``). None where
+    it has no such form.
+    """
+
+    name: str
+    text: str | None
+    positional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """One constructor call, and its parameters as symbols of their own (``Symbol(name, id)`` in ``dims``).
 
     ``kind`` is the class whose ``__init__`` ran, ``parent`` the scope that it was called in. ``symbols`` has for each
     parameter that matters its name, its value, and the expression over outer symbols that was passed for it;
     ``equal`` the pairs of expressions that a comparison on the way found equal. Expressions are in JSON form.
+
+    ``path``, ``cls`` and ``arguments`` say how to make the call again: the file, the class in it (a subclass of
+    ``kind`` where that has no ``__init__`` of its own) and what was passed; empty where that is not known.
     """
 
     id: int
@@ -130,6 +146,9 @@ class Scope:
     parent: int | None = None
     symbols: tuple[tuple[str, int, Any], ...] = ()
     equal: tuple[tuple[Any, Any], ...] = ()
+    path: str = ""
+    cls: str = ""
+    arguments: tuple[Argument, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +201,9 @@ class Graph:
     unregistered: tuple[
         tuple[str, str, Site | None], ...
     ] = ()  # (module path, attribute, site): layers in a list/dict
+    sizes: tuple[
+        tuple[Shape, str | None], ...
+    ] = ()  # spatial sizes that were tried beside the recorded one; the module that refused each, None where it ran
     peak_inference_bytes: int | None = None
     saved_bytes: int | None = None
     saved_bytes_mode: str = ""  # "train", or "eval" where the training forward could not run
@@ -194,6 +216,10 @@ class Graph:
     called_in_training: tuple[str, ...] | None = (
         None  # layers that a train-mode forward called, where one was run
     )
+
+    ignored: tuple[
+        tuple[str, str, Site], ...
+    ] = ()  # (parameter, class, site) of constructor parameters that are never read
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from convlint.model.claim import Claim, Witness
 from convlint.model.graph import Graph, Shape, Site, Status
 
 Severity = Literal["error", "warning", "info"]
@@ -41,18 +42,10 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """Proof of a latent bug: a constructor call and inputs that really fail, beside a control call that works."""
-
-    call: str
-    inputs: tuple[str, ...]
-    error: str
-    control: str
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
-    """One defect at one line. ``nodes`` are the failed nodes that it explains (not part of the output)."""
+    """One defect at one line. ``nodes`` are the failed nodes that it explains, ``claim`` is what would prove it (both
+    are not part of the output).
+    """
 
     code: str
     name: str
@@ -67,6 +60,7 @@ class Finding:
     fix: Fix | None = None
     nodes: tuple[int, ...] = ()
     instances: tuple[str, ...] = ()  # all modules at this site with this defect, ``module`` first
+    claim: Claim | None = None
 
     def with_(self, **changes: Any) -> Finding:
         return replace(self, **changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import prod
 
 from convlint.model import Row, Shape, Totals
@@ -148,6 +147,8 @@ class TableOptions:
             raise ValueError(f"the depth of a table is 0 or more, not {self.depth}")
         for name in (*self.columns, *([self.sort] if self.sort else [])):
             if name not in COLUMNS and name != "share":
+                from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+
                 near = get_close_matches(name, [*COLUMNS, "share"], n=1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}"
                 raise ValueError(f"no column is called {name!r}: {hint}")

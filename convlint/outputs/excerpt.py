@@ -5,17 +5,14 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator
 
-from rich.cells import cell_len
-from rich.text import Text
-
 from convlint.model import Edit, Site
-from convlint.outputs.terminal import visible
+from convlint.outputs.terminal import Styled, cell_len, styled, visible
 
 LONGEST = 6
 """Lines shown of a span."""
 
 
-def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Text]:
+def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
     """The lines of a span, each underlined with ``mark``; nothing where the file cannot be read.
 
     A line that is wider than ``width`` is cut around the span.
@@ -33,10 +30,10 @@ def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Te
     if last in shown:
         return
     if shown:
-        yield Text(f"{'':{gutter}} | .. to line {last}", "dim")
+        yield styled((f"{'':{gutter}} | .. to line {last}", "dim"))
 
 
-def mended(edits: tuple[Edit, ...], width: int | None) -> Iterator[Text]:
+def mended(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
     """The line as edits would leave it, with what they put in marked; only where all stand in one line."""
     places = {(edit.site.path, edit.site.line, edit.site.end_line) for edit in edits}
     if len(places) != 1 or any("\n" in edit.text for edit in edits):
@@ -70,15 +67,15 @@ def _marked(
     mark: str,
     style: str,
     width: int | None,
-) -> Iterator[Text]:
+) -> Iterator[Styled]:
     """A line of source, and below it ``mark`` under the characters ``span[0]`` to ``span[1]``."""
     start, end = span
     before, inside, after = (visible(_spaced(part)) for part in _split(text, start, end))
     if width is not None:
         before, inside, after = _cut(before, inside, after, width - gutter - 3)
-    yield Text.assemble((f"{number:{gutter}} | ", "blue"), before, inside, after)
+    yield styled((f"{number:{gutter}} | ", "blue"), before, inside, after)
     if inside:
-        yield Text.assemble(
+        yield styled(
             (f"{'':{gutter}} | ", "blue"),
             " " * cell_len(before),
             (mark * cell_len(inside), style),

@@ -10,7 +10,7 @@ from convlint.model import Finding, Model, Report, Site
 from convlint.outputs import footer
 from convlint.outputs.columns import COLUMNS, SHARE, Line, TableOptions
 from convlint.outputs.excerpt import excerpt
-from convlint.outputs.terminal import one_line
+from convlint.outputs.terminal import one_line, plain
 from convlint.outputs.tree import lines
 
 DEFAULT_TABLE = TableOptions()
@@ -71,7 +71,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _source(site: Site | None, mark: str) -> Iterator[str]:
-    shown = "\n".join(line.plain for line in excerpt(site, mark, "", None)) if site else ""
+    shown = "\n".join(plain(line) for line in excerpt(site, mark, "", None)) if site else ""
     if shown:
         yield f"<pre>{escape(shown)}</pre>"
 

@@ -1,14 +1,37 @@
-"""Text for a terminal: styles become escape codes, what the user's files hold does not."""
+"""Text for a terminal: styles become escape codes, what the user's files hold does not.
+
+Rich is loaded only where there are colours or a width: a hook that writes to a pipe does not wait for it.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from functools import cache
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
-from rich.console import Console
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+Styled: TypeAlias = tuple[tuple[str, str], ...]
+"""A line in pieces, each with its style."""
+
+
+def styled(*parts: str | tuple[str, str]) -> Styled:
+    """A line of texts, with a style or without one."""
+    return tuple((part, "") if isinstance(part, str) else part for part in parts)
+
+
+def cell_len(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich import cells  # noqa: PLC0415 - loaded when needed
+
+    return cells.cell_len(text)
 
 
 def terminal(stream: TextIO) -> tuple[int | None, bool]:
@@ -16,21 +39,29 @@ def terminal(stream: TextIO) -> tuple[int | None, bool]:
 
     Colours follow ``NO_COLOR``, ``FORCE_COLOR`` and ``TERM``.
     """
+    if not stream.isatty() and not os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}:
+        return None, False
+    from rich.console import Console  # noqa: PLC0415 - loaded when needed
+
     console = Console(file=stream)
     color = console.color_system is not None and not console.no_color
     return (console.width if stream.isatty() else None), color
 
 
-def painted(lines: Iterable[Text], *, width: int | None, color: bool) -> str:
+def painted(lines: Iterable[Text | Styled], *, width: int | None, color: bool) -> str:
     """The lines, with escape codes for their styles if ``color``, and without space at their ends.
 
     A line that is wider than ``width`` goes on in the next, indented, where a word begins.
     """
-    kept = [part for line in lines for part in _wrapped(line, width)]
+    if width is None and not color:
+        return "".join(f"{plain(line).rstrip()}\n" for line in lines)
+    kept = [part for line in lines for part in _wrapped(_text(line), width)]
     for line in kept:
         line.rstrip()
     if not color:
         return "".join(f"{line.plain}\n" for line in kept)
+    from rich.console import Console  # noqa: PLC0415 - loaded when needed
+
     console = Console(
         file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False
     )
@@ -40,17 +71,36 @@ def painted(lines: Iterable[Text], *, width: int | None, color: bool) -> str:
     return captured.get()
 
 
+def plain(line: Text | Styled) -> str:
+    """A line without its styles."""
+    return "".join(text for text, _ in line) if isinstance(line, tuple) else line.plain
+
+
+def _text(line: Text | Styled) -> Text:
+    from rich.text import Text  # noqa: PLC0415 - loaded when needed
+
+    return Text.assemble(*line) if isinstance(line, tuple) else line
+
+
 def _wrapped(line: Text, width: int | None) -> Iterator[Text]:
     if width is None or line.cell_len <= width:
         yield line
         return
-    first, *rest = line.wrap(_ANY, max(width - len(HANGING), 1))
+    from rich.text import Text  # noqa: PLC0415 - loaded when needed
+
+    first, *rest = line.wrap(_any_console(), max(width - len(HANGING), 1))
     yield first
     yield from (Text.assemble(HANGING, part) for part in rest)
 
 
 HANGING = "    "
-_ANY = Console(file=io.StringIO())
+
+
+@cache
+def _any_console() -> Console:
+    from rich.console import Console  # noqa: PLC0415 - loaded when needed
+
+    return Console(file=io.StringIO())
 
 
 def visible(text: str) -> str:

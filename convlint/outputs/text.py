@@ -3,64 +3,86 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-
-from rich.text import Text
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
 
 from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity, Witness
-from convlint.outputs import table as layer_table
-from convlint.outputs.columns import TableOptions
 from convlint.outputs.excerpt import excerpt, mended
-from convlint.outputs.terminal import one_line, painted, visible
+from convlint.outputs.terminal import Styled, one_line, painted, styled, visible
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from convlint.outputs.columns import TableOptions
 
 COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
-DEFAULT_TABLE = TableOptions()
 
 
 def render(
     report: Report,
     *,
-    table: TableOptions | None = DEFAULT_TABLE,
+    table: TableOptions | Literal["usual"] | None = "usual",
     width: int | None = None,
     color: bool = False,
     verdict: bool = True,
+    files: int | None = None,
+    fixed: int = 0,
+    statistics: bool = False,
+    quiet: bool = False,
 ) -> str:
     """The report as text.
 
     ``table`` says how each model's layers are shown, None leaves the tables out. ``width`` is that of
     the terminal in cells, None takes what is needed; ``color`` adds escape codes. ``verdict`` ends with
-    the line that counts the findings: for a run that did not look for any, it is left out.
+    the line that counts the findings: for a run that did not look for any, it is left out. ``files``
+    is the number of files that were checked by their text, None where none was asked for; ``fixed``
+    the number of findings that were there, and are no more. ``statistics`` counts the findings of
+    each code in place of telling them; ``quiet`` tells findings and problems, and nothing else.
     """
-    return painted(_lines(report, table, width, verdict=verdict), width=width, color=color)
+    told = _statistics(report) if statistics else _findings(report, width)
+    parts: list[Iterable[Text | Styled]] = [told, _problems(report)]
+    if table is not None and not quiet:
+        parts.append(_tables(report, table, width))
+    if not quiet and (verdict or report.findings or report.problems):
+        parts.append([_verdict(report, files, fixed)])
+    return painted(chain.from_iterable(parts), width=width, color=color)
 
 
-def _lines(
-    report: Report,
-    table: TableOptions | None,
-    width: int | None,
-    *,
-    verdict: bool,
-) -> Iterator[Text]:
-    several = len({model.target for model in report.models}) > 1
-    for finding in report.findings:
-        yield from _finding(finding, width, several=several)
-        yield Text()
-    for problem in report.problems:
-        yield _problem(problem)
-        yield Text()
-    for model in report.models if table is not None else ():
-        yield from layer_table.texts(model, table or DEFAULT_TABLE, width)
-        yield Text()
-    if verdict or report.findings or report.problems:
-        yield _verdict(report)
+def _tables(
+    report: Report, table: TableOptions | Literal["usual"], width: int | None
+) -> Iterator[Text | Styled]:
+    for model in report.models:
+        from convlint.outputs import table as layer_table  # noqa: PLC0415 - not needed for files
+
+        options = layer_table.TableOptions() if table == "usual" else table
+        yield from layer_table.texts(model, options, width)
+        yield styled()
 
 
 # --- findings
 
 
-def _finding(finding: Finding, width: int | None, *, several: bool) -> Iterator[Text]:
+def _findings(report: Report, width: int | None) -> Iterator[Styled]:
+    several = len({model.target for model in report.models}) > 1
+    for finding in report.findings:
+        yield from _finding(finding, width, several=several)
+        yield styled()
+
+
+def _statistics(report: Report) -> Iterator[Styled]:
+    """How often each code was found, the most frequent first."""
+    counts = Counter((finding.code, finding.name) for finding in report.findings)
+    width = max((len(f"{count:,}") for count in counts.values()), default=0)
+    for (code, name), count in sorted(counts.items(), key=lambda row: (-row[1], row[0])):
+        yield styled(f"{count:>{width},} ", (code, "bold"), f" [{name}]")
+    if counts:
+        yield styled()
+
+
+def _finding(finding: Finding, width: int | None, *, several: bool) -> Iterator[Styled]:
     color = COLORS[finding.severity]
-    yield Text.assemble(
+    yield styled(
         (visible(str(finding.site or finding.target or "model")), "bold"),
         ": ",
         (f"{finding.code} {finding.severity}", f"bold {color}"),
@@ -83,28 +105,26 @@ def _finding(finding: Finding, width: int | None, *, several: bool) -> Iterator[
         yield from _fix(finding.fix, width)
 
 
-def _related(related: Related, width: int | None) -> Iterator[Text]:
-    yield Text.assemble(
-        ("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message)
-    )
+def _related(related: Related, width: int | None) -> Iterator[Styled]:
+    yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
     yield from excerpt(related.site, "-", "blue", width)
 
 
-def _witness(witness: Witness) -> Iterator[Text]:
+def _witness(witness: Witness) -> Iterator[Styled]:
     inputs = f" on {', '.join(witness.inputs)}" if witness.inputs else ""
     yield _remark("witness", f"{witness.call}{inputs} fails: {witness.error}")
     if witness.control:
         yield _remark("control", f"{witness.control} works")
 
 
-def _fix(fix: Fix, width: int | None) -> Iterator[Text]:
+def _fix(fix: Fix, width: int | None) -> Iterator[Styled]:
     kind = "help" if fix.applicability == "display" else f"{fix.applicability} fix"
     yield _remark(kind, fix.title, "green")
     yield from mended(fix.edits, width)
 
 
-def _remark(name: str, text: str, style: str = "") -> Text:
-    return Text.assemble(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
+def _remark(name: str, text: str, style: str = "") -> Styled:
+    return styled(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
 
 
 def _listed(names: tuple[str, ...], limit: int = 6) -> str:
@@ -115,11 +135,17 @@ def _listed(names: tuple[str, ...], limit: int = 6) -> str:
 # --- problems and the verdict
 
 
-def _problem(problem: Problem) -> Text:
+def _problems(report: Report) -> Iterator[Styled]:
+    for problem in report.problems:
+        yield _problem(problem)
+        yield styled()
+
+
+def _problem(problem: Problem) -> Styled:
     place = problem.path or problem.target or "convlint"
     if problem.path and problem.line:
         place += f":{problem.line}"
-    return Text.assemble(
+    return styled(
         (visible(place), "bold"),
         ": ",
         ("problem", "bold magenta"),
@@ -128,29 +154,44 @@ def _problem(problem: Problem) -> Text:
     )
 
 
-def _verdict(report: Report) -> Text:
+def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
     """What was found, what could not be checked, and what was seen in part only."""
     severities = Counter(finding.severity for finding in report.findings)
     found = [_number_of(severities[s], s) for s in SEVERITIES if severities[s]]
-    where = f" in {_number_of(len(report.models), 'model')}" if report.models else ""
-    text = Text()
+    places = [_number_of(len(report.models), "model")] if report.models else []
+    places += [] if files is None else [_number_of(files, "file")]
+    where = f" in {_enumerated(places)}" if places else ""
+    parts: list[str | tuple[str, str]] = []
     if found:
         worst = next(s for s in SEVERITIES if severities[s])
-        text.append(f"Found {_enumerated(found)}{where}.", f"bold {COLORS[worst]}")
-    elif report.models or not report.problems:
+        parts.append((f"Found {_enumerated(found)}{where}.", f"bold {COLORS[worst]}"))
+    elif report.models or files or not report.problems:
         complete = not report.problems and all(m.status == "complete" for m in report.models)
-        text.append(f"Found nothing{where}.", "bold green" if complete else "bold")
+        parts.append((f"Found nothing{where}.", "bold green" if complete else "bold"))
+    if fixed:
+        parts.append((f" Fixed {_number_of(fixed, 'finding')}.", "bold green"))
+    parts.append(_fixable(report))
     if report.problems:
         problems = _number_of(len(report.problems), "problem")
-        text.append(" " * bool(text)).append(
-            f"Could not check everything: {problems}.", "bold magenta"
-        )
+        parts.append(" " * any(text for text, _ in styled(*parts)))
+        parts.append((f"Could not check everything: {problems}.", "bold magenta"))
     if partial := [model for model in report.models if model.status != "complete"]:
-        text.append(f" {_number_of(len(partial), 'model')} did not run to the end.")
+        parts.append(f" {_number_of(len(partial), 'model')} did not run to the end.")
     unseen = {name for model in report.models for name, _ in model.graph.unseen if name}
     if unseen:
-        text.append(f" Not seen inside: {_listed(tuple(sorted(unseen)))}.")
-    return text
+        parts.append(f" Not seen inside: {_listed(tuple(sorted(unseen)))}.")
+    return styled(*parts)
+
+
+def _fixable(report: Report) -> str:
+    """How many findings can be fixed, and how."""
+    kinds = Counter(finding.fix.applicability for finding in report.findings if finding.fix)
+    safe, unsafe = kinds["safe"], kinds["unsafe"]
+    if safe and unsafe:
+        return f" {safe:,} can be fixed with --fix, {unsafe:,} more with --unsafe-fixes."
+    if safe:
+        return f" {safe:,} can be fixed with --fix."
+    return f" {unsafe:,} can be fixed with --fix --unsafe-fixes." if unsafe else ""
 
 
 def _number_of(count: int, thing: str) -> str:

@@ -28,6 +28,7 @@ class GroupsNotDividing(Rule):
     code = "CVL101"
     name = "groups-not-dividing"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

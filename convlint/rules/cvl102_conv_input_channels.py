@@ -29,6 +29,7 @@ class ConvInputChannels(Rule):
     code = "CVL102"
     name = "conv-input-channels"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from convlint import channels
-from convlint.model import Finding, Graph
+from convlint import calls, channels
+from convlint.model import Finding, Fix, Graph
 from convlint.rule import Example, Rule
 
 _REFUSING = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}) | frozenset(
@@ -27,11 +28,19 @@ class NormChannels(Rule):
 
     Give the norm the `out_channels` of the convolution in front of it. The line of the other end is
     listed with the finding.
+
+    ## Fix safety
+
+    The fix is unsafe: the model cannot run before it and can afterwards, but which of two numbers
+    was meant is judged by a vote of the layers around. It is offered only for a number that is
+    written in the norm's own call and is wrong for every layer which that call builds, and is
+    only right as long as the producer keeps its width.
     """
 
     code = "CVL103"
     name = "norm-channels"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(
@@ -105,7 +114,8 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from channels.findings(self.finding, graph, ("batch_norm", "instance_norm"))
+        for finding in channels.findings(self.finding, graph, ("batch_norm", "instance_norm")):
+            yield finding.with_(fix=_fix(graph, finding))
         for layer in graph.layers:
             if layer.error is not None and layer.base in _REFUSING:
                 asked = layer.attrs.get("num_features")
@@ -115,3 +125,24 @@ def Net():
                     module=layer.name,
                     nodes=tuple([node.id for node in graph.nodes_of(layer.name) if node.error]),
                 )
+
+
+def _fix(graph: Graph, finding: Finding) -> Fix | None:
+    """The number that the others agree on, where it stands for one that is written in a norm's call."""
+    built = [layer for layer in graph.layers if layer.site == finding.site]
+    call = calls.of_layer(built[0]) if built and built[0].base in _REFUSING else None
+    found = [one for one in channels.disagreements(graph) if one.site == finding.site]
+    if call is None or len(found) != 1:
+        return None
+    wrong = {graph.nodes[vote.node].layer: (vote.number, right) for vote, right in found[0].wrong}
+    numbers = set(wrong.values())
+    written = call.given("num_features", 0)
+    if len(numbers) != 1 or not wrong.keys() >= {layer.name for layer in built}:
+        return None
+    number, right = numbers.pop()
+    if right is None or right.denominator != 1 or not isinstance(written, ast.Constant):
+        return None
+    if written.value != number:
+        return None
+    title = f"write {right} for {number} (that the others are right is a guess)"
+    return Fix(title, "unsafe", (call.replaced(written, str(right)),))

@@ -27,6 +27,7 @@ class NormGroups(Rule):
     code = "CVL105"
     name = "norm-groups"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -30,6 +30,7 @@ class KernelExceedsInput(Rule):
     code = "CVL106"
     name = "kernel-exceeds-input"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

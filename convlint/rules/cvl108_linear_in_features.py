@@ -25,6 +25,7 @@ class LinearInFeatures(Rule):
     code = "CVL108"
     name = "linear-in-features"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

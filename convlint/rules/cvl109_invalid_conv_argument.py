@@ -32,6 +32,7 @@ class InvalidConvArgument(Rule):
     code = "CVL109"
     name = "invalid-conv-argument"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

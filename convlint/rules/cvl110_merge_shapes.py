@@ -33,6 +33,7 @@ class MergeShapes(Rule):
     code = "CVL110"
     name = "merge-shapes"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

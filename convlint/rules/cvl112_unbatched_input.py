@@ -24,6 +24,7 @@ class UnbatchedInput(Rule):
     code = "CVL112"
     name = "unbatched-input"
     severity = "warning"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

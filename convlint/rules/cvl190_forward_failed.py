@@ -29,6 +29,7 @@ class ForwardFailed(Rule):
     code = "CVL190"
     name = "forward-failed"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from convlint import flow, latent
-from convlint.model import Finding, Fix, Graph, Node, Related, Site
+from convlint.model import Finding, Fix, Graph, Node, Related
 from convlint.rule import Example, Rule
 
 _NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
@@ -42,6 +42,7 @@ class LatentNormChannels(Rule):
     code = "CVL201"
     name = "latent-norm-channels"
     severity = "warning"
+    decided_by = ("source", "run")
 
     bad = (
         Example(
@@ -159,29 +160,37 @@ def Net():
             yield finding if len(fixes) == 1 else finding.with_(fix=_shown(finding.fix))
 
     def _judged(self, graph: Graph, norm: Node, meetings: latent.Meetings) -> Finding | None:
-        maker = _maker(graph, norm)
-        wide, made = graph.layer(norm.layer), graph.layer(maker.layer if maker else None)
-        if maker is None or wide is None or made is None or wide.error or made.error:
+        wide, maker = graph.layer(norm.layer), _maker(graph, norm)
+        if wide is None or wide.site is None or wide.error or norm.error:
             return None
         asks = "num_features" if "num_features" in wide.exprs else "num_channels"
-        gives = "out_features" if maker.op == "linear" else "out_channels"
-        meeting = meetings.of(((wide, asks), (made, gives)), (maker, norm))
+        made = graph.layer(maker.layer if maker else None)
+        if maker is not None and made is not None and not made.error:
+            gives = "out_features" if maker.op == "linear" else "out_channels"
+            meeting = meetings.of(((wide, asks), (made, gives)), (maker, norm))
+        else:
+            meeting = meetings.arriving(norm, wide, asks)
         channels = flow.input_shape(graph, norm)[1]
         if meeting is None or meeting.now != (channels, channels):
             return None
-        if all(one == other for one, other in meeting.others()):
-            return None
         asked, given = meeting.dims
-        related = Related(f"the layer that gives `{given}` channels", made.site or Site("", 0))
+        # A run does not tell what the number of concatenated tensors depends on.
+        needed = maker is None and graph.traced_by == "recorder"
+        claim = latent.claim(meeting, latent.differ, (wide.site,), needed=needed)
+        if claim is None and needed:
+            return None
+        end = made.site if made else None
+        source = f" from {flow.called(graph, maker)}" if maker else ""
         return self.finding(
-            f"{flow.called(graph, norm)} is built for `{asked}` channels, but `{given}` arrive "
-            f"from {flow.called(graph, maker)}: equal here ({channels}), yet {meeting.kind} fails "
-            f"where they differ; build it for `{given}`",
+            f"{flow.called(graph, norm)} is built for `{asked}` channels, but `{given}` "
+            f"arrive{source}: equal here ({channels}), yet {meeting.kind} fails where they differ; "
+            f"build it for `{given}`",
             wide.site,
+            confidence="medium",
             module=norm.layer,
-            related=(related,) if made.site else (),
-            fix=latent.argument_fix(wide.site, meeting.scope, asked, given) if wide.site else None,
-        )
+            related=(Related(f"the layer that gives `{given}` channels", end),) if end else (),
+            fix=latent.argument_fix(wide.site, meeting.scope, asked, given),
+        ).with_(claim=claim)
 
 
 def _maker(graph: Graph, norm: Node) -> Node | None:

@@ -30,6 +30,7 @@ class LatentGroups(Rule):
     code = "CVL202"
     name = "latent-groups"
     severity = "info"
+    decided_by = ("source", "run")
 
     bad = (
         Example(
@@ -104,19 +105,24 @@ def Net():
         if layer is None or conv.error or not flow.is_depthwise(conv):
             return None
         numbers = [(layer, name) for name in ("out_channels", "groups", "in_channels")]
-        meeting = meetings.of(numbers, (conv,))
+        meeting = meetings.of(numbers, (conv,), _leaves_a_rest)
         if meeting is None:
             return None
         out, groups, into = meeting.dims
         if not meeting.facts.equal(groups, into) or meeting.facts.divisible(out, groups):
             return None
-        if all(given % parts == 0 for given, parts, _ in meeting.others()):
-            return None
+        sites = (layer.site,) if layer.site else ()
         return self.finding(
             f"{flow.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
             f"channels: {meeting.kind} works only where `{text(out % groups)} == 0` "
             f"and does not say so; state the condition, or put a 1x1 convolution behind a "
             f"depthwise one",
             layer.site,
+            confidence="medium",
             module=conv.layer,
-        )
+        ).with_(claim=latent.claim(meeting, _leaves_a_rest, sites, fails_in="constructor"))
+
+
+def _leaves_a_rest(numbers: tuple[int, ...]) -> bool:
+    out, groups, _ = numbers
+    return out % groups != 0

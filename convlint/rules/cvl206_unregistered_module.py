@@ -29,6 +29,7 @@ class UnregisteredModule(Rule):
     code = "CVL206"
     name = "unregistered-module"
     severity = "error"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

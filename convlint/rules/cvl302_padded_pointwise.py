@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Collection, Iterator
 from math import prod
 
-from convlint import flow
-from convlint.model import Finding, Graph
+from convlint import calls, flow
+from convlint.model import Finding, Fix, Graph, Node
 from convlint.rule import Example, Rule
 
 
@@ -29,12 +30,14 @@ class PaddedPointwise(Rule):
     ## Fix safety
 
     The change is unsafe: the output becomes smaller, and sizes that were written down for the
-    layers behind it change.
+    layers behind it change. It is only shown where kernel size and padding are not both written as
+    numbers in the call itself, or the call also builds a layer that is padded well.
     """
 
     code = "CVL302"
     name = "padded-pointwise"
     severity = "warning"
+    decided_by = ("source", "run")
 
     bad = (
         Example(
@@ -82,16 +85,10 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in flow.distinct(graph, flow.CONVS):
-            layer = graph.layer(node.layer)
-            mode = "zeros" if layer is None else layer.attrs.get("padding_mode", "zeros")
+        found = [node for node in flow.distinct(graph, flow.CONVS) if _is_padded(graph, node)]
+        padded = {layer.name for node in found if (layer := graph.layer(node.layer))}
+        for node in found:
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
-            if mode != "zeros" or isinstance(padding, str):
-                continue
-            if not any(
-                size == 1 and around > 0 for size, around in zip(kernel, padding, strict=True)
-            ):
-                continue
             into = flow.input_shape(graph, node)[-len(kernel) :]
             output = node.outputs[0].shape[-len(kernel) :]
             seeing = [
@@ -101,16 +98,23 @@ def Net():
                 )
             ]
             blind = prod(output) - prod(seeing)
-            wanted = tuple(
-                [0 if k == 1 else around for k, around in zip(kernel, padding, strict=True)]
-            )
             yield self.finding(
                 f"padding {flow.by(padding)} around a {flow.by(kernel)} kernel: {blind:,} of "
                 f"{prod(output):,} output pixels see no input"
-                f"{' but the bias' if node.attrs['bias'] else ''}; use padding={_argument(wanted)}",
+                f"{' but the bias' if node.attrs['bias'] else ''}; use padding={_wanted(node)}",
                 graph.where(node),
                 module=node.layer,
+                fix=_fix(graph, node, padded),
             )
+
+
+def _is_padded(graph: Graph, node: Node) -> bool:
+    layer = graph.layer(node.layer)
+    mode = "zeros" if layer is None else layer.attrs.get("padding_mode", "zeros")
+    kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
+    if mode != "zeros" or isinstance(padding, str):
+        return False
+    return any(size == 1 and around > 0 for size, around in zip(kernel, padding, strict=True))
 
 
 def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:
@@ -118,5 +122,30 @@ def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:
     return sum(0 <= position * stride - padding < size for position in range(outputs))
 
 
-def _argument(padding: tuple[int, ...]) -> str:
-    return str(padding[0]) if len(set(padding)) == 1 else str(padding)
+def _wanted(node: Node) -> str:
+    """The padding that leaves out the directions in which the kernel is 1, as it is written."""
+    kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
+    wanted = tuple([0 if k == 1 else around for k, around in zip(kernel, padding, strict=True)])
+    return str(wanted[0]) if len(set(wanted)) == 1 else str(wanted)
+
+
+def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
+    layer = graph.layer(node.layer)
+    if layer is None or layer.site is None:
+        return None
+    title = f"write padding={_wanted(node)} (the output becomes smaller)"
+    call = calls.of_layer(layer)
+    built = [other.name for other in graph.layers if other.site == layer.site]
+    if call is None or not all(name in padded for name in built):
+        return Fix(title, "display", ())
+    kernel, padding = call.given("kernel_size", 2), call.given("padding", 4)
+    if padding is None or not _is_number(padding) or kernel is None or not _is_number(kernel):
+        return Fix(title, "display", ())
+    return Fix(title, "unsafe", (call.replaced(padding, _wanted(node)),))
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether an expression is a number, or a tuple or list of numbers, written out."""
+    if isinstance(node, ast.Tuple | ast.List):
+        return all(map(_is_number, node.elts))
+    return isinstance(node, ast.Constant) and type(node.value) is int

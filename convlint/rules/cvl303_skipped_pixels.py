@@ -36,6 +36,7 @@ class SkippedPixels(Rule):
     code = "CVL303"
     name = "skipped-pixels"
     severity = "warning"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

@@ -35,6 +35,7 @@ class EvenKernelShift(Rule):
     code = "CVL309"
     name = "even-kernel-shift"
     severity = "info"
+    decided_by = ("source", "run")
 
     bad = (
         Example(

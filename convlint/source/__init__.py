@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from convlint.catalogue import rules
+from convlint.catalogue import rule
 from convlint.model import Finding, Problem, Site
 from convlint.source import exploring, judging
 from convlint.source.execution import Lost
@@ -38,9 +38,8 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
     except UnreadableError as error:
         if not error.is_syntax:
             return Checked(problems=(Problem("too-deep", str(error), path),))
-        rule = rules()["CVL901"]
         site = Site(path, error.line, error.column, error.line, error.column)
-        return Checked((rule.finding(f"the file does not parse: {error}", site),))
+        return Checked((rule("CVL901").finding(f"the file does not parse: {error}", site),))
     if b"torch" not in data:
         return Checked()
     followed = exploring.explored(project, module)
@@ -71,9 +70,8 @@ def _found(
             for thing in way.run.lost:
                 if thing.site is not None and thing.site.path == module.path:
                     lost.setdefault((thing.site.line, thing.site.column), thing)
-    rule = rules()["CVL902"]
     for thing in lost.values():
-        yield rule.finding(f"not followed: {thing.reason}", thing.site)
+        yield rule("CVL902").finding(f"not followed: {thing.reason}", thing.site)
 
 
 def _merged(found: Sequence[Finding]) -> Iterator[Finding]:

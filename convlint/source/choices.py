@@ -27,12 +27,15 @@ class Choices:
     _position: int = 0
     _known: dict[Hashable, bool] = field(default_factory=dict)
 
-    def choose(self, key: Hashable, preferred: bool) -> bool:
-        """The way at a condition; the same for the same ``key`` all through the execution."""
+    def choose(self, key: Hashable, preferred: bool, *, both: bool) -> bool:
+        """The way at a condition; the same for the same ``key`` all through the execution.
+
+        ``both``: the other way is to be taken by another execution.
+        """
         if key in self._known:
             return self._known[key]
         if self._position == len(self.made):
-            self.made.append(Choice(key, preferred))
+            self.made.append(Choice(key, preferred, final=not both))
         choice = self.made[self._position]
         self._position += 1
         self._known[key] = choice.taken

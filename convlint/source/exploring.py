@@ -18,14 +18,15 @@ from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
 from convlint.source.interpreter import Interpreter, Outside
 from convlint.source.project import Project, SourceModule, is_main_guard
+from convlint.source.reading import children, walk
 from convlint.source.values import UNKNOWN, Class, Function, Instance, Scope, Tensor, Value
 
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 _MOST_WAYS = 10  # of one class, function or file
 _MOST_VARIANTS = 4
 _STEPS_OF_A_WAY = 20_000
-_STEPS_OF_A_FILE = 20_000  # and for each of its lines:
-_STEPS_OF_A_LINE = 10
+_STEPS_OF_A_FILE = 8_000  # and for each of its lines:
+_STEPS_OF_A_LINE = 5
 _FACTORIES = 2  # functions followed first of those that call the same
 
 
@@ -95,7 +96,7 @@ def _ignored(cls: Class) -> Iterator[tuple[str, str, Site]]:
     init = cls.namespace.get("__init__")
     if type(init) is not Function or isinstance(init.node, ast.Lambda):
         return
-    read = {n.id for s in init.node.body for n in ast.walk(s) if isinstance(n, ast.Name)}
+    read = {n.id for s in init.node.body for n in walk(s) if isinstance(n, ast.Name)}
     if not read.isdisjoint(("locals", "vars")):
         return
     given = init.node.args
@@ -134,7 +135,7 @@ def _callees(node: ast.AST) -> Iterator[ast.expr]:
         if isinstance(inner, ast.Call):
             yield inner.func
         if not isinstance(inner, ast.Dict):
-            pending.extend(ast.iter_child_nodes(inner))
+            pending += children(inner)
 
 
 def _is_telling(callee: ast.expr) -> bool:
@@ -238,7 +239,7 @@ def _by_callees(functions: list[Root]) -> tuple[list[Root], list[Root]]:
         if root.kind == "function":
             key = frozenset(
                 node.func.id
-                for node in ast.walk(root.value.node)
+                for node in walk(root.value.node)
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             )
         counts[key] = counts.get(key, 0) + 1
@@ -252,16 +253,23 @@ def _variants(root: Root) -> list[dict[str, Value]]:
     """
     found: list[dict[str, Value]] = [{}]
     init = classes.lookup(root.value, "__init__") if root.kind == "class" else None
-    if type(init) is Function:
+    if type(init) is not Function:
+        return found
+    switches = {
+        name: default
+        for name, default in _defaults(init).items()
+        if type(default) in (bool, str) or (default is None and is_width(name))
+    }
+    if switches:
         asked = _asked(init.node)
-        for name, default in _defaults(init).items():
+        for name, default in switches.items():
             if name not in asked:
                 continue
             if type(default) is bool:
                 found.append({name: not default})
             elif type(default) is str:
                 found += [{name: word} for word in asked[name] if word != default]
-            elif default is None and is_width(name):
+            else:
                 found.append({name: dims.symbol(name, PARAMETERS)})
     return found[: _MOST_VARIANTS + 1]
 
@@ -271,11 +279,11 @@ def _asked(function: ast.AST) -> dict[str, list[str]]:
     compared with.
     """
     found: dict[str, list[str]] = {}
-    for node in ast.walk(function):
+    for node in walk(function):
         if not isinstance(node, ast.If | ast.IfExp):
             continue
-        names = [n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)]
-        words = [n.value for n in ast.walk(node.test) if isinstance(n, ast.Constant)]
+        names = [n.id for n in walk(node.test) if isinstance(n, ast.Name)]
+        words = [n.value for n in walk(node.test) if isinstance(n, ast.Constant)]
         for name in names:
             found.setdefault(name, []).extend([word for word in words if type(word) is str])
     return {name: list(dict.fromkeys(words)) for name, words in found.items()}
@@ -400,7 +408,7 @@ def _is_called(root: Root) -> bool:
     """Whether a function is called in its own file: then it is not for its defaults."""
     return any(
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == root.name
-        for node in ast.walk(root.module.text.tree)
+        for node in walk(root.module.text.tree)
     )
 
 

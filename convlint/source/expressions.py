@@ -57,8 +57,8 @@ def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
 
 
 def _attribute(it: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
-    it.step()
-    return attributes.get(it, evaluate(it, node.value, scope), node.attr, node, scope)
+    value = node.value
+    return attributes.get(it, EXPRESSIONS[type(value)](it, value, scope), node.attr, node, scope)
 
 
 def _named(it: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
@@ -486,7 +486,7 @@ def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
 
 
 def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
-    callee = evaluate(it, node.func, scope)
+    callee = EXPRESSIONS[type(node.func)](it, node.func, scope)
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
     open_ = False
@@ -498,9 +498,9 @@ def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
                 items = (items or [])[:-1]
             args.extend(items)
         else:
-            args.append(evaluate(it, argument, scope))
+            args.append(EXPRESSIONS[type(argument)](it, argument, scope))
     for keyword in node.keywords:
-        value = evaluate(it, keyword.value, scope)
+        value = EXPRESSIONS[type(keyword.value)](it, keyword.value, scope)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
         elif type(value) is dict and all(type(key) is str for key in value):
@@ -513,7 +513,6 @@ def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
 
 
 def _subscript(it: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
-    it.step()
     value = evaluate(it, node.value, scope)
     key = evaluate(it, node.slice, scope)
     if type(value) is Tensor:

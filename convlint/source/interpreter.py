@@ -9,13 +9,13 @@ of ``Choices``.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from convlint.dims import Dim
 from convlint.model import Site
-from convlint.source import builtin, classes, containers, statements
+from convlint.source import builtin, classes, containers, repeats, statements
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Refused, Stop
 from convlint.source.project import Project, SourceModule, is_main_guard
@@ -32,6 +32,7 @@ from convlint.source.values import (
     Num,
     Partial,
     Scope,
+    Shape,
     Tensor,
     Value,
 )
@@ -47,12 +48,10 @@ class Outside(ast.Name):
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """A call that is running: where it was called from, and what runs."""
+    """A call that is running, and where it was called from."""
 
-    module: SourceModule
     node: ast.expr
-    caller: str
-    instance: Instance | None = None
+    scope: Scope
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +83,8 @@ class Interpreter:
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.steps = _MOST_STEPS
+        self._twins: dict[Hashable, Instance] = {}
+        self._followed: dict[Hashable, Shape] = {}
 
     # --- places
 
@@ -93,18 +94,25 @@ class Interpreter:
         if self.steps < 0:
             raise Stop("it takes too many steps to follow")
 
+    @property
+    def in_own_code(self) -> bool:
+        """Whether what runs is the class or function that is followed for itself, and not a part of
+        it: the ways of a part are gone when that is followed.
+        """
+        owner = self.run.owner
+        return len(self.constructing) <= 1 and (owner is None or self.creators.get(owner) is None)
+
     def at(self, node: ast.expr | ast.stmt, scope: Scope) -> Site:
-        """The span of a node of the program."""
-        return scope.module.text.site(node, scope.qualname)
+        """The span of a node of the program. It is asked for at every call, and kept at the node."""
+        site: Site | None = node.__dict__.get("site")
+        if site is None:
+            site = node.site = scope.module.text.site(node, scope.qualname)  # type: ignore[union-attr]
+        return site
 
     def chain(self) -> tuple[Site, ...]:
         """The calls that are running, innermost first."""
         return tuple(
-            [
-                f.module.text.site(f.node, f.caller)
-                for f in reversed(self.frames)
-                if type(f.node) is not Outside
-            ]
+            [self.at(f.node, f.scope) for f in reversed(self.frames) if type(f.node) is not Outside]
         )
 
     def lose(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
@@ -273,10 +281,12 @@ class Interpreter:
     ) -> Value:
         """Call a function of the program."""
         names = bind(callee, args, kwargs, open_=open_)
+        if instance is not None and names is not None and instance not in self.arguments:
+            self.arguments[instance] = dict(names)
         if names is None or len(self.frames) > _DEEPEST:
             return self.call_unknown(args, kwargs, node, scope)
         inner = Scope(callee.scope.module, callee.scope, callee.qualname, names)
-        self.frames.append(Frame(scope.module, node, scope.qualname, instance))
+        self.frames.append(Frame(node, scope))
         try:
             return statements.run_function(self, callee, inner)
         finally:
@@ -298,6 +308,11 @@ class Interpreter:
         special = classes.special(self, cls, args, kwargs, node, scope)
         if special is not None:
             return special[0]
+        key = None
+        if cls.node is not None and cls.is_module and not open_:
+            key = repeats.constructor_key(cls, node, args, kwargs)
+            if key is not None and key in self._twins:
+                return self._twins[key]
         site = None if type(node) is Outside else self.at(node, scope)
         instance = Instance(cls, site, self.chain())
         if cls.is_module:
@@ -307,6 +322,8 @@ class Interpreter:
                 self.built.append(instance)
                 self.called_at[instance] = (node, scope)
         self.construct(instance, args, kwargs, node, scope, open_=open_)
+        if key is not None:
+            self._twins[key] = instance
         return instance
 
     def construct(
@@ -324,8 +341,6 @@ class Interpreter:
         try:
             init = classes.lookup(instance.cls, "__init__")
             if type(init) is Function:
-                names = bind(init, [instance, *args], kwargs, open_=open_)
-                self.arguments[instance] = dict(names or {})
                 self.call_function(
                     init, [instance, *args], kwargs, node, scope, open_=open_, instance=instance
                 )
@@ -384,12 +399,20 @@ class Interpreter:
                     method, [instance, *args], kwargs, node, scope, open_=open_
                 )
             return self.call_unknown(args, kwargs, node, scope)
+        key = None
+        if instance.cls.node is not None and not kwargs and not open_:
+            key = repeats.call_key(instance, args)
+            if key is not None and key in self._followed:
+                self.run.site = self.at(node, scope)
+                return self.run.emit("unseen", args, [self._followed[key]])[0]
         start = len(self.run.steps)
         owner, self.run.owner = self.run.owner, instance
         try:
             result = self._forward(instance, args, kwargs, node, scope, open_=open_)
         finally:
             self.run.owner = owner
+        if key is not None and type(result) is Tensor and result.shape is not None:
+            self._followed[key] = result.shape
         self.calls.append(
             ModuleCall(
                 instance,
@@ -416,7 +439,7 @@ class Interpreter:
         forward = classes.lookup(instance.cls, "forward")
         if type(forward) is Function:
             return self.call_function(
-                forward, [instance, *args], kwargs, node, scope, open_=open_, instance=instance
+                forward, [instance, *args], kwargs, node, scope, open_=open_
             )
         return self.forward_layer(instance, args, kwargs, node, scope, open_=open_)
 

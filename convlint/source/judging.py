@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from convlint import dims, flow
-from convlint.catalogue import rules
+from convlint.catalogue import rule
 from convlint.dims import Atom, Symbol
 from convlint.model import Finding, Graph, Related, Site
 from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, exploration
 from convlint.source.project import Project
-from convlint.source.suspecting import suspected
+from convlint.source.suspecting import Hint, suspected
 from convlint.source.values import Instance, Num, symbols_of
 from convlint.source.writing import graph
 
@@ -33,14 +33,15 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
     found: dict[tuple[str, Place], list[Finding]] = {}
     certain: set[tuple[str, Place]] = set()
     passed: list[set[Place]] = []
+    known: set[Hint] = set()
     for way in explored.ways:
-        rules_ = suspected(way)
+        rules_ = suspected(way, known)
         if not rules_:
             passed.append(set(_places(way)))
             continue
         passed.append(set(_places(way)))
         try:
-            judgement = list(_located(project, way, graph(way), rules_))
+            judgement = list(_located(project, way, graph(way, rules_), rules_))
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
             way.failure = traceback.format_exc()
             continue
@@ -74,7 +75,7 @@ def _place(site: Site | None) -> Place:
 def _located(
     project: Project, way: Way, made: Graph, codes: Sequence[str]
 ) -> Iterator[Finding]:
-    found = [finding for code in codes for finding in rules()[code].check(made)]
+    found = [finding for code in codes for finding in rule(code).check(made)]
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     for finding in found:
         if finding.code > "CVL2":

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from convlint.source.reading import Text, UnreadableError, parse
+from convlint.source.reading import Text, UnreadableError, children, parse, walk
 
 
 class SourceModule:
@@ -91,7 +91,7 @@ class SourceModule:
             node.id
             for statement in self.bindings[name]
             if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
-            for node in ast.walk(statement)
+            for node in walk(statement)
             if isinstance(node, ast.Name)
         }
         return name in self.unsteady or not read.isdisjoint(self.unsteady)
@@ -142,7 +142,7 @@ def bound_names(statement: ast.AST) -> Iterator[str]:
                 continue
             case ast.ExceptHandler(name=str(name)):
                 yield name
-        pending.extend(ast.iter_child_nodes(node))
+        pending += children(node)
 
 
 CHANGING = frozenset(
@@ -154,7 +154,7 @@ CHANGING = frozenset(
 
 def changed_names(statement: ast.stmt) -> Iterator[str]:
     """The names whose objects a statement changes: ``layers.append(...)``, ``sizes[0] = 1``."""
-    for node in ast.walk(statement):
+    for node in walk(statement):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
                 if attr in CHANGING:

@@ -6,6 +6,7 @@ import ast
 import re
 import tokenize
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convlint.model import Site
@@ -83,3 +84,29 @@ def decoded(data: bytes) -> str:
     lines = iter(data.splitlines(keepends=True)[:2])
     encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
     return data.decode(encoding)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below one, without operators and contexts, which have nothing below."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        if name in _NO_CHILDREN:
+            continue
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found.extend([item for item in value if isinstance(item, ast.AST)])
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+_NO_CHILDREN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "type_comment"})
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, in no particular order: several times as fast as ``ast.walk``."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        yield one
+        pending += children(one)

@@ -10,6 +10,7 @@ from convlint.source import classes, containers, truth
 from convlint.source.execution import Stop
 from convlint.source.expressions import assign, evaluate, iterate, operate
 from convlint.source.project import CHANGING, bound_names
+from convlint.source.reading import children
 from convlint.source.values import UNKNOWN, Function, Instance, Scope, Value
 
 if TYPE_CHECKING:
@@ -63,18 +64,18 @@ def is_generator(node: ast.FunctionDef) -> bool:
 
 def own_nodes(function: ast.AST) -> Any:
     """The nodes of a function without those of the functions in it."""
-    pending = list(ast.iter_child_nodes(function))
+    pending = children(function)
     while pending:
         node = pending.pop()
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            pending.extend(ast.iter_child_nodes(node))
+            pending += children(node)
 
 
 def block(it: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
     """Run statements; how they ended early, None if they did not."""
     for statement in body:
-        it.step()
+        it.steps -= 1
         ending = STATEMENTS[type(statement)](it, statement, scope)
         if ending is not None:
             return ending

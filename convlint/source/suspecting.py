@@ -10,22 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.codes import codes
+from convlint.model import Site
 from convlint.source.execution import Step
 from convlint.source.exploring import PARAMETERS, Way
 from convlint.source.values import Instance, Num, symbols_of
 
 
-def suspected(way: Way) -> list[str]:
-    """The codes of the rules that may find something."""
-    hints = set(_hints(way))
-    return [code for code in codes() if _wanted(code, hints)]
+Hint = tuple[str, Site | None, object]  # what may be wrong, and where
 
 
-def _wanted(code: str, hints: set[str]) -> bool:
-    wanted = _NEEDS.get(code)
-    return wanted is None or wanted in hints
+def suspected(way: Way, known: set[Hint]) -> list[str]:
+    """The codes of the rules that may find something. What may work by luck is looked at once:
+    ``known`` is what earlier executions of the same root had, and gets what is new.
+    """
+    hints = {*_hints(way)} - known
+    known |= {hint for hint in hints if hint[0] in _BY_LUCK}
+    names = {hint[0] for hint in hints}
+    return [code for code in codes() if _NEEDS.get(code, "any") in names | {"any"}]
 
 
+_BY_LUCK = frozenset({"norm", "groups", "width", "kept", "ignored"})
 _NEEDS = {
     **dict.fromkeys(
         ("CVL101", "CVL102", "CVL103", "CVL105", "CVL106", "CVL108", "CVL109", "CVL110", "CVL190"),
@@ -49,34 +53,36 @@ _NEEDS = {
 }
 
 
-def _hints(way: Way) -> Iterator[str]:
-    """What there is in an execution that rules could be about."""
+def _hints(way: Way) -> Iterator[Hint]:
+    """What there is in an execution that rules could be about, and where."""
     run = way.run
-    if any(instance.error for instance in way.it.demands):
-        yield "error"
-    if any(_on_parameters(pairs) for pairs in way.it.demands.values()):
-        yield "groups"
+    for instance, pairs in way.it.demands.items():
+        if instance.error:
+            yield "error", instance.site, None
+        if _on_parameters(pairs):
+            yield "groups", instance.site, pairs
     if way.root.ignored:
-        yield "ignored"
-    if any(_keeps_modules(instance) for instance in way.it.creators):
-        yield "kept"
-    biased = set()
+        yield "ignored", None, None
+    for instance in way.it.creators:
+        if _keeps_modules(instance):
+            yield "kept", instance.site, None
+    biased = {}
     for step in run.steps:
         if step.error is not None:
-            yield "error"
+            yield "error", step.site, None
         if step.op in _NORMS:
             if _on_parameters(step.demands):
-                yield "norm"
+                yield "norm", step.site, step.demands
             if step.inputs[0] in biased:
-                yield "bias"
+                yield "bias", step.site, biased[step.inputs[0]]
         elif step.op == "linear" or step.op.startswith("conv"):
             if step.attrs.get("bias") is True:
-                biased.add(step.outputs[0])
+                biased[step.outputs[0]] = step.layer and step.layer.site
             if _on_parameters(step.demands):
-                yield "width"
-                yield "groups"
+                yield "width", step.site, step.demands
             if step.op in _SPATIAL:
-                yield from _of_convolution(step, _SPATIAL[step.op])
+                for name in _of_convolution(step, _SPATIAL[step.op]):
+                    yield name, step.site, step.layer and step.layer.site
 
 
 _NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
@@ -104,7 +110,7 @@ def _of_convolution(step: Step, spatial: int) -> Iterator[str]:
 
 
 def _exceeds(stride: Num, size: Num) -> bool:
-    return type(stride) is not int or type(size) is not int or stride > size
+    return type(stride) is int and type(size) is int and stride > size
 
 
 def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:

@@ -108,7 +108,7 @@ def decide(it: Interpreter, value: Value) -> bool:
 def _decide_atom(it: Interpreter, condition: Condition) -> bool:
     left, right = it.run.reduced(condition.left), it.run.reduced(condition.right or 0)
     key = (condition.op, _key(left), _key(right))
-    taken = it.choices.choose(key, it.run.hinted(condition))
+    taken = it.choices.choose(key, it.run.hinted(condition), both=it.in_own_code)
     if condition.op == "==" and taken:
         it.run.state(left, right)
     if condition.op == "truth" and not taken:

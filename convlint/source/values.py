@@ -242,6 +242,26 @@ class Instance:
 Handler = Callable[..., Value]
 
 
+def is_small(value: Value, most: int = 4096) -> bool:
+    """Whether a list, tuple or dict holds no more than ``most`` items, those of its items counted
+    wherever they stand: one that holds itself, or another twice over and over, holds too many.
+    """
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if type(one) is dict:
+            pending += one
+            pending += one.values()
+        elif type(one) is list or type(one) is tuple:
+            pending += one
+        if (most := most - 1) < 0 or len(pending) > _MOST_PENDING:
+            return False
+    return True
+
+
+_MOST_PENDING = 100_000
+
+
 def is_number(value: Value) -> bool:
     """Whether a value can be a size or a count."""
     return type(value) is int or type(value) is Dim or type(value) is bool

@@ -8,7 +8,7 @@ where there are any. What the numbers are as expressions stands in ``Layer.exprs
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from convlint import dims
@@ -34,14 +34,15 @@ _SIZES = {"batch": 2, "height": 64, "width": 64, "depth": 16, "length": 64, "cha
 _DECLARED = (*_WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
-def graph(way: Way) -> Graph:
-    """The graph of one execution."""
-    return _Writer(way).graph()
+def graph(way: Way, codes: Sequence[str]) -> Graph:
+    """The graph of one execution, with what the rules ``codes`` need."""
+    return _Writer(way, with_exprs=any(code.startswith("CVL2") for code in codes)).graph()
 
 
 class _Writer:
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Way, *, with_exprs: bool) -> None:
         self.way = way
+        self.with_exprs = with_exprs
         self.run = way.run
         self.names: dict[Instance, str] = {}
         self.layers: list[Layer] = []
@@ -170,7 +171,7 @@ class _Writer:
     def _layer(self, instance: Instance) -> Layer:
         attrs = self.attributes(instance.attrs)
         exprs = {}
-        for name in _DECLARED:
+        for name in _DECLARED if self.with_exprs else ():
             number = instance.attrs.get(name)
             if isinstance(number, tuple) and number:
                 number = number[-1]
@@ -277,7 +278,9 @@ class _Writer:
                 if not any(s.scope == FRESH for n in (left, right) for s in symbols_of(n))
             ]
         )
-        return (Scope(PARAMETERS, root.value.qualname, None, symbols, equal),)
+        name = root.value.qualname
+        path = root.module.path
+        return (Scope(PARAMETERS, name, None, symbols, equal, path=path, cls=name),)
 
 
 def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | None:

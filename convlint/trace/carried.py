@@ -27,6 +27,7 @@ class ScopeRecord:
     """One constructor call: class, callers, parameters, and the conditions it went through.
 
     ``all`` are the constructor calls of the same construction, in the order in which they began.
+    ``path`` and ``cls`` say which class was called, ``given`` and ``named`` with what (see ``arguments.noted``).
     """
 
     id: int
@@ -34,6 +35,10 @@ class ScopeRecord:
     kind: str
     parent: ScopeRecord | None
     frames: tuple[Instant, ...]
+    path: str = ""
+    cls: str = ""
+    given: tuple[tuple[str, object], ...] = ()
+    named: dict[str, object] = field(default_factory=dict)
     parameters: list[Parameter] = field(default_factory=list)
     equal: dict[object, tuple[Origin, Origin | int]] = field(default_factory=dict)
     overflowed: bool = False  # there were more comparisons than are kept

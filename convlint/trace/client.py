@@ -20,8 +20,8 @@ from typing import Self
 
 import convlint
 from convlint import wire
-from convlint.model import Graph, Problem
-from convlint.targets import Job
+from convlint.model import Claim, Graph, Problem, Proof
+from convlint.targets import Job, Prove
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.trace.worker import main; main()"
 _STARTING = 120.0  # seconds that loading torch may take, on top of a job's own time
@@ -30,10 +30,11 @@ _ENDING = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a job gave: a graph, and what could not be checked."""
+    """What a job gave: a graph, or the proof that was asked for, and what could not be checked."""
 
     graph: Graph | None = None
     problems: tuple[Problem, ...] = ()
+    proof: Proof | None = None
 
 
 class Worker:
@@ -65,7 +66,22 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, job: Job) -> Answer:
+    def prove(
+        self,
+        claim: Claim,
+        *,
+        timeout: float = 30.0,
+        max_memory: int | None = None,
+        root: str = ".",
+    ) -> Proof:
+        """What came of building and running the class of a claim. Never raises for what it does."""
+        answer = self.run(Prove(claim, timeout, max_memory, root))
+        if answer.proof is not None:
+            return answer.proof
+        reasons = [problem.message for problem in answer.problems]
+        return Proof("unknown", reason="; ".join(reasons))
+
+    def run(self, job: Job | Prove) -> Answer:
         """The answer to one job. Never raises for what the job does; a worker that dies, or does
         not answer in time, is a problem of the answer, and the next job gets a new one.
         """
@@ -85,9 +101,10 @@ class Worker:
         except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
             return self._lost(job, f"the worker died before it answered ({error})")
 
-    def _send(self, job: Job) -> None:
+    def _send(self, job: Job | Prove) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(wire.encode(job)).encode() + b"\n")
+        kind = "prove" if isinstance(job, Prove) else "run"
+        self._process.stdin.write(json.dumps([kind, wire.encode(job)]).encode() + b"\n")
 
     def _line(self, until: float) -> bytes:
         """One line from the worker. Raises TimeoutError or EOFError."""
@@ -104,7 +121,7 @@ class Worker:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _lost(self, job: Job, message: str) -> Answer:
+    def _lost(self, job: Job | Prove, message: str) -> Answer:
         self.close()
         return _on_behalf(Answer(None, (Problem("worker", message),)), job)
 
@@ -135,9 +152,9 @@ def _ended(status: int) -> str:
     return f"exit code {status}"
 
 
-def _on_behalf(answer: Answer, job: Job) -> Answer:
+def _on_behalf(answer: Answer, job: Job | Prove) -> Answer:
     """The answer with the job's target in its problems."""
     from dataclasses import replace
 
-    problems = tuple(replace(problem, target=job.target.text) for problem in answer.problems)
-    return Answer(answer.graph, problems)
+    problems = tuple(replace(problem, target=job.text) for problem in answer.problems)
+    return replace(answer, problems=problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -50,13 +50,13 @@ def guess(model: nn.Module, job: Job) -> Inputs:
             f"forward takes {len(names)} inputs, which are not guessed: {_asked(names, job)}",
         )
     tried: list[InputSpec] = []
-    for spec in _candidates(model, job):
+    for spec in specs(model, job):
         tried.append(spec)
-        inputs = _inputs(model, job, spec)
+        inputs = arguments(model, job, spec)
         if _runs(model, inputs):
             return inputs
     common = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
-    guesses = [_inputs(model, job, spec) for spec in common]
+    guesses = [arguments(model, job, spec) for spec in common]
     counts = [_failures(record(model, each.args, each.kwargs).graph()) for each in guesses]
     return guesses[counts.index(min(counts))]
 
@@ -68,7 +68,8 @@ def _asked(names: Sequence[str], job: Job) -> str:
     return " ".join(f"--input {name}=..." for name in names)
 
 
-def _inputs(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
+def arguments(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
+    """The arguments of a forward that takes one input, made as ``spec`` says."""
     tensor, source = make(spec, model, job), f"inferred, {job.inputs_from} {spec}"
     names = keyword_only(model)
     return Inputs((), {names[0]: tensor}, source) if names else Inputs((tensor,), {}, source)
@@ -89,7 +90,12 @@ def _failures(graph: Graph) -> tuple[bool, int]:
     return graph.failure is not None, sum(node.error is not None for node in graph.nodes)
 
 
-def _candidates(model: nn.Module, job: Job) -> Iterator[InputSpec]:
+def specs(
+    model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES
+) -> Iterator[InputSpec]:
+    """Inputs that the first layer asks for, the likeliest channels first; ``sizes`` by the number of
+    spatial dimensions.
+    """
     layer, seen = _first_layer(model, job)
     if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
         yield from (InputSpec((length,), dtype="int64") for length in (16, 64, 128))
@@ -101,7 +107,7 @@ def _candidates(model: nn.Module, job: Job) -> Iterator[InputSpec]:
         return
     spatial = 2 if layer is None else len(layer.kernel_size)
     for channels in _channels(layer, seen):
-        for size in _SIZES[spatial]:
+        for size in sizes[spatial]:
             yield InputSpec((channels,) + (size,) * spatial)
 
 
@@ -139,7 +145,7 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
 
     handle = nn.modules.module.register_module_forward_pre_hook(stop)
     try:
-        _runs(model, _inputs(model, job, InputSpec((3, 64, 64))))
+        _runs(model, arguments(model, job, InputSpec((3, 64, 64))))
     finally:
         handle.remove()
     if found:

@@ -15,6 +15,7 @@ from convlint import dims
 from convlint.dims import Dim, Symbol
 from convlint.model import Graph, Layer, Scope
 from convlint.trace import literals, sites
+from convlint.trace.arguments import listed
 from convlint.trace.carried import Argument, Carried, Operation, Origin, Parameter, ScopeRecord
 from convlint.trace.symbols import scope_of
 
@@ -206,7 +207,9 @@ class _Book:
         )
         equal = tuple((dims.to_json(left), dims.to_json(right)) for left, right in facts)
         parent = None if record.parent is None else record.parent.id
-        return Scope(record.id, record.kind, parent, symbols, equal)
+        path = sites.shown_path(record.path)
+        arguments = listed(record.given, record.named)
+        return Scope(record.id, record.kind, parent, symbols, equal, path, record.cls, arguments)
 
 
 def _symbols(pair: tuple[Dim, Dim]) -> frozenset[Symbol]:

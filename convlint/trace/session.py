@@ -22,7 +22,7 @@ from torch import nn
 
 from convlint.model import Graph, Problem
 from convlint.targets import Job
-from convlint.trace import blame, keep, load, memory, probe, provenance, sites, symbols
+from convlint.trace import blame, keep, load, memory, probe, provenance, resolution, sites, symbols
 from convlint.trace import inputs as model_inputs
 from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
@@ -183,6 +183,7 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
             return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
     with _silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
+        graph = replace(graph, sizes=resolution.sizes(model, inputs, graph))
     if not graph.outputs:
         kind = type(recording.result).__name__
         given = (

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from convlint.trace.arguments import noted
 from convlint.trace.carried import Argument, Carried, Parameter, ScopeRecord, Tracking
 
 _KEY = "_convlint_scope"
@@ -110,12 +111,17 @@ def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..
         if refused or Tracking.active is not tracking or len(tracking.scopes) >= _MOST_SCOPES:
             init(module, *args, **kwargs)
             return
-        received = _Received(tracking.open(cls.__qualname__, sys._getframe(1)))
+        scope = tracking.open(cls.__qualname__, sys._getframe(1))
+        received = _Received(scope)
+        positions = signature.positions(len(args))
+        scope.path = init.__code__.co_filename
+        built: Any = type(module)
+        scope.cls = (built if built.__init__ is __init__ else cls).__qualname__
+        scope.given = tuple([(at.keyword, noted(v)) for v, at in zip(args, positions, strict=True)])
+        scope.named = {name: noted(value) for name, value in kwargs.items()}
         try:
             take = received.take
-            given = [
-                take(v, at) for v, at in zip(args, signature.positions(len(args)), strict=True)
-            ]
+            given = [take(v, at) for v, at in zip(args, positions, strict=True)]
             named = {name: take(v, signature.keyword(name)) for name, v in kwargs.items()}
             for position, at, value in signature.defaults:
                 if position >= len(args) and at.keyword not in named:

@@ -1,9 +1,9 @@
 """The process in which user code runs: torch loaded once, one forked child for each job.
 
-Jobs come as lines of JSON on stdin, answers go back as lines of JSON on what was stdout; never
-pickle, for user code ran here. What a child prints goes to stderr. The worker itself runs no user
-code and no operation of torch, so that a fork of it is whole; it watches the child's time and
-memory, and kills all that the child leaves behind.
+Jobs come as lines of JSON on stdin, each with its kind ("run" or "prove"); answers go back as lines
+of JSON on what was stdout; never pickle, for user code ran here. What a child prints goes to stderr.
+The worker itself runs no user code and no operation of torch, so that a fork of it is whole; it
+watches the child's time and memory, and kills all that the child leaves behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 
 from convlint import wire
 from convlint.model import Problem
-from convlint.targets import Job
+from convlint.targets import Job, Prove
 from convlint.trace.client import Answer
 
 _TICK = 0.05  # seconds between two looks at the child's memory
@@ -51,17 +51,19 @@ def main() -> NoReturn:
     try:
         with warnings.catch_warnings():  # torch works without NumPy, and says so at every start
             warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-            from convlint.trace import session
+            from convlint.trace import session, witness
     except ImportError as error:
         missing = Problem("no-torch", _no_torch(error))
     gc.freeze()
     gc.enable()
     for line in _lines(jobs):
-        job = wire.decode(Job, json.loads(line))
+        kind, asked = json.loads(line)
+        job = wire.decode(Prove if kind == "prove" else Job, asked)
         if missing is not None:
             _write(answers, {"answer": wire.encode(Answer(None, (missing,)))})
         else:
-            _Child(job, session.run_job, jobs, answers).run()
+            run = witness.prove_job if kind == "prove" else session.run_job
+            _Child(job, run, jobs, answers).run()
     os._exit(0)
 
 
@@ -98,7 +100,7 @@ def _prctl(option: int, value: int) -> None:
 class _Child:
     """One job in a process of its own."""
 
-    def __init__(self, job: Job, run_job: Any, jobs: int, answers: int) -> None:
+    def __init__(self, job: Job | Prove, run_job: Any, jobs: int, answers: int) -> None:
         self._job = job
         self._run_job = run_job
         self._jobs = jobs
@@ -178,7 +180,7 @@ class _Child:
         )
 
     def _during(self) -> str:
-        return f"the {self._phase} of {self._job.target.text}"
+        return f"the {self._phase} of {self._job.text}"
 
     def _placed(self, problem: Problem) -> Problem:
         """The problem with the user's line that the child was in, if it left word."""

@@ -102,6 +102,11 @@ def _parameters(handler: Handler) -> _Parameters:
 
 def fits(handler: Handler, count: int, kwargs: Mapping[str, Value] | Collection[str]) -> bool:
     """Whether a handler takes ``count`` arguments after ``run``, and these keywords."""
+    return _fits(handler, count, tuple(kwargs))
+
+
+@cache
+def _fits(handler: Handler, count: int, kwargs: tuple[str, ...]) -> bool:
     parameters = _parameters(handler)
     if count > len(parameters.positional) and not parameters.more_positional:
         return False

@@ -1,0 +1,99 @@
+"""A baseline: findings that are known, and not reported again, so that old code can be checked from today on.
+
+A finding is known again by its code, its file, the function or class that it stands in and the text of its line,
+and never by its line number: what is written above it does not matter. The file is JSON, one finding a line, so
+that its changes can be read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from convlint import edits, lines
+from convlint.model import Finding
+from convlint.targets import UsageError
+
+_FIELDS = ("path", "code", "function", "line")
+Print = tuple[str, ...]
+"""What a finding is known by: the values of _FIELDS."""
+
+
+class Baseline:
+    """The findings of a baseline file, and how often each is there."""
+
+    def __init__(self, path: str, known: Counter[Print] | None = None) -> None:
+        self.path = path
+        self._known = known or Counter()
+
+    def unknown(self, found: Iterable[Finding]) -> list[Finding]:
+        """Those that are not in the baseline; of several that are alike, as many as it does not have."""
+        left = self._known.copy()
+        new = []
+        for finding in found:
+            known = self._print(finding)
+            left[known] -= 1
+            if left[known] < 0:
+                new.append(finding)
+        return new
+
+    def write(self, found: Iterable[Finding]) -> int:
+        """Make these findings the baseline, and say how many there are. Raises UsageError."""
+        counted = Counter(self._print(finding) for finding in found)
+        rows = [
+            json.dumps({**dict(zip(_FIELDS, known, strict=True)), "count": count})
+            for known, count in sorted(counted.items())
+        ]
+        body = ",\n    ".join(rows)
+        text = f'{{\n  "version": 1,\n  "findings": [\n    {body}\n  ]\n}}\n'
+        try:
+            edits.write_atomically(self.path, text.encode())
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
+        return counted.total()
+
+    def _print(self, finding: Finding) -> Print:
+        site = finding.site
+        if site is None:
+            return ("", finding.code, finding.target or "", finding.message)
+        folder = os.path.dirname(os.path.abspath(self.path))
+        path = os.path.relpath(os.path.abspath(site.path), folder).replace(os.sep, "/")
+        source = lines.of(site.path)
+        line = source[site.line - 1] if 0 < site.line <= len(source) else ""
+        return (path, finding.code, site.function, " ".join(line.split()))
+
+
+def read(path: str, *, missing_ok: bool = False) -> Baseline:
+    """The baseline in a file. Raises UsageError for a file that is missing, or is no baseline."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            whole = json.load(file)
+        return Baseline(path, Counter(dict(map(_row, _rows(whole)))))
+    except FileNotFoundError:
+        if missing_ok:
+            return Baseline(path)
+        raise UsageError(f"{path} does not exist; --update-baseline writes it") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{path} is no baseline: {reason}; remove it, or name another") from None
+
+
+def _rows(whole: Any) -> list[Any]:
+    rows = whole.get("findings") if isinstance(whole, dict) and whole.get("version") == 1 else None
+    if not isinstance(rows, list):
+        raise ValueError("version 1 with a list of findings is expected")  # noqa: TRY004 - of the file's text
+    return rows
+
+
+def _row(row: Any) -> tuple[Print, int]:
+    row = row if isinstance(row, dict) else {}
+    known = tuple(value for name in _FIELDS if isinstance(value := row.get(name), str))
+    count = row.get("count")
+    if len(known) < len(_FIELDS) or type(count) is not int:
+        raise ValueError(f"{json.dumps(row)[:60]} is no finding")
+    return known, count

@@ -1,0 +1,48 @@
+"""The command line: options in, a report out. No logic of its own.
+
+``quick`` reads the plain command lines of hooks and editors, ``app`` all others with typer. Both end in ``commands``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from convlint.targets import UsageError
+
+if TYPE_CHECKING:
+    from convlint.trace.client import Worker
+
+
+def main(worker: Worker | None = None) -> None:
+    """Run the command line; ``worker`` is one that was started already."""
+    if worker is not None:
+        from convlint.cli import working  # noqa: PLC0415 - loaded when needed
+
+        working.started.append(worker)
+    try:
+        code = _run(sys.argv[1:])
+    except UsageError as error:
+        print(f"convlint: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("convlint: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # `convlint ... | head`
+        sys.stderr.close()
+        raise SystemExit(141) from None
+    raise SystemExit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from convlint.cli import quick  # noqa: PLC0415 - loaded when needed
+
+    asked = quick.parse(arguments)
+    if asked is None:
+        from convlint.cli import app  # noqa: PLC0415 - typer takes longer to load than a file to check
+
+        return app.run()
+    from convlint.cli import commands  # noqa: PLC0415 - loaded when needed
+
+    return commands.check(asked)

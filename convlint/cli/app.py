@@ -1,0 +1,204 @@
+"""The command line as typer reads it, with its help and its words for mistakes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+import convlint
+from convlint.cli import commands
+from convlint.cli.asked import Asked
+from convlint.cli.options import (
+    AddNoqa,
+    Baseline,
+    BatchSize,
+    CacheDir,
+    Color,
+    Columns,
+    Depth,
+    Device,
+    Diff,
+    Dtype,
+    Exclude,
+    ExitNonZeroOnFix,
+    ExitZero,
+    ExtendSelect,
+    FailOnOption,
+    Fix,
+    Flat,
+    ForceExclude,
+    Format,
+    Ignore,
+    Input,
+    InputFile,
+    Isolated,
+    Jobs,
+    MaxActivationBytes,
+    MaxMacs,
+    MaxMemory,
+    MaxParams,
+    ModelsOf,
+    NoCache,
+    OutputFormat,
+    Prove,
+    Quiet,
+    Select,
+    ShowFiles,
+    Sort,
+    Statistics,
+    StdinFilename,
+    Targets,
+    Timeout,
+    Traceback,
+    Train,
+    UnsafeFixes,
+    UpdateBaseline,
+    Watch,
+    When,
+)
+from convlint.targets import UsageError
+
+app = typer.Typer(
+    help="Finds the defects of PyTorch conv models at their lines: in their text, and by running them once.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+_MISUSE: Any = (
+    typer.BadParameter.__base__
+)  # typer does not export the class of all its usage errors
+
+
+def run() -> int:
+    """Run what the command line says, and give the exit code."""
+    try:
+        return app(prog_name="convlint", standalone_mode=False) or 0
+    except _MISUSE as error:
+        print(_misuse(error), file=sys.stderr)
+        return 2
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _misuse(error: Any) -> str:
+    """One line for what typer could not parse; the help where nothing was asked at all."""
+    message = " ".join(error.format_message().split())
+    if not sys.argv[1:]:
+        return str(error.format_message())
+    command = error.ctx.command_path if error.ctx else "convlint"
+    return f"{command}: {message} ({command} --help lists what there is)"
+
+
+def _asked(given: dict[str, Any]) -> Asked:
+    """The options as typer gives them; what was not given is None."""
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return Asked(**{n: v for n, v in {**given, **lists}.items() if v is not None})
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"convlint {convlint.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    targets: Targets = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    extend_select: ExtendSelect = None,
+    fail_on: FailOnOption = None,
+    exit_zero: ExitZero = False,
+    isolated: Isolated = False,
+    exclude: Exclude = None,
+    force_exclude: ForceExclude = False,
+    stdin_filename: StdinFilename = None,
+    show_files: ShowFiles = False,
+    fix: Fix = False,
+    unsafe_fixes: UnsafeFixes = False,
+    diff: Diff = False,
+    exit_non_zero_on_fix: ExitNonZeroOnFix = False,
+    add_noqa: AddNoqa = False,
+    baseline: Baseline = None,
+    update_baseline: UpdateBaseline = False,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
+    cache_dir: CacheDir = None,
+    watch: Watch = False,
+    prove: Prove = False,
+    models_of: ModelsOf = False,
+    input: Input = None,
+    input_file: InputFile = None,
+    batch_size: BatchSize = None,
+    device: Device = "cpu",
+    dtype: Dtype = None,
+    train: Train = False,
+    timeout: Timeout = 120.0,
+    max_memory: MaxMemory = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_activation_bytes: MaxActivationBytes = None,
+    output_format: OutputFormat = Format.TEXT,
+    statistics: Statistics = False,
+    quiet: Quiet = False,
+    columns: Columns = None,
+    depth: Depth = None,
+    sort: Sort = None,
+    flat: Flat = False,
+    color: Color = When.AUTO,
+    traceback: Traceback = False,
+) -> None:
+    """Find defects in the text of files, and in models that are run.
+
+    Exits with 0 if nothing was found, 1 for findings, and 2 if something could not be checked.
+    """
+    raise typer.Exit(commands.check(_asked(dict(locals()))))
+
+
+@app.command()
+def summary(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="path.py:Name, as for check.")],
+    input: Input = None,
+    input_file: InputFile = None,
+    batch_size: BatchSize = None,
+    device: Device = "cpu",
+    dtype: Dtype = None,
+    train: Train = False,
+    timeout: Timeout = 120.0,
+    max_memory: MaxMemory = None,
+    output_format: OutputFormat = Format.TEXT,
+    columns: Columns = None,
+    depth: Depth = None,
+    sort: Sort = None,
+    flat: Flat = False,
+    color: Color = When.AUTO,
+    traceback: Traceback = False,
+) -> None:
+    """Table the layers of a model: shapes, parameters, multiply-accumulates and memory."""
+    given = {name: value for name, value in locals().items() if name != "target"}
+    raise typer.Exit(commands.summary(target, _asked(given)))
+
+
+@app.command()
+def rule(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="CVL301 or its name.")
+    ] = None,
+    output_format: OutputFormat = Format.TEXT,
+) -> None:
+    """Show one rule's page, or the list of all rules."""
+    from convlint import pages  # noqa: PLC0415 - loaded when needed
+
+    try:
+        text = pages.page(code, output_format) if code else pages.listing(output_format)
+    except pages.UnknownRuleError as error:
+        raise UsageError(str(error)) from None
+    typer.echo(text.rstrip("\n"))

@@ -1,0 +1,246 @@
+"""What the commands do with their options: settings, targets and options in the forms that the pipeline takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from convlint import checking, config, files, lines
+from convlint.cli.asked import Asked
+from convlint.cli.shown import Shown
+from convlint.model import Report
+from convlint.targets import (
+    DEVICES,
+    MODEL_DTYPES,
+    Target,
+    UsageError,
+    check_choice,
+    parse_bytes,
+    parse_input,
+    parse_target,
+)
+
+if TYPE_CHECKING:
+    from convlint import run
+    from convlint.prove import Runs
+
+STDIN = "-"
+_TOGETHER = (
+    *(("diff", name) for name in ("add_noqa", "update_baseline", "watch", "statistics", "prove")),
+    *(("fix", name) for name in ("add_noqa", "update_baseline", "prove")),
+    *(("models_of", name) for name in ("prove", "show_files")),
+    *(("watch", name) for name in ("add_noqa", "update_baseline", "fix")),
+    ("add_noqa", "update_baseline"),
+    ("add_noqa", "prove"),
+)
+"""Options of which one makes the other meaningless."""
+_OF_RUNS = (
+    *("input", "input_file", "batch_size", "dtype", "train", "max_memory"),
+    *("max_params", "max_macs", "max_activation_bytes"),
+)
+
+
+def check(asked: Asked) -> int:
+    """Check what is asked for, print what was found, and give the exit code."""
+    _refuse_contradictions(asked)
+    shown = Shown(asked)
+    if not asked.watch:
+        return _check(asked, shown)
+    from convlint.cli.watching import watch  # noqa: PLC0415 - loaded when needed
+
+    settings = _settings(asked)
+    paths, models = _sorted_out(asked, settings)
+
+    def again() -> int:
+        try:
+            return _check(asked, shown)
+        except UsageError as error:  # settings that are being edited
+            print(f"convlint: {error}", file=sys.stderr)
+            return 2
+
+    return watch(again, [*paths, *([settings.root] if models else [])], settings)
+
+
+def _check(asked: Asked, shown: Shown) -> int:
+    settings = _settings(asked)
+    paths, models = _sorted_out(asked, settings)
+    if asked.show_files:
+        return _show_files(paths, settings, asked)
+    if asked.models_of and not models:
+        print("No configured model is made of these files.")
+        return 0
+    if not models and not asked.prove:
+        outcome = _outcome(paths, Report(), settings, asked)
+    else:
+        from convlint import run  # noqa: PLC0415 - not needed for files
+        from convlint.cli.working import running  # noqa: PLC0415 - not needed for files
+
+        options = run_options(asked)
+        jobs = run.jobs(models, options, settings) if models else []
+        with running(settings.root, options.max_memory) as worker:
+            ran = run.check(jobs, worker.run, settings, worker.prove)
+            outcome = _outcome(paths, ran, settings, asked, worker.prove if asked.prove else None)
+    with lines.standing_for(outcome.standing):
+        shown.outcome(outcome)
+    return _exit_code(outcome, settings, asked)
+
+
+def _outcome(
+    paths: Sequence[str],
+    ran: Report,
+    settings: config.Config,
+    asked: Asked,
+    prove: Runs | None = None,
+) -> checking.Outcome:
+    stdin = sys.stdin.buffer.read() if STDIN in asked.targets else None
+    cache_folder = asked.cache_dir or files.cache_folder(settings.root)
+    options = checking.Options(
+        fix=asked.fix,
+        unsafe_fixes=asked.unsafe_fixes,
+        diff=asked.diff,
+        add_noqa=asked.add_noqa,
+        baseline=asked.baseline,
+        update_baseline=asked.update_baseline,
+        force_exclude=asked.force_exclude,
+        stdin_filename=asked.stdin_filename or STDIN,
+        jobs=asked.jobs or os.cpu_count() or 1,
+        cache_folder=None if asked.no_cache else cache_folder,
+    )
+    return checking.check(paths, stdin, ran, settings, options, prove)
+
+
+def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked) -> int:
+    code = outcome.report.exit_code(settings.fail_on)
+    if code == 2:
+        return code
+    if asked.diff:
+        code = int(bool(outcome.changes))
+    elif asked.exit_non_zero_on_fix and outcome.fixed:
+        code = 1
+    return 0 if asked.exit_zero else code
+
+
+def run_options(asked: Asked) -> run.Options:
+    """How models are run. Raises UsageError."""
+    from convlint import run  # noqa: PLC0415 - not needed for files
+
+    budgets = {key: getattr(asked, key.replace("-", "_")) for key in config.BUDGETS}
+    check_choice(asked.device, DEVICES, "--device")
+    if asked.dtype is not None:
+        check_choice(asked.dtype, MODEL_DTYPES, "--dtype")
+    return run.Options(
+        inputs=tuple(parse_input(text) for text in asked.input),
+        input_file=asked.input_file,
+        batch_size=asked.batch_size,
+        device=asked.device,
+        dtype=asked.dtype,
+        train=asked.train,
+        budgets={k: config.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None},
+        timeout=asked.timeout,
+        max_memory=None
+        if asked.max_memory is None
+        else parse_bytes(asked.max_memory, "--max-memory"),
+    )
+
+
+def summary(target: str, asked: Asked) -> int:
+    """Table a model, and give the exit code."""
+    from convlint import run  # noqa: PLC0415 - not needed for files
+    from convlint.cli.working import running  # noqa: PLC0415 - not needed for files
+
+    settings = config.discover()
+    parsed = parse_target(target)
+    if parsed.name is None:
+        file = f"{target.rstrip('/')}/net.py" if os.path.isdir(target) else target
+        raise UsageError(
+            f"{target} names no model; write {file}:Name to table the model Name in it"
+        )
+    options, shown = run_options(asked), Shown(asked)
+    jobs = run.jobs([parsed], options, settings)
+    with running(settings.root) as worker:
+        report = run.summary(jobs, worker.run, settings)
+    shown.report(report, linted=False)
+    return report.exit_code()
+
+
+# --- targets and options
+
+
+def _settings(asked: Asked) -> config.Config:
+    return (config.Config() if asked.isolated else config.discover()).overridden(
+        select=asked.select,
+        ignore=asked.ignore,
+        extend_select=asked.extend_select,
+        exclude=asked.exclude,
+        fail_on=asked.fail_on,  # type: ignore[arg-type]  # one of its values: typer and quick see to it
+    )
+
+
+def _sorted_out(asked: Asked, settings: config.Config) -> tuple[list[str], list[Target]]:
+    """The files and folders that are read, and the models that are run. Raises UsageError."""
+    if not asked.targets and not settings.models:
+        raise UsageError(
+            "nothing to check: name a file, a folder, or a model as in net.py:Net, "
+            "or configure [[tool.convlint.models]]"
+        )
+    if not asked.targets:
+        return [], [entry.target for entry in settings.models]
+    if asked.models_of:
+        from convlint.models_of import models_of  # noqa: PLC0415 - loaded when needed
+
+        return [], models_of(asked.targets, settings)
+    paths, models = [], []
+    for text in asked.targets:
+        target = None if os.path.lexists(text) or text == STDIN else parse_target(text)
+        if target is not None and target.name is not None:
+            models.append(target)
+        elif text != STDIN:
+            paths.append(text)
+    if not models and not asked.prove:
+        _refuse_options_of_runs(asked)
+    return paths, models
+
+
+def _show_files(paths: Sequence[str], settings: config.Config, asked: Asked) -> int:
+    found = files.find(
+        paths, exclude=settings.exclude, root=settings.root, force=asked.force_exclude
+    )
+    for path in found.files:
+        print(path)
+    for problem in found.problems:
+        print(f"convlint: {problem.message}", file=sys.stderr)
+    return 2 if found.problems else 0
+
+
+def _refuse_contradictions(asked: Asked) -> None:
+    for one, other in _TOGETHER:
+        if getattr(asked, one) and getattr(asked, other):
+            raise UsageError(f"{_option(one)} and {_option(other)} do not go together")
+    if asked.unsafe_fixes and not (asked.fix or asked.diff):
+        raise UsageError("--unsafe-fixes goes with --fix or --diff")
+    if asked.update_baseline and asked.baseline is None:
+        raise UsageError("--update-baseline needs --baseline FILE, the file to write")
+    if asked.stdin_filename is not None and STDIN not in asked.targets:
+        raise UsageError(
+            "--stdin-filename names the text of standard input; give - as a target too"
+        )
+    if asked.statistics and asked.output_format != "text":
+        raise UsageError("--statistics is text; count the findings of the JSON instead")
+    if STDIN in asked.targets and (asked.watch or asked.add_noqa):
+        raise UsageError("standard input can be read once, and not be written: name a file instead")
+
+
+def _refuse_options_of_runs(asked: Asked) -> None:
+    given = [name for name in _OF_RUNS if getattr(asked, name) != getattr(Asked(), name)]
+    if given:
+        where = asked.targets[0]
+        file = where if where.endswith(".py") else "net.py"
+        raise UsageError(
+            f"{_option(given[0])} is for models that are run; name one as in {file}:Name"
+        )
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

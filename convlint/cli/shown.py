@@ -1,0 +1,130 @@
+"""How a report is printed: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from convlint.checking import Outcome
+from convlint.cli.asked import Asked
+from convlint.model import Report
+from convlint.targets import UsageError
+
+if TYPE_CHECKING:
+    from convlint.outputs.columns import TableOptions
+
+
+class Shown:
+    """How reports are printed; bad names of columns are refused before anything runs."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._table = _table(asked)
+        self._asked = asked
+
+    def outcome(self, outcome: Outcome) -> None:
+        """What a check came to."""
+        asked = self._asked
+        if asked.diff:
+            self._diff(outcome)
+            return
+        stream = sys.stdout
+        if asked.fix and outcome.standing:
+            for data in outcome.standing.values():
+                raw(data.decode(errors="surrogateescape"))
+            stream = sys.stderr
+        if outcome.silenced is not None:
+            print(f"Silenced {_number_of(outcome.silenced, 'finding')} by comments.", file=stream)
+        if outcome.recorded is not None:
+            text = f"Wrote {_number_of(outcome.recorded, 'finding')} to {asked.baseline}."
+            print(text, file=stream)
+        self.report(
+            outcome.report,
+            stream=stream,
+            files=len(outcome.files) if outcome.files or not outcome.report.models else None,
+            fixed=len(outcome.fixed),
+        )
+
+    def report(
+        self,
+        report: Report,
+        *,
+        linted: bool = True,
+        stream: TextIO | None = None,
+        files: int | None = None,
+        fixed: int = 0,
+    ) -> None:
+        stream = stream or sys.stdout
+        if self._asked.output_format == "json":
+            from convlint.outputs import json_  # noqa: PLC0415 - loaded when needed
+
+            stream.write(json_.render(report))
+            return
+        from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.terminal import terminal  # noqa: PLC0415 - loaded when needed
+
+        width, color = terminal(stream)
+        if self._asked.color != "auto":
+            color = self._asked.color == "always"
+        stream.write(
+            text.render(
+                report,
+                table=self._table,
+                width=width,
+                color=color,
+                verdict=linted,
+                files=files,
+                fixed=fixed,
+                statistics=self._asked.statistics,
+                quiet=self._asked.quiet,
+            )
+        )
+        self._tracebacks(report)
+
+    def _diff(self, outcome: Outcome) -> None:
+        from convlint import edits  # noqa: PLC0415 - loaded when needed
+
+        for change in outcome.changes:
+            raw(edits.diff(change.path, change.before, change.after))
+        if outcome.report.problems:
+            self.report(Report(problems=outcome.report.problems), linted=False, stream=sys.stderr)
+        if outcome.changes and not self._asked.quiet:
+            fixed, files = len(outcome.fixed), len(outcome.changes)
+            print(
+                f"Would fix {_number_of(fixed, 'finding')} in {_number_of(files, 'file')}.",
+                file=sys.stderr,
+            )
+
+    def _tracebacks(self, report: Report) -> None:
+        if self._asked.traceback and self._asked.output_format == "text":
+            failures = [model.graph.failure for model in report.models]
+            for failed in (*report.problems, *failures):
+                if failed is not None and failed.traceback:
+                    print(failed.traceback.rstrip(), file=sys.stderr)
+
+
+def _table(asked: Asked) -> TableOptions | Literal["usual"]:
+    """How tables are shown. Raises UsageError."""
+    if not (asked.columns or asked.depth is not None or asked.sort or asked.flat):
+        return "usual"
+    from convlint.outputs.columns import TableOptions  # noqa: PLC0415 - loaded when needed
+
+    names = tuple(name.strip() for name in (asked.columns or "").split(",") if name.strip())
+    try:
+        return TableOptions(columns=names, depth=asked.depth, sort=asked.sort, flat=asked.flat)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def raw(text: str) -> None:
+    """Write text of the user's files to stdout as the bytes that it came from."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    buffer.write(text.encode(errors="surrogateescape"))
+    buffer.flush()
+
+
+def _number_of(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

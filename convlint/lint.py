@@ -1,0 +1,262 @@
+"""Source mode: files -> what the rules find in their text -> what settings and comments leave of it.
+
+Nothing is imported or run, and torch is not loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convlint.cache import Cache
+from convlint.config import Config, ModelEntry
+from convlint.files import unreadable
+from convlint.model import Finding, Problem
+from convlint.prove import Runs, prove
+from convlint.sifting import merged, selected
+
+if TYPE_CHECKING:
+    from convlint.baseline import Baseline
+    from convlint.source import Project
+
+FEWEST_FOR_JOBS = 16
+"""Files below which further processes take longer to start than they save."""
+
+Texts = Mapping[str, bytes]
+"""The contents of files, by the paths that findings call them by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All that was found in one file, whatever is selected, and the other files that this hangs on."""
+
+    findings: Sequence[Finding]
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
+    """The contents of files, and which could not be read."""
+    texts: dict[str, bytes] = {}
+    problems = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                texts[path] = file.read()
+        except OSError as error:
+            problems.append(unreadable(path, error))
+    return texts, problems
+
+
+class Linter:
+    """Judges files, and keeps what it found: a file is judged again when something that matters changed.
+
+    ``jobs`` is the number of processes. ``problems`` are those of the last call of ``find``.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        cache_folder: str | None = None,
+        baseline: Baseline | None = None,
+        jobs: int = 1,
+    ) -> None:
+        self._config = config
+        self._cache = Cache(cache_folder, (config.root, config.models))
+        self._baseline = baseline
+        self._jobs = jobs
+        self.problems: tuple[Problem, ...] = ()
+
+    def find(self, texts: Texts, proves: Runs | None = None) -> list[Finding]:
+        """What is found in files with these contents: selected, not silenced, not in the baseline.
+
+        ``proves`` builds and runs the classes of suspicions, as they stand on the disk; None: nothing is run.
+        """
+        wanted = {path: data for path, data in texts.items() if not _is_skipped(data)}
+        judged = self._judged(wanted, {os.path.abspath(path): data for path, data in texts.items()})
+        self.problems = tuple(problem for one in judged.values() for problem in one.problems)
+        standing = _by_file(finding for one in judged.values() for finding in one.findings)
+        found = merged(
+            finding
+            for path, data in wanted.items()
+            for finding in told(
+                *(path, data, judged[path].findings, self._config, proves),
+                standing.get(os.path.abspath(path), ()),
+            )
+        )
+        return found if self._baseline is None else self._baseline.unknown(found)
+
+    def _judged(self, wanted: Texts, texts: Texts) -> dict[str, Judged]:
+        """Every file's judgement, from the cache where it is known; ``texts`` has absolute paths."""
+        judged = {}
+        for path, data in wanted.items():
+            known = self._cache.get(path, data, texts)
+            if known is not None:
+                judged[path] = Judged(known)
+        unknown = [path for path in wanted if path not in judged]
+        for path, one in zip(unknown, self._judge(unknown, texts), strict=True):
+            judged[path] = one
+            if not one.problems:
+                self._cache.put(path, wanted[path], texts, one.files, one.findings)
+        self._cache.save()
+        return judged
+
+    def _judge(self, paths: Sequence[str], texts: Texts) -> list[Judged]:
+        if not paths:
+            return []
+        about = (self._config.root, self._entries(texts), texts)
+        if self._jobs < 2 or len(paths) < FEWEST_FOR_JOBS:
+            bench = _Bench(*about)
+            return [bench.judge(path) for path in paths]
+        return _in_processes(paths, about, min(self._jobs, len(paths)))
+
+    def _entries(self, texts: Texts) -> tuple[ModelEntry, ...]:
+        """The configured models whose file is among those that are checked."""
+        entries = self._config.models
+        return tuple(
+            e for e in entries if e.target.path and os.path.abspath(e.target.path) in texts
+        )
+
+
+# --- what is found in a file
+
+
+class _Bench:
+    """Judges one file after the other, and keeps what was read of the project on the way."""
+
+    def __init__(self, root: str, entries: tuple[ModelEntry, ...], texts: Texts) -> None:
+        from convlint import source  # noqa: PLC0415 - not needed where all is known already
+
+        self._source = source
+        self._texts = texts
+        self._project: Project = source.Project(root, entries, texts)
+
+    def judge(self, path: str) -> Judged:
+        data = self._texts[os.path.abspath(path)]
+        try:
+            checked = self._source.check_file(path, data, self._project)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
+            text = (
+                f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
+            )
+            import traceback  # noqa: PLC0415 - loaded when needed
+
+            shown = traceback.format_exc()
+            return Judged((), problems=(Problem("internal", text, path=path, traceback=shown),))
+        return Judged(checked.findings, checked.files, checked.problems)
+
+
+_bench: list[_Bench] = []  # in a process of its own: the one that judges there
+
+
+def _in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> list[Judged]:
+    """The same in several processes, in the same order. They start afresh, so that no lock or thread is inherited."""
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - loaded when needed
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415 - loaded when needed
+    from multiprocessing import active_children, get_context  # noqa: PLC0415 - loaded when needed
+
+    # Neighbours import each other: a process that has several reads less twice.
+    chunk = max(1, len(paths) // (jobs * 4))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open_bench, about)
+    judged: list[Judged] = []
+    try:
+        judged += pool.map(_judge_there, paths, chunksize=chunk)
+    except BrokenProcessPool:
+        text = "a process that reads files has crashed, and this file was not checked; --jobs 1 shows more"
+        left = paths[len(judged) :]
+        judged += [Judged((), problems=(Problem("crash", text, path=path),)) for path in left]
+    except KeyboardInterrupt:
+        for child in active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return judged
+
+
+def _open_bench(*about: Any) -> None:
+    import signal  # noqa: PLC0415 - loaded when needed
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that is asked to end ends these
+    _bench.append(_Bench(*about))
+
+
+def _judge_there(path: str) -> Judged:
+    return _bench[0].judge(path)
+
+
+# --- what is told of it
+
+
+def _is_skipped(data: bytes) -> bool:
+    if b"skip-file" not in data.lower():
+        return False
+    from convlint import suppress  # noqa: PLC0415 - not needed in files without comments of ours
+
+    return suppress.is_skipped(data)
+
+
+def told(
+    path: str,
+    data: bytes,
+    found: Sequence[Finding],
+    config: Config,
+    proves: Runs | None = None,
+    standing: Sequence[Finding] | None = None,
+) -> Iterator[Finding]:
+    """What is selected, no comment silences and no proof refutes; and comments that silence nothing (CVL900).
+
+    ``found`` came of judging this file, and may stand in others that it builds on. ``standing`` is what
+    stands in this file, whichever was judged; by default nothing but what was found stands in it.
+    """
+    chosen = [f for f in selected(found, config) if not _is_silenced_elsewhere(f, path)]
+    plain = data.lower()
+    if b"noqa" in plain or b"convlint:" in plain:
+        from convlint import suppress  # noqa: PLC0415 - not needed in files without comments of ours
+
+        if b"cvl" in plain and config.selects(UNUSED):
+            there = found if standing is None else standing
+            chosen += selected(_unused(path, data, there, config), config)
+        chosen = [f for f in chosen if not (_is_in(f, path) and suppress.silences(data, f))]
+    yield from prove(chosen, proves)
+
+
+def _by_file(found: Iterable[Finding]) -> dict[str, list[Finding]]:
+    by_file: dict[str, list[Finding]] = {}
+    for finding in found:
+        if finding.site is not None:
+            by_file.setdefault(os.path.abspath(finding.site.path), []).append(finding)
+    return by_file
+
+
+def _is_in(finding: Finding, path: str) -> bool:
+    return finding.site is None or os.path.abspath(finding.site.path) == os.path.abspath(path)
+
+
+def _is_silenced_elsewhere(finding: Finding, path: str) -> bool:
+    """Whether a finding that stands in another file than the one that was judged is silenced there."""
+    if _is_in(finding, path):
+        return False
+    from convlint import suppress  # noqa: PLC0415 - not needed for findings in the file itself
+
+    return suppress.is_suppressed(finding)
+
+
+UNUSED = "CVL900"
+
+
+def _unused(path: str, data: bytes, found: Sequence[Finding], config: Config) -> Iterator[Finding]:
+    from convlint import suppress  # noqa: PLC0415 - not needed in files without comments of ours
+    from convlint.catalogue import rule, rules  # noqa: PLC0415 - the same
+
+    judged = {
+        code
+        for code, one in rules().items()
+        if "source" in one.decided_by and config.selects(code) and config.allows_in(path, code)
+    }
+    for comment in suppress.unused(path, data, found, judged):
+        names = ", ".join(comment.codes)
+        text = f"`{comment.text}`: there is no {names} here to silence"
+        yield rule(UNUSED).finding(text, comment.site, fix=comment.fix)

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import flow, latent
+from convlint.model import Finding, Graph, Layer, Node, Related, Site
+from convlint.rule import Example, Rule
+
+_CONVS = flow.CONVS | flow.TRANSPOSED_CONVS
+_LAYERS = _CONVS | {"linear"}
+_READS = {**dict.fromkeys(_CONVS, "in_channels"), "linear": "in_features"}
+
+
+class LatentConvChannels(Rule):
+    """A convolution or linear layer is built for one parameter of its class and reads what is built
+    for another: the two are equal today, and nothing says that they stay so.
+
+    ## Why is this bad?
+
+    `Conv2d(in_planes, out_planes, 3)` behind `Conv2d(in_planes, hidden, 3)` works in every model
+    that keeps the width. The first one with another `hidden` fails, with an error that names a shape
+    and not the class that confused its parameters.
+
+    Channels are followed as expressions over the parameters of the class, through activations, norms
+    and pooling, additions and concatenations. What the class asks of its parameters in any other
+    place is taken as its contract: widths that it compares, both sides of a residual add, what
+    another layer reads. Where a number's origin was lost nothing is reported. Where the layers do
+    not stand in one class, or tensors are concatenated, nothing is reported without a witness: other
+    numbers with which the class really failed.
+
+    ## What to do
+
+    Build the layer for the expression that arrives, `Conv2d(hidden, out_planes, 3)`. If the class is
+    meant for equal widths only, take one parameter, or compare the two and raise.
+
+    ## Fix safety
+
+    The fix is safe: at today's numbers the model is the same. Where the expression cannot be
+    written at the layer's line, because the names mean something else there, it is only shown.
+    """
+
+    code = "CVL203"
+    name = "latent-conv-channels"
+    severity = "warning"
+    decided_by = ("source", "run")
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, hidden, out_planes):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, hidden, 3, padding=1)
+        self.conv2 = nn.Conv2d(in_planes, out_planes, 3, padding=1)  # CVL203
+
+    def forward(self, x):
+        return self.conv2(self.conv1(x).relu())
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16, 32))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=64, classes=10):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(64, classes)  # CVL203
+
+    def forward(self, x):
+        return self.head(self.pool(self.conv(x).relu()).flatten(1))
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, in_planes, hidden, out_planes):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, hidden, 3, padding=1)
+        self.conv2 = nn.Conv2d(hidden, out_planes, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv2(self.conv1(x).relu())
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16, 32))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self, in_planes, planes, downsample=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, planes, 3, padding=1)
+        self.conv2 = nn.Conv2d(in_planes, planes, 3, padding=1)
+        self.downsample = downsample
+
+    def forward(self, x):
+        y = self.conv2(self.conv1(x).relu())
+        return y + (x if self.downsample is None else self.downsample(x))  # equal widths in any case
+
+
+def Net():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), Residual(16, 16))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        meetings = latent.Meetings(graph)
+        for node in flow.distinct(graph, _LAYERS):
+            layer = graph.layer(node.layer)
+            if layer is not None and layer.site is not None and not node.error:
+                yield from self._judged(graph, node, layer, layer.site, meetings)
+
+    def _judged(
+        self, graph: Graph, node: Node, layer: Layer, site: Site, meetings: latent.Meetings
+    ) -> Iterator[Finding]:
+        name = _READS[node.op]
+        meeting = meetings.arriving(node, layer, name)
+        if meeting is None or meeting.now != (layer.attrs.get(name),) * 2:
+            return
+        asked, given = meeting.dims
+        makers = list(_makers(graph, node))
+        ends = [layer, *(made for m in makers if (made := graph.layer(m.layer)) is not None)]
+        # A run does not tell what the number of concatenated tensors depends on.
+        counted = len(makers) > 1 and graph.traced_by == "recorder"
+        needed = counted or any(end.scope != meeting.scope.id for end in ends)
+        sites = (site, *_sites_of_norms(graph, node))
+        claim = latent.claim(meeting, latent.differ, sites, needed=needed)
+        if claim is None and needed:
+            return
+        source = f" from {flow.called(graph, makers[0])}" if len(makers) == 1 else ""
+        place = _place(layer, site, meeting)
+        yield self.finding(
+            f"{flow.called(graph, node)} is built for `{asked}` channels, but `{given}` "
+            f"arrive{source}: equal here ({meeting.now[0]}), yet {meeting.kind} fails where they "
+            f"differ; build it for `{given}`",
+            place,
+            confidence="medium",
+            module=node.layer,
+            related=tuple(
+                Related("a layer that gives these channels", end.site)
+                for end in ends[1:5]
+                if end.site
+            ),
+            fix=latent.argument_fix(place, meeting.scope, asked, given),
+        ).with_(claim=claim)
+
+
+def _place(layer: Layer, site: Site, meeting: latent.Meeting) -> Site:
+    """Where the class passes the number on: the layer's constructor, or that of a part around it."""
+    if layer.scope == meeting.scope.id:
+        return site
+    inside = f"{meeting.scope.kind}.__init__"
+    return next((s for s in (site, *layer.chain) if s.function == inside), site)
+
+
+def _makers(graph: Graph, node: Node) -> Iterator[Node]:
+    """The nearest calls before ``node`` that have channels of their own."""
+    pending = [graph.producer(id) for id in node.inputs[:1]]
+    seen: set[int] = set()
+    while pending:
+        before = pending.pop()
+        if before.id in seen:
+            continue
+        seen.add(before.id)
+        if before.op in _LAYERS:
+            yield before
+        else:
+            pending += [graph.producer(id) for id in before.inputs]
+
+
+def _sites_of_norms(graph: Graph, node: Node) -> Iterator[Site]:
+    """Norms between: they refuse the channels before the layer does where they are built for the same."""
+    before = flow.source(graph, node)
+    while before is not None and before.op in latent.PRESERVING:
+        norm = graph.layer(before.layer)
+        if norm is not None and norm.site is not None and before.op.endswith("norm"):
+            yield norm.site
+        before = flow.source(graph, before)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convlint import dims, flow
+from convlint.latent.scopes import Scopes
+from convlint.model import Finding, Graph, Layer, Node, Related, Shape
+from convlint.rule import Example, Rule
+
+
+class FixedInputSize(Rule):
+    """A number in the source fits one size of input: the model was tried on others, and refuses them.
+
+    ## Why is this bad?
+
+    `Linear(512 * 7 * 7, 1000)` behind a flattened map says that the map is 7x7, so the picture is
+    224x224, and says it far from where pictures are made. Other sizes fail with the shapes of two
+    matrices. The rule states the sizes that do run: half and double were tried, and those between,
+    up to the first that fails.
+
+    A layer whose features are computed, or passed to the class from outside, is not reported: the
+    class takes other sizes when it is told so.
+
+    ## What to do
+
+    Put `AdaptiveAvgPool2d((7, 7))` in front of the flattening: any size then runs, and at today's it
+    changes nothing. Or take the size as a parameter, and compute the features from it.
+    """
+
+    code = "CVL204"
+    name = "fixed-input-size"
+    severity = "info"
+
+    bad = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
+        self.head = nn.Linear(16 * 8 * 8, classes)  # CVL204
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu().flatten(1))
+"""
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d((8, 8))
+        self.head = nn.Linear(16 * 8 * 8, classes)
+
+    def forward(self, x):
+        return self.head(self.pool(self.conv(x).relu()).flatten(1))
+"""
+        ),
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, size=32, classes=10):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
+        self.head = nn.Linear(16 * (size // 4) * (size // 4), classes)
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu().flatten(1))
+"""
+        ),
+    )
+
+    def check(self, graph: Graph) -> Iterator[Finding]:
+        refusing = {name for _, name in graph.sizes if name is not None}
+        for node in flow.distinct(graph, frozenset({"linear"})):
+            layer = graph.layer(node.layer)
+            if layer is not None and layer.name in refusing and _is_written(graph, layer):
+                yield self._finding(graph, node, layer)
+
+    def _finding(self, graph: Graph, node: Node, layer: Layer) -> Finding:
+        flat = flow.source(graph, node)
+        shape = flow.input_shape(graph, flat) if flat is not None and flat.inputs else ()
+        image = next((t.shape[2:] for n in graph.nodes if n.op == "input" for t in n.outputs), ())
+        ran = sorted([image, *(size for size, refused in graph.sizes if refused is None)])
+        others = [size for size, refused in graph.sizes if refused is not None]
+        fits = flow.by(ran[0]) + (f" to {flow.by(ran[-1])}" if len(ran) > 1 else " alone")
+        tried = " and ".join(map(flow.by, _nearest(others, ran)))
+        whole = _global(graph, node)
+        read = f"reads {flow.by(shape[1:])} values" if shape else "reads a whole map"
+        related = (
+            (Related("a convolution as large as its map", whole.site),)
+            if whole is not None and whole.site is not None
+            else ()
+        )
+        return self.finding(
+            f"{flow.called(graph, node)} {read} as {layer.attrs.get('in_features')} features: the "
+            f"model runs on inputs of {fits}, and not on {tried}; pool adaptively in front of it, or "
+            f"compute the number from a size that the class is given",
+            layer.site,
+            module=layer.name,
+            related=related,
+        )
+
+
+def _is_written(graph: Graph, layer: Layer) -> bool:
+    """Whether the features are a number in the source, as far as that is known."""
+    features = dims.from_json(layer.exprs.get("in_features"))
+    outermost = list(Scopes(graph.scopes).outwards(layer.scope))
+    if outermost:
+        features = Scopes(graph.scopes).lifted(features, outermost[-1])
+    return features.is_unknown or features.value is not None
+
+
+def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
+    """Of the sizes that failed, the ones next to those that ran."""
+    below = [size for size in others if size < ran[0]]
+    above = [size for size in others if size > ran[-1]]
+    return [*([max(below)] if below else []), *([min(above)] if above else [])]
+
+
+def _global(graph: Graph, node: Node) -> Layer | None:
+    """A convolution before ``node`` whose kernel is as large as the map that it reads."""
+    before = flow.source(graph, node)
+    while before is not None:
+        convolves = before.op in flow.CONVS
+        if convolves and before.attrs.get("kernel_size") == flow.input_shape(graph, before)[2:]:
+            return graph.layer(before.layer)
+        before = flow.source(graph, before)
+    return None

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from convlint.rule import Example, FileRule
+
+
+class NotAnalysed(FileRule):
+    """The source could not be followed here, and what hangs on it was not checked.
+
+    ## Why is this bad?
+
+    It is no defect. A value that source alone does not tell (it comes from a file, from the
+    environment, from a library) is unknown, and nothing is ever reported of what is unknown. This
+    rule shows where that happened and why, for those who wonder about a defect that was not found.
+    It is off by default.
+
+    ## What to do
+
+    Nothing, or check the model by a run: `convlint check net.py:Net --input 3,224,224` follows what
+    really happens.
+    """
+
+    code = "CVL902"
+    name = "not-analysed"
+    severity = "info"
+
+    bad = (
+        Example(
+            """\
+import os
+
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = getattr(nn, os.environ["CONV"])(3, 16, 3)  # CVL902
+
+    def forward(self, x):
+        return self.conv(x)
+""",
+            options=("--extend-select", "CVL902"),
+        ),
+    )
+    good = (
+        Example(
+            """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+""",
+            options=("--extend-select", "CVL902"),
+        ),
+    )
