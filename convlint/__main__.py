@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,16 @@ from collections.abc import Sequence
 
 def main() -> None:
     """Run the command line. Where it runs a model, the worker starts first: it loads torch while the rest loads."""
+    # Nearly all that is made lives to the end, and to look through it takes a fifth of the time:
+    # every 50,000 new objects rather than 700, and not once more when Python ends.
+    gc.set_threshold(50_000)
+    try:
+        _main()
+    finally:
+        gc.freeze()
+
+
+def _main() -> None:
     worker = None
     if runs_models(sys.argv[1:]):
         from convlint.trace.client import Worker  # noqa: PLC0415 - loaded when needed

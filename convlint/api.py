@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from convlint import checking, config, files, model, run
 from convlint.targets import (
+    BUDGETS,
     DEVICES,
     MODEL_DTYPES,
     InputSpec,
     Job,
     Target,
-    UsageError,
-    check_choice,
     parse_bytes,
     parse_count,
     parse_input,
     parse_target,
 )
 from convlint.trace.client import Answer, Worker
+from convlint.usage import UsageError, check_choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -159,7 +159,7 @@ def _runner(model: nn.Module, inputs: Inputs | None) -> run.Run:
 def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.Options:
     rest = dict(options)
     budgets = {}
-    for key, parse in config.BUDGETS.items():
+    for key, parse in BUDGETS.items():
         option = key.replace("-", "_")
         value = rest.pop(option, None)
         if value is not None:
@@ -174,7 +174,7 @@ def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.O
     known = [name for name in run.Options.__dataclass_fields__ if name not in ("inputs", "budgets")]
     unknown = [name for name in rest if name not in known]
     if unknown:
-        there_are = ", ".join([*known, *(name.replace("-", "_") for name in config.BUDGETS)])
+        there_are = ", ".join([*known, *(name.replace("-", "_") for name in BUDGETS)])
         raise UsageError(f"unknown option {', '.join(unknown)}; there are input, {there_are}")
     return run.Options(inputs=inputs, budgets=budgets, **rest)
 

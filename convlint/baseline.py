@@ -15,7 +15,7 @@ from typing import Any
 
 from convlint import edits, lines
 from convlint.model import Finding
-from convlint.targets import UsageError
+from convlint.usage import UsageError
 
 _FIELDS = ("path", "code", "function", "line")
 Print = tuple[str, ...]

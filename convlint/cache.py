@@ -91,12 +91,14 @@ class Cache:
 
     def _restored(self, path: str) -> _Entry | None:
         """An entry as it was written by another process; None where there is none, or no such thing."""
+        if path not in self._stored:
+            return None
         from convlint import wire  # noqa: PLC0415 - loaded when needed
 
         try:
             mark, files, findings = self._stored[path]
             return mark, dict(files), [wire.decode(Finding, value) for value in findings]
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError):
             return None
 
     def save(self) -> None:

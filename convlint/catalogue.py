@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from typing import TYPE_CHECKING
 
 from convlint.codes import codes
-from convlint.rule import Rule
+
+if TYPE_CHECKING:
+    from convlint.rule import Rule
 
 
 @cache
@@ -20,6 +23,8 @@ def rule(code: str) -> Rule:
     """The rule with a code: no other rule's file is loaded. Raises KeyError for an unknown code, and RuntimeError if
     the file holds another rule, several or none.
     """
+    from convlint.rule import Rule  # noqa: PLC0415 - in most files there is nothing to judge
+
     name = codes()[code]
     module = importlib.import_module(f"convlint.rules.{code.lower()}_{name.replace('-', '_')}")
     here = [

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from convlint import files, lines
 from convlint.config import Config
 from convlint.lint import Linter, read
 from convlint.model import Finding, Problem, Report
-from convlint.prove import Runs
 from convlint.sifting import joined
+
+if TYPE_CHECKING:
+    from convlint.prove import Runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,30 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convlint.codes import codes as all_codes
 from convlint.model import SEVERITIES, Finding, Severity
-from convlint.targets import (
-    InputSpec,
-    Target,
-    UsageError,
-    nearest,
-    parse_arguments,
-    parse_bytes,
-    parse_count,
-    parse_input,
-    parse_target,
-)
+from convlint.usage import UsageError, nearest
+
+if TYPE_CHECKING:
+    from convlint.targets import InputSpec, Target
 
 DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3", "CVL900", "CVL901")
-BUDGETS = {"max-params": parse_count, "max-macs": parse_count, "max-activation-bytes": parse_bytes}
 
 _KEYS = (
     *("select", "ignore", "extend-select", "per-file-ignores", "exclude", "fail-on", "models"),
 )
-_MODEL_KEYS = ("target", "input", "args", "batch-size", "train", *BUDGETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +102,8 @@ def _longest(prefixes: tuple[str, ...], code: str) -> int:
 
 def _matches(path: str, pattern: str) -> bool:
     """Whether a path, or a folder above it, fits a glob; a pattern without a slash fits the name."""
+    from fnmatch import fnmatch  # noqa: PLC0415 - loaded when needed
+
     pattern = os.path.normpath(pattern)
     parts = path.split(os.sep)
     if os.sep not in pattern:
@@ -229,7 +221,9 @@ def _codes(value: Any, where: str) -> tuple[str, ...]:
 def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: a table is expected")
-    _known(entry, _MODEL_KEYS, where)
+    from convlint import targets  # noqa: PLC0415 - not needed where no model is configured
+
+    _known(entry, ("target", "input", "args", "batch-size", "train", *targets.BUDGETS), where)
     text = entry.get("target")
     if not isinstance(text, str):
         raise UsageError(f"{where}: target must be a string such as 'net.py:Net'")
@@ -240,15 +234,15 @@ def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(train, bool):
         raise UsageError(f"{where}: train must be true or false")
     try:
-        target = _with_arguments(parse_target(text), entry.get("args"))
+        target = _with_arguments(targets.parse_target(text), entry.get("args"))
         if target.path is not None:
             target = replace(target, path=os.path.relpath(os.path.join(root, target.path)))
         return ModelEntry(
             target,
-            tuple(parse_input(text) for text in _strings(entry.get("input", []), "input")),
+            tuple(targets.parse_input(text) for text in _strings(entry.get("input", []), "input")),
             batch_size,
             train,
-            {key: parse(entry[key], key) for key, parse in BUDGETS.items() if key in entry},
+            {key: parse(entry[key], key) for key, parse in targets.BUDGETS.items() if key in entry},
         )
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
@@ -268,5 +262,7 @@ def _with_arguments(target: Target, args: Any) -> Target:
         args = ", ".join(f"{name}={value!r}" for name, value in args.items())
     elif not isinstance(args, str):
         raise UsageError("args must be a string, a list or a table")
+    from convlint.targets import parse_arguments  # noqa: PLC0415 - not needed where no model is configured
+
     positional, named = parse_arguments(args, target.name, "args")
     return replace(target, text=f"{target.text}({args})", args=positional, kwargs=named)

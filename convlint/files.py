@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from convlint.model import Problem
@@ -87,13 +89,22 @@ def cache_folder(root: str) -> str | None:
 def _unreadable(path: str) -> Problem | None:
     """Why something cannot be read, as far as that shows without reading it."""
     try:
-        os.stat(path)
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         what = "is a link to nothing" if os.path.islink(path) else f"does not exist{_nearest(path)}"
         return Problem("missing-file", f"{path} {what}", path=path)
     except OSError as error:
         return unreadable(path, error)
-    return None
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _is_open(path):
+        return None
+    return Problem("unreadable-file", f"{path} cannot be read: it is a pipe or a device", path=path)
+
+
+def _is_open(path: str) -> bool:
+    """Whether a path stands for something that this process has open, as in ``<(git show ...)``:
+    only that will surely end.
+    """
+    return path == "/dev/stdin" or path.startswith(("/dev/fd/", "/proc/self/fd/"))
 
 
 def unreadable(path: str, error: OSError) -> Problem:
@@ -121,22 +132,26 @@ class _Exclusions:
     """Whether globs exclude a path, by its name or as a whole."""
 
     def __init__(self, patterns: Iterable[str], root: str) -> None:
+        self._patterns = tuple(patterns)
+        self._root = root
+
+    def __call__(self, path: str) -> bool:
+        names, paths = self._compiled
+        return bool(names.match(os.path.basename(path)) or (paths and paths.match(path)))
+
+    @cached_property
+    def _compiled(self) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
+        """What fits a name, and what a whole path. Nobody asks where only files are named."""
         from fnmatch import translate  # noqa: PLC0415 - loaded when needed
         from glob import escape  # noqa: PLC0415 - loaded when needed
 
         names, paths = [], []
-        for pattern in patterns:
+        for pattern in self._patterns:
             if os.sep in pattern.rstrip(os.sep):
-                paths.append(translate(os.path.join(escape(root), os.path.normpath(pattern))))
+                paths.append(translate(os.path.join(escape(self._root), os.path.normpath(pattern))))
             else:
                 names.append(translate(pattern.rstrip(os.sep)))
-        self._name = re.compile("|".join(names))
-        self._path = re.compile("|".join(paths)) if paths else None
-
-    def __call__(self, path: str) -> bool:
-        return bool(
-            self._name.match(os.path.basename(path)) or (self._path and self._path.match(path))
-        )
+        return re.compile("|".join(names)), re.compile("|".join(paths)) if paths else None
 
 
 def _upwards(path: str) -> Iterator[str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from math import prod
+from typing import TYPE_CHECKING
 
-from convlint.model import Graph, Node, Shape
+if TYPE_CHECKING:
+    from convlint.model import Graph, Node, Shape
 
 CONVS = frozenset({"conv1d", "conv2d", "conv3d"})
 TRANSPOSED_CONVS = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
@@ -131,7 +133,7 @@ def downstream(graph: Graph, nodes: Iterable[Node]) -> set[int]:
     return made
 
 
-_WIDTH = re.compile(
+_WIDTH = (
     r"(\w*_)?(channels?|planes|inplanes|outplanes|width|widths|features|filters|hidden|dims?|chs?)"
     r"(_\d+)?|growth(_rate)?|n[cgd]?f|(in|out|c)_?(ch|dim|c)?|num_classes|classes"
 )
@@ -139,4 +141,4 @@ _WIDTH = re.compile(
 
 def is_width(name: str) -> bool:
     """Whether a parameter is named like a number of channels: ``in_channels``, ``planes``, ``ngf``."""
-    return _WIDTH.fullmatch(name) is not None
+    return re.fullmatch(_WIDTH, name) is not None

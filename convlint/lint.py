@@ -5,6 +5,7 @@ Nothing is imported or run, and torch is not loaded.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from convlint.cache import Cache
 from convlint.config import Config, ModelEntry
 from convlint.files import unreadable
 from convlint.model import Finding, Problem
-from convlint.prove import Runs, prove
 from convlint.sifting import merged, selected
 
 if TYPE_CHECKING:
     from convlint.baseline import Baseline
+    from convlint.prove import Runs
     from convlint.source import Project
 
 FEWEST_FOR_JOBS = 16
@@ -159,7 +160,8 @@ def _in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> li
 
     # Neighbours import each other: a process that has several reads less twice.
     chunk = max(1, len(paths) // (jobs * 4))
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open_bench, about)
+    given = (gc.get_threshold(), about)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open_bench, given)
     judged: list[Judged] = []
     try:
         judged += pool.map(_judge_there, paths, chunksize=chunk)
@@ -176,10 +178,11 @@ def _in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> li
     return judged
 
 
-def _open_bench(*about: Any) -> None:
+def _open_bench(threshold: tuple[int, int, int], about: tuple[Any, ...]) -> None:
     import signal  # noqa: PLC0415 - loaded when needed
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that is asked to end ends these
+    gc.set_threshold(*threshold)  # as it is in the process that asks
     _bench.append(_Bench(*about))
 
 
@@ -220,7 +223,11 @@ def told(
             there = found if standing is None else standing
             chosen += selected(_unused(path, data, there, config), config)
         chosen = [f for f in chosen if not (_is_in(f, path) and suppress.silences(data, f))]
-    yield from prove(chosen, proves)
+    if any(finding.claim for finding in chosen):
+        from convlint.prove import prove  # noqa: PLC0415 - not needed where nothing is claimed
+
+        chosen = prove(chosen, proves)
+    yield from chosen
 
 
 def _by_file(found: Iterable[Finding]) -> dict[str, list[Finding]]:

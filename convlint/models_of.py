@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from convlint.config import Config
 from convlint.source.project import Project, SourceModule
 from convlint.source.reading import parse
-from convlint.targets import Target, UsageError
+from convlint.targets import Target
+from convlint.usage import UsageError
 
 
 def models_of(files: Iterable[str], config: Config) -> list[Target]:

@@ -6,9 +6,12 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from convlint.model import Confidence, Finding, Fix, Graph, Related, Severity, Site
+from convlint.model import Confidence, Finding, Fix, Related, Severity, Site
+
+if TYPE_CHECKING:
+    from convlint.model import Graph
 
 Decides = Literal["source", "run"]
 
@@ -19,13 +22,15 @@ class Example:
 
     ``call`` is the target within it and ``input`` the ``--input`` values, where the rule is decided by a run; else the
     file is only read. Every line on which the rule must fire ends in ``# CVLxxx``; a file without such a line must be
-    silent. ``options`` are further command line options.
+    silent. ``options`` are further command line options. ``decided_by`` is for an example that only one of the rule's
+    ways can tell: a name that a module lacks is seen when it runs.
     """
 
     source: str
     call: str = "Net"
     input: tuple[str, ...] = ("3,32,32",)
     options: tuple[str, ...] = ()
+    decided_by: tuple[Decides, ...] | None = None  # None: in every way in which the rule is
 
 
 class Rule(ABC):

@@ -11,18 +11,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from convlint.model import Claim
+from convlint.usage import UsageError, check_choice
 
 MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
 DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
 DEVICES = ("cpu", "cuda", "meta")
-
-
-class UsageError(ValueError):
-    """What was asked cannot be understood; the message is one line that says what to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,18 +222,6 @@ def parse_input(text: str) -> InputSpec:
     return InputSpec(tuple(shape), name, dtype)
 
 
-def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
-    """Raise UsageError that names the nearest valid value, unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        raise UsageError(f"{what} {value!r} is unknown{nearest(value, choices)}")
-
-
-def nearest(value: str, choices: tuple[str, ...]) -> str:
-    """``; did you mean 'int64'?``, or the list of all choices where none is near."""
-    close = get_close_matches(value, choices, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
-
-
 # --- quantities
 
 
@@ -267,3 +251,7 @@ def _number_and_unit(text: str | int, what: str) -> tuple[float, str]:
     if match is None or isinstance(text, bool):
         raise UsageError(f"{what} {text!r} is no number")
     return float(match["number"]), match["unit"].lower()
+
+
+BUDGETS = {"max-params": parse_count, "max-macs": parse_count, "max-activation-bytes": parse_bytes}
+"""How the limits on a model are read, by the names that they have in settings."""

@@ -9,11 +9,14 @@ annotations when it is rebuilt.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from convlint import model
 
 
 def encode(value: Any) -> Any:
@@ -81,4 +84,6 @@ def _names(kind: type) -> tuple[str, ...]:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    """The types of a record's fields. A part of the model may name those of others without loading them."""
+    everywhere = {name: getattr(model, name) for name in model.__all__}
+    return typing.get_type_hints(kind, localns={**everywhere, **vars(sys.modules[kind.__module__])})

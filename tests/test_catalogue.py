@@ -6,12 +6,15 @@ import ast
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from convlint import pages
+import convlint.rules
+from convlint import catalogue, pages
 from convlint.catalogue import rules
+from convlint.codes import codes
 from convlint.model import SEVERITIES
 from convlint.rule import Rule
 
@@ -20,6 +23,47 @@ ALL = list(rules().values())
 HEADINGS = ["Why is this bad?", "What to do", "Fix safety", "References"]
 
 each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of rules of its own."""
+    monkeypatch.setattr(convlint.rules, "__path__", [str(tmp_path)])
+    kept = [catalogue.rule, catalogue.rules, codes]
+    for function in kept:
+        function.cache_clear()
+    yield tmp_path
+    for function in kept:
+        function.cache_clear()
+
+
+def test_two_files_of_one_code_are_refused(folder: Path) -> None:
+    (folder / "cvl997_one.py").touch()
+    (folder / "cvl997_two.py").touch()
+    with pytest.raises(RuntimeError, match="CVL997 is both one and two"):
+        codes()
+
+
+def test_a_file_without_a_rule_is_refused(folder: Path) -> None:
+    (folder / "cvl998_empty.py").touch()
+    with pytest.raises(RuntimeError, match="must hold exactly one rule, it holds 0"):
+        catalogue.rules()
+
+
+def test_a_file_that_is_named_after_another_rule_is_refused(folder: Path) -> None:
+    source = Path(sys.modules[type(ALL[0]).__module__].__file__ or "").read_text("utf-8")
+    (folder / "cvl999_moved.py").write_text(source, "utf-8")
+    with pytest.raises(RuntimeError, match=f"cvl999_moved holds {ALL[0].code}"):
+        catalogue.rule("CVL999")
+
+
+def test_a_rule_is_the_same_alone_and_among_all() -> None:
+    assert all(catalogue.rule(code) is rule for code, rule in rules().items())
+
+
+def test_an_unknown_code_is_no_rule() -> None:
+    with pytest.raises(KeyError):
+        catalogue.rule("CVL000")
 
 
 def test_names_are_unique() -> None:

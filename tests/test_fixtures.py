@@ -21,8 +21,9 @@ def marked(file: Path) -> set[tuple[str, int]]:
     return {(match[1], number) for number, match in found if match}
 
 
-def test_every_rule_has_a_broken_model() -> None:
-    assert {code for file in BROKEN for code, _ in marked(file)} == rules().keys()
+def test_every_rule_that_a_run_decides_has_a_broken_model() -> None:
+    decided_by_a_run = {code for code, rule in rules().items() if "run" in rule.decided_by}
+    assert {code for file in BROKEN for code, _ in marked(file)} == decided_by_a_run
 
 
 @pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)

@@ -10,13 +10,15 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 from tests.latent_case import Case, Use, stands_for
 from tests.latent_cases import BAD, CASES, GOOD
+
+if TYPE_CHECKING:
+    import torch
 
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
@@ -33,6 +35,8 @@ def names(case: Case) -> Iterator[Mapping[str, Any]]:
 
 def use(names: Mapping[str, Any], case: Use) -> torch.nn.Module:
     """The module of a use, after it was called."""
+    import torch
+
     call, *shapes = case
     torch.manual_seed(0)
     module = eval(call, {"torch": torch, "nn": torch.nn, **names})  # noqa: S307
@@ -78,6 +82,8 @@ def test_marks_are_earned(case: Case, names: Mapping[str, Any]) -> None:
 
 def unknown_layers(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Layers in a plain container of a module, that it does not see."""
+    from torch import nn
+
     known = set(module.modules())
     held: list[Any] = []
     for part in known:
@@ -86,7 +92,7 @@ def unknown_layers(module: torch.nn.Module) -> list[torch.nn.Module]:
                 held += value
             elif isinstance(value, dict):
                 held += value.values()
-    return [x for x in held if isinstance(x, torch.nn.Module) and x not in known]
+    return [x for x in held if isinstance(x, nn.Module) and x not in known]
 
 
 def test_there_are_enough() -> None:

@@ -148,6 +148,27 @@ def test_a_plain_check_of_a_file_loads_nothing_slow() -> None:
     assert not names & slow
 
 
+LATE = {
+    *("asyncio", "concurrent", "decimal", "difflib", "fnmatch", "fractions", "glob", "hashlib"),
+    *("importlib.metadata", "importlib.util", "json", "logging", "multiprocessing", "pathlib"),
+    *("pkgutil", "select", "shlex", "signal", "tempfile", "textwrap", "threading", "tomllib"),
+    *("traceback", "unicodedata"),
+    *("convlint.model.claim", "convlint.model.graph", "convlint.model.table", "convlint.wire"),
+    *("convlint.channels", "convlint.cost", "convlint.latent", "convlint.prove", "convlint.run"),
+    *("convlint.source.writing", "convlint.suppress", "convlint.targets"),
+}
+"""What a file without findings does not need, and takes long to load or loads much else. A check of
+one file is to take less than eight times ``python -c pass``, and most of it is what it loads.
+"""
+
+
+def test_a_file_without_findings_is_checked_with_what_that_needs() -> None:
+    names = loaded("check", "bench/hundred_lines.py", "--no-cache", "--isolated")
+    assert not names & LATE
+    rules = {name for name in names if name.startswith("convlint.rules.")}
+    assert rules <= {"convlint.rules.cvl902_not_analysed"}
+
+
 def test_what_typer_reads_loads_no_torch() -> None:
     names = loaded("check", "fixtures/gdconv.py", "--no-cache", "--depth", "1")
     assert "typer" in names

@@ -1,5 +1,5 @@
 """Every rule's examples, checked for real: a bad one fires exactly on its marked lines, a good one
-is silent. It is so in every way in which the rule can be decided, by a run and from source alone.
+is silent. It is so in every way in which the rule is decided, by a run and from source alone.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import pytest
 
 from convlint import run
 from convlint.catalogue import rules
-from convlint.config import BUDGETS, Config
+from convlint.config import Config, ModelEntry
 from convlint.lint import Linter
 from convlint.model import Finding
 from convlint.rule import Decides, Example, Rule
-from convlint.targets import parse_input, parse_target
+from convlint.targets import BUDGETS, parse_input, parse_target
 from convlint.trace.client import Worker
 
 EVERYTHING = Config(select=("CVL",))
 EXAMPLES = [
     pytest.param(way, rule, example, id=f"{code}-{way}-{kind}-{number}")
     for code, rule in rules().items()
-    for way in rule.decided_by
     for kind in ("bad", "good")
     for number, example in enumerate(getattr(rule, kind), 1)
+    for way in example.decided_by or rule.decided_by
 ]
 
 
@@ -57,9 +57,11 @@ def ran(worker: Worker, example: Example, file: Path) -> Sequence[Finding]:
     return report.findings
 
 
-def read(file: Path) -> Sequence[Finding]:
-    """All that is found in an example that is only read."""
-    linter = Linter(EVERYTHING)
+def read(example: Example, file: Path) -> Sequence[Finding]:
+    """All that is found in an example that is only read, where its call is a configured model."""
+    inputs = tuple(map(parse_input, example.input))
+    model = ModelEntry(parse_target(f"{file}:{example.call}"), inputs)
+    linter = Linter(Config(select=("CVL",), models=(model,)))
     found = linter.find({str(file): file.read_bytes()})
     assert not linter.problems
     return found
@@ -67,11 +69,15 @@ def read(file: Path) -> Sequence[Finding]:
 
 @pytest.mark.parametrize(("way", "rule", "example"), EXAMPLES)
 def test_example(
-    way: Decides, rule: Rule, example: Example, worker: Worker, tmp_path: Path
+    way: Decides, rule: Rule, example: Example, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     file = tmp_path / "net.py"
     file.write_text(example.source, encoding="utf-8")
-    found = ran(worker, example, file) if way == "run" else read(file)
+    found = (
+        ran(request.getfixturevalue("worker"), example, file)
+        if way == "run"
+        else read(example, file)
+    )
     lines = [f.site.line for f in found if f.code == rule.code and f.site is not None]
     marked = [
         number

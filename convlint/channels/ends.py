@@ -156,9 +156,9 @@ class Ends:
 
     def _convolution(self, node: Node, before: Tensor, after: Tensor) -> None:
         attrs = node.attrs
-        if "in_channels" not in attrs:
-            return
         dim = -int(node.op[-2]) - 1
+        if "in_channels" not in attrs or len(before.shape) < -dim:
+            return
         taken, given = self._variable(before, dim), self._new()
         into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
         self._vote(taken, node, "in", into)
@@ -175,7 +175,7 @@ class Ends:
             self._involved += [(variable, node.id) for variable in variables]
 
     def _linear(self, node: Node, before: Tensor, after: Tensor) -> None:
-        if "in_features" not in node.attrs:
+        if "in_features" not in node.attrs or not before.shape:
             return
         taken, given = self._variable(before, -1), self._new()
         self._vote(taken, node, "in", node.attrs["in_features"])

@@ -59,7 +59,8 @@ class _Trial:
             layer = self.graph.layer(self.graph.nodes[vote.node].layer)
             if layer is None or vote.label not in ("in", "out") or layer not in refused:
                 continue
-            if layer.site not in one_off and vote.number % layer.attrs["groups"]:
+            groups = layer.attrs["groups"]
+            if layer.site not in one_off and groups and vote.number % groups:
                 value = self.poll.value[vote]
                 same = self.ends.votes[self.poll.root[vote]]
                 beside = {v for x, v in same if x == value and _beside(v, vote)} | {vote}
@@ -105,7 +106,7 @@ class _Trial:
         A place that is wrong for many layers is wrong for all in one way, by a factor or by a
         difference. Where that does not give what the others say, somebody else is wrong too.
         """
-        wrong = list(wrong)
+        wrong = [(vote, right) for vote, right in wrong if vote.number]
         known = {vote: right for vote, right in wrong if right is not None}
         ratios = Counter(right / vote.number for vote, right in known.items())
         steps = Counter(right - vote.number for vote, right in known.items())
@@ -264,7 +265,7 @@ class _Trial:
                 return None
             for vote, other in others.items():
                 if other is not None:
-                    right = other / self.poll.value[vote] * vote.number
+                    right = _meant(vote, self.poll.value[vote], other)
                     if right.denominator != 1 or right < 1:
                         gain -= 1  # no number there could have been meant
                     elsewhere = self.popular[vote.number] - own[vote.number]
@@ -304,7 +305,7 @@ class _Trial:
             if instead is None:
                 wrong.append((vote, None))
             elif instead != poll.value[vote]:
-                wrong.append((vote, instead / poll.value[vote] * vote.number))
+                wrong.append((vote, _meant(vote, poll.value[vote], instead)))
         roots = {poll.root[vote] for vote, _ in wrong}
         settled = poll.downstream(roots or {poll.root[vote] for vote in bad}) & open_.keys()
         nodes = sorted({id for root in settled for id in self.ends.failed[root]})
@@ -317,6 +318,11 @@ class _Trial:
         first = min((vote.node for vote, _ in wrong), default=0)
         others.sort(key=lambda vote: (abs(vote.node - first), vote.node))
         return Disagreement(suspect[0], tuple(wrong), tuple(others), tuple(nodes))
+
+
+def _meant(vote: Vote, value: Fraction, instead: Fraction) -> Fraction:
+    """The number to write for a class to be worth ``instead``, where it now is worth ``value``."""
+    return instead / value * vote.number if value else instead
 
 
 def _beside(one: Vote, other: Vote) -> bool:

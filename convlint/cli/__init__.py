@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from convlint.targets import UsageError
+from convlint.usage import UsageError
 
 if TYPE_CHECKING:
     from convlint.trace.client import Worker

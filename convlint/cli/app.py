@@ -58,7 +58,7 @@ from convlint.cli.options import (
     Watch,
     When,
 )
-from convlint.targets import UsageError
+from convlint.usage import UsageError
 
 app = typer.Typer(
     help="Finds the defects of PyTorch conv models at their lines: in their text, and by running them once.",

@@ -11,20 +11,12 @@ from convlint import checking, config, files, lines
 from convlint.cli.asked import Asked
 from convlint.cli.shown import Shown
 from convlint.model import Report
-from convlint.targets import (
-    DEVICES,
-    MODEL_DTYPES,
-    Target,
-    UsageError,
-    check_choice,
-    parse_bytes,
-    parse_input,
-    parse_target,
-)
+from convlint.usage import UsageError, check_choice
 
 if TYPE_CHECKING:
     from convlint import run
     from convlint.prove import Runs
+    from convlint.targets import Target
 
 STDIN = "-"
 _TOGETHER = (
@@ -124,24 +116,24 @@ def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked)
 
 def run_options(asked: Asked) -> run.Options:
     """How models are run. Raises UsageError."""
-    from convlint import run  # noqa: PLC0415 - not needed for files
+    from convlint import run, targets  # noqa: PLC0415 - not needed for files
 
-    budgets = {key: getattr(asked, key.replace("-", "_")) for key in config.BUDGETS}
-    check_choice(asked.device, DEVICES, "--device")
+    budgets = {key: getattr(asked, key.replace("-", "_")) for key in targets.BUDGETS}
+    check_choice(asked.device, targets.DEVICES, "--device")
     if asked.dtype is not None:
-        check_choice(asked.dtype, MODEL_DTYPES, "--dtype")
+        check_choice(asked.dtype, targets.MODEL_DTYPES, "--dtype")
     return run.Options(
-        inputs=tuple(parse_input(text) for text in asked.input),
+        inputs=tuple(targets.parse_input(text) for text in asked.input),
         input_file=asked.input_file,
         batch_size=asked.batch_size,
         device=asked.device,
         dtype=asked.dtype,
         train=asked.train,
-        budgets={k: config.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None},
+        budgets={k: targets.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None},
         timeout=asked.timeout,
         max_memory=None
         if asked.max_memory is None
-        else parse_bytes(asked.max_memory, "--max-memory"),
+        else targets.parse_bytes(asked.max_memory, "--max-memory"),
     )
 
 
@@ -151,7 +143,7 @@ def summary(target: str, asked: Asked) -> int:
     from convlint.cli.working import running  # noqa: PLC0415 - not needed for files
 
     settings = config.discover()
-    parsed = parse_target(target)
+    parsed = _target(target)
     if parsed.name is None:
         file = f"{target.rstrip('/')}/net.py" if os.path.isdir(target) else target
         raise UsageError(
@@ -193,14 +185,22 @@ def _sorted_out(asked: Asked, settings: config.Config) -> tuple[list[str], list[
         return [], models_of(asked.targets, settings)
     paths, models = [], []
     for text in asked.targets:
-        target = None if os.path.lexists(text) or text == STDIN else parse_target(text)
+        if text == STDIN:
+            continue
+        target = None if os.path.lexists(text) else _target(text)
         if target is not None and target.name is not None:
             models.append(target)
-        elif text != STDIN:
+        else:
             paths.append(text)
     if not models and not asked.prove:
         _refuse_options_of_runs(asked)
     return paths, models
+
+
+def _target(text: str) -> Target:
+    from convlint.targets import parse_target  # noqa: PLC0415 - not needed for files that are there
+
+    return parse_target(text)
 
 
 def _show_files(paths: Sequence[str], settings: config.Config, asked: Asked) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from convlint.checking import Outcome
 from convlint.cli.asked import Asked
 from convlint.model import Report
-from convlint.targets import UsageError
+from convlint.usage import UsageError
 
 if TYPE_CHECKING:
     from convlint.outputs.columns import TableOptions

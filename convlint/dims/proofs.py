@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
 from itertools import combinations, product
 
 from convlint.dims.normal import (
@@ -88,7 +87,7 @@ class Facts:
         goal = self.reduce(as_dim(left) - as_dim(right))
         if goal.terms is None:
             return False
-        return not _reduced({m: Fraction(c) for m, c in goal.terms}, self._echelon)
+        return not _reduced(dict(goal.terms), self._echelon)
 
     def divisible(self, dim: Dim | int, by: Dim | int) -> bool:
         """Whether ``dim`` is proved a multiple of ``by``."""
@@ -170,31 +169,31 @@ def _divisor(value: Dim, atom: Symbol) -> Dim | None:
     return None
 
 
-Row = dict[Monomial, Fraction]
+Row = dict[Monomial, int]
+"""An equation: the sum of its terms is 0, and so is every multiple of it."""
 
 
 def _echelon(facts: list[Dim]) -> list[tuple[Monomial, Row]]:
     """Rows with a pivot each, from facts as linear equations over monomials."""
     rows: list[tuple[Monomial, Row]] = []
     for fact in facts:
-        row = _reduced({m: Fraction(c) for m, c in fact.terms or ()}, rows)
+        row = _reduced(dict(fact.terms or ()), rows)
         if row:
-            pivot = next(iter(row))
-            rows.append((pivot, {m: c / row[pivot] for m, c in row.items()}))
+            rows.append((next(iter(row)), row))
     return rows
 
 
 def _reduced(row: Row, rows: list[tuple[Monomial, Row]]) -> Row:
-    """A row without the pivots of others. Later rows may hold earlier pivots no more: one pass
-    does.
+    """A row without the pivots of others, or a multiple of it: factors stay integers. Later rows
+    may hold earlier pivots no more: one pass does.
     """
     for pivot, other in rows:
         factor = row.get(pivot)
         if factor:
-            row = {
-                m: row.get(m, Fraction(0)) - factor * other.get(m, Fraction(0)) for m in row | other
-            }
-            row = {m: c for m, c in row.items() if c}
+            times = other[pivot]
+            row = {m: times * row.get(m, 0) - factor * other.get(m, 0) for m in row | other}
+            common = math.gcd(*row.values())
+            row = {m: c // common for m, c in row.items() if c}
     return row
 
 

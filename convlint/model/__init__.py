@@ -6,21 +6,10 @@ hand and sent from the worker as JSON. Text is made in ``outputs/``, numbers in 
 Lines start at 1; columns start at 1 and count characters; ``end_column`` points behind the last character.
 """
 
-from convlint.model.claim import Attempt, Claim, Numbers, Proof, Trial, Verdict, Witness
-from convlint.model.graph import (
-    Argument,
-    Call,
-    Failure,
-    Graph,
-    Layer,
-    Node,
-    Scope,
-    Shape,
-    Site,
-    Status,
-    Tensor,
-    kept_for_the_last,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from convlint.model.report import (
     SEVERITIES,
     Applicability,
@@ -28,14 +17,43 @@ from convlint.model.report import (
     Edit,
     Finding,
     Fix,
-    Model,
     Problem,
     Related,
     Report,
-    Row,
     Severity,
-    Totals,
 )
+from convlint.model.site import Site
+
+if TYPE_CHECKING:
+    from convlint.model.claim import Attempt, Claim, Numbers, Proof, Trial, Verdict, Witness
+    from convlint.model.graph import (
+        Argument,
+        Call,
+        Failure,
+        Graph,
+        Layer,
+        Node,
+        Scope,
+        Shape,
+        Status,
+        Tensor,
+        kept_for_the_last,
+    )
+    from convlint.model.table import Model, Row, Totals
+else:
+
+    def __getattr__(name: str) -> object:
+        """The records of models and claims: a file in which nothing is suspected has none of them,
+        and to make them takes as long as to follow it.
+        """
+        if name in __all__:
+            from convlint.model import claim, graph, table  # noqa: PLC0415 - loaded when needed
+
+            for part in (claim, graph, table):
+                globals().update({n: v for n, v in vars(part).items() if n in __all__})
+            return globals()[name]
+        raise AttributeError(f"module 'convlint.model' has no attribute {name!r}")
+
 
 __all__ = [
     "SEVERITIES",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from convlint.model.graph import Argument, Shape, Site
+from convlint.model.graph import Argument, Shape
+from convlint.model.site import Site
 
 Numbers = tuple[tuple[str, int], ...]
 """Integers for parameters of a constructor; ``widths[0]`` is an item of the argument ``widths``."""

@@ -1,4 +1,4 @@
-"""Sites, and the graph of a recorded model: layers, calls and tensors."""
+"""The graph of a recorded model: layers, calls and tensors."""
 
 from __future__ import annotations
 
@@ -7,24 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
+from convlint.model.site import Site
+
 Shape = tuple[int, ...]
 T = TypeVar("T")
 Status = Literal["complete", "partial", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A span of source text. ``function`` is the qualified name of the code it stands in (``GDConv.__init__``)."""
-
-    path: str
-    line: int
-    column: int = 1
-    end_line: int = 0
-    end_column: int = 0
-    function: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)

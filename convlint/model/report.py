@@ -1,13 +1,16 @@
-"""What is reported: findings, problems, and the table of each model."""
+"""What is reported: findings and problems, and of each model that was run its table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from convlint.model.claim import Claim, Witness
-from convlint.model.graph import Graph, Shape, Site, Status
+from convlint.model.site import Site
+
+if TYPE_CHECKING:
+    from convlint.model.claim import Claim, Witness
+    from convlint.model.table import Model
 
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["high", "medium", "low"]
@@ -76,64 +79,6 @@ class Problem:
     line: int | None = None
     target: str | None = None
     traceback: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the layer table: a leaf layer, or a functional call that no leaf layer owns.
-
-    Shapes are those of the first call. ``macs`` and ``output_bytes`` are summed over the calls; ``macs`` is None
-    for what was not seen inside.
-    """
-
-    name: str
-    kind: str
-    calls: int
-    input_shape: Shape | None
-    output_shape: Shape | None
-    kernel_size: Shape | None = None
-    stride: Shape | None = None
-    padding: Shape | str | None = None
-    dilation: Shape | None = None
-    groups: int | None = None
-    bias: bool | None = None
-    params: int = 0
-    trainable_params: int = 0
-    params_bytes: int = 0
-    macs: int | None = 0
-    output_bytes: int = 0
-    saved_bytes: int | None = None
-    site: Site | None = None
-    failed: str | None = None  # what stopped the run here, for the row of a partial table
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over a model; bytes at the recorded batch size. ``None``: could not be measured."""
-
-    params: int
-    trainable_params: int
-    params_bytes: int
-    macs: int
-    input_bytes: int
-    forward_backward_bytes: int
-    peak_inference_bytes: int | None
-    saved_bytes: int | None
-    training_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What is reported of one model that was run."""
-
-    target: str
-    status: Status
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    traced_by: str
-    layers: tuple[Row, ...]
-    totals: Totals
-    graph: Graph
 
 
 @dataclass(frozen=True)

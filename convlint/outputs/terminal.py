@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, TextIO, TypeAlias
@@ -105,6 +104,10 @@ def _any_console() -> Console:
 
 def visible(text: str) -> str:
     """``text`` with control characters written out, so that a file's content cannot steer a terminal."""
+    if text.isprintable():
+        return text
+    import unicodedata  # noqa: PLC0415 - loaded when needed
+
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char
         for char in text

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity, Witness
+from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
 from convlint.outputs.excerpt import excerpt, mended
 from convlint.outputs.terminal import Styled, one_line, painted, styled, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from convlint.model import Witness
     from convlint.outputs.columns import TableOptions
 
 COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}

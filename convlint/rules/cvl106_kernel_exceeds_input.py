@@ -126,6 +126,8 @@ def _padded(graph: Graph, node: Node) -> tuple[int, ...]:
 def _too_small(graph: Graph, node: Node) -> bool:
     if "kernel_size" not in node.attrs or not node.inputs:
         return False
+    if len(flow.input_shape(graph, node)) < len(node.attrs["kernel_size"]):
+        return False  # no map at all
     spans, sizes = _spans(node), _padded(graph, node)
     if node.op in flow.CONVS and node.attrs["padding"] == "same":
         return False

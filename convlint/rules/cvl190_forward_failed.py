@@ -46,7 +46,8 @@ class Net(nn.Module):
     def forward(self, x):
         x = self.stem(x).relu()
         return self.classifier(x)  # CVL190
-"""
+""",
+            decided_by=("run",),
         ),
         Example(
             """\
@@ -60,7 +61,8 @@ class Net(nn.Module):
 
     def forward(self, x):
         return self.stem(x)
-"""
+""",
+            decided_by=("run",),
         ),
     )
     good = (

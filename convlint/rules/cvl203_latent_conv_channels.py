@@ -115,7 +115,9 @@ class Residual(nn.Module):
 
     def forward(self, x):
         y = self.conv2(self.conv1(x).relu())
-        return y + (x if self.downsample is None else self.downsample(x))  # equal widths in any case
+        if self.downsample is not None:
+            x = self.downsample(x)
+        return y + x  # equal widths in any case
 
 
 def Net():

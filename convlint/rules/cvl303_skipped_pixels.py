@@ -96,6 +96,8 @@ def Net():
                 node.attrs[n] for n in ("kernel_size", "stride", "dilation")
             )
             sizes = flow.input_shape(graph, node)[-len(kernel) :]
+            if len(sizes) < len(kernel):
+                continue  # no map at all: another rule's
             read = [
                 _share_read(*numbers)
                 for numbers in zip(sizes, kernel, stride, dilation, strict=True)

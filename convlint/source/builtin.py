@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from convlint import dims
 from convlint.dims import Dim
+from convlint.source.callers import CALLERS
 from convlint.source.values import (
+    LONGEST,
     UNKNOWN,
     Bound,
     Builtin,
@@ -26,12 +28,12 @@ from convlint.source.values import (
     Tensor,
     Value,
     as_real,
+    is_small,
 )
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
 
-_LONGEST = 4096
 Own = Callable[[Any, Sequence[Value], dict[str, Value], ast.expr, Scope], Value]
 
 
@@ -55,6 +57,8 @@ def call(
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
         return UNKNOWN
     if kind in ("str", "tuple"):
+        if not all(is_small(value) for value in args) or not _is_short_format(method, args[0]):
+            return UNKNOWN
         try:
             found = getattr(args[0], method)(*args[1:], **kwargs)
         except Exception:  # noqa: BLE001 - the program would raise; nothing is known then
@@ -81,7 +85,13 @@ def guarded(
 
 
 def _is_short(value: Any) -> bool:
-    return type(value) not in (str, list, tuple) or len(value) <= _LONGEST
+    return type(value) not in (str, list, tuple) or len(value) <= LONGEST
+
+
+def _is_short_format(method: str, template: Any) -> bool:
+    from convlint.source.expressions import is_short_format  # noqa: PLC0415 - it imports this module
+
+    return method != "format" or is_short_format(template)
 
 
 def _items(it: Interpreter, value: Value) -> list[Value]:
@@ -115,7 +125,9 @@ def _len(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return range(*[_concrete(it, value) for value in args])
+    found = range(*[_concrete(it, value) for value in args])
+    len(found)  # raises OverflowError where no list could be as long
+    return found
 
 
 def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -124,7 +136,9 @@ def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return list(zip(*[_items(it, value) for value in args], strict=False))
+    found = [_items(it, value) for value in args]
+    size = len(found) * min(map(len, found), default=0)
+    return list(zip(*found, strict=False)) if size <= LONGEST else UNKNOWN
 
 
 def _map(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -153,6 +167,8 @@ def _sorted(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 def _set(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     found: list[Value] = []
     for value in _items(it, args[0]) if args else []:
+        if not is_small(value):
+            return UNKNOWN
         if value not in found:
             found.append(value)
     return found
@@ -172,7 +188,7 @@ def _dict(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 def _sum(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     from convlint.source import containers  # noqa: PLC0415 - it is imported with this module
 
-    found = _items(it, args[0])
+    found = [*_items(it, args[0]), *args[1:], *kwargs.values()]
     if all(type(value) in (int, float) for value in found):
         return sum(found)
     return containers.total(found)
@@ -218,7 +234,8 @@ def _whole(name: str, compute: Callable[[Any], Any]) -> Own:
         if type(value) is Real:
             return UNKNOWN if len(args) > 1 else _value(dims.apply(name, value.dim))
         if type(value) in (int, float, str, bool):
-            return compute(*args)
+            found = compute(*args)
+            return found if abs(found) < 2**63 else UNKNOWN
         return UNKNOWN
 
     return own
@@ -433,10 +450,12 @@ def _append(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _extend(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    owner, given = args
     try:
-        args[0].extend(_items(it, args[1]))
+        items = _items(it, given)
     except TypeError:
-        args[0].append(UNKNOWN)
+        items = [UNKNOWN]
+    owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])
     return None
 
 
@@ -455,7 +474,8 @@ def _pop(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _index(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return args[0].index(args[1]) if UNKNOWN not in args[0] else UNKNOWN
+    owner, value, *_ = args
+    return owner.index(value) if is_small([owner, value]) and UNKNOWN not in owner else UNKNOWN
 
 
 def _copy(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -598,9 +618,10 @@ def _checkpoint(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value
 
 def _chain(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     try:
-        return list(itertools.chain(*[_items(it, value) for value in args]))
+        found = [_items(it, value) for value in args]
     except TypeError:
         return UNKNOWN
+    return list(itertools.chain(*found)) if sum(map(len, found)) <= LONGEST else UNKNOWN
 
 
 def _product(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -635,20 +656,29 @@ def _mathematical(name: str) -> Own:
 
 
 def _deepcopy(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return _copied(args[0]) if args else UNKNOWN
+    return _copied(args[0], {}) if args else UNKNOWN
 
 
-def _copied(value: Value) -> Value:
-    if type(value) is Instance:
-        copy = Instance(value.cls, value.site, value.chain)
-        copy.attrs = {name: _copied(item) for name, item in value.attrs.items()}
-        copy.kind, copy.error, copy.incomplete = value.kind, value.error, value.incomplete
+def _copied(value: Value, done: dict[int, Value]) -> Value:
+    """A copy all the way down. ``done`` has the copies by the identity of what was copied: what
+    stands in two places, or in itself, does so in the copy.
+    """
+    copy: Value = done.get(id(value))
+    if copy is not None:
         return copy
-    if type(value) is list:
-        return [_copied(item) for item in value]
-    if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    return value
+    if type(value) is Instance:
+        copy = done[id(value)] = Instance(value.cls, value.site, value.chain)
+        copy.kind, copy.error, copy.incomplete = value.kind, value.error, value.incomplete
+        copy.attrs.update({name: _copied(item, done) for name, item in value.attrs.items()})
+    elif type(value) is list:
+        copy = done[id(value)] = []
+        copy += [_copied(item, done) for item in value]
+    elif type(value) is dict:
+        copy = done[id(value)] = {}
+        copy.update({key: _copied(item, done) for key, item in value.items()})
+    else:
+        copy = value
+    return copy
 
 
 LIBRARY: dict[str, Own] = {
@@ -668,6 +698,7 @@ LIBRARY: dict[str, Own] = {
     "torch.jit.script": _first,
     "torch.compile": _first,
     "torch.nn.DataParallel": _first,
+    **CALLERS,
 }
 
 _HARMLESS = ("logging.", "warnings.", "torch.jit.", "torch.manual_seed", "torch.backends.")

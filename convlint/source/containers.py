@@ -21,6 +21,7 @@ from convlint.source.values import (
     Sizes,
     Tensor,
     Value,
+    is_small,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def construct(
     if name not in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"):
         return False
     given: Sequence[Value] = [*args, *kwargs.values()]
+    it.steps -= len(given)  # each of them is looked at later
     if name == "Sequential" and not (len(given) == 1 and type(given[0]) is dict):
         extend(instance, given)
         return True
@@ -254,7 +256,7 @@ def put(owner: dict[Value, Value], key: Value, value: Value) -> None:
 
 def _hashable(key: Value) -> bool:
     if type(key) is tuple:
-        return all(_hashable(item) for item in key)
+        return is_small(key) and all(_hashable(item) for item in key)
     return type(key) in (int, str, float, bool, type(None), bytes, Class, Function, Library)
 
 
@@ -284,8 +286,12 @@ def contains(item: Value, owner: Value) -> Value:
         return UNKNOWN
     if type(owner) is str:
         return item in owner if type(item) is str else UNKNOWN
-    if type(owner) in (list, tuple, range, dict):
+    if type(owner) is range:
+        return item in owner if type(item) in (int, bool) else UNKNOWN
+    if type(owner) in (list, tuple, dict):
         if type(owner) is dict and not _hashable(item):
+            return UNKNOWN
+        if not is_small(owner) or not is_small(item):
             return UNKNOWN
         if any(other is item for other in owner):
             return True

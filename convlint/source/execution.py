@@ -102,7 +102,7 @@ class Execution:
         difference = self.reduced(dims.as_dim(left) - dims.as_dim(right))
         if not isinstance(difference, Dim):
             return difference == 0
-        return False if _never_zero(difference) else None
+        return False if _never_zero(difference, self.hints) else None
 
     def demand(self, left: Num, right: Num) -> bool:
         """Whether two numbers that must be equal can be. What is not decided is taken for granted:
@@ -273,19 +273,28 @@ _NAMES = {
 }
 
 
-def _never_zero(dim: Dim) -> bool:
-    """Whether an expression is other than 0 for all positive values of its symbols: all terms have
-    one sign. What a floor division or a function gives may be 0, so a term with one decides nothing.
+def _never_zero(dim: Dim, hints: Mapping[Symbol, int]) -> bool:
+    """Whether an expression is other than 0 whatever its symbols are worth: all terms have one sign,
+    and one of them is never 0. A number of channels is positive; padding may be 0.
     """
     terms = dim.terms or ()
-    signs = {factor > 0 for _, factor in terms}
-    plain = [m for m, _ in terms if all(isinstance(atom, Symbol) for atom, _ in m)]
-    return bool(plain) and len(signs) == 1 and _all_nonnegative(terms)
+    if len({factor > 0 for _, factor in terms}) != 1:
+        return False
+    if not all(_is_nonnegative(atom) for monomial, _ in terms for atom, _ in monomial):
+        return False
+    return any(all(_is_positive(atom, hints) for atom, _ in monomial) for monomial, _ in terms)
 
 
-def _all_nonnegative(terms: Any) -> bool:
-    return all(
-        isinstance(atom, Symbol) or atom.op in ("//", "max", "min")
-        for monomial, _ in terms
-        for atom, _ in monomial
-    )
+def _is_positive(atom: Atom, hints: Mapping[Symbol, int]) -> bool:
+    return isinstance(atom, Symbol) and "pad" not in atom.name and hints.get(atom, 1) > 0
+
+
+def _is_nonnegative(atom: Atom) -> bool:
+    if isinstance(atom, Symbol):
+        return True
+    parts = [
+        all(factor > 0 for _, factor in arg.terms or ())
+        and all(_is_nonnegative(inner) for monomial, _ in arg.terms or () for inner, _ in monomial)
+        for arg in atom.args
+    ]
+    return any(parts) if atom.op == "max" else all(parts) and atom.op in ("//", "min")

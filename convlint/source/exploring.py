@@ -5,7 +5,7 @@ symbols, each function with its defaults, and what runs at the top level.
 from __future__ import annotations
 
 import ast
-import traceback
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,11 +13,11 @@ from convlint import dims
 from convlint.dims import Symbol
 from convlint.flow import is_width
 from convlint.model import Site
-from convlint.source import classes, statements
+from convlint.source import attributes, classes, statements
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
 from convlint.source.interpreter import Interpreter, Outside
-from convlint.source.project import Project, SourceModule, is_main_guard
+from convlint.source.project import Project, SourceModule, bound_names, is_main_guard
 from convlint.source.reading import children, walk
 from convlint.source.values import UNKNOWN, Class, Function, Instance, Scope, Tensor, Value
 
@@ -25,8 +25,8 @@ PARAMETERS = 0  # the scope of the symbols that stand for parameters
 _MOST_WAYS = 10  # of one class, function or file
 _MOST_VARIANTS = 4
 _STEPS_OF_A_WAY = 20_000
-_STEPS_OF_A_FILE = 8_000  # and for each of its lines:
-_STEPS_OF_A_LINE = 5
+_STEPS_OF_A_FILE = 6_000  # and for each of its lines:
+_STEPS_OF_A_LINE = 3
 _FACTORIES = 2  # functions followed first of those that call the same
 
 
@@ -74,6 +74,8 @@ def _roots(project: Project, module: SourceModule) -> Iterator[Root]:
             value = _defined(project, module, name)
             if type(value) is Class and value.is_module and value.node is definition:
                 yield Root(module, "class", name, value, tuple(_ignored(value)))
+                if type(value.namespace.get("example_input_array")) in (Tensor, tuple):
+                    yield Root(module, "example", name, value)
             elif type(value) is Class and value.node is definition:
                 yield from _tests(module, value)
         elif isinstance(definition, ast.FunctionDef) and _is_worth_it(definition):
@@ -82,6 +84,11 @@ def _roots(project: Project, module: SourceModule) -> Iterator[Root]:
                 yield Root(module, "function", name, value)
     if any(_is_worth_it(statement) for statement in module.main):
         yield Root(module, "file", "")
+    here = os.path.abspath(module.path)
+    for entry in project.entries:
+        path = entry.target.path
+        if entry.target.name and path is not None and os.path.abspath(path) == here:
+            yield Root(module, "model", entry.target.text, entry)
 
 
 def _tests(module: SourceModule, cls: Class) -> Iterator[Root]:
@@ -187,9 +194,17 @@ class Exploration:
             it.run.lose("it is nested too deeply to follow")
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
             way.complete = False
+            import traceback  # noqa: PLC0415 - loaded when needed
+
             way.failure = traceback.format_exc()
-        self._choices = self._choices.next()
+        self._choices = self._choices.next() if self._goes_on(way) else None
         return given - it.steps
+
+    def _goes_on(self, way: Way) -> bool:
+        """Whether the other ways at the conditions of one could show anything: layers may be built
+        on one of them alone, or what failed here may work there.
+        """
+        return _builds_on_condition(self.root) or any(step.error for step in way.run.steps)
 
 
 def exploration(project: Project, root: Root) -> Exploration:
@@ -206,7 +221,7 @@ def explored(project: Project, module: SourceModule) -> list[Exploration]:
     """Everything that is to be followed in a file, as far as its size gives room: first each class
     as its defaults have it, then what the file itself runs and its functions, then the other ways.
     """
-    left = _STEPS_OF_A_FILE + _STEPS_OF_A_LINE * len(module.text.lines)
+    left = _STEPS_OF_A_FILE + _STEPS_OF_A_LINE * module.text.length
     found = roots(project, module)
     classes_first = [root for root in found if root.kind == "class"]
     first, later = _by_callees([root for root in found if root.kind != "class"])
@@ -216,9 +231,13 @@ def explored(project: Project, module: SourceModule) -> list[Exploration]:
             one = exploration(project, root)
             made.append(one)
             left -= one.ways[0].steps
-    for one in made:
-        while left > 0 and (steps := one.advance(left)) is not None:
+    pending = made[:]
+    while pending and left > 0:
+        one = pending.pop(0)
+        steps = one.advance(left)
+        if steps is not None:
             left -= steps
+            pending.append(one)
     for root in later:
         if left <= 0:
             break
@@ -289,6 +308,29 @@ def _asked(function: ast.AST) -> dict[str, list[str]]:
     return {name: list(dict.fromkeys(words)) for name, words in found.items()}
 
 
+def _builds_on_condition(root: Root) -> bool:
+    """Whether something is called on one side of a condition in the code that is followed."""
+    if root.kind != "class":
+        return True
+    cls: Class = root.value
+    found = _conditional.get(cls.node)
+    if found is None:
+        methods = [v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"]
+        found = _conditional[cls.node] = any(
+            isinstance(callee, ast.AST)
+            for method in methods
+            for node in walk(method)
+            if isinstance(node, ast.If | ast.IfExp)
+            for part in children(node)
+            if part is not node.test
+            for callee in _callees(part)
+        )
+    return found
+
+
+_conditional: dict[ast.AST | None, bool] = {}
+
+
 def _defaults(function: Function) -> dict[str, Value]:
     given = function.node.args
     positional = [*given.posonlyargs, *given.args]
@@ -303,6 +345,10 @@ def _follow(way: Way, variant: dict[str, Value]) -> None:
         _follow_class(way, variant)
     elif root.kind == "function":
         _follow_function(way)
+    elif root.kind == "model":
+        _follow_model(way)
+    elif root.kind == "example":
+        _follow_example(way)
     else:
         _follow_file(way)
 
@@ -320,11 +366,21 @@ def _follow_class(way: Way, variant: dict[str, Value]) -> None:
         open_ = init.node.args.kwarg is not None or init.node.args.vararg is not None
     way.instance = it.instantiate(cls, [], kwargs, node, scope, open_=open_)
     if type(way.instance) is Instance:
-        forward(it, way.instance, node, scope)
+        forward(it, way.instance, node, scope, on_example=False)
 
 
-def forward(it: Interpreter, instance: Instance, node: ast.expr, scope: Scope) -> None:
-    """Call a module on inputs of which nothing is known but what the module asks for."""
+def forward(
+    it: Interpreter, instance: Instance, node: ast.expr, scope: Scope, *, on_example: bool = True
+) -> None:
+    """Call a module on its own example, or on inputs of which nothing is known but what it asks for."""
+    example = instance.attrs.get("example_input_array")
+    if example is None:
+        example = classes.lookup(instance.cls, "example_input_array")
+    if on_example and example is not None:
+        given = list(example) if type(example) is tuple else [example]
+        if all(type(one) is Tensor and one.shape is not None for one in given):
+            it.call(instance, given, {}, node, scope)
+            return
     function = classes.lookup(instance.cls, "forward")
     if type(function) is not Function:
         if instance.kind in ("ModuleList", "ModuleDict", "Module", None):
@@ -382,11 +438,11 @@ def _symbol(parameter: ast.arg) -> Value:
     return dims.symbol(parameter.arg, PARAMETERS)
 
 
-def _place(node: ast.stmt, module: SourceModule) -> tuple[ast.expr, Scope]:
+def _place(node: ast.AST, module: SourceModule) -> tuple[ast.expr, Scope]:
     """Where the call of a root is said to stand: at its definition."""
     here = Outside(getattr(node, "name", ""), ast.Load())
-    here.lineno, here.col_offset = node.lineno, node.col_offset
-    here.end_lineno, here.end_col_offset = node.lineno, node.col_offset
+    here.lineno = here.end_lineno = getattr(node, "lineno", 1)
+    here.col_offset = here.end_col_offset = getattr(node, "col_offset", 0)
     return here, Scope(module, None, "")
 
 
@@ -404,6 +460,40 @@ def _follow_function(way: Way) -> None:
     _call_what_was_built(way)
 
 
+def _follow_example(way: Way) -> None:
+    """Build a class without arguments, and run it on the example that it names."""
+    it, root = way.it, way.root
+    node, scope = _place(root.value.node, root.module)
+    instance = it.instantiate(root.value, [], {}, node, scope)
+    if type(instance) is Instance:
+        forward(it, instance, node, scope)
+
+
+def _follow_model(way: Way) -> None:
+    """Build a configured model and run it on its configured input."""
+    it, entry, module = way.it, way.root.value, way.root.module
+    node, scope = _place(module.text.tree, module)
+    first, *rest = entry.target.name.split(".")
+    value = it.name_of_module(module, first)
+    for name in rest:
+        value = attributes.get(it, value, name, node, scope)
+    if type(value) is not Instance:
+        args, kwargs = entry.target.arguments()
+        value = it.call(value, list(args), kwargs, node, scope)
+    if type(value) is not Instance or not value.is_module:
+        return
+    if not entry.inputs:
+        forward(it, value, node, scope)
+        return
+    batch = entry.batch_size or 1
+    tensors = [
+        (spec.name, it.run.emit("input", [], [(batch, *spec.shape)], dtype=spec.dtype)[0])
+        for spec in entry.inputs
+    ]
+    named = {name: tensor for name, tensor in tensors if name}
+    it.call(value, [tensor for name, tensor in tensors if not name], named, node, scope)
+
+
 def _is_called(root: Root) -> bool:
     """Whether a function is called in its own file: then it is not for its defaults."""
     return any(
@@ -416,10 +506,14 @@ def _follow_file(way: Way) -> None:
     it, module = way.it, way.root.module
     scope = Scope(module, None, "", way.names)
     for statement in module.main:
-        if isinstance(statement, ast.If) and is_main_guard(statement.test):
-            statements.block(it, statement.body, scope)
-        else:
-            statements.execute(it, statement, scope)
+        try:
+            if isinstance(statement, ast.If) and is_main_guard(statement.test):
+                statements.block(it, statement.body, scope)
+            else:
+                statements.execute(it, statement, scope)
+        except RecursionError:
+            it.lose("it is nested too deeply to follow", statement, scope)
+            scope.names.update(dict.fromkeys(bound_names(statement), UNKNOWN))
     _call_what_was_built(way)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from convlint.source import attributes, containers, truth
 from convlint.source.torchlib import index, method
 from convlint.source.torchlib import iterate as rows_of
 from convlint.source.values import (
+    LONGEST,
     UNKNOWN,
     Class,
     Condition,
@@ -24,12 +26,14 @@ from convlint.source.values import (
     Tensor,
     Value,
     as_real,
+    is_small,
+    joined,
 )
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
 
-_LONGEST = 4096  # of a sequence that is written out
+_LARGEST = 2**63  # of a number: more than any size or count
 _LARGEST_POWER = 4  # that is written out
 _PLAIN = (int, float, str, bool, bytes, tuple, type(None))
 
@@ -43,7 +47,10 @@ def evaluate(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
 
 
 def _constant(it: Interpreter, node: ast.Constant, scope: Scope) -> Value:
-    return node.value
+    value = node.value
+    if type(value) is int and value >= _LARGEST:
+        return UNKNOWN
+    return value
 
 
 def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
@@ -87,7 +94,8 @@ def _elements(it: Interpreter, elements: list[ast.expr], scope: Scope) -> list[V
     for element in elements:
         if type(element) is ast.Starred:
             items = iterate(it, evaluate(it, element.value, scope))
-            found.extend([UNKNOWN] if items is None else items)
+            long = items is None or len(items) + len(found) > LONGEST
+            found.extend([UNKNOWN] if items is None or long else items)
         else:
             found.append(evaluate(it, element, scope))
     return found
@@ -115,7 +123,7 @@ def _joined(it: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
         if type(value) not in (int, str, float, bool) or part.format_spec is not None:
             return UNKNOWN
         parts.append(repr(value) if part.conversion == ord("r") else str(value))
-    return "".join(parts)
+    return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 
 # --- comprehensions
@@ -154,17 +162,17 @@ def _generate(
 ) -> bool:
     """Run the loops of a comprehension; whether all of them could be followed."""
     if depth == len(generators):
-        it.step()
         take(scope)
         return True
     loop = generators[depth]
     items = iterate(it, evaluate(it, loop.iter, scope))
-    if items is None or len(items) > _LONGEST:
+    if items is None or len(items) > LONGEST:
         assign(it, loop.target, UNKNOWN, scope)
         _generate(it, generators, depth + 1, scope, take)
         return False
     complete = True
     for item in items:
+        it.step()
         assign(it, loop.target, item, scope)
         wanted: bool | None = True
         for test in loop.ifs:
@@ -182,9 +190,16 @@ def _generate(
 
 
 def _binary(it: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
-    left = evaluate(it, node.left, scope)
-    right = evaluate(it, node.right, scope)
-    return operate(it, node.op, left, right, node, scope)
+    """``a + b + c`` from its first operand on, however many there are."""
+    pending = [node]
+    while isinstance(node.left, ast.BinOp):
+        node = node.left
+        pending.append(node)
+    value = evaluate(it, node.left, scope)
+    for one in reversed(pending):
+        right = evaluate(it, one.right, scope)
+        value = operate(it, one.op, value, right, one, scope)
+    return value
 
 
 def operate(
@@ -209,14 +224,17 @@ def operate(
     if one is Dim or other is Dim or one is Real or other is Real:
         return _symbolic(name, compute, left, right)
     if isinstance(left, list) and isinstance(right, list) and name == "add":
-        return left + right
+        return left + right if len(left) + len(right) <= LONGEST else UNKNOWN
     if isinstance(left, list | tuple) and other is Dim:
         return UNKNOWN
     if isinstance(left, list) and other is int and name == "mul":
-        return left * right if len(left) * right <= _LONGEST else UNKNOWN
+        return left * right if len(left) * right <= LONGEST else UNKNOWN
     if isinstance(left, _PLAIN) and isinstance(right, _PLAIN):
         return _plain(compute, left, right)
     return UNKNOWN
+
+
+_SEQUENCES = (str, bytes, tuple)
 
 
 def _plain(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
@@ -224,25 +242,36 @@ def _plain(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
         return UNKNOWN
     if compute is operator.lshift and (not isinstance(right, int) or right > 64):  # noqa: PLR2004
         return UNKNOWN
-    if compute is operator.mul and (
-        isinstance(left, str | bytes | tuple) or isinstance(right, str | bytes | tuple)
-    ):
-        size = (
-            len(left) * right
-            if not isinstance(left, int)
-            else left * len(right)
-            if not isinstance(right, int)
-            else 0
-        )
-        if not isinstance(size, int) or size > _LONGEST:
+    if isinstance(left, _SEQUENCES) or isinstance(right, _SEQUENCES):
+        if not _is_short(compute, left, right):
             return UNKNOWN
     try:
         found = compute(left, right)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return UNKNOWN
-    if type(found) is int and not -(2**63) < found < 2**63:
+    if type(found) is int and not -_LARGEST < found < _LARGEST:
         return UNKNOWN
     return UNKNOWN if type(found) is complex else found
+
+
+def _is_short(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:
+    """Whether what arithmetic makes of sequences is short enough to be written out."""
+    if compute is operator.add:
+        return isinstance(right, _SEQUENCES) and len(left) + len(right) <= LONGEST
+    if compute is operator.mul:
+        one, other = (right, left) if isinstance(left, int) else (left, right)
+        return isinstance(other, int) and len(one) * other <= LONGEST
+    if compute is operator.mod:
+        return is_short_format(left) and is_small(right)
+    return False
+
+
+def is_short_format(template: Any) -> bool:
+    """Whether a template asks for no field of thousands of characters."""
+    return isinstance(template, str) and not _WIDE.search(template)
+
+
+_WIDE = re.compile(r"\d{4}|\*")
 
 
 def _is_small_power(left: Any, right: Any) -> bool:
@@ -322,7 +351,7 @@ def _unary(it: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
         if found is not None:
             return not found
         if type(value) is Condition:
-            return Condition("not", value)
+            return joined("not", value)
         return Condition("not", Condition("truth", value)) if type(value) is Dim else UNKNOWN
     if type(value) is Tensor:
         handler = method("__neg__" if isinstance(node.op, ast.USub) else "__invert__")
@@ -359,7 +388,9 @@ def _boolean(it: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
             if type(result) is not Condition:
                 open_ = UNKNOWN
             elif open_ is not UNKNOWN:
-                open_ = result if open_ is None else Condition("or" if stops else "and", open_, result)
+                open_ = (
+                    result if open_ is None else joined("or" if stops else "and", open_, result)
+                )
     if open_ is None:
         return result
     return open_ if type(result) in (bool, Condition) or open_ is UNKNOWN else UNKNOWN
@@ -376,7 +407,9 @@ def _compare(it: Interpreter, node: ast.Compare, scope: Scope) -> Value:
         if found is False:
             return False
         if found is not True:
-            result = found if result is True else Condition("and", result, found)
+            result = found if result is True else joined("and", result, found)
+        if result is UNKNOWN:
+            return UNKNOWN
         left = right
     return result
 
@@ -395,7 +428,7 @@ def compare(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
     if isinstance(op, ast.IsNot | ast.NotIn | ast.NotEq):
         if type(found) is bool:
             return not found
-        return found if found is UNKNOWN else Condition("not", found)
+        return found if found is UNKNOWN else joined("not", found)
     return found
 
 
@@ -431,12 +464,16 @@ def _equal(it: Interpreter, left: Value, right: Value) -> Value:
     if isinstance(left, tuple | list) and isinstance(right, tuple | list):
         if type(left) is not type(right) or len(left) != len(right):
             return False
+        if not is_small(left) or not is_small(right):
+            return UNKNOWN
         parts = [_equal(it, one, other) for one, other in zip(left, right, strict=True)]
         if False in parts:
             return False
         return True if all(part is True for part in parts) else UNKNOWN
     if isinstance(left, Instance) or isinstance(right, Instance):
         return left is right or UNKNOWN
+    if isinstance(left, dict) and not (is_small(left) and is_small(right)):
+        return UNKNOWN
     try:
         return bool(left == right)
     except Exception:  # noqa: BLE001 - whatever it is, it cannot be compared here
@@ -454,6 +491,8 @@ def _ordered(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value
         found = truth.known(it, condition)
         return condition if found is None else found
     if isinstance(left, _PLAIN) and isinstance(right, _PLAIN):
+        if not is_small(left) or not is_small(right):
+            return UNKNOWN
         compute = _ORDER[type(op)]
         try:
             return bool(compute(left, right))
@@ -478,7 +517,9 @@ def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
     if taken is not None:
         return evaluate(it, node.body if taken else node.orelse, scope)
     one, other = evaluate(it, node.body, scope), evaluate(it, node.orelse, scope)
-    same = one is other or (type(one) in _PLAIN and type(one) is type(other) and one == other)
+    if one is other:
+        return one
+    same = type(one) in _PLAIN and type(one) is type(other) and is_small(one) and one == other
     return one if same else UNKNOWN
 
 
@@ -493,9 +534,8 @@ def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
     for argument in node.args:
         if type(argument) is ast.Starred:
             items = iterate(it, evaluate(it, argument.value, scope))
-            if items is None or UNKNOWN in items[-1:]:
-                open_ = True
-                items = (items or [])[:-1]
+            if items is None or len(items) + len(args) > LONGEST:
+                open_, items = True, []
             args.extend(items)
         else:
             args.append(EXPRESSIONS[type(argument)](it, argument, scope))
@@ -616,7 +656,7 @@ def _unpack(it: Interpreter, targets: list[ast.expr], value: Value, scope: Scope
             assign(it, target, item, scope)
         return
     if items and not starred and all(type(item) is Tensor for item in items):
-        it.run.site = it.at(targets[0], scope)
+        it.run.site = it.at(targets[0], scope) if targets else None
         few = "not enough" if len(items) < len(targets) else "too many"
         it.run.emit("unpack", items, [], error=f"{few} values to unpack (expected {len(targets)})")
     for target in targets:
@@ -631,9 +671,9 @@ def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Val
     if kind is dict:
         return list(value)
     if kind is range:
-        return list(value) if len(value) <= _LONGEST else None
+        return list(value) if len(value) <= LONGEST else None
     if kind is str:
-        return list(value)
+        return list(value) if len(value) <= LONGEST else None
     if kind is Tensor:
         rows: list[Value] | None = rows_of(it.run, value)
         return rows

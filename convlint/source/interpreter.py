@@ -35,6 +35,7 @@ from convlint.source.values import (
     Shape,
     Tensor,
     Value,
+    is_small,
 )
 
 _MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
@@ -195,9 +196,9 @@ class Interpreter:
         if kind is Function:
             return self.call_function(callee, args, kwargs, node, scope, open_=open_)
         if kind is Bound:
-            return self.call(
-                callee.function, [callee.self, *args], kwargs, node, scope, open_=open_
-            )
+            bound = callee.function
+            call = self.call_function if type(bound) is Function else self.call
+            return call(bound, [callee.self, *args], kwargs, node, scope, open_=open_)
         if kind is Class:
             return self.instantiate(callee, args, kwargs, node, scope, open_=open_)
         if kind is Instance:
@@ -364,6 +365,8 @@ class Interpreter:
         instance.kind = name
         self.run.site = self.at(node, scope)
         if containers.construct(self, instance, name, args, kwargs):
+            if open_:
+                containers.taint(instance)
             return
         layer = LAYERS.get(name)
         if layer is None:
@@ -520,13 +523,11 @@ def bind(
     return names
 
 
-def tensors_in(value: Any, depth: int = 4) -> list[Tensor]:
+def tensors_in(value: Any) -> list[Tensor]:
     """The tensors of a value that may be a list, tuple or dict of them."""
     kind = type(value)
     if kind is Tensor:
         return [value]
-    if depth and kind in (list, tuple):
-        return [t for item in value for t in tensors_in(item, depth - 1)]
-    if depth and kind is dict:
-        return [t for item in value.values() for t in tensors_in(item, depth - 1)]
-    return []
+    if kind not in (list, tuple, dict) or not is_small(value):
+        return []
+    return [t for item in (value.values() if kind is dict else value) for t in tensors_in(item)]

@@ -6,19 +6,21 @@ not keep it.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from convlint import dims, flow
 from convlint.catalogue import rule
 from convlint.dims import Atom, Symbol
-from convlint.model import Finding, Graph, Related, Site
+from convlint.model import Finding, Related, Site
 from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, exploration
 from convlint.source.project import Project
 from convlint.source.suspecting import Hint, suspected
 from convlint.source.values import Instance, Num, symbols_of
-from convlint.source.writing import graph
+
+if TYPE_CHECKING:
+    from convlint.model import Graph
 
 Place = tuple[str, int, int]
 
@@ -40,9 +42,13 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
             passed.append(set(_places(way)))
             continue
         passed.append(set(_places(way)))
+        from convlint.source.writing import graph  # noqa: PLC0415 - in most files there is nothing to judge
+
         try:
             judgement = list(_located(project, way, graph(way, rules_), rules_))
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
+            import traceback  # noqa: PLC0415 - loaded when needed
+
             way.failure = traceback.format_exc()
             continue
         here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}

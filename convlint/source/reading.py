@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import tokenize
 import warnings
@@ -33,9 +34,23 @@ class Text:
     """A parsed file. ``path`` is what reports call it."""
 
     path: str
-    lines: list[str]
+    text: str
     tree: ast.Module
     ascii: bool
+    yields: bool  # whether there may be a generator in it
+    _lines: list[str] | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, as Python counts them."""
+        if self._lines is None:
+            self._lines = _LINE_ENDS.split(self.text)
+        return self._lines
+
+    @property
+    def length(self) -> int:
+        """About how many lines there are."""
+        return self.text.count("\n") + 1
 
     def site(self, node: ast.expr | ast.stmt | ast.arg, function: str = "") -> Site:
         """The span of a node."""
@@ -54,35 +69,40 @@ class Text:
     def _characters(self, line: int, column: int) -> int:
         if line > len(self.lines):
             return column + 1
-        return len(self.lines[line - 1].encode()[:column].decode(errors="replace")) + 1
+        text = self.lines[line - 1]
+        if text.isascii():
+            return column + 1
+        return len(text.encode()[:column].decode(errors="replace")) + 1
 
 
 def parse(path: str, data: bytes) -> Text:
     """The file at ``path``, whose content is ``data``. Raises UnreadableError."""
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise UnreadableError("it holds null bytes: it is no text, or not UTF-8", line)
     try:
         text = decoded(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes in strings are not ours to tell
-            tree = ast.parse(data, path)
+            tree = ast.parse(data)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         raise UnreadableError(error.msg, max(line, 1), max(column, 1)) from None
-    except (UnicodeDecodeError, LookupError) as error:
-        raise UnreadableError(f"the file cannot be decoded: {error}") from None
-    except ValueError as error:  # null bytes
-        line = data[: max(data.find(b"\0"), 0)].count(b"\n") + 1
-        raise UnreadableError(str(error), line) from None
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UnreadableError(f"it cannot be decoded: {error}", line) from None
+    except (UnicodeError, LookupError) as error:  # an encoding that is none for text
+        raise UnreadableError(f"it cannot be decoded: {error}") from None
     except (RecursionError, MemoryError):
         raise UnreadableError("the code is nested too deeply to parse", is_syntax=False) from None
-    return Text(path, _LINE_ENDS.split(text), tree, text.isascii())
+    return Text(path, text, tree, text.isascii(), "yield" in text)
 
 
 def decoded(data: bytes) -> str:
     """The text of a Python file, in the encoding that it declares. Raises SyntaxError as Python
     does, UnicodeDecodeError or LookupError.
     """
-    lines = iter(data.splitlines(keepends=True)[:2])
-    encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return data.decode(encoding)
 
 

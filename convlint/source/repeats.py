@@ -21,6 +21,7 @@ from convlint.source.values import (
     Real,
     Tensor,
     Value,
+    is_small,
 )
 
 _COMPARABLE = (int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin, Partial)
@@ -46,7 +47,7 @@ def call_key(instance: Instance, args: Sequence[Value]) -> Hashable | None:
 
 def _is_comparable(value: Value) -> bool:
     if type(value) is tuple:
-        return all(_is_comparable(item) for item in value)
+        return is_small(value) and all(_is_comparable(item) for item in value)
     return type(value) in _COMPARABLE
 
 

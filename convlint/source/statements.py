@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convlint.source import classes, containers, truth
 from convlint.source.execution import Stop
-from convlint.source.expressions import assign, evaluate, iterate, operate
+from convlint.source.expressions import EXPRESSIONS, assign, evaluate, iterate, operate
 from convlint.source.project import CHANGING, bound_names
 from convlint.source.reading import children
-from convlint.source.values import UNKNOWN, Function, Instance, Scope, Value
+from convlint.source.values import LONGEST, UNKNOWN, Function, Instance, Scope, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
@@ -42,7 +42,9 @@ def run_function(it: Interpreter, function: Function, scope: Scope) -> Value:
     node = function.node
     if isinstance(node, ast.Lambda):
         return evaluate(it, node.body, scope)
-    if isinstance(node, ast.AsyncFunctionDef) or is_generator(node):
+    if isinstance(node, ast.AsyncFunctionDef) or (
+        function.scope.module.text.yields and is_generator(node)
+    ):
         it.lose("a generator", node, scope)
         return UNKNOWN
     scope.names["__class__"] = function.owner
@@ -92,13 +94,16 @@ def execute(it: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
 
 def _expression(it: Interpreter, node: ast.Expr, scope: Scope) -> None:
     if not isinstance(node.value, ast.Constant):
-        evaluate(it, node.value, scope)
+        EXPRESSIONS[type(node.value)](it, node.value, scope)
 
 
 def _assign(it: Interpreter, node: ast.Assign, scope: Scope) -> None:
-    value = evaluate(it, node.value, scope)
+    value = EXPRESSIONS[type(node.value)](it, node.value, scope)
     for target in node.targets:
-        assign(it, target, value, scope)
+        if type(target) is ast.Name:
+            scope.names[target.id] = value
+        else:
+            assign(it, target, value, scope)
 
 
 def _annotated(it: Interpreter, node: ast.AnnAssign, scope: Scope) -> None:
@@ -111,7 +116,8 @@ def _augmented(it: Interpreter, node: ast.AugAssign, scope: Scope) -> None:
     right = evaluate(it, node.value, scope)
     if type(left) is list and isinstance(node.op, ast.Add):
         items = iterate(it, right)
-        left.extend([UNKNOWN] if items is None else items)
+        long = items is None or len(left) + len(items) > LONGEST
+        left.extend([UNKNOWN] if items is None or long else items)
         return
     assign(
         it, node.target, operate(it, node.op, left, right, node.value, scope, inplace=True), scope
@@ -230,6 +236,7 @@ def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
         forget(it, [node], scope)
         return ending if ending not in (None, BREAK, CONTINUE) and not node.orelse else None
     for item in items:
+        it.step()
         assign(it, node.target, item, scope)
         ending = block(it, node.body, scope)
         if ending is BREAK:
@@ -241,6 +248,7 @@ def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
 
 def _while(it: Interpreter, node: ast.While, scope: Scope) -> Ending:
     for _ in range(_MOST_TURNS):
+        it.step()
         going = truth.known(it, evaluate(it, node.test, scope))
         if going is None:
             break

@@ -7,13 +7,13 @@ time: a rule that is not named is always asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from convlint.codes import codes
 from convlint.model import Site
 from convlint.source.execution import Step
 from convlint.source.exploring import PARAMETERS, Way
-from convlint.source.values import Instance, Num, symbols_of
+from convlint.source.values import Instance, Num, is_number, symbols_of
 
 
 Hint = tuple[str, Site | None, object]  # what may be wrong, and where
@@ -59,7 +59,7 @@ def _hints(way: Way) -> Iterator[Hint]:
     for instance, pairs in way.it.demands.items():
         if instance.error:
             yield "error", instance.site, None
-        if _on_parameters(pairs):
+        if _on_parameters(pairs) and _is_depthwise(way, instance):
             yield "groups", instance.site, pairs
     if way.root.ignored:
         yield "ignored", None, None
@@ -97,7 +97,10 @@ def _of_convolution(step: Step, spatial: int) -> Iterator[str]:
     padding = step.attrs.get("padding")
     if not isinstance(kernel, tuple):
         return
-    if any(type(size) is int and size % 2 == 0 for size in kernel):
+    if isinstance(padding, tuple) and any(
+        type(size) is int and size % 2 == 0 and around != 0
+        for size, around in zip(kernel, padding, strict=False)
+    ):
         yield "even"
     if isinstance(stride, tuple) and any(
         _exceeds(step_, size) for step_, size in zip(stride, kernel, strict=False)
@@ -120,6 +123,11 @@ def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
     )
 
 
+def _is_depthwise(way: Way, instance: Instance) -> bool:
+    groups, into = instance.attrs.get("groups"), instance.attrs.get("in_channels")
+    return is_number(groups) and is_number(into) and way.run.equal(groups, into) is True
+
+
 def _keeps_modules(instance: Instance) -> bool:
     """Whether an object has modules in a plain container."""
     return any(
@@ -129,8 +137,11 @@ def _keeps_modules(instance: Instance) -> bool:
     )
 
 
-def _holds_module(value: object) -> bool:
+def _holds_module(value: object, depth: int = 2) -> bool:
     items = value.values() if isinstance(value, dict) else value
-    assert not isinstance(items, str)
-    return any(type(item) is Instance or type(item) in (list, tuple, dict) for item in items)  # type: ignore[attr-defined]
-
+    assert isinstance(items, Iterable)
+    return any(
+        (type(item) is Instance and item.is_module)
+        or (depth and type(item) in (list, tuple, dict) and _holds_module(item, depth - 1))
+        for item in items
+    )

@@ -53,6 +53,16 @@ class Condition:
     op: str
     left: Value
     right: Value = None
+    weight: int = 1  # how many conditions it is made of
+
+
+def joined(op: str, left: Value, right: Value = None) -> Value:
+    """A condition made of conditions; UNKNOWN if they are too many to look at again and again."""
+    weight = left.weight + (0 if right is None else right.weight)
+    return Condition(op, left, right, weight) if weight <= _HEAVIEST else UNKNOWN
+
+
+_HEAVIEST = 64
 
 
 class Cell:
@@ -242,24 +252,26 @@ class Instance:
 Handler = Callable[..., Value]
 
 
-def is_small(value: Value, most: int = 4096) -> bool:
-    """Whether a list, tuple or dict holds no more than ``most`` items, those of its items counted
-    wherever they stand: one that holds itself, or another twice over and over, holds too many.
+LONGEST: Final = 4096
+"""How many items a sequence may have that is written out. A longer one is not known."""
+
+
+_DEEPEST = 8
+
+
+def is_small(value: Value) -> bool:
+    """Whether a list, tuple or dict holds few enough items to look at each, those of its items
+    counted wherever they stand: one that holds itself, or another twice over and over, has no end.
     """
-    pending = [value]
-    while pending:
-        one = pending.pop()
-        if type(one) is dict:
-            pending += one
-            pending += one.values()
-        elif type(one) is list or type(one) is tuple:
-            pending += one
-        if (most := most - 1) < 0 or len(pending) > _MOST_PENDING:
-            return False
-    return True
-
-
-_MOST_PENDING = 100_000
+    left, level = LONGEST, [value]
+    for _ in range(_DEEPEST):
+        holders = [one for one in level if isinstance(one, list | tuple | dict) and one]
+        left -= sum(map(len, holders))
+        if not holders or left < 0:
+            return left >= 0
+        level = [item for one in holders for item in one]
+        level += [item for one in holders if isinstance(one, dict) for item in one.values()]
+    return False
 
 
 def is_number(value: Value) -> bool:

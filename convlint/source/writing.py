@@ -16,9 +16,9 @@ from convlint.dims import Dim, Facts, Symbol
 from convlint.model import Call, Graph, Layer, Node, Scope, Site
 from convlint.model import Tensor as Value
 from convlint.source.execution import FRESH, Step
-from convlint.source.exploring import PARAMETERS, Way
+from convlint.source.exploring import PARAMETERS, Way, descendants
 from convlint.source.interpreter import ModuleCall
-from convlint.source.values import UNKNOWN, Instance, Num, Tensor, symbols_of
+from convlint.source.values import UNKNOWN, Instance, Num, Tensor, is_small, symbols_of
 
 _WIDTHS = (
     "in_channels",
@@ -134,7 +134,7 @@ class _Writer:
         if self.way.instance is not None and type(self.way.instance) is Instance:
             tops = [self.way.instance, *[top for top in tops if top is not self.way.instance]]
         names = {id(v): name for name, v in self.way.names.items() if type(v) is Instance}
-        self.registered = {child for top in tops for child in _registered(top)}
+        self.registered = {child for top in tops for child in descendants(top)}
         for number, top in enumerate(tops):
             alone = len(tops) == 1 or top is self.way.instance
             name = "" if alone else names.get(id(top), f"{top.cls.qualname.lower()}{number}")
@@ -295,17 +295,10 @@ def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | No
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple | list):
-        return all(_is_plain(item) for item in value)
+        return is_small(value) and all(_is_plain(item) for item in value)
     return value is not UNKNOWN and (
         value is None or isinstance(value, bool | int | float | str | Dim)
     )
-
-
-def _registered(top: Instance) -> Iterator[Instance]:
-    """A module and all that PyTorch sees below it."""
-    yield top
-    for _, child in top.children():
-        yield from _registered(child)
 
 
 def _once(found: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:

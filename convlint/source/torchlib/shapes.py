@@ -47,35 +47,25 @@ def _solve(run: Execution, shape: Shape, result: list[Num], holes: list[int]) ->
     """Put the size that follows into ``result``; what PyTorch says if the elements do not fit."""
     before, after = _uncommon(shape, [one for at, one in enumerate(result) if at not in holes])
     have, asked = product(before), product(after)
-    told = f"shape '{show(result)}' is invalid for input of size {product(shape)}"
     if not holes:
-        return None if run.demand(have, asked) else told
+        return None if run.demand(have, asked) else _misfit(shape, result)
     if type(have) is int and type(asked) is int:
         if asked == 0 or have % asked:
+            told = _misfit(shape, result)
             result[holes[0]] = (
                 shape[0] if holes[0] == 0 and shape else max(1, have // max(1, asked))
             )
             return told
         result[holes[0]] = have // asked
         return None
-    if holes[0] == 0 and _mixes_samples(shape, before, asked):
-        result[0] = shape[0]
-        return told
     if run.equal(remainder(have, asked), 0) is not True:
         run.demand(remainder(have, asked), 0)
     result[holes[0]] = divided(run.reduced(have), run.reduced(asked))
     return None
 
 
-def _mixes_samples(shape: Shape, left: Sequence[Num], asked: Num) -> bool:
-    """Whether ``view(-1, n)`` of an unknown number of samples would cut them apart: n neither divides
-    the elements of one sample nor is a multiple of them. Hardly any batch has a size that allows it.
-    """
-    batch, *others = left or (1,)
-    if not loose(batch) or batch != shape[0]:
-        return False
-    one = product(others)
-    return type(one) is int and type(asked) is int and one > 1 and one % asked * (asked % one) != 0
+def _misfit(shape: Shape, result: Sequence[Num]) -> str:
+    return f"shape '{show(result)}' is invalid for input of size {product(shape)}"
 
 
 def _uncommon(one: Sequence[Num], other: Sequence[Num]) -> tuple[list[Num], list[Num]]:

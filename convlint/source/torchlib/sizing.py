@@ -8,7 +8,7 @@ from typing import Any
 from convlint import dims
 from convlint.dims import Dim
 from convlint.source.execution import FRESH, Execution
-from convlint.source.values import UNKNOWN, Num, Real, Shape, Tensor, Value
+from convlint.source.values import UNKNOWN, Num, Real, Shape, Tensor, Value, is_small
 
 _PLAIN = (int, float, str, bool, Dim, Real)
 
@@ -141,13 +141,15 @@ def loose(value: Num) -> bool:
 def is_plain(value: Value) -> bool:
     """Whether a value is a number or a word, or a sequence of them: fit for ``Node.attrs``."""
     if type(value) in (tuple, list):
-        return all(is_plain(item) for item in value)
+        return is_small(value) and all(is_plain(item) for item in value)
     return type(value) in _PLAIN
 
 
 def frozen(value: Value) -> Any:
     """A value for ``Node.attrs``: tuples for lists."""
-    return tuple([frozen(item) for item in value]) if type(value) in (tuple, list) else value
+    if type(value) not in (tuple, list):
+        return value
+    return tuple([frozen(item) for item in value]) if is_small(value) else UNKNOWN
 
 
 def tensors(values: Iterable[Value]) -> list[Tensor]:
@@ -156,7 +158,7 @@ def tensors(values: Iterable[Value]) -> list[Tensor]:
     for value in values:
         if type(value) is Tensor:
             found.append(value)
-        elif type(value) in (list, tuple):
+        elif type(value) in (list, tuple) and is_small(value):
             found += tensors(value)
     return found
 

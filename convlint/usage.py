@@ -1,0 +1,21 @@
+"""What is said of a command line, a setting or an argument that cannot be understood."""
+
+from __future__ import annotations
+
+
+class UsageError(ValueError):
+    """What was asked cannot be understood; the message is one line that says what to write."""
+
+
+def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
+    """Raise UsageError that names the nearest valid value, unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        raise UsageError(f"{what} {value!r} is unknown{nearest(value, choices)}")
+
+
+def nearest(value: str, choices: tuple[str, ...]) -> str:
+    """``; did you mean 'int64'?``, or the list of all choices where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+
+    close = get_close_matches(value, choices, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
