@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from convlint.model import (
 )
 from convlint.outputs import json_
 
-SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "schema.json").read_text("utf-8"))
+ROOT = Path(__file__).parent.parent
+SCHEMA = json.loads((ROOT / "docs" / "schema.json").read_text("utf-8"))
 
 CONV = Row(
     "conv",
@@ -126,6 +129,31 @@ def test_real_report_is_what_the_schema_describes() -> None:
     assert {finding["code"] for finding in document["findings"]} == {"CVL103", "CVL301"}
     jsonschema.Draft202012Validator(strict(SCHEMA)).validate(document)
     ordered(document, SCHEMA)
+
+
+def test_what_was_read_and_proved_is_what_the_schema_describes() -> None:
+    command = (
+        sys.executable,
+        "-m",
+        "convlint",
+        "check",
+        "fixtures/gdconv.py",
+        "--prove",
+        "--no-cache",
+    )
+    done = subprocess.run(
+        [*command, "--output-format", "json"], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    document = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(strict(SCHEMA)).validate(document)
+    ordered(document, SCHEMA)
+    assert (done.returncode, document["models"], document["problems"]) == (1, [], [])
+    groups, norm = document["findings"]
+    assert (groups["code"], groups["witness"]["inputs"]) == ("CVL202", [])
+    assert (norm["code"], norm["severity"], norm["line"]) == ("CVL201", "error", 17)
+    assert (norm["module"], norm["target"]) == ("bn", None)
+    assert norm["witness"]["error"].startswith("RuntimeError: ")
+    assert [edit["text"] for edit in norm["fix"]["edits"]] == ["out_planes"]
 
 
 def test_finding() -> None:

@@ -136,6 +136,8 @@ class Ends:
             return
         if node.op in flow.CONVS or node.op in flow.TRANSPOSED_CONVS:
             self._convolution(node, inputs[0], node.outputs[0])
+        elif node.error is not None and node.op in _MOVED_BY_NUMBER:
+            return
         elif node.op in self._READERS:
             self._READERS[node.op](self, node, inputs[0], node.outputs[0])
         elif node.op in _ELEMENTWISE:
@@ -235,6 +237,8 @@ class Ends:
     def _concatenation(self, node: Node, inputs: list[Tensor], after: Tensor) -> None:
         rank, along = len(after.shape), node.attrs.get("dim", 0)
         inputs = [t for t in inputs if len(t.shape) == rank]
+        if not isinstance(along, int):
+            return
         along = along - rank if along >= 0 else along
         for dim in range(-rank, 0):
             if not any(dim in self._at.get(t.id, {}) for t in inputs):
@@ -279,13 +283,13 @@ class Ends:
                 continue
             place = next((dim for dim in reversed(out) if after.shape[dim] != 1), out[-1])
             variable = known[held[0] - len(before.shape)]
-            ratio = Fraction(
-                prod(before.shape[dim] for dim in into if dim != held[0]),
-                prod(after.shape[dim] for dim in out if dim != place),
-            )
-            if ratio != 1:
+            factor = prod(before.shape[dim] for dim in into if dim != held[0])
+            shared = prod(after.shape[dim] for dim in out if dim != place)
+            if not factor or not shared:
+                continue
+            if factor != shared:
                 scaled = self._new()
-                self._tie(scaled, variable, ratio)
+                self._tie(scaled, variable, Fraction(factor, shared))
                 variable = scaled
             self._set(after, place - len(after.shape), variable)
             if node.error is not None:
@@ -319,7 +323,7 @@ class Ends:
 
     def _pixel_shuffle(self, node: Node, before: Tensor, after: Tensor) -> None:
         variable = self._at.get(before.id, {}).get(-3)
-        if variable is not None and node.error is None:
+        if variable is not None and before.shape[-3] and after.shape[-3]:
             given = self._new()
             self._tie(given, variable, Fraction(after.shape[-3], before.shape[-3]))
             self._set(after, -3, given)
@@ -334,6 +338,13 @@ class Ends:
         **dict.fromkeys(("mean", "sum", "amax", "amin"), _reduced),
         **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle"), _pixel_shuffle),
     }
+
+
+_MOVED_BY_NUMBER = frozenset(
+    {"permute", "transpose", "swapaxes", "swapdims", "mean", "sum", "amax", "amin"}
+    | {"pixel_shuffle", "pixel_unshuffle", "chunk", "tensor_split"}
+)
+"""Calls that name dimensions. One that failed may name any, and says nothing of the others."""
 
 
 def _at_call(node: Node, label: Label, number: int) -> Vote:

@@ -8,12 +8,15 @@ from fractions import Fraction
 
 from convlint.channels.ends import Ends, Vote
 
+_DEEPEST = 100  # concatenations of concatenations
+
 
 class Poll:
     """The votes that count while some are struck out."""
 
     def __init__(self, ends: Ends) -> None:
         self.ends = ends
+        self.counted = 0  # ballots, over and over
         self.struck: set[Vote] = set()
         self.corrected: dict[Vote, Fraction] = {}  # what struck votes should have said
         self.value: dict[Vote, Fraction] = {}
@@ -37,13 +40,15 @@ class Poll:
         return self._count(root, frozenset())
 
     def _count(self, root: int, above: frozenset[int]) -> Counter[Fraction]:
+        ballots = self._ballots.get(root, {})
+        self.counted += 1 + len(ballots)
         counted: Counter[Fraction] = Counter()
-        for votes in self._ballots.get(root, {}).values():
+        for votes in ballots.values():
             if not self.struck.issuperset(votes):
                 counted[self.value[votes[0]]] += 1
             else:
                 counted.update({self.corrected[v] for v in votes if v in self.corrected})
-        for ratio, parts in self._sums.get(root, ()):
+        for ratio, parts in self._sums.get(root, ()) if len(above) < _DEEPEST else ():
             total = self._total(parts, above | {root})
             if total is not None:
                 counted[total / ratio] += 1

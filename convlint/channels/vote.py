@@ -25,6 +25,12 @@ Held = tuple[set["Vote"], set["Vote"]]  # a suspect's votes: contradicted, and n
 Counts = dict[int, Counter[Fraction]]  # what is said of a class
 
 
+# Beyond these the numbers are wrong all over the place, and no majority is worth waiting for: each
+# failed call is told of for itself.
+_MOST_OPEN = 200  # classes that are disputed
+_MOST_COUNTS = 200_000  # of ballots
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """A place to blame. ``wrong`` are its votes that the others contradict, with what the others
@@ -82,9 +88,11 @@ class _Trial:
         return tuple(self._blamed())
 
     def _blamed(self) -> Iterator[Disagreement]:
-        while True:
+        while self.poll.counted < _MOST_COUNTS:
             counts = {root: self.poll.count(root) for root in self.ends.failed}
             open_ = {root: count for root, count in counts.items() if disputes(count)}
+            if len(open_) > _MOST_OPEN:
+                return
             coverage = self._suspects(open_)
             ranked = {
                 suspect: rank

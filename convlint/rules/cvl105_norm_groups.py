@@ -96,8 +96,9 @@ class Net(nn.Module):
                 failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
                 yield self.finding(_why(layer), layer.site, module=layer.name, nodes=tuple(failed))
         for node in graph.nodes:
-            if node.op == "group_norm" and node.error is not None:
-                groups, count = node.attrs["num_groups"], flow.input_shape(graph, node)[1]
+            shape = flow.input_shape(graph, node) if node.inputs else ()
+            if node.op == "group_norm" and node.error is not None and len(shape) > 1:
+                groups, count = node.attrs["num_groups"], shape[1]
                 owner = graph.layer(node.layer)
                 if (owner is None or owner.base != "GroupNorm") and count % max(1, groups):
                     yield self.finding(

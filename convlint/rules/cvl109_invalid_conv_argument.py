@@ -142,7 +142,12 @@ def _of_call(graph: Graph, node: Node) -> str | None:
         )
     if node.op in _SHUFFLES:
         factor = attrs.get("upscale_factor", attrs.get("downscale_factor", attrs.get("groups")))
-        if node.op == "pixel_shuffle" and isinstance(factor, int) and shape[-3] % factor**2:
+        if (
+            node.op == "pixel_shuffle"
+            and isinstance(factor, int)
+            and len(shape) > 2
+            and shape[-3] % max(factor**2, 1)
+        ):
             return (
                 f"upscale_factor={factor} makes {factor}*{factor} = {factor**2} channels into one, "
                 f"and {shape[-3]} channels arrive"

@@ -44,9 +44,10 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
         return Checked()
     followed = exploring.explored(project, module)
     found = tuple(_merged(list(_found(project, module, followed))))
-    return Checked(
-        found, tuple(sorted(project.files_of(module))), tuple(_failures(path, followed))
-    )
+    problems = tuple(_failures(path, followed))
+    for one in followed:
+        exploring.close(project, one)
+    return Checked(found, tuple(sorted(project.files_of(module))), problems)
 
 
 def _failures(path: str, followed: Sequence[Exploration]) -> Iterator[Problem]:

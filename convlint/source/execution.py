@@ -69,6 +69,7 @@ class Execution:
     hints: dict[Symbol, int] = field(default_factory=dict)  # defaults of the parameters
     facts: list[tuple[Num, Num]] = field(default_factory=list)  # what conditions found equal
     _bound: dict[Symbol, Num] = field(default_factory=dict)
+    _reduced: dict[Dim, Num] = field(default_factory=dict)  # what was asked since the last binding
     _fresh: int = 0
     _tensors: int = 0
     _pending: list[tuple[Num, Num]] = field(default_factory=list)
@@ -84,6 +85,12 @@ class Execution:
         """A number with all that is known of its symbols; a plain int where that decides it."""
         if type(number) is not Dim:
             return number
+        found = self._reduced.get(number)
+        if found is None:
+            found = self._reduced[number] = self._substituted(number)
+        return found
+
+    def _substituted(self, number: Dim) -> Num:
         while self._bound:
             known: dict[Atom, Dim] = {
                 s: dims.as_dim(self._bound[s]) for s in number.symbols() if s in self._bound
@@ -132,6 +139,7 @@ class Execution:
 
     def bind(self, symbol: Symbol, value: Num) -> None:
         """State what a symbol is worth."""
+        self._reduced.clear()
         self._bound[symbol] = value if type(value) is int else self.reduced(value)
 
     def state(self, left: Num, right: Num) -> None:

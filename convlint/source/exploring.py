@@ -19,14 +19,14 @@ from convlint.source.execution import Execution, Stop
 from convlint.source.interpreter import Interpreter, Outside
 from convlint.source.project import Project, SourceModule, bound_names, is_main_guard
 from convlint.source.reading import children, walk
-from convlint.source.values import UNKNOWN, Class, Function, Instance, Scope, Tensor, Value
+from convlint.source.values import UNKNOWN, Class, Function, Instance, Num, Scope, Tensor, Value
 
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 _MOST_WAYS = 10  # of one class, function or file
 _MOST_VARIANTS = 4
-_STEPS_OF_A_WAY = 20_000
-_STEPS_OF_A_FILE = 6_000  # and for each of its lines:
-_STEPS_OF_A_LINE = 3
+_STEPS_OF_A_WAY = 10_000
+_STEPS_OF_A_FILE = 4_000  # and for each of its lines:
+_STEPS_OF_A_LINE = 2
 _FACTORIES = 2  # functions followed first of those that call the same
 
 
@@ -200,11 +200,42 @@ class Exploration:
         self._choices = self._choices.next() if self._goes_on(way) else None
         return given - it.steps
 
+    @property
+    def contracts(self) -> Contracts:
+        """What the class had to take for granted at each call, as far as it was followed."""
+        found: Contracts = {}
+        for way in self.ways:
+            for step in way.run.steps:
+                if step.site is not None and step.demands:
+                    found.setdefault(step.site, set()).update(step.demands)
+        return found
+
     def _goes_on(self, way: Way) -> bool:
         """Whether the other ways at the conditions of one could show anything: layers may be built
         on one of them alone, or what failed here may work there.
         """
         return _builds_on_condition(self.root) or any(step.error for step in way.run.steps)
+
+
+Contracts = dict[Site, set[tuple[Num, Num]]]
+
+
+def contracts(project: Project, root: Root) -> Contracts:
+    """What a class takes for granted, by the call that needs it."""
+    if root.value not in project.contracts:
+        project.contracts[root.value] = exploration(project, root).contracts
+    found: Contracts = project.contracts[root.value]
+    return found
+
+
+def close(project: Project, explored: Exploration) -> None:
+    """Forget the executions of a root that was judged: only what its class takes for granted is
+    asked for again.
+    """
+    root = explored.root
+    if root.kind == "class":
+        project.contracts[root.value] = explored.contracts
+    project.explorations.pop(root.value if root.kind == "class" else root, None)
 
 
 def exploration(project: Project, root: Root) -> Exploration:

@@ -60,7 +60,8 @@ def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
         if name in inner.names:
             return inner.names[name]
         inner = inner.outer
-    return it.name_of_module(scope.module, name)
+    values = scope.module.values
+    return values[name] if name in values else it.name_of_module(scope.module, name)
 
 
 def _attribute(it: Interpreter, node: ast.Attribute, scope: Scope) -> Value:

@@ -14,7 +14,7 @@ from convlint import dims, flow
 from convlint.catalogue import rule
 from convlint.dims import Atom, Symbol
 from convlint.model import Finding, Related, Site
-from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, exploration
+from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, contracts
 from convlint.source.project import Project
 from convlint.source.suspecting import Hint, suspected
 from convlint.source.values import Instance, Num, symbols_of
@@ -130,6 +130,8 @@ def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> F
     """
     for id in finding.nodes:
         site = made.nodes[id].site
+        if site is None:
+            continue
         step = next((s for s in way.run.steps if s.site == site and s.error), None)
         owner = None if step is None else step.owner
         blamed: Instance | None = None
@@ -149,7 +151,7 @@ def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> F
     return finding
 
 
-def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site | None) -> bool:
+def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site) -> bool:
     """Whether the arguments of an object break what its class, followed for itself, asks of its
     parameters at ``site``.
     """
@@ -160,11 +162,8 @@ def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site 
         for name, value in way.it.arguments.get(instance, {}).items()
         if type(value) in (int, dims.Dim)
     }
-    for other in exploration(project, Root(cls.module, "class", cls.qualname, cls)).ways:
-        for step in other.run.steps:
-            if step.site == site and any(_broken(way, pair, given) for pair in step.demands):
-                return True
-    return False
+    asked = contracts(project, Root(cls.module, "class", cls.qualname, cls)).get(site, ())
+    return any(_broken(way, pair, given) for pair in asked)
 
 
 def _broken(way: Way, pair: tuple[Num, Num], given: Mapping[Atom, dims.Dim]) -> bool:

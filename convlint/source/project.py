@@ -181,6 +181,7 @@ class Project:
         self.root = os.path.abspath(root)
         self.entries = tuple(entries)
         self.explorations: dict[Any, Any] = {}  # of its classes, functions and files
+        self.contracts: dict[Any, Any] = {}  # what its classes take for granted
         self._texts = {os.path.abspath(path): data for path, data in (texts or {}).items()}
         self._modules: dict[str, SourceModule | None] = {}
         self._places: dict[str, str | None] = {}
