@@ -24,7 +24,7 @@ from convlint.source.values import UNKNOWN, Class, Function, Instance, Num, Scop
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 _MOST_WAYS = 10  # of one class, function or file
 _MOST_VARIANTS = 4
-_STEPS_OF_A_WAY = 10_000
+_STEPS_OF_A_WAY = 15_000
 _STEPS_OF_A_FILE = 4_000  # and for each of its lines:
 _STEPS_OF_A_LINE = 2
 _FACTORIES = 2  # functions followed first of those that call the same
