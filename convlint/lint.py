@@ -262,7 +262,7 @@ def _is_silenced_elsewhere(finding: Finding, path: str) -> bool:
     """Whether a finding that stands in another file than the one that was judged is silenced there."""
     if _is_in(finding, path):
         return False
-    from convlint import suppress  # noqa: PLC0415 - not needed for findings in the file itself
+    from convlint import suppress  # noqa: PLC0415 - not needed in files without comments of ours
 
     return suppress.is_suppressed(finding)
 

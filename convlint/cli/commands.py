@@ -97,7 +97,7 @@ def _outcome(
         update_baseline=asked.update_baseline,
         force_exclude=asked.force_exclude,
         stdin_filename=asked.stdin_filename or STDIN,
-        jobs=asked.jobs or os.cpu_count() or 1,
+        jobs=asked.jobs or 1,
         cache_folder=None if asked.no_cache else cache_folder,
     )
     return checking.check(paths, stdin, ran, settings, options, prove)

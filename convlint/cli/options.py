@@ -84,7 +84,7 @@ UpdateBaseline = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="Processes that read files.  [default: one a core]"
+        "--jobs", "-j", min=1, metavar="N", help="Processes that read files.  [default: 1]"
     ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]

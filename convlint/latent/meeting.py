@@ -49,6 +49,11 @@ class Meeting:
         """What the numbers are in the model that was built."""
         return tuple(dim.evaluate(self.values) for dim in self.dims)
 
+    @property
+    def equal_today(self) -> str:
+        """What a reader is told of the numbers in the model that was run; nothing where none was."""
+        return f"equal here ({self.now[0]}), yet " if self.target is not None else ""
+
     def may_be(self, wrong: Wrong) -> bool:
         """Whether the numbers would be wrong for other parameters that the class accepts."""
         return any(map(wrong, self._others()))

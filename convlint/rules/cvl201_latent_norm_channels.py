@@ -183,7 +183,7 @@ def Net():
         source = f" from {flow.called(graph, maker)}" if maker else ""
         return self.finding(
             f"{flow.called(graph, norm)} is built for `{asked}` channels, but `{given}` "
-            f"arrive{source}: equal here ({channels}), yet {meeting.kind} fails where they differ; "
+            f"arrive{source}: {meeting.equal_today}{meeting.kind} fails where they differ; "
             f"build it for `{given}`",
             wide.site,
             confidence="medium",

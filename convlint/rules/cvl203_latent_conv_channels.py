@@ -154,8 +154,8 @@ def Net():
         place = _place(layer, site, meeting)
         yield self.finding(
             f"{flow.called(graph, node)} is built for `{asked}` channels, but `{given}` "
-            f"arrive{source}: equal here ({meeting.now[0]}), yet {meeting.kind} fails where they "
-            f"differ; build it for `{given}`",
+            f"arrive{source}: {meeting.equal_today}{meeting.kind} fails where they differ; "
+            f"build it for `{given}`",
             place,
             confidence="medium",
             module=node.layer,

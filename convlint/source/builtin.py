@@ -121,7 +121,7 @@ def _concrete(it: Interpreter, value: Value) -> int:
 def _len(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     from convlint.source import containers  # noqa: PLC0415 - it is imported with this module
 
-    return containers.length(it, args[0])
+    return containers.length(args[0])
 
 
 def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -181,7 +181,7 @@ def _dict(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         if type(given) is dict:
             made.update(given)
         else:
-            made.update({key: value for key, value in _items(it, given)})
+            made.update(dict(_items(it, given)))
     return made | kwargs
 
 
@@ -335,9 +335,9 @@ def _getattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     from convlint.source import attributes  # noqa: PLC0415 - it imports this module
 
     if type(args[1]) is not str:
-        return UNKNOWN
+        return it.lose("a name that is only known at run time", node, scope)
     found = attributes.get(it, args[0], args[1], node, scope)
-    if found is UNKNOWN and len(args) > 2 and _lacks(args[0], args[1]):  # noqa: PLR2004
+    if found is UNKNOWN and len(args) > 2 and _lacks(args[0], args[1]):
         return args[2]
     return found
 

@@ -32,9 +32,9 @@ def library(name: str) -> Value:
     """What a qualified name of a library is: a class of ``torch.nn``, or something by its name."""
     name = _canonical(name)
     last = name.rsplit(".", 1)[-1]
-    if name.startswith("torch.nn.") and name.count(".") == 2 and last[:1].isupper():
-        if last not in _NO_MODULES:
-            return _layer_class(name)
+    is_class = name.startswith("torch.nn.") and name.count(".") == 2 and last[:1].isupper()
+    if is_class and last not in _NO_MODULES:
+        return _layer_class(name)
     if name in ("torch.Tensor", "object", "abc.ABC") or last in _PLAIN_BASES:
         made = Class(name, qualname=last)
         made.mro = (made,)
@@ -86,7 +86,7 @@ def with_unknown(
 ) -> dict[str, Value]:
     """Keywords with UNKNOWN for every parameter that was not passed."""
     names = parameters(construct)[1:]
-    return {name: UNKNOWN for name in names[len(args) :]} | kwargs
+    return dict.fromkeys(names[len(args) :], UNKNOWN) | kwargs
 
 
 @cache
@@ -137,11 +137,6 @@ def _method(
     cls.namespace[node.name] = function
 
 
-def decorated(it: Interpreter, decorator: ast.expr, made: Value, scope: Scope) -> Value:
-    """What a decorator makes of a function: what cannot be followed is taken to leave it alone."""
-    return made
-
-
 def _linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
     """The classes in which attributes are looked up, in order. A base that is not known counts as
     a module whose own attributes are unknown, if the class has a forward.
@@ -161,7 +156,7 @@ def _linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
 
 
 def _is_generic(name: str) -> bool:
-    return name.split(".")[0] in ("typing", "typing_extensions", "abc", "object")
+    return name.split(".", maxsplit=1)[0] in ("typing", "typing_extensions", "abc", "object")
 
 
 @cache

@@ -58,7 +58,9 @@ def construct(
                 for key, item in pairs:
                     _put(instance, key, item)
             else:
-                extend(instance, (iterated(value) or [UNKNOWN]) if type(value) is Instance else value)
+                extend(
+                    instance, (iterated(value) or [UNKNOWN]) if type(value) is Instance else value
+                )
         else:
             instance.attrs[_MORE] = UNKNOWN
     return True
@@ -179,7 +181,7 @@ METHODS = _GIVING_ITSELF | {
 # --- subscripts
 
 
-def get(it: Interpreter, value: Value, key: Value) -> Value:
+def get(value: Value, key: Value) -> Value:
     """``value[key]``."""
     kind = type(value)
     if kind is list or kind is tuple:
@@ -303,7 +305,7 @@ def contains(item: Value, owner: Value) -> Value:
     return UNKNOWN
 
 
-def length(it: Interpreter, value: Value) -> Value:
+def length(value: Value) -> Value:
     """``len(value)``."""
     kind = type(value)
     if kind in (list, tuple, dict, str, range):

@@ -283,7 +283,8 @@ def _by_callees(functions: list[Root]) -> tuple[list[Root], list[Root]]:
     a few numbers.
     """
     counts: dict[frozenset[str], int] = {}
-    first, later = [], []
+    first: list[Root] = []
+    later: list[Root] = []
     for root in functions:
         key = frozenset([root.kind])
         if root.kind == "function":
@@ -346,7 +347,9 @@ def _builds_on_condition(root: Root) -> bool:
     cls: Class = root.value
     found = _conditional.get(cls.node)
     if found is None:
-        methods = [v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"]
+        methods = [
+            v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"
+        ]
         found = _conditional[cls.node] = any(
             isinstance(callee, ast.AST)
             for method in methods
@@ -408,9 +411,9 @@ def forward(
     if example is None:
         example = classes.lookup(instance.cls, "example_input_array")
     if on_example and example is not None:
-        given = list(example) if type(example) is tuple else [example]
-        if all(type(one) is Tensor and one.shape is not None for one in given):
-            it.call(instance, given, {}, node, scope)
+        tensors = list(example) if type(example) is tuple else [example]
+        if all(type(one) is Tensor and one.shape is not None for one in tensors):
+            it.call(instance, tensors, {}, node, scope)
             return
     function = classes.lookup(instance.cls, "forward")
     if type(function) is not Function:
@@ -480,7 +483,7 @@ def _place(node: ast.AST, module: SourceModule) -> tuple[ast.expr, Scope]:
 def _follow_function(way: Way) -> None:
     it, root = way.it, way.root
     function: Function = root.value
-    node, scope = _place(function.node, root.module)  # type: ignore[arg-type]
+    node, scope = _place(function.node, root.module)
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
     given = function.node.args
     kwargs = arguments(it, function, {}, skip)

@@ -241,11 +241,11 @@ _SEQUENCES = (str, bytes, tuple)
 def _plain(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
     if compute is operator.pow and not _is_small_power(left, right):
         return UNKNOWN
-    if compute is operator.lshift and (not isinstance(right, int) or right > 64):  # noqa: PLR2004
+    if compute is operator.lshift and (not isinstance(right, int) or right > 64):
         return UNKNOWN
-    if isinstance(left, _SEQUENCES) or isinstance(right, _SEQUENCES):
-        if not _is_short(compute, left, right):
-            return UNKNOWN
+    sequences = isinstance(left, _SEQUENCES) or isinstance(right, _SEQUENCES)
+    if sequences and not _is_short(compute, left, right):
+        return UNKNOWN
     try:
         found = compute(left, right)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
@@ -279,7 +279,7 @@ def _is_small_power(left: Any, right: Any) -> bool:
     return (
         isinstance(left, int | float)
         and isinstance(right, int | float)
-        and abs(right) <= 64  # noqa: PLR2004
+        and abs(right) <= 64
         and abs(left) <= 2**20
     )
 
@@ -389,9 +389,7 @@ def _boolean(it: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
             if type(result) is not Condition:
                 open_ = UNKNOWN
             elif open_ is not UNKNOWN:
-                open_ = (
-                    result if open_ is None else joined("or" if stops else "and", open_, result)
-                )
+                open_ = result if open_ is None else joined("or" if stops else "and", open_, result)
     if open_ is None:
         return result
     return open_ if type(result) in (bool, Condition) or open_ is UNKNOWN else UNKNOWN
@@ -559,7 +557,7 @@ def _subscript(it: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
     if type(value) is Tensor:
         it.run.site = it.at(node, scope)
         return index(it.run, value, key)
-    return containers.get(it, value, key)
+    return containers.get(value, key)
 
 
 def _slice(it: Interpreter, node: ast.Slice, scope: Scope) -> Value:
@@ -682,6 +680,6 @@ def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Val
         return containers.iterated(value)
     if kind is Sizes:
         return None if count is None else containers.sizes(it, value, count)
-    if kind is Dim and count is not None and count < 16:  # noqa: PLR2004
+    if kind is Dim and count is not None and count < 16:
         return attributes.parts(value, count)
     return None

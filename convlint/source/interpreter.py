@@ -441,9 +441,7 @@ class Interpreter:
     ) -> Value:
         forward = classes.lookup(instance.cls, "forward")
         if type(forward) is Function:
-            return self.call_function(
-                forward, [instance, *args], kwargs, node, scope, open_=open_
-            )
+            return self.call_function(forward, [instance, *args], kwargs, node, scope, open_=open_)
         return self.forward_layer(instance, args, kwargs, node, scope, open_=open_)
 
     def forward_layer(

@@ -78,9 +78,7 @@ def _place(site: Site | None) -> Place:
 # --- rules
 
 
-def _located(
-    project: Project, way: Way, made: Graph, codes: Sequence[str]
-) -> Iterator[Finding]:
+def _located(project: Project, way: Way, made: Graph, codes: Sequence[str]) -> Iterator[Finding]:
     found = [finding for code in codes for finding in rule(code).check(made)]
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     for finding in found:

@@ -258,7 +258,7 @@ class Project:
             if found is not None:
                 return found
             above = os.path.dirname(folder)
-            if folder == self.root or above == folder or not folder.startswith(self.root):
+            if folder in (self.root, above) or not folder.startswith(self.root):
                 break
             folder = above
         return self._below(self.root, name) or self._below(os.path.join(self.root, "src"), name)

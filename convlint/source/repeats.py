@@ -24,7 +24,20 @@ from convlint.source.values import (
     is_small,
 )
 
-_COMPARABLE = (int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin, Partial)
+_COMPARABLE = (
+    int,
+    str,
+    bool,
+    float,
+    type(None),
+    Dim,
+    Real,
+    Class,
+    Function,
+    Library,
+    Builtin,
+    Partial,
+)
 
 
 def constructor_key(

@@ -330,14 +330,11 @@ def _match(it: Interpreter, node: ast.Match, scope: Scope) -> Ending:
     return None
 
 
-# --- definitions and imports
+# --- what defines and imports
 
 
 def _function(it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-    made: Value = make_function(it, node, scope)
-    for decorator in reversed(node.decorator_list):
-        made = classes.decorated(it, decorator, made, scope)
-    scope.names[node.name] = made
+    scope.names[node.name] = make_function(it, node, scope)  # decorators are taken to keep it
 
 
 def make_function(

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from convlint.codes import codes
 from convlint.model import Site
+from convlint.source.containers import as_number
 from convlint.source.execution import Step
 from convlint.source.exploring import PARAMETERS, Way
-from convlint.source.values import Instance, Num, is_number, symbols_of
-
+from convlint.source.values import Instance, Num, Tensor, symbols_of
 
 Hint = tuple[str, Site | None, object]  # what may be wrong, and where
 
@@ -66,7 +66,7 @@ def _hints(way: Way) -> Iterator[Hint]:
     for instance in way.it.creators:
         if _keeps_modules(instance):
             yield "kept", instance.site, None
-    biased = {}
+    biased: dict[Tensor, Site | None] = {}
     for step in run.steps:
         if step.error is not None:
             yield "error", step.site, None
@@ -77,12 +77,12 @@ def _hints(way: Way) -> Iterator[Hint]:
                 yield "bias", step.site, biased[step.inputs[0]]
         elif step.op == "linear" or step.op.startswith("conv"):
             if step.attrs.get("bias") is True:
-                biased[step.outputs[0]] = step.layer and step.layer.site
+                biased[step.outputs[0]] = step.layer.site if step.layer else None
             if _on_parameters(step.demands):
                 yield "width", step.site, step.demands
             if step.op in _SPATIAL:
                 for name in _of_convolution(step, _SPATIAL[step.op]):
-                    yield name, step.site, step.layer and step.layer.site
+                    yield name, step.site, step.layer.site if step.layer else None
 
 
 _NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
@@ -124,8 +124,9 @@ def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
 
 
 def _is_depthwise(way: Way, instance: Instance) -> bool:
-    groups, into = instance.attrs.get("groups"), instance.attrs.get("in_channels")
-    return is_number(groups) and is_number(into) and way.run.equal(groups, into) is True
+    groups = as_number(instance.attrs.get("groups"))
+    into = as_number(instance.attrs.get("in_channels"))
+    return groups is not None and into is not None and way.run.equal(groups, into) is True
 
 
 def _keeps_modules(instance: Instance) -> bool:

@@ -75,9 +75,7 @@ def is_on_parameters(it: Interpreter, value: Value) -> bool:
     if type(value) is Condition:
         if value.op in ("and", "or", "not"):
             parts = [value.left] if value.op == "not" else [value.left, value.right]
-            return all(
-                known(it, part) is not None or is_on_parameters(it, part) for part in parts
-            )
+            return all(known(it, part) is not None or is_on_parameters(it, part) for part in parts)
         return all(_is_free(it, number) for number in (value.left, value.right or 0))
     return type(value) is Dim and _is_free(it, value)
 

@@ -279,7 +279,7 @@ def is_number(value: Value) -> bool:
     return type(value) is int or type(value) is Dim or type(value) is bool
 
 
-def as_real(value: int | float | Dim | Real) -> Dim:
+def as_real(value: float | Dim | Real) -> Dim:
     """The expression of a number that stands in one with floats."""
     if isinstance(value, Real):
         return value.dim

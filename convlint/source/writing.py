@@ -199,7 +199,7 @@ class _Writer:
         for step in self.run.steps:
             self._add(step)
             starts.append(len(self.nodes))
-        registered = {instance for instance in self.instances}
+        registered = set(self.instances)
         return Graph(
             target=None,
             status="complete" if self.way.complete else "partial",
@@ -225,7 +225,7 @@ class _Writer:
             op = "unseen"
         inputs = tuple([self._id(tensor) for tensor in step.inputs])
         outputs = tuple([self._made(tensor) for tensor in step.outputs])
-        layer = step.layer if step.layer in self.names else None
+        layer = self._layer_of(step)
         owner = step.layer or step.owner
         self.nodes.append(
             Node(
@@ -240,6 +240,15 @@ class _Writer:
                 error=step.error if op != "unseen" else None,
             )
         )
+
+    def _layer_of(self, step: Step) -> Instance | None:
+        """The layer that a call belongs to: one of torch, or the module around it if that is one
+        without parts, as in a recorded run.
+        """
+        layer, owner = step.layer, step.owner
+        if layer is None and owner is not None and self.names.get(owner):
+            layer = None if any(True for _ in owner.children()) else owner
+        return layer if layer in self.names else None
 
     def _id(self, tensor: Tensor) -> int:
         """The id of a tensor that a call reads; one that no recorded call made is a constant."""

@@ -12,7 +12,6 @@ from convlint.source.torchlib.sizing import (
     divided,
     frozen,
     listed,
-    loose,
     out_of_range,
     product,
     remainder,
