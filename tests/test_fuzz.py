@@ -216,7 +216,7 @@ def _changed(random: Random, text: str) -> str:
     for _ in range(random.choice([1, 1, 2, 4])):
         try:
             text = random.choice([graft, graft, mutant])(random, text)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, IndexError):
             return text
     return text
 

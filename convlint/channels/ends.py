@@ -301,9 +301,9 @@ class Ends:
         order = list(node.attrs.get("dims", ()))
         if {"dim0", "dim1"} <= node.attrs.keys():
             order = list(range(rank))
-            one, other = node.attrs["dim0"] % rank, node.attrs["dim1"] % rank
-            order[one], order[other] = other, one
-        if len(order) == rank:
+            one, other = node.attrs["dim0"], node.attrs["dim1"]
+            order[one], order[other] = order[other], order[one]
+        if len(order) == rank and all(isinstance(origin, int) for origin in order):
             known = self._at.get(before.id, {})
             for place, origin in enumerate(order):
                 if (origin % rank) - rank in known:
@@ -323,7 +323,7 @@ class Ends:
 
     def _pixel_shuffle(self, node: Node, before: Tensor, after: Tensor) -> None:  # noqa: ARG002 - as all readers
         variable = self._at.get(before.id, {}).get(-3)
-        if variable is not None and before.shape[-3] and after.shape[-3]:
+        if variable is not None and before.shape[-3] and after.shape[-3] and not node.error:
             given = self._new()
             self._tie(given, variable, Fraction(after.shape[-3], before.shape[-3]))
             self._set(after, -3, given)

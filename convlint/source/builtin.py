@@ -667,7 +667,7 @@ def _copied(value: Value, done: dict[int, Value]) -> Value:
     if copy is not None:
         return copy
     if type(value) is Instance:
-        copy = done[id(value)] = Instance(value.cls, value.site, value.chain)
+        copy = done[id(value)] = Instance(value.cls, value.site, value.frames)
         copy.kind, copy.error, copy.incomplete = value.kind, value.error, value.incomplete
         copy.attrs.update({name: _copied(item, done) for name, item in value.attrs.items()})
     elif type(value) is list:

@@ -224,7 +224,7 @@ def _module_at(instance: Instance, key: Value) -> Value:
     if type(key) is int:
         return held[key] if -len(held) <= key < len(held) else UNKNOWN
     if type(key) is slice and _is_plain(key):
-        part = Instance(instance.cls, instance.site, instance.chain)
+        part = Instance(instance.cls, instance.site, instance.frames)
         part.kind = instance.kind
         extend(part, held[key])
         return part

@@ -16,17 +16,27 @@ from convlint.model import Site
 from convlint.source import attributes, classes, statements
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
-from convlint.source.interpreter import Interpreter, Outside
+from convlint.source.interpreter import Interpreter
 from convlint.source.project import Project, SourceModule, bound_names, is_main_guard
 from convlint.source.reading import children, walk
-from convlint.source.values import UNKNOWN, Class, Function, Instance, Num, Scope, Tensor, Value
+from convlint.source.values import (
+    UNKNOWN,
+    Class,
+    Function,
+    Instance,
+    Num,
+    Outside,
+    Scope,
+    Tensor,
+    Value,
+)
 
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 _MOST_WAYS = 10  # of one class, function or file
 _MOST_VARIANTS = 4
 _STEPS_OF_A_WAY = 15_000
 _STEPS_OF_A_FILE = 4_000  # and for each of its lines:
-_STEPS_OF_A_LINE = 2
+_STEPS_OF_A_LINE = 1
 _FACTORIES = 2  # functions followed first of those that call the same
 
 

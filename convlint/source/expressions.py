@@ -258,7 +258,7 @@ def _plain(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
 def _is_short(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:
     """Whether what arithmetic makes of sequences is short enough to be written out."""
     if compute is operator.add:
-        return isinstance(right, _SEQUENCES) and len(left) + len(right) <= LONGEST
+        return isinstance(left, type(right)) and len(left) + len(right) <= LONGEST
     if compute is operator.mul:
         one, other = (right, left) if isinstance(left, int) else (left, right)
         return isinstance(other, int) and len(one) * other <= LONGEST

@@ -26,33 +26,24 @@ from convlint.source.values import (
     Bound,
     Builtin,
     Class,
+    Frame,
     Function,
     Instance,
     Library,
     Num,
+    Outside,
     Partial,
     Scope,
     Shape,
     Tensor,
     Value,
     is_small,
+    site_of,
 )
 
 _MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
 _DEEPEST = 60  # calls within calls
 _MOST_STEPS = 60_000  # statements and expressions of one execution
-
-
-class Outside(ast.Name):
-    """Stands for the call of a class or function that is followed for itself: nobody wrote it."""
-
-
-@dataclass(slots=True, eq=False)
-class Frame:
-    """A call that is running, and where it was called from."""
-
-    node: ast.expr
-    scope: Scope
 
 
 @dataclass(slots=True, eq=False)
@@ -104,17 +95,8 @@ class Interpreter:
         return len(self.constructing) <= 1 and (owner is None or self.creators.get(owner) is None)
 
     def at(self, node: ast.expr | ast.stmt, scope: Scope) -> Site:
-        """The span of a node of the program. It is asked for at every call, and kept at the node."""
-        site: Site | None = node.__dict__.get("site")
-        if site is None:
-            site = node.site = scope.module.text.site(node, scope.qualname)  # type: ignore[union-attr]
-        return site
-
-    def chain(self) -> tuple[Site, ...]:
-        """The calls that are running, innermost first."""
-        return tuple(
-            [self.at(f.node, f.scope) for f in reversed(self.frames) if type(f.node) is not Outside]
-        )
+        """The span of a node of the program."""
+        return site_of(node, scope)
 
     def lose(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
         """Note what could not be followed, and give UNKNOWN."""
@@ -315,7 +297,7 @@ class Interpreter:
             if key is not None and key in self._twins:
                 return self._twins[key]
         site = None if type(node) is Outside else self.at(node, scope)
-        instance = Instance(cls, site, self.chain())
+        instance = Instance(cls, site, tuple(self.frames))
         if cls.is_module:
             outer = self.constructing[-1] if self.constructing else None
             self.creators[instance] = outer

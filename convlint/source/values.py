@@ -216,21 +216,45 @@ class Sizes:
     tensor: Tensor
 
 
+class Outside(ast.Name):
+    """Stands for the call of a class or function that is followed for itself: nobody wrote it."""
+
+
+class Frame:
+    """A call that is running, and where it was called from."""
+
+    __slots__ = ("node", "scope")
+
+    def __init__(self, node: ast.expr, scope: Scope) -> None:
+        self.node = node
+        self.scope = scope
+
+
+def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
+    """The span of a node of the program. It is asked for at every call, and kept at the node."""
+    site: Site | None = node.__dict__.get("site")
+    if site is None:
+        site = node.site = scope.module.text.site(node, scope.qualname)  # type: ignore[union-attr]
+    return site
+
+
 class Instance:
     """An object: a module of the project, a layer of ``torch.nn``, or anything else with attributes.
 
     ``kind`` of a layer is its class in ``torch.nn`` once that class's constructor ran; its numbers
-    (``in_channels`` ...) are among the attributes. ``chain`` are the calls that led to ``site``,
-    innermost first. ``error`` is what PyTorch would say to the constructor call.
+    (``in_channels`` ...) are among the attributes. ``frames`` are the calls that were running when
+    it was built. ``error`` is what PyTorch would say to the constructor call.
     """
 
-    __slots__ = ("attrs", "chain", "cls", "error", "incomplete", "kind", "site")
+    __slots__ = ("attrs", "cls", "error", "frames", "incomplete", "kind", "site")
 
-    def __init__(self, cls: Class, site: Site | None = None, chain: tuple[Site, ...] = ()) -> None:
+    def __init__(
+        self, cls: Class, site: Site | None = None, frames: tuple[Frame, ...] = ()
+    ) -> None:
         self.cls = cls
         self.attrs: dict[str, Value] = {}
         self.site = site
-        self.chain = chain
+        self.frames = frames
         self.kind: str | None = None
         self.error: str | None = None
         self.incomplete = False  # part of its constructor could not be followed
@@ -238,6 +262,12 @@ class Instance:
     @property
     def is_module(self) -> bool:
         return self.cls.is_module
+
+    @property
+    def chain(self) -> tuple[Site, ...]:
+        """The calls that led to ``site``, innermost first."""
+        calls = [site_of(f.node, f.scope) for f in self.frames if type(f.node) is not Outside]
+        return tuple(calls[::-1])
 
     def children(self) -> Iterator[tuple[str, Instance]]:
         """The modules among its attributes, in the order in which they were assigned."""
