@@ -22,6 +22,8 @@ from bench.markdown import table
 from convlint.model import Finding
 from tests.programs import Outcome, Program, random_program, run_with_pytorch
 
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "differential.md"
 AT_A_TIME = 50
 
 STATES = ("silent", "false alarm", "found", "misplaced", "missed", "not about shapes", "crash")
@@ -189,6 +191,7 @@ def main() -> None:
     parser.add_argument(
         "--first", type=int, default=5, help="so many of each bad state are printed"
     )
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--show", type=int, metavar="SEED", help="one program, with what both say")
     options = parser.parse_args()
     if options.show is not None:
@@ -202,6 +205,21 @@ def main() -> None:
         for verdict in [v for v in verdicts if v.state == state][: options.first]:
             print(verdict, end="\n\n")
     print(summary(verdicts))
+    if options.write:
+        PAGE.write_text(_page(verdicts, options.count, options.seed), encoding="utf-8")
+
+
+def _page(verdicts: Sequence[Verdict], programs: int, seed: int) -> str:
+    return (
+        "# Source mode against PyTorch\n\n"
+        f"Written by `python -m bench.differential --count {programs} --seed {seed} --write`.\n\n"
+        "Random small conv programs, valid ones and ones with one number changed, in the styles that\n"
+        "people write. PyTorch runs each, source mode judges its text. A *false alarm* is an error of\n"
+        "the 1xx family on a program that runs. *Found* is a finding on a line of PyTorch's traceback,\n"
+        "on the line of the changed number, or where the failing layer was built; *misplaced* is one\n"
+        "elsewhere: mostly the vote blames the other end, which is listed with the finding.\n\n"
+        f"{summary(verdicts)}\n"
+    )
 
 
 if __name__ == "__main__":

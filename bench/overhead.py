@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from bench import sections
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
 from convlint.trace import sites, symbols
@@ -220,7 +221,7 @@ def main() -> None:
     text = page(forward, built, commands(options.rounds))
     print(text)
     if options.write:
-        TABLE.write_text(text, encoding="utf-8")
+        sections.put(TABLE, "overhead", text)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,7 +52,7 @@ def find(
         if force and any(excluded(path) for path in _upwards(os.path.abspath(target))):
             continue
         if not os.path.isdir(target):
-            problem = _unreadable(target)
+            problem = _unreadable(target) or _endless(target)
             if problem is None:
                 files.setdefault(os.path.realpath(target), shown(target))
             else:
@@ -89,22 +88,22 @@ def cache_folder(root: str) -> str | None:
 def _unreadable(path: str) -> Problem | None:
     """Why something cannot be read, as far as that shows without reading it."""
     try:
-        mode = os.stat(path).st_mode
+        os.stat(path)
     except FileNotFoundError:
         what = "is a link to nothing" if os.path.islink(path) else f"does not exist{_nearest(path)}"
         return Problem("missing-file", f"{path} {what}", path=path)
     except OSError as error:
         return unreadable(path, error)
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _is_open(path):
+    return None
+
+
+def _endless(path: str) -> Problem | None:
+    """Why something that is no file would be read for ever, or waited for. What this process has
+    open, as in ``<(git show ...)``, ends.
+    """
+    if os.path.isfile(path) or path.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/")):
         return None
     return Problem("unreadable-file", f"{path} cannot be read: it is a pipe or a device", path=path)
-
-
-def _is_open(path: str) -> bool:
-    """Whether a path stands for something that this process has open, as in ``<(git show ...)``:
-    only that will surely end.
-    """
-    return path == "/dev/stdin" or path.startswith(("/dev/fd/", "/proc/self/fd/"))
 
 
 def unreadable(path: str, error: OSError) -> Problem:
@@ -237,7 +236,12 @@ class _Walk:
 
     def _kept(self, entry: os.DirEntry[str], ignores: _Ignores) -> bool:
         folder = entry.is_dir(follow_symlinks=False)
-        if not folder and (not entry.name.endswith(".py") or entry.is_dir()):
+        if not folder and not entry.name.endswith(".py"):
             return False
+        try:
+            if not folder and entry.is_dir():
+                return False
+        except OSError:  # a link to itself: it is told of when it is to be read
+            return True
         path = os.path.abspath(entry.path)
         return not self.excluded(path) and not ignores(path, folder=folder)

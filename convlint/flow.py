@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from math import prod
+from math import isqrt, prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def called(graph: Graph, node: Node) -> str:
 def by(sizes: Shape) -> str:
     """Sizes as a reader writes them: (3, 3) is "3x3", (7,) is "7"."""
     return "x".join(map(str, sizes))
+
+
+def divisors(number: int) -> list[int]:
+    """The divisors of a positive number, the smallest first; of one beyond all sizes those that are
+    found soon.
+    """
+    low = [n for n in range(1, min(isqrt(number), 2**20) + 1) if number % n == 0]
+    return sorted({*low, *(number // n for n in low)})
 
 
 def conv_weights(into: int, out: int, kernel: Shape, groups: int = 1) -> int:

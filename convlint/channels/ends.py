@@ -321,7 +321,7 @@ class Ends:
             if dim not in gone and dim - rank in known:
                 self._set(after, place - len(rest), known[dim - rank])
 
-    def _pixel_shuffle(self, node: Node, before: Tensor, after: Tensor) -> None:  # noqa: ARG002 - as all readers
+    def _pixel_shuffle(self, node: Node, before: Tensor, after: Tensor) -> None:
         variable = self._at.get(before.id, {}).get(-3)
         if variable is not None and before.shape[-3] and after.shape[-3] and not node.error:
             given = self._new()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ def main(worker: Worker | None = None) -> None:
         from convlint.cli import working  # noqa: PLC0415 - loaded when needed
 
         working.started.append(worker)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
     try:
         code = _run(sys.argv[1:])
     except UsageError as error:

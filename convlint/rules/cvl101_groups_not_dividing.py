@@ -127,7 +127,7 @@ def _why(attrs: Mapping[str, Any]) -> str:
         if count % groups
     ]
     common = gcd(into, out)
-    divisors = [str(n) for n in range(1, common + 1) if common % n == 0]
+    divisors = [str(n) for n in flow.divisors(common)]
     fitting = ", ".join(divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]])
     return (
         f"groups={groups} does not divide {' nor '.join(undivided)}; gcd({into}, {out}) = {common}, "

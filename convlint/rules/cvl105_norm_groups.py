@@ -116,8 +116,7 @@ def _why(layer: Layer) -> str:
         return (
             f"{name} cannot be built with {groups!r} groups for {count!r} channels: {layer.error}"
         )
-    fitting = [n for n in range(1, count + 1) if count % n == 0]
-    nearest = sorted(sorted(fitting, key=lambda n: abs(n - groups))[:3])
+    nearest = sorted(sorted(flow.divisors(count), key=lambda n: abs(n - groups))[:3])
     return (
         f"{name}: {count} channels cannot be shared out among {groups} groups "
         f"({count} = {count // groups}*{groups} + {count % groups}); "

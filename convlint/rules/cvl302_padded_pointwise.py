@@ -119,7 +119,10 @@ def _is_padded(graph: Graph, node: Node) -> bool:
 
 def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:
     """How many outputs of a kernel of 1 read a pixel in ``0 .. size-1``."""
-    return sum(0 <= position * stride - padding < size for position in range(outputs))
+    if stride < 1:
+        return outputs  # a stride that cannot be (CVL109)
+    first, behind = -(-padding // stride), -(-(padding + size) // stride)
+    return max(min(behind, outputs) - first, 0)
 
 
 def _wanted(node: Node) -> str:

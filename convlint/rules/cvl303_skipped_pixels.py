@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
+from math import gcd, prod
 
 from convlint import flow
 from convlint.model import Finding, Graph, Node
@@ -123,7 +123,7 @@ def _share_read(size: int, kernel: int, stride: int, dilation: int) -> tuple[int
     """
     if stride < 1 or size <= stride:
         return 1, 1  # a stride that cannot be (CVL109), or a map on which the kernel stands once
-    return len({tap * dilation % stride for tap in range(kernel)}), stride
+    return min(kernel, stride // gcd(dilation, stride)), stride
 
 
 def _ends_in_a_sum(graph: Graph, node: Node) -> bool:

@@ -138,13 +138,12 @@ def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> F
                 break
             blamed, owner = owner, way.it.creators.get(owner)
         if blamed is not None and blamed.site is not None:
-            inner = finding.site or site
-            related = [Related(f"`{blamed.cls.name}` asks for it here", inner)] if inner else []
+            asks = Related(f"`{blamed.cls.name}` asks for it here", site)
             return replace(
                 finding,
                 site=blamed.site,
                 message=f"{blamed.cls.name} cannot work with these arguments: {finding.message}",
-                related=(*related, *[r for r in finding.related if r.site != blamed.site]),
+                related=(asks, *[r for r in finding.related if r.site != blamed.site]),
             )
     return finding
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from convlint.source.execution import Execution
@@ -12,6 +13,7 @@ from convlint.source.torchlib.sizing import (
     divided,
     frozen,
     listed,
+    loose,
     out_of_range,
     product,
     remainder,
@@ -57,10 +59,29 @@ def _solve(run: Execution, shape: Shape, result: list[Num], holes: list[int]) ->
             return told
         result[holes[0]] = have // asked
         return None
+    if holes[0] == 0 and _mixes_samples(shape, before, asked):
+        result[0] = shape[0]
+        return _misfit(shape, result)
     if run.equal(remainder(have, asked), 0) is not True:
         run.demand(remainder(have, asked), 0)
     result[holes[0]] = divided(run.reduced(have), run.reduced(asked))
     return None
+
+
+_FEWEST = 16
+
+
+def _mixes_samples(shape: Shape, left: Sequence[Num], asked: Num) -> bool:
+    """Whether ``view(-1, n)`` of an unknown number of samples would cut them apart: n neither divides
+    the elements of one sample nor is a multiple of them, and PyTorch takes no batch of up to 16.
+    """
+    batch, *others = left or (1,)
+    if not loose(batch) or batch != shape[0]:
+        return False
+    one = product(others)
+    if type(one) is not int or type(asked) is not int or one < 2 or asked < 1:
+        return False
+    return one % asked * (asked % one) != 0 and asked // math.gcd(one, asked) > _FEWEST
 
 
 def _misfit(shape: Shape, result: Sequence[Num]) -> str:
