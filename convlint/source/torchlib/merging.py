@@ -26,7 +26,7 @@ from convlint.source.torchlib.sizing import (
     total,
     unseen,
 )
-from convlint.source.values import UNKNOWN, Num, Shape, Tensor, Value
+from convlint.source.values import LONGEST, UNKNOWN, Num, Shape, Tensor, Value
 
 
 def _parts(values: Value) -> list[Tensor] | None:
@@ -175,6 +175,8 @@ def _even(run: Execution, whole: Num, each: Num) -> list[Num] | None:
     if type(whole) is int and type(each) is int:
         if each <= 0 or whole <= 0:
             return [whole]
+        if whole // each > LONGEST:
+            return None
         return [min(each, whole - start) for start in range(0, whole, each)]
     quotient = only_atom(each) if isinstance(each, Dim) else None
     if isinstance(quotient, Apply) and quotient.op == "//" and quotient.args[0] == whole:

@@ -154,7 +154,7 @@ def flatten(run: Execution, input: Value, start_dim: Value = 0, end_dim: Value =
 
 
 def _flat_unknown(run: Execution, start: Value, end: Value) -> Shape | None:
-    if type(start) is int and start >= 0 and end == -1:
+    if type(start) is int and 0 <= start < 8 and end == -1:
         return tuple([run.fresh("size") for _ in range(start + 1)])
     return None
 
