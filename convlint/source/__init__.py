@@ -16,6 +16,7 @@ from convlint.source.execution import Lost
 from convlint.source.exploring import Exploration
 from convlint.source.project import Project, SourceModule
 from convlint.source.reading import UnreadableError
+from convlint.source.stack import with_room
 
 __all__ = ["Checked", "Project", "check_file"]
 
@@ -42,6 +43,10 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
         return Checked((rule("CVL901").finding(f"the file does not parse: {error}", site),))
     if b"torch" not in data:
         return Checked()
+    return with_room(lambda: _checked(path, module, project))
+
+
+def _checked(path: str, module: SourceModule, project: Project) -> Checked:
     followed = exploring.explored(project, module)
     found = tuple(_merged(list(_found(project, module, followed))))
     problems = tuple(_failures(path, followed))

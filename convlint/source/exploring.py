@@ -246,6 +246,9 @@ def close(project: Project, explored: Exploration) -> None:
     if root.kind == "class":
         project.contracts[root.value] = explored.contracts
     project.explorations.pop(root.value if root.kind == "class" else root, None)
+    for way in explored.ways:
+        for instance in way.it.creators:
+            instance.frames = ()  # they hold what holds the object: nothing would be freed
 
 
 def exploration(project: Project, root: Root) -> Exploration:

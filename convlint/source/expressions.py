@@ -55,7 +55,10 @@ def _constant(it: Interpreter, node: ast.Constant, scope: Scope) -> Value:
 
 def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
     name = node.id
-    inner: Scope | None = scope
+    names = scope.names
+    if name in names:
+        return names[name]
+    inner = scope.outer
     while inner is not None:
         if name in inner.names:
             return inner.names[name]
@@ -527,6 +530,26 @@ def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
 
 def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
     callee = EXPRESSIONS[type(node.func)](it, node.func, scope)
+    if _spreads(node):
+        return _spread_call(it, callee, node, scope)
+    args = [EXPRESSIONS[type(part)](it, part, scope) for part in node.args]
+    kwargs: dict[str, Value] = {
+        keyword.arg: EXPRESSIONS[type(keyword.value)](it, keyword.value, scope)  # type: ignore[misc]
+        for keyword in node.keywords
+    }
+    return it.call(callee, args, kwargs, node, scope)
+
+
+def _spreads(node: ast.Call) -> bool:
+    """Whether a call has ``*args`` or ``**kwargs``; kept at the node."""
+    found: bool | None = node.__dict__.get("spreads")
+    if found is None:
+        found = any(type(part) is ast.Starred for part in node.args)
+        found = node.spreads = found or any(k.arg is None for k in node.keywords)  # type: ignore[attr-defined]
+    return found
+
+
+def _spread_call(it: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Value:
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
     open_ = False

@@ -173,7 +173,9 @@ class Interpreter:
         open_: bool = False,
     ) -> Value:
         """Call anything. ``open_``: there may be more arguments, of which nothing is known."""
-        self.step()
+        self.steps -= 1
+        if self.steps < 0:
+            raise Stop("it takes too many steps to follow")
         kind = type(callee)
         if kind is Function:
             return self.call_function(callee, args, kwargs, node, scope, open_=open_)
@@ -463,19 +465,16 @@ def bind(
 ) -> dict[str, Value] | None:
     """The names that a call gives to the parameters; None if they do not fit."""
     given = callee.node.args
-    positional = [*given.posonlyargs, *given.args]
-    names: dict[str, Value] = {}
+    positional = _positional(given)
+    names: dict[str, Value] = dict(zip(positional, args, strict=False))
     rest: dict[str, Value] = dict(kwargs)
-    for parameter, value in zip(positional, args, strict=False):
-        names[parameter.arg] = value
-    extra = args[len(positional) :]
     if given.vararg is not None:
-        names[given.vararg.arg] = UNKNOWN if open_ else tuple(extra)
-    elif extra:
+        names[given.vararg.arg] = UNKNOWN if open_ else tuple(args[len(positional) :])
+    elif len(args) > len(positional):
         return None
     first_default = len(positional) - len(callee.defaults)
-    for position, parameter in enumerate(positional[len(args) :], len(args)):
-        name = parameter.arg
+    for position in range(len(args), len(positional)):
+        name = positional[position]
         if name in rest:
             names[name] = rest.pop(name)
         elif open_:
@@ -501,6 +500,14 @@ def bind(
     elif any(name is not _MORE for name in rest):
         return None
     return names
+
+
+def _positional(given: ast.arguments) -> list[str]:
+    """The names of the parameters that can be passed by position; kept at the node."""
+    found: list[str] | None = given.__dict__.get("positional")
+    if found is None:
+        found = given.positional = [p.arg for p in (*given.posonlyargs, *given.args)]  # type: ignore[attr-defined]
+    return found
 
 
 def tensors_in(value: Any) -> list[Tensor]:

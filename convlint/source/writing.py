@@ -36,11 +36,12 @@ _DECLARED = (*_WIDTHS, "groups", "num_groups", "normalized_shape")
 
 def graph(way: Way, codes: Sequence[str]) -> Graph:
     """The graph of one execution, with what the rules ``codes`` need."""
-    return _Writer(way, with_exprs=any(code.startswith("CVL2") for code in codes)).graph()
+    advice = all(code.startswith("CVL3") for code in codes)
+    return _Writer(way, any(code.startswith("CVL2") for code in codes), fitting=not advice).graph()
 
 
 class _Writer:
-    def __init__(self, way: Way, *, with_exprs: bool) -> None:
+    def __init__(self, way: Way, with_exprs: bool, *, fitting: bool) -> None:
         self.way = way
         self.with_exprs = with_exprs
         self.run = way.run
@@ -51,12 +52,12 @@ class _Writer:
         self.unregistered: list[tuple[str, str, Site | None]] = []
         self.instances = list(self._instances())
         self.numbers: dict[Dim, int] = {}
-        self.values = self._values()
+        self.values = self._values(fitting=fitting)
 
     # --- numbers
 
-    def _values(self) -> dict[Symbol, int]:
-        """A value for every symbol that fits what was demanded of them."""
+    def _values(self, *, fitting: bool) -> dict[Symbol, int]:
+        """A value for every symbol; one that fits what was demanded of them, if that is wanted."""
         roles: dict[Symbol, int] = {}
         for instance in self.instances:
             for name, number in instance.attrs.items():
@@ -75,6 +76,8 @@ class _Writer:
             for symbol in symbols_of(number)
         }
         values = {symbol: self._first_value(symbol, roles) for symbol in wanted}
+        if not fitting:
+            return values
         facts = Facts([(dims.as_dim(left), dims.as_dim(right)) for left, right in pairs])
         for symbol in values:
             one = dims.symbol(symbol.name, symbol.scope)
