@@ -300,9 +300,10 @@ class Ends:
         rank = len(before.shape)
         order = list(node.attrs.get("dims", ()))
         if {"dim0", "dim1"} <= node.attrs.keys():
-            order = list(range(rank))
             one, other = node.attrs["dim0"], node.attrs["dim1"]
-            order[one], order[other] = order[other], order[one]
+            order = list(range(rank))
+            if isinstance(one, int) and isinstance(other, int):
+                order[one], order[other] = order[other], order[one]
         if len(order) == rank and all(isinstance(origin, int) for origin in order):
             known = self._at.get(before.id, {})
             for place, origin in enumerate(order):
@@ -311,9 +312,10 @@ class Ends:
 
     def _reduced(self, node: Node, before: Tensor, after: Tensor) -> None:
         rank, dims = len(before.shape), node.attrs.get("dim")
-        if dims is None:
+        named = dims if isinstance(dims, tuple | list) else (dims,)
+        if not rank or not all(isinstance(dim, int) for dim in named):
             return
-        gone = {dim % rank for dim in ((dims,) if isinstance(dims, int) else dims)}
+        gone = {dim % rank for dim in named}
         kept = len(after.shape) == rank
         rest = [dim for dim in range(rank) if kept or dim not in gone]
         known = self._at.get(before.id, {})

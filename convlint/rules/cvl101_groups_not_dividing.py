@@ -104,7 +104,10 @@ def Net():
             owner = graph.layer(node.layer)
             if owner is not None and owner.error is not None:
                 continue
-            if "out_channels" in node.attrs and node.attrs["out_channels"] % node.attrs["groups"]:
+            if "out_channels" not in node.attrs:
+                continue
+            groups = node.attrs["groups"]
+            if groups < 1 or node.attrs["out_channels"] % groups:
                 name = flow.called(graph, node)
                 yield self.finding(
                     f"{name}: {_why(node.attrs)}", node.site, module=node.layer, nodes=(node.id,)

@@ -90,6 +90,8 @@ def Net():
         for node in found:
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
             into = flow.input_shape(graph, node)[-len(kernel) :]
+            if len(into) < len(kernel):
+                continue  # no map at all: another rule's
             output = node.outputs[0].shape[-len(kernel) :]
             seeing = [
                 _seeing(size, outputs, stride, around) if k == 1 else outputs

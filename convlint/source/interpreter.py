@@ -43,6 +43,9 @@ from convlint.source.values import (
 
 _MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
 _DEEPEST = 60  # calls within calls
+# What an operation meets in arguments of a kind that PyTorch takes nowhere: a word for a size, a
+# list for a number. The call is unknown then, and said to be.
+_NOT_TAKEN = (*(TypeError, ValueError, LookupError, ArithmeticError, AttributeError),)
 _MOST_STEPS = 60_000  # statements and expressions of one execution
 
 
@@ -230,7 +233,11 @@ class Interpreter:
         if open_ or not fits(handler, len(args), kwargs):
             return self.call_unknown(args, kwargs, node, scope)
         self.run.site = self.at(node, scope)
-        return handler(self.run, *args, **kwargs)
+        try:
+            return handler(self.run, *args, **kwargs)
+        except _NOT_TAKEN:
+            self.run.lose("arguments that no such operation takes")
+            return self.call_unknown(args, kwargs, node, scope)
 
     def _call_library(
         self,
@@ -366,6 +373,9 @@ class Interpreter:
         except Refused as refused:
             instance.attrs.update(refused.attrs)
             instance.error = str(refused)
+        except _NOT_TAKEN:
+            self.run.lose("arguments that no such layer takes")
+            instance.incomplete = True
         self.demands[instance] = self.run.taken()
 
     def call_instance(
@@ -456,6 +466,9 @@ class Interpreter:
         self.run.site = self.at(node, scope)
         try:
             return layer.forward(self.run, instance, *args, **kwargs)
+        except _NOT_TAKEN:
+            self.run.lose("arguments that no such layer takes")
+            return self.call_unknown(args, kwargs, node, scope)
         finally:
             self.run.layer = outer
 

@@ -51,7 +51,8 @@ class SourceModule:
                     self._index(statement.body)
                     self._index(statement.orelse)
                 case ast.Try():
-                    self._index(statement.body)
+                    # What it raises is caught.
+                    self._index([s for s in statement.body if not isinstance(s, ast.Raise)])
                     for handler in statement.handlers:
                         self._index_missing(handler.body)
                 case _:

@@ -239,7 +239,7 @@ def adaptive(
     error = None
     if len(wanted) != spatial:
         error = f"{op}: Expected output_size to have {spatial} elements"
-        wanted = (output_size[0],) * spatial
+        wanted = (wanted[0] if wanted else 1,) * spatial
     given = [
         have if one is None else size(run, one)
         for one, have in zip(wanted, shape[-spatial:], strict=True)
