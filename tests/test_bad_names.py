@@ -86,7 +86,7 @@ DYNAMIC = {
         "    case {'a': 1, **z} | C(d=2): pass\n    case _: pass\n"
         "a = b = (c, [d, *e]) = f\n(x := 3)\n*x, y = 1, 2\n() = []\nx[1:2, ..., ::3]\nlambda *a, b=1, **c: a"
     ),
-    "names of others": "ſ = nn.Conv2d\ns(3, 8, 3)\nß = 1\n变量 = ß\nclass Ñ(nn.Module): pass\nÑ()",
+    "names of others": "ſ = nn.Conv2d\ns(3, 8, 3)\nß = 1\n变量 = ß\nclass Ñ(nn.Module): pass\nÑ()",  # noqa: RUF001 - the long s is an s to Python
     "shadowed names": "len = range = int = 3\nlen(x), range(3), int('1')\nsuper = None\nlist = dict",
 }
 

@@ -151,6 +151,7 @@ def fuzz(kind: str, examples: int, start: int = 0) -> Counter[str]:
     return counts
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of hypothesmith's strategies
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_python(kind: str) -> None:
     counts = fuzz(kind, 25)

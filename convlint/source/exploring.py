@@ -551,7 +551,7 @@ def _is_called(root: Root) -> bool:
 
 def _follow_file(way: Way) -> None:
     it, module = way.it, way.root.module
-    scope = Scope(module, None, "", way.names)
+    it.top = scope = Scope(module, None, "", way.names)
     for statement in module.main:
         try:
             if isinstance(statement, ast.If) and is_main_guard(statement.test):

@@ -78,6 +78,7 @@ class Interpreter:
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.steps = _MOST_STEPS
+        self.top: Scope | None = None  # of the file, if that is followed
         self._twins: dict[Hashable, Instance] = {}
         self._followed: dict[Hashable, Shape] = {}
 

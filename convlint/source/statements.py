@@ -160,8 +160,16 @@ def _nothing(it: Interpreter, node: ast.stmt, scope: Scope) -> None:
 
 
 def _global(it: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
+    """What a function does to names outside of it is not followed: they may mean anything then."""
     for name in node.names:
         scope.names[name] = UNKNOWN
+        around = scope.outer
+        while around is not None:
+            if name in around.names:
+                around.names[name] = UNKNOWN
+            around = around.outer
+        if it.top is not None and it.top.module is scope.module and name in it.top.names:
+            it.top.names[name] = UNKNOWN
 
 
 def _break(it: Interpreter, node: ast.Break, scope: Scope) -> Ending:
@@ -348,13 +356,23 @@ def make_function(
         node,
         scope,
         prefix + name,
-        tuple([evaluate(it, default, scope) for default in given.defaults]),
+        tuple([_default(it, default, scope) for default in given.defaults]),
         {
-            parameter.arg: evaluate(it, default, scope)
+            parameter.arg: _default(it, default, scope)
             for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
             if default is not None
         },
     )
+
+
+def _default(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
+    """The value of a default. A definition at the top level is followed when somebody asks for it,
+    and what changes on the way down the file may be another value by then.
+    """
+    unsteady = scope.module.unsteady if scope.outer is None else ()
+    if unsteady and any(isinstance(n, ast.Name) and n.id in unsteady for n in ast.walk(node)):
+        return UNKNOWN
+    return evaluate(it, node, scope)
 
 
 def _class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
