@@ -258,6 +258,11 @@ HUGE = {
     "a power": "x = 2**10**10\ny = 1 << 10**10\nz = 2.0**10**10\nx **= x",
     "a number of 5,000 digits": f"x = 0x{'9' * 5000}\nf'{{x}}'\nstr(x)\nx / 2\nrange(x)[x]\n'a' * x",
     "a string": "x = 'a' * 10**12\ny = '%1000000000d' % 5\nz = '{:>1000000000}'.format(5)\n'%*d' % (10**9, 1)",
+    "layers": (
+        "nn.Conv2d(10**18, 10**18, 3, groups=7)\nnn.GroupNorm(7, 10**18)\nnn.Sequential(\n"
+        "    nn.Conv2d(3, 8, 3, padding=10**9), nn.Conv2d(8, 8, 1, padding=1),\n"
+        "    nn.Conv2d(8, 8, 10**8, stride=10**8 + 1),\n)(torch.zeros(1, 3, 8, 8))"
+    ),
     "no number": "x = 1e999\ny = x - x\nint(x)\nround(y)\nnn.Conv2d(x, y, int(y))",
     "a list that doubles": "x = [1]\nfor _ in range(300): x = x + x; x += x; x.extend(x); x = [*x, *x]",
     "a list of itself twice": "x = [1]\nfor _ in range(300): x = [x, x]\nx == x\nnn.Conv2d(3, x, 3)",

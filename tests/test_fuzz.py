@@ -28,6 +28,8 @@ from hypothesis import strategies as st
 
 from convlint.source import Checked, Project, check_file
 from tests.programs import random_program
+from tests.test_bad_names import CALLS, LAYERS
+from tests.test_bad_names import ODD as ODD_ARGUMENTS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of its parser generator
@@ -158,6 +160,41 @@ def test_random_python(kind: str) -> None:
     assert counts[kind] > counts[f"{kind}, no Python"]
 
 
+# --- layers and operations in a row, with arguments that few of them take
+
+
+def odd_calls(random: Random) -> str:
+    """A model of random layers and operations."""
+    usual = ("3", "8", "(3, 3)", "2", "1", "x", "(2, 8, -1)", "c")
+
+    def given(template: str) -> str:
+        odd = random.choice([*usual, *usual, *ODD_ARGUMENTS[1:]])
+        return template.format(odd)
+
+    layers = [given(random.choice(LAYERS)) for _ in range(4)]
+    steps = [f"x = self.a{number}(x)" for number in range(4)]
+    steps += [f"x = {given(random.choice(CALLS))}" for _ in range(4)]
+    random.shuffle(steps)
+    init = "\n".join(f"x = c\nself.a{number} = nn.{layer}" for number, layer in enumerate(layers))
+    return _in_a_net(init, "\n".join(steps))
+
+
+def fuzz_odd_calls(count: int, start: int = 0) -> Counter[str]:
+    """Check models of odd calls."""
+    counts: Counter[str] = Counter()
+    for number in range(start, start + count):
+        codes = {finding.code for finding in checked(odd_calls(Random(number))).findings}
+        counts["odd calls, no Python" if "CVL901" in codes else "odd calls"] += 1
+        counts["odd calls with a finding"] += bool(codes - {"CVL901", "CVL902"})
+    return counts
+
+
+def test_odd_calls_in_a_row() -> None:
+    counts = fuzz_odd_calls(300)
+    assert counts["odd calls"] == 300
+    assert counts["odd calls with a finding"] > 100
+
+
 # --- real models with tokens out of place
 
 
@@ -253,6 +290,7 @@ def test_for_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
         for kind in KINDS:
             counts += fuzz(kind, 100, start)
         counts += fuzz_models(1000, 1000 * start)
+        counts += fuzz_odd_calls(1000, 1000 * start)
         start += 1
         with capsys.disabled():
             sys.stdout.write(f"{start}: {dict(counts)}\n")

@@ -112,7 +112,9 @@ NUMBERS = {
         "from dataclasses import dataclass, field\n@dataclass\nclass C:\n    a: int\n    w: int = <3|4>\n"
         "    x: list = field(default_factory=list)\nn = C(1).w"
     ),
-    "getattr and setattr": "class C: pass\nc = C()\nsetattr(c, 'w', <3|4>)\nn = getattr(c, 'w') if hasattr(c, 'w') else 9",
+    "getattr and setattr": (
+        "class C: pass\nc = C()\nsetattr(c, 'w', <3|4>)\nn = getattr(c, 'w') if hasattr(c, 'w') else 9"
+    ),
     "the shape of a tensor": "x = torch.zeros(2, <3|4>, 5)\nn = x.shape[1] * x.size(0) // 2 * (x.dim() // 3)",
     "a shape taken apart": "a, n, *b = torch.zeros(2, <3|4>, 5).shape",
     "a number of layers": "n = len(nn.Sequential(nn.ReLU(), <nn.ReLU(), |>nn.ReLU()))",

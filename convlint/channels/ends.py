@@ -105,6 +105,8 @@ class Ends:
         return known[dim]
 
     def _set(self, tensor: Tensor, dim: int, variable: int) -> None:
+        if len(tensor.shape) < -dim:
+            return  # what a call gives that failed, or was not followed
         self._at.setdefault(tensor.id, {})[dim] = variable
 
     def _vote(self, variable: int, node: Node, label: Label, number: int) -> None:
@@ -302,8 +304,9 @@ class Ends:
         if {"dim0", "dim1"} <= node.attrs.keys():
             one, other = node.attrs["dim0"], node.attrs["dim1"]
             order = list(range(rank))
-            if isinstance(one, int) and isinstance(other, int):
-                order[one], order[other] = order[other], order[one]
+            if rank and isinstance(one, int) and isinstance(other, int):
+                one, other = one % rank, other % rank
+                order[one], order[other] = other, one
         if len(order) == rank and all(isinstance(origin, int) for origin in order):
             known = self._at.get(before.id, {})
             for place, origin in enumerate(order):

@@ -170,8 +170,8 @@ def Net():
             meeting = meetings.of(((wide, asks), (made, gives)), (maker, norm))
         else:
             meeting = meetings.arriving(norm, wide, asks)
-        channels = flow.input_shape(graph, norm)[1]
-        if meeting is None or meeting.now != (channels, channels):
+        shape = flow.input_shape(graph, norm)
+        if meeting is None or meeting.now != shape[1:2] * 2:
             return None
         asked, given = meeting.dims
         # A run does not tell what the number of concatenated tensors depends on.
