@@ -24,7 +24,7 @@ from statistics import median
 from bench import sections
 from bench.corpus import PARTS, copied, versions
 from bench.markdown import table
-from convlint.source import Project, exploring, judging
+from convlint.source import Project, exploring, judging, roots
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
@@ -135,7 +135,7 @@ def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
         for file in files:
             module = project.load(str(folder / file))
             assert module is not None, f"{file} cannot be read"
-            for root in exploring.roots(project, module):
+            for root in roots.roots(project, module):
                 start = time.process_time()
                 list(judging.judged(project, exploring.exploration(project, root)))
                 name = f"`{root.name}`" if root.name else "the top level"

@@ -14,8 +14,9 @@ from convlint import dims, flow
 from convlint.catalogue import rule
 from convlint.dims import Atom, Symbol
 from convlint.model import Finding, Related, Site
-from convlint.source.exploring import PARAMETERS, Exploration, Root, Way, contracts
+from convlint.source.exploring import Exploration, contracts
 from convlint.source.project import Project
+from convlint.source.roots import PARAMETERS, Root, Way
 from convlint.source.suspecting import Hint, suspected
 from convlint.source.values import Instance, Num, symbols_of
 

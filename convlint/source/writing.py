@@ -16,8 +16,9 @@ from convlint.dims import Dim, Facts, Symbol
 from convlint.model import Call, Graph, Layer, Node, Scope, Site
 from convlint.model import Tensor as Value
 from convlint.source.execution import FRESH, Step
-from convlint.source.exploring import PARAMETERS, Way, descendants
+from convlint.source.following import descendants
 from convlint.source.interpreter import ModuleCall
+from convlint.source.roots import PARAMETERS, Way
 from convlint.source.values import UNKNOWN, Instance, Num, Tensor, is_small, symbols_of
 
 _WIDTHS = (
