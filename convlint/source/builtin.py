@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convlint import dims
 from convlint.dims import Dim
-from convlint.source.callers import CALLERS
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
@@ -89,12 +86,12 @@ def _is_short(value: Any) -> bool:
 
 
 def _is_short_format(method: str, template: Any) -> bool:
-    from convlint.source.expressions import is_short_format  # noqa: PLC0415 - it imports this module
+    from convlint.source.operators import is_short_format  # noqa: PLC0415 - it imports this module
 
     return method != "format" or is_short_format(template)
 
 
-def _items(it: Interpreter, value: Value) -> list[Value]:
+def items_of(it: Interpreter, value: Value) -> list[Value]:
     """The items of a value; raises TypeError where they are not known."""
     from convlint.source.expressions import iterate  # noqa: PLC0415 - it imports this module
 
@@ -132,41 +129,41 @@ def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    return list(enumerate(_items(it, args[0]), _concrete(it, start)))
+    return list(enumerate(items_of(it, args[0]), _concrete(it, start)))
 
 
 def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = [_items(it, value) for value in args]
+    found = [items_of(it, value) for value in args]
     size = len(found) * min(map(len, found), default=0)
     return list(zip(*found, strict=False)) if size <= LONGEST else UNKNOWN
 
 
 def _map(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    rows = zip(*[_items(it, value) for value in args[1:]], strict=False)
+    rows = zip(*[items_of(it, value) for value in args[1:]], strict=False)
     return [it.call(args[0], list(row), {}, node, scope) for row in rows]
 
 
 def _list(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return list(_items(it, args[0])) if args else []
+    return list(items_of(it, args[0])) if args else []
 
 
 def _tuple(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return tuple(_items(it, args[0])) if args else ()
+    return tuple(items_of(it, args[0])) if args else ()
 
 
 def _reversed(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return _items(it, args[0])[::-1]
+    return items_of(it, args[0])[::-1]
 
 
 def _sorted(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = _items(it, args[0])
+    found = items_of(it, args[0])
     plain = all(type(value) in (int, str, float) for value in found) and not kwargs.get("key")
     return sorted(found, reverse=bool(kwargs.get("reverse"))) if plain else UNKNOWN
 
 
 def _set(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     found: list[Value] = []
-    for value in _items(it, args[0]) if args else []:
+    for value in items_of(it, args[0]) if args else []:
         if not is_small(value):
             return UNKNOWN
         if value not in found:
@@ -181,14 +178,14 @@ def _dict(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         if type(given) is dict:
             made.update(given)
         else:
-            made.update(dict(_items(it, given)))
+            made.update(dict(items_of(it, given)))
     return made | kwargs
 
 
 def _sum(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     from convlint.source import containers  # noqa: PLC0415 - it is imported with this module
 
-    found = [*_items(it, args[0]), *args[1:], *kwargs.values()]
+    found = [*items_of(it, args[0]), *args[1:], *kwargs.values()]
     if all(type(value) in (int, float) for value in found):
         return sum(found)
     return containers.total(found)
@@ -196,33 +193,33 @@ def _sum(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 def _extreme(largest: bool) -> Own:
     def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        found = _items(it, args[0]) if len(args) == 1 else list(args)
+        found = items_of(it, args[0]) if len(args) == 1 else list(args)
         if kwargs or not found:
             return UNKNOWN
         if all(type(value) in (int, float, str) for value in found):
             return max(found) if largest else min(found)
         if all(type(value) in (int, Dim) for value in found):
             made = dims.maximum(*found) if largest else dims.minimum(*found)
-            return _value(made)
+            return whole_value(made)
         if all(type(value) in (int, float, Dim, Real) for value in found):
             parts = sorted((as_real(value) for value in found), key=lambda dim: dim.key)
-            return _real(dims.apply("max" if largest else "min", *parts))
+            return real_value(dims.apply("max" if largest else "min", *parts))
         return UNKNOWN
 
     return own
 
 
-def _value(dim: Dim) -> Value:
+def whole_value(dim: Dim) -> Value:
     if dim.is_unknown:
         return UNKNOWN
     return dim if dim.value is None else dim.value
 
 
-def _real(dim: Dim) -> Value:
+def real_value(dim: Dim) -> Value:
     return UNKNOWN if dim.is_unknown else Real(dim)
 
 
-def _whole(name: str, compute: Callable[[Any], Any]) -> Own:
+def whole(name: str, compute: Callable[[Any], Any]) -> Own:
     """``int``, ``round``, ``math.floor`` ...: an integer from a number."""
 
     def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -232,7 +229,7 @@ def _whole(name: str, compute: Callable[[Any], Any]) -> Own:
         if type(value) is Dim:
             return value
         if type(value) is Real:
-            return UNKNOWN if len(args) > 1 else _value(dims.apply(name, value.dim))
+            return UNKNOWN if len(args) > 1 else whole_value(dims.apply(name, value.dim))
         if type(value) in (int, float, str, bool):
             found = compute(*args)
             return found if abs(found) < 2**63 else UNKNOWN
@@ -263,7 +260,7 @@ def _any_all(wanted: bool) -> Own:
     def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         from convlint.source import truth  # noqa: PLC0415 - it imports this module
 
-        found = [truth.known(it, value) for value in _items(it, args[0])]
+        found = [truth.known(it, value) for value in items_of(it, args[0])]
         if wanted in found:
             return wanted
         return UNKNOWN if None in found else not wanted
@@ -428,16 +425,12 @@ def _first(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return args[0] if args else UNKNOWN
 
 
-def _last(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return args[-1] if args else UNKNOWN
-
-
 def _tensor_size(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return Sizes(args[0]) if len(args) == 1 and not kwargs else UNKNOWN
 
 
 def _next(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = _items(it, args[0])
+    found = items_of(it, args[0])
     return found[0] if found else UNKNOWN
 
 
@@ -452,7 +445,7 @@ def _append(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 def _extend(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, given = args
     try:
-        items = _items(it, given)
+        items = items_of(it, given)
     except TypeError:
         items = [UNKNOWN]
     owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])
@@ -536,8 +529,8 @@ FUNCTIONS: dict[str, Own] = {
     "sum": _sum,
     "max": _extreme(largest=True),
     "min": _extreme(largest=False),
-    "int": _whole("int", int),
-    "round": _whole("round", round),
+    "int": whole("int", int),
+    "round": whole("round", round),
     "float": _float,
     "abs": _abs,
     "bool": _bool,
@@ -601,109 +594,3 @@ NAMES: dict[str, Value] = {
 }
 NAMES["object"] = Library("object")
 NAMES["NotImplementedError"] = Library("NotImplementedError")
-
-
-# --- the standard library
-
-
-def _partial(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return Partial(args[0], tuple(args[1:]), kwargs) if args else UNKNOWN
-
-
-def _checkpoint(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    own = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
-    rest = {name: value for name, value in kwargs.items() if name not in own}
-    return it.call(args[0], list(args[1:]), rest, node, scope) if args else UNKNOWN
-
-
-def _chain(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    try:
-        found = [_items(it, value) for value in args]
-    except TypeError:
-        return UNKNOWN
-    return list(itertools.chain(*found)) if sum(map(len, found)) <= LONGEST else UNKNOWN
-
-
-def _product(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    """``math.prod``, ``numpy.prod``."""
-    try:
-        found = _items(it, args[0])
-    except TypeError:
-        return UNKNOWN
-    result: Any = 1
-    for value in found:
-        if type(value) not in (int, Dim):
-            return UNKNOWN
-        result = result * value
-    return result if type(result) is int else _value(result)
-
-
-def _mathematical(name: str) -> Own:
-    compute = getattr(math, name)
-
-    def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        if all(type(value) in (int, float) for value in args):
-            try:
-                return compute(*args)
-            except (ValueError, TypeError, OverflowError):
-                return UNKNOWN
-        if all(type(value) in (int, float, Dim, Real) for value in args):
-            made = dims.apply(name, *[as_real(value) for value in args])
-            return _value(made) if name == "gcd" else _real(made)
-        return UNKNOWN
-
-    return own
-
-
-def _deepcopy(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return _copied(args[0], {}) if args else UNKNOWN
-
-
-def _copied(value: Value, done: dict[int, Value]) -> Value:
-    """A copy all the way down. ``done`` has the copies by the identity of what was copied: what
-    stands in two places, or in itself, does so in the copy.
-    """
-    copy: Value = done.get(id(value))
-    if copy is not None:
-        return copy
-    if type(value) is Instance:
-        copy = done[id(value)] = Instance(value.cls, value.site, value.frames)
-        copy.kind, copy.error, copy.incomplete = value.kind, value.error, value.incomplete
-        copy.attrs.update({name: _copied(item, done) for name, item in value.attrs.items()})
-    elif type(value) is list:
-        copy = done[id(value)] = []
-        copy += [_copied(item, done) for item in value]
-    elif type(value) is dict:
-        copy = done[id(value)] = {}
-        copy.update({key: _copied(item, done) for key, item in value.items()})
-    else:
-        copy = value
-    return copy
-
-
-LIBRARY: dict[str, Own] = {
-    "functools.partial": _partial,
-    "collections.OrderedDict": _dict,
-    "torch.utils.checkpoint.checkpoint": _checkpoint,
-    "itertools.chain": _chain,
-    "math.prod": _product,
-    "numpy.prod": _product,
-    "math.floor": _whole("floor", math.floor),
-    "math.ceil": _whole("ceil", math.ceil),
-    "math.trunc": _whole("int", math.trunc),
-    **{f"math.{name}": _mathematical(name) for name in ("gcd", "log", "log2", "sqrt", "pow")},
-    "copy.deepcopy": _deepcopy,
-    "copy.copy": _deepcopy,
-    "typing.cast": _last,
-    "torch.jit.script": _first,
-    "torch.compile": _first,
-    "torch.nn.DataParallel": _first,
-    **CALLERS,
-}
-
-_HARMLESS = ("logging.", "warnings.", "torch.jit.", "torch.manual_seed", "torch.backends.")
-
-
-def is_harmless(name: str) -> bool:
-    """Whether a function of a library neither reads tensors nor changes what it gets."""
-    return name.startswith(_HARMLESS)

@@ -15,7 +15,7 @@ from typing import Any
 
 from convlint.dims import Dim
 from convlint.model import Site
-from convlint.source import builtin, classes, containers, repeats, statements
+from convlint.source import builtin, classes, containers, repeats, standard, statements
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Refused, Stop
 from convlint.source.project import Project, SourceModule, is_main_guard
@@ -250,14 +250,14 @@ class Interpreter:
         *,
         open_: bool,
     ) -> Value:
-        own = builtin.LIBRARY.get(callee.name)
+        own = standard.LIBRARY.get(callee.name)
         if own is not None:
             self.run.site = self.at(node, scope)
             return builtin.guarded(own, self, args, kwargs, node, scope)
         handler = function(callee.name) if callee.name.startswith("torch.") else None
         if handler is not None:
             return self.call_torch(handler, args, kwargs, node, scope, open_=open_)
-        if builtin.is_harmless(callee.name):
+        if standard.is_harmless(callee.name):
             return UNKNOWN
         return self.call_unknown(args, kwargs, node, scope)
 
