@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before torch is loaded: the cores belong to the test processes, and torchvision's stand-in for a
 # missing operator is not to be compiled (see bench/zoo_models.py).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+
+# Where the tests run in the background of a script, Ctrl-C is ignored by them, and by every process
+# that they start: those that test what Ctrl-C does would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
