@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from convlint.config import Config
 from convlint.source.project import Project, SourceModule
@@ -36,7 +35,9 @@ def models_of(files: Iterable[str], config: Config) -> list[Target]:
 
 def _is_of(target: Target, changed: set[str], project: Project) -> bool:
     module = _entry(target, project)
-    return module is None or not changed.isdisjoint(_files(module, project))
+    if module is None:
+        return True
+    return any(os.path.realpath(one.path) in changed for one in project.reached(module))
 
 
 def _entry(target: Target, project: Project) -> SourceModule | None:
@@ -45,39 +46,3 @@ def _entry(target: Target, project: Project) -> SourceModule | None:
         return project.load(target.path)
     where = os.path.join(project.root, f"{target.module} is imported here")
     return SourceModule(parse(where, f"import {target.module}".encode()), "", is_package=False)
-
-
-def _files(module: SourceModule, project: Project) -> set[str]:
-    """The real paths of a module and of all that its import loads from the project."""
-    seen = {os.path.realpath(module.path)}
-    pending = [module]
-    while pending:
-        importer = pending.pop()
-        for name, level in _imported(importer):
-            found = project.find(name, importer, level)
-            if found is not None and os.path.realpath(found.path) not in seen:
-                seen.add(os.path.realpath(found.path))
-                pending.append(found)
-    return seen
-
-
-def _imported(module: SourceModule) -> Iterator[tuple[str, int]]:
-    """The dotted names that a module imports, and how many dots stand before each. The packages
-    around an imported module count: they are loaded before it.
-    """
-    for node in ast.walk(module.text.tree):
-        match node:
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    yield from ((name, 0) for name in _with_packages(alias.name))
-            case ast.ImportFrom(module=name, names=aliases, level=level):
-                inner = f"{name}." if name else ""
-                for package in _with_packages(name or ""):
-                    yield package, level
-                for alias in aliases:  # may be a module, too
-                    yield f"{inner}{alias.name}", level
-
-
-def _with_packages(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))

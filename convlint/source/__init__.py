@@ -41,9 +41,17 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
             return Checked(problems=(Problem("too-deep", str(error), path),))
         site = Site(path, error.line, error.column, error.line, error.column)
         return Checked((rule("CVL901").finding(f"the file does not parse: {error}", site),))
-    if b"torch" not in data:
-        return Checked()
-    return with_room(lambda: _checked(path, module, project))
+    try:
+        if not any(b"torch" in one.data for one in project.reached(module)):
+            return Checked(files=tuple(sorted(project.files_of(module))))
+        return with_room(lambda: _checked(path, module, project))
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is told, and other files are checked
+        import traceback  # noqa: PLC0415 - loaded when needed
+
+        text = f"convlint failed: {type(error).__name__}: {error}; please report this"
+        return Checked(
+            problems=(Problem("internal", text, path, traceback=traceback.format_exc()),)
+        )
 
 
 def _checked(path: str, module: SourceModule, project: Project) -> Checked:

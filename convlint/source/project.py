@@ -14,12 +14,15 @@ from typing import Any
 
 from convlint.source.reading import Text, UnreadableError, children, parse, walk
 
+Looked = tuple[str | None, tuple[str, ...]]  # where a module is, and where it is not before that
+
 
 class SourceModule:
     """One file. ``bindings`` are the statements at its top level that bind each name, in order."""
 
-    def __init__(self, text: Text, name: str, is_package: bool) -> None:
+    def __init__(self, text: Text, name: str, is_package: bool, data: bytes = b"") -> None:
         self.text = text
+        self.data = data
         self.name = name
         self.is_package = is_package
         self.values: dict[str, Any] = {}
@@ -29,6 +32,7 @@ class SourceModule:
         self.stars: list[ast.ImportFrom] = []
         self.main: list[ast.stmt] = []  # what runs at the top level and is no definition
         self.uses: dict[str, SourceModule] = {}  # other modules that it imports from, by path
+        self.missing: set[str] = set()  # where a module that it imports would be found first
         self._index(text.tree.body)
 
     @property
@@ -185,22 +189,35 @@ class Project:
         self.contracts: dict[Any, Any] = {}  # what its classes take for granted
         self._texts = {os.path.abspath(path): data for path, data in (texts or {}).items()}
         self._modules: dict[str, SourceModule | None] = {}
-        self._places: dict[str, str | None] = {}
-        self._found: dict[tuple[str, str], str | None] = {}
+        self._places: dict[str, bool] = {}
+        self._found: dict[tuple[str, str], Looked] = {}
 
     def add(self, path: str, data: bytes) -> SourceModule:
         """The module of a file whose content is at hand. Raises UnreadableError."""
         key = os.path.abspath(path)
         known = self._modules.get(key)
-        if known is not None and self._texts.get(key, data) == data:
+        if known is not None and (known.path, known.data) == (path, data):
             return known
         module = self._module(path, data)
         self._modules[key] = module
         return module
 
+    def reached(self, module: SourceModule) -> Iterator[SourceModule]:
+        """A module and all of the project that its imports lead to, those in functions too."""
+        seen = {os.path.abspath(module.path)}
+        pending = [module]
+        while pending:
+            importer = pending.pop()
+            yield importer
+            for name, level in imported_names(importer):
+                found = self.find(name, importer, level)
+                if found is not None and os.path.abspath(found.path) not in seen:
+                    seen.add(os.path.abspath(found.path))
+                    pending.append(found)
+
     def _module(self, path: str, data: bytes) -> SourceModule:
         name, is_package = _dotted(os.path.abspath(path))
-        return SourceModule(parse(path, data), name, is_package)
+        return SourceModule(parse(path, data), name, is_package, data)
 
     def load(self, path: str) -> SourceModule | None:
         """The module at a path, None where it cannot be read or parsed."""
@@ -219,14 +236,17 @@ class Project:
 
     def find(self, name: str, importer: SourceModule, level: int = 0) -> SourceModule | None:
         """The module that ``importer`` means by a dotted name; None if it is not of the project."""
-        path = self._path(name, importer, level)
+        path, before = self._path(name, importer, level)
+        importer.missing.update(before)
         found = None if path is None else self.load(path)
         if found is not None and found is not importer:
             importer.uses[os.path.abspath(found.path)] = found
         return found
 
     def files_of(self, module: SourceModule) -> set[str]:
-        """The paths of the modules that one imports from, directly or not."""
+        """The paths of the modules that one imports from, directly or not, and those where a module
+        that is not there would be found: what is said of a file hangs on all of them.
+        """
         seen: dict[str, SourceModule] = {}
         pending = [module]
         while pending:
@@ -234,48 +254,82 @@ class Project:
                 if path not in seen and used is not module:
                     seen[path] = used
                     pending.append(used)
-        return set(seen)
+        return set(seen).union(*[one.missing for one in (module, *seen.values())])
 
-    def _path(self, name: str, importer: SourceModule, level: int) -> str | None:
+    def _path(self, name: str, importer: SourceModule, level: int) -> Looked:
         folder = os.path.dirname(os.path.abspath(importer.path))
         if level:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
-            return self._below(folder, name)
+            return self._first([folder], name)
         head = name.split(".", 1)[0]
         if head in _NOT_OF_A_PROJECT:
-            return None
+            return None, ()
         key = (folder, name)
         if key not in self._found:
             self._found[key] = self._search(name, folder)
         return self._found[key]
 
-    def _search(self, name: str, folder: str) -> str | None:
+    def _search(self, name: str, folder: str) -> Looked:
         """A module by its full name: beside the importer, in the folders above it up to the
         project's, and in ``src`` there.
         """
-        while True:
-            found = self._below(folder, name)
-            if found is not None:
-                return found
-            above = os.path.dirname(folder)
-            if folder in (self.root, above) or not folder.startswith(self.root):
-                break
-            folder = above
-        return self._below(self.root, name) or self._below(os.path.join(self.root, "src"), name)
+        folders = [folder]
+        while folder.startswith(f"{self.root}{os.sep}"):
+            folder = os.path.dirname(folder)
+            folders.append(folder)
+        return self._first([*folders, self.root, os.path.join(self.root, "src")], name)
 
-    def _below(self, folder: str, name: str) -> str | None:
-        place = os.path.join(folder, *name.split(".")) if name else folder
-        if place not in self._places:
-            self._places[place] = next(
-                (
-                    path
-                    for path in (f"{place}.py", os.path.join(place, "__init__.py"))
-                    if path in self._texts or os.path.isfile(path)
-                ),
-                None,
-            )
-        return self._places[place]
+    def _first(self, folders: Sequence[str], name: str) -> Looked:
+        """The first of some folders that has a module, and where it is not before that."""
+        missing: list[str] = []
+        for folder in dict.fromkeys(folders):
+            place = os.path.join(folder, *name.split(".")) if name else folder
+            for path in (f"{place}.py", os.path.join(place, "__init__.py")):
+                if self._is_file(path):
+                    return path, tuple(missing)
+                missing.append(path)
+        return None, tuple(missing)
+
+    def _is_file(self, path: str) -> bool:
+        if path not in self._places:
+            self._places[path] = path in self._texts or os.path.isfile(path)
+        return self._places[path]
+
+
+def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
+    """The dotted names that a module imports, and how many dots stand before each. The packages
+    around an imported module count: they are loaded before it.
+    """
+    for node in _imports(module.text.tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from ((name, 0) for name in _with_packages(alias.name))
+            continue
+        inner = f"{node.module}." if node.module else ""
+        for package in _with_packages(node.module or ""):
+            yield package, node.level
+        for alias in node.names:  # may be a module, too
+            if alias.name != "*":
+                yield f"{inner}{alias.name}", node.level
+
+
+def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of a file, wherever they stand: no expression holds one."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+            inner = getattr(node, block, None)
+            if type(inner) is list:
+                pending += inner
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 _NOT_OF_A_PROJECT = frozenset(

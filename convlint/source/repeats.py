@@ -47,7 +47,8 @@ def constructor_key(
     named = [(name, value) for name, value in kwargs.items() if not _is_a_rate(name)]
     if not all(_is_comparable(value) for value in (*args, *[value for _, value in named])):
         return None
-    return cls, node, *args, *named
+    # True is 1 to a dict, and no number to a program that asks.
+    return cls, node, *[(type(v), v) for v in args], *[(n, type(v), v) for n, v in named]
 
 
 def call_key(instance: Instance, args: Sequence[Value]) -> Hashable | None:

@@ -140,7 +140,8 @@ class _Writer:
         names = {id(v): name for name, v in self.way.names.items() if type(v) is Instance}
         self.registered = {child for top in tops for child in descendants(top)}
         for number, top in enumerate(tops):
-            alone = len(tops) == 1 or top is self.way.instance
+            alone = len(tops) == 1 and any(True for _ in top.children())
+            alone = alone or top is self.way.instance
             name = "" if alone else names.get(id(top), f"{top.cls.qualname.lower()}{number}")
             yield from self._below(top, name)
         for step in self.run.steps:
