@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convlint.dims import Dim
 from convlint.source import attributes, containers, truth
 from convlint.source.operators import LARGEST, PLAIN, compare, operate
+from convlint.source.reading import kept
 from convlint.source.torchlib import index, method
 from convlint.source.torchlib import iterate as rows_of
 from convlint.source.values import (
@@ -284,7 +286,7 @@ def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
 
 def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
     callee = EXPRESSIONS[type(node.func)](it, node.func, scope)
-    if _spreads(node):
+    if kept(node, "spreads", partial(_spreads, node)):
         return _spread_call(it, callee, node, scope)
     args = [EXPRESSIONS[type(part)](it, part, scope) for part in node.args]
     kwargs: dict[str, Value] = {
@@ -295,12 +297,10 @@ def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
 
 
 def _spreads(node: ast.Call) -> bool:
-    """Whether a call has ``*args`` or ``**kwargs``; kept at the node."""
-    found: bool | None = node.__dict__.get("spreads")
-    if found is None:
-        found = any(type(part) is ast.Starred for part in node.args)
-        found = node.spreads = found or any(k.arg is None for k in node.keywords)  # type: ignore[attr-defined]
-    return found
+    """Whether a call has ``*args`` or ``**kwargs``."""
+    return any(type(part) is ast.Starred for part in node.args) or any(
+        keyword.arg is None for keyword in node.keywords
+    )
 
 
 def _spread_call(it: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Value:

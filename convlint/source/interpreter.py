@@ -11,11 +11,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from convlint.dims import Dim
 from convlint.model import Site
 from convlint.source import builtin, classes, containers, repeats, standard, statements
+from convlint.source.binding import bind, tensors_in
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Refused, Stop
 from convlint.source.project import Project, SourceModule, is_main_guard
@@ -37,15 +37,13 @@ from convlint.source.values import (
     Shape,
     Tensor,
     Value,
-    is_small,
     site_of,
 )
 
-_MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
 _DEEPEST = 60  # calls within calls
 # What an operation meets in arguments of a kind that PyTorch takes nowhere: a word for a size, a
 # list for a number. The call is unknown then, and said to be.
-_NOT_TAKEN = (*(TypeError, ValueError, LookupError, ArithmeticError, AttributeError),)
+_NOT_TAKEN = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 _MOST_STEPS = 60_000  # statements and expressions of one execution
 
 
@@ -472,63 +470,3 @@ class Interpreter:
             return self.call_unknown(args, kwargs, node, scope)
         finally:
             self.run.layer = outer
-
-
-def bind(
-    callee: Function, args: Sequence[Value], kwargs: dict[str, Value], *, open_: bool
-) -> dict[str, Value] | None:
-    """The names that a call gives to the parameters; None if they do not fit."""
-    given = callee.node.args
-    positional = _positional(given)
-    names: dict[str, Value] = dict(zip(positional, args, strict=False))
-    rest: dict[str, Value] = dict(kwargs)
-    if given.vararg is not None:
-        names[given.vararg.arg] = UNKNOWN if open_ else tuple(args[len(positional) :])
-    elif len(args) > len(positional):
-        return None
-    first_default = len(positional) - len(callee.defaults)
-    for position in range(len(args), len(positional)):
-        name = positional[position]
-        if name in rest:
-            names[name] = rest.pop(name)
-        elif open_:
-            names[name] = UNKNOWN
-        elif position >= first_default:
-            names[name] = callee.defaults[position - first_default]
-        else:
-            return None
-    for parameter in given.kwonlyargs:
-        name = parameter.arg
-        if name in rest:
-            names[name] = rest.pop(name)
-        elif open_:
-            names[name] = UNKNOWN
-        elif name in callee.keyword_defaults:
-            names[name] = callee.keyword_defaults[name]
-        else:
-            return None
-    if given.kwarg is not None:
-        if open_:
-            rest[_MORE] = UNKNOWN
-        names[given.kwarg.arg] = rest
-    elif any(name is not _MORE for name in rest):
-        return None
-    return names
-
-
-def _positional(given: ast.arguments) -> list[str]:
-    """The names of the parameters that can be passed by position; kept at the node."""
-    found: list[str] | None = given.__dict__.get("positional")
-    if found is None:
-        found = given.positional = [p.arg for p in (*given.posonlyargs, *given.args)]  # type: ignore[attr-defined]
-    return found
-
-
-def tensors_in(value: Any) -> list[Tensor]:
-    """The tensors of a value that may be a list, tuple or dict of them."""
-    kind = type(value)
-    if kind is Tensor:
-        return [value]
-    if kind not in (list, tuple, dict) or not is_small(value):
-        return []
-    return [t for item in (value.values() if kind is dict else value) for t in tensors_in(item)]

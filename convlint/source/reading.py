@@ -7,11 +7,13 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from convlint.model import Site
 
+T = TypeVar("T")
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
@@ -130,3 +132,15 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
         one = pending.pop()
         yield one
         pending += children(one)
+
+
+def kept(node: ast.AST, name: str, make: Callable[[], T]) -> T:
+    """What ``make`` gives for a node, made once and kept there under ``name``: it goes when the tree
+    goes.
+    """
+    found: T
+    if name in node.__dict__:
+        found = node.__dict__[name]
+    else:
+        found = node.__dict__[name] = make()
+    return found

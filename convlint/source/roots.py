@@ -14,7 +14,7 @@ from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
 from convlint.source.interpreter import Interpreter
 from convlint.source.project import Project, SourceModule
-from convlint.source.reading import children, walk
+from convlint.source.reading import children, kept, walk
 from convlint.source.values import UNKNOWN, Class, Function, Instance, Tensor, Value
 
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
@@ -107,17 +107,11 @@ def _defined(project: Project, module: SourceModule, name: str) -> Value:
         return UNKNOWN
 
 
-_worth: dict[ast.AST, bool] = {}
-
-
 def _is_worth_it(node: ast.AST) -> bool:
     """Whether code builds or calls anything that could be a model: it calls something that is named
     like a class, or makes a tensor.
     """
-    found = _worth.get(node)
-    if found is None:
-        found = _worth[node] = any(_is_telling(callee) for callee in callees(node))
-    return found
+    return kept(node, "is_worth_it", lambda: any(_is_telling(callee) for callee in callees(node)))
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:

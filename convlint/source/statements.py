@@ -11,7 +11,7 @@ from convlint.source.execution import Stop
 from convlint.source.expressions import EXPRESSIONS, assign, evaluate, iterate
 from convlint.source.operators import operate
 from convlint.source.project import CHANGING, bound_names
-from convlint.source.reading import children
+from convlint.source.reading import children, kept
 from convlint.source.values import LONGEST, UNKNOWN, Function, Instance, Scope, Value
 
 if TYPE_CHECKING:
@@ -53,16 +53,13 @@ def run_function(it: Interpreter, function: Function, scope: Scope) -> Value:
     return None if ending is None else ending.value
 
 
-_generators: dict[ast.AST, bool] = {}
-
-
 def is_generator(node: ast.FunctionDef) -> bool:
     """Whether a function yields."""
-    known = _generators.get(node)
-    if known is None:
-        known = any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node))
-        _generators[node] = known
-    return known
+    return kept(
+        node,
+        "is_generator",
+        lambda: any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)),
+    )
 
 
 def own_nodes(function: ast.AST) -> Any:
@@ -199,23 +196,14 @@ def _if(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
     return block(it, node.body if taken else node.orelse, scope)
 
 
-_guards: dict[ast.If, bool | None] = {}
-
-
 def _only_leaves(node: ast.If) -> bool | None:
     """Whether it is the branch that is taken, or the other, that does nothing but raise; None if
     neither does.
     """
-    if node not in _guards:
-        _guards[node] = next(
-            (
-                which
-                for which, body in ((True, node.body), (False, node.orelse))
-                if body and isinstance(body[-1], ast.Raise)
-            ),
-            None,
-        )
-    return _guards[node]
+    for which, body in ((True, node.body), (False, node.orelse)):
+        if body and isinstance(body[-1], ast.Raise):
+            return which
+    return None
 
 
 def _either(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
@@ -276,9 +264,7 @@ def _while(it: Interpreter, node: ast.While, scope: Scope) -> Ending:
 def forget(it: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
     """Take everything that statements may have changed for unknown."""
     for statement in statements:
-        effects = _effects.get(statement)
-        if effects is None:
-            effects = _effects[statement] = _Effects(statement)
+        effects = _effects(statement)
         for name in effects.names:
             scope.names[name] = UNKNOWN
         for owner_node, attribute in effects.attributes:
@@ -307,7 +293,8 @@ class _Effects:
                     self.containers.append(node.func.value)
 
 
-_effects: dict[ast.stmt, _Effects] = {}
+def _effects(statement: ast.stmt) -> _Effects:
+    return kept(statement, "effects", lambda: _Effects(statement))
 
 
 def _with(it: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> Ending:

@@ -7,7 +7,7 @@ import ast
 from convlint import dims
 from convlint.flow import is_width
 from convlint.source import classes
-from convlint.source.reading import children, walk
+from convlint.source.reading import children, kept, walk
 from convlint.source.roots import PARAMETERS, Root, callees
 from convlint.source.values import Class, Function, Value
 
@@ -61,27 +61,25 @@ def builds_on_condition(root: Root) -> bool:
     if root.kind != "class":
         return True
     cls: Class = root.value
-    found = _conditional.get(cls.node)
-    if found is None:
-        methods = [
-            v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"
-        ]
-        found = _conditional[cls.node] = any(
-            isinstance(callee, ast.AST)
-            for method in methods
-            for node in walk(method)
-            if isinstance(node, ast.If | ast.IfExp)
-            for part in children(node)
-            if part is not node.test
-            for callee in callees(part)
-        )
-    return found
+    assert cls.node is not None
+    return kept(cls.node, "builds_on_condition", lambda: _any_on_condition(cls))
 
 
-_conditional: dict[ast.AST | None, bool] = {}
+def _any_on_condition(cls: Class) -> bool:
+    methods = [v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"]
+    return any(
+        True
+        for method in methods
+        for node in walk(method)
+        if isinstance(node, ast.If | ast.IfExp)
+        for part in children(node)
+        if part is not node.test
+        for _ in callees(part)
+    )
 
 
 def defaults(function: Function) -> dict[str, Value]:
+    """The defaults of a function's parameters, by their names."""
     given = function.node.args
     positional = [*given.posonlyargs, *given.args]
     with_default = positional[len(positional) - len(function.defaults) :]
