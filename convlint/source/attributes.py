@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convlint import dims
 from convlint.dims import Dim
-from convlint.source import builtin, classes, containers
+from convlint.source import classes, containers, methods
 from convlint.source.execution import FRESH
 from convlint.source.project import SourceModule
 from convlint.source.torchlib import attribute, method
@@ -51,7 +51,7 @@ def get(it: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) 
         return _of_super(value, name)
     if kind is Dim:
         return part(value, f".{name}")
-    if kind in builtin.METHODS and name in builtin.METHODS[kind]:
+    if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
     if kind is Function:
         return value.qualname.rsplit(".", 1)[-1] if name == "__name__" else UNKNOWN

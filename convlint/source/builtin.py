@@ -42,27 +42,10 @@ def call(
     node: ast.expr,
     scope: Scope,
 ) -> Value:
-    """Call a function of Python itself, or a method of one of its objects (``list.append``)."""
+    """Call a function of Python itself."""
     own = FUNCTIONS.get(name)
     if own is not None:
         return guarded(own, it, args, kwargs, node, scope)
-    kind, _, method = name.partition(".")
-    if kind == "module":
-        from convlint.source import containers  # noqa: PLC0415 - it is imported with this module
-
-        return containers.module_method(it, method, args[0], args[1:], kwargs, node, scope)
-    if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
-        return UNKNOWN
-    if kind in ("str", "tuple"):
-        if not all(is_small(value) for value in args) or not _is_short_format(method, args[0]):
-            return UNKNOWN
-        try:
-            found = getattr(args[0], method)(*args[1:], **kwargs)
-        except Exception:  # noqa: BLE001 - the program would raise; nothing is known then
-            return UNKNOWN
-        return (
-            found if type(found) in (str, int, bool, list, tuple) and _is_short(found) else UNKNOWN
-        )
     return it.call_unknown(args, kwargs, node, scope)
 
 
@@ -81,16 +64,6 @@ def guarded(
         return UNKNOWN
 
 
-def _is_short(value: Any) -> bool:
-    return type(value) not in (str, list, tuple) or len(value) <= LONGEST
-
-
-def _is_short_format(method: str, template: Any) -> bool:
-    from convlint.source.operators import is_short_format  # noqa: PLC0415 - it imports this module
-
-    return method != "format" or is_short_format(template)
-
-
 def items_of(it: Interpreter, value: Value) -> list[Value]:
     """The items of a value; raises TypeError where they are not known."""
     from convlint.source.expressions import iterate  # noqa: PLC0415 - it imports this module
@@ -101,7 +74,7 @@ def items_of(it: Interpreter, value: Value) -> list[Value]:
     return items
 
 
-def _concrete(it: Interpreter, value: Value) -> int:
+def concrete(it: Interpreter, value: Value) -> int:
     """A plain integer: a parameter with a default is taken at its default from here on."""
     if type(value) is bool or type(value) is int:
         return int(value)
@@ -122,14 +95,14 @@ def _len(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = range(*[_concrete(it, value) for value in args])
+    found = range(*[concrete(it, value) for value in args])
     len(found)  # raises OverflowError where no list could be as long
     return found
 
 
 def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    return list(enumerate(items_of(it, args[0]), _concrete(it, start)))
+    return list(enumerate(items_of(it, args[0]), concrete(it, start)))
 
 
 def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -434,86 +407,6 @@ def _next(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return found[0] if found else UNKNOWN
 
 
-# --- methods of lists and dicts
-
-
-def _append(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].append(args[1])
-    return None
-
-
-def _extend(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, given = args
-    try:
-        items = items_of(it, given)
-    except TypeError:
-        items = [UNKNOWN]
-    owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])
-    return None
-
-
-def _insert(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].insert(_concrete(it, args[1]), args[2])
-    return None
-
-
-def _pop(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, *rest = args
-    if type(owner) is list:
-        return owner.pop(*[_concrete(it, value) for value in rest])
-    if UNKNOWN in owner:
-        return UNKNOWN
-    return owner.pop(*rest) if rest and type(rest[0]) is str else UNKNOWN
-
-
-def _index(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, value, *_ = args
-    return owner.index(value) if is_small([owner, value]) and UNKNOWN not in owner else UNKNOWN
-
-
-def _copy(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return args[0].copy()
-
-
-def _get(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, key, *rest = args
-    if UNKNOWN in owner or type(key) not in (str, int, bool, float, type(None), tuple):
-        return UNKNOWN
-    return owner.get(key, rest[0] if rest else None)
-
-
-def _setdefault(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, key, *rest = args
-    if UNKNOWN in owner or type(key) is not str:
-        return UNKNOWN
-    return owner.setdefault(key, rest[0] if rest else None)
-
-
-def _update(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, *rest = args
-    for other in rest:
-        owner.update(other if type(other) is dict else {UNKNOWN: UNKNOWN})
-    owner.update(kwargs)
-    return None
-
-
-def _keys(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return UNKNOWN if UNKNOWN in args[0] else list(args[0])
-
-
-def _values(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return UNKNOWN if UNKNOWN in args[0] else list(args[0].values())
-
-
-def _pairs(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return UNKNOWN if UNKNOWN in args[0] else list(args[0].items())
-
-
-def _clear(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].clear()
-    return None
-
-
 FUNCTIONS: dict[str, Own] = {
     "len": _len,
     "range": _range,
@@ -556,36 +449,6 @@ FUNCTIONS: dict[str, Own] = {
     "id": _unknown,
     "repr": _unknown,
     "hash": _unknown,
-    "list.append": _append,
-    "list.extend": _extend,
-    "list.insert": _insert,
-    "list.pop": _pop,
-    "list.index": _index,
-    "list.copy": _copy,
-    "list.clear": _clear,
-    "list.reverse": lambda it, args, kwargs, node, scope: args[0].reverse(),
-    "dict.get": _get,
-    "dict.pop": _pop,
-    "dict.setdefault": _setdefault,
-    "dict.update": _update,
-    "dict.keys": _keys,
-    "dict.values": _values,
-    "dict.items": _pairs,
-    "dict.copy": _copy,
-    "dict.clear": _clear,
-}
-METHODS: dict[type, frozenset[str]] = {
-    list: frozenset(
-        {"append", "extend", "insert", "pop", "index", "copy", "clear", "reverse", "sort", "remove"}
-    ),
-    dict: frozenset(
-        {"get", "pop", "setdefault", "update", "keys", "values", "items", "copy", "clear"}
-    ),
-    str: frozenset(
-        {"lower", "upper", "strip", "split", "join", "format", "startswith", "endswith", "replace"}
-        | {"lstrip", "rstrip", "partition", "rpartition", "rsplit", "isdigit", "count", "title"}
-    ),
-    tuple: frozenset({"index", "count"}),
 }
 NAMES: dict[str, Value] = {
     name: Builtin(name)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from convlint.dims import Dim
 from convlint.model import Site
-from convlint.source import builtin, classes, containers, repeats, standard, statements
+from convlint.source import builtin, classes, containers, methods, repeats, standard, statements
 from convlint.source.binding import bind, tensors_in
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Refused, Stop
@@ -196,6 +196,8 @@ class Interpreter:
             )
         if kind is Builtin:
             self.run.site = self.at(node, scope)
+            if callee.name.startswith(methods.OWNERS):
+                return methods.call(self, callee.name, args, kwargs, node, scope)
             return builtin.call(self, callee.name, args, kwargs, node, scope)
         if kind is Library:
             return self._call_library(callee, args, kwargs, node, scope, open_=open_)

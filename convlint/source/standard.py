@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convlint import dims
 from convlint.dims import Dim
 from convlint.source.builtin import FUNCTIONS, Own, items_of, real_value, whole, whole_value
 from convlint.source.callers import CALLERS
 from convlint.source.values import LONGEST, UNKNOWN, Instance, Partial, Real, Value, as_real
-
-if TYPE_CHECKING:
-    pass
 
 
 def _given(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
