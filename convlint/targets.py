@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from convlint.model import Claim
+from convlint.model import Claim, Version
 from convlint.usage import UsageError, check_choice
 
 MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
@@ -101,6 +101,33 @@ class Prove:
     def text(self) -> str:
         """What is run, for messages."""
         return self.claim.cls
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Versions of a project's text to run the model of a job in, each for itself and with the job's limits.
+
+    ``libraries`` are imported once, before: they are the same for all.
+    """
+
+    job: Job
+    versions: tuple[Version, ...]
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What is run, for messages."""
+        return self.job.text
+
+    @property
+    def timeout(self) -> float:
+        """Of all versions, and of importing libraries."""
+        return self.job.timeout * (1 + len(self.versions))
+
+    @property
+    def max_memory(self) -> int | None:
+        """As the job's."""
+        return self.job.max_memory
 
 
 # --- targets

@@ -9,11 +9,13 @@ import typer
 
 import convlint
 from convlint.cli import commands
-from convlint.cli.asked import Asked
+from convlint.cli.asked import OPTIONS, Asked
 from convlint.cli.options import (
     AddNoqa,
     Baseline,
     BatchSize,
+    Between,
+    BetweenOption,
     CacheDir,
     Color,
     Columns,
@@ -24,39 +26,54 @@ from convlint.cli.options import (
     Exclude,
     ExitNonZeroOnFix,
     ExitZero,
+    Explain,
     ExtendSelect,
     FailOnOption,
     Fix,
     Flat,
     ForceExclude,
     Format,
+    Groups,
     Ignore,
     Input,
     InputFile,
     Isolated,
     Jobs,
+    Kind,
+    LayerGlob,
     MaxActivationBytes,
     MaxMacs,
     MaxMemory,
     MaxParams,
+    Measure,
+    MinSaving,
     ModelsOf,
     NoCache,
     OutputFormat,
+    Pairs,
     Prove,
     Quiet,
+    SaveWeights,
     Select,
     ShowFiles,
     Sort,
     Statistics,
     StdinFilename,
+    SuggestFormat,
+    SuggestOutputFormat,
+    TargetMacs,
+    TargetParams,
     Targets,
     Timeout,
+    Top,
     Traceback,
     Train,
     UnsafeFixes,
     UpdateBaseline,
     Watch,
+    Weights,
     When,
+    Write,
 )
 from convlint.usage import UsageError
 
@@ -185,6 +202,48 @@ def summary(
     """Table the layers of a model: shapes, parameters, multiply-accumulates and memory."""
     given = {name: value for name, value in locals().items() if name != "target"}
     raise typer.Exit(commands.summary(target, _asked(given)))
+
+
+@app.command()
+def suggest(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="path.py:Name, as for check.")],
+    kind: Kind = None,
+    groups: Groups = "auto",
+    pairs: Pairs = 1,
+    between: BetweenOption = Between.NONE,
+    layer: LayerGlob = None,
+    min_saving: MinSaving = "0",
+    top: Top = None,
+    target_params: TargetParams = None,
+    target_macs: TargetMacs = None,
+    explain: Explain = False,
+    write: Write = False,
+    measure: Measure = False,
+    weights: Weights = None,
+    save_weights: SaveWeights = None,
+    input: Input = None,
+    input_file: InputFile = None,
+    batch_size: BatchSize = None,
+    device: Device = "cpu",
+    dtype: Dtype = None,
+    timeout: Timeout = 120.0,
+    max_memory: MaxMemory = None,
+    output_format: SuggestOutputFormat = SuggestFormat.TEXT,
+    color: Color = When.AUTO,
+    traceback: Traceback = False,
+) -> None:
+    """Propose cheaper layers as a diff, each verified by running the rewritten model.
+
+    Prints what each saves, the totals, and a diff that git apply takes. Exits with 0, also if there is nothing
+    to rewrite, and with 2 if something could not be done.
+    """
+    from convlint.cli import suggest as command  # noqa: PLC0415 - loaded when needed
+
+    given = dict(locals())
+    own = {name: given[name] for name in command.Wanted.__dataclass_fields__}
+    own = {name: tuple(v) if isinstance(v, list) else v for name, v in own.items() if v is not None}
+    rest = {name: v for name, v in given.items() if name in OPTIONS}
+    raise typer.Exit(command.suggest(target, _asked(rest), command.Wanted(**own)))
 
 
 @app.command()

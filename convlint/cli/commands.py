@@ -143,18 +143,22 @@ def summary(target: str, asked: Asked) -> int:
     from convlint.cli.working import running  # noqa: PLC0415 - not needed for files
 
     settings = config.discover()
-    parsed = _target(target)
-    if parsed.name is None:
-        file = f"{target.rstrip('/')}/net.py" if os.path.isdir(target) else target
-        raise UsageError(
-            f"{target} names no model; write {file}:Name to table the model Name in it"
-        )
+    parsed = target_of_model(target, "table")
     options, shown = run_options(asked), Shown(asked)
     jobs = run.jobs([parsed], options, settings)
     with running(settings.root) as worker:
         report = run.summary(jobs, worker.run, settings)
     shown.report(report, linted=False)
     return report.exit_code()
+
+
+def target_of_model(text: str, verb: str) -> Target:
+    """The model that a target names. Raises UsageError where it names a file."""
+    target = _target(text)
+    if target.name is None:
+        file = f"{text.rstrip('/')}/net.py" if os.path.isdir(text) else text
+        raise UsageError(f"{text} names no model; write {file}:Name to {verb} the model Name in it")
+    return target
 
 
 # --- targets and options

@@ -13,6 +13,20 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class SuggestFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    DIFF = "diff"
+    MARKDOWN = "markdown"
+
+
+class Between(StrEnum):
+    NONE = "none"
+    NORM = "norm"
+    NORM_RELU = "norm-relu"
+    NORM_PRELU = "norm-prelu"
+
+
 class FailOn(StrEnum):
     ERROR = "error"
     WARNING = "warning"
@@ -135,4 +149,54 @@ Statistics = Annotated[
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Tell findings and problems, and nothing else.")
+]
+
+Kind = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND",
+        help="grouped, depthwise-separable, factorised or global-depthwise; all without it. Repeatable.",
+    ),
+]
+Groups = Annotated[
+    str, typer.Option(metavar="G", help="Groups of a grouped convolution, or auto: as many as fit.")
+]
+Pairs = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Depthwise and pointwise kernels that are summed: more keep more of trained weights.",
+    ),
+]
+BetweenOption = Annotated[
+    Between, typer.Option("--between", help="What stands between depthwise and pointwise.")
+]
+LayerGlob = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Only layers with such names. Repeatable.")
+]
+MinSaving = Annotated[
+    str, typer.Option(metavar="SHARE", help="Only what saves so much of the model: 5%.")
+]
+Top = Annotated[int | None, typer.Option(min=1, help="Not more suggestions than these.")]
+TargetParams = Annotated[
+    str | None, typer.Option(metavar="N", help="The cheapest rewrites that bring it down to: 5M.")
+]
+TargetMacs = Annotated[
+    str | None, typer.Option(metavar="N", help="The cheapest rewrites that bring it down to: 1G.")
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Say of every layer that stays as it is why.")
+]
+Write = Annotated[bool, typer.Option("--write", help="Write the rewritten files.")]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="Time layers and model, before and after.")
+]
+Weights = Annotated[
+    str | None, typer.Option(metavar="FILE", help="A checkpoint of the model: .pt or .safetensors.")
+]
+SaveWeights = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Where to save it for the rewritten model.")
+]
+SuggestOutputFormat = Annotated[
+    SuggestFormat, typer.Option("--output-format", help="How to print.")
 ]

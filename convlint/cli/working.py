@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from convlint.model import Claim, Proof
-from convlint.targets import Job
+from convlint.targets import Job, Try
 from convlint.trace.client import Answer, Worker
 
 started: list[Worker] = []
@@ -16,7 +16,7 @@ started: list[Worker] = []
 
 
 class Telling:
-    """Runs jobs and proves claims in a worker; says which on a terminal if it takes more than a second."""
+    """Runs jobs, versions of them, and claims in a worker; says which on a terminal if it takes more than a second."""
 
     def __init__(self, worker: Worker, root: str, max_memory: int | None) -> None:
         self._worker = worker
@@ -26,6 +26,16 @@ class Telling:
     def run(self, job: Job) -> Answer:
         with _told(f"running {job.target.text}"):
             return self._worker.run(job)
+
+    def attempt(self, versions: Try) -> Answer:
+        count = len(versions.versions)
+        what = (
+            f"running {versions.text} in {count} versions"
+            if count > 1
+            else f"running {versions.text}"
+        )
+        with _told(what):
+            return self._worker.run(versions)
 
     def prove(self, claim: Claim) -> Proof:
         with _told(f"building {claim.cls} with other numbers"):

@@ -39,6 +39,21 @@ if TYPE_CHECKING:
         Tensor,
         kept_for_the_last,
     )
+    from convlint.model.rewriting import (
+        Amounts,
+        Between,
+        Built,
+        Change,
+        Form,
+        Refusal,
+        RewrittenSet,
+        Suggestion,
+        Timing,
+        Tried,
+        Verified,
+        Version,
+        Way,
+    )
     from convlint.model.table import Model, Row, Totals
 else:
 
@@ -47,9 +62,14 @@ else:
         and to make them takes as long as to follow it.
         """
         if name in __all__:
-            from convlint.model import claim, graph, table  # noqa: PLC0415 - loaded when needed
+            from convlint.model import (  # noqa: PLC0415 - loaded when needed
+                claim,
+                graph,
+                rewriting,
+                table,
+            )
 
-            for part in (claim, graph, table):
+            for part in (claim, graph, rewriting, table):
                 globals().update({n: v for n, v in vars(part).items() if n in __all__})
             return globals()[name]
         raise AttributeError(f"module 'convlint.model' has no attribute {name!r}")
@@ -57,16 +77,21 @@ else:
 
 __all__ = [
     "SEVERITIES",
+    "Amounts",
     "Applicability",
     "Argument",
     "Attempt",
+    "Between",
+    "Built",
     "Call",
+    "Change",
     "Claim",
     "Confidence",
     "Edit",
     "Failure",
     "Finding",
     "Fix",
+    "Form",
     "Graph",
     "Layer",
     "Model",
@@ -74,18 +99,26 @@ __all__ = [
     "Numbers",
     "Problem",
     "Proof",
+    "Refusal",
     "Related",
     "Report",
+    "RewrittenSet",
     "Row",
     "Scope",
     "Severity",
     "Shape",
     "Site",
     "Status",
+    "Suggestion",
     "Tensor",
+    "Timing",
     "Totals",
     "Trial",
+    "Tried",
     "Verdict",
+    "Verified",
+    "Version",
+    "Way",
     "Witness",
     "kept_for_the_last",
 ]

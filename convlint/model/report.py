@@ -10,6 +10,7 @@ from convlint.model.site import Site
 
 if TYPE_CHECKING:
     from convlint.model.claim import Claim, Witness
+    from convlint.model.rewriting import Refusal, RewrittenSet, Suggestion
     from convlint.model.table import Model
 
 Severity = Literal["error", "warning", "info"]
@@ -88,7 +89,9 @@ class Report:
     findings: tuple[Finding, ...] = ()
     models: tuple[Model, ...] = ()
     problems: tuple[Problem, ...] = ()
-    suggestions: tuple[Any, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    rewritten: RewrittenSet | None = None
 
     def exit_code(self, fail_on: Severity = "warning") -> int:
         """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""

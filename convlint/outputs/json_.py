@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from convlint.model import Edit, Finding, Fix, Model, Problem, Report, Row, Site, Totals, Witness
+from convlint.model import (
+    Amounts,
+    Edit,
+    Finding,
+    Fix,
+    Model,
+    Problem,
+    Refusal,
+    Report,
+    RewrittenSet,
+    Row,
+    Site,
+    Suggestion,
+    Timing,
+    Totals,
+    Verified,
+    Witness,
+)
 
 SCHEMA_VERSION = 1
 
@@ -30,7 +48,9 @@ def document(report: Report) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in report.findings],
         "models": [_model(model) for model in report.models],
         "problems": [_problem(problem) for problem in report.problems],
-        "suggestions": list(report.suggestions),
+        "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
+        "refusals": [_refusal(refusal) for refusal in report.refusals],
+        "rewritten": _rewritten(report.rewritten) if report.rewritten else None,
     }
 
 
@@ -139,6 +159,92 @@ def _totals(totals: Totals) -> dict[str, Any]:
         "peak_inference_bytes": totals.peak_inference_bytes,
         "saved_bytes": totals.saved_bytes,
         "training_bytes": totals.training_bytes,
+    }
+
+
+def _suggestion(one: Suggestion) -> dict[str, Any]:
+    return {
+        "code": one.code,
+        "name": one.name,
+        **_span(one.site),
+        "title": one.title,
+        "instances": list(one.instances),
+        "before": _amounts(one.before),
+        "after": _amounts(one.after),
+        "saved": _amounts(one.saved),
+        "verified": _verified(one.verified),
+        "latency": _latency(one.latency),
+        "diff": one.diff,
+        "chosen": one.chosen,
+        "evidence": one.evidence,
+        "weight_error": one.weight_error,
+        "layers": [
+            {
+                "name": change.layer,
+                "before": _amounts(change.before),
+                "after": _amounts(change.after),
+                "weight_error": change.weight_error,
+            }
+            for change in one.changes
+        ],
+        "edits": [_edit(edit) for edit in one.edits],
+    }
+
+
+def _amounts(amounts: Amounts) -> dict[str, Any]:
+    return {
+        "params": amounts.params,
+        "macs": amounts.macs,
+        "output_bytes": amounts.output_bytes,
+        "saved_bytes": amounts.saved_bytes,
+    }
+
+
+def _verified(verified: Verified) -> dict[str, Any]:
+    return {
+        "ran": verified.ran,
+        "output_shapes_equal": verified.output_shapes_equal,
+        "params_equal": verified.params_equal,
+        "macs_equal": verified.macs_equal,
+        "saved_bytes_error": verified.saved_bytes_error,
+        "trained": verified.trained,
+        "ways": verified.ways,
+    }
+
+
+def _latency(timings: Sequence[Timing]) -> dict[str, Any] | None:
+    """Seconds, by the layout of the tensors; null where nothing was timed."""
+    return {timing.layout: _timing(timing) for timing in timings} or None
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    return {
+        "device": timing.device,
+        "threads": timing.threads,
+        "runs": timing.runs,
+        "before": dict(zip(("min", "median"), timing.before, strict=True)),
+        "after": dict(zip(("min", "median"), timing.after, strict=True)),
+        "slower": timing.slower,
+    }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "code": refusal.code,
+        **(_span(refusal.site) if refusal.site else dict.fromkeys(_SPAN)),
+        "instances": list(refusal.instances),
+        "reason": refusal.reason,
+    }
+
+
+def _rewritten(rewritten: RewrittenSet) -> dict[str, Any]:
+    return {
+        "before": _amounts(rewritten.before),
+        "after": _amounts(rewritten.after),
+        "verified": _verified(rewritten.verified) if rewritten.verified else None,
+        "latency": _latency(rewritten.latency),
+        "goal": rewritten.goal,
+        "diff": rewritten.diff,
     }
 
 

@@ -20,21 +20,27 @@ from typing import Self
 
 import convlint
 from convlint import wire
-from convlint.model import Claim, Graph, Problem, Proof
-from convlint.targets import Job, Prove
+from convlint.model import Claim, Graph, Problem, Proof, Tried
+from convlint.targets import Job, Prove, Try
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.trace.worker import main; main()"
 _STARTING = 120.0  # seconds that loading torch may take, on top of a job's own time
 _ENDING = 5.0
 
 
+Asked = Job | Prove | Try
+KINDS = {"run": Job, "prove": Prove, "try": Try}
+"""What a worker does, by the name that travels with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a job gave: a graph, or the proof that was asked for, and what could not be checked."""
+    """What a job gave: a graph, or the proof or the trials that were asked for, and what could not be checked."""
 
     graph: Graph | None = None
     problems: tuple[Problem, ...] = ()
     proof: Proof | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 class Worker:
@@ -81,7 +87,7 @@ class Worker:
         reasons = [problem.message for problem in answer.problems]
         return Proof("unknown", reason="; ".join(reasons))
 
-    def run(self, job: Job | Prove) -> Answer:
+    def run(self, job: Asked) -> Answer:
         """The answer to one job. Never raises for what the job does; a worker that dies, or does
         not answer in time, is a problem of the answer, and the next job gets a new one.
         """
@@ -101,9 +107,9 @@ class Worker:
         except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
             return self._lost(job, f"the worker died before it answered ({error})")
 
-    def _send(self, job: Job | Prove) -> None:
+    def _send(self, job: Asked) -> None:
         assert self._process.stdin is not None
-        kind = "prove" if isinstance(job, Prove) else "run"
+        kind = next(name for name, asked in KINDS.items() if type(job) is asked)
         self._process.stdin.write(json.dumps([kind, wire.encode(job)]).encode() + b"\n")
 
     def _line(self, until: float) -> bytes:
@@ -121,7 +127,7 @@ class Worker:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _lost(self, job: Job | Prove, message: str) -> Answer:
+    def _lost(self, job: Asked, message: str) -> Answer:
         self.close()
         return _on_behalf(Answer(None, (Problem("worker", message),)), job)
 
@@ -152,7 +158,7 @@ def _ended(status: int) -> str:
     return f"exit code {status}"
 
 
-def _on_behalf(answer: Answer, job: Job | Prove) -> Answer:
+def _on_behalf(answer: Answer, job: Asked) -> Answer:
     """The answer with the job's target in its problems."""
     from dataclasses import replace
 

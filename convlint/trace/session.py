@@ -38,9 +38,7 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
 
     For a process that ends after the job: the target's code is left imported.
     """
-    random.seed(0)
-    torch.manual_seed(0)
-    sys.dont_write_bytecode = True  # nothing is written beside the user's files
+    prepare()
     threads = set(threading.enumerate())
     try:
         _check_device(job.device)
@@ -55,9 +53,16 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
     return Answer(answer.graph, (*answer.problems, *_threads_left(threads)))
 
 
+def prepare() -> None:
+    """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
+    random.seed(0)
+    torch.manual_seed(0)
+    sys.dont_write_bytecode = True
+
+
 def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]) -> Answer:
     try:
-        with torch.device("meta") if job.device == "meta" else nullcontext():
+        with device_of_job(job):
             value = _built(make)
     except ProblemError:
         raise
@@ -66,11 +71,20 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
         blame.refuse_options(failure, job)
         graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
         return Answer(graph)
-    model = load.check_model(value, job.target).to(job.device)
-    if job.dtype is not None:
-        model = model.to(getattr(torch, job.dtype))
+    model = as_asked(value, job)
     enter("forward")
-    return _recorded(model, _inputs(model, job), job)
+    return _recorded(model, inputs_of(model, job), job)
+
+
+def device_of_job(job: Job) -> Any:
+    """Context in which a job's model is built: on the meta device from the start, where it is to be there."""
+    return torch.device("meta") if job.device == "meta" else nullcontext()
+
+
+def as_asked(value: Any, job: Job) -> nn.Module:
+    """What was built, on the device and in the dtype that the job names. Raises ProblemError if it is no model."""
+    model = load.check_model(value, job.target).to(job.device)
+    return model if job.dtype is None else model.to(getattr(torch, job.dtype))
 
 
 def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answer:
@@ -84,7 +98,7 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answe
     try:
         with keep.as_found(model):
             if inputs is None:
-                inputs = _inputs(model, job)
+                inputs = inputs_of(model, job)
             inputs = inputs.map(lambda tensor: tensor.detach().clone())
             model_inputs.check(model, inputs)
             return _recorded(model, inputs, job)
@@ -157,11 +171,12 @@ def _while_building(error: BaseException | None) -> bool:
 # --- running
 
 
-def _inputs(model: nn.Module, job: Job) -> Inputs:
+def inputs_of(model: nn.Module, job: Job) -> Inputs:
+    """What the job, or the model itself, says to run it on; else a guess. Raises ProblemError."""
     found = model_inputs.given(model, job)
     if found is not None:
         return found
-    with _silent():
+    with silent():
         return probe.guess(model, job)
 
 
@@ -179,9 +194,9 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     )
     blame.refuse_input(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
-        with _silent():
+        with silent():
             return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
-    with _silent():
+    with silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
         graph = replace(graph, sizes=resolution.sizes(model, inputs, graph))
     if not graph.outputs:
@@ -194,7 +209,7 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Drop what a forward prints that runs beside the recorded one: it was printed there."""
     dropped = io.StringIO()
     with redirect_stdout(dropped), redirect_stderr(dropped):

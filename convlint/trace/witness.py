@@ -8,11 +8,9 @@ from __future__ import annotations
 import operator
 import os
 import random
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,6 +23,7 @@ from convlint.trace.attempt import Outcome, Tried
 from convlint.trace.calling import CannotCallError, ClassCall, class_call
 from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
+from convlint.trace.limits import TooLongError, at_most
 from convlint.trace.load import ProblemError
 from convlint.trace.recover import one_line
 
@@ -49,7 +48,7 @@ def prove_job(job: Prove, enter: Callable[[Any], None] = lambda _: None) -> Answ
             return Answer(proof=_proof(cls, job.claim, until))
     except CannotCallError as refusal:
         return Answer(proof=Proof("unknown", reason=str(refusal)))
-    except _TooLongError:
+    except TooLongError:
         reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other numbers"
         return Answer(proof=Proof("unknown", reason=reason))
 
@@ -97,7 +96,7 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
     """The first trial that shows the claim, else what all say together.
 
     A class that works with other numbers, or refuses them in words of its own, has no such bug; one
-    that fails elsewhere has told nothing. Raises CannotCallError and _TooLongError.
+    that fails elsewhere has told nothing. Raises CannotCallError and TooLongError.
     """
     outcomes: set[Outcome] = set()
     reason = "no control call was found that works"
@@ -112,7 +111,7 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
             continue
         works, inputs = control
         call = _call(cls, claim, trial.fails)
-        with _at_most(_SECONDS):
+        with at_most(_SECONDS):
             outcome, failing, error = Tried(call, claim, trial.fails).outcome(inputs)
         said = f"{type(error).__name__}: {one_line(error)}" if error else ""
         if outcome == "fails":
@@ -132,24 +131,6 @@ def _call(cls: type[nn.Module], claim: Claim, attempt: Attempt) -> ClassCall:
 def _control(cls: type[nn.Module], claim: Claim, attempt: Attempt) -> tuple[str, Inputs] | None:
     """A call with numbers that should work, and an input on which it does."""
     call = _call(cls, claim, attempt)
-    with _at_most(_SECONDS):
+    with at_most(_SECONDS):
         inputs = Tried(call, claim, attempt).works_on()
     return None if inputs is None else (call.text, inputs)
-
-
-class _TooLongError(BaseException):
-    """Ends an attempt; no ``except Exception`` of the user's holds it up."""
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise _TooLongError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

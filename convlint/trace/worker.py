@@ -1,6 +1,6 @@
 """The process in which user code runs: torch loaded once, one forked child for each job.
 
-Jobs come as lines of JSON on stdin, each with its kind ("run" or "prove"); answers go back as lines
+Jobs come as lines of JSON on stdin, each with its kind ("run", "prove" or "try"); answers go back as lines
 of JSON on what was stdout; never pickle, for user code ran here. What a child prints goes to stderr.
 The worker itself runs no user code and no operation of torch, so that a fork of it is whole; it
 watches the child's time and memory, and kills all that the child leaves behind.
@@ -29,8 +29,7 @@ from typing import Any, NoReturn
 
 from convlint import wire
 from convlint.model import Problem
-from convlint.targets import Job, Prove
-from convlint.trace.client import Answer
+from convlint.trace.client import KINDS, Answer, Asked
 
 _TICK = 0.05  # seconds between two looks at the child's memory
 _LAST_WORDS = 0.3  # seconds that a child which is out of time has to say which line it is in
@@ -51,19 +50,20 @@ def main() -> NoReturn:
     try:
         with warnings.catch_warnings():  # torch works without NumPy, and says so at every start
             warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-            from convlint.trace import session, witness
+            from convlint.trace import session, versions, witness
+
+            runs = {"run": session.run_job, "prove": witness.prove_job, "try": versions.try_job}
     except ImportError as error:
         missing = Problem("no-torch", _no_torch(error))
     gc.freeze()
     gc.enable()
     for line in _lines(jobs):
         kind, asked = json.loads(line)
-        job = wire.decode(Prove if kind == "prove" else Job, asked)
+        job = wire.decode(KINDS[kind], asked)
         if missing is not None:
             _write(answers, {"answer": wire.encode(Answer(None, (missing,)))})
         else:
-            run = witness.prove_job if kind == "prove" else session.run_job
-            _Child(job, run, jobs, answers).run()
+            _Child(job, runs[kind], jobs, answers).run()
     os._exit(0)
 
 
@@ -100,7 +100,7 @@ def _prctl(option: int, value: int) -> None:
 class _Child:
     """One job in a process of its own."""
 
-    def __init__(self, job: Job | Prove, run_job: Any, jobs: int, answers: int) -> None:
+    def __init__(self, job: Asked, run_job: Any, jobs: int, answers: int) -> None:
         self._job = job
         self._run_job = run_job
         self._jobs = jobs
@@ -156,7 +156,7 @@ class _Child:
                         return Problem("worker", f"{self._during()} wrote into convlint's own pipe")
             elif (status := _exit_status(pid)) is not None:
                 return self._ended(status)
-            elif _resident_memory(pid) > most:
+            elif _held(pid) > most:
                 return self._over_memory()
             if time.monotonic() > until:
                 with suppress(OSError):
@@ -259,6 +259,29 @@ def _children() -> list[int]:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             return [pid] if pid else []
         return []
+
+
+def _held(pid: int) -> int:
+    """Bytes of memory that a process and its children hold; what they share counts once."""
+    return _resident_memory(pid) + sum(map(_own_memory, _children_of(pid)))
+
+
+def _children_of(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _own_memory(pid: int) -> int:
+    """Bytes that a process does not share with the one that it was forked from; 0 where the system does not tell."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Private_Dirty:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # it has ended, or this is not Linux
+    return 0
 
 
 def _resident_memory(pid: int) -> int:

@@ -1,0 +1,185 @@
+"""What ``convlint suggest`` does with its options."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from convlint import config, edits, run, suggesting
+from convlint.cli.asked import Asked
+from convlint.cli.commands import run_options, target_of_model
+from convlint.cli.shown import raw
+from convlint.cli.working import running
+from convlint.model import Problem, Report, RewrittenSet
+from convlint.rewrite.choosing import Goal
+from convlint.rewrite.kind import Wishes
+from convlint.rewrite.kinds import kinds
+from convlint.targets import parse_count
+from convlint.usage import UsageError
+
+_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of ``suggest`` that ``check`` does not have, as they were written."""
+
+    kind: tuple[str, ...] = ()
+    groups: str = "auto"
+    pairs: int = 1
+    between: str = "none"
+    layer: tuple[str, ...] = ()
+    min_saving: str = "0"
+    top: int | None = None
+    target_params: str | None = None
+    target_macs: str | None = None
+    explain: bool = False
+    write: bool = False
+    measure: bool = False
+    weights: str | None = None
+    save_weights: str | None = None
+
+
+def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
+    """Propose rewrites of a model, and give the exit code. Raises UsageError."""
+    options = _options(wanted)
+    settings = config.discover()
+    (job,) = run.jobs([target_of_model(target, "rewrite")], run_options(asked), settings)
+    with running(settings.root) as worker:
+        report = suggesting.suggest(job, worker.attempt, options)
+    if wanted.write and report.rewritten is not None and not report.problems:
+        problems = write(report.rewritten)
+        report = Report(**{**vars(report), "problems": (*report.problems, *problems)})
+    _show(report, asked, wanted)
+    return report.exit_code()
+
+
+def _options(wanted: Wanted) -> suggesting.Options:
+    for name in wanted.kind:
+        if name not in kinds():
+            near = get_close_matches(name, kinds(), 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds())}"
+            raise UsageError(f"--kind {name}: no such rewrite; {hint}")
+    if wanted.save_weights and not wanted.weights:
+        raise UsageError("--save-weights needs --weights FILE, the checkpoint to convert")
+    if wanted.weights and wanted.between not in ("none", "norm"):
+        raise UsageError(
+            f"--between {wanted.between} puts an activation where trained weights had none: "
+            "weights can be converted with none or norm"
+        )
+    if wanted.save_weights and os.path.isdir(os.path.dirname(wanted.save_weights) or ".") is False:
+        raise UsageError(f"--save-weights {wanted.save_weights}: there is no such folder")
+    return suggesting.Options(
+        kinds=wanted.kind,
+        wishes=Wishes(_groups(wanted.groups), wanted.pairs, wanted.between),  # type: ignore[arg-type]  # one of its values: typer sees to it
+        layers=wanted.layer,
+        least=_share(wanted.min_saving),
+        top=wanted.top,
+        goal=Goal(
+            *(
+                None if text is None else parse_count(text, name)
+                for text, name in (
+                    (wanted.target_params, "--target-params"),
+                    (wanted.target_macs, "--target-macs"),
+                )
+            )
+        ),
+        runs=_RUNS if wanted.measure else 0,
+        weights=wanted.weights,
+        save_weights=wanted.save_weights,
+    )
+
+
+def _groups(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isascii() or not text.isdecimal() or int(text) < 2:
+        raise UsageError(f"--groups {text}: write auto, or a number of groups from 2 on")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    """``5%`` or ``0.05``."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"--min-saving {text}: write a share of the model, as in 5% or 0.05")
+    return share
+
+
+def write(rewritten: RewrittenSet) -> list[Problem]:
+    """Put the rewritten files in the place of those that were read, all or none; what kept it from that."""
+    problems = [
+        problem
+        for path, (before, _) in rewritten.files.items()
+        if (problem := _in_the_way(path, before)) is not None
+    ]
+    if problems:
+        return problems
+    written: list[str] = []
+    try:
+        for path, (_, after) in rewritten.files.items():
+            edits.write_atomically(path, after)
+            written.append(path)
+    except OSError as error:
+        for done in written:  # all or none
+            edits.write_atomically(done, rewritten.files[done][0])
+        text = f"{path} cannot be written: {error.strerror or error}; no file was changed"
+        return [Problem("unwritable-file", text, path=path)]
+    return []
+
+
+def _in_the_way(path: str, before: bytes) -> Problem | None:
+    try:
+        with open(path, "rb") as file:
+            same = file.read() == before
+    except OSError as error:
+        text = f"{path} cannot be read any more: {error.strerror}; no file was changed"
+        return Problem("unwritable-file", text, path=path)
+    if not same:
+        text = f"{path} was changed since the model ran; no file was changed, run suggest again"
+        return Problem("changed-file", text, path=path)
+    if not os.access(path, os.W_OK) or not os.access(
+        os.path.dirname(os.path.abspath(path)), os.W_OK
+    ):
+        text = f"{path} cannot be written; no file was changed"
+        return Problem("unwritable-file", text, path=path)
+    return None
+
+
+def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
+    if asked.output_format == "json":
+        from convlint.outputs import json_  # noqa: PLC0415 - loaded when needed
+
+        sys.stdout.write(json_.render(report))
+        return
+    if asked.output_format == "markdown":
+        from convlint.outputs import suggestions_markdown  # noqa: PLC0415 - loaded when needed
+
+        raw(suggestions_markdown.render(report, explain=wanted.explain))
+        return
+    from convlint.outputs import suggestions  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.terminal import terminal  # noqa: PLC0415 - loaded when needed
+
+    stream = sys.stderr if asked.output_format == "diff" else sys.stdout
+    width, color = terminal(stream)
+    if asked.color != "auto":
+        color = asked.color == "always"
+    text = suggestions.render(report, width=width, color=color, explain=wanted.explain)
+    diff = report.rewritten.diff if report.rewritten else ""
+    if stream is sys.stderr:
+        sys.stderr.write(text.removesuffix(diff).rstrip("\n") + "\n")
+        raw(diff)
+    else:
+        raw(text)
+    _tell_written(report, wanted)
+
+
+def _tell_written(report: Report, wanted: Wanted) -> None:
+    if wanted.write and report.rewritten is not None and not report.problems:
+        files = report.rewritten.files
+        print(f"Wrote {', '.join(sorted(files))}.", file=sys.stderr)

@@ -1,0 +1,120 @@
+"""What a rewrite is: which layers it fits, what they take afterwards, and how their call is edited."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from convlint.calls import WrittenCall
+from convlint.model import Amounts, Between, Edit, Form, Graph, Site
+from convlint.rewrite.numbers import Numbers, Use
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants of a rewrite; ``groups`` None: as many as fit."""
+
+    groups: int | None = None
+    pairs: int = 1
+    between: Between = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A class or function that a rewritten call needs in its file. In ``text`` torch.nn is ``nn``."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One way to write a rewrite: edits of its call, and the helpers and modules that they name."""
+
+    edits: tuple[Edit, ...]
+    helpers: tuple[Helper, ...] = ()
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A call in the source, the layers of the model that it built, and the numbers it gave others.
+
+    ``others``: what else the call builds, in this model or in other ways to build from the file. ``through``: the call
+    is of a function that gives the layer, and not of its class.
+    """
+
+    site: Site
+    call: WrittenCall
+    uses: tuple[Use, ...]
+    others: tuple[Numbers, ...] = ()
+    through: bool = False
+
+
+class Kind(ABC):
+    """Base of all rewrites. The class docstring says what it does, in one sentence for the report."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    base: ClassVar[str] = "Conv2d"  # the class of torch.nn whose layers are rewritten
+    evidence: ClassVar[str]  # the published effect, and where
+
+    @abstractmethod
+    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
+        """Why a layer of these numbers stays as it is, None where the rewrite fits."""
+
+    def unfit_in(self, graph: Graph, use: Use) -> str | None:
+        """The same as far as only the run tells: what arrives at the layer."""
+        del graph, use
+        return None
+
+    @abstractmethod
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+        """What all these layers become, or why there is no such form."""
+
+    def fits(self, numbers: Numbers, form: Form, wishes: Wishes) -> bool:
+        """Whether what is written for a call may make a layer of these numbers so."""
+        del form
+        return self.unfit(numbers, wishes) is None
+
+    @abstractmethod
+    def after(self, use: Use, form: Form) -> Amounts:
+        """What a layer takes afterwards."""
+
+    @abstractmethod
+    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+        """How to edit a call, the plainest way first. ``all_fit``: it builds nothing that has to stay as it is."""
+
+    @abstractmethod
+    def title(self, form: Form) -> str:
+        """What is proposed, in a few words."""
+
+    @abstractmethod
+    def helpers(self, form: Form) -> tuple[Helper, ...]:
+        """The definitions of a layer of this form; the first is its class or the function that makes it."""
+
+
+# --- edits that kinds share
+
+
+def of_class(call: WrittenCall, base: str) -> bool:
+    """Whether a call is written as one of this class of torch.nn, so that its parameters are known."""
+    return call.callee.startswith("torch.nn.") and call.callee.rpartition(".")[2] == base
+
+
+def called(call: WrittenCall, helper: str) -> Edit:
+    """The edit that calls a helper instead."""
+    return call.replaced(call.node.func, helper)
+
+
+def wrapped(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edit, Edit]:
+    """The edits that give what a call makes to a helper."""
+    site = call.site
+    start = Site(site.path, site.line, site.column, site.line, site.column, site.function)
+    end = Site(
+        *(site.path, site.end_line, site.end_column, site.end_line, site.end_column, site.function)
+    )
+    more = "".join(f", {argument}" for argument in arguments)
+    return Edit(start, f"{helper}("), Edit(end, f"{more})")

@@ -1,0 +1,26 @@
+"""The rewrites, one file each: adding a file here adds one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from convlint.rewrite.kind import Kind
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Every rewrite by its name (``grouped``), in the order of their codes."""
+    found: dict[str, Kind] = {}
+    for file in sorted(pkgutil.iter_modules(__path__), key=lambda file: file.name):
+        module = importlib.import_module(f"{__name__}.{file.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Kind) and value is not Kind:
+                found[value.name] = value()
+    return found
+
+
+def of_code(code: str) -> Kind:
+    """The rewrite with a code. Raises KeyError."""
+    return {kind.code: kind for kind in kinds().values()}[code]

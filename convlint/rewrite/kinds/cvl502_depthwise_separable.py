@@ -1,0 +1,189 @@
+"""CVL502: depthwise separable convolutions; with several pairs CVL505."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convlint.model import Amounts, Between, Form, Graph
+from convlint.rewrite.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
+from convlint.rewrite.numbers import Numbers, Use
+
+CLASS = "DepthwiseSeparableConv2d"
+_MAPS: dict[Between, tuple[int, int]] = {
+    "none": (1, 1),
+    "norm": (2, 2),
+    "norm-relu": (3, 2),
+    "norm-prelu": (3, 3),
+}
+"""Maps as large as the depthwise convolution's that come out between, and those that autograd saves: a ReLU keeps
+its result, which the pointwise convolution reads, and a PReLU keeps what it is given as well."""
+
+
+class DepthwiseSeparable(Kind):
+    """A depthwise convolution, then a pointwise one: space and channels one after the other."""
+
+    code = "CVL502"
+    name = "depthwise-separable"
+    evidence = (
+        "MobileNetV1 loses 71.7 to 70.6 % top-1 for 4866 to 569 M MACs and 29.3 to 4.2 M parameters "
+        "(Howard et al. 2017, arXiv:1704.04861, table 4)"
+    )
+
+    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
+        """Never a stem, a 1x1 or one with groups; nor where ``T(k²+D) >= k²D`` saves nothing."""
+        n = numbers
+        if n.is_stem:
+            return f"it reads {n.in_channels} channels, as the first layer does"
+        if not n.is_dense:
+            return "it is 1x1 or has groups already"
+        if wishes.pairs * (n.window + n.out_channels) >= n.window * n.out_channels:
+            pairs = (
+                "a depthwise and a pointwise kernel"
+                if wishes.pairs == 1
+                else f"{wishes.pairs} pairs"
+            )
+            return f"{pairs} would have no fewer parameters for {n.out_channels} output channels"
+        return None
+
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+        del uses, graph
+        code = self.code if wishes.pairs == 1 else "CVL505"
+        return Form(code, pairs=wishes.pairs, between=wishes.between)
+
+    def after(self, use: Use, form: Form) -> Amounts:
+        """``T(k²C + CD)`` weights, and for every output pixel as many MACs; T more maps of C channels.
+
+        Between both halves a norm has 2C parameters and saves 2C numbers, a PReLU has C.
+        """
+        n, before, between = use.numbers, use.before, form.between
+        middle = n.in_channels * form.pairs
+        weights = n.window * middle + middle * n.out_channels
+        params = weights + n.out_channels * n.bias
+        params += middle * (n.bias if between == "none" else 3 if between == "norm-prelu" else 2)
+        pixels = sum(out.numel for _, out in use.calls) // n.out_channels
+        itemsize = use.calls[0][1].itemsize if use.calls else 0
+        made, saved = _MAPS[between]
+        statistics = 0 if between == "none" else 2 * middle * itemsize * len(use.calls)
+        mapped = pixels * middle * itemsize
+        return Amounts(
+            params,
+            pixels * weights,
+            before.output_bytes + made * mapped,
+            None
+            if before.saved_bytes is None
+            else before.saved_bytes + saved * mapped + statistics,
+        )
+
+    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+        """Another class where everything fits, else a function around the call that decides for each layer."""
+        call, helpers = place.call, self.helpers(form)
+        if all_fit and not place.through and of_class(call, "Conv2d"):
+            yield Draft((called(call, CLASS),), helpers[:1])
+        yield Draft(wrapped(call, "separable"), helpers)
+
+    def title(self, form: Form) -> str:
+        between = {
+            "none": "",
+            "norm": ", BatchNorm between",
+            "norm-relu": ", BatchNorm and ReLU between",
+            "norm-prelu": ", BatchNorm and PReLU between",
+        }[form.between]
+        if form.pairs > 1:
+            return f"{form.pairs} depthwise separable pairs{between}"
+        return f"depthwise separable{between}"
+
+    def helpers(self, form: Form) -> tuple[Helper, ...]:
+        """The class, and the function that makes one of a dense convolution."""
+        return Helper(CLASS, _class(form)), Helper("separable", _separable(form))
+
+
+def _class(form: Form) -> str:
+    middle = "in_channels" if form.pairs == 1 else "middle_channels"
+    lines = [
+        f"class {CLASS}(nn.Conv2d):",
+        '    """A convolution of each channel by itself, then this 1x1 convolution across channels."""'
+        if form.pairs == 1
+        else f'    """{form.pairs} kernels for each channel by itself, then this 1x1 convolution across all."""',
+        "",
+        "    def __init__(",
+        "        self,",
+        "        in_channels,",
+        "        out_channels,",
+        "        kernel_size,",
+        "        stride=1,",
+        "        padding=0,",
+        "        dilation=1,",
+        "        groups=1,",
+        "        bias=True,",
+        '        padding_mode="zeros",',
+        "        device=None,",
+        "        dtype=None,",
+        "    ):",
+        "        if groups != 1:",
+        '            raise ValueError(f"a depthwise separable convolution has no groups, got {groups}")',
+    ]
+    if form.pairs > 1:
+        lines.append(f"        {middle} = {form.pairs} * in_channels")
+    lines += [
+        f"        super().__init__({middle}, out_channels, 1, bias=bias, device=device, dtype=dtype)",
+    ]
+    if form.pairs > 1:
+        lines.append("        self.in_channels = in_channels")
+    bias = "bias" if form.between == "none" else "False"
+    lines += [
+        "        self.depthwise = nn.Conv2d(",
+        "            in_channels,",
+        f"            {middle},",
+        "            kernel_size,",
+        "            stride,",
+        "            padding,",
+        "            dilation,",
+        "            groups=in_channels,",
+        f"            bias={bias},",
+        "            padding_mode=padding_mode,",
+        "            device=device,",
+        "            dtype=dtype,",
+        "        )",
+    ]
+    result = "self.depthwise(x)"
+    if form.between != "none":
+        lines.append(f"        self.norm = nn.BatchNorm2d({middle}, device=device, dtype=dtype)")
+        result = f"self.norm({result})"
+    if form.between == "norm-relu":
+        lines.append("        self.activation = nn.ReLU()")
+    elif form.between == "norm-prelu":
+        lines.append(f"        self.activation = nn.PReLU({middle}, device=device, dtype=dtype)")
+    if form.between in ("norm-relu", "norm-prelu"):
+        result = f"self.activation({result})"
+    lines += [
+        "",
+        "    def forward(self, x):",
+        f"        return nn.functional.conv2d({result}, self.weight, self.bias)",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _separable(form: Form) -> str:
+    cost = "window + conv.out_channels"
+    if form.pairs > 1:
+        cost = f"{form.pairs} * ({cost})"
+    return f'''def separable(conv):
+    """`conv` as depthwise separable; as it is where it reads an image, is 1x1 or grouped, or nothing is saved."""
+    window = conv.kernel_size[0] * conv.kernel_size[1]
+    saves = {cost} < window * conv.out_channels
+    if conv.in_channels <= 4 or conv.groups > 1 or window == 1 or not saves:
+        return conv
+    return {CLASS}(
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        conv.dilation,
+        bias=conv.bias is not None,
+        padding_mode=conv.padding_mode,
+        device=conv.weight.device,
+        dtype=conv.weight.dtype,
+    )
+'''

@@ -1,0 +1,143 @@
+"""CVL503: a kxk convolution as 1xk and kx1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convlint.model import Amounts, Form, Graph
+from convlint.rewrite.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
+from convlint.rewrite.numbers import Numbers, Use
+
+CLASS = "FactorisedConv2d"
+MAPS = range(12, 21)  # heights and widths at which the paper found it good
+
+_CLASS = Helper(
+    CLASS,
+    f'''class {CLASS}(nn.Conv2d):
+    """A 1xk convolution, then this kx1 convolution: in place of a kxk one."""
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        bias=True,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
+        if groups != 1:
+            raise ValueError(f"a factorised convolution has no groups, got {{groups}}")
+        (k, m), (s, t), (d, e) = (
+            value if isinstance(value, tuple) else (value, value)
+            for value in (kernel_size, stride, dilation)
+        )
+        p, q = padding if isinstance(padding, tuple) else (padding, padding)
+        along, across = (padding, padding) if isinstance(padding, str) else ((0, q), (p, 0))
+        options = {{"padding_mode": padding_mode, "device": device, "dtype": dtype}}
+        super().__init__(
+            out_channels, out_channels, (k, 1), (s, 1), across, (d, 1), bias=bias, **options
+        )
+        self.in_channels = in_channels
+        self.horizontal = nn.Conv2d(
+            in_channels, out_channels, (1, m), (1, t), along, (1, e), bias=False, **options
+        )
+
+    def forward(self, x):
+        return super().forward(self.horizontal(x))
+''',
+)
+_FUNCTION = Helper(
+    "factorised",
+    f'''def factorised(conv):
+    """`conv` as 1xk and kx1; as it is where it reads an image, is grouped, or nothing is saved."""
+    (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels
+    if c <= 4 or conv.groups > 1 or min(k, m) == 1 or m * c + k * d >= k * m * c:
+        return conv
+    return {CLASS}(
+        c,
+        d,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        conv.dilation,
+        bias=conv.bias is not None,
+        padding_mode=conv.padding_mode,
+        device=conv.weight.device,
+        dtype=conv.weight.dtype,
+    )
+''',
+)
+
+
+class Factorised(Kind):
+    """A convolution along rows, then one along columns."""
+
+    code = "CVL503"
+    name = "factorised"
+    evidence = (
+        "Inception-v3 uses it on maps of 12 to 20 pixels, where it does well; in early layers it does not "
+        "(Szegedy et al. 2016, arXiv:1512.00567, section 3.2)"
+    )
+
+    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
+        """Kernels of several rows and columns, where ``mCD + kD² < kmCD`` for a k x m kernel."""
+        del wishes
+        n, (k, m) = numbers, numbers.kernel_size
+        if n.is_stem:
+            return f"it reads {n.in_channels} channels, as the first layer does"
+        if n.groups > 1 or min(k, m) == 1:
+            return "its kernel has one row or column, or it has groups already"
+        if m * n.in_channels + k * n.out_channels >= k * m * n.in_channels:
+            return f"{n.in_channels} to {n.out_channels} channels would take no fewer parameters"
+        if n.padding_mode != "zeros":
+            return f"padding_mode={n.padding_mode!r} would be applied to other values"
+        return None
+
+    def unfit_in(self, graph: Graph, use: Use) -> str | None:
+        del graph
+        for x, _ in use.calls:
+            if x.shape[-1] not in MAPS or x.shape[-2] not in MAPS:
+                size = "x".join(map(str, x.shape[-2:]))
+                return f"its map is {size}; this is known to do well on 12 to 20 pixels only"
+        return None
+
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+        del uses, wishes, graph
+        return Form(self.code)
+
+    def after(self, use: Use, form: Form) -> Amounts:
+        """``mCD + kD²`` weights for a k x m kernel; one more map of D channels, as high as the input and as
+        wide as the output.
+        """
+        del form
+        n, before, (k, m) = use.numbers, use.before, use.numbers.kernel_size
+        middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
+        mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
+        return Amounts(
+            m * n.in_channels * n.out_channels
+            + k * n.out_channels * n.out_channels
+            + n.out_channels * n.bias,
+            m * n.in_channels * sum(middle)
+            + k * n.out_channels * sum(out.numel for _, out in use.calls),
+            before.output_bytes + mapped,
+            None if before.saved_bytes is None else before.saved_bytes + mapped,
+        )
+
+    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+        call, helpers = place.call, self.helpers(form)
+        if all_fit and not place.through and of_class(call, "Conv2d"):
+            yield Draft((called(call, CLASS),), helpers[:1])
+        yield Draft(wrapped(call, "factorised"), helpers)
+
+    def title(self, form: Form) -> str:
+        del form
+        return "factorised into 1xk and kx1"
+
+    def helpers(self, form: Form) -> tuple[Helper, ...]:
+        del form
+        return _CLASS, _FUNCTION

@@ -1,0 +1,103 @@
+"""Other ways in which a file builds its models, read from its text: calls that can be made again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from convlint import lines
+from convlint.calls import File
+
+_PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Assert)
+_MOST = 64
+
+
+def ways(path: str, text: str) -> list[str]:
+    """Targets in that file: its classes called with literals, those that need no argument, and functions that
+    do nothing but put arguments together and return what they call, as model factories do.
+
+    Only the call of a class, or of such a function, is ever made again: a function that trains is not one.
+    """
+    tree = lines.parsed(text)
+    if tree is None:
+        return []
+    file = File(tree, lines.split(text))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    found: dict[str, None] = {}
+    for node in file.nodes:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in classes
+        ):
+            written = [*node.args, *(keyword.value for keyword in node.keywords)]
+            named = all(keyword.arg is not None for keyword in node.keywords)
+            if named and all(map(_is_literal, written)):
+                found[f"{path}:{ast.unparse(node)}"] = None
+    for name, node in classes.items():
+        init = _init(node)
+        if init is not None and not _needed(init.args, 1):
+            found.setdefault(f"{path}:{name}()", None)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    factories = [f"{path}:{node.name}()" for node in functions if _is_factory(node)]
+    return [*_spread(list(found)), *_spread(factories)]
+
+
+def _spread(targets: list[str]) -> list[str]:
+    """Not more than can be tried, from all parts of the file."""
+    step = max(1, -(-len(targets) // _MOST))
+    return targets[::step]
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _init(node: ast.ClassDef) -> ast.FunctionDef | None:
+    return next(
+        (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+    )
+
+
+def _needed(arguments: ast.arguments, own: int) -> list[str]:
+    """Parameters without a default, behind the first ``own``."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    free = positional[own : len(positional) - len(arguments.defaults)]
+    named = [
+        a for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is None
+    ]
+    return [argument.arg for argument in (*free, *named)]
+
+
+def _is_factory(node: ast.FunctionDef) -> bool:
+    """Whether a function needs no argument, asks for no download, and only returns what a call gives."""
+    if node.name.startswith("_") or _needed(node.args, 0):
+        return False
+    if any(_downloads(name, default) for name, default in _defaults(node.args)):
+        return False
+    statements = [part for part in ast.walk(node) if isinstance(part, ast.stmt)][1:]
+    plain = all(
+        isinstance(s, _PLAIN) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+        for s in statements
+    )
+    returns = [s.value for s in statements if isinstance(s, ast.Return)]
+    return plain and bool(returns) and isinstance(returns[-1], ast.Call | ast.Name)
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first = len(positional) - len(arguments.defaults)
+    yield from zip([a.arg for a in positional[first:]], arguments.defaults, strict=True)
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if default is not None:
+            yield argument.arg, default
+
+
+def _downloads(name: str, default: ast.expr) -> bool:
+    """Whether a parameter such as ``pretrained`` asks for weights unless it is told otherwise."""
+    asks = "pretrained" in name or "weights" in name
+    return asks and not (isinstance(default, ast.Constant) and not default.value)
