@@ -1,7 +1,8 @@
 """The linter that proves its claims about PyTorch conv models.
 
-``check`` finds defects in a model, ``summary`` tables its layers. Both take a live ``nn.Module``, or a target as on
-the command line. Importing convlint loads nothing else: torch, rich and typer come when they are needed.
+``check`` finds defects in a model, ``summary`` tables its layers, ``suggest`` proposes cheaper ones and ``rewrite``
+makes them. They take a live ``nn.Module``, or a target as on the command line. Importing convlint loads nothing else:
+torch, rich and typer come when they are needed.
 """
 
 from __future__ import annotations
@@ -9,19 +10,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convlint.api import Report, check, summary
-    from convlint.model import Finding, Problem
+    from convlint.api import Report, check, rewrite, suggest, summary
+    from convlint.model import Finding, Problem, Suggestion
 
-__all__ = ["Finding", "Problem", "Report", "__version__", "check", "summary"]
+__all__ = [
+    "Finding",
+    "Problem",
+    "Report",
+    "Suggestion",
+    "__version__",
+    "check",
+    "rewrite",
+    "suggest",
+    "summary",
+]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Report", "check", "summary"):
+    if name in ("Report", "check", "rewrite", "suggest", "summary"):
         from convlint import api  # noqa: PLC0415 - loaded when needed
 
         return getattr(api, name)
-    if name in ("Finding", "Problem"):
+    if name in ("Finding", "Problem", "Suggestion"):
         from convlint import model  # noqa: PLC0415 - loaded when needed
 
         return getattr(model, name)

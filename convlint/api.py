@@ -1,4 +1,4 @@
-"""``convlint.check`` and ``convlint.summary``: the same report as on the command line, from Python."""
+"""``convlint.check``, ``summary``, ``suggest`` and ``rewrite``: what the command line does, from Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convlint import checking, config, files, model, run
+from convlint import model as model_records
 from convlint.targets import (
     BUDGETS,
     DEVICES,
@@ -15,6 +16,7 @@ from convlint.targets import (
     InputSpec,
     Job,
     Target,
+    Try,
     parse_bytes,
     parse_count,
     parse_input,
@@ -26,6 +28,7 @@ from convlint.usage import UsageError, check_choice
 if TYPE_CHECKING:
     from torch import nn
 
+    from convlint.model import Between, Suggestion
     from convlint.trace.inputs import Inputs
 
 
@@ -33,13 +36,19 @@ if TYPE_CHECKING:
 class Report(model.Report):
     """A report that shows itself: as text, and as HTML in a notebook.
 
-    ``linted``: defects were looked for. ``files`` were checked by their text; None where a model was run.
+    ``linted``: defects were looked for, ``suggested``: rewrites. ``files`` were checked by their text; None where a
+    model was run.
     """
 
     linted: bool = True
+    suggested: bool = False
     files: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
+        if self.suggested:
+            from convlint.outputs import suggestions  # noqa: PLC0415 - loaded when needed
+
+            return suggestions.render(self).rstrip("\n")
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
 
         files = None if self.files is None else len(self.files)
@@ -94,6 +103,86 @@ def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any)
     """
     report = _run(model_or_target, input, options, config.discover(), run.summary)
     return Report(report.findings, report.models, report.problems, linted=False)
+
+
+def suggest(
+    model_or_target: nn.Module | str,
+    input: Any = None,
+    *,
+    kind: str | Sequence[str] = (),
+    groups: int | None = None,
+    pairs: int = 1,
+    between: Between = "none",
+    layer: str | Sequence[str] = (),
+    min_saving: float = 0.0,
+    top: int | None = None,
+    target_params: int | str | None = None,
+    target_macs: int | str | None = None,
+    measure: bool = False,
+    weights: str | None = None,
+    save_weights: str | None = None,
+    **options: Any,
+) -> Report:
+    """Propose cheaper layers, each verified by running the rewritten model: ``report.suggestions``.
+
+    Of a target such as ``"net.py:Net(64)"`` calls in the source are rewritten, each with a ``diff``, and
+    ``report.rewritten.diff`` for all that were chosen. A live module was built before: its layers are rewritten one by
+    one, and there is no diff; ``rewrite`` replaces them. The arguments are the options of ``convlint suggest``;
+    ``groups=None`` takes as many as fit. ``options`` are those of ``check``. Raises UsageError, a ValueError.
+    """
+    from convlint import suggesting  # noqa: PLC0415 - loaded when needed
+    from convlint.rewriting.kind import Wishes  # noqa: PLC0415 - loaded when needed
+
+    wanted = suggesting.options(
+        kinds=(kind,) if isinstance(kind, str) else tuple(kind),
+        wishes=Wishes(groups, pairs, between),
+        layers=(layer,) if isinstance(layer, str) else tuple(layer),
+        least=min_saving,
+        top=top,
+        target_params=target_params,
+        target_macs=target_macs,
+        measure=measure,
+        weights=weights,
+        save_weights=save_weights,
+    )
+    settings = config.discover()
+    if isinstance(model_or_target, str):
+        target = parse_target(model_or_target)
+        if target.name is None:
+            raise UsageError(f"{target.text} names no model; write it as in net.py:Net")
+        (job,) = run.jobs([target], _options(options, _specs(input)), settings)
+        with Worker() as worker:
+            found = suggesting.suggest(job, worker.run, wanted)
+    else:
+        from convlint.trace import session, versions  # noqa: PLC0415 - loaded when needed
+
+        (job,), _, _ = _live(model_or_target, input, options, settings)
+        inputs = session.tensor_inputs(input)
+
+        def run_it(asked: Try) -> Answer:
+            return versions.try_live(model_or_target, asked, inputs)
+
+        found = suggesting.suggest(job, run_it, wanted, live=True)
+    return Report(**vars(found), linted=False, suggested=True)
+
+
+def rewrite(
+    model: nn.Module, suggestion: Suggestion | Sequence[Suggestion], *, weights: bool = True
+) -> nn.Module:
+    """A copy of a live model with the layers of a suggestion, or of several, replaced by their rewritten forms.
+
+    ``weights``: the new layers get the weights that are nearest to those of the old, False leaves them fresh. Which
+    layers, the suggestion's ``instances`` say: it may come from the model itself or from the target that built it.
+    Raises UsageError, a ValueError, if the model has no such layers.
+    """
+    from convlint.trace import replace as replacing  # noqa: PLC0415 - loaded when needed
+
+    several = [suggestion] if isinstance(suggestion, model_records.Suggestion) else list(suggestion)
+    forms = {change.layer: change.form for one in several for change in one.changes}
+    try:
+        return replacing.rewritten(model, forms, weights=weights)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _path(text: str) -> str | None:

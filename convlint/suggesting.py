@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from convlint import cost, lines
 from convlint.model import (
     Amounts,
     Graph,
+    Order,
     Problem,
     Refusal,
     Report,
@@ -20,19 +22,22 @@ from convlint.model import (
     Verified,
     Version,
 )
-from convlint.rewrite.candidates import Candidate, candidates
-from convlint.rewrite.choosing import Goal, ranked, together, worth
-from convlint.rewrite.kind import Draft, Wishes
-from convlint.rewrite.kinds import kinds
-from convlint.rewrite.project import Project, package_folder
-from convlint.rewrite.verifying import needed_ways, verify
-from convlint.rewrite.ways import ways as ways_in
-from convlint.rewrite.writing import Written, written
-from convlint.targets import Job, Try
+from convlint.rewriting import absorb
+from convlint.rewriting.candidates import Candidate, candidates, of_live_model
+from convlint.rewriting.choosing import Goal, ranked, together, worth
+from convlint.rewriting.kind import Draft, Wishes
+from convlint.rewriting.kinds import kinds as all_kinds
+from convlint.rewriting.project import Project, package_folder
+from convlint.rewriting.verifying import needed_ways, verify
+from convlint.rewriting.ways import ways as ways_in
+from convlint.rewriting.writing import Written, written
+from convlint.targets import Job, Try, parse_count
 from convlint.trace.client import Answer
+from convlint.usage import UsageError, check_choice
 
 Runs = Callable[[Try], Answer]
 _AT_ONCE = 6  # versions of one process that has the libraries loaded
+_RUNS = 20  # calls that are timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,56 @@ class Options:
     save_weights: str | None = None
 
 
-def suggest(job: Job, run: Runs, options: Options) -> Report:
-    """Rewrites of a model that were run, and what could not be rewritten. Never raises for what the model does."""
-    return _Search(job, run, options).report()
+def options(
+    *,
+    kinds: Sequence[str] = (),
+    target_params: int | str | None = None,
+    target_macs: int | str | None = None,
+    measure: bool = False,
+    **rest: Any,
+) -> Options:
+    """Options from what a user wrote; ``rest`` are fields of ``Options``. Raises UsageError."""
+    for name in kinds:
+        check_choice(name, tuple(all_kinds()), "--kind")
+    made = Options(
+        kinds=tuple(kinds),
+        goal=Goal(
+            None if target_params is None else parse_count(target_params, "--target-params"),
+            None if target_macs is None else parse_count(target_macs, "--target-macs"),
+        ),
+        runs=_RUNS if measure else 0,
+        **rest,
+    )
+    _check(made)
+    return made
+
+
+def _check(made: Options) -> None:
+    """Raise UsageError where options contradict each other."""
+    wishes = made.wishes
+    if wishes.groups is not None and wishes.groups < 2:
+        raise UsageError(f"--groups {wishes.groups}: write auto, or a number of groups from 2 on")
+    if wishes.pairs < 1:
+        raise UsageError(f"--pairs {wishes.pairs}: there is at least one pair")
+    if not 0 <= made.least <= 1:
+        raise UsageError("--min-saving is a share of the model, as in 5% or 0.05")
+    if made.save_weights and not made.weights:
+        raise UsageError("--save-weights needs --weights FILE, the checkpoint to convert")
+    if made.weights and wishes.between not in ("none", "norm"):
+        raise UsageError(
+            f"--between {wishes.between} puts an activation where trained weights had none: "
+            "weights can be converted with none or norm"
+        )
+    if made.save_weights and not os.path.isdir(os.path.dirname(made.save_weights) or "."):
+        raise UsageError(f"--save-weights {made.save_weights}: there is no such folder")
+
+
+def suggest(job: Job, run: Runs, options: Options, *, live: bool = False) -> Report:
+    """Rewrites of a model that were run, and what could not be rewritten. Never raises for what the model does.
+
+    ``live``: the model was built before, so its layers are rewritten one by one, and no text.
+    """
+    return _Search(job, run, options, live=live).report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +121,8 @@ class _Proved:
 
 
 class _Search:
-    def __init__(self, job: Job, run: Runs, options: Options) -> None:
+    def __init__(self, job: Job, run: Runs, options: Options, *, live: bool) -> None:
+        self.live = live
         self.job = job
         self.run = run
         self.options = options
@@ -107,7 +160,7 @@ class _Search:
         if tried is None:
             return None
         self.original = tried[0]
-        self.problems += self.original.problems
+        self.problems += (replace(p, target=self.job.text) for p in self.original.problems)
         graph = self.original.graph
         if graph is None or self.original.problems:
             return None
@@ -154,11 +207,13 @@ class _Search:
     def _candidates(self, graph: Graph, totals: Amounts) -> list[Candidate]:
         """What could be made, the most worthwhile first."""
         options = self.options
-        wanted = [kinds()[name] for name in options.kinds] or list(kinds().values())
-        ways = self.original.ways
-        found, refused = candidates(
-            graph, ways, self.project, wanted, options.wishes, options.layers
-        )
+        wanted = [all_kinds()[name] for name in options.kinds] or list(all_kinds().values())
+        if self.live:
+            found, refused = of_live_model(graph, wanted, options.wishes, options.layers)
+        else:
+            found, refused = candidates(
+                *(graph, self.original.ways, self.project, wanted, options.wishes, options.layers)
+            )
         self.refused += refused
         kept = []
         for one in sorted(found, key=lambda one: -worth(one.changes, totals)):
@@ -172,7 +227,7 @@ class _Search:
 
     def _refuse(self, candidate: Candidate, reason: str) -> None:
         names = tuple(change.layer for change in candidate.changes)
-        self.refused.append(Refusal(candidate.kind.code, candidate.place.site, names, reason))
+        self.refused.append(Refusal(candidate.kind.code, candidate.site, names, reason))
 
     def _proved(self, found: list[Candidate], totals: Amounts) -> list[_Proved]:
         """The candidates that hold when they are run, at most as many as are wanted."""
@@ -208,6 +263,8 @@ class _Search:
                 verified = verify(candidate.changes, self.original, outcome)
                 if isinstance(verified, Verified):
                     suggestion = _suggestion(candidate, made, verified, outcome)
+                    latency = self._timed(self._version(made, [candidate]))
+                    suggestion = replace(suggestion, latency=latency)
                     yield _Proved(candidate, draft, made, outcome, suggestion)
                 elif drafts:
                     left.append((candidate, drafts))
@@ -215,18 +272,28 @@ class _Search:
                     self._refuse(candidate, verified)
 
     def _version(self, made: Written, of: Sequence[Candidate]) -> Version:
-        sites = [(c.place.site.path, c.place.site.line, c.place.site.column) for c in of]
-        sites += [
-            (use.layer.site.path, use.layer.site.line, use.layer.site.column)
-            for c in of
-            for use in c.place.uses
-            if use.layer.site
-        ]
+        places = [one.place for one in of if one.place]
+        layers = [use.layer for place in places for use in place.uses]
+        sites = [place.site for place in places] + [each.site for each in layers if each.site]
         return Version(
             texts=made.texts,
-            ways=needed_ways(self.original.ways, sites),
+            ways=needed_ways(self.original.ways, [(s.path, s.line, s.column) for s in sites]),
             forms={change.layer: change.form for c in of for change in c.changes},
+            orders=self._orders(of),
             weights=self.options.weights,
+        )
+
+    def _orders(self, of: Sequence[Candidate]) -> tuple[Order, ...]:
+        """In which orders the channels of grouped layers may come, for trained weights."""
+        graph = self.original.graph
+        if self.options.weights is None or graph is None:
+            return ()
+        names = {c.layer for one in of for c in one.changes if c.form.code == "CVL501"}
+        run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
+        return tuple(
+            Order(name, absorb.before(graph, name), absorb.behind(graph, name))
+            for name in run
+            if name
         )
 
     # --- the set
@@ -269,16 +336,31 @@ class _Search:
             diff=made.diff,
             files=made.files,
             verified=verified,
-            latency=self._timed(version),
+            latency=tuple(t for t in self._timed(version) if t.what == "model"),
             goal=_goal(self.options.goal, after),
         )
 
     def _timed(self, version: Version) -> tuple[Timing, ...]:
-        """How long the model and the changed layers take, original and rewritten."""
+        """How long the model and the changed layers, together, take: original and rewritten."""
         if not self.options.runs:
             return ()
         tried = self._try([replace(version, texts={}, ways=(), save=None, runs=self.options.runs)])
-        return () if tried is None else tried[0].timings
+        return () if tried is None else tuple(_summed(tried[0].timings))
+
+
+def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(first for first, _ in pairs), sum(second for _, second in pairs)
+
+
+def _summed(timings: Sequence[Timing]) -> Iterator[Timing]:
+    """Of each layout the timing of the model, and the sum of those of its layers."""
+    for layout in dict.fromkeys(timing.layout for timing in timings):
+        here = [timing for timing in timings if timing.layout == layout]
+        layers = [timing for timing in here if timing.what != "model"]
+        if layers:
+            before, after = [t.before for t in layers], [t.after for t in layers]
+            yield replace(layers[0], what="layers", before=_sums(before), after=_sums(after))
+        yield from (timing for timing in here if timing.what == "model")
 
 
 def _totals(graph: Graph) -> Amounts:
@@ -299,7 +381,7 @@ def _suggestion(
         code=form.code,
         name=kind.name,
         title=kind.title(form),
-        site=candidate.place.site,
+        site=candidate.site,
         changes=tuple(replace(c, weight_error=errors.get(c.layer)) for c in candidate.changes),
         edits=made.edits,
         diff=made.diff,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 import torch
@@ -288,10 +288,32 @@ def test_two_groups_of_outputs_are_the_best_of_all() -> None:
     assert kept(weight, found, 2) == pytest.approx(best, rel=1e-9)
 
 
-def test_random_weights_are_grouped_better_than_by_chance() -> None:
-    weight = drawn(64, 64, 3, 3)
-    assert kept(weight, identity(weight), 4) == pytest.approx(0.25, abs=0.01)
-    assert kept(weight, partition(weight, 4), 4) > 0.29  # the best of 50 random starts has 0.30
+@pytest.mark.parametrize(
+    "energy",
+    [
+        pytest.param([[0, 6, 3], [6, 0, 8], [3, 7, 7]], id="by exchanging after a choice"),
+        pytest.param([[8, 9, 8], [1, 3, 6], [7, 1, 9]], id="by choosing before exchanging"),
+        pytest.param([[1, 1, 0], [6, 4, 7], [4, 5, 7]], id="by who has most to lose"),
+        pytest.param([[0, 1, 0], [2, 4, 3], [7, 6, 8]], id="by staying as they are"),
+    ],
+)
+def test_outputs_find_their_best_groups(energy: list[list[int]]) -> None:
+    weight = torch.tensor(energy).double().sqrt()
+    found = partition(weight, 3, inputs=False)
+    best = max(kept(weight, (found[0], torch.tensor(order)), 3) for order in permutations(range(3)))
+    assert kept(weight, found, 3) == pytest.approx(best, rel=1e-9)
+
+
+def test_unequal_weights_are_grouped_as_well_as_by_many_random_starts() -> None:
+    weight = drawn(64, 64, 3, 3) * drawn(64, 64, 1, 1, seed=1).exp()
+    found, tries = kept(weight, partition(weight, 4), 4), []
+    for seed in range(20):
+        order = torch.randperm(64, generator=torch.Generator().manual_seed(seed))
+        _, rows = partition(weight[:, order], 4, inputs=False)
+        columns, _ = partition(weight[rows][:, order], 4, outputs=False)
+        tries.append(kept(weight, (order[columns], rows), 4))
+    assert kept(weight, identity(weight), 4) < 0.3
+    assert found > max(tries)
 
 
 def test_a_partition_is_the_same_each_time() -> None:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from convlint import config, edits, run, suggesting
 from convlint.cli.asked import Asked
 from convlint.cli.commands import run_options, target_of_model
 from convlint.cli.shown import raw
 from convlint.cli.working import running
-from convlint.model import Problem, Report, RewrittenSet
-from convlint.rewrite.choosing import Goal
-from convlint.rewrite.kind import Wishes
-from convlint.rewrite.kinds import kinds
-from convlint.targets import parse_count
+from convlint.model import Between, Problem, Report, RewrittenSet
+from convlint.rewriting.kind import Wishes
 from convlint.usage import UsageError
-
-_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +51,16 @@ def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
 
 
 def _options(wanted: Wanted) -> suggesting.Options:
-    for name in wanted.kind:
-        if name not in kinds():
-            near = get_close_matches(name, kinds(), 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds())}"
-            raise UsageError(f"--kind {name}: no such rewrite; {hint}")
-    if wanted.save_weights and not wanted.weights:
-        raise UsageError("--save-weights needs --weights FILE, the checkpoint to convert")
-    if wanted.weights and wanted.between not in ("none", "norm"):
-        raise UsageError(
-            f"--between {wanted.between} puts an activation where trained weights had none: "
-            "weights can be converted with none or norm"
-        )
-    if wanted.save_weights and os.path.isdir(os.path.dirname(wanted.save_weights) or ".") is False:
-        raise UsageError(f"--save-weights {wanted.save_weights}: there is no such folder")
-    return suggesting.Options(
+    between: Between = wanted.between  # type: ignore[assignment]  # one of its values: typer sees to it
+    return suggesting.options(
         kinds=wanted.kind,
-        wishes=Wishes(_groups(wanted.groups), wanted.pairs, wanted.between),  # type: ignore[arg-type]  # one of its values: typer sees to it
+        wishes=Wishes(_groups(wanted.groups), wanted.pairs, between),
         layers=wanted.layer,
         least=_share(wanted.min_saving),
         top=wanted.top,
-        goal=Goal(
-            *(
-                None if text is None else parse_count(text, name)
-                for text, name in (
-                    (wanted.target_params, "--target-params"),
-                    (wanted.target_macs, "--target-macs"),
-                )
-            )
-        ),
-        runs=_RUNS if wanted.measure else 0,
+        target_params=wanted.target_params,
+        target_macs=wanted.target_macs,
+        measure=wanted.measure,
         weights=wanted.weights,
         save_weights=wanted.save_weights,
     )
@@ -95,7 +69,7 @@ def _options(wanted: Wanted) -> suggesting.Options:
 def _groups(text: str) -> int | None:
     if text == "auto":
         return None
-    if not text.isascii() or not text.isdecimal() or int(text) < 2:
+    if not text.isascii() or not text.isdecimal():
         raise UsageError(f"--groups {text}: write auto, or a number of groups from 2 on")
     return int(text)
 
@@ -105,9 +79,9 @@ def _share(text: str) -> float:
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise UsageError(f"--min-saving {text}: write a share of the model, as in 5% or 0.05")
+        raise UsageError(
+            f"--min-saving {text}: write a share of the model, as in 5% or 0.05"
+        ) from None
     return share
 
 

@@ -40,11 +40,13 @@ if TYPE_CHECKING:
         kept_for_the_last,
     )
     from convlint.model.rewriting import (
+        Absorber,
         Amounts,
         Between,
         Built,
         Change,
         Form,
+        Order,
         Refusal,
         RewrittenSet,
         Suggestion,
@@ -77,6 +79,7 @@ else:
 
 __all__ = [
     "SEVERITIES",
+    "Absorber",
     "Amounts",
     "Applicability",
     "Argument",
@@ -97,6 +100,7 @@ __all__ = [
     "Model",
     "Node",
     "Numbers",
+    "Order",
     "Problem",
     "Proof",
     "Refusal",

@@ -88,7 +88,7 @@ class Verified:
 class Timing:
     """Seconds of one call, original and rewritten in turns: the least and the median of ``runs``."""
 
-    what: str  # "model", or the name of a layer
+    what: str  # "model", the name of a layer, or "layers": the sum over those of a suggestion
     device: str
     layout: str  # "contiguous" or "channels-last"
     threads: int
@@ -104,7 +104,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A rewrite of one call in the source, verified. ``edits`` are to the files as they were when the model ran.
+    """A rewrite of one call in the source, verified. ``edits`` are to the files as they were when the model ran; of a
+    live model, which was built before, there are none, and no ``site``.
 
     ``chosen``: it is part of the set whose totals the report gives and that ``--write`` applies.
     """
@@ -112,7 +113,7 @@ class Suggestion:
     code: str
     name: str
     title: str
-    site: Site
+    site: Site | None
     changes: tuple[Change, ...]
     edits: tuple[Edit, ...]
     diff: str
@@ -171,17 +172,40 @@ class RewrittenSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Absorber:
+    """State of a layer that changes its order with the channels of another: ``state.index_select(dim, permutation)``
+    for each of ``names`` that the layer has. The permutation says which old channel comes to each new position.
+    """
+
+    layer: str
+    names: tuple[str, ...]
+    dim: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What absorbs another order of the channels that a convolution reads, and of those that it makes; None where
+    they have to keep their order.
+    """
+
+    layer: str
+    inputs: tuple[Absorber, ...] | None = None
+    outputs: tuple[Absorber, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A text of a project, to be built and run: files in place of those on disk, their bytes as latin-1.
 
     ``ways`` are targets that are built beside the model. ``forms`` says what layers became: with ``weights``, a
-    checkpoint of the original, it is converted and loaded, and written to ``save``. ``runs``: time that many calls
-    of the original and of it.
+    checkpoint of the original, it is converted and loaded, and written to ``save``; ``orders`` are those in which
+    channels may come then. ``runs``: time that many calls of the original and of it.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     ways: tuple[str, ...] = ()
     forms: Mapping[str, Form] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
     weights: str | None = None
     save: str | None = None
     runs: int = 0

@@ -166,7 +166,7 @@ def _suggestion(one: Suggestion) -> dict[str, Any]:
     return {
         "code": one.code,
         "name": one.name,
-        **_span(one.site),
+        **(_span(one.site) if one.site else dict.fromkeys(_SPAN)),
         "title": one.title,
         "instances": list(one.instances),
         "before": _amounts(one.before),
@@ -213,8 +213,11 @@ def _verified(verified: Verified) -> dict[str, Any]:
 
 
 def _latency(timings: Sequence[Timing]) -> dict[str, Any] | None:
-    """Seconds, by the layout of the tensors; null where nothing was timed."""
-    return {timing.layout: _timing(timing) for timing in timings} or None
+    """Seconds, by what was timed and the layout of the tensors; null where nothing was timed."""
+    found: dict[str, Any] = {}
+    for timing in timings:
+        found.setdefault(timing.what, {})[timing.layout] = _timing(timing)
+    return found or None
 
 
 def _timing(timing: Timing) -> dict[str, Any]:

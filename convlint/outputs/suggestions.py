@@ -53,13 +53,14 @@ def _model(model: Model) -> Iterator[Styled]:
 
 def _suggestion(one: Suggestion, width: int | None) -> Iterator[Styled]:
     yield styled(
-        (visible(str(one.site)), "bold"),
+        (visible(str(one.site)) if one.site else listed(one.instances), "bold"),
         ": ",
         (one.code, "bold green"),
         f" {one.title}",
-        "" if one.chosen else ("  (instead of another for the same call)", "dim"),
+        "" if one.chosen else ("  (an alternative, not in the diff)", "dim"),
     )
-    yield from excerpt(one.site, "^", "bold green", width)
+    if one.site is not None:
+        yield from excerpt(one.site, "^", "bold green", width)
     yield _remark("layers", listed(one.instances))
     yield _remark("params", changed(one.before.params, one.after.params))
     yield _remark("MACs", changed(one.before.macs, one.after.macs))
@@ -126,7 +127,7 @@ def timed(timing: Timing) -> str:
     slower = "; SLOWER, in spite of fewer MACs" if timing.slower else ""
     threads = f"{timing.threads} thread{'' if timing.threads == 1 else 's'}"
     return (
-        f"{timing.what or 'model'}, {timing.layout}: least {least}, median {median} "
+        f"{timing.what}, {timing.layout}: least {least}, median {median} "
         f"({timing.runs} runs, {timing.device}, {threads}){slower}"
     )
 

@@ -34,7 +34,7 @@ def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
         chosen = "" if one.chosen else " (not in the diff)"
         cells = [
             f"{one.code} {one.title}{chosen}",
-            _code(str(one.site)),
+            _code(str(one.site)) if one.site else "",
             listed(one.instances),
             changed(one.before.params, one.after.params),
             changed(one.before.macs, one.after.macs),

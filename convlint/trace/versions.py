@@ -6,6 +6,7 @@ project uses, once, and forks a process for each version.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -24,13 +25,14 @@ from torch import Tensor, nn
 from convlint import wire
 from convlint.model import Built, Problem, Tried, Version, Way
 from convlint.targets import Job, Try, parse_target
-from convlint.trace import layers, load, memory, overlay, session, sites, timing, weights
+from convlint.trace import keep, layers, load, memory, overlay, session, sites, timing, weights
 from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
 from convlint.trace.limits import TooLongError, at_most
 from convlint.trace.load import ProblemError
 from convlint.trace.record import flags_kept, record
 from convlint.trace.recover import one_line
+from convlint.trace.replace import replaced
 from convlint.trace.steps import tensors_in
 
 _SECONDS = 5.0  # that one way may take
@@ -109,6 +111,30 @@ def _failed(kind: str, message: str) -> Tried:
     return Tried(problems=(Problem(kind, message),))
 
 
+def try_live(model: nn.Module, asked: Try, inputs: Inputs | None) -> Answer:
+    """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
+    try:
+        with keep.as_found(model):
+            given = inputs or session.inputs_of(model, asked.job)
+            given = given.map(lambda tensor: tensor.detach().clone())
+            return Answer(
+                tried=tuple(_tried_live(model, given, each, asked.job) for each in asked.versions)
+            )
+    except ProblemError as error:
+        return Answer(problems=(error.problem,))
+
+
+def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
+    if version.runs:
+        found = timing.timings(copy.deepcopy(model), inputs, version.forms, version.runs)
+        return Tried(timings=found)
+    try:
+        rewritten = replaced(copy.deepcopy(model), version.forms)
+        return _run(rewritten, inputs, version, job)
+    except Exception as error:
+        return _failed("rewritten", f"{type(error).__name__}: {one_line(error)}")
+
+
 # --- one version
 
 
@@ -124,17 +150,23 @@ def _tried(version: Version, job: Job) -> Tried:
         inputs = session.inputs_of(model, job)
     libraries = tuple(_libraries(before))
     if version.runs:
-        return Tried(libraries=libraries, timings=timing.timings(model, inputs, version))
+        found = timing.timings(model, inputs, version.forms, version.runs)
+        return Tried(libraries=libraries, timings=found)
+    return replace(_run(model, inputs, version, job), libraries=libraries)
+
+
+def _run(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
+    """Run a model that was built."""
     errors = weights.loaded(model, version) if version.weights is not None else {}
     graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
     graph = replace(graph, input_from=inputs.source, batch_size=inputs.batch_size)
     if graph.failure is not None or any(node.error for node in graph.nodes):
-        return Tried(graph, libraries=libraries)
+        return Tried(graph)
     with session.silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
         ways = tuple(_ways(version.ways, inputs, job))
-    return Tried(graph, (), error, untrained, ways, libraries, errors)
+    return Tried(graph, (), error, untrained, ways, (), errors)
 
 
 def _libraries(before: set[str]) -> Iterator[str]:

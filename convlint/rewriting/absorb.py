@@ -7,25 +7,14 @@ be harmless is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
 from convlint import flow
+from convlint.model import Absorber
 
 if TYPE_CHECKING:
     from convlint.model import Graph, Layer, Node, Shape, Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Absorber:
-    """State of a layer that changes its order: ``state.index_select(dim, permutation)`` for each of ``names`` that the
-    layer has. The permutation says which old channel comes to each new position.
-    """
-
-    layer: str
-    names: tuple[str, ...]
-    dim: int = 0
 
 
 def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:

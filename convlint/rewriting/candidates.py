@@ -8,37 +8,27 @@ from fnmatch import fnmatchcase
 
 from convlint import calls
 from convlint.model import Change, Form, Graph, Layer, Refusal, Site, Way
-from convlint.rewrite.kind import Draft, Kind, Place, Wishes
-from convlint.rewrite.numbers import Numbers, Use, numbers, use
-from convlint.rewrite.project import Project
+from convlint.rewriting.kind import Draft, Kind, Place, Wishes
+from convlint.rewriting.numbers import Numbers, Use, numbers, use
+from convlint.rewriting.project import Project
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A rewrite of one call: what becomes of its layers, and how it may be written, the plainest way first."""
+    """A rewrite of one call: what becomes of its layers, and how it may be written, the plainest way first.
+
+    Without ``place`` it is a single layer of a live model, which no text stands for.
+    """
 
     kind: Kind
-    place: Place
+    place: Place | None
     form: Form
     changes: tuple[Change, ...]
     drafts: tuple[Draft, ...]
 
-
-def dense_layers(graph: Graph) -> list[Layer]:
-    """The convolutions that could be cheaper: dense, of more than one pixel, called, and no stem."""
-    return [
-        layer
-        for layer in graph.layers
-        if layer.base == "Conv2d"
-        and graph.nodes_of(layer.name) + _bare(graph, layer)
-        and (n := numbers(layer.attrs)).is_dense
-        and not n.is_stem
-    ]
-
-
-def _bare(graph: Graph, layer: Layer) -> tuple[object, ...]:
-    """The calls where the model itself is the layer."""
-    return () if layer.name else tuple(n for n in graph.nodes if n.op == "conv2d")
+    @property
+    def site(self) -> Site | None:
+        return self.place.site if self.place else None
 
 
 def candidates(
@@ -59,6 +49,30 @@ def candidates(
                     found.append(outcome)
                 else:
                     refused.append(outcome)
+    return found, refused
+
+
+def of_live_model(
+    graph: Graph, kinds: Iterable[Kind], wishes: Wishes, patterns: Sequence[str] = ()
+) -> tuple[list[Candidate], list[Refusal]]:
+    """The same for a model that was built already: every layer for itself."""
+    found: list[Candidate] = []
+    refused: list[Refusal] = []
+    for kind in kinds:
+        layers = [each for group in _by_call(graph, kind, patterns) for each in group]
+        fit, unfit = _fitting(
+            graph, [each for each in layers if matches(each.name, patterns)], kind, wishes
+        )
+        refused += [Refusal(kind.code, None, tuple(names), why) for why, names in unfit.items()]
+        for one in fit:
+            form = kind.form([one], wishes, graph)
+            if one.layer.kind != kind.base and not _keeps_class(kind):
+                form = _own_forward(one.layer, kind)
+            if isinstance(form, str):
+                refused.append(Refusal(kind.code, None, (one.layer.name,), form))
+                continue
+            change = Change(one.layer.name, form, one.before, kind.after(one, form))
+            found.append(Candidate(kind, None, form, (change,), (Draft(()),)))
     return found, refused
 
 
@@ -158,11 +172,15 @@ def _cannot_edit(layer: Layer, project: Project, kind: Kind) -> str | None:
     if calls.at(layer.site) is None:
         return f"{layer.site} is no call that could be edited"
     if layer.kind != layer.base and not _keeps_class(kind):
-        return (
-            f"{layer.kind} is a {layer.base} with a forward of its own, which a {kind.name} layer "
-            "would not have"
-        )
+        return _own_forward(layer, kind)
     return None
+
+
+def _own_forward(layer: Layer, kind: Kind) -> str:
+    return (
+        f"{layer.kind} is a {layer.base} with a forward of its own, which a {kind.name} layer "
+        "would not have"
+    )
 
 
 def _keeps_class(kind: Kind) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from convlint import edits, lines
 from convlint.model import Edit
-from convlint.rewrite import helpers
-from convlint.rewrite.kind import Draft
-from convlint.rewrite.project import Project
+from convlint.rewriting import helpers
+from convlint.rewriting.kind import Draft
+from convlint.rewriting.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ def written(drafts: Sequence[Draft], project: Project) -> Written | str:
     """The project with these drafts made together, or why they cannot be."""
     by_path: dict[str, list[Draft]] = {}
     for draft in drafts:
+        if not draft.edits:
+            continue  # of a live model, which has no text
         by_path.setdefault(draft.edits[0].site.path, []).append(draft)
     every: list[Edit] = []
     files: dict[str, tuple[bytes, bytes]] = {}

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from convlint.calls import WrittenCall
 from convlint.model import Amounts, Between, Edit, Form, Graph, Site
-from convlint.rewrite.numbers import Numbers, Use
+from convlint.rewriting.numbers import Numbers, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Kind(ABC):
 
     code: ClassVar[str]
     name: ClassVar[str]
+    more_codes: ClassVar[tuple[str, ...]] = ()  # of variants of it
     base: ClassVar[str] = "Conv2d"  # the class of torch.nn whose layers are rewritten
     evidence: ClassVar[str]  # the published effect, and where
 
@@ -93,7 +94,11 @@ class Kind(ABC):
 
     @abstractmethod
     def helpers(self, form: Form) -> tuple[Helper, ...]:
-        """The definitions of a layer of this form; the first is its class or the function that makes it."""
+        """The definitions that make a layer of this form; the last is called by ``make``."""
+
+    @abstractmethod
+    def make(self, form: Form) -> str:
+        """An expression that makes one in the place of the dense layer ``layer``, where the helpers are defined."""
 
 
 # --- edits that kinds share

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from convlint.rewrite.kind import Kind
+from convlint.rewriting.kind import Kind
 
 
 @cache
@@ -23,4 +23,5 @@ def kinds() -> dict[str, Kind]:
 
 def of_code(code: str) -> Kind:
     """The rewrite with a code. Raises KeyError."""
-    return {kind.code: kind for kind in kinds().values()}[code]
+    every = kinds().values()
+    return {code: kind for kind in every for code in (kind.code, *kind.more_codes)}[code]

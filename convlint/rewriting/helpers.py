@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from convlint import lines
 from convlint.calls import File
 from convlint.model import Edit, Site
-from convlint.rewrite.kind import Draft, Helper
+from convlint.rewriting.kind import Draft, Helper
 
 _NN = re.compile(r"\bnn\.")
 

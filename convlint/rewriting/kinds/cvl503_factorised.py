@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 
 from convlint.model import Amounts, Form, Graph
-from convlint.rewrite.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
-from convlint.rewrite.numbers import Numbers, Use
+from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
+from convlint.rewriting.numbers import Numbers, Use
 
 CLASS = "FactorisedConv2d"
 MAPS = range(12, 21)  # heights and widths at which the paper found it good
@@ -130,13 +131,19 @@ class Factorised(Kind):
 
     def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
         call, helpers = place.call, self.helpers(form)
-        if all_fit and not place.through and of_class(call, "Conv2d"):
+        groups = call.given("groups", 6)
+        asked = groups is not None and not isinstance(groups, ast.Constant)  # and may be by others
+        if all_fit and not asked and not place.through and of_class(call, "Conv2d"):
             yield Draft((called(call, CLASS),), helpers[:1])
         yield Draft(wrapped(call, "factorised"), helpers)
 
     def title(self, form: Form) -> str:
         del form
         return "factorised into 1xk and kx1"
+
+    def make(self, form: Form) -> str:
+        del form
+        return "factorised(layer)"
 
     def helpers(self, form: Form) -> tuple[Helper, ...]:
         del form

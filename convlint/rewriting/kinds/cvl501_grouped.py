@@ -8,8 +8,8 @@ from dataclasses import replace
 from math import gcd
 
 from convlint.model import Amounts, Form, Graph
-from convlint.rewrite.kind import Draft, Helper, Kind, Place, Wishes, of_class, wrapped
-from convlint.rewrite.numbers import Numbers, Use
+from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, of_class, wrapped
+from convlint.rewriting.numbers import Numbers, Use
 
 LEAST_WIDTH = 16  # channels that a group keeps, in and out, where the number of groups is not given
 CARDINALITY = 32  # of ResNeXt-50 32x4d, arXiv:1611.05431
@@ -94,6 +94,9 @@ class Grouped(Kind):
 
     def title(self, form: Form) -> str:
         return f"{form.groups} groups"
+
+    def make(self, form: Form) -> str:
+        return f"grouped(layer, {form.groups})"
 
     def helpers(self, form: Form) -> tuple[Helper, ...]:
         del form

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 
 from convlint.model import Amounts, Between, Form, Graph
-from convlint.rewrite.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
-from convlint.rewrite.numbers import Numbers, Use
+from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
+from convlint.rewriting.numbers import Numbers, Use
 
 CLASS = "DepthwiseSeparableConv2d"
 _MAPS: dict[Between, tuple[int, int]] = {
@@ -23,6 +24,7 @@ class DepthwiseSeparable(Kind):
     """A depthwise convolution, then a pointwise one: space and channels one after the other."""
 
     code = "CVL502"
+    more_codes = ("CVL505",)
     name = "depthwise-separable"
     evidence = (
         "MobileNetV1 loses 71.7 to 70.6 % top-1 for 4866 to 569 M MACs and 29.3 to 4.2 M parameters "
@@ -77,7 +79,9 @@ class DepthwiseSeparable(Kind):
     def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
         """Another class where everything fits, else a function around the call that decides for each layer."""
         call, helpers = place.call, self.helpers(form)
-        if all_fit and not place.through and of_class(call, "Conv2d"):
+        groups = call.given("groups", 6)
+        asked = groups is not None and not isinstance(groups, ast.Constant)  # and may be by others
+        if all_fit and not asked and not place.through and of_class(call, "Conv2d"):
             yield Draft((called(call, CLASS),), helpers[:1])
         yield Draft(wrapped(call, "separable"), helpers)
 
@@ -91,6 +95,10 @@ class DepthwiseSeparable(Kind):
         if form.pairs > 1:
             return f"{form.pairs} depthwise separable pairs{between}"
         return f"depthwise separable{between}"
+
+    def make(self, form: Form) -> str:
+        del form
+        return "separable(layer)"
 
     def helpers(self, form: Form) -> tuple[Helper, ...]:
         """The class, and the function that makes one of a dense convolution."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from convlint.model import Amounts, Between, Form, Graph, Shape
-from convlint.rewrite.kind import Draft, Helper, Kind, Place, Wishes, called, of_class
-from convlint.rewrite.numbers import Numbers, Use
+from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class
+from convlint.rewriting.numbers import Numbers, Use
 
 CLASS = "GlobalDepthwiseLinear"
 _PASSED = frozenset({"dropout", "feature_dropout", "alpha_dropout", "contiguous", "identity"})
@@ -78,6 +78,12 @@ class GlobalDepthwise(Kind):
         size = "x".join(map(str, form.map_size))
         norm = ", BatchNorm between" if form.between == "norm" else ""
         return f"global depthwise {size} and linear{norm}"
+
+    def make(self, form: Form) -> str:
+        return (
+            f"{CLASS}(layer.in_features, layer.out_features, layer.bias is not None, "
+            f"layer.weight.device, layer.weight.dtype, map_size={tuple(form.map_size)})"
+        )
 
     def helpers(self, form: Form) -> tuple[Helper, ...]:
         return (Helper(CLASS, _class(form)),)

@@ -1,0 +1,182 @@
+"""A project with diffs applied to it, one after the other, and its model run from each text.
+
+``python -m bench.applied < ASKED`` is a process of its own: torch is loaded once, and a child is forked
+for every diff, for what was imported from one text cannot be imported again from the next.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 120  # seconds for one text
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TORCHDYNAMO_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+"""For all processes that run models: the cores are shared, and nothing is compiled or left behind."""
+
+
+def git(folder: Path, *words: str, stdin: bytes | None = None) -> None:
+    """Run git on a project, with line ends left as they are. Raises CalledProcessError."""
+    command = ["git", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false", *words]
+    subprocess.run(command, cwd=folder, input=stdin, check=True, capture_output=True)
+
+
+def start(folder: Path) -> None:
+    """Make a folder a repository that ``measured`` can put back to what it is now."""
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+
+
+def measured(
+    folder: Path, target: str, inputs: Sequence[Sequence[int]], diffs: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What ``measure`` says of the project as it is, and of every diff, each applied by git to that.
+
+    In the place of a text that fails stands a dict with ``failed``, which says how.
+    """
+    asked = {"folder": str(folder), "target": target, "inputs": inputs, "diffs": diffs}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.applied"],
+        cwd=ROOT,
+        input=json.dumps(asked).encode(),
+        env={**os.environ, **ENVIRONMENT},
+        check=False,
+        capture_output=True,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace")[-2000:])
+    results: list[dict[str, Any]] = json.loads(done.stdout)
+    return results
+
+
+# --- in the process
+
+
+def main() -> None:
+    """Answer on stdout, as JSON, what is asked on stdin."""
+    import torch
+
+    from convlint.trace import session  # noqa: F401  loaded before the forks
+
+    torch.set_num_threads(1)
+    asked = json.load(sys.stdin)
+    folder = Path(asked["folder"])
+    results = [_forked(asked)]
+    for diff in asked["diffs"]:
+        try:
+            git(folder, "apply", "--whitespace=nowarn", "-", stdin=diff.encode())
+            results.append(_forked(asked))
+        except subprocess.CalledProcessError as error:
+            said = error.stderr.decode(errors="replace").strip()
+            results.append({"failed": f"the diff does not apply: {said}"})
+        finally:
+            git(folder, "checkout", "--quiet", ".")
+            git(folder, "clean", "-fdq")
+    print(json.dumps(results))
+
+
+def _forked(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``measure`` says in a child."""
+    read, written = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(LIMIT)
+        os.dup2(2, 1)  # what a model prints is no answer
+        try:
+            answer = measure(Path(asked["folder"]), asked["target"], asked["inputs"])
+        except BaseException:  # noqa: BLE001  whatever it was, it is told
+            answer = {"failed": traceback.format_exc(limit=-3)}
+        with os.fdopen(written, "wb") as pipe:
+            pipe.write(json.dumps(answer).encode())
+        os._exit(0)
+    os.close(written)
+    with os.fdopen(read, "rb") as pipe:
+        data = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if not data:
+        return {"failed": f"its process ended with exit code {status}"}
+    result: dict[str, Any] = json.loads(data)
+    return result
+
+
+def measure(folder: Path, target: str, inputs: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Build and run the target from the text on disk: by PyTorch alone, and then by convlint.
+
+    ``params`` and ``macs`` are pairs: convlint's, PyTorch's; PyTorch counts the multiply-accumulates of
+    convolutions and matrix products only. ``dense`` and ``other`` are the layers that could be rewritten,
+    those that are no plain ``Conv2d`` but of a class derived from it apart. For a process that ends then.
+    """
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    params, macs, dense, other = _by_pytorch(target, inputs)
+    said = _by_convlint(target, inputs)
+    return {
+        "params": (said[0], params),
+        "macs": (said[1], macs),
+        "dense": dense,
+        "other": other,
+    }
+
+
+def _by_pytorch(
+    target: str, inputs: Sequence[Sequence[int]]
+) -> tuple[int, int, list[str], list[str]]:
+    import torch
+    from torch import nn
+    from torch.utils.flop_counter import FlopCounterMode
+
+    file, _, call = target.partition(":")
+    module = importlib.import_module(".".join(Path(file).with_suffix("").parts))
+    words = ast.parse(call if "(" in call else f"{call}()", mode="eval").body
+    assert isinstance(words, ast.Call)
+    options = {str(word.arg): ast.literal_eval(word.value) for word in words.keywords}
+    torch.manual_seed(0)
+    model: nn.Module = getattr(module, ast.unparse(words.func))(**options).eval()
+    called: set[str] = set()
+    convs = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d)}
+    for name, conv in convs.items():
+        conv.register_forward_hook(lambda *_, name=name: called.add(name))
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        model(*(torch.rand(1, *shape) for shape in inputs))
+    found = [
+        name
+        for name, m in convs.items()
+        if name in called and m.groups == 1 and m.in_channels > 4 and max(m.kernel_size) > 1
+    ]
+    dense = [name for name in found if type(convs[name]) is nn.Conv2d]
+    params = sum(parameter.numel() for parameter in model.parameters())
+    other = [name for name in found if name not in dense]
+    return params, counter.get_total_flops() // 2, dense, other
+
+
+def _by_convlint(target: str, inputs: Sequence[Sequence[int]]) -> tuple[int, int]:
+    from convlint import cost
+    from convlint.targets import Job, parse_input, parse_target
+    from convlint.trace.session import run_job
+
+    shapes = tuple(parse_input(",".join(map(str, shape))) for shape in inputs)
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = run_job(Job(parse_target(target), shapes))
+    if answer.problems or answer.graph is None:
+        raise RuntimeError("; ".join(problem.message for problem in answer.problems))
+    if answer.graph.status != "complete":
+        raise RuntimeError(f"the run is {answer.graph.status}: {answer.graph.failure}")
+    totals = cost.totals(answer.graph)
+    return totals.params, totals.macs
+
+
+if __name__ == "__main__":
+    main()
