@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,6 +139,12 @@ def test_a_linear_layer_that_reads_one_number_of_each_channel_follows(
     assert behind(graph_of(model), "a") == expected
 
 
+def test_maps_may_be_flattened_each_by_itself() -> None:
+    parts = nn.Conv2d(3, 8, 3), nn.Conv1d(8, 4, 1)
+    graph = graph_of(Calls(lambda m, x: m.b(m.a(x).flatten(2)), *parts))
+    assert before(graph, "b") == (Absorber("a", ("weight", "bias")),)
+
+
 def test_all_readers_of_an_output_follow() -> None:
     parts = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 1)
     model = Calls(lambda m, x: torch.cat([m.c(y := m.b(m.a(x))), m.d(y.relu())]), *parts)
@@ -163,7 +170,7 @@ def test_all_readers_of_an_output_follow() -> None:
         nn.ConvTranspose2d(8, 8, 1),
         nn.ConstantPad3d((0, 0, 0, 0, 1, -1), 0.0),
         nn.Sequential(nn.PixelShuffle(2), nn.PixelUnshuffle(2)),
-        nn.Sequential(nn.Flatten(2), nn.Unflatten(2, (14, 14))),
+        nn.Sequential(nn.Flatten(1), nn.Unflatten(1, (8, 14, 14))),
         parametrizations.weight_norm(nn.Conv2d(8, 8, 1)),
     ],
     ids=lambda module: type(module).__name__,
@@ -180,6 +187,18 @@ def test_a_pool_over_maps_of_fewer_dimensions_goes_over_channels() -> None:
     same = nn.MaxPool2d(3, stride=1, padding=1)
     model = nn.Sequential(nn.Conv1d(3, 8, 3), same, nn.Conv1d(8, 4, 1))
     assert before(graph_of(model, 2, 3, 16), "2") is None
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_sums_over_samples_or_channels_are_refused_where_sizes_do_not_tell(dim: int) -> None:
+    parts = nn.Conv2d(8, 8, 1), nn.Conv1d(8, 4, 1)
+    graph = graph_of(Calls(lambda m, x: m.b(m.a(x).sum(dim)), *parts), 8, 8, 8, 8)
+    assert before(graph, "b") is None
+    assert behind(graph, "a") is None
+
+
+def test_an_output_that_nobody_is_seen_to_read_is_refused() -> None:
+    assert behind(graph_of(Calls(lambda m, x: (m.a(x), x)[1], nn.Conv2d(3, 8, 3))), "a") is None
 
 
 def test_the_first_and_the_last_layer_have_no_neighbour() -> None:
@@ -236,6 +255,14 @@ def test_a_linear_layer_along_another_dimension_is_refused() -> None:
     assert behind(graph_of(model, 2, 3, 8), "0") is None
 
 
+def test_a_linear_layer_that_is_called_twice_is_refused() -> None:
+    def forward(m: Any, x: Tensor) -> Any:
+        return m.b(m.a(x).mean((2, 3))), m.b(x.mean((2, 3)))
+
+    graph = graph_of(Calls(forward, nn.Conv2d(8, 8, 1), nn.Linear(8, 5)), 2, 8, 4, 4)
+    assert behind(graph, "a") is None
+
+
 @pytest.mark.parametrize("part", ["a", "b", "c"])
 def test_layers_that_are_called_twice_are_refused(part: str) -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
@@ -277,6 +304,16 @@ def weight_used(first: nn.Module, norm: nn.Module, last: nn.Module, part: int) -
     return Calls(forward, first, norm, last)
 
 
+def weight_borrowed(first: nn.Module, norm: nn.Module, last: nn.Module, part: int) -> nn.Module:
+    """A layer without parameters reads those of another, which it knows in secret."""
+
+    def read(m: Any, y: Tensor) -> Tensor:
+        weight = (first, norm, last)[part].weight
+        return functional.prelu(y, weight) if part == 1 else functional.conv2d(y, weight)
+
+    return Calls(lambda m, x: m.d(m.c(m.b(m.a(x)))), first, norm, last, Calls(read))
+
+
 def pruned(first: nn.Module, norm: nn.Module, last: nn.Module, part: int) -> nn.Module:
     from torch.nn.utils import prune
 
@@ -286,7 +323,9 @@ def pruned(first: nn.Module, norm: nn.Module, last: nn.Module, part: int) -> nn.
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-@pytest.mark.parametrize("make", [aliased, same_weight, weight_read, weight_used, pruned])
+@pytest.mark.parametrize(
+    "make", [aliased, same_weight, weight_read, weight_used, weight_borrowed, pruned]
+)
 def test_layers_whose_state_is_not_theirs_alone_are_refused(
     make: Callable[..., nn.Module], part: int
 ) -> None:
@@ -307,17 +346,32 @@ def test_layers_that_are_not_registered_have_no_state_to_change() -> None:
     assert behind(graph, names[0]) is None
 
 
-def test_a_layer_with_a_mask_of_its_own_is_refused() -> None:
-    class Masked(nn.Conv2d):
+@pytest.mark.parametrize(
+    "convolve",
+    [
+        lambda m, x: functional.conv2d(x, m.weight * 2, m.bias),
+        lambda m, x: functional.conv2d(x, x.mean((2, 3), keepdim=True), m.bias),
+        lambda m, x: functional.conv2d(x, m.blur, m.bias),
+        lambda m, x: functional.conv2d(functional.conv2d(x, m.weight), m.weight),
+    ],
+    ids=["scaled", "computed from its input", "another tensor", "twice"],
+)
+@pytest.mark.parametrize("name", ["0", "1"])
+def test_a_convolution_that_does_not_use_its_weight_just_once_is_refused(
+    convolve: Callable[[Any, Tensor], Tensor], name: str
+) -> None:
+    class Own(nn.Conv2d):
         def __init__(self) -> None:
-            super().__init__(3, 8, 3)
-            self.register_buffer("mask", torch.rand(8, 3, 3, 3))
+            super().__init__(8, 8, 1)
+            self.register_buffer("blur", torch.rand(8, 8, 3, 3))
 
         def forward(self, input: Tensor) -> Tensor:
-            return functional.conv2d(input, self.weight * self.mask, self.bias)
+            return convolve(self, input)
 
-    graph = graph_of(nn.Sequential(Masked(), nn.Conv2d(8, 4, 1)))
+    layers = (Own(), nn.Conv2d(8, 8, 1)) if name == "0" else (nn.Conv2d(8, 8, 1), Own())
+    graph = graph_of(nn.Sequential(*layers), 8, 8, 4, 4)
     assert before(graph, "1") is None
+    assert behind(graph, "0") is None
 
 
 def test_grouped_layers_and_layers_of_no_convolution_are_refused() -> None:
@@ -343,6 +397,27 @@ def test_a_run_that_ended_early_says_nothing_of_later_readers() -> None:
     graph = graph_of(Calls(forward, *pair()))
     assert before(graph, "b") is None
     assert behind(graph, "a") is None
+
+
+def test_a_model_with_errors_is_refused() -> None:
+    layers = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(5)
+    graph = graph_of(nn.Sequential(*layers))
+    assert graph.status == "complete"  # with a stand-in for what the norm refused
+    assert before(graph, "2") is None
+    assert behind(graph, "0") is None
+
+
+@pytest.mark.parametrize("name", ["0", "1", "2"])
+def test_a_layer_that_a_stand_in_was_built_for_or_a_call_not_seen_is_refused(name: str) -> None:
+    graph = neighbours(nn.BatchNorm2d(8))
+    layers = [replace(x, error="refused") if x.name == name else x for x in graph.layers]
+    for changed in (
+        replace(graph, layers=tuple(layers)),
+        replace(graph, calls=(*graph.calls, *graph.calls_of(name))),
+    ):
+        assert before(graph, "2")
+        assert before(changed, "2") is None
+        assert behind(changed, "0") is None
 
 
 # --- and then it computes the same

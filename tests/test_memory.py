@@ -62,6 +62,21 @@ def test_a_storage_is_counted_once_where_it_is_saved_first() -> None:
     assert saved(graph) == {"0": 2 * 25 * FLOAT, "1": (4 * 25 + 2 * 4) * FLOAT, "2": 4 * 25 * FLOAT}
 
 
+@pytest.mark.parametrize("padding", [0, 1, "valid", "same"])
+def test_paddings_in_words_give_maps_of_the_same_size(padding: Any) -> None:
+    def layers() -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=padding), nn.Conv2d(8, 4, 3, padding=padding)
+        )
+
+    model = layers()
+    x = torch.rand(1, 3, 16, 16)
+    between = model[0](x)  # type: ignore[index]
+    assert measured(record(model, (x,)).graph(), model, (x,)).saved_bytes == (
+        (x.numel() + between.numel()) * 4
+    )
+
+
 def test_an_activation_in_place_saves_nothing_more() -> None:
     def net(*, inplace: bool) -> nn.Module:
         return nn.Sequential(nn.Linear(3, 5), nn.ReLU(inplace), nn.Linear(5, 2))

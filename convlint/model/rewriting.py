@@ -17,12 +17,14 @@ Between = Literal["none", "norm", "norm-relu", "norm-prelu"]
 class Form:
     """What a dense layer becomes: the code of the rewrite, and the numbers that it needs.
 
-    ``groups`` of a grouped convolution; ``pairs`` of depthwise and pointwise kernels that are summed, and what stands
-    ``between`` the two halves of a separable one; ``map_size`` (H, W) that a global depthwise convolution covers.
+    ``groups`` of a grouped convolution, each of at least ``width`` channels on both sides; ``pairs`` of depthwise and
+    pointwise kernels that are summed, and what stands ``between`` the two halves of a separable one; ``map_size``
+    (H, W) that a global depthwise convolution covers.
     """
 
     code: str
     groups: int = 1
+    width: int = 1
     pairs: int = 1
     between: Between = "none"
     map_size: Shape = ()

@@ -14,7 +14,7 @@ from convlint import flow
 from convlint.model import Absorber
 
 if TYPE_CHECKING:
-    from convlint.model import Graph, Layer, Node, Shape, Tensor
+    from convlint.model import Graph, Layer, Node, Shape
 
 
 def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
@@ -34,7 +34,7 @@ def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
             if step.layer is None or _dense(graph, step.layer) is not step:
                 return None
             return (Absorber(step.layer, ("weight", "bias")), *reversed(found))
-        through = _through(graph, step, conv.attrs["in_channels"])
+        through = _through(graph, step)
         if through is None:
             return None
         found += through
@@ -49,15 +49,15 @@ def behind(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
     read one number of each channel. None: the channels have to keep their order.
     """
     conv = _dense(graph, layer_name)
-    return None if conv is None else _by_readers(graph, conv, conv.attrs["out_channels"])
+    return None if conv is None else _by_readers(graph, conv)
 
 
-def _by_readers(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | None:
+def _by_readers(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     """What absorbs another order of the channels that ``node`` made, in all that reads them."""
     found: list[Absorber] = []
     readers = graph.consumers(node.outputs[0].id)
     for reader in readers:
-        absorbers = _by_reader(graph, reader, width)
+        absorbers = _by_reader(graph, reader)
         if absorbers is None:
             return None
         found += absorbers
@@ -65,27 +65,24 @@ def _by_readers(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | 
     return tuple(found) if readers else None
 
 
-def _by_reader(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | None:
+def _by_reader(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     """The same, in one call that reads them and in all behind it."""
-    if node.layer is not None and _has_columns(graph, node, node.layer, width):
+    if node.layer is not None and _has_columns(graph, node, node.layer):
         return (Absorber(node.layer, ("weight",), dim=1),)
-    through = _through(graph, node, width)
+    through = _through(graph, node)
     if through is None:
         return None
-    behind_it = _by_readers(graph, node, width)
+    behind_it = _by_readers(graph, node)
     return None if behind_it is None else (*through, *behind_it)
 
 
-def _has_columns(graph: Graph, node: Node, layer: str, width: int) -> bool:
+def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
     """Whether a call is that of a layer whose weight has a column, along dim 1, for each channel that it reads."""
     if node.op in flow.CONVS:
         return _dense(graph, layer) is node
-    return (
-        node.op == "linear"
-        and _only_call(graph, layer, ("Linear",)) is node
-        and len(flow.input_shape(graph, node)) == 2
-        and node.attrs["in_features"] == width
-    )
+    if node.op != "linear" or len(flow.input_shape(graph, node)) != 2:
+        return False
+    return _only_call(graph, layer, ("Linear",)) is node
 
 
 # --- operations on each channel alone
@@ -95,7 +92,7 @@ _NORMS = {
     "instance_norm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
     "group_norm": ("GroupNorm",),
 }
-_POINTWISE = (flow.ACTIVATIONS - {"prelu"}) | {
+_POINTWISE = flow.ACTIVATIONS | {
     *("threshold", "hardshrink", "softshrink", "tanhshrink"),
     *("contiguous", "clone", "detach", "interpolate"),
 }
@@ -109,20 +106,20 @@ _RESHAPES = frozenset({"flatten", "reshape", "squeeze"})
 _REDUCTIONS = frozenset({"mean", "sum", "amax", "amin"})
 
 
-def _through(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | None:
+def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     """What absorbs another order of the channels in ``node`` itself; None if it does more than treat each channel,
     dimension 1 of what goes in and of what comes out, by itself.
     """
     if len(node.inputs) != 1 or len(node.outputs) != 1:
         return None
-    into, out = graph.tensor(node.inputs[0]), node.outputs[0]
-    if any(len(tensor.shape) < 2 or tensor.shape[1] != width for tensor in (into, out)):
+    into, out = flow.input_shape(graph, node), node.outputs[0].shape
+    if into[:2] != out[:2]:
         return None
     if node.op in _NORMS:
-        return _through_norm(graph, node, width)
+        return _through_norm(graph, node, into[1])
     if node.op == "prelu":
         return () if node.attrs["num_parameters"] == 1 else _own(graph, node, ("PReLU",))
-    return () if node.op in _POINTWISE or _is_spatial(node, into, out) else None
+    return () if node.op in _POINTWISE or _is_spatial(node, len(into)) else None
 
 
 def _through_norm(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | None:
@@ -130,8 +127,7 @@ def _through_norm(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] 
         return None  # who is in a group with whom would change
     tracked = node.attrs.get("track_running_stats", False)
     if not node.attrs["affine"] and not tracked:
-        layer = graph.layer(node.layer)
-        return () if layer is None or not layer.parameters else None
+        return ()
     return _own(graph, node, _NORMS[node.op], ("running_mean", "running_var") if tracked else ())
 
 
@@ -144,22 +140,16 @@ def _own(
     return (Absorber(node.layer, ("weight", "bias", *buffers)),)
 
 
-def _is_spatial(node: Node, into: Tensor, out: Tensor) -> bool:
-    """Whether a call pools, pads or sums up each map by itself, or only drops dimensions of size 1."""
-    spatial = len(into.shape) - 2
+def _is_spatial(node: Node, rank: int) -> bool:
+    """Whether a call pools, pads, sums up or flattens each map by itself, if its first two sizes stay."""
     if node.op in _POOLS:
-        return int(node.op[-2]) == spatial  # MaxPool2d takes 3 dimensions for (C, H, W)
+        return int(node.op[-2]) == rank - 2  # MaxPool2d takes 3 dimensions for (C, H, W)
     if node.op == "pad":
-        return len(node.attrs.get("pad", into.shape * 2)) <= 2 * spatial
+        return 0 < len(node.attrs.get("pad", ())) <= 2 * (rank - 2)
     if node.op in _REDUCTIONS:
         dim = node.attrs.get("dim", 0)
-        dims = {d % len(into.shape) for d in ((dim,) if isinstance(dim, int) else dim)}
-        return bool(dims) and dims.isdisjoint((0, 1))
-    return (
-        node.op in _RESHAPES
-        and prod(into.shape[2:]) == 1
-        and out.shape[:2] == into.shape[:2]  # then all its other sizes are 1, too
-    )
+        return {d % rank for d in ((dim,) if isinstance(dim, int) else dim)}.isdisjoint((0, 1))
+    return node.op in _RESHAPES
 
 
 # --- layers whose state nobody else reads
@@ -224,12 +214,8 @@ def _is_private(graph: Graph, layer: Layer) -> bool:
     The graph does not say which parameter a function reads: one of the same shape may be it.
     """
     shapes = _shapes(layer)
-    if not {name for name, _ in layer.parameters} <= {"weight", "bias"}:
-        return False  # masks, weights that are computed: more than is known here
-    if layer.params != _numel(layer):
-        return False  # they are shared with the layer that counts them, or not registered
     if any(other.params != _numel(other) and _shapes(other) & shapes for other in graph.layers):
-        return False  # that one may share them
+        return False  # counted elsewhere, as it shares them, or nowhere, as it is not registered
     return not any(_reads_from_outside(graph, node, shapes) for node in graph.nodes)
 
 

@@ -131,6 +131,12 @@ def _judged(
     if isinstance(form, str):
         yield Refusal(kind.code, site, names, form)
         return
+    stay = [one for one in fit if not kind.fits(one.numbers, form, wishes)]
+    if stay:
+        left = tuple(one.layer.name for one in stay)
+        yield Refusal(kind.code, site, left, f"{kind.title(form)}, best for this call, do not fit")
+        fit = [one for one in fit if one not in stay]
+        rest += stay
     if any(kind.fits(one.numbers, form, wishes) for one in rest):
         yield from _one_call_further_out(fit, rest, graph, project, kind, wishes)
         return

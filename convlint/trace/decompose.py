@@ -162,7 +162,8 @@ def partition(
     energy = _exact(weight).flatten(2).square().sum(2) if weight.dim() > 2 else _exact(weight) ** 2
     rows, columns = (_as_they_are(size, groups) for size in energy.shape)
     if inputs and outputs:
-        starts = [columns, *_seeded(energy, groups)]
+        by_rows = [_scores(energy.T, some, groups) for some in _seeded(energy, groups)]
+        starts = [columns, *_seeded(energy.T, groups), *(_assigned(s, columns) for s in by_rows)]
         found = [_alternated(energy, start, groups) for start in starts]
         kept = [_kept(energy, *both) for both in found]
         rows, columns = found[kept.index(max(kept))]
@@ -203,7 +204,7 @@ def _alternated(energy: Tensor, columns: Tensor, groups: int) -> tuple[Tensor, T
 
 
 def _seeded(energy: Tensor, groups: int) -> list[Tensor]:
-    """Starts for the columns. Each group grows around one row, and these are as unlike each other as can be.
+    """Groups of the rows to start from: each grows around one row, and these are as unlike each other as can be.
 
     From blocks that hardly overlap the seeds are one row of each, whatever the first one is.
     """
@@ -218,9 +219,7 @@ def _seeded(energy: Tensor, groups: int) -> list[Tensor]:
             nearest[seeds[-1]] = float("inf")
             seeds.append(int(nearest.argmin().item()))
             nearest = torch.maximum(nearest, alike[seeds[-1]])
-        rows = _assigned(alike[:, seeds], _as_they_are(len(energy), groups))
-        start = _as_they_are(energy.shape[1], groups)
-        starts.append(_assigned(_scores(energy.T, rows, groups), start))
+        starts.append(_assigned(alike[:, seeds], _as_they_are(len(energy), groups)))
     return starts
 
 

@@ -72,9 +72,9 @@ def _convolved(
     output_padding: list[int],
     groups: int,
 ) -> Tensor:
-    sizes = zip(
-        x.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding, strict=False
-    )
+    lists = (stride, padding, dilation, output_padding)
+    every = [given * len(x.shape[2:]) if len(given) == 1 else given for given in lists]
+    sizes = zip(x.shape[2:], weight.shape[2:], *every, strict=True)
     if transposed:
         out = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes]
     else:

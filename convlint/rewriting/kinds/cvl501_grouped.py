@@ -4,37 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from math import gcd
 
 from convlint.model import Amounts, Form, Graph
 from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, of_class, wrapped
-from convlint.rewriting.numbers import Numbers, Use
+from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
 
 LEAST_WIDTH = 16  # channels that a group keeps, in and out, where the number of groups is not given
 CARDINALITY = 32  # of ResNeXt-50 32x4d, arXiv:1611.05431
-
-_GROUPED = Helper(
-    "grouped",
-    '''def grouped(conv, groups):
-    """`conv` in groups; as it is where it has some, is 1x1, or its channels do not divide."""
-    channels = (conv.in_channels, conv.out_channels)
-    if conv.groups > 1 or max(conv.kernel_size) == 1 or any(n % groups for n in channels):
-        return conv
-    return nn.Conv2d(
-        *channels,
-        conv.kernel_size,
-        conv.stride,
-        conv.padding,
-        conv.dilation,
-        groups,
-        conv.bias is not None,
-        conv.padding_mode,
-        device=conv.weight.device,
-        dtype=conv.weight.dtype,
-    )
-''',
-)
 
 
 class Grouped(Kind):
@@ -65,14 +42,18 @@ class Grouped(Kind):
     def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
         """As many groups as were asked for; else ``auto_groups``."""
         del graph
-        groups = wishes.groups or auto_groups([use.numbers for use in uses])
-        if groups is None:
-            return f"its layers have no number of groups in common that leaves {LEAST_WIDTH} channels each"
-        return Form(self.code, groups=groups)
+        if wishes.groups is not None:
+            return Form(self.code, groups=wishes.groups)
+        return Form(self.code, groups=auto_groups([use.numbers for use in uses]), width=LEAST_WIDTH)
 
     def fits(self, numbers: Numbers, form: Form, wishes: Wishes) -> bool:
-        """Whether its channels divide into these groups."""
-        return self.unfit(numbers, replace(wishes, groups=form.groups)) is None
+        """Whether its channels divide into these groups, and leave them wide enough."""
+        del wishes
+        channels = (numbers.in_channels, numbers.out_channels)
+        dense = numbers.is_dense and not numbers.is_stem
+        return dense and all(
+            n % form.groups == 0 and n // form.groups >= form.width for n in channels
+        )
 
     def after(self, use: Use, form: Form) -> Amounts:
         """``k²CD/g`` parameters and MACs; the maps are the same."""
@@ -90,7 +71,7 @@ class Grouped(Kind):
         if not place.through and place.call.callee:
             yield from _by_argument(place, form.groups, all_fit=all_fit)
         helpers = self.helpers(form)
-        yield Draft(wrapped(place.call, helpers[0].name, str(form.groups)), helpers)
+        yield Draft(wrapped(place.call, "grouped", str(form.groups)), helpers)
 
     def title(self, form: Form) -> str:
         return f"{form.groups} groups"
@@ -99,8 +80,33 @@ class Grouped(Kind):
         return f"grouped(layer, {form.groups})"
 
     def helpers(self, form: Form) -> tuple[Helper, ...]:
-        del form
-        return (_GROUPED,)
+        return (Helper("grouped", _function(form)),)
+
+
+def _function(form: Form) -> str:
+    """The function that puts a convolution into groups. Where these are to have a width, it sees to that."""
+    narrow = f" or min(channels) < {form.width} * groups" if form.width > 1 else ""
+    words = f", or leaves a group fewer than {form.width} channels" if form.width > 1 else ""
+    return f'''def grouped(conv, groups):
+    """`conv` in groups; as it is where that cannot be{words}."""
+    if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or max(conv.kernel_size) == 1:
+        return conv
+    channels = (conv.in_channels, conv.out_channels)
+    if channels[0] <= {STEM_CHANNELS}{narrow} or any(n % groups for n in channels):
+        return conv
+    return nn.Conv2d(
+        *channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        conv.dilation,
+        groups,
+        conv.bias is not None,
+        conv.padding_mode,
+        device=conv.weight.device,
+        dtype=conv.weight.dtype,
+    )
+'''
 
 
 def _not_meant(numbers: Numbers) -> str:
@@ -109,17 +115,25 @@ def _not_meant(numbers: Numbers) -> str:
     return "it is 1x1 or has groups already"
 
 
-def auto_groups(every: Sequence[Numbers]) -> int | None:
-    """Groups for several layers at once, each of at least 16 channels in and out; None where there are none.
+def auto_groups(every: Sequence[Numbers]) -> int:
+    """Groups for several layers at once, each of at least 16 channels in and out.
 
-    32 as ResNeXt if that can be, else the most that are a power of two, so that widths are multiples of 8
-    as RegNet's are (arXiv:2003.13678), else the most.
+    32 as ResNeXt if that divides the channels of all, else the most that are a power of two, so that widths are
+    multiples of 8 as RegNet's are (arXiv:2003.13678), else the most. Where nothing divides all, what saves the most
+    weights: the layers that it does not divide stay dense. Each layer by itself must have such groups.
     """
     possible = _widths(every)
-    if not possible:
-        return None
-    even = [g for g in possible if g & (g - 1) == 0]
-    return CARDINALITY if CARDINALITY in possible else max(even or possible)
+    if possible:
+        even = [g for g in possible if g & (g - 1) == 0]
+        return CARDINALITY if CARDINALITY in possible else max(even or possible)
+    single = {g for one in every for g in _widths([one])}
+    return max(sorted(single), key=lambda g: _saved(every, g))
+
+
+def _saved(every: Sequence[Numbers], groups: int) -> float:
+    """The weights that so many groups save in the layers that they divide."""
+    fit = [one for one in every if groups in _widths([one])]
+    return sum(n.window * n.in_channels * n.out_channels for n in fit) * (1 - 1 / groups)
 
 
 def _widths(every: Sequence[Numbers]) -> list[int]:
@@ -147,18 +161,18 @@ def _by_argument(place: Place, groups: int, *, all_fit: bool) -> Iterator[Draft]
         return  # it may be among those
     if all_fit:
         yield Draft((call.added(f"groups={groups}"),))
-    elif (
-        of_class(call, "Conv2d")
-        and all(
-            gcd(groups, n.in_channels, n.out_channels) == 1 or _divides(n, groups)
-            for n in place.others
-        )
-        and all(n.window > 1 for n in place.others)
-    ):
+    elif of_class(call, "Conv2d") and all(_stays_by_itself(n, groups) for n in place.others):
         channels = [call.given("in_channels", 0), call.given("out_channels", 1)]
         if all(isinstance(c, ast.Name | ast.Attribute | ast.Constant) for c in channels):
             shown = ", ".join(ast.unparse(c) for c in channels if c is not None)
-            yield Draft((call.added(f"groups=math.gcd({groups}, {shown})"),), modules=("math",))
+            argument = f"groups=math.gcd({groups}, {shown})"
+            yield Draft((call.added(argument),), modules=("math",))
+
+
+def _stays_by_itself(numbers: Numbers, groups: int) -> bool:
+    """Whether a layer shares no factor with the number of groups, or is to have them as well."""
+    shared = gcd(groups, numbers.in_channels, numbers.out_channels)
+    return shared == 1 or (shared == groups and numbers.window > 1 and not numbers.is_stem)
 
 
 def _divides(numbers: Numbers, groups: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from convlint.model import Amounts, Between, Form, Graph
 from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
-from convlint.rewriting.numbers import Numbers, Use
+from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
 
 CLASS = "DepthwiseSeparableConv2d"
 _MAPS: dict[Between, tuple[int, int]] = {
@@ -177,10 +177,11 @@ def _separable(form: Form) -> str:
     if form.pairs > 1:
         cost = f"{form.pairs} * ({cost})"
     return f'''def separable(conv):
-    """`conv` as depthwise separable; as it is where it reads an image, is 1x1 or grouped, or nothing is saved."""
+    """`conv` as depthwise separable; as it is where that saves nothing, or where it reads an image."""
+    if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
+        return conv
     window = conv.kernel_size[0] * conv.kernel_size[1]
-    saves = {cost} < window * conv.out_channels
-    if conv.in_channels <= 4 or conv.groups > 1 or window == 1 or not saves:
+    if window == 1 or {cost} >= window * conv.out_channels:
         return conv
     return {CLASS}(
         conv.in_channels,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from convlint.model import Amounts, Form, Graph
 from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
-from convlint.rewriting.numbers import Numbers, Use
+from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
 
 CLASS = "FactorisedConv2d"
 MAPS = range(12, 21)  # heights and widths at which the paper found it good
@@ -55,9 +55,11 @@ _CLASS = Helper(
 _FUNCTION = Helper(
     "factorised",
     f'''def factorised(conv):
-    """`conv` as 1xk and kx1; as it is where it reads an image, is grouped, or nothing is saved."""
+    """`conv` as 1xk and kx1; as it is where that saves nothing, or where it reads an image."""
+    if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.padding_mode != "zeros":
+        return conv
     (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels
-    if c <= 4 or conv.groups > 1 or min(k, m) == 1 or m * c + k * d >= k * m * c:
+    if c <= {STEM_CHANNELS} or min(k, m) == 1 or m * c + k * d >= k * m * c:
         return conv
     return {CLASS}(
         c,
