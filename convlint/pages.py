@@ -1,5 +1,5 @@
-"""What the rules say of themselves: the list and the page that ``convlint rule`` prints, and the
-files in docs/rules.
+"""What the rules and the rewrites say of themselves: the list and the page that ``convlint rule`` prints,
+and the files in docs/rules.
 
 ``python -m convlint.pages docs/rules`` writes the files. A test holds them equal to what is
 generated here.
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from convlint.catalogue import rules
+from convlint.rewriting.kind import Kind
+from convlint.rewriting.kinds import kinds
 from convlint.rule import Example, Rule
 
 
@@ -22,9 +24,17 @@ class UnknownRuleError(LookupError):
     """No rule has that code or name; the message names the nearest ones."""
 
 
-def find(code: str) -> Rule:
-    """The rule of that code or name, in any case. Raises UnknownRuleError."""
-    named = {rule.name.upper(): rule for rule in rules().values()} | rules()
+def entries() -> list[Rule | Kind]:
+    """Every rule and every rewrite, in the order of the codes."""
+    return sorted([*rules().values(), *kinds().values()], key=lambda entry: entry.code)
+
+
+def find(code: str) -> Rule | Kind:
+    """The rule, or rewrite, of that code or name, in any case. Raises UnknownRuleError."""
+    named: dict[str, Rule | Kind] = {}
+    for entry in entries():
+        more = entry.more_codes if isinstance(entry, Kind) else ()
+        named |= dict.fromkeys((entry.name.upper(), entry.code, *more), entry)
     wanted = code.strip().upper()
     if wanted in named:
         return named[wanted]
@@ -35,7 +45,7 @@ def find(code: str) -> Rule:
     raise UnknownRuleError(f"there is no rule {code!r}; {hint}")
 
 
-def summary(rule: Rule) -> str:
+def summary(rule: Rule | Kind) -> str:
     """The first sentence of a rule's page."""
     return " ".join(rule.page().split("\n\n", 1)[0].split())
 
@@ -43,11 +53,11 @@ def summary(rule: Rule) -> str:
 def listing(output_format: str = "text") -> str:
     """All rules, one a line: code, name, severity, what it reports. With "json": a list of objects."""
     if output_format == "json":
-        return json.dumps([_facts(rule) for rule in rules().values()], indent=2)
-    widest = max(len(rule.name) for rule in rules().values())
+        return json.dumps([_facts(entry) for entry in entries()], indent=2)
+    widest = max(len(entry.name) for entry in entries())
     return "\n".join(
-        f"{rule.code}  {rule.name:<{widest}}  {rule.severity:<7}  {summary(rule)}"
-        for rule in rules().values()
+        f"{entry.code}  {entry.name:<{widest}}  {_severity(entry):<7}  {summary(entry)}"
+        for entry in entries()
     )
 
 
@@ -56,12 +66,34 @@ def page(code: str, output_format: str = "text") -> str:
     rule = find(code)
     if output_format != "json":
         return markdown(rule)
+    if isinstance(rule, Kind):
+        return json.dumps(_facts(rule) | {"page": rule.page()}, indent=2)
     examples = {kind: [_example_facts(e) for e in getattr(rule, kind)] for kind in ("bad", "good")}
     return json.dumps(_facts(rule) | {"page": rule.page()} | examples, indent=2)
 
 
-def markdown(rule: Rule) -> str:
-    """A rule's page: its facts, its docstring, its examples with the command that shows each."""
+def markdown(rule: Rule | Kind) -> str:
+    """A page: its facts, its docstring; of a rule its examples with the command that shows each, of a rewrite the
+    text that it puts into a file.
+    """
+    return _markdown_of_kind(rule) if isinstance(rule, Kind) else _markdown_of_rule(rule)
+
+
+def _markdown_of_kind(kind: Kind) -> str:
+    helpers = "\n\n".join(helper.text for helper in kind.helpers(kind.usual))
+    parts = [
+        f"# {kind.code}: {kind.name}",
+        f"Proposed by `convlint suggest`, alone with `--kind {kind.name}`.",
+        kind.page(),
+        "## Published effect",
+        f"{kind.evidence}.",
+        "## Put into the file",
+        f"```python\n{helpers.rstrip()}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_of_rule(rule: Rule) -> str:
     parts = [
         f"# {rule.code}: {rule.name}",
         f"Severity: {rule.severity}. Decided by: {_deciders(rule)}.",
@@ -77,8 +109,9 @@ def markdown(rule: Rule) -> str:
 def index() -> str:
     """The table of all rules, in Markdown."""
     rows = [
-        f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.severity} | {_deciders(rule)} | {summary(rule)} |"
-        for rule in rules().values()
+        f"| [{entry.code}]({entry.code}.md) | {entry.name} | {_severity(entry)} "
+        f"| {_deciders(entry)} | {summary(entry)} |"
+        for entry in entries()
     ]
     head = ["| code | name | severity | decided by | what it reports |", "|---|---|---|---|---|"]
     about = "Generated from the rules by `python -m convlint.pages docs/rules`."
@@ -87,10 +120,17 @@ def index() -> str:
 
 def files() -> dict[str, str]:
     """Every generated file by its name."""
-    return {f"{code}.md": markdown(rule) for code, rule in rules().items()} | {"index.md": index()}
+    return {f"{entry.code}.md": markdown(entry) for entry in entries()} | {"index.md": index()}
 
 
-def _deciders(rule: Rule) -> str:
+def _severity(entry: Rule | Kind) -> str:
+    """The severity of a rule; a rewrite is no defect."""
+    return "suggest" if isinstance(entry, Kind) else entry.severity
+
+
+def _deciders(rule: Rule | Kind) -> str:
+    if isinstance(rule, Kind):
+        return "a run"
     return " or ".join({"source": "source alone", "run": "a run"}[way] for way in rule.decided_by)
 
 
@@ -104,12 +144,12 @@ def _example(rule: Rule, example: Example) -> str:
     )
 
 
-def _facts(rule: Rule) -> dict[str, Any]:
+def _facts(rule: Rule | Kind) -> dict[str, Any]:
     return {
         "code": rule.code,
         "name": rule.name,
-        "severity": rule.severity,
-        "decided_by": list(rule.decided_by),
+        "severity": _severity(rule),
+        "decided_by": ["run"] if isinstance(rule, Kind) else list(rule.decided_by),
         "summary": summary(rule),
     }
 

@@ -16,6 +16,8 @@ from convlint import catalogue, pages
 from convlint.catalogue import rules
 from convlint.codes import codes
 from convlint.model import SEVERITIES
+from convlint.rewriting.kind import Kind
+from convlint.rewriting.kinds import kinds
 from convlint.rule import Rule
 
 ROOT = Path(__file__).parent.parent
@@ -119,9 +121,11 @@ def test_pages_are_written_and_stale_ones_removed(tmp_path: Path) -> None:
 
 def test_listing_names_every_rule_on_one_line() -> None:
     lines = pages.listing().splitlines()
-    assert [line.split()[:3] for line in lines] == [[r.code, r.name, r.severity] for r in ALL]
+    every = [[rule.code, rule.name, rule.severity] for rule in ALL]
+    every += [[kind.code, kind.name, "suggest"] for kind in kinds().values()]
+    assert [line.split()[:3] for line in lines] == sorted(every)
     facts = json.loads(pages.listing("json"))
-    assert [fact["code"] for fact in facts] == [rule.code for rule in ALL]
+    assert [fact["code"] for fact in facts] == sorted(code for code, *_ in every)
     assert all(fact["summary"] and fact["decided_by"] for fact in facts)
 
 
@@ -133,6 +137,37 @@ def test_page_is_found_by_code_or_name(asked: str) -> None:
     assert "## Why is this bad?" in facts["page"]
     for example in facts["bad"] + facts["good"]:
         ast.parse(example["source"])
+
+
+each_kind = pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.code)
+
+
+@each_kind
+def test_the_file_of_a_rewrite_is_called_after_it(kind: Kind) -> None:
+    name = f"{kind.code.lower()}_{kind.name.replace('-', '_')}"
+    assert type(kind).__module__ == f"convlint.rewriting.kinds.{name}"
+
+
+@each_kind
+def test_the_page_of_a_rewrite_says_what_it_saves_and_costs(kind: Kind) -> None:
+    headings = re.findall(r"^## (.+)$", pages.page(kind.code), re.MULTILINE)
+    assert headings[:2] == ["What it saves", "What it costs"]
+    assert headings[-3:] == ["References", "Published effect", "Put into the file"]
+    assert pages.page(kind.name) == pages.page(kind.code)
+
+
+@each_kind
+def test_what_a_rewrite_puts_into_a_file_parses(kind: Kind) -> None:
+    for helper in kind.helpers(kind.usual):
+        (definition,) = ast.parse(helper.text).body
+        assert isinstance(definition, ast.ClassDef | ast.FunctionDef)
+        assert definition.name == helper.name
+        assert ast.get_docstring(definition)
+        assert max(map(len, helper.text.splitlines())) <= 100
+
+
+def test_variants_of_a_rewrite_are_on_its_page() -> None:
+    assert pages.page("CVL505") == pages.page("CVL502")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "rules": {"model", "dims", "flow", "cost", "calls", "channels", "latent", "rule"},
     "codes": {"rules"},
     "catalogue": {"codes", "rule", "rules"},
-    "pages": {"catalogue", "rule"},
+    "pages": {"catalogue", "rule", "rewriting"},
     # the two front ends
     "trace": {"model", "dims", "wire", "lines", "targets", "rewriting"},
     "source": {"model", "dims", "flow", "codes", "catalogue"},

@@ -116,8 +116,8 @@ def _judged(
     site = group[0].site
     wanted = [layer for layer in group if matches(layer.name, patterns)]
     fit, unfit = _fitting(graph, wanted, kind, wishes)
-    for reason, stay in unfit.items():
-        yield Refusal(kind.code, site, tuple(stay), reason)
+    for reason, unfitting in unfit.items():
+        yield Refusal(kind.code, site, tuple(unfitting), reason)
     if not fit:
         return
     names = tuple(one.layer.name for one in fit)

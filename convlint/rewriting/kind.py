@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,13 +55,21 @@ class Place:
 
 
 class Kind(ABC):
-    """Base of all rewrites. The class docstring says what it does, in one sentence for the report."""
+    """Base of all rewrites. The class docstring is the rewrite's page, in Markdown: one sentence that says what it
+    does, then ``## What it saves``, ``## What it costs`` and ``## References``, and what else there is to say.
+    """
 
     code: ClassVar[str]
     name: ClassVar[str]
     more_codes: ClassVar[tuple[str, ...]] = ()  # of variants of it
     base: ClassVar[str] = "Conv2d"  # the class of torch.nn whose layers are rewritten
     evidence: ClassVar[str]  # the published effect, and where
+    usual: ClassVar[Form]  # an example, for the page
+
+    @classmethod
+    def page(cls) -> str:
+        """The docstring, cleaned of its indentation."""
+        return inspect.cleandoc(cls.__doc__ or "")
 
     @abstractmethod
     def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:

@@ -80,12 +80,23 @@ def _is_factory(node: ast.FunctionDef) -> bool:
     if any(_downloads(name, default) for name, default in _defaults(node.args)):
         return False
     statements = [part for part in ast.walk(node) if isinstance(part, ast.stmt)][1:]
-    plain = all(
-        isinstance(s, _PLAIN) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
-        for s in statements
-    )
+    plain = all(isinstance(s, _PLAIN) or _only_prepares(s) for s in statements)
     returns = [s.value for s in statements if isinstance(s, ast.Return)]
     return plain and bool(returns) and isinstance(returns[-1], ast.Call | ast.Name)
+
+
+def _only_prepares(node: ast.stmt) -> bool:
+    """Whether a statement is a docstring, or calls something of the file's own or of a dict, as for ``kwargs``."""
+    if not isinstance(node, ast.Expr):
+        return False
+    if not isinstance(node.value, ast.Call):
+        return isinstance(node.value, ast.Constant)
+    function = node.value.func
+    if isinstance(function, ast.Attribute):
+        return function.attr in ("setdefault", "update", "pop") and isinstance(
+            function.value, ast.Name
+        )
+    return isinstance(function, ast.Name) and function.id.startswith("_")
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:

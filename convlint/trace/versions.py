@@ -148,11 +148,10 @@ def _tried(version: Version, job: Job) -> Tried:
                 value = make()
         model = session.as_asked(value, job)
         inputs = session.inputs_of(model, job)
-    libraries = tuple(_libraries(before))
     if version.runs:
-        found = timing.timings(model, inputs, version.forms, version.runs)
-        return Tried(libraries=libraries, timings=found)
-    return replace(_run(model, inputs, version, job), libraries=libraries)
+        return Tried(timings=timing.timings(model, inputs, version.forms, version.runs))
+    tried = _run(model, inputs, version, job)
+    return replace(tried, libraries=tuple(_libraries(before)))
 
 
 def _run(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:

@@ -15,10 +15,39 @@ CARDINALITY = 32  # of ResNeXt-50 32x4d, arXiv:1611.05431
 
 
 class Grouped(Kind):
-    """A grouped convolution: every group of output channels reads its own group of input channels."""
+    """A dense convolution becomes a grouped one: every group of output channels reads its own group
+    of input channels.
+
+    ## What it saves
+
+    With g groups a k x k convolution of C to D channels has k²CD/g weights in place of k²CD, and its
+    multiply-accumulates shrink by the same factor. The maps, and what training saves of them, stay as
+    they are.
+
+    ## What it costs
+
+    Channels of different groups no longer meet in this layer. Something has to mix them: a dense 1x1
+    convolution beside it, as in ResNeXt, or a channel shuffle, as in ShuffleNet. CVL307 reports grouped
+    layers in a row where nothing does. Fewer multiply-accumulates often are not less time:
+    `--measure` tells.
+
+    ## How groups are chosen
+
+    `--groups auto` takes a number that divides the channels of all layers that the call builds and
+    leaves each group at least 16 channels: 32 as in ResNeXt where that is possible, else the largest
+    power of two, else the largest. Where nothing divides all of them, the layers that save less stay
+    dense. `--groups 8` takes exactly 8, whatever the width.
+
+    ## References
+
+    - Xie et al., [ResNeXt](https://arxiv.org/abs/1611.05431)
+    - Zhang et al., [ShuffleNet](https://arxiv.org/abs/1707.01083), on mixing the groups
+    - Radosavovic et al., [RegNet](https://arxiv.org/abs/2003.13678), on the width of groups
+    """
 
     code = "CVL501"
     name = "grouped"
+    usual = Form("CVL501", groups=8)
     evidence = (
         "ResNeXt-50 32x4d has 22.2 % top-1 error where ResNet-50 has 23.9 % at equal cost, being wider "
         "(Xie et al. 2017, arXiv:1611.05431); without a shuffle or a dense 1x1 between grouped layers it "

@@ -21,11 +21,43 @@ its result, which the pointwise convolution reads, and a PReLU keeps what it is 
 
 
 class DepthwiseSeparable(Kind):
-    """A depthwise convolution, then a pointwise one: space and channels one after the other."""
+    """A dense convolution becomes depthwise separable: each channel is convolved by itself, then a
+    1x1 convolution combines the channels.
+
+    ## What it saves
+
+    A k x k convolution of C to D channels has k²C + CD weights in place of k²CD, and takes as many
+    multiply-accumulates for each output pixel: a share of 1/D + 1/k² of what it was.
+
+    ## What it costs
+
+    The map between the two halves is saved for backward as well, so training takes more memory:
+    N·C·H·W numbers more for each such layer, and more with a norm and an activation between. A depthwise
+    convolution moves much memory for little arithmetic; `--measure` tells whether it is faster.
+
+    ## How it is written
+
+    The layer that is put in is a `Conv2d` itself, the pointwise one, and has the depthwise one as its
+    child `depthwise`: code that looks for `nn.Conv2d`, initialises `weight` or reads `out_channels` goes on
+    working. Where a call also builds layers that have to stay dense (1x1, the first layer, grouped
+    ones) the function `separable` stands around it and decides for each. The bias is kept in both
+    halves; `--between norm`, `norm-relu` or `norm-prelu` puts a BatchNorm, and an activation, between
+    them as MobileNet and MobileFaceNet do.
+
+    CVL505 is the variant with several pairs of kernels that are summed, `--pairs 2`: it keeps more of
+    trained weights (Network Decoupling), for as many times the cost.
+
+    ## References
+
+    - Howard et al., [MobileNets](https://arxiv.org/abs/1704.04861)
+    - Guo et al., [Network Decoupling](https://arxiv.org/abs/1808.05517)
+    - Chen et al., [MobileFaceNets](https://arxiv.org/abs/1804.07573)
+    """
 
     code = "CVL502"
     more_codes = ("CVL505",)
     name = "depthwise-separable"
+    usual = Form("CVL502")
     evidence = (
         "MobileNetV1 loses 71.7 to 70.6 % top-1 for 4866 to 569 M MACs and 29.3 to 4.2 M parameters "
         "(Howard et al. 2017, arXiv:1704.04861, table 4)"
