@@ -209,7 +209,7 @@ def _separable(form: Form) -> str:
     if form.pairs > 1:
         cost = f"{form.pairs} * ({cost})"
     return f'''def separable(conv):
-    """`conv` as depthwise separable; as it is where that saves nothing, or where it reads an image."""
+    """`conv` as depthwise separable; as it is where that saves nothing, or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
         return conv
     window = conv.kernel_size[0] * conv.kernel_size[1]

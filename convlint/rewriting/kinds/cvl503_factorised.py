@@ -55,7 +55,7 @@ _CLASS = Helper(
 _FUNCTION = Helper(
     "factorised",
     f'''def factorised(conv):
-    """`conv` as 1xk and kx1; as it is where that saves nothing, or where it reads an image."""
+    """`conv` as 1xk and kx1; as it is where that saves nothing, or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.padding_mode != "zeros":
         return conv
     (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels

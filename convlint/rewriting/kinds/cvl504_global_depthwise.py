@@ -136,7 +136,7 @@ def _class(form: Form) -> str:
         norm = "        self.norm = nn.BatchNorm2d(channels, device=device, dtype=dtype)\n"
         passed = f"self.norm({passed})"
     return f'''class {CLASS}(nn.Linear):
-    """A depthwise convolution over a whole flattened map, then this linear layer across channels."""
+    """A depthwise convolution over a flattened map, then this linear layer across channels."""
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None, *, map_size):
         channels = in_features // (map_size[0] * map_size[1])
