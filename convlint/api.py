@@ -46,7 +46,7 @@ class Report(model.Report):
 
     def __repr__(self) -> str:
         if self.suggested:
-            from convlint.outputs import suggestions  # noqa: PLC0415 - loaded when needed
+            from convlint.outputs.suggested import text as suggestions  # noqa: PLC0415 - loaded when needed
 
             return suggestions.render(self).rstrip("\n")
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
@@ -55,7 +55,7 @@ class Report(model.Report):
         return text.render(self, verdict=self.linted, files=files).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from convlint.outputs import notebook  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.parts import notebook  # noqa: PLC0415 - loaded when needed
 
         return notebook.render(self)
 

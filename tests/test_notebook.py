@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from convlint.model import Finding, Graph, Model, Problem, Related, Report, Row, Site, Totals
-from convlint.outputs import notebook
-from convlint.outputs.columns import TableOptions
+from convlint.outputs.parts import notebook
+from convlint.outputs.parts.columns import TableOptions
 
 ROWS = (
     Row("stem", "Conv2d", 1, (1, 3, 8, 8), (1, 4, 8, 8), params=100, macs=6000),

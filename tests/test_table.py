@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from convlint import cost
 from convlint.model import Call, Failure, Graph, Layer, Model, Node, Site, Tensor
-from convlint.outputs import table
-from convlint.outputs.columns import COLUMNS, DEFAULT, KEPT_FIRST, TableOptions
+from convlint.outputs.parts import table
+from convlint.outputs.parts.columns import COLUMNS, DEFAULT, KEPT_FIRST, TableOptions
 
 MAP = (1, 64, 56, 56)
 CONV = 64 * 64 * 9  # weights of a 3x3 convolution from 64 to 64 channels, without bias

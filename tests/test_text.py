@@ -23,7 +23,7 @@ from convlint.model import (
     Witness,
 )
 from convlint.outputs import text
-from convlint.outputs.terminal import terminal
+from convlint.outputs.parts.terminal import terminal
 
 SOURCE = """\
 from torch import nn

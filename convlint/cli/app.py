@@ -11,6 +11,7 @@ import convlint
 from convlint.cli import commands
 from convlint.cli.asked import OPTIONS, Asked
 from convlint.cli.options import (
+    TEXT,
     AddNoqa,
     Baseline,
     BatchSize,
@@ -32,7 +33,6 @@ from convlint.cli.options import (
     Fix,
     Flat,
     ForceExclude,
-    Format,
     Groups,
     Ignore,
     Input,
@@ -50,7 +50,9 @@ from convlint.cli.options import (
     ModelsOf,
     NoCache,
     OutputFormat,
+    PageFormat,
     Pairs,
+    Plain,
     Prove,
     Quiet,
     SaveWeights,
@@ -163,7 +165,7 @@ def check(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_activation_bytes: MaxActivationBytes = None,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: OutputFormat = TEXT,
     statistics: Statistics = False,
     quiet: Quiet = False,
     columns: Columns = None,
@@ -191,7 +193,7 @@ def summary(
     train: Train = False,
     timeout: Timeout = 120.0,
     max_memory: MaxMemory = None,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: OutputFormat = TEXT,
     columns: Columns = None,
     depth: Depth = None,
     sort: Sort = None,
@@ -251,7 +253,7 @@ def rule(
     code: Annotated[
         str | None, typer.Argument(metavar="[CODE]", help="CVL301 or its name.")
     ] = None,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: PageFormat = Plain.TEXT,
 ) -> None:
     """Show one rule's page, or the list of all rules."""
     from convlint import pages  # noqa: PLC0415 - loaded when needed

@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from convlint.outputs import formats
 
-class Format(StrEnum):
+Format = StrEnum("Format", {name.upper(): name for name in formats()})  # type: ignore[misc]  # read off the files
+TEXT = Format("text")
+
+
+class Plain(StrEnum):
     TEXT = "text"
     JSON = "json"
 
@@ -129,6 +134,7 @@ MaxMemory = Annotated[
     str | None, typer.Option(metavar="BYTES", help="Memory limit of one model: 4GB, 512MiB.")
 ]
 OutputFormat = Annotated[Format, typer.Option(help="How to print.")]
+PageFormat = Annotated[Plain, typer.Option("--output-format", help="How to print.")]
 Columns = Annotated[str | None, typer.Option(metavar="NAMES", help="Columns: name,params,macs ...")]
 Depth = Annotated[int | None, typer.Option(min=0, help="Sum up modules that lie deeper.")]
 Sort = Annotated[

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from convlint.cli.asked import OPTIONS, Asked
+from convlint.outputs import formats
 
 SHORT = {"-q": "quiet", "-j": "jobs"}
 CHOICES = {
-    "output_format": ("text", "json"),
+    "output_format": formats(),
     "fail_on": ("error", "warning", "info"),
     "color": ("auto", "always", "never"),
 }

@@ -11,7 +11,7 @@ from convlint.model import Report
 from convlint.usage import UsageError
 
 if TYPE_CHECKING:
-    from convlint.outputs.columns import TableOptions
+    from convlint.outputs.parts.columns import TableOptions
 
 
 class Shown:
@@ -54,13 +54,13 @@ class Shown:
         fixed: int = 0,
     ) -> None:
         stream = stream or sys.stdout
-        if self._asked.output_format == "json":
-            from convlint.outputs import json_  # noqa: PLC0415 - loaded when needed
+        if self._asked.output_format != "text":
+            from convlint.outputs import renderer  # noqa: PLC0415 - loaded when needed
 
-            stream.write(json_.render(report))
+            stream.write(renderer(self._asked.output_format)(report))
             return
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
-        from convlint.outputs.terminal import terminal  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
 
         width, color = terminal(stream)
         if self._asked.color != "auto":
@@ -106,7 +106,7 @@ def _table(asked: Asked) -> TableOptions | Literal["usual"]:
     """How tables are shown. Raises UsageError."""
     if not (asked.columns or asked.depth is not None or asked.sort or asked.flat):
         return "usual"
-    from convlint.outputs.columns import TableOptions  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.parts.columns import TableOptions  # noqa: PLC0415 - loaded when needed
 
     names = tuple(name.strip() for name in (asked.columns or "").split(",") if name.strip())
     try:

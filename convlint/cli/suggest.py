@@ -132,12 +132,12 @@ def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
         sys.stdout.write(json_.render(report))
         return
     if asked.output_format == "markdown":
-        from convlint.outputs import suggestions_markdown  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.suggested import markdown  # noqa: PLC0415 - loaded when needed
 
-        raw(suggestions_markdown.render(report, explain=wanted.explain))
+        raw(markdown.render(report, explain=wanted.explain))
         return
-    from convlint.outputs import suggestions  # noqa: PLC0415 - loaded when needed
-    from convlint.outputs.terminal import terminal  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.suggested import text as suggestions  # noqa: PLC0415 - loaded when needed
 
     stream = sys.stderr if asked.output_format == "diff" else sys.stdout
     width, color = terminal(stream)

@@ -1,1 +1,35 @@
-"""One file per output format, each with one ``render(report, ...) -> str``."""
+"""The forms in which a report is printed, one file each: ``render(report) -> str``.
+
+Adding a file here adds a format. What several of them need is in ``parts/``, the forms of suggestions in
+``suggested/``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convlint.model import Report
+
+
+def formats() -> tuple[str, ...]:
+    """The names of all formats, text and json first. No format is loaded for it."""
+    others = sorted(_files().keys() - {"text", "json"})
+    return ("text", "json", *others)
+
+
+def _files() -> dict[str, str]:
+    """The module of each format: a name that is taken by Python's library has an underscore behind."""
+    files = [name for folder in __path__ for name in os.listdir(folder)]
+    modules = [name.removesuffix(".py") for name in files if name.endswith(".py")]
+    return {name.rstrip("_"): name for name in modules if name != "__init__"}
+
+
+def renderer(name: str) -> Callable[[Report], str]:
+    """What writes a report in a format. Raises KeyError for one that there is not."""
+    module = importlib.import_module(f"{__name__}.{_files()[name]}")
+    render: Callable[[Report], str] = module.render
+    return render

@@ -8,14 +8,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
-from convlint.outputs.excerpt import excerpt, mended
-from convlint.outputs.terminal import Styled, one_line, painted, styled, visible
+from convlint.outputs.parts.excerpt import excerpt, mended
+from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from convlint.model import Witness
-    from convlint.outputs.columns import TableOptions
+    from convlint.outputs.parts.columns import TableOptions
 
 COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
 
@@ -54,7 +54,7 @@ def _tables(
     report: Report, table: TableOptions | Literal["usual"], width: int | None
 ) -> Iterator[Text | Styled]:
     for model in report.models:
-        from convlint.outputs import table as layer_table  # noqa: PLC0415 - not needed for files
+        from convlint.outputs.parts import table as layer_table  # noqa: PLC0415 - not needed for files
 
         options = layer_table.TableOptions() if table == "usual" else table
         yield from layer_table.texts(model, options, width)

@@ -89,6 +89,8 @@ def _fewest(ways: list[list[Suggestion]], totals: Amounts, goal: Goal) -> list[S
     left = [option for options in ways for option in options]
     while left and not goal.reached(now := totals_of(chosen, totals)):
         best = min(left, key=lambda one: _distance(goal, now - one.saved, totals))
+        if _distance(goal, now - best.saved, totals)[0] >= _distance(goal, now, totals)[0]:
+            break  # none that is left brings it nearer
         chosen.append(best)
         left = [one for one in left if not set(one.instances) & set(best.instances)]
     for one in sorted(chosen, key=lambda one: worth(one.changes, totals)):

@@ -12,6 +12,7 @@ from convlint.model import Edit, Site
 from convlint.rewriting.kind import Draft, Helper
 
 _NN = re.compile(r"\bnn\.")
+_IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
@@ -38,7 +39,7 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
     if not missing:
         imports = [line for line in imports if not line.startswith("from torch")]
     if missing or imports:
-        made.append(_inserted(path, file, imports, missing))
+        made.append(_inserted(path, file, nn.split(".")[0], imports, missing))
     return made
 
 
@@ -134,11 +135,16 @@ def _torch_nn(file: File) -> tuple[str, list[str]]:
 # --- where definitions go
 
 
-def _inserted(path: str, file: File, imports: list[str], definitions: list[str]) -> Edit:
-    """The edit that puts imports and definitions behind the imports of the file, before all that may need them."""
+def _inserted(
+    path: str, file: File, needed: str, imports: list[str], definitions: list[str]
+) -> Edit:
+    """The edit that puts imports and definitions behind the imports of the file, that of the name ``needed`` among
+    them, before all that may need them.
+    """
     body = file.tree.body
+    least = next((i for i, node in enumerate(body) if needed in _imported_by(node)), -1)
     lead = 0
-    while lead < len(body) and _is_preamble(body[lead]):
+    while lead < len(body) and (lead <= least or _is_preamble(body[lead])):
         lead += 1
     if not definitions:  # imports alone go to the other imports
         while lead and not isinstance(body[lead - 1], ast.Import | ast.ImportFrom):
@@ -154,6 +160,12 @@ def _inserted(path: str, file: File, imports: list[str], definitions: list[str])
         blank = line - 1 <= after
         return _at(path, line, ("\n\n" if blank and after else "") + text + "\n\n")
     return _at(path, after + 1, "\n\n" + text)
+
+
+def _imported_by(statement: ast.stmt) -> set[str]:
+    """The names that a statement at the top imports."""
+    nodes = [node for node in _top_statements([statement]) if isinstance(node, _IMPORTS)]
+    return {(a.asname or a.name).split(".")[0] for node in nodes for a in node.names}
 
 
 def _at(path: str, line: int, text: str) -> Edit:

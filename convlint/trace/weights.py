@@ -31,8 +31,7 @@ def loaded(model: nn.Module, version: Version) -> dict[str, float]:
     that holds code, or that is of another model.
     """
     assert version.weights is not None
-    whole = read(version.weights)
-    state, put_back = _unwrapped(whole)
+    state, put_back = _unwrapped(read(version.weights), version.weights)
     names = dict(model.named_modules(remove_duplicate=False))
     state, errors = converted(state, version.forms, version.orders, names)
     try:
@@ -97,12 +96,13 @@ def _safetensors() -> Any:
     return safetensors.torch
 
 
-def _unwrapped(whole: Any) -> tuple[State, Any]:
+def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
     """The state dict in a checkpoint, and what puts another one in its place, wrapped and named as it was."""
     inner = next((key for key in _WRAPPERS if isinstance(_of(whole, key), dict)), None)
     found = whole if inner is None else whole[inner]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        raise refuse("checkpoint", "it holds no state dict: names with a tensor each")
+        text = f"{path} holds no state dict: names with a tensor each"
+        raise refuse("checkpoint", text, path)
     parallel = bool(found) and all(name.startswith(_PARALLEL) for name in found)
     prefix = _PARALLEL if parallel else ""
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.model import Amounts, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
-from convlint.outputs.excerpt import excerpt
-from convlint.outputs.terminal import Styled, one_line, painted, styled, visible
+from convlint.outputs.parts.excerpt import excerpt
+from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
 
 MB = 1e6
 _SHOWN = 6  # names of layers in a line

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from convlint.model import Model, Row
-from convlint.outputs.columns import Line, TableOptions
+from convlint.outputs.parts.columns import Line, TableOptions
 
 ROOT = "(model)"
 

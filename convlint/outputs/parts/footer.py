@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convlint.model import Model
-from convlint.outputs.columns import MB, Line
-from convlint.outputs.terminal import one_line
-from convlint.outputs.tree import shown_rows
+from convlint.outputs.parts.columns import MB, Line
+from convlint.outputs.parts.terminal import one_line
+from convlint.outputs.parts.tree import shown_rows
 
 Pairs = list[tuple[str, str]]
 

@@ -7,11 +7,11 @@ from html import escape
 from itertools import chain
 
 from convlint.model import Finding, Model, Report, Site
-from convlint.outputs import footer
-from convlint.outputs.columns import COLUMNS, SHARE, Line, TableOptions
-from convlint.outputs.excerpt import excerpt
-from convlint.outputs.terminal import one_line, plain
-from convlint.outputs.tree import lines
+from convlint.outputs.parts import footer
+from convlint.outputs.parts.columns import COLUMNS, SHARE, Line, TableOptions
+from convlint.outputs.parts.excerpt import excerpt
+from convlint.outputs.parts.terminal import one_line, plain
+from convlint.outputs.parts.tree import lines
 
 DEFAULT_TABLE = TableOptions()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.model import Report, Suggestion
-from convlint.outputs.suggestions import changed, listed, memory, timed, totals, verified
-from convlint.outputs.terminal import one_line
+from convlint.outputs.parts.terminal import one_line
+from convlint.outputs.suggested.text import changed, listed, memory, timed, totals, verified
 
 
 def render(report: Report, *, explain: bool = False) -> str:

@@ -6,7 +6,7 @@ import linecache
 from collections.abc import Iterator
 
 from convlint.model import Edit, Site
-from convlint.outputs.terminal import Styled, cell_len, styled, visible
+from convlint.outputs.parts.terminal import Styled, cell_len, styled, visible
 
 LONGEST = 6
 """Lines shown of a span."""

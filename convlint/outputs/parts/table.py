@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from convlint.model import Model, Totals
-from convlint.outputs import footer
-from convlint.outputs.columns import COLUMNS, Line, TableOptions
-from convlint.outputs.terminal import one_line, painted
-from convlint.outputs.tree import lines
+from convlint.outputs.parts import footer
+from convlint.outputs.parts.columns import COLUMNS, Line, TableOptions
+from convlint.outputs.parts.terminal import one_line, painted
+from convlint.outputs.parts.tree import lines
 
 __all__ = ["TableOptions", "render"]
 
