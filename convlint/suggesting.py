@@ -23,7 +23,7 @@ from convlint.model import (
     Version,
 )
 from convlint.rewriting import absorb
-from convlint.rewriting.candidates import Candidate, candidates, of_live_model
+from convlint.rewriting.candidates import Candidate, candidates, matches, of_live_model
 from convlint.rewriting.choosing import Goal, ranked, together, worth
 from convlint.rewriting.kind import Draft, Wishes
 from convlint.rewriting.kinds import kinds as all_kinds
@@ -168,6 +168,11 @@ class _Search:
             text = "the model does not run, so nothing could be verified; convlint check says why"
             self.problems.append(Problem("does-not-run", text, target=self.job.text))
             return None
+        for pattern in self.options.layers:
+            if not any(matches(layer.name, [pattern]) for layer in graph.layers):
+                text = f"no layer is called {pattern}; convlint summary lists all"
+                self.problems.append(Problem("no-such-layer", text, target=self.job.text))
+                return None
         self._explore_files(graph)
         return graph
 
@@ -251,7 +256,7 @@ class _Search:
                 draft = drafts.pop(0)
                 made = written([draft], self.project)
                 if isinstance(made, str):
-                    self._refuse(candidate, made)
+                    self._refuse(candidate, candidate.otherwise or made)
                 else:
                     trials.append((candidate, drafts, draft, made))
             versions = [self._version(made, [candidate]) for candidate, _, _, made in trials]
@@ -269,7 +274,7 @@ class _Search:
                 elif drafts:
                     left.append((candidate, drafts))
                 else:
-                    self._refuse(candidate, verified)
+                    self._refuse(candidate, candidate.otherwise or verified)
 
     def _version(self, made: Written, of: Sequence[Candidate]) -> Version:
         places = [one.place for one in of if one.place]
@@ -303,7 +308,7 @@ class _Search:
     ) -> tuple[list[Suggestion], RewrittenSet | None]:
         """The suggestions that are proposed together, and what they make of the model, run together."""
         chosen = together(suggestions, totals, self.options.goal)
-        while chosen:
+        while chosen and not any(problem.kind == "checkpoint" for problem in self.problems):
             parts = [one for one in proved if one.suggestion in chosen]
             made = written([one.draft for one in parts], self.project)
             if isinstance(made, Written):
@@ -325,6 +330,7 @@ class _Search:
             if tried is None:
                 return None
             outcome = tried[0]
+            self.problems += (p for p in outcome.problems if p.kind == "checkpoint")
         changes = [change for one in parts for change in one.suggestion.changes]
         verified = verify(changes, self.original, outcome)
         if isinstance(verified, str) or outcome.graph is None:

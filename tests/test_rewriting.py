@@ -1,9 +1,8 @@
-"""The pure parts of rewrites: helpers put into any file, other ways to build its models, and what is chosen."""
+"""Rewrites as text: the helpers that a file gets, whatever it imports and names, and what becomes of its calls."""
 
 from __future__ import annotations
 
 import ast
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -12,13 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlint import calls, edits, lines
-from convlint.model import Amounts, Change, Form, Suggestion, Verified
+from convlint.model import Form
 from convlint.rewriting import helpers
-from convlint.rewriting.choosing import Goal, ranked, together, totals_of, worth
 from convlint.rewriting.kind import Place
 from convlint.rewriting.kinds import of_code
 from convlint.rewriting.numbers import Numbers
-from convlint.rewriting.ways import ways
 
 # --- helpers in a file
 
@@ -45,6 +42,19 @@ def rewritten(
         )
         draft = list(drafts)[0 if others else -1]
     return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
+
+
+def edited(call: str, form: Form) -> str:
+    """A call in a file, written as it is proposed first."""
+    text = f"from torch import nn\nlayer = {call}\n"
+    (node,) = [n.value for n in ast.parse(text).body if isinstance(n, ast.Assign)]
+    with lines.standing_for({"net.py": text.encode()}):
+        written = calls.at(lines.span("net.py", node, lines.split(text)))
+        assert written is not None
+        draft = next(
+            of_code(form.code).drafts(Place(written.site, written, ()), form, all_fit=True)
+        )
+    return edits.apply(text.encode(), draft.edits).decode().partition("layer = ")[2].rstrip()
 
 
 def is_dense(call: ast.Call) -> bool:
@@ -100,7 +110,7 @@ def test_a_helper_says_torch_nn_as_its_file_does(imports: str, conv: str, added:
     after = rewritten(text)
     assert (params(text), params(after)) == (DENSE_PARAMS, SEPARABLE_PARAMS)
     new = [line for line in after.splitlines() if line not in text.splitlines()]
-    assert [line for line in new if "import" in line] == ([added] if added else [])
+    assert [line for line in new if " import " in line] == ([added] if added else [])
 
 
 def test_a_helper_is_defined_behind_what_it_needs_whatever_stands_before() -> None:
@@ -158,7 +168,8 @@ def test_a_helper_stands_behind_the_imports_and_above_the_comments_of_what_follo
     head, tail = text.split("# About it.")
     assert after.startswith(f"{head}class DepthwiseSeparableConv2d(nn.Conv2d):\n")
     assert after.endswith(
-        "\n\n\n# About it." + tail.replace("nn.Conv2d(32, 64, 3)", "separable(nn.Conv2d(32, 64, 3))")
+        "\n\n\n# About it."
+        + tail.replace("nn.Conv2d(32, 64, 3)", "separable(nn.Conv2d(32, 64, 3))")
     )
     assert params(after) == SEPARABLE_PARAMS
 
@@ -214,177 +225,62 @@ def test_a_module_that_an_argument_needs_is_imported_once(text: str) -> None:
     assert ran(after)["net"]().groups == 8
 
 
-def test_a_text_that_python_cannot_parse_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"net\.py cannot be parsed"):
-        helpers.edits("net.py", "def f(:\n", [])
-
-
-# --- other ways to build
-
-BUILDS = """\
-class Net(nn.Module):
-    def __init__(self, width=8, *, depth=1): ...
-
-class Needs(nn.Module):
-    def __init__(self, width): ...
-"""
+# --- calls
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("call", "made"),
     [
-        ("", []),
-        ("a = Net(8, depth=2)", ["Net(8, depth=2)"]),
-        ("a = Needs(width=(1, [2, -3], {'a': None}))", ["Needs(width=(1, [2, -3], {'a': None}))"]),
-        ("Needs(8); Needs(8); Needs(9)", ["Needs(8)", "Needs(9)"]),
-        ("def f(n):\n    return Needs(n), Needs(*n), Needs(**n), Needs(8)", ["Needs(8)"]),
-        ("if __name__ == '__main__':\n    Needs(3)", ["Needs(3)"]),
-        ("other.Needs(3); Unknown(3)", []),
-        ("def small():\n    return Net(4)", ["Net(4)", "small()"]),
-        ("def small(width=4, *, depth=2):\n    return Net(width)", ["small()"]),
+        ("nn.Conv2d(a, b, 3)", "nn.Conv2d(a, b, 3, groups=4)"),
         (
-            "def small(width=4):\n    '''Of four.'''\n    if width < 2:\n        raise ValueError\n"
-            "    net: object = Needs(width)\n    return net",
-            ["small()"],
+            "nn.Conv2d(a, b, k, s, padding='same')",
+            "nn.Conv2d(a, b, k, s, padding='same', groups=4)",
         ),
-        ("def small(pretrained=False, weights=None):\n    return Needs(1)", ["Needs(1)", "small()"]),
-        ("def small(width):\n    return Net(width)", []),
-        ("def small(*, width):\n    return Net(width)", []),
-        ("def small(pretrained=True):\n    return Net(pretrained)", []),
-        ("def small(*, weights='best'):\n    return Net(weights)", []),
-        ("def _small(width=4):\n    return Net(width)", []),
-        ("def count(n=3):\n    return n + 1", []),
-        ("def nothing():\n    net = Net", []),
-        ("async def small(n=4):\n    return Net(n)", []),
-        ("def main(n=4):\n    print(n)\n    return Net(n)", []),
-        ("def main(n=4):\n    for _ in range(n):\n        pass\n    return Net(n)", []),
-        ("def main(n=4):\n    while n:\n        n -= 1\n    return Net(n)", []),
-        ("def main(n=4):\n    with open('log') as f:\n        return Net(f)", []),
-        ("def main(n=4):\n    import os\n    return Net(n)", []),
-        ("def main(n=4):\n    net = Net(n)\n    net.train()\n    return net", []),
-        ("def main(n=4):\n    yield Net(n)", []),
-        ("def main(n=4):\n    return [Net(n) for _ in range(n)]", []),
-        ("def main(n=4):\n    return train(Net(n))\n\n\ndef train(net):\n"
-         "    for _ in range(90):\n        net().backward()\n    return net", []),
-        ("def main(n=4):\n    return fitted(n)\n\n\ndef fitted(n):\n    return train(Net(n))\n\n\n"
-         "def train(net):\n    print('training')\n    return net", []),
-        ("def main(n=4):\n    return torch.hub.load('some/where', n)", []),
-        ("def main(n=4):\n    state = load_state_dict_from_url(n)\n    return Net(state)", []),
+        ("nn.Conv2d( a,b ,(3)  )", "nn.Conv2d( a,b ,(3), groups=4  )"),
+        (
+            "nn.Conv2d(\n        a,  # in\n        b,  # out\n        3,\n    )",
+            "nn.Conv2d(\n        a,  # in\n        b,  # out\n        3, groups=4,\n    )",
+        ),
+        ("nn.Conv2d(a, b, 3, 1, 1, 1, 1, False)", "nn.Conv2d(a, b, 3, 1, 1, 1, 4, False)"),
+        ("nn.Conv2d(a, groups = 1, out_channels=b)", "nn.Conv2d(a, groups = 4, out_channels=b)"),
+        ("nn.Conv2d(a, b, 3, groups=g)", "nn.Conv2d(a, b, 3, groups=4 if g == 1 else g)"),
+        (
+            "nn.Conv2d(a, b, 3, groups=self.g)",
+            "nn.Conv2d(a, b, 3, groups=4 if self.g == 1 else self.g)",
+        ),
+        (
+            "nn.Conv2d(a, b, 3, groups=a // c)",
+            "nn.Conv2d(a, b, 3, groups=4 if (a // c) == 1 else (a // c))",
+        ),
+        ("nn.Conv2d(**options)", "grouped(nn.Conv2d(**options), 4)"),
+        ("caf\u00e9(a, b)", "grouped(caf\u00e9(a, b), 4)"),
     ],
 )
-def test_only_what_builds_is_called_again(text: str, expected: list[str]) -> None:
-    targets = ways("net.py", f"from torch import nn\n\n{BUILDS}\n{dedent(text)}\n")
-    found = [target.removeprefix("net.py:") for target in targets]
-    assert sorted(found) == sorted({"Net()", *expected})
+def test_a_grouped_call_keeps_all_that_is_written_in_it(call: str, made: str) -> None:
+    assert edited(call, Form("CVL501", groups=4)) == made
 
 
-def test_a_text_that_cannot_be_parsed_has_no_ways() -> None:
-    assert ways("net.py", "def f(:\n") == []
-
-
-def test_of_very_many_ways_some_from_all_parts_of_the_file_are_left() -> None:
-    text = BUILDS + "".join(f"Needs({number})\n" for number in range(1000))
-    found = ways("net.py", text)
-    assert 32 < len(found) <= 64
-    numbers = [int(way.split("(")[1][:-1]) for way in found if "Needs" in way]
-    assert min(numbers) < 20
-    assert max(numbers) > 980
-    assert numbers == sorted(numbers)
-
-
-# --- which are chosen
-
-TOTALS = Amounts(1000, 1000)
-
-
-def suggestion(layers: str, *saved: int, error: float | None = None, name: str = "") -> Suggestion:
-    """A rewrite of layers of a letter each, that saves so many parameters and MACs in the first of them."""
-    before, after = Amounts(500, 500), Amounts(500 - saved[0], 500 - saved[-1])
-    changes = [
-        Change(layer, SEPARABLE, before, before if number else after, error)
-        for number, layer in enumerate(layers)
-    ]
-    verified = Verified(ran=True, output_shapes_equal=True, params_equal=True, macs_equal=True)
-    return Suggestion("CVL502", name, "", None, tuple(changes), (), "", verified, "")
-
-
-def test_without_a_goal_the_best_of_every_call_is_chosen() -> None:
-    a, b, c = suggestion("ab", 100), suggestion("ab", 200), suggestion("c", 50)
-    assert together([a, b, c], TOTALS, Goal()) == [b, c]
-
-
-def test_parameters_and_macs_count_alike_and_trained_weights_that_are_lost_against_it() -> None:
-    macs = suggestion("a", 0, 100)
-    assert worth(macs.changes, TOTALS) == worth(suggestion("a", 100, 0).changes, TOTALS) == 0.1
-    assert worth(suggestion("a", 100, error=0.25).changes, TOTALS) == 0.75 * 0.2
-    lossy, near = suggestion("a", 200, error=0.9), suggestion("a", 100, error=0.1)
-    assert together([lossy, near], TOTALS, Goal()) == [near]
-    assert ranked([lossy, macs, near], TOTALS) == [near, macs, lossy]
-
-
-def test_a_goal_is_reached_with_few_edits_and_these_as_mild_as_can_be() -> None:
-    small, middle, large = (suggestion("a", n) for n in (100, 200, 300))
-    other = suggestion("b", 150)
-    every = [small, middle, large, other]
-    assert together(every, TOTALS, Goal(params=900)) == [small]
-    assert together(every, TOTALS, Goal(params=850)) in ([middle], [other])
-    assert together(every, TOTALS, Goal(params=750)) == [large]
-    assert set(together(every, TOTALS, Goal(params=650))) == {middle, other}
-    assert together(every, TOTALS, Goal(params=1000)) == []
-
-
-def test_a_goal_that_cannot_be_reached_takes_nothing_that_leads_away_from_it() -> None:
-    good, bad = suggestion("a", 10, 100), suggestion("b", 400, -50)
-    assert together([good, bad], TOTALS, Goal(macs=1)) == [good]
-    assert together([bad], TOTALS, Goal(macs=1)) == []
-
-
-SAVED = st.integers(-20, 120)
-CALLS = st.lists(st.lists(st.tuples(SAVED, SAVED), min_size=1, max_size=3), min_size=1, max_size=5)
-
-
-def offered(calls_saved: list[list[tuple[int, int]]]) -> list[Suggestion]:
-    return [
-        suggestion("abcde"[number], *saved, name=f"{number} {way}")
-        for number, options in enumerate(calls_saved)
-        for way, saved in enumerate(options)
-    ]
-
-
-@given(CALLS, st.integers(500, 1000), st.sampled_from(["params", "macs"]))
-def test_a_goal_that_can_be_reached_is_and_with_as_few_calls_as_can_be(
-    calls_saved: list[list[tuple[int, int]]], most: int, what: str
-) -> None:
-    side = 0 if what == "params" else 1
-    best = sorted((max(saved[side] for saved in options) for options in calls_saved), reverse=True)
-    enough = [n for n in range(6) if sum(best[:n]) >= 1000 - most]
-    goal = Goal(**{what: most})
-    chosen = together(offered(calls_saved), TOTALS, goal)
-    assert goal.reached(totals_of(chosen, TOTALS)) == bool(enough)
-    if enough:
-        assert len(chosen) == enough[0]
-
-
-@given(
-    CALLS, st.none() | st.integers(700, 1000), st.none() | st.integers(700, 1000), st.randoms()
+@pytest.mark.parametrize(
+    ("call", "made"),
+    [
+        ("nn.Conv2d(a, b, 3)", "DepthwiseSeparableConv2d(a, b, 3)"),
+        ("nn . Conv2d(a,  # in\n  b, 3)", "DepthwiseSeparableConv2d(a,  # in\n  b, 3)"),
+        ("nn.Conv2d(a, *b, groups=1, **c)", "DepthwiseSeparableConv2d(a, *b, groups=1, **c)"),
+        ("nn.Conv2d(a, b, 3, groups=g)", "separable(nn.Conv2d(a, b, 3, groups=g))"),
+        ("conv3x3(a, b)", "separable(conv3x3(a, b))"),
+        ("self.layer(a)(b)", "separable(self.layer(a)(b))"),
+    ],
 )
-def test_no_rewrite_of_a_set_that_reaches_its_goal_can_be_left_out(
-    calls_saved: list[list[tuple[int, int]]], params: int | None, macs: int | None, random: Any
-) -> None:
-    suggestions, goal = offered(calls_saved), Goal(params, macs)
-    random.shuffle(suggestions)
-    chosen = together(suggestions, TOTALS, goal)
-    layers = [name for one in chosen for name in one.instances]
-    assert len(layers) == len(set(layers))
-    if goal and goal.reached(totals_of(chosen, TOTALS)):
-        for one in chosen:
-            rest = [other for other in chosen if other is not one]
-            assert not goal.reached(totals_of(rest, TOTALS))
+def test_a_separable_call_is_of_another_class_or_given_to_a_function(call: str, made: str) -> None:
+    assert edited(call, SEPARABLE) == made
 
 
-@given(st.lists(st.tuples(st.sets(st.sampled_from("abcde"), min_size=1), SAVED), max_size=8))
-def test_no_layer_is_rewritten_twice(parts: list[tuple[set[str], int]]) -> None:
-    suggestions = [suggestion("".join(sorted(names)), saved) for names, saved in parts]
-    for goal in (Goal(), Goal(params=800)):
-        layers = [name for one in together(suggestions, TOTALS, goal) for name in one.instances]
-        assert len(layers) == len(set(layers))
+def test_a_global_depthwise_call_says_how_large_its_map_is() -> None:
+    form = Form("CVL504", map_size=(7, 5))
+    made = "GlobalDepthwiseLinear(n, bias=False, out_features=10, map_size=(7, 5))"
+    assert edited("nn.Linear(n, bias=False, out_features=10)", form) == made
+
+
+def test_a_text_that_python_cannot_parse_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"net\.py cannot be parsed"):
+        helpers.edits("net.py", "def f(:\n", [])

@@ -78,7 +78,7 @@ class Shown:
                 quiet=self._asked.quiet,
             )
         )
-        self._tracebacks(report)
+        tracebacks(report, self._asked)
 
     def _diff(self, outcome: Outcome) -> None:
         from convlint import edits  # noqa: PLC0415 - loaded when needed
@@ -94,12 +94,14 @@ class Shown:
                 file=sys.stderr,
             )
 
-    def _tracebacks(self, report: Report) -> None:
-        if self._asked.traceback and self._asked.output_format == "text":
-            failures = [model.graph.failure for model in report.models]
-            for failed in (*report.problems, *failures):
-                if failed is not None and failed.traceback:
-                    print(failed.traceback.rstrip(), file=sys.stderr)
+
+def tracebacks(report: Report, asked: Asked) -> None:
+    """The tracebacks of what failed, on stderr, where they were asked for."""
+    if asked.traceback and asked.output_format == "text":
+        failures = [model.graph.failure for model in report.models]
+        for failed in (*report.problems, *failures):
+            if failed is not None and failed.traceback:
+                print(failed.traceback.rstrip(), file=sys.stderr)
 
 
 def _table(asked: Asked) -> TableOptions | Literal["usual"]:

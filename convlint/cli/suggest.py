@@ -6,10 +6,10 @@ import os
 import sys
 from dataclasses import dataclass
 
-from convlint import config, edits, run, suggesting
+from convlint import config, edits, lines, run, suggesting
 from convlint.cli.asked import Asked
 from convlint.cli.commands import run_options, target_of_model
-from convlint.cli.shown import raw
+from convlint.cli.shown import raw, tracebacks
 from convlint.cli.working import running
 from convlint.model import Between, Problem, Report, RewrittenSet
 from convlint.rewriting.kind import Wishes
@@ -46,7 +46,10 @@ def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
     if wanted.write and report.rewritten is not None and not report.problems:
         problems = write(report.rewritten)
         report = Report(**{**vars(report), "problems": (*report.problems, *problems)})
-    _show(report, asked, wanted)
+    files = report.rewritten.files if report.rewritten else {}
+    with lines.standing_for({path: before for path, (before, _) in files.items()}):
+        _show(report, asked, wanted)
+    tracebacks(report, asked)
     return report.exit_code()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from convlint import calls
@@ -17,7 +18,8 @@ from convlint.rewriting.project import Project
 class Candidate:
     """A rewrite of one call: what becomes of its layers, and how it may be written, the plainest way first.
 
-    Without ``place`` it is a single layer of a live model, which no text stands for.
+    Without ``place`` it is a single layer of a live model, which no text stands for. ``otherwise`` is why the layers
+    stay as they are if this does not work.
     """
 
     kind: Kind
@@ -25,6 +27,7 @@ class Candidate:
     form: Form
     changes: tuple[Change, ...]
     drafts: tuple[Draft, ...]
+    otherwise: str | None = None
 
     @property
     def site(self) -> Site | None:
@@ -66,7 +69,7 @@ def of_live_model(
         refused += [Refusal(kind.code, None, tuple(names), why) for why, names in unfit.items()]
         for one in fit:
             form = kind.form([one], wishes, graph)
-            if one.layer.kind != kind.base and not _keeps_class(kind):
+            if one.layer.kind != kind.base:
                 form = _own_forward(one.layer, kind)
             if isinstance(form, str):
                 refused.append(Refusal(kind.code, None, (one.layer.name,), form))
@@ -175,8 +178,13 @@ def _cannot_edit(layer: Layer, project: Project, kind: Kind) -> str | None:
     refusal = project.refusal(layer.site, layer.chain)
     if refusal is not None:
         return refusal
-    if calls.at(layer.site) is None:
+    call = calls.at(layer.site)
+    if call is None:
         return f"{layer.site} is no call that could be edited"
+    if isinstance(call.node.func, ast.Name) and call.node.func.id in ("exec", "eval"):
+        return (
+            f"its code was made while the program ran ({call.node.func.id}), and stands in no file"
+        )
     if layer.kind != layer.base and not _keeps_class(kind):
         return _own_forward(layer, kind)
     return None
@@ -247,7 +255,8 @@ def _from_outside(
             ]
             if not any(kind.fits(one.numbers, form, wishes) for one in rest):
                 others = tuple(one.numbers for one in rest)
-                yield _candidate(site, group, others, kind, form, wishes, through=True)
+                made = _candidate(site, group, others, kind, form, wishes, through=True)
+                yield replace(made, otherwise=refusal)
                 continue
         yield Refusal(kind.code, inner.site, tuple(one.layer.name for one in group), refusal)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from convlint import lines
 from convlint.calls import File
 
 _PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Assert)
 _MOST = 64
+_TRAINS = re.compile(r"(^|[._])(backward|step|fit|train|save)(_|$)")
+_DOWNLOADS = re.compile(r"(^|[._])(download\w*|urlopen|urlretrieve|load_url|from_url|hub)([_.]|$)")
 
 
 def ways(path: str, text: str) -> list[str]:
@@ -38,8 +41,12 @@ def ways(path: str, text: str) -> list[str]:
         init = _init(node)
         if init is not None and not _needed(init.args, 1):
             found.setdefault(f"{path}:{name}()", None)
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    factories = [f"{path}:{node.name}()" for node in functions if _is_factory(node)]
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    factories = [
+        f"{path}:{name}()"
+        for name, node in functions.items()
+        if _is_factory(node) and not _does_more(node, functions)
+    ]
     return [*_spread(list(found)), *_spread(factories)]
 
 
@@ -83,6 +90,29 @@ def _is_factory(node: ast.FunctionDef) -> bool:
     plain = all(isinstance(s, _PLAIN) or _only_prepares(s) for s in statements)
     returns = [s.value for s in statements if isinstance(s, ast.Return)]
     return plain and bool(returns) and isinstance(returns[-1], ast.Call | ast.Name)
+
+
+def _does_more(node: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]) -> bool:
+    """Whether a function, or one of the file that it calls, trains or saves, or downloads under no condition."""
+    todo, seen = [node], {node.name}
+    while todo:
+        for call, always in _calls(todo.pop(), always=True):
+            name = ast.unparse(call.func)
+            if _TRAINS.search(name) or (always and _DOWNLOADS.search(name)):
+                return True
+            if name in functions and name not in seen:
+                seen.add(name)
+                todo.append(functions[name])
+    return False
+
+
+def _calls(node: ast.AST, *, always: bool) -> Iterator[tuple[ast.Call, bool]]:
+    """The calls in a node, and whether each is made under no condition."""
+    if isinstance(node, ast.Call):
+        yield node, always
+    inside = always and not isinstance(node, ast.If | ast.IfExp)
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child, always=inside)
 
 
 def _only_prepares(node: ast.stmt) -> bool:

@@ -39,14 +39,28 @@ def loaded(model: nn.Module, version: Version) -> dict[str, float]:
         wrong = [f"missing {name}" for name in result.missing_keys]
         wrong += [f"unexpected {name}" for name in result.unexpected_keys]
     except RuntimeError as error:
-        wrong = [one_line(error)]
+        wrong = _resized(state, model.state_dict()) or [one_line(error)]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         text = f"{version.weights} is the checkpoint of another model: {'; '.join(wrong[:3])}{more}"
         raise refuse("checkpoint", text, version.weights)
     if version.save is not None:
-        save(version.save, put_back({name: state[name] for name in model.state_dict()}))
+        state = {name: state[name] for name in model.state_dict()}
+        save(version.save, put_back(state, bare=version.save.endswith(".safetensors")))
     return errors
+
+
+def _resized(state: State, own: State) -> list[str]:
+    """What a state dict has in other sizes than a model's own."""
+    return [
+        f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}"
+        for name, tensor in state.items()
+        if name in own and tensor.shape != own[name].shape
+    ]
+
+
+def _sizes(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"
 
 
 # --- files
@@ -69,7 +83,8 @@ def read(path: str) -> Any:
     except ImportError as error:
         raise refuse("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
     except Exception as error:
-        text = f"{path} cannot be read as a checkpoint: {one_line(error)}"
+        reason = one_line(error).partition(". ")[0]  # the rest is advice
+        text = f"{path} cannot be read as a checkpoint: {reason}"
         raise refuse("checkpoint", text, path) from error
 
 
@@ -97,7 +112,9 @@ def _safetensors() -> Any:
 
 
 def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
-    """The state dict in a checkpoint, and what puts another one in its place, wrapped and named as it was."""
+    """The state dict in a checkpoint, and what puts another one in its place, named as it was, and wrapped as it was
+    unless it is to be ``bare``.
+    """
     inner = next((key for key in _WRAPPERS if isinstance(_of(whole, key), dict)), None)
     found = whole if inner is None else whole[inner]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
@@ -106,9 +123,9 @@ def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
     parallel = bool(found) and all(name.startswith(_PARALLEL) for name in found)
     prefix = _PARALLEL if parallel else ""
 
-    def put_back(state: State) -> Any:
+    def put_back(state: State, *, bare: bool) -> Any:
         named = {prefix + name: tensor for name, tensor in state.items()}
-        return named if inner is None else {**whole, inner: named}
+        return named if bare or inner is None else {**whole, inner: named}
 
     return {name.removeprefix(prefix): tensor for name, tensor in found.items()}, put_back
 

@@ -156,8 +156,7 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
     if explain:
         for refusal in refusals:
             yield _refusal(refusal)
-        return
-    if report.suggestions or report.problems:
+    elif report.suggestions or report.problems:
         left = {name for refusal in refusals for name in refusal.instances}
         left -= {name for one in report.suggestions for name in one.instances}
         if left:
@@ -165,10 +164,10 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
             yield styled(
                 f"{many} as {'it is' if len(left) == 1 else 'they are'}; --explain says why."
             )
-    elif report.models:
+    if report.models and not report.suggestions and not report.problems:
         yield styled(("Nothing to rewrite.", "bold"))
         reasons = Counter(refusal.reason for refusal in refusals for _ in refusal.instances)
-        for reason, count in reasons.most_common():
+        for reason, count in reasons.most_common() if not explain else ():
             yield styled(f"  {count} layer{'' if count == 1 else 's'}: {one_line(reason)}")
         if not reasons:
             yield styled(

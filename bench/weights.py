@@ -1,0 +1,462 @@
+"""What converted weights are worth: ``python -m bench.weights [--write] [--quick]``.
+
+A small net is trained on shapes that are drawn here. ``convlint suggest`` rewrites its file and converts
+its checkpoint; git applies the diff, and PyTorch alone loads both. The accuracy is measured as converted,
+after a short fine-tune, and of the same architecture from random weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench import applied, children, sections
+from bench.markdown import table
+from convlint.model import Form
+from convlint.trace.weights import converted_layer
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "suggest.md"
+TIMEOUT = 1200.0  # seconds for one net
+
+NET = '''\
+"""Tells ten shapes apart, in grey images of 32 x 32."""
+
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes=10):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 32, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, padding=1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.Conv2d(64, 128, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.classify = nn.Linear(128, classes)
+
+    def forward(self, x):
+        return self.classify(self.features(x))
+'''
+REWRITES = {
+    "grouped (auto)": ("grouped",),
+    "grouped (8)": ("grouped", "--groups", "8"),
+    "depthwise separable": ("depthwise-separable",),
+    "2 pairs (CVL505)": ("depthwise-separable", "--pairs", "2"),
+    "4 pairs (CVL505)": ("depthwise-separable", "--pairs", "4"),
+    "factorised": ("factorised",),
+}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done."""
+
+    images: int = 5000
+    tests: int = 2000
+    epochs: int = 10
+    short: int = 2  # epochs of a fine-tune
+    seeds: int = 3
+    rewrites: tuple[str, ...] = tuple(REWRITES)
+
+
+QUICK = Effort(images=2000, tests=1000, epochs=5, short=1, seeds=1, rewrites=("grouped (auto)",))
+RATE, SMALL = 0.1, 0.05  # from random weights; of a fine-tune
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The accuracies of the net as it is."""
+
+    trained: float
+    tuned: float  # trained on, as briefly as rewritten ones
+    random: float  # trained as briefly from random weights
+    exact: float  # with nine pairs in each layer, as converted
+    exact_error: float  # the largest of a weight
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What one rewrite made of one trained net."""
+
+    errors: tuple[float, ...]  # of each rewritten layer, as the JSON has it
+    params: tuple[int, int]  # before and after
+    macs: tuple[int, int]
+    converted: float
+    normed: float  # with the statistics of the norms taken anew
+    tuned: float
+    random: float
+    random_long: float  # trained as long as the dense net was
+
+
+# --- the data set
+
+
+def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Images (count, 1, 32, 32) of ten shapes at any place, turn, size and contrast, with noise; and which it is."""
+    dice = torch.Generator().manual_seed(seed)
+
+    def anything(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, 1, 1, generator=dice)
+
+    which = torch.randint(10, (count,), generator=dice)
+    axis = torch.arange(32) - 15.5
+    size, turn = anything(5, 10), anything(0, 2 * math.pi)
+    y, x = axis[:, None] - anything(-6, 6), axis - anything(-6, 6)
+    u = (turn.cos() * x + turn.sin() * y) / size
+    v = (turn.cos() * y - turn.sin() * x) / size
+    depth = _shapes(u, v)[which, torch.arange(count)] * size
+    light = (
+        anything(-0.5, 0.5) + anything(-0.03, 0.03) * axis[:, None] + anything(-0.03, 0.03) * axis
+    )
+    contrast = anything(0.5, 1) * anything(-1, 1).sign()
+    noise = torch.randn(count, 32, 32, generator=dice)
+    images = contrast * torch.sigmoid(3 * depth) + light + 0.15 * noise
+    return images[:, None].contiguous(memory_format=torch.channels_last), which
+
+
+def _shapes(u: Tensor, v: Tensor) -> Tensor:
+    """(10, count, 32, 32): how far inside each shape a point is, negative outside."""
+    radius, box = u.hypot(v), torch.maximum(u.abs(), v.abs())
+    disc, least = 1 - radius, torch.minimum
+    return torch.stack(
+        [
+            disc,
+            0.25 - (radius - 0.75).abs(),  # ring
+            0.8 - box,  # square
+            0.2 - (box - 0.6).abs(),  # frame
+            least(u + 0.5, 0.5 - 0.5 * u - 0.866 * v.abs()),  # triangle
+            least(0.9 - box, 0.25 - least(u.abs(), v.abs())),  # cross
+            0.7 + 0.3 * torch.cos(5 * torch.atan2(v, u)) - radius,  # star
+            least(disc, (u - 0.5).hypot(v) - 0.7),  # crescent
+            least(disc, torch.sin(7 * u) / 7),  # stripes
+            least(disc, torch.sin(5 * u) * torch.sin(5 * v) / 5),  # chequered
+        ]
+    )
+
+
+# --- training, in processes of their own
+
+
+def built(folder: Path, seed: int, weights: Path | None = None) -> nn.Module:
+    """The net as its file says, with random weights or those of a checkpoint, all of them and no others."""
+    torch.manual_seed(seed)
+    model: nn.Module = runpy.run_path(str(folder / "net.py"))["Net"]()
+    if weights is not None:
+        model.load_state_dict(torch.load(weights, weights_only=True), strict=True)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def trained(
+    model: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float, seed: int
+) -> nn.Module:
+    """``model`` after so many epochs, in place."""
+    images, which = data
+    dice = torch.Generator().manual_seed(seed)
+    steps = epochs * math.ceil(len(images) / BATCH)
+    optimizer = torch.optim.SGD(
+        model.parameters(), rate, momentum=0.9, weight_decay=5e-4, nesterov=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.2)
+    model.train()
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images), generator=dice).split(BATCH):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images[batch]), which[batch]).backward()
+            optimizer.step()
+            schedule.step()
+    return model
+
+
+def accuracy(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
+    """The share of images that it tells right."""
+    model.eval()
+    with torch.no_grad():
+        said = torch.cat([model(images).argmax(1) for images in data[0].split(500)])
+    return (said == data[1]).float().mean().item()
+
+
+def normed(model: nn.Module, images: Tensor) -> nn.Module:
+    """A copy whose norms have the statistics of these images; no weight is changed."""
+    model = copy.deepcopy(model).train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the mean over all batches
+    with torch.no_grad():
+        for some in images.split(500):
+            model(some)
+    return model
+
+
+def exact(model: nn.Module) -> tuple[nn.Module, float]:
+    """A copy with nine pairs in place of each dense 3x3 convolution, and the largest error of a weight.
+
+    ``convlint suggest`` does not propose that, for it saves nothing.
+    """
+    model = copy.deepcopy(model)
+    errors = []
+    for module in list(model.modules()):
+        for name, conv in module.named_children():
+            if isinstance(conv, nn.Conv2d):
+                into, out = conv.in_channels, conv.out_channels
+                state, error = converted_layer(conv.weight, None, Form("CVL505", pairs=9))
+                pair = nn.Sequential(
+                    nn.Conv2d(into, 9 * into, 3, conv.stride[0], 1, groups=into, bias=False),
+                    nn.Conv2d(9 * into, out, 1, bias=False),
+                )
+                pair.load_state_dict(
+                    {"0.weight": state["depthwise.weight"], "1.weight": state["weight"]}
+                )
+                setattr(module, name, pair)
+                errors.append(error)
+    return model, max(errors)
+
+
+def train_dense(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
+    """Train the net and save it as ``dense.pt``; what ``Dense`` has."""
+    data, tests = drawn(effort.images, seed), drawn(effort.tests, 10**6)
+    model = trained(built(folder, seed), data, effort.epochs, RATE, seed)
+    torch.save(model.state_dict(), folder / "dense.pt")
+    same, error = exact(model)
+    return {
+        "trained": accuracy(model, tests),
+        "exact": accuracy(same, tests),
+        "exact_error": error,
+        "random": accuracy(trained(built(folder, seed), data, effort.short, RATE, seed), tests),
+        "tuned": accuracy(trained(model, data, effort.short, SMALL, seed + 1), tests),
+    }
+
+
+def try_rewritten(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
+    """The accuracies of a rewritten net and its converted checkpoint ``new.pt``, those of ``Rewritten``."""
+    data, tests = drawn(effort.images, seed), drawn(effort.tests, 10**6)
+    model = built(folder, seed, folder / "new.pt")
+    found = {
+        "converted": accuracy(model, tests),
+        "normed": accuracy(normed(model, data[0]), tests),
+        "tuned": accuracy(trained(model, data, effort.short, SMALL, seed + 1), tests),
+    }
+    for name, epochs in (("random", effort.short), ("random_long", effort.epochs)):
+        found[name] = accuracy(trained(built(folder, seed), data, epochs, RATE, seed), tests)
+    return found
+
+
+# --- the command line
+
+
+def try_one(scratch: Path, seed: int, name: str, effort: Effort) -> Rewritten:
+    """Rewrite the net as a user would, and measure. Raises RuntimeError where the command fails."""
+    folder = scratch / f"{seed}-{list(REWRITES).index(name)}"
+    folder.mkdir()
+    (folder / "net.py").write_text(NET, encoding="utf-8")
+    applied.start(folder)
+    words = ["--input", "1,32,32", "--output-format", "json", "--kind", *REWRITES[name]]
+    weights = ["--weights", f"../{seed}/dense.pt", "--save-weights", "new.pt"]
+    done = subprocess.run(
+        [sys.executable, "-m", "convlint", "suggest", "net.py:Net", *words, *weights],
+        cwd=folder,
+        env={**os.environ, **applied.ENVIRONMENT},
+        check=False,
+        capture_output=True,
+        timeout=TIMEOUT,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stdout.decode()} {done.stderr.decode()}")
+    answer = json.loads(done.stdout)
+    whole, chosen = answer["rewritten"], [one for one in answer["suggestions"] if one["chosen"]]
+    applied.git(folder, "apply", "-", stdin=whole["diff"].encode())
+    return Rewritten(
+        errors=tuple(layer["weight_error"] for one in chosen for layer in one["layers"]),
+        params=(whole["before"]["params"], whole["after"]["params"]),
+        macs=(whole["before"]["macs"], whole["after"]["macs"]),
+        **children.call(try_rewritten, folder, seed, effort, timeout=TIMEOUT),
+    )
+
+
+def sweep(effort: Effort, workers: int = 2) -> tuple[list[Dense], dict[str, list[Rewritten]]]:
+    """The nets as they are, and what each rewrite made of them, a seed each."""
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
+
+        def train(seed: int) -> Dense:
+            folder = Path(scratch, str(seed))
+            folder.mkdir()
+            (folder / "net.py").write_text(NET, encoding="utf-8")
+            return Dense(**children.call(train_dense, folder, seed, effort, timeout=TIMEOUT))
+
+        def rewrite(job: tuple[str, int]) -> Rewritten:
+            result = try_one(Path(scratch), job[1], job[0], effort)
+            print(*job, result, file=sys.stderr, flush=True)
+            return result
+
+        dense = list(pool.map(train, range(effort.seeds)))
+        jobs = [(name, seed) for name in effort.rewrites for seed in range(effort.seeds)]
+        results = list(pool.map(rewrite, jobs))
+    every = {
+        name: results[n * effort.seeds :][: effort.seeds] for n, name in enumerate(effort.rewrites)
+    }
+    return dense, every
+
+
+# --- the section
+
+TEXT = """\
+## Converted weights
+
+What a trained checkpoint is worth to the rewritten net. The net has a stem, five dense 3x3 convolutions
+with BatchNorm (32 to 128 channels) and {params:,} parameters. It was trained for {epochs} epochs on
+{images:,} images that the program draws: one of ten shapes or textures, 32x32, at any place, turn, size and
+contrast, with noise. {tests:,} others test it. For each rewrite `convlint suggest` got the checkpoint with
+`--weights`, and `--save-weights` wrote the converted one; `git apply` took the diff, and PyTorch alone loaded
+file and checkpoint, strictly. Written by `python -m bench.weights --write`.
+
+{verdict}
+
+Accuracy in percent: the mean of {seeds} seeds (other images, weights and order), in brackets lowest to
+highest. Guessing is right in 10 %.
+
+{table}
+
+- *error*: `weight_error` of the JSON, `|W - W'| / |W|` of each layer when it alone is rewritten.
+- *converted*: the new checkpoint as it is; of the dense net, its own. *norms anew*: only the means and variances
+  of the BatchNorms were taken anew, over the training images.
+- *fine-tuned*: {short} epochs on from the converted weights, at half the rate of the dense training.
+- *random*: the same architecture from random weights, at the full rate. Of 0.01, 0.02, 0.05 and 0.1, tried with
+  the first seed, 0.1 was the best for these, and 0.05 for all fine-tunes but one.
+
+This is one small net on easy images. It compares the rewrites; it does not say how much a large net loses.
+"""
+
+
+def section(
+    effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]
+) -> str:
+    """The section for docs/suggest.md."""
+    titles = ("rewrite", ">layers", ">params", ">MACs", ">error, mean", ">largest")
+    random = (f">random, {effort.short} epochs", f">random, {effort.epochs} epochs")
+    columns = (*titles, ">converted", ">norms anew", ">fine-tuned", *random)
+    found = ("trained", "", "tuned", "random", "trained")
+    rows: list[tuple[object, ...]] = [("none", 0, "", "", "", "", *_accuracies(dense, found))]
+    found = ("converted", "normed", "tuned", "random", "random_long")
+    for name, results in every.items():
+        one, errors = results[0], [error for result in results for error in result.errors]
+        parts = (f"{after / before:.0%}" for before, after in (one.params, one.macs))
+        sizes = (f"{mean(errors):.2f}", f"{max(errors):.2f}")
+        rows.append((name, len(one.errors), *parts, *sizes, *_accuracies(results, found)))
+    return TEXT.format(
+        **vars(effort),
+        params=next(iter(every.values()))[0].params[0],
+        verdict=_verdict(effort, dense, every),
+        table=table(columns, rows),
+    )
+
+
+def _accuracies(of: Sequence[object], names: Iterable[str]) -> list[str]:
+    """Mean, lowest and highest of each, in percent."""
+    cells = []
+    for name in names:
+        values = [getattr(one, name) for one in of] if name else []
+        spread = f" ({between(values)})" if len(values) > 1 else ""
+        cells.append(f"{100 * mean(values):.1f}{spread}" if values else "")
+    return cells
+
+
+def _verdict(
+    effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]
+) -> str:
+    """What the table says, in words."""
+
+    def means(what: str) -> dict[str, float]:
+        return {name: mean([getattr(r, what) for r in results]) for name, results in every.items()}
+
+    trained, exact = (mean([getattr(net, what) for net in dense]) for what in ("trained", "exact"))
+    converted, tuned, random, full = map(means, ("converted", "tuned", "random", "random_long"))
+    poor = [name for name in every if converted[name] < trained - 0.1]
+    behind = [name for name in every if tuned[name] < full[name] - 0.005]
+    said = f"The dense net tells {100 * trained:.1f} % of the images right. "
+    if poor:
+        shown = between(converted[name] for name in poor)
+        said += f"As converted, without training, it is poor for {_listed(poor)}: {shown} %. "
+    said += (
+        f"After {effort.short} epochs of fine-tuning it is {between(tuned.values())} %. From random weights the "
+        f"same architectures get to {between(random.values())} % in as many epochs, and to "
+        f"{between(full.values())} % in {effort.epochs}"
+    )
+    said += f", which is more than the fine-tune for {_listed(behind)}. " if behind else ". "
+    worst = max(net.exact_error for net in dense)
+    said += (
+        f"Nine pairs save nothing and are exact: {100 * exact:.1f} % as converted, and a relative error of "
+        f"{worst:.0e} at most."
+    )
+    return textwrap.fill(said, 110)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def between(values: Iterable[float]) -> str:
+    """Lowest and highest, in percent.
+
+    >>> between([0.5, 0.7])
+    '50.0 to 70.0'
+    """
+    return f"{100 * min(found := list(values)):.1f} to {100 * max(found):.1f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.weights", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one seed, one rewrite, less training")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("-j", "--workers", type=int, default=2)
+    options = parser.parse_args()
+    if options.quick and options.write:
+        parser.error("--write takes the full run")
+    effort = QUICK if options.quick else Effort()
+    text = section(effort, *sweep(effort, options.workers))
+    print(text)
+    if options.write:
+        if not PAGE.exists():
+            PAGE.write_text("# Suggested rewrites\n", encoding="utf-8")
+        sections.put(PAGE, "weights", text)
+
+
+if __name__ == "__main__":
+    main()
