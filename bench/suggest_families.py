@@ -66,7 +66,7 @@ TORCHVISION = _of(
     ("segmentation/fcn", "fcn_resnet50(weights_backbone=None)"),
     ("segmentation/deeplabv3", "deeplabv3_resnet50(weights_backbone=None)"),
     ("detection/ssd", "ssd300_vgg16(weights_backbone=None)", (3, 300, 300)),
-    ("detection/faster_rcnn", f"fasterrcnn_resnet50_fpn({_FEW})", (3, 96, 96)),
+    ("detection/faster_rcnn", f"fasterrcnn_resnet50_fpn({_KEPT})", (3, 96, 96)),
     ("detection/mask_rcnn", f"maskrcnn_resnet50_fpn({_KEPT})", (3, 96, 96)),
     ("detection/keypoint_rcnn", f"keypointrcnn_resnet50_fpn({_KEPT})", (3, 96, 96)),
     ("detection/retinanet", f"retinanet_resnet50_fpn({_SMALL})", (3, 96, 96)),

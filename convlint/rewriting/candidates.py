@@ -140,6 +140,15 @@ def _judged(
         yield Refusal(kind.code, site, left, f"{kind.title(form)}, best for this call, do not fit")
         fit = [one for one in fit if one not in stay]
         rest += stay
+    uncalled = [
+        one
+        for one in rest
+        if not one.calls
+        and matches(one.layer.name, patterns)
+        and kind.unfit(one.numbers, wishes) is None
+        and kind.fits(one.numbers, form, wishes)
+    ]  # an auxiliary head runs in training only, and is built by the same call
+    fit, rest = [*fit, *uncalled], [one for one in rest if one not in uncalled]
     if any(kind.fits(one.numbers, form, wishes) for one in rest):
         yield from _one_call_further_out(fit, rest, graph, project, kind, wishes)
         return
