@@ -223,9 +223,11 @@ class _Search:
         kept = []
         for one in sorted(found, key=lambda one: -worth(one.changes, totals)):
             saved = sum((change.before - change.after for change in one.changes), Amounts())
-            share = max(saved.params / max(totals.params, 1), saved.macs / max(totals.macs, 1))
-            if share <= 0 or share < options.least:
-                self._refuse(one, f"it would save {max(share, 0):.1%} of the model")
+            shares = saved.params / max(totals.params, 1), saved.macs / max(totals.macs, 1)
+            if min(shares) < 0 or max(shares) == 0:
+                self._refuse(one, _costs_more(*shares))
+            elif max(shares) < options.least:
+                self._refuse(one, f"it would save {max(shares):.1%} of the model")
             else:
                 kept.append(one)
         return kept
@@ -255,6 +257,9 @@ class _Search:
                     continue
                 draft = drafts.pop(0)
                 made = written([draft], self.project)
+                while isinstance(made, str) and drafts:
+                    draft = drafts.pop(0)
+                    made = written([draft], self.project)
                 if isinstance(made, str):
                     self._refuse(candidate, candidate.otherwise or made)
                 else:
@@ -308,34 +313,33 @@ class _Search:
     ) -> tuple[list[Suggestion], RewrittenSet | None]:
         """The suggestions that are proposed together, and what they make of the model, run together."""
         chosen = together(suggestions, totals, self.options.goal)
-        while chosen and not any(problem.kind == "checkpoint" for problem in self.problems):
+        while chosen:
             parts = [one for one in proved if one.suggestion in chosen]
             made = written([one.draft for one in parts], self.project)
-            if isinstance(made, Written):
-                rewritten = self._rewritten(made, parts, totals)
-                if rewritten is not None:
-                    return chosen, rewritten
-            chosen = chosen[: len(chosen) // 2]  # two of them do not go together
+            found = made if isinstance(made, str) else self._rewritten(made, parts, totals)
+            if isinstance(found, RewrittenSet):
+                return chosen, found
+            kept = chosen[: len(chosen) // 2]  # two of them do not go together
+            for one in chosen[len(kept) :]:
+                text = f"it is not proposed beside the others: {found}"
+                self.refused.append(Refusal(one.code, one.site, one.instances, text))
+            chosen = kept
         return [], None
 
     def _rewritten(
         self, made: Written, parts: Sequence[_Proved], totals: Amounts
-    ) -> RewrittenSet | None:
+    ) -> RewrittenSet | str:
+        """The model with all these, or why they do not go together."""
         version = self._version(made, [one.candidate for one in parts])
-        version = replace(version, save=self.options.save_weights)
-        if len(parts) == 1 and version.save is None:
-            outcome = parts[0].outcome
-        else:
-            tried = self._try([version])
-            if tried is None:
-                return None
-            outcome = tried[0]
-            self.problems += (p for p in outcome.problems if p.kind == "checkpoint")
+        tried = (parts[0].outcome,) if len(parts) == 1 else self._try([version])
+        if tried is None:
+            return "it gave no answer"
         changes = [change for one in parts for change in one.suggestion.changes]
-        verified = verify(changes, self.original, outcome)
-        if isinstance(verified, str) or outcome.graph is None:
-            return None
-        after = _totals(outcome.graph)
+        verified = verify(changes, self.original, tried[0])
+        if isinstance(verified, str) or tried[0].graph is None:
+            return str(verified)
+        self._save_weights(version)
+        after = _totals(tried[0].graph)
         return RewrittenSet(
             before=totals,
             after=after,
@@ -345,6 +349,12 @@ class _Search:
             latency=tuple(t for t in self._timed(version) if t.what == "model"),
             goal=_goal(self.options.goal, after),
         )
+
+    def _save_weights(self, version: Version) -> None:
+        if self.options.save_weights is not None:
+            tried = self._try([replace(version, ways=(), save=self.options.save_weights)])
+            for outcome in tried or ():
+                self.problems += (replace(p, target=self.job.text) for p in outcome.problems)
 
     def _timed(self, version: Version) -> tuple[Timing, ...]:
         """How long the model and the changed layers, together, take: original and rewritten."""
@@ -367,6 +377,13 @@ def _summed(timings: Sequence[Timing]) -> Iterator[Timing]:
             before, after = [t.before for t in layers], [t.after for t in layers]
             yield replace(layers[0], what="layers", before=_sums(before), after=_sums(after))
         yield from (timing for timing in here if timing.what == "model")
+
+
+def _costs_more(params: float, macs: float) -> str:
+    if params == macs == 0:
+        return "it would save nothing"
+    more = "parameters" if params < 0 else "multiply-accumulates"
+    return f"it would take more {more}"
 
 
 def _totals(graph: Graph) -> Amounts:

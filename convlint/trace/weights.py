@@ -90,14 +90,15 @@ def read(path: str) -> Any:
 
 def save(path: str, value: Any) -> None:
     """Write a checkpoint in the place of the file at ``path``, at once. Raises ProblemError."""
-    beside = f"{path}.{secrets.token_hex(8)}.tmp"
+    target = os.path.realpath(path)  # a symbolic link stays
+    beside = f"{target}.{secrets.token_hex(8)}.tmp"
     try:
         if path.endswith(".safetensors"):
             tensors = {name: tensor.contiguous() for name, tensor in value.items()}
             _safetensors().save_file(tensors, beside)
         else:
             torch.save(value, beside)
-        os.replace(beside, path)
+        os.replace(beside, target)
     except Exception as error:
         raise refuse("checkpoint", f"{path} cannot be written: {one_line(error)}", path) from error
     finally:
