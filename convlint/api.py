@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convlint import checking, config, files, model, run
-from convlint import model as model_records
 from convlint.targets import (
     BUDGETS,
     DEVICES,
@@ -177,7 +176,7 @@ def rewrite(
     """
     from convlint.trace import replace as replacing  # noqa: PLC0415 - loaded when needed
 
-    several = [suggestion] if isinstance(suggestion, model_records.Suggestion) else list(suggestion)
+    several = list(suggestion) if isinstance(suggestion, Sequence) else [suggestion]
     forms = {change.layer: change.form for one in several for change in one.changes}
     try:
         return replacing.rewritten(model, forms, weights=weights)

@@ -120,19 +120,34 @@ def _line_end(source: list[str], line: int) -> str:
 
 
 def diff(path: str, before: bytes, after: bytes) -> str:
-    """The change of one file as a diff that ``git apply`` and ``patch -p1`` take; "" where there is none.
+    """The change of one file as a diff that ``git apply`` takes; "" where there is none.
 
+    In a repository paths start at its root, as git reads them wherever it is called; elsewhere they stay as they are,
+    for ``patch -p1``.
     Bytes that are no UTF-8 come as surrogate escapes: write the text with
     ``errors="surrogateescape"``.
     """
     if before == after:
         return ""
-    shown = path.replace(os.sep, "/").lstrip("/")
+    shown = _in_repository(path).replace(os.sep, "/").lstrip("/")
     old, new = _quoted(f"a/{shown}"), _quoted(f"b/{shown}")
     hunks = list(unified_diff(_diff_lines(before), _diff_lines(after)))[2:]
     tab = "\t" if " " in shown else ""  # it ends a name with spaces
     head = [f"diff --git {old} {new}\n", f"--- {old}{tab}\n", f"+++ {new}{tab}\n"]
     return "".join([*head, *map(_ended, hunks)])
+
+
+def _in_repository(path: str) -> str:
+    """A relative path from the root of the repository that the working directory lies in, if it lies in one."""
+    here = os.getcwd()
+    root = here
+    while not os.path.exists(os.path.join(root, ".git")):
+        if root == os.path.dirname(root):
+            return path
+        root = os.path.dirname(root)
+    whole = os.path.join(here, path)
+    inside = os.path.normpath(whole).startswith(os.path.join(root, ""))
+    return os.path.relpath(whole, root) if inside else path
 
 
 def _diff_lines(data: bytes) -> list[str]:

@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from convlint import cost, lines
+from convlint import cost
 from convlint.model import (
     Amounts,
     Graph,
-    Order,
-    Problem,
+    Model,
     Refusal,
     Report,
     RewrittenSet,
     Suggestion,
-    Timing,
     Tried,
     Verified,
-    Version,
 )
-from convlint.rewriting import absorb
-from convlint.rewriting.candidates import Candidate, candidates, matches, of_live_model
+from convlint.rewriting.candidates import Candidate, candidates, of_live_model
 from convlint.rewriting.choosing import Goal, ranked, together, worth
 from convlint.rewriting.kind import Draft, Wishes
 from convlint.rewriting.kinds import kinds as all_kinds
-from convlint.rewriting.project import Project, package_folder
-from convlint.rewriting.verifying import needed_ways, verify
-from convlint.rewriting.ways import ways as ways_in
+from convlint.rewriting.verifying import verify
 from convlint.rewriting.writing import Written, written
-from convlint.targets import Job, Try, parse_count
-from convlint.trace.client import Answer
+from convlint.targets import Job, parse_count
+from convlint.trials import Runs, Trials
 from convlint.usage import UsageError, check_choice
 
-Runs = Callable[[Try], Answer]
 _AT_ONCE = 6  # versions of one process that has the libraries loaded
 _RUNS = 20  # calls that are timed
 
@@ -123,89 +116,27 @@ class _Proved:
 class _Search:
     def __init__(self, job: Job, run: Runs, options: Options, *, live: bool) -> None:
         self.live = live
-        self.job = job
-        self.run = run
         self.options = options
-        folder = package_folder(job.target.path) if job.target.path else None
-        self.project = Project(job.root, folder)
-        self.problems: list[Problem] = []
+        self.trials = Trials(job, run, options.weights)
         self.refused: list[Refusal] = []
-        self.original = Tried()
 
     def report(self) -> Report:
         """Do it all."""
-        graph = self._explored()
+        graph = self.trials.explored(self.options.layers)
         if graph is None:
-            return Report(problems=tuple(self.problems))
+            return Report(problems=tuple(self.trials.problems))
         model = cost.model_report(graph)
-        totals = _totals(graph)
+        totals = _totals(model)
         proved = self._proved(self._candidates(graph, totals), totals)
-        suggestions = ranked([one.suggestion for one in proved], totals)
-        chosen, rewritten = self._set(proved, suggestions, totals)
+        chosen, rewritten = self._set(proved, totals)
+        suggestions = [chosen.get(one.suggestion, one.suggestion) for one in proved]
         return Report(
             models=(model,),
-            problems=tuple(self.problems),
-            suggestions=tuple(replace(one, chosen=one in chosen) for one in suggestions),
+            problems=tuple(self.trials.problems),
+            suggestions=tuple(ranked(suggestions, totals)),
             refusals=tuple(self.refused),
             rewritten=rewritten,
         )
-
-    # --- the original
-
-    def _explored(self) -> Graph | None:
-        """The model as it is, run, and built in the other ways of its file. None, and a problem, if it does not run."""
-        path = self.job.target.path
-        ways = self._ways([path] if path else [])
-        tried = self._try([Version(ways=ways, weights=self.options.weights)])
-        if tried is None:
-            return None
-        self.original = tried[0]
-        self.problems += (replace(p, target=self.job.text) for p in self.original.problems)
-        graph = self.original.graph
-        if graph is None or self.original.problems:
-            return None
-        if graph.status != "complete" or any(node.error for node in graph.nodes):
-            text = "the model does not run, so nothing could be verified; convlint check says why"
-            self.problems.append(Problem("does-not-run", text, target=self.job.text))
-            return None
-        for pattern in self.options.layers:
-            if not any(matches(layer.name, [pattern]) for layer in graph.layers):
-                text = f"no layer is called {pattern}; convlint summary lists all"
-                self.problems.append(Problem("no-such-layer", text, target=self.job.text))
-                return None
-        self._explore_files(graph)
-        return graph
-
-    def _explore_files(self, graph: Graph) -> None:
-        """Build what other files of the project build, where layers come from them."""
-        own = os.path.realpath(self.job.target.path or "")
-        sites = {layer.site.path: layer.site for layer in graph.layers if layer.site}
-        others = [
-            path
-            for path, site in sites.items()
-            if os.path.realpath(path) != own and not self.project.refusal(site)
-        ]
-        ways = self._ways(others)
-        tried = self._try([Version(ways=ways)]) if ways else None
-        if tried is not None:
-            more = (*self.original.ways, *tried[0].ways)
-            self.original = replace(self.original, ways=more)
-
-    def _ways(self, paths: Iterable[str]) -> tuple[str, ...]:
-        found: list[str] = []
-        for path in paths:
-            try:
-                text, _ = lines.decode(self.project.data(path))
-            except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
-                continue  # the run says what is wrong with the file
-            found += ways_in(path, text)
-        return tuple(found)
-
-    def _try(self, versions: Sequence[Version]) -> tuple[Tried, ...] | None:
-        """What became of these versions; None, and a problem, where nothing did."""
-        answer = self.run(Try(self.job, tuple(versions), self.original.libraries))
-        self.problems += answer.problems
-        return answer.tried if len(answer.tried) == len(versions) else None
 
     # --- candidates, each for itself
 
@@ -217,7 +148,14 @@ class _Search:
             found, refused = of_live_model(graph, wanted, options.wishes, options.layers)
         else:
             found, refused = candidates(
-                *(graph, self.original.ways, self.project, wanted, options.wishes, options.layers)
+                *(
+                    graph,
+                    self.trials.original.ways,
+                    self.trials.project,
+                    wanted,
+                    options.wishes,
+                    options.layers,
+                )
             )
         self.refused += refused
         kept = []
@@ -256,24 +194,26 @@ class _Search:
                     self._refuse(candidate, "there is no way to write it into this call")
                     continue
                 draft = drafts.pop(0)
-                made = written([draft], self.project)
+                made = written([draft], self.trials.project)
                 while isinstance(made, str) and drafts:
                     draft = drafts.pop(0)
-                    made = written([draft], self.project)
+                    made = written([draft], self.trials.project)
                 if isinstance(made, str):
                     self._refuse(candidate, candidate.otherwise or made)
                 else:
                     trials.append((candidate, drafts, draft, made))
-            versions = [self._version(made, [candidate]) for candidate, _, _, made in trials]
-            tried = self._try(versions) if versions else ()
+            versions = [self.trials.version(made, [candidate]) for candidate, _, _, made in trials]
+            tried = self.trials.tried(versions) if versions else ()
             if tried is None:
                 return
             left = []
             for (candidate, drafts, draft, made), outcome in zip(trials, tried, strict=True):
-                verified = verify(candidate.changes, self.original, outcome)
+                verified = verify(candidate.changes, self.trials.original, outcome)
                 if isinstance(verified, Verified):
                     suggestion = _suggestion(candidate, made, verified, outcome)
-                    latency = self._timed(self._version(made, [candidate]))
+                    latency = self.trials.timed(
+                        self.trials.version(made, [candidate]), self.options.runs
+                    )
                     suggestion = replace(suggestion, latency=latency)
                     yield _Proved(candidate, draft, made, outcome, suggestion)
                 elif drafts:
@@ -281,102 +221,61 @@ class _Search:
                 else:
                     self._refuse(candidate, candidate.otherwise or verified)
 
-    def _version(self, made: Written, of: Sequence[Candidate]) -> Version:
-        places = [one.place for one in of if one.place]
-        layers = [use.layer for place in places for use in place.uses]
-        sites = [place.site for place in places] + [each.site for each in layers if each.site]
-        return Version(
-            texts=made.texts,
-            ways=needed_ways(self.original.ways, [(s.path, s.line, s.column) for s in sites]),
-            forms={change.layer: change.form for c in of for change in c.changes},
-            orders=self._orders(of),
-            weights=self.options.weights,
-        )
-
-    def _orders(self, of: Sequence[Candidate]) -> tuple[Order, ...]:
-        """In which orders the channels of grouped layers may come, for trained weights."""
-        graph = self.original.graph
-        if self.options.weights is None or graph is None:
-            return ()
-        names = {c.layer for one in of for c in one.changes if c.form.code == "CVL501"}
-        run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
-        return tuple(
-            Order(name, absorb.before(graph, name), absorb.behind(graph, name))
-            for name in run
-            if name
-        )
-
     # --- the set
 
     def _set(
-        self, proved: Sequence[_Proved], suggestions: Sequence[Suggestion], totals: Amounts
-    ) -> tuple[list[Suggestion], RewrittenSet | None]:
-        """The suggestions that are proposed together, and what they make of the model, run together."""
-        chosen = together(suggestions, totals, self.options.goal)
+        self, proved: Sequence[_Proved], totals: Amounts
+    ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet | None]:
+        """The suggestions that are proposed together, each as it is in the set, and what they make of the model."""
+        chosen = together([one.suggestion for one in proved], totals, self.options.goal)
         while chosen:
             parts = [one for one in proved if one.suggestion in chosen]
-            made = written([one.draft for one in parts], self.project)
-            found = made if isinstance(made, str) else self._rewritten(made, parts, totals)
-            if isinstance(found, RewrittenSet):
-                return chosen, found
+            made = written([one.draft for one in parts], self.trials.project)
+            found = made if isinstance(made, str) else self._together(made, parts, totals)
+            if not isinstance(found, str):
+                return found
             kept = chosen[: len(chosen) // 2]  # two of them do not go together
             for one in chosen[len(kept) :]:
                 text = f"it is not proposed beside the others: {found}"
                 self.refused.append(Refusal(one.code, one.site, one.instances, text))
             chosen = kept
-        return [], None
+        return {}, None
 
-    def _rewritten(
+    def _together(
         self, made: Written, parts: Sequence[_Proved], totals: Amounts
-    ) -> RewrittenSet | str:
-        """The model with all these, or why they do not go together."""
-        version = self._version(made, [one.candidate for one in parts])
-        tried = (parts[0].outcome,) if len(parts) == 1 else self._try([version])
+    ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
+        """The model with all these, run; or why they do not go together."""
+        version = self.trials.version(made, [one.candidate for one in parts])
+        tried = (parts[0].outcome,) if len(parts) == 1 else self.trials.tried([version])
         if tried is None:
             return "it gave no answer"
+        (outcome,) = tried
         changes = [change for one in parts for change in one.suggestion.changes]
-        verified = verify(changes, self.original, tried[0])
-        if isinstance(verified, str) or tried[0].graph is None:
+        verified = verify(changes, self.trials.original, outcome)
+        if isinstance(verified, str) or outcome.graph is None:
             return str(verified)
-        self._save_weights(version)
-        after = _totals(tried[0].graph)
-        return RewrittenSet(
+        if self.options.save_weights is not None:
+            self.trials.save_weights(version, self.options.save_weights)
+        after = _totals(cost.model_report(outcome.graph))
+        timings = self.trials.timed(version, self.options.runs)
+        return {
+            one.suggestion: _in_the_set(one.suggestion, outcome) for one in parts
+        }, RewrittenSet(
             before=totals,
             after=after,
             diff=made.diff,
             files=made.files,
             verified=verified,
-            latency=tuple(t for t in self._timed(version) if t.what == "model"),
+            latency=tuple(timing for timing in timings if timing.what == "model"),
             goal=_goal(self.options.goal, after),
         )
 
-    def _save_weights(self, version: Version) -> None:
-        if self.options.save_weights is not None:
-            tried = self._try([replace(version, ways=(), save=self.options.save_weights)])
-            for outcome in tried or ():
-                self.problems += (replace(p, target=self.job.text) for p in outcome.problems)
 
-    def _timed(self, version: Version) -> tuple[Timing, ...]:
-        """How long the model and the changed layers, together, take: original and rewritten."""
-        if not self.options.runs:
-            return ()
-        tried = self._try([replace(version, texts={}, ways=(), save=None, runs=self.options.runs)])
-        return () if tried is None else tuple(_summed(tried[0].timings))
-
-
-def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    return sum(first for first, _ in pairs), sum(second for _, second in pairs)
-
-
-def _summed(timings: Sequence[Timing]) -> Iterator[Timing]:
-    """Of each layout the timing of the model, and the sum of those of its layers."""
-    for layout in dict.fromkeys(timing.layout for timing in timings):
-        here = [timing for timing in timings if timing.layout == layout]
-        layers = [timing for timing in here if timing.what != "model"]
-        if layers:
-            before, after = [t.before for t in layers], [t.after for t in layers]
-            yield replace(layers[0], what="layers", before=_sums(before), after=_sums(after))
-        yield from (timing for timing in here if timing.what == "model")
+def _in_the_set(suggestion: Suggestion, outcome: Tried) -> Suggestion:
+    """A chosen suggestion with the errors of weights in the whole set: neighbours share the orders of channels."""
+    errors = outcome.weight_errors
+    changes = (replace(c, weight_error=errors.get(c.layer)) for c in suggestion.changes)
+    return replace(suggestion, chosen=True, changes=tuple(changes))
 
 
 def _costs_more(params: float, macs: float) -> str:
@@ -386,14 +285,9 @@ def _costs_more(params: float, macs: float) -> str:
     return f"it would take more {more}"
 
 
-def _totals(graph: Graph) -> Amounts:
-    model = cost.model_report(graph)
-    return Amounts(
-        model.totals.params,
-        model.totals.macs,
-        sum(row.output_bytes for row in model.layers),
-        graph.saved_bytes,
-    )
+def _totals(model: Model) -> Amounts:
+    maps = sum(row.output_bytes for row in model.layers)
+    return Amounts(model.totals.params, model.totals.macs, maps, model.totals.saved_bytes)
 
 
 def _suggestion(

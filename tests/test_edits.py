@@ -283,3 +283,20 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 def test_a_folder_that_is_not_there_is_an_error(folder: Path) -> None:
     with pytest.raises(FileNotFoundError):
         edits.write_atomically(str(folder / "gone" / "net.py"), b"new")
+
+
+def test_git_takes_a_diff_where_the_command_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git reads paths from the root of the repository, also in a folder below it."""
+    below = tmp_path / "src" / "nets"
+    below.mkdir(parents=True)
+    (below / "net.py").write_bytes(b"old\n")
+    subprocess.run([GIT, "init", "-q"], cwd=tmp_path, check=True)
+    monkeypatch.chdir(below)
+    for path in ("net.py", str(below / "net.py"), "../nets/net.py"):
+        patch = edits.diff(path, b"old\n", b"new\n")
+        assert "--- a/src/nets/net.py\n" in patch
+        subprocess.run([GIT, "apply"], input=patch.encode(), check=True)
+        assert (below / "net.py").read_bytes() == b"new\n"
+        (below / "net.py").write_bytes(b"old\n")

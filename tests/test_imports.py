@@ -61,7 +61,8 @@ ALLOWED: dict[str, set[str]] = {
         *("model", "config", "targets", "sifting", "suppress"),
         *("catalogue", "cost", "prove", "trace"),
     },
-    "suggesting": {"model", "usage", "targets", "lines", "cost", "rewriting", "trace"},
+    "trials": {"model", "targets", "lines", "rewriting", "trace"},
+    "suggesting": {"model", "usage", "targets", "cost", "rewriting", "trials"},
     "models_of": {"usage", "targets", "config", "source"},
     "flake8_plugin": {"model", "config", "suppress", "source", "lint"},
 }

@@ -193,6 +193,13 @@ def test_lazy_layers_say_what_they_became() -> None:
     assert (first.attrs["in_channels"], second.attrs["in_channels"]) == (3, 4)
 
 
+def test_a_parametrised_layer_is_still_of_its_class() -> None:
+    normed = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
+    layer = graph_of(lambda: nn.Sequential(normed)).layer("0")
+    assert layer is not None
+    assert (layer.base, layer.attrs["out_channels"]) == ("Conv2d", 4)
+
+
 def test_weights_are_no_activations() -> None:
     (conv,) = convs(graph_of(lambda: nn.Conv2d(3, 4, 3)))
     assert len(conv.inputs) == 1

@@ -302,3 +302,12 @@ def test_names_that_the_model_does_not_have_are_a_usage_error(
     (one,) = convlint.suggest(model, SHAPE, kind="grouped").suggestions
     with pytest.raises(UsageError, match=message):
         convlint.rewrite(change(model), one, weights=weights)
+
+
+def test_a_parametrised_layer_stays_as_it_is_and_says_why() -> None:
+    normed = nn.utils.parametrizations.weight_norm(nn.Conv2d(32, 64, 3))
+    report = convlint.suggest(nn.Sequential(normed), input=(32, 9, 9), kind="grouped")
+    assert not report.suggestions
+    ((names, reason),) = [(refusal.instances, refusal.reason) for refusal in report.refusals]
+    assert names == ("0",)
+    assert "its weight is parametrised" in reason

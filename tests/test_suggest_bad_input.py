@@ -130,6 +130,13 @@ def test_a_model_that_cannot_be_had_is_one_clear_line(
     assert expected in refused(here.suggest(*target))
 
 
+def test_a_wrong_channel_count_names_the_layer_and_its_line(here: Project) -> None:
+    here.write("wide.py", "from torch import nn\n\nnet = nn.Sequential(nn.Conv2d(8, 8, 3))\n")
+    said = refused(here.suggest("wide.py:net", "--input", "4,8,8"))
+    assert "0 at wide.py:3:21: " in said
+    assert "8 channels, but got 4 channels" in said
+
+
 def test_a_traceback_is_shown_where_it_is_asked_for(here: Project) -> None:
     here.write("bad.py", "raise ValueError('at import')\n")
     assert "ValueError: at import" in refused(here.suggest("bad.py:Net"))

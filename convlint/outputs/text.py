@@ -138,11 +138,12 @@ def _listed(names: tuple[str, ...], limit: int = 6) -> str:
 
 def _problems(report: Report) -> Iterator[Styled]:
     for problem in report.problems:
-        yield _problem(problem)
+        yield problem_line(problem)
         yield styled()
 
 
-def _problem(problem: Problem) -> Styled:
+def problem_line(problem: Problem) -> Styled:
+    """A problem in one line: where, of which kind, what."""
     place = problem.path or problem.target or "convlint"
     if problem.path and problem.line:
         place += f":{problem.line}"

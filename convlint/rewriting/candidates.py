@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from convlint import calls
+from convlint.calls import WrittenCall
 from convlint.model import Change, Form, Graph, Layer, Refusal, Site, Way
 from convlint.rewriting.kind import Draft, Kind, Place, Wishes
 from convlint.rewriting.numbers import Numbers, Use, numbers, use
@@ -34,6 +35,9 @@ class Candidate:
         return self.place.site if self.place else None
 
 
+Found = Iterator[Candidate | Refusal]
+
+
 def candidates(
     graph: Graph,
     ways: Sequence[Way],
@@ -43,40 +47,39 @@ def candidates(
     patterns: Sequence[str] = (),
 ) -> tuple[list[Candidate], list[Refusal]]:
     """Every rewrite that could be made, and what cannot be rewritten. ``patterns``: only layers so named."""
-    found: list[Candidate] = []
-    refused: list[Refusal] = []
-    for kind in kinds:
-        for group in _by_call(graph, kind, patterns):
-            for outcome in _judged(group, graph, ways, project, kind, wishes, patterns):
-                if isinstance(outcome, Candidate):
-                    found.append(outcome)
-                else:
-                    refused.append(outcome)
-    return found, refused
+    found = [
+        one
+        for kind in kinds
+        for group in _by_call(graph, kind, patterns)
+        for one in _Call(group, graph, kind, wishes, patterns, project, ways).judged()
+    ]
+    return _sorted_out(found)
 
 
 def of_live_model(
     graph: Graph, kinds: Iterable[Kind], wishes: Wishes, patterns: Sequence[str] = ()
 ) -> tuple[list[Candidate], list[Refusal]]:
     """The same for a model that was built already: every layer for itself."""
-    found: list[Candidate] = []
-    refused: list[Refusal] = []
-    for kind in kinds:
-        layers = [each for group in _by_call(graph, kind, patterns) for each in group]
-        fit, unfit = _fitting(
-            graph, [each for each in layers if matches(each.name, patterns)], kind, wishes
-        )
-        refused += [Refusal(kind.code, None, tuple(names), why) for why, names in unfit.items()]
-        for one in fit:
-            form = kind.form([one], wishes, graph)
-            if one.layer.kind != kind.base:
-                form = _own_forward(one.layer, kind)
-            if isinstance(form, str):
-                refused.append(Refusal(kind.code, None, (one.layer.name,), form))
-                continue
-            change = Change(one.layer.name, form, one.before, kind.after(one, form))
-            found.append(Candidate(kind, None, form, (change,), (Draft(()),)))
-    return found, refused
+    found = [
+        one
+        for kind in kinds
+        for group in _by_call(graph, kind, patterns)
+        for layer in group
+        for one in _live(layer, graph, kind, wishes, patterns)
+    ]
+    return _sorted_out(found)
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a layer's name is meant by ``--layer``; all are where there is none."""
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _sorted_out(found: list[Candidate | Refusal]) -> tuple[list[Candidate], list[Refusal]]:
+    return (
+        [one for one in found if isinstance(one, Candidate)],
+        [one for one in found if isinstance(one, Refusal)],
+    )
 
 
 def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list[Layer]]:
@@ -86,84 +89,21 @@ def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list
         if layer.base == kind.base:
             groups.setdefault(layer.site, []).append(layer)
     for group in groups.values():
-        if any(
-            _of_interest(graph, layer, kind) and matches(layer.name, patterns) for layer in group
-        ):
+        wanted = [layer for layer in group if matches(layer.name, patterns)]
+        if any(_of_interest(graph, layer, kind) for layer in wanted):
             yield group
 
 
 def _of_interest(graph: Graph, layer: Layer, kind: Kind) -> bool:
+    """Whether a layer could be cheaper at all, so that it is worth a word if it stays as it is."""
+    one = use(graph, layer)
     if kind.base != "Conv2d":
-        return kind.unfit_in(graph, use(graph, layer)) is None
-    n = numbers(layer.attrs)
-    return n.is_dense and not n.is_stem and bool(use(graph, layer).calls)
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a layer's name is meant by ``--layer``; all are where there is none."""
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-# --- one call
-
-
-def _judged(
-    group: list[Layer],
-    graph: Graph,
-    ways: Sequence[Way],
-    project: Project,
-    kind: Kind,
-    wishes: Wishes,
-    patterns: Sequence[str],
-) -> Iterator[Candidate | Refusal]:
-    site = group[0].site
-    wanted = [layer for layer in group if matches(layer.name, patterns)]
-    fit, unfit = _fitting(graph, wanted, kind, wishes)
-    for reason, unfitting in unfit.items():
-        yield Refusal(kind.code, site, tuple(unfitting), reason)
-    if not fit:
-        return
-    names = tuple(one.layer.name for one in fit)
-    refusal = _cannot_edit(fit[0].layer, project, kind)
-    if refusal is not None:
-        yield from _from_outside(fit, graph, project, kind, wishes, refusal)
-        return
-    assert site is not None
-    rest = [use(graph, layer) for layer in group if layer.name not in names]
-    form = kind.form(fit, wishes, graph)
-    if isinstance(form, str):
-        yield Refusal(kind.code, site, names, form)
-        return
-    stay = [one for one in fit if not kind.fits(one.numbers, form, wishes)]
-    if stay:
-        left = tuple(one.layer.name for one in stay)
-        yield Refusal(kind.code, site, left, f"{kind.title(form)}, best for this call, do not fit")
-        fit = [one for one in fit if one not in stay]
-        rest += stay
-    uncalled = [
-        one
-        for one in rest
-        if not one.calls
-        and matches(one.layer.name, patterns)
-        and kind.unfit(one.numbers, wishes) is None
-        and kind.fits(one.numbers, form, wishes)
-    ]  # an auxiliary head runs in training only, and is built by the same call
-    fit, rest = [*fit, *uncalled], [one for one in rest if one not in uncalled]
-    if any(kind.fits(one.numbers, form, wishes) for one in rest):
-        yield from _one_call_further_out(fit, rest, graph, project, kind, wishes)
-        return
-    elsewhere = tuple(
-        numbers(built.attrs)
-        for way in ways
-        for built in way.built
-        if _same_call(built.site, site) and built.kind == kind.base
-    )
-    others = tuple(dict.fromkeys((*(one.numbers for one in rest), *elsewhere)))
-    yield _candidate(site, fit, others, kind, form, wishes)
+        return kind.unfit_in(graph, one) is None
+    return one.numbers.is_dense and not one.numbers.is_stem and bool(one.calls)
 
 
 def _fitting(
-    graph: Graph, layers: Sequence[Layer], kind: Kind, wishes: Wishes
+    graph: Graph, layers: Iterable[Layer], kind: Kind, wishes: Wishes
 ) -> tuple[list[Use], dict[str, list[str]]]:
     """The layers that a rewrite fits, and those that it does not, by the reason. Of what was never meant, as a
     1x1 convolution, nothing is said.
@@ -180,122 +120,186 @@ def _fitting(
     return fit, unfit
 
 
-def _cannot_edit(layer: Layer, project: Project, kind: Kind) -> str | None:
-    """Why the call that built a layer cannot be edited."""
-    if layer.site is None:
-        return "nothing tells where it was built"
-    refusal = project.refusal(layer.site, layer.chain)
-    if refusal is not None:
-        return refusal
-    call = calls.at(layer.site)
-    if call is None:
-        return f"{layer.site} is no call that could be edited"
-    if isinstance(call.node.func, ast.Name) and call.node.func.id in ("exec", "eval"):
-        return (
-            f"its code was made while the program ran ({call.node.func.id}), and stands in no file"
-        )
-    if layer.kind != layer.base and not _keeps_class(kind):
-        return _own_forward(layer, kind)
-    return None
-
-
-def _own_forward(layer: Layer, kind: Kind) -> str:
+def _own_forward(layer: Layer, kind: Kind) -> str | None:
+    """Why a layer of a class of its own stays as it is, None for one of torch.nn's."""
+    if layer.kind == layer.base:
+        return None
+    if layer.kind == f"Parametrized{layer.base}":
+        return "its weight is parametrised, as by weight_norm, and that of a new layer would not be"
     return (
         f"{layer.kind} is a {layer.base} with a forward of its own, which a {kind.name} layer "
         "would not have"
     )
 
 
-def _keeps_class(kind: Kind) -> bool:
-    return kind.name == "grouped"
-
-
-def _same_call(one: Site, other: Site) -> bool:
-    return (one.path, one.line, one.column, one.end_line, one.end_column) == (
-        *(other.path, other.line, other.column, other.end_line, other.end_column),
-    )
-
-
-def _candidate(
-    site: Site,
-    fit: Sequence[Use],
-    others: tuple[Numbers, ...],
-    kind: Kind,
-    form: Form,
-    wishes: Wishes,
-    *,
-    through: bool = False,
-) -> Candidate:
-    call = calls.at(site)
-    assert call is not None
-    place = Place(site, call, tuple(fit), others, through)
-    all_fit = all(kind.fits(other, form, wishes) for other in others)
-    changes = tuple(Change(one.layer.name, form, one.before, kind.after(one, form)) for one in fit)
-    drafts = tuple(kind.drafts(place, form, all_fit=all_fit))
-    if fit[0].layer.kind != kind.base:  # a function of ours would make a plain layer of it
-        drafts = tuple(draft for draft in drafts if not draft.helpers)
-    return Candidate(kind, place, form, changes, drafts)
-
-
-# --- calls of functions that give a layer
-
-
-def _from_outside(
-    fit: Sequence[Use],
-    graph: Graph,
-    project: Project,
-    kind: Kind,
-    wishes: Wishes,
-    refusal: str,
-) -> Iterator[Candidate | Refusal]:
-    """A layer that a function outside of the project made, and gave back at once to a call in it."""
-    names = tuple(one.layer.name for one in fit)
-    for site, group in _by_outer_call(fit).items():
-        inner = group[0].layer
-        direct = site is not None and project.refusal(site) is None and calls.at(site) is not None
-        form = kind.form(group, wishes, graph)
-        if direct and site is not None and inner.kind == kind.base and not isinstance(form, str):
-            rest = [
-                use(graph, layer)
-                for layer in graph.layers
-                if layer.base == kind.base
-                and layer.chain[:1] == (site,)
-                and layer.name not in names
-            ]
-            if not any(kind.fits(one.numbers, form, wishes) for one in rest):
-                others = tuple(one.numbers for one in rest)
-                made = _candidate(site, group, others, kind, form, wishes, through=True)
-                yield replace(made, otherwise=refusal)
-                continue
-        yield Refusal(kind.code, inner.site, tuple(one.layer.name for one in group), refusal)
-
-
-def _one_call_further_out(
-    fit: Sequence[Use],
-    rest: Sequence[Use],
-    graph: Graph,
-    project: Project,
-    kind: Kind,
-    wishes: Wishes,
-) -> Iterator[Candidate | Refusal]:
-    """Layers of a call that also builds some which must stay: a call of the function around it may tell them apart."""
-    kept = {one.layer.chain[:1] for one in rest}
-    for site, group in _by_outer_call(fit).items():
-        form = kind.form(group, wishes, graph)
-        if (
-            site is not None
-            and (site,) not in kept
-            and not isinstance(form, str)
-            and project.refusal(site) is None
-            and calls.at(site)
-        ):
-            yield _candidate(site, group, (), kind, form, wishes, through=True)
+def _live(layer: Layer, graph: Graph, kind: Kind, wishes: Wishes, patterns: Sequence[str]) -> Found:
+    """What can be made of one layer of a live model."""
+    if not matches(layer.name, patterns):
+        return
+    fit, unfit = _fitting(graph, [layer], kind, wishes)
+    for reason in unfit:
+        yield Refusal(kind.code, None, (layer.name,), reason)
+    for one in fit:
+        form = _own_forward(layer, kind) or kind.form([one], wishes, graph)
+        if isinstance(form, str):
+            yield Refusal(kind.code, None, (layer.name,), form)
             continue
-        shown = ", ".join(one.layer.name for one in rest[:3])
-        reason = f"the same call also builds {shown}, and that is to stay as it is"
-        yield Refusal(
-            kind.code, group[0].layer.site, tuple(one.layer.name for one in group), reason
+        change = Change(layer.name, form, one.before, kind.after(one, form))
+        yield Candidate(kind, None, form, (change,), (Draft(()),))
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The layers that one call built, to be judged for one kind of rewrite."""
+
+    layers: list[Layer]
+    graph: Graph
+    kind: Kind
+    wishes: Wishes
+    patterns: Sequence[str]
+    project: Project
+    ways: Sequence[Way]
+
+    @property
+    def site(self) -> Site | None:
+        return self.layers[0].site
+
+    def judged(self) -> Found:
+        """What can be made of them, and why the others stay."""
+        wanted = [layer for layer in self.layers if matches(layer.name, self.patterns)]
+        fit, unfit = _fitting(self.graph, wanted, self.kind, self.wishes)
+        for reason, names in unfit.items():
+            yield Refusal(self.kind.code, self.site, tuple(names), reason)
+        if not fit:
+            return
+        if (refusal := self._cannot_edit(fit[0].layer)) is not None:
+            yield from self._from_outside(fit, refusal)
+            return
+        form = self.kind.form(fit, self.wishes, self.graph)
+        if isinstance(form, str):
+            yield self._refused(fit, form)
+            return
+        names_fit = {one.layer.name for one in fit}
+        rest = [use(self.graph, each) for each in self.layers if each.name not in names_fit]
+        if stay := [one for one in fit if not self._fits(one, form)]:
+            yield self._refused(stay, f"{self.kind.title(form)}, best for this call, do not fit")
+        fit = [one for one in fit if one not in stay]
+        also = [one for one in rest if self._only_in_training(one, form)]
+        rest = [*stay, *(one for one in rest if one not in also)]
+        if any(self._fits(one, form) for one in rest):
+            yield from self._one_call_further_out([*fit, *also], rest)
+        else:
+            others = (*(one.numbers for one in rest), *self._built_elsewhere())
+            yield self._candidate(self.site, [*fit, *also], others, form)
+
+    def _fits(self, one: Use, form: Form) -> bool:
+        return self.kind.fits(one.numbers, form, self.wishes)
+
+    def _only_in_training(self, one: Use, form: Form) -> bool:
+        """Whether a layer, as of an auxiliary head, was not called and is rewritten with those that were."""
+        meant = not one.calls and matches(one.layer.name, self.patterns)
+        return meant and not self.kind.unfit(one.numbers, self.wishes) and self._fits(one, form)
+
+    def _built_elsewhere(self) -> Iterator[Numbers]:
+        """The numbers that other ways to build give this call."""
+        assert self.site is not None
+        here = replace(self.site, function="")
+        for built in (built for way in self.ways for built in way.built):
+            if built.kind == self.kind.base and replace(built.site, function="") == here:
+                yield numbers(built.attrs)
+
+    def _refused(self, uses: Sequence[Use], reason: str) -> Refusal:
+        return Refusal(self.kind.code, self.site, tuple(one.layer.name for one in uses), reason)
+
+    def _cannot_edit(self, layer: Layer) -> str | None:
+        """Why the call that built a layer cannot be edited."""
+        if layer.site is None:
+            return "nothing tells where it was built"
+        refusal = self.project.refusal(layer.site, layer.chain)
+        if refusal is not None:
+            return refusal
+        call = calls.at(layer.site)
+        if call is None:
+            return f"{layer.site} is no call that could be edited"
+        if name := _runs_text(call):
+            return f"its code was made while the program ran ({name}), and stands in no file"
+        if self.kind.keeps_class and not layer.kind.startswith("Parametrized"):
+            return None
+        return _own_forward(layer, self.kind)
+
+    def _candidate(
+        self,
+        site: Site | None,
+        uses: Sequence[Use],
+        others: Iterable[Numbers],
+        form: Form,
+        *,
+        through: bool = False,
+    ) -> Candidate:
+        call = calls.at(site) if site else None
+        assert call is not None
+        place = Place(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through)
+        all_fit = all(self.kind.fits(other, form, self.wishes) for other in place.others)
+        drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
+        if (
+            uses[0].layer.kind != self.kind.base
+        ):  # a function of ours would make a plain layer of it
+            drafts = tuple(draft for draft in drafts if not draft.helpers)
+        changes = (
+            Change(one.layer.name, form, one.before, self.kind.after(one, form)) for one in uses
         )
+        return Candidate(self.kind, place, form, tuple(changes), drafts)
+
+    # --- calls of functions that give a layer
+
+    def _from_outside(self, fit: Sequence[Use], refusal: str) -> Found:
+        """A layer that a function outside of the project made, and gave back at once to a call in it."""
+        names = {one.layer.name for one in fit}
+        for site, group in _by_outer_call(fit).items():
+            form = self.kind.form(group, self.wishes, self.graph)
+            plain = group[0].layer.kind == self.kind.base
+            if self._can_be_put_around(site) and plain and not isinstance(form, str):
+                rest = [
+                    use(self.graph, layer)
+                    for layer in self.graph.layers
+                    if layer.base == self.kind.base
+                    and layer.chain[:1] == (site,)
+                    and layer.name not in names
+                ]
+                if not any(self._fits(one, form) for one in rest):
+                    others = [one.numbers for one in rest]
+                    made = self._candidate(site, group, others, form, through=True)
+                    yield replace(made, otherwise=refusal)
+                    continue
+            yield self._refused(group, refusal)
+
+    def _one_call_further_out(self, fit: Sequence[Use], rest: Sequence[Use]) -> Found:
+        """Layers of a call that also builds some which must stay: a call of the function around it may tell them
+        apart.
+        """
+        kept = {one.layer.chain[:1] for one in rest}
+        shown = ", ".join(one.layer.name for one in rest[:3])
+        for site, group in _by_outer_call(fit).items():
+            form = self.kind.form(group, self.wishes, self.graph)
+            apart = self._can_be_put_around(site) and (site,) not in kept
+            if apart and not isinstance(form, str):
+                yield self._candidate(site, group, (), form, through=True)
+            else:
+                reason = f"the same call also builds {shown}, and that is to stay as it is"
+                yield self._refused(group, reason)
+
+    def _can_be_put_around(self, site: Site | None) -> bool:
+        return (
+            site is not None and self.project.refusal(site) is None and calls.at(site) is not None
+        )
+
+
+def _runs_text(call: WrittenCall) -> str | None:
+    """``exec`` or ``eval`` where that is called."""
+    function = call.node.func
+    return (
+        function.id if isinstance(function, ast.Name) and function.id in ("exec", "eval") else None
+    )
 
 
 def _by_outer_call(uses: Sequence[Use]) -> dict[Site | None, list[Use]]:

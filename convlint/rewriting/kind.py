@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,9 @@ class Kind(ABC):
     name: ClassVar[str]
     more_codes: ClassVar[tuple[str, ...]] = ()  # of variants of it
     base: ClassVar[str] = "Conv2d"  # the class of torch.nn whose layers are rewritten
+    keeps_class: ClassVar[bool] = (
+        False  # an argument can do, so that a class of the user's keeps its forward
+    )
     evidence: ClassVar[str]  # the published effect, and where
     usual: ClassVar[Form]  # an example, for the page
 
@@ -132,3 +136,18 @@ def wrapped(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edit, Edit
     )
     more = "".join(f", {argument}" for argument in arguments)
     return Edit(start, f"{helper}("), Edit(end, f"{more})")
+
+
+def as_class_or_function(
+    place: Place, base: str, made: Helper, around: Helper, *, all_fit: bool
+) -> Iterator[Draft]:
+    """Drafts that call the class ``made`` instead, where everything fits; else ``around`` the call, which decides.
+
+    Groups that are no constant may be others tomorrow, and the class takes none.
+    """
+    call = place.call
+    groups = call.given("groups", 6)
+    constant = groups is None or isinstance(groups, ast.Constant)
+    if all_fit and constant and not place.through and of_class(call, base):
+        yield Draft((called(call, made.name),), (made,))
+    yield Draft(wrapped(call, around.name), (made, around))

@@ -79,9 +79,14 @@ def base_of(module: nn.Module) -> str:
 @cache
 def _base_of(cls: type) -> str:
     for base in cls.__mro__:
-        if base.__module__.startswith("torch.nn"):
+        if base.__module__.startswith("torch.nn") and base.__module__ != _PARAMETRIZED:
             return base.__name__
     return "Module"
+
+
+_PARAMETRIZED = (
+    "torch.nn.utils.parametrize"  # whose classes stand for those of the layers they change
+)
 
 
 def is_leaf(module: nn.Module) -> bool:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from convlint import wire
 from convlint.model import Built, Problem, Tried, Version, Way
+from convlint.rewriting.project import is_installed
 from convlint.targets import Job, Try, parse_target
 from convlint.trace import keep, layers, load, memory, overlay, session, sites, timing, weights
 from convlint.trace.client import Answer
@@ -174,11 +175,6 @@ def _libraries(before: set[str]) -> Iterator[str]:
         place = getattr(module, "__file__", None)
         if name not in before and isinstance(place, str) and is_installed(place):
             yield name
-
-
-def is_installed(path: str) -> bool:
-    """Whether a file belongs to an installed package, and to no project."""
-    return bool({"site-packages", "dist-packages"}.intersection(path.split(os.sep)))
 
 
 def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[str, ...]]:

@@ -250,15 +250,12 @@ def _exit_status(pid: int) -> int | None:
 def _children() -> list[int]:
     """Processes whose parent is this one: as their reaper, it inherits those that lost theirs."""
     here = os.getpid()
-    try:
-        return [
-            int(word) for word in Path(f"/proc/{here}/task/{here}/children").read_text().split()
-        ]
-    except OSError:  # no such file on this system: reap what can be had
-        with suppress(ChildProcessError):
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            return [pid] if pid else []
-        return []
+    if os.path.exists(f"/proc/{here}"):
+        return _children_of(here)
+    with suppress(ChildProcessError):  # this system does not tell: reap what can be had
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+        return [pid] if pid else []
+    return []
 
 
 def _held(pid: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from convlint.model import Amounts, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
+from convlint.outputs.text import problem_line
 
 MB = 1e6
 _SHOWN = 6  # names of layers in a line
@@ -21,7 +22,7 @@ def render(
     The diff comes last, as ``git apply`` takes it: that passes over what stands before.
     """
     lines = [
-        *_problems(report),
+        *map(problem_line, report.problems),
         *(line for model in report.models for line in _model(model)),
         *(line for one in report.suggestions for line in _suggestion(one, width)),
         *_effects(report.suggestions),
@@ -30,15 +31,6 @@ def render(
     ]
     text = painted(lines, width=width, color=color)
     return text + (f"\n{report.rewritten.diff}" if report.rewritten else "")
-
-
-def _problems(report: Report) -> Iterator[Styled]:
-    for problem in report.problems:
-        place = problem.path or problem.target or "convlint"
-        kind = ("problem", "bold magenta")
-        yield styled(
-            (visible(place), "bold"), ": ", kind, f" [{problem.kind}] ", one_line(problem.message)
-        )
 
 
 def _model(model: Model) -> Iterator[Styled]:

@@ -47,6 +47,7 @@ class Grouped(Kind):
 
     code = "CVL501"
     name = "grouped"
+    keeps_class = True
     usual = Form("CVL501", groups=8)
     evidence = (
         "ResNeXt-50 32x4d has 22.2 % top-1 error where ResNet-50 has 23.9 % at equal cost, being wider "

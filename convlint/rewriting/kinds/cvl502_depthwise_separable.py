@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 
 from convlint.model import Amounts, Between, Form, Graph
-from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
+from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, as_class_or_function
 from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
 
 CLASS = "DepthwiseSeparableConv2d"
@@ -110,12 +109,7 @@ class DepthwiseSeparable(Kind):
 
     def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
         """Another class where everything fits, else a function around the call that decides for each layer."""
-        call, helpers = place.call, self.helpers(form)
-        groups = call.given("groups", 6)
-        asked = groups is not None and not isinstance(groups, ast.Constant)  # and may be by others
-        if all_fit and not asked and not place.through and of_class(call, "Conv2d"):
-            yield Draft((called(call, CLASS),), helpers[:1])
-        yield Draft(wrapped(call, "separable"), helpers)
+        yield from as_class_or_function(place, self.base, *self.helpers(form), all_fit=all_fit)
 
     def title(self, form: Form) -> str:
         between = {
@@ -132,7 +126,7 @@ class DepthwiseSeparable(Kind):
         del form
         return "separable(layer)"
 
-    def helpers(self, form: Form) -> tuple[Helper, ...]:
+    def helpers(self, form: Form) -> tuple[Helper, Helper]:
         """The class, and the function that makes one of a dense convolution."""
         return Helper(CLASS, _class(form)), Helper("separable", _separable(form))
 

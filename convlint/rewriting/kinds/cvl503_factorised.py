@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 
 from convlint.model import Amounts, Form, Graph
-from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class, wrapped
+from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, as_class_or_function
 from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
 
 CLASS = "FactorisedConv2d"
@@ -60,6 +59,8 @@ _FUNCTION = Helper(
         return conv
     (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels
     if c <= {STEM_CHANNELS} or min(k, m) == 1 or m * c + k * d >= k * m * c:
+        return conv
+    if conv.padding == "same" and not (k % 2 and m % 2):
         return conv
     return {CLASS}(
         c,
@@ -118,6 +119,8 @@ class Factorised(Kind):
             return f"{n.in_channels} to {n.out_channels} channels would take no fewer parameters"
         if n.padding_mode != "zeros":
             return f"padding_mode={n.padding_mode!r} would be applied to other values"
+        if n.padding == "same" and not (k % 2 and m % 2):
+            return "an even kernel with padding='same' is padded on one side, in a copy of the map"
         return None
 
     def unfit_in(self, graph: Graph, use: Use) -> str | None:
@@ -151,12 +154,8 @@ class Factorised(Kind):
         )
 
     def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
-        call, helpers = place.call, self.helpers(form)
-        groups = call.given("groups", 6)
-        asked = groups is not None and not isinstance(groups, ast.Constant)  # and may be by others
-        if all_fit and not asked and not place.through and of_class(call, "Conv2d"):
-            yield Draft((called(call, CLASS),), helpers[:1])
-        yield Draft(wrapped(call, "factorised"), helpers)
+        """Another class where everything fits, else a function around the call that decides for each layer."""
+        yield from as_class_or_function(place, self.base, *self.helpers(form), all_fit=all_fit)
 
     def title(self, form: Form) -> str:
         del form
@@ -166,6 +165,6 @@ class Factorised(Kind):
         del form
         return "factorised(layer)"
 
-    def helpers(self, form: Form) -> tuple[Helper, ...]:
+    def helpers(self, form: Form) -> tuple[Helper, Helper]:
         del form
         return _CLASS, _FUNCTION
