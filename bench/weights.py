@@ -1,6 +1,6 @@
 """What converted weights are worth: ``python -m bench.weights [--write] [--quick]``.
 
-A small net is trained on shapes that are drawn here. ``convlint suggest`` rewrites its file and converts
+A small net is trained on drawn shapes. ``convlint suggest`` rewrites its file and converts
 its checkpoint; git applies the diff, and PyTorch alone loads both. The accuracy is measured as converted,
 after a short fine-tune, and of the same architecture from random weights.
 """
@@ -8,11 +8,8 @@ after a short fine-tune, and of the same architecture from random weights.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import math
 import os
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -23,12 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from bench import applied, children, sections
+from bench.drawn_shapes import drawn
 from bench.markdown import table
-from convlint.model import Form
-from convlint.trace.weights import converted_layer
+from bench.small_net import accuracy, built, exact, normed, trained
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "suggest.md"
@@ -94,7 +90,6 @@ class Effort:
 
 QUICK = Effort(images=2000, tests=1000, epochs=5, short=1, seeds=1, rewrites=("grouped (auto)",))
 RATE, SMALL = 0.1, 0.05  # from random weights; of a fine-tune
-BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -122,128 +117,7 @@ class Rewritten:
     random_long: float  # trained as long as the dense net was
 
 
-# --- the data set
-
-
-def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Images (count, 1, 32, 32) of ten shapes at any place, turn, size and contrast, with noise; and which it is."""
-    dice = torch.Generator().manual_seed(seed)
-
-    def anything(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, 1, 1, generator=dice)
-
-    which = torch.randint(10, (count,), generator=dice)
-    axis = torch.arange(32) - 15.5
-    size, turn = anything(5, 10), anything(0, 2 * math.pi)
-    y, x = axis[:, None] - anything(-6, 6), axis - anything(-6, 6)
-    u = (turn.cos() * x + turn.sin() * y) / size
-    v = (turn.cos() * y - turn.sin() * x) / size
-    depth = _shapes(u, v)[which, torch.arange(count)] * size
-    light = (
-        anything(-0.5, 0.5) + anything(-0.03, 0.03) * axis[:, None] + anything(-0.03, 0.03) * axis
-    )
-    contrast = anything(0.5, 1) * anything(-1, 1).sign()
-    noise = torch.randn(count, 32, 32, generator=dice)
-    images = contrast * torch.sigmoid(3 * depth) + light + 0.15 * noise
-    return images[:, None].contiguous(memory_format=torch.channels_last), which
-
-
-def _shapes(u: Tensor, v: Tensor) -> Tensor:
-    """(10, count, 32, 32): how far inside each shape a point is, negative outside."""
-    radius, box = u.hypot(v), torch.maximum(u.abs(), v.abs())
-    disc, least = 1 - radius, torch.minimum
-    return torch.stack(
-        [
-            disc,
-            0.25 - (radius - 0.75).abs(),  # ring
-            0.8 - box,  # square
-            0.2 - (box - 0.6).abs(),  # frame
-            least(u + 0.5, 0.5 - 0.5 * u - 0.866 * v.abs()),  # triangle
-            least(0.9 - box, 0.25 - least(u.abs(), v.abs())),  # cross
-            0.7 + 0.3 * torch.cos(5 * torch.atan2(v, u)) - radius,  # star
-            least(disc, (u - 0.5).hypot(v) - 0.7),  # crescent
-            least(disc, torch.sin(7 * u) / 7),  # stripes
-            least(disc, torch.sin(5 * u) * torch.sin(5 * v) / 5),  # chequered
-        ]
-    )
-
-
 # --- training, in processes of their own
-
-
-def built(folder: Path, seed: int, weights: Path | None = None) -> nn.Module:
-    """The net as its file says, with random weights or those of a checkpoint, all of them and no others."""
-    torch.manual_seed(seed)
-    model: nn.Module = runpy.run_path(str(folder / "net.py"))["Net"]()
-    if weights is not None:
-        model.load_state_dict(torch.load(weights, weights_only=True), strict=True)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def trained(
-    model: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float, seed: int
-) -> nn.Module:
-    """``model`` after so many epochs, in place."""
-    images, which = data
-    dice = torch.Generator().manual_seed(seed)
-    steps = epochs * math.ceil(len(images) / BATCH)
-    optimizer = torch.optim.SGD(
-        model.parameters(), rate, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.2)
-    model.train()
-    for _ in range(epochs):
-        for batch in torch.randperm(len(images), generator=dice).split(BATCH):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(images[batch]), which[batch]).backward()
-            optimizer.step()
-            schedule.step()
-    return model
-
-
-def accuracy(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
-    """The share of images that it tells right."""
-    model.eval()
-    with torch.no_grad():
-        said = torch.cat([model(images).argmax(1) for images in data[0].split(500)])
-    return (said == data[1]).float().mean().item()
-
-
-def normed(model: nn.Module, images: Tensor) -> nn.Module:
-    """A copy whose norms have the statistics of these images; no weight is changed."""
-    model = copy.deepcopy(model).train()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # the mean over all batches
-    with torch.no_grad():
-        for some in images.split(500):
-            model(some)
-    return model
-
-
-def exact(model: nn.Module) -> tuple[nn.Module, float]:
-    """A copy with nine pairs in place of each dense 3x3 convolution, and the largest error of a weight.
-
-    ``convlint suggest`` does not propose that, for it saves nothing.
-    """
-    model = copy.deepcopy(model)
-    errors = []
-    for module in list(model.modules()):
-        for name, conv in module.named_children():
-            if isinstance(conv, nn.Conv2d):
-                into, out = conv.in_channels, conv.out_channels
-                state, error = converted_layer(conv.weight, None, Form("CVL505", pairs=9))
-                pair = nn.Sequential(
-                    nn.Conv2d(into, 9 * into, 3, conv.stride[0], 1, groups=into, bias=False),
-                    nn.Conv2d(9 * into, out, 1, bias=False),
-                )
-                pair.load_state_dict(
-                    {"0.weight": state["depthwise.weight"], "1.weight": state["weight"]}
-                )
-                setattr(module, name, pair)
-                errors.append(error)
-    return model, max(errors)
 
 
 def train_dense(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
@@ -350,7 +224,7 @@ highest. Guessing is right in 10 %.
 
 {table}
 
-- *error*: `weight_error` of the JSON, `|W - W'| / |W|` of each layer when it alone is rewritten.
+- *error*: `weight_error` of the JSON, `|W - W'| / |W|` of each layer, as they are in the saved checkpoint.
 - *converted*: the new checkpoint as it is; of the dense net, its own. *norms anew*: only the means and variances
   of the BatchNorms were taken anew, over the training images.
 - *fine-tuned*: {short} epochs on from the converted weights, at half the rate of the dense training.

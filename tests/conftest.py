@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.suggest_project import Project
 
 # Before torch is loaded: the cores belong to the test processes, and torchvision's stand-in for a
 # missing operator is not to be compiled (see bench/zoo_models.py).
@@ -14,3 +21,12 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 # that they start: those that test what Ctrl-C does would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A repository in an empty folder, which is the working directory, with a worker for all tests of a file."""
+    from tests.suggest_project import project
+
+    with project(tmp_path_factory.mktemp("project")) as one:
+        yield one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from convlint.model import Form, Version
 from convlint.trace.load import ProblemError
 from convlint.trace.replace import replaced
 from convlint.trace.weights import loaded
-from tests.suggest_project import Project, project, refused
+from tests.suggest_project import Project, refused
 
 NET = """\
 from torch import nn
@@ -137,12 +137,6 @@ def test_a_checkpoint_is_replaced_as_a_whole_or_not_at_all(
 
 
 # --- those that cannot be had
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with project(tmp_path_factory.mktemp("project")) as one:
-        yield one
 
 
 @pytest.fixture

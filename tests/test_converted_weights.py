@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -18,7 +17,7 @@ from convlint.model import Between, Form
 from convlint.rewriting.kinds import of_code
 from convlint.trace.replace import _defined, made_of
 from convlint.trace.weights import converted, converted_layer
-from tests.suggest_project import Project, project
+from tests.suggest_project import Project
 
 # Of "same" with an even kernel PyTorch says that it pads a copy.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -213,12 +212,6 @@ class Net(nn.Sequential):
             nn.Linear(4 * 14 * 14, 16),
         )
 """
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with project(tmp_path_factory.mktemp("project")) as one:
-        yield one
 
 
 @pytest.fixture

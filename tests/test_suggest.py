@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.suggest_project import Project, Result, project
+from tests.suggest_project import Project, Result
 from tests.test_json import SCHEMA, ordered, strict
 
 ROOT = Path(__file__).parent.parent
@@ -33,12 +32,6 @@ class Net(nn.Sequential):
         )
 """
 INPUT = ("--input", "3,14,14")
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with project(tmp_path_factory.mktemp("project")) as one:
-        yield one
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import py_compile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from convlint import edits, suggesting
-from tests.suggest_project import Project, project, refused
+from tests.suggest_project import Project, refused
 
 NET = """\
 from torch import nn
@@ -43,12 +43,6 @@ class Raises(Net):
 """
 INPUT = ("--input", "3,16,16")
 GROUPED = ("--kind", "grouped")
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with project(tmp_path_factory.mktemp("project")) as one:
-        yield one
 
 
 @pytest.fixture
