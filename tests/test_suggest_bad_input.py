@@ -314,3 +314,77 @@ def test_where_one_file_cannot_be_written_none_is(
     assert "Wrote" not in result.err
     assert len(calls) == 3  # the first, put back
     assert {name: (here.folder / name).read_text() for name in files} == files
+
+
+# --- models that end their process
+
+
+HOSTILE = """\
+import ctypes
+import os
+import sys
+
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(3, 32, 3), nn.Conv2d(32, 64, 3)
+
+    def forward(self, x):
+        return self.conv(self.stem(x))
+
+
+class Constructor(Net):
+    def __init__(self):
+        super().__init__()
+        self.more = nn.Conv2d(10, 20, 3, groups=3)
+
+
+class SysExit(Net):
+    def forward(self, x):
+        sys.exit(3)
+
+
+class OsExit(Net):
+    def forward(self, x):
+        os._exit(4)
+
+
+class Crash(Net):
+    def forward(self, x):
+        ctypes.string_at(0)
+
+
+class CrashesRewritten(Net):
+    def forward(self, x):
+        return super().forward(x) if type(self.conv) is nn.Conv2d else ctypes.string_at(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Constructor", "[does-not-run] it cannot be built at hostile.py:19:21: ValueError: "),
+        ("SysExit", "[exit] it called sys.exit(3)"),
+        ("OsExit", "[exit] it ended the process with exit code 4"),
+        ("Crash", "[crash] it crashed the process with SIGSEGV"),
+    ],
+)
+def test_a_model_that_ends_its_process_is_one_clear_line(
+    here: Project, name: str, said: str
+) -> None:
+    here.write("hostile.py", HOSTILE)
+    assert said in refused(here.suggest(f"hostile.py:{name}", *INPUT))
+
+
+def test_a_rewrite_that_ends_the_process_is_refused_and_hides_no_other(here: Project) -> None:
+    here.write("hostile.py", HOSTILE)
+    kinds = ("--kind", "grouped", "--kind", "depthwise-separable")
+    result = here.suggest("hostile.py:CrashesRewritten", *INPUT, *kinds, "--output-format", "json")
+    assert result.code == 0
+    assert [one["code"] for one in result.document["suggestions"]] == ["CVL501"]
+    (refusal,) = result.document["refusals"]
+    assert (refusal["code"], refusal["instances"]) == ("CVL502", ["conv"])
+    assert refusal["reason"] == "it crashed the process with SIGSEGV"

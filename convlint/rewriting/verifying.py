@@ -39,7 +39,7 @@ def verify(changes: Sequence[Change], before: Tried, after: Tried) -> Verified |
 
 def _failure(graph: Graph) -> str | None:
     if graph.failure is not None:
-        place = f" at {graph.failure.site}" if graph.failure.site else ""
+        place = f" at {graph.failure.site} of the rewritten text" if graph.failure.site else ""
         return f"it fails{place}: {graph.failure.type}: {graph.failure.message}"
     return next((f"{n.module or n.op} fails: {n.error}" for n in graph.nodes if n.error), None)
 

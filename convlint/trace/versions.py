@@ -11,9 +11,9 @@ import importlib
 import json
 import os
 import select
+import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -31,7 +31,7 @@ from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
 from convlint.trace.limits import TooLongError, at_most
 from convlint.trace.load import ProblemError
-from convlint.trace.record import flags_kept, record
+from convlint.trace.record import failure_of, flags_kept, record
 from convlint.trace.recover import one_line
 from convlint.trace.replace import replaced
 from convlint.trace.steps import tensors_in
@@ -65,14 +65,16 @@ def _forked(version: Version, job: Job) -> Tried:
     data = _received(read, job.timeout)
     os.close(read)
     if data is None:
-        os.kill(pid, 9)
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         return _failed("timeout", f"it took more than {job.timeout:g} s; --timeout sets the limit")
     status = os.waitpid(pid, 0)[1]
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return _failed("crash", f"it crashed the process with {name}")
     if not data:
-        return _failed(
-            "crash", f"its process ended with status {os.waitstatus_to_exitcode(status)}"
-        )
+        code = os.waitstatus_to_exitcode(status)
+        return _failed("exit", f"it ended the process with exit code {code}")
     tried = wire.decode(Tried, json.loads(data))
     assert isinstance(tried, Tried)
     return tried
@@ -102,10 +104,14 @@ def _in_the_fork(version: Version, job: Job) -> Tried:
         return _failed("exit", f"it called sys.exit({error.code!r})")
     except MemoryError:
         return _failed("out-of-memory", "it took more memory than there is")
-    except BaseException as error:
-        text = f"{type(error).__name__}: {one_line(error)}"
-        problem = Problem("rewritten", text, traceback=traceback.format_exc())
+    except Exception as error:
+        failure = failure_of(error, "constructor")
+        place = f" at {failure.site}" if failure.site else ""
+        text = f"it cannot be built{place}: {failure.type}: {failure.message}"
+        problem = Problem("does-not-run", text, traceback=failure.traceback)
         return Tried(problems=(problem,))
+    except BaseException as error:
+        return _failed("exit", f"it raised {type(error).__name__}: {one_line(error)}")
 
 
 def _failed(kind: str, message: str) -> Tried:
@@ -133,7 +139,7 @@ def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) ->
         rewritten = replaced(copy.deepcopy(model), version.forms)
         return _run(rewritten, inputs, version, job)
     except Exception as error:
-        return _failed("rewritten", f"{type(error).__name__}: {one_line(error)}")
+        return _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
 
 
 # --- one version
