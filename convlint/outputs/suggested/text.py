@@ -11,6 +11,7 @@ from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, v
 from convlint.outputs.text import problem_line
 
 MB = 1e6
+SMALL = 1e5  # bytes, below which a figure in MB would say little
 _SHOWN = 6  # names of layers in a line
 
 
@@ -88,14 +89,14 @@ def percent(before: int, after: int) -> str:
 
 def memory(one: Suggestion) -> str:
     """Bytes of maps and of what is saved for backward: rewrites often need more of both."""
-    maps = f"maps {_mb(one.before.output_bytes)} -> {_mb(one.after.output_bytes)}"
+    maps = f"maps {_size(one.before.output_bytes)} -> {_size(one.after.output_bytes)}"
     if one.before.saved_bytes is None or one.after.saved_bytes is None:
         return f"{maps}; what is saved for backward could not be measured"
     more = one.after.saved_bytes - one.before.saved_bytes
     if not more:
         return f"{maps}; training saves as much for backward as before"
     rises = "training takes more memory" if more > 0 else "training takes less memory"
-    return f"{maps}; saved for backward {more / MB:+,.2f} MB: {rises}"
+    return f"{maps}; saved for backward {'+' if more > 0 else '-'}{_size(abs(more))}: {rises}"
 
 
 def weights(one: Suggestion) -> str:
@@ -205,7 +206,7 @@ def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:
 
 
 def _bytes(before: int, after: int) -> str:
-    return f"{_mb(before)} -> {_mb(after)} ({percent(before, after)})"
+    return f"{_size(before)} -> {_size(after)} ({percent(before, after)})"
 
 
 def _saved(before: Amounts, after: Amounts) -> str:
@@ -214,5 +215,6 @@ def _saved(before: Amounts, after: Amounts) -> str:
     return _bytes(before.saved_bytes, after.saved_bytes)
 
 
-def _mb(value: int) -> str:
-    return f"{value / MB:,.2f} MB"
+def _size(value: int) -> str:
+    """Bytes for a reader, in units of 1000."""
+    return f"{value / MB:,.2f} MB" if value >= SMALL else f"{value / 1e3:,.2f} kB"
