@@ -1,8 +1,7 @@
 """A baseline: findings that are known, and not reported again, so that old code can be checked from today on.
 
-A finding is known again by its code, its file, the function or class that it stands in and the text of its line,
-and never by its line number: what is written above it does not matter. The file is JSON, one finding a line, so
-that its changes can be read.
+A finding is known again by its identity (``fingerprints``), and never by its line number: what is written above it
+does not matter. The file is JSON, one finding a line, so that its changes can be read.
 """
 
 from __future__ import annotations
@@ -13,19 +12,19 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from convlint import edits, lines
+from convlint import edits
+from convlint.fingerprints import Identity, identity
 from convlint.model import Finding
 from convlint.usage import UsageError
 
 _FIELDS = ("path", "code", "function", "line")
-Print = tuple[str, ...]
-"""What a finding is known by: the values of _FIELDS."""
+"""The names of what makes an identity."""
 
 
 class Baseline:
     """The findings of a baseline file, and how often each is there."""
 
-    def __init__(self, path: str, known: Counter[Print] | None = None) -> None:
+    def __init__(self, path: str, known: Counter[Identity] | None = None) -> None:
         self.path = path
         self._known = known or Counter()
 
@@ -34,7 +33,7 @@ class Baseline:
         left = self._known.copy()
         new = []
         for finding in found:
-            known = self._print(finding)
+            known = self._identity(finding)
             left[known] -= 1
             if left[known] < 0:
                 new.append(finding)
@@ -42,7 +41,7 @@ class Baseline:
 
     def write(self, found: Iterable[Finding]) -> int:
         """Make these findings the baseline, and say how many there are. Raises UsageError."""
-        counted = Counter(self._print(finding) for finding in found)
+        counted = Counter(self._identity(finding) for finding in found)
         rows = [
             json.dumps({**dict(zip(_FIELDS, known, strict=True)), "count": count})
             for known, count in sorted(counted.items())
@@ -55,15 +54,8 @@ class Baseline:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
         return counted.total()
 
-    def _print(self, finding: Finding) -> Print:
-        site = finding.site
-        if site is None:
-            return ("", finding.code, finding.target or "", finding.message)
-        folder = os.path.dirname(os.path.abspath(self.path))
-        path = os.path.relpath(os.path.abspath(site.path), folder).replace(os.sep, "/")
-        source = lines.of(site.path)
-        line = source[site.line - 1] if 0 < site.line <= len(source) else ""
-        return (path, finding.code, site.function, " ".join(line.split()))
+    def _identity(self, finding: Finding) -> Identity:
+        return identity(finding, os.path.dirname(os.path.abspath(self.path)))
 
 
 def read(path: str, *, missing_ok: bool = False) -> Baseline:
@@ -90,10 +82,10 @@ def _rows(whole: Any) -> list[Any]:
     return rows
 
 
-def _row(row: Any) -> tuple[Print, int]:
+def _row(row: Any) -> tuple[Identity, int]:
     row = row if isinstance(row, dict) else {}
-    known = tuple(value for name in _FIELDS if isinstance(value := row.get(name), str))
-    count = row.get("count")
-    if len(known) < len(_FIELDS) or type(count) is not int:
+    path, code, function, line = map(row.get, _FIELDS)
+    known, count = (path, code, function, line), row.get("count")
+    if not all(isinstance(value, str) for value in known) or type(count) is not int:
         raise ValueError(f"{json.dumps(row)[:60]} is no finding")
     return known, count

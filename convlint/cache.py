@@ -40,6 +40,10 @@ class Cache:
         self._marks: dict[str, Mark] = {}
         self._changed = False
 
+    def look_again(self) -> None:
+        """Forget what files on the disk held when they were last looked at."""
+        self._marks.clear()
+
     def get(self, path: str, data: bytes, texts: Mapping[str, bytes]) -> list[Finding] | None:
         """What was found in a file with this content, None if that is not known.
 

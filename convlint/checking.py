@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,9 @@ class Options:
     stdin_filename: str = "-"
     jobs: int = 1
     cache_folder: str | None = None
+    progress: Callable[[int, int], None] | None = (
+        None  # called with the files that were read, and all of them
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def check(
 
         known = baseline.read(options.baseline, missing_ok=options.update_baseline)
     hidden = None if options.update_baseline else known
-    linter = Linter(config, options.cache_folder, hidden, options.jobs)
+    linter = Linter(config, options.cache_folder, hidden, options.jobs, options.progress)
     standing = {} if stdin is None else {options.stdin_filename: stdin}
     with lines.standing_for(standing):
         ran = replace(ran, findings=tuple(hidden.unknown(ran.findings) if hidden else ran.findings))

@@ -12,17 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from convlint.codes import codes as all_codes
-from convlint.model import SEVERITIES, Finding, Severity
+from convlint.model import Finding, Severity
 from convlint.usage import UsageError, nearest
 
 if TYPE_CHECKING:
+    from convlint.keys import Key
     from convlint.targets import InputSpec, Target
 
 DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3", "CVL900", "CVL901")
-
-_KEYS = (
-    *("select", "ignore", "extend-select", "per-file-ignores", "exclude", "fail-on", "models"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +155,12 @@ def _table(path: str) -> dict[str, Any]:
 
 def parse(table: Any, path: str) -> Config:
     """Settings from the parsed table of the file at ``path``. Raises UsageError."""
+    from convlint.keys import KEYS  # noqa: PLC0415 - not needed where there is no such file
+
     shown = os.path.relpath(path)
     if not isinstance(table, dict):
         raise UsageError(f"{shown}: the settings of convlint must be a table")
-    _known(table, _KEYS, shown)
-    fail_on = table.get("fail-on", "warning")
-    if fail_on not in SEVERITIES:
-        raise UsageError(
-            f"{shown}: fail-on {fail_on!r} is unknown{nearest(str(fail_on), SEVERITIES)}"
-        )
-    ignores = table.get("per-file-ignores", {})
-    if not isinstance(ignores, dict):
-        raise UsageError(f"{shown}: per-file-ignores must be a table of patterns and codes")
-    models = table.get("models", [])
-    if not isinstance(models, list):
-        raise UsageError(f"{shown}: models must be written as [[tool.convlint.models]]")
+    _check(table, KEYS, shown)
     return Config(
         path=os.path.abspath(path),
         select=_codes(table["select"], f"{shown}: select") if "select" in table else DEFAULT_SELECT,
@@ -180,35 +168,42 @@ def parse(table: Any, path: str) -> Config:
         extend_select=_codes(table.get("extend-select", []), f"{shown}: extend-select"),
         per_file_ignores=tuple(
             (pattern, _codes(codes, f"{shown}: per-file-ignores of {pattern!r}"))
-            for pattern, codes in ignores.items()
+            for pattern, codes in table.get("per-file-ignores", {}).items()
         ),
-        exclude=_strings(table.get("exclude", []), f"{shown}: exclude"),
-        fail_on=fail_on,
+        exclude=_strings(table.get("exclude", [])),
+        fail_on=table.get("fail-on", "warning"),
         models=tuple(
             _model(entry, f"{shown}: models[{position}]", os.path.dirname(os.path.abspath(path)))
-            for position, entry in enumerate(models)
+            for position, entry in enumerate(table.get("models", []))
         ),
     )
 
 
-def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
-    for key in table:
-        if key not in keys:
-            raise UsageError(f"{where}: unknown key {key!r}{nearest(key, keys)}")
+def _check(table: dict[str, Any], keys: tuple[Key, ...], where: str) -> None:
+    """Raise UsageError for the first key that there is not, that is missing, or whose value has not its form."""
+    known = {key.name: key for key in keys}
+    for name, value in table.items():
+        if name not in known:
+            raise UsageError(f"{where}: unknown key {name!r}{nearest(name, tuple(known))}")
+        key = known[name]
+        if not key.form.fits(value):
+            raise UsageError(f"{where}: {name} must be {key.form.words}")
+        if key.choices and value not in key.choices:
+            raise UsageError(f"{where}: {name} {value!r} is unknown{nearest(value, key.choices)}")
+    for key in keys:
+        if key.needed and key.name not in table:
+            raise UsageError(f"{where}: {key.name} must be {key.form.words}; it is missing")
 
 
-def _strings(value: Any, where: str) -> tuple[str, ...]:
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise UsageError(f"{where}: a string or a list of strings is expected")
-    return tuple(items)
+def _strings(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _codes(value: Any, where: str) -> tuple[str, ...]:
+def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
     """Codes and prefixes of codes, each of which some rule has; several may stand in one string."""
     known = tuple(all_codes())
     found = []
-    for code in (part for text in _strings(value, where) for part in text.split(",")):
+    for code in (part for text in _strings(value) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
             near = nearest(prefix, known)
@@ -222,26 +217,18 @@ def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: a table is expected")
     from convlint import targets  # noqa: PLC0415 - not needed where no model is configured
+    from convlint.keys import MODEL_KEYS  # noqa: PLC0415 - as in parse
 
-    _known(entry, ("target", "input", "args", "batch-size", "train", *targets.BUDGETS), where)
-    text = entry.get("target")
-    if not isinstance(text, str):
-        raise UsageError(f"{where}: target must be a string such as 'net.py:Net'")
-    batch_size = entry.get("batch-size")
-    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
-        raise UsageError(f"{where}: batch-size must be a whole number of at least 1")
-    train = entry.get("train", False)
-    if not isinstance(train, bool):
-        raise UsageError(f"{where}: train must be true or false")
+    _check(entry, MODEL_KEYS, where)
     try:
-        target = _with_arguments(targets.parse_target(text), entry.get("args"))
+        target = _with_arguments(targets.parse_target(entry["target"]), entry.get("args"))
         if target.path is not None:
             target = replace(target, path=os.path.relpath(os.path.join(root, target.path)))
         return ModelEntry(
             target,
-            tuple(targets.parse_input(text) for text in _strings(entry.get("input", []), "input")),
-            batch_size,
-            train,
+            tuple(targets.parse_input(text) for text in _strings(entry.get("input", []))),
+            entry.get("batch-size"),
+            entry.get("train", False),
             {key: parse(entry[key], key) for key, parse in targets.BUDGETS.items() if key in entry},
         )
     except UsageError as error:
@@ -260,8 +247,6 @@ def _with_arguments(target: Target, args: Any) -> Target:
         args = ", ".join(map(repr, args))
     elif isinstance(args, dict):
         args = ", ".join(f"{name}={value!r}" for name, value in args.items())
-    elif not isinstance(args, str):
-        raise UsageError("args must be a string, a list or a table")
     from convlint.targets import parse_arguments  # noqa: PLC0415 - not needed where no model is configured
 
     positional, named = parse_arguments(args, target.name, "args")

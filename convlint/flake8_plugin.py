@@ -8,9 +8,7 @@ flake8 then selects and silences by its own. It knows no severities, so that onl
 from __future__ import annotations
 
 import ast
-import io
 import os
-import tokenize
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -64,13 +62,7 @@ def _shared() -> tuple[Config, Project]:
 
 
 def encoded(lines: Sequence[str]) -> bytes:
-    """The bytes of a file of which only the decoded lines are at hand, in the encoding that it declares.
+    """The bytes of a file of which only the decoded lines are at hand, in the encoding that it declares."""
+    from convlint.lines import encoded  # noqa: PLC0415 - not needed to be registered
 
-    A character that is not of this encoding becomes a question mark, so that columns stay.
-    """
-    text = "".join(lines)
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode(errors="replace")).readline)
-    except SyntaxError:  # an unknown encoding: flake8 could not have parsed it, and says so itself
-        encoding = "utf-8"
-    return text.encode(encoding, errors="replace")
+    return encoded("".join(lines))

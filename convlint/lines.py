@@ -35,6 +35,20 @@ def decode(data: bytes) -> tuple[str, str]:
     return data.decode(encoding), encoding
 
 
+def encoded(text: str) -> bytes:
+    """The bytes of a file of which only the text is at hand, in the encoding that it declares.
+
+    A character that is not of this encoding becomes a question mark, so that columns stay.
+    """
+    plain = text.encode(errors="replace")
+    first = iter(plain.splitlines(keepends=True)[:2])
+    try:
+        encoding, _ = tokenize.detect_encoding(lambda: next(first, b""))
+        return text.encode(encoding, errors="replace")
+    except (SyntaxError, LookupError):  # no encoding of text: whoever reads the file says so
+        return plain
+
+
 def of(path: str) -> list[str]:
     r"""The lines of a file, of a notebook's cell, or of the text that stands for a file; none if it
     cannot be read. Every line ends in ``\n``.

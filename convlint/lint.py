@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,8 @@ def read(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
 class Linter:
     """Judges files, and keeps what it found: a file is judged again when something that matters changed.
 
-    ``jobs`` is the number of processes. ``problems`` are those of the last call of ``find``.
+    ``jobs`` is the number of processes; ``progress`` is called with the files that were judged, and with all of
+    them, before each. ``problems`` are those of the last call of ``find``.
     """
 
     def __init__(
@@ -64,20 +65,26 @@ class Linter:
         cache_folder: str | None = None,
         baseline: Baseline | None = None,
         jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._config = config
         self._cache = Cache(cache_folder, (config.root, config.models))
         self._baseline = baseline
         self._jobs = jobs
+        self._progress = progress
         self.problems: tuple[Problem, ...] = ()
 
-    def find(self, texts: Texts, proves: Runs | None = None) -> list[Finding]:
+    def find(
+        self, texts: Texts, proves: Runs | None = None, beside: Texts | None = None
+    ) -> list[Finding]:
         """What is found in files with these contents: selected, not silenced, not in the baseline.
 
         ``proves`` builds and runs the classes of suspicions, as they stand on the disk; None: nothing is run.
+        ``beside`` are contents of further files, which are not judged, but may be imported.
         """
         wanted = {path: data for path, data in texts.items() if not _is_skipped(data)}
-        judged = self._judged(wanted, {os.path.abspath(path): data for path, data in texts.items()})
+        known = {os.path.abspath(path): data for path, data in {**(beside or {}), **texts}.items()}
+        judged = self._judged(wanted, known)
         self.problems = tuple(problem for one in judged.values() for problem in one.problems)
         standing = _by_file(finding for one in judged.values() for finding in one.findings)
         found = merged(
@@ -93,6 +100,7 @@ class Linter:
     def _judged(self, wanted: Texts, texts: Texts) -> dict[str, Judged]:
         """Every file's judgement, from the cache where it is known; ``texts`` has absolute paths."""
         judged = {}
+        self._cache.look_again()
         for path, data in wanted.items():
             known = self._cache.get(path, data, texts)
             if known is not None:
@@ -112,8 +120,15 @@ class Linter:
         if self._jobs < 2 or len(paths) < FEWEST_FOR_JOBS:
             with _without_collector():
                 bench = _Bench(*about)
-                return [bench.judge(path) for path in paths]
-        return _in_processes(paths, about, min(self._jobs, len(paths)))
+                return [bench.judge(path) for path in self._told(paths)]
+        judged = _in_processes(paths, about, min(self._jobs, len(paths)))
+        return [one for _, one in zip(self._told(paths), judged, strict=True)]
+
+    def _told(self, paths: Sequence[str]) -> Iterator[str]:
+        for done, path in enumerate(paths):
+            if self._progress is not None:
+                self._progress(done, len(paths))
+            yield path
 
     def _entries(self, texts: Texts) -> tuple[ModelEntry, ...]:
         """The configured models whose file is among those that are checked."""
@@ -168,7 +183,7 @@ class _Bench:
 _bench: list[_Bench] = []  # in a process of its own: the one that judges there
 
 
-def _in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> list[Judged]:
+def _in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Iterator[Judged]:
     """The same in several processes, in the same order. They start afresh, so that no lock or thread is inherited."""
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - loaded when needed
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415 - loaded when needed
@@ -178,20 +193,20 @@ def _in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> li
     chunk = max(1, len(paths) // (jobs * 4))
     given = (gc.get_threshold(), about)
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open_bench, given)
-    judged: list[Judged] = []
+    left = list(reversed(paths))
     try:
-        judged += pool.map(_judge_there, paths, chunksize=chunk)
+        for judged in pool.map(_judge_there, paths, chunksize=chunk):
+            left.pop()
+            yield judged
     except BrokenProcessPool:
         text = "a process that reads files has crashed, and this file was not checked; --jobs 1 shows more"
-        left = paths[len(judged) :]
-        judged += [Judged((), problems=(Problem("crash", text, path=path),)) for path in left]
-    except KeyboardInterrupt:
+        yield from (Judged((), problems=(Problem("crash", text, path=p),)) for p in reversed(left))
+    except (KeyboardInterrupt, GeneratorExit):  # the latter where it was raised by who reads this
         for child in active_children():
             child.terminate()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-    return judged
 
 
 def _open_bench(threshold: tuple[int, int, int], about: tuple[Any, ...]) -> None:

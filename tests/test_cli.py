@@ -317,7 +317,7 @@ BAD = {
         ("net.py:Net", "--max-params", "many"),
         "--max-params 'many' is no number",
     ),
-    "an unknown severity": (("net.py:Net", "--fail-on", "wrning"), "'error', 'warning', 'info'"),
+    "an unknown severity": (("net.py:Net", "--fail-on", "wrning"), "did you mean 'warning'?"),
     "an unknown option": (("net.py:Net", "--dvice", "cpu"), "--device"),
     "an unknown option to summary": (
         ("net.py:Net", "--frobnicate"),
@@ -552,11 +552,14 @@ def test_summary_tables_without_judging(convlint: Convlint) -> None:
     assert "Params: 16 " in result.out
 
 
-@pytest.mark.parametrize(("target", "name"), [("net.py", "net.py"), ("pack", "pack/net.py")])
-def test_only_a_model_is_tabled(convlint: Convlint, target: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [("net.py", "did you mean net.py:Net?"), ("pack", "write pack/net.py:Name to table")],
+)
+def test_only_a_model_is_tabled(convlint: Convlint, target: str, hint: str) -> None:
     result = convlint("summary", target)
     assert result.code == 2
-    assert f"{target} names no model; write {name}:Name" in result.err
+    assert f"{target} names no model; {hint}" in result.err
 
 
 def test_results_go_to_stdout_and_usage_errors_to_stderr(convlint: Convlint) -> None:

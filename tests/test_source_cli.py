@@ -517,7 +517,7 @@ def test_a_syntax_error_is_a_finding_at_its_line_and_the_others_are_checked(
     [
         ("convlint ch", {"check"}),
         ("convlint check --stat", {"--statistics"}),
-        ("convlint check --output-format j", {"json"}),
+        ("convlint check --output-format js", {"json"}),
     ],
 )
 def test_bash_completes_commands_options_and_values(line: str, expected: set[str]) -> None:

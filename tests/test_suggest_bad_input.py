@@ -75,9 +75,12 @@ MISUSE = {
     "no pairs": (("--pairs", "0"), "--pairs"),
     "nothing to stand between": (
         ("--between", "relu"),
-        "'none', 'norm', 'norm-relu', 'norm-prelu'",
+        "--between 'relu' is unknown; did you mean 'norm-relu'?",
     ),
-    "no such form": (("--output-format", "yaml"), "'text', 'json', 'diff', 'markdown'"),
+    "no such form": (
+        ("--output-format", "yaml"),
+        "'yaml' is unknown; choose from text, json, diff",
+    ),
     "no such option": (("--grops", "4"), "--groups"),
     "nothing to convert": (("--save-weights", "new.pt"), "--save-weights needs --weights FILE"),
     "weights with an activation": (
@@ -103,7 +106,7 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
     ("target", "expected"),
     [
         ((), "Missing argument 'TARGET'"),
-        (("net.py",), "net.py names no model; write net.py:Name to rewrite the model Name in it"),
+        (("net.py",), "net.py names no model; did you mean net.py:Net?"),
         (("nett.py:Net",), "nett.py does not exist; did you mean net.py?"),
         (("net.py:Nett",), "net.py has no Nett; did you mean Net?"),
         (("net.py:Net(width)",), "argument 1 of Net is `width`, which is not a literal"),

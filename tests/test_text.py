@@ -83,8 +83,8 @@ def test_finding_with_both_ends_witness_and_fix() -> None:
           = witness: Block(2, 4) on 1x2x8x8 fails: RuntimeError: 4 is not 2
           = control: Block(2, 2) works
           = safe fix: use d
-        8 |         self.norm = nn.BatchNorm2d(d)
-          |                                    +
+        8 -         self.norm = nn.BatchNorm2d(c)
+        8 +         self.norm = nn.BatchNorm2d(d)
 
         Found 1 error. 1 can be fixed with --fix.
         """)
@@ -153,23 +153,74 @@ def test_file_that_is_no_text_is_left_out() -> None:
     assert not shown(finding(Site("latin.py", 1, 1, 1, 3))).splitlines()[1]
 
 
-def test_fix_of_several_lines_is_named_only() -> None:
-    edits = (Edit(CONV, "nn.Conv2d(d, d, 3)"), Edit(NORM, "nn.BatchNorm2d(d)"))
-    lines = shown(finding(fix=Fix("use d", "unsafe", edits))).splitlines()
-    assert lines[3:5] == ["  = unsafe fix: use d", ""]
+# --- fixes
+
+
+def diff(*edits: Edit, width: int | None = None) -> list[str]:
+    """What is shown of a fix below its title."""
+    lines = shown(finding(None, fix=Fix("use d", "unsafe", edits)), width=width).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("  = unsafe fix"))
+    return lines[first + 1 : lines.index("", first)]
 
 
 def test_fix_of_two_places_in_a_line() -> None:
-    edits = (
-        Edit(Site("net.py", 7, 31, 7, 32), "first"),
-        Edit(Site("net.py", 7, 34, 7, 35), "second"),
-    )
-    lines = shown(finding(fix=Fix("say it", "display", edits))).splitlines()
-    assert lines[3:6] == [
-        "  = help: say it",
-        "7 |         self.conv = nn.Conv2d(first, second, 3)",
-        "  |                               +++++++++++++",
+    edits = Edit(Site("net.py", 7, 31, 7, 32), "first"), Edit(Site("net.py", 7, 34, 7, 35), "2 * d")
+    assert diff(*edits) == [
+        "7 -         self.conv = nn.Conv2d(c, d, 3)",
+        "7 +         self.conv = nn.Conv2d(first, 2 * d, 3)",
     ]
+
+
+def test_fix_of_neighbouring_lines_is_one_change() -> None:
+    assert diff(Edit(CONV, "nn.Conv2d(d, d, 3)"), Edit(NORM, "nn.BatchNorm2d(d)")) == [
+        "7 -         self.conv = nn.Conv2d(c, d, 3)",
+        "8 -         self.norm = nn.BatchNorm2d(c)",
+        "7 +         self.conv = nn.Conv2d(d, d, 3)",
+        "8 +         self.norm = nn.BatchNorm2d(d)",
+    ]
+
+
+def test_fix_of_lines_that_are_no_neighbours_is_two_changes() -> None:
+    edits = Edit(Site("net.py", 11, 20, 11, 21), "1"), Edit(Site("net.py", 5, 24, 5, 32), "")
+    assert diff(*edits) == [
+        " 5 -     def __init__(self, c: int, d: int) -> None:",
+        " 5 +     def __init__(self, d: int) -> None:",
+        "11 -             groups=3,",
+        "11 +             groups=1,",
+    ]
+
+
+def test_fix_that_takes_lines_away_or_puts_some_in() -> None:
+    assert diff(Edit(Site("net.py", 11, 1, 12, 1), "")) == [
+        "11 -             groups=3,",
+        "12 -         )",
+        "11 +         )",
+    ]
+    assert diff(Edit(Site("net.py", 8, 38, 8, 38), "\n        self.act = nn.ReLU()"))[1:] == [
+        "8 +         self.norm = nn.BatchNorm2d(c)",
+        "9 +         self.act = nn.ReLU()",
+    ]
+
+
+def test_fix_of_many_lines_is_named_only() -> None:
+    assert not diff(Edit(Site("net.py", 1, 1, 12, 1), "x\n" * 12))
+    assert not diff(Edit(CONV, "nn.Conv2d(d, d, 3)"), Edit(Site("gone.py", 1, 1, 1, 2), "d"))
+    assert not diff(Edit(Site("net.py", 99, 1, 99, 2), "d"))
+
+
+def test_both_lines_of_a_fix_are_cut_alike() -> None:
+    Path("long.py").write_text(f"x = [{'0, ' * 50}conv(1), {'0, ' * 50}]\n", encoding="utf-8")
+    old, new = diff(Edit(Site("long.py", 1, 161, 1, 162), "1, bias=False"), width=40)
+    assert max(len(old), len(new)) <= 40
+    assert old.startswith("1 - .., 0, conv(1), 0")
+    assert new.startswith("1 + .., 0, conv(1, bias=False), 0")
+
+
+def test_what_changes_in_a_line_is_bold() -> None:
+    fix = Fix("use d", "safe", (Edit(Site("net.py", 8, 36, 8, 37), "d"),))
+    out = text.render(Report((finding(fix=fix),)), table=None, color=True)
+    assert "\x1b[31m-         self.norm = nn.BatchNorm2d(\x1b[0m\x1b[1;31mc\x1b[0m\x1b[31m)" in out
+    assert "\x1b[32m+         self.norm = nn.BatchNorm2d(\x1b[0m\x1b[1;32md\x1b[0m\x1b[32m)" in out
 
 
 # --- characters and widths
@@ -208,6 +259,19 @@ def test_narrow_terminal() -> None:
 
         Found 1 error.
         """)
+
+
+def test_lines_of_a_span_keep_their_indentation_against_each_other() -> None:
+    assert shown(finding(MIX), width=28).splitlines()[4:12] == [
+        " 9 | self.mix = nn.Conv2d(",
+        "   |            ^^^^^^^^^^",
+        "10 |     d, d, 3,",
+        "   |     ^^^^^^^^",
+        "11 |     groups=3,",
+        "   |     ^^^^^^^^^",
+        "12 | )",
+        "   | ^",
+    ]
 
 
 def test_span_far_to_the_right_is_brought_into_view() -> None:

@@ -20,6 +20,7 @@ from convlint.cli.options import (
     CacheDir,
     Color,
     Columns,
+    CompareTo,
     Depth,
     Device,
     Diff,
@@ -49,6 +50,7 @@ from convlint.cli.options import (
     MinSaving,
     ModelsOf,
     NoCache,
+    OutputFile,
     OutputFormat,
     PageFormat,
     Pairs,
@@ -98,19 +100,14 @@ def run() -> int:
     try:
         return app(prog_name="convlint", standalone_mode=False) or 0
     except _MISUSE as error:
-        print(_misuse(error), file=sys.stderr)
+        from convlint.cli.misuse import misuse  # noqa: PLC0415 - loaded when needed
+
+        # The help where nothing was asked at all.
+        text = misuse(error) if sys.argv[1:] else error.format_message()
+        print(text, file=sys.stderr)
         return 2
     except typer.Abort:
         raise KeyboardInterrupt from None
-
-
-def _misuse(error: Any) -> str:
-    """One line for what typer could not parse; the help where nothing was asked at all."""
-    message = " ".join(error.format_message().split())
-    if not sys.argv[1:]:
-        return str(error.format_message())
-    command = error.ctx.command_path if error.ctx else "convlint"
-    return f"{command}: {message} ({command} --help lists what there is)"
 
 
 def _asked(given: dict[str, Any]) -> Asked:
@@ -166,6 +163,8 @@ def check(
     max_macs: MaxMacs = None,
     max_activation_bytes: MaxActivationBytes = None,
     output_format: OutputFormat = TEXT,
+    output_file: OutputFile = None,
+    compare_to: CompareTo = None,
     statistics: Statistics = False,
     quiet: Quiet = False,
     columns: Columns = None,
@@ -182,7 +181,7 @@ def check(
     raise typer.Exit(commands.check(_asked(dict(locals()))))
 
 
-@app.command()
+@app.command(short_help="Table the layers of a model with their costs.")
 def summary(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="path.py:Name, as for check.")],
     input: Input = None,
@@ -194,6 +193,7 @@ def summary(
     timeout: Timeout = 120.0,
     max_memory: MaxMemory = None,
     output_format: OutputFormat = TEXT,
+    output_file: OutputFile = None,
     columns: Columns = None,
     depth: Depth = None,
     sort: Sort = None,
@@ -206,7 +206,7 @@ def summary(
     raise typer.Exit(commands.summary(target, _asked(given)))
 
 
-@app.command()
+@app.command(short_help="Propose cheaper layers, each verified by a run.")
 def suggest(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="path.py:Name, as for check.")],
     kind: Kind = None,
@@ -231,6 +231,7 @@ def suggest(
     timeout: Timeout = 120.0,
     max_memory: MaxMemory = None,
     output_format: SuggestOutputFormat = SuggestFormat.TEXT,
+    output_file: OutputFile = None,
     color: Color = When.AUTO,
     traceback: Traceback = False,
 ) -> None:
@@ -246,6 +247,46 @@ def suggest(
     own = {name: tuple(v) if isinstance(v, list) else v for name, v in own.items() if v is not None}
     rest = {name: v for name, v in given.items() if name in OPTIONS}
     raise typer.Exit(command.suggest(target, _asked(rest), command.Wanted(**own)))
+
+
+@app.command(short_help="Write the first settings of a project.")
+def init(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Where to look for models. [default: .]"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")
+    ] = False,
+) -> None:
+    """Look for the models of a project, and write their targets and inputs into its settings.
+
+    Files are read, nothing is imported or run. The settings go to [tool.convlint] at the end of pyproject.toml, or
+    to convlint.toml where there is none. Exits with 2 if there are settings already.
+    """
+    from convlint.cli import init as command  # noqa: PLC0415 - loaded when needed
+
+    raise typer.Exit(command.init(paths or [], yes=yes, dry_run=dry_run))
+
+
+@app.command(short_help="Serve an editor over the Language Server Protocol.")
+def server(
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Do not tell what is in it; a path in each project."),
+    ] = None,
+    stdio: Annotated[  # noqa: ARG001 - there is no other way yet, and some editors say so
+        bool, typer.Option("--stdio", help="Speak on stdin and stdout, as without it.")
+    ] = False,
+) -> None:
+    """Tell an editor what is found as you type, and run models when it asks for it.
+
+    Needs pygls: pip install 'convlint[lsp]'.
+    """
+    from convlint.server import serve  # noqa: PLC0415 - loaded when needed
+
+    raise typer.Exit(serve(baseline))
 
 
 @app.command()

@@ -53,6 +53,8 @@ class Asked:
     max_activation_bytes: str | None = None
     # how it is printed
     output_format: str = "text"
+    output_file: str | None = None
+    compare_to: str | None = None
     statistics: bool = False
     quiet: bool = False
     columns: str | None = None

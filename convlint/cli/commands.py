@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convlint import checking, config, files, lines
@@ -23,6 +24,7 @@ _TOGETHER = (
     *(("diff", name) for name in ("add_noqa", "update_baseline", "watch", "statistics", "prove")),
     *(("fix", name) for name in ("add_noqa", "update_baseline", "prove")),
     *(("models_of", name) for name in ("prove", "show_files")),
+    ("show_files", "output_file"),
     *(("watch", name) for name in ("add_noqa", "update_baseline", "fix")),
     ("add_noqa", "update_baseline"),
     ("add_noqa", "prove"),
@@ -38,6 +40,10 @@ def check(asked: Asked) -> int:
     """Check what is asked for, print what was found, and give the exit code."""
     _refuse_contradictions(asked)
     shown = Shown(asked)
+    if asked.compare_to is not None:
+        from convlint import comparing  # noqa: PLC0415 - loaded when needed
+
+        shown.earlier = comparing.read(asked.compare_to)
     if not asked.watch:
         return _check(asked, shown)
     from convlint.cli.watching import watch  # noqa: PLC0415 - loaded when needed
@@ -61,7 +67,10 @@ def _check(asked: Asked, shown: Shown) -> int:
     if asked.show_files:
         return _show_files(paths, settings, asked)
     if asked.models_of and not models:
-        print("No configured model is made of these files.")
+        if asked.output_format == "text" and asked.output_file is None:
+            print("No configured model is made of these files.")
+        else:
+            shown.report(Report())
         return 0
     if not models and not asked.prove:
         outcome = _outcome(paths, Report(), settings, asked)
@@ -71,7 +80,7 @@ def _check(asked: Asked, shown: Shown) -> int:
 
         options = run_options(asked)
         jobs = run.jobs(models, options, settings) if models else []
-        with running(settings.root, options.max_memory) as worker:
+        with running(settings.root, options.max_memory, len(jobs)) as worker:
             ran = run.check(jobs, worker.run, settings, worker.prove)
             outcome = _outcome(paths, ran, settings, asked, worker.prove if asked.prove else None)
     with lines.standing_for(outcome.standing):
@@ -100,7 +109,16 @@ def _outcome(
         jobs=asked.jobs or 1,
         cache_folder=None if asked.no_cache else cache_folder,
     )
-    return checking.check(paths, stdin, ran, settings, options, prove)
+    if not paths or not sys.stderr.isatty():
+        return checking.check(paths, stdin, ran, settings, options, prove)
+    from convlint.cli.progress import Progress  # noqa: PLC0415 - nobody sees it elsewhere
+
+    progress = Progress()
+    try:
+        told = replace(options, progress=progress.step)
+        return checking.check(paths, stdin, ran, settings, told, prove)
+    finally:
+        progress.clear()
 
 
 def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked) -> int:
@@ -156,9 +174,20 @@ def target_of_model(text: str, verb: str) -> Target:
     """The model that a target names. Raises UsageError where it names a file."""
     target = _target(text)
     if target.name is None:
-        file = f"{text.rstrip('/')}/net.py" if os.path.isdir(text) else text
-        raise UsageError(f"{text} names no model; write {file}:Name to {verb} the model Name in it")
+        raise UsageError(f"{text} names no model; {_in_file(text, verb)}")
     return target
+
+
+def _in_file(path: str, verb: str) -> str:
+    """How to name a model of a file: the first that is in it, as far as its text shows."""
+    if os.path.isfile(path):
+        from convlint.detecting import detect  # noqa: PLC0415 - loaded when needed
+
+        found = sorted(detect([path], os.getcwd()), key=lambda one: bool(one.missing))
+        if found:
+            return f"did you mean {found[0].target}?"
+    file = f"{path.rstrip('/')}/net.py" if os.path.isdir(path) else path
+    return f"write {file}:Name to {verb} the model Name in it"
 
 
 # --- targets and options
@@ -230,6 +259,11 @@ def _refuse_contradictions(asked: Asked) -> None:
         raise UsageError(
             "--stdin-filename names the text of standard input; give - as a target too"
         )
+    if asked.compare_to is not None and asked.output_format not in ("text", "markdown"):
+        raise UsageError("--compare-to goes with --output-format text or markdown")
+    if asked.compare_to is not None and (asked.quiet or asked.diff):
+        other = "--quiet" if asked.quiet else "--diff"
+        raise UsageError(f"--compare-to and {other} do not go together")
     if asked.statistics and asked.output_format != "text":
         raise UsageError("--statistics is text; count the findings of the JSON instead")
     if STDIN in asked.targets and (asked.watch or asked.add_noqa):

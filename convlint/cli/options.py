@@ -134,6 +134,15 @@ MaxMemory = Annotated[
     str | None, typer.Option(metavar="BYTES", help="Memory limit of one model: 4GB, 512MiB.")
 ]
 OutputFormat = Annotated[Format, typer.Option(help="How to print.")]
+OutputFile = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Where to print to, instead of stdout.")
+]
+CompareTo = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="A JSON report of before: say what changed, as text or markdown."
+    ),
+]
 PageFormat = Annotated[Plain, typer.Option("--output-format", help="How to print.")]
 Columns = Annotated[str | None, typer.Option(metavar="NAMES", help="Columns: name,params,macs ...")]
 Depth = Annotated[int | None, typer.Option(min=0, help="Sum up modules that lie deeper.")]

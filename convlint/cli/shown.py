@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from convlint.checking import Outcome
@@ -11,15 +12,23 @@ from convlint.model import Report
 from convlint.usage import UsageError
 
 if TYPE_CHECKING:
+    from convlint.model import Earlier
     from convlint.outputs.parts.columns import TableOptions
 
 
 class Shown:
-    """How reports are printed; bad names of columns are refused before anything runs."""
+    """How reports are printed; bad names of columns, and files that cannot be written, are refused before anything
+    runs.
+    """
 
     def __init__(self, asked: Asked) -> None:
         self._table = _table(asked)
         self._asked = asked
+        self.earlier: Earlier | None = None  # what checks are compared with
+        if asked.output_file is not None:
+            from convlint.cli import results  # noqa: PLC0415 - loaded when needed
+
+            results.check(asked.output_file)
 
     def outcome(self, outcome: Outcome) -> None:
         """What a check came to."""
@@ -32,15 +41,18 @@ class Shown:
             for data in outcome.standing.values():
                 raw(data.decode(errors="surrogateescape"))
             stream = sys.stderr
+        read = asked.output_format == "text" and asked.output_file is None
+        told = stream if read else sys.stderr
         if outcome.silenced is not None:
-            print(f"Silenced {_number_of(outcome.silenced, 'finding')} by comments.", file=stream)
+            print(f"Silenced {_number_of(outcome.silenced, 'finding')} by comments.", file=told)
         if outcome.recorded is not None:
             text = f"Wrote {_number_of(outcome.recorded, 'finding')} to {asked.baseline}."
-            print(text, file=stream)
+            print(text, file=told)
+        report = outcome.report
         self.report(
-            outcome.report,
-            stream=stream,
-            files=len(outcome.files) if outcome.files or not outcome.report.models else None,
+            replace(report, earlier=self.earlier) if self.earlier else report,
+            stream=stream if asked.output_file is None else None,
+            files=len(outcome.files) if outcome.files or not report.models else None,
             fixed=len(outcome.fixed),
         )
 
@@ -53,19 +65,20 @@ class Shown:
         files: int | None = None,
         fixed: int = 0,
     ) -> None:
-        stream = stream or sys.stdout
+        """Print a report to ``stream``; for None, where results go."""
         if self._asked.output_format != "text":
             from convlint.outputs import renderer  # noqa: PLC0415 - loaded when needed
 
-            stream.write(renderer(self._asked.output_format)(report))
+            self._put(renderer(self._asked.output_format)(report), stream)
             return
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
         from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
 
-        width, color = terminal(stream)
+        to_file = stream is None and self._asked.output_file is not None
+        width, color = (None, False) if to_file else terminal(stream or sys.stdout)
         if self._asked.color != "auto":
             color = self._asked.color == "always"
-        stream.write(
+        self._put(
             text.render(
                 report,
                 table=self._table,
@@ -76,15 +89,27 @@ class Shown:
                 fixed=fixed,
                 statistics=self._asked.statistics,
                 quiet=self._asked.quiet,
-            )
+            ),
+            stream,
         )
         tracebacks(report, self._asked)
+
+    def _put(self, text: str, stream: TextIO | None) -> None:
+        if stream is None and self._asked.output_file is not None:
+            from convlint.cli import results  # noqa: PLC0415 - loaded when needed
+
+            results.put(text, self._asked.output_file)
+        else:
+            (stream or sys.stdout).write(text)
 
     def _diff(self, outcome: Outcome) -> None:
         from convlint import edits  # noqa: PLC0415 - loaded when needed
 
-        for change in outcome.changes:
-            raw(edits.diff(change.path, change.before, change.after))
+        diff = "".join(edits.diff(one.path, one.before, one.after) for one in outcome.changes)
+        if self._asked.output_file is None:
+            raw(diff)
+        else:
+            self._put(diff, None)
         if outcome.report.problems:
             self.report(Report(problems=outcome.report.problems), linted=False, stream=sys.stderr)
         if outcome.changes and not self._asked.quiet:

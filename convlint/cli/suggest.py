@@ -7,9 +7,10 @@ import sys
 from dataclasses import dataclass
 
 from convlint import config, edits, lines, run, suggesting
+from convlint.cli import results
 from convlint.cli.asked import Asked
 from convlint.cli.commands import run_options, target_of_model
-from convlint.cli.shown import raw, tracebacks
+from convlint.cli.shown import tracebacks
 from convlint.cli.working import running
 from convlint.model import Between, Problem, Report, RewrittenSet
 from convlint.rewriting.kind import Wishes
@@ -39,6 +40,7 @@ class Wanted:
 def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
     """Propose rewrites of a model, and give the exit code. Raises UsageError."""
     options = _options(wanted)
+    results.check(asked.output_file)
     settings = config.discover()
     (job,) = run.jobs([target_of_model(target, "rewrite")], run_options(asked), settings)
     with running(settings.root) as worker:
@@ -132,27 +134,28 @@ def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
     if asked.output_format == "json":
         from convlint.outputs import json_  # noqa: PLC0415 - loaded when needed
 
-        sys.stdout.write(json_.render(report))
+        results.put(json_.render(report), asked.output_file)
         return
     if asked.output_format == "markdown":
         from convlint.outputs.suggested import markdown  # noqa: PLC0415 - loaded when needed
 
-        raw(markdown.render(report, explain=wanted.explain))
+        results.put(markdown.render(report, explain=wanted.explain), asked.output_file)
         return
     from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
     from convlint.outputs.suggested import text as suggestions  # noqa: PLC0415 - loaded when needed
 
     stream = sys.stderr if asked.output_format == "diff" else sys.stdout
-    width, color = terminal(stream)
+    to_file = stream is sys.stdout and asked.output_file is not None
+    width, color = (None, False) if to_file else terminal(stream)
     if asked.color != "auto":
         color = asked.color == "always"
     text = suggestions.render(report, width=width, color=color, explain=wanted.explain)
     diff = report.rewritten.diff if report.rewritten else ""
     if stream is sys.stderr:
         sys.stderr.write(text.removesuffix(diff).rstrip("\n") + "\n")
-        raw(diff)
+        results.put(diff, asked.output_file)
     else:
-        raw(text)
+        results.put(text, asked.output_file)
     _tell_written(report, wanted)
 
 

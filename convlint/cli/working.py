@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from convlint.cli.progress import Progress
 from convlint.model import Claim, Proof
 from convlint.targets import Job, Try
 from convlint.trace.client import Answer, Worker
@@ -16,15 +15,21 @@ started: list[Worker] = []
 
 
 class Telling:
-    """Runs jobs, versions of them, and claims in a worker; says which on a terminal if it takes more than a second."""
+    """Runs jobs, versions of them, and claims in a worker; says on a terminal which, of how many models, where a
+    command takes more than a second.
+    """
 
-    def __init__(self, worker: Worker, root: str, max_memory: int | None) -> None:
+    def __init__(self, worker: Worker, root: str, max_memory: int | None, models: int) -> None:
         self._worker = worker
         self._root = root
         self._max_memory = max_memory
+        self._models = models
+        self._run = 0
+        self._progress = Progress()
 
     def run(self, job: Job) -> Answer:
-        with _told(f"running {job.target.text}"):
+        self._run += 1
+        with self._told(f"running {job.target.text}"):
             return self._worker.run(job)
 
     def attempt(self, versions: Try) -> Answer:
@@ -34,32 +39,26 @@ class Telling:
             if count > 1
             else f"running {versions.text}"
         )
-        with _told(what):
+        with self._told(what):
             return self._worker.run(versions)
 
     def prove(self, claim: Claim) -> Proof:
-        with _told(f"building {claim.cls} with other numbers"):
+        with self._told(f"building {claim.cls} with other numbers"):
             return self._worker.prove(claim, max_memory=self._max_memory, root=self._root)
 
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        which = (
+            f"model {self._run} of {self._models}: " if 0 < self._run <= self._models > 1 else ""
+        )
+        with self._progress.during(which + what):
+            yield
+
 
 @contextmanager
-def running(root: str, max_memory: int | None = None) -> Iterator[Telling]:
-    """A worker for as long as the context lasts. Dotted modules are looked up in ``root`` first."""
+def running(root: str, max_memory: int | None = None, models: int = 1) -> Iterator[Telling]:
+    """A worker for as long as the context lasts. Dotted modules are looked up in ``root`` first; ``models`` is the
+    number of jobs that it will get.
+    """
     with started.pop() if started else Worker() as worker:
-        yield Telling(worker, root, max_memory)
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    told = threading.Timer(1.0, _tell, [f"convlint: {what} ..."])
-    told.daemon = True
-    if sys.stderr.isatty():
-        told.start()
-    try:
-        yield
-    finally:
-        told.cancel()
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr)
+        yield Telling(worker, root, max_memory, models)

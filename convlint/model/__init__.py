@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         Version,
         Way,
     )
-    from convlint.model.table import Model, Row, Totals
+    from convlint.model.table import Earlier, Model, Row, Totals
 else:
 
     def __getattr__(name: str) -> object:
@@ -90,6 +90,7 @@ __all__ = [
     "Change",
     "Claim",
     "Confidence",
+    "Earlier",
     "Edit",
     "Failure",
     "Finding",

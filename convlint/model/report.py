@@ -11,7 +11,7 @@ from convlint.model.site import Site
 if TYPE_CHECKING:
     from convlint.model.claim import Claim, Witness
     from convlint.model.rewriting import Refusal, RewrittenSet, Suggestion
-    from convlint.model.table import Model
+    from convlint.model.table import Earlier, Model
 
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["high", "medium", "low"]
@@ -92,6 +92,7 @@ class Report:
     suggestions: tuple[Suggestion, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     rewritten: RewrittenSet | None = None
+    earlier: Earlier | None = None  # what to compare with
 
     def exit_code(self, fail_on: Severity = "warning") -> int:
         """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from convlint.model.graph import Graph, Shape, Status
@@ -64,3 +65,15 @@ class Model:
     layers: tuple[Row, ...]
     totals: Totals
     graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A report that was written before, to compare with: the inputs and totals of its models by their targets, and
+    the code, path and module of each finding, or the message of one that has no module.
+    """
+
+    path: str
+    inputs: Mapping[str, tuple[str, ...]]
+    totals: Mapping[str, Totals]
+    findings: tuple[tuple[str, str, str], ...]

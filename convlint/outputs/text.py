@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
 from convlint.outputs.parts.excerpt import excerpt, mended
-from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
+from convlint.outputs.parts.terminal import Styled, one_line, painted, plain, styled, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,6 +46,7 @@ def render(
     if table is not None and not quiet:
         parts.append(_tables(report, table, width))
     if not quiet and (verdict or report.findings or report.problems):
+        parts.append(_since(report))
         parts.append([_verdict(report, files, fixed)])
     return painted(chain.from_iterable(parts), width=width, color=color)
 
@@ -154,6 +155,20 @@ def problem_line(problem: Problem) -> Styled:
         f" [{problem.kind}] ",
         one_line(problem.message),
     )
+
+
+def verdict(report: Report) -> str:
+    """The line that counts findings, and says what could not be checked."""
+    return plain(_verdict(report, None, 0))
+
+
+def _since(report: Report) -> Iterator[Styled]:
+    if report.earlier is not None:
+        from convlint.outputs.parts import compared  # noqa: PLC0415 - loaded when needed
+
+        for line in compared.lines(report, report.earlier):
+            yield styled(one_line(line))
+        yield styled()
 
 
 def _verdict(report: Report, files: int | None, fixed: int) -> Styled:

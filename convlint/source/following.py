@@ -157,6 +157,7 @@ def _follow_model(way: Way) -> None:
     if type(value) is not Instance:
         args, kwargs = entry.target.arguments()
         value = it.call(value, list(args), kwargs, node, scope)
+    way.model = value
     if type(value) is not Instance or not value.is_module:
         return
     if not entry.inputs:

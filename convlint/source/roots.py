@@ -30,6 +30,7 @@ class Way:
     failure: str | None = None  # the traceback of a mistake of convlint's own
     names: dict[str, Value] = field(default_factory=dict)
     instance: Instance | None = None
+    model: Value = None  # what a configured target gave
     steps: int = 0
 
     @property

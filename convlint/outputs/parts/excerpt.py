@@ -15,42 +15,97 @@ LONGEST = 6
 def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
     """The lines of a span, each underlined with ``mark``; nothing where the file cannot be read.
 
-    A line that is wider than ``width`` is cut around the span.
+    Where a line is wider than ``width``, all lose the indentation that they share; what is still too wide is cut
+    around the span.
     """
     source = _source(site.path)
     last = max(site.line, site.end_line)
     shown = range(site.line, min(last, site.line + LONGEST - 1, len(source)) + 1)
+    texts = [source[number - 1].rstrip() for number in shown]
     gutter = len(str(shown.stop - 1))
-    for number in shown:
-        text = source[number - 1].rstrip()
+    room = None if width is None else width - gutter - len(" | ")
+    shift = _shift(texts, room)
+    for number, text in zip(shown, texts, strict=True):
         indent = len(text) - len(text.lstrip())
         start = site.column - 1 if number == site.line else indent
         end = site.end_column - 1 if number == site.end_line else len(text)
-        yield from _marked(number, gutter, text, (start, end), mark, style, width)
-    if last in shown:
-        return
-    if shown:
+        before, inside, after = _parts(text, (start, end), shift, room)
+        yield styled((f"{number:{gutter}} | ", "blue"), before, inside, after)
+        if inside:
+            marks = (mark * cell_len(inside), style)
+            yield styled((f"{'':{gutter}} | ", "blue"), " " * cell_len(before), marks)
+    if last not in shown and shown:
         yield styled((f"{'':{gutter}} | .. to line {last}", "dim"))
 
 
 def mended(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
-    """The line as edits would leave it, with what they put in marked; only where all stand in one line."""
-    places = {(edit.site.path, edit.site.line, edit.site.end_line) for edit in edits}
-    if len(places) != 1 or any("\n" in edit.text for edit in edits):
+    """What edits make of their lines, as a small diff; nothing if they are of several files, or long.
+
+    What changes in a line is bold. Lines are fitted to ``width`` as in an excerpt.
+    """
+    paths = {edit.site.path for edit in edits}
+    source = _source(paths.pop()) if len(paths) == 1 else []
+    pieces = list(_pieces(edits))
+    if not all(pieces) or not pieces or pieces[-1].stop - 1 > len(source):
         return
-    path, number, end_line = places.pop()
-    source = _source(path)
-    if number != end_line or number > len(source):
+    changes = [_Change(piece, source, edits) for piece in pieces]
+    if sum(len(change.old) + len(change.new) for change in changes) > 2 * LONGEST:
         return
-    text, marks, shift = source[number - 1].rstrip(), [], 0
-    for edit in sorted(edits, key=lambda edit: edit.site.column):
-        start, end = edit.site.column - 1 + shift, edit.site.end_column - 1 + shift
-        text = text[:start] + edit.text + text[end:]
-        marks += [start, start + len(edit.text)]
-        shift += len(edit.text) - (end - start)
-    yield from _marked(
-        number, len(str(number)), text, (min(marks), max(marks)), "+", "green", width
-    )
+    gutter = len(str(pieces[-1].stop - 1))
+    room = None if width is None else width - gutter - len(" - ")
+    shift = _shift([text for change in changes for text in (*change.old, *change.new)], room)
+    for change in changes:
+        start, end = change.same
+        widest = max(cell_len(t[start : len(t) - end]) for t in (*change.old, *change.new, ""))
+        for sign, style, texts in (("-", "red", change.old), ("+", "green", change.new)):
+            for number, text in enumerate(texts, change.first):
+                parts = _parts(text, (start, len(text) - end), shift, room, widest)
+                yield styled(
+                    (f"{number:{gutter}} ", "blue"),
+                    (f"{sign} {parts[0]}", style),
+                    (parts[1], f"bold {style}"),
+                    (parts[2], style),
+                )
+
+
+class _Change:
+    """Neighbouring lines of a file before and after edits. ``same``: how many characters at the start and at the end
+    of a line stay as they are, where it is one line for one line.
+    """
+
+    def __init__(self, lines: range, source: list[str], edits: tuple[Edit, ...]) -> None:
+        self.first = lines.start
+        text = "".join(source[number - 1] for number in lines)
+        starts = [sum(len(source[n - 1]) for n in range(lines.start, line)) for line in lines]
+        self.old = [source[number - 1].rstrip() for number in lines]
+        here = sorted((_span(e.site, lines, starts), e.text) for e in edits if e.site.line in lines)
+        self.same = (here[0][0][0], len(self.old[0]) - here[-1][0][1])
+        for (start, end), new in reversed(here):
+            text = text[:start] + new + text[end:]
+        self.new = [line.rstrip() for line in text.splitlines()]
+        if len(self.old) != 1 or len(self.new) != 1 or min(self.same) < 0:
+            self.same = (0, 0)
+
+
+def _span(site: Site, lines: range, starts: list[int]) -> tuple[int, int]:
+    """Where a span begins and ends in the text of ``lines``, whose own starts in it are ``starts``."""
+    first, last = site.line - lines.start, site.end_line - lines.start
+    return starts[first] + site.column - 1, starts[last] + site.end_column - 1
+
+
+def _pieces(edits: tuple[Edit, ...]) -> Iterator[range]:
+    """The runs of lines that edits stand in, in order: edits on neighbouring lines are one change."""
+    lines: range | None = None
+    for edit in sorted(edits, key=lambda one: (one.site.line, one.site.end_line)):
+        one = range(edit.site.line, edit.site.end_line + 1)
+        if lines is not None and one.start <= lines.stop:
+            lines = range(lines.start, max(lines.stop, one.stop))
+            continue
+        if lines is not None:
+            yield lines
+        lines = one
+    if lines is not None:
+        yield lines
 
 
 def _source(path: str) -> list[str]:
@@ -59,42 +114,35 @@ def _source(path: str) -> list[str]:
     return linecache.getlines(path)
 
 
-def _marked(
-    number: int,
-    gutter: int,
-    text: str,
-    span: tuple[int, int],
-    mark: str,
-    style: str,
-    width: int | None,
-) -> Iterator[Styled]:
-    """A line of source, and below it ``mark`` under the characters ``span[0]`` to ``span[1]``."""
+def _shift(texts: list[str], room: int | None) -> int:
+    """The characters that all lines lose at their start: the indentation that they share, if one has no room."""
+    if room is None or all(cell_len(visible(_spaced(text))) <= room for text in texts):
+        return 0
+    return min((len(text) - len(text.lstrip()) for text in texts if text), default=0)
+
+
+def _parts(
+    text: str, span: tuple[int, int], shift: int, room: int | None, widest: int = 0
+) -> tuple[str, str, str]:
+    """A line of source without its first ``shift`` characters, before, inside and behind the characters
+    ``span[0]`` to ``span[1]``, in ``room`` cells. ``widest``: what takes the place of the middle in another line.
+    """
     start, end = span
-    before, inside, after = (visible(_spaced(part)) for part in _split(text, start, end))
-    if width is not None:
-        before, inside, after = _cut(before, inside, after, width - gutter - 3)
-    yield styled((f"{number:{gutter}} | ", "blue"), before, inside, after)
-    if inside:
-        yield styled(
-            (f"{'':{gutter}} | ", "blue"),
-            " " * cell_len(before),
-            (mark * cell_len(inside), style),
-        )
-
-
-def _split(text: str, start: int, end: int) -> tuple[str, str, str]:
-    return text[:start], text[start:end], text[end:]
+    parts = (text[shift:start], text[max(start, shift) : end], text[end:])
+    before, inside, after = (visible(_spaced(part)) for part in parts)
+    return (before, inside, after) if room is None else _cut(before, inside, after, room, widest)
 
 
 def _spaced(text: str) -> str:
     return text.replace("\t", "    ")
 
 
-def _cut(before: str, inside: str, after: str, room: int) -> tuple[str, str, str]:
-    """The three parts of a line in ``room`` cells: first the indentation goes, then the sides."""
-    if cell_len(before + inside + after) > room:
-        before = before.lstrip()
-    if cell_len(before + inside) > room and len(before) > 12:
+def _cut(before: str, inside: str, after: str, room: int, widest: int) -> tuple[str, str, str]:
+    """The three parts of a line in ``room`` cells: what stands before gives way first."""
+    over = cell_len(before) + max(cell_len(inside), widest) - room
+    if over > 0 and before.isspace():
+        before = before[: max(len(before) - over, 4)]
+    elif over > 0 and len(before) > 12:
         before = ".." + before[-10:]
     parts, left = [], room
     for part in (before, inside, after):

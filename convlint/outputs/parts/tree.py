@@ -26,8 +26,7 @@ class Branch:
 
 def lines(model: Model, options: TableOptions) -> list[Line]:
     """What the table shows, from top to bottom. A line's numbers are sums over all that it stands for."""
-    root = _grown(model)
-    _sum_up(model, root)
+    root = grown(model)
     if options.order is None and not options.flat:
         return list(_as_tree(root, options.depth, 0))
     found = list(_as_list(root, options.depth, 0))
@@ -51,8 +50,14 @@ def shown_rows(model: Model) -> list[Row]:
 # --- the tree
 
 
+def grown(model: Model) -> Branch:
+    """The modules around all rows, in the order of their first rows, each with its sums."""
+    root = _grown(model)
+    _sum_up(model, root)
+    return root
+
+
 def _grown(model: Model) -> Branch:
-    """The modules around all rows, in the order of their first rows."""
     root = Branch("", ROOT)
     branches = {"": root}
     rows = shown_rows(model)

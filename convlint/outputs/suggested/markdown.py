@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.model import Report, Suggestion
-from convlint.outputs.parts.terminal import one_line
+from convlint.outputs.parts.marks import cell, code
 from convlint.outputs.suggested.text import changed, listed, memory, timed, totals, verified
 
 
@@ -19,9 +19,9 @@ def render(report: Report, *, explain: bool = False) -> str:
 
 def _head(report: Report) -> Iterator[str]:
     for problem in report.problems:
-        yield f"**problem** [{problem.kind}] {_cell(problem.message)}\n"
+        yield f"**problem** [{problem.kind}] {cell(problem.message)}\n"
     for model in report.models:
-        yield f"### Rewrites of {_code(model.target)} on {_code('; '.join(model.inputs))}\n"
+        yield f"### Rewrites of {code(model.target)} on {code('; '.join(model.inputs))}\n"
 
 
 def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
@@ -33,15 +33,15 @@ def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
     for one in suggestions:
         chosen = "" if one.chosen else " (not in the diff)"
         cells = [
-            f"{one.code} {one.title}{chosen}",
-            _code(str(one.site)) if one.site else "",
-            listed(one.instances),
-            changed(one.before.params, one.after.params),
-            changed(one.before.macs, one.after.macs),
-            memory(one),
-            verified(one),
+            cell(f"{one.code} {one.title}{chosen}"),
+            code(str(one.site)) if one.site else "",
+            cell(listed(one.instances)),
+            cell(changed(one.before.params, one.after.params)),
+            cell(changed(one.before.macs, one.after.macs)),
+            cell(memory(one)),
+            cell(verified(one)),
         ]
-        yield f"| {' | '.join(map(_cell, cells))} |"
+        yield f"| {' | '.join(cells)} |"
     yield ""
 
 
@@ -50,12 +50,12 @@ def _together(report: Report) -> Iterator[str]:
         return
     yield "Together:\n"
     for name, text in totals(report.rewritten):
-        yield f"- {name}: {_cell(text)}"
+        yield f"- {name}: {cell(text)}"
     for timing in report.rewritten.latency:
-        yield f"- time: {_cell(timed(timing))}"
+        yield f"- time: {cell(timed(timing))}"
     yield ""
-    for code, effect in dict.fromkeys((one.code, one.evidence) for one in report.suggestions):
-        yield f"{code}: {effect}\n"
+    for kind, effect in dict.fromkeys((one.code, one.evidence) for one in report.suggestions):
+        yield f"{kind}: {effect}\n"
     fence = "```"
     while fence in report.rewritten.diff:
         fence += "`"
@@ -66,19 +66,5 @@ def _refusals(report: Report) -> Iterator[str]:
     if report.refusals:
         yield "\nNot rewritten:\n"
     for refusal in report.refusals:
-        place = _code(str(refusal.site)) if refusal.site else "?"
-        yield f"- {refusal.code} {place}, {_cell(listed(refusal.instances))}: {_cell(refusal.reason)}"
-
-
-def _cell(text: str) -> str:
-    """Text that stays in its cell, and is no markup."""
-    shown = one_line(text).replace("\\", "\\\\").replace("|", "\\|")
-    return (
-        shown.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
-        if "`" not in shown
-        else shown
-    )
-
-
-def _code(text: str) -> str:
-    return f"`{one_line(text).replace('`', chr(39))}`"
+        place = code(str(refusal.site)) if refusal.site else "?"
+        yield f"- {refusal.code} {place}, {cell(listed(refusal.instances))}: {cell(refusal.reason)}"

@@ -1,0 +1,97 @@
+"""Small models that tools are compared on. None has a bias: whether that counts is a matter of taste."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SIZE = (8, 32, 32)
+"""What each of them reads, without the batch."""
+
+
+class Functional(nn.Module):
+    """A convolution that is a function, with a weight of the model, behind one that is a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, bias=False)
+        self.weight = nn.Parameter(torch.zeros(16, 8, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(self.conv(x), self.weight, padding=1)
+
+
+class Reused(nn.Module):
+    """One convolution that is called three times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv(self.conv(self.conv(x)))
+        return out
+
+
+class Attention(nn.Module):
+    """A matrix product of two maps behind a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps: Tensor = self.conv(x).flatten(2)
+        return maps.mT @ maps
+
+
+class Broken(nn.Module):
+    """Two layers cannot work: 16 channels arrive at a norm for 8, and 4 at a convolution that takes 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(8, 16, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.second = nn.Conv2d(16, 4, 1)
+        self.third = nn.Conv2d(8, 16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.third(self.second(self.norm(self.first(x)).relu()))
+        return out
+
+
+class Frozen(nn.Module):
+    """In training mode, with a norm that was put into eval mode on purpose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.norm.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.conv(x))
+        return out
+
+
+def _conv(out: int, groups: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(8, out, 3, padding=1, groups=groups, bias=False))
+
+
+def _transposed(groups: int) -> nn.Module:
+    return nn.Sequential(nn.ConvTranspose2d(8, 8, 2, stride=2, groups=groups, bias=False))
+
+
+CASES: dict[str, Callable[[], nn.Module]] = {
+    "dense convolution": lambda: _conv(16, 1),
+    "grouped, 4 groups": lambda: _conv(16, 4),
+    "depthwise": lambda: _conv(8, 8),
+    "transposed": lambda: _transposed(1),
+    "transposed, 4 groups": lambda: _transposed(4),
+    "functional convolution": Functional,
+    "one module, called three times": Reused,
+    "matrix product of maps": Attention,
+}

@@ -1,0 +1,100 @@
+"""What mkdocs cannot do by itself for the site: pages that lie at the root of the repository, links to its
+files, and a navigation that finds the rules.
+
+README.md, CONTRIBUTING.md and CHANGELOG.md are pages of the site as they are. A link to any other file
+outside docs/ leads to that file, which is put into the site. So links are written as they are right in
+the repository, and a link to what is not there fails the build.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # mkdocs loads this file by its path
+
+from bench import prose
+
+AT_THE_ROOT = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
+"""Pages of the repository, and what they are in the site."""
+_COMMENT = re.compile(r"^ *<!-- blocks\b(?:(?!-->).)*-->\n", re.MULTILINE | re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The entry `Rules` of the navigation gets every page below docs/rules, and `Use` every page that no other
+    entry names.
+    """
+    docs = prose.ROOT / "docs"
+    rules = sorted(f"rules/{path.name}" for path in (docs / "rules").glob("CVL*.md"))
+    named = set(_pages(config.nav))
+    others = sorted(path.name for path in docs.glob("*.md") if path.name not in named)
+    filled = {"Rules": ["rules/index.md", *rules], "Use": others}
+    for entry in config.nav or []:
+        entry.update({title: pages for title, pages in filled.items() if title in entry})
+    return config
+
+
+def _pages(nav: Any) -> Iterator[str]:
+    """The pages that a navigation names."""
+    if isinstance(nav, str):
+        yield nav
+    for entry in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
+        yield from _pages(entry)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Put in the pages that lie at the root, and the files that any page links to."""
+    for name, page in AT_THE_ROOT.items():
+        files.append(File.generated(config, page, abs_src_path=str(prose.ROOT / name)))
+    for path in prose.pages():
+        for link in prose.links(path.read_text(encoding="utf-8")):
+            source = _source(path.relative_to(prose.ROOT).as_posix(), link)
+            address = _address(source) if source else ""
+            if address and files.get_file_from_path(address) is None:
+                file = prose.ROOT / source
+                if file.is_file():
+                    files.append(File.generated(config, address, abs_src_path=str(file)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """The links of a page as they are in the site, and no comments on how its blocks are run."""
+    name = {v: k for k, v in AT_THE_ROOT.items()}.get(page.file.src_uri)
+    here = name or f"docs/{page.file.src_uri}"
+
+    def moved(link: str) -> str:
+        source = _source(here, link)
+        if not source:
+            return link
+        path = posixpath.relpath(_address(source), posixpath.dirname(page.file.src_uri) or ".")
+        return path + link[len(link.partition("#")[0]) :]
+
+    return prose.linked(_COMMENT.sub("", markdown), moved)
+
+
+def _source(page: str, link: str) -> str:
+    """The file of the repository that a link of a page leads to, or nothing where it leads elsewhere."""
+    path = link.partition("#")[0]
+    if not path or not prose.relative(link):
+        return ""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), path))
+
+
+def _address(source: str) -> str:
+    """Where a file of the repository is in the site."""
+    if source in AT_THE_ROOT:
+        return AT_THE_ROOT[source]
+    inside = source.removeprefix("docs/")
+    return inside if inside != source else f"repository/{source}"

@@ -1,0 +1,95 @@
+"""A report as JUnit XML, for a CI that shows test results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from xml.etree import ElementTree as ET
+
+from convlint.model import Finding, Problem, Report
+from convlint.outputs.parts.terminal import visible
+from convlint.outputs.parts.told import told, unchecked
+
+_NONE = re.compile("[\ufffe\uffff]")
+"""What Unicode says is no character; XML cannot hold it, and of what is hidden ``visible`` writes out all else."""
+
+
+def render(report: Report) -> str:
+    """A suite for each file, a case for each finding: errors and warnings fail, info does not; what could not be
+    checked is an error. Where there is nothing, one case passes: a report without a case is taken for none.
+    """
+    suites: dict[str, list[ET.Element]] = {}
+    for problem in report.problems:
+        place = problem.path or problem.target or "convlint"
+        suites.setdefault(place, []).append(_problem(problem))
+    for finding in report.findings:
+        place = finding.site.path if finding.site else finding.target or "model"
+        suites.setdefault(place, []).append(_case(finding))
+    if not suites:
+        suites["convlint"] = [_element("testcase", name="nothing found", classname="convlint")]
+    whole = _element(
+        "testsuites", name="convlint", **_counts([*chain.from_iterable(suites.values())])
+    )
+    for place, cases in suites.items():
+        suite = ET.SubElement(whole, "testsuite", {"name": _lines(place), **_counts(cases)})
+        suite.extend(cases)
+    ET.indent(whole)
+    data: bytes = ET.tostring(whole, "us-ascii", xml_declaration=True)
+    return data.decode("ascii") + "\n"
+
+
+def _element(kind: str, text: str = "", **attributes: str) -> ET.Element:
+    """An element. Characters that XML cannot hold are written out."""
+    element = ET.Element(kind, {name: _lines(value) for name, value in attributes.items()})
+    element.text = _lines(text) or None
+    return element
+
+
+def _lines(text: str) -> str:
+    shown = "\n".join(map(visible, text.split("\n")))
+    return _NONE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown)
+
+
+def _counts(cases: Sequence[ET.Element]) -> dict[str, str]:
+    """How many cases there are, and how they ended."""
+    ended = [child.tag for case in cases for child in case]
+    return {
+        "tests": str(len(cases)),
+        "failures": str(ended.count("failure")),
+        "errors": str(ended.count("error")),
+    }
+
+
+def _case(finding: Finding) -> ET.Element:
+    place = str(finding.site or finding.target or "model")
+    case = _element("testcase", name=f"{finding.code} at {place}", classname=_class(finding))
+    text = "\n".join(_told(finding, place))
+    if finding.severity == "info":
+        case.append(_element("system-out", text))
+    else:
+        kind = f"{finding.code} {finding.name}"
+        case.append(_element("failure", text, type=kind, message=told(finding)[0]))
+    return case
+
+
+def _told(finding: Finding, place: str) -> Iterator[str]:
+    first, *more = told(finding)
+    yield f"{place}: {finding.severity}: {finding.code} {first}"
+    yield from more
+    yield from (f"{end.site}: {end.message}" for end in finding.related)
+
+
+def _class(finding: Finding) -> str:
+    """The rule: a CI counts failures by it."""
+    return f"convlint.{finding.code}"
+
+
+def _problem(problem: Problem) -> ET.Element:
+    place = problem.path or problem.target or "convlint"
+    if problem.path and problem.line:
+        place += f":{problem.line}"
+    case = _element("testcase", name=f"{problem.kind} at {place}", classname="convlint.problem")
+    text = f"{place}: {unchecked(problem)}"
+    case.append(_element("error", text, type=problem.kind, message=unchecked(problem)))
+    return case

@@ -1,0 +1,173 @@
+"""A report for the comment of a pull request: findings, what changed, and the tables of models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convlint.model import Earlier, Finding, Model, Problem, Report, Totals
+from convlint.outputs.parts import compared, footer
+from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
+from convlint.outputs.parts.marks import cell, code
+from convlint.outputs.parts.told import told
+from convlint.outputs.parts.tree import lines
+from convlint.outputs.text import verdict
+
+ROOM = 60_000
+"""Characters of the whole, a little less than GitHub takes in a comment."""
+ROOM_OF_LISTS = 20_000
+"""Of them, those that the problems take at most, and the findings."""
+LONGEST = 1_000
+"""Characters of a message."""
+
+
+def render(report: Report) -> str:
+    """The report as Markdown. What does not fit into a comment is left out, and counted."""
+    parts = [f"### convlint: {cell(verdict(report))}\n"]
+    if report.earlier is not None:
+        parts += [f"- {cell(line)}" for line in compared.lines(report, report.earlier)]
+        parts.append("")
+    parts += _problems(report.problems)
+    parts += _findings(report)
+    room = ROOM - sum(len(part) + 1 for part in parts)
+    left = len(report.models)
+    for model in report.models:
+        text = "\n".join([*_model(model, report.earlier), ""])
+        if len(text) > room:
+            break
+        text += _layers(model, room // left - len(text))
+        parts.append(text)
+        room -= len(text) + 1
+        left -= 1
+    if left:
+        parts.append(f"{_number_of(left, 'more model')}, for which there is no room here.\n")
+    return "\n".join(parts)
+
+
+def _number_of(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _fitting(rows: Iterator[str], room: int) -> tuple[list[str], int]:
+    """The first rows, as many as there is room for, and how many are left."""
+    kept: list[str] = []
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0:
+            return kept, 1 + sum(1 for _ in rows)
+        kept.append(row)
+    return kept, 0
+
+
+# --- findings and problems
+
+
+def _problems(problems: Sequence[Problem]) -> Iterator[str]:
+    if not problems:
+        return
+    rows, left = _fitting(map(_problem, problems), ROOM_OF_LISTS)
+    yield "**Could not be checked:**\n"
+    yield from rows
+    if left:
+        yield f"- and {left:,} more"
+    yield ""
+
+
+def _problem(problem: Problem) -> str:
+    place = problem.path or problem.target or "convlint"
+    if problem.path and problem.line:
+        place += f":{problem.line}"
+    return f"- {code(place)} {cell(problem.kind)}: {_cut(problem.message)}"
+
+
+def _findings(report: Report) -> Iterator[str]:
+    if not report.findings:
+        return
+    earlier = report.earlier
+    new = {id(one) for one in compared.new_findings(report, earlier)} if earlier else set()
+    rows, left = _fitting((_finding(f, id(f) in new) for f in report.findings), ROOM_OF_LISTS)
+    yield "| | where | rule | what |\n|---|---|---|---|"
+    yield from rows
+    if left:
+        yield f"\nand {_number_of(left, 'more finding')}, for which there is no room here."
+    yield ""
+
+
+def _finding(finding: Finding, new: bool) -> str:
+    kind = f"**new** {finding.severity}" if new else finding.severity
+    where = code(str(finding.site or finding.target or "model"))
+    ends = [f"{code(str(end.site))}: {_cut(end.message)}" for end in finding.related]
+    what = "<br>".join([*map(_cut, told(finding)), *ends])
+    return f"| {kind} | {where} | {finding.code} {cell(finding.name)} | {what} |"
+
+
+def _cut(text: str) -> str:
+    return cell(text if len(text) <= LONGEST else f"{text[:LONGEST]} ...")
+
+
+# --- models
+
+
+def _model(model: Model, earlier: Earlier | None) -> Iterator[str]:
+    """What was run, its sums, and how they changed."""
+    yield f"#### {code(model.target or 'model')} on {code('; '.join(model.inputs) or 'no input')}\n"
+    if reason := footer.stopped(model):
+        yield f"{_cut(reason)}\n"
+    before = earlier.totals.get(model.target) if earlier else None
+    head = [title for title, _ in _sums(model.totals)]
+    yield _row(["", *head])
+    yield _row(["---", *("---:" for _ in head)])
+    if earlier is not None and before is not None:
+        yield _row([cell(compared.since(earlier)), *(value for _, value in _sums(before))])
+    yield _row(["**now**" if before else "", *(value for _, value in _sums(model.totals))])
+    if before is not None:
+        changed = [compared.change(of(before), of(model.totals)) for _, of in compared.SUMS]
+        yield _row(["change", *changed])
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _sums(totals: Totals) -> Iterator[tuple[str, str]]:
+    """The sums of a model in the order in which they are compared, each with its title."""
+    for name, of in compared.SUMS:
+        value = of(totals)
+        if name in ("MACs", "parameters"):
+            yield name, f"{value:,}"
+        else:
+            yield f"{name}, MB", "not measured" if value is None else f"{value / MB:,.2f}"
+
+
+def _layers(model: Model, room: int) -> str:
+    """The table of layers, summed up as far as it takes to fit."""
+    for depth in (None, 3, 2, 1):
+        options = TableOptions(depth=depth)
+        found = lines(model, options) if model.layers else []
+        if not found:
+            return ""
+        text = "\n".join(_table(model, options, found))
+        if len(text) < room:
+            return text
+    return f"There is no room here for the table of {_number_of(len(model.layers), 'layer')}.\n"
+
+
+def _table(model: Model, options: TableOptions, found: Sequence[Line]) -> Iterator[str]:
+    names = options.shown(found, model.totals)
+    deep = "" if options.depth is None else f", to a depth of {options.depth}"
+    yield f"<details><summary>Layers{deep}</summary>\n"
+    yield _row([COLUMNS[name].title for name in names])
+    yield _row(["---:" if COLUMNS[name].right else "---" for name in names])
+    for line in found:
+        yield _row([_entry(model, name, line) for name in names])
+    yield ""
+    yield from (f"- {_cut(note)}" for note in footer.notes(model, found))
+    yield "\n</details>\n"
+
+
+def _entry(model: Model, name: str, line: Line) -> str:
+    text = cell(COLUMNS[name].text(line, model.totals))
+    if name != "name":
+        return text
+    failed = "! " if line.row.failed else ""
+    return f"{'&nbsp;' * 3 * line.indent}{failed}{code(line.label)}"

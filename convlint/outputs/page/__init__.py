@@ -1,0 +1,1 @@
+"""The report page: its data, and the template, style and scripts that show it."""

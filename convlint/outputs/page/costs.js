@@ -1,0 +1,134 @@
+// Where parameters, multiply-accumulates and memory are: bars and a treemap of the parts of a module.
+
+const LEAST = 12; // pixels: a smaller part of the treemap is not divided further
+const MOST_BARS = 60;
+
+function costsView(tables, select) {
+  let metric = tables.model.totals.macs ? "macs" : "params";
+  let focus = tables.modules[0];
+  const trail = el("nav", { class: "trail", "aria-label": "Module" });
+  const bars = el("ol", { class: "bars" });
+  const map = el("div", { class: "treemap", role: "group", "aria-label": "Treemap: area is the share" });
+  const of = (module) => module[metric] || 0;
+
+  function redraw() {
+    refill(trail, ...crumbs());
+    drawBars();
+    drawMap();
+  }
+
+  function crumbs() {
+    const path = [];
+    for (let module = focus; module; module = module.outer) path.unshift(module);
+    return path.map((module) =>
+      button({ "aria-current": module === focus ? "true" : null, onclick: () => zoomTo(module) }, module.outer ? module.label : "model"));
+  }
+
+  function zoomTo(module) {
+    focus = module;
+    redraw();
+  }
+
+  function go(event, module) {
+    if (module.inside.length && module !== focus) zoomTo(module);
+    select(module.name, null, event.detail === 0);
+  }
+
+  function drawBars() {
+    const parts = focus.inside.length ? focus.inside : [focus];
+    const shown = parts.length > MOST_BARS ? [...parts].sort((one, other) => of(other) - of(one)).slice(0, MOST_BARS) : parts;
+    const most = Math.max(1, ...shown.map(of));
+    const whole = of(tables.modules[0]);
+    const { show, whole: exact } = METRICS[metric];
+    refill(bars, ...shown.map((module) => el("li", {},
+      button({ class: "bar", title: `${module.name}: ${exact(module[metric])}`, onclick: (event) => go(event, module) },
+        el("span", { class: "name" }, module.label, " ", el("small", {}, module.kind)),
+        el("span", { class: "track" }, el("span", { class: `fill ${severityOf(module) || ""}`, style: { width: `${(100 * of(module)) / most}%` } })),
+        el("span", { class: "value" }, show(module[metric]), " ", el("small", {}, percent(of(module), whole)))))));
+    if (shown.length < parts.length) bars.append(el("li", { class: "note" }, `and ${plural(parts.length - shown.length, "smaller part")}`));
+  }
+
+  const severityOf = (module) => tables.layers.get(module.name)?.failed ? "error" : worst(tables.findings.get(module.name) || []);
+
+  // --- the treemap
+
+  function drawMap() {
+    const [width, height] = [map.clientWidth, map.clientHeight];
+    refill(map);
+    if (!width || !of(focus)) {
+      map.append(el("p", { class: "note" }, of(focus) ? "" : "Nothing to show: this is 0 or was not measured."));
+      return;
+    }
+    const parts = focus.inside.length ? focus.inside : [focus];
+    divide(parts, { x: 0, y: 0, width, height }, 0, 0);
+    const first = map.querySelector("button");
+    if (first) first.tabIndex = 0;
+  }
+
+  function divide(modules, area, level, hue) {
+    const worth = modules.filter((module) => of(module) > 0).sort((one, other) => of(other) - of(one));
+    squarified(worth, area, of, (module, cell) => {
+      if (cell.width < 3 || cell.height < 3) return;
+      const color = level ? hue : modules.indexOf(module);
+      map.append(cellOf(module, cell, level, color));
+      const rest = { x: cell.x + 2, y: cell.y + 18, width: cell.width - 4, height: cell.height - 20 };
+      if (module.inside.length && rest.width > LEAST && rest.height > LEAST) divide(module.inside, rest, level + 1, color);
+    });
+  }
+
+  function cellOf(module, { x, y, width, height }, level, color) {
+    const text = `${module.name || "model"}: ${METRICS[metric].whole(module[metric])}, ${percent(of(module), of(tables.modules[0]))}`;
+    const px = { left: x, top: y, width: Math.max(width - 1, 1), height: Math.max(height - 1, 1) };
+    const style = Object.fromEntries(Object.entries(px).map(([name, value]) => [name, `${value}px`]));
+    return button({
+      class: `cell ${severityOf(module) || ""}`, title: text, "aria-label": text, tabindex: "-1",
+      style: { ...style, "--hue": (205 + 47 * color) % 360, "--level": Math.min(level, 4) },
+      onclick: (event) => go(event, module),
+    }, width > 34 && height > 15 && el("span", {}, module.label || "model"));
+  }
+
+  roving(map, "button");
+  new ResizeObserver(() => drawMap()).observe(map);
+  const choices = Object.entries(METRICS).map(([name, { title }]) => [name, title]);
+  return {
+    element: section("costs", "Where it goes",
+      el("div", { class: "toolbar" }, segmented("What is shown", choices, metric, (name) => {
+        metric = name;
+        redraw();
+      }), trail),
+      el("div", { class: "halves" }, bars, map)),
+    start: redraw,
+  };
+}
+
+// Areas in proportion to values that are sorted from the largest on, as square as they come (Bruls et al. 2000).
+function squarified(things, area, of, put) {
+  let { x, y, width, height } = area;
+  let left = things.reduce((sum, thing) => sum + of(thing), 0);
+  let start = 0;
+  while (start < things.length && left > 0) {
+    const side = Math.min(width, height);
+    const scale = (width * height) / left;
+    let [end, sum, best] = [start, 0, Infinity];
+    while (end < things.length) {
+      const more = sum + of(things[end]) * scale;
+      const [large, small] = [of(things[start]) * scale, of(things[end]) * scale];
+      const ratio = Math.max((side * side * large) / (more * more), (more * more) / (side * side * small));
+      if (ratio > best) break;
+      [best, sum, end] = [ratio, more, end + 1];
+    }
+    const thick = side ? sum / side : 0;
+    let along = 0;
+    for (const thing of things.slice(start, end)) {
+      const length = sum ? (of(thing) * scale) / thick : 0;
+      put(thing, width >= height
+        ? { x, y: y + along, width: thick, height: length }
+        : { x: x + along, y, width: length, height: thick });
+      along += length;
+      left -= of(thing);
+    }
+    if (width >= height) [x, width] = [x + thick, width - thick];
+    else [y, height] = [y + thick, height - thick];
+    start = end;
+  }
+}

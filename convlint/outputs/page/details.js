@@ -1,0 +1,80 @@
+// What is known of a layer, a module or a call: numbers, neighbours, findings, suggestions and source.
+
+function details(tables, panel, name, box, show) {
+  const { report, model } = tables;
+  const module = tables.module.get(name);
+  const single = box && box.op;
+  const layer = box ? layerOf(tables, box) : tables.layers.get(name);
+  const whole = single && !tables.layers.has(name) ? undefined : module;
+  const site = layer?.site || whole?.site;
+  const called = box?.called;
+  const findings = whole || !single ? tables.findings.get(name) || [] : [];
+  const failed = box?.error || layer?.failed;
+  const close = () => {
+    panel.hidden = true;
+    document.body.classList.remove("detailed");
+  };
+  const source = (title, at) => at && [
+    el("p", { class: "place" }, `${title} `, el("code", {}, place(at))),
+    !findings.some((finding) => place(finding) === place(at)) && excerpt(report, at, "info"),
+  ];
+  refill(panel,
+    el("header", {},
+      el("h2", { tabindex: "-1" }, box?.kind || whole?.kind || layer?.kind || "module", el("small", {}, name || "(model)")),
+      button({ class: "close", "aria-label": "Close details", onclick: close }, "\u00d7")),
+    failed && el("p", { class: "card error" }, failed),
+    el("dl", {}, numbers(tables, box, layer, whole).map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)])),
+    findings.map((finding) => card(report, finding, null)),
+    (tables.suggestions.get(name) || []).map((one) => suggestion(report, one, null)),
+    source("built at", site),
+    source("called at", called),
+    single && neighbours(tables, box, show));
+  panel.hidden = false;
+  panel.scrollTop = 0;
+  document.body.classList.add("detailed");
+}
+
+function numbers(tables, box, layer, module) {
+  const { model, boxes } = tables;
+  const { totals, memory, tensors } = model;
+  const found = [];
+  const add = (title, value) => value !== null && value !== undefined && value !== "" && found.push([title, value]);
+  if (box?.op) {
+    add("reads", box.reads.map((id) => tensors[id]).join(", "));
+    add("makes", box.makes.map((id) => tensors[id]).join(", "));
+  } else {
+    add("input", sizes(layer?.input_shape));
+    add("output", sizes(layer?.output_shape));
+  }
+  for (const name of ["kernel_size", "stride", "padding", "dilation"]) add(name.replace("_size", ""), sizes(layer?.[name]));
+  add("groups", layer?.groups);
+  add("bias", { true: "yes", false: "no" }[layer?.bias]);
+  const sums = module || layer;
+  if (sums) {
+    add("parameters", `${count(sums.params)} ${share(sums.params, totals.params)}`);
+    add("MACs", sums.macs === null ? "not seen inside" : `${count(sums.macs)} ${share(sums.macs, totals.macs)}`);
+    add("output memory", megabytes(sums.output_bytes));
+    add("saved for backward", sums.saved_bytes === null ? "not measured" : megabytes(sums.saved_bytes));
+  } else if (box?.macs) {
+    add("MACs", `${count(box.macs)} ${share(box.macs, totals.macs)}`);
+  }
+  if (layer && layer.calls !== 1) add("calls", count(layer.calls));
+  const ran = box || boxes.find((one) => module && one.module === module.name);
+  if (ran && memory && !(ran.reads && !ran.op)) {
+    const use = [];
+    for (let n = ran.first; n <= ran.last; n += 1) use.push(memory.live[n] + memory.workspace[n]);
+    if (use.length) add("in use while it runs", `${megabytes(memory.held + use.reduce((one, other) => Math.max(one, other)))} (estimated)`);
+  }
+  return found;
+}
+
+const share = (part, whole) => (part && whole ? `(${percent(part, whole)})` : "");
+
+function neighbours(tables, box, show) {
+  const list = (title, boxes) => boxes.length > 0 && el("p", { class: "modules" }, `${title} `, [...new Set(boxes)].slice(0, 12).map((one) =>
+    button({ onclick: (event) => show(one.module, one, event.detail === 0) }, `${one.kind} ${one.module}`.trim())));
+  return [
+    list("reads from", box.reads.map((id) => tables.producer.get(id)).filter(Boolean)),
+    list("read by", box.makes.flatMap((id) => tables.readers.get(id) || [])),
+  ];
+}

@@ -1,0 +1,282 @@
+// The drawn graph: boxes that open and close, lines with shapes on them. Only what is in sight is in the page.
+
+const AT_FIRST = 40; // boxes that are shown without being asked for
+const BEYOND = 300; // pixels drawn around what is in sight
+const ZOOMS = [0.25, 0.4, 0.6, 0.8, 1, 1.25];
+
+function graphView(tables, select) {
+  const root = tables.boxes[0];
+  const open = new Set([root.id]);
+  const shown = new Map(); // elements by the id of their box
+  const lines = svg("svg", { "aria-hidden": "true", class: "lines" });
+  const canvas = el("div", { class: "canvas" }, lines);
+  const space = el("div", { class: "space" }, canvas);
+  const window_ = el("div", {
+    class: "window", role: "tree", "aria-label": "The model as a graph. Arrow keys move, right opens, left closes, Enter shows details.",
+  }, space);
+  let drawn = null;
+  let zoom = 1;
+  let current = root.inside[0]; // the box that takes part in the tab order
+  let selected = null;
+
+  function openTo(depth, most = Infinity) {
+    open.clear();
+    open.add(root.id);
+    let visible = root.inside;
+    let shownThen = visible.length;
+    for (let level = 1; level < depth; level += 1) {
+      const groups = visible.filter((box) => box.inside.length);
+      visible = groups.flatMap((box) => box.inside);
+      shownThen += visible.length;
+      if (!groups.length || shownThen > most) break;
+      for (const box of groups) open.add(box.id);
+    }
+  }
+
+  function redraw() {
+    drawn = flattened(arrange(root, (box) => open.has(box.id)));
+    drawn.at = new Map(drawn.boxes.map((placed) => [placed.box.id, placed]));
+    drawn.order = drawn.boxes.map((placed) => placed.box);
+    if (!drawn.at.has(current?.id)) current = drawn.order.findLast((box) => contains(box, current)) ?? drawn.order[0];
+    for (const [id, element] of shown) if (!drawn.at.has(id)) drop(id, element);
+    resized();
+  }
+
+  function resized() {
+    canvas.style.transform = `scale(${zoom})`;
+    for (const [name, size] of [["width", drawn.width], ["height", drawn.height]]) {
+      space.style.setProperty(name, `${size * zoom}px`);
+      canvas.style.setProperty(name, `${size}px`);
+      lines.setAttribute(name, size);
+    }
+    paint();
+  }
+
+  function drop(id, element) {
+    element.remove();
+    shown.delete(id);
+  }
+
+  // --- what is in sight
+
+  function paint() {
+    if (!drawn) return;
+    const top = window_.scrollTop / zoom - BEYOND;
+    const bottom = (window_.scrollTop + window_.clientHeight) / zoom + BEYOND;
+    const left = window_.scrollLeft / zoom - BEYOND;
+    const right = (window_.scrollLeft + window_.clientWidth) / zoom + BEYOND;
+    const inSight = ({ x, y, width, height }) => y < bottom && y + height > top && x < right && x + width > left;
+    const wanted = drawn.boxes.filter((placed) => inSight(placed) || shown.get(placed.box.id) === document.activeElement);
+    const ids = new Set(wanted.map((placed) => placed.box.id));
+    for (const [id, element] of shown) if (!ids.has(id)) drop(id, element);
+    for (const placed of wanted) put(placed);
+    const seen = drawn.lines.filter((line) => line.top < bottom && line.bottom > top);
+    const heads = seen.filter((line) => line.arrow).map(({ arrow: [x, y] }) => `M${x - 4} ${y - 7}L${x} ${y - 1}L${x + 4} ${y - 7}z`);
+    refill(lines,
+      svg("path", { class: "line", d: seen.map((line) => line.path).join("") }),
+      svg("path", { class: "head", d: heads.join("") }),
+      ...drawn.labels.filter((label) => label.y > top && label.y < bottom).map(shapeLabel),
+    );
+  }
+
+  function shapeLabel({ x, y, tensors }) {
+    const shapes = [...new Set([...tensors].map((id) => tables.model.tensors[id]))];
+    const more = shapes.length > 1 ? ` +${shapes.length - 1}` : "";
+    return svg("text", { x, y }, shapes[0] + more);
+  }
+
+  function put(placed) {
+    const { box, x, y, width, height } = placed;
+    let element = shown.get(box.id);
+    if (element && element.classList.contains("frame") !== placed.open) {
+      const focused = element === document.activeElement;
+      const fresh = boxElement(box, placed.open);
+      element.replaceWith(fresh);
+      shown.set(box.id, fresh);
+      element = fresh;
+      if (focused) focusOn(element);
+    } else if (!element) {
+      element = boxElement(box, placed.open);
+      shown.set(box.id, element);
+      canvas.append(element);
+    }
+    for (const [name, value] of Object.entries({ left: x, top: y, width, height })) element.style.setProperty(name, `${value}px`);
+    element.style.setProperty("z-index", placed.open ? 0 : 2);
+    element.tabIndex = box === current ? 0 : -1;
+    element.setAttribute("aria-selected", String(box === selected));
+  }
+
+  function boxElement(box, isOpen) {
+    const group = box.inside.length > 0;
+    const words = group && !isOpen ? insideOf(box) : box.tag;
+    const share = tables.model.totals.macs ? box.worked / tables.model.totals.macs : 0;
+    const classes = [isOpen ? "frame" : "box", group ? "group" : `family-${box.family || "other"}`, box.severity, box.cheaper && "cheaper"];
+    return el("div", {
+      class: classes.filter(Boolean).join(" "),
+      role: "treeitem",
+      "data-box": box.id,
+      "aria-level": box.depth,
+      "aria-expanded": group ? String(isOpen) : null,
+      "aria-label": [box.kind || "list", box.module, words, spoken(box)].filter(Boolean).join(", "),
+      title: `${box.kind} ${box.module}`.trim(),
+      onclick: (event) => chosen(event, box, group, isOpen),
+    },
+      el("div", { class: "title" },
+        group && el("span", { class: "chevron", "data-chevron": true }, isOpen ? "\u25be" : "\u25b8"),
+        el("b", {}, box.kind || "list"), el("span", { class: "name" }, box.label), badge(box)),
+      !isOpen && el("div", { class: "tag" }, words),
+      !isOpen && share >= 0.005 && el("div", { class: "share", title: `${percent(share, 1)} of the MACs`, style: { width: `${100 * Math.min(share, 1)}%` } }));
+  }
+
+  function insideOf(box) {
+    const module = tables.module.get(box.module);
+    const listed = box.kind && module ? `${short(module.params)} params` : "";
+    return [plural(box.calls, "call"), listed].filter(Boolean).join(", ");
+  }
+
+  const spoken = (box) => (box.failed ? "fails" : box.found.length ? plural(box.found.length, "finding") : "");
+
+  function badge(box) {
+    if (box.failed && !box.found.length) return el("span", { class: "badge error" }, "!");
+    return box.found.length > 0 && el("span", { class: `badge ${box.severity}` }, box.found.length);
+  }
+
+  // --- what the user does
+
+  function chosen(event, box, group, isOpen) {
+    event.stopPropagation();
+    const chevron = event.target.closest("[data-chevron]");
+    current = box;
+    if (group && (chevron || !isOpen)) toggle(box);
+    if (!chevron) select(box.module, box, event.detail === 0);
+  }
+
+  function toggle(box) {
+    const before = drawn.at.get(box.id);
+    if (!open.delete(box.id)) open.add(box.id);
+    redraw();
+    const after = drawn.at.get(box.id);
+    if (before && after) { // it stays where it was on the screen
+      window_.scrollLeft += (after.x + after.width / 2 - before.x - before.width / 2) * zoom;
+      window_.scrollTop += (after.y - before.y) * zoom;
+    }
+    paint();
+  }
+
+  function focusOn(element) {
+    element.tabIndex = 0;
+    element.focus({ preventScroll: true });
+  }
+
+  function goTo(box) {
+    current = box;
+    const { x, y, width, height } = drawn.at.get(box.id);
+    const seen = Math.min(height, BOX.height) * zoom;
+    const [top, left] = [y * zoom, x * zoom];
+    if (top < window_.scrollTop || top + seen > window_.scrollTop + window_.clientHeight) {
+      window_.scrollTop = top - window_.clientHeight / 3;
+    }
+    if (left < window_.scrollLeft || left + width * zoom > window_.scrollLeft + window_.clientWidth) {
+      window_.scrollLeft = left + (width * zoom - window_.clientWidth) / 2;
+    }
+    paint();
+  }
+
+  function reveal(box) {
+    selected = box;
+    for (let outer = box.outer; outer; outer = outer.outer) open.add(outer.id);
+    redraw();
+    goTo(box);
+  }
+
+  window_.addEventListener("keydown", (event) => {
+    const at = drawn.order.indexOf(current);
+    const isOpen = open.has(current.id) && current.inside.length > 0;
+    const keys = {
+      ArrowDown: () => drawn.order[at + 1],
+      ArrowUp: () => drawn.order[at - 1],
+      Home: () => drawn.order[0],
+      End: () => drawn.order.at(-1),
+      ArrowRight: () => {
+        if (!current.inside.length) return null;
+        if (isOpen) return current.inside[0];
+        toggle(current);
+        return current;
+      },
+      ArrowLeft: () => {
+        if (!isOpen) return current.outer === root ? null : current.outer;
+        toggle(current);
+        return current;
+      },
+      Enter: () => {
+        select(current.module, current, true);
+        return null;
+      },
+    };
+    keys[" "] = keys.Enter;
+    const act = keys[event.key];
+    if (!act || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const next = act();
+    if (next) {
+      goTo(next);
+      focusOn(shown.get(next.id));
+    }
+  });
+  let waiting = false;
+  window_.addEventListener("scroll", () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      paint();
+    });
+  }, { passive: true });
+  new ResizeObserver(() => paint()).observe(window_);
+
+  function zoomed(to) {
+    const middle = (window_.scrollTop + window_.clientHeight / 2) / zoom;
+    const centre = (window_.scrollLeft + window_.clientWidth / 2) / zoom;
+    zoom = to;
+    resized();
+    window_.scrollTop = middle * zoom - window_.clientHeight / 2;
+    window_.scrollLeft = centre * zoom - window_.clientWidth / 2;
+    paint();
+  }
+
+  const step = (by) => zoomed(ZOOMS[clamp(ZOOMS.indexOf(zoom) + by, 0, ZOOMS.length - 1)]);
+  const depths = [[1, "1"], [2, "2"], [3, "3"], [Infinity, "all"]];
+  const toolbar = el("div", { class: "toolbar" },
+    el("span", { class: "note" }, "Open to depth"),
+    segmented("Open to depth", depths, null, (depth) => {
+      openTo(depth);
+      redraw();
+      goTo(current);
+    }),
+    el("span", { class: "gap" }),
+    button({ "aria-label": "Smaller", onclick: () => step(-1) }, "\u2212"),
+    button({ "aria-label": "Larger", onclick: () => step(1) }, "+"));
+  openTo(3, AT_FIRST);
+
+  return {
+    element: section("graph", "Graph", toolbar, window_, legend()),
+    reveal,
+    start: () => {
+      redraw();
+      window_.scrollLeft = (drawn.width - window_.clientWidth) / 2;
+      paint();
+    },
+  };
+}
+
+const contains = (outer, box) => {
+  for (let one = box; one; one = one.outer) if (one === outer) return true;
+  return false;
+};
+
+function legend() {
+  const families = ["conv", "norm", "activation", "pool", "linear", "merge", "shape"];
+  return el("p", { class: "note legend" },
+    families.map((name) => [el("span", { class: `swatch family-${name}` }), name]),
+    ". Words on lines are the shapes of tensors, and the bar at the foot of a box is its share of the MACs.");
+}

@@ -1,0 +1,204 @@
+// Where boxes and lines go. A group is laid out in ranks from top to bottom: every box is below all that feed it, lines
+// that pass a rank get a narrow lane in it. An open box is a group by itself, and lines reach it at its two ports.
+
+const BOX = { width: 210, height: 50 };
+const GAP = { x: 22, y: 38, port: 26 };
+const PAD = 14;
+const HEAD = 30;
+const LANE = 10;
+const ALIGNED = 12; // times that rows are moved towards their neighbours
+const MOST_LANES = 5000; // beyond that a line is drawn straight to its end
+
+function arrange(group, isOpen) {
+  const parts = new Map(group.inside.map((box) => [box.id, itemOf(box, isOpen)]));
+  const { rows, links } = ranked(group, parts);
+  threaded(rows);
+  positioned(rows, group.outer !== null);
+  const bounds = rows.flat().filter((item) => item.width);
+  const left = Math.min(...bounds.map((item) => item.x));
+  for (const row of rows) for (const item of row) item.x += PAD - left;
+  const width = Math.max(...bounds.map((item) => item.x + item.width)) + PAD;
+  const [first, last] = [rows[0][0], rows.at(-1)[0]];
+  const framed = group.outer !== null;
+  return {
+    items: [...parts.values()], links,
+    width: Math.max(width, framed ? BOX.width + 2 * PAD : 0),
+    height: rows.at(-1).bottom + (framed ? 0 : PAD),
+    into: clamp(first.port ? first.x : width / 2, PAD, width - PAD),
+    out: clamp(last.port ? last.x : width / 2, PAD, width - PAD),
+  };
+}
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+function itemOf(box, isOpen) {
+  if (!box.inside.length || !isOpen(box)) {
+    return { box, ...BOX, into: BOX.width / 2, out: BOX.width / 2, up: [], down: [] };
+  }
+  const inner = arrange(box, isOpen);
+  const { width, height, into, out } = inner;
+  return { box, inner, width, height, into, out, up: [], down: [] };
+}
+
+// The rows of a group, and the lines between items of neighbouring rows.
+function ranked(group, parts) {
+  const before = new Map(group.inside.map((box) => [box.id, []]));
+  for (const { from, to } of group.links.values()) if (to !== OUT) before.get(to).push(from);
+  const rank = new Map([[IN, 0]]);
+  for (const box of group.inside) {
+    rank.set(box.id, 1 + Math.max(0, ...before.get(box.id).map((id) => rank.get(id) ?? 0)));
+  }
+  rank.set(OUT, 1 + Math.max(...rank.values()));
+  const rows = Array.from({ length: rank.get(OUT) + 1 }, () => []);
+  const port = () => ({ port: true, width: 0, height: 0, into: 0, out: 0, up: [], down: [] });
+  const items = new Map([...parts, [IN, port()], [OUT, port()]]);
+  for (const [id, item] of items) rows[rank.get(id)].push(item);
+  return { rows, links: routed(group, items, rank, rows) };
+}
+
+function routed(group, items, rank, rows) {
+  const links = [];
+  const lanes = new Map(); // for each box its lanes by rank: lines of one box share them
+  let room = MOST_LANES;
+  for (const { from, to, tensors } of group.links.values()) {
+    const [source, target] = [items.get(from), items.get(to)];
+    const far = rank.get(to) - rank.get(from) - 1 > room;
+    let last = source;
+    for (let n = rank.get(from) + 1; n < rank.get(to) && !far; n += 1) {
+      const key = `${from} ${n}`;
+      if (!lanes.has(key)) {
+        const lane = { lane: true, width: LANE, height: 0, into: LANE / 2, out: LANE / 2, up: [], down: [] };
+        lanes.set(key, lane);
+        rows[n].push(lane);
+        links.push(joined(last, lane, tensors));
+        room -= 1;
+      }
+      last = lanes.get(key);
+    }
+    links.push(joined(last, target, tensors));
+  }
+  return links;
+}
+
+function joined(from, to, tensors) {
+  from.down.push(to);
+  to.up.push(from);
+  return { from, to, tensors };
+}
+
+// Items that only feed each other hang on one thread, which is to be a straight line. Their shift is how far the left
+// side of each is from it.
+function threaded(rows) {
+  for (const item of rows.flat()) {
+    const [last] = item.up;
+    if (item.up.length === 1 && last.down.length === 1) {
+      item.thread = last.thread;
+      item.shift = last.shift - last.out + item.into;
+    } else {
+      item.thread = [];
+      item.shift = item.into;
+    }
+    item.thread.push(item);
+  }
+}
+
+function positioned(rows, framed) {
+  let top = framed ? 0 : PAD;
+  rows.forEach((row, n) => {
+    const height = Math.max(...row.map((item) => item.height));
+    const edge = n === 0 || n === rows.length - 1;
+    if (n === 1) top = framed ? HEAD + GAP.port / 2 : PAD;
+    for (const item of row) {
+      item.y = item.port && n === 0 && framed ? HEAD : top;
+      if (item.lane) item.height = height;
+    }
+    row.bottom = top + height;
+    for (const item of row) item.bottom = Math.max(row.bottom, item.y);
+    top = row.bottom + (edge ? 0 : n === rows.length - 2 ? (framed ? GAP.port : 0) : GAP.y);
+    spread(row, row.map(() => 0), row.map(() => 1));
+  });
+  for (let n = 0; n < 3; n += 1) {
+    for (const row of rows) ordered(row, "up");
+    for (const row of [...rows].reverse()) ordered(row, "down");
+  }
+  for (let n = 0; n < ALIGNED; n += 1) {
+    for (const row of rows) aligned(row, n < 2 ? ["up"] : ["up", "down"]);
+    for (const row of [...rows].reverse()) aligned(row, n < 2 ? ["down"] : ["up", "down"]);
+  }
+}
+
+// Where an item would like to be for the sake of what its thread hangs between.
+function wish(item, sides) {
+  const [first, last] = [item.thread[0], item.thread.at(-1)];
+  const ends = [];
+  if (sides.includes("up")) for (const other of first.up) ends.push(other.x + other.out);
+  if (sides.includes("down")) for (const other of last.down) ends.push(other.x + other.into - last.out + last.shift);
+  if (!ends.length) for (const other of item.thread) ends.push(other.x + other.shift);
+  return ends.reduce((sum, x) => sum + x, 0) / ends.length - item.shift;
+}
+
+// Sort a row by where its neighbours above or below are, so that few lines cross.
+function ordered(row, side) {
+  if (row.length < 2) return;
+  const axis = (item) => item.x + item.shift;
+  const near = (item) => item[side].reduce((sum, other) => sum + axis(other), 0) / item[side].length || axis(item);
+  const wishes = new Map(row.map((item) => [item, near(item) - item.shift]));
+  row.sort((one, other) => near(one) - near(other));
+  spread(row, row.map((item) => wishes.get(item)), row.map(() => 1));
+}
+
+function aligned(row, sides) {
+  spread(row, row.map((item) => wish(item, sides)), row.map((item) => item.thread.length));
+}
+
+// Put a row's items as near to their wishes as their order and widths allow (weighted isotonic regression).
+function spread(row, wishes, weights) {
+  let offset = 0;
+  const offsets = row.map((item) => {
+    const at = offset;
+    offset += item.width + GAP.x;
+    return at;
+  });
+  const blocks = [];
+  row.forEach((_, n) => {
+    let block = { sum: weights[n] * (wishes[n] - offsets[n]), weight: weights[n], count: 1 };
+    while (blocks.length && blocks.at(-1).sum / blocks.at(-1).weight > block.sum / block.weight) {
+      const last = blocks.pop();
+      block = { sum: last.sum + block.sum, weight: last.weight + block.weight, count: last.count + block.count };
+    }
+    blocks.push(block);
+  });
+  let n = 0;
+  for (const block of blocks) {
+    for (let left = block.count; left; left -= 1, n += 1) row[n].x = block.sum / block.weight + offsets[n];
+  }
+}
+
+// The nested result as flat lists in coordinates of the whole drawing.
+function flattened(layout) {
+  const drawn = { boxes: [], lines: [], labels: [], width: layout.width, height: layout.height };
+  const visit = (inner, left, top, height) => {
+    for (const item of inner.items) {
+      const [x, y] = [left + item.x, top + item.y];
+      drawn.boxes.push({ box: item.box, x, y, width: item.width, height: item.height, open: Boolean(item.inner) });
+      if (item.inner) visit(item.inner, x, y, item.height);
+    }
+    const labelled = new Set();
+    for (const { from, to, tensors } of inner.links) {
+      const x1 = left + from.x + from.out;
+      const x2 = left + to.x + to.into;
+      const y1 = top + from.y + (from.lane ? 0 : from.height);
+      const bend = top + (from.bottom ?? from.y);
+      const y2 = to.port ? top + height : top + to.y;
+      const middle = (bend + y2) / 2;
+      const curve = x1 === x2 ? `V${y2}` : `C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`;
+      drawn.lines.push({ path: `M${x1} ${y1}V${bend}${curve}`, top: y1, bottom: y2, arrow: to.box ? [x2, y2] : null });
+      if (from.box && !to.port && !labelled.has(from)) {
+        labelled.add(from);
+        drawn.labels.push({ x: x1 + 6, y: y1 + 13, tensors });
+      }
+    }
+  };
+  visit(layout, 0, 0, layout.height);
+  return drawn;
+}

@@ -1,0 +1,119 @@
+// Look-up tables of a model, made once: boxes with those inside them, who feeds whom, findings by module.
+
+const IN = -1;
+const OUT = -2;
+
+function prepare(report, model) {
+  const boxes = model.boxes.map((box, id) => ({ ...box, id, inside: [], links: new Map() }));
+  for (const box of boxes) {
+    box.outer = box.around === null ? null : boxes[box.around];
+    box.depth = box.outer ? box.outer.depth + 1 : 0;
+    if (box.outer) box.outer.inside.push(box);
+  }
+  const names = new Map(model.layers.map((layer) => [layer.name, layer]));
+  const modules = model.modules.map((module, id) => ({ ...module, id, inside: [] }));
+  for (const module of modules) {
+    module.outer = module.around === null ? null : modules[module.around];
+    if (module.outer) module.outer.inside.push(module);
+  }
+  const tables = {
+    report, model, boxes, modules,
+    layers: names,
+    module: new Map(modules.map((module) => [module.name, module])),
+    findings: grouped(ours(report, model), (finding) => instances(finding)),
+    suggestions: grouped(report.suggestions, (one) => one.instances),
+    boxesOf: grouped(boxes, (box) => [box.module]),
+    producer: new Map(boxes.flatMap((box) => (box.makes || []).map((id) => [id, box]))),
+    readers: new Map(),
+  };
+  for (const box of boxes) connect(tables, box);
+  for (const box of boxes) box.label = labelOf(box);
+  for (const box of [...boxes].reverse()) sumUp(tables, box);
+  return tables;
+}
+
+function grouped(things, keys) {
+  const found = new Map();
+  for (const thing of things) {
+    for (const key of new Set(keys(thing))) {
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(thing);
+    }
+  }
+  return found;
+}
+
+function instances(finding) {
+  const names = finding.instances.length ? finding.instances : [finding.module];
+  return names.filter((name) => name !== null);
+}
+
+// What was found by running a model; findings in the text of files have no target.
+const ours = (report, model) => bySeverity(report.findings.filter((finding) => finding.target !== null && finding.target === model.target));
+
+// A tensor goes out of the boxes around the call that made it, over, and into those around its reader.
+function connect(tables, reader) {
+  for (const tensor of reader.reads || []) {
+    const maker = tables.producer.get(tensor);
+    if (!maker) continue;
+    if (!tables.readers.has(tensor)) tables.readers.set(tensor, []);
+    tables.readers.get(tensor).push(reader);
+    let [from, to] = [maker, reader];
+    while (from.outer !== to.outer) {
+      const [out, into] = [from.depth >= to.depth, to.depth >= from.depth];
+      if (out) {
+        link(from.outer, from.id, OUT, tensor);
+        from = from.outer;
+      }
+      if (into) {
+        link(to.outer, IN, to.id, tensor);
+        to = to.outer;
+      }
+    }
+    link(from.outer, from.id, to.id, tensor);
+  }
+}
+
+function link(group, from, to, tensor) {
+  const key = `${from} ${to}`;
+  if (!group.links.has(key)) group.links.set(key, { from, to, tensors: new Set() });
+  group.links.get(key).tensors.add(tensor);
+}
+
+// The name of a box below the one around it.
+function labelOf(box) {
+  const outer = box.outer ? box.outer.module : "";
+  const name = box.module;
+  if (outer && name.startsWith(`${outer}.`)) return name.slice(outer.length + 1);
+  return name === outer ? "" : name;
+}
+
+// What a box stands for when it is closed: calls, multiply-accumulates, the worst finding inside.
+function sumUp(tables, box) {
+  const own = box.op && !tables.layers.has(box.module) ? [] : tables.findings.get(box.module) || [];
+  const found = new Set(own);
+  for (const part of box.inside) for (const finding of part.found) found.add(finding);
+  box.found = [...found];
+  box.failed = Boolean(box.error || (tables.layers.get(box.module)?.failed && !box.inside.length)
+    || box.inside.some((part) => part.failed));
+  box.calls = box.inside.length ? box.inside.reduce((sum, part) => sum + part.calls, 0) : 1;
+  box.worked = box.inside.reduce((sum, part) => sum + part.worked, box.macs || 0);
+  box.last = box.inside.length ? box.inside.at(-1).last : box.first;
+  box.severity = box.failed ? "error" : worst(box.found);
+  box.cheaper = tables.suggestions.has(box.module) || box.inside.some((part) => part.cheaper);
+}
+
+// The layer of the table that a box shows, where it shows one.
+function layerOf(tables, box) {
+  const owned = tables.layers.get(box.module);
+  if (!box.op || owned) return box.inside.length ? undefined : owned;
+  const name = box.module ? `${box.module}.${box.op}` : box.op;
+  return tables.model.layers.find((layer) => layer.name.split("#")[0] === name && place(layer.site) === place(box.called));
+}
+
+// The box of a module or of a call in the table, the one that ran first.
+function boxOf(tables, name) {
+  const found = tables.boxesOf.get(name);
+  if (found) return found[0];
+  return tables.boxes.find((box) => box.op && layerOf(tables, box)?.name === name);
+}

@@ -1,0 +1,83 @@
+"""The words on a box of the drawn graph, and what kind of call it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from convlint.model import Node
+from convlint.outputs.parts.columns import sizes
+
+
+def tag(node: Node) -> str:
+    """The numbers of a call that a reader looks for first: ``3x3, 64 to 128, stride 2``; empty where it has none."""
+    return ", ".join(_parts(node.attrs))
+
+
+def _parts(attrs: Mapping[str, Any]) -> Iterator[str]:
+    if "kernel_size" in attrs:
+        yield _sizes(attrs["kernel_size"])
+        if {"in_channels", "out_channels"} <= attrs.keys():
+            yield f"{attrs['in_channels']} to {attrs['out_channels']}"
+        yield from _steps(attrs)
+    elif "out_features" in attrs:
+        yield f"{attrs.get('in_features', '?')} to {attrs['out_features']}"
+    elif "num_features" in attrs:
+        yield f"{attrs['num_features']} channels"
+        if "num_groups" in attrs:
+            yield f"{attrs['num_groups']} groups"
+    elif "normalized_shape" in attrs:
+        yield f"over {_sizes(attrs['normalized_shape'])}"
+    elif isinstance(attrs.get("dim"), int):
+        yield f"dim {attrs['dim']}"
+    if attrs.get("inplace"):
+        yield "in place"
+
+
+def _steps(attrs: Mapping[str, Any]) -> Iterator[str]:
+    """Stride, dilation and groups, where they are not 1."""
+    for name in ("stride", "dilation"):
+        value = _tuple(attrs.get(name))
+        if any(step != 1 for step in value):
+            yield f"{name} {_sizes(value[:1] if len(set(value)) == 1 else value)}"
+    groups = attrs.get("groups", 1)
+    if groups != 1:
+        depthwise = groups == attrs.get("in_channels")
+        yield "depthwise" if depthwise else f"{groups} groups"
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _sizes(value: Any) -> str:
+    return sizes(value if isinstance(value, str) else _tuple(value))
+
+
+def family(op: str) -> str:
+    """What a call is, for its colour: ``conv``, ``norm``, ``linear``, ``activation``, ``pool``, ``merge``, ``shape``,
+    ``end`` (an input or an output) or ``other``.
+    """
+    for name, ops in _FAMILIES.items():
+        if op in ops:
+            return name
+    return next((name for name, part in _PARTS if part in op), "other")
+
+
+_FAMILIES = {
+    "end": {"input", "output"},
+    "linear": {"linear", "matmul", "bmm", "mm", "addmm", "bilinear", "einsum"},
+    "activation": {
+        *("relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu"),
+        *("mish", "sigmoid", "hardsigmoid", "hardswish", "hardtanh", "tanh", "softplus", "softmax"),
+        *("log_softmax", "logsigmoid", "glu"),
+    },
+    "merge": {"add", "sub", "mul", "div", "cat", "stack", "maximum", "minimum"},
+    "shape": {
+        *("reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "t"),
+        *("getitem", "chunk", "split", "unbind", "contiguous", "expand", "roll", "narrow", "pad"),
+        *("movedim", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "select"),
+    },
+}
+_PARTS = (("conv", "conv"), ("norm", "norm"), ("pool", "pool"), ("attention", "linear"))
+"""Families by a part of the name, for the many that are called alike."""

@@ -1,0 +1,86 @@
+// Findings, suggestions and lines of source in words.
+
+const CARDS = 100; // findings that are shown without being asked for
+
+function excerpt(report, site, severity, around = 2) {
+  const text = site && report.sources[site.path];
+  if (!text) return null;
+  const last = Math.max(site.end_line || site.line, site.line);
+  const numbers = [];
+  for (let number = site.line - around; number <= last + around; number += 1) if (text[number] !== undefined) numbers.push(number);
+  const deep = Math.min(...numbers.filter((number) => text[number]).map((number) => indent(text[number])));
+  const lines = numbers.map((number) => {
+    const inside = number >= site.line && number <= last;
+    const parts = inside ? marked(text[number], number, site, last) : ["", "", text[number]];
+    parts[0] = parts[0].slice(deep);
+    if (!inside) parts[2] = parts[2].slice(deep);
+    return el("span", { class: inside ? "at" : null },
+      el("span", { class: "number" }, String(number).padStart(String(last + around).length)),
+      parts[0], parts[1] && el("mark", { class: severity }, parts[1]), parts[2], "\n");
+  });
+  return lines.length ? el("pre", { class: "source", tabindex: "0", "aria-label": `Source at ${place(site)}` }, lines) : null;
+}
+
+const indent = (line) => line.length - line.trimStart().length;
+
+// A line before, in and behind a span. Columns count characters, not units of UTF-16.
+function marked(line, number, site, last) {
+  const chars = Array.from(line);
+  const start = number === site.line ? site.column - 1 : indent(line);
+  const end = number === last ? site.end_column - 1 : chars.length;
+  return [chars.slice(0, start), chars.slice(start, end), chars.slice(end)].map((part) => part.join(""));
+}
+
+function card(report, finding, show) {
+  const { witness, fix } = finding;
+  return el("article", { class: `card ${finding.severity}` },
+    el("h3", {}, el("span", { class: `badge ${finding.severity}` }, finding.severity), ` ${finding.code} `, el("small", {}, finding.name)),
+    el("p", {}, finding.message),
+    finding.path && el("p", { class: "place" }, el("code", {}, place(finding))),
+    excerpt(report, finding, finding.severity),
+    finding.related.map((end) => [el("p", {}, `${end.message} `, el("code", {}, place(end))), excerpt(report, end, "info", 0)]),
+    finding.confidence !== "high" && el("p", { class: "note" }, `confidence: ${finding.confidence}`),
+    witness && el("p", {}, "witness: ", el("code", {}, witness.call), ` fails: ${witness.error}`,
+      witness.control && [el("br"), "control: ", el("code", {}, witness.control), " works"]),
+    fix && el("p", { class: "fix" }, `${fix.applicability === "display" ? "help" : `${fix.applicability} fix`}: ${fix.title}`),
+    show && moduleButtons(instances(finding), show));
+}
+
+function moduleButtons(names, show) {
+  if (!names.length) return null;
+  const more = names.length > 6 ? ` and ${count(names.length - 6)} more` : "";
+  return el("p", { class: "modules" }, names.slice(0, 6).map((name) =>
+    button({ onclick: (event) => show(name, null, event.detail === 0) }, name || "(model)")), more);
+}
+
+function cards(report, findings, show) {
+  const all = bySeverity(findings).map((finding) => [finding, `${finding.code} ${finding.name} ${finding.message} ${finding.path} ${finding.module}`.toLowerCase()]);
+  const list = el("div", { class: "cards" });
+  const words = el("input", { type: "search", placeholder: "Filter findings", "aria-label": "Filter findings", oninput: () => refilled() });
+  const more = button({ onclick: () => refilled(Infinity) });
+  function refilled(most = CARDS) {
+    const terms = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = all.filter(([, text]) => terms.every((term) => text.includes(term)));
+    refill(list, ...wanted.slice(0, most).map(([finding]) => card(report, finding, show)));
+    more.hidden = wanted.length <= most;
+    refill(more, `Show the other ${count(wanted.length - most)}`);
+  }
+  refilled();
+  return [findings.length > 5 && el("div", { class: "toolbar" }, words), list, more];
+}
+
+function suggestion(report, one, show) {
+  const amounts = Object.entries(METRICS).map(([name, { title, whole }]) => {
+    const [before, after] = [one.before[name], one.after[name]];
+    const change = before ? ` (${after > before ? "+" : ""}${((100 * (after - before)) / before).toFixed(1)} %)` : "";
+    return el("tr", {}, el("th", { scope: "row" }, title), el("td", {}, whole(before)), el("td", {}, whole(after) + change));
+  });
+  return el("article", { class: "card cheaper" },
+    el("h3", {}, el("span", { class: "badge cheaper" }, "suggestion"), ` ${one.code} `, el("small", {}, one.name)),
+    el("p", {}, one.title),
+    one.path && el("p", { class: "place" }, el("code", {}, place(one))),
+    el("table", { class: "amounts" }, el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, "now"), el("th", { scope: "col" }, "then"))), el("tbody", {}, amounts)),
+    one.diff && el("pre", { class: "diff", tabindex: "0", "aria-label": "Diff" }, one.diff.split("\n").map((line) =>
+      el("span", { class: { "+": "added", "-": "removed" }[line[0]] }, line, "\n"))),
+    show && moduleButtons(one.instances, show));
+}

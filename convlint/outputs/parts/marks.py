@@ -1,0 +1,29 @@
+"""Text of the user's files in Markdown: it stays where it is put, and is no markup."""
+
+from __future__ import annotations
+
+import re
+
+from convlint.outputs.parts.terminal import one_line
+
+_CODE = re.compile(r"(`[^`]*`)")
+_MENTION = re.compile(r"[@#](?=\w)")
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a table or a line of a list. What stands in backticks is code, and what looks like the name
+    of a user or an issue is none.
+    """
+    parts = _CODE.split(one_line(text))
+    return "".join(code(part[1:-1]) if n % 2 else _plain(part) for n, part in enumerate(parts))
+
+
+def code(text: str) -> str:
+    """Text as code. A bar is escaped there too: in a table it would end the cell."""
+    shown = one_line(text).replace("`", "'").replace("|", "\\|")
+    return f"`{shown}`" if shown.strip() else ""
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"([\\`*_|\[\]~])", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;")
+    return _MENTION.sub(lambda found: f"{found[0]}<!-- -->", text)

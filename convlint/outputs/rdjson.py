@@ -1,0 +1,123 @@
+"""A report in the Reviewdog Diagnostic Format, whose suggestions become review comments that can be committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from convlint import lines
+from convlint.model import Edit, Finding, Fix, Problem, Report, Severity, Site
+from convlint.outputs.parts.machine import as_json
+from convlint.outputs.parts.places import file_of
+from convlint.outputs.parts.told import APPLIED, told, unchecked
+
+SEVERITIES: dict[Severity, str] = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
+MOST_LINES = 20
+"""Lines of one suggestion. What is further apart cannot be read in a comment."""
+
+
+def render(report: Report) -> str:
+    """The report as one ``DiagnosticResult``. Columns count bytes of UTF-8 there, unlike ours."""
+    diagnostics = [*map(_problem, report.problems), *map(_diagnostic, report.findings)]
+    return as_json({"source": {"name": "convlint"}, "diagnostics": diagnostics})
+
+
+def _diagnostic(finding: Finding) -> dict[str, Any]:
+    site = finding.site
+    place: dict[str, Any] = {"path": file_of(finding) or "."}
+    related = [
+        {"message": end.message, "location": {"path": end.site.path, "range": _range(end.site)}}
+        for end in finding.related
+    ]
+    suggestion = _suggestion(finding.fix) if finding.fix else None
+    return {
+        "message": "\n".join(told(finding)),
+        "location": {**place, "range": _range(site)} if site else place,
+        "severity": SEVERITIES[finding.severity],
+        "code": {"value": finding.code},
+        **({"suggestions": [suggestion]} if suggestion else {}),
+        **({"related_locations": related} if related else {}),
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    place: dict[str, Any] = {"path": file_of(problem) or "."}
+    if problem.path and problem.line:
+        place["range"] = {"start": {"line": problem.line}}
+    return {
+        "message": unchecked(problem),
+        "location": place,
+        "severity": "ERROR",
+        "code": {"value": problem.kind},
+    }
+
+
+def _range(site: Site) -> dict[str, Any]:
+    end = (site.end_line or site.line, site.end_column or site.column)
+    return {
+        "start": _position(site.path, site.line, site.column),
+        "end": _position(site.path, *end),
+    }
+
+
+def _position(path: str, line: int, column: int) -> dict[str, int]:
+    """A place in bytes. Where the file cannot be read any more, all its characters are taken to be ASCII."""
+    source = lines.of(path)
+    before = source[line - 1][: column - 1] if 0 < line <= len(source) else ""
+    extra = len(before.encode("utf-8", "surrogatepass")) - len(before)
+    return {"line": line, "column": column + extra}
+
+
+# --- suggestions
+
+
+def _suggestion(fix: Fix) -> dict[str, Any] | None:
+    """A fix as one replacement, for every suggestion of a comment is committed for itself: edits of several places
+    become one of all between them. None where that is not possible, or would be long.
+    """
+    edits = sorted(dict.fromkeys(fix.edits), key=_start)
+    paths = {edit.site.path for edit in edits}
+    if fix.applicability not in APPLIED or len(paths) != 1:
+        return None
+    first, last = edits[0].site, edits[-1].site
+    end = _end(last)
+    if end[0] - first.line >= MOST_LINES:
+        return None
+    text = edits[0].text if len(edits) == 1 else _joined(edits)
+    if text is None:
+        return None
+    whole = Site(first.path, first.line, first.column, *end)
+    return {"range": _range(whole), "text": text}
+
+
+def _start(edit: Edit) -> tuple[int, int]:
+    return (edit.site.line, edit.site.column)
+
+
+def _end(site: Site) -> tuple[int, int]:
+    return (site.end_line or site.line, site.end_column or site.column)
+
+
+def _joined(edits: Sequence[Edit]) -> str | None:
+    """The texts of edits with what stands between them; None where they overlap or the file has no such lines."""
+    source = lines.of(edits[0].site.path)
+    parts = [edits[0].text]
+    for one, other in pairwise(edits):
+        between = _between(source, _end(one.site), _start(other))
+        if between is None:
+            return None
+        parts += [between, other.text]
+    return "".join(parts)
+
+
+def _between(source: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str | None:
+    if end < start or end[0] > len(source):
+        return None
+    (line, column), (end_line, end_column) = start, end
+    if line == end_line:
+        return source[line - 1][column - 1 : end_column - 1]
+    middle = source[line : end_line - 1]
+    return "".join(
+        [source[line - 1][column - 1 :], *middle, source[end_line - 1][: end_column - 1]]
+    )

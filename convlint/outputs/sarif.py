@@ -1,0 +1,243 @@
+"""A report as SARIF 2.1.0, which GitHub's code scanning and the viewers of editors read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from convlint import catalogue, pages
+from convlint.fingerprints import fingerprints
+from convlint.model import SEVERITIES, Edit, Finding, Fix, Problem, Related, Report, Severity, Site
+from convlint.outputs.parts.machine import as_json
+from convlint.outputs.parts.places import file_of, from_root, root
+from convlint.outputs.parts.told import APPLIED, told, unchecked
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+MAX_RESULTS = 25_000
+"""More in one run and GitHub takes none of them."""
+LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
+SUBJECTS = {"1": "correctness", "2": "reliability", "3": "efficiency", "9": "maintainability"}
+"""What the rules with a hundred in common are about."""
+
+
+def render(report: Report) -> str:
+    """The report as one SARIF log with one run."""
+    return as_json(document(report))
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as lists and dicts."""
+    findings = _kept(report.findings)
+    codes = sorted({finding.code for finding in findings})
+    notifications = [_notification(problem) for problem in report.problems]
+    if left_out := len(report.findings) - len(findings):
+        notifications.append(_left_out(left_out))
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": _driver(codes)},
+                "invocations": [
+                    {
+                        "executionSuccessful": not report.problems,
+                        "toolExecutionNotifications": notifications,
+                    }
+                ],
+                "results": _results(findings, codes),
+                "columnKind": "unicodeCodePoints",
+            }
+        ],
+    }
+
+
+def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """As many as fit, the most severe ones, in their order."""
+    if len(findings) <= MAX_RESULTS:
+        return findings
+    order = sorted(range(len(findings)), key=lambda n: SEVERITIES.index(findings[n].severity))
+    return [findings[n] for n in sorted(order[:MAX_RESULTS])]
+
+
+# --- the tool and its rules
+
+
+def _driver(codes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": "convlint",
+        "version": version("convlint"),
+        "semanticVersion": version("convlint"),
+        "rules": [_rule(code) for code in codes],
+    }
+
+
+def _rule(code: str) -> dict[str, Any]:
+    """What the page of a rule says, in the places where viewers look for it."""
+    rule = catalogue.rule(code)
+    page = rule.page()
+    why = [_in_one(part) for part in page.split("\n\n") if not part.startswith("#")]
+    return {
+        "id": code,
+        "name": rule.name,
+        "shortDescription": {"text": pages.summary(rule)},
+        "fullDescription": {"text": " ".join(why[:2])},
+        "help": {"text": page, "markdown": pages.markdown(rule)},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {
+            "tags": ["pytorch", SUBJECTS[code.removeprefix("CVL")[:1]]],
+            "problem.severity": {"info": "recommendation"}.get(rule.severity, rule.severity),
+        },
+    }
+
+
+def _in_one(text: str) -> str:
+    return " ".join(text.split())
+
+
+# --- results
+
+
+def _results(findings: Sequence[Finding], codes: Sequence[str]) -> list[dict[str, Any]]:
+    index = {code: n for n, code in enumerate(codes)}
+    prints = fingerprints(findings, root())
+    return [
+        _result(finding, index[finding.code], fingerprint)
+        for finding, fingerprint in zip(findings, prints, strict=True)
+    ]
+
+
+def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
+    related = [_related(n, end) for n, end in enumerate(finding.related, start=1)]
+    fixed = _fixed(finding.fix) if finding.fix else []
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": LEVELS[finding.severity],
+        "message": {"text": _message(finding)},
+        "locations": [_location(finding)],
+        **({"relatedLocations": related} if related else {}),
+        "partialFingerprints": {"convlint/v1": fingerprint},
+        **({"fixes": fixed} if fixed else {}),
+        "properties": {
+            "confidence": finding.confidence,
+            **({"target": finding.target} if finding.target else {}),
+        },
+    }
+
+
+def _message(finding: Finding) -> str:
+    """A viewer shows the other ends where the message links to them."""
+    links = [
+        f"See [{_bracketed(end.message)}]({n})." for n, end in enumerate(finding.related, start=1)
+    ]
+    return "\n".join([*told(finding), *links])
+
+
+def _bracketed(text: str) -> str:
+    """Text inside of a link."""
+    return _in_one(text).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+
+
+def _location(finding: Finding) -> dict[str, Any]:
+    """GitHub refuses a log in which a result has no file: where nothing is known of it, it is the folder."""
+    site = finding.site or Site(file_of(finding) or ".", 1)
+    names = finding.instances or ((finding.module,) if finding.module else ())
+    logical = [_logical(name, "member") for name in dict.fromkeys(names) if name]
+    if site.function:
+        logical.append(_logical(site.function, "function"))
+    place = {"physicalLocation": _physical(site)}
+    return {**place, "logicalLocations": logical} if logical else place
+
+
+def _logical(name: str, kind: str) -> dict[str, str]:
+    """A module by its path, or a function by its qualified name."""
+    return {"name": name.rpartition(".")[2], "fullyQualifiedName": name, "kind": kind}
+
+
+def _related(number: int, end: Related) -> dict[str, Any]:
+    return {
+        "id": number,
+        "physicalLocation": _physical(end.site),
+        "message": {"text": _in_one(end.message)},
+    }
+
+
+def _physical(site: Site) -> dict[str, Any]:
+    return {"artifactLocation": {"uri": uri(site.path)}, "region": _region(site)}
+
+
+def _region(site: Site) -> dict[str, int]:
+    """Our spans: ends stand behind the last character in SARIF as well."""
+    start = {"startLine": site.line, "startColumn": site.column}
+    if not site.end_line:
+        return start
+    return {**start, "endLine": site.end_line, "endColumn": site.end_column or site.column}
+
+
+def uri(path: str) -> str:
+    """A path as a URI: relative to the repository, or absolute. Bytes that are no UTF-8 stay what they are."""
+    shown = from_root(path)
+    if PurePath(shown).is_absolute():
+        return "file://" + quote(os.fsencode("/" + shown.lstrip("/")))
+    return quote(os.fsencode(shown))
+
+
+def _fixed(fix: Fix) -> list[dict[str, Any]]:
+    if fix.applicability not in APPLIED or not fix.edits:
+        return []
+    files: dict[str, list[Edit]] = {}
+    for edit in dict.fromkeys(fix.edits):
+        files.setdefault(edit.site.path, []).append(edit)
+    changes = [
+        {
+            "artifactLocation": {"uri": uri(path)},
+            "replacements": [_replacement(edit) for edit in edits],
+        }
+        for path, edits in files.items()
+    ]
+    return [
+        {
+            "description": {"text": f"{_in_one(fix.title)} ({fix.applicability})"},
+            "artifactChanges": changes,
+        }
+    ]
+
+
+def _replacement(edit: Edit) -> dict[str, Any]:
+    site = edit.site
+    region = {
+        "startLine": site.line,
+        "startColumn": site.column,
+        "endLine": site.end_line or site.line,
+        "endColumn": site.end_column or site.column,
+    }
+    return {"deletedRegion": region, "insertedContent": {"text": edit.text}}
+
+
+# --- what could not be checked
+
+
+def _notification(problem: Problem) -> dict[str, Any]:
+    path = file_of(problem)
+    place: dict[str, Any] = {"artifactLocation": {"uri": uri(path)}} if path else {}
+    if problem.path and problem.line:
+        place["region"] = {"startLine": problem.line}
+    return {
+        "descriptor": {"id": problem.kind},
+        "level": "error",
+        "message": {"text": unchecked(problem)},
+        **({"locations": [{"physicalLocation": place}]} if place else {}),
+    }
+
+
+def _left_out(count: int) -> dict[str, Any]:
+    text = f"{count:,} more findings are not in this file: GitHub takes {MAX_RESULTS:,} in a run."
+    return {
+        "descriptor": {"id": "too-many-results"},
+        "level": "warning",
+        "message": {"text": text},
+    }
