@@ -147,7 +147,7 @@ def main() -> None:
     )
     asked = parser.parse_args()
     with chromium() as browser:
-        version = browser.send("Browser.getVersion")["product"].replace("/", " ")
+        version = f"Chromium {browser.version}"
         rows = []
         for name in MODELS:
             of = report(name)
