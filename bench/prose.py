@@ -15,18 +15,22 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 ROOT = Path(__file__).parent.parent
 
-_FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,})\s*(?P<language>[\w+-]*)[^`]*$")
-_OPTIONS = re.compile(r"<!-- blocks\b(?P<toml>(?:(?!-->).)*)-->\s*\Z", re.DOTALL)
-_CODE = re.compile(r"(`+[^`]+`+)")
-_LINK = re.compile(r"(?<=\]\()(?P<target>[^()\s]+)(?=\))")
-_HEADING = re.compile(r"^#{1,6} +(?P<title>.+?)(?: +#+)?$")
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+"""Markdown as code forges read it, as far as the pages use it."""
+COMMENT = re.compile(r"^ *<!-- blocks\b(?P<toml>(?:(?!-->).)*)-->\n?", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"(?<=\]\()[^()\s]+(?=\))")
 
 
 class PageError(ValueError):
@@ -84,38 +88,34 @@ def pages() -> list[Path]:
 
 def blocks(page: Path, text: str | None = None) -> list[Block]:
     """The fenced blocks of ``page``, or of ``text`` in its place. Raises PageError."""
-    lines = (page.read_text(encoding="utf-8") if text is None else text).splitlines()
-    return list(_blocks(page, lines))
+    source = page.read_text(encoding="utf-8") if text is None else text
+    lines = source.splitlines()
+    tokens = MARKDOWN.parse(source)
+    return [
+        _block(page, token, above, lines)
+        for above, token in pairwise([None, *tokens])
+        if token is not None and token.type == "fence"
+    ]
 
 
-def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
-    for first, last, fence in _fences(lines):
-        indent = fence["indent"]
-        text = "".join(f"{line.removeprefix(indent)}\n" for line in lines[first + 1 : last])
-        above = _OPTIONS.search("\n".join(lines[:first]))
-        yield Block(
-            page=page,
-            line=first + 1,
-            language=fence["language"].lower(),
-            text=text,
-            options=_options(f"{page.name}:{first + 1}", above["toml"]) if above else Options(),
-            indent=indent,
-            span=(first + 1, last),
-        )
+def _block(page: Path, token: Token, above: Token | None, lines: list[str]) -> Block:
+    first = _span(token)[0]
+    comment = COMMENT.search(above.content) if above and above.type == "html_block" else None
+    return Block(
+        page=page,
+        line=first + 1,
+        language=token.info.partition(" ")[0].lower(),
+        text=token.content,
+        options=_options(f"{page.name}:{first + 1}", comment["toml"]) if comment else Options(),
+        indent=lines[first][: -len(lines[first].lstrip())],
+        span=(first + 1, first + 1 + token.content.count("\n")),
+    )
 
 
-def _fences(lines: list[str]) -> Iterator[tuple[int, int, re.Match[str]]]:
-    """The lines of opening and closing fences, from 0. One that is never closed goes to the end."""
-    opened: tuple[int, re.Match[str]] | None = None
-    for number, line in enumerate(lines):
-        if opened is None:
-            fence = _FENCE.match(line)
-            opened = (number, fence) if fence else None
-        elif line.strip().startswith(opened[1]["marks"]) and not line.strip(" `~\n"):
-            yield opened[0], number, opened[1]
-            opened = None
-    if opened is not None:
-        yield opened[0], len(lines), opened[1]
+def _span(token: Token) -> tuple[int, int]:
+    """The lines that a block of Markdown lies in, from 0, the end excluded."""
+    assert token.map is not None, "only what stands inside of a line has none"
+    return token.map[0], token.map[1]
 
 
 def _options(place: str, toml: str) -> Options:
@@ -136,37 +136,34 @@ def _options(place: str, toml: str) -> Options:
 def linked(text: str, change: Callable[[str], str]) -> str:
     """``text`` with each link's target changed, less what stands in code."""
     lines = text.splitlines(keepends=True)
-    code = {n for first, last, _ in _fences(lines) for n in range(first, last + 1)}
-    for number, line in enumerate(lines):
-        if number not in code:
-            parts = _CODE.split(line)
-            parts[::2] = [
-                _LINK.sub(lambda link: change(link["target"]), part) for part in parts[::2]
-            ]
-            lines[number] = "".join(parts)
+    for token in MARKDOWN.parse(text):
+        if to := {target: change(target) for target in _targets(token)}:
+            for number in range(*_span(token)):
+                lines[number] = _moved(lines[number], to)
     return "".join(lines)
+
+
+def _moved(line: str, to: dict[str, str]) -> str:
+    return _LINK.sub(lambda link: to.get(link[0], link[0]), line)
 
 
 def links(text: str) -> list[str]:
     """The targets of the links of a page, in order."""
-    found: list[str] = []
+    return [target for token in MARKDOWN.parse(text) for target in _targets(token)]
 
-    def note(target: str) -> str:
-        found.append(target)
-        return target
 
-    linked(text, note)
-    return found
+def _targets(token: Token) -> list[str]:
+    """Where the links and images in a paragraph, a heading or a cell lead to."""
+    found = [child.attrGet("href") or child.attrGet("src") for child in token.children or ()]
+    return [str(target) for target in found if target]
 
 
 def anchors(text: str) -> list[str]:
     """What the headings of a page are called in links, as code forges do it."""
-    lines = text.splitlines()
-    code = {n for first, last, _ in _fences(lines) for n in range(first, last + 1)}
     found: list[str] = []
-    for number, line in enumerate(lines):
-        if number not in code and (heading := _HEADING.match(line)):
-            title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading["title"])
+    for above, token in pairwise(MARKDOWN.parse(text)):
+        if above.type == "heading_open":
+            title = "".join(child.content for child in token.children or ())
             name = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
             found.append(name if name not in found else f"{name}-{found.count(name)}")
     return found
@@ -174,4 +171,4 @@ def anchors(text: str) -> list[str]:
 
 def relative(link: str) -> bool:
     """Whether a link leads to a file of the repository, and not into the world."""
-    return not re.match(r"[a-z][a-z0-9+.-]*:", link)
+    return not urlsplit(link).scheme

@@ -9,7 +9,6 @@ the repository, and a link to what is not there fails the build.
 from __future__ import annotations
 
 import posixpath
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +28,6 @@ AT_THE_ROOT = {
     "CHANGELOG.md": "changelog.md",
 }
 """Pages of the repository, and what they are in the site."""
-_COMMENT = re.compile(r"^ *<!-- blocks\b(?:(?!-->).)*-->\n", re.MULTILINE | re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -61,11 +59,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in prose.pages():
         for link in prose.links(path.read_text(encoding="utf-8")):
             source = _source(path.relative_to(prose.ROOT).as_posix(), link)
-            address = _address(source) if source else ""
-            if address and files.get_file_from_path(address) is None:
-                file = prose.ROOT / source
-                if file.is_file():
-                    files.append(File.generated(config, address, abs_src_path=str(file)))
+            file = prose.ROOT / source
+            if file.is_file() and files.get_file_from_path(address(source)) is None:
+                files.append(File.generated(config, address(source), abs_src_path=str(file)))
     return files
 
 
@@ -78,10 +74,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         source = _source(here, link)
         if not source:
             return link
-        path = posixpath.relpath(_address(source), posixpath.dirname(page.file.src_uri) or ".")
+        path = posixpath.relpath(address(source), posixpath.dirname(page.file.src_uri) or ".")
         return path + link[len(link.partition("#")[0]) :]
 
-    return prose.linked(_COMMENT.sub("", markdown), moved)
+    return prose.linked(prose.COMMENT.sub("", markdown), moved)
 
 
 def _source(page: str, link: str) -> str:
@@ -92,7 +88,7 @@ def _source(page: str, link: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(page), path))
 
 
-def _address(source: str) -> str:
+def address(source: str) -> str:
     """Where a file of the repository is in the site."""
     if source in AT_THE_ROOT:
         return AT_THE_ROOT[source]

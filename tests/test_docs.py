@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import lxml.html
 import pytest
 
-from bench import blocks, comparison, prose, sections
+from bench import blocks, comparison, prose, sections, site_hook
 from bench.comparison_cases import CASES
 from convlint.catalogue import rules
 from convlint.rewriting.kinds import kinds
@@ -114,6 +116,19 @@ def test_the_site_is_the_same_text(site: Path) -> None:
     assert "convlint finds the defects" in (site / "index.html").read_text(encoding="utf-8")
     assert "Add a rule in ten minutes" in (site / "contributing.html").read_text(encoding="utf-8")
     assert not [page for page in site.rglob("*.html") if "<!-- blocks" in page.read_text("utf-8")]
+
+
+PARTS = ("h1", "h2", "h3", "p", "ol", "ul", "li", "table", "tr", "td", "pre", "strong", "em", "img")
+
+
+@pytest.mark.parametrize("page", prose.pages(), ids=lambda page: page.stem)
+def test_a_page_of_the_site_is_made_of_what_a_code_forge_shows(site: Path, page: Path) -> None:
+    """mkdocs and code forges differ on Markdown: on the indentation of lists, and on what ends a paragraph."""
+    name = site_hook.address(page.relative_to(ROOT).as_posix())
+    article = lxml.html.parse(site / name.replace(".md", ".html")).find(".//article")
+    forge = lxml.html.fromstring(prose.MARKDOWN.render(page.read_text(encoding="utf-8")))
+    shown = [Counter(part.tag for part in tree.iter(*PARTS)) for tree in (article, forge)]
+    assert shown[0] == shown[1]
 
 
 def test_the_site_loads_nothing_from_the_network(site: Path) -> None:
