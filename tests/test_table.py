@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcswidth
 
 from convlint import cost
 from convlint.model import Call, Failure, Graph, Layer, Model, Node, Site, Tensor
@@ -346,6 +347,23 @@ def test_a_long_name_keeps_its_end() -> None:
     net.conv("a_very_long_name_of_a_module_that_says_little.conv")
     text = shown(net.report(), "params", width=34, flat=True)
     assert cells(text) == [["..le_that_says_little.conv", f"{CONV:,}"]]
+
+
+def test_a_layer_that_fails_is_marked_also_where_its_name_is_cut() -> None:
+    net = Net()
+    name = "a_very_long_name_of_a_module_that_says_little.conv"
+    net.conv(name)
+    failure = Failure("forward", "RuntimeError", "it broke", Site("net.py", 9, 5), name)
+    text = shown(net.report(status="partial", failure=failure), "params", width=34, flat=True)
+    assert cells(text) == [["! .._that_says_little.conv", f"{CONV:,}"]]
+
+
+def test_a_name_of_wide_characters_is_cut_by_the_columns_that_they_take() -> None:
+    net = Net()
+    net.conv("模块" * 20)
+    net.conv("x" + "模块" * 20)
+    lines = shown(net.report(), "params", width=35, flat=True).splitlines()
+    assert {wcswidth(line) for line in lines if "模块" in line} == {35}
 
 
 # --- what could not be seen or run

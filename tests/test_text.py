@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from wcwidth import wcswidth
 
 from convlint import cost
 from convlint.model import (
@@ -230,6 +231,33 @@ def test_carets_stand_below_wide_characters_and_tabs() -> None:
     Path("wide.py").write_text("\tx = ('中文', conv(1))\n", encoding="utf-8")
     lines = shown(finding(Site("wide.py", 1, 13, 1, 20))).splitlines()
     assert lines[1:3] == ["1 |     x = ('中文', conv(1))", "  |                  ^^^^^^^"]
+
+
+@pytest.mark.parametrize("width", range(21, 90, 5))
+def test_wide_characters_are_cut_where_the_terminal_ends(width: int) -> None:
+    """Source is never wrapped: what goes on in the next line would stand between a span and its marks."""
+    text = "    x = f('中文😀中文😀'), conv('模型', 1), 尺寸('日本語😀のとても長い文字列😀😀😀')\n"
+    start = text.index("conv(") + 1
+    Path("wide.py").write_text(text, encoding="utf-8")
+    edit = Edit(Site("wide.py", 1, start + 11, 1, start + 12), "1, bias='中'")
+    site = Site("wide.py", 1, start, 1, start + 13)
+    found = finding(site, fix=Fix("say so", "safe", (edit,)))
+    lines = shown(found, width=width).splitlines()
+    assert max(map(wcswidth, lines)) <= width
+    source = [n for n, line in enumerate(lines) if re.match(r"[1 ] [|+-] ", line)]
+    assert [lines[n][:4] for n in source] == ["1 | ", "  | ", "1 - ", "1 + "]
+    assert (source[1] - source[0], source[3] - source[2]) == (1, 1)
+    line, marks = lines[source[0]], lines[source[1]]
+    before = line[: line.index("conv")] if "conv" in line else None
+    assert before is None or wcswidth(before) == marks.index("^")
+
+
+def test_a_place_without_extent_is_marked() -> None:
+    """A syntax error may be a single place, also one behind the end of a line."""
+    for column in (5, 24):
+        line, marks = shown(finding(Site("net.py", 4, column, 4, column))).splitlines()[1:3]
+        assert line == "4 | class Block(nn.Module):"
+        assert marks == "  | ".ljust(4 + column - 1) + "^"
 
 
 def test_escape_codes_in_a_source_file_stay_there() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from convlint.outputs.parts.terminal import cell_len, one_line
+from convlint.outputs.parts.terminal import cut, one_line
 
 AFTER = 1.0
 """Seconds in which nothing is said."""
@@ -64,7 +64,7 @@ class Progress:
         if self._lasting:
             self._write(f"{text}\n")
             return
-        self._write(f"\r\x1b[K{_cut(text, self._width() - 1)}")
+        self._write(f"\r\x1b[K{cut(text, self._width() - 1)}")
         self._shown = True
 
     def _width(self) -> int:
@@ -76,11 +76,3 @@ class Progress:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
-
-
-def _cut(text: str, width: int) -> str:
-    if cell_len(text) <= width:
-        return text
-    while text and cell_len(text) > width - 2:
-        text = text[:-1]
-    return f"{text}.."

@@ -6,14 +6,15 @@ import linecache
 from collections.abc import Iterator
 
 from convlint.model import Edit, Site
-from convlint.outputs.parts.terminal import Styled, cell_len, styled, visible
+from convlint.outputs.parts.terminal import Styled, cell_len, cut, styled, visible
 
 LONGEST = 6
 """Lines shown of a span."""
 
 
 def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
-    """The lines of a span, each underlined with ``mark``; nothing where the file cannot be read.
+    """The lines of a span, each underlined with ``mark``; nothing where the file cannot be read. A single place is
+    marked as if it were one character wide.
 
     Where a line is wider than ``width``, all lose the indentation that they share; what is still too wide is cut
     around the span.
@@ -22,13 +23,16 @@ def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[St
     last = max(site.line, site.end_line)
     shown = range(site.line, min(last, site.line + LONGEST - 1, len(source)) + 1)
     texts = [source[number - 1].rstrip() for number in shown]
+    end_column = site.end_column
+    if (site.line, site.column) == (site.end_line, end_column) and texts:
+        texts, end_column = [texts[0].ljust(site.column)], site.column + 1
     gutter = len(str(shown.stop - 1))
     room = None if width is None else width - gutter - len(" | ")
     shift = _shift(texts, room)
     for number, text in zip(shown, texts, strict=True):
         indent = len(text) - len(text.lstrip())
         start = site.column - 1 if number == site.line else indent
-        end = site.end_column - 1 if number == site.end_line else len(text)
+        end = end_column - 1 if number == site.end_line else len(text)
         before, inside, after = _parts(text, (start, end), shift, room)
         yield styled((f"{number:{gutter}} | ", "blue"), before, inside, after)
         if inside:
@@ -142,11 +146,13 @@ def _cut(before: str, inside: str, after: str, room: int, widest: int) -> tuple[
     over = cell_len(before) + max(cell_len(inside), widest) - room
     if over > 0 and before.isspace():
         before = before[: max(len(before) - over, 4)]
-    elif over > 0 and len(before) > 12:
-        before = ".." + before[-10:]
+    elif over > 0 and cell_len(before) > 12:
+        from rich.cells import set_cell_size  # noqa: PLC0415 - loaded when needed
+
+        before = ".." + set_cell_size(before[::-1], 10)[::-1]
     parts, left = [], room
     for part in (before, inside, after):
-        kept = part if cell_len(part) <= left else part[: max(left - 2, 0)] + ".."[: max(left, 0)]
+        kept = cut(part, left)
         parts.append(kept)
         left = 0 if kept != part else left - cell_len(kept)
     return parts[0], parts[1], parts[2]

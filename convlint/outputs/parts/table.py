@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from convlint.model import Model, Totals
@@ -19,6 +19,8 @@ __all__ = ["TableOptions", "render"]
 GAP = "  "
 NAME_AT_LEAST = 24
 """Cells that the layer column keeps before another column goes."""
+FAILED = "! "
+"""Stands before the name of a layer that cannot run."""
 
 
 def render(
@@ -113,7 +115,7 @@ def _filled(name: str, found: list[Line], totals: Totals) -> _Filled:
     cells = [one_line(column.text(line, totals)) for line in found]
     if name == "name":
         cells = [
-            "  " * line.indent + "! " * bool(line.row.failed) + cell
+            "  " * line.indent + FAILED * bool(line.row.failed) + cell
             for line, cell in zip(found, cells, strict=True)
         ]
     cells.insert(0, column.title)
@@ -129,11 +131,12 @@ def _least(columns: list[_Filled]) -> int:
 
 
 def _cut(text: str, width: int) -> str:
-    """``text`` in ``width`` cells, without its start: the end of a module path says more."""
+    """``text`` in ``width`` cells, without its start: the end of a module path says more. What fails stays marked."""
     kept = text.strip()
-    while kept and cell_len(kept) > width - 2:
+    start = FAILED * kept.startswith(FAILED) + ".."
+    while kept and cell_len(kept) > width - len(start):
         kept = kept[1:]
-    return (".." + kept)[:width].ljust(width)
+    return set_cell_size(start + kept, width)
 
 
 def _styled(line: Line, columns: list[_Filled], cells: list[str]) -> Text:

@@ -33,6 +33,15 @@ def cell_len(text: str) -> int:
     return cells.cell_len(text)
 
 
+def cut(text: str, width: int) -> str:
+    """``text`` in at most ``width`` columns; two dots stand for what has no room."""
+    if cell_len(text) <= width:
+        return text
+    from rich.cells import set_cell_size  # noqa: PLC0415 - loaded when needed
+
+    return set_cell_size(text, max(width - 2, 0)) + ".."[: max(width, 0)]
+
+
 def terminal(stream: TextIO) -> tuple[int | None, bool]:
     """The width of what ``stream`` is shown on, None for a pipe or file, and whether it takes colours.
 
