@@ -15,6 +15,9 @@ def main() -> None:
     gc.set_threshold(50_000)
     try:
         _main()
+    except KeyboardInterrupt:
+        print("convlint: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
     finally:
         gc.freeze()
 

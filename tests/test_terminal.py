@@ -316,6 +316,36 @@ def test_a_terminal_that_takes_nothing_back_gets_lines(
     assert screen.read() == "convlint: one thing ...\r\n"
 
 
+# --- what is interrupted
+
+INTERRUPTED = """\
+import signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupt(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            signal.raise_signal(signal.SIGINT)
+
+module = sys.argv.pop(1)
+sys.meta_path.insert(0, Interrupt())
+from convlint.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["convlint.cli", "convlint.trace.client", "convlint.cli.quick", "convlint.run"]
+)
+def test_an_interrupt_is_one_line_also_while_modules_are_loaded(
+    terminal: Terminal, module: str
+) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, module, "check", "net.py:Block(2, 2)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "convlint: interrupted\n"
+
+
 # --- what was meant
 
 

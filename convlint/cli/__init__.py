@@ -29,9 +29,6 @@ def main(worker: Worker | None = None) -> None:
     except UsageError as error:
         print(f"convlint: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("convlint: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
     except BrokenPipeError:  # `convlint ... | head`
         sys.stderr.close()
         raise SystemExit(141) from None
