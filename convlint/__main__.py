@@ -16,7 +16,7 @@ def main() -> None:
     try:
         _main()
     except KeyboardInterrupt:
-        print("convlint: interrupted", file=sys.stderr)
+        sys.stderr.write("convlint: interrupted\n")
         raise SystemExit(130) from None
     finally:
         gc.freeze()
