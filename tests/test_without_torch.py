@@ -38,8 +38,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     venv.create(folder / "venv", with_pip=True)
     path = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
     pinned = str(ROOT / "constraints.txt")
-    pip = (str(path), "-m", "pip", "install", "-q", "-c", pinned, str(wheel), "pytest")
-    installed = run(*pip, cwd=folder)
+    pip = (str(path), "-m", "pip", "install", "-q", "-c", pinned)
+    # The settings of pytest in pyproject.toml have some of pytest-asyncio, and pytest is strict about them.
+    installed = run(*pip, str(wheel), "pytest", "pytest-asyncio", cwd=folder)
     assert installed.returncode == 0, installed.stderr
     return str(path)
 
