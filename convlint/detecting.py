@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +18,7 @@ from convlint.source.exploring import Exploration, explored
 from convlint.source.following import descendants
 from convlint.source.project import Project, SourceModule
 from convlint.source.reading import UnreadableError, walk
-from convlint.source.roots import Root, Way, roots
+from convlint.source.roots import Root, Way, callees, roots
 from convlint.source.stack import with_room
 from convlint.source.values import Class, Function, Instance, Tensor
 from convlint.targets import InputSpec, parse_target
@@ -30,6 +31,7 @@ SIZES = {
 }
 """Sizes of inputs that are tried, by the number of spatial dimensions: the first that is large enough is taken."""
 _STEPS = 15_000
+_ALIKE = 3  # functions followed of those in a file that call the same
 _WIDE_ENOUGH = 7  # a map that ImageNet's models end with
 
 Key = tuple[str, str]
@@ -74,7 +76,8 @@ def _detect(paths: list[str], root: str) -> list[Detected]:
         for exploration in explored(project, module):
             for way in exploration.ways:
                 _note(way, seen)
-    return [one for module in modules for one in _in_module(project, module, seen)]
+    found = [one for module in modules for one in _in_module(project, module, seen)]
+    return [one for one in found if one.family not in seen.parts]
 
 
 def _module(project: Project, path: str) -> SourceModule | None:
@@ -87,10 +90,14 @@ def _module(project: Project, path: str) -> SourceModule | None:
     return module if any(b"torch" in one.data for one in project.reached(module)) else None
 
 
-def _note(way: Way, seen: _Seen) -> None:
+def _note_parts(way: Way, seen: _Seen) -> None:
     for instance, creator in way.it.creators.items():
         if creator is not None and creator.cls.node is not None and instance.cls is not creator.cls:
             seen.parts.add(_key(instance.cls))
+
+
+def _note(way: Way, seen: _Seen) -> None:
+    _note_parts(way, seen)
     if way.root.kind not in ("file", "function"):
         return
     for call in way.it.calls:
@@ -163,16 +170,40 @@ def _in_module(project: Project, module: SourceModule, seen: _Seen) -> Iterator[
                 yield Detected(call, missing=f"needs arguments: {', '.join(needed)}", family=key)
             continue
         yield from _proposed(project, module, call, seen)
+    for name in _factories(project, module):
+        yield from _proposed(project, module, f"{where}:{name}", seen)
+
+
+def _factories(project: Project, module: SourceModule) -> Iterator[str]:
+    """Functions that leave it to another one to build what they return: no roots, for they name no class. Of those
+    that call the same the first few: packages have hundreds.
+    """
+    followed = {one.name for one in roots(project, module)}
+    counts: Counter[frozenset[str]] = Counter()
+    for name, bindings in module.bindings.items():
+        node = bindings[-1]
+        if not isinstance(node, ast.FunctionDef) or name in followed or name.startswith("_"):
+            continue
+        called = frozenset(one.id for one in callees(node) if isinstance(one, ast.Name))
+        if called and isinstance(node.body[-1], ast.Return) and not _required(node.args):
+            counts[called] += 1
+            if counts[called] <= _ALIKE:
+                yield name
 
 
 def _needed(maker: object, skip: int) -> list[str]:
     """The parameters of a function without a default, but for the first ``skip``."""
-    if type(maker) is not Function:
-        return []
-    given = maker.node.args
+    return _required(maker.node.args, skip) if type(maker) is Function else []
+
+
+def _required(given: ast.arguments, skip: int = 0) -> list[str]:
     positional = [*given.posonlyargs, *given.args]
-    without = positional[skip : len(positional) - len(maker.defaults)]
-    without += [one for one in given.kwonlyargs if one.arg not in maker.keyword_defaults]
+    without = positional[skip : len(positional) - len(given.defaults)]
+    without += [
+        one
+        for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        if default is None
+    ]
     return [one.arg for one in without]
 
 
@@ -190,9 +221,8 @@ def _proposed(project: Project, module: SourceModule, call: str, seen: _Seen) ->
     model = None if way is None else way.model
     if way is None or type(model) is not Instance or not _has_convolution(way):
         return
+    _note_parts(way, seen)
     key = _key(model.cls) if model.cls.node is not None else (module.path, call)
-    if key in seen.parts:
-        return
     made = Detected(call, family=key)
     wanted = _needed(classes.lookup(model.cls, "forward"), skip=1)
     if _has_example(model):

@@ -103,6 +103,78 @@ def test_a_function_that_returns_one_is_a_model() -> None:
     assert (one.target, one.inputs) == ("net.py:build", ("3,32,32",))
 
 
+FACTORIES = NET.replace("width=8, classes=10", "width, classes") + dedent("""
+
+    def _net(width, **options):
+        return Net(width, 10)
+
+
+    def net4(**options):
+        return _net(4, **options)
+
+
+    def net8(**options):
+        return _net(8, **options)
+
+
+    def report():
+        return _text("no model")
+
+
+    def _text(words):
+        return words.split()
+    """)
+
+
+def test_a_function_that_returns_what_a_helper_builds_is_a_model() -> None:
+    """As in torchvision and timm: the class needs arguments, a helper builds it, functions call the helper."""
+    made = [one for one in found(FACTORIES) if not one.missing]
+    assert [(one.target, one.inputs) for one in made] == [
+        ("net.py:net4", ("3,32,32",)),
+        ("net.py:net8", ("3,32,32",)),
+    ]
+    assert {one.family[1] for one in made} == {"Net"}
+
+
+def test_what_only_such_a_function_puts_into_a_model_is_a_part_of_it() -> None:
+    stem = "class Stem(nn.Sequential):\n    def __init__(self):\n        super().__init__(nn.Conv2d(3, 8, 3))\n"
+    net = FACTORIES.replace("class Net(", f"{stem}\n\nclass Net(").replace(
+        "width, classes", "width, classes, stem"
+    )
+    net = net.replace("nn.Conv2d(3, width, 3, padding=1)", "stem()").replace(
+        "width, 10)", "width, 10, Stem)"
+    )
+    assert targets(net) == ["net.py:Net", "net.py:net4", "net.py:net8"]
+
+
+def test_functions_of_one_helper_are_not_all_followed() -> None:
+    many = "".join(f"\ndef net{n}():\n    return _net({n})\n" for n in range(20, 60))
+    assert len(targets(FACTORIES + many)) < 10
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "self.block = block(width)",
+        "self.block = nn.Sequential(*[block(width) for _ in range(depth)])",
+    ],
+    ids=["called", "listed"],
+)
+def test_what_a_model_that_needs_arguments_is_made_of_is_no_model(part: str) -> None:
+    """Nothing can be followed without its arguments; that it names the class is enough."""
+    net = NET.replace("width=8, classes=10", "width, depth, classes, block=Block")
+    (one,) = found(net.replace("self.block = Block(width)", part))
+    assert (one.target, one.missing) == (
+        "net.py:Net",
+        "needs arguments: width, depth, classes",
+    )
+
+
+def test_a_class_that_another_derives_from_or_only_annotates_is_a_model() -> None:
+    more = "\n\nclass Wide(Net):\n    def like(self, other: Net) -> Net:\n        return other\n"
+    assert targets(NET + more) == ["net.py:Net", "net.py:Wide"]
+
+
 def test_parts_are_parts_in_other_files_too() -> None:
     block, net = NET.split("class Net")
     write({"block.py": block, "net.py": f"{HEAD}from block import Block\n\nclass Net{net}"})
@@ -315,6 +387,15 @@ def test_what_is_left_out_is_said() -> None:
     assert "Left out net.py:Net: needs arguments: width." in done.stderr
     assert "No model was found that can be built" in done.stderr
     assert config.discover().models == ()
+
+
+def test_where_there_is_no_model_the_file_shows_how_one_is_written() -> None:
+    write({"net.py": HEAD})
+    done = convlint("init")
+    assert "No model was found" in done.stderr
+    text = Path("convlint.toml").read_text()
+    shown = text[text.index("# [[models]]") :].replace("# ", "")
+    assert config.parse(tomllib.loads(shown), "convlint.toml").models[0].target.text == "net.py:Net"
 
 
 def test_tests_are_not_looked_at_unless_they_are_named() -> None:

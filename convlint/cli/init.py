@@ -14,13 +14,14 @@ from typing import Any
 from convlint import config, edits, files
 from convlint.cli.progress import Progress
 from convlint.detecting import Detected, detect
-from convlint.keys import KEYS
+from convlint.keys import KEYS, MODEL_KEYS
 from convlint.usage import UsageError
 
 SHARED, OWN = "pyproject.toml", "convlint.toml"
 _OF_TESTS = ("test_*.py", "*_test.py", "tests.py", "conftest.py")
 _FOLDERS_OF_TESTS = ("tests", "test", "testing")
 _SHOWN_KEYS = ("ignore", "exclude", "fail-on")
+_SHOWN_OF_A_MODEL = ("target", "input")
 _FACTORIES = 3
 """Functions proposed of those that build the same class."""
 
@@ -136,6 +137,9 @@ def _text(proposed: Sequence[Detected], *, shared: bool) -> str:
         else:
             lines[-1] += f"  # {why}"
         blocks.append("\n".join(lines))
+    if not proposed:
+        own = [f"{key.name} = {key.example}" for key in MODEL_KEYS if key.name in _SHOWN_OF_A_MODEL]
+        blocks.append("\n".join(f"# {line}" for line in (table, *own)))
     return "\n\n".join(blocks) + "\n"
 
 
