@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from convlint.config import ModelEntry
+from convlint.fitting import fitting
 from convlint.source import classes
 from convlint.source.exploring import Exploration, explored
 from convlint.source.following import descendants
@@ -24,15 +25,8 @@ from convlint.source.values import Class, Function, Instance, Tensor
 from convlint.targets import InputSpec, parse_target
 from convlint.usage import UsageError
 
-SIZES = {
-    1: (32, 64, 128, 224, 512, 1024, 4096, 16_000),
-    2: (32, 64, 96, 128, 224, 256, 299, 384, 512, 28),
-    3: (16, 32, 64, 112, 224),
-}
-"""Sizes of inputs that are tried, by the number of spatial dimensions: the first that is large enough is taken."""
 _STEPS = 15_000
 _ALIKE = 3  # functions followed of those in a file that call the same
-_WIDE_ENOUGH = 7  # a map that ImageNet's models end with
 
 Key = tuple[str, str]
 """A class: its file and its qualified name."""
@@ -233,7 +227,7 @@ def _proposed(project: Project, module: SourceModule, call: str, seen: _Seen) ->
     elif len(wanted) > 1:
         yield replace(made, missing=f"forward takes {len(wanted)} inputs: {', '.join(wanted)}")
     else:
-        specs, why = _input(way, run)
+        specs, why = fitting(way, run)
         yield replace(made, inputs=tuple(map(str, specs)), why=why)
 
 
@@ -256,49 +250,3 @@ def _has_convolution(way: Way | None) -> bool:
 def _has_example(model: Instance) -> bool:
     own = model.attrs.get("example_input_array")
     return own is not None or classes.lookup(model.cls, "example_input_array") is not None
-
-
-# --- the input
-
-
-def _input(
-    way: Way, run: Callable[[tuple[InputSpec, ...]], Way | None]
-) -> tuple[tuple[InputSpec, ...], str]:
-    """The one input of a model: the channels that its first layer asks for, at a size that all layers work with."""
-    asked = next((step.outputs[0] for step in way.run.steps if step.op == "input"), None)
-    shape = () if asked is None else tuple(way.run.reduced(n) for n in asked.shape or ())
-    spatial = len(shape) - 2
-    if asked is None or spatial not in SIZES or type(shape[1]) is not int:
-        return (), ""
-    fitting: dict[
-        int, int
-    ] = {}  # sizes that work, each with that of the smallest map a convolution makes
-    for size in SIZES[spatial]:
-        tried = run((InputSpec((shape[1], *(size,) * spatial)),))
-        if tried is not None and (smallest := _smallest_map(tried)):
-            fitting[size] = smallest
-    if not fitting:
-        return (), ""
-    if len(fitting) == 1:
-        (size,) = fitting
-        return (InputSpec((shape[1], *(size,) * spatial)),), "no other usual size works"
-    enough = [size for size, smallest in fitting.items() if smallest >= _WIDE_ENOUGH]
-    size = enough[0] if enough else max(fitting)
-    return (InputSpec((shape[1], *(size,) * spatial)),), "other sizes work as well"
-
-
-def _smallest_map(way: Way) -> int:
-    """The smallest size of a map that a convolution makes; 0 where something fails or is not known."""
-    smallest = 0
-    if not way.complete or way.run.lost or any(step.error for step in way.run.steps):
-        return 0
-    for step in way.run.steps:
-        if not step.op.startswith("conv"):
-            continue
-        for tensor in step.outputs:
-            sizes = [way.run.reduced(size) for size in (tensor.shape or ())[2:]]
-            if not sizes or any(type(size) is not int for size in sizes):
-                return 0
-            plain = [size for size in sizes if type(size) is int]
-            smallest = min([smallest or min(plain), *plain])
-    return smallest

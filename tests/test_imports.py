@@ -70,7 +70,8 @@ ALLOWED: dict[str, set[str]] = {
     "trials": {"model", "targets", "lines", "rewriting", "trace"},
     "suggesting": {"model", "usage", "targets", "cost", "rewriting", "trials"},
     "models_of": {"usage", "targets", "config", "source"},
-    "detecting": {"usage", "targets", "config", "source"},
+    "detecting": {"usage", "targets", "config", "source", "fitting"},
+    "fitting": {"targets", "source"},
     "flake8_plugin": {"model", "lines", "config", "suppress", "source", "lint"},
     "server": {
         *("model", "usage", "wire", "lines", "calls", "targets", "config", "files", "baseline"),

@@ -265,6 +265,29 @@ def test_where_the_text_does_not_say_it_a_run_finds_the_input() -> None:
     assert one.missing == ""
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "inputs"),
+    [
+        ("self.block(self.stem(x))", "self.block(somewhere.checked(self.stem(x)))", ()),
+        ("self.stem(x))", "self.stem(x)) * somewhere.mask", ()),
+        ("mean((2, 3)))", "mean((2, 3))) + nn.Parameter(torch.zeros(somewhere.size))", ()),
+        ("return self.head", "assert x.shape[2] == 224\n        return self.head", ("3,224,224",)),
+        ("self.head = ", "somewhere.initialise(self)\n        self.head = ", ("3,32,32",)),
+        (
+            "self.head = ",
+            "nn.init.trunc_normal_(self.stem.weight)\n        self.head = ",
+            ("3,32,32",),
+        ),
+    ],
+)
+def test_an_input_is_proposed_only_where_all_that_becomes_of_it_is_known(
+    old: str, new: str, inputs: tuple[str, ...]
+) -> None:
+    """A model may insist on a size where its text is not followed; a wrong proposal would be a false error."""
+    (one,) = found("import somewhere\n" + NET.replace(old, new))
+    assert (one.inputs, one.missing) == (inputs, "")
+
+
 # --- what is written
 
 
