@@ -206,11 +206,20 @@ def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
     for code in (part for text in _strings(value) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
-            near = nearest(prefix, known)
+            near = nearest(_code_of(prefix), known)
             hint = near if near.startswith("; did") else "; convlint rule lists all"
             raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)
     return tuple(found)
+
+
+def _code_of(name: str) -> str:
+    """The code of the rule that is called about so; what is no name stays as it is."""
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+
+    names = {name.upper(): code for code, name in all_codes().items()}
+    near = get_close_matches(name, names, 1)
+    return names[near[0]] if near else name
 
 
 def _model(entry: Any, where: str, root: str) -> ModelEntry:

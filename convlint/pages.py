@@ -38,7 +38,11 @@ def find(code: str) -> Rule | Kind:
     wanted = code.strip().upper()
     if wanted in named:
         return named[wanted]
-    near = [f"{named[key].code} ({named[key].name})" for key in get_close_matches(wanted, named, 3)]
+    begun = sorted((k for k in named if k.startswith(wanted)), key=lambda k: named[k].code)
+    near = [
+        f"{named[key].code} ({named[key].name})"
+        for key in begun[:3] or get_close_matches(wanted, named, 3)
+    ]
     hint = (
         f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`convlint rule` lists all"
     )

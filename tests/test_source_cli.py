@@ -373,6 +373,7 @@ def test_diff_of_standard_input(convlint: Convlint) -> None:
         (("-", "--watch"), "standard input can be read once"),
         (("--input", "3,8,8"), "--input is for models that are run; name one as in a.py:Name"),
         (("--max-params", "5M"), "--max-params is for models that are run"),
+        (("--device", "cuda"), "--device is for models that are run"),
         (("--select", "CVL399"), "no rule has the code 'CVL399'"),
         (("--jobs", "many"), "'--jobs' / '-j'"),
         (("--fix-all",), "No such option: --fix-all"),

@@ -31,7 +31,7 @@ _TOGETHER = (
 )
 """Options of which one makes the other meaningless."""
 _OF_RUNS = (
-    *("input", "input_file", "batch_size", "dtype", "train", "max_memory"),
+    *("input", "input_file", "batch_size", "device", "dtype", "train", "max_memory"),
     *("max_params", "max_macs", "max_activation_bytes"),
 )
 
