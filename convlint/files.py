@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from convlint.model import Problem
+from convlint.usage import nearest_file
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -90,7 +91,11 @@ def _unreadable(path: str) -> Problem | None:
     try:
         os.stat(path)
     except FileNotFoundError:
-        what = "is a link to nothing" if os.path.islink(path) else f"does not exist{_nearest(path)}"
+        what = (
+            "is a link to nothing"
+            if os.path.islink(path)
+            else f"does not exist{nearest_file(path)}"
+        )
         return Problem("missing-file", f"{path} {what}", path=path)
     except OSError as error:
         return unreadable(path, error)
@@ -110,18 +115,6 @@ def unreadable(path: str, error: OSError) -> Problem:
     """The problem that a file or folder cannot be read."""
     reason = error.strerror or type(error).__name__
     return Problem("unreadable-file", f"{path} cannot be read: {reason}", path=path)
-
-
-def _nearest(path: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
-
-    folder, name = os.path.split(path.rstrip("/"))
-    try:
-        there = {os.path.splitext(other)[0]: other for other in os.listdir(folder or ".")}
-    except OSError:
-        return ""
-    close = get_close_matches(os.path.splitext(name)[0], there, n=1, cutoff=0.6)
-    return f"; did you mean {os.path.join(folder, there[close[0]])}?" if close else ""
 
 
 # --- what is excluded

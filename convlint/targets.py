@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convlint.model import Claim, Version
-from convlint.usage import UsageError, check_choice
+from convlint.usage import UsageError, check_choice, nearest_file
 
 MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
 DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
@@ -176,7 +176,8 @@ def _misread(text: str, where: str) -> str:
             return f"{text!r} names nothing behind the colon; write {head}:Name"
         return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
     if _MODULE.fullmatch(where):
-        return f"{text}: no such file or folder; a model in a module is written {where}:Name"
+        near = nearest_file(where)
+        return f"{text}: no such file or folder; a model in a module is written {where}:Name{near}"
     return f"{text}: not a target; write path.py:Name or package.module:Name"
 
 

@@ -19,3 +19,17 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
 
     close = get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
+
+
+def nearest_file(path: str) -> str:
+    """``; did you mean src?`` of a path that is not there, or nothing where its folder has none that is near."""
+    import os  # noqa: PLC0415 - loaded when needed
+    from difflib import get_close_matches  # noqa: PLC0415 - the same
+
+    folder, name = os.path.split(path.rstrip("/"))
+    try:
+        there = {os.path.splitext(other)[0]: other for other in os.listdir(folder or ".")}
+    except OSError:
+        return ""
+    close = get_close_matches(os.path.splitext(name)[0], there, n=1, cutoff=0.6)
+    return f"; did you mean {os.path.join(folder, there[close[0]])}?" if close else ""

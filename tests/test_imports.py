@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "keys": {"model"},
     "config": {"model", "usage", "codes", "targets", "keys"},
     "reference": {"codes", "keys"},
-    "files": {"model"},
+    "files": {"model", "usage"},
     "suppress": {"model", "lines", "edits"},
     "fingerprints": {"model", "lines"},
     "baseline": {"model", "edits", "usage", "fingerprints"},

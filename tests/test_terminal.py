@@ -369,6 +369,13 @@ def test_an_interrupt_is_one_line_also_while_modules_are_loaded(
         ("rule CVL20", "did you mean CVL201 (latent-norm-channels) or CVL202"),
         ("rule latent", "did you mean CVL201 (latent-norm-channels) or CVL202"),
         ("check nte.py", "nte.py does not exist; did you mean net.py?"),
+        ("check nte", "did you mean net.py?"),
+        ("check pcak", "did you mean pack?"),
+        ("check nett:Block(2,2)", "no module named 'nett' was found; did you mean 'net'?"),
+        (
+            "check pack.blok:Block(2,2)",
+            "no module named 'pack.blok' was found; did you mean 'pack.block'?",
+        ),
         ("check nte.py:Block(2,2)", "nte.py does not exist; did you mean net.py?"),
         ("check net.py:Blok(2,2)", "net.py has no Blok; did you mean Block?"),
         ("summary net.py", "net.py names no model; did you mean net.py:Block?"),
@@ -379,6 +386,9 @@ def test_an_interrupt_is_one_line_also_while_modules_are_loaded(
 def test_what_is_misspelt_is_named_with_what_was_meant(
     terminal: Terminal, line: str, hint: str
 ) -> None:
+    Path("pack").mkdir()
+    for name in ("__init__", "block"):
+        Path("pack", f"{name}.py").write_text("")
     done = subprocess.run(
         [sys.executable, "-m", "convlint", *line.split()],
         capture_output=True,

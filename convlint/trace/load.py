@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import pkgutil
 import sys
 import tokenize
 import traceback
@@ -154,7 +155,9 @@ def _import_module(name: str, root: str) -> ModuleType:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-                raise refuse("missing-file", f"no module named {error.name!r} was found") from None
+                near = _near_module(error.name, root)
+                message = f"no module named {error.name!r} was found{near}"
+                raise refuse("missing-file", message) from None
             raise
 
     return _imported(load, f"module {name} cannot be imported")
@@ -205,6 +208,14 @@ def _near(file: Path) -> str:
     names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
     close = get_close_matches(file.name, names, n=1)
     return f"; did you mean {sites.shown_path(str(file.with_name(close[0])))}?" if close else ""
+
+
+def _near_module(name: str, root: str) -> str:
+    """The module that may be meant, of those that lie where this one would."""
+    *packages, own = name.split(".")
+    names = [found.name for found in pkgutil.iter_modules([str(Path(root, *packages))])]
+    close = get_close_matches(own, names, n=1)
+    return f"; did you mean {'.'.join([*packages, close[0]])!r}?" if close else ""
 
 
 # --- names and arguments
