@@ -295,7 +295,7 @@ async def test_a_file_outside_of_the_folder_and_a_text_without_file(
     editor: Editor, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = (tmp_path_factory.mktemp("elsewhere") / "net.py").as_uri()
-    for uri in (other, "untitled:Untitled-1"):
+    for uri in (other, "untitled:Untitled-1", "file://", "file:///"):  # Neovim's have no name
         editor.open(uri, GDCONV)
         assert len(await editor.told(uri)) == 2
 
@@ -347,6 +347,17 @@ async def test_an_unsafe_fix_says_so(editor: Editor) -> None:
     assert editor.texts[editor.uri("net.py")] == BIASED.replace(
         "(3, 8, 3)", "(3, 8, 3, bias=False)"
     )
+
+
+async def test_fixes_come_before_comments_that_silence(editor: Editor) -> None:
+    broken = BIASED.replace("(3, 8, 3)", "(3, 8, 3, groups=2)")
+    editor.open("net.py", f"{broken.replace('BatchNorm2d(8)', 'BatchNorm2d(7)')}")
+    await editor.told("net.py")
+    whole = types.Range(types.Position(0, 0), types.Position(99, 0))
+    titles = [a.title for a in await editor.actions("net.py", whole, "quickfix")]
+    silencing = [title.startswith("Silence") for title in titles]
+    assert {*silencing} == {True, False}
+    assert silencing == sorted(silencing)
 
 
 async def test_a_comment_silences_the_finding(editor: Editor) -> None:
@@ -437,6 +448,20 @@ async def test_hover_shows_what_the_last_run_built(editor: Editor) -> None:
     assert "changed since" in moved
     editor.type("net.py", "nn.Conv2d(3, 3, 3)", "nn.Conv2d(3, 3, 5)")
     assert await editor.hover("net.py", "nn.Conv2d(3, 3, 5)") is None
+
+
+async def test_hover_over_the_name_of_a_layer_shows_it_too(editor: Editor) -> None:
+    editor.write("convlint.toml", CONFIGURED)
+    other = BIASED.replace("Net", "Other").replace("(3, 8, 3)", "(3, 8, 5)").replace("x)", "y)")
+    editor.write("net.py", f"{other}\n\n{BIASED}")
+    editor.open("net.py")
+    await editor.command("convlint.runModels", editor.uri("net.py"))
+    built = await editor.hover("net.py", "nn.Conv2d(3, 8, 3)")
+    assert "| `conv` | 1x3x16x16 | 1x8x14x14 |" in (built or "")
+    for name in ("self.conv = nn.Conv2d(3, 8, 3)", "self.conv(x)"):
+        assert await editor.hover("net.py", name, len("self.")) == built
+    assert "| `bn` |" in (await editor.hover("net.py", "self.bn(self.conv(x))", 5) or "")
+    assert await editor.hover("net.py", "self.conv(y)", 5) is None  # of the class that was not run
 
 
 async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:

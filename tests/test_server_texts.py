@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
+from pygls.workspace import PositionCodec
 
 from convlint import lines
 from convlint.model import Site
@@ -13,6 +16,7 @@ from convlint.server.documents import Document, is_python, path_of
 from convlint.server.positions import characters, moved, place, position, range_of, units
 from tests.editor import edited, encoded_offset
 
+UTF_16 = PositionCodec("utf-16")
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 TEXT = st.text(st.sampled_from("ab \u00e4\u20ac\U0001f600\f\u2028\x1c\n\r"), max_size=30)
 each_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
@@ -43,7 +47,7 @@ def test_changes_are_made_as_the_editor_makes_them(
         span = types.Range(spot(text, first, encoding), spot(text, last, encoding))
         text = edited(text, [types.TextEdit(span, new)], encoding)
         change = types.TextDocumentContentChangePartial(span, new)
-        document.change([change], version, encoding)
+        document.change([change], version, PositionCodec(encoding))
         assert document.text == text
         assert document.lines == lines.split(text)
         assert document.version == version
@@ -55,9 +59,10 @@ def test_a_place_and_back(encoding: str, text: str, data: st.DataObject) -> None
     index = data.draw(st.sampled_from(indices(text)))
     asked = spot(text, index, encoding)
     split = lines.split(text)
-    line, column = place(split, asked, encoding)
+    codec = PositionCodec(encoding)
+    line, column = place(split, asked, codec)
     assert sum(map(len, split[: line - 1])) + column - 1 == index
-    assert position(split, line, column, encoding) == asked
+    assert position(split, line, column, codec) == asked
     assert encoded_offset(text, asked, encoding) == len(
         text[:index].encode(f"{encoding}-le".replace("utf-8-le", "utf-8"))
     )
@@ -65,27 +70,27 @@ def test_a_place_and_back(encoding: str, text: str, data: st.DataObject) -> None
 
 def test_a_place_outside_is_the_nearest() -> None:
     split = ["ab\r\n", "\U0001f600c"]
-    assert place(split, types.Position(0, 99), "utf-16") == (1, 3)
-    assert place(split, types.Position(1, 1), "utf-16") == (2, 1)  # in the middle of a character
-    assert place(split, types.Position(1, 2), "utf-16") == (2, 2)
-    assert place(split, types.Position(7, 7), "utf-16") == (2, 3)
-    assert place([], types.Position(3, 3), "utf-16") == (1, 1)
-    assert place(["a\n"], types.Position(1, 0), "utf-16") == (2, 1)
-    assert position(split, 9, 9, "utf-16") == types.Position(1, 3)
-    assert position(["a\n"], 9, 9, "utf-16") == types.Position(1, 0)
-    assert position([], 1, 1, "utf-16") == types.Position(0, 0)
+    assert place(split, types.Position(0, 99), UTF_16) == (1, 3)
+    assert place(split, types.Position(1, 1), UTF_16) == (2, 1)  # in the middle of a character
+    assert place(split, types.Position(1, 2), UTF_16) == (2, 2)
+    assert place(split, types.Position(7, 7), UTF_16) == (2, 3)
+    assert place([], types.Position(3, 3), UTF_16) == (1, 1)
+    assert place(["a\n"], types.Position(1, 0), UTF_16) == (2, 1)
+    assert position(split, 9, 9, UTF_16) == types.Position(1, 3)
+    assert position(["a\n"], 9, 9, UTF_16) == types.Position(1, 0)
+    assert position([], 1, 1, UTF_16) == types.Position(0, 0)
 
 
 def test_a_site_without_an_end_is_the_rest_of_its_line() -> None:
     split = ["x = (\U0001f600\n"]
-    assert range_of(split, Site("net.py", 1, 5), "utf-16").end.character == len("x = (") + 2
+    assert range_of(split, Site("net.py", 1, 5), UTF_16).end.character == len("x = (") + 2
 
 
 @pytest.mark.parametrize(("encoding", "sizes"), [("utf-8", (1, 2, 3, 4)), ("utf-16", (1, 1, 1, 2))])
 def test_characters_have_these_many_units(encoding: str, sizes: tuple[int, ...]) -> None:
     for text, size in zip("a\u00e4\u20ac\U0001f600", sizes, strict=True):
-        assert units(text, encoding) == size
-        assert characters(f"{text}b", size, encoding) == 1
+        assert units(text, PositionCodec(encoding)) == size
+        assert characters(f"{text}b", size, PositionCodec(encoding)) == 1
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), unique=True), st.data())
@@ -116,6 +121,12 @@ def test_one_change_moves_the_lines_that_it_did_not_touch(
 )
 def test_which_documents_are_read(uri: str, language: str, ours: bool) -> None:
     assert is_python(uri, language) == ours
+
+
+def test_a_text_without_a_name_is_in_the_working_directory() -> None:
+    for uri in ("file://", "file:///", "untitled:"):
+        assert path_of(uri) == os.path.abspath("<untitled>")
+    assert path_of("untitled:Untitled-1") == os.path.abspath("<Untitled-1>")
 
 
 def test_a_path_with_spaces_and_umlauts() -> None:

@@ -17,11 +17,12 @@ from lsprotocol.types import (
     WorkspaceEdit,
 )
 from lsprotocol.types import Range as TextRange
+from pygls.workspace import PositionCodec
 
 from convlint import lines
-from convlint.model import Finding
+from convlint.model import Fix
 from convlint.server.documents import Document, Documents
-from convlint.server.positions import Encoding, position
+from convlint.server.positions import position, same_ends
 
 OURS_ALL = "source.fixAll.convlint"
 RUN, SUGGEST = "convlint.runModels", "convlint.suggest"
@@ -61,28 +62,21 @@ class Changes:
         )
 
 
-def replaced(document: Document, data: bytes, encoding: Encoding) -> TextEdit:
+def replaced(document: Document, data: bytes, codec: PositionCodec) -> TextEdit:
     """The edit that makes ``data`` of a document: the lines that differ."""
     before, after = document.lines, lines.split(lines.decode(data)[0])
-    most = min(len(before), len(after))
-    head = next((i for i in range(most) if before[i] != after[i]), most)
-    tail = 0
-    while tail < most - head and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
-    start = position(before, head + 1, 1, encoding)
-    end = position(before, len(before) - tail + 1, 1, encoding)
+    head, tail = same_ends(before, after)
+    start = position(before, head + 1, 1, codec)
+    end = position(before, len(before) - tail + 1, 1, codec)
     return TextEdit(TextRange(start, end), "".join(after[head : len(after) - tail]))
 
 
-def fix(finding: Finding, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
+def fix(code: str, made: Fix, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
     """The fix of a finding: the preferred one where it is safe, and marked where it is not."""
-    assert finding.fix is not None
-    safe = finding.fix.applicability == "safe"
-    title = finding.fix.title[:1].upper() + finding.fix.title[1:]
+    safe = made.applicability == "safe"
+    about = code if safe else f"{code}, unsafe: may change results"
     return CodeAction(
-        title=f"{title} ({finding.code})"
-        if safe
-        else f"{title} ({finding.code}, unsafe: may change results)",
+        title=f"{made.title[:1].upper()}{made.title[1:]} ({about})",
         kind=CodeActionKind.QuickFix,
         diagnostics=[diagnostic],
         is_preferred=safe,
@@ -90,10 +84,10 @@ def fix(finding: Finding, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAc
     )
 
 
-def silence(finding: Finding, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
+def silence(code: str, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
     """A comment that silences a finding."""
     return CodeAction(
-        title=f"Silence {finding.code} with # noqa",
+        title=f"Silence {code} with # noqa",
         kind=CodeActionKind.QuickFix,
         diagnostics=[diagnostic],
         is_preferred=False,

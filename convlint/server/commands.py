@@ -16,11 +16,10 @@ from convlint.model import Site
 from convlint.outputs.parts.told import unchecked
 from convlint.server.documents import Document
 from convlint.server.facts import Run
-from convlint.server.positions import exact_range
 from convlint.server.runner import Answer, Asked, Offer
 from convlint.server.running import ask
 from convlint.server.session import Session
-from convlint.server.showing import RAN, line_end, lines_from
+from convlint.server.showing import RAN, lines_from
 from convlint.targets import Target
 from convlint.usage import UsageError
 
@@ -131,14 +130,13 @@ async def _suggested(
     if not answer.offers and not answer.problems:
         why = "; ".join(answer.reasons[:3]) or "nothing would be saved"
         ls.tell(f"Nothing cheaper was found for this layer: {why}", types.MessageType.Info)
-    offers = [(one, _edit(ls, one, lines_of, versions)) for one in answer.offers]
+    offers = [
+        (one, ls.changes.of(ls.shower.edits(one.edits, lines_of), versions))
+        for one in answer.offers
+    ]
     if offers:
         ls.start(_offer(ls, document, before, target, offers[:_OFFERED]))
-    return [{"code": o.code, "title": o.title, "edit": _plain(ls, edit)} for o, edit in offers]
-
-
-def _plain(ls: Session, edit: types.WorkspaceEdit) -> Any:
-    return ls.protocol._converter.unstructure(edit)  # noqa: SLF001 - the only one that knows the names of fields
+    return [{"code": o.code, "title": o.title, "edit": edit} for o, edit in offers]
 
 
 async def _call_at(ls: Session, document: Document, place: types.Position) -> Site:
@@ -150,18 +148,6 @@ async def _call_at(ls: Session, document: Document, place: types.Position) -> Si
             "there is no call at this place: put the cursor on the one that builds the layer"
         )
     return call.site
-
-
-def _edit(
-    ls: Session, offer: Offer, lines_of: Any, versions: dict[str, int | None]
-) -> types.WorkspaceEdit:
-    changes: dict[str, list[types.TextEdit]] = {}
-    for edit in offer.edits:
-        lines = lines_of(edit.site.path)
-        text = edit.text.replace("\n", line_end(lines))
-        place = exact_range(lines, edit.site, ls.shower.encoding)
-        changes.setdefault(edit.site.path, []).append(types.TextEdit(place, text))
-    return ls.changes.of(changes, versions)
 
 
 async def _offer(

@@ -8,17 +8,20 @@ from urllib.parse import urlsplit
 
 from lsprotocol.types import TextDocumentContentChangeEvent, TextDocumentContentChangePartial
 from pygls.uris import from_fs_path, to_fs_path
+from pygls.workspace import PositionCodec
 
 from convlint import files, lines
-from convlint.server.positions import Encoding, place
+from convlint.server.positions import place
 
 _BOM = b"\xef\xbb\xbf"
 
 
 def path_of(uri: str) -> str:
-    """The path of a document. One that was never saved gets a name in the working directory."""
+    """The path of a document. One that was never saved gets a name in the working directory: ``untitled:...`` has one,
+    and Neovim's ``file://`` has not.
+    """
     path = to_fs_path(uri)
-    if path is not None:
+    if path and os.path.basename(path):
         return os.path.abspath(path)
     return os.path.abspath(f"<{urlsplit(uri).path.rpartition('/')[2] or 'untitled'}>")
 
@@ -59,13 +62,13 @@ class Document:
         self,
         changes: Iterable[TextDocumentContentChangeEvent],
         version: int | None,
-        encoding: Encoding,
+        codec: PositionCodec,
     ) -> None:
         """Make changes, each to what the one before it left."""
         for change in changes:
             if isinstance(change, TextDocumentContentChangePartial):
-                start = self._offset(*place(self.lines, change.range.start, encoding))
-                end = self._offset(*place(self.lines, change.range.end, encoding))
+                start = self._offset(*place(self.lines, change.range.start, codec))
+                end = self._offset(*place(self.lines, change.range.end, codec))
                 self._set(self.text[:start] + change.text + self.text[max(start, end) :])
             else:
                 self._set(change.text)

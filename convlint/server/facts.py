@@ -6,6 +6,7 @@ import ast
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from convlint import lines
 from convlint.model import Shape, Site
@@ -64,6 +65,32 @@ class Facts:
             return None
         site = innermost(list(found))
         return Here(site, tuple(found[site]), changed)
+
+
+def named_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
+    """Where the layer is built whose name, ``self.conv``, stands at a place: what the class around sets it to."""
+    tree, split = lines.parsed(text), lines.split(text)
+    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)) if tree else ():
+        inside = [*ast.walk(cls)]
+        for node in inside:
+            if _is_own(node) and contains(lines.span("", node, split), line, column):
+                sites = [
+                    lines.span("", one.value, split)
+                    for one in inside
+                    if isinstance(one, ast.Assign)
+                    and any(_is_own(target) and target.attr == node.attr for target in one.targets)
+                ]
+                return [(site.line, site.column) for site in sites]
+    return []
+
+
+def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Whether a part of a program is ``self`` and a name."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
 
 
 def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None:

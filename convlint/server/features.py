@@ -9,13 +9,15 @@ from functools import partial
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+from pygls.uris import to_fs_path
 
 from convlint import edits
+from convlint.model import Finding
 from convlint.server import actions, commands, facts
 from convlint.server.documents import Document, is_python
 from convlint.server.positions import range_of
 from convlint.server.session import Session
-from convlint.server.showing import Shown, lines_from
+from convlint.server.showing import lines_from
 from convlint.usage import UsageError
 
 _WATCHED = ("**/*.py", "**/pyproject.toml", "**/convlint.toml")
@@ -51,10 +53,9 @@ def server(baseline: str | None) -> Session:
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
     folders = [folder.uri for folder in params.workspace_folders or []]
-    root = next(iter(folders), params.root_uri)
-    document = Document(root, "", None) if root else None
-    if document is not None and os.path.isdir(document.path):
-        os.chdir(document.path)  # as where the command line is used: paths are shown relative to it
+    root = to_fs_path(next(iter(folders), params.root_uri) or "")
+    if root and os.path.isdir(root):
+        os.chdir(root)  # as where the command line is used: paths are shown relative to it
     ls.adapt()
 
 
@@ -113,12 +114,16 @@ async def hover(ls: Session, params: types.HoverParams) -> types.Hover | None:
     document = ls.documents.of(params.text_document.uri)
     if document is None:
         return None
-    line, column = ls.place_in(document, params.position)
-    here = ls.facts.at(document.path, document.lines, line, column)
+    text, split, place = document.text, document.lines, ls.place_in(document, params.position)
+    here = ls.facts.at(document.path, split, *place)
+    if here is None:
+        built = await ls.in_thread(partial(facts.named_at, text, *place))
+        found = (ls.facts.at(document.path, split, *one) for one in built)
+        here = next((one for one in found if one is not None), None)
     if here is None:
         return None
-    place = range_of(document.lines, here.site, ls.shower.encoding)
-    return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, facts.hover(here)), place)
+    shown = types.MarkupContent(types.MarkupKind.Markdown, facts.hover(here))
+    return types.Hover(shown, range_of(split, here.site, ls.shower.codec))
 
 
 async def code_lens(ls: Session, params: types.CodeLensParams) -> list[types.CodeLens]:
@@ -146,9 +151,16 @@ async def code_action(ls: Session, params: types.CodeActionParams) -> list[types
     only = [str(getattr(kind, "value", kind)) for kind in params.context.only or ()]
     found: list[types.CodeAction] = []
     if actions.wants(only, types.CodeActionKind.QuickFix.value):
-        for diagnostic, shown in await ls.told_at(document):
-            if _touches(diagnostic.range, params.range) and shown.finding is not None:
-                found += await _of_finding(ls, document, diagnostic, shown)
+        told = await ls.told_at(document)
+        here = [
+            (shown.finding, diagnostic)
+            for diagnostic, shown in told
+            if shown.finding is not None
+            and shown.holds(document.lines)  # if not, the text cannot be parsed: first things first
+            and _touches(diagnostic.range, params.range)
+        ]
+        found += await _fixes(ls, document, here)
+        found += await _silences(ls, document, here)
     if actions.wants(only, types.CodeActionKind.RefactorRewrite.value):
         found += await _suggestions(ls, document, params.range.start)
     if actions.wants(only, actions.OURS_ALL):
@@ -163,26 +175,32 @@ def _touches(one: types.Range, other: types.Range) -> bool:
     ) <= (one.end.line, one.end.character)
 
 
-async def _of_finding(
-    ls: Session, document: Document, diagnostic: types.Diagnostic, shown: Shown
-) -> Sequence[types.CodeAction]:
-    """The fix of a finding, and the comment that silences it: those that can be made in the text as it is."""
-    finding = shown.finding
-    assert finding is not None
-    if not shown.holds(document.lines):
-        return []  # the text cannot be parsed: first things first
+Told = Sequence[tuple[Finding, types.Diagnostic]]
+
+
+async def _fixes(ls: Session, document: Document, told: Told) -> list[types.CodeAction]:
+    """The fixes of findings that can be made in the texts as they are."""
     buffers, found = ls.buffers(), []
     lines_of = lines_from({one.path: one.lines for one in ls.documents}, ls.documents)
     versions = {one.path: one.version for one in ls.documents}
-    made = finding.fix is not None and finding.fix.applicability != "display"
-    if made and await ls.in_thread(partial(ls.judge.can_be_made, finding, buffers)):
-        changes = ls.shower.edits(finding, lines_of)
-        found.append(actions.fix(finding, diagnostic, ls.changes.of(changes, versions)))
-    data = await ls.in_thread(partial(ls.judge.silenced, finding, buffers[document.path]))
-    if data != buffers[document.path]:
-        edit = actions.replaced(document, data, ls.shower.encoding)
-        change = ls.changes.of({document.path: [edit]}, versions)
-        found.append(actions.silence(finding, diagnostic, change))
+    for finding, diagnostic in told:
+        fix = finding.fix
+        if fix is None or fix.applicability == "display":
+            continue
+        if await ls.in_thread(partial(ls.judge.can_be_made, finding, buffers)):
+            edit = ls.changes.of(ls.shower.edits(fix.edits, lines_of), versions)
+            found.append(actions.fix(finding.code, fix, diagnostic, edit))
+    return found
+
+
+async def _silences(ls: Session, document: Document, told: Told) -> list[types.CodeAction]:
+    """The comments that silence findings, where there can be one."""
+    data, found = document.data, []
+    for finding, diagnostic in told:
+        silenced = await ls.in_thread(partial(ls.judge.silenced, finding, data))
+        if silenced != data:
+            edit = _replacing(ls, document, silenced)
+            found.append(actions.silence(finding.code, diagnostic, edit))
     return found
 
 
@@ -212,6 +230,9 @@ async def _all_fixes(ls: Session, document: Document) -> Sequence[types.CodeActi
         return []  # the settings are told of as a diagnostic, and so is a text that cannot be read
     if data == buffers[document.path]:
         return []
-    edit = actions.replaced(document, data, ls.shower.encoding)
-    change = ls.changes.of({document.path: [edit]}, {document.path: document.version})
-    return [actions.fix_all(change)]
+    return [actions.fix_all(_replacing(ls, document, data))]
+
+
+def _replacing(ls: Session, document: Document, data: bytes) -> types.WorkspaceEdit:
+    edit = actions.replaced(document, data, ls.shower.codec)
+    return ls.changes.of({document.path: [edit]}, {document.path: document.version})

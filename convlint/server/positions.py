@@ -4,38 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lsprotocol.types import Position, PositionEncodingKind, Range
+from lsprotocol.types import Position, Range
+from pygls.workspace import PositionCodec
 
 from convlint.model import Site
 
-Encoding = PositionEncodingKind | str
-_CODECS = {
-    PositionEncodingKind.Utf8: ("utf-8", 1),
-    PositionEncodingKind.Utf16: ("utf-16-le", 2),
-    PositionEncodingKind.Utf32: ("utf-32-le", 4),
-}
-"""The codec of each encoding, and the bytes of one of its units."""
 
-
-def units(text: str, encoding: Encoding) -> int:
+def units(text: str, codec: PositionCodec) -> int:
     """How many code units a text has."""
-    if text.isascii() or encoding == PositionEncodingKind.Utf32:
-        return len(text)
-    codec, size = _CODECS[PositionEncodingKind(encoding)]
-    return len(text.encode(codec, "surrogatepass")) // size
+    return int(codec.client_num_units(text))
 
 
-def characters(text: str, count: int, encoding: Encoding) -> int:
+def characters(text: str, count: int, codec: PositionCodec) -> int:
     """How many characters the first ``count`` code units of a text are; all, if it has fewer.
 
-    A unit in the middle of a character stands for the place before it.
+    A unit in the middle of a character stands for the place before it. pygls takes the one behind it, and one
+    character less than all for a count behind the end.
     """
-    if text.isascii() or encoding == PositionEncodingKind.Utf32:
-        return min(count, len(text))
-    codec, size = _CODECS[PositionEncodingKind(encoding)]
-    encoded = text.encode(codec, "surrogatepass")[: count * size]
-    # What the cut leaves of a character, half a pair or some of its bytes, is dropped.
-    return len(encoded.decode(codec, "ignore"))
+    count = min(count, units(text, codec))
+    found = codec.position_from_client_units([text], Position(0, count)).character
+    return int(found) - (units(text[:found], codec) > count)
 
 
 def content(line: str) -> str:
@@ -43,7 +31,7 @@ def content(line: str) -> str:
     return line.rstrip("\r\n")
 
 
-def place(lines: Sequence[str], position: Position, encoding: Encoding) -> tuple[int, int]:
+def place(lines: Sequence[str], position: Position, codec: PositionCodec) -> tuple[int, int]:
     """The line and column, from 1, of an editor's position; the nearest there is, where it is outside."""
     if position.line >= len(lines):
         last = lines[-1] if lines else ""
@@ -51,10 +39,10 @@ def place(lines: Sequence[str], position: Position, encoding: Encoding) -> tuple
             return len(lines), len(last) + 1
         return len(lines) + 1, 1
     text = content(lines[position.line])
-    return position.line + 1, characters(text, position.character, encoding) + 1
+    return position.line + 1, characters(text, position.character, codec) + 1
 
 
-def position(lines: Sequence[str], line: int, column: int, encoding: Encoding) -> Position:
+def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec) -> Position:
     """The editor's position of a line and column from 1; the nearest there is, where it is outside."""
     line = max(line, 1)
     if line > len(lines):
@@ -63,24 +51,32 @@ def position(lines: Sequence[str], line: int, column: int, encoding: Encoding) -
             return Position(len(lines), 0)
         line, column = len(lines), len(lines[-1]) + 1
     before = content(lines[line - 1])[: max(column, 1) - 1]
-    return Position(line - 1, units(before, encoding))
+    return Position(line - 1, units(before, codec))
 
 
-def range_of(lines: Sequence[str], site: Site, encoding: Encoding) -> Range:
+def range_of(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
     """The editor's range of a site; the rest of the line where it has no end behind its start."""
     start = (site.line, site.column)
     end = (site.end_line or site.line, site.end_column or site.column)
     if end <= start and 1 <= site.line <= len(lines):
         end = (site.line, len(content(lines[site.line - 1])) + 1)
-    return Range(position(lines, *start, encoding), position(lines, *max(start, end), encoding))
+    return Range(position(lines, *start, codec), position(lines, *max(start, end), codec))
 
 
-def exact_range(lines: Sequence[str], site: Site, encoding: Encoding) -> Range:
+def exact_range(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
     """The same of the site of an edit, which is empty where something is put in."""
     return Range(
-        position(lines, site.line, site.column, encoding),
-        position(lines, site.end_line, site.end_column, encoding),
+        position(lines, site.line, site.column, codec),
+        position(lines, site.end_line, site.end_column, codec),
     )
+
+
+def same_ends(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """How many lines two texts have in common at their beginnings, and how many of the others at their ends."""
+    most = min(len(before), len(after))
+    head = next((i for i in range(most) if before[i] != after[i]), most)
+    tail = next((i for i in range(most - head) if before[-1 - i] != after[-1 - i]), most - head)
+    return head, tail
 
 
 def moved(before: Sequence[str], after: Sequence[str], first: int, last: int) -> int | None:
@@ -90,13 +86,7 @@ def moved(before: Sequence[str], after: Sequence[str], first: int, last: int) ->
     """
     if before is after:
         return 0
-    most = min(len(before), len(after))
-    head = 0
-    while head < most and before[head] == after[head]:
-        head += 1
+    head, tail = same_ends(before, after)
     if last <= head:
         return 0
-    tail = 0
-    while tail < most - head and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
     return len(after) - len(before) if first > len(before) - tail else None

@@ -10,14 +10,16 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 import convlint
 from convlint import wire
-from convlint.model import Edit, Finding, Problem, Related, Site
-from convlint.server.runner import Answer, Asked, Offer, Ran
+from convlint.model import Problem
+from convlint.server.runner import Answer, Asked
 
+T = TypeVar("T")
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.server.runner import main; main()"
 _ENDING = 5.0  # seconds that a run has to end what it started
 
@@ -31,7 +33,8 @@ async def ask(asked: Asked) -> Answer:
         assert process.stdout is not None
         said = await process.stdout.read()
     try:
-        return _placed(wire.decode(Answer, json.loads(said)), asked.root)
+        answer: Answer = wire.decode(Answer, json.loads(said))
+        return _placed(answer, asked.root)
     except (ValueError, TypeError, KeyError):
         text = f"the run ended before it answered ({_ended(process)})"
         return Answer(problems=(Problem("crash", text, target=", ".join(asked.targets)),))
@@ -70,36 +73,13 @@ def _ended(process: Process) -> str:
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
 
 
-# --- paths
-
-
-def _placed(answer: Answer, root: str) -> Answer:
-    """The answer with absolute paths: the run was in another folder than the server is."""
-
-    def at(site: Site) -> Site:
-        return replace(site, path=os.path.join(root, site.path))
-
-    def edit(one: Edit) -> Edit:
-        return replace(one, site=at(one.site))
-
-    def finding(one: Finding) -> Finding:
-        fix = one.fix and replace(one.fix, edits=tuple(map(edit, one.fix.edits)))
-        related = tuple(Related(r.message, at(r.site)) for r in one.related)
-        return one.with_(site=one.site and at(one.site), related=related, fix=fix)
-
-    def ran(one: Ran) -> Ran:
-        return replace(one, built=tuple(replace(b, site=at(b.site)) for b in one.built))
-
-    def offer(one: Offer) -> Offer:
-        return replace(one, edits=tuple(map(edit, one.edits)))
-
-    def problem(one: Problem) -> Problem:
-        return replace(one, path=one.path and os.path.join(root, one.path))
-
-    return replace(
-        answer,
-        findings=tuple(map(finding, answer.findings)),
-        models=tuple(map(ran, answer.models)),
-        problems=tuple(map(problem, answer.problems)),
-        offers=tuple(map(offer, answer.offers)),
-    )
+def _placed(value: T, root: str) -> T:
+    """An answer, or a part of one, with absolute paths: the run was in another folder than the server is."""
+    if isinstance(value, tuple):
+        return cast("T", tuple([_placed(one, root) for one in value]))
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    parts = {one.name: _placed(getattr(value, one.name), root) for one in fields(value)}
+    if parts.get("path"):
+        parts["path"] = os.path.join(root, parts["path"])
+    return replace(value, **parts)

@@ -73,8 +73,7 @@ class Session(LanguageServer):
 
     def adapt(self) -> None:
         """Speak as the editor understands it."""
-        encoding = self.workspace.position_encoding or "utf-16"
-        self.shower.adapt(self.client_capabilities, encoding)
+        self.shower.adapt(self.client_capabilities, self.workspace.position_codec)
         self.changes.adapt(self.client_capabilities)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -133,7 +132,7 @@ class Session(LanguageServer):
     ) -> None:
         document = self.documents.of(uri)
         if document is not None:
-            document.change(changes, version, self.shower.encoding)
+            document.change(changes, version, self.shower.codec)
             self._await(document)
 
     def closed(self, uri: str) -> None:
@@ -247,7 +246,7 @@ class Session(LanguageServer):
 
     def place_in(self, document: Document, position: Position) -> tuple[int, int]:
         """The line and column of an editor's position."""
-        return place(document.lines, position, self.shower.encoding)
+        return place(document.lines, position, self.shower.codec)
 
     def home(self, root: str, path: str | None) -> str:
         """The file that findings without a line are told of: the model's, or the settings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from lsprotocol.types import (
     Range,
     TextEdit,
 )
+from pygls.workspace import PositionCodec
 
-from convlint.model import Finding, Problem, Site
+from convlint.model import Edit, Finding, Problem, Site
 from convlint.outputs.parts.told import told, unchecked
 from convlint.server.documents import Documents, uri_of
-from convlint.server.positions import Encoding, exact_range, moved, range_of
+from convlint.server.positions import exact_range, moved, range_of
 
 READ, RAN = "convlint", "convlint (run)"
 """Who says it: the text of the file, or a run of a model."""
@@ -108,13 +109,13 @@ class Shower:
         self._documents = documents
         self._pages = pages
         self._can = PublishDiagnosticsClientCapabilities()
-        self.encoding: Encoding = "utf-16"
+        self.codec = PositionCodec()
 
-    def adapt(self, capabilities: ClientCapabilities, encoding: Encoding) -> None:
+    def adapt(self, capabilities: ClientCapabilities, codec: PositionCodec) -> None:
         """Make what this editor understands from now on."""
         about = capabilities.text_document
         self._can = (about and about.publish_diagnostics) or self._can
-        self.encoding = encoding
+        self.codec = codec
 
     @property
     def versions(self) -> bool:
@@ -131,7 +132,7 @@ class Shower:
         path = os.path.abspath(site.path)
         lines = lines_of(path)
         diagnostic = Diagnostic(
-            range=range_of(lines, site, self.encoding),
+            range=range_of(lines, site, self.codec),
             message="\n".join(_told(finding)),
             severity=_SEVERITIES[finding.severity],
             code=finding.code,
@@ -151,7 +152,7 @@ class Shower:
         lines = lines_of(path)
         site = Site(path, problem.line if problem.path and problem.line else 1)
         diagnostic = Diagnostic(
-            range=range_of(lines, site, self.encoding),
+            range=range_of(lines, site, self.codec),
             message=unchecked(problem),
             severity=DiagnosticSeverity.Error,
             code=problem.kind,
@@ -160,17 +161,17 @@ class Shower:
         return Shown(path, lines, diagnostic)
 
     def edits(
-        self, finding: Finding, lines_of: Callable[[str], list[str]]
+        self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]
     ) -> dict[str, list[TextEdit]]:
-        """The edits of a finding's fix, by the paths of the files."""
+        """Edits as an editor makes them, each once, by the paths of the files."""
         found: dict[str, list[TextEdit]] = {}
-        for edit in finding.fix.edits if finding.fix else ():
+        for edit in edits:
             path = os.path.abspath(edit.site.path)
             lines = lines_of(path)
-            text = edit.text.replace("\n", line_end(lines))
-            place = exact_range(lines, edit.site, self.encoding)
-            if TextEdit(place, text) not in found.setdefault(path, []):
-                found[path].append(TextEdit(place, text))
+            text = edit.text.replace("\n", _line_end(lines))
+            made = TextEdit(exact_range(lines, edit.site, self.codec), text)
+            if made not in found.setdefault(path, []):
+                found[path].append(made)
         return found
 
     def _page(self, code: str) -> CodeDescription | None:
@@ -197,7 +198,7 @@ class Shower:
             DiagnosticRelatedInformation(
                 Location(
                     self._documents.uri(other.site.path),
-                    range_of(lines_of(os.path.abspath(other.site.path)), other.site, self.encoding),
+                    range_of(lines_of(os.path.abspath(other.site.path)), other.site, self.codec),
                 ),
                 other.message,
             )
@@ -208,23 +209,10 @@ class Shower:
         """The fix, for editors that keep it: what it does, how safe that is, and its edits by URI."""
         if finding.fix is None or not self._can.data_support:
             return None
-        edits = self.edits(finding, lines_of)
-        changes = {
-            self._documents.uri(path): list(map(_plain, made)) for path, made in edits.items()
-        }
         fix = finding.fix
+        edits = self.edits(fix.edits, lines_of)
+        changes = {self._documents.uri(path): made for path, made in edits.items()}
         return {"fix": {"title": fix.title, "applicability": fix.applicability, "changes": changes}}
-
-
-def _plain(edit: TextEdit) -> dict[str, Any]:
-    start, end = edit.range.start, edit.range.end
-    return {
-        "range": {
-            "start": {"line": start.line, "character": start.character},
-            "end": {"line": end.line, "character": end.character},
-        },
-        "newText": edit.new_text,
-    }
 
 
 def _told(finding: Finding) -> list[str]:
@@ -240,7 +228,7 @@ def _told(finding: Finding) -> list[str]:
     return lines
 
 
-def line_end(lines: Sequence[str]) -> str:
+def _line_end(lines: Sequence[str]) -> str:
     """How the lines of a text end."""
     first = lines[0] if lines else ""
     return first[len(first.rstrip("\r\n")) :] or "\n"
