@@ -20,6 +20,7 @@ import functools
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -34,9 +35,9 @@ import yaml
 
 from bench.prose import ROOT, Block, blocks, pages
 
-SHELL = {"sh", "bash", "shell", "zsh", "console"}
-PYTHON = {"python", "py"}
-READ = {"toml": tomllib.loads, "yaml": yaml.safe_load, "yml": yaml.safe_load, "json": json.loads}
+SHELL = {"sh", "console"}
+PYTHON = {"python"}
+READ = {"toml": tomllib.loads, "yaml": yaml.safe_load, "json": json.loads}
 GENERATED = ROOT / "docs" / "rules"
 """Pages of which other tests run the examples, and that are generated from them."""
 FOLDER = "/home/you/project"
@@ -129,7 +130,7 @@ def _shell(block: Block, folder: Path) -> Outcome:
                 f"{block.place}: `{command.text}` exits with {code}, and the options of the block say "
                 f"{' or '.join(map(str, block.options.exit))}:\n{output}"
             )
-    text = "".join(f"{line}".rstrip() + "\n" for line in shown)
+    text = "".join(f"{line.rstrip()}\n" for line in shown)
     return Outcome(block, text if block.language == "console" else block.text, tuple(problems))
 
 
@@ -215,8 +216,9 @@ def _run(command: list[str], folder: Path, *, endless: bool = False) -> tuple[in
         start_new_session=True,
     ) as process:
         first = ""
-        if endless and process.stdout is not None:
-            first = process.stdout.readline()
+        printed = process.stdout
+        if endless and printed and select.select([printed], [], [], SECONDS)[0]:
+            first = printed.readline()
             os.killpg(process.pid, signal.SIGINT)
         try:
             rest, _ = process.communicate(timeout=SECONDS)
