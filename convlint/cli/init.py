@@ -15,6 +15,7 @@ from convlint import config, edits, files
 from convlint.cli.progress import Progress
 from convlint.detecting import Detected, detect
 from convlint.keys import KEYS, MODEL_KEYS
+from convlint.outputs.parts.terminal import number_of
 from convlint.usage import UsageError
 
 SHARED, OWN = "pyproject.toml", "convlint.toml"
@@ -47,7 +48,7 @@ def init(paths: Sequence[str], *, yes: bool, dry_run: bool) -> int:
                 _tell("Nothing was written.")
                 return 0
         _write(name, after)
-        print(f"Wrote {_number_of(len(proposed), 'model')} to {name}.")
+        print(f"Wrote {number_of(len(proposed), 'model')} to {name}.")
     _explain(proposed, others, name)
     return 0
 
@@ -89,7 +90,7 @@ def _found(paths: Sequence[str]) -> list[Detected]:
         if problem.kind != "no-files":
             raise UsageError(problem.message)
     own = [path for path in looked.files if paths or not _is_test(path)]
-    with Progress().during(f"following {_number_of(len(own), 'file')}"):
+    with Progress().during(f"following {number_of(len(own), 'file')}"):
         return detect(own, os.getcwd())
 
 
@@ -184,7 +185,7 @@ def _explain(proposed: Sequence[Detected], others: Sequence[Detected], name: str
     for one in lacking[:5]:
         _tell(f"Left out {one.target}: {one.missing}.")
     if len(lacking) > 5:
-        _tell(f"Left out {_number_of(len(lacking) - 5, 'class')} more for the same reason.")
+        _tell(f"Left out {number_of(len(lacking) - 5, 'class')} more for the same reason.")
     built = [one.target for one in others if not one.missing]
     if built:
         more = f" and {len(built) - 5} more" if len(built) > 5 else ""
@@ -197,8 +198,3 @@ def _explain(proposed: Sequence[Detected], others: Sequence[Detected], name: str
 
 def _tell(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-def _number_of(count: int, thing: str) -> str:
-    plural = f"{thing}{'es' if thing.endswith('s') else 's'}"
-    return f"{count:,} {thing if count == 1 else plural}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from convlint.checking import Outcome
 from convlint.cli.asked import Asked
 from convlint.model import Report
+from convlint.outputs.parts.terminal import number_of, terminal
 from convlint.usage import UsageError
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class Shown:
         read = asked.output_format == "text" and asked.output_file is None
         told = stream if read else sys.stderr
         if outcome.silenced is not None:
-            print(f"Silenced {_number_of(outcome.silenced, 'finding')} by comments.", file=told)
+            print(f"Silenced {number_of(outcome.silenced, 'finding')} by comments.", file=told)
         if outcome.recorded is not None:
-            text = f"Wrote {_number_of(outcome.recorded, 'finding')} to {asked.baseline}."
+            text = f"Wrote {number_of(outcome.recorded, 'finding')} to {asked.baseline}."
             print(text, file=told)
         report = outcome.report
         self.report(
@@ -72,7 +73,6 @@ class Shown:
             self._put(renderer(self._asked.output_format)(report), stream)
             return
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
-        from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
 
         to_file = stream is None and self._asked.output_file is not None
         width, color = (None, False) if to_file else terminal(stream or sys.stdout)
@@ -115,7 +115,7 @@ class Shown:
         if outcome.changes and not self._asked.quiet:
             fixed, files = len(outcome.fixed), len(outcome.changes)
             print(
-                f"Would fix {_number_of(fixed, 'finding')} in {_number_of(files, 'file')}.",
+                f"Would fix {number_of(fixed, 'finding')} in {number_of(files, 'file')}.",
                 file=sys.stderr,
             )
 
@@ -151,7 +151,3 @@ def raw(text: str) -> None:
     sys.stdout.flush()
     buffer.write(text.encode(errors="surrogateescape"))
     buffer.flush()
-
-
-def _number_of(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from convlint.model import Earlier, Finding, Model, Problem, Report, Totals
 from convlint.outputs.parts import compared, footer
 from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
 from convlint.outputs.parts.marks import cell, code
+from convlint.outputs.parts.terminal import number_of
 from convlint.outputs.parts.told import told
 from convlint.outputs.parts.tree import lines
 from convlint.outputs.text import verdict
@@ -39,12 +40,8 @@ def render(report: Report) -> str:
         room -= len(text) + 1
         left -= 1
     if left:
-        parts.append(f"{_number_of(left, 'more model')}, for which there is no room here.\n")
+        parts.append(f"{number_of(left, 'more model')}, for which there is no room here.\n")
     return "\n".join(parts)
-
-
-def _number_of(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _fitting(rows: Iterator[str], room: int) -> tuple[list[str], int]:
@@ -88,7 +85,7 @@ def _findings(report: Report) -> Iterator[str]:
     yield "| | where | rule | what |\n|---|---|---|---|"
     yield from rows
     if left:
-        yield f"\nand {_number_of(left, 'more finding')}, for which there is no room here."
+        yield f"\nand {number_of(left, 'more finding')}, for which there is no room here."
     yield ""
 
 
@@ -149,7 +146,7 @@ def _layers(model: Model, room: int) -> str:
         text = "\n".join(_table(model, options, found))
         if len(text) < room:
             return text
-    return f"There is no room here for the table of {_number_of(len(model.layers), 'layer')}.\n"
+    return f"There is no room here for the table of {number_of(len(model.layers), 'layer')}.\n"
 
 
 def _table(model: Model, options: TableOptions, found: Sequence[Line]) -> Iterator[str]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
 from convlint.outputs.parts.excerpt import excerpt, mended
-from convlint.outputs.parts.terminal import Styled, one_line, painted, plain, styled, visible
+from convlint.outputs.parts.terminal import (
+    Styled,
+    number_of,
+    one_line,
+    painted,
+    plain,
+    styled,
+    visible,
+)
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -174,9 +182,9 @@ def _since(report: Report) -> Iterator[Styled]:
 def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
     """What was found, what could not be checked, and what was seen in part only."""
     severities = Counter(finding.severity for finding in report.findings)
-    found = [_number_of(severities[s], s) for s in SEVERITIES if severities[s]]
-    places = [_number_of(len(report.models), "model")] if report.models else []
-    places += [] if files is None else [_number_of(files, "file")]
+    found = [number_of(severities[s], s) for s in SEVERITIES if severities[s]]
+    places = [number_of(len(report.models), "model")] if report.models else []
+    places += [] if files is None else [number_of(files, "file")]
     where = f" in {_enumerated(places)}" if places else ""
     parts: list[str | tuple[str, str]] = []
     if found:
@@ -186,14 +194,14 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
         complete = not report.problems and all(m.status == "complete" for m in report.models)
         parts.append((f"Found nothing{where}.", "bold green" if complete else "bold"))
     if fixed:
-        parts.append((f" Fixed {_number_of(fixed, 'finding')}.", "bold green"))
+        parts.append((f" Fixed {number_of(fixed, 'finding')}.", "bold green"))
     parts.append(_fixable(report))
     if report.problems:
-        problems = _number_of(len(report.problems), "problem")
+        problems = number_of(len(report.problems), "problem")
         parts.append(" " * any(text for text, _ in styled(*parts)))
         parts.append((f"Could not check everything: {problems}.", "bold magenta"))
     if partial := [model for model in report.models if model.status != "complete"]:
-        parts.append(f" {_number_of(len(partial), 'model')} did not run to the end.")
+        parts.append(f" {number_of(len(partial), 'model')} did not run to the end.")
     unseen = {name for model in report.models for name, _ in model.graph.unseen if name}
     if unseen:
         parts.append(f" Not seen inside: {_listed(tuple(sorted(unseen)))}.")
@@ -209,11 +217,6 @@ def _fixable(report: Report) -> str:
     if safe:
         return f" {safe:,} can be fixed with --fix."
     return f" {unsafe:,} can be fixed with --fix --unsafe-fixes." if unsafe else ""
-
-
-def _number_of(count: int, thing: str) -> str:
-    plural = thing if count == 1 or thing == "info" else f"{thing}s"
-    return f"{count:,} {plural}"
 
 
 def _enumerated(parts: list[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from convlint.model import Model
 from convlint.outputs.parts.columns import MB, Line
-from convlint.outputs.parts.terminal import one_line
+from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.outputs.parts.tree import shown_rows
 
 Pairs = list[tuple[str, str]]
@@ -39,7 +39,7 @@ def stopped(model: Model) -> str:
     missing = len(model.layers) - len(shown)
     if missing:
         params = model.totals.params - sum(row.params for row in shown)
-        text += f"; not reached: {_number_of(missing, 'layer')} with {params:,} parameters"
+        text += f"; not reached: {number_of(missing, 'layer')} with {params:,} parameters"
     return one_line(text)
 
 
@@ -105,7 +105,3 @@ def notes(model: Model, found: Sequence[Line], limit: int = 10) -> list[str]:
 
 def _mb(value: int | None) -> str:
     return "not measured" if value is None else f"{value / MB:,.2f}"
-
-
-def _number_of(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
