@@ -335,12 +335,19 @@ main()
 
 
 @pytest.mark.parametrize(
-    "module", ["convlint.cli", "convlint.trace.client", "convlint.cli.quick", "convlint.run"]
+    ("module", "line"),
+    [
+        ("convlint.cli", "check net.py:Block(2,2)"),
+        ("convlint.trace.client", "check net.py:Block(2,2)"),
+        ("convlint.cli.quick", "check net.py:Block(2,2)"),
+        ("convlint.run", "check net.py:Block(2,2)"),
+        ("convlint.run", "check net.py:Block(2,2) --timeout 9"),
+        ("convlint.run", "summary net.py:Block(2,2)"),
+        ("convlint.detecting", "init"),
+    ],
 )
-def test_an_interrupt_is_one_line_also_while_modules_are_loaded(
-    terminal: Terminal, module: str
-) -> None:
-    command = [sys.executable, "-c", INTERRUPTED, module, "check", "net.py:Block(2, 2)"]
+def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, line: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, module, *line.split()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "convlint: interrupted\n"

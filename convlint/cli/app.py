@@ -94,11 +94,14 @@ _MISUSE: Any = (
     typer.BadParameter.__base__
 )  # typer does not export the class of all its usage errors
 
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C, without a word; its earlier versions raise Abort."""
+
 
 def run() -> int:
     """Run what the command line says, and give the exit code."""
     try:
-        return app(prog_name="convlint", standalone_mode=False) or 0
+        code = app(prog_name="convlint", standalone_mode=False) or 0
     except _MISUSE as error:
         from convlint.cli.misuse import misuse  # noqa: PLC0415 - loaded when needed
 
@@ -108,6 +111,9 @@ def run() -> int:
         return 2
     except typer.Abort:
         raise KeyboardInterrupt from None
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
 
 
 def _asked(given: dict[str, Any]) -> Asked:
