@@ -21,8 +21,8 @@ from convlint.rewriting.kinds import kinds
 
 ROOT = Path(__file__).parent.parent
 PAGES = [page for page in prose.pages() if not page.is_relative_to(blocks.GENERATED)]
-SHOWN = {"", "text", "diff"}
-"""Languages of blocks that are only shown."""
+SHOWN = {"", "text", "diff", "lua"}
+"""Languages of blocks that are only shown; Lua is run by Neovim in test_server.py."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 

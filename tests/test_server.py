@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
+from bench import prose
 from convlint import pages
 from tests.editor import COMMAND, MARK, Editor, edited, kill, processes, underlined
 
@@ -671,25 +672,52 @@ def test_neither_torch_nor_a_model_is_loaded_to_read(tmp_path: Path) -> None:
 
 
 NEOVIM = shutil.which("nvim")
+SETUPS = [b.text for b in prose.blocks(ROOT / "docs" / "editors.md") if b.language == "lua"]
+"""The setup of the documentation, for Neovim 0.11 and later, and for those before."""
 
 
-@pytest.mark.skipif(NEOVIM is None, reason="Neovim is not installed")
-def test_neovim_edits_with_it(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(GDCONV.replace("self.bn = ", f"{WIDE}self.bn = "))
-    script = ROOT / "tests" / "neovim.lua"
+def neovim(folder: Path, *commands: str) -> str:
+    """What Neovim prints, with ``convlint`` on its path."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [str(NEOVIM), "--headless", "--clean", "-c", f"luafile {script}", "-c", "qa!"],
-        cwd=tmp_path,
-        env={**os.environ, "SERVER": "\n".join(COMMAND), MARK: str(tmp_path)},
+        [
+            str(NEOVIM),
+            "--headless",
+            "--clean",
+            *[w for c in commands for w in ("-c", c)],
+            "-c",
+            "qa!",
+        ],
+        cwd=folder,
+        env={**os.environ, "PATH": path, MARK: str(folder)},
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
+    return done.stderr
+
+
+@pytest.mark.skipif(NEOVIM is None, reason="Neovim is not installed")
+def test_neovim_edits_with_the_setup_of_the_documentation(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(GDCONV.replace("self.bn = ", f"{WIDE}self.bn = "))
+    new, old = SETUPS
+    is_new = neovim(tmp_path, "lua print(vim.fn.has('nvim-0.11'))").strip() == "1"
+    (tmp_path / "setup.lua").write_text(new if is_new else old)
+    shown = neovim(tmp_path, "luafile setup.lua", f"luafile {ROOT / 'tests' / 'neovim.lua'}")
     mended = f"{WIDE}self.bn = nn.BatchNorm2d(out_planes)"
-    assert done.stderr.splitlines() == [f"convlint {BUG}", mended, "mended"]
+    assert shown.splitlines() == [f"convlint {BUG}", mended, "mended"]
     for _ in range(100):
         if not processes(str(tmp_path)):
             return
         time.sleep(0.1)
     raise AssertionError("the server outlived the editor")
+
+
+@pytest.mark.skipif(NEOVIM is None, reason="Neovim is not installed")
+def test_each_setup_of_neovim_is_lua(tmp_path: Path) -> None:
+    assert len(SETUPS) == 2
+    for setup in SETUPS:
+        (tmp_path / "setup.lua").write_text(setup)
+        told = neovim(tmp_path, "lua print(type(loadfile('setup.lua')))")
+        assert told.strip() == "function"
