@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.model import Amounts, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
+from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
 from convlint.outputs.text import problem_line
 
-MB = 1e6
-SMALL = 1e5  # bytes, below which a figure in MB would say little
+SMALL = MB // 10  # bytes, below which a figure in MB would say little
 _SHOWN = 6  # names of layers in a line
 
 
@@ -216,5 +216,5 @@ def _saved(before: Amounts, after: Amounts) -> str:
 
 
 def _size(value: int) -> str:
-    """Bytes for a reader, in units of 1000."""
-    return f"{value / MB:,.2f} MB" if value >= SMALL else f"{value / 1e3:,.2f} kB"
+    """Bytes for a reader, in the units of the tables."""
+    return f"{value / MB:,.2f} MB" if value >= SMALL else f"{value / 2**10:,.2f} kB"
