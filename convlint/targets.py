@@ -66,7 +66,8 @@ class Job:
     """One model to run, and how. ``timeout`` is in seconds, ``max_memory`` in bytes.
 
     ``inputs_from`` is the place that a report names for ``inputs``: the option or the configuration
-    file. Dotted modules are looked up in ``root`` first.
+    file. Dotted modules are looked up in ``root`` first. ``at_once`` is how many jobs share the machine, its memory
+    and its cores.
     """
 
     target: Target
@@ -80,6 +81,7 @@ class Job:
     budgets: Mapping[str, int] = field(default_factory=dict)
     timeout: float = 120.0
     max_memory: int | None = None
+    at_once: int = 1
     root: str = "."
 
     @property
@@ -96,6 +98,7 @@ class Prove:
     timeout: float = 30.0
     max_memory: int | None = None
     root: str = "."
+    at_once: int = 1
 
     @property
     def text(self) -> str:
@@ -128,6 +131,11 @@ class Try:
     def max_memory(self) -> int | None:
         """As the job's."""
         return self.job.max_memory
+
+    @property
+    def at_once(self) -> int:
+        """As the job's."""
+        return self.job.at_once
 
 
 # --- targets

@@ -6,13 +6,15 @@ job; see ``worker.py`` for what a child may and may not do.
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
+import threading
+from concurrent import futures
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,27 +46,17 @@ class Answer:
 
 
 class Worker:
-    """A process that runs jobs. It starts at once, and loads torch while the caller goes on.
+    """A process that runs jobs, any number of them at the same time; safe to use from several threads.
 
-    ``-P`` keeps the working directory off its path until torch is loaded: a file of the user's that
-    is called like a module of the standard library does no harm. It is a session of its own, so
-    that Ctrl-C reaches the caller alone, and the caller ends it.
+    It starts at once, and loads torch while the caller goes on. ``-P`` keeps the working directory off its path until
+    torch is loaded: a file of the user's that is called like a module of the standard library does no harm. It is a
+    session of its own, so that Ctrl-C reaches the caller alone, and the caller ends it.
     """
 
     def __init__(self) -> None:
-        self._start()
-
-    def _start(self) -> None:
-        root = str(Path(convlint.__file__).parent.parent)
-        self._process = subprocess.Popen(  # noqa: S603 - this Python and our own code
-            [sys.executable, "-P", "-c", _START, root],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-        )
-        self._buffer = b""
-        self._child: int | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._process = _Process()
 
     def __enter__(self) -> Self:
         return self
@@ -91,65 +83,125 @@ class Worker:
         """The answer to one job. Never raises for what the job does; a worker that dies, or does
         not answer in time, is a problem of the answer, and the next job gets a new one.
         """
-        if self._process.returncode is not None:
-            self._start()
-        until = time.monotonic() + job.timeout + _STARTING
+        with self._lock:
+            if not self._closed and not self._process.running:
+                self._process = _Process()
+            process = self._process
+        answer = process.ask(job)
         try:
-            self._send(job)
-            while True:
-                message = json.loads(self._line(until))
-                if "answer" in message:
-                    self._child = None
-                    return _on_behalf(wire.decode(Answer, message["answer"]), job)
-                self._child = message["child"]
-        except TimeoutError:
-            return self._lost(job, "the worker does not answer")
-        except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
-            return self._lost(job, f"the worker died before it answered ({error})")
-
-    def _send(self, job: Asked) -> None:
-        assert self._process.stdin is not None
-        kind = next(name for name, asked in KINDS.items() if type(job) is asked)
-        self._process.stdin.write(json.dumps([kind, wire.encode(job)]).encode() + b"\n")
-
-    def _line(self, until: float) -> bytes:
-        """One line from the worker. Raises TimeoutError or EOFError."""
-        assert self._process.stdout is not None
-        pipe = self._process.stdout.fileno()
-        while b"\n" not in self._buffer:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            read = os.read(pipe, 1 << 20)
-            if not read:
-                raise EOFError(_ended(self._process.wait(_ENDING)))
-            self._buffer += read
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
-
-    def _lost(self, job: Asked, message: str) -> Answer:
-        self.close()
-        return _on_behalf(Answer(None, (Problem("worker", message),)), job)
+            found = answer.result(job.timeout + _STARTING)
+        except futures.TimeoutError:
+            process.end()
+            found = _lost("the worker does not answer")
+        return _on_behalf(found, job)
 
     def close(self) -> None:
-        """End the worker and whatever it runs. Nothing of it is left when this returns."""
-        if self._process.returncode is None:
-            assert self._process.stdin is not None
+        """End the worker and whatever it runs. Nothing of it is left when this returns; jobs that wait get no
+        other worker.
+        """
+        with self._lock:
+            self._closed = True
+        self._process.end()
+
+
+class _Process:
+    """The process of a worker, and the jobs that wait for its answers."""
+
+    def __init__(self) -> None:
+        root = str(Path(convlint.__file__).parent.parent)
+        self._process = subprocess.Popen(  # noqa: S603 - this Python and our own code
+            [sys.executable, "-P", "-c", _START, root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+        )
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._numbers = itertools.count()
+        self._waiting: dict[int, futures.Future[Answer]] = {}
+        self._children: dict[int, int] = {}  # the process groups that jobs run in, by their numbers
+        self._reader: threading.Thread | None = None
+        self.running = True
+
+    def ask(self, job: Asked) -> futures.Future[Answer]:
+        """What will be the answer to a job."""
+        asked: futures.Future[Answer] = futures.Future()
+        kind = next(name for name, asked_for in KINDS.items() if type(job) is asked_for)
+        with self._lock:
+            if not self.running:
+                asked.set_result(_lost("the worker was ended before it answered"))
+                return asked
+            if self._reader is None:  # a thread only where something runs
+                self._reader = threading.Thread(target=self._read, daemon=True)
+                self._reader.start()
+            number = next(self._numbers)
+            self._waiting[number] = asked
+        line = json.dumps([number, kind, wire.encode(job)]).encode() + b"\n"
+        assert self._process.stdin is not None
+        with self._writing, suppress(OSError, ValueError):  # it has ended: the reader finds out
+            self._process.stdin.write(line)
+        return asked
+
+    def _read(self) -> None:
+        """Take what the worker says until it ends."""
+        assert self._process.stdout is not None
+        why = ""
+        try:
+            with io.BufferedReader(self._process.stdout) as lines:  # type: ignore[type-var]
+                for line in lines:
+                    self._take(line)
+        except (ValueError, TypeError, KeyError) as error:
+            why = f"it said what is no answer: {error}"
+        with self._lock:
+            self.running = False
+            waiting, self._waiting = self._waiting, {}
+        self._kill()
+        why = why or _ended(self._process.returncode)
+        for asked in waiting.values():
+            asked.set_result(_lost(f"the worker died before it answered ({why})"))
+
+    def _take(self, line: bytes) -> None:
+        number, _, said = line.partition(b" ")
+        message = json.loads(said)
+        if "child" in message:
+            self._children[int(number)] = message["child"]
+            return
+        answer = wire.decode(Answer, message["answer"])
+        with self._lock:
+            self._children.pop(int(number), None)
+            asked = self._waiting.pop(int(number))
+        asked.set_result(answer)
+
+    def end(self) -> None:
+        """End the process and whatever it runs."""
+        with self._lock:
+            self.running = False
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()  # it kills its children and exits
+        if self._children:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ENDING)
+        self._kill()
+        if self._reader is not None and self._reader is not threading.current_thread():
+            self._reader.join(_ENDING)
+        elif self._reader is None and self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _kill(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        for child in list(self._children.values()):
             with suppress(OSError):
-                self._process.stdin.close()  # it kills its child and exits
-            if self._child is not None:
-                with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_ENDING)
-            self._process.kill()
-            self._process.wait()
-        if self._child is not None:
-            with suppress(OSError):
-                os.killpg(self._child, signal.SIGKILL)
-            self._child = None
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+                os.killpg(child, signal.SIGKILL)
+        self._children.clear()
+
+
+def _lost(message: str) -> Answer:
+    return Answer(None, (Problem("worker", message),))
 
 
 def _ended(status: int) -> str:

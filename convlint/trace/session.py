@@ -39,6 +39,8 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
     For a process that ends after the job: the target's code is left imported.
     """
     prepare()
+    if job.at_once > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // job.at_once))
     threads = set(threading.enumerate())
     try:
         _check_device(job.device)

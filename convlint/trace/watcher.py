@@ -1,0 +1,177 @@
+"""The process that watches over one job: it forks the child in which user code runs, watches its time and memory,
+and kills all that it leaves behind.
+
+What a child prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import re
+import resource
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from convlint import wire
+from convlint.model import Problem
+from convlint.trace import processes
+from convlint.trace.client import Answer, Asked
+
+_TICK = 0.05  # seconds between two looks at the child's memory
+_LAST_WORDS = 0.3  # seconds that a child which is out of time has to say which line it is in
+
+
+def watch(job: Asked, run_job: Callable[..., Answer], said: int) -> NoReturn:
+    """Run a job in a child, write that and its answer to the pipe ``said``, leave nothing running, and end."""
+    processes.end_with_parent()
+    processes.adopt_orphans()
+    os.setsid()
+    _Child(job, run_job, said).run()
+    os._exit(0)
+
+
+def write_line(pipe: int, line: bytes) -> None:
+    """Write a line, all of it."""
+    data = memoryview(line + b"\n")
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+class _Child:
+    """One job in a process of its own."""
+
+    def __init__(self, job: Asked, run_job: Callable[..., Answer], said: int) -> None:
+        self._job = job
+        self._run_job = run_job
+        self._said = said
+        self._limit = job.max_memory or int(0.8 * processes.available_memory() / job.at_once)
+        self._phase = "import"
+        self._read, self._written = os.pipe()
+        self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process ends
+
+    # --- in the watcher
+
+    def run(self) -> None:
+        """Fork, wait for the answer, pass it on, and leave nothing running."""
+        above = os.getppid()
+        pid = os.fork()
+        if pid == 0:
+            self._be_the_child()
+        os.close(self._written)
+        write_line(self._said, json.dumps({"child": pid}).encode())
+        try:
+            answer = self._watch(pid, above)
+        finally:
+            processes.end_children(pid)
+        if isinstance(answer, Problem):
+            placed = Answer(None, (self._placed(answer),))
+            answer = json.dumps({"answer": wire.encode(placed)}).encode()
+        write_line(self._said, answer)
+
+    def _watch(self, pid: int, above: int) -> bytes | Problem:
+        """The child's last line, or what ended it before it wrote one."""
+        until = time.monotonic() + self._job.timeout
+        most = self._limit + processes.resident_memory(pid)  # torch itself does not count
+        buffer = b""
+        while True:
+            ready, _, _ = select.select([self._read], [], [], _TICK)
+            if os.getppid() != above:  # the worker has ended: nobody waits for the answer
+                processes.end_children(pid)
+                os._exit(0)
+            if ready:
+                read = os.read(self._read, 1 << 20)
+                if not read:
+                    return self._ended(os.waitpid(pid, 0)[1])
+                buffer += read
+                *lines, buffer = buffer.split(b"\n")
+                for line in lines:
+                    if line.startswith(b'{"answer"'):
+                        return line
+                    try:
+                        self._phase = json.loads(line)["phase"]
+                    except (ValueError, TypeError, KeyError):
+                        return Problem("worker", f"{self._during()} wrote into convlint's own pipe")
+            elif (status := processes.exit_status(pid)) is not None:
+                return self._ended(status)  # a process that it left behind may hold the pipe open
+            elif processes.memory_of(pid) > most:
+                return self._over_memory()
+            if time.monotonic() > until:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGUSR1)  # makes faulthandler write the stack
+                time.sleep(_LAST_WORDS)
+                message = f"{self._during()} took more than {self._job.timeout:g} s; --timeout sets the limit"
+                return Problem("timeout", message)
+
+    def _ended(self, status: int) -> Problem:
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            return Problem("crash", f"{self._during()} crashed the process with {name}")
+        code = os.waitstatus_to_exitcode(status)
+        return Problem("exit", f"{self._during()} ended the process with exit code {code}")
+
+    def _over_memory(self) -> Problem:
+        limit = f"{self._limit / 2**20:,.0f} MiB"
+        advice = "--max-memory sets the limit, --device meta runs without values"
+        return Problem(
+            "out-of-memory", f"{self._during()} took more than {limit} of memory; {advice}"
+        )
+
+    def _during(self) -> str:
+        return f"the {self._phase} of {self._job.text}"
+
+    def _placed(self, problem: Problem) -> Problem:
+        """The problem with the user's line that the child was in, if it left word."""
+        self._dump.seek(0)
+        for path, line in _FRAME.findall(self._dump.read().decode(errors="replace")):
+            if not path.startswith(_NOT_THE_USERS) and os.path.exists(path):
+                below = os.path.join(os.getcwd(), "")
+                return replace(problem, path=path.removeprefix(below), line=int(line))
+        return problem
+
+    # --- in the child
+
+    def _be_the_child(self) -> NoReturn:
+        os.setsid()
+        processes.end_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for pipe in (self._said, self._read):
+            os.close(pipe)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        faulthandler.enable(self._dump)
+        faulthandler.register(signal.SIGUSR1, self._dump)
+        try:
+            answer = self._run_job(self._job, lambda phase: self._say({"phase": phase}))
+        except SystemExit as error:
+            answer = Answer(
+                None, (Problem("exit", f"the code of the model called sys.exit({error.code!r})"),)
+            )
+        except MemoryError:
+            answer = Answer(None, (self._over_memory(),))
+        except BaseException as error:
+            text = f"convlint itself failed: {type(error).__name__}: {error}; please report this"
+            answer = Answer(None, (Problem("internal", text, traceback=traceback.format_exc()),))
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(
+                Exception
+            ):  # the user's code may have closed it, or put anything in its place
+                stream.flush()
+        self._say({"answer": wire.encode(answer)})
+        os._exit(0)
+
+    def _say(self, message: Any) -> None:
+        write_line(self._written, json.dumps(message).encode())
+
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_NOT_THE_USERS = ("<", sys.base_prefix, sys.prefix, str(Path(__file__).parent.parent))
