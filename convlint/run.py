@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convlint import cost
@@ -18,6 +18,8 @@ from convlint.targets import InputSpec, Job, Target
 from convlint.trace.client import Answer
 
 Run = Callable[[Job], Answer]
+Each = Callable[[Run, Iterable[Job]], Iterator[Answer]]
+"""What runs all jobs: ``map``, or that of an executor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Options:
     budgets: Mapping[str, int] = field(default_factory=dict)
     timeout: float = 120.0
     max_memory: int | None = None
+    at_once: int = 1
 
 
 def jobs(targets: Sequence[Target], options: Options, config: Config) -> list[Job]:
@@ -62,6 +65,7 @@ def _job(target: Target, options: Options, config: Config) -> Job:
         budgets={**(entry.budgets if entry else {}), **options.budgets},
         timeout=options.timeout,
         max_memory=options.max_memory,
+        at_once=options.at_once,
         root=config.root,
     )
 
@@ -76,9 +80,14 @@ def _same(one: Target, other: Target) -> bool:
     return len(paths) < 2
 
 
-def check(jobs: Iterable[Job], run: Run, config: Config, proves: Runs | None = None) -> Report:
-    """Run every job and judge its graph. ``proves`` builds the classes of suspicions; None: nothing is built."""
-    report = _report(jobs, run, config, lambda _: True)
+def check(
+    jobs: Iterable[Job], run: Run, config: Config, proves: Runs | None = None, each: Each = map
+) -> Report:
+    """Run every job and judge its graph. ``proves`` builds the classes of suspicions; None: nothing is built.
+
+    ``each`` runs all jobs, and gives the answers in the order of the jobs.
+    """
+    report = _report(jobs, run, config, lambda _: True, each)
     return replace(report, findings=tuple(prove(report.findings, proves)))
 
 
@@ -97,13 +106,16 @@ def failed(graph: Graph) -> bool:
 
 
 def _report(
-    jobs: Iterable[Job], run: Run, config: Config, judged: Callable[[Graph], bool]
+    jobs: Iterable[Job],
+    run: Run,
+    config: Config,
+    judged: Callable[[Graph], bool],
+    each: Each = map,
 ) -> Report:
     found: list[Finding] = []
     models: list[Model] = []
     problems: list[Problem] = []
-    for job in jobs:
-        answer = run(job)
+    for answer in each(run, jobs):
         problems += answer.problems
         if answer.graph is not None:
             models.append(cost.model_report(answer.graph))

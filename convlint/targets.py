@@ -67,7 +67,7 @@ class Job:
 
     ``inputs_from`` is the place that a report names for ``inputs``: the option or the configuration
     file. Dotted modules are looked up in ``root`` first. ``at_once`` is how many jobs share the machine, its memory
-    and its cores.
+    and its cores; ``folder`` is the working directory, where it is not that of the worker.
     """
 
     target: Target
@@ -83,6 +83,7 @@ class Job:
     max_memory: int | None = None
     at_once: int = 1
     root: str = "."
+    folder: str | None = None
 
     @property
     def text(self) -> str:
@@ -138,7 +139,43 @@ class Try:
         return self.job.at_once
 
 
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """Models of a module or file to find by a pattern of their names: ``timm:resnet*``.
+
+    ``call`` is what stands in parentheses behind it, the arguments of every one of them.
+    """
+
+    text: str
+    where: Target
+    pattern: str
+    call: str = ""
+    timeout: float = 120.0
+    max_memory: int | None = None
+    at_once: int = 1
+    root: str = "."
+
+
 # --- targets
+
+
+_GLOB = re.compile(
+    r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?:\((?P<call>.*)\))?", re.DOTALL
+)
+
+
+def parse_glob(text: str, root: str = ".") -> Glob | None:
+    """The pattern of models that ``text`` is; None if it is none. Raises UsageError.
+
+    >>> parse_glob("timm:resnet*").pattern
+    'resnet*'
+    """
+    match = _GLOB.fullmatch(text)
+    if match is None:
+        return None
+    where, pattern, call = match.group("where", "pattern", "call")
+    named = parse_target(f"{where}:x({call or ''})")
+    return Glob(text, named, pattern, call or "", root=root)
 
 
 _TARGET = re.compile(

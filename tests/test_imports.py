@@ -67,6 +67,11 @@ ALLOWED: dict[str, set[str]] = {
         *("model", "config", "targets", "sifting", "suppress"),
         *("catalogue", "cost", "prove", "trace"),
     },
+    "executing": {"model", "targets", "trace"},
+    "cluster": {"usage", "targets", "trace"},
+    "sweeping": {
+        *("model", "usage", "wire", "config", "targets", "prove", "outputs", "run", "trace"),
+    },
     "trials": {"model", "targets", "lines", "rewriting", "trace"},
     "suggesting": {"model", "usage", "targets", "cost", "rewriting", "trials"},
     "models_of": {"usage", "targets", "config", "source"},

@@ -26,6 +26,7 @@ from convlint.cli.options import (
     Diff,
     Dtype,
     Exclude,
+    Executor,
     ExitNonZeroOnFix,
     ExitZero,
     Explain,
@@ -57,6 +58,8 @@ from convlint.cli.options import (
     Plain,
     Prove,
     Quiet,
+    Results,
+    Retry,
     SaveWeights,
     Select,
     ShowFiles,
@@ -168,6 +171,7 @@ def check(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_activation_bytes: MaxActivationBytes = None,
+    executor: Executor = None,
     output_format: OutputFormat = TEXT,
     output_file: OutputFile = None,
     compare_to: CompareTo = None,
@@ -253,6 +257,48 @@ def suggest(
     own = {name: tuple(v) if isinstance(v, list) else v for name, v in own.items() if v is not None}
     rest = {name: v for name, v in given.items() if name in OPTIONS}
     raise typer.Exit(command.suggest(target, _asked(rest), command.Wanted(**own)))
+
+
+@app.command(short_help="Run many models, and keep what came of each.")
+def sweep(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET]...",
+            help="Models as for check, or patterns: 'timm:resnet*', 'nets.py:*', 'package.module:*(groups=8)'. "
+            "Without one: the models configured in [tool.convlint].",
+            show_default=False,
+        ),
+    ] = None,
+    results: Results = "convlint-sweep.jsonl",
+    retry: Retry = False,
+    jobs: Jobs = None,
+    executor: Executor = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    extend_select: ExtendSelect = None,
+    fail_on: FailOnOption = None,
+    exit_zero: ExitZero = False,
+    isolated: Isolated = False,
+    input: Input = None,
+    batch_size: BatchSize = None,
+    device: Device = "cpu",
+    dtype: Dtype = None,
+    train: Train = False,
+    timeout: Timeout = 120.0,
+    max_memory: MaxMemory = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run all models that patterns stand for, and write what came of each to a file as soon as it is there.
+
+    A sweep that was interrupted goes on where it was: what the file has already is not run again. A model that takes
+    too much memory is run on the meta device. Exits as check does.
+    """
+    from convlint.cli import sweep as command  # noqa: PLC0415 - loaded when needed
+
+    given = dict(locals())
+    asked = _asked({name: given[name] for name in OPTIONS if name in given and name != "targets"})
+    raise typer.Exit(command.sweep(targets or [], results, asked, retry=retry))
 
 
 @app.command(short_help="Write the first settings of a project.")

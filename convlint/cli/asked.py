@@ -51,6 +51,7 @@ class Asked:
     max_params: str | None = None
     max_macs: str | None = None
     max_activation_bytes: str | None = None
+    executor: str | None = None
     # how it is printed
     output_format: str = "text"
     output_file: str | None = None

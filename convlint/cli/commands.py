@@ -32,7 +32,7 @@ _TOGETHER = (
 """Options of which one makes the other meaningless."""
 _OF_RUNS = (
     *("input", "input_file", "batch_size", "device", "dtype", "train", "max_memory"),
-    *("max_params", "max_macs", "max_activation_bytes"),
+    *("executor", "max_params", "max_macs", "max_activation_bytes"),
 )
 
 
@@ -48,7 +48,7 @@ def check(asked: Asked) -> int:
         return _check(asked, shown)
     from convlint.cli.watching import watch  # noqa: PLC0415 - loaded when needed
 
-    settings = _settings(asked)
+    settings = settings_of(asked)
     paths, models = _sorted_out(asked, settings)
 
     def again() -> int:
@@ -62,7 +62,7 @@ def check(asked: Asked) -> int:
 
 
 def _check(asked: Asked, shown: Shown) -> int:
-    settings = _settings(asked)
+    settings = settings_of(asked)
     paths, models = _sorted_out(asked, settings)
     if asked.show_files:
         return _show_files(paths, settings, asked)
@@ -80,8 +80,11 @@ def _check(asked: Asked, shown: Shown) -> int:
 
         options = run_options(asked)
         jobs = run.jobs(models, options, settings) if models else []
-        with running(settings.root, options.max_memory, len(jobs)) as worker:
-            ran = run.check(jobs, worker.run, settings, worker.prove)
+        at_once = min(options.at_once, len(jobs))
+        with running(
+            settings.root, options.max_memory, len(jobs), at_once, asked.executor
+        ) as worker:
+            ran = run.check(jobs, worker.run, settings, worker.prove, worker.each)
             outcome = _outcome(paths, ran, settings, asked, worker.prove if asked.prove else None)
     with lines.standing_for(outcome.standing):
         shown.outcome(outcome)
@@ -149,6 +152,7 @@ def run_options(asked: Asked) -> run.Options:
         train=asked.train,
         budgets={k: targets.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None},
         timeout=asked.timeout,
+        at_once=asked.jobs or 1,
         max_memory=None
         if asked.max_memory is None
         else targets.parse_bytes(asked.max_memory, "--max-memory"),
@@ -193,7 +197,8 @@ def _in_file(path: str, verb: str) -> str:
 # --- targets and options
 
 
-def _settings(asked: Asked) -> config.Config:
+def settings_of(asked: Asked) -> config.Config:
+    """The settings of the project, as far as options do not say otherwise. Raises UsageError."""
     return (config.Config() if asked.isolated else config.discover()).overridden(
         select=asked.select,
         ignore=asked.ignore,

@@ -103,7 +103,11 @@ UpdateBaseline = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="Processes that read files.  [default: 1]"
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="How many files are read, and models run, at the same time.  [default: 1]",
     ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
@@ -132,6 +136,17 @@ Timeout = Annotated[
 ]
 MaxMemory = Annotated[
     str | None, typer.Option(metavar="BYTES", help="Memory limit of one model: 4GB, 512MiB.")
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Run models on a Dask cluster: dask://host:port."),
+]
+Results = Annotated[
+    str,
+    typer.Option(metavar="FILE", help="Where the result of each model is kept, in a line of JSON."),
+]
+Retry = Annotated[
+    bool, typer.Option("--retry", help="Run again what could not be checked the last time.")
 ]
 OutputFormat = Annotated[Format, typer.Option(help="How to print.")]
 OutputFile = Annotated[

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -30,22 +30,37 @@ class Progress:
         self._due = time.monotonic() + AFTER
         self._lasting = os.environ.get("TERM", "") in ("", "dumb")
         self._shown = False
+        self._lock = threading.Lock()
+        self._doing: list[str] = []
+        self._timer: threading.Timer | None = None
 
     @contextmanager
     def during(self, what: str) -> Iterator[None]:
-        """Say ``what`` as long as the context lasts."""
+        """Say ``what`` as long as the context lasts, beside what other threads do."""
         if not self._on:
             yield
             return
-        timer = threading.Timer(max(0.0, self._due - time.monotonic()), self._show, [what])
-        timer.daemon = True
-        timer.start()
+        self._change(self._doing.append, what)
         try:
             yield
         finally:
-            timer.cancel()
-            timer.join()
+            self._change(self._doing.remove, what)
+
+    def _change(self, change: Callable[[str], None], what: str) -> None:
+        with self._lock:
+            change(what)
+            if self._timer is not None:
+                self._timer.cancel()
             self.clear()
+            if self._doing:
+                self._timer = threading.Timer(max(0.0, self._due - time.monotonic()), self._tell)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _tell(self) -> None:
+        with self._lock:
+            if self._doing:
+                self._show("; ".join(self._doing))
 
     def step(self, done: int, total: int) -> None:
         """Say how many of all files were read; called for each of them."""

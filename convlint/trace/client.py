@@ -23,26 +23,31 @@ from typing import Self
 import convlint
 from convlint import wire
 from convlint.model import Claim, Graph, Problem, Proof, Tried
-from convlint.targets import Job, Prove, Try
+from convlint.targets import Glob, Job, Prove, Try
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.trace.worker import main; main()"
 _STARTING = 120.0  # seconds that loading torch may take, on top of a job's own time
 _ENDING = 5.0
 
 
-Asked = Job | Prove | Try
-KINDS = {"run": Job, "prove": Prove, "try": Try}
+Asked = Job | Prove | Try | Glob
+KINDS = {"run": Job, "prove": Prove, "try": Try, "list": Glob}
 """What a worker does, by the name that travels with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a job gave: a graph, or the proof or the trials that were asked for, and what could not be checked."""
+    """What a job gave: a graph, or the proof, the trials or the targets that were asked for, and what could not be
+    checked. ``seconds`` and ``memory``, in bytes and with torch itself, are what its process took.
+    """
 
     graph: Graph | None = None
     problems: tuple[Problem, ...] = ()
     proof: Proof | None = None
     tried: tuple[Tried, ...] = ()
+    targets: tuple[str, ...] = ()
+    seconds: float = 0.0
+    memory: int = 0
 
 
 class Worker:

@@ -60,14 +60,18 @@ def find(target: Target, root: str) -> Any:
     A file is imported under the name that it has in its package, so that relative imports work; the
     folder of the package, or ``root`` for a dotted module, comes first on ``sys.path``.
     """
-    module = _import_file(target.path) if target.path else _import_module(target.module or "", root)
-    value: Any = module
+    value: Any = module(target, root)
     for part in (target.name or "").split("."):
         try:
             value = getattr(value, part)
         except AttributeError:
             raise _unknown_name(target, value, part) from None
     return value
+
+
+def module(target: Target, root: str) -> ModuleType:
+    """The module in which a target is looked up, imported. Raises ProblemError."""
+    return _import_file(target.path) if target.path else _import_module(target.module or "", root)
 
 
 def call(value: Any, target: Target) -> Callable[[], Any]:

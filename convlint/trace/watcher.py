@@ -25,10 +25,12 @@ from typing import Any, NoReturn
 
 from convlint import wire
 from convlint.model import Problem
+from convlint.targets import Job
 from convlint.trace import processes
 from convlint.trace.client import Answer, Asked
 
 _TICK = 0.05  # seconds between two looks at the child's memory
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage(2) counts
 _LAST_WORDS = 0.3  # seconds that a child which is out of time has to say which line it is in
 
 
@@ -36,7 +38,9 @@ def watch(job: Asked, run_job: Callable[..., Answer], said: int) -> NoReturn:
     """Run a job in a child, write that and its answer to the pipe ``said``, leave nothing running, and end."""
     processes.end_with_parent()
     processes.adopt_orphans()
-    os.setsid()
+    os.setsid()  # a model that kills the group of its parent does no harm to others
+    if isinstance(job, Job) and job.folder is not None:
+        os.chdir(job.folder)
     _Child(job, run_job, said).run()
     os._exit(0)
 
@@ -57,6 +61,8 @@ class _Child:
         self._said = said
         self._limit = job.max_memory or int(0.8 * processes.available_memory() / job.at_once)
         self._phase = "import"
+        self._began = time.monotonic()
+        self._most = 0  # bytes that the child was seen to hold
         self._read, self._written = os.pipe()
         self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process ends
 
@@ -75,13 +81,14 @@ class _Child:
         finally:
             processes.end_children(pid)
         if isinstance(answer, Problem):
-            placed = Answer(None, (self._placed(answer),))
+            seconds = time.monotonic() - self._began
+            placed = Answer(None, (self._placed(answer),), seconds=seconds, memory=self._most)
             answer = json.dumps({"answer": wire.encode(placed)}).encode()
         write_line(self._said, answer)
 
     def _watch(self, pid: int, above: int) -> bytes | Problem:
         """The child's last line, or what ended it before it wrote one."""
-        until = time.monotonic() + self._job.timeout
+        until = self._began + self._job.timeout
         most = self._limit + processes.resident_memory(pid)  # torch itself does not count
         buffer = b""
         while True:
@@ -104,8 +111,10 @@ class _Child:
                         return Problem("worker", f"{self._during()} wrote into convlint's own pipe")
             elif (status := processes.exit_status(pid)) is not None:
                 return self._ended(status)  # a process that it left behind may hold the pipe open
-            elif processes.memory_of(pid) > most:
-                return self._over_memory()
+            else:
+                self._most = max(self._most, processes.memory_of(pid))
+                if self._most > most:
+                    return self._over_memory()
             if time.monotonic() > until:
                 with suppress(OSError):
                     os.kill(pid, signal.SIGUSR1)  # makes faulthandler write the stack
@@ -166,7 +175,9 @@ class _Child:
                 Exception
             ):  # the user's code may have closed it, or put anything in its place
                 stream.flush()
-        self._say({"answer": wire.encode(answer)})
+        seconds = time.monotonic() - self._began
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+        self._say({"answer": wire.encode(replace(answer, seconds=seconds, memory=memory))})
         os._exit(0)
 
     def _say(self, message: Any) -> None:

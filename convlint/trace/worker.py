@@ -1,8 +1,8 @@
 """The process in which torch is loaded once, and of which every job gets a fork.
 
-Jobs come as lines on stdin, each with its number, its kind ("run", "prove" or "try") and what is asked as JSON. Lines
-with the same number go back on what was stdout: the process of the job, and its answer; never pickle, for user code
-ran there. The worker itself runs no user code and no operation of torch, so that a fork of it is whole. Each job has
+Jobs come as lines on stdin, each with its number, its kind ("run", "prove", "try" or "list") and what is asked as
+JSON. Lines with the same number go back on what was stdout: the process of the job, and its answer; never pickle, for
+user code ran there. The worker itself runs no user code and no operation of torch, so that a fork of it is whole. Each job has
 a process that watches over it and one that runs it, see ``watcher.py``; any number of them run at the same time.
 """
 
@@ -40,9 +40,14 @@ def main() -> NoReturn:
     try:
         with warnings.catch_warnings():  # torch works without NumPy, and says so at every start
             warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-            from convlint.trace import session, versions, witness
+            from convlint.trace import registry, session, versions, witness
 
-            runs = {"run": session.run_job, "prove": witness.prove_job, "try": versions.try_job}
+            runs = {
+                "run": session.run_job,
+                "prove": witness.prove_job,
+                "try": versions.try_job,
+                "list": registry.list_job,
+            }
     except ImportError as error:
         missing = Problem("no-torch", _no_torch(error))
     gc.freeze()

@@ -1,0 +1,178 @@
+"""Sweeps: many models, the result of each in a line of a file as soon as it is there. A sweep that was ended goes on.
+
+A line is the JSON report of one model without its layers, with ``target``, the ``device`` that it ran on, the
+``seconds`` and bytes of ``memory`` that its process took, and ``asked``, which stands for what was asked of it. A model
+that has a line for the same is not run again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any, BinaryIO
+
+from convlint import run, wire
+from convlint.config import Config
+from convlint.model import Report
+from convlint.outputs import json_
+from convlint.prove import Runs
+from convlint.targets import Job
+from convlint.trace.client import Answer
+from convlint.usage import UsageError
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a model: its line. ``known``: it was in the file already."""
+
+    row: Row
+    known: bool = False
+
+    @property
+    def target(self) -> str:
+        return str(self.row["target"])
+
+    @property
+    def status(self) -> str:
+        """``complete``, ``partial`` or ``failed`` as of a model, ``unchecked`` where there is none for a problem."""
+        models = self.row["models"]
+        return str(models[0]["status"]) if models else "unchecked"
+
+    @property
+    def exit_severities(self) -> set[str]:
+        return {finding["severity"] for finding in self.row["findings"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How the models of a sweep are judged. ``proves`` builds the classes of suspicions."""
+
+    config: Config
+    proves: Runs | None = None
+    retry: bool = False  # run again what could not be checked
+
+    def run(
+        self,
+        path: str,
+        jobs: Sequence[Job],
+        answers: Callable[[Sequence[Job]], Iterator[tuple[Job, Answer]]],
+    ) -> Iterator[Result]:
+        """The results of all jobs, those that the file at ``path`` has already first; the others are added to it.
+
+        ``answers`` gives jobs with their answers, in any order. A model that takes too much memory is run
+        again on the meta device. Raises UsageError where the file is no file of a sweep, or another sweep's.
+        """
+        asked = {job.text: self._digest(job) for job in jobs}
+        with _opened(path) as file:
+            known = {
+                row["target"]: row
+                for row in _rows(file, path)
+                if row["asked"] == asked.get(row["target"]) and not (self.retry and row["problems"])
+            }
+            yield from (Result(known[job.text], known=True) for job in jobs if job.text in known)
+            too_large: list[Job] = []
+            rest = [job for job in jobs if job.text not in known]
+            for job, answer in answers(rest):
+                if job.device != "meta" and any(p.kind == "out-of-memory" for p in answer.problems):
+                    too_large.append(replace(job, device="meta"))
+                    continue
+                yield self._written(file, job, answer, asked)
+            for job, answer in answers(too_large) if too_large else ():
+                yield self._written(file, job, answer, asked)
+
+    def _written(self, file: BinaryIO, job: Job, answer: Answer, asked: dict[str, str]) -> Result:
+        row = {
+            "target": job.text,
+            "asked": asked[job.text],
+            "seconds": round(answer.seconds, 3),
+            "memory": answer.memory,
+            "device": job.device,
+            **_report(run.check([job], lambda _: answer, self.config, self.proves)),
+        }
+        file.write(json.dumps(row).encode() + b"\n")
+        file.flush()
+        return Result(row)
+
+    def _digest(self, job: Job) -> str:
+        """What a line is known by: the version, and all that decides what is in it."""
+        how = wire.encode(replace(job, timeout=0.0, max_memory=None, at_once=1, folder=None))
+        rules = (self.config.select, self.config.ignore, self.config.extend_select)
+        text = json.dumps([version("convlint"), how, wire.encode(rules), self.proves is not None])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _report(report: Report) -> Row:
+    row = json_.document(report)
+    for model in row["models"]:
+        del model["layers"]
+    return {name: row[name] for name in ("convlint", "findings", "models", "problems")}
+
+
+# --- the file
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """The file, to be added to by this sweep alone. Raises UsageError."""
+    try:
+        file = open(path, "a+b")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"another sweep writes to {path}") from None
+        yield file
+
+
+def _rows(file: BinaryIO, path: str) -> Iterator[Row]:
+    """The lines of a file. The last may be half a line, of a sweep that was killed: it is cut off."""
+    file.seek(0)
+    end = 0
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            file.truncate(end)
+            break
+        end += len(line)
+        try:
+            row = json.loads(line)
+            whole = {"target", "asked", "findings", "models", "problems"} <= row.keys()
+        except (ValueError, AttributeError):
+            whole = False
+        if not whole:
+            raise UsageError(f"{path}, line {number}: not the result of a model; name another file")
+        yield row
+    file.seek(0, os.SEEK_END)
+
+
+# --- what came of all
+
+
+@dataclass
+class Tally:
+    """What is told of a whole sweep."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
+    """How many models have findings of a rule."""
+    severities: set[str] = field(default_factory=set)
+
+    def add(self, result: Result) -> None:
+        self.statuses[result.status] += 1
+        self.problems.update(problem["kind"] for problem in result.row["problems"])
+        codes = Counter(finding["code"] for finding in result.row["findings"])
+        self.findings += codes
+        self.models.update(codes.keys())
+        self.severities |= result.exit_severities
