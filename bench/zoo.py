@@ -1,13 +1,14 @@
-"""Try convlint on every model of the zoo: ``python -m bench.zoo [--reduced] [--write] [NAME ...]``.
+"""Try convlint on every model of torchvision and timm: ``python -m bench.zoo [--reduced] [--write] [NAME ...]``.
 
 Each model is a child process with a time limit; results are kept in ``bench/results/zoo.jsonl`` as
 they come, and a second start goes on where the first one ended. ``--write`` puts the table into
-docs/.
+docs/. Times of construction are taken of the chosen models.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import statistics
 from collections import Counter
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import children
+from bench.corpus import versions
 from bench.markdown import table
 from bench.zoo_check import Result, check
-from bench.zoo_models import Entry, entries
+from bench.zoo_models import LARGEST_REAL, Entry, all_entries, entries
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "zoo.jsonl"
@@ -47,10 +49,20 @@ def family(entry: Entry) -> str:
 def try_one(entry: Entry) -> Result | str:
     """The result for a model, or why there is none."""
     try:
-        row = children.call(check, entry, 3 if entry.params < 30e6 else 1, timeout=TIMEOUT)
+        row = children.call(check, entry, _repeats(entry), timeout=TIMEOUT)
     except children.ChildFailedError as error:
         return str(error).strip()
     return as_result(row)
+
+
+@functools.cache
+def _chosen() -> frozenset[str]:
+    return frozenset(entry.name for entry in entries())
+
+
+def _repeats(entry: Entry) -> int:
+    """How often the construction of a model is timed."""
+    return 0 if entry.name not in _chosen() else 3 if entry.params < 30e6 else 1
 
 
 def as_result(row: dict[str, Any]) -> Result:
@@ -85,12 +97,20 @@ def stored() -> dict[str, Result | str]:
 
 PAGE = """# The zoo
 
-Every classification, segmentation and detection model of torchvision, and two models of every
-model file of timm, the smallest and the middle one. Written by `python -m bench.zoo --write`. Every
-figure is compared with PyTorch's own: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
-the convolutions that reach the dispatcher, and the call expressions of the parsed source.
+Every model of torchvision, and every model of timm, built without
+pretrained weights and run at the size that it was trained for. Written by `python -m bench.zoo --write`, {versions}.
+Every figure is compared with PyTorch's own: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
+the convolutions that reach the dispatcher, and the call expressions of the parsed source; and with fvcore, where that
+can trace the model. A model of more than {largest} parameters is built on the meta device.
+
+Times are those of one process with one thread, two at a time on two cores; memory is what a process held at most, with
+both libraries and the counters of others.
 
 {totals}
+
+What the rules find in them:
+
+{findings}
 
 {models}
 """
@@ -99,25 +119,40 @@ the convolutions that reach the dispatcher, and the call expressions of the pars
 def page(results: dict[str, Result | str]) -> str:
     """The page for docs/."""
     good = [result for result in results.values() if isinstance(result, Result)]
-    built = [r.build_s for r in good if r.device == "cpu"]
+    built = [r.build_s for r in good if r.device == "cpu" and r.build_s]
+    traced = [r for r in good if r.fvcore is not None]
+    status = Counter("not run" if isinstance(r, str) else r.status for r in results.values())
     sites, carried = ([times[way] / times[0] for times in built] for way in (1, 2))
     totals = {
         "models": len(results),
         "on the meta device": sum(r.device == "meta" for r in good),
-        "run completes": sum(r.status == "complete" for r in good),
+        "run completes": status["complete"],
+        "run ends early": status["partial"],
+        "does not run": status["failed"] + status["not run"],
         "parameters agree": _agree(good, "params"),
         "multiply-accumulates of the convolutions agree": _agree(good, "macs"),
+        "the same with fvcore": f"{sum(r.fvcore == r.macs[0] for r in traced)} of {len(traced)}",
         "number of convolution calls agrees": _agree(good, "convs"),
         "convolution calls": f"{sum(r.convs[1] for r in good):,}",
         "models with an error finding": sum(bool(r.errors) for r in good),
         "Conv2d instances": f"{sum(r.sites[1] for r in good):,}",
         "Conv2d instances at the exact span of their call": f"{sum(r.sites[0] for r in good):,}",
+        "recorded forwards, minutes in all": f"{sum(r.seconds for r in good) / 60:.1f}",
+        "the longest, seconds": f"{max(r.seconds for r in good):.1f}",
+        "memory of a process, MB (median)": f"{statistics.median(r.memory for r in good) / 2**20:,.0f}",
+        "memory of a process, MB (most)": f"{max(r.memory for r in good) / 2**20:,.0f}",
         "construction with sites recorded, times without (median)": f"{statistics.median(sites):.2f}",
         "the same with integers that carry expressions (median)": f"{statistics.median(carried):.2f}",
     }
     columns = ("model", ">params", ">conv MACs", ">conv calls", ">sites", "findings", "wrong")
     rows = [_row(name, result) for name, result in sorted(results.items())]
+    codes = Counter(code for result in good for code in result.findings)
+    models = Counter(code for result in good for code in set(result.findings))
+    found = [(code, codes[code], models[code]) for code in sorted(codes)]
     return PAGE.format(
+        versions=versions(),
+        largest=f"{LARGEST_REAL:,}",
+        findings=table(("rule", ">findings", ">models"), found),
         totals=table(("what", ">count"), totals.items()), models=table(columns, rows)
     )
 
@@ -144,7 +179,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.fresh:
         RESULTS.unlink(missing_ok=True)
-    wanted = reduced() if options.reduced else entries()
+    wanted = reduced() if options.reduced else all_entries()
     wanted = [e for e in wanted if not options.names or e.name in options.names]
     results = {}
     for name, result in sweep(wanted, options.workers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import resource
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -28,11 +29,16 @@ CONVOLUTIONS = ("convolution", "_convolution", "convolution_overrideable", "mkld
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table. ``params``, ``macs`` and ``convs`` are pairs: ours, PyTorch's own."""
+    """One row of the table. ``params``, ``macs`` and ``convs`` are pairs: ours, PyTorch's own.
+
+    ``fvcore`` is its count of the multiply-accumulates of convolutions, None where it cannot trace the model, or was
+    not asked. ``seconds`` is what one recorded forward took, ``memory`` the bytes that the whole process held at most.
+    """
 
     name: str
     device: str
     status: str
+    reason: str  # why the run is not complete
     params: tuple[int, int]
     macs: tuple[int, int]
     convs: tuple[int, int]
@@ -41,6 +47,9 @@ class Result:
     errors: tuple[str, ...]
     findings: tuple[str, ...]
     unseen: int
+    fvcore: int | None
+    seconds: float
+    memory: int
     build_s: tuple[
         float, ...
     ]  # shortest: plain, with construction sites, with carried integers too
@@ -49,24 +58,30 @@ class Result:
     def wrong(self) -> str:
         """What is not as it must be; empty if all is."""
         told = [
-            f"status {self.status}" if self.status != "complete" else "",
+            f"{self.status}: {self.reason}" if self.status != "complete" else "",
             *(
                 f"{what} {pair[0]} is not {pair[1]}"
                 for what, pair in vars(self).items()
                 if what in ("params", "macs", "convs", "sites") and pair[0] != pair[1]
             ),
+            f"fvcore counts {self.fvcore}" if self.fvcore not in (None, self.macs[0]) else "",
             *self.errors,
         ]
         return "; ".join(filter(None, told))
 
 
-def check(entry: Entry, repeats: int = 1) -> dict[str, Any]:
-    """Build and run a model under convlint and under PyTorch's counters; a ``Result`` as a dict."""
+def check(entry: Entry, repeats: int = 1, *, others: bool = True) -> dict[str, Any]:
+    """Build and run a model under convlint and under PyTorch's counters; a ``Result`` as a dict.
+
+    ``others``: ask fvcore too.
+    """
     if entry.library == "timm":
         import_timm()
     model, seconds = _built(entry, repeats)
     arguments = example(entry)
+    start = time.perf_counter()
     graph = provenance.annotate(record(model, arguments).graph(), model)
+    recorded = time.perf_counter() - start
     findings = run.findings(graph)
     convs = [node for node in graph.nodes if node.op.startswith("conv")]
     theirs = _counted(model, arguments)
@@ -75,6 +90,7 @@ def check(entry: Entry, repeats: int = 1) -> dict[str, Any]:
         name=entry.name,
         device=entry.device,
         status=graph.status,
+        reason=graph.failure.message if graph.failure else "",
         params=(sum(layer.params for layer in graph.layers), _params(model)),
         macs=(sum(cost.macs(graph, node) or 0 for node in convs), theirs[0]),
         convs=(len(convs), theirs[1]),
@@ -83,6 +99,9 @@ def check(entry: Entry, repeats: int = 1) -> dict[str, Any]:
         errors=tuple(f"{f.code} {f.message}" for f in findings if f.severity == "error"),
         findings=tuple(sorted(f.code for f in findings)),
         unseen=len(graph.unseen),
+        fvcore=_fvcore(model, arguments) if others else None,
+        seconds=recorded,
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         build_s=seconds,
     )
     return asdict(result)
@@ -93,23 +112,33 @@ def _params(model: nn.Module) -> int:
 
 
 def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, ...]]:
-    """The model, and the shortest times in seconds to build it plain and recorded, see ``Result``."""
-    build(entry)  # imports, caches
+    """The model, and the shortest times in seconds to build it plain and recorded, see ``Result``; none without
+    ``repeats``.
+    """
     ways: tuple[tuple[Callable[[], AbstractContextManager[object]], ...], ...] = (
         (),
         (sites.Construction,),
         (sites.Construction, symbols.carrying),
     )
-    seconds = [inf] * len(ways)
+    model, _ = _timed(entry, ways[-1])  # imports, caches
+    seconds = [inf] * len(ways) if repeats else []
     for _ in range(repeats):
         for way, contexts in enumerate(ways):
-            start = time.perf_counter()
-            with ExitStack() as stack:
-                for context in contexts:
-                    stack.enter_context(context())
-                model = build(entry)
-            seconds[way] = min(seconds[way], time.perf_counter() - start)
+            model, took = _timed(entry, contexts)
+            seconds[way] = min(seconds[way], took)
     return model, tuple(seconds)
+
+
+def _timed(
+    entry: Entry, contexts: tuple[Callable[[], AbstractContextManager[object]], ...]
+) -> tuple[nn.Module, float]:
+    """A model that is built in contexts, and the seconds that it took."""
+    start = time.perf_counter()
+    with ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(context())
+        model = build(entry)
+    return model, time.perf_counter() - start
 
 
 class _ConvCalls(TorchDispatchMode):
@@ -134,6 +163,19 @@ def _counted(model: nn.Module, arguments: tuple[Any, ...]) -> tuple[int, int]:
         if operator.__name__ in CONVOLUTIONS
     )
     return total // 2, calls.count
+
+
+def _fvcore(model: nn.Module, arguments: tuple[Any, ...]) -> int | None:
+    """Multiply-accumulates of convolutions as fvcore counts them; None where it cannot trace the model."""
+    from fvcore.nn import FlopCountAnalysis
+
+    analysis = FlopCountAnalysis(model, arguments)
+    analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
+    analysis.tracer_warnings("none")
+    try:
+        return int(analysis.by_operator()["conv"])
+    except Exception:  # noqa: BLE001  whatever it cannot trace
+        return None
 
 
 def site_of(module: nn.Module) -> Site | None:

@@ -1,7 +1,8 @@
-"""The models that convlint is tried on: torchvision's, and two from every model file of timm.
+"""The models that convlint is tried on: those of torchvision and of timm.
 
-``python -m bench.zoo_models`` counts the parameters of all of timm on the meta device and writes
-which ones were chosen to ``bench/timm_models.json``, so that every run tries the same.
+``python -m bench.zoo_models`` counts the parameters of all of timm on the meta device and writes them to
+``bench/timm_models.json``, with two of every model file marked as chosen: the smallest and the middle one. Benches that
+take long try those.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +24,18 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 import torch
 from torch import nn
 
-CHOSEN = Path(__file__).with_name("timm_models.json")
+TIMM = Path(__file__).with_name("timm_models.json")
 _KEPT: list[Any] = []  # operators that are declared here go when their library object does
 LARGEST_REAL = 400_000_000  # parameters; above that a model is built on the meta device
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model of the zoo. ``name`` is ``library/model``; ``input`` is one sample (C, H, W)."""
+    """A model of the zoo. ``name`` is ``library/model``; ``input`` is one sample, (C, H, W) or (C, T, H, W)."""
 
     name: str
     params: int
-    input: tuple[int, int, int]
+    input: tuple[int, ...]
 
     @property
     def library(self) -> str:
@@ -45,28 +47,44 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """Every model of the zoo, torchvision's first."""
-    return [*torchvision_entries(), *timm_entries()]
+    """All of torchvision, and the chosen models of timm."""
+    return [*torchvision_entries(FAMILIES[:3]), *timm_entries()]
 
 
-def torchvision_entries() -> list[Entry]:
-    """All classification, segmentation and detection models of torchvision."""
-    torchvision = import_torchvision()
+def all_entries() -> list[Entry]:
+    """Every model of torchvision and timm."""
+    return [*torchvision_entries(), *timm_entries(chosen=False)]
+
+
+FAMILIES = ("models", "segmentation", "detection", "video", "optical_flow", "quantization")
+"""Modules of torchvision's models: ``models`` itself has those that classify images."""
+_SIZES = {"detection": 320, "optical_flow": 128, "inception_v3": 299, "quantized_inception_v3": 299}
+_SIZES |= dict.fromkeys(("mc3_18", "r2plus1d_18", "r3d_18"), 112)
+"""Height and width of inputs, by family or model, where they are not 224."""
+
+
+def torchvision_entries(families: Sequence[str] = FAMILIES) -> list[Entry]:
+    """All models of torchvision that are of one of the families."""
+    models = import_torchvision().models
     found = []
-    for family, size in (("models", 224), ("segmentation", 224), ("detection", 320)):
-        module = torchvision.models if family == "models" else getattr(torchvision.models, family)
-        for name in torchvision.models.list_models(module):
-            weights = torchvision.models.get_model_weights(name).DEFAULT
-            shape = (3, 299, 299) if name == "inception_v3" else (3, size, size)
+    for family in families:
+        for name in models.list_models(models if family == "models" else getattr(models, family)):
+            params = models.get_model_weights(name).DEFAULT.meta["num_params"]
+            size = _SIZES.get(name, _SIZES.get(family, 224))
+            shape = (3, 16, size, size) if family == "video" else (3, size, size)
             prefix = "torchvision" if family == "models" else f"torchvision-{family}"
-            found.append(Entry(f"{prefix}/{name}", weights.meta["num_params"], shape))
+            found.append(Entry(f"{prefix}/{name}", params, shape))
     return found
 
 
-def timm_entries() -> list[Entry]:
-    """The chosen models of timm, see ``choose``."""
-    rows = json.loads(CHOSEN.read_text(encoding="utf-8"))
-    return [Entry(f"timm/{row['name']}", row["params"], tuple(row["input"])) for row in rows]
+def timm_entries(*, chosen: bool = True) -> list[Entry]:
+    """The chosen models of timm, see ``counted``, or all of them."""
+    rows = json.loads(TIMM.read_text(encoding="utf-8"))
+    return [
+        Entry(f"timm/{row['name']}", row["params"], tuple(row["input"]))
+        for row in rows
+        if row["chosen"] or not chosen
+    ]
 
 
 def build(entry: Entry) -> nn.Module:
@@ -89,9 +107,9 @@ def _build(entry: Entry, device: str) -> nn.Module:
             return model.eval()
         torchvision = import_torchvision()
         options: dict[str, Any] = {"weights": None}
-        if library != "torchvision":
+        if library in ("torchvision-segmentation", "torchvision-detection"):
             options["weights_backbone"] = None
-        if name in ("googlenet", "inception_v3"):
+        if name.endswith(("googlenet", "inception_v3")):
             options["init_weights"] = False  # half a minute of random numbers that nobody reads
         model = torchvision.models.get_model(name, **options)
         return model.eval()
@@ -101,7 +119,9 @@ def example(entry: Entry, batch_size: int = 1) -> tuple[Any, ...]:
     """Arguments for one forward, the same at every call."""
     random = torch.Generator().manual_seed(0)
     batch = torch.rand(batch_size, *entry.input, generator=random).to(entry.device)
-    return (list(batch),) if entry.library == "torchvision-detection" else (batch,)
+    if entry.library == "torchvision-detection":
+        return (list(batch),)
+    return (batch, batch.clone()) if entry.library == "torchvision-optical_flow" else (batch,)
 
 
 # --- torchvision without its compiled operators -------------------------------------------------
@@ -154,35 +174,42 @@ def _nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> tor
     return order[kept]
 
 
-# --- which models of timm -----------------------------------------------------------------------
+# --- the models of timm --------------------------------------------------------------------------
 
 
-def choose() -> list[dict[str, Any]]:
-    """For every model file of timm its smallest model, and the one in the middle of its sizes.
+def counted() -> list[dict[str, Any]]:
+    """Every model that timm lists with its parameters, and whether it is a chosen one.
 
-    A model that cannot be built without a network or a further package is left out.
+    Old names of models, which timm does not list, are here only where they were chosen. A model that cannot be built
+    on the meta device has no parameters here, and is never chosen.
     """
     timm = import_timm()
-    chosen = []
+    rows, listed = [], set(timm.list_models())
     for file, names in sorted(timm.models._registry._module_to_models.items()):  # noqa: SLF001
-        sizes = []
-        for name in sorted(names):
-            try:
-                with warnings.catch_warnings(), torch.device("meta"):
-                    warnings.simplefilter("ignore")
-                    model = timm.create_model(name)
-            except (RuntimeError, ValueError, TypeError, ImportError) as error:
-                print(f"{file} {name}: {type(error).__name__}: {error}", file=sys.stderr)
-                continue
-            params = sum(p.numel() for p in model.parameters())
-            shape = model.default_cfg["input_size"]
-            sizes.append((params, name, shape))
-        sizes.sort()
-        for params, name, shape in dict.fromkeys((sizes[0], sizes[len(sizes) // 2])):
-            chosen.append({"file": file, "name": name, "params": params, "input": shape})
-    return chosen
+        own = [_counted(timm, file, name) for name in sorted(names)]
+        sizes = sorted((row["params"], row["name"]) for row in own if row["params"])
+        middle = {sizes[0][1], sizes[len(sizes) // 2][1]} if sizes else set()
+        rows += [
+            {**row, "chosen": row["name"] in middle}
+            for row in own
+            if row["name"] in listed | middle
+        ]
+    return rows
+
+
+def _counted(timm: Any, file: str, name: str) -> dict[str, Any]:
+    params, shape = 0, (3, 224, 224)
+    try:
+        with warnings.catch_warnings(), torch.device("meta"):
+            warnings.simplefilter("ignore")
+            model = timm.create_model(name)
+        params = sum(p.numel() for p in model.parameters())
+        shape = model.default_cfg["input_size"]
+    except (RuntimeError, ValueError, TypeError, ImportError, NotImplementedError) as error:
+        print(f"{file} {name}: {type(error).__name__}: {error}", file=sys.stderr)
+    return {"file": file, "name": name, "params": params, "input": shape}
 
 
 if __name__ == "__main__":
-    lines = ",\n".join(json.dumps(row) for row in choose())
-    CHOSEN.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(row) for row in counted())
+    TIMM.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
