@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from convlint.baseline import Baseline
     from convlint.prove import Runs
     from convlint.source import Project
+    from convlint.source.project import Parsed
 
 FEWEST_FOR_JOBS = 16
 """Files below which further processes take longer to start than they save."""
@@ -56,7 +57,8 @@ class Linter:
     """Judges files, and keeps what it found: a file is judged again when something that matters changed.
 
     ``jobs`` is the number of processes; ``progress`` is called with the files that were judged, and with all of
-    them, before each. ``problems`` are those of the last call of ``find``.
+    them, before each. ``parsed`` keeps the trees of imported files from one call of ``find`` to the next, which is
+    for who calls it again and again. ``problems`` are those of the last call.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Linter:
         baseline: Baseline | None = None,
         jobs: int = 1,
         progress: Callable[[int, int], None] | None = None,
+        parsed: Parsed | None = None,
     ) -> None:
         self._config = config
         self._cache = Cache(cache_folder, (config.root, config.models))
         self._baseline = baseline
         self._jobs = jobs
         self._progress = progress
+        self._parsed = parsed
         self.problems: tuple[Problem, ...] = ()
 
     def find(
@@ -119,7 +123,7 @@ class Linter:
         about = (self._config.root, self._entries(texts), texts)
         if self._jobs < 2 or len(paths) < FEWEST_FOR_JOBS:
             with _without_collector():
-                bench = _Bench(*about)
+                bench = _Bench(*about, self._parsed)
                 return [bench.judge(path) for path in self._told(paths)]
         judged = _in_processes(paths, about, min(self._jobs, len(paths)))
         return [one for _, one in zip(self._told(paths), judged, strict=True)]
@@ -158,12 +162,18 @@ def _without_collector() -> Iterator[None]:
 class _Bench:
     """Judges one file after the other, and keeps what was read of the project on the way."""
 
-    def __init__(self, root: str, entries: tuple[ModelEntry, ...], texts: Texts) -> None:
+    def __init__(
+        self,
+        root: str,
+        entries: tuple[ModelEntry, ...],
+        texts: Texts,
+        parsed: Parsed | None = None,
+    ) -> None:
         from convlint import source  # noqa: PLC0415 - not needed where all is known already
 
         self._source = source
         self._texts = texts
-        self._project: Project = source.Project(root, entries, texts)
+        self._project: Project = source.Project(root, entries, texts, parsed)
 
     def judge(self, path: str) -> Judged:
         data = self._texts[os.path.abspath(path)]

@@ -29,7 +29,11 @@ RULES: dict[str, tuple[str, str, Severity, Any]] = {
 
 class Project:
     def __init__(
-        self, root: str, entries: Sequence[Any] = (), texts: Mapping[str, bytes] | None = None
+        self,
+        root: str,
+        entries: Sequence[Any] = (),
+        texts: Mapping[str, bytes] | None = None,
+        _parsed: object = None,
     ) -> None:
         self.root, self.entries, self.texts = root, entries, dict(texts or {})
 

@@ -18,6 +18,8 @@ from lsprotocol import types
 
 from bench import prose
 from convlint import pages
+from convlint.server.judging import Judge
+from convlint.source import project, reading
 from tests.editor import COMMAND, MARK, Editor, edited, kill, processes, underlined
 
 ROOT = Path(__file__).parent.parent
@@ -290,6 +292,30 @@ async def test_an_imported_file_that_changes_on_the_disk_counts_too(editor: Edit
     editor.write("blocks.py", BLOCKS.replace("Conv2d(planes,", "Conv2d(planes + 1,"))
     editor.changed_on_disk("blocks.py")
     await editor.until(lambda: "CVL102" in editor.codes("net.py") + editor.codes("blocks.py"))
+
+
+def test_a_keystroke_parses_what_was_typed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "blocks.py").write_text(BLOCKS)
+    net, blocks = str(tmp_path / "net.py"), str(tmp_path / "blocks.py")
+    parsed: list[str] = []
+
+    def parse(path: str, data: bytes) -> reading.Text:
+        parsed.append(Path(path).name)
+        return reading.parse(path, data)
+
+    monkeypatch.setattr(project, "parse", parse)
+    judge = Judge()
+    judge.judge(net, {net: NET.encode()})
+    assert sorted(parsed) == ["blocks.py", "net.py"]
+    parsed.clear()
+    assert not judge.judge(net, {net: f"{NET}x = 1\n".encode()}).findings
+    assert parsed == ["net.py"]
+    parsed.clear()
+    wrong = BLOCKS.replace("Conv2d(planes,", "Conv2d(planes + 1,").encode()
+    assert judge.judge(net, {net: f"{NET}x = 1\n".encode(), blocks: wrong}).findings
+    assert sorted(parsed) == ["blocks.py", "net.py"]
 
 
 async def test_a_file_outside_of_the_folder_and_a_text_without_file(

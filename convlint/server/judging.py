@@ -73,7 +73,7 @@ class Judge:
         kept = self._kept.get(settings.root)
         if kept is None or (kept.settings, kept.known) != (settings, known):
             hidden = baseline.read(path) if path is not None and known is not None else None
-            kept = _Kept(settings, known, Linter(settings, baseline=hidden))
+            kept = _Kept(settings, known, Linter(settings, baseline=hidden, parsed={}))
             self._kept[settings.root] = kept
         return kept.linter
 

@@ -5,6 +5,7 @@ room.
 from __future__ import annotations
 
 import ast
+from functools import cached_property
 
 from convlint.model import Site
 from convlint.source import statements
@@ -81,7 +82,11 @@ class Exploration:
         """Whether the other ways at the conditions of one could show anything: layers may be built
         on one of them alone, or what failed here may work there.
         """
-        return builds_on_condition(self.root) or any(step.error for step in way.run.steps)
+        return self._has_sides or any(step.error for step in way.run.steps)
+
+    @cached_property
+    def _has_sides(self) -> bool:
+        return builds_on_condition(self.root)
 
 
 Contracts = dict[Site, set[tuple[Num, Num]]]

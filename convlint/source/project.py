@@ -170,11 +170,21 @@ def changed_names(statement: ast.stmt) -> Iterator[str]:
                 yield name
 
 
+Parsed = dict[str, tuple[bytes, Text]]
+"""What files held and what that is as a tree, by the paths that findings call them by."""
+
+
+def _module(text: Text, data: bytes) -> SourceModule:
+    name, is_package = _dotted(os.path.abspath(text.path))
+    return SourceModule(text, name, is_package, data)
+
+
 class Project:
     """The modules below a folder, read when they are needed.
 
     ``entries`` are the configured models. ``texts`` are contents that stand for a file on the disk:
-    standard input, or a text that was just mended.
+    standard input, or a text that was just mended. ``parsed`` keeps what is imported for further
+    projects: a file that is the same is not parsed again.
     """
 
     def __init__(
@@ -182,12 +192,14 @@ class Project:
         root: str,
         entries: Sequence[Any] = (),
         texts: Mapping[str, bytes] | None = None,
+        parsed: Parsed | None = None,
     ) -> None:
         self.root = os.path.abspath(root)
         self.entries = tuple(entries)
         self.explorations: dict[Any, Any] = {}  # of its classes, functions and files
         self.contracts: dict[Any, Any] = {}  # what its classes take for granted
         self._texts = {os.path.abspath(path): data for path, data in (texts or {}).items()}
+        self._parsed: Parsed = {} if parsed is None else parsed
         self._modules: dict[str, SourceModule | None] = {}
         self._places: dict[str, bool] = {}
         self._found: dict[tuple[str, str], Looked] = {}
@@ -198,7 +210,7 @@ class Project:
         known = self._modules.get(key)
         if known is not None and (known.path, known.data) == (path, data):
             return known
-        module = self._module(path, data)
+        module = _module(parse(path, data), data)
         self._modules[key] = module
         return module
 
@@ -215,10 +227,6 @@ class Project:
                     seen.add(os.path.abspath(found.path))
                     pending.append(found)
 
-    def _module(self, path: str, data: bytes) -> SourceModule:
-        name, is_package = _dotted(os.path.abspath(path))
-        return SourceModule(parse(path, data), name, is_package, data)
-
     def load(self, path: str) -> SourceModule | None:
         """The module at a path, None where it cannot be read or parsed."""
         key = os.path.abspath(path)
@@ -229,10 +237,16 @@ class Project:
                 if data is None:
                     with open(key, "rb") as file:
                         data = file.read()
-                self._modules[key] = self._module(os.path.relpath(key), data)
+                self._modules[key] = _module(self._text(os.path.relpath(key), data), data)
             except (OSError, UnreadableError):
                 self._modules[key] = None
         return self._modules[key]
+
+    def _text(self, path: str, data: bytes) -> Text:
+        before = self._parsed.get(path)
+        if before is None or before[0] != data:
+            before = self._parsed[path] = (data, parse(path, data))
+        return before[1]
 
     def find(self, name: str, importer: SourceModule, level: int = 0) -> SourceModule | None:
         """The module that ``importer`` means by a dotted name; None if it is not of the project."""

@@ -136,7 +136,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 def kept(node: ast.AST, name: str, make: Callable[[], T]) -> T:
     """What ``make`` gives for a node, made once and kept there under ``name``: it goes when the tree
-    goes.
+    goes. It must hang on the tree alone, for other files around it may be others the next time.
     """
     found: T
     if name in node.__dict__:

@@ -7,7 +7,7 @@ import ast
 from convlint import dims
 from convlint.flow import is_width
 from convlint.source import classes
-from convlint.source.reading import children, kept, walk
+from convlint.source.reading import children, walk
 from convlint.source.roots import PARAMETERS, Root, callees
 from convlint.source.values import Class, Function, Value
 
@@ -62,10 +62,6 @@ def builds_on_condition(root: Root) -> bool:
         return True
     cls: Class = root.value
     assert cls.node is not None
-    return kept(cls.node, "builds_on_condition", lambda: _any_on_condition(cls))
-
-
-def _any_on_condition(cls: Class) -> bool:
     methods = [v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"]
     return any(
         True
