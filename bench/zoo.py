@@ -101,7 +101,7 @@ Every model of torchvision, and every model of timm, built without
 pretrained weights and run at the size that it was trained for. Written by `python -m bench.zoo --write`, {versions}.
 Every figure is compared with PyTorch's own: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
 the convolutions that reach the dispatcher, and the call expressions of the parsed source; and with fvcore, where that
-can trace the model. A model of more than {largest} parameters is built on the meta device.
+can trace the model. (It leaves out convolutions whose padding is a word, as in `padding="same"`.) A model of more than {largest} parameters is built on the meta device.
 
 Times are those of one process with one thread, two at a time on two cores; memory is what a process held at most, with
 both libraries and the counters of others.
@@ -144,7 +144,7 @@ def page(results: dict[str, Result | str]) -> str:
         "construction with sites recorded, times without (median)": f"{statistics.median(sites):.2f}",
         "the same with integers that carry expressions (median)": f"{statistics.median(carried):.2f}",
     }
-    columns = ("model", ">params", ">conv MACs", ">conv calls", ">sites", "findings", "wrong")
+    columns = ("model", ">params", ">conv MACs", ">conv calls", ">sites", "findings", "remarks")
     rows = [_row(name, result) for name, result in sorted(results.items())]
     codes = Counter(code for result in good for code in result.findings)
     models = Counter(code for result in good for code in set(result.findings))
@@ -153,7 +153,8 @@ def page(results: dict[str, Result | str]) -> str:
         versions=versions(),
         largest=f"{LARGEST_REAL:,}",
         findings=table(("rule", ">findings", ">models"), found),
-        totals=table(("what", ">count"), totals.items()), models=table(columns, rows)
+        totals=table(("what", ">count"), totals.items()),
+        models=table(columns, rows),
     )
 
 
@@ -162,7 +163,7 @@ def _row(name: str, result: Result | str) -> tuple[object, ...]:
         return (name, "", "", "", "", "", result.splitlines()[-1])
     codes = [f"{code} x{count}" for code, count in Counter(result.findings).items()]
     sizes = (f"{result.params[0]:,}", f"{result.macs[0]:,}", result.convs[0], result.lines)
-    return (name, *sizes, ", ".join(codes), result.wrong)
+    return (name, *sizes, ", ".join(codes), result.remarks)
 
 
 def _agree(good: list[Result], what: str) -> str:

@@ -64,10 +64,15 @@ class Result:
                 for what, pair in vars(self).items()
                 if what in ("params", "macs", "convs", "sites") and pair[0] != pair[1]
             ),
-            f"fvcore counts {self.fvcore}" if self.fvcore not in (None, self.macs[0]) else "",
             *self.errors,
         ]
         return "; ".join(filter(None, told))
+
+    @property
+    def remarks(self) -> str:
+        """The same, and where another counter does not agree with PyTorch's own."""
+        other = f"fvcore counts {self.fvcore:,}" if self.fvcore not in (None, self.macs[1]) else ""
+        return "; ".join(filter(None, (self.wrong, other)))
 
 
 def check(entry: Entry, repeats: int = 1, *, others: bool = True) -> dict[str, Any]:

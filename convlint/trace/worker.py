@@ -2,8 +2,8 @@
 
 Jobs come as lines on stdin, each with its number, its kind ("run", "prove", "try" or "list") and what is asked as
 JSON. Lines with the same number go back on what was stdout: the process of the job, and its answer; never pickle, for
-user code ran there. The worker itself runs no user code and no operation of torch, so that a fork of it is whole. Each job has
-a process that watches over it and one that runs it, see ``watcher.py``; any number of them run at the same time.
+user code ran there. The worker itself runs no user code and no operation of torch, so that a fork of it is whole. Each
+job has a process that watches over it and one that runs it, see ``watcher.py``; any number of them run at a time.
 """
 
 from __future__ import annotations
