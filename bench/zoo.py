@@ -101,7 +101,8 @@ Every model of torchvision, and every model of timm, built without
 pretrained weights and run at the size that it was trained for. Written by `python -m bench.zoo --write`, {versions}.
 Every figure is compared with PyTorch's own: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
 the convolutions that reach the dispatcher, and the call expressions of the parsed source; and with fvcore, where that
-can trace the model. (It leaves out convolutions whose padding is a word, as in `padding="same"`.) A model of more than {largest} parameters is built on the meta device.
+can trace the model. (It leaves out convolutions whose padding is a word, as in `padding="same"`.) A model of more
+than {largest} parameters is built on the meta device.
 
 Times are those of one process with one thread, two at a time on two cores; memory is what a process held at most, with
 both libraries and the counters of others.
