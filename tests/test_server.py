@@ -549,6 +549,22 @@ async def test_a_run_that_dies_is_told_of(editor: Editor, line: str, told: str) 
     assert (await editor.command("convlint.runModels", None, "net.py:Net"))["models"]
 
 
+async def test_without_torch_files_are_read_and_a_run_says_what_to_install(
+    start: Start, tmp_path: Path
+) -> None:
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None")
+    editor = await start(PYTHONPATH=os.pathsep.join([str(without), str(ROOT)]))
+    editor.write("convlint.toml", CONFIGURED)
+    editor.write("net.py", BIASED)
+    editor.open("net.py")
+    assert [one.code for one in await editor.told("net.py")] == ["CVL301"]
+    assert not (await editor.command("convlint.runModels"))["models"]
+    (message,) = editor.messages
+    assert "PyTorch is not installed for this Python: pip install 'convlint[torch]'" in message
+
+
 ENDLESS = "import time\nopen('started', 'w').close()\ntime.sleep(600)\n"
 
 

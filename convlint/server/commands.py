@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -54,15 +55,22 @@ async def _run(ls: Session, settings: config.Config, target: Target) -> Answer:
         before = {one.path: one.lines for one in ls.documents}
         async with _progress(ls, f"convlint: running {target.text}"):
             answer = await ask(Asked(settings.root, (target.text,), ls.baseline))
-        _take(ls, settings.root, target, answer, before)
+        _take(ls, settings, target, answer, before)
         return answer
 
 
 def _take(
-    ls: Session, root: str, target: Target, answer: Answer, before: dict[str, list[str]]
+    ls: Session,
+    settings: config.Config,
+    target: Target,
+    answer: Answer,
+    before: dict[str, list[str]],
 ) -> None:
-    """Show what a run found, and keep what it showed. ``before`` are the lines of open texts when it began."""
-    lines_of, home = lines_from(before, ls.documents), ls.home(root, target.path)
+    """Show what a run found, and keep what it showed. ``before`` are the lines of open texts when it began. What has no
+    line is told of the model's file, or else of the settings.
+    """
+    root, lines_of = settings.root, lines_from(before, ls.documents)
+    home = os.path.abspath(target.path or settings.path or root)
     found = [ls.shower.finding(f, RAN, lines_of, home) for f in answer.findings]
     for problem in answer.problems:
         ls.tell(unchecked(problem))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeGuard
 
 from convlint import lines
@@ -24,7 +24,7 @@ class Run:
 
     ran: Ran
     findings: int
-    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lines: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)

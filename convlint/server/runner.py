@@ -51,11 +51,10 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One model that was run, and what it was given. ``macs`` are those of all its layers."""
+    """One model that was run. ``macs`` are those of all its layers."""
 
     target: str
     status: Status
-    inputs: tuple[str, ...]
     params: int
     macs: int
     built: tuple[Built, ...]
@@ -102,7 +101,7 @@ def answer(asked: Asked, worker: Worker) -> Answer:
 def _ran(model: Model) -> Ran:
     totals = model.totals
     built = tuple(_built(model))
-    return Ran(model.target, model.status, model.inputs, totals.params, totals.macs, built)
+    return Ran(model.target, model.status, totals.params, totals.macs, built)
 
 
 def _built(model: Model) -> Iterator[Built]:

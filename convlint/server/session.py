@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -247,13 +246,6 @@ class Session(LanguageServer):
     def place_in(self, document: Document, position: Position) -> tuple[int, int]:
         """The line and column of an editor's position."""
         return place(document.lines, position, self.shower.codec)
-
-    def home(self, root: str, path: str | None) -> str:
-        """The file that findings without a line are told of: the model's, or the settings."""
-        if path is not None:
-            return os.path.abspath(path)
-        files = (os.path.join(root, name) for name in ("convlint.toml", "pyproject.toml"))
-        return next((file for file in files if os.path.isfile(file)), root)
 
     @property
     def exit_code(self) -> int:
