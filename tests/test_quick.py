@@ -169,6 +169,12 @@ def test_a_file_without_findings_is_checked_with_what_that_needs() -> None:
     assert rules <= {"convlint.rules.cvl902_not_analysed"}
 
 
+def test_the_version_is_told_without_typer() -> None:
+    names = loaded("--version")
+    assert not names & (LATE | {"typer", "rich", "convlint.cli.quick", "convlint.model"})
+    assert "typer" in loaded("--version", "--version")  # whatever is not plain is typer's
+
+
 def test_what_typer_reads_loads_no_torch() -> None:
     names = loaded("check", "fixtures/gdconv.py", "--no-cache", "--depth", "1")
     assert "typer" in names

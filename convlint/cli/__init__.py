@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import convlint
 from convlint.usage import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def main(worker: Worker | None = None) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if [*arguments] == ["--version"]:
+        print(f"convlint {convlint.__version__}")
+        return 0
     from convlint.cli import quick  # noqa: PLC0415 - loaded when needed
 
     asked = quick.parse(arguments)
