@@ -10,8 +10,9 @@ class NotAnalysed(FileRule):
 
     It is no defect. A value that source alone does not tell (it comes from a file, from the
     environment, from a library) is unknown, and nothing is ever reported of what is unknown. This
-    rule shows where that happened and why, for those who wonder about a defect that was not found.
-    It is off by default.
+    rule shows which calls and classes could not be followed and why, for those who wonder about a
+    defect that was not found. A number that is unknown keeps nothing from being followed, and is not
+    shown. It is off by default.
 
     ## What to do
 
