@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convlint import checking, config, files, model, run
+from convlint.quantities import BUDGETS, parse_bytes, parse_count
 from convlint.targets import (
-    BUDGETS,
     DEVICES,
     MODEL_DTYPES,
     InputSpec,
     Job,
     Target,
     Try,
-    parse_bytes,
-    parse_count,
     parse_input,
     parse_target,
 )

@@ -225,7 +225,7 @@ def _code_of(name: str) -> str:
 def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: a table is expected")
-    from convlint import targets  # noqa: PLC0415 - not needed where no model is configured
+    from convlint import quantities, targets  # noqa: PLC0415 - not needed where no model is configured
     from convlint.keys import MODEL_KEYS  # noqa: PLC0415 - as in parse
 
     _check(entry, MODEL_KEYS, where)
@@ -238,7 +238,11 @@ def _model(entry: Any, where: str, root: str) -> ModelEntry:
             tuple(targets.parse_input(text) for text in _strings(entry.get("input", []))),
             entry.get("batch-size"),
             entry.get("train", False),
-            {key: parse(entry[key], key) for key, parse in targets.BUDGETS.items() if key in entry},
+            {
+                key: parse(entry[key], key)
+                for key, parse in quantities.BUDGETS.items()
+                if key in entry
+            },
         )
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None

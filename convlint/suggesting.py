@@ -19,13 +19,14 @@ from convlint.model import (
     Tried,
     Verified,
 )
+from convlint.quantities import parse_count
 from convlint.rewriting.candidates import Candidate, candidates, of_live_model
 from convlint.rewriting.choosing import Goal, ranked, together, worth
 from convlint.rewriting.kind import Draft, Wishes
 from convlint.rewriting.kinds import kinds as all_kinds
 from convlint.rewriting.verifying import verify
 from convlint.rewriting.writing import Written, written
-from convlint.targets import Job, parse_count
+from convlint.targets import Job
 from convlint.trials import Runs, Trials
 from convlint.usage import UsageError, check_choice
 

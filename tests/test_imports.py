@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "convlint"
 ALLOWED: dict[str, set[str]] = {
     # facts
     "usage": set(),
+    "quantities": {"usage"},
     "dims": set(),
     "model": set(),
     "wire": {"model"},
@@ -37,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     # what the user asked for
     "targets": {"model", "usage"},
     "keys": {"model"},
-    "config": {"model", "usage", "codes", "targets", "keys"},
+    "config": {"model", "usage", "codes", "quantities", "targets", "keys"},
     "reference": {"codes", "keys"},
     "files": {"model", "usage"},
     "suppress": {"model", "lines", "edits"},
@@ -73,7 +74,7 @@ ALLOWED: dict[str, set[str]] = {
         *("model", "usage", "wire", "config", "targets", "prove", "outputs", "run", "trace"),
     },
     "trials": {"model", "targets", "lines", "rewriting", "trace"},
-    "suggesting": {"model", "usage", "targets", "cost", "rewriting", "trials"},
+    "suggesting": {"model", "usage", "quantities", "targets", "cost", "rewriting", "trials"},
     "models_of": {"usage", "targets", "config", "source"},
     "detecting": {"usage", "targets", "config", "source", "fitting"},
     "fitting": {"targets", "source"},

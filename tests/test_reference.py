@@ -15,7 +15,7 @@ import pytest
 
 from convlint import config, reference
 from convlint.keys import KEYS, MODEL_KEYS, Key
-from convlint.targets import BUDGETS
+from convlint.quantities import BUDGETS
 from convlint.usage import UsageError
 
 DOCS = Path(__file__).parent.parent / "docs"

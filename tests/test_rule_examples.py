@@ -14,8 +14,9 @@ from convlint.catalogue import rules
 from convlint.config import Config, ModelEntry
 from convlint.lint import Linter
 from convlint.model import Finding
+from convlint.quantities import BUDGETS
 from convlint.rule import Decides, Example, Rule
-from convlint.targets import BUDGETS, parse_input, parse_target
+from convlint.targets import parse_input, parse_target
 from convlint.trace.client import Worker
 
 EVERYTHING = Config(select=("CVL",))

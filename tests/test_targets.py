@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convlint.quantities import parse_bytes, parse_count
 from convlint.targets import (
     InputSpec,
     Target,
     UsageError,
-    parse_bytes,
-    parse_count,
     parse_input,
     parse_target,
 )

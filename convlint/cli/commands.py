@@ -137,9 +137,9 @@ def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked)
 
 def run_options(asked: Asked) -> run.Options:
     """How models are run. Raises UsageError."""
-    from convlint import run, targets  # noqa: PLC0415 - not needed for files
+    from convlint import quantities, run, targets  # noqa: PLC0415 - not needed for files
 
-    budgets = {key: getattr(asked, key.replace("-", "_")) for key in targets.BUDGETS}
+    budgets = {key: getattr(asked, key.replace("-", "_")) for key in quantities.BUDGETS}
     check_choice(asked.device, targets.DEVICES, "--device")
     if asked.dtype is not None:
         check_choice(asked.dtype, targets.MODEL_DTYPES, "--dtype")
@@ -150,12 +150,14 @@ def run_options(asked: Asked) -> run.Options:
         device=asked.device,
         dtype=asked.dtype,
         train=asked.train,
-        budgets={k: targets.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None},
+        budgets={
+            k: quantities.BUDGETS[k](v, f"--{k}") for k, v in budgets.items() if v is not None
+        },
         timeout=asked.timeout,
         at_once=asked.jobs or 1,
         max_memory=None
         if asked.max_memory is None
-        else targets.parse_bytes(asked.max_memory, "--max-memory"),
+        else quantities.parse_bytes(asked.max_memory, "--max-memory"),
     )
 
 
