@@ -27,7 +27,9 @@ GOOD = """\
 import os, sys
 from torch import nn
 
-print(f"worker {os.getppid()}")
+# The worker is the parent of what watches over this process.
+with open(f"/proc/{os.getppid()}/stat") as watcher:
+    print("worker", watcher.read().rpartition(")")[2].split()[1])
 
 
 class Good(nn.Sequential):
