@@ -14,8 +14,7 @@ from urllib.parse import unquote
 import lxml.html
 import pytest
 
-from bench import blocks, comparison, prose, sections, site_hook
-from bench.comparison_cases import CASES
+from bench import blocks, prose, site_hook
 from convlint.catalogue import rules
 from convlint.rewriting.kinds import kinds
 
@@ -262,19 +261,3 @@ def test_the_command_says_what_is_stale_and_writes_it(page: Page) -> None:
     assert "wrote " in run("--write").stdout
     assert file.read_text() == "```console\n$ echo 1\n1\n```\n"
     assert (run().returncode, run().stdout) == (0, "")
-
-
-# The comparison with other tools
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_convlint_counts_as_pytorch_does(case: str) -> None:
-    assert comparison.counted("convlint", CASES[case]()) == comparison.true(CASES[case]())
-
-
-def test_the_comparison_is_current(tmp_path: Path) -> None:
-    page = tmp_path / "comparison.md"
-    page.write_text(comparison.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    sections.put(page, "comparison", comparison.page())
-    written = comparison.PAGE.read_text(encoding="utf-8")
-    assert page.read_text(encoding="utf-8") == written, "run `python -m bench.comparison --write`"

@@ -48,6 +48,45 @@ class Attention(nn.Module):
         return maps.mT @ maps
 
 
+class Scaled(nn.Module):
+    """PyTorch's own function for attention, over a convolution that makes queries, keys and values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 24, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        queries, keys, values = self.conv(x).flatten(2).mT.chunk(3, dim=2)
+        return functional.scaled_dot_product_attention(queries, keys, values)
+
+
+class Heads(nn.Module):
+    """PyTorch's own module for attention, with two heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1, bias=False)
+        self.attention = nn.MultiheadAttention(8, 2, bias=False, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv(x).flatten(2).mT
+        out: Tensor = self.attention(maps, maps, maps, need_weights=False)[0]
+        return out
+
+
+class Named(nn.Module):
+    """Two outputs by name, as models for segmentation and detection give them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.aux = nn.Conv2d(8, 4, 1, bias=False)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        maps = self.body(x)
+        return {"out": maps, "aux": self.aux(maps)}
+
+
 class Broken(nn.Module):
     """Two layers cannot work: 16 channels arrive at a norm for 8, and 4 at a convolution that takes 8."""
 
@@ -94,4 +133,7 @@ CASES: dict[str, Callable[[], nn.Module]] = {
     "functional convolution": Functional,
     "one module, called three times": Reused,
     "matrix product of maps": Attention,
+    "`scaled_dot_product_attention`": Scaled,
+    "`nn.MultiheadAttention`": Heads,
+    "a dict as output": Named,
 }

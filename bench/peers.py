@@ -1,0 +1,233 @@
+"""convlint beside the other tools, on the same cases: ``python -m bench.peers [--write]``.
+
+Makes an environment with all of them (``bench.peers_env``) and runs each there as its own documentation says:
+what the counting tools count (``bench.peers_tools``), what the linters find (``bench.peers_linters``), and what
+that takes (``bench.peers_time``). ``--no-times`` leaves the last part out, for a machine that has other work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from bench import peers_linters, peers_time, sections
+from bench.markdown import table
+from bench.peers_env import ROOT, Environment, made, torchvision_pin
+
+PAGE = ROOT / "docs" / "comparison.md"
+COUNTING = (
+    *("convlint", "torchinfo", "fvcore", "ptflops", "ptflops, aten", "thop", "calflops"),
+    "torchsummary",
+)
+LINTING = ("torch-audit", "TorchFix", "torchshapeflow")
+PACKAGES = (*(tool for tool in COUNTING if "," not in tool), *LINTING)
+
+FIGURES = """Written by `python -m bench.peers --write`: each tool in the release that `bench/peers.txt` names, in one
+environment with torch {torch} and Python {python}.
+
+## What they count
+
+On models of one or two layers, in `bench/peers_cases.py`, at 1x8x32x32.
+
+### Multiply-accumulates
+
+The truth is PyTorch's own counter, halved, for it counts two operations for each, and with attention run as the
+products that it stands for, for it does not count the fused kernel of CPUs. A figure that is not the same is bold. With
+{with_bias} a bias counts as one more for each output, so none of these models has one. torchsummary
+has no such figure.
+
+{macs}
+
+### Parameters
+
+{params}
+
+### A model that does not work
+
+16 channels arrive at a norm for 8, and further on 4 channels at a convolution that takes 8. Six more models, those of
+`fixtures/broken` that are built and fail when they run, get the answers in the third column.
+
+{broken}
+
+### A model that works
+
+In training mode, with a norm that was put into eval mode on purpose.
+
+{frozen}
+
+## What they find
+
+### Planted defects
+
+The models of `fixtures/broken` and [GDConv](../fixtures/gdconv.py). They were made for convlint's own rules: that it
+finds them all is no surprise. `text` is `convlint check FILE`, `run` is `convlint check FILE:Net`; PyTorch is the line
+of the file in the traceback of one forward. torch-audit gets a step of training with all its rules, and knows layers
+rather than lines; it ends where PyTorch raises. TorchShapeFlow gets the input of each model as the annotation that it
+wants, TorchFix all its rules. A line that is not the one with the mistake stands as `line N`.
+
+{planted}
+
+### Defects of other kinds
+
+{others}
+
+### Models that work
+
+torchvision {torchvision}, whose models work: an error here is a false alarm.
+
+{working}
+
+## What is installed with it
+
+{needs}
+"""
+
+TIMES = """## What it takes
+
+Written by `python -m bench.peers --write`, all as ratios within one run.
+
+### The whole command
+
+From the start of Python to its end; the shortest of {rounds} rounds. The bare script imports torch, builds the model
+and runs it once at batch 1; each other loads and builds the same, and prints its table, or its findings. The command of
+torch-audit does not run the model. Memory is that of the process and its children, what they share counted once.
+
+{processes}
+
+### One forward
+
+In one process, times a bare forward without gradients. convlint's figure is that of the recording with its graph.
+
+{forward}
+
+torch-audit looks at a step of training, here at batch 8, times that step:
+
+{step}
+
+### Reading files
+
+The text of all models of torchvision, in processor time, each with one process.
+
+{reading}
+"""
+
+
+# --- what they count
+
+
+def of_counted(truth: Mapping[str, Any], said: Mapping[str, Mapping[str, Any]], figure: str) -> str:
+    """What each tool says of ``macs`` or ``params``, and how many times the truth where it is off."""
+    tools = [tool for tool in said if figure == "params" or tool != "torchsummary"]
+    rows = [
+        [
+            case,
+            f"{true[figure]:,}",
+            *(one_figure(said[tool][case], true[figure], figure) for tool in tools),
+        ]
+        for case, true in truth.items()
+    ]
+    return table(["model", ">PyTorch", *(f">{tool}" for tool in tools)], rows)
+
+
+def one_figure(said: Mapping[str, Any], true: int, figure: str) -> str:
+    """A cell: the figure, bold where it is not the truth, or the error that came instead."""
+    if "error" in said:
+        return f"**{said['error'].partition(':')[0]}**"
+    value = said[figure]
+    if value == true:
+        return f"{value:,}"
+    return f"**{value:,}** ({value / true:.2g} times)" if value else "**0**"
+
+
+def of_broken(tools: Mapping[str, Any]) -> str:
+    """What each tool says of models that fail, and what it leaves on one."""
+    rows = [
+        [tool, one["broken"], _counts(one["fixtures"].values()), one["left on broken"]]
+        for tool, one in tools.items()
+    ]
+    return table(["tool", "what it says", "of the six", "what it leaves on the model"], rows)
+
+
+def _counts(answers: Collection[str]) -> str:
+    answers = list(answers)
+    return ", ".join(f"{one}: {answers.count(one)}" for one in sorted(set(answers)))
+
+
+def of_needs(place: Environment) -> str:
+    """By package its release, Python, and the packages that it needs besides torch."""
+    found = place.answer("bench.peers_needs", *PACKAGES)
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found["convlint"] |= {"requires": own["dependencies"]}
+    rows = []
+    for package, one in found.items():
+        wanted = [Requirement(text) for text in one["requires"]]
+        names = {w.name for w in wanted if w.marker is None or w.marker.evaluate({"extra": ""})}
+        needed = ", ".join(sorted(names - {"torch"})) or "nothing"
+        if package == "calflops":
+            needed += ", and transformers, which it does not say"
+        rows.append([package, one["version"], one["python"] or "any", needed])
+    return table(["package", "version", "Python", "needs, beside torch"], rows)
+
+
+# --- the page
+
+
+def figures(place: Environment) -> str:
+    """The part of the page that is the same on every machine."""
+    truth = place.answer("bench.peers_tools", "PyTorch")
+    tools = {tool: place.answer("bench.peers_tools", tool) for tool in COUNTING}
+    said = {tool: one["counted"] for tool, one in tools.items()}
+    audit = place.answer("bench.peers_audit", "fixtures")
+    zoo = place.answer("bench.peers_audit", "zoo", path=[place.torchvision])
+    with_bias = [tool for tool, one in tools.items() if one["bias"] and "," not in tool]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
+        planted = peers_linters.of_planted(peers_linters.of_fixtures(place, Path(folder)), audit)
+        others = peers_linters.of_others(place, Path(other), audit)
+    text = peers_linters.in_text(place, place.torchvision / "torchvision" / "models")
+    return FIGURES.format(
+        torch=truth["torch"],
+        python=truth["python"],
+        with_bias=" and ".join(with_bias),
+        macs=of_counted(truth["counted"], said, "macs"),
+        params=of_counted(truth["counted"], said, "params"),
+        broken=of_broken(tools),
+        frozen=table(
+            ["tool", "what it leaves on the model"],
+            [[tool, one["frozen"]] for tool, one in tools.items()],
+        ),
+        planted=planted,
+        others=others,
+        torchvision=torchvision_pin().partition("==")[2],
+        working=peers_linters.of_working(text, zoo),
+        needs=of_needs(place),
+    )
+
+
+def main() -> None:
+    """Compare, and print or write the sections of the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--fresh", action="store_true", help="make the environment anew")
+    parser.add_argument("--no-times", action="store_true", help="leave out what it takes")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each time (5)")
+    options = parser.parse_args()
+    place = made(fresh=options.fresh)
+    parts = {"comparison": figures(place)}
+    if not options.no_times:
+        times = peers_time.measured(place, options.rounds)
+        parts["comparison-times"] = TIMES.format(rounds=options.rounds, **times)
+    for name, text in parts.items():
+        if options.write:
+            sections.put(PAGE, name, text)
+        else:
+            print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The linters that are given a model: ``python -m bench.peers_audit fixtures|zoo`` prints what they find as JSON.
+
+torch-audit is made for a training loop, and finds most in one: it gets a step of training with an optimizer,
+with all its rules, over a batch that is large enough for norms. It runs in the environment of
+``bench.peers_env``.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import convlint
+from bench.peers_tools import quiet
+
+ROOT = Path(__file__).parent.parent
+BATCH = 8
+"""torch-audit warns of norms over fewer samples."""
+ZOO = (
+    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "mnasnet1_0", "mobilenet_v2"),
+    *("mobilenet_v3_large", "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d"),
+    *("shufflenet_v2_x1_0", "squeezenet1_0", "swin_t", "vgg11", "vgg11_bn"),
+)
+"""Models of torchvision, which work."""
+SIZE = (3, 96, 96)
+
+
+def audited(
+    model: nn.Module, batch: Tensor, optimizer: torch.optim.Optimizer | None = None
+) -> list[dict[str, Any]]:
+    """What torch-audit finds in one step of training. Raises what the model raises, as it does itself."""
+    from torch_audit import audit_dynamic
+
+    weights = list(model.parameters())
+    if optimizer is None and weights:
+        optimizer = torch.optim.SGD(weights, 0.01)
+    with audit_dynamic(model, optimizer=optimizer, every_n_steps=1) as auditor:
+        out = auditor.forward(batch)
+        auditor.backward(sum(one.square().mean() for one in tensors(out)))
+        if optimizer is not None:
+            auditor.optimizer_step()
+    return [
+        {
+            "code": one.rule_id,
+            "severity": one.severity.value.lower(),
+            "module": one.module_path,
+            "message": one.message,
+        }
+        for one in auditor.finish(report=False).findings
+    ]
+
+
+def tensors(out: Any) -> list[Tensor]:
+    """The tensors of an output, whatever they are in."""
+    if isinstance(out, Tensor):
+        return [out]
+    values = out.values() if isinstance(out, dict) else out
+    return [tensor for value in values for tensor in tensors(value)]
+
+
+def of_fixtures() -> dict[str, Any]:
+    """Of each broken model, and of GDConv with numbers that hide its defect, what torch-audit finds and at which
+    line PyTorch raises by itself. Of models with other defects, what torch-audit and convlint find.
+    """
+    found = {}
+    for file in sorted((ROOT / "fixtures" / "broken").glob("*.py")):
+        net = runpy.run_path(str(file))["Net"]
+        batch = net.example_input_array
+        found[file.stem] = {
+            "findings": _findings(net, torch.randn(BATCH, *batch.shape[1:])),
+            "raises": raising_line(net, batch, file),
+        }
+    file = ROOT / "fixtures" / "gdconv.py"
+    gdconv = partial(runpy.run_path(str(file))["GDConv"], 8, 8, 3, 0)
+    batch = torch.randn(BATCH, 8, 3, 3)
+    found["gdconv"] = {
+        "findings": _findings(gdconv, batch),
+        "raises": raising_line(gdconv, batch, file),
+    }
+    return found | _others()
+
+
+def raising_line(build: Callable[[], nn.Module], batch: Tensor, file: Path) -> int | None:
+    """The last line of a file in the traceback of building a model and running it, or None if both work."""
+    with quiet():
+        try:
+            build().eval()(batch)
+        except Exception as error:  # noqa: BLE001  any failure has a traceback
+            frames = traceback.extract_tb(error.__traceback__)
+            return [frame.lineno for frame in frames if frame.filename == str(file)][-1]
+    return None
+
+
+def _findings(build: Callable[[], nn.Module], batch: Tensor) -> list[dict[str, Any]] | None:
+    """None if the model raises, which torch-audit passes on."""
+    torch.manual_seed(0)
+    with quiet():
+        try:
+            return audited(build(), batch)
+        except (ValueError, RuntimeError, AttributeError):
+            return None
+
+
+def _others() -> dict[str, Any]:
+    """Two defects of training, which are of no layer."""
+    net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3))
+    batch = torch.randn(BATCH, 3, 32, 32)
+    adam = torch.optim.Adam(net.parameters(), 1e-3, weight_decay=0.01)
+    with quiet():
+        decayed = audited(net, batch, adam)
+        nn.init.zeros_(net[2].weight[:4])  # type: ignore[index]
+        dead = audited(net, batch)
+        ours = [f.code for f in convlint.check(net, input=(3, 32, 32))]
+    return {
+        "adam": {"findings": decayed, "convlint": ours},
+        "dead": {"findings": dead, "convlint": ours},
+    }
+
+
+def of_zoo() -> dict[str, dict[str, dict[str, int]]]:
+    """Of models that work, how often each linter gives which code, by ``code severity``."""
+    from bench.zoo_models import import_torchvision
+
+    torchvision = import_torchvision()
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for name in ZOO:
+        torch.manual_seed(0)
+        model = torchvision.models.get_model(name, weights=None)
+        with quiet():
+            ours = convlint.check(model, input=SIZE)
+            theirs = audited(model, torch.randn(BATCH, *SIZE))
+        found[name] = {
+            "convlint": Counter(f"{f.code} {f.severity}" for f in ours),
+            "torch-audit": Counter(f"{f['code']} {f['severity']}" for f in theirs),
+        }
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(of_zoo() if sys.argv[1] == "zoo" else of_fixtures()))

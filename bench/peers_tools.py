@@ -1,0 +1,321 @@
+"""The tools that count, each as its own page says to use it: ``python -m bench.peers_tools TOOL`` prints its
+figures as JSON.
+
+One process is for one tool, because some leave functions of PyTorch replaced. It runs in the environment of
+``bench.peers_env``, and in any other where the tool is installed. The truth is PyTorch's own: its counter
+of floating point operations, and the sum over the parameters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import logging
+import platform
+import re
+import runpy
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+import convlint
+from bench.peers_cases import CASES, SIZE, Broken, Frozen
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a tool says of a model; None where it has no such figure."""
+
+    params: int | None = None
+    macs: int | None = None
+
+
+def true(model: nn.Module) -> Counted:
+    """By PyTorch itself. It counts two operations for a multiply-accumulate.
+
+    The fused kernel of attention for CPUs is one that it does not count, so attention is run as the two
+    products that it stands for.
+    """
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *SIZE))
+    params = sum(p.numel() for p in model.parameters())
+    return Counted(params, counter.get_total_flops() // 2)
+
+
+def by_convlint(model: nn.Module) -> Counted:
+    """By ``convlint.summary``."""
+    totals = convlint.summary(model, input=SIZE).models[0].totals
+    return Counted(totals.params, totals.macs)
+
+
+def by_torchinfo(model: nn.Module) -> Counted:
+    """By ``torchinfo.summary``."""
+    from torchinfo import summary
+
+    found = summary(model, input_data=torch.zeros(1, *SIZE), verbose=0)
+    return Counted(found.total_params, found.total_mult_adds)
+
+
+def by_fvcore(model: nn.Module) -> Counted:
+    """By fvcore's ``FlopCountAnalysis``, whose "flop" is a multiply-accumulate."""
+    from fvcore.nn import FlopCountAnalysis, parameter_count
+
+    analysis = FlopCountAnalysis(model, torch.zeros(1, *SIZE)).unsupported_ops_warnings(False)
+    return Counted(parameter_count(model)[""], analysis.total())
+
+
+def by_ptflops(model: nn.Module, backend: str = "pytorch") -> Counted:
+    """By ``get_model_complexity_info``."""
+    if importlib.util.find_spec("torchvision"):  # it loads that where it can
+        from bench.zoo_models import import_torchvision
+
+        import_torchvision()
+    from ptflops import get_model_complexity_info
+
+    macs, params = get_model_complexity_info(
+        model, SIZE, as_strings=False, print_per_layer_stat=False, backend=backend
+    )
+    return Counted(params, macs)
+
+
+def by_ptflops_aten(model: nn.Module) -> Counted:
+    """By the same, counting the operations of PyTorch rather than its modules."""
+    return by_ptflops(model, "aten")
+
+
+def by_thop(model: nn.Module) -> Counted:
+    """By ``thop.profile``."""
+    from thop import profile
+
+    macs, params = profile(model, inputs=(torch.zeros(1, *SIZE),), verbose=False)
+    return Counted(int(params), int(macs))
+
+
+def by_calflops(model: nn.Module) -> Counted:
+    """By ``calculate_flops``, which gives operations and multiply-accumulates both."""
+    from calflops import calculate_flops
+
+    _, macs, params = calculate_flops(
+        model,
+        input_shape=(1, *SIZE),
+        output_as_string=False,
+        print_results=False,
+        print_detailed=False,
+    )
+    return Counted(params, macs)
+
+
+def by_torchsummary(model: nn.Module) -> Counted:
+    """By ``torchsummary.summary``, which prints its figures."""
+    from torchsummary import summary
+
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        summary(model, SIZE, device="cpu")
+    found = re.search(r"Total params: ([\d,]+)", printed.getvalue())
+    assert found is not None, "torchsummary prints another table than it did"
+    return Counted(int(found[1].replace(",", "")))
+
+
+TOOLS: dict[str, Callable[[nn.Module], Counted]] = {
+    "convlint": by_convlint,
+    "torchinfo": by_torchinfo,
+    "fvcore": by_fvcore,
+    "ptflops": by_ptflops,
+    "ptflops, aten": by_ptflops_aten,
+    "thop": by_thop,
+    "calflops": by_calflops,
+    "torchsummary": by_torchsummary,
+}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What the tools print, log and warn of is not told."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    nowhere = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere):
+        warnings.simplefilter("ignore")
+        with contextlib.redirect_stderr(nowhere):
+            yield
+    logging.disable(level)
+
+
+PATCHED = (torch, torch.nn.functional, torch.Tensor)
+"""What tools put functions of their own into while they count."""
+_AS_LOADED = [dict(vars(owner)) for owner in PATCHED]
+
+
+def patches() -> list[tuple[Any, str]]:
+    """The functions of PyTorch in whose place there is one of somebody else: owners and names."""
+    return [
+        (owner, name)
+        for owner, was in zip(PATCHED, _AS_LOADED, strict=True)
+        for name, value in was.items()
+        if (now := vars(owner).get(name)) is not value
+        # PyTorch replaces some by itself when more of it is loaded.
+        and getattr(now, "__globals__", {}).get("__name__", "").partition(".")[0] != "torch"
+    ]
+
+
+def unpatch() -> None:
+    """Put those functions back, so that what one model left is not found with the next."""
+    was = dict(zip(PATCHED, _AS_LOADED, strict=True))
+    for owner, name in patches():
+        setattr(owner, name, was[owner][name])
+
+
+def counted(tool: str, model: nn.Module) -> Counted:
+    """What a tool says of a model in eval mode."""
+    with quiet():
+        return TOOLS[tool](model.eval())
+
+
+def counts_bias(tool: str) -> bool:
+    """Whether a bias counts as a multiply-accumulate for each output."""
+
+    def of(*, bias: bool) -> int | None:
+        return counted(tool, nn.Sequential(nn.Conv2d(8, 16, 1, bias=bias))).macs
+
+    return of(bias=True) != of(bias=False)
+
+
+def of_case(tool: str, case: str) -> dict[str, Any]:
+    """The figures for one of the cases, or the error that came instead."""
+    try:
+        return asdict(counted(tool, CASES[case]()))
+    except Exception as error:  # noqa: BLE001  whatever it is, it is what the user gets
+        return {"error": told(error)}
+
+
+def of_broken(tool: str) -> str:
+    """What a tool says of a model that has two defects and fails at the first."""
+    if tool == "convlint":
+        file = ROOT / "bench" / "peers_cases.py"
+        report = convlint.check(f"{file}:{Broken.__name__}", input=SIZE, select=["CVL1"])
+        found = [f"{f.code} {f.name}" for f in report if f.site and f.site.path]
+        return f"{len(found)} findings, each at its line: {', '.join(found)}"
+    try:
+        assert counted(tool, Broken()) == Counted(), "it gives figures"
+    except Exception as error:  # noqa: BLE001  whatever it is, it is what the user gets
+        return told(error)
+    finally:
+        unpatch()
+    return "prints an error, and returns None for both figures"
+
+
+def of_fixtures(tool: str) -> dict[str, str]:
+    """What comes of each broken model whose constructor works and whose forward does not, by its file."""
+    found = {}
+    for file in sorted((ROOT / "fixtures" / "broken").glob("cvl1*.py")):
+        build = runpy.run_path(str(file))["Net"]
+        sample = build.example_input_array
+        try:
+            build()
+        except ValueError:  # no tool gets as far as having a model
+            continue
+        try:
+            build().eval()(sample)
+        except Exception as error:  # noqa: BLE001  a model of any kind of failure
+            found[file.stem] = _of_failing(tool, build(), error)
+    return found
+
+
+def _of_failing(tool: str, model: nn.Module, said_by_torch: Exception) -> str:
+    if tool == "convlint":
+        found = convlint.check(model, input=(3, 32, 32), select=["CVL1"])
+        return "findings" if list(found) else "nothing"
+    with _reading((3, 32, 32)):
+        try:
+            figures = counted(tool, model)
+        except Exception as error:  # noqa: BLE001  as above
+            if isinstance(error, type(said_by_torch)) and _words(error) == _words(said_by_torch):
+                return "PyTorch's error"
+            return "an error of its own"
+        finally:
+            unpatch()
+    return "no figures" if figures == Counted() else "figures"
+
+
+def _words(error: Exception) -> str:
+    """A message without its numbers: the size of the batch is the tool's choice."""
+    return re.sub(r"\d+", "", str(error))
+
+
+@contextlib.contextmanager
+def _reading(size: tuple[int, int, int]) -> Iterator[None]:
+    """Within, the tools give models samples of this size."""
+    global SIZE  # noqa: PLW0603  it is what each adapter reads
+    before, SIZE = SIZE, size
+    try:
+        yield
+    finally:
+        SIZE = before
+
+
+def left_behind(tool: str, model: nn.Module) -> str:
+    """What is different about a model after a tool was run on it, whether that worked or not."""
+    flags = {name: module.training for name, module in model.named_modules()}
+    names = {(name, key) for name, module in model.named_modules() for key in vars(module)}
+    kept = {name for name, _ in model.named_buffers()}
+    with quiet(), contextlib.suppress(Exception):
+        TOOLS[tool](model)
+    modules = dict(model.named_modules())
+    hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules.values())  # noqa: SLF001
+    added = sum((name, key) not in names for name, m in modules.items() for key in vars(m))
+    buffers = sum(name not in kept for name, _ in model.named_buffers())
+    turned = sum(module.training != flags[name] for name, module in modules.items())
+    found = {
+        "hooks": hooks,
+        "attributes": added,
+        "buffers": buffers,
+        "training flags changed": turned,
+        "functions of PyTorch replaced": len(patches()),
+    }
+    unpatch()
+    return ", ".join(f"{what}: {count}" for what, count in found.items() if count) or "nothing"
+
+
+def told(error: Exception) -> str:
+    """An error as the last line of a traceback has it."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".removesuffix(": ")
+
+
+def truth() -> dict[str, Any]:
+    """PyTorch's own figures, its release and Python's."""
+    counts = {case: asdict(true(build().eval())) for case, build in CASES.items()}
+    torch_version = torch.__version__.partition("+")[0]
+    return {
+        "torch": torch_version,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "counted": counts,
+    }
+
+
+def figures(tool: str) -> dict[str, Any]:
+    """All that is measured here of one tool."""
+    return {
+        "counted": {case: of_case(tool, case) for case in CASES},
+        "bias": counts_bias(tool),
+        "frozen": left_behind(tool, Frozen()),
+        "broken": of_broken(tool),
+        "left on broken": left_behind(tool, Broken()),
+        "fixtures": of_fixtures(tool),
+    }
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1]
+    print(json.dumps(truth() if chosen == "PyTorch" else figures(chosen)))
