@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ def main() -> None:
     # Nearly all that is made lives to the end, and to look through it takes a fifth of the time:
     # every 50,000 new objects rather than 700, and not once more when Python ends.
     gc.set_threshold(50_000)
+    _open_closed_streams()
     try:
         _main()
     except KeyboardInterrupt:
@@ -20,6 +22,17 @@ def main() -> None:
         raise SystemExit(130) from None
     finally:
         gc.freeze()
+
+
+def _open_closed_streams() -> None:
+    """Put something in the place of streams that the caller closed, as in ``>&-``: files opened later would get their
+    numbers. What is written to standard output then fails, for it is lost.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)  # the lowest free
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8"))
 
 
 def _main() -> None:

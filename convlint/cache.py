@@ -117,21 +117,18 @@ class Cache:
             path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)
         }
         text = json.dumps({"key": self._key, "entries": kept | wire.encode(self._known)})
-        beside = f"{self._file}.{os.getpid()}"
         try:
             self._make_folder(self._folder)
-            with open(beside, "w", encoding="ascii") as file:
-                file.write(text)
-            os.replace(beside, self._file)
+            _put(self._file, text)
         except OSError:
             return  # a folder that cannot be written: the next run judges anew, as this one did
 
     def _make_folder(self, folder: str) -> None:
-        if not os.path.isdir(folder):
-            os.makedirs(folder)
-            for name, text in ((".gitignore", _README), ("CACHEDIR.TAG", _TAG)):
-                with open(os.path.join(folder, name), "w", encoding="ascii") as file:
-                    file.write(text)
+        os.makedirs(folder, exist_ok=True)
+        for name, text in ((".gitignore", _README), ("CACHEDIR.TAG", _TAG)):
+            path = os.path.join(folder, name)
+            if not os.path.exists(path):
+                _put(path, text)
 
     def _read(self, folder: str) -> dict[str, Any]:
         import json  # noqa: PLC0415 - loaded when needed
@@ -146,6 +143,13 @@ class Cache:
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
         return entries if isinstance(entries, dict) else {}
+
+
+def _put(path: str, text: str) -> None:
+    from convlint.replacing import replacing  # noqa: PLC0415 - loaded when needed
+
+    with replacing(path, durable=False) as beside, open(beside, "x", encoding="ascii") as file:
+        file.write(text)
 
 
 def _digest(data: bytes) -> str:

@@ -169,7 +169,7 @@ def _silenced(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: 
 def _of_models(ran: Report, texts: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files in which runs found something, besides those that are read anyway."""
     paths = {finding.site.path for finding in ran.findings if finding.site}
-    return read(sorted(paths - texts.keys()))[0]
+    return read(sorted(filter(lines.is_readable, paths - texts.keys())))[0]
 
 
 def _write(changes: Sequence[Change], options: Options) -> tuple[list[Change], list[Problem]]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from difflib import unified_diff
 
 from convlint import lines
 from convlint.model import Edit, Fix
+from convlint.replacing import replacing
 
 _PLAIN = re.compile(r'[^\x00-\x1f\x7f"\\]+')
 """Paths that a diff takes as they are; in others git quotes these characters."""
@@ -176,26 +175,6 @@ def _escaped(character: str) -> str:
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Put ``data`` in the place of the file at ``path``, at once: a reader sees the old or the new.
-
-    A symbolic link stays, and the file that it leads to is replaced; permissions are kept; nothing
-    is left behind after a failure. Raises OSError.
-    """
-    target = os.path.realpath(path)
-    beside = os.path.join(os.path.dirname(target), f".convlint-{secrets.token_hex(8)}.tmp")
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):  # a new file has the permissions of any new file
-            os.chmod(beside, os.stat(target).st_mode & 0o7777)
-        os.replace(beside, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
-        raise
-
-
-_BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows, bytes are written as they are only so
+    """Put ``data`` in the place of the file at ``path``, at once; see ``replacing``. Raises OSError."""
+    with replacing(path) as beside, open(beside, "xb") as file:
+        file.write(data)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import re
+import stat
 import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
@@ -54,7 +56,28 @@ def of(path: str) -> list[str]:
     cannot be read. Every line ends in ``\n``.
     """
     linecache.checkcache(path)
-    return linecache.getlines(path)
+    return linecache.getlines(path) if path in linecache.cache or is_readable(path) else []
+
+
+def at(path: str, line: int) -> str:
+    """The line of a file with this number, as it was when the file was first looked at; empty where there is none."""
+    if path in linecache.cache or is_readable(path):
+        return linecache.getline(path, line)
+    return ""
+
+
+def is_readable(path: str) -> bool:
+    """Whether reading a path ends soon: what a model puts in the place of its own file may be a pipe, or a terabyte.
+    What is not there is, for there may be other ways to its text.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return True
+    return stat.S_ISREG(status.st_mode) and status.st_size <= _LONGEST
+
+
+_LONGEST = 1 << 26  # bytes of a file of Python; the largest known are a few million
 
 
 @contextmanager

@@ -38,8 +38,9 @@ def is_suppressed(finding: Finding) -> bool:
     """Whether a comment in the finding's own file, as it is on disk, silences it."""
     if finding.site is None:
         return False
+    path = finding.site.path
     try:
-        data = Path(finding.site.path).read_bytes()
+        data = Path(path).read_bytes() if lines.is_readable(path) else b""
     except OSError:
         return False  # code that has no file, and so no comments
     return silences(data, finding)

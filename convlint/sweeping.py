@@ -98,8 +98,12 @@ class Sweep:
             "device": job.device,
             **_report(run.check([job], lambda _: answer, self.config, self.proves)),
         }
-        file.write(json.dumps(row).encode() + b"\n")
-        file.flush()
+        line = memoryview(json.dumps(row).encode() + b"\n")
+        try:
+            while line:  # no buffer of Python's, which would try once more when the file is closed
+                line = line[os.write(file.fileno(), line) :]
+        except OSError as error:
+            raise UsageError(f"{file.name} cannot be written: {error.strerror or error}") from None
         return Result(row)
 
     def _digest(self, job: Job) -> str:

@@ -17,6 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     # facts
     "usage": set(),
     "quantities": {"usage"},
+    "replacing": set(),
     "dims": set(),
     "model": set(),
     "wire": {"model"},
@@ -33,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "catalogue": {"codes", "rule", "rules"},
     "pages": {"catalogue", "rule", "rewriting"},
     # the two front ends
-    "trace": {"model", "dims", "wire", "lines", "targets", "rewriting"},
+    "trace": {"model", "dims", "wire", "lines", "targets", "rewriting", "replacing"},
     "source": {"model", "dims", "flow", "codes", "catalogue"},
     # what the user asked for
     "targets": {"model", "usage"},
@@ -48,10 +49,10 @@ ALLOWED: dict[str, set[str]] = {
     # what is done about findings
     "sifting": {"model", "config"},
     "prove": {"model"},
-    "edits": {"model", "lines"},
+    "edits": {"model", "lines", "replacing"},
     "fixing": {"model", "lines", "edits"},
     "rewriting": {"model", "flow", "cost", "calls", "lines", "edits"},
-    "cache": {"model", "wire"},
+    "cache": {"model", "wire", "replacing"},
     "outputs": {
         *("model", "usage", "lines", "cost", "targets", "fingerprints", "catalogue", "pages"),
     },

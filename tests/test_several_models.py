@@ -19,6 +19,7 @@ from convlint import executing
 from convlint.model import Problem
 from convlint.targets import InputSpec, Job, parse_target
 from convlint.trace.client import Answer, Worker
+from tests.processes import convlint, gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -130,20 +131,6 @@ def job(nets: Path, call: str, **how: object) -> Job:
 def at_once(worker: Worker, jobs: list[Job]) -> list[Answer]:
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(executing.in_order(pool, worker.run, jobs))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(pid: int) -> bool:
-    until = time.monotonic() + 2.0
-    while alive(pid) and time.monotonic() < until:
-        time.sleep(0.01)
-    return not alive(pid)
 
 
 def kinds(answer: Answer) -> list[str]:
@@ -293,16 +280,11 @@ input = "3,8,8"
 """
 
 
-def check(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "convlint", "check", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_a_report_is_the_same_however_many_run_at_once(nets: Path) -> None:
     (nets.parent / "convlint.toml").write_text(CONFIG)
     (nets.parent / "left").touch()
-    one = check(nets.parent, "--output-format", "json")
-    four = check(nets.parent, "--output-format", "json", "-j", "4")
+    one = convlint(nets.parent, "check", "--output-format", "json")
+    four = convlint(nets.parent, "check", "--output-format", "json", "-j", "4")
     assert (one.returncode, four.returncode) == (2, 2)
     assert json.loads(one.stdout) == json.loads(four.stdout)
     assert [model["target"] for model in json.loads(one.stdout)["models"]] == [
@@ -368,15 +350,15 @@ def cluster() -> Iterator[str]:
 def test_a_cluster_gives_the_same_report(nets: Path, cluster: str) -> None:
     (nets.parent / "convlint.toml").write_text(CONFIG)
     (nets.parent / "left").touch()
-    here = check(nets.parent, "--output-format", "json")
-    there = check(nets.parent, "--output-format", "json", "--executor", cluster)
+    here = convlint(nets.parent, "check", "--output-format", "json")
+    there = convlint(nets.parent, "check", "--output-format", "json", "--executor", cluster)
     assert there.returncode == 2, there.stderr
     assert json.loads(here.stdout) == json.loads(there.stdout)
 
 
 def test_no_cluster_is_one_clear_line(nets: Path) -> None:
     for address in ("dask://127.0.0.1:9", "slurm://x", "dask://"):
-        done = check(nets.parent, "nets.py:Net", "--executor", address)
+        done = convlint(nets.parent, "check", "nets.py:Net", "--executor", address)
         assert done.returncode == 2
         assert done.stdout == ""
         (line,) = done.stderr.splitlines()

@@ -16,6 +16,7 @@ import pytest
 from convlint.model import Problem, Report
 from convlint.targets import InputSpec, Job, parse_target
 from convlint.trace.client import Answer, Worker
+from tests.processes import gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 Run = Callable[..., Answer]
@@ -82,22 +83,6 @@ def only(answer: Answer) -> Problem:
     assert problem.target is not None
     assert Report((), (), answer.problems).exit_code() == 2
     return problem
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends within a second: a killed one takes a moment."""
-    until = time.monotonic() + 1.0
-    while alive(pid) and time.monotonic() < until:
-        time.sleep(0.01)
-    return not alive(pid)
 
 
 def test_a_kind_model_gives_a_graph(run: Run) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -27,13 +28,26 @@ def main(worker: Worker | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
     try:
         code = _run(sys.argv[1:])
+        sys.stdout.flush()
     except UsageError as error:
         print(f"convlint: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        code = 2
     except BrokenPipeError:  # `convlint ... | head`
-        sys.stderr.close()
-        raise SystemExit(141) from None
+        _write_no_more()
+        code = 141
+    except OSError as error:  # a full disk, mostly
+        where = error.filename or "standard output"
+        print(f"convlint: {where}: {error.strerror or error}", file=sys.stderr)
+        _write_no_more()
+        code = 2
     raise SystemExit(code)
+
+
+def _write_no_more() -> None:
+    """Let what is left for standard output go nowhere: Python would fail on it once more when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -19,11 +19,10 @@ def conv_macs(node: Node, x: Tensor, out: Tensor) -> int:
     Source: Dumoulin and Visin, A guide to convolution arithmetic, arXiv:1603.07285.
     """
     attrs = node.attrs
-    groups = max(int(attrs["groups"]), 1)
+    groups = max(int(attrs["groups"]), 1)  # arguments that cannot work are as they were written
     window = int(prod(attrs["kernel_size"]))
-    if attrs["transposed"]:
-        return x.numel * int(attrs["out_channels"]) // groups * window
-    return out.numel * int(attrs["in_channels"]) // groups * window
+    moved, channels = (x, "out_channels") if attrs["transposed"] else (out, "in_channels")
+    return moved.numel * max(int(attrs[channels]), 0) // groups * window
 
 
 def attention_macs(q: Tensor, k: Tensor, out: Tensor) -> int:

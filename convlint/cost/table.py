@@ -89,8 +89,8 @@ def _layer_row(graph: Graph, layer: Layer, calls: Sequence[Call], *, leaf: bool)
         if isinstance(attrs.get("padding"), str)
         else _sizes(attrs.get("padding")),
         dilation=_sizes(attrs.get("dilation")),
-        groups=attrs.get("groups"),
-        bias=attrs.get("bias"),
+        groups=attrs["groups"] if isinstance(attrs.get("groups"), int) else None,
+        bias=attrs["bias"] if isinstance(attrs.get("bias"), bool) else None,
         params=layer.params,
         trainable_params=layer.trainable_params,
         params_bytes=layer.params_bytes,
@@ -142,7 +142,6 @@ def _sum(counts: Sequence[int | None]) -> int | None:
 
 
 def _sizes(value: object) -> Shape | None:
-    """A size as a tuple, also where the source gave one number for all dimensions."""
-    if isinstance(value, int):
-        return (value,)
-    return tuple(value) if isinstance(value, tuple) else None
+    """A size as a tuple, also where the source gave one number for all dimensions; None for what is no size."""
+    sizes = value if isinstance(value, tuple) else (value,)
+    return sizes if all(isinstance(size, int) for size in sizes) else None

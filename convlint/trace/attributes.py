@@ -234,8 +234,10 @@ def sizes(value: Any, count: int) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a number, a word, None, or a tuple or list of them."""
-    if value is None or isinstance(value, bool | int | float | str):
+    """Whether a value is a number, a word, None, or a tuple or list of them; an integer as torch has it, of 64 bits."""
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 63
+    if value is None or isinstance(value, float | str):
         return True
     return isinstance(value, tuple | list) and all(is_plain(item) for item in value)
 

@@ -161,7 +161,11 @@ class _Process:
             self.running = False
             waiting, self._waiting = self._waiting, {}
         self._kill()
-        why = why or _ended(self._process.returncode)
+        if not waiting:
+            return
+        from convlint.trace import processes  # only where something went wrong
+
+        why = why or processes.ending(self._process.returncode)
         for asked in waiting.values():
             asked.set_result(_lost(f"the worker died before it answered ({why})"))
 
@@ -207,12 +211,6 @@ class _Process:
 
 def _lost(message: str) -> Answer:
     return Answer(None, (Problem("worker", message),))
-
-
-def _ended(status: int) -> str:
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit code {status}"
 
 
 def _on_behalf(answer: Answer, job: Asked) -> Answer:

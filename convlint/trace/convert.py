@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from convlint import model as facts
 from convlint.model import Graph, Node
 from convlint.trace import attributes, operations, sites
 from convlint.trace.attributes import Seen
 from convlint.trace.layers import base_of, is_leaf, layers
-from convlint.trace.steps import Step, Value
+from convlint.trace.steps import Step, Value, named_tensors_in
 from convlint.trace.unregistered import unregistered
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class _Conversion:
                 for step in recorder.steps
                 if step.kind == "input"
             ),
-            outputs=tuple(_described(self.recording.result, "")),
+            outputs=tuple(_described(self.recording.result)),
             training=self.recording.training,
             failure=self.recording.failure,
             unseen=tuple(recorder.unseen.items()),
@@ -266,28 +266,11 @@ def _shown(shape: Any, dtype: torch.dtype) -> str:
     return f"{'x'.join(map(str, shape)) or 'scalar'} {_name(dtype)}"
 
 
-def _described(value: Any, prefix: str) -> Iterator[str]:
+def _described(result: Any) -> Iterator[str]:
     """The tensors of a result as a reader would write them: ``out: 1x21x32x32 float32``."""
-    if isinstance(value, Tensor):
-        yield (
-            f"{prefix}: {_shown(value.shape, value.dtype)}"
-            if prefix
-            else _shown(value.shape, value.dtype)
-        )
-        return
-    if isinstance(value, dict):
-        items = [(f"{prefix}.{key}".lstrip("."), item) for key, item in value.items()]
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        items = [(f"{prefix}.{key}".lstrip("."), getattr(value, key)) for key in value._fields]
-    elif isinstance(value, tuple | list):
-        items = [(f"{prefix}[{index}]", item) for index, item in enumerate(value)]
-    elif hasattr(type(value), "__dataclass_fields__"):
-        fields = type(value).__dataclass_fields__
-        items = [(f"{prefix}.{key}".lstrip("."), getattr(value, key, None)) for key in fields]
-    else:
-        return
-    for name, item in items:
-        yield from _described(item, name)
+    for name, tensor in named_tensors_in(result):
+        shown = _shown(tensor.shape, tensor.dtype)
+        yield f"{name.lstrip('.')}: {shown}" if name else shown
 
 
 def _sites_of(

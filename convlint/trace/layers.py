@@ -79,7 +79,7 @@ def base_of(module: nn.Module) -> str:
 @cache
 def _base_of(cls: type) -> str:
     for base in cls.__mro__:
-        if base.__module__.startswith("torch.nn") and base.__module__ != _PARAMETRIZED:
+        if str(base.__module__).startswith("torch.nn") and base.__module__ != _PARAMETRIZED:
             return base.__name__
     return "Module"
 
@@ -99,7 +99,7 @@ def _constants(cls: type) -> tuple[str, ...]:
     """The attributes that a class of torch.nn declares as the numbers of its constructor."""
     found: dict[str, None] = {}
     for base in cls.__mro__:
-        if base.__module__.startswith("torch.nn"):
+        if str(base.__module__).startswith("torch.nn"):
             found.update(dict.fromkeys(base.__dict__.get("__constants__", ())))
     return tuple(found)
 

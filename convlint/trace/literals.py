@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ast
 import dis
-import linecache
 import operator
 from collections.abc import Callable
 from functools import cache
 from types import CodeType
 
+from convlint import lines
 from convlint.trace.carried import Argument
 from convlint.trace.sites import Instant, site_of
 
@@ -57,12 +57,12 @@ def is_literal_operand(instant: Instant, value: int, left: bool) -> bool:
 def _expression(instant: Instant) -> ast.AST | None:
     """The syntax tree of the expression (or assignment) that an instruction belongs to."""
     code, site = instant[0], site_of(instant)
-    lines = [linecache.getline(code.co_filename, n) for n in range(site.line, site.end_line + 1)]
-    if not lines or not lines[-1]:
+    span = [lines.at(code.co_filename, number) for number in range(site.line, site.end_line + 1)]
+    if not span or not span[-1]:
         return None
-    lines[-1] = lines[-1][: site.end_column - 1]
-    lines[0] = lines[0][site.column - 1 :]
-    text = "".join(lines)
+    span[-1] = span[-1][: site.end_column - 1]
+    span[0] = span[0][site.column - 1 :]
+    text = "".join(span)
     try:
         return ast.parse(f"({text}\n)", mode="eval").body
     except (SyntaxError, ValueError):

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,12 +29,14 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def end_children(group: int | None = None) -> None:
-    """Kill all children of this process and what they leave behind, and reap them; first the processes of ``group``."""
+def end_children(group: int | None = None, spared: Collection[int] = ()) -> None:
+    """Kill the children of this process and what they leave behind, and reap them; first the processes of ``group``.
+    ``spared`` are children that go on.
+    """
     if group is not None:
         with suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-    while children := _children():
+    while children := [child for child in _children() if child not in spared]:
         for child in children:
             with suppress(OSError):
                 os.kill(child, signal.SIGKILL)
@@ -58,15 +61,24 @@ def _children() -> list[int]:
 
 
 def _children_of(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    """Those of all threads of a process."""
+    found: list[int] = []
+    with suppress(OSError):  # it has ended
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+    return found
 
 
-def memory_of(pid: int) -> int:
-    """Bytes of memory that a process and its children hold; what they share counts once."""
-    return resident_memory(pid) + sum(map(_own_memory, _children_of(pid)))
+def memory_below(pid: int) -> int:
+    """Bytes of memory that a child of this process, and all that it started, hold; what they share counts once. What
+    lost its parent is this process's own, see ``adopt_orphans``.
+    """
+    held, pending = resident_memory(pid), [os.getpid()]
+    while pending:
+        children = _children_of(pending.pop())
+        pending += children
+        held += sum(_own_memory(child) for child in children if child != pid)
+    return held
 
 
 def resident_memory(pid: int) -> int:
@@ -99,7 +111,14 @@ def available_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * _PAGE
 
 
-def ending(status: int) -> str:
-    """How a process ended, in words, from what ``waitpid`` says."""
-    code = os.waitstatus_to_exitcode(status)
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+def ending(code: int) -> str:
+    """How a process ended, in words, from its exit code, which is negative for a signal."""
+    return f"killed by {signal_name(-code)}" if code < 0 else f"exit code {code}"
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called; those for real-time use have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

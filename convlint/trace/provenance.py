@@ -220,7 +220,7 @@ def _lost(value: int) -> Dim:
     """An integer whose expression is not known. Two of one value count as equal: better silent than
     wrong.
     """
-    return dims.symbol(str(value), opaque=True)
+    return dims.symbol(hex(value), opaque=True)
 
 
 @cache

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from convlint.model import Failure, Graph
 from convlint.trace import recover, sites
+from convlint.trace.convert import convert
 from convlint.trace.recorder import Recorder
 from convlint.trace.steps import tensors_in
 from convlint.trace.to_fx import Written
@@ -44,8 +45,6 @@ class Recording:
 
     def graph(self) -> Graph:
         """The recording as ``model.Graph``, its invariants checked."""
-        from convlint.trace.convert import convert
-
         graph = convert(self)
         graph.lint()
         return graph
@@ -110,8 +109,12 @@ def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
     own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
     chain = tuple(sites.site_of(frame) for frame in reversed(frames))
     site = sites.site_of(own[-1]) if own else None
-    whole = "".join(traceback.format_exception(error))
-    return Failure(phase, type(error).__name__, recover.one_line(error), site, module, chain, whole)
+    whole = "".join(traceback.format_exception(error))[:_LONGEST]
+    kind = " ".join(type(error).__name__.split())
+    return Failure(phase, kind, recover.one_line(error), site, module, chain, whole)
+
+
+_LONGEST = 100_000  # characters of a traceback, which holds the message
 
 
 @contextmanager

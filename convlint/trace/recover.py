@@ -23,11 +23,16 @@ Repair = Callable[
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's message on one line; its class where the message cannot be had."""
+    """An exception's message on one line, cut where it is endless; its class where the message cannot be had."""
     try:
-        return " ".join(str(error).split()) or type(error).__name__
-    except Exception as broken:  # an exception whose own __str__ raises is the user's, and is to be named all the same
+        text = str(error)
+        whole = " ".join(text[:_LONGEST].split()) or type(error).__name__
+        return whole if len(text) <= _LONGEST else f"{whole} ..."
+    except BaseException as broken:  # its own __str__ raises: it is to be named all the same
         return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
+
+
+_LONGEST = 2000  # characters of a message
 
 
 # --- constructors -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import random
 import sys
 import threading
@@ -22,7 +23,18 @@ from torch import nn
 
 from convlint.model import Graph, Problem
 from convlint.targets import Job
-from convlint.trace import blame, keep, load, memory, probe, provenance, resolution, sites, symbols
+from convlint.trace import (
+    blame,
+    keep,
+    load,
+    memory,
+    probe,
+    provenance,
+    resolution,
+    sites,
+    sound,
+    symbols,
+)
 from convlint.trace import inputs as model_inputs
 from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
@@ -57,6 +69,7 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
 
 def prepare() -> None:
     """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
+    sites.stay_in(os.getcwd())
     random.seed(0)
     torch.manual_seed(0)
     sys.dont_write_bytecode = True
@@ -85,7 +98,9 @@ def device_of_job(job: Job) -> Any:
 
 def as_asked(value: Any, job: Job) -> nn.Module:
     """What was built, on the device and in the dtype that the job names. Raises ProblemError if it is no model."""
-    model = load.check_model(value, job.target).to(job.device)
+    model = load.check_model(value, job.target)
+    sound.check(model)
+    model = sound.moved(model, job.device)
     return model if job.dtype is None else model.to(getattr(torch, job.dtype))
 
 
@@ -95,9 +110,10 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answe
     Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a
     forward may write to its input. A model with lazy layers is run as a copy.
     """
-    if any(nn.parameter.is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
-        model = copy.deepcopy(model)
     try:
+        sound.check(model)
+        if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
+            model = copy.deepcopy(model)
         with keep.as_found(model):
             if inputs is None:
                 inputs = inputs_of(model, job)

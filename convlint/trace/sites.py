@@ -8,7 +8,6 @@ for a second attempt, after the model has really failed to build.
 from __future__ import annotations
 
 import inspect
-import linecache
 import os
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from convlint import lines
 from convlint.model import Site
 from convlint.trace import recover
 
@@ -79,9 +79,23 @@ def _read_site(code: CodeType, last: int) -> Site:
     )
 
 
+def is_own(code: CodeType) -> bool:
+    """Whether code is convlint's."""
+    return code.co_filename.startswith(_OWN)
+
+
+_folder: str | None = None
+
+
+def stay_in(folder: str) -> None:
+    """Show paths relative to ``folder``, wherever the code of a model goes."""
+    global _folder  # noqa: PLW0603 - of the process of one job, as the working directory is
+    _folder = folder
+
+
 def shown_path(path: str) -> str:
     """A path as reports show it: relative to the working directory where it lies below it."""
-    below = os.path.join(os.getcwd(), "")
+    below = os.path.join(_folder or os.getcwd(), "")
     absolute = os.path.abspath(path)
     return absolute[len(below) :] if absolute.startswith(below) else path
 
@@ -90,7 +104,7 @@ def _characters(path: str, line: int, column: int | None) -> int:
     """The column in characters, from 1, for an offset in UTF-8 bytes, from 0."""
     if column is None:
         return 1
-    text = linecache.getline(path, line)
+    text = lines.at(path, line)
     if text.isascii():
         return column + 1
     return len(text.encode()[:column].decode(errors="replace")) + 1

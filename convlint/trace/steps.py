@@ -66,14 +66,50 @@ class ModuleCall:
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """The tensors in nested tuples, lists, mappings and objects with fields, in order."""
+    for _, tensor in named_tensors_in(value):
+        yield tensor
+
+
+def named_tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
+    """The same, each with its way there: ``out[0].x``. What holds itself is not entered again, and no code of what
+    only looks like a list or a dict is run.
+    """
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif hasattr(type(value), "__dataclass_fields__"):
-        for name in type(value).__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None))
+        yield "", value
+        return
+    pending = [("", value, iter(_items(value)))]
+    entered = {id(value)}
+    while pending:
+        prefix, holder, items = pending[-1]
+        for key, item in items:
+            if issubclass(type(item), Tensor):
+                yield prefix + key, item
+            elif id(item) not in entered and (inner := _items(item)):
+                entered.add(id(item))
+                pending.append((prefix + key, item, iter(inner)))
+                break
+        else:
+            entered.discard(id(holder))
+            pending.pop()
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    """What a container holds, with how it is written behind the container's name."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return []
+    if issubclass(kind, dict):
+        return [(f".{key}", item) for key, item in dict.items(value)]
+    if issubclass(kind, tuple):
+        items = tuple.__iter__(value)
+        if hasattr(kind, "_fields"):
+            return [(f".{name}", item) for name, item in zip(kind._fields, items, strict=False)]
+        return [(f"[{index}]", item) for index, item in enumerate(items)]
+    if issubclass(kind, list):
+        return [(f"[{index}]", item) for index, item in enumerate(list.__iter__(value))]
+    if hasattr(kind, "__dataclass_fields__"):
+        return [(f".{name}", getattr(value, name, None)) for name in kind.__dataclass_fields__]
+    return []
+
+
+_ATOMS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})

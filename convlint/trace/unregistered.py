@@ -21,7 +21,7 @@ def unregistered(
     """
     seen = {id(module) for _, module in modules}
     for path, owner in modules:
-        if not owner._modules and type(owner).__module__.startswith("torch.nn."):
+        if not owner._modules and str(type(owner).__module__).startswith("torch.nn."):
             continue  # most of all modules, and their lists hold sizes
         kept = [
             (attribute, value)
@@ -48,7 +48,7 @@ def _modules_in(value: Any, depth: int) -> Iterator[tuple[str, nn.Module]]:
     else:
         return
     for key, item in items:
-        if isinstance(item, nn.Module):
+        if issubclass(type(item), nn.Module):
             yield key, item
         elif depth > 1:
             yield from ((key + inner, module) for inner, module in _modules_in(item, depth - 1))

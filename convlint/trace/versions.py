@@ -26,7 +26,18 @@ from convlint import wire
 from convlint.model import Built, Problem, Tried, Version, Way
 from convlint.rewriting.project import is_installed
 from convlint.targets import Job, Try, parse_target
-from convlint.trace import keep, layers, load, memory, overlay, session, sites, timing, weights
+from convlint.trace import (
+    keep,
+    layers,
+    load,
+    memory,
+    overlay,
+    processes,
+    session,
+    sites,
+    timing,
+    weights,
+)
 from convlint.trace.client import Answer
 from convlint.trace.inputs import Inputs
 from convlint.trace.limits import TooLongError, at_most
@@ -70,7 +81,7 @@ def _forked(version: Version, job: Job) -> Tried:
         return _failed("timeout", f"it took more than {job.timeout:g} s; --timeout sets the limit")
     status = os.waitpid(pid, 0)[1]
     if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
+        name = processes.signal_name(os.WTERMSIG(status))
         return _failed("crash", f"it crashed the process with {name}")
     if not data:
         code = os.waitstatus_to_exitcode(status)

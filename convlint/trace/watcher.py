@@ -7,7 +7,6 @@ What a child prints goes to stderr.
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import re
 import resource
@@ -16,10 +15,13 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+
+# By themselves: a model may put anything in their place.
+from json import dumps, loads
+from os import write
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -49,7 +51,7 @@ def write_line(pipe: int, line: bytes) -> None:
     """Write a line, all of it."""
     data = memoryview(line + b"\n")
     while data:
-        data = data[os.write(pipe, data) :]
+        data = data[write(pipe, data) :]
 
 
 class _Child:
@@ -75,7 +77,7 @@ class _Child:
         if pid == 0:
             self._be_the_child()
         os.close(self._written)
-        write_line(self._said, json.dumps({"child": pid}).encode())
+        write_line(self._said, dumps({"child": pid}).encode())
         try:
             answer = self._watch(pid, above)
         finally:
@@ -83,7 +85,7 @@ class _Child:
         if isinstance(answer, Problem):
             seconds = time.monotonic() - self._began
             placed = Answer(None, (self._placed(answer),), seconds=seconds, memory=self._most)
-            answer = json.dumps({"answer": wire.encode(placed)}).encode()
+            answer = dumps({"answer": wire.encode(placed)}).encode()
         write_line(self._said, answer)
 
     def _watch(self, pid: int, above: int) -> bytes | Problem:
@@ -106,13 +108,13 @@ class _Child:
                     if line.startswith(b'{"answer"'):
                         return line
                     try:
-                        self._phase = json.loads(line)["phase"]
+                        self._phase = loads(line)["phase"]
                     except (ValueError, TypeError, KeyError):
                         return Problem("worker", f"{self._during()} wrote into convlint's own pipe")
             elif (status := processes.exit_status(pid)) is not None:
                 return self._ended(status)  # a process that it left behind may hold the pipe open
             else:
-                self._most = max(self._most, processes.memory_of(pid))
+                self._most = max(self._most, processes.memory_below(pid))
                 if self._most > most:
                     return self._over_memory()
             if time.monotonic() > until:
@@ -124,7 +126,7 @@ class _Child:
 
     def _ended(self, status: int) -> Problem:
         if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
+            name = processes.signal_name(os.WTERMSIG(status))
             return Problem("crash", f"{self._during()} crashed the process with {name}")
         code = os.waitstatus_to_exitcode(status)
         return Problem("exit", f"{self._during()} ended the process with exit code {code}")
@@ -159,17 +161,14 @@ class _Child:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         faulthandler.enable(self._dump)
         faulthandler.register(signal.SIGUSR1, self._dump)
+        from convlint.trace import failing  # before the model can keep it from being imported
+
         try:
-            answer = self._run_job(self._job, lambda phase: self._say({"phase": phase}))
-        except SystemExit as error:
-            answer = Answer(
-                None, (Problem("exit", f"the code of the model called sys.exit({error.code!r})"),)
-            )
+            answer = self._run_job(self._job, self._enter)
         except MemoryError:
             answer = Answer(None, (self._over_memory(),))
         except BaseException as error:
-            text = f"convlint itself failed: {type(error).__name__}: {error}; please report this"
-            answer = Answer(None, (Problem("internal", text, traceback=traceback.format_exc()),))
+            answer = Answer(None, (failing.problem(error, self._during()),))
         for stream in (sys.stdout, sys.stderr):
             with suppress(
                 Exception
@@ -180,8 +179,12 @@ class _Child:
         self._say({"answer": wire.encode(replace(answer, seconds=seconds, memory=memory))})
         os._exit(0)
 
+    def _enter(self, phase: str) -> None:
+        self._phase = phase
+        self._say({"phase": phase})
+
     def _say(self, message: Any) -> None:
-        write_line(self._written, json.dumps(message).encode())
+        write_line(self._written, dumps(message).encode())
 
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')

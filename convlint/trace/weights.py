@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from math import sqrt
 from typing import Any
 
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.model import Absorber, Form, Order, Version
+from convlint.replacing import replacing
 from convlint.trace import decompose
 from convlint.trace.load import refuse
 from convlint.trace.recover import one_line
@@ -90,20 +89,16 @@ def read(path: str) -> Any:
 
 def save(path: str, value: Any) -> None:
     """Write a checkpoint in the place of the file at ``path``, at once. Raises ProblemError."""
-    target = os.path.realpath(path)  # a symbolic link stays
-    beside = f"{target}.{secrets.token_hex(8)}.tmp"
     try:
-        if path.endswith(".safetensors"):
-            tensors = {name: tensor.contiguous() for name, tensor in value.items()}
-            _safetensors().save_file(tensors, beside)
-        else:
-            torch.save(value, beside)
-        os.replace(beside, target)
+        with replacing(path) as beside:
+            if path.endswith(".safetensors"):
+                tensors = {name: tensor.contiguous() for name, tensor in value.items()}
+                _safetensors().save_file(tensors, beside)
+            else:
+                with open(beside, "xb") as file:  # by its name, that would be in what is written
+                    torch.save(value, file)
     except Exception as error:
         raise refuse("checkpoint", f"{path} cannot be written: {one_line(error)}", path) from error
-    finally:
-        with suppress(OSError):
-            os.unlink(beside)
 
 
 def _safetensors() -> Any:

@@ -3,7 +3,8 @@
 Jobs come as lines on stdin, each with its number, its kind ("run", "prove", "try" or "list") and what is asked as
 JSON. Lines with the same number go back on what was stdout: the process of the job, and its answer; never pickle, for
 user code ran there. The worker itself runs no user code and no operation of torch, so that a fork of it is whole. Each
-job has a process that watches over it and one that runs it, see ``watcher.py``; any number of them run at a time.
+job has a process that watches over it and one that runs it, see ``watcher.py``; any number of them run at the same
+time. A watcher that is late itself, as a model may stop it, is killed with all that is below it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import gc
 import json
 import os
 import select
+import signal
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +27,8 @@ from convlint.trace.client import KINDS, Answer
 from convlint.trace.watcher import watch, write_line
 
 RunJob = Callable[..., Answer]
+
+_LATE = 5.0  # seconds behind a job's limit after which its watcher is not waited for
 
 
 def main() -> NoReturn:
@@ -67,8 +72,18 @@ class _Running:
 
     number: int
     watcher: int
+    until: float
+    late: bool = False
     said: bytes = b""
     answered: bool = False
+
+
+def _unanswered(running: _Running, code: int) -> Problem:
+    if running.late:
+        text = "it stopped the process that watches over it, and was ended at its time limit"
+        return Problem("timeout", text)
+    text = f"the worker died before it answered ({processes.ending(code)})"
+    return Problem("worker", text)
 
 
 class _Worker:
@@ -85,7 +100,9 @@ class _Worker:
     def serve(self) -> NoReturn:
         """Start jobs as they come, and pass on what their watchers say."""
         while True:
-            ready, _, _ = select.select([self._jobs, *self._running], [], [])
+            ready, _, _ = select.select([self._jobs, *self._running], [], [], self._patience())
+            if not ready:
+                self._end_late()
             for pipe in ready:
                 if pipe != self._jobs:
                     self._hear(pipe)
@@ -98,19 +115,33 @@ class _Worker:
                 for line in lines:
                     self._start(line)
 
+    def _patience(self) -> float | None:
+        """Seconds until a watcher is late; None where there is none."""
+        until = [running.until for running in self._running.values() if not running.late]
+        return max(0.0, min(until) - time.monotonic()) if until else None
+
+    def _end_late(self) -> None:
+        """Kill the watchers that are late; their pipes end then."""
+        now = time.monotonic()
+        for running in self._running.values():
+            if running.until <= now and not running.late:
+                running.late = True
+                os.kill(running.watcher, signal.SIGKILL)
+
     def _start(self, line: bytes) -> None:
         number, kind, asked = json.loads(line)
         if self._missing is not None:
             self._answer(number, self._missing)
             return
+        job = wire.decode(KINDS[kind], asked)
         read, written = os.pipe()
         pid = os.fork()
         if pid == 0:
             for pipe in (self._jobs, self._answers, read, *self._running):
                 os.close(pipe)
-            watch(wire.decode(KINDS[kind], asked), self._runs[kind], written)
+            watch(job, self._runs[kind], written)
         os.close(written)
-        self._running[read] = _Running(number, pid)
+        self._running[read] = _Running(number, pid, time.monotonic() + job.timeout + _LATE)
 
     def _hear(self, pipe: int) -> None:
         running = self._running[pipe]
@@ -120,8 +151,11 @@ class _Worker:
             os.close(pipe)
             _, status = os.waitpid(running.watcher, 0)
             if not running.answered:
-                text = f"the worker died before it answered ({processes.ending(status)})"
-                self._answer(running.number, Problem("worker", text))
+                spared = [other.watcher for other in self._running.values()]
+                processes.end_children(spared=spared)  # what was below it is left to this process
+                self._answer(
+                    running.number, _unanswered(running, os.waitstatus_to_exitcode(status))
+                )
             return
         *lines, running.said = (running.said + read).split(b"\n")
         for line in lines:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterator
 
+from convlint.lines import of as lines_of
 from convlint.model import Edit, Site
 from convlint.outputs.parts.terminal import Styled, cell_len, cut, styled, visible
 
@@ -19,7 +19,7 @@ def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[St
     Where a line is wider than ``width``, all lose the indentation that they share; what is still too wide is cut
     around the span.
     """
-    source = _source(site.path)
+    source = lines_of(site.path)
     last = max(site.line, site.end_line)
     shown = range(site.line, min(last, site.line + LONGEST - 1, len(source)) + 1)
     texts = [source[number - 1].rstrip() for number in shown]
@@ -48,7 +48,7 @@ def mended(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
     What changes in a line is bold. Lines are fitted to ``width`` as in an excerpt.
     """
     paths = {edit.site.path for edit in edits}
-    source = _source(paths.pop()) if len(paths) == 1 else []
+    source = lines_of(paths.pop()) if len(paths) == 1 else []
     pieces = list(_pieces(edits))
     if not all(pieces) or not pieces or pieces[-1].stop - 1 > len(source):
         return
@@ -110,12 +110,6 @@ def _pieces(edits: tuple[Edit, ...]) -> Iterator[range]:
         lines = one
     if lines is not None:
         yield lines
-
-
-def _source(path: str) -> list[str]:
-    """The lines of a file or of a notebook's cell; none if it cannot be read."""
-    linecache.checkcache(path)
-    return linecache.getlines(path)
 
 
 def _shift(texts: list[str], room: int | None) -> int:
