@@ -28,7 +28,8 @@ def main(worker: Worker | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
     try:
         code = _run(sys.argv[1:])
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # the server closes it
+            sys.stdout.flush()
     except UsageError as error:
         print(f"convlint: {error}", file=sys.stderr)
         code = 2
