@@ -8,6 +8,7 @@ that takes (``bench.peers_time``). ``--no-times`` leaves the last part out, for 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import tempfile
 import tomllib
 from collections.abc import Collection, Mapping
@@ -211,13 +212,20 @@ def figures(place: Environment) -> str:
 
 def main() -> None:
     """Compare, and print or write the sections of the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.peers", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--fresh", action="store_true", help="make the environment anew")
     parser.add_argument("--no-times", action="store_true", help="leave out what it takes")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each time (5)")
     options = parser.parse_args()
-    place = made(fresh=options.fresh)
+    if options.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    try:
+        place = made(fresh=options.fresh)
+    except subprocess.CalledProcessError as error:  # pip has said what is wrong
+        parser.exit(2, f"{parser.prog}: could not install: {' '.join(map(str, error.cmd))}\n")
     parts = {"comparison": figures(place)}
     if not options.no_times:
         times = peers_time.measured(place, options.rounds)

@@ -22,10 +22,11 @@ from bench.resnet50 import ResNet50
 from convlint.trace.record import record
 
 Look = Callable[[nn.Module, Tensor], object]
-NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
-    "ResNet-50": (ResNet50, (3, 224, 224)),
-    "small net": (SmallNet, (3, 32, 32)),
+NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], int]] = {
+    "ResNet-50": (ResNet50, (3, 224, 224), 1),
+    "small net": (SmallNet, (3, 32, 32), 10),
 }
+"""By name how a net is built, one sample, and how often it is looked at in a round: a short time needs more looks."""
 
 
 def bare(model: nn.Module, x: Tensor) -> None:
@@ -132,7 +133,10 @@ def shortest(
 def measured(rounds: int) -> dict[str, Any]:
     """Seconds, by net and by look; forwards and steps of training apart."""
     return {
-        kind: {net: shortest(looks, *of, rounds) for net, of in NETS.items()}
+        kind: {
+            net: shortest(looks, build, size, rounds * often)
+            for net, (build, size, often) in NETS.items()
+        }
         for kind, looks in (("forward", LOOKS), ("step", STEPS))
     }
 

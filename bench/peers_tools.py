@@ -29,6 +29,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import convlint
+from bench import peers_left
 from bench.peers_cases import CASES, SIZE, Broken, Frozen
 
 ROOT = Path(__file__).parent.parent
@@ -153,30 +154,6 @@ def quiet() -> Iterator[None]:
     logging.disable(level)
 
 
-PATCHED = (torch, torch.nn.functional, torch.Tensor)
-"""What tools put functions of their own into while they count."""
-_AS_LOADED = [dict(vars(owner)) for owner in PATCHED]
-
-
-def patches() -> list[tuple[Any, str]]:
-    """The functions of PyTorch in whose place there is one of somebody else: owners and names."""
-    return [
-        (owner, name)
-        for owner, was in zip(PATCHED, _AS_LOADED, strict=True)
-        for name, value in was.items()
-        if (now := vars(owner).get(name)) is not value
-        # PyTorch replaces some by itself when more of it is loaded.
-        and getattr(now, "__globals__", {}).get("__name__", "").partition(".")[0] != "torch"
-    ]
-
-
-def unpatch() -> None:
-    """Put those functions back, so that what one model left is not found with the next."""
-    was = dict(zip(PATCHED, _AS_LOADED, strict=True))
-    for owner, name in patches():
-        setattr(owner, name, was[owner][name])
-
-
 def counted(tool: str, model: nn.Module) -> Counted:
     """What a tool says of a model in eval mode."""
     with quiet():
@@ -212,7 +189,7 @@ def of_broken(tool: str) -> str:
     except Exception as error:  # noqa: BLE001  whatever it is, it is what the user gets
         return told(error)
     finally:
-        unpatch()
+        peers_left.unpatch()
     return "prints an error, and returns None for both figures"
 
 
@@ -245,7 +222,7 @@ def _of_failing(tool: str, model: nn.Module, said_by_torch: Exception) -> str:
                 return "PyTorch's error"
             return "an error of its own"
         finally:
-            unpatch()
+            peers_left.unpatch()
     return "no figures" if figures == Counted() else "figures"
 
 
@@ -267,25 +244,13 @@ def _reading(size: tuple[int, int, int]) -> Iterator[None]:
 
 def left_behind(tool: str, model: nn.Module) -> str:
     """What is different about a model after a tool was run on it, whether that worked or not."""
-    flags = {name: module.training for name, module in model.named_modules()}
-    names = {(name, key) for name, module in model.named_modules() for key in vars(module)}
-    kept = {name for name, _ in model.named_buffers()}
+    before = peers_left.noted(model)
     with quiet(), contextlib.suppress(Exception):
         TOOLS[tool](model)
-    modules = dict(model.named_modules())
-    hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules.values())  # noqa: SLF001
-    added = sum((name, key) not in names for name, m in modules.items() for key in vars(m))
-    buffers = sum(name not in kept for name, _ in model.named_buffers())
-    turned = sum(module.training != flags[name] for name, module in modules.items())
-    found = {
-        "hooks": hooks,
-        "attributes": added,
-        "buffers": buffers,
-        "training flags changed": turned,
-        "functions of PyTorch replaced": len(patches()),
-    }
-    unpatch()
-    return ", ".join(f"{what}: {count}" for what, count in found.items() if count) or "nothing"
+    try:
+        return before.changes(model)
+    finally:
+        peers_left.unpatch()
 
 
 def told(error: Exception) -> str:

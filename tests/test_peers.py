@@ -13,7 +13,7 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 
-from bench import peers, peers_audit, peers_linters, peers_tools
+from bench import peers, peers_audit, peers_left, peers_linters, peers_tools
 from bench.peers_cases import CASES, Broken, Frozen
 from bench.peers_env import PINS, ROOT, cache_folder
 from bench.peers_linters import Found, Planted
@@ -62,7 +62,7 @@ def test_the_truth_has_the_products_of_attention() -> None:
 def test_the_published_figures_are_what_a_tool_says(tool: str) -> None:
     titles = {"macs": "Multiply-accumulates", "params": "Parameters"}
     said = {case: peers_tools.of_case(tool, case) for case in CASES}
-    peers_tools.unpatch()
+    peers_left.unpatch()
     for figure, title in titles.items():
         if (tool, figure) == ("torchsummary", "macs"):
             continue
@@ -83,11 +83,23 @@ def test_a_function_of_pytorch_that_was_replaced_is_noticed_and_put_back() -> No
     before = torch.nn.functional.relu
     try:
         torch.nn.functional.relu = lambda x: before(x)  # noqa: PLW0108  as calflops wraps it
-        assert peers_tools.patches() == [(torch.nn.functional, "relu")]
-        peers_tools.unpatch()
+        assert peers_left.patches() == [(torch.nn.functional, "relu")]
+        peers_left.unpatch()
         assert torch.nn.functional.relu is before
     finally:
         torch.nn.functional.relu = before
+
+
+def test_what_is_left_on_a_model_is_counted() -> None:
+    model = Frozen()
+    before = peers_left.noted(model)
+    assert before.changes(model) == "nothing"
+    model.conv.register_forward_hook(lambda *_: None)
+    model.register_buffer("total_ops", torch.zeros(1))
+    model.norm.train()
+    model.norm.flops = 0
+    found = "hooks: 1, attributes: 1, buffers: 1, training flags changed: 1"
+    assert before.changes(model) == found
 
 
 # What they find
