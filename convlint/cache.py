@@ -3,7 +3,8 @@
 There is one file for a project, ``.convlint_cache/<name>.json``, read and written as a whole. It holds digests and
 findings as JSON, never pickle, and is thrown away when convlint, Python or the settings that matter are others. It
 lies in the project, as the caches of ruff, mypy and pytest do: it goes where the project goes, and nothing is
-written anywhere else. What is broken in it is not used, and what cannot be written is not kept.
+written anywhere else. Its first line has a digest of the rest: what is broken is not used. What cannot be written is
+not kept.
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ class Cache:
         kept = {
             path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)
         }
-        text = json.dumps({"key": self._key, "entries": kept | wire.encode(self._known)})
+        entries = json.dumps(kept | wire.encode(self._known))
+        text = json.dumps({"key": self._key, "digest": _digest(entries.encode())}) + f"\n{entries}"
         try:
             self._make_folder(self._folder)
             _put(self._file, text)
@@ -137,10 +139,12 @@ class Cache:
         self._key = _digest(repr((_version(), self._about)).encode())
         self._file = os.path.join(folder, f"{name}.json")
         try:
-            with open(self._file, encoding="ascii") as file:
-                whole = json.load(file)
-            entries = whole["entries"] if whole["key"] == self._key else {}
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            with open(self._file, "rb") as file:
+                head, text = json.loads(file.readline()), file.read()
+            if head != {"key": self._key, "digest": _digest(text)}:
+                return {}
+            entries = json.loads(text)
+        except (OSError, ValueError, RecursionError):
             return {}
         return entries if isinstance(entries, dict) else {}
 

@@ -149,7 +149,9 @@ def _table(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             return tomllib.load(file)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"{os.path.relpath(path)}: it is nested too deep") from None
+    except (OSError, ValueError) as error:  # also of a number or a date that there is not
         raise UsageError(f"{os.path.relpath(path)}: {error}") from None
 
 

@@ -72,8 +72,10 @@ def is_readable(path: str) -> bool:
     """
     try:
         status = os.stat(path)
-    except (OSError, ValueError):
+    except OSError:
         return True
+    except ValueError:  # no path at all
+        return False
     return stat.S_ISREG(status.st_mode) and status.st_size <= _LONGEST
 
 

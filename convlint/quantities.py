@@ -7,6 +7,7 @@ import re
 from convlint.usage import UsageError
 
 _QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
+_DIGITS = 30
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4}
 
 
@@ -31,6 +32,8 @@ def _number_and_unit(text: str | int, what: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(str(text).strip().replace("_", ""))
     if match is None or isinstance(text, bool):
         raise UsageError(f"{what} {text!r} is no number")
+    if len(match["number"]) > _DIGITS:
+        raise UsageError(f"{what} {match['number'][:9]}... is more than there can be")
     return float(match["number"]), match["unit"].lower()
 
 

@@ -255,6 +255,8 @@ def add_noqa(data: bytes, found: Iterable[Finding]) -> tuple[bytes, int]:
             continue
         if 1 <= site.line <= len(comments.lines):
             wanted.setdefault(comments.holding(site.line), []).append(finding.code)
+    if not wanted:
+        return data, 0
     added = [_noqa(comments, line, codes) for line, codes in wanted.items()]
     return edits.apply(data, added), sum(map(len, wanted.values()))
 

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 from convlint import run, wire
 from convlint.config import Config
-from convlint.model import Report
+from convlint.model import SEVERITIES, Report
+from convlint.model.graph import Status
 from convlint.outputs import json_
 from convlint.prove import Runs
 from convlint.targets import Job
@@ -28,6 +29,7 @@ from convlint.trace.client import Answer
 from convlint.usage import UsageError
 
 Row = dict[str, Any]
+STATUSES = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +152,35 @@ def _rows(file: BinaryIO, path: str) -> Iterator[Row]:
         end += len(line)
         try:
             row = json.loads(line)
-            whole = {"target", "asked", "findings", "models", "problems"} <= row.keys()
-        except (ValueError, AttributeError):
+            whole = _fits(row, _ROW)
+        except (ValueError, RecursionError):
             whole = False
         if not whole:
             raise UsageError(f"{path}, line {number}: not the result of a model; name another file")
         yield row
     file.seek(0, os.SEEK_END)
+
+
+_ROW = {
+    **dict.fromkeys(("target", "asked", "device"), str),
+    "seconds": float | int,
+    "findings": [{"code": str, "severity": SEVERITIES}],
+    "models": [{"status": STATUSES, "totals": {"params": int, "macs": int}}],
+    "problems": [{"kind": str, "message": str}],
+}
+"""What is read of a line: the types of its parts, or the texts that they may be."""
+
+
+def _fits(value: Any, form: Any) -> bool:
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            name in value and _fits(value[name], part) for name, part in form.items()
+        )
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_fits(one, form[0]) for one in value)
+    if isinstance(form, tuple):
+        return value in form
+    return isinstance(value, form)
 
 
 # --- what came of all

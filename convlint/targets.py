@@ -258,8 +258,9 @@ def parse_arguments(
 
 
 def _literal(node: ast.expr, which: str, context: str) -> str:
-    text = ast.unparse(node)
+    text = "..."
     try:
+        text = ast.unparse(node)
         ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         raise UsageError(
@@ -287,7 +288,7 @@ def parse_input(text: str) -> InputSpec:
     if not sizes.strip():
         raise UsageError(f"input {text!r} has no sizes; a scalar cannot be fed to a convolution")
     for size in sizes.strip().removesuffix(",").split(","):
-        if not re.fullmatch(r"\s*[+-]?\d+\s*", size, re.ASCII):
+        if not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", size, re.ASCII):  # torch counts in 64 bits
             raise UsageError(f"input {text!r}: {size.strip()!r} is no size; write as in 3,224,224")
         if int(size) < 1:
             raise UsageError(f"input {text!r}: size {int(size)} would make an input without values")

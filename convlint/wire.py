@@ -57,6 +57,8 @@ def decode(kind: Any, value: Any) -> Any:
             return tuple([decode(arguments[0], item) for item in value])
         return tuple([decode(of, item) for of, item in zip(arguments, value, strict=True)])
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, dict):
+            raise TypeError(f"a mapping is expected, not {type(value).__name__}")
         return {key: decode(arguments[1], item) for key, item in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,14 +134,23 @@ def test_a_file_with_a_problem_is_tried_again(fake: Fake) -> None:
 
 
 BROKEN = (
-    *("", "{", "[]", "null", '{"key": 1}', "\xe9", '{"key": KEY}', '{"key": KEY, "entries": []}'),
-    '{"key": KEY, "entries": {"PATH": 3}}',
-    '{"key": KEY, "entries": {"PATH": [DATA, {}, [[1]]]}}',
-    '{"key": KEY, "entries": {"PATH": [DATA, 3, []]}}',
-    '{"key": KEY, "entries": {"PATH": [DATA, {}, 7]}}',
-    '{"key": KEY, "entries": {"PATH": {"data": DATA}}}',
+    *("", "{", "[]", "null", '{"key": 1}', "\xe9", '{"key": KEY}', "HEAD[]", "HEAD", "HEAD{"),
+    'HEAD{"PATH": 3}',
+    'HEAD{"PATH": [DATA, {}, [[1]]]}',
+    'HEAD{"PATH": [DATA, 3, []]}',
+    'HEAD{"PATH": [DATA, {}, 7]}',
+    'HEAD{"PATH": {"data": DATA}}',
+    '{"key": KEY, "digest": ""}\n{"PATH": [DATA, {}, []]}',
     "[" * 100_000,
+    "HEAD" + "[" * 100_000,
 )
+"""Texts in the place of a cache, HEAD for the first line that would fit the rest."""
+
+
+def parts(file: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The first line of a cache, and its entries."""
+    head, _, rest = file.read_text().partition("\n")
+    return json.loads(head), json.loads(rest)
 
 
 @pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
@@ -147,10 +158,15 @@ def test_a_broken_cache_is_written_anew(fake: Fake, here: Path, text: str) -> No
     write(a="BAD\n")
     lint()
     (file,) = Path("cache").glob("*.json")
-    whole = json.loads(file.read_text())
-    data = json.dumps(whole["entries"][str(here / "a.py")][0])
-    text = text.replace("KEY", json.dumps(whole["key"])).replace("DATA", data)
-    file.write_text(text.replace("PATH", str(here / "a.py")), encoding="latin-1")
+    head, entries = parts(file)
+    data = json.dumps(entries[str(here / "a.py")][0])
+    text = text.replace("KEY", json.dumps(head["key"])).replace("DATA", data)
+    text = text.replace("PATH", str(here / "a.py"))
+    if text.startswith("HEAD"):
+        text = text.removeprefix("HEAD")
+        digest = blake2b(text.encode(), digest_size=16).hexdigest()
+        text = json.dumps({"key": head["key"], "digest": digest}) + f"\n{text}"
+    file.write_text(text, encoding="latin-1")
     assert lint() == lint() == ["a.py:1:1 CVL101"]
     assert fake.judged == ["a.py", "a.py"]
 
@@ -182,7 +198,7 @@ def test_files_that_are_gone_are_forgotten_and_others_kept(fake: Fake) -> None:
     write(c="good\n")
     lint()
     (file,) = Path("cache").glob("*.json")
-    assert {Path(path).name for path in json.loads(file.read_text())["entries"]} == {"b.py", "c.py"}
+    assert {Path(path).name for path in parts(file)[1]} == {"b.py", "c.py"}
 
 
 def test_runs_side_by_side_do_not_harm_each_other() -> None:
@@ -200,7 +216,5 @@ def test_runs_side_by_side_do_not_harm_each_other() -> None:
     for thread in threads:
         thread.join()
     (file,) = Path("cache").glob("*.json*")
-    assert json.loads(file.read_text())["entries"].keys() <= {
-        os.path.abspath(f"{number}.py") for number in range(4)
-    }
+    assert parts(file)[1].keys() <= {os.path.abspath(f"{number}.py") for number in range(4)}
     assert any(cache.Cache("cache").get(f"{n}.py", b"19", {}) == [] for n in range(4))

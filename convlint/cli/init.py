@@ -70,7 +70,9 @@ def _read(path: str) -> tuple[dict[str, Any], str]:
         with open(path, encoding="utf-8", newline="") as file:
             text = file.read()
         return tomllib.loads(text.replace("\r\n", "\n")), text
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"{path}: it is nested too deep") from None
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from convlint import edits
-from convlint.cli.shown import raw
+from convlint.cli.shown import encoded, raw
 from convlint.usage import UsageError
 
 
@@ -27,7 +27,7 @@ def put(text: str, path: str | None) -> None:
     if path is None:
         raw(text)
         return
-    data = text.encode(errors="surrogateescape")
+    data = encoded(text)
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a pipe
             with open(path, "wb") as file:

@@ -149,5 +149,13 @@ def raw(text: str) -> None:
         sys.stdout.write(text)
         return
     sys.stdout.flush()
-    buffer.write(text.encode(errors="surrogateescape"))
+    buffer.write(encoded(text))
     buffer.flush()
+
+
+def encoded(text: str) -> bytes:
+    """Text as bytes: what came from files as it was; a name in a model may hold what no text has, which is escaped."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="backslashreplace")

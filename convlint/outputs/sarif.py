@@ -182,8 +182,17 @@ def uri(path: str) -> str:
     """A path as a URI: relative to the repository, or absolute. Bytes that are no UTF-8 stay what they are."""
     shown = from_root(path)
     if PurePath(shown).is_absolute():
-        return "file://" + quote(os.fsencode("/" + shown.lstrip("/")))
-    return quote(os.fsencode(shown))
+        return "file://" + quote(_bytes("/" + shown.lstrip("/")))
+    return quote(_bytes(shown))
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return os.fsencode(path)
+    except (
+        UnicodeEncodeError
+    ):  # no file is called so: code that was made at run time names what it likes
+        return path.encode(errors="backslashreplace")
 
 
 def _fixed(fix: Fix) -> list[dict[str, Any]]:

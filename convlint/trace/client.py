@@ -155,7 +155,7 @@ class _Process:
             with io.BufferedReader(self._process.stdout) as lines:  # type: ignore[type-var]
                 for line in lines:
                     self._take(line)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             why = f"it said what is no answer: {error}"
         with self._lock:
             self.running = False

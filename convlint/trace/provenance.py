@@ -220,7 +220,8 @@ def _lost(value: int) -> Dim:
     """An integer whose expression is not known. Two of one value count as equal: better silent than
     wrong.
     """
-    return dims.symbol(hex(value), opaque=True)
+    name = str(value) if value.bit_length() < 64 else hex(value)  # str() has a limit
+    return dims.symbol(name, opaque=True)
 
 
 @cache
