@@ -97,7 +97,8 @@ class _Comments:
         unix = text.replace("\r\n", "\n").replace("\r", "\n")
         ended, row = True, 1
         for token in tokenize.generate_tokens(io.StringIO(unix).readline):
-            if not ended:
+            # Behind a string whose last line looks like a comment, the end of the text is all that comes.
+            if not ended and token.type != tokenize.ENDMARKER:
                 self._joined.update(range(row, token.start[0]))  # joined by a backslash
             self._joined.update(range(token.start[0], token.end[0]))  # a string of several lines
             ended, row = token.type in (tokenize.NEWLINE, tokenize.NL), token.end[0]

@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,9 @@ def test_a_checkpoint_is_replaced_as_a_whole_or_not_at_all(
     torch.save(model.state_dict(), tmp_path / "net.pt")
     (tmp_path / name).write_text("the old one")
 
-    def half(_: Any, path: Any) -> None:
-        Path(path).write_text("half")
+    def half(_: Any, to: Any) -> None:
+        with nullcontext(to) if hasattr(to, "write") else open(to, "wb") as file:
+            file.write(b"half")
         raise RuntimeError("no space left")
 
     monkeypatch.setattr(torch, "save", half)

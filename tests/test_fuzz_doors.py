@@ -73,6 +73,10 @@ def test_comments_in_a_file_that_is_no_text() -> None:
     assert enter(DOORS["comments"], b"x = 1\n# \xe9\n") == "same"
 
 
+def test_a_string_at_the_end_whose_last_line_looks_like_a_comment() -> None:
+    assert enter(DOORS["comments"], b"x = '''\n# '''") == "changed"
+
+
 # --- nothing is evaluated
 
 GUARDED = """
