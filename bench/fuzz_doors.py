@@ -18,7 +18,7 @@ from random import Random
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from convlint import baseline, comparing, config, suppress, sweeping, targets, wire
+from convlint import baseline, comparing, config, quantities, suppress, sweeping, targets, wire
 from convlint.cache import Cache
 from convlint.cli import sweep as sweep_command
 from convlint.cli.shown import encoded
@@ -103,8 +103,8 @@ def _target(data: bytes) -> str:
 
 def _quantity(data: bytes) -> str:
     word = _word(data)
-    _refused(lambda: targets.parse_bytes(word, "--max-memory"))
-    return _refused(lambda: targets.parse_count(word, "--max-params"))
+    _refused(lambda: quantities.parse_bytes(word, "--max-memory"))
+    return _refused(lambda: quantities.parse_count(word, "--max-params"))
 
 
 def _comments(data: bytes) -> str:
