@@ -1,8 +1,7 @@
 """What convlint costs, as ratios within one run: ``python -m bench.overhead [--write]``.
 
-Recording against a bare forward and construction with against without, over many models in one
-process, and the whole command against a bare script, each beside torchinfo, fvcore and ptflops. The
-contestants take turns within every round, and the shortest time of each counts.
+Recording against a bare forward, beside torchinfo, fvcore and ptflops, and construction with against without, over
+many models in one process. The contestants take turns within every round, and the shortest time of each counts.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import contextlib
 import io
 import logging
 import statistics
-import subprocess
 import sys
 import time
 import warnings
@@ -37,32 +35,6 @@ MODELS = (
     *("shufflenet_v2_x1_0", "squeezenet1_0", "swin_t", "vgg11", "vgg16_bn", "vit_b_16"),
     "wide_resnet50_2",
 )
-
-START = (
-    "import sys, torch; sys.path.insert(0, 'bench'); from resnet50 import ResNet50; "
-    "m = ResNet50().eval(); x = torch.zeros(1, 3, 224, 224); "
-)
-USES = {
-    "bare script": "torch.no_grad().__enter__(); m(x)",
-    "torchinfo": "from torchinfo import summary; summary(m, input_data=x)",
-    "fvcore": "import fvcore.nn as f; print(f.flop_count_table(f.FlopCountAnalysis(m, x)))",
-    # It loads torchvision by itself; beside a torch that this was not built for that needs help.
-    "ptflops": "from bench.zoo_models import import_torchvision as t; t(); "
-    "from ptflops import get_model_complexity_info as g; g(m, (3, 224, 224))",
-}
-COMMANDS = {
-    "bare script": ["-c", START + USES["bare script"]],
-    "convlint check": [
-        "-m",
-        "convlint",
-        "check",
-        "bench/resnet50.py:ResNet50",
-        "--input",
-        "3,224,224",
-    ],
-    **{tool: ["-c", START + USES[tool]] for tool in ("torchinfo", "fvcore", "ptflops")},
-}
-"""Whole processes: each loads torch, builds ResNet-50, runs it and prints its table."""
 
 
 def shortest(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -126,17 +98,6 @@ def construction(entry: Entry, rounds: int) -> dict[str, float]:
     return shortest(ways, rounds)
 
 
-def commands(rounds: int) -> dict[str, float]:
-    """Times of whole processes for ResNet-50 at 224."""
-
-    def run(arguments: list[str]) -> Callable[[], object]:
-        return lambda: subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True
-        )
-
-    return shortest({name: run(arguments) for name, arguments in COMMANDS.items()}, rounds)
-
-
 def ratios(times: dict[str, float]) -> dict[str, float]:
     """Each time over the first one, which is left out."""
     first, *others = times
@@ -148,12 +109,7 @@ PAGE = """# What convlint costs
 Written by `python -m bench.overhead --write`. All figures are ratios within one run: the
 contestants take turns, and the shortest time of each counts.
 
-## The whole command, ResNet-50 at 224
-
-Whole processes, from the start of Python to its end. The bare script imports torch, builds the
-model and runs it once; the others print their table besides, and convlint its findings too.
-
-{commands}
+[Beside other tools](comparison.md) has whole commands.
 
 ## One forward
 
@@ -170,24 +126,9 @@ they come from as well, times without.
 """
 
 
-def page(
-    forward: dict[str, dict[str, float]],
-    built: dict[str, dict[str, float]],
-    whole: dict[str, float],
-) -> str:
-    """The page for docs/."""
-    return PAGE.format(
-        count=len(forward),
-        commands=table(
-            ("process", ">seconds", ">times the bare script"),
-            [
-                (name, f"{seconds:.2f}", f"{seconds / whole['bare script']:.2f}")
-                for name, seconds in whole.items()
-            ],
-        ),
-        forward=_ratio_table(forward),
-        built=_ratio_table(built),
-    )
+def page(forward: dict[str, dict[str, float]], built: dict[str, dict[str, float]]) -> str:
+    """The section of the page."""
+    return PAGE.format(count=len(forward), forward=_ratio_table(forward), built=_ratio_table(built))
 
 
 def _ratio_table(times: dict[str, dict[str, float]]) -> str:
@@ -218,7 +159,7 @@ def main() -> None:
             forward[name] = recording(entry, options.rounds)
             built[name] = construction(entry, options.rounds)
             print(name, ratios(forward[name]), ratios(built[name]), file=sys.stderr)
-    text = page(forward, built, commands(options.rounds))
+    text = page(forward, built)
     print(text)
     if options.write:
         sections.put(TABLE, "overhead", text)
