@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, get_args
 
 from convlint import run, wire
 from convlint.config import Config
-from convlint.model import SEVERITIES, Report
+from convlint.model import SEVERITIES, Report, Severity, reach
 from convlint.model.graph import Status
 from convlint.outputs import json_
 from convlint.prove import Runs
@@ -48,10 +48,6 @@ class Result:
         """``complete``, ``partial`` or ``failed`` as of a model, ``unchecked`` where there is none for a problem."""
         models = self.row["models"]
         return str(models[0]["status"]) if models else "unchecked"
-
-    @property
-    def exit_severities(self) -> set[str]:
-        return {finding["severity"] for finding in self.row["findings"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +191,7 @@ class Tally:
     findings: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
     """How many models have findings of a rule."""
-    severities: set[str] = field(default_factory=set)
+    severities: set[Severity] = field(default_factory=set)
 
     def add(self, result: Result) -> None:
         self.statuses[result.status] += 1
@@ -203,4 +199,8 @@ class Tally:
         codes = Counter(finding["code"] for finding in result.row["findings"])
         self.findings += codes
         self.models.update(codes.keys())
-        self.severities |= result.exit_severities
+        self.severities |= {finding["severity"] for finding in result.row["findings"]}
+
+    def exit_code(self, fail_on: Severity) -> int:
+        """As that of a report."""
+        return 2 if self.problems else int(reach(self.severities, fail_on))

@@ -159,9 +159,7 @@ class Glob:
 # --- targets
 
 
-_GLOB = re.compile(
-    r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?:\((?P<call>.*)\))?", re.DOTALL
-)
+_GLOB = re.compile(r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?P<call>\(.*)?", re.DOTALL)
 
 
 def parse_glob(text: str, root: str = ".") -> Glob | None:
@@ -174,8 +172,8 @@ def parse_glob(text: str, root: str = ".") -> Glob | None:
     if match is None:
         return None
     where, pattern, call = match.group("where", "pattern", "call")
-    named = parse_target(f"{where}:x({call or ''})")
-    return Glob(text, named, pattern, call or "", root=root)
+    named = _placed(text, where, pattern, call)
+    return Glob(text, named, pattern, (call or "()")[1:-1], root=root)
 
 
 _TARGET = re.compile(
@@ -193,6 +191,11 @@ kwargs=(('groups', '8'),))
     """
     match = _TARGET.fullmatch(text)
     where, name, call = match.group("where", "name", "call") if match else (text, None, None)
+    return _placed(text, where, name, call)
+
+
+def _placed(text: str, where: str, name: str | None, call: str | None) -> Target:
+    """A target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
     if not where.strip():
         raise UsageError("an empty target: write path.py:Name, package.module:Name or a path")
     if _is_path(where):

@@ -149,7 +149,8 @@ def test_arguments_go_to_every_model_of_a_registry(folder: Path) -> None:
         ("nets.py:Zzz*", "nets.py has no such models"),
         ("zzz:*", "no module named 'zzz' was found"),
         ("zzz.py:*", "zzz.py"),
-        ("nets.py:*(x)", "argument 1 of x is `x`, which is not a literal"),
+        ("nets.py:*(x)", "nets.py:*(x): argument 1 of * is `x`, which is not a literal"),
+        ("nets.py:*(1", "nets.py:*(1: the parenthesis behind * is not closed"),
     ],
 )
 def test_a_pattern_that_stands_for_nothing_is_one_clear_line(
@@ -157,8 +158,37 @@ def test_a_pattern_that_stands_for_nothing_is_one_clear_line(
 ) -> None:
     done = sweep(folder, pattern)
     assert done.returncode == 2
+    assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert says in line
+    assert not (folder / "convlint-sweep.jsonl").exists()
+
+
+def test_nothing_to_sweep_is_not_clean(folder: Path) -> None:
+    done = sweep(folder)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("convlint: nothing to sweep: name models")
+
+
+def test_a_pattern_that_stands_for_nothing_does_not_keep_others_from_being_run(
+    folder: Path,
+) -> None:
+    done = sweep(folder, "nets.py:Zzz*", "nets.py:Small")
+    assert done.returncode == 2
+    assert targets(folder) == ["nets.py:Small"]
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_line_is_one_line_whatever_a_model_says(folder: Path) -> None:
+    (folder / "odd.py").write_text('raise ValueError("one\\ntwo \\x1b[31mred")\n')
+    done = sweep(folder, "odd.py:Net")
+    assert done.returncode == 2
+    first, *_ = done.stdout.splitlines()
+    assert "one" in first
+    assert "two" in first
+    assert "\x1b" not in done.stdout
 
 
 def test_a_registry_that_fails_is_named(folder: Path) -> None:

@@ -11,11 +11,12 @@ from convlint.cli.asked import Asked
 from convlint.cli.commands import run_options, settings_of, target_of_model
 from convlint.cli.working import Telling, running
 from convlint.config import Config
-from convlint.model import SEVERITIES
+from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.outputs.parts.told import unchecked
 from convlint.sweeping import Result, Sweep, Tally
 from convlint.targets import Job, parse_glob
 from convlint.trace.client import Answer
+from convlint.usage import UsageError
 
 
 def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = False) -> int:
@@ -29,6 +30,8 @@ def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = Fals
         for answer in unlisted:
             for problem in answer.problems:
                 print(f"convlint: {unchecked(problem)}", file=sys.stderr)
+        if not jobs:
+            return 2
         worker.expect(len(jobs))
         results = Sweep(settings, worker.prove, retry).run(path, jobs, worker.as_they_come)
         for number, result in enumerate(results, start=1):
@@ -36,17 +39,19 @@ def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = Fals
             if not (result.known and asked.quiet):
                 print(_line(number, len(jobs), result), flush=True)
     print(_summary(tally, path))
-    if tally.statuses["unchecked"] or tally.problems or unlisted:
-        return 2
-    least = SEVERITIES.index(settings.fail_on)
-    found = any(SEVERITIES.index(severity) <= least for severity in tally.severities)
-    return int(found and not asked.exit_zero)
+    code = 2 if unlisted else tally.exit_code(settings.fail_on)
+    return 0 if code == 1 and asked.exit_zero else code
 
 
 def _jobs(
     targets: Sequence[str], worker: Telling, options: run.Options, settings: Config
 ) -> tuple[list[Job], list[Answer]]:
     """The models to run, each once, and the answers that list none. Raises UsageError."""
+    if not targets and not settings.models:
+        raise UsageError(
+            "nothing to sweep: name models, or patterns of them as in 'timm:resnet*' or 'nets.py:*', "
+            "or configure [[tool.convlint.models]]"
+        )
     globs = {text: parse_glob(text, settings.root) for text in targets}
     named = {text: target_of_model(text, "run") for text, glob in globs.items() if glob is None}
     found, unlisted = [], []
@@ -70,14 +75,13 @@ def _line(number: int, total: int, result: Result) -> str:
     if row["models"]:
         totals = row["models"][0]["totals"]
         told += [result.status, f"{totals['params']:,} params", f"{totals['macs']:,} MACs"]
-    count = len(row["findings"])
-    if count:
-        told.append(f"{count} finding{'s' if count > 1 else ''}")
+    if count := len(row["findings"]):
+        told.append(number_of(count, "finding"))
     if row["device"] == "meta":
         told.append("on meta")
     told += [f"{problem['kind']}: {problem['message']}" for problem in row["problems"]]
     told.append("known" if result.known else f"{row['seconds']:.1f} s")
-    return "  ".join(told)
+    return "  ".join(map(one_line, told))
 
 
 def _summary(tally: Tally, path: str) -> str:
@@ -85,10 +89,10 @@ def _summary(tally: Tally, path: str) -> str:
     statuses = ", ".join(
         f"{count:,} {_STATUSES[status]}" for status, count in sorted(tally.statuses.items())
     )
-    lines = [f"{total:,} model{'' if total == 1 else 's'}: {statuses or 'none'}; see {path}"]
+    lines = [f"{number_of(total, 'model')}: {statuses}; see {path}"]
     lines += [f"  {kind}: {count:,}" for kind, count in tally.problems.most_common()]
     lines += [
-        f"  {code}: {tally.findings[code]:,} in {count:,} model{'' if count == 1 else 's'}"
+        f"  {code}: {tally.findings[code]:,} in {number_of(count, 'model')}"
         for code, count in sorted(tally.models.items())
     ]
     return "\n".join(lines)

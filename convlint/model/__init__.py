@@ -21,6 +21,7 @@ from convlint.model.report import (
     Related,
     Report,
     Severity,
+    reach,
 )
 from convlint.model.site import Site
 
@@ -126,4 +127,5 @@ __all__ = [
     "Way",
     "Witness",
     "kept_for_the_last",
+    "reach",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,6 +82,12 @@ class Problem:
     traceback: str | None = None
 
 
+def reach(severities: Iterable[Severity], least: Severity) -> bool:
+    """Whether one of them is ``least`` or worse."""
+    worst = SEVERITIES.index(least)
+    return any(SEVERITIES.index(severity) <= worst for severity in severities)
+
+
 @dataclass(frozen=True)
 class Report:
     """The result of a command: the same object from the command line and from Python."""
@@ -98,8 +104,7 @@ class Report:
         """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""
         if self.problems:
             return 2
-        worst = SEVERITIES.index(fail_on)
-        return int(any(SEVERITIES.index(finding.severity) <= worst for finding in self.findings))
+        return int(reach((finding.severity for finding in self.findings), fail_on))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
