@@ -17,7 +17,8 @@ from convlint.fitting import fitting
 from convlint.source import classes
 from convlint.source.exploring import Exploration, explored
 from convlint.source.following import descendants
-from convlint.source.project import Project, SourceModule
+from convlint.source.modules import SourceModule
+from convlint.source.project import Project
 from convlint.source.reading import UnreadableError, walk
 from convlint.source.roots import Root, Way, callees, roots
 from convlint.source.stack import with_room

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 
 from convlint.config import Config
-from convlint.source.project import Project, SourceModule
+from convlint.source.modules import SourceModule
+from convlint.source.project import Project
 from convlint.source.reading import parse
 from convlint.targets import Target
 from convlint.usage import UsageError

@@ -14,7 +14,8 @@ from convlint.model import Finding, Problem, Site
 from convlint.source import exploring, judging
 from convlint.source.execution import Lost
 from convlint.source.exploring import Exploration
-from convlint.source.project import Project, SourceModule
+from convlint.source.modules import SourceModule
+from convlint.source.project import Project
 from convlint.source.reading import UnreadableError
 from convlint.source.stack import with_room
 

@@ -9,7 +9,7 @@ from convlint import dims
 from convlint.dims import Dim
 from convlint.source import classes, containers, methods
 from convlint.source.execution import FRESH
-from convlint.source.project import SourceModule
+from convlint.source.modules import SourceModule
 from convlint.source.torchlib import attribute, method
 from convlint.source.truth import only_symbol
 from convlint.source.values import (

@@ -13,7 +13,8 @@ from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
 from convlint.source.following import follow
 from convlint.source.interpreter import Interpreter
-from convlint.source.project import Project, SourceModule
+from convlint.source.modules import SourceModule
+from convlint.source.project import Project
 from convlint.source.reading import walk
 from convlint.source.roots import Root, Way, roots
 from convlint.source.values import Num, Value

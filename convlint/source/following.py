@@ -9,7 +9,7 @@ from convlint import dims
 from convlint.dims import Symbol
 from convlint.source import attributes, classes, statements
 from convlint.source.interpreter import Interpreter
-from convlint.source.project import SourceModule, bound_names, is_main_guard
+from convlint.source.modules import SourceModule, bound_names, is_main_guard
 from convlint.source.reading import walk
 from convlint.source.roots import PARAMETERS, Root, Way
 from convlint.source.values import UNKNOWN, Class, Function, Instance, Outside, Scope, Tensor, Value

@@ -18,7 +18,8 @@ from convlint.source import builtin, classes, containers, methods, repeats, stan
 from convlint.source.binding import bind, tensors_in
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Refused, Stop
-from convlint.source.project import Project, SourceModule, is_main_guard
+from convlint.source.modules import SourceModule, is_main_guard
+from convlint.source.project import Project
 from convlint.source.torchlib import LAYERS, function
 from convlint.source.torchlib.registry import fits
 from convlint.source.values import (

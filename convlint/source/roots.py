@@ -13,7 +13,8 @@ from convlint.model import Site
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
 from convlint.source.interpreter import Interpreter
-from convlint.source.project import Project, SourceModule
+from convlint.source.modules import SourceModule
+from convlint.source.project import Project
 from convlint.source.reading import children, kept, walk
 from convlint.source.values import UNKNOWN, Class, Function, Instance, Tensor, Value
 

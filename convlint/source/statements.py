@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from convlint.source import classes, containers, truth
 from convlint.source.execution import Stop
 from convlint.source.expressions import EXPRESSIONS, assign, evaluate, iterate
+from convlint.source.modules import CHANGING, bound_names
 from convlint.source.operators import operate
-from convlint.source.project import CHANGING, bound_names
 from convlint.source.reading import children, kept
 from convlint.source.values import LONGEST, UNKNOWN, Function, Instance, Scope, Value
 

@@ -18,7 +18,7 @@ from convlint.dims import Dim, Symbol
 from convlint.model import Site
 
 if TYPE_CHECKING:
-    from convlint.source.project import SourceModule
+    from convlint.source.modules import SourceModule
 
 Num = int | Dim
 Shape = tuple[Num, ...]
