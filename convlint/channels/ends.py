@@ -15,7 +15,8 @@ from math import prod
 from typing import ClassVar, Literal
 
 from convlint import flow
-from convlint.model import Graph, Layer, Node, Shape, Site, Tensor
+from convlint.channels.variables import Variables, grouped_dims
+from convlint.model import Graph, Layer, Node, Site, Tensor
 
 Label = Literal["in", "out", "groups", "arrives"]
 
@@ -45,8 +46,7 @@ class Ends:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._parents: list[int] = []
-        self._ratios: list[Fraction] = []  # a variable's value over that of its parent
+        self._variables = Variables()
         self._at: dict[int, dict[int, int]] = {}  # tensor -> dimension from the right -> variable
         self._votes: list[tuple[int, Vote]] = []
         self._sums: list[tuple[int, tuple[int, ...]]] = []
@@ -55,11 +55,11 @@ class Ends:
             self._read(node)
         self.votes: dict[int, list[tuple[Fraction, Vote]]] = {}
         for variable, vote in self._votes:
-            root, ratio = self._find(variable)
+            root, ratio = self._variables.find(variable)
             self.votes.setdefault(root, []).append((vote.number / ratio, vote))
         self.failed: dict[int, list[int]] = {}
         for variable, id in self._involved:
-            nodes = self.failed.setdefault(self._find(variable)[0], [])
+            nodes = self.failed.setdefault(self._variables.find(variable)[0], [])
             if id not in nodes:
                 nodes.append(id)
 
@@ -67,38 +67,18 @@ class Ends:
     def sums(self) -> Iterator[tuple[int, Fraction, tuple[tuple[int, Fraction], ...]]]:
         """Each concatenation: the class and ratio of the whole, and those of its parts."""
         for whole, parts in self._sums:
-            yield *self._find(whole), tuple([self._find(part) for part in parts])
+            yield (
+                *self._variables.find(whole),
+                tuple([self._variables.find(part) for part in parts]),
+            )
 
     # --- variables
-
-    def _new(self) -> int:
-        self._parents.append(len(self._parents))
-        self._ratios.append(Fraction(1))
-        return len(self._parents) - 1
-
-    def _find(self, variable: int) -> tuple[int, Fraction]:
-        """A variable's class, and its value over that of the class."""
-        path = []
-        while self._parents[variable] != variable:
-            path.append(variable)
-            variable = self._parents[variable]
-        ratio = Fraction(1)
-        for step in reversed(path):
-            ratio *= self._ratios[step]
-            self._parents[step], self._ratios[step] = variable, ratio
-        return variable, ratio
-
-    def _tie(self, one: int, other: int, ratio: Fraction = Fraction(1)) -> None:
-        """State that ``one`` is ``ratio`` times ``other``."""
-        (root, mine), (under, its) = self._find(one), self._find(other)
-        if root != under:
-            self._parents[root], self._ratios[root] = under, ratio * its / mine
 
     def _variable(self, tensor: Tensor, dim: int) -> int:
         """The variable of a dimension; one that no call declared votes for the size that it has."""
         known = self._at.setdefault(tensor.id, {})
         if dim not in known:
-            known[dim] = self._new()
+            known[dim] = self._variables.new()
             producer = self.graph.producer(tensor.id)
             id = 0 if producer is None else producer.id
             self._votes.append((known[dim], Vote(id, "arrives", tensor.shape[dim], ())))
@@ -163,7 +143,7 @@ class Ends:
         dim = -int(node.op[-2]) - 1
         if "in_channels" not in attrs or len(before.shape) < -dim:
             return
-        taken, given = self._variable(before, dim), self._new()
+        taken, given = self._variable(before, dim), self._variables.new()
         into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
         self._vote(taken, node, "in", into)
         self._vote(given, node, "out", out)
@@ -181,7 +161,7 @@ class Ends:
     def _linear(self, node: Node, before: Tensor, after: Tensor) -> None:
         if "in_features" not in node.attrs or not before.shape:
             return
-        taken, given = self._variable(before, -1), self._new()
+        taken, given = self._variable(before, -1), self._variables.new()
         self._vote(taken, node, "in", node.attrs["in_features"])
         self._vote(given, node, "out", node.attrs["out_features"])
         self._involve(node, taken)
@@ -233,7 +213,7 @@ class Ends:
             if differ:
                 self._involve(node, first)
             for other in others:
-                self._tie(first, other)
+                self._variables.tie(first, other)
             self._set(after, dim, first)
 
     def _concatenation(self, node: Node, inputs: list[Tensor], after: Tensor) -> None:
@@ -247,12 +227,12 @@ class Ends:
                 continue
             parts = [self._variable(t, dim) for t in inputs]
             if dim == along:
-                whole = self._new()
+                whole = self._variables.new()
                 self._set(after, dim, whole)
                 self._sums.append((whole, tuple(parts)))
                 continue
             for other in parts[1:]:
-                self._tie(parts[0], other)
+                self._variables.tie(parts[0], other)
             if len({t.shape[dim] for t in inputs}) > 1:
                 self._involve(node, parts[0])
             self._set(after, dim, parts[0])
@@ -265,16 +245,16 @@ class Ends:
         for tensor in node.outputs:
             self._kept(before, tensor)
             if variable is not None and even and tensor.shape[along] != before.shape[along]:
-                self._set(tensor, along, self._new())
+                self._set(tensor, along, self._variables.new())
                 part = self._at[tensor.id][along]
-                self._tie(part, variable, Fraction(1, len(node.outputs)))
+                self._variables.tie(part, variable, Fraction(1, len(node.outputs)))
 
     # --- dimensions that move
 
     def _flatten(self, node: Node, before: Tensor, after: Tensor) -> None:
         known = self._at.get(before.id, {})
         if node.error is None:
-            groups = _groups(before.shape, after.shape)
+            groups = grouped_dims(before.shape, after.shape)
         elif len(after.shape) == 2:  # view(batch, features) with the wrong count of features
             groups = [(range(1, len(before.shape)), range(1, 2))]
         else:
@@ -290,8 +270,8 @@ class Ends:
             if not factor or not shared:
                 continue
             if factor != shared:
-                scaled = self._new()
-                self._tie(scaled, variable, Fraction(factor, shared))
+                scaled = self._variables.new()
+                self._variables.tie(scaled, variable, Fraction(factor, shared))
                 variable = scaled
             self._set(after, place - len(after.shape), variable)
             if node.error is not None:
@@ -329,8 +309,8 @@ class Ends:
     def _pixel_shuffle(self, node: Node, before: Tensor, after: Tensor) -> None:
         variable = self._at.get(before.id, {}).get(-3)
         if variable is not None and before.shape[-3] and after.shape[-3] and not node.error:
-            given = self._new()
-            self._tie(given, variable, Fraction(after.shape[-3], before.shape[-3]))
+            given = self._variables.new()
+            self._variables.tie(given, variable, Fraction(after.shape[-3], before.shape[-3]))
             self._set(after, -3, given)
 
     _READERS: ClassVar[dict[str, Callable[[Ends, Node, Tensor, Tensor], None]]] = {
@@ -354,29 +334,6 @@ _MOVED_BY_NUMBER = frozenset(
 
 def _at_call(node: Node, label: Label, number: int) -> Vote:
     return Vote(node.id, label, number, () if node.site is None else (node.site,))
-
-
-def _groups(before: Shape, after: Shape) -> list[tuple[range, range]]:
-    """Runs of dimensions of two shapes with equal products, in order: (2, 12, 5) as (2, 3, 4, 5) is
-    0-0, 1-12, 2-3.
-    """
-    found: list[tuple[range, range]] = []
-    i = j = 0
-    while i < len(before) and j < len(after):
-        start, begin = i, j
-        left, right = before[i], after[j]
-        while left != right:
-            if left < right and i + 1 < len(before):
-                i += 1
-                left *= before[i]
-            elif right < left and j + 1 < len(after):
-                j += 1
-                right *= after[j]
-            else:
-                return found
-        i, j = i + 1, j + 1
-        found.append((range(start, i), range(begin, j)))
-    return found
 
 
 _ELEMENTWISE = frozenset(
