@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
+import pytest
+
 import convlint
 from convlint.model import (
     Earlier,
@@ -244,6 +246,18 @@ def main() -> None:
         write_files()
         for name in set(formats()) - NO_GOLDEN:
             (GOLDEN / f"{name}.txt").write_text(golden(name), encoding="utf-8")
+
+
+REPORTS = {"empty": EMPTY, "full": FULL, "many": many(), "problems": UNCHECKED}
+"""What every format is tested with."""
+
+
+def lay_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the files there that the reports point into; the folder is not said to be part of a repository."""
+    monkeypatch.chdir(folder)
+    for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    write_files()
 
 
 if __name__ == "__main__":

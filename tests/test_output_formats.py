@@ -25,23 +25,13 @@ from convlint.outputs import formats, github, gitlab, json_, junit, markdown, rd
 from tests import output_reports as reports
 
 SCHEMAS = Path(__file__).parent / "schemas"
-REPORTS = {
-    "empty": reports.EMPTY,
-    "full": reports.FULL,
-    "many": reports.many(),
-    "problems": reports.UNCHECKED,
-}
 
-each_report = pytest.mark.parametrize("name", REPORTS)
+each_report = pytest.mark.parametrize("name", reports.REPORTS)
 
 
 @pytest.fixture(autouse=True)
 def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files that the reports point into; the folder is not said to be part of a repository."""
-    monkeypatch.chdir(tmp_path)
-    for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
-        monkeypatch.delenv(variable, raising=False)
-    reports.write_files()
+    reports.lay_out(tmp_path, monkeypatch)
 
 
 # --- all of them
@@ -63,7 +53,7 @@ def test_what_was_not_checked_is_never_clean(name: str) -> None:
 
 @pytest.mark.parametrize("name", formats())
 def test_everything_can_be_written_to_a_file(name: str) -> None:
-    renderer(name)(REPORTS["many"]).encode()
+    renderer(name)(reports.REPORTS["many"]).encode()
 
 
 # --- concise and grouped
@@ -79,15 +69,15 @@ def test_concise_has_a_line_for_each_finding_as_compilers_write_it() -> None:
     assert first is not None
     assert first.groups()[:5] == ("net.py", "8", "21", "error", "CVL201")
     assert renderer("concise")(reports.EMPTY) == ""
-    many = renderer("concise")(REPORTS["many"])
+    many = renderer("concise")(reports.REPORTS["many"])
     assert many.count("\n") == 1_202
     assert not set(many) & {"\x00", "\x1b", "\r", "\x07"}
 
 
 def test_grouped_counts_what_it_lists() -> None:
-    text = renderer("grouped")(REPORTS["many"])
+    text = renderer("grouped")(reports.REPORTS["many"])
     rows = Counter(re.findall(r"^  +(?:\d+:\d+|-)  (\w+) +CVL\d{3}  ", text, re.MULTILINE))
-    assert rows == Counter(finding.severity for finding in REPORTS["many"].findings)
+    assert rows == Counter(finding.severity for finding in reports.REPORTS["many"].findings)
     assert text.endswith(
         "Found 400 errors, 400 warnings and 400 info in 1 model. 300 can be fixed with --fix, "
         "300 more with --unsafe-fixes. Could not check everything: 2 problems.\n"
@@ -143,7 +133,7 @@ def test_github_takes_columns_only_within_a_line() -> None:
 
 
 def test_github_shows_ten_of_each_severity_and_the_log_has_the_rest() -> None:
-    text = github.render(REPORTS["many"])
+    text = github.render(reports.REPORTS["many"])
     found = list(commands(text))
     assert Counter(name for name, *_ in found) == {"error": 10, "warning": 10, "notice": 10}
     order = [name for name, *_ in found]
@@ -212,7 +202,7 @@ ISSUES = {
 
 @each_report
 def test_gitlab_gets_the_fields_that_it_documents(name: str) -> None:
-    report, text = REPORTS[name], gitlab.render(REPORTS[name])
+    report, text = reports.REPORTS[name], gitlab.render(reports.REPORTS[name])
     issues = json.loads(text)
     jsonschema.Draft202012Validator(ISSUES).validate(issues)
     assert text.isascii()
@@ -243,7 +233,7 @@ def test_gitlab_severities() -> None:
 
 @each_report
 def test_rdjson_is_what_the_schema_describes(name: str) -> None:
-    report, text = REPORTS[name], rdjson.render(REPORTS[name])
+    report, text = reports.REPORTS[name], rdjson.render(reports.REPORTS[name])
     schema = json.loads((SCHEMAS / "rdformat.json").read_text(encoding="utf-8"))
     document = json.loads(text)
     jsonschema.Draft7Validator(schema).validate(document)
@@ -299,7 +289,7 @@ def test_a_fix_that_is_no_single_change_is_told_and_not_suggested(fix: Fix) -> N
 
 @each_report
 def test_junit_is_what_the_schema_describes(name: str) -> None:
-    text = junit.render(REPORTS[name])
+    text = junit.render(reports.REPORTS[name])
     assert text.isascii()
     schema = etree.XMLSchema(etree.parse(SCHEMAS / "junit-10.xsd"))
     schema.assertValid(etree.fromstring(text.encode()))
@@ -307,7 +297,7 @@ def test_junit_is_what_the_schema_describes(name: str) -> None:
 
 @each_report
 def test_junit_counts_as_its_readers_do(name: str) -> None:
-    report = REPORTS[name]
+    report = reports.REPORTS[name]
     found = junitparser.JUnitXml.fromstring(junit.render(report).encode())
     severities = Counter(finding.severity for finding in report.findings)
     assert found.failures == severities["error"] + severities["warning"]
@@ -383,7 +373,11 @@ def test_a_comment_shows_every_finding_and_no_markup_of_others() -> None:
 
 def test_a_comment_is_not_longer_than_github_takes_it() -> None:
     long = reports.LATENT.with_(message="x" * 100_000)
-    for report in (REPORTS["many"], Report((long,) * 5), Report(models=(reports.MODEL,) * 300)):
+    for report in (
+        reports.REPORTS["many"],
+        Report((long,) * 5),
+        Report(models=(reports.MODEL,) * 300),
+    ):
         text = markdown.render(report)
         assert len(text) < 65_536
         shown, told = seen(report), re.findall(r"(\d[\d,]*) more (?:finding|model)", text)

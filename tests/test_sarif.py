@@ -27,22 +27,12 @@ SCHEMA = json.loads(
     (Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8")
 )
 VALIDATOR = jsonschema.Draft4Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
-REPORTS = {
-    "empty": reports.EMPTY,
-    "full": reports.FULL,
-    "many": reports.many(),
-    "problems": reports.UNCHECKED,
-}
-each_report = pytest.mark.parametrize("name", REPORTS)
+each_report = pytest.mark.parametrize("name", reports.REPORTS)
 
 
 @pytest.fixture(autouse=True)
 def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files that the reports point into; the folder is not said to be part of a repository."""
-    monkeypatch.chdir(tmp_path)
-    for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
-        monkeypatch.delenv(variable, raising=False)
-    reports.write_files()
+    reports.lay_out(tmp_path, monkeypatch)
 
 
 def run_of(report: Report) -> dict[str, Any]:
@@ -57,14 +47,14 @@ def run_of(report: Report) -> dict[str, Any]:
 
 @each_report
 def test_a_log_is_what_the_schema_describes(name: str) -> None:
-    text = sarif.render(REPORTS[name])
+    text = sarif.render(reports.REPORTS[name])
     VALIDATOR.validate(json.loads(text))
     assert text.isascii()
 
 
 @each_report
 def test_a_reader_of_sarif_counts_the_same(name: str) -> None:
-    report = REPORTS[name]
+    report = reports.REPORTS[name]
     Path("log.sarif").write_text(sarif.render(report), encoding="utf-8")
     file = loader.load_sarif_file("log.sarif")
     severities = Counter(finding.severity for finding in report.findings)
@@ -193,7 +183,7 @@ def test_a_rule_says_what_github_asks_of_it(code: str) -> None:
 
 @each_report
 def test_every_result_has_a_file(name: str) -> None:
-    for result in run_of(REPORTS[name])["results"]:
+    for result in run_of(reports.REPORTS[name])["results"]:
         (location,) = result["locations"]
         place = location["physicalLocation"]
         assert place["region"]["startLine"] >= 1

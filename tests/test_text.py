@@ -25,27 +25,13 @@ from convlint.model import (
 )
 from convlint.outputs import text
 from convlint.outputs.parts.terminal import terminal
-
-SOURCE = """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, c: int, d: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(c, d, 3)
-        self.norm = nn.BatchNorm2d(c)
-        self.mix = nn.Conv2d(
-            d, d, 3,
-            groups=3,
-        )
-"""
+from tests.output_reports import NET
 
 
 @pytest.fixture(autouse=True)
 def _net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The findings point into ``net.py`` of the working directory."""
-    (tmp_path / "net.py").write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
 
