@@ -5,13 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from convlint import dims
 from convlint.dims import Dim
-from convlint.source import classes, containers, methods
-from convlint.source.execution import FRESH
+from convlint.source import classes, containers, methods, submodules
 from convlint.source.modules import SourceModule
 from convlint.source.torchlib import attribute, method
-from convlint.source.truth import only_symbol
 from convlint.source.values import (
     UNKNOWN,
     Bound,
@@ -50,7 +47,7 @@ def get(it: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) 
     if kind is Super:
         return _of_super(value, name)
     if kind is Dim:
-        return part(value, f".{name}")
+        return containers.part(value, f".{name}")
     if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
     if kind is Function:
@@ -60,20 +57,6 @@ def get(it: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) 
             name, UNKNOWN
         )
     return UNKNOWN
-
-
-def part(value: Dim, suffix: str) -> Value:
-    """A part of a parameter of which nothing is known but its name: a symbol of its own."""
-    symbol = only_symbol(value)
-    if symbol is None or symbol.scope == FRESH or suffix.startswith("._"):
-        return UNKNOWN
-    return dims.symbol(symbol.name + suffix, symbol.scope)
-
-
-def parts(value: Dim, count: int) -> list[Value] | None:
-    """The items of such a parameter that is taken apart into ``count`` ones."""
-    found = [part(value, f"[{position}]") for position in range(count)]
-    return None if UNKNOWN in found else found
 
 
 def _of_instance(
@@ -87,7 +70,7 @@ def _of_instance(
     if instance.is_module:
         if name == "training":
             return False
-        if name == "forward" or name in containers.METHODS:
+        if name == "forward" or name in submodules.METHODS:
             return Bound(Builtin(f"module.{name}"), instance)
     if name == "__class__":
         return instance.cls
@@ -135,7 +118,7 @@ def _of_super(value: Super, name: str) -> Value:
         return Bound(Builtin("module.forward"), value.instance)
     if name == "__init__":
         return Bound(Builtin("super.nothing"), value.instance)
-    if name in containers.METHODS:
+    if name in submodules.METHODS:
         return Bound(Builtin(f"module.{name}"), value.instance)
     return UNKNOWN
 

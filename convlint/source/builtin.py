@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from convlint import dims
 from convlint.dims import Dim
+from convlint.source import containers
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
@@ -64,16 +65,6 @@ def guarded(
         return UNKNOWN
 
 
-def items_of(it: Interpreter, value: Value) -> list[Value]:
-    """The items of a value; raises TypeError where they are not known."""
-    from convlint.source.expressions import iterate  # noqa: PLC0415 - it imports this module
-
-    items = iterate(it, value)
-    if items is None:
-        raise TypeError
-    return items
-
-
 def concrete(it: Interpreter, value: Value) -> int:
     """A plain integer: a parameter with a default is taken at its default from here on."""
     if type(value) is bool or type(value) is int:
@@ -89,8 +80,6 @@ def concrete(it: Interpreter, value: Value) -> int:
 
 
 def _len(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    from convlint.source import containers  # noqa: PLC0415 - it is imported with this module
-
     return containers.length(args[0])
 
 
@@ -102,41 +91,41 @@ def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    return list(enumerate(items_of(it, args[0]), concrete(it, start)))
+    return list(enumerate(containers.items_of(it, args[0]), concrete(it, start)))
 
 
 def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = [items_of(it, value) for value in args]
+    found = [containers.items_of(it, value) for value in args]
     size = len(found) * min(map(len, found), default=0)
     return list(zip(*found, strict=False)) if size <= LONGEST else UNKNOWN
 
 
 def _map(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    rows = zip(*[items_of(it, value) for value in args[1:]], strict=False)
+    rows = zip(*[containers.items_of(it, value) for value in args[1:]], strict=False)
     return [it.call(args[0], list(row), {}, node, scope) for row in rows]
 
 
 def _list(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return list(items_of(it, args[0])) if args else []
+    return list(containers.items_of(it, args[0])) if args else []
 
 
 def _tuple(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return tuple(items_of(it, args[0])) if args else ()
+    return tuple(containers.items_of(it, args[0])) if args else ()
 
 
 def _reversed(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return items_of(it, args[0])[::-1]
+    return containers.items_of(it, args[0])[::-1]
 
 
 def _sorted(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = items_of(it, args[0])
+    found = containers.items_of(it, args[0])
     plain = all(type(value) in (int, str, float) for value in found) and not kwargs.get("key")
     return sorted(found, reverse=bool(kwargs.get("reverse"))) if plain else UNKNOWN
 
 
 def _set(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     found: list[Value] = []
-    for value in items_of(it, args[0]) if args else []:
+    for value in containers.items_of(it, args[0]) if args else []:
         if not is_small(value):
             return UNKNOWN
         if value not in found:
@@ -151,14 +140,12 @@ def _dict(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         if type(given) is dict:
             made.update(given)
         else:
-            made.update(dict(items_of(it, given)))
+            made.update(dict(containers.items_of(it, given)))
     return made | kwargs
 
 
 def _sum(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    from convlint.source import containers  # noqa: PLC0415 - it is imported with this module
-
-    found = [*items_of(it, args[0]), *args[1:], *kwargs.values()]
+    found = [*containers.items_of(it, args[0]), *args[1:], *kwargs.values()]
     if all(type(value) in (int, float) for value in found):
         return sum(found)
     return containers.total(found)
@@ -166,7 +153,7 @@ def _sum(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 def _extreme(largest: bool) -> Own:
     def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        found = items_of(it, args[0]) if len(args) == 1 else list(args)
+        found = containers.items_of(it, args[0]) if len(args) == 1 else list(args)
         if kwargs or not found:
             return UNKNOWN
         if all(type(value) in (int, float, str) for value in found):
@@ -233,7 +220,7 @@ def _any_all(wanted: bool) -> Own:
     def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         from convlint.source import truth  # noqa: PLC0415 - it imports this module
 
-        found = [truth.known(it, value) for value in items_of(it, args[0])]
+        found = [truth.known(it, value) for value in containers.items_of(it, args[0])]
         if wanted in found:
             return wanted
         return UNKNOWN if None in found else not wanted
@@ -403,7 +390,7 @@ def _tensor_size(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Valu
 
 
 def _next(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = items_of(it, args[0])
+    found = containers.items_of(it, args[0])
     return found[0] if found else UNKNOWN
 
 

@@ -1,23 +1,24 @@
-"""Things that hold others: lists and dicts of the program, ``Sequential``, ``ModuleList`` and
-``ModuleDict``.
-"""
+"""Things that hold others: what is in them, by a subscript or in a loop, and what is put there."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convlint import dims
 from convlint.dims import Dim
+from convlint.source import submodules
+from convlint.source.execution import FRESH
+from convlint.source.torchlib import iterate as rows_of
+from convlint.source.truth import only_symbol
 from convlint.source.values import (
+    LONGEST,
     UNKNOWN,
     Class,
     Function,
     Instance,
     Library,
     Real,
-    Scope,
     Sizes,
     Tensor,
     Value,
@@ -26,156 +27,6 @@ from convlint.source.values import (
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
-
-_MORE = "?"  # the name under which a container holds what is not known of it
-
-
-# --- modules that hold modules
-
-
-def construct(
-    it: Interpreter,
-    instance: Instance,
-    name: str,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-) -> bool:
-    """Fill a container of ``torch.nn``; False if ``name`` is none."""
-    if name not in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"):
-        return False
-    given: Sequence[Value] = [*args, *kwargs.values()]
-    it.steps -= len(given)  # each of them is looked at later
-    if name == "Sequential" and not (len(given) == 1 and type(given[0]) is dict):
-        extend(instance, given)
-        return True
-    for value in given:
-        if type(value) is dict:
-            for key, item in value.items():
-                _put(instance, key, item)
-        elif type(value) in (list, tuple) or (type(value) is Instance and value.is_module):
-            pairs = _pairs(value) if name == "ModuleDict" else None
-            if pairs is not None:
-                for key, item in pairs:
-                    _put(instance, key, item)
-            else:
-                extend(
-                    instance, (iterated(value) or [UNKNOWN]) if type(value) is Instance else value
-                )
-        else:
-            instance.attrs[_MORE] = UNKNOWN
-    return True
-
-
-def _pairs(value: Value) -> list[tuple[Value, Value]] | None:
-    if type(value) not in (list, tuple):
-        return None
-    return list(value) if all(type(v) in (tuple, list) and len(v) == 2 for v in value) else None
-
-
-def _put(instance: Instance, key: Value, item: Value) -> None:
-    instance.attrs[key if type(key) is str else _MORE] = item
-
-
-def extend(instance: Instance, values: Sequence[Value]) -> None:
-    """Append modules under the next numbers."""
-    number = len(items(instance))
-    for value in values:
-        instance.attrs[str(number)] = value
-        number += 1
-
-
-def items(instance: Instance) -> list[Value]:
-    """What a container holds, in order; UNKNOWN among it where that is not known."""
-    return [
-        value
-        for name, value in instance.attrs.items()
-        if (type(value) is Instance and value.is_module) or name.isdigit() or name == _MORE
-    ]
-
-
-def iterated(instance: Instance) -> list[Value] | None:
-    """What a loop over a module gives; None if it cannot be told."""
-    if instance.incomplete or _MORE in instance.attrs:
-        return None
-    if instance.kind in ("Sequential", "ModuleList"):
-        return items(instance)
-    if instance.kind == "ModuleDict":
-        return [name for name, _ in instance.children()]
-    return None
-
-
-def module_method(
-    it: Interpreter,
-    name: str,
-    instance: Instance,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-    node: ast.expr,
-    scope: Scope,
-) -> Value:
-    """A method that ``nn.Module`` or a container of torch gives to a module."""
-    if name == "forward":
-        return it.forward_layer(instance, args, kwargs, node, scope)
-    if name in ("add_module", "register_module", "register_buffer", "register_parameter"):
-        key = args[0] if args else kwargs.get("name", UNKNOWN)
-        value = (
-            args[1]
-            if len(args) > 1
-            else next(
-                (kwargs[word] for word in ("module", "tensor", "param") if word in kwargs), UNKNOWN
-            )
-        )
-        if type(key) is str:
-            instance.attrs[key] = value
-        else:
-            instance.attrs[_MORE] = UNKNOWN
-        return None
-    if name in ("children", "named_children", "values", "items", "keys"):
-        if instance.incomplete or _MORE in instance.attrs:
-            return UNKNOWN
-        found = list(instance.children())
-        if name in ("children", "values"):
-            return [value for _, value in found]
-        return [key for key, _ in found] if name == "keys" else found
-    if name in ("append", "extend", "insert"):
-        if name == "append" and args:
-            extend(instance, args[:1])
-        elif name == "extend" and args and type(args[0]) in (list, tuple):
-            extend(instance, args[0])
-        else:
-            instance.attrs[_MORE] = UNKNOWN
-        return instance
-    if name == "update":
-        if args and type(args[0]) is dict:
-            for key, value in args[0].items():
-                _put(instance, key, value)
-        else:
-            instance.attrs[_MORE] = UNKNOWN
-        return None
-    if name in ("modules", "named_modules", "parameters", "named_parameters", "buffers"):
-        return []  # loops over these set weights, which no shape depends on
-    if name == "get_submodule" and args and type(args[0]) is str:
-        found_module: Value = instance
-        for part in args[0].split("."):
-            attrs = found_module.attrs if type(found_module) is Instance else {}
-            found_module = attrs.get(part, UNKNOWN)
-        return found_module
-    if name in _GIVING_ITSELF:
-        return instance
-    return UNKNOWN
-
-
-_GIVING_ITSELF = frozenset(
-    {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "bfloat16", "apply", "type"}
-    | {"requires_grad_", "share_memory", "to_empty"}
-)
-METHODS = _GIVING_ITSELF | {
-    *("add_module", "register_module", "register_buffer", "register_parameter", "children"),
-    *("named_children", "values", "items", "keys", "append", "extend", "insert", "update"),
-    *("modules", "named_modules", "parameters", "named_parameters", "buffers", "get_submodule"),
-    *("state_dict", "load_state_dict", "zero_grad", "extra_repr", "__init__"),
-    *("register_forward_hook", "register_forward_pre_hook", "named_buffers", "_get_name"),
-}
 
 
 # --- subscripts
@@ -203,8 +54,6 @@ def get(value: Value, key: Value) -> Value:
     if kind is Instance and value.is_module:
         return _module_at(value, key)
     if kind is Dim and type(key) in (int, str):
-        from convlint.source.attributes import part  # noqa: PLC0415 - it imports this module
-
         return part(value, f"[{key!r}]")
     return UNKNOWN
 
@@ -216,19 +65,27 @@ def _is_plain(key: slice) -> bool:
 
 
 def _module_at(instance: Instance, key: Value) -> Value:
-    if instance.incomplete or _MORE in instance.attrs:
+    if instance.incomplete or submodules.MORE in instance.attrs:
         return UNKNOWN
     if type(key) is str:
         return instance.attrs.get(key, UNKNOWN)
-    held = items(instance)
+    held = submodules.items(instance)
     if type(key) is int:
         return held[key] if -len(held) <= key < len(held) else UNKNOWN
     if type(key) is slice and _is_plain(key):
         part = Instance(instance.cls, instance.site, instance.frames)
         part.kind = instance.kind
-        extend(part, held[key])
+        submodules.extend(part, held[key])
         return part
     return UNKNOWN
+
+
+def part(value: Dim, suffix: str) -> Value:
+    """A part of a parameter of which nothing is known but its name: a symbol of its own."""
+    symbol = only_symbol(value)
+    if symbol is None or symbol.scope == FRESH or suffix.startswith("._"):
+        return UNKNOWN
+    return dims.symbol(symbol.name + suffix, symbol.scope)
 
 
 def set_item(owner: Value, key: Value, value: Value) -> None:
@@ -242,9 +99,9 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
         put(owner, key, value)
     elif type(owner) is Instance and owner.is_module:
         if type(key) is int:
-            name = str(key if key >= 0 else key + len(items(owner)))
+            name = str(key if key >= 0 else key + len(submodules.items(owner)))
         else:
-            name = key if type(key) is str else _MORE
+            name = key if type(key) is str else submodules.MORE
         owner.attrs[name] = value
 
 
@@ -279,7 +136,7 @@ def taint(owner: Value) -> None:
     elif type(owner) is dict:
         owner[UNKNOWN] = UNKNOWN
     elif type(owner) is Instance and owner.is_module:
-        owner.attrs[_MORE] = UNKNOWN
+        owner.attrs[submodules.MORE] = UNKNOWN
 
 
 def contains(item: Value, owner: Value) -> Value:
@@ -301,7 +158,9 @@ def contains(item: Value, owner: Value) -> Value:
             return UNKNOWN
         return bool(item in owner)
     if type(owner) is Instance and owner.is_module and type(item) is str:
-        return UNKNOWN if owner.incomplete or _MORE in owner.attrs else item in owner.attrs
+        return (
+            UNKNOWN if owner.incomplete or submodules.MORE in owner.attrs else item in owner.attrs
+        )
     return UNKNOWN
 
 
@@ -313,15 +172,58 @@ def length(value: Value) -> Value:
     if kind is Tensor and value.shape:
         return value.shape[0]
     if kind is Instance and value.is_module:
-        found = iterated(value)
+        found = submodules.iterated(value)
         return UNKNOWN if found is None else len(found)
     return UNKNOWN
+
+
+# --- loops
+
+
+def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
+    """The items of a value, None if they are not known. ``count`` is how many are asked for."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return list(value)
+    if kind is dict:
+        return list(value)
+    if kind is range:
+        return list(value) if len(value) <= LONGEST else None
+    if kind is str:
+        return list(value) if len(value) <= LONGEST else None
+    if kind is Tensor:
+        rows: list[Value] | None = rows_of(it.run, value)
+        return rows
+    if kind is Instance and value.is_module:
+        return submodules.iterated(value)
+    if kind is Sizes:
+        return None if count is None else sizes(it, value, count)
+    if kind is Dim and count is not None and count < 16:
+        return parts(value, count)
+    return None
+
+
+def items_of(it: Interpreter, value: Value) -> list[Value]:
+    """The items of a value; raises TypeError where they are not known."""
+    items = iterate(it, value)
+    if items is None:
+        raise TypeError
+    return items
+
+
+def parts(value: Dim, count: int) -> list[Value] | None:
+    """The items of such a parameter that is taken apart into ``count`` ones."""
+    found = [part(value, f"[{position}]") for position in range(count)]
+    return None if UNKNOWN in found else found
 
 
 def sizes(it: Interpreter, value: Sizes, count: int) -> list[Any] | None:
     """The sizes of a tensor of which only their number is known."""
     shape = it.run.of_rank(value.tensor, count)
     return None if shape is None else list(shape)
+
+
+# --- numbers
 
 
 def as_number(value: Value) -> int | Dim | None:

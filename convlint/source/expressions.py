@@ -12,7 +12,6 @@ from convlint.source import attributes, containers, truth
 from convlint.source.operators import LARGEST, PLAIN, compare, operate
 from convlint.source.reading import kept
 from convlint.source.torchlib import index, method
-from convlint.source.torchlib import iterate as rows_of
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
@@ -20,7 +19,6 @@ from convlint.source.values import (
     Condition,
     Instance,
     Scope,
-    Sizes,
     Tensor,
     Value,
     is_small,
@@ -90,7 +88,7 @@ def _elements(it: Interpreter, elements: list[ast.expr], scope: Scope) -> list[V
     found: list[Value] = []
     for element in elements:
         if type(element) is ast.Starred:
-            items = iterate(it, evaluate(it, element.value, scope))
+            items = containers.iterate(it, evaluate(it, element.value, scope))
             long = items is None or len(items) + len(found) > LONGEST
             found.extend([UNKNOWN] if items is None or long else items)
         else:
@@ -162,7 +160,7 @@ def _generate(
         take(scope)
         return True
     loop = generators[depth]
-    items = iterate(it, evaluate(it, loop.iter, scope))
+    items = containers.iterate(it, evaluate(it, loop.iter, scope))
     if items is None or len(items) > LONGEST:
         assign(it, loop.target, UNKNOWN, scope)
         _generate(it, generators, depth + 1, scope, take)
@@ -309,7 +307,7 @@ def _spread_call(it: Interpreter, callee: Value, node: ast.Call, scope: Scope) -
     open_ = False
     for argument in node.args:
         if type(argument) is ast.Starred:
-            items = iterate(it, evaluate(it, argument.value, scope))
+            items = containers.iterate(it, evaluate(it, argument.value, scope))
             if items is None or len(items) + len(args) > LONGEST:
                 open_, items = True, []
             args.extend(items)
@@ -390,7 +388,7 @@ EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {
 }
 
 
-# --- assignment and iteration
+# --- assignment
 
 
 def assign(it: Interpreter, target: ast.expr, value: Value, scope: Scope) -> None:
@@ -418,7 +416,7 @@ def assign(it: Interpreter, target: ast.expr, value: Value, scope: Scope) -> Non
 
 
 def _unpack(it: Interpreter, targets: list[ast.expr], value: Value, scope: Scope) -> None:
-    items = iterate(it, value, len(targets))
+    items = containers.iterate(it, value, len(targets))
     starred = [n for n, target in enumerate(targets) if isinstance(target, ast.Starred)]
     if items is not None and not starred and len(items) == len(targets):
         for target, item in zip(targets, items, strict=True):
@@ -437,26 +435,3 @@ def _unpack(it: Interpreter, targets: list[ast.expr], value: Value, scope: Scope
         it.run.emit("unpack", items, [], error=f"{few} values to unpack (expected {len(targets)})")
     for target in targets:
         assign(it, target, UNKNOWN, scope)
-
-
-def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
-    """The items of a value, None if they are not known. ``count`` is how many are asked for."""
-    kind = type(value)
-    if kind is list or kind is tuple:
-        return list(value)
-    if kind is dict:
-        return list(value)
-    if kind is range:
-        return list(value) if len(value) <= LONGEST else None
-    if kind is str:
-        return list(value) if len(value) <= LONGEST else None
-    if kind is Tensor:
-        rows: list[Value] | None = rows_of(it.run, value)
-        return rows
-    if kind is Instance and value.is_module:
-        return containers.iterated(value)
-    if kind is Sizes:
-        return None if count is None else containers.sizes(it, value, count)
-    if kind is Dim and count is not None and count < 16:
-        return attributes.parts(value, count)
-    return None

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 
 from convlint.dims import Dim
 from convlint.model import Site
-from convlint.source import builtin, classes, containers, methods, repeats, standard, statements
+from convlint.source import (
+    builtin,
+    classes,
+    containers,
+    methods,
+    repeats,
+    standard,
+    statements,
+    submodules,
+)
 from convlint.source.binding import bind, tensors_in
 from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Refused, Stop
@@ -357,7 +366,7 @@ class Interpreter:
         """Run the constructor of the class ``name`` of ``torch.nn`` on an object."""
         instance.kind = name
         self.run.site = self.at(node, scope)
-        if containers.construct(self, instance, name, args, kwargs):
+        if submodules.construct(self, instance, name, args, kwargs):
             if open_:
                 containers.taint(instance)
             return
@@ -454,7 +463,7 @@ class Interpreter:
         name = instance.kind or ""
         if name == "Sequential" and len(args) == 1:
             value = args[0]
-            for item in containers.items(instance):
+            for item in submodules.items(instance):
                 value = self.call(item, [value], {}, node, scope)
             return value
         layer = LAYERS.get(name)

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convlint.source import containers
-from convlint.source.builtin import Own, concrete, guarded, items_of
+from convlint.source import containers, submodules
+from convlint.source.builtin import Own, concrete, guarded
 from convlint.source.operators import is_short_format
 from convlint.source.values import LONGEST, UNKNOWN, Scope, Value, is_small
 
@@ -31,7 +31,9 @@ def call(
         return guarded(own, it, args, kwargs, node, scope)
     kind, _, method = name.partition(".")
     if kind == "module":
-        return containers.module_method(it, method, args[0], args[1:], kwargs, node, scope)
+        if method == "forward":
+            return it.forward_layer(args[0], args[1:], kwargs, node, scope)
+        return submodules.method(method, args[0], args[1:], kwargs)
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
         return UNKNOWN
     if kind in ("str", "tuple"):
@@ -63,7 +65,7 @@ def _append(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 def _extend(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, given = args
     try:
-        items = items_of(it, given)
+        items = containers.items_of(it, given)
     except TypeError:
         items = [UNKNOWN]
     owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])

@@ -8,7 +8,8 @@ from typing import Any
 
 from convlint import dims
 from convlint.dims import Dim
-from convlint.source.builtin import FUNCTIONS, Own, items_of, real_value, whole, whole_value
+from convlint.source import containers
+from convlint.source.builtin import FUNCTIONS, Own, real_value, whole, whole_value
 from convlint.source.callers import CALLERS
 from convlint.source.values import LONGEST, UNKNOWN, Instance, Partial, Real, Value, as_real
 
@@ -33,7 +34,7 @@ def _checkpoint(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value
 
 def _chain(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     try:
-        found = [items_of(it, value) for value in args]
+        found = [containers.items_of(it, value) for value in args]
     except TypeError:
         return UNKNOWN
     return list(itertools.chain(*found)) if sum(map(len, found)) <= LONGEST else UNKNOWN
@@ -42,7 +43,7 @@ def _chain(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 def _product(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     """``math.prod``, ``numpy.prod``."""
     try:
-        found = items_of(it, args[0])
+        found = containers.items_of(it, args[0])
     except TypeError:
         return UNKNOWN
     result: Any = 1

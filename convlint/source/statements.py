@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convlint.source import classes, containers, truth
 from convlint.source.execution import Stop
-from convlint.source.expressions import EXPRESSIONS, assign, evaluate, iterate
+from convlint.source.expressions import EXPRESSIONS, assign, evaluate
 from convlint.source.modules import CHANGING, bound_names
 from convlint.source.operators import operate
 from convlint.source.reading import children, kept
@@ -113,7 +113,7 @@ def _augmented(it: Interpreter, node: ast.AugAssign, scope: Scope) -> None:
     left = evaluate(it, _loaded(node.target), scope)
     right = evaluate(it, node.value, scope)
     if type(left) is list and isinstance(node.op, ast.Add):
-        items = iterate(it, right)
+        items = containers.iterate(it, right)
         long = items is None or len(left) + len(items) > LONGEST
         left.extend([UNKNOWN] if items is None or long else items)
         return
@@ -225,7 +225,7 @@ _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 
 
 def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
-    items = iterate(it, evaluate(it, node.iter, scope))
+    items = containers.iterate(it, evaluate(it, node.iter, scope))
     if items is None or len(items) > _MOST_TURNS:
         it.lose("a loop over something unknown", node.iter, scope)
         assign(it, node.target, UNKNOWN, scope)
