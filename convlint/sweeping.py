@@ -132,8 +132,10 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UsageError(f"another sweep writes to {path}") from None
+        except OSError as error:
+            raise UsageError(f"{path} cannot be locked: {error.strerror or error}") from None
         yield file
 
 

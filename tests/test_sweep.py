@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from convlint.config import Config
+from convlint.sweeping import Sweep
+from convlint.usage import UsageError
 
 NETS = """\
 import os, pathlib, time
@@ -191,11 +196,21 @@ def test_a_line_is_one_line_whatever_a_model_says(folder: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_a_registry_that_fails_is_named(folder: Path) -> None:
-    (folder / "zoo.py").write_text("def list_models(): 1 / 0\ndef get_model(name): pass\n")
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("1 / 0", "zoo.list_models() raised ZeroDivisionError: division by zero"),
+        ("raise ValueError('two\\nlines')", "zoo.list_models() raised ValueError: two lines"),
+        ("import sys; sys.exit(3)", "called sys.exit(3)"),
+        ("return 3", "zoo.list_models() raised TypeError: 'int' object is not iterable"),
+    ],
+)
+def test_a_registry_that_fails_is_named(folder: Path, body: str, says: str) -> None:
+    (folder / "zoo.py").write_text(f"def list_models(): {body}\ndef get_model(name): pass\n")
     done = sweep(folder, "zoo:*")
     assert done.returncode == 2
-    assert "zoo.list_models() raised ZeroDivisionError" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert says in line
 
 
 # --- what is written and told
@@ -363,6 +378,18 @@ def test_a_file_is_one_sweep_s_at_a_time(folder: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.strip() == "convlint: another sweep writes to convlint-sweep.jsonl"
     assert targets(folder) == ["nets.py:Slow"]
+
+
+def test_a_disk_without_locks_is_not_another_sweep(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    path = str(folder / "results.jsonl")
+    with pytest.raises(UsageError, match=r"results\.jsonl cannot be locked: No locks available"):
+        list(Sweep(Config()).run(path, [], lambda _: iter(())))
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_line(folder: Path) -> None:

@@ -18,6 +18,7 @@ from convlint.targets import Glob
 from convlint.trace import load
 from convlint.trace.client import Answer
 from convlint.trace.load import ProblemError, refuse
+from convlint.trace.recover import one_line
 
 BUILDERS = ("create_model", "get_model")
 
@@ -54,7 +55,7 @@ def _listed(module: types.ModuleType, asked: Glob) -> Any:
     try:
         return tuple(module.list_models())
     except Exception as error:
-        text = f"{asked.where.where}.list_models() raised {type(error).__name__}: {error}"
+        text = f"{asked.where.where}.list_models() raised {type(error).__name__}: {one_line(error)}"
         raise refuse("no-models", text) from error
 
 
