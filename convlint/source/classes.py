@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from convlint.source.dispatch import evaluate
 from convlint.source.values import (
     UNKNOWN,
     Class,
@@ -100,10 +101,10 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def define(it: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
     """The class that a statement defines; UNKNOWN if a decorator puts something else in its place."""
-    from convlint.source import expressions, statements  # noqa: PLC0415 - they import this module
+    from convlint.source import statements  # noqa: PLC0415 - it imports this module
 
     qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
-    bases = tuple([expressions.evaluate(it, base, scope) for base in node.bases])
+    bases = tuple([evaluate(it, base, scope) for base in node.bases])
     made = Class(node.name, bases, node, scope.module, qualname=qualname)
     made.mro = _linear(made, bases)
     inner = Scope(scope.module, scope, qualname, made.namespace)
@@ -275,13 +276,11 @@ def fill_fields(
 def _field_default(it: Interpreter, default: ast.expr, owner: Class, name: str) -> Value:
     if not isinstance(default, ast.Call):
         return owner.namespace.get(name, UNKNOWN)
-    from convlint.source import expressions  # noqa: PLC0415 - it imports this module
-
     for keyword in default.keywords:
         if keyword.arg == "default":
-            return expressions.evaluate(it, keyword.value, _scope(owner))
+            return evaluate(it, keyword.value, _scope(owner))
         if keyword.arg == "default_factory":
-            made = expressions.evaluate(it, keyword.value, _scope(owner))
+            made = evaluate(it, keyword.value, _scope(owner))
             return it.call(made, [], {}, default, _scope(owner))
     return UNKNOWN
 

@@ -8,16 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convlint.dims import Dim
-from convlint.source import attributes, containers, truth
+from convlint.source import attributes, comprehensions, containers, truth
+from convlint.source.assignment import assign
+from convlint.source.dispatch import EXPRESSIONS, evaluate
 from convlint.source.operators import LARGEST, PLAIN, compare, operate
 from convlint.source.reading import kept
 from convlint.source.torchlib import index, method
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
-    Class,
     Condition,
-    Instance,
     Scope,
     Tensor,
     Value,
@@ -27,11 +27,6 @@ from convlint.source.values import (
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
-
-
-def evaluate(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    """The value of an expression."""
-    return EXPRESSIONS[type(node)](it, node, scope)
 
 
 # --- names and constants
@@ -119,66 +114,6 @@ def _joined(it: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
             return UNKNOWN
         parts.append(repr(value) if part.conversion == ord("r") else str(value))
     return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
-
-
-# --- comprehensions
-
-
-def _comprehension(
-    it: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
-) -> Value:
-    found: list[Value] = []
-
-    def take(inner: Scope) -> None:
-        found.append(evaluate(it, node.elt, inner))
-
-    if not _generate(it, node.generators, 0, Scope(scope.module, scope, scope.qualname), take):
-        found.append(UNKNOWN)
-    return found
-
-
-def _dict_comprehension(it: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
-    found: dict[Value, Value] = {}
-
-    def take(inner: Scope) -> None:
-        containers.put(found, evaluate(it, node.key, inner), evaluate(it, node.value, inner))
-
-    if not _generate(it, node.generators, 0, Scope(scope.module, scope, scope.qualname), take):
-        found[UNKNOWN] = UNKNOWN
-    return found
-
-
-def _generate(
-    it: Interpreter,
-    generators: list[ast.comprehension],
-    depth: int,
-    scope: Scope,
-    take: Callable[[Scope], None],
-) -> bool:
-    """Run the loops of a comprehension; whether all of them could be followed."""
-    if depth == len(generators):
-        take(scope)
-        return True
-    loop = generators[depth]
-    items = containers.iterate(it, evaluate(it, loop.iter, scope))
-    if items is None or len(items) > LONGEST:
-        assign(it, loop.target, UNKNOWN, scope)
-        _generate(it, generators, depth + 1, scope, take)
-        return False
-    complete = True
-    for item in items:
-        it.step()
-        assign(it, loop.target, item, scope)
-        wanted: bool | None = True
-        for test in loop.ifs:
-            wanted = truth.known(it, evaluate(it, test, scope))
-            if not wanted:
-                break
-        if wanted is None:
-            complete = False
-        elif wanted:
-            complete &= _generate(it, generators, depth + 1, scope, take)
-    return complete
 
 
 # --- operators
@@ -357,7 +292,7 @@ def _starred(it: Interpreter, node: ast.Starred, scope: Scope) -> Value:
     return evaluate(it, node.value, scope)
 
 
-EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {
+HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,
@@ -368,10 +303,10 @@ EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {
     ast.Dict: _dict,
     ast.JoinedStr: _joined,
     ast.FormattedValue: _unknown,
-    ast.ListComp: _comprehension,
-    ast.SetComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
-    ast.DictComp: _dict_comprehension,
+    ast.ListComp: comprehensions.comprehension,
+    ast.SetComp: comprehensions.comprehension,
+    ast.GeneratorExp: comprehensions.comprehension,
+    ast.DictComp: comprehensions.dict_comprehension,
     ast.BinOp: _binary,
     ast.UnaryOp: _unary,
     ast.BoolOp: _boolean,
@@ -386,52 +321,3 @@ EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {
     ast.Yield: _unknown,
     ast.YieldFrom: _unknown,
 }
-
-
-# --- assignment
-
-
-def assign(it: Interpreter, target: ast.expr, value: Value, scope: Scope) -> None:
-    """Bind a target to a value."""
-    kind = type(target)
-    if kind is ast.Name:
-        scope.names[target.id] = value  # type: ignore[attr-defined]
-    elif kind is ast.Attribute:
-        assert isinstance(target, ast.Attribute)
-        owner = evaluate(it, target.value, scope)
-        if type(owner) is Instance:
-            owner.attrs[target.attr] = value
-        elif type(owner) is Class:
-            owner.namespace[target.attr] = value
-    elif kind is ast.Subscript:
-        assert isinstance(target, ast.Subscript)
-        owner = evaluate(it, target.value, scope)
-        containers.set_item(owner, evaluate(it, target.slice, scope), value)
-    elif kind is ast.Starred:
-        assert isinstance(target, ast.Starred)
-        assign(it, target.value, value, scope)
-    else:
-        assert isinstance(target, ast.Tuple | ast.List)
-        _unpack(it, target.elts, value, scope)
-
-
-def _unpack(it: Interpreter, targets: list[ast.expr], value: Value, scope: Scope) -> None:
-    items = containers.iterate(it, value, len(targets))
-    starred = [n for n, target in enumerate(targets) if isinstance(target, ast.Starred)]
-    if items is not None and not starred and len(items) == len(targets):
-        for target, item in zip(targets, items, strict=True):
-            assign(it, target, item, scope)
-        return
-    if items is not None and starred and len(items) >= len(targets) - 1:
-        at, behind = starred[0], len(targets) - starred[0] - 1
-        middle = items[at : len(items) - behind]
-        parts = [*items[:at], middle, *items[len(items) - behind :]]
-        for target, item in zip(targets, parts, strict=True):
-            assign(it, target, item, scope)
-        return
-    if items and not starred and all(type(item) is Tensor for item in items):
-        it.run.site = it.at(targets[0], scope) if targets else None
-        few = "not enough" if len(items) < len(targets) else "too many"
-        it.run.emit("unpack", items, [], error=f"{few} values to unpack (expected {len(targets)})")
-    for target in targets:
-        assign(it, target, UNKNOWN, scope)

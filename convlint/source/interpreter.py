@@ -18,6 +18,7 @@ from convlint.source import (
     builtin,
     classes,
     containers,
+    expressions,
     methods,
     repeats,
     standard,
@@ -26,6 +27,7 @@ from convlint.source import (
 )
 from convlint.source.binding import bind, tensors_in
 from convlint.source.choices import Choices
+from convlint.source.dispatch import EXPRESSIONS
 from convlint.source.execution import Execution, Refused, Stop
 from convlint.source.modules import SourceModule, is_main_guard
 from convlint.source.project import Project
@@ -49,6 +51,8 @@ from convlint.source.values import (
     Value,
     site_of,
 )
+
+EXPRESSIONS.update(expressions.HANDLERS)
 
 _DEEPEST = 60  # calls within calls
 # What an operation meets in arguments of a kind that PyTorch takes nowhere: a word for a size, a

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convlint.source import classes, containers, truth
+from convlint.source.assignment import assign
+from convlint.source.dispatch import EXPRESSIONS, evaluate
 from convlint.source.execution import Stop
-from convlint.source.expressions import EXPRESSIONS, assign, evaluate
 from convlint.source.modules import CHANGING, bound_names
 from convlint.source.operators import operate
 from convlint.source.reading import children, kept
