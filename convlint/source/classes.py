@@ -1,6 +1,4 @@
-"""Classes: their definition, the order in which their attributes are looked up, and those of
-libraries.
-"""
+"""Classes: the order in which their attributes are looked up, and those of libraries."""
 
 from __future__ import annotations
 
@@ -99,46 +97,7 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 # --- of the program
 
 
-def define(it: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
-    """The class that a statement defines; UNKNOWN if a decorator puts something else in its place."""
-    from convlint.source import statements  # noqa: PLC0415 - it imports this module
-
-    qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
-    bases = tuple([evaluate(it, base, scope) for base in node.bases])
-    made = Class(node.name, bases, node, scope.module, qualname=qualname)
-    made.mro = _linear(made, bases)
-    inner = Scope(scope.module, scope, qualname, made.namespace)
-    # Methods do not see the names of the class body: their scope is the one around the class.
-    for statement in node.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            _method(it, made, statement, scope)
-        elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-            statements.execute(it, statement, inner)
-    return made
-
-
-def _method(
-    it: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
-) -> None:
-    from convlint.source import statements  # noqa: PLC0415 - it imports this module
-
-    function = statements.make_function(it, node, scope)
-    function.owner = cls
-    function.qualname = f"{cls.qualname}.{node.name}"
-    for decorator in node.decorator_list:
-        name = (
-            decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
-        )
-        if name in ("property", "cached_property"):
-            function.kind = "property"
-        elif name in ("staticmethod", "classmethod"):
-            function.kind = name
-        elif name in ("setter", "deleter", "overload"):
-            return
-    cls.namespace[node.name] = function
-
-
-def _linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
+def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
     """The classes in which attributes are looked up, in order. A base that is not known counts as
     a module whose own attributes are unknown, if the class has a forward.
     """

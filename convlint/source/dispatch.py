@@ -7,8 +7,8 @@ for each other here, and need not import each other; ``interpreter`` fills the t
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from convlint.source.values import Scope, Value
 
@@ -21,3 +21,33 @@ EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {}
 def evaluate(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
     """The value of an expression."""
     return EXPRESSIONS[type(node)](it, node, scope)
+
+
+class Mark:
+    """How a block ended, where it did not run to its end."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value = None) -> None:
+        self.value = value
+
+
+BREAK: Final = Mark()
+CONTINUE: Final = Mark()
+Ending = Mark | None
+STATEMENTS: dict[type, Callable[[Any, Any, Scope], Ending]] = {}
+
+
+def execute(it: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
+    """Run one statement."""
+    return STATEMENTS[type(statement)](it, statement, scope)
+
+
+def block(it: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
+    """Run statements; how they ended early, None if they did not."""
+    for statement in body:
+        it.steps -= 1
+        ending = STATEMENTS[type(statement)](it, statement, scope)
+        if ending is not None:
+            return ending
+    return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from convlint.dims import Dim
 from convlint.source import attributes, comprehensions, containers, truth
 from convlint.source.assignment import assign
+from convlint.source.definitions import make_function
 from convlint.source.dispatch import EXPRESSIONS, evaluate
 from convlint.source.operators import LARGEST, PLAIN, compare, operate
 from convlint.source.reading import kept
@@ -279,8 +280,6 @@ def _slice(it: Interpreter, node: ast.Slice, scope: Scope) -> Value:
 
 
 def _lambda(it: Interpreter, node: ast.Lambda, scope: Scope) -> Value:
-    from convlint.source.statements import make_function  # noqa: PLC0415 - it imports this module
-
     return make_function(it, node, scope)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from convlint import dims
 from convlint.dims import Symbol
-from convlint.source import attributes, classes, statements
+from convlint.source import attributes, classes
+from convlint.source.dispatch import block, execute
 from convlint.source.interpreter import Interpreter
 from convlint.source.modules import SourceModule, bound_names, is_main_guard
 from convlint.source.reading import walk
@@ -186,9 +187,9 @@ def _follow_file(way: Way) -> None:
     for statement in module.main:
         try:
             if isinstance(statement, ast.If) and is_main_guard(statement.test):
-                statements.block(it, statement.body, scope)
+                block(it, statement.body, scope)
             else:
-                statements.execute(it, statement, scope)
+                execute(it, statement, scope)
         except RecursionError:
             it.lose("it is nested too deeply to follow", statement, scope)
             scope.names.update(dict.fromkeys(bound_names(statement), UNKNOWN))

@@ -27,7 +27,7 @@ from convlint.source import (
 )
 from convlint.source.binding import bind, tensors_in
 from convlint.source.choices import Choices
-from convlint.source.dispatch import EXPRESSIONS
+from convlint.source.dispatch import EXPRESSIONS, STATEMENTS, execute
 from convlint.source.execution import Execution, Refused, Stop
 from convlint.source.modules import SourceModule, is_main_guard
 from convlint.source.project import Project
@@ -53,6 +53,7 @@ from convlint.source.values import (
 )
 
 EXPRESSIONS.update(expressions.HANDLERS)
+STATEMENTS.update(statements.HANDLERS)
 
 _DEEPEST = 60  # calls within calls
 # What an operation meets in arguments of a kind that PyTorch takes nowhere: a word for a size, a
@@ -136,7 +137,7 @@ class Interpreter:
         built, self.built = self.built, []
         try:
             for statement in self._making(module, name):
-                statements.execute(self, statement, scope)
+                execute(self, statement, scope)
         except Stop:
             module.values.setdefault(name, UNKNOWN)
             if self.steps < 0:

@@ -134,6 +134,16 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
         pending += children(one)
 
 
+def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of the functions in it."""
+    pending = children(function)
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            pending += children(node)
+
+
 def kept(node: ast.AST, name: str, make: Callable[[], T]) -> T:
     """What ``make`` gives for a node, made once and kept there under ``name``: it goes when the tree
     goes. It must hang on the tree alone, for other files around it may be others the next time.
@@ -144,3 +154,12 @@ def kept(node: ast.AST, name: str, make: Callable[[], T]) -> T:
     else:
         found = node.__dict__[name] = make()
     return found
+
+
+def is_generator(node: ast.FunctionDef) -> bool:
+    """Whether a function yields."""
+    return kept(
+        node,
+        "is_generator",
+        lambda: any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)),
+    )

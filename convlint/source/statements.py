@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from convlint.source import classes, containers, truth
+from convlint.source import containers, definitions, truth
 from convlint.source.assignment import assign
-from convlint.source.dispatch import EXPRESSIONS, evaluate
+from convlint.source.dispatch import BREAK, CONTINUE, EXPRESSIONS, Ending, Mark, block, evaluate
 from convlint.source.execution import Stop
 from convlint.source.modules import CHANGING, bound_names
 from convlint.source.operators import operate
-from convlint.source.reading import children, kept
+from convlint.source.reading import is_generator, kept, own_nodes
 from convlint.source.values import LONGEST, UNKNOWN, Function, Instance, Scope, Value
 
 if TYPE_CHECKING:
@@ -23,20 +23,6 @@ _MOST_TURNS = 400  # of one loop
 
 class Raised(Stop):
     """The program raises."""
-
-
-class _Mark:
-    """How a block ended, where it did not run to its end."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Value = None) -> None:
-        self.value = value
-
-
-BREAK: Final = _Mark()
-CONTINUE: Final = _Mark()
-Ending = _Mark | None
 
 
 def run_function(it: Interpreter, function: Function, scope: Scope) -> Value:
@@ -52,40 +38,6 @@ def run_function(it: Interpreter, function: Function, scope: Scope) -> Value:
     scope.names["__class__"] = function.owner
     ending = block(it, node.body, scope)
     return None if ending is None else ending.value
-
-
-def is_generator(node: ast.FunctionDef) -> bool:
-    """Whether a function yields."""
-    return kept(
-        node,
-        "is_generator",
-        lambda: any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)),
-    )
-
-
-def own_nodes(function: ast.AST) -> Any:
-    """The nodes of a function without those of the functions in it."""
-    pending = children(function)
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            pending += children(node)
-
-
-def block(it: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
-    """Run statements; how they ended early, None if they did not."""
-    for statement in body:
-        it.steps -= 1
-        ending = STATEMENTS[type(statement)](it, statement, scope)
-        if ending is not None:
-            return ending
-    return None
-
-
-def execute(it: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
-    """Run one statement."""
-    return STATEMENTS[type(statement)](it, statement, scope)
 
 
 # --- simple statements
@@ -129,7 +81,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 def _return(it: Interpreter, node: ast.Return, scope: Scope) -> Ending:
-    return _Mark(None if node.value is None else evaluate(it, node.value, scope))
+    return Mark(None if node.value is None else evaluate(it, node.value, scope))
 
 
 def _raise(it: Interpreter, node: ast.Raise, scope: Scope) -> None:
@@ -327,75 +279,7 @@ def _match(it: Interpreter, node: ast.Match, scope: Scope) -> Ending:
     return None
 
 
-# --- what defines and imports
-
-
-def _function(it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-    scope.names[node.name] = make_function(it, node, scope)  # decorators are taken to keep it
-
-
-def make_function(
-    it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope
-) -> Function:
-    """A function as its definition makes it: defaults are evaluated."""
-    name = getattr(node, "name", "<lambda>")
-    prefix = f"{scope.qualname}.<locals>." if scope.qualname else ""
-    given = node.args
-    return Function(
-        node,
-        scope,
-        prefix + name,
-        tuple([_default(it, default, scope) for default in given.defaults]),
-        {
-            parameter.arg: _default(it, default, scope)
-            for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-            if default is not None
-        },
-    )
-
-
-def _default(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    """The value of a default. A definition at the top level is followed when somebody asks for it,
-    and what changes on the way down the file may be another value by then.
-    """
-    unsteady = scope.module.unsteady if scope.outer is None else ()
-    if unsteady and any(isinstance(n, ast.Name) and n.id in unsteady for n in ast.walk(node)):
-        return UNKNOWN
-    return evaluate(it, node, scope)
-
-
-def _class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
-    scope.names[node.name] = classes.define(it, node, scope)
-
-
-def _import(it: Interpreter, node: ast.Import, scope: Scope) -> None:
-    for alias in node.names:
-        name = alias.name if alias.asname else alias.name.split(".")[0]
-        found = it.project.find(name, scope.module)
-        scope.names[alias.asname or name] = found or classes.library(name)
-
-
-def _import_from(it: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
-    source = node.module or ""
-    module = it.project.find(source, scope.module, node.level)
-    for alias in node.names:
-        if alias.name == "*":
-            continue
-        inner = f"{source}.{alias.name}" if source else alias.name
-        value: Value = None
-        if module is not None and (module is not scope.module or alias.name not in module.pending):
-            if alias.name in module.bindings or module.stars:
-                value = it.name_of_module(module, alias.name)
-            else:
-                value = it.project.find(inner, scope.module, node.level) or UNKNOWN
-        elif node.level:
-            value = it.project.find(inner, scope.module, node.level) or UNKNOWN
-        else:
-            value = it.project.find(inner, scope.module) or classes.library(inner)
-        scope.names[alias.asname or alias.name] = value
-
-
-STATEMENTS: dict[type, Callable[[Any, Any, Scope], Ending]] = {
+HANDLERS: dict[type, Callable[[Any, Any, Scope], Ending]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
@@ -417,13 +301,13 @@ STATEMENTS: dict[type, Callable[[Any, Any, Scope], Ending]] = {
     ast.AsyncWith: _with,
     ast.Try: _try,
     ast.Match: _match,
-    ast.FunctionDef: _function,
-    ast.AsyncFunctionDef: _function,
-    ast.ClassDef: _class,
-    ast.Import: _import,
-    ast.ImportFrom: _import_from,
+    ast.FunctionDef: definitions.define_function,
+    ast.AsyncFunctionDef: definitions.define_function,
+    ast.ClassDef: definitions.define_class,
+    ast.Import: definitions.import_modules,
+    ast.ImportFrom: definitions.import_names,
 }
 if hasattr(ast, "TryStar"):
-    STATEMENTS[ast.TryStar] = _try
+    HANDLERS[ast.TryStar] = _try
 if hasattr(ast, "TypeAlias"):
-    STATEMENTS[ast.TypeAlias] = _nothing
+    HANDLERS[ast.TypeAlias] = _nothing
