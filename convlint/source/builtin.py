@@ -1,4 +1,4 @@
-"""What Python's own functions and its standard library do, as far as models use them."""
+"""What Python's own functions do, as far as models use them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from convlint import dims
 from convlint.dims import Dim
-from convlint.source import containers
+from convlint.source import containers, introspection, truth
+from convlint.source.native import Own, concrete, guarded, real_value, whole_value
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
-    Bound,
     Builtin,
-    Class,
-    Function,
-    Instance,
     Library,
-    Partial,
     Real,
     Scope,
     Sizes,
-    Super,
-    Tensor,
     Value,
     as_real,
     is_small,
@@ -31,8 +25,6 @@ from convlint.source.values import (
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
-
-Own = Callable[[Any, Sequence[Value], dict[str, Value], ast.expr, Scope], Value]
 
 
 def call(
@@ -48,35 +40,6 @@ def call(
     if own is not None:
         return guarded(own, it, args, kwargs, node, scope)
     return it.call_unknown(args, kwargs, node, scope)
-
-
-def guarded(
-    own: Own,
-    it: Interpreter,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-    node: ast.expr,
-    scope: Scope,
-) -> Value:
-    """The result of ``own``; UNKNOWN where the program passes what it cannot take."""
-    try:
-        return own(it, args, kwargs, node, scope)
-    except (TypeError, ValueError, IndexError, KeyError, OverflowError, AttributeError):
-        return UNKNOWN
-
-
-def concrete(it: Interpreter, value: Value) -> int:
-    """A plain integer: a parameter with a default is taken at its default from here on."""
-    if type(value) is bool or type(value) is int:
-        return int(value)
-    if type(value) is Dim:
-        found = it.run.settled(value)
-        if found is not None:
-            return found
-    raise TypeError
-
-
-# --- functions
 
 
 def _len(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -169,16 +132,6 @@ def _extreme(largest: bool) -> Own:
     return own
 
 
-def whole_value(dim: Dim) -> Value:
-    if dim.is_unknown:
-        return UNKNOWN
-    return dim if dim.value is None else dim.value
-
-
-def real_value(dim: Dim) -> Value:
-    return UNKNOWN if dim.is_unknown else Real(dim)
-
-
 def whole(name: str, compute: Callable[[Any], Any]) -> Own:
     """``int``, ``round``, ``math.floor`` ...: an integer from a number."""
 
@@ -210,16 +163,12 @@ def _abs(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _bool(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    from convlint.source import truth  # noqa: PLC0415 - it imports this module
-
     found = truth.known(it, args[0]) if args else False
     return args[0] if found is None else found
 
 
 def _any_all(wanted: bool) -> Own:
     def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        from convlint.source import truth  # noqa: PLC0415 - it imports this module
-
         found = [truth.known(it, value) for value in containers.items_of(it, args[0])]
         if wanted in found:
             return wanted
@@ -231,146 +180,6 @@ def _any_all(wanted: bool) -> Own:
 def _str(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     value = args[0] if args else ""
     return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
-
-
-def _isinstance(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value, kinds = args
-    answers = [_is_of(value, kind) for kind in (kinds if type(kinds) is tuple else (kinds,))]
-    if True in answers:
-        return True
-    return UNKNOWN if UNKNOWN in answers else False
-
-
-def _is_of(value: Value, kind: Value) -> Value:
-    if value is UNKNOWN or kind is UNKNOWN:
-        return UNKNOWN
-    if type(kind) is Builtin:
-        name = kind.name
-        if type(value) is Dim:
-            return name == "int"
-        if type(value) is Real:
-            return name == "float"
-        if type(value) in (Class, Function, Instance, Library, Tensor, Bound, Partial):
-            return name == "type" and type(value) is Class
-        return type(value).__name__ == name or (name == "int" and type(value) is bool)
-    if type(kind) is Class:
-        if type(value) is Instance:
-            if kind in (value.cls.mro):
-                return True
-            return UNKNOWN if value.incomplete else False
-        if type(value) is Tensor:
-            return kind.name == "torch.Tensor"
-        return UNKNOWN if type(value) is Library else False
-    if type(kind) is Library:
-        last = kind.name.rsplit(".", 1)[-1]
-        if last in ("Iterable", "Sequence", "Collection"):
-            return type(value) in (list, tuple, dict, str, range)
-        if last == "Tensor":
-            return type(value) is Tensor
-        if type(value) in (int, str, float, bool, type(None), Dim):
-            return UNKNOWN if last in ("Number", "Integral") else False
-    return UNKNOWN
-
-
-def _issubclass(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    cls, kind = args
-    if type(cls) is Class and type(kind) is Class:
-        return kind in (cls.mro)
-    return UNKNOWN
-
-
-def _callable(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value = args[0]
-    if type(value) in (Class, Function, Bound, Partial, Builtin):
-        return True
-    return (
-        False if type(value) in (int, str, float, list, tuple, dict, type(None), Dim) else UNKNOWN
-    )
-
-
-def _getattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    from convlint.source import attributes  # noqa: PLC0415 - it imports this module
-
-    if type(args[1]) is not str:
-        return it.lose("a name that is only known at run time", node, scope)
-    found = attributes.get(it, args[0], args[1], node, scope)
-    if found is UNKNOWN and len(args) > 2 and _lacks(args[0], args[1]):
-        return args[2]
-    return found
-
-
-def _lacks(value: Value, name: str) -> bool:
-    return (
-        type(value) is Instance
-        and not value.incomplete
-        and value.cls.node is not None
-        and name not in value.attrs
-    )
-
-
-def _setattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, name, value = args
-    if type(owner) is Instance:
-        if type(name) is str:
-            owner.attrs[name] = value
-        else:
-            owner.incomplete = True
-    return None
-
-
-def _hasattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value, name = args
-    if type(value) is Instance and type(name) is str:
-        from convlint.source import classes  # noqa: PLC0415 - it imports this module
-
-        if name in value.attrs or classes.lookup(value.cls, name) is not None:
-            return True
-        return False if _lacks(value, name) else UNKNOWN
-    return UNKNOWN
-
-
-def _type(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return args[0].cls if len(args) == 1 and type(args[0]) is Instance else UNKNOWN
-
-
-def _super(it: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
-    inner: Scope | None = scope
-    while inner is not None and "__class__" not in inner.names:
-        inner = inner.outer
-    if inner is None:
-        return UNKNOWN
-    owner = args[0] if args and type(args[0]) is Class else inner.names["__class__"]
-    first = next(iter(inner.names.values()), None)
-    instance = args[1] if len(args) > 1 else first
-    if type(owner) is Class and type(instance) is Instance:
-        return Super(owner, instance)
-    return UNKNOWN
-
-
-def _super_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    from convlint.source import classes  # noqa: PLC0415 - it imports this module
-
-    cls, instance, *rest = args
-    classes.super_init(it, cls, instance, rest, kwargs, node, scope)
-    return None
-
-
-def _class_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    """``Base.__init__(self, ...)`` of a class of torch."""
-    from convlint.source import classes  # noqa: PLC0415 - it imports this module
-
-    cls, instance, *rest = args
-    if type(instance) is Instance:
-        library = next((one for one in cls.mro if one.is_library), cls)
-        classes.super_init(it, library, instance, rest, kwargs, node, scope)
-    return None
-
-
-def _class_forward(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    _, instance, *rest = args
-    if type(instance) is Instance:
-        return it.forward_layer(instance, rest, kwargs, node, scope)
-    return UNKNOWN
 
 
 def _nothing(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -395,6 +204,7 @@ def _next(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 FUNCTIONS: dict[str, Own] = {
+    **introspection.FUNCTIONS,
     "len": _len,
     "range": _range,
     "enumerate": _enumerate,
@@ -417,18 +227,7 @@ FUNCTIONS: dict[str, Own] = {
     "any": _any_all(wanted=True),
     "all": _any_all(wanted=False),
     "str": _str,
-    "isinstance": _isinstance,
-    "issubclass": _issubclass,
-    "callable": _callable,
-    "getattr": _getattr,
-    "setattr": _setattr,
-    "hasattr": _hasattr,
-    "type": _type,
-    "super": _super,
-    "super.init": _super_init,
     "super.nothing": _nothing,
-    "class.init": _class_init,
-    "class.forward": _class_forward,
     "tensor.size": _tensor_size,
     "print": _nothing,
     "iter": _first,

@@ -30,6 +30,7 @@ from convlint.source.choices import Choices
 from convlint.source.dispatch import EXPRESSIONS, STATEMENTS, execute
 from convlint.source.execution import Execution, Refused, Stop
 from convlint.source.modules import SourceModule, is_main_guard
+from convlint.source.native import guarded
 from convlint.source.project import Project
 from convlint.source.torchlib import LAYERS, function
 from convlint.source.torchlib.registry import fits
@@ -268,7 +269,7 @@ class Interpreter:
         own = standard.LIBRARY.get(callee.name)
         if own is not None:
             self.run.site = self.at(node, scope)
-            return builtin.guarded(own, self, args, kwargs, node, scope)
+            return guarded(own, self, args, kwargs, node, scope)
         handler = function(callee.name) if callee.name.startswith("torch.") else None
         if handler is not None:
             return self.call_torch(handler, args, kwargs, node, scope, open_=open_)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convlint.source import containers, submodules
-from convlint.source.builtin import Own, concrete, guarded
+from convlint.source.native import Own, concrete, guarded
 from convlint.source.operators import is_short_format
 from convlint.source.values import LONGEST, UNKNOWN, Scope, Value, is_small
 

@@ -9,8 +9,9 @@ from typing import Any
 from convlint import dims
 from convlint.dims import Dim
 from convlint.source import containers
-from convlint.source.builtin import FUNCTIONS, Own, real_value, whole, whole_value
+from convlint.source.builtin import FUNCTIONS, whole
 from convlint.source.callers import CALLERS
+from convlint.source.native import Own, real_value, whole_value
 from convlint.source.values import LONGEST, UNKNOWN, Instance, Partial, Real, Value, as_real
 
 
