@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from convlint import dims
 from convlint.dims import Symbol
-from convlint.source import attributes, classes
+from convlint.source import attributes, building, classes
 from convlint.source.dispatch import block, execute
 from convlint.source.interpreter import Interpreter
 from convlint.source.modules import SourceModule, bound_names, is_main_guard
@@ -42,7 +42,7 @@ def _follow_class(way: Way, variant: dict[str, Value]) -> None:
     if type(init) is Function:
         kwargs = arguments(it, init, variant, skip=1)
         open_ = init.node.args.kwarg is not None or init.node.args.vararg is not None
-    way.instance = it.instantiate(cls, [], kwargs, node, scope, open_=open_)
+    way.instance = building.instantiate(it, cls, [], kwargs, node, scope, open_=open_)
     if type(way.instance) is Instance:
         forward(it, way.instance, node, scope, on_example=False)
 
@@ -142,7 +142,7 @@ def _follow_example(way: Way) -> None:
     """Build a class without arguments, and run it on the example that it names."""
     it, root = way.it, way.root
     node, scope = _place(root.value.node, root.module)
-    instance = it.instantiate(root.value, [], {}, node, scope)
+    instance = building.instantiate(it, root.value, [], {}, node, scope)
     if type(instance) is Instance:
         forward(it, instance, node, scope)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convlint.dims import Dim
-from convlint.source import attributes, classes
+from convlint.source import attributes, building, classes, module_calls
 from convlint.source.native import Own
 from convlint.source.values import (
     UNKNOWN,
@@ -136,7 +136,7 @@ def _super(it: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
 
 def _super_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     cls, instance, *rest = args
-    classes.super_init(it, cls, instance, rest, kwargs, node, scope)
+    building.super_init(it, cls, instance, rest, kwargs, node, scope)
     return None
 
 
@@ -145,14 +145,14 @@ def _class_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value
     cls, instance, *rest = args
     if type(instance) is Instance:
         library = next((one for one in cls.mro if one.is_library), cls)
-        classes.super_init(it, library, instance, rest, kwargs, node, scope)
+        building.super_init(it, library, instance, rest, kwargs, node, scope)
     return None
 
 
 def _class_forward(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     _, instance, *rest = args
     if type(instance) is Instance:
-        return it.forward_layer(instance, rest, kwargs, node, scope)
+        return module_calls.forward_layer(it, instance, rest, kwargs, node, scope)
     return UNKNOWN
 
 

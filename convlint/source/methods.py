@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convlint.source import containers, submodules
+from convlint.source import containers, module_calls, submodules
 from convlint.source.native import Own, concrete, guarded
 from convlint.source.operators import is_short_format
 from convlint.source.values import LONGEST, UNKNOWN, Scope, Value, is_small
@@ -32,7 +32,7 @@ def call(
     kind, _, method = name.partition(".")
     if kind == "module":
         if method == "forward":
-            return it.forward_layer(args[0], args[1:], kwargs, node, scope)
+            return module_calls.forward_layer(it, args[0], args[1:], kwargs, node, scope)
         return submodules.method(method, args[0], args[1:], kwargs)
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
         return UNKNOWN

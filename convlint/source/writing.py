@@ -17,7 +17,7 @@ from convlint.model import Call, Graph, Layer, Node, Scope, Site
 from convlint.model import Tensor as Value
 from convlint.source.execution import FRESH, Step
 from convlint.source.following import descendants
-from convlint.source.interpreter import ModuleCall
+from convlint.source.module_calls import ModuleCall
 from convlint.source.roots import PARAMETERS, Way
 from convlint.source.values import UNKNOWN, Instance, Num, Tensor, is_small, symbols_of
 

@@ -47,6 +47,10 @@ class LayerKind:
 
 LAYERS: dict[str, LayerKind] = {}
 
+# What an operation meets in arguments of a kind that PyTorch takes nowhere: a word for a size, a
+# list for a number. The call is unknown then, and said to be.
+NOT_TAKEN = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+
 _PLACES = (
     ("torch.nn.functional.", "F."),
     ("torch.Tensor.", "."),
