@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from convlint.dims.atoms import Apply, Atom, Symbol
 from convlint.dims.normal import (
     UNKNOWN,
     ZERO,
-    Apply,
-    Atom,
     Dim,
-    Symbol,
     apply,
     as_dim,
     constant,

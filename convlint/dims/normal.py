@@ -1,11 +1,9 @@
 """Symbolic integers in normal form: what a channel count is as an expression over constructor
 parameters.
 
-A ``Dim`` is a polynomial with integer coefficients over atoms. An atom is a ``Symbol``, or an
-``Apply`` of a function that polynomials cannot express: a floor division, a minimum, a maximum, or
-a function known by name only. Equal normal forms have equal values wherever Python can compute
-both, so ``2 * (a + b)`` and ``2 * a + 2 * b`` are one ``Dim``, while ``2 * (c // 2)`` and ``c`` are
-two. ``a % b`` is kept as ``a - b * (a // b)``.
+A ``Dim`` is a polynomial with integer coefficients over the atoms of ``atoms``. Equal normal forms
+have equal values wherever Python can compute both, so ``2 * (a + b)`` and ``2 * a + 2 * b`` are one
+``Dim``, while ``2 * (c // 2)`` and ``c`` are two. ``a % b`` is kept as ``a - b * (a // b)``.
 
 What grows beyond ``MAX_SIZE`` becomes ``UNKNOWN``, and so does everything computed from
 ``UNKNOWN``.
@@ -14,60 +12,15 @@ What grows beyond ``MAX_SIZE`` becomes ``UNKNOWN``, and so does everything compu
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from convlint.dims.atoms import Apply, Atom, Monomial, Symbol, atom_value, key_of, times, without
+
 MAX_SIZE = 160  # atoms, powers and terms in one expression; sources of real models stay below 20
 MAX_COEFFICIENT = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A named integer of one scope. ``opaque``: its value is fixed, but what it depends on was
-    lost.
-    """
-
-    name: str
-    scope: int = 0
-    opaque: bool = False
-    key: str = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        key = f"{self.name} {self.scope}{'!' if self.opaque else ''}"
-        object.__setattr__(self, "key", key)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    @property
-    def size(self) -> int:
-        return 1
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """``op`` is ``//``, ``min``, ``max`` or a name: equal arguments give equal values."""
-
-    op: str
-    args: tuple[Dim, ...]
-    key: str = field(init=False, compare=False, repr=False)
-    size: int = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", f"{self.op}({','.join([arg.key for arg in self.args])})")
-        object.__setattr__(self, "size", 1 + sum([arg.size for arg in self.args]))
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
-Atom = Symbol | Apply
-Monomial = tuple[
-    tuple[Atom, int], ...
-]  # atoms with their powers, sorted by key; () is the constant's
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +144,7 @@ class Dim:
         for monomial, coefficient in self.terms:
             term = coefficient
             for atom, power in monomial:
-                term *= _atom_value(atom, values) ** power
+                term *= atom_value(atom, values) ** power
             total += term
         return total
 
@@ -245,17 +198,13 @@ def apply(name: str, *args: Dim | int) -> Dim:
 
 
 def _make(terms: Mapping[Monomial, int]) -> Dim:
-    kept = [(_key(monomial), monomial, factor) for monomial, factor in terms.items() if factor]
+    kept = [(key_of(monomial), monomial, factor) for monomial, factor in terms.items() if factor]
     kept.sort(key=lambda item: item[0])
     size = sum(1 + sum(atom.size * power for atom, power in monomial) for _, monomial, _ in kept)
     if size > MAX_SIZE or any(abs(factor) > MAX_COEFFICIENT for *_, factor in kept):
         return UNKNOWN
     key = "+".join(f"{factor}*{text}" for text, _, factor in kept)
     return Dim(tuple((monomial, factor) for _, monomial, factor in kept), key, size)
-
-
-def _key(monomial: Monomial) -> str:
-    return "*".join(f"{atom.key}^{power}" for atom, power in monomial)
 
 
 def _atom(atom: Atom) -> Dim:
@@ -314,26 +263,9 @@ def _multiplied(
     total: dict[Monomial, int] = {}
     for a, x in left:
         for b, y in right:
-            monomial = _times(a, b)
+            monomial = times(a, b)
             total[monomial] = total.get(monomial, 0) + x * y
     return _make(total)
-
-
-def _times(left: Monomial, right: Monomial) -> Monomial:
-    powers = dict(left)
-    for atom, power in right:
-        powers[atom] = powers.get(atom, 0) + power
-    return tuple(sorted(powers.items(), key=lambda item: item[0].key))
-
-
-def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
-    """The quotient of two products of atoms, None if the divisor does not go in."""
-    powers = dict(monomial)
-    for atom, power in divisor:
-        powers[atom] = powers.get(atom, 0) - power
-    if any(power < 0 for power in powers.values()):
-        return None
-    return tuple((atom, power) for atom, power in powers.items() if power)
 
 
 def _floordiv(left: Dim, right: Dim) -> Dim:
@@ -357,7 +289,7 @@ def _divided(left: Dim, right: Dim) -> Dim:
         return _floordiv(-left, -right)
     whole = ZERO
     for monomial, factor in left.terms:
-        rest = _without(monomial, lead)
+        rest = without(monomial, lead)
         if rest is not None and (len(right.terms) == 1 or rest == ()):
             whole = whole + _make({rest: factor // unit})
     left = left - whole * right
@@ -388,7 +320,7 @@ def _cancelled(left: Dim, right: Dim) -> tuple[Dim, Dim]:
     scaled = [factor for monomial, factor in left.terms if monomial or right.value is None]
     divisor = math.gcd(*scaled, *[factor for _, factor in right.terms])
     sides = [
-        _make({_without(monomial, common) or (): factor // divisor for monomial, factor in side})
+        _make({without(monomial, common) or (): factor // divisor for monomial, factor in side})
         for side in (left.terms, right.terms)
     ]
     return sides[0], sides[1]
@@ -454,38 +386,3 @@ def applied(op: str, args: tuple[Dim, ...]) -> Dim:
     if op == "//":
         return args[0] // args[1]
     return _extreme(op, args) if op in ("min", "max") else apply(op, *args)
-
-
-def _atom_value(atom: Atom, values: Mapping[Symbol, int]) -> Any:
-    if isinstance(atom, Symbol):
-        return values[atom]
-    if not atom.args:
-        return float(atom.op)
-    args = [arg.evaluate(values) for arg in atom.args]
-    if atom.op == "//":
-        return args[0] // args[1]
-    if atom.op not in _FUNCTIONS:
-        raise ValueError(f"{atom.op} is known by name only")
-    return _FUNCTIONS[atom.op](*args)
-
-
-# What functions that are known by name give; those of floats stand within a rounding one.
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
-    "int": int,
-    "round": round,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "truediv": operator.truediv,
-    "floordiv": operator.floordiv,
-    "mod": operator.mod,
-    "pow": operator.pow,
-    "gcd": math.gcd,
-    "sqrt": math.sqrt,
-    "log": math.log,
-    "log2": math.log2,
-}

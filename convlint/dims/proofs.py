@@ -11,13 +11,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations, product
 
+from convlint.dims.atoms import Apply, Atom, Monomial, Symbol
 from convlint.dims.normal import (
     ZERO,
-    Apply,
-    Atom,
     Dim,
-    Monomial,
-    Symbol,
     applied,
     as_dim,
     symbol,

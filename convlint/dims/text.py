@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from convlint.dims.atoms import Apply, Atom, Monomial, Symbol
 from convlint.dims.normal import (
     MAX_SIZE,
     UNKNOWN,
     ZERO,
-    Apply,
-    Atom,
     Dim,
-    Monomial,
-    Symbol,
     applied,
     constant,
     only_atom,
