@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -106,8 +107,10 @@ class Project:
     def shell(self, *arguments: str) -> Result:
         """The same as a user would, in a process of its own."""
         command = [sys.executable, "-m", "convlint", "suggest", *arguments]
+        # What is printed waits in a buffer, as it does for most users.
+        buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
         done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, timeout=90, check=False
+            command, cwd=self.folder, env=buffered, capture_output=True, timeout=90, check=False
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 

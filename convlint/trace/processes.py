@@ -44,6 +44,13 @@ def end_children(group: int | None = None, spared: Collection[int] = ()) -> None
                 os.waitpid(child, 0)
 
 
+def flush() -> None:
+    """Let what was printed out of the buffers, which ``os._exit`` would lose."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # a model may have closed it, or put anything in its place
+            stream.flush()
+
+
 def exit_status(pid: int) -> int | None:
     """How a child ended, None while it runs."""
     done, status = os.waitpid(pid, os.WNOHANG)

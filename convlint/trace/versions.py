@@ -65,10 +65,12 @@ def try_job(asked: Try, enter: Callable[[Any], None] = lambda _: None) -> Answer
 def _forked(version: Version, job: Job) -> Tried:
     """What a version does in a process of its own."""
     read, written = os.pipe()
+    processes.flush()  # what waits in a buffer would be told by both
     pid = os.fork()
     if pid == 0:
         os.close(read)
         answer = _in_the_fork(version, job)
+        processes.flush()
         with os.fdopen(written, "wb") as pipe:
             pipe.write(json.dumps(wire.encode(answer)).encode())
         os._exit(0)

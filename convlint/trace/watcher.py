@@ -169,11 +169,7 @@ class _Child:
             answer = Answer(None, (self._over_memory(),))
         except BaseException as error:
             answer = Answer(None, (failing.problem(error, self._during()),))
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(
-                Exception
-            ):  # the user's code may have closed it, or put anything in its place
-                stream.flush()
+        processes.flush()
         seconds = time.monotonic() - self._began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         self._say({"answer": wire.encode(replace(answer, seconds=seconds, memory=memory))})
