@@ -29,9 +29,10 @@ PAGE = ROOT / "docs" / "performance.md"
 REVISION = "be71867"
 """The revision that the page compares with, unless another one is named."""
 RESNET = ("bench/resnet50.py:ResNet50", "--input", "3,224,224")
+ONE_LAYER = ("bench/one_layer.py:OneLayer", "--input", "3,32,32")
 BARE = (
-    "import sys, torch; sys.path.insert(0, 'bench'); from resnet50 import ResNet50; "
-    "m = ResNet50().eval(); torch.no_grad().__enter__(); m(torch.zeros(1, 3, 224, 224))"
+    "import sys, torch; sys.path.insert(0, 'bench'); import {file}; "
+    "m = {file}.{name}().eval(); torch.no_grad().__enter__(); m(torch.zeros(1, {size}))"
 )
 PARSE = "import ast, sys\nfor file in sys.argv[1:]: ast.parse(open(file, 'rb').read())"
 
@@ -60,13 +61,19 @@ def cases(corpus: Path) -> dict[str, Case]:
             (PARSE, *files),
             "`ast.parse`",
         ),
-        "check, ResNet-50": Case(
-            ("check", *RESNET), (BARE,), "import torch, build, and one bare forward"
-        ),
-        "suggest, ResNet-50": Case(
-            ("suggest", *RESNET), (BARE,), "import torch, build, and one bare forward"
-        ),
+        "check, a model of one layer": Case(("check", *ONE_LAYER), (_bare(ONE_LAYER),), _RUN),
+        "check, ResNet-50": Case(("check", *RESNET), (_bare(RESNET),), _RUN),
+        "suggest, ResNet-50": Case(("suggest", *RESNET), (_bare(RESNET),), _RUN),
     }
+
+
+_RUN = "import torch, build, and one bare forward"
+
+
+def _bare(asked: tuple[str, ...]) -> str:
+    """Code that builds a model and runs it once, from the arguments of a check."""
+    path, name = asked[0].split(":")
+    return BARE.format(file=Path(path).stem, name=name, size=asked[-1])
 
 
 def seconds(command: list[str], tree: Path) -> float:

@@ -129,8 +129,9 @@ def suggest(
     """
     from convlint import suggesting  # noqa: PLC0415 - loaded when needed
     from convlint.rewriting.kind import Wishes  # noqa: PLC0415 - loaded when needed
+    from convlint.rewriting.options import parse  # noqa: PLC0415 - loaded when needed
 
-    wanted = suggesting.options(
+    wanted = parse(
         kinds=(kind,) if isinstance(kind, str) else tuple(kind),
         wishes=Wishes(groups, pairs, between),
         layers=(layer,) if isinstance(layer, str) else tuple(layer),

@@ -18,11 +18,12 @@ from convlint.source import classes
 from convlint.source.exploring import Exploration, explored
 from convlint.source.following import descendants
 from convlint.source.modules import SourceModule
+from convlint.source.objects import Class, Function, Instance
 from convlint.source.project import Project
 from convlint.source.reading import UnreadableError, walk
 from convlint.source.roots import Root, Way, callees, roots
 from convlint.source.stack import with_room
-from convlint.source.values import Class, Function, Instance, Tensor
+from convlint.source.values import Tensor
 from convlint.targets import InputSpec, parse_target
 from convlint.usage import UsageError
 

@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "prove": {"model"},
     "edits": {"model", "lines", "replacing"},
     "fixing": {"model", "lines", "edits"},
-    "rewriting": {"model", "flow", "cost", "calls", "lines", "edits"},
+    "rewriting": {"model", "usage", "quantities", "flow", "cost", "calls", "lines", "edits"},
     "cache": {"model", "wire", "replacing"},
     "outputs": {
         *("model", "usage", "lines", "cost", "targets", "fingerprints", "catalogue", "pages"),
@@ -75,7 +75,7 @@ ALLOWED: dict[str, set[str]] = {
         *("model", "usage", "wire", "config", "targets", "prove", "outputs", "run", "trace"),
     },
     "trials": {"model", "targets", "lines", "rewriting", "trace"},
-    "suggesting": {"model", "usage", "quantities", "targets", "cost", "rewriting", "trials"},
+    "suggesting": {"model", "targets", "cost", "rewriting", "trials"},
     "models_of": {"usage", "targets", "config", "source"},
     "detecting": {"usage", "targets", "config", "source", "fitting"},
     "fitting": {"targets", "source"},

@@ -17,7 +17,8 @@ from convlint import dims
 from convlint.dims import Dim
 from convlint.source import torchlib
 from convlint.source.execution import Execution, Refused
-from convlint.source.values import UNKNOWN, Class, Instance, Library, Tensor
+from convlint.source.objects import Class, Instance
+from convlint.source.values import UNKNOWN, Library, Tensor
 from tests.source_calls import MAKERS, Call, T
 
 CASES = 60

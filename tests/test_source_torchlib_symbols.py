@@ -9,7 +9,8 @@ import pytest
 from convlint import dims
 from convlint.source import torchlib
 from convlint.source.execution import Execution, Refused
-from convlint.source.values import UNKNOWN, Class, Instance, Tensor
+from convlint.source.objects import Class, Instance
+from convlint.source.values import UNKNOWN, Tensor
 
 c, h, w = dims.symbol("c"), dims.symbol("h"), dims.symbol("w")
 

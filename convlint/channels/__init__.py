@@ -6,8 +6,8 @@ source that explain why some are not, and ``words`` says it. Rules ask for ``dis
 
 from __future__ import annotations
 
-from convlint.channels.ends import Vote
 from convlint.channels.refused import Refusal, home
+from convlint.channels.sizes import Vote
 from convlint.channels.vote import Disagreement, disagreements, refusals
 from convlint.channels.words import findings
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from convlint.channels.ends import Ends, Vote
+from convlint.channels.ends import Ends
+from convlint.channels.sizes import Vote
 
 _DEEPEST = 100  # concatenations of concatenations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from convlint import flow
-from convlint.channels.ends import Vote
+from convlint.channels.sizes import Vote
 from convlint.channels.vote import Disagreement, disagreements
 from convlint.model import Finding, Graph, Node, Related, Site
 

@@ -14,6 +14,7 @@ from convlint.cli.shown import tracebacks
 from convlint.cli.working import running
 from convlint.model import Between, Problem, Report, RewrittenSet
 from convlint.rewriting.kind import Wishes
+from convlint.rewriting.options import Options, parse
 from convlint.usage import UsageError
 
 
@@ -55,9 +56,9 @@ def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
     return report.exit_code()
 
 
-def _options(wanted: Wanted) -> suggesting.Options:
+def _options(wanted: Wanted) -> Options:
     between: Between = wanted.between  # type: ignore[assignment]  # one of its values: typer sees to it
-    return suggesting.options(
+    return parse(
         kinds=wanted.kind,
         wishes=Wishes(_groups(wanted.groups), wanted.pairs, between),
         layers=wanted.layer,

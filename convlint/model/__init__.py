@@ -27,18 +27,16 @@ from convlint.model.site import Site
 
 if TYPE_CHECKING:
     from convlint.model.claim import Attempt, Claim, Numbers, Proof, Trial, Verdict, Witness
-    from convlint.model.graph import (
+    from convlint.model.graph import Graph, Status, kept_for_the_last
+    from convlint.model.records import (
         Argument,
         Call,
         Failure,
-        Graph,
         Layer,
         Node,
         Scope,
         Shape,
-        Status,
         Tensor,
-        kept_for_the_last,
     )
     from convlint.model.rewriting import (
         Absorber,
@@ -68,11 +66,12 @@ else:
             from convlint.model import (  # noqa: PLC0415 - loaded when needed
                 claim,
                 graph,
+                records,
                 rewriting,
                 table,
             )
 
-            for part in (claim, graph, rewriting, table):
+            for part in (claim, graph, records, rewriting, table):
                 globals().update({n: v for n, v in vars(part).items() if n in __all__})
             return globals()[name]
         raise AttributeError(f"module 'convlint.model' has no attribute {name!r}")

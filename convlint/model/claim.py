@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from convlint.model.graph import Argument, Shape
+from convlint.model.records import Argument, Shape
 from convlint.model.site import Site
 
 Numbers = tuple[tuple[str, int], ...]

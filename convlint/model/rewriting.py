@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from convlint.model.graph import Graph, Shape
+from convlint.model.graph import Graph
+from convlint.model.records import Shape
 from convlint.model.report import Edit, Problem
 from convlint.model.site import Site
 

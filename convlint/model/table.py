@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from convlint.model.graph import Graph, Shape, Status
+from convlint.model.graph import Graph, Status
+from convlint.model.records import Shape
 from convlint.model.site import Site
 
 

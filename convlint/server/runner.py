@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from convlint import baseline, config, run, suggesting, wire
 from convlint.model import Edit, Finding, Graph, Model, Problem, Shape, Site, Status, Suggestion
+from convlint.rewriting.options import Options
 from convlint.targets import Job
 from convlint.trace.client import Worker
 from convlint.usage import UsageError
@@ -141,7 +142,7 @@ def _suggested(job: Job, call: Site, worker: Worker) -> Answer:
         problem = Problem("no-layer", text, call.path, call.line, job.text)
         return Answer(problems=ran.problems or (problem,))
     layers = tuple(glob.escape(name) for name in names)
-    report = suggesting.suggest(job, worker.run, suggesting.options(layers=layers))
+    report = suggesting.suggest(job, worker.run, Options(layers=layers))
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
     return Answer(
         problems=report.problems,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from convlint.source import containers
 from convlint.source.dispatch import evaluate
-from convlint.source.values import UNKNOWN, Class, Instance, Scope, Tensor, Value
+from convlint.source.objects import Class, Instance, Scope
+from convlint.source.values import UNKNOWN, Tensor, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

@@ -8,22 +8,9 @@ from typing import TYPE_CHECKING
 from convlint.dims import Dim
 from convlint.source import classes, containers, methods, submodules
 from convlint.source.modules import SourceModule
+from convlint.source.objects import Class, Function, Instance, Scope, Super
 from convlint.source.torchlib import attribute, method
-from convlint.source.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Class,
-    Function,
-    Instance,
-    Library,
-    Partial,
-    Scope,
-    Sizes,
-    Super,
-    Tensor,
-    Value,
-)
+from convlint.source.values import UNKNOWN, Bound, Builtin, Library, Partial, Sizes, Tensor, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

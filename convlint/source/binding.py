@@ -6,8 +6,9 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from convlint.source.objects import Function
 from convlint.source.reading import kept
-from convlint.source.values import UNKNOWN, Function, Tensor, Value, is_small
+from convlint.source.values import UNKNOWN, Tensor, Value, is_small
 
 _MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
 

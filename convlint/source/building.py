@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from convlint.source import classes, containers, repeats, submodules
 from convlint.source.dispatch import evaluate
 from convlint.source.execution import Refused
+from convlint.source.objects import Class, Function, Instance, Outside, Scope
 from convlint.source.torchlib import LAYERS
 from convlint.source.torchlib.registry import NOT_TAKEN, fits
-from convlint.source.values import UNKNOWN, Class, Function, Instance, Outside, Scope, Value
+from convlint.source.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

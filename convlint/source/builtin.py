@@ -10,13 +10,13 @@ from convlint import dims
 from convlint.dims import Dim
 from convlint.source import containers, introspection, truth
 from convlint.source.native import Own, concrete, guarded, real_value, whole_value
+from convlint.source.objects import Scope
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
     Builtin,
     Library,
     Real,
-    Scope,
     Sizes,
     Value,
     as_real,

@@ -9,7 +9,8 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convlint.source.values import UNKNOWN, Instance, Scope, Tensor, Value, is_number
+from convlint.source.objects import Instance, Scope
+from convlint.source.values import UNKNOWN, Tensor, Value, is_number
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Sequence
 from functools import cache
 
-from convlint.source.values import Class, Library, Value
+from convlint.source.objects import Class
+from convlint.source.values import Library, Value
 
 # --- of libraries
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from convlint.source import containers, truth
 from convlint.source.assignment import assign
 from convlint.source.dispatch import evaluate
-from convlint.source.values import LONGEST, UNKNOWN, Scope, Value
+from convlint.source.objects import Scope
+from convlint.source.values import LONGEST, UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

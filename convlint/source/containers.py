@@ -9,21 +9,10 @@ from convlint import dims
 from convlint.dims import Dim
 from convlint.source import submodules
 from convlint.source.execution import FRESH
+from convlint.source.objects import Class, Function, Instance
 from convlint.source.torchlib import iterate as rows_of
 from convlint.source.truth import only_symbol
-from convlint.source.values import (
-    LONGEST,
-    UNKNOWN,
-    Class,
-    Function,
-    Instance,
-    Library,
-    Real,
-    Sizes,
-    Tensor,
-    Value,
-    is_small,
-)
+from convlint.source.values import LONGEST, UNKNOWN, Library, Real, Sizes, Tensor, Value, is_small
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

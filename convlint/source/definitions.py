@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from convlint.source import classes
 from convlint.source.dispatch import evaluate, execute
-from convlint.source.values import UNKNOWN, Class, Function, Scope, Value
+from convlint.source.objects import Class, Function, Scope
+from convlint.source.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

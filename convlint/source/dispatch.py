@@ -10,7 +10,8 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from convlint.source.values import Scope, Value
+from convlint.source.objects import Scope
+from convlint.source.values import Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

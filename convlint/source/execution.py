@@ -14,7 +14,8 @@ from typing import Any
 from convlint import dims
 from convlint.dims import Atom, Dim, Symbol
 from convlint.model import Site
-from convlint.source.values import UNKNOWN, Cell, Condition, Instance, Num, Shape, Tensor, Value
+from convlint.source.objects import Instance
+from convlint.source.values import UNKNOWN, Cell, Condition, Num, Shape, Tensor, Value
 
 FRESH = -2  # the scope of symbols that stand for numbers of which nothing is known
 

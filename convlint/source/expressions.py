@@ -8,23 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convlint.dims import Dim
-from convlint.source import attributes, comprehensions, containers, truth
+from convlint.source import attributes, containers, displays, truth
 from convlint.source.assignment import assign
 from convlint.source.definitions import make_function
 from convlint.source.dispatch import EXPRESSIONS, evaluate
+from convlint.source.objects import Scope
 from convlint.source.operators import LARGEST, PLAIN, compare, operate
 from convlint.source.reading import kept
 from convlint.source.torchlib import index, method
-from convlint.source.values import (
-    LONGEST,
-    UNKNOWN,
-    Condition,
-    Scope,
-    Tensor,
-    Value,
-    is_small,
-    joined,
-)
+from convlint.source.values import LONGEST, UNKNOWN, Condition, Tensor, Value, is_small, joined
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
@@ -63,58 +55,6 @@ def _named(it: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
     value = evaluate(it, node.value, scope)
     assign(it, node.target, value, scope)
     return value
-
-
-# --- displays
-
-
-def _tuple(it: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
-    return tuple(_elements(it, node.elts, scope))
-
-
-def _list(it: Interpreter, node: ast.List, scope: Scope) -> Value:
-    return _elements(it, node.elts, scope)
-
-
-def _set(it: Interpreter, node: ast.Set, scope: Scope) -> Value:
-    return _elements(it, node.elts, scope)
-
-
-def _elements(it: Interpreter, elements: list[ast.expr], scope: Scope) -> list[Value]:
-    found: list[Value] = []
-    for element in elements:
-        if type(element) is ast.Starred:
-            items = containers.iterate(it, evaluate(it, element.value, scope))
-            long = items is None or len(items) + len(found) > LONGEST
-            found.extend([UNKNOWN] if items is None or long else items)
-        else:
-            found.append(evaluate(it, element, scope))
-    return found
-
-
-def _dict(it: Interpreter, node: ast.Dict, scope: Scope) -> Value:
-    found: dict[Value, Value] = {}
-    for key, value in zip(node.keys, node.values, strict=True):
-        item = evaluate(it, value, scope)
-        if key is None:
-            found.update(item if type(item) is dict else {UNKNOWN: UNKNOWN})
-        else:
-            containers.put(found, evaluate(it, key, scope), item)
-    return found
-
-
-def _joined(it: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
-    parts = []
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            parts.append(str(part.value))
-            continue
-        assert isinstance(part, ast.FormattedValue)
-        value = evaluate(it, part.value, scope)
-        if type(value) not in (int, str, float, bool) or part.format_spec is not None:
-            return UNKNOWN
-        parts.append(repr(value) if part.conversion == ord("r") else str(value))
-    return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 
 # --- operators
@@ -292,20 +232,12 @@ def _starred(it: Interpreter, node: ast.Starred, scope: Scope) -> Value:
 
 
 HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
+    **displays.HANDLERS,
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,
     ast.NamedExpr: _named,
-    ast.Tuple: _tuple,
-    ast.List: _list,
-    ast.Set: _set,
-    ast.Dict: _dict,
-    ast.JoinedStr: _joined,
     ast.FormattedValue: _unknown,
-    ast.ListComp: comprehensions.comprehension,
-    ast.SetComp: comprehensions.comprehension,
-    ast.GeneratorExp: comprehensions.comprehension,
-    ast.DictComp: comprehensions.dict_comprehension,
     ast.BinOp: _binary,
     ast.UnaryOp: _unary,
     ast.BoolOp: _boolean,

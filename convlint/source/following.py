@@ -11,9 +11,10 @@ from convlint.source import attributes, building, classes
 from convlint.source.dispatch import block, execute
 from convlint.source.interpreter import Interpreter
 from convlint.source.modules import SourceModule, bound_names, is_main_guard
+from convlint.source.objects import Class, Function, Instance, Outside, Scope
 from convlint.source.reading import walk
 from convlint.source.roots import PARAMETERS, Root, Way
-from convlint.source.values import UNKNOWN, Class, Function, Instance, Outside, Scope, Tensor, Value
+from convlint.source.values import UNKNOWN, Tensor, Value
 from convlint.source.variants import defaults
 
 

@@ -30,25 +30,11 @@ from convlint.source.dispatch import EXPRESSIONS, STATEMENTS
 from convlint.source.execution import Execution, Stop
 from convlint.source.modules import SourceModule
 from convlint.source.native import guarded
+from convlint.source.objects import Class, Frame, Function, Instance, Scope, site_of
 from convlint.source.project import Project
 from convlint.source.torchlib import function
 from convlint.source.torchlib.registry import NOT_TAKEN, fits
-from convlint.source.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Class,
-    Frame,
-    Function,
-    Instance,
-    Library,
-    Num,
-    Partial,
-    Scope,
-    Shape,
-    Value,
-    site_of,
-)
+from convlint.source.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Value
 
 EXPRESSIONS.update(expressions.HANDLERS)
 STATEMENTS.update(statements.HANDLERS)

@@ -7,21 +7,8 @@ from typing import Any
 from convlint.dims import Dim
 from convlint.source import attributes, building, classes, module_calls
 from convlint.source.native import Own
-from convlint.source.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Class,
-    Function,
-    Instance,
-    Library,
-    Partial,
-    Real,
-    Scope,
-    Super,
-    Tensor,
-    Value,
-)
+from convlint.source.objects import Class, Function, Instance, Scope, Super
+from convlint.source.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Value
 
 
 def _isinstance(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:

@@ -15,10 +15,11 @@ from convlint.catalogue import rule
 from convlint.dims import Atom, Symbol
 from convlint.model import Finding, Related, Site
 from convlint.source.exploring import Exploration, contracts
+from convlint.source.objects import Instance
 from convlint.source.project import Project
 from convlint.source.roots import PARAMETERS, Root, Way
 from convlint.source.suspecting import Hint, suspected
-from convlint.source.values import Instance, Num, symbols_of
+from convlint.source.values import Num, symbols_of
 
 if TYPE_CHECKING:
     from convlint.model import Graph

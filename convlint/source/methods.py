@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from convlint.source import containers, module_calls, submodules
 from convlint.source.native import Own, concrete, guarded
+from convlint.source.objects import Scope
 from convlint.source.operators import is_short_format
-from convlint.source.values import LONGEST, UNKNOWN, Scope, Value, is_small
+from convlint.source.values import LONGEST, UNKNOWN, Value, is_small
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

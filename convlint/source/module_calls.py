@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from convlint.model import Site
 from convlint.source import classes, repeats, submodules
 from convlint.source.binding import tensors_in
+from convlint.source.objects import Function, Instance, Scope
 from convlint.source.torchlib import LAYERS
 from convlint.source.torchlib.registry import NOT_TAKEN, fits
-from convlint.source.values import UNKNOWN, Function, Instance, Scope, Tensor, Value
+from convlint.source.values import UNKNOWN, Tensor, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

@@ -9,8 +9,9 @@ from convlint.source import builtin, classes
 from convlint.source.dispatch import execute
 from convlint.source.execution import Stop
 from convlint.source.modules import SourceModule, is_main_guard
+from convlint.source.objects import Class, Scope
 from convlint.source.torchlib import function
-from convlint.source.values import UNKNOWN, Class, Scope, Value
+from convlint.source.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convlint.dims import Dim
-from convlint.source.values import UNKNOWN, Real, Scope, Value
+from convlint.source.objects import Scope
+from convlint.source.values import UNKNOWN, Real, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 from convlint import dims
 from convlint.dims import Dim
 from convlint.source import containers, truth
+from convlint.source.objects import Class, Instance, Scope
 from convlint.source.torchlib import method
 from convlint.source.values import (
     LONGEST,
     UNKNOWN,
-    Class,
     Condition,
-    Instance,
     Library,
     Real,
-    Scope,
     Tensor,
     Value,
     as_real,

@@ -11,18 +11,8 @@ import ast
 from collections.abc import Hashable, Mapping, Sequence
 
 from convlint.dims import Dim
-from convlint.source.values import (
-    Builtin,
-    Class,
-    Function,
-    Instance,
-    Library,
-    Partial,
-    Real,
-    Tensor,
-    Value,
-    is_small,
-)
+from convlint.source.objects import Class, Function, Instance
+from convlint.source.values import Builtin, Library, Partial, Real, Tensor, Value, is_small
 
 _COMPARABLE = (
     int,

@@ -14,9 +14,10 @@ from convlint.source.choices import Choices
 from convlint.source.execution import Execution, Stop
 from convlint.source.interpreter import Interpreter
 from convlint.source.modules import SourceModule
+from convlint.source.objects import Class, Function, Instance
 from convlint.source.project import Project
 from convlint.source.reading import children, kept, walk
-from convlint.source.values import UNKNOWN, Class, Function, Instance, Tensor, Value
+from convlint.source.values import UNKNOWN, Tensor, Value
 
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 

@@ -12,7 +12,8 @@ from convlint.source import containers
 from convlint.source.builtin import FUNCTIONS, whole
 from convlint.source.callers import CALLERS
 from convlint.source.native import Own, real_value, whole_value
-from convlint.source.values import LONGEST, UNKNOWN, Instance, Partial, Real, Value, as_real
+from convlint.source.objects import Instance
+from convlint.source.values import LONGEST, UNKNOWN, Partial, Real, Value, as_real
 
 
 def _given(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:

@@ -11,9 +11,10 @@ from convlint.source.assignment import assign
 from convlint.source.dispatch import BREAK, CONTINUE, EXPRESSIONS, Ending, Mark, block, evaluate
 from convlint.source.execution import Stop
 from convlint.source.modules import CHANGING, bound_names
+from convlint.source.objects import Function, Instance, Scope
 from convlint.source.operators import operate
 from convlint.source.reading import is_generator, kept, own_nodes
-from convlint.source.values import LONGEST, UNKNOWN, Function, Instance, Scope, Value
+from convlint.source.values import LONGEST, UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from convlint.source.values import UNKNOWN, Instance, Value
+from convlint.source.objects import Instance
+from convlint.source.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter

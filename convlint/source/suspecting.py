@@ -13,8 +13,9 @@ from convlint.codes import codes
 from convlint.model import Site
 from convlint.source.containers import as_number
 from convlint.source.execution import Step
+from convlint.source.objects import Instance
 from convlint.source.roots import PARAMETERS, Way
-from convlint.source.values import Instance, Num, Tensor, symbols_of
+from convlint.source.values import Num, Tensor, symbols_of
 
 Hint = tuple[str, Site | None, object]  # what may be wrong, and where
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from convlint import dims
 from convlint.dims import Dim, Symbol
 from convlint.source.execution import FRESH
+from convlint.source.objects import Class, Function, Instance
 from convlint.source.values import (
     UNKNOWN,
     Bound,
     Builtin,
-    Class,
     Condition,
-    Function,
-    Instance,
     Library,
     Num,
     Partial,

@@ -7,9 +7,10 @@ import ast
 from convlint import dims
 from convlint.flow import is_width
 from convlint.source import classes
+from convlint.source.objects import Class, Function
 from convlint.source.reading import children, walk
 from convlint.source.roots import PARAMETERS, Root, callees
-from convlint.source.values import Class, Function, Value
+from convlint.source.values import Value
 
 _MOST_VARIANTS = 4
 

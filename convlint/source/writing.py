@@ -7,32 +7,21 @@ where there are any. What the numbers are as expressions stands in ``Layer.exprs
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from convlint import dims
-from convlint.dims import Dim, Facts, Symbol
+from convlint.dims import Dim
 from convlint.model import Call, Graph, Layer, Node, Scope, Site
 from convlint.model import Tensor as Value
 from convlint.source.execution import FRESH, Step
 from convlint.source.following import descendants
 from convlint.source.module_calls import ModuleCall
+from convlint.source.objects import Instance
+from convlint.source.plain_numbers import WIDTHS, PlainNumbers
 from convlint.source.roots import PARAMETERS, Way
-from convlint.source.values import UNKNOWN, Instance, Num, Tensor, is_small, symbols_of
+from convlint.source.values import Tensor, symbols_of
 
-_WIDTHS = (
-    "in_channels",
-    "out_channels",
-    "in_features",
-    "out_features",
-    "num_features",
-    "num_channels",
-)
-_WIDTH = 64
-_SMALL = {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 1, "groups": 1, "num_groups": 1}
-_SIZES = {"batch": 2, "height": 64, "width": 64, "depth": 16, "length": 64, "channels": 64}
-_DECLARED = (*_WIDTHS, "groups", "num_groups", "normalized_shape")
+_DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
 def graph(way: Way, codes: Sequence[str]) -> Graph:
@@ -52,81 +41,7 @@ class _Writer:
         self.nodes: list[Node] = []
         self.unregistered: list[tuple[str, str, Site | None]] = []
         self.instances = list(self._instances())
-        self.numbers: dict[Dim, int] = {}
-        self.values = self._values(fitting=fitting)
-
-    # --- numbers
-
-    def _values(self, *, fitting: bool) -> dict[Symbol, int]:
-        """A value for every symbol; one that fits what was demanded of them, if that is wanted."""
-        roles: dict[Symbol, int] = {}
-        for instance in self.instances:
-            for name, number in instance.attrs.items():
-                if name in _WIDTHS or name in _SMALL:
-                    value = _SMALL.get(name, _WIDTH)
-                    for symbol in symbols_of(number):
-                        roles[symbol] = max(roles.get(symbol, 0), value)
-        known = [(dims.symbol(s.name, s.scope), v) for s, v in self.run.known.items()]
-        pairs = [*known, *self.run.facts, *self.run.demands]
-        wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
-        wanted |= {
-            symbol
-            for step in self.run.steps
-            for tensor in step.outputs
-            for number in tensor.shape or ()
-            for symbol in symbols_of(number)
-        }
-        values = {symbol: self._first_value(symbol, roles) for symbol in wanted}
-        if not fitting:
-            return values
-        facts = Facts([(dims.as_dim(left), dims.as_dim(right)) for left, right in pairs])
-        for symbol in values:
-            one = dims.symbol(symbol.name, symbol.scope)
-            solved = facts.reduce(one)
-            if solved != one:
-                found = _evaluated(solved, values, facts)
-                if found is not None and found > 0:
-                    values[symbol] = found
-        return values
-
-    def _first_value(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
-        if symbol in self.run.hints:
-            return self.run.hints[symbol]
-        if symbol.scope == FRESH:
-            return _SIZES.get(symbol.name.split()[0], 16)
-        return roles.get(symbol, _WIDTH)
-
-    def number(self, number: Num) -> int:
-        """A plain number for one that may be symbolic."""
-        if not isinstance(number, Dim):
-            return int(number)
-        if number not in self.numbers:
-            self.numbers[number] = self._worth(self.run.reduced(number))
-        return self.numbers[number]
-
-    def _worth(self, number: Num) -> int:
-        if not isinstance(number, Dim):
-            return number
-        try:
-            return math.floor(number.evaluate(self.values))
-        except (KeyError, ValueError, ZeroDivisionError, OverflowError):
-            return 1
-
-    def plain(self, value: Any) -> Any:
-        """An attribute as rules read it; None for what they cannot."""
-        if type(value) is Dim:
-            return self.number(value)
-        if value is None or isinstance(value, bool | int | float | str):
-            return value
-        if isinstance(value, tuple | list):
-            return tuple([self.plain(item) for item in value])
-        return None
-
-    def attributes(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        found = {name: self.plain(value) for name, value in attrs.items() if _is_plain(value)}
-        if "bias" in attrs:
-            found["bias"] = attrs["bias"] is True
-        return found
+        self.numbers = PlainNumbers(way.run, self.instances, fitting=fitting)
 
     # --- layers
 
@@ -174,7 +89,7 @@ class _Writer:
                     yield f"{prefix}{attribute}[{key!r}]", item
 
     def _layer(self, instance: Instance) -> Layer:
-        attrs = self.attributes(instance.attrs)
+        attrs = self.numbers.attributes(instance.attrs)
         exprs = {}
         for name in _DECLARED if self.with_exprs else ():
             number = instance.attrs.get(name)
@@ -240,7 +155,7 @@ class _Writer:
                 layer=None if layer is None else self.names[layer],
                 inputs=inputs,
                 outputs=outputs,
-                attrs=self.attributes(step.attrs) if op != "unseen" else {},
+                attrs=self.numbers.attributes(step.attrs) if op != "unseen" else {},
                 site=step.site,
                 error=step.error if op != "unseen" else None,
             )
@@ -264,7 +179,7 @@ class _Writer:
 
     def _made(self, tensor: Tensor) -> Value:
         self.ids[tensor] = len(self.ids)
-        shape = tuple([max(self.number(size), 0) for size in tensor.shape or ()])
+        shape = tuple([max(self.numbers.of(size), 0) for size in tensor.shape or ()])
         return Value(self.ids[tensor], shape, tensor.dtype)
 
     def _call(self, call: ModuleCall, starts: list[int]) -> Call:
@@ -282,9 +197,10 @@ class _Writer:
         if root.kind != "class":
             return ()
         parameters = sorted(
-            {s for s in self.values if s.scope == PARAMETERS}, key=lambda symbol: symbol.name
+            {s for s in self.numbers.values if s.scope == PARAMETERS},
+            key=lambda symbol: symbol.name,
         )
-        symbols = tuple([(s.name, self.values[s], None) for s in parameters])
+        symbols = tuple([(s.name, self.numbers.values[s], None) for s in parameters])
         equal = tuple(
             [
                 (dims.to_json(dims.as_dim(left)), dims.to_json(dims.as_dim(right)))
@@ -295,24 +211,6 @@ class _Writer:
         name = root.value.qualname
         path = root.module.path
         return (Scope(PARAMETERS, name, None, symbols, equal, path=path, cls=name),)
-
-
-def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | None:
-    start = dict(values)
-    try:
-        for quotient, meaning in facts.quotients.items():
-            start[quotient] = max(math.floor(meaning.evaluate(values)), 1)
-        return math.floor(dim.evaluate(start))
-    except (KeyError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return is_small(value) and all(_is_plain(item) for item in value)
-    return value is not UNKNOWN and (
-        value is None or isinstance(value, bool | int | float | str | Dim)
-    )
 
 
 def _once(found: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from convlint.source.torchlib import (
+# Importing a family registers its operations.
+from convlint.source.torchlib import (  # noqa: F401
+    activations,
     convolution,
     creation,
     elementwise,
@@ -24,35 +26,10 @@ from convlint.source.torchlib import (
     resizing,
     sequences,
     shapes,
+    splitting,
     stretching,
 )
 from convlint.source.torchlib.indexing import attribute, index, iterate
 from convlint.source.torchlib.registry import LAYERS, LayerKind, fits, function, method
-
-_FAMILIES = (
-    convolution,
-    creation,
-    elementwise,
-    folding,
-    helpers,
-    layers_convolution,
-    layers_norms,
-    layers_plain,
-    layers_pooling,
-    layers_resizing,
-    linear,
-    merging,
-    norms,
-    order,
-    padding,
-    picking,
-    pooling,
-    reductions,
-    resizing,
-    sequences,
-    shapes,
-    stretching,
-)
-"""Importing a family registers its operations."""
 
 __all__ = ["LAYERS", "LayerKind", "attribute", "fits", "function", "index", "iterate", "method"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from convlint.source.execution import Execution
+from convlint.source.objects import Instance
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
 from convlint.source.torchlib.sizing import tensors
 from convlint.source.torchlib.words import Attrs
-from convlint.source.values import UNKNOWN, Handler, Instance, Tensor, Value
+from convlint.source.values import UNKNOWN, Handler, Tensor, Value
 
 # --- losses
 

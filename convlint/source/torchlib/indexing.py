@@ -6,8 +6,8 @@ from typing import Any
 
 from convlint.dims import Dim
 from convlint.source.execution import Execution
-from convlint.source.torchlib.merging import unbind
 from convlint.source.torchlib.sizing import divided, number, plain, shape_of, unseen
+from convlint.source.torchlib.splitting import unbind
 from convlint.source.values import UNKNOWN, Num, Shape, Tensor, Value
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from convlint.source.execution import Execution, Refused
+from convlint.source.objects import Instance
 from convlint.source.torchlib import convolution
 from convlint.source.torchlib.convolution import Convolution
 from convlint.source.torchlib.padding import pad
@@ -21,7 +22,7 @@ from convlint.source.torchlib.sizing import (
     unseen,
 )
 from convlint.source.torchlib.words import Attrs, count, parameter, present, refuse_sizes
-from convlint.source.values import Handler, Instance, Num, Tensor, Value
+from convlint.source.values import Handler, Num, Tensor, Value
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from convlint.source.execution import Execution, Refused
+from convlint.source.objects import Instance
 from convlint.source.torchlib import norms
 from convlint.source.torchlib.registry import HANDLERS, LAYERS, LayerKind
 from convlint.source.torchlib.sizing import remainder, shape_of, unseen
 from convlint.source.torchlib.words import Attrs, count, flag, parameter, refuse_sizes
-from convlint.source.values import Handler, Instance, Tensor, Value
+from convlint.source.values import Handler, Tensor, Value
 
 
 def _by_channel(

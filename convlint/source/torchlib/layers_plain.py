@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from convlint.source.execution import Execution
-from convlint.source.torchlib.elementwise import glu, misplaced, prelu_of
+from convlint.source.objects import Instance
+from convlint.source.torchlib.activations import glu, prelu_of
+from convlint.source.torchlib.elementwise import misplaced
 from convlint.source.torchlib.registry import LAYERS, LayerKind
 from convlint.source.torchlib.sizing import unseen
 from convlint.source.torchlib.words import Attrs, count
-from convlint.source.values import UNKNOWN, Instance, Tensor, Value
+from convlint.source.values import UNKNOWN, Tensor, Value
 
 
 def _construct(*parameters: tuple[str, Value]) -> Callable[..., Attrs]:

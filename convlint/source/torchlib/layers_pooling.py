@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from convlint.source.execution import Execution
+from convlint.source.objects import Instance
 from convlint.source.torchlib import pooling
 from convlint.source.torchlib.registry import LAYERS, LayerKind
 from convlint.source.torchlib.words import Attrs
-from convlint.source.values import Handler, Instance, Value
+from convlint.source.values import Handler, Value
 
 
 def _construct_max(

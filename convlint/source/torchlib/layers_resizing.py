@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from convlint.source.execution import Execution
+from convlint.source.objects import Instance
 from convlint.source.torchlib import folding, resizing
 from convlint.source.torchlib.pooling import adaptive
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
 from convlint.source.torchlib.sizing import plain, shape_of, sizes, unseen
 from convlint.source.torchlib.words import Attrs
-from convlint.source.values import Handler, Instance, Shape, Tensor, Value
+from convlint.source.values import Handler, Shape, Tensor, Value
 
 
 def _construct_upsample(

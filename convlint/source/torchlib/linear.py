@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from convlint.source.execution import Execution
+from convlint.source.objects import Instance
 from convlint.source.torchlib.broadcasting import broadcast
 from convlint.source.torchlib.registry import LAYERS, LayerKind, both, operation
 from convlint.source.torchlib.sizing import shape_of, show, unseen
 from convlint.source.torchlib.words import Attrs, count, parameter, present, refuse_sizes
-from convlint.source.values import UNKNOWN, Handler, Instance, Num, Shape, Tensor, Value
+from convlint.source.values import UNKNOWN, Handler, Num, Shape, Tensor, Value
 
 
 def call(run: Execution, x: Tensor, into: Num, out: Num, bias: Value) -> Tensor:

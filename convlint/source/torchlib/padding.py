@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convlint.source.execution import Execution
+from convlint.source.objects import Instance
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
 from convlint.source.torchlib.sizing import (
     below,
@@ -17,7 +18,7 @@ from convlint.source.torchlib.sizing import (
     sizes,
     unseen,
 )
-from convlint.source.values import Instance, Num, Shape, Tensor, Value
+from convlint.source.values import Num, Shape, Tensor, Value
 
 
 def pad(run: Execution, x: Tensor, around: tuple[Num, ...], mode: Value) -> Tensor:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from convlint.source.execution import Execution, Refused
+from convlint.source.objects import Instance
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
 from convlint.source.torchlib.sizing import below, number, plain, remainder, shape_of, size, unseen
 from convlint.source.torchlib.words import Attrs, count
-from convlint.source.values import Handler, Instance, Num, Shape, Tensor, Value
+from convlint.source.values import Handler, Num, Shape, Tensor, Value
 
 # --- embeddings
 

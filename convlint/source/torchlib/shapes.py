@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from convlint.source.execution import Execution
+from convlint.source.objects import Instance
 from convlint.source.torchlib.registry import LAYERS, LayerKind, both, operation
 from convlint.source.torchlib.sizing import (
     axis,
@@ -22,7 +23,7 @@ from convlint.source.torchlib.sizing import (
     unseen,
 )
 from convlint.source.torchlib.words import Attrs
-from convlint.source.values import UNKNOWN, Instance, Library, Num, Shape, Tensor, Value
+from convlint.source.values import UNKNOWN, Library, Num, Shape, Tensor, Value
 
 
 def reshaped(run: Execution, x: Tensor, wanted: Sequence[Num], op: str = "reshape") -> Tensor:

@@ -1,0 +1,77 @@
+"""What is written out between brackets, braces and quotes: tuples, lists, sets, dicts and f-strings."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from convlint.source import comprehensions, containers
+from convlint.source.dispatch import evaluate
+from convlint.source.objects import Scope
+from convlint.source.values import LONGEST, UNKNOWN, Value
+
+if TYPE_CHECKING:
+    from convlint.source.interpreter import Interpreter
+
+
+def _tuple(it: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
+    return tuple(_elements(it, node.elts, scope))
+
+
+def _list(it: Interpreter, node: ast.List, scope: Scope) -> Value:
+    return _elements(it, node.elts, scope)
+
+
+def _set(it: Interpreter, node: ast.Set, scope: Scope) -> Value:
+    return _elements(it, node.elts, scope)
+
+
+def _elements(it: Interpreter, elements: list[ast.expr], scope: Scope) -> list[Value]:
+    found: list[Value] = []
+    for element in elements:
+        if type(element) is ast.Starred:
+            items = containers.iterate(it, evaluate(it, element.value, scope))
+            long = items is None or len(items) + len(found) > LONGEST
+            found.extend([UNKNOWN] if items is None or long else items)
+        else:
+            found.append(evaluate(it, element, scope))
+    return found
+
+
+def _dict(it: Interpreter, node: ast.Dict, scope: Scope) -> Value:
+    found: dict[Value, Value] = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        item = evaluate(it, value, scope)
+        if key is None:
+            found.update(item if type(item) is dict else {UNKNOWN: UNKNOWN})
+        else:
+            containers.put(found, evaluate(it, key, scope), item)
+    return found
+
+
+def _joined(it: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
+    parts = []
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+            continue
+        assert isinstance(part, ast.FormattedValue)
+        value = evaluate(it, part.value, scope)
+        if type(value) not in (int, str, float, bool) or part.format_spec is not None:
+            return UNKNOWN
+        parts.append(repr(value) if part.conversion == ord("r") else str(value))
+    return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
+
+
+HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
+    ast.Tuple: _tuple,
+    ast.List: _list,
+    ast.Set: _set,
+    ast.Dict: _dict,
+    ast.JoinedStr: _joined,
+    ast.ListComp: comprehensions.comprehension,
+    ast.SetComp: comprehensions.comprehension,
+    ast.GeneratorExp: comprehensions.comprehension,
+    ast.DictComp: comprehensions.dict_comprehension,
+}
