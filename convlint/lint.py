@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from convlint.source import Project
     from convlint.source.project import Parsed
 
+MOST_LINES = 200_000
+"""Lines of a project whose syntax trees are kept at once, with what was followed in them: about half a GB."""
 FEWEST_FOR_JOBS = 16
 """Files below which further processes take longer to start than they save."""
 
@@ -160,7 +162,9 @@ def _without_collector() -> Iterator[None]:
 
 
 class _Bench:
-    """Judges one file after the other, and keeps what was read of the project on the way."""
+    """Judges one file after the other, and keeps what was read of the project on the way, as far as there is room:
+    what is still needed then is read again.
+    """
 
     def __init__(
         self,
@@ -173,9 +177,20 @@ class _Bench:
 
         self._source = source
         self._texts = texts
-        self._project: Project = source.Project(root, entries, texts, parsed)
+        self._about = (root, entries, texts, parsed)
+        self._project: Project = source.Project(*self._about)
+
+    def _make_room(self) -> None:
+        if self._project.lines <= MOST_LINES:
+            return
+        *_, parsed = self._about
+        if parsed is not None:
+            parsed.clear()
+        self._project = self._source.Project(*self._about)
+        gc.collect()  # its parts hold each other
 
     def judge(self, path: str) -> Judged:
+        self._make_room()
         data = self._texts[os.path.abspath(path)]
         try:
             checked = self._source.check_file(path, data, self._project)

@@ -7,7 +7,8 @@ of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,7 @@ class Execution:
     _fresh: int = 0
     _tensors: int = 0
     _pending: list[tuple[Num, Num]] = field(default_factory=list)
+    _learned: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)  # what it was
 
     # --- numbers
 
@@ -204,6 +206,41 @@ class Execution:
         """The symbols whose value was found out on the way."""
         return self._bound
 
+    @contextmanager
+    def supposing(self) -> Iterator[None]:
+        """What happens inside may never happen: the calls are kept as they are then, and what is learned of numbers and
+        shapes on the way is forgotten afterwards.
+        """
+        bound, learned, made = dict(self._bound), len(self._learned), len(self.steps)
+        try:
+            yield
+        finally:
+            if len(self._learned) > learned or len(self._bound) > len(bound):
+                self._keep_as_it_is(self.steps[made:])
+                self._bound = bound
+                self._reduced.clear()
+                for cell, shape, is_guess in reversed(self._learned[learned:]):
+                    cell.shape, cell.is_guess = shape, is_guess
+                del self._learned[learned:]
+
+    def _keep_as_it_is(self, steps: Sequence[Step]) -> None:
+        """Put into calls what is known now of their tensors and numbers."""
+        kept: dict[Tensor, Tensor] = {}
+        for step in steps:
+            for tensor in (*step.inputs, *step.outputs):
+                if tensor not in kept:
+                    shape = None if tensor.shape is None else self._now(tensor.shape)
+                    kept[tensor] = Tensor(Cell(shape), tensor.id, tensor.dtype)
+            step.inputs = tuple([kept[tensor] for tensor in step.inputs])
+            step.outputs = tuple([kept[tensor] for tensor in step.outputs])
+            step.attrs = {name: self._now(value) for name, value in step.attrs.items()}
+
+    def _now(self, value: Any) -> Any:
+        """A number of the program, or several, with all that is known of their symbols."""
+        if type(value) is tuple:
+            return tuple([self._now(one) for one in value])
+        return self.reduced(value)
+
     # --- tensors
 
     def tensor(self, shape: Shape | None, dtype: str = "float32") -> Tensor:
@@ -215,6 +252,8 @@ class Execution:
         many unknown sizes. None if it has another number of dimensions.
         """
         cell = tensor.cell
+        if cell.shape is None or cell.is_guess:
+            self._learned.append((cell, cell.shape, cell.is_guess))
         if cell.shape is None or (cell.is_guess and len(cell.shape) != rank):
             known = (cell.shape or ())[: min(rank, 2)]
             names = _NAMES.get(rank, ("size",) * rank)[len(known) :]

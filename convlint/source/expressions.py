@@ -148,7 +148,10 @@ def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
         taken = truth.decide(it, test)
     if taken is not None:
         return evaluate(it, node.body if taken else node.orelse, scope)
-    one, other = evaluate(it, node.body, scope), evaluate(it, node.orelse, scope)
+    with it.run.supposing():
+        one = evaluate(it, node.body, scope)
+    with it.run.supposing():
+        other = evaluate(it, node.orelse, scope)
     if one is other:
         return one
     same = type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other

@@ -17,11 +17,6 @@ Parsed = dict[str, tuple[bytes, Text]]
 """What files held and what that is as a tree, by the paths that findings call them by."""
 
 
-def _module(text: Text, data: bytes) -> SourceModule:
-    name, is_package = _dotted(os.path.abspath(text.path))
-    return SourceModule(text, name, is_package, data)
-
-
 class Project:
     """The modules below a folder, read when they are needed.
 
@@ -41,6 +36,7 @@ class Project:
         self.entries = tuple(entries)
         self.explorations: dict[Any, Any] = {}  # of its classes, functions and files
         self.contracts: dict[Any, Any] = {}  # what its classes take for granted
+        self.lines = 0  # of all that was read
         self._texts = {os.path.abspath(path): data for path, data in (texts or {}).items()}
         self._parsed: Parsed = {} if parsed is None else parsed
         self._modules: dict[str, SourceModule | None] = {}
@@ -53,9 +49,13 @@ class Project:
         known = self._modules.get(key)
         if known is not None and (known.path, known.data) == (path, data):
             return known
-        module = _module(parse(path, data), data)
-        self._modules[key] = module
+        module = self._modules[key] = self._made(parse(path, data), data)
         return module
+
+    def _made(self, text: Text, data: bytes) -> SourceModule:
+        self.lines += text.length
+        name, is_package = _dotted(os.path.abspath(text.path))
+        return SourceModule(text, name, is_package, data)
 
     def reached(self, module: SourceModule) -> Iterator[SourceModule]:
         """A module and all of the project that its imports lead to, those in functions too."""
@@ -80,7 +80,7 @@ class Project:
                 if data is None:
                     with open(key, "rb") as file:
                         data = file.read()
-                self._modules[key] = _module(self._text(os.path.relpath(key), data), data)
+                self._modules[key] = self._made(self._text(os.path.relpath(key), data), data)
             except (OSError, UnreadableError):
                 self._modules[key] = None
         return self._modules[key]

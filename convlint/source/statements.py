@@ -170,7 +170,8 @@ def _either(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
         return block(it, node.body, scope)
     for branch in (node.body, node.orelse):
-        block(it, branch, scope)
+        with it.run.supposing():
+            block(it, branch, scope)
         forget(it, branch, scope)
     return None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from convlint import dims
 from convlint.dims import Dim
-from convlint.model import Call, Graph, Layer, Node, Scope, Site
+from convlint.model import Call, Graph, Layer, Node, Scope, Shape, Site
 from convlint.model import Tensor as Value
 from convlint.source.execution import FRESH, Step
 from convlint.source.following import descendants
@@ -38,7 +38,9 @@ class _Writer:
         self.names: dict[Instance, str] = {}
         self.layers: list[Layer] = []
         self.ids: dict[Tensor, int] = {}
+        self.recorded: dict[int, Value] = {}  # by the number of the tensor
         self.nodes: list[Node] = []
+        self._made_so_far = 0  # tensors
         self.unregistered: list[tuple[str, str, Site | None]] = []
         self.instances = list(self._instances())
         self.numbers = PlainNumbers(way.run, self.instances, fitting=fitting)
@@ -171,16 +173,27 @@ class _Writer:
         return layer if layer in self.names else None
 
     def _id(self, tensor: Tensor) -> int:
-        """The id of a tensor that a call reads; one that no recorded call made is a constant."""
+        """The id of a tensor that a call reads; one that no recorded call made is a constant. So is one of which more
+        was known there than elsewhere.
+        """
         if tensor not in self.ids:
-            made = self._made(tensor)
-            self.nodes.append(Node(len(self.nodes), "constant", outputs=(made,)))
+            known = None if tensor.id is None else self.recorded.get(tensor.id)
+            if known is not None and known.shape == self._shape(tensor):
+                self.ids[tensor] = known.id
+            else:
+                self.nodes.append(Node(len(self.nodes), "constant", outputs=(self._made(tensor),)))
         return self.ids[tensor]
 
     def _made(self, tensor: Tensor) -> Value:
-        self.ids[tensor] = len(self.ids)
-        shape = tuple([max(self.numbers.of(size), 0) for size in tensor.shape or ()])
-        return Value(self.ids[tensor], shape, tensor.dtype)
+        made = Value(self._made_so_far, self._shape(tensor), tensor.dtype)
+        self._made_so_far += 1
+        self.ids[tensor] = made.id
+        if tensor.id is not None:
+            self.recorded.setdefault(tensor.id, made)
+        return made
+
+    def _shape(self, tensor: Tensor) -> Shape:
+        return tuple([max(self.numbers.of(size), 0) for size in tensor.shape or ()])
 
     def _call(self, call: ModuleCall, starts: list[int]) -> Call:
         return Call(
