@@ -134,6 +134,7 @@ def test_an_unknown_size_may_be_stretched(run: Execution) -> None:
 
 
 def test_a_width_and_its_double_are_added_for_one_channel_only(run: Execution) -> None:
+    run.note_widths([c])
     function(run, "torch.add", run.tensor((1, c, h, w)), run.tensor((1, 2 * c, h, w)))
     assert errors(run) == []
     assert run.demands == [(c, 1)]
@@ -144,10 +145,17 @@ def test_sums_that_never_fit_are_wrong(run: Execution) -> None:
     assert "must match the size of tensor b" in errors(run)[0]
 
 
-def test_adding_something_unknown_keeps_the_channels(run: Execution) -> None:
-    made = function(run, "torch.add", run.tensor((2, 64, 1, 1)), UNKNOWN)
-    assert made.shape[:2] == (2, 64)
-    assert type(made.shape[2]) is dims.Dim
+def test_what_is_no_known_width_may_be_0(run: Execution) -> None:
+    function(run, "torch.cat", [run.tensor((1, c, h, w)), run.tensor((1, 2 * c, h, w))], 2)
+    assert errors(run) == []
+
+
+def test_adding_something_unknown_keeps_the_shape(run: Execution) -> None:
+    assert function(run, "torch.add", run.tensor((2, 64, h, w)), UNKNOWN).shape == (2, 64, h, w)
+
+
+def test_what_is_made_to_be_stretched_tells_nothing_of_the_sum(run: Execution) -> None:
+    assert function(run, "torch.add", run.tensor((64, 1, 1)), UNKNOWN).shape is None
 
 
 def test_view_divides_symbols(run: Execution) -> None:

@@ -39,8 +39,8 @@ def assign(it: Interpreter, target: ast.expr, value: Value, scope: Scope) -> Non
 
 
 def _unpack(it: Interpreter, targets: list[ast.expr], value: Value, scope: Scope) -> None:
-    items = containers.iterate(it, value, len(targets))
     starred = [n for n, target in enumerate(targets) if isinstance(target, ast.Starred)]
+    items = containers.iterate(it, value, None if starred else len(targets))
     if items is not None and not starred and len(items) == len(targets):
         for target, item in zip(targets, items, strict=True):
             assign(it, target, item, scope)

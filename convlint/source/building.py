@@ -12,6 +12,7 @@ from convlint.source import classes, containers, repeats, submodules
 from convlint.source.dispatch import evaluate
 from convlint.source.execution import Refused
 from convlint.source.objects import Class, Function, Instance, Outside, Scope
+from convlint.source.plain_numbers import WIDTHS
 from convlint.source.torchlib import LAYERS
 from convlint.source.torchlib.registry import NOT_TAKEN, fits
 from convlint.source.values import UNKNOWN, Value
@@ -177,6 +178,7 @@ def construct_layer(
     except NOT_TAKEN:
         it.run.lose("arguments that no such layer takes")
         instance.incomplete = True
+    it.run.note_widths([instance.attrs[name] for name in WIDTHS if name in instance.attrs])
     it.demands[instance] = it.run.taken()
 
 

@@ -20,6 +20,7 @@ from convlint.source.values import (
     Sizes,
     Value,
     as_real,
+    has_more,
     is_small,
 )
 
@@ -54,18 +55,24 @@ def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    return list(enumerate(containers.items_of(it, args[0]), concrete(it, start)))
+    found = enumerate(containers.items_of(it, args[0]), concrete(it, start))
+    return [UNKNOWN if has_more(args[0]) and pair[1] is UNKNOWN else pair for pair in found]
 
 
 def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     found = [containers.items_of(it, value) for value in args]
     size = len(found) * min(map(len, found), default=0)
-    return list(zip(*found, strict=False)) if size <= LONGEST else UNKNOWN
+    if size > LONGEST:
+        return UNKNOWN
+    more = any(map(has_more, args))
+    rows = zip(*found, strict=False)
+    return [UNKNOWN if more and any(v is UNKNOWN for v in row) else row for row in rows]
 
 
 def _map(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     rows = zip(*[containers.items_of(it, value) for value in args[1:]], strict=False)
-    return [it.call(args[0], list(row), {}, node, scope) for row in rows]
+    found = [it.call(args[0], list(row), {}, node, scope) for row in rows]
+    return [*found, UNKNOWN] if any(map(has_more, args[1:])) else found
 
 
 def _list(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
@@ -73,6 +80,8 @@ def _list(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 
 def _tuple(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    if args and has_more(args[0]):
+        return UNKNOWN
     return tuple(containers.items_of(it, args[0])) if args else ()
 
 

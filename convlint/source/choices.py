@@ -41,6 +41,10 @@ class Choices:
         self._known[key] = choice.taken
         return choice.taken
 
+    def again(self) -> Choices:
+        """The same ways, for an execution that may come to other conditions as well."""
+        return Choices(_known=dict(self._known))
+
     def next(self) -> Choices | None:
         """The choices of the next execution; None when all ways were taken."""
         made = self.made[: self._position]

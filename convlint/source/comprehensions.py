@@ -10,7 +10,7 @@ from convlint.source import containers, truth
 from convlint.source.assignment import assign
 from convlint.source.dispatch import evaluate
 from convlint.source.objects import Scope
-from convlint.source.values import LONGEST, UNKNOWN, Value
+from convlint.source.values import LONGEST, UNKNOWN, Value, has_more
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
@@ -52,12 +52,13 @@ def _generate(
         take(scope)
         return True
     loop = generators[depth]
-    items = containers.iterate(it, evaluate(it, loop.iter, scope))
+    over = evaluate(it, loop.iter, scope)
+    items = containers.iterate(it, over)
     if items is None or len(items) > LONGEST:
         assign(it, loop.target, UNKNOWN, scope)
         _generate(it, generators, depth + 1, scope, take)
         return False
-    complete = True
+    complete = not has_more(over)
     for item in items:
         it.step()
         assign(it, loop.target, item, scope)

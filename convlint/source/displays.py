@@ -9,34 +9,43 @@ from typing import TYPE_CHECKING, Any
 from convlint.source import comprehensions, containers
 from convlint.source.dispatch import evaluate
 from convlint.source.objects import Scope
-from convlint.source.values import LONGEST, UNKNOWN, Value
+from convlint.source.values import LONGEST, UNKNOWN, Value, has_more
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
 
 
 def _tuple(it: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
-    return tuple(_elements(it, node.elts, scope))
+    found = _elements(it, node.elts, scope)
+    return UNKNOWN if found is None else tuple(found)
 
 
 def _list(it: Interpreter, node: ast.List, scope: Scope) -> Value:
-    return _elements(it, node.elts, scope)
+    return _elements(it, node.elts, scope, more=True)
 
 
 def _set(it: Interpreter, node: ast.Set, scope: Scope) -> Value:
-    return _elements(it, node.elts, scope)
+    return _elements(it, node.elts, scope, more=True)
 
 
-def _elements(it: Interpreter, elements: list[ast.expr], scope: Scope) -> list[Value]:
+def _elements(
+    it: Interpreter, elements: list[ast.expr], scope: Scope, *, more: bool = False
+) -> list[Value] | None:
+    """What stands in a display. Where it is not known how many that is: with something unknown for the rest, if there
+    may be ``more`` than is known, else None.
+    """
     found: list[Value] = []
+    complete = True
     for element in elements:
         if type(element) is ast.Starred:
-            items = containers.iterate(it, evaluate(it, element.value, scope))
+            value = evaluate(it, element.value, scope)
+            items = containers.iterate(it, value)
             long = items is None or len(items) + len(found) > LONGEST
             found.extend([UNKNOWN] if items is None or long else items)
+            complete &= not long and not has_more(value)
         else:
             found.append(evaluate(it, element, scope))
-    return found
+    return found if complete or more else None
 
 
 def _dict(it: Interpreter, node: ast.Dict, scope: Scope) -> Value:

@@ -7,9 +7,10 @@ of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from convlint import dims
@@ -48,6 +49,7 @@ class Step:
     site: Site | None
     error: str | None
     demands: tuple[tuple[Num, Num], ...] = ()
+    supposed: bool = False  # made under a condition of which nothing is known
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class Execution:
     site: Site | None = None  # the call in the program that is being followed
     hints: dict[Symbol, int] = field(default_factory=dict)  # defaults of the parameters
     facts: list[tuple[Num, Num]] = field(default_factory=list)  # what conditions found equal
+    widths: set[Symbol] = field(default_factory=set)  # parameters that are numbers of channels
+    limits: dict[Symbol, tuple[float, float]] = field(default_factory=dict)  # as conditions said
     _bound: dict[Symbol, Num] = field(default_factory=dict)
     _reduced: dict[Dim, Num] = field(default_factory=dict)  # what was asked since the last binding
     _fresh: int = 0
@@ -112,7 +116,41 @@ class Execution:
         difference = self.reduced(dims.as_dim(left) - dims.as_dim(right))
         if not isinstance(difference, Dim):
             return difference == 0
-        return False if _never_zero(difference, self.hints) else None
+        low, high = self.bounds(difference)
+        if low > 0 or high < 0:
+            return False
+        return False if self._never_zero(difference) else None
+
+    def note_widths(self, numbers: Iterable[Any]) -> None:
+        """State that layers are built with so many channels: where it is a parameter, or a multiple, that is not 0."""
+        for number in numbers:
+            if type(number) is Dim and len(number.terms or ()) == 1:
+                ((monomial, _),) = number.terms or ()
+                self.widths.update([atom for atom, _ in monomial if isinstance(atom, Symbol)])
+
+    def limit(self, number: Num, highest: int) -> None:
+        """State that a number is not more: a condition of the program said so."""
+        found = _one_symbol(self.reduced(number))
+        if found is not None:
+            symbol, factor, rest = found
+            low, high = self.limits.get(symbol, (-inf, inf))
+            if factor > 0:
+                high = min(high, highest - rest)
+            else:
+                low = max(low, rest - highest)
+            self.limits[symbol] = (low, high)
+
+    def bounds(self, number: Num) -> tuple[float, float]:
+        """The least and the most that a number can be, as far as conditions tell."""
+        number = self.reduced(number)
+        if type(number) is int:
+            return number, number
+        found = _one_symbol(number) if self.limits else None
+        if found is None:
+            return -inf, inf
+        symbol, factor, rest = found
+        ends = [factor * end + rest for end in self.limits.get(symbol, (-inf, inf))]
+        return min(ends), max(ends)
 
     def demand(self, left: Num, right: Num) -> bool:
         """Whether two numbers that must be equal can be. What is not decided is taken for granted:
@@ -215,6 +253,8 @@ class Execution:
         try:
             yield
         finally:
+            for step in self.steps[made:]:
+                step.supposed = True
             if len(self._learned) > learned or len(self._bound) > len(bound):
                 self._keep_as_it_is(self.steps[made:])
                 self._bound = bound
@@ -240,6 +280,25 @@ class Execution:
         if type(value) is tuple:
             return tuple([self._now(one) for one in value])
         return self.reduced(value)
+
+    def _never_zero(self, dim: Dim) -> bool:
+        """Whether an expression is other than 0 whatever its symbols are worth: all terms have one sign,
+        and one of them is never 0.
+        """
+        terms = dim.terms or ()
+        if len({factor > 0 for _, factor in terms}) != 1:
+            return False
+        if not all(_is_nonnegative(atom) for monomial, _ in terms for atom, _ in monomial):
+            return False
+        return any(all(self._is_positive(atom) for atom, _ in monomial) for monomial, _ in terms)
+
+    def _is_positive(self, atom: Atom) -> bool:
+        """The size of a tensor is, and a number of channels; any other parameter may be 0, if only by its default."""
+        if not isinstance(atom, Symbol) or "pad" in atom.name:
+            return False
+        if atom in self.hints:
+            return self.hints[atom] > 0
+        return atom.scope == FRESH or atom in self.widths
 
     # --- tensors
 
@@ -321,20 +380,20 @@ _NAMES = {
 }
 
 
-def _never_zero(dim: Dim, hints: Mapping[Symbol, int]) -> bool:
-    """Whether an expression is other than 0 whatever its symbols are worth: all terms have one sign,
-    and one of them is never 0. A number of channels is positive; padding may be 0.
-    """
-    terms = dim.terms or ()
-    if len({factor > 0 for _, factor in terms}) != 1:
-        return False
-    if not all(_is_nonnegative(atom) for monomial, _ in terms for atom, _ in monomial):
-        return False
-    return any(all(_is_positive(atom, hints) for atom, _ in monomial) for monomial, _ in terms)
-
-
-def _is_positive(atom: Atom, hints: Mapping[Symbol, int]) -> bool:
-    return isinstance(atom, Symbol) and "pad" not in atom.name and hints.get(atom, 1) > 0
+def _one_symbol(number: Num) -> tuple[Symbol, int, int] | None:
+    """The symbol, 1 or -1, and the constant of ``symbol + 3`` or ``3 - symbol``; None for anything else."""
+    symbol, factor, rest = None, 0, 0
+    for monomial, times in (number.terms or ()) if type(number) is Dim else ():
+        if not monomial:
+            rest = times
+        elif symbol is None and len(monomial) == 1 and monomial[0][1] == 1 and abs(times) == 1:
+            atom, factor = monomial[0][0], times
+            if not isinstance(atom, Symbol):
+                return None
+            symbol = atom
+        else:
+            return None
+    return None if symbol is None else (symbol, factor, rest)
 
 
 def _is_nonnegative(atom: Atom) -> bool:

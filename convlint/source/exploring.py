@@ -46,12 +46,23 @@ class Exploration:
             if not self._variants:
                 return None
             self._variant, self._choices = self._variants.pop(0), Choices()
-        it = Interpreter(self.project, Execution(), self._choices)
-        it.steps = given = min(steps, _STEPS_OF_A_WAY)
-        way = Way(self.root, it)
+        way = self._followed(self._choices, self._variant, min(steps, _STEPS_OF_A_WAY))
         self.ways.append(way)
+        self._choices = self._choices.next() if self._goes_on(way) else None
+        return way.steps
+
+    def with_all_inputs(self, way: Way) -> Way:
+        """The same way with something unknown for each input that may be left out and was."""
+        return self._followed(way.it.choices.again(), way.variant, _STEPS_OF_A_WAY, all_inputs=True)
+
+    def _followed(
+        self, choices: Choices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False
+    ) -> Way:
+        it = Interpreter(self.project, Execution(), choices)
+        it.steps, it.all_inputs = steps, all_inputs
+        way = Way(self.root, it, variant)
         try:
-            follow(way, self._variant)
+            follow(way, variant)
         except statements.Raised:
             way.complete = False
         except Stop as stop:
@@ -65,9 +76,8 @@ class Exploration:
             import traceback  # noqa: PLC0415 - loaded when needed
 
             way.failure = traceback.format_exc()
-        self._choices = self._choices.next() if self._goes_on(way) else None
-        way.steps = given - it.steps
-        return way.steps
+        way.steps = steps - it.steps
+        return way
 
     @property
     def contracts(self) -> Contracts:

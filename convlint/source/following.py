@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from convlint import dims
 from convlint.dims import Symbol
@@ -41,7 +41,7 @@ def _follow_class(way: Way, variant: dict[str, Value]) -> None:
     kwargs = {}
     open_ = False
     if type(init) is Function:
-        kwargs = arguments(it, init, variant, skip=1)
+        kwargs = arguments(it, init, _left_out(it, defaults(init), _is_empty) | variant, skip=1)
         open_ = init.node.args.kwarg is not None or init.node.args.vararg is not None
     way.instance = building.instantiate(it, cls, [], kwargs, node, scope, open_=open_)
     if type(way.instance) is Instance:
@@ -75,8 +75,20 @@ def forward(
         for parameter in given.kwonlyargs
         if parameter.arg not in function.keyword_defaults
     }
+    named |= _left_out(it, defaults(function), lambda v: v is None or type(v) in (int, float))
     open_ = given.vararg is not None
     it.call(instance, values, named, node, scope, open_=open_)
+
+
+def _left_out(
+    it: Interpreter, usual: dict[str, Value], holds_a_place: Callable[[Value], bool]
+) -> dict[str, Value]:
+    """What is passed for parameters whose default may only hold a place: no caller may leave them out."""
+    names = [name for name, value in usual.items() if holds_a_place(value)]
+    if names and not it.all_inputs:
+        it.left_out = True
+        return {}
+    return dict.fromkeys(names, UNKNOWN)
 
 
 def _input(it: Interpreter) -> Tensor:
@@ -110,6 +122,10 @@ def arguments(
     return found
 
 
+def _is_empty(value: Value) -> bool:
+    return type(value) in (tuple, list, dict) and not value
+
+
 def _symbol(parameter: ast.arg) -> Value:
     said = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
     if any(word in said for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
@@ -131,7 +147,10 @@ def _follow_function(way: Way) -> None:
     node, scope = _place(function.node, root.module)
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
     given = function.node.args
-    kwargs = arguments(it, function, {}, skip)
+    usual = defaults(function)
+    kwargs = arguments(
+        it, function, _left_out(it, usual, lambda v: v is None or _is_empty(v)), skip
+    )
     positional = [UNKNOWN] * skip
     positional += [kwargs.pop(p.arg) for p in [*given.posonlyargs, *given.args][skip:]]
     open_ = (given.kwarg is not None or given.vararg is not None) and _is_called(root)

@@ -59,6 +59,8 @@ class Interpreter:
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.steps = _MOST_STEPS
+        self.all_inputs = False  # whether what may be left out of the call of a root is passed
+        self.left_out = False  # whether something was
         self.top: Scope | None = None  # of the file, if that is followed
         self.twins: dict[Hashable, Instance] = {}
         self.followed: dict[Hashable, Shape] = {}

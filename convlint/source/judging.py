@@ -54,6 +54,9 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
             way.failure = traceback.format_exc()
             continue
         here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}
+        if way.it.left_out and any(code < "CVL2" for code, _ in here):
+            kept = _kept_with_all_inputs(project, explored, way)
+            here = {key: one for key, one in here.items() if key[0] > "CVL2" or key in kept}
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
             if not way.it.choices.made and key[0] < "CVL2":
@@ -62,6 +65,20 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
         everywhere = sum(place in places for places in passed) <= len(findings)
         if code.startswith("CVL2") or (code, place) in certain or everywhere:
             yield findings[0]
+
+
+def _kept_with_all_inputs(
+    project: Project, explored: Exploration, way: Way
+) -> set[tuple[str, Place]]:
+    """The errors that do not hang on an input that was left out: callers may pass it, all of them."""
+    again = explored.with_all_inputs(way)
+    rules_ = suspected(again, set())
+    if not rules_:
+        return set()
+    from convlint.source.writing import graph  # noqa: PLC0415 - in most files there is nothing to judge
+
+    found = _located(project, again, graph(again, rules_), rules_)
+    return {(f.code, _place(f.site)) for f in found}
 
 
 def _places(way: Way) -> Iterator[Place]:
@@ -86,8 +103,16 @@ def _located(project: Project, way: Way, made: Graph, codes: Sequence[str]) -> I
     for finding in found:
         if finding.code > "CVL2":
             yield _in_own_code(way, made, finding)
-        elif finding.code != "CVL190" or not explained.issuperset(finding.nodes):
+        elif finding.code != "CVL190" or not (
+            explained.issuperset(finding.nodes) or _is_supposed(way, made, finding)
+        ):
             yield _at_the_call(project, way, made, _at_the_input(made, finding))
+
+
+def _is_supposed(way: Way, made: Graph, finding: Finding) -> bool:
+    """Whether what raises stands under a condition that may go with the very shapes."""
+    sites = {made.nodes[id].site for id in finding.nodes}
+    return all(step.supposed for step in way.run.steps if step.error and step.site in sites)
 
 
 def _in_own_code(way: Way, made: Graph, finding: Finding) -> Finding:

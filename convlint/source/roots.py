@@ -28,6 +28,7 @@ class Way:
 
     root: Root
     it: Interpreter
+    variant: dict[str, Value] = field(default_factory=dict)  # arguments beside the defaults
     complete: bool = True
     failure: str | None = None  # the traceback of a mistake of convlint's own
     names: dict[str, Value] = field(default_factory=dict)

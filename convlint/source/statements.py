@@ -14,7 +14,7 @@ from convlint.source.modules import CHANGING, bound_names
 from convlint.source.objects import Function, Instance, Scope
 from convlint.source.operators import operate
 from convlint.source.reading import is_generator, kept, own_nodes
-from convlint.source.values import LONGEST, UNKNOWN, Value
+from convlint.source.values import LONGEST, UNKNOWN, Value, has_more
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
@@ -180,7 +180,8 @@ _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 
 
 def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
-    items = containers.iterate(it, evaluate(it, node.iter, scope))
+    over = evaluate(it, node.iter, scope)
+    items = containers.iterate(it, over)
     if items is None or len(items) > _MOST_TURNS:
         it.lose("a loop over something unknown", node.iter, scope)
         assign(it, node.target, UNKNOWN, scope)
@@ -195,6 +196,8 @@ def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
             return None
         if ending is not None and ending is not CONTINUE:
             return ending
+    if has_more(over):
+        forget(it, [node], scope)
     return block(it, node.orelse, scope)
 
 

@@ -103,6 +103,9 @@ def method(name: str, instance: Instance, args: Sequence[Value], kwargs: dict[st
         else:
             instance.attrs[MORE] = UNKNOWN
         return None
+    if name == "__setattr__" and len(args) == 2:
+        instance.attrs[args[0] if type(args[0]) is str else MORE] = args[1]
+        return None
     if name in ("children", "named_children", "values", "items", "keys"):
         if instance.incomplete or MORE in instance.attrs:
             return UNKNOWN
@@ -148,6 +151,6 @@ METHODS = _GIVING_ITSELF | {
     *("add_module", "register_module", "register_buffer", "register_parameter", "children"),
     *("named_children", "values", "items", "keys", "append", "extend", "insert", "update"),
     *("modules", "named_modules", "parameters", "named_parameters", "buffers", "get_submodule"),
-    *("state_dict", "load_state_dict", "zero_grad", "extra_repr", "__init__"),
+    *("__setattr__", "state_dict", "load_state_dict", "zero_grad", "extra_repr", "__init__"),
     *("register_forward_hook", "register_forward_pre_hook", "named_buffers", "_get_name"),
 }

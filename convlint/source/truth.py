@@ -62,10 +62,10 @@ def _of_condition(it: Interpreter, condition: Condition) -> bool | None:
         return known(it, left)
     if op == "==":
         return it.run.equal(left, right)
-    difference = it.run.reduced(dims.as_dim(left) - dims.as_dim(right))
-    if type(difference) is int:
-        return difference < 0 if op == "<" else difference <= 0
-    return None
+    low, high = it.run.bounds(dims.as_dim(left) - dims.as_dim(right))
+    if op == "<":
+        return True if high < 0 else False if low >= 0 else None
+    return True if high <= 0 else False if low > 0 else None
 
 
 def is_on_parameters(it: Interpreter, value: Value) -> bool:
@@ -105,6 +105,10 @@ def _decide_atom(it: Interpreter, condition: Condition) -> bool:
     left, right = it.run.reduced(condition.left), it.run.reduced(condition.right or 0)
     key = (condition.op, _key(left), _key(right))
     taken = it.choices.choose(key, it.run.hinted(condition), both=it.in_own_code)
+    difference = dims.as_dim(left) - dims.as_dim(right)
+    if condition.op in ("<", "<="):
+        least = 0 if condition.op == "<=" else -1
+        it.run.limit(difference if taken else -difference, least if taken else -1 - least)
     if condition.op == "==" and taken:
         it.run.state(left, right)
     if condition.op == "truth" and not taken:

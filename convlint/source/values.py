@@ -158,6 +158,11 @@ def is_small(value: Value) -> bool:
     return False
 
 
+def has_more(value: Value) -> bool:
+    """Whether a list may have more items than are known: something unknown in it stands for any number of them."""
+    return type(value) is list and any(item is UNKNOWN for item in value)
+
+
 def is_number(value: Value) -> bool:
     """Whether a value can be a size or a count."""
     return type(value) is int or type(value) is Dim or type(value) is bool

@@ -13,6 +13,7 @@ from convlint import dims
 from convlint.dims import Dim
 from convlint.model import Call, Graph, Layer, Node, Scope, Shape, Site
 from convlint.model import Tensor as Value
+from convlint.source import submodules
 from convlint.source.execution import FRESH, Step
 from convlint.source.following import descendants
 from convlint.source.module_calls import ModuleCall
@@ -21,6 +22,16 @@ from convlint.source.plain_numbers import WIDTHS, PlainNumbers
 from convlint.source.roots import PARAMETERS, Way
 from convlint.source.values import Tensor, symbols_of
 
+_SPATIAL = ("1d", "2d", "3d")
+_WITH_PARAMETERS = frozenset(
+    {
+        *("Linear", "Bilinear", "PReLU", "GroupNorm", "LayerNorm", "RMSNorm", "SyncBatchNorm"),
+        *("Embedding", "EmbeddingBag", "LSTM", "GRU", "RNN", "MultiheadAttention"),
+        *(f"{name}{n}" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in _SPATIAL),
+        *(f"Lazy{name}{n}" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in _SPATIAL),
+        "LazyLinear",
+    }
+)
 _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
@@ -81,13 +92,20 @@ class _Writer:
     def _kept_in_lists(
         self, instance: Instance, path: str, prefix: str
     ) -> Iterator[tuple[str, Instance]]:
+        """Modules in containers of Python. They are told of where they have parameters and nobody may have registered
+        them: one that is added under a name that is not known may be any.
+        """
+        known = submodules.MORE not in instance.attrs and not instance.incomplete
         for attribute, value in instance.attrs.items():
             if type(value) not in (list, tuple, dict):
                 continue
             pairs = value.items() if type(value) is dict else enumerate(value)
             for key, item in pairs:
                 if type(item) is Instance and item.is_module and item not in self.registered:
-                    self.unregistered.append((path, attribute, item.site))
+                    below = list(descendants(item))
+                    self.registered.update(below)
+                    if known and any(one.kind in _WITH_PARAMETERS for one in below):
+                        self.unregistered.append((path, attribute, item.site))
                     yield f"{prefix}{attribute}[{key!r}]", item
 
     def _layer(self, instance: Instance) -> Layer:

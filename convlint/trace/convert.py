@@ -60,7 +60,7 @@ class _Conversion:
             training=self.recording.training,
             failure=self.recording.failure,
             unseen=tuple(recorder.unseen.items()),
-            unregistered=tuple(_sites_of(kept_lists)),
+            unregistered=tuple(_sites_of([one for one in kept_lists if _has_state(one[-1])])),
             read=tuple(self.read),
         )
 
@@ -271,6 +271,11 @@ def _described(result: Any) -> Iterator[str]:
     for name, tensor in named_tensors_in(result):
         shown = _shown(tensor.shape, tensor.dtype)
         yield f"{name.lstrip('.')}: {shown}" if name else shown
+
+
+def _has_state(module: nn.Module) -> bool:
+    """Whether there is anything to train, to move or to save."""
+    return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
 
 
 def _sites_of(

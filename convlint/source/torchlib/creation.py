@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from convlint.dims import Dim
 from convlint.source.execution import Execution
 from convlint.source.torchlib.registry import operation
 from convlint.source.torchlib.sizing import (
@@ -42,8 +43,8 @@ def _made(run: Execution, sizes: Sequence[Value], dtype: str = "float32") -> Ten
     if len(sizes) == 1 and type(sizes[0]) not in (tuple, list) and number(sizes[0]) is None:
         return run.tensor(None, dtype)
     found = listed(run, sizes)
-    if found is None or any(below(one, 0) for one in found):
-        return run.tensor(None, dtype)
+    if found is None or any(below(one, 1) for one in found):
+        return run.tensor(None, dtype)  # an empty one holds the place of another
     return run.tensor(tuple(found), dtype)
 
 
@@ -61,7 +62,14 @@ def _zeros(
     pin_memory: Value = False,
     memory_format: Value = None,
 ) -> Value:
-    return _made(run, sizes if size is None else (size,), _dtype(dtype))
+    if size is not None:
+        return _of_size(run, size, _dtype(dtype))
+    return _made(run, sizes, _dtype(dtype))
+
+
+def _of_size(run: Execution, size: Value, dtype: str) -> Tensor:
+    """A tensor of a ``size`` that is a sequence, or may be one: a parameter is called so."""
+    return _made(run, (size,), dtype) if type(size) is not Dim else run.tensor(None, dtype)
 
 
 @operation("full")
@@ -76,7 +84,7 @@ def _full(
     device: Value = None,
     requires_grad: Value = False,
 ) -> Value:
-    return _made(run, (size,), _dtype(dtype))
+    return _of_size(run, size, _dtype(dtype))
 
 
 @operation("randint")

@@ -139,13 +139,11 @@ def merged(
 
 
 def _with_unknown(run: Execution, known: list[Shape]) -> Shape | None:
-    """The shape of tensors together with one of which nothing is known: it may stretch what is 1.
-    Tensors of few dimensions tell nothing, as the other is likely to have more.
+    """The shape of tensors together with one of which nothing is known. Tensors of few dimensions tell nothing, as the
+    other is likely to have more; neither do those with ones, which are made to be stretched.
     """
     shape, error = broadcast(run, known) if known else ((), None)
-    if len(shape) < 3 or error is not None:
-        return None
-    return tuple([run.fresh("size") if one == 1 else one for one in shape])
+    return None if len(shape) < 3 or error is not None or 1 in shape else shape
 
 
 def _kept(run: Execution, before: Shape, after: Shape) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from convlint.source.execution import Execution
 from convlint.source.objects import Instance
 from convlint.source.torchlib.registry import LAYERS, LayerKind, operation
@@ -34,7 +36,13 @@ _LOSSES = {
 
 
 def _construct_loss(run: Execution, *args: Value, **kwargs: Value) -> Attrs:
-    return {"reduction": kwargs.get("reduction", UNKNOWN if args else "mean")}
+    return {"reduction": UNKNOWN if args else _reduction(kwargs)}
+
+
+def _reduction(kwargs: Mapping[str, Value]) -> Value:
+    """What a loss does with its values in the end, which older programs say with two flags."""
+    usual = "mean" if {"reduce", "size_average"}.isdisjoint(kwargs) else UNKNOWN
+    return kwargs.get("reduction", usual)
 
 
 def _lost(run: Execution, op: str, values: tuple[Value, ...], reduction: Value) -> Value:
@@ -54,8 +62,7 @@ def _loss_layer(op: str) -> Handler:
 
 def _loss(op: str) -> Handler:
     def handler(run: Execution, *args: Value, **kwargs: Value) -> Value:
-        reduction = kwargs.get("reduction", "mean")
-        return _lost(run, op, (*args, *kwargs.values()), reduction)
+        return _lost(run, op, (*args, *kwargs.values()), _reduction(kwargs))
 
     return handler
 

@@ -231,17 +231,12 @@ def squeeze(run: Execution, input: Value, dim: Value = None) -> Value:
             error = f"dim {at} appears multiple times in the list of dims"
             return run.emit("squeeze", [input], [None], attrs, error)[0]
         found.add(at)
-    result = [one for at, one in enumerate(shape) if at not in found or one != 1]
-    if dim is None and any(type(one) is not int for one in result):
-        # A size of which nothing is known may be 1: images are squeezed once they are vectors.
-        return run.emit("squeeze", [input], [_squeezed(shape)], attrs)[0]
-    return run.emit("squeeze", [input], [tuple(result)], attrs)[0]
-
-
-def _squeezed(shape: Shape) -> Shape | None:
-    """The shape without its ones, where the rest is taken to be longer."""
-    result = tuple([one for one in shape if type(one) is not int or one != 1])
-    return result if len(result) < len(shape) else None
+    result = tuple([one for at, one in enumerate(shape) if at not in found or one != 1])
+    known = all(type(shape[at]) is int for at in found)
+    if dim is None and len(result) < len(shape):
+        # Images are squeezed once they are vectors: there is more than one of them.
+        known = all(type(one) is int for one in result[1:])
+    return run.emit("squeeze", [input], [result if known else None], attrs)[0]
 
 
 # --- layers

@@ -8,7 +8,7 @@ from typing import Any
 from convlint import dims
 from convlint.dims import Dim
 from convlint.source.execution import FRESH, Execution
-from convlint.source.values import UNKNOWN, Num, Real, Shape, Tensor, Value, is_small
+from convlint.source.values import UNKNOWN, Num, Real, Shape, Tensor, Value, has_more, is_small
 
 _PLAIN = (int, float, str, bool, Dim, Real)
 
@@ -50,6 +50,8 @@ def _unknown(run: Execution, what: str) -> Num:
 def listed(run: Execution, values: Sequence[Value]) -> list[Num] | None:
     """Sizes that are passed one by one or as one sequence; None where their count is not known."""
     if len(values) == 1 and type(values[0]) in (tuple, list):
+        if has_more(values[0]):
+            return None
         values = values[0]
     elif len(values) == 1 and number(values[0]) is None:
         return None
