@@ -50,7 +50,10 @@ def _of_instance(
     it: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope
 ) -> Value:
     if name in instance.attrs:
-        return instance.attrs[name]
+        value = instance.attrs[name]
+        if type(value) is Tensor and value.id is None and classes.is_replaced(instance.cls, name):
+            return it.run.tensor(None, value.dtype)
+        return value
     found = classes.lookup(instance.cls, name)
     if found is not None:
         return bound(it, found, instance, node, scope)

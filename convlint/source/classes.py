@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 from convlint.source.objects import Class
+from convlint.source.reading import kept, walk
 from convlint.source.values import Library, Value
 
 # --- of libraries
@@ -121,3 +123,28 @@ def lookup(cls: Class, name: str) -> Value:
         if name in one.namespace:
             return one.namespace[name]
     return None
+
+
+def is_replaced(cls: Class, name: str) -> bool:
+    """Whether a method puts something else into an attribute once the object is built: a bank that grows, a cache."""
+    return any(
+        name in kept(one.node, "replaced", partial(_replaced, one.node))
+        for one in cls.mro
+        if one.node is not None
+    )
+
+
+def _replaced(node: ast.ClassDef) -> frozenset[str]:
+    """The attributes that methods assign which neither build the object nor run it."""
+    return frozenset(
+        [
+            target.attr
+            for method in node.body
+            if isinstance(method, ast.FunctionDef) and not _BUILDS_OR_RUNS.search(method.name)
+            for target in walk(method)
+            if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store)
+        ]
+    )
+
+
+_BUILDS_OR_RUNS = re.compile("__init__|init_weights|init_params|reset|build|make|create|setup|forward")
