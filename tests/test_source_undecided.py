@@ -19,8 +19,9 @@ UNDECIDED = {
         "return self.grey(x) if is_grey(x) else self.colour(x)",
     ),
     "a filter of two ranks": net(
-        "self.body = nn.ReLU()",
-        "if is_flat(f):\n    x = F.conv2d(x, f)\nelse:\n    x = F.conv2d(x, f.unsqueeze(2))\nreturn x",
+        "self.body = nn.Conv2d(3, 8, 1)",
+        "x = self.body(x)\nif is_flat(f):\n    y = F.conv2d(x, f)\n"
+        "else:\n    y = F.conv2d(x, f.unsqueeze(2))\nreturn y",
     ).replace("forward(self, x)", "forward(self, x, f)"),
     "a rank that a condition goes with": (
         "def flat(x, shape):\n    if len(shape) == 2:\n        y = x[0] * shape[0] + x[1]\n"
