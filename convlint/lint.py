@@ -162,8 +162,9 @@ def _without_collector() -> Iterator[None]:
 
 
 class _Bench:
-    """Judges one file after the other, and keeps what was read of the project on the way, as far as there is room:
-    what is still needed then is read again.
+    """Judges one file after the other, and keeps what was read of the project on the way, as far as there is room.
+
+    What is still needed then is read again; there is more room where a single file leads to most of it.
     """
 
     def __init__(
@@ -179,18 +180,25 @@ class _Bench:
         self._texts = texts
         self._about = (root, entries, texts, parsed)
         self._project: Project = source.Project(*self._about)
+        self._room = MOST_LINES
 
-    def _make_room(self) -> None:
-        if self._project.lines <= MOST_LINES:
-            return
+    def judge(self, path: str) -> Judged:
+        if self._project.lines > self._room:
+            self._start_afresh()
+        is_first = not self._project.lines
+        judged = self._judged(path)
+        if is_first:
+            self._room = max(MOST_LINES, 2 * self._project.lines)
+        return judged
+
+    def _start_afresh(self) -> None:
         *_, parsed = self._about
         if parsed is not None:
             parsed.clear()
         self._project = self._source.Project(*self._about)
-        gc.collect()  # its parts hold each other
+        gc.collect()  # the parts of the old one hold each other
 
-    def judge(self, path: str) -> Judged:
-        self._make_room()
+    def _judged(self, path: str) -> Judged:
         data = self._texts[os.path.abspath(path)]
         try:
             checked = self._source.check_file(path, data, self._project)

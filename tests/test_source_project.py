@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
 
-from convlint import source
+from convlint import lint, source
 from convlint.config import Config
-from convlint.lint import Linter
+from convlint.lint import Linter, read
 from convlint.source import Checked, Project, check_file, exploring
+from convlint.source.modules import SourceModule
 
 BLOCK = """\
 from torch import nn
@@ -128,3 +130,24 @@ heads[0](torch.zeros(1, 3, 8, 8))
 heads[1](torch.zeros(1, 8, 8, 8))
 """
     assert places(checked("net.py", text)) == []
+
+
+def test_no_more_is_kept_of_a_large_project_than_there_is_room_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint, "MOST_LINES", 40)
+    folder.joinpath("blocks.py").write_text(BLOCK)
+    for number in range(20):
+        folder.joinpath(f"net{number:02}.py").write_text(WRONG if number % 2 else RIGHT)
+    kept: list[int] = []
+
+    def count(done: int, of: int) -> None:
+        gc.collect()
+        kept.append(sum(isinstance(one, SourceModule) for one in gc.get_objects()))
+
+    texts, _ = read(sorted(map(str, folder.glob("*.py"))))
+    found = Linter(Config(), progress=count).find(texts)
+    assert [Path(f.site.path).name for f in found if f.site and f.code == "CVL110"] == [
+        f"net{number:02}.py" for number in range(1, 20, 2)
+    ]
+    assert max(kept) - kept[0] < 15
