@@ -28,6 +28,8 @@ RULES: dict[str, tuple[str, str, Severity, Any]] = {
 
 
 class Project:
+    lines = 0
+
     def __init__(
         self,
         root: str,

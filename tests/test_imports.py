@@ -57,9 +57,10 @@ ALLOWED: dict[str, set[str]] = {
         *("model", "usage", "lines", "cost", "targets", "fingerprints", "catalogue", "pages"),
     },
     # pipelines
+    "judges": {"model", "config", "source"},
     "lint": {
         *("model", "config", "files", "cache", "baseline", "sifting", "suppress", "source"),
-        *("catalogue", "prove"),
+        *("catalogue", "prove", "judges"),
     },
     "checking": {
         *("model", "config", "files", "lines", "baseline", "sifting", "suppress"),

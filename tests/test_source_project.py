@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convlint import lint, source
+from convlint import judges, source
 from convlint.config import Config
 from convlint.lint import Linter, read
 from convlint.source import Checked, Project, check_file, exploring
@@ -135,7 +135,7 @@ heads[1](torch.zeros(1, 8, 8, 8))
 def test_no_more_is_kept_of_a_large_project_than_there_is_room_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lint, "MOST_LINES", 40)
+    monkeypatch.setattr(judges, "MOST_LINES", 40)
     folder.joinpath("blocks.py").write_text(BLOCK)
     for number in range(20):
         folder.joinpath(f"net{number:02}.py").write_text(WRONG if number % 2 else RIGHT)
