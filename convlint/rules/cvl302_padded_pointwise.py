@@ -89,21 +89,11 @@ def Net():
         padded = {layer.name for node in found if (layer := graph.layer(node.layer))}
         for node in found:
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
-            into = flow.input_shape(graph, node)[-len(kernel) :]
-            if len(into) < len(kernel):
+            if len(flow.input_shape(graph, node)) < len(kernel):
                 continue  # no map at all: another rule's
-            output = node.outputs[0].shape[-len(kernel) :]
-            seeing = [
-                _seeing(size, outputs, stride, around) if k == 1 else outputs
-                for size, outputs, k, stride, around in zip(
-                    into, output, kernel, node.attrs["stride"], padding, strict=True
-                )
-            ]
-            blind = prod(output) - prod(seeing)
             yield self.finding(
-                f"padding {flow.by(padding)} around a {flow.by(kernel)} kernel: {blind:,} of "
-                f"{prod(output):,} output pixels see no input"
-                f"{' but the bias' if node.attrs['bias'] else ''}; use padding={_wanted(node)}",
+                f"padding {flow.by(padding)} around a {flow.by(kernel)} kernel: {_blind(graph, node)} see no "
+                f"input{' but the bias' if node.attrs['bias'] else ''}; use padding={_wanted(node)}",
                 graph.where(node),
                 module=node.layer,
                 fix=_fix(graph, node, padded),
@@ -117,6 +107,22 @@ def _is_padded(graph: Graph, node: Node) -> bool:
     if mode != "zeros" or isinstance(padding, str):
         return False
     return any(size == 1 and around > 0 for size, around in zip(kernel, padding, strict=True))
+
+
+def _blind(graph: Graph, node: Node) -> str:
+    """The output pixels that lie outside of the input, counted where their number is known."""
+    if graph.traced_by != "recorder":
+        return "the outermost output pixels"
+    kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
+    into = flow.input_shape(graph, node)[-len(kernel) :]
+    output = node.outputs[0].shape[-len(kernel) :]
+    seeing = [
+        _seeing(size, outputs, stride, around) if k == 1 else outputs
+        for size, outputs, k, stride, around in zip(
+            into, output, kernel, node.attrs["stride"], padding, strict=True
+        )
+    ]
+    return f"{prod(output) - prod(seeing):,} of {prod(output):,} output pixels"
 
 
 def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:

@@ -99,15 +99,25 @@ class Net(nn.Module):
                 )
             ):
                 continue
-            before, after = flow.input_shape(graph, node), node.outputs[0].shape
-            spatial = len(padding)
             yield self.finding(
                 f"even kernel {flow.by(kernel)} with padding {flow.by(padding)} on both sides: the map "
-                f"goes from {flow.by(before[-spatial:])} to {flow.by(after[-spatial:])} and shifts by "
-                f"half a pixel",
+                f"{_change(graph, node)} and shifts by half a pixel",
                 graph.where(node),
                 module=node.layer,
             )
+
+
+def _change(graph: Graph, node: Node) -> str:
+    """What becomes of the size of the map, as far as it is known."""
+    spatial = len(node.attrs["padding"])
+    before, after = flow.input_shape(graph, node)[-spatial:], node.outputs[0].shape[-spatial:]
+    if graph.traced_by == "recorder":
+        return f"goes from {flow.by(before)} to {flow.by(after)}"
+    if max(node.attrs["stride"]) > 1:
+        return "changes its size"
+    more = [b - a for a, b in zip(before, after, strict=True)]
+    grown = flow.by(tuple(map(abs, more)))
+    return f"{'grows' if max(more) > 0 else 'shrinks'} by {grown}"
 
 
 def _is_cut(graph: Graph, node: Node) -> bool:

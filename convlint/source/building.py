@@ -98,6 +98,9 @@ def construct(
             )
         else:
             _default_init(it, instance, args, kwargs, node, scope, open_=open_)
+    except BaseException:
+        instance.incomplete = True
+        raise
     finally:
         it.constructing.pop()
 

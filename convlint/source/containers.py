@@ -42,8 +42,8 @@ def get(value: Value, key: Value) -> Value:
         return value[key] if -len(value) <= key < len(value) else UNKNOWN
     if kind is Instance and value.is_module:
         return _module_at(value, key)
-    if kind is Dim and type(key) in (int, str):
-        return part(value, f"[{key!r}]")
+    if kind is Dim and (type(key) is str or (type(key) is int and key >= 0)):
+        return part(value, f"[{key!r}]")  # from the end it may be any of these
     return UNKNOWN
 
 

@@ -102,16 +102,39 @@ def _located(project: Project, way: Way, made: Graph, codes: Sequence[str]) -> I
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     for finding in found:
         if finding.code > "CVL2":
-            yield _in_own_code(way, made, finding)
-        elif finding.code != "CVL190" or not (
-            explained.issuperset(finding.nodes) or _is_supposed(way, made, finding)
+            if finding.code not in _OF_NUMBERS or _is_written_down(way, made, finding):
+                yield _in_own_code(way, made, finding)
+        elif not _is_supposed(way, made, finding) and (
+            finding.code != "CVL190" or not explained.issuperset(finding.nodes)
         ):
             yield _at_the_call(project, way, made, _at_the_input(made, finding))
 
 
+_OF_NUMBERS = frozenset({"CVL302", "CVL303", "CVL309"})
+"""Advice about how a kernel stands on its map."""
+
+
+def _is_written_down(way: Way, made: Graph, finding: Finding) -> bool:
+    """Whether the numbers that a piece of advice is about stand in the program: no parameter, and nothing unknown."""
+    layer = made.layer(finding.module)
+    sites = {finding.site, None if layer is None else layer.site}
+    return all(
+        type(number) is int
+        for step in way.run.steps
+        if step.op.startswith("conv")
+        for built in [step.layer or step.owner]
+        if step.site in sites or (built is not None and built.site in sites)
+        for name in ("kernel_size", "stride", "padding", "dilation")
+        for number in step.attrs.get(name, ())
+    )
+
+
 def _is_supposed(way: Way, made: Graph, finding: Finding) -> bool:
-    """Whether what raises stands under a condition that may go with the very shapes."""
-    sites = {made.nodes[id].site for id in finding.nodes}
+    """Whether what raises is no layer, and stands under a condition that may go with the very shapes."""
+    nodes = [made.nodes[id] for id in finding.nodes]
+    if not nodes or any(node.layer is not None for node in nodes):
+        return False
+    sites = {node.site for node in nodes}
     return all(step.supposed for step in way.run.steps if step.error and step.site in sites)
 
 

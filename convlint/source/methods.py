@@ -10,7 +10,7 @@ from convlint.source import containers, module_calls, submodules
 from convlint.source.native import Own, concrete, guarded
 from convlint.source.objects import Scope
 from convlint.source.operators import is_short_format
-from convlint.source.values import LONGEST, UNKNOWN, Value, is_small
+from convlint.source.values import LONGEST, UNKNOWN, Value, has_more, is_small
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
@@ -80,9 +80,13 @@ def _insert(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 
 def _pop(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, *rest = args
+    if has_more(owner):
+        return UNKNOWN
     if type(owner) is list:
         return owner.pop(*[concrete(it, value) for value in rest])
     if UNKNOWN in owner:
+        if rest and type(rest[0]) is str:
+            owner.pop(rest[0], None)
         return UNKNOWN
     return owner.pop(*rest) if rest and type(rest[0]) is str else UNKNOWN
 

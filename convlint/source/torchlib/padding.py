@@ -18,7 +18,7 @@ from convlint.source.torchlib.sizing import (
     sizes,
     unseen,
 )
-from convlint.source.values import Num, Shape, Tensor, Value
+from convlint.source.values import Num, Shape, Tensor, Value, has_more
 
 
 def pad(run: Execution, x: Tensor, around: tuple[Num, ...], mode: Value) -> Tensor:
@@ -79,7 +79,7 @@ def _pad(
 ) -> Value:
     if type(input) is not Tensor:
         return unseen(run, input)
-    if type(pad) not in (tuple, list):
+    if type(pad) not in (tuple, list) or has_more(pad):
         shape = shape_of(run, input)
         result = None if shape is None else tuple([run.fresh("size") for _ in shape])
         return run.emit("pad", [input], [result], {"mode": mode})[0]

@@ -26,7 +26,7 @@ from convlint.source.torchlib.sizing import (
     total,
     unseen,
 )
-from convlint.source.values import LONGEST, UNKNOWN, Num, Shape, Tensor, Value
+from convlint.source.values import LONGEST, UNKNOWN, Num, Shape, Tensor, Value, has_more
 
 
 def _cut(
@@ -76,6 +76,8 @@ def _split(
     wanted = split_size_or_sections if split_size is None else split_size
     attrs = {"split_size_or_sections": frozen(wanted), "dim": dim}
     shape = shape_of(run, tensor)
+    if has_more(wanted):
+        return _several_unknown(run, "split", tensor, attrs, None)
     if type(wanted) in (list, tuple):
         return _by_lengths(run, tensor, shape, list(wanted), dim, attrs)
     at = None if shape is None else axis(dim, len(shape))
