@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import sections
 from bench.corpus import PARTS, copied, versions
 from bench.markdown import table
 
@@ -97,9 +98,9 @@ def _spans(node: ast.AST, line: int) -> bool:
     return first is not None and first <= line <= node.end_lineno  # type: ignore[attr-defined]
 
 
-def verdicts() -> dict[Key, Verdict]:
-    """The verdicts by what they are about."""
-    rows = tomllib.loads(VERDICTS.read_text(encoding="utf-8")).get("verdict", [])
+def verdicts(file: Path = VERDICTS) -> dict[Key, Verdict]:
+    """The verdicts of a file by what they are about."""
+    rows = tomllib.loads(file.read_text(encoding="utf-8")).get("verdict", [])
     found: dict[Key, Verdict] = {}
     for row in rows:
         key = Key(row["code"], row["file"], row["function"])
@@ -125,7 +126,7 @@ def judged(found: Iterable[Found], known: Mapping[Key, Verdict]) -> list[tuple[F
 # --- the page
 
 
-TEXT = """# What it finds in real code
+TEXT = """## Models of torchvision and timm
 
 Written by `python -m bench.real_code --write`. `convlint check` reads the model files of {versions},
 {files} files with {lines} lines, and runs nothing. These models work: an error here would be a false
@@ -154,19 +155,24 @@ def page(found: Sequence[Found], known: Mapping[Key, Verdict], files: int, lines
         ),
         true=sum(verdict.true for _, verdict in listed),
         all=len(listed),
-        listed=table(
-            ("rule", "place", "what is found", "true?", "why"),
-            [
-                (
-                    one.key.code,
-                    f"{one.key.file}:{one.line}",
-                    one.message,
-                    "yes" if verdict.true else "no",
-                    verdict.why,
-                )
-                for one, verdict in listed
-            ],
-        ),
+        listed=verdict_table(listed),
+    )
+
+
+def verdict_table(listed: Iterable[tuple[Found, Verdict]]) -> str:
+    """Findings with their verdicts."""
+    return table(
+        ("rule", "place", "what is found", "true?", "why"),
+        [
+            (
+                one.key.code,
+                f"{one.key.file}:{one.line}",
+                one.message,
+                "yes" if verdict.true else "no",
+                verdict.why,
+            )
+            for one, verdict in listed
+        ],
     )
 
 
@@ -185,7 +191,7 @@ def main() -> None:
         sys.exit(str(error))
     print(text)
     if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+        sections.put(PAGE, "models", text)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import real_code
+from bench import published, real_code
 from bench.corpus import PARTS, copied
 from bench.real_code import Found, Key, Verdict
 
@@ -66,3 +66,27 @@ def test_findings_have_the_names_that_verdicts_have(tmp_path: Path) -> None:
 def test_every_finding_has_a_verdict(tmp_path: Path) -> None:
     copied(tmp_path)
     real_code.judged(real_code.check(tmp_path, PARTS), real_code.verdicts())
+
+
+def test_of_published_packages_every_error_needs_a_verdict_and_nothing_else() -> None:
+    error, latent = found("CVL102", "error"), found("CVL203")
+    known = {error.key: Verdict(true=True, why="It is.")}
+    assert published.errors([latent, error], known) == [(error, known[error.key])]
+    with pytest.raises(LookupError, match="no verdict"):
+        published.errors([error], {})
+
+
+def test_the_section_on_published_packages_says_what_was_read_and_found() -> None:
+    error = found("CVL102", "error")
+    read = published.Read(7, 1200, 300, 90_000, 12.3, 1_500_000_000)
+    text = published.section([error], {error.key: Verdict(true=False, why="Not so.")}, read)
+    assert "7 packages" in text
+    assert "1,200 Python files with 90,000 lines; 300 of the files name a convolution" in text
+    assert "0 of 1 are true" in text
+    assert "| CVL102 | net.py:3 | It is so. | no | Not so. |" in text
+
+
+def test_each_pinned_package_is_named_once_and_verdicts_are_about_them() -> None:
+    names = [line.partition("==")[0] for line in published.PINS.read_text().split()]
+    assert sorted(set(names)) == names
+    assert {key.file.split("/")[0] for key in real_code.verdicts(published.VERDICTS)} <= set(names)

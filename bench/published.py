@@ -1,0 +1,127 @@
+"""What source mode finds in published packages: ``python -m bench.published [--write]``.
+
+The packages of published.txt are downloaded (not installed, and nothing of them is run) and read. Each error is listed
+with the verdict of a person who read the code, from published_verdicts.toml. An error without a verdict, and a verdict
+without an error, is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import real_code, sections
+from bench.markdown import table
+from bench.real_code import Found, Key, Verdict
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "real-code.md"
+PINS = Path(__file__).with_name("published.txt")
+VERDICTS = Path(__file__).with_name("published_verdicts.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read: packages, files, files that name a convolution, lines; in how long and with how much memory."""
+
+    packages: int
+    files: int
+    convolutional: int
+    lines: int
+    seconds: float
+    peak_bytes: int
+
+
+def downloaded(folder: Path) -> list[str]:
+    """The names of the packages, each unpacked into a folder of its name."""
+    names = [line.partition("==")[0] for line in PINS.read_text(encoding="utf-8").split()]
+    for name, pin in zip(names, PINS.read_text(encoding="utf-8").split(), strict=True):
+        with tempfile.TemporaryDirectory() as scratch:
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", scratch, pin]
+            subprocess.run(pip, check=True)
+            (archive,) = Path(scratch).iterdir()
+            kind = "zip" if archive.suffix in (".whl", ".zip") else None
+            shutil.unpack_archive(archive, folder / name, kind)
+    return names
+
+
+def errors(found: Sequence[Found], known: Mapping[Key, Verdict]) -> list[tuple[Found, Verdict]]:
+    """The errors, each with its verdict. Raises LookupError as ``real_code.judged`` does."""
+    return real_code.judged([one for one in found if one.severity == "error"], known)
+
+
+TEXT = """## Published packages
+
+Written by `python -m bench.published --write`. {packages} packages that people install, as published
+(`bench/published.txt`), {files} Python files with {lines} lines; {convolutional} of the files name a convolution. They
+were read in {seconds:.0f} s, which took {peak:.1f} GB at most.
+
+{counts}
+
+Each error has a verdict by somebody who read the code (`bench/published_verdicts.toml`): {true} of {all} are true.
+Latent defects and advice were not judged one by one.
+
+{listed}
+"""
+
+
+def section(found: Sequence[Found], known: Mapping[Key, Verdict], read: Read) -> str:
+    """The section of the page. Raises LookupError as ``errors`` does."""
+    counts = Counter((one.key.code, one.name, one.severity) for one in found)
+    listed = errors(found, known)
+    return TEXT.format(
+        packages=read.packages,
+        files=f"{read.files:,}",
+        convolutional=f"{read.convolutional:,}",
+        lines=f"{read.lines:,}",
+        seconds=read.seconds,
+        peak=read.peak_bytes / 1e9,
+        counts=table(
+            ("rule", "name", "severity", ">findings"),
+            [(*rule, count) for rule, count in sorted(counts.items())],
+        ),
+        true=sum(verdict.true for _, verdict in listed),
+        all=len(listed),
+        listed=real_code.verdict_table(listed),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.published", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        names = downloaded(folder)
+        start = time.perf_counter()
+        found = real_code.check(folder, names)
+        seconds = time.perf_counter() - start
+        texts = [file.read_bytes() for file in folder.rglob("*.py")]
+        read = Read(
+            packages=len(names),
+            files=len(texts),
+            convolutional=sum(b"Conv2d" in text or b"conv2d" in text for text in texts),
+            lines=sum(text.count(b"\n") for text in texts),
+            seconds=seconds,
+            peak_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        )
+    try:
+        text = section(found, real_code.verdicts(VERDICTS), read)
+    except LookupError as error:
+        sys.exit(str(error))
+    print(text)
+    if asked.write:
+        sections.put(PAGE, "published", text)
+
+
+if __name__ == "__main__":
+    main()
