@@ -8,6 +8,7 @@ from convlint.model import Node, Tensor
 
 
 def convolution(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """Channels in and out, and the groups of a depthwise one, which are as many."""
     attrs = node.attrs
     dim = -int(node.op[-2]) - 1
     if "in_channels" not in attrs or len(before.shape) < -dim:
@@ -25,6 +26,7 @@ def convolution(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None
 
 
 def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """Features in and out, in the last dimension."""
     if "in_features" not in node.attrs or not before.shape:
         return
     taken, given = sizes.variable(before, -1), sizes.new()
@@ -37,6 +39,7 @@ def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """A norm over the channels, which it gives as it takes them."""
     if len(before.shape) < 2:
         return
     dim = 1 - len(before.shape)
@@ -53,6 +56,7 @@ def norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def layer_norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """A norm over the last dimensions; those that hold channels or features count."""
     shape = node.attrs.get("normalized_shape", ())
     for dim in range(-len(shape), 0):
         if -dim <= len(before.shape) and (node.error or dim in sizes.known(before)):
@@ -63,6 +67,7 @@ def layer_norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def prelu(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """One slope for each channel, where there is more than one."""
     count = node.attrs.get("num_parameters", 1)
     if count != 1 and len(before.shape) > 1:
         width = sizes.variable(before, 1 - len(before.shape))

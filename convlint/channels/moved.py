@@ -19,6 +19,7 @@ def kept(sizes: Sizes, before: Tensor, after: Tensor) -> None:
 
 
 def chunk(sizes: Sizes, node: Node, before: Tensor) -> None:
+    """Each of n parts of a dimension has 1 / n of it, where they are equal."""
     rank, along = len(before.shape), node.attrs.get("dim", 0)
     along = along - rank if along >= 0 else along
     variable = sizes.known(before).get(along)
@@ -32,6 +33,7 @@ def chunk(sizes: Sizes, node: Node, before: Tensor) -> None:
 
 
 def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """A reshape: channels that are merged with pixels are multiplied by their number."""
     known = sizes.known(before)
     if node.error is None:
         groups = grouped_dims(before.shape, after.shape)
@@ -60,6 +62,7 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def permute(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """Dimensions take their variables with them; two are exchanged, or all are named."""
     rank = len(before.shape)
     order = list(node.attrs.get("dims", ()))
     if {"dim0", "dim1"} <= node.attrs.keys():
@@ -76,6 +79,7 @@ def permute(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def reduced(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """A mean, sum or the like keeps the dimensions that it does not go over."""
     rank, dims = len(before.shape), node.attrs.get("dim")
     named = dims if isinstance(dims, tuple | list) else (dims,)
     if not rank or not all(isinstance(dim, int) for dim in named):
@@ -90,6 +94,7 @@ def reduced(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def pixel_shuffle(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
+    """Channels become pixels, or pixels channels, by a known factor."""
     variable = sizes.known(before).get(-3)
     if variable is not None and before.shape[-3] and after.shape[-3] and not node.error:
         given = sizes.new()
