@@ -42,9 +42,12 @@ class Read:
 
 
 def downloaded(folder: Path) -> list[str]:
-    """The names of the packages, each unpacked into a folder of its name."""
-    names = [line.partition("==")[0] for line in PINS.read_text(encoding="utf-8").split()]
-    for name, pin in zip(names, PINS.read_text(encoding="utf-8").split(), strict=True):
+    """The names of the packages, each unpacked into a folder of its name, unless it is there."""
+    pins = PINS.read_text(encoding="utf-8").split()
+    names = [pin.partition("==")[0] for pin in pins]
+    for name, pin in zip(names, pins, strict=True):
+        if (folder / name).exists():
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", scratch, pin]
             subprocess.run(pip, check=True)
@@ -98,9 +101,10 @@ def section(found: Sequence[Found], known: Mapping[Key, Verdict], read: Read) ->
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.published", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--folder", type=Path, help="where they are kept for the next time")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+        folder = asked.folder or Path(scratch)
         names = downloaded(folder)
         start = time.perf_counter()
         found = real_code.check(folder, names)

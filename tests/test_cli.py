@@ -458,6 +458,51 @@ def test_an_input_that_forward_takes_by_name_only_is_inferred_too(convlint: Conv
     assert "(inferred, --input 3,32,32)" in result.out
 
 
+SIZED = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {declared}
+        self.conv = nn.Conv2d(3, 8, 4, stride=4)
+        self.position = nn.Parameter(torch.zeros(1, 8, 10, 12))
+
+    def forward(self, x):
+        return self.conv(x) + self.position
+"""
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "self.in_size = (40, 48)",
+        "self.image_size = [40, 48]",
+        "self.pretrained_cfg = {'input_size': (3, 40, 48)}",
+        "self.patches = nn.Identity(); self.patches.img_size = (40, 48)",
+    ],
+)
+def test_an_image_has_the_size_that_the_model_says_it_is_for(
+    convlint: Convlint, tmp_path: Path, declared: str
+) -> None:
+    file = tmp_path / "sized.py"
+    file.write_text(SIZED.format(declared=declared))
+    result = convlint("check", f"{file}:Net")
+    assert result.code == 0, result
+    assert "(inferred, --input 3,40,48)" in result.out
+
+
+@pytest.mark.parametrize("declared", ["self.in_size = (7, 'wide')", "self.image_size = -1"])
+def test_a_size_that_is_none_is_passed_over(
+    convlint: Convlint, tmp_path: Path, declared: str
+) -> None:
+    file = tmp_path / "sized.py"
+    file.write_text(SIZED.format(declared=declared))
+    assert "inferred, --input 3,32,32" in convlint("check", f"{file}:Net").out
+
+
 def test_a_generator_has_run_nothing_and_is_no_output(convlint: Convlint) -> None:
     result = convlint("check", "net.py:Yields", *INPUT)
     assert result.code == 2

@@ -37,9 +37,9 @@ _TOO_SMALL = re.compile(  # PyTorch's own words
 
 
 def guess(model: nn.Module, job: Job) -> Inputs:
-    """An input from the first layer that is called: its channels, at the smallest common size that
-    runs. Where none runs, the size with the fewest failures. Raises ProblemError where ``forward``
-    takes no input that could be guessed.
+    """An input from the first layer that is called: its channels, at the size that the model says it is for, else the
+    smallest common one that runs. Where none runs, the size with the fewest failures. Raises ProblemError where
+    ``forward`` takes no input that could be guessed.
     """
     names = required(model)
     if not names:
@@ -106,9 +106,33 @@ def specs(
         yield from (InputSpec((3, size, size)) for size in _SIZES[2][:_COMMON])
         return
     spatial = 2 if layer is None else len(layer.kernel_size)
+    declared = declared_size(model) if spatial == 2 else None
+    shapes = [(size,) * spatial for size in sizes[spatial]]
     for channels in _channels(layer, seen):
-        for size in sizes[spatial]:
-            yield InputSpec((channels,) + (size,) * spatial)
+        for shape in dict.fromkeys([declared, *shapes] if declared else shapes):
+            yield InputSpec((channels, *shape))
+
+
+_SIZE_NAMES = ("in_size", "img_size", "image_size", "input_size")
+_CONFIGS = ("pretrained_cfg", "default_cfg")  # of timm: dicts with an input_size of (C, H, W)
+
+
+def declared_size(model: nn.Module) -> tuple[int, int] | None:
+    """The height and width of images that a model says it is built for, in an attribute of its own, or of a part that
+    cuts images into patches; None where it says nothing. No code of the model is run.
+    """
+    attributes = vars(model)
+    values = [c.get("input_size") for n in _CONFIGS if isinstance(c := attributes.get(n), dict)]
+    values += [attributes.get(name) for name in _SIZE_NAMES]
+    values += [vars(part).get(name) for part in model.modules() for name in _SIZE_NAMES[1:3]]
+    return next((size for value in values if (size := _as_size(value)) is not None), None)
+
+
+def _as_size(value: Any) -> tuple[int, int] | None:
+    sizes = tuple(value)[-2:] if isinstance(value, tuple | list) else (value, value)
+    if len(sizes) == 2 and all(isinstance(size, int) and 1 < size <= 4096 for size in sizes):
+        return int(sizes[0]), int(sizes[1])
+    return None
 
 
 def _channels(layer: Any, seen: int | None) -> list[int]:
