@@ -458,6 +458,26 @@ def test_an_input_that_forward_takes_by_name_only_is_inferred_too(convlint: Conv
     assert "(inferred, --input 3,32,32)" in result.out
 
 
+@pytest.mark.parametrize("where", ["constructor", "forward"])
+def test_a_package_that_is_missing_is_no_defect_of_the_model(
+    convlint: Convlint, tmp_path: Path, where: str
+) -> None:
+    lines = {"constructor": "pass", "forward": "pass"} | {where: "import no_such_package"}
+    file = tmp_path / "needs.py"
+    file.write_text(
+        "from torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        f"        super().__init__()\n        {lines['constructor']}\n\n"
+        f"    def forward(self, x):\n        {lines['forward']}\n        return x.relu()\n"
+    )
+    result = convlint("check", f"{file}:Net", "--input", "3,8,8")
+    assert result.code == 2
+    needs = f"the {where} needs what cannot be imported here: ModuleNotFoundError"
+    assert (
+        f"needs.py:{7 if where == 'constructor' else 10}: problem [import-error] {needs}"
+        in result.out
+    )
+
+
 SIZED = """\
 import torch
 from torch import nn

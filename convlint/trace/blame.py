@@ -28,11 +28,16 @@ def refuse_allocation(error: BaseException | None) -> None:
 
 
 def refuse_options(failure: Failure | None, job: Job) -> None:
-    """Raise ProblemError for a failure that the device or the dtype asked for brought about."""
+    """Raise ProblemError for a failure that the device or the dtype asked for brought about, or a package that is not
+    installed: the model may be sound.
+    """
     if failure is None:
         return
     message = f"{failure.type}: {failure.message}"
     where = (failure.site.path, failure.site.line) if failure.site else (None, None)
+    if failure.type in ("ModuleNotFoundError", "ImportError"):
+        text = f"the {failure.phase} needs what cannot be imported here: {message}"
+        raise refuse("import-error", text, *where)
     if job.device == "meta" and "meta" in failure.message.lower():
         advice = "leave --device meta away"
         raise refuse(
