@@ -58,7 +58,7 @@ class Bench:
         is_first = not self._project.lines
         judged = self._judged(path)
         if is_first:
-            self._room = max(MOST_LINES, 2 * self._project.lines)
+            self._room = MOST_LINES + self._project.lines
         return judged
 
     def _start_afresh(self) -> None:

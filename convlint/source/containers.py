@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convlint import dims
 from convlint.dims import Dim
 from convlint.source import submodules
-from convlint.source.execution import FRESH
+from convlint.source.knowledge import FRESH
 from convlint.source.objects import Class, Function, Instance
 from convlint.source.torchlib import iterate as rows_of
 from convlint.source.truth import only_symbol

@@ -8,7 +8,8 @@ from typing import Any
 
 from convlint import dims
 from convlint.dims import Dim, Facts, Symbol
-from convlint.source.execution import FRESH, Execution
+from convlint.source.execution import Execution
+from convlint.source.knowledge import FRESH
 from convlint.source.objects import Instance
 from convlint.source.values import UNKNOWN, Num, is_small, symbols_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from convlint import dims
 from convlint.dims import Dim, Symbol
-from convlint.source.execution import FRESH
+from convlint.source.knowledge import FRESH
 from convlint.source.objects import Class, Function, Instance
 from convlint.source.values import (
     UNKNOWN,

@@ -14,8 +14,9 @@ from convlint.dims import Dim
 from convlint.model import Call, Graph, Layer, Node, Scope, Shape, Site
 from convlint.model import Tensor as Value
 from convlint.source import submodules
-from convlint.source.execution import FRESH, Step
+from convlint.source.execution import Step
 from convlint.source.following import descendants
+from convlint.source.knowledge import FRESH
 from convlint.source.module_calls import ModuleCall
 from convlint.source.objects import Instance
 from convlint.source.plain_numbers import WIDTHS, PlainNumbers

@@ -7,7 +7,8 @@ from typing import Any
 
 from convlint import dims
 from convlint.dims import Dim
-from convlint.source.execution import FRESH, Execution
+from convlint.source.execution import Execution
+from convlint.source.knowledge import FRESH
 from convlint.source.values import UNKNOWN, Num, Real, Shape, Tensor, Value, has_more, is_small
 
 _PLAIN = (int, float, str, bool, Dim, Real)
