@@ -12,11 +12,20 @@ from convlint.source import attributes, containers, displays, truth
 from convlint.source.assignment import assign
 from convlint.source.definitions import make_function
 from convlint.source.dispatch import EXPRESSIONS, evaluate
-from convlint.source.objects import Scope
+from convlint.source.objects import Class, Scope
 from convlint.source.operators import LARGEST, PLAIN, compare, operate
 from convlint.source.reading import kept
 from convlint.source.torchlib import index, method
-from convlint.source.values import LONGEST, UNKNOWN, Condition, Tensor, Value, is_small, joined
+from convlint.source.values import (
+    LONGEST,
+    UNKNOWN,
+    Condition,
+    Tensor,
+    Value,
+    has_more,
+    is_small,
+    joined,
+)
 
 if TYPE_CHECKING:
     from convlint.source.interpreter import Interpreter
@@ -186,9 +195,13 @@ def _spread_call(it: Interpreter, callee: Value, node: ast.Call, scope: Scope) -
     open_ = False
     for argument in node.args:
         if type(argument) is ast.Starred:
-            items = containers.iterate(it, evaluate(it, argument.value, scope))
+            spread = evaluate(it, argument.value, scope)
+            items = containers.iterate(it, spread)
             if items is None or len(items) + len(args) > LONGEST:
                 open_, items = True, []
+            if has_more(spread) and type(callee) is not Class:
+                # A class takes layers, with one that is unknown for any number of them.
+                open_, items = True, [item for item in items if item is not UNKNOWN]
             args.extend(items)
         else:
             args.append(EXPRESSIONS[type(argument)](it, argument, scope))
