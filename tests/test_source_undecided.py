@@ -103,17 +103,6 @@ UNDECIDED = {
         "return torch.einsum('nc,ck->nk', torch.zeros(2, 8), self.bank)",
         ", size=16",
     ),
-    "a grid of unknown rank": (
-        "class Patches(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n"
-        "        self.grid = [s // 4 for s in size]\n        self.conv = nn.Conv2d(8, 8, 4, 4)\n\n"
-        "    def forward(self, x):\n        return self.conv(x)\n\n\n"
-        + net(
-            "self.one = Patches(size)\nself.two = Patches(self.one.grid)\n"
-            "self.position = nn.Parameter(torch.zeros(1, 8, *self.two.grid))",
-            "return (self.two(x) + self.position).permute(0, 2, 3, 1)",
-            ", size",
-        )
-    ),
     "layers in a list that are registered one by one": net(
         "self.layers = []\nfor i, n in enumerate(scales):\n    layer = nn.Conv2d(3, n, 1)\n"
         "    self.layers.append(layer)\n    self.add_module(str(i), layer)",
