@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from convlint.source import Project, check_file
 from tests.test_source_models import net
 from tests.test_source_python import HEAD, expect, found_in
 
@@ -154,3 +155,12 @@ DECIDED = {
 @pytest.mark.parametrize("name", DECIDED)
 def test_what_is_certain_is_found_all_the_same(name: str) -> None:
     expect(HEAD + DECIDED[name])
+
+
+@pytest.mark.parametrize("parameters", ["", ", kernel=1, around=1"])
+def test_advice_is_about_numbers_that_stand_in_the_text(parameters: str) -> None:
+    kernel, around = ("kernel", "around") if parameters else ("1", "1")
+    text = net(f"self.body = nn.Conv2d(3, 8, {kernel}, padding={around})", parameters=parameters)
+    found = check_file("net.py", (HEAD + text).encode(), Project("nowhere")).findings
+    assert [f.code for f in found] == ([] if parameters else ["CVL302"])
+    assert all("the outermost output pixels see no input" in f.message for f in found)
