@@ -31,7 +31,7 @@ class Judged:
     problems: tuple[Problem, ...] = ()
 
 
-class Bench:
+class Judge:
     """Judges one file after the other, and keeps what was read of the project on the way, as far as there is room.
 
     What is still needed then is read again; there is more room where a single file leads to most of it.
@@ -83,7 +83,7 @@ class Bench:
         return Judged(checked.findings, checked.files, checked.problems)
 
 
-_bench: list[Bench] = []  # in a process of its own: the one that judges there
+_judge: list[Judge] = []  # in a process of its own: the one that judges there
 
 
 def in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Iterator[Judged]:
@@ -95,7 +95,7 @@ def in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Ite
     # Neighbours import each other: a process that has several reads less twice.
     chunk = max(1, len(paths) // (jobs * 4))
     given = (gc.get_threshold(), about)
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open_bench, given)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _appoint, given)
     left = list(reversed(paths))
     try:
         for judged in pool.map(_judge_there, paths, chunksize=chunk):
@@ -112,13 +112,13 @@ def in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Ite
         pool.shutdown(cancel_futures=True)
 
 
-def _open_bench(threshold: tuple[int, int, int], about: tuple[Any, ...]) -> None:
+def _appoint(threshold: tuple[int, int, int], about: tuple[Any, ...]) -> None:
     import signal  # noqa: PLC0415 - loaded when needed
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that is asked to end ends these
     gc.set_threshold(*threshold)  # as it is in the process that asks
-    _bench.append(Bench(*about))
+    _judge.append(Judge(*about))
 
 
 def _judge_there(path: str) -> Judged:
-    return _bench[0].judge(path)
+    return _judge[0].judge(path)

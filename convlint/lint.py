@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from convlint.cache import Cache
 from convlint.config import Config, ModelEntry
 from convlint.files import unreadable
-from convlint.judges import Bench, Judged, Texts, in_processes
+from convlint.judges import Judge, Judged, Texts, in_processes
 from convlint.model import Finding, Problem
 from convlint.sifting import merged, selected
 
@@ -110,8 +110,8 @@ class Linter:
         about = (self._config.root, self._entries(texts), texts)
         if self._jobs < 2 or len(paths) < FEWEST_FOR_JOBS:
             with _without_collector():
-                bench = Bench(*about, self._parsed)
-                return [bench.judge(path) for path in self._told(paths)]
+                judge = Judge(*about, self._parsed)
+                return [judge.judge(path) for path in self._told(paths)]
         judged = in_processes(paths, about, min(self._jobs, len(paths)))
         return [one for _, one in zip(self._told(paths), judged, strict=True)]
 

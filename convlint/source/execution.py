@@ -1,7 +1,7 @@
 """One execution of a piece of the program, on numbers that may be symbols: the calls of torch that were made, and
 what was learned of tensors on the way.
 
-The operations of ``convlint.source.torch`` write to it; ``convlint.source.writing`` makes a graph
+The operations of ``convlint.source.torchlib`` write to it; ``convlint.source.writing`` makes a graph
 of it.
 """
 

@@ -72,6 +72,7 @@ def _kept_with_all_inputs(
 ) -> set[tuple[str, Place]]:
     """The errors that do not hang on an input that was left out: callers may pass it, all of them."""
     again = explored.with_all_inputs(way)
+    way.failure = way.failure or again.failure
     rules_ = suspected(again, set())
     if not rules_:
         return set()

@@ -27,7 +27,7 @@ def refuse_allocation(error: BaseException | None) -> None:
         raise refuse("out-of-memory", f"memory ran out: {message}; {advice}", *where) from error
 
 
-def refuse_options(failure: Failure | None, job: Job) -> None:
+def refuse_circumstances(failure: Failure | None, job: Job) -> None:
     """Raise ProblemError for a failure that the device or the dtype asked for brought about, or a package that is not
     installed: the model may be sound.
     """

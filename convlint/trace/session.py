@@ -83,7 +83,7 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
         raise
     except Exception as error:
         failure = failure_of(error, "constructor")
-        blame.refuse_options(failure, job)
+        blame.refuse_circumstances(failure, job)
         graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
         return Answer(graph)
     model = as_asked(value, job)
@@ -202,7 +202,7 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     """Record one forward and, where it works, measure its memory."""
     recording = record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
     blame.refuse_allocation(recording.error)
-    blame.refuse_options(recording.failure, job)
+    blame.refuse_circumstances(recording.failure, job)
     graph = replace(
         provenance.annotate(recording.graph(), model),
         input_from=inputs.source,
