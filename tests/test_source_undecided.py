@@ -104,6 +104,11 @@ UNDECIDED = {
         "return torch.einsum('nc,ck->nk', torch.zeros(2, 8), self.bank)",
         ", size=16",
     ),
+    "as many sizes as somebody passes": net(
+        "grid = [4 * size for size in sizes()]\nself.position = torch.zeros(1, 8, *grid, 4)\n"
+        "self.conv = nn.Conv2d(3, 8, 1)\nself.last = nn.Conv2d(8, 8, 1)",
+        "x = (self.conv(x) + self.position).permute(0, 2, 3, 1)\nreturn self.last(x)",
+    ),
     "layers in a list that are registered one by one": net(
         "self.layers = []\nfor i, n in enumerate(scales):\n    layer = nn.Conv2d(3, n, 1)\n"
         "    self.layers.append(layer)\n    self.add_module(str(i), layer)",
