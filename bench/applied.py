@@ -67,7 +67,7 @@ def main() -> None:
     """Answer on stdout, as JSON, what is asked on stdin."""
     import torch
 
-    from convlint.trace import session  # noqa: F401  loaded before the forks
+    from convlint.runtime import model_run as session  # noqa: F401  loaded before the forks
 
     torch.set_num_threads(1)
     asked = json.load(sys.stdin)
@@ -163,9 +163,9 @@ def _by_pytorch(
 
 
 def _by_convlint(target: str, inputs: Sequence[Sequence[int]]) -> tuple[int, int]:
-    from convlint import cost
-    from convlint.targets import Job, parse_input, parse_target
-    from convlint.trace.session import run_job
+    from convlint.analysis import cost
+    from convlint.runtime.model_run import run_job
+    from convlint.settings.targets import Job, parse_input, parse_target
 
     shapes = tuple(parse_input(",".join(map(str, shape))) for shape in inputs)
     with contextlib.redirect_stdout(sys.stderr):

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.markdown import table
-from convlint.model import Finding
-from tests.programs import Outcome, Program, random_program, run_with_pytorch
+from convlint.ir import Finding
+from tests.programs.generator import Outcome, Program, random_program, run_with_pytorch
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "differential.md"
@@ -112,7 +112,7 @@ def judge(seed: int, program: Program | None = None) -> Verdict:
 
 
 def _findings(program: Program, folder: str) -> tuple[Finding, ...]:
-    from convlint import source
+    from convlint import static as source
 
     path = str(Path(folder) / "program.py")
     return source.check_file(path, program.source.encode(), source.Project(folder)).findings

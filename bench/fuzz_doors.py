@@ -18,16 +18,22 @@ from random import Random
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from convlint import baseline, comparing, config, quantities, suppress, sweeping, targets, wire
-from convlint.cache import Cache
 from convlint.cli import sweep as sweep_command
-from convlint.cli.shown import encoded
-from convlint.codes import codes as all_codes
-from convlint.model import Finding, Fix, Graph, Problem, Report, Site
+from convlint.cli.render import encoded
+from convlint.findings import baseline
+from convlint.findings import compare as comparing
+from convlint.findings import suppressions as suppress
+from convlint.ir import Finding, Fix, Graph, Problem, Report, Site
+from convlint.ir import serialize as wire
 from convlint.outputs import formats, renderer
-from convlint.outputs.suggested import markdown, text
-from convlint.trace.client import Answer
-from convlint.usage import UsageError
+from convlint.outputs.suggestions import markdown, text
+from convlint.pipelines import sweep as sweeping
+from convlint.pipelines.cache import Cache
+from convlint.rules.codes import codes as all_codes
+from convlint.runtime.worker.client import Answer
+from convlint.settings import config, targets
+from convlint.support import quantities
+from convlint.support.errors import UsageError
 
 _FINDING = Finding(
     "CVL301", "bias-before-norm", "warning", "it has no effect", Site("a.py", 1, 1, 2, 3)

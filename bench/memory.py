@@ -27,11 +27,11 @@ from torch.profiler import ProfilerActivity, profile
 from bench.children import call
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
-from convlint import cost
-from convlint.model import Totals
-from convlint.trace.memory import measured
-from convlint.trace.record import record
-from convlint.trace.steps import tensors_in
+from convlint.analysis import cost
+from convlint.ir import Totals
+from convlint.runtime.measure.memory import measured
+from convlint.runtime.record.record import record
+from convlint.runtime.record.steps import tensors_in
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "costs.md"

@@ -22,7 +22,7 @@ from typing import Any
 from bench import children, mutator
 from bench.markdown import table
 from bench.mutator import FAMILIES, Edit, Family
-from convlint.model import Site
+from convlint.ir import Site
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "recovery.md"
@@ -156,10 +156,10 @@ def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
 
 def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
     """The error findings on the mutant in ``folder/mutant``. Call it in a child."""
-    from convlint import run
-    from convlint.config import Config
-    from convlint.targets import parse_input, parse_target
-    from convlint.trace.session import run_job
+    from convlint.pipelines import run_models as run
+    from convlint.runtime.model_run import run_job
+    from convlint.settings.config import Config
+    from convlint.settings.targets import parse_input, parse_target
 
     file = folder / "mutant" / "models" / f"{family.file}.py"
     shape = ",".join(map(str, family.input))

@@ -22,8 +22,9 @@ import torch
 from bench import sections
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
-from convlint.trace import sites, symbols
-from convlint.trace.record import record
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import symbolic_build as symbols
+from convlint.runtime.record.record import record
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "performance.md"

@@ -22,7 +22,7 @@ from bench.browser import Browser, Page, chromium
 from bench.markdown import table
 from bench.thousand_layers import Thousand
 from bench.zoo_models import Entry, build
-from convlint.model import Report
+from convlint.ir import Report
 from convlint.outputs import html_
 
 ROOT = Path(__file__).parent.parent

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from bench.peers_small import SmallNet
 from bench.peers_tools import quiet
 from bench.resnet50 import ResNet50
-from convlint.trace.record import record
+from convlint.runtime.record.record import record
 
 Look = Callable[[nn.Module, Tensor], object]
 NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], int]] = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from convlint.model import Form
-from convlint.trace.weights import converted_layer
+from convlint.ir import Form
+from convlint.runtime.weights.checkpoint import converted_layer
 
 BATCH = 50
 

@@ -24,7 +24,10 @@ from statistics import median
 from bench import sections
 from bench.corpus import PARTS, copied, versions
 from bench.markdown import table
-from convlint.source import Project, exploring, judging, roots
+from convlint.static import Project
+from convlint.static import report as judging
+from convlint.static.exploration import entry_points as roots
+from convlint.static.exploration import explore as exploring
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"

@@ -25,7 +25,7 @@ from bench import applied, sections
 from bench.suggest_families import FAMILIES, Family
 from bench.suggest_score import Result, diffs_of, score, section
 from bench.vendored import vendored
-from tests.net_list import FOLDER as NETS
+from tests.runtime.net_list import FOLDER as NETS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "suggest.md"

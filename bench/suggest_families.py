@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.net_list import NETS
+from tests.runtime.net_list import NETS
 
 Shape = tuple[int, ...]
 

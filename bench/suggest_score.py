@@ -147,7 +147,7 @@ def _wrong(
 TEXT = """## How many layers are rewritten
 
 {models} models: of torchvision and timm one of each model file that has such layers, each as part of a
-project that has the whole package among its files; and the nets in `tests/nets`, written as people write
+project that has the whole package among its files; and the nets in `tests/runtime/nets`, written as people write
 theirs. A layer counts if it is a plain `Conv2d` with a kernel of more than 1x1, one group and more than
 4 input channels, and was called. It is rewritten if at least one suggestion with it was printed. *Own
 file* are layers that are built in the file of the target itself. Every diff was applied by `git apply`

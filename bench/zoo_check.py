@@ -19,10 +19,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.zoo_models import Entry, build, example, import_timm
-from convlint import cost, run
-from convlint.model import Site
-from convlint.trace import provenance, sites, symbols
-from convlint.trace.record import record
+from convlint.analysis import cost
+from convlint.ir import Site
+from convlint.pipelines import run_models as run
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import symbolic_build as symbols
+from convlint.runtime.record import provenance
+from convlint.runtime.record.record import record
 
 CONVOLUTIONS = ("convolution", "_convolution", "convolution_overrideable", "mkldnn_convolution")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convlint.api import Report, check, rewrite, suggest, summary
-    from convlint.model import Finding, Problem, Suggestion
+    from convlint.ir import Finding, Problem, Suggestion
 
 __all__ = [
     "Finding",
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     if name in ("Finding", "Problem", "Suggestion"):
-        from convlint import model  # noqa: PLC0415 - loaded when needed
+        from convlint import ir as model  # noqa: PLC0415 - loaded when needed
 
         return getattr(model, name)
     raise AttributeError(f"module 'convlint' has no attribute {name!r}")

@@ -38,7 +38,7 @@ def _open_closed_streams() -> None:
 def _main() -> None:
     worker = None
     if runs_models(sys.argv[1:]):
-        from convlint.trace.client import Worker  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime.worker.client import Worker  # noqa: PLC0415 - loaded when needed
 
         worker = Worker()
     from convlint import cli  # noqa: PLC0415 - loaded when needed

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from convlint import checking, config, files, model, run
-from convlint.quantities import BUDGETS, parse_bytes, parse_count
-from convlint.targets import (
+from convlint import ir as model
+from convlint.pipelines import check as checking
+from convlint.pipelines import run_models as run
+from convlint.runtime.worker.client import Answer, Worker
+from convlint.settings import config
+from convlint.settings import discovery as files
+from convlint.settings.targets import (
     DEVICES,
     MODEL_DTYPES,
     InputSpec,
@@ -19,14 +23,14 @@ from convlint.targets import (
     parse_input,
     parse_target,
 )
-from convlint.trace.client import Answer, Worker
-from convlint.usage import UsageError, check_choice
+from convlint.support.errors import UsageError, check_choice
+from convlint.support.quantities import BUDGETS, parse_bytes, parse_count
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convlint.model import Between, Suggestion
-    from convlint.trace.inputs import Inputs
+    from convlint.ir import Between, Suggestion
+    from convlint.runtime.inputs.make_inputs import Inputs
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +47,7 @@ class Report(model.Report):
 
     def __repr__(self) -> str:
         if self.suggested:
-            from convlint.outputs.suggested import text as suggestions  # noqa: PLC0415 - loaded when needed
+            from convlint.outputs.suggestions import text as suggestions  # noqa: PLC0415 - loaded when needed
 
             return suggestions.render(self).rstrip("\n")
         from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
@@ -127,8 +131,8 @@ def suggest(
     one, and there is no diff; ``rewrite`` replaces them. The arguments are the options of ``convlint suggest``;
     ``groups=None`` takes as many as fit. ``options`` are those of ``check``. Raises UsageError, a ValueError.
     """
-    from convlint import suggesting  # noqa: PLC0415 - loaded when needed
-    from convlint.rewriting.kind import Wishes  # noqa: PLC0415 - loaded when needed
+    from convlint.pipelines import suggest as suggesting  # noqa: PLC0415 - loaded when needed
+    from convlint.rewriting.base import Wishes  # noqa: PLC0415 - loaded when needed
     from convlint.rewriting.options import parse  # noqa: PLC0415 - loaded when needed
 
     wanted = parse(
@@ -152,7 +156,8 @@ def suggest(
         with Worker() as worker:
             found = suggesting.suggest(job, worker.run, wanted)
     else:
-        from convlint.trace import session, versions  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime import model_run as session  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime import versions
 
         (job,), _, _ = _live(model_or_target, input, options, settings)
         inputs = session.tensor_inputs(input)
@@ -173,7 +178,7 @@ def rewrite(
     layers, the suggestion's ``instances`` say: it may come from the model itself or from the target that built it.
     Raises UsageError, a ValueError, if the model has no such layers.
     """
-    from convlint.trace import replace as replacing  # noqa: PLC0415 - loaded when needed
+    from convlint.runtime.weights import replace_layers as replacing  # noqa: PLC0415 - loaded when needed
 
     several = list(suggestion) if isinstance(suggestion, Sequence) else [suggestion]
     forms = {change.layer: change.form for one in several for change in one.changes}
@@ -218,7 +223,7 @@ def _run(
 
 def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Config) -> Any:
     """The job for a live model, what runs it, and the settings."""
-    from convlint.trace import session  # noqa: PLC0415 - loaded when needed
+    from convlint.runtime import model_run as session  # noqa: PLC0415 - loaded when needed
 
     if not session.is_module(model):
         kind = type(model).__name__
@@ -236,7 +241,7 @@ def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Conf
 
 def _runner(model: nn.Module, inputs: Inputs | None) -> run.Run:
     def run_it(job: Job) -> Answer:
-        from convlint.trace import session  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime import model_run as session  # noqa: PLC0415 - loaded when needed
 
         return session.run_model(model, job, inputs)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.suggest_project import Project
+    from tests.rewriting.suggest_project import Project
 
 # Before torch is loaded: the cores belong to the test processes, and torchvision's stand-in for a
 # missing operator is not to be compiled (see bench/zoo_models.py).
@@ -26,7 +26,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A repository in an empty folder, which is the working directory, with a worker for all tests of a file."""
-    from tests.suggest_project import project
+    from tests.rewriting.suggest_project import project
 
     with project(tmp_path_factory.mktemp("project")) as one:
         yield one

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import convlint
-from convlint.usage import UsageError
+from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
-    from convlint.trace.client import Worker
+    from convlint.runtime.worker.client import Worker
 
 
 def main(worker: Worker | None = None) -> None:
     """Run the command line; ``worker`` is one that was started already."""
     if worker is not None:
-        from convlint.cli import working  # noqa: PLC0415 - loaded when needed
+        from convlint.cli import session as working  # noqa: PLC0415 - loaded when needed
 
         working.started.append(worker)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -55,7 +55,7 @@ def _run(arguments: Sequence[str]) -> int:
     if [*arguments] == ["--version"]:
         print(f"convlint {convlint.__version__}")
         return 0
-    from convlint.cli import quick  # noqa: PLC0415 - loaded when needed
+    from convlint.cli import fast_path as quick  # noqa: PLC0415 - loaded when needed
 
     asked = quick.parse(arguments)
     if asked is None:

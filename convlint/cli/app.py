@@ -10,8 +10,8 @@ import typer
 import convlint
 from convlint.cli import commands
 from convlint.cli import options as opt
-from convlint.cli.asked import OPTIONS, Asked
-from convlint.usage import UsageError
+from convlint.cli.check_options import OPTIONS, Asked
+from convlint.support.errors import UsageError
 
 app = typer.Typer(
     help="Finds the defects of PyTorch conv models at their lines: in their text, and by running them once.",
@@ -35,7 +35,7 @@ def run() -> int:
     try:
         code = app(prog_name="convlint", standalone_mode=False) or 0
     except _MISUSE as error:
-        from convlint.cli.misuse import misuse  # noqa: PLC0415 - loaded when needed
+        from convlint.cli.usage_errors import misuse  # noqa: PLC0415 - loaded when needed
 
         # The help where nothing was asked at all.
         text = misuse(error) if sys.argv[1:] else error.format_message()
@@ -265,7 +265,7 @@ def server(
 
     Needs pygls: pip install 'convlint[lsp]'.
     """
-    from convlint.server import serve  # noqa: PLC0415 - loaded when needed
+    from convlint.integrations.lsp import serve  # noqa: PLC0415 - loaded when needed
 
     raise typer.Exit(serve(baseline))
 
@@ -278,7 +278,7 @@ def rule(
     output_format: opt.PageFormat = opt.Plain.TEXT,
 ) -> None:
     """Show one rule's page, or the list of all rules."""
-    from convlint import pages  # noqa: PLC0415 - loaded when needed
+    from convlint.docsgen import rule_pages as pages  # noqa: PLC0415 - loaded when needed
 
     try:
         text = pages.page(code, output_format) if code else pages.listing(output_format)

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from convlint import config, edits, files
 from convlint.cli.progress import Progress
-from convlint.detecting import Detected, detect
-from convlint.keys import KEYS, MODEL_KEYS
 from convlint.outputs.parts.terminal import number_of
-from convlint.usage import UsageError
+from convlint.settings import config
+from convlint.settings import discovery as files
+from convlint.settings.schema import KEYS, MODEL_KEYS
+from convlint.source_text import edits
+from convlint.static.project_models import Detected, detect
+from convlint.support.errors import UsageError
 
 SHARED, OWN = "pyproject.toml", "convlint.toml"
 _OF_TESTS = ("test_*.py", "*_test.py", "tests.py", "conftest.py")

@@ -6,16 +6,19 @@ import os
 import sys
 from dataclasses import dataclass
 
-from convlint import config, edits, lines, run, suggesting
-from convlint.cli import results
-from convlint.cli.asked import Asked
+from convlint.cli import output_file as results
+from convlint.cli.check_options import Asked
 from convlint.cli.commands import run_options, target_of_model
-from convlint.cli.shown import tracebacks
-from convlint.cli.working import running
-from convlint.model import Between, Problem, Report, RewrittenSet
-from convlint.rewriting.kind import Wishes
+from convlint.cli.render import tracebacks
+from convlint.cli.session import running
+from convlint.ir import Between, Problem, Report, RewrittenSet
+from convlint.pipelines import run_models as run
+from convlint.pipelines import suggest as suggesting
+from convlint.rewriting.base import Wishes
 from convlint.rewriting.options import Options, parse
-from convlint.usage import UsageError
+from convlint.settings import config
+from convlint.source_text import edits, lines
+from convlint.support.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,12 @@ def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
         results.put(json_.render(report), asked.output_file)
         return
     if asked.output_format == "markdown":
-        from convlint.outputs.suggested import markdown  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.suggestions import markdown  # noqa: PLC0415 - loaded when needed
 
         results.put(markdown.render(report, explain=wanted.explain), asked.output_file)
         return
     from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
-    from convlint.outputs.suggested import text as suggestions  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.suggestions import text as suggestions  # noqa: PLC0415 - loaded when needed
 
     stream = sys.stderr if asked.output_format == "diff" else sys.stdout
     to_file = stream is sys.stdout and asked.output_file is not None

@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convlint import run
-from convlint.cli.asked import Asked
+from convlint.cli.check_options import Asked
 from convlint.cli.commands import run_options, settings_of, target_of_model
-from convlint.cli.working import Telling, running
-from convlint.config import Config
+from convlint.cli.session import Telling, running
+from convlint.outputs.parts.sentences import unchecked
 from convlint.outputs.parts.terminal import number_of, one_line
-from convlint.outputs.parts.told import unchecked
-from convlint.sweeping import Result, Sweep, Tally
-from convlint.targets import Job, parse_glob
-from convlint.trace.client import Answer
-from convlint.usage import UsageError
+from convlint.pipelines import run_models as run
+from convlint.pipelines.sweep import Result, Sweep, Tally
+from convlint.runtime.worker.client import Answer
+from convlint.settings.config import Config
+from convlint.settings.targets import Job, parse_glob
+from convlint.support.errors import UsageError
 
 
 def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = False) -> int:

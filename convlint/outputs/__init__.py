@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convlint.model import Report
+    from convlint.ir import Report
 
 
 def formats() -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlint.model import Finding, Problem, Report
+from convlint.ir import Finding, Problem, Report
 from convlint.outputs.parts.terminal import one_line, visible
 
 

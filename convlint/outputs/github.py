@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from convlint.model import SEVERITIES, Finding, Problem, Report, Severity
+from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
 from convlint.outputs import concise
-from convlint.outputs.parts.machine import whole
-from convlint.outputs.parts.places import file_of, from_root
-from convlint.outputs.parts.told import told, unchecked
+from convlint.outputs.parts.ascii_text import whole
+from convlint.outputs.parts.repository_paths import file_of, from_root
+from convlint.outputs.parts.sentences import told, unchecked
 
 SHOWN = 10
 """Annotations of a severity that GitHub shows of one step; it drops all others without a word."""

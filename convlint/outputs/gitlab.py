@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convlint.fingerprints import distinct, identity
-from convlint.model import Finding, Problem, Report, Severity
-from convlint.outputs.parts.machine import as_json
-from convlint.outputs.parts.places import file_of, from_root, root
-from convlint.outputs.parts.told import told, unchecked
+from convlint.findings.fingerprints import distinct, identity
+from convlint.ir import Finding, Problem, Report, Severity
+from convlint.outputs.parts.ascii_text import as_json
+from convlint.outputs.parts.repository_paths import file_of, from_root, root
+from convlint.outputs.parts.sentences import told, unchecked
 
 SEVERITIES: dict[Severity, str] = {"error": "critical", "warning": "major", "info": "info"}
 

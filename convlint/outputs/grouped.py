@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.model import Finding, Problem, Report, Site
+from convlint.ir import Finding, Problem, Report, Site
 from convlint.outputs.parts.terminal import one_line, visible
 from convlint.outputs.text import verdict
 

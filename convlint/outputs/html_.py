@@ -9,7 +9,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from convlint.model import Report
+from convlint.ir import Report
 from convlint.outputs.page.document import document
 
 SCRIPTS = (

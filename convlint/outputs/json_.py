@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from convlint.model import (
+from convlint.ir import (
     Amounts,
     Edit,
     Finding,

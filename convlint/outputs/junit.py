@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from xml.etree import ElementTree as ET
 
-from convlint.model import Finding, Problem, Report
+from convlint.ir import Finding, Problem, Report
+from convlint.outputs.parts.sentences import told, unchecked
 from convlint.outputs.parts.terminal import visible
-from convlint.outputs.parts.told import told, unchecked
 
 _NONE = re.compile("[\ufffe\uffff]")
 """What Unicode says is no character; XML cannot hold it, and of what is hidden ``visible`` writes out all else."""

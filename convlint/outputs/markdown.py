@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint.model import Earlier, Finding, Model, Problem, Report, Totals
-from convlint.outputs.parts import compared, footer
+from convlint.ir import Earlier, Finding, Model, Problem, Report, Totals
+from convlint.outputs.parts import comparison as compared
+from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
-from convlint.outputs.parts.marks import cell, code
+from convlint.outputs.parts.markdown_text import cell, code
+from convlint.outputs.parts.sentences import told
 from convlint.outputs.parts.terminal import number_of
-from convlint.outputs.parts.told import told
 from convlint.outputs.parts.tree import lines
 from convlint.outputs.text import verdict
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from convlint import lines
-from convlint.model import Edit, Finding, Fix, Problem, Report, Severity, Site
-from convlint.outputs.parts.machine import as_json
-from convlint.outputs.parts.places import file_of
-from convlint.outputs.parts.told import APPLIED, told, unchecked
+from convlint.ir import Edit, Finding, Fix, Problem, Report, Severity, Site
+from convlint.outputs.parts.ascii_text import as_json
+from convlint.outputs.parts.repository_paths import file_of
+from convlint.outputs.parts.sentences import APPLIED, told, unchecked
+from convlint.source_text import lines
 
 SEVERITIES: dict[Severity, str] = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
 MOST_LINES = 20

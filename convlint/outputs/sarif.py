@@ -9,12 +9,13 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from convlint import catalogue, pages
-from convlint.fingerprints import fingerprints
-from convlint.model import SEVERITIES, Edit, Finding, Fix, Problem, Related, Report, Severity, Site
-from convlint.outputs.parts.machine import as_json
-from convlint.outputs.parts.places import file_of, from_root, root
-from convlint.outputs.parts.told import APPLIED, told, unchecked
+from convlint.docsgen import rule_pages as pages
+from convlint.findings.fingerprints import fingerprints
+from convlint.ir import SEVERITIES, Edit, Finding, Fix, Problem, Related, Report, Severity, Site
+from convlint.outputs.parts.ascii_text import as_json
+from convlint.outputs.parts.repository_paths import file_of, from_root, root
+from convlint.outputs.parts.sentences import APPLIED, told, unchecked
+from convlint.rules import registry as catalogue
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS = 25_000

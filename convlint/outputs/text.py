@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from convlint.model import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
+from convlint.ir import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
 from convlint.outputs.parts.excerpt import excerpt, mended
 from convlint.outputs.parts.terminal import (
     Styled,
@@ -22,7 +22,7 @@ from convlint.outputs.parts.terminal import (
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from convlint.model import Witness
+    from convlint.ir import Witness
     from convlint.outputs.parts.columns import TableOptions
 
 COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
@@ -172,7 +172,7 @@ def verdict(report: Report) -> str:
 
 def _since(report: Report) -> Iterator[Styled]:
     if report.earlier is not None:
-        from convlint.outputs.parts import compared  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.parts import comparison as compared  # noqa: PLC0415 - loaded when needed
 
         for line in compared.lines(report, report.earlier):
             yield styled(one_line(line))

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from convlint import calls
-from convlint.calls import WrittenCall
-from convlint.model import Change, Form, Graph, Layer, Refusal, Site, Way
-from convlint.rewriting.kind import Draft, Kind, Place, Wishes
-from convlint.rewriting.numbers import Numbers, Use, numbers, use
+from convlint.ir import Change, Form, Graph, Layer, Refusal, Site, Way
+from convlint.rewriting.base import Draft, Kind, Place, Wishes
+from convlint.rewriting.layer_numbers import Numbers, Use, numbers, use
 from convlint.rewriting.project import Project
+from convlint.source_text import call_sites as calls
+from convlint.source_text.call_sites import WrittenCall
 
 
 @dataclass(frozen=True, slots=True)

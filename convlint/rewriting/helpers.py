@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from convlint import lines
-from convlint.calls import File
-from convlint.model import Edit, Site
-from convlint.rewriting.kind import Draft, Helper
+from convlint.ir import Edit, Site
+from convlint.rewriting.base import Draft, Helper
+from convlint.source_text import lines
+from convlint.source_text.call_sites import File
 
 _NN = re.compile(r"\bnn\.")
 _IMPORTS = (ast.Import, ast.ImportFrom)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from convlint.quantities import parse_count
-from convlint.rewriting.choosing import Goal
-from convlint.rewriting.kind import Wishes
+from convlint.rewriting.base import Wishes
 from convlint.rewriting.kinds import kinds as all_kinds
-from convlint.usage import UsageError, check_choice
+from convlint.rewriting.selection import Goal
+from convlint.support.errors import UsageError, check_choice
+from convlint.support.quantities import parse_count
 
 _RUNS = 20  # calls that are timed
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from math import gcd
 from typing import Any
 
-from convlint import channels, flow
-from convlint.model import Finding, Graph, Related, Site
-from convlint.rule import Example, Rule
+from convlint.analysis import diagnosis as channels
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Related, Site
+from convlint.rules.base import Example, Rule
 
 
 class GroupsNotDividing(Rule):

@@ -3,9 +3,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from convlint import calls, channels
-from convlint.model import Finding, Fix, Graph
-from convlint.rule import Example, Rule
+from convlint.analysis import diagnosis as channels
+from convlint.ir import Finding, Fix, Graph
+from convlint.rules.base import Example, Rule
+from convlint.source_text import call_sites as calls
 
 _REFUSING = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}) | frozenset(
     {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import channels, flow
-from convlint.model import Finding, Graph, Related
-from convlint.rule import Example, Rule
+from convlint.analysis import diagnosis as channels
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Related
+from convlint.rules.base import Example, Rule
 
 _NORMS = frozenset({"batch_norm", "instance_norm"})
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import channels
-from convlint.model import Finding, Graph
-from convlint.rule import Example, Rule
+from convlint.analysis import diagnosis as channels
+from convlint.ir import Finding, Graph
+from convlint.rules.base import Example, Rule
 
 
 class LinearInFeatures(Rule):

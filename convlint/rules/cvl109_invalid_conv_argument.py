@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convlint import channels, flow
-from convlint.model import Finding, Graph, Layer, Node
-from convlint.rule import Example, Rule
+from convlint.analysis import diagnosis as channels
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Layer, Node
+from convlint.rules.base import Example, Rule
 
 _POOLS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3))
 _SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle", "channel_shuffle"})

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import flow
-from convlint.model import Finding, Graph, Node, Related, Tensor
-from convlint.rule import Example, Rule
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Node, Related, Tensor
+from convlint.rules.base import Example, Rule
 
 _POOLS = frozenset(
     [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]

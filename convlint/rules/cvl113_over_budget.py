@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import cost
-from convlint.model import Finding, Graph, Related, Row
-from convlint.rule import Example, Rule
+from convlint.analysis import cost
+from convlint.ir import Finding, Graph, Related, Row
+from convlint.rules.base import Example, Rule
 
 _HOLDERS = 3  # layers that are named
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from convlint import flow, latent
-from convlint.model import Finding, Fix, Graph, Node, Related
-from convlint.rule import Example, Rule
+from convlint.analysis import contracts as latent
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Fix, Graph, Node, Related
+from convlint.rules.base import Example, Rule
 
 _NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
 _MAKERS = flow.CONVS | flow.TRANSPOSED_CONVS | {"linear"}

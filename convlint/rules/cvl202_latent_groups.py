@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import flow, latent
-from convlint.dims import text
-from convlint.model import Finding, Graph, Node
-from convlint.rule import Example, Rule
+from convlint.analysis import contracts as latent
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Node
+from convlint.rules.base import Example, Rule
+from convlint.symbolic import text
 
 
 class LatentGroups(Rule):

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import flow, latent
-from convlint.model import Finding, Graph, Layer, Node, Related, Site
-from convlint.rule import Example, Rule
+from convlint.analysis import contracts as latent
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Layer, Node, Related, Site
+from convlint.rules.base import Example, Rule
 
 _CONVS = flow.CONVS | flow.TRANSPOSED_CONVS
 _LAYERS = _CONVS | {"linear"}

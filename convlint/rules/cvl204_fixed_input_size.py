@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import dims, flow
-from convlint.latent.scopes import Scopes
-from convlint.model import Finding, Graph, Layer, Node, Related, Shape
-from convlint.rule import Example, Rule
+from convlint import symbolic as dims
+from convlint.analysis import graph_queries as flow
+from convlint.analysis.contracts.scopes import Scopes
+from convlint.ir import Finding, Graph, Layer, Node, Related, Shape
+from convlint.rules.base import Example, Rule
 
 
 class FixedInputSize(Rule):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.model import Finding, Graph
-from convlint.rule import Example, Rule
+from convlint.ir import Finding, Graph
+from convlint.rules.base import Example, Rule
 
 
 class UnregisteredModule(Rule):

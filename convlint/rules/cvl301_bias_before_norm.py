@@ -4,9 +4,10 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
-from convlint import calls, flow
-from convlint.model import Edit, Finding, Fix, Graph, Layer, Node, Related
-from convlint.rule import Example, Rule
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Related
+from convlint.rules.base import Example, Rule
+from convlint.source_text import call_sites as calls
 
 
 class BiasBeforeNorm(Rule):

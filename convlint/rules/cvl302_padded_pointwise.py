@@ -4,9 +4,10 @@ import ast
 from collections.abc import Collection, Iterator
 from math import prod
 
-from convlint import calls, flow
-from convlint.model import Finding, Fix, Graph, Node
-from convlint.rule import Example, Rule
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Fix, Graph, Node
+from convlint.rules.base import Example, Rule
+from convlint.source_text import call_sites as calls
 
 
 class PaddedPointwise(Rule):

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import gcd, prod
 
-from convlint import flow
-from convlint.model import Finding, Graph, Node
-from convlint.rule import Example, Rule
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Node
+from convlint.rules.base import Example, Rule
 
 _STEPS_TO_A_SUM = 4  # conv, norm, activation, drop path: what a shortcut is made of
 

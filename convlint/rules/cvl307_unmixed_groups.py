@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import flow
-from convlint.model import Finding, Graph, Node, Related
-from convlint.rule import Example, Rule
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Node, Related
+from convlint.rules.base import Example, Rule
 
 # Calls that leave each channel to itself.
 _PER_CHANNEL = flow.ACTIVATIONS | {

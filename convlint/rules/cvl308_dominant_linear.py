@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convlint import flow
-from convlint.model import Finding, Graph, Node, Shape
-from convlint.rule import Example, Rule
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Graph, Node, Shape
+from convlint.rules.base import Example, Rule
 
 _FLATTENING = frozenset({"flatten", "reshape"})
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from convlint.rule import Example, FileRule
+from convlint.rules.base import Example, FileRule
 
 
 class UnusedSuppression(FileRule):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from convlint.model import Call, Graph, Node
+from convlint.ir import Call, Graph, Node
 
 
 @dataclass(slots=True)

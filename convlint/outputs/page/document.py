@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convlint.cost import macs
-from convlint.cost.liveness import timeline
-from convlint.model import Graph, Model, Node, Report, Site, Tensor
+from convlint.analysis.cost import macs
+from convlint.analysis.cost.liveness import timeline
+from convlint.ir import Graph, Model, Node, Report, Site, Tensor
 from convlint.outputs import json_
 from convlint.outputs.page.boxes import Box, in_order, nested
 from convlint.outputs.page.sources import Sources
 from convlint.outputs.page.tags import family, tag
-from convlint.outputs.parts import compared, footer
+from convlint.outputs.parts import comparison as compared
+from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import sizes
 from convlint.outputs.parts.tree import Branch, grown
 

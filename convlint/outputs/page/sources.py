@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from convlint import lines
-from convlint.model import Site
+from convlint.ir import Site
+from convlint.source_text import lines
 
 AROUND = 2
 """Lines shown before and behind a span."""

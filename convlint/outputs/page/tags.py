@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from convlint.model import Node
+from convlint.ir import Node
 from convlint.outputs.parts.columns import sizes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from convlint.model import Row, Shape, Totals
+from convlint.ir import Row, Shape, Totals
 
 MB = 2**20  # as every table of this kind counts
 

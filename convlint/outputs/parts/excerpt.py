@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.lines import of as lines_of
-from convlint.model import Edit, Site
+from convlint.ir import Edit, Site
 from convlint.outputs.parts.terminal import Styled, cell_len, cut, styled, visible
+from convlint.source_text.lines import of as lines_of
 
 LONGEST = 6
 """Lines shown of a span."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convlint.model import Model
+from convlint.ir import Model
 from convlint.outputs.parts.columns import MB, Line
 from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.outputs.parts.tree import shown_rows

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import chain
 
-from convlint.model import Finding, Model, Report, Site
+from convlint.ir import Finding, Model, Report, Site
 from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, SHARE, Line, TableOptions
 from convlint.outputs.parts.excerpt import excerpt

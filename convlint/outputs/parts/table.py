@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from convlint.model import Model, Totals
+from convlint.ir import Model, Totals
 from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, Line, TableOptions
 from convlint.outputs.parts.terminal import one_line, painted

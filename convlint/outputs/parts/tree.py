@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from convlint.model import Model, Row
+from convlint.ir import Model, Row
 from convlint.outputs.parts.columns import Line, TableOptions
 
 ROOT = "(model)"

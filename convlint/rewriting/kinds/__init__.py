@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from convlint.rewriting.kind import Kind
+from convlint.rewriting.base import Kind
 
 
 @cache

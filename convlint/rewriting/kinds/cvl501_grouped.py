@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from math import gcd
 
-from convlint.model import Amounts, Form, Graph
-from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, of_class, wrapped
-from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
+from convlint.ir import Amounts, Form, Graph
+from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, of_class, wrapped
+from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
 
 LEAST_WIDTH = 16  # channels that a group keeps, in and out, where the number of groups is not given
 CARDINALITY = 32  # of ResNeXt-50 32x4d, arXiv:1611.05431

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint.model import Amounts, Form, Graph
-from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, as_class_or_function
-from convlint.rewriting.numbers import STEM_CHANNELS, Numbers, Use
+from convlint.ir import Amounts, Form, Graph
+from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, as_class_or_function
+from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
 
 CLASS = "FactorisedConv2d"
 MAPS = range(12, 21)  # heights and widths at which the paper found it good

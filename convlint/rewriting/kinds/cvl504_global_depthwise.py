@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import prod
 
-from convlint.model import Amounts, Between, Form, Graph, Shape
-from convlint.rewriting.kind import Draft, Helper, Kind, Place, Wishes, called, of_class
-from convlint.rewriting.numbers import Numbers, Use
+from convlint.ir import Amounts, Between, Form, Graph, Shape
+from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, called, of_class
+from convlint.rewriting.layer_numbers import Numbers, Use
 
 CLASS = "GlobalDepthwiseLinear"
 _PASSED = frozenset({"dropout", "feature_dropout", "alpha_dropout", "contiguous", "identity"})

@@ -1,0 +1,133 @@
+"""Multiply-accumulates (MACs) of single calls, as pure functions of shapes.
+
+One MAC is one multiplication and one addition: two floating point operations (FLOPs). Biases, norms,
+activations and pooling count as none, as in fvcore and ``torch.utils.flop_counter``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isqrt, prod
+
+from convlint.ir import Graph, Node, Shape, Tensor
+
+
+def conv_macs(node: Node, x: Tensor, out: Tensor) -> int:
+    """``out * in_channels / groups * prod(kernel)``: every output value is a sum over its window.
+
+    Transposed, every *input* value is spread over a window: ``in * out_channels / groups * prod(kernel)``.
+    Source: Dumoulin and Visin, A guide to convolution arithmetic, arXiv:1603.07285.
+    """
+    attrs = node.attrs
+    groups = max(int(attrs["groups"]), 1)  # arguments that cannot work are as they were written
+    window = int(prod(attrs["kernel_size"]))
+    moved, channels = (x, "out_channels") if attrs["transposed"] else (out, "in_channels")
+    return moved.numel * max(int(attrs[channels]), 0) // groups * window
+
+
+def attention_macs(q: Tensor, k: Tensor, out: Tensor) -> int:
+    """``(q + out) * S``: ``q @ k.T`` over S keys, then the weights times the S values; masks save none.
+
+    Source: Vaswani et al., Attention Is All You Need, arXiv:1706.03762, equation 1.
+    """
+    return (q.numel + out.numel) * k.shape[-2]
+
+
+def recurrent_macs(x: Tensor, weights: Sequence[Tensor]) -> int:
+    """``steps * batch * sum of all weight matrices``: each is applied once at every step."""
+    return x.numel // (x.shape[-1] or 1) * sum(w.numel for w in weights if len(w.shape) == 2)
+
+
+def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
+    """The product of all index sizes, pair by pair from the left; a pair that sums over nothing costs none.
+
+    None where an index is hidden behind an ellipsis.
+    """
+    if "." in equation:
+        return None
+    left, arrow, result = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    sizes = {
+        name: n
+        for term, shape in zip(terms, shapes, strict=True)
+        for name, n in zip(term, shape, strict=True)
+    }
+    if not arrow:
+        result = "".join(name for name in sizes if left.count(name) == 1)
+    total, done = 0, set(terms[0])
+    for position, term in enumerate(terms[1:], 2):
+        wanted = set(result).union(*terms[position:])
+        both = done | set(term)
+        if done & set(term) - wanted:
+            total += prod(sizes[name] for name in both)
+        done = both & wanted
+    return total
+
+
+def macs(graph: Graph, node: Node) -> int | None:
+    """The multiply-accumulates of one call; None for what was not seen inside.
+
+    - ``linear``: ``out * in_features``; matrix products: ``out * K``, K being what is summed over
+    - ``bilinear``: ``out * in1 * (in2 + 1)``: the weight with the second input, that with the first
+    - ``deform_conv2d``: as a convolution, the interpolation of its input counts as none
+    - convolutions, attention, recurrent layers and ``einsum``: see the functions above
+    """
+    if node.op in _NOT_SEEN_INSIDE:
+        return None
+    ins = [graph.tensor(id) for id in node.inputs]
+    if not ins or not node.outputs:
+        return 0
+    out = node.outputs[0]
+    if node.op.startswith("conv") and "kernel_size" in node.attrs:
+        return conv_macs(node, ins[0], out)
+    if "scaled_dot_product" in node.op:
+        return attention_macs(ins[0], ins[1], out)
+    if node.op in _RECURRENT:
+        return recurrent_macs(ins[0], [t for t in ins if graph.producer(t.id).op == "parameter"])
+    if node.op == "einsum":
+        equation = node.attrs.get("equation")
+        return einsum_macs(equation, [t.shape for t in ins]) if equation else None
+    formula = _FORMULAS.get(node.op)
+    return 0 if formula is None else formula(node, ins, out)
+
+
+def _linear(node: Node, ins: list[Tensor], out: Tensor) -> int:
+    return out.numel * int(node.attrs.get("in_features", ins[0].shape[-1]))
+
+
+def _matmul(_: Node, ins: list[Tensor], out: Tensor) -> int:
+    return out.numel * ins[0].shape[-1]
+
+
+def _addmm(_: Node, ins: list[Tensor], __: Tensor) -> int:
+    return ins[1].numel * (ins[2].shape[-1] if len(ins[2].shape) > 1 else 1)
+
+
+def _tensordot(_: Node, ins: list[Tensor], out: Tensor) -> int:
+    return isqrt(ins[0].numel * ins[1].numel * out.numel)  # MK * KN * MN = (MKN) ** 2
+
+
+def _bilinear(_: Node, ins: list[Tensor], out: Tensor) -> int:
+    return out.numel * ins[0].shape[-1] * (ins[1].shape[-1] + 1)
+
+
+def _deformed(_: Node, ins: list[Tensor], out: Tensor) -> int:
+    weight = next(t for t in ins[1:] if t.shape[0] == out.shape[1])
+    return out.numel * prod(weight.shape[1:])
+
+
+_FORMULAS: dict[str, Callable[[Node, list[Tensor], Tensor], int]] = {
+    "linear": _linear,
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner"), _matmul),
+    **dict.fromkeys(("addmm", "addbmm", "baddbmm", "addmv"), _addmm),
+    "tensordot": _tensordot,
+    "bilinear": _bilinear,
+    "deform_conv2d": _deformed,
+}
+_RECURRENT = frozenset(
+    f"{kind}{cell}" for kind in ("lstm", "gru", "rnn_tanh", "rnn_relu") for cell in ("", "_cell")
+)
+_NOT_SEEN_INSIDE = frozenset(
+    {"unseen", "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer"}
+    | {"chain_matmul", "multi_dot", "linalg_multi_dot", "conv_tbc"}
+)

@@ -1,0 +1,79 @@
+"""Constructors that PyTorch refused for their groups, and the places that built them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convlint.ir import Graph, Layer, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A place that built convolutions whose channels its groups do not divide; ``nodes`` are the
+    failed calls that only its numbers contradict.
+    """
+
+    site: Site
+    layers: tuple[Layer, ...]
+    nodes: tuple[int, ...]
+
+
+def places(
+    wrong: list[Layer], right: list[Layer], depth: int, at_home: str | None
+) -> tuple[int, list[tuple[Site, list[Layer]]]]:
+    """The fewest places that built ``wrong``, each layer of ``right`` built there counting as one
+    more; the innermost ones, unless only an outer one stands ``at_home``.
+    """
+    cost = 0
+    found: list[tuple[Site, list[Layer]]] = []
+    by_site: dict[Site, tuple[list[Layer], list[Layer]]] = {}
+    for layers, kind in ((wrong, 0), (right, 1)):
+        for layer in layers:
+            frames = _frames(layer)
+            if depth < len(frames):
+                by_site.setdefault(frames[depth], ([], []))[kind].append(layer)
+    for site, (bad, good) in by_site.items():
+        if not bad:
+            continue
+        here = 1 + len(good)
+        outside, further = places(bad, good, depth + 1, at_home)
+        reached = sum(len(layers) for _, layers in further) == len(bad)
+        stranger = site.path != at_home and any(s.path == at_home for s, _ in further)
+        if reached and (outside < here or (outside == here and stranger)):
+            cost, found = cost + outside, found + further
+        else:
+            cost, found = cost + here, [*found, (site, bad)]
+    return cost, found
+
+
+def refuses(layer: Layer) -> bool:
+    """Whether a convolution was refused for its groups."""
+    attrs = layer.attrs
+    if layer.error is None or not {"in_channels", "out_channels", "groups"} <= attrs.keys():
+        return False
+    groups = attrs["groups"]
+    return bool(
+        groups < 1 or attrs["in_channels"] % groups != 0 or attrs["out_channels"] % groups != 0
+    )
+
+
+def is_depthwise(layer: Layer) -> bool:
+    """Whether the groups are one of a convolution's counts: then it is the other that is wrong."""
+    attrs = layer.attrs
+    return bool(attrs["groups"] in (attrs["in_channels"], attrs["out_channels"]))
+
+
+def _frames(layer: Layer) -> tuple[Site, ...]:
+    return () if layer.site is None else (layer.site, *layer.chain)
+
+
+def home(graph: Graph) -> str | None:
+    """The file that the model's own class stands in: files beside it hold what others use as well."""
+    root = graph.layer("")
+    if root is None:
+        return None
+    for layer in graph.layers:
+        for site in layer.chain[::-1] + ((layer.site,) if layer.site else ()):
+            if site.function == f"{root.kind}.__init__":
+                return site.path
+    return None if root.site is None else root.site.path

@@ -1,0 +1,62 @@
+"""Variables of which some are known to be a multiple of others, and the dimensions that a reshape ties."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from convlint.ir import Shape
+
+
+class Variables:
+    """Numbers, counted from 0, in classes: within one, each is known as a multiple of all others (union-find)."""
+
+    def __init__(self) -> None:
+        self._parents: list[int] = []
+        self._ratios: list[Fraction] = []  # a variable's value over that of its parent
+
+    def new(self) -> int:
+        """A variable of which nothing is known."""
+        self._parents.append(len(self._parents))
+        self._ratios.append(Fraction(1))
+        return len(self._parents) - 1
+
+    def find(self, variable: int) -> tuple[int, Fraction]:
+        """A variable's class, and its value over that of the class."""
+        path = []
+        while self._parents[variable] != variable:
+            path.append(variable)
+            variable = self._parents[variable]
+        ratio = Fraction(1)
+        for step in reversed(path):
+            ratio *= self._ratios[step]
+            self._parents[step], self._ratios[step] = variable, ratio
+        return variable, ratio
+
+    def tie(self, one: int, other: int, ratio: Fraction = Fraction(1)) -> None:
+        """State that ``one`` is ``ratio`` times ``other``."""
+        (root, mine), (under, its) = self.find(one), self.find(other)
+        if root != under:
+            self._parents[root], self._ratios[root] = under, ratio * its / mine
+
+
+def grouped_dims(before: Shape, after: Shape) -> list[tuple[range, range]]:
+    """Runs of dimensions of two shapes with equal products, in order: (2, 12, 5) as (2, 3, 4, 5) is
+    0-0, 1-12, 2-3.
+    """
+    found: list[tuple[range, range]] = []
+    i = j = 0
+    while i < len(before) and j < len(after):
+        start, begin = i, j
+        left, right = before[i], after[j]
+        while left != right:
+            if left < right and i + 1 < len(before):
+                i += 1
+                left *= before[i]
+            elif right < left and j + 1 < len(after):
+                j += 1
+                right *= after[j]
+            else:
+                return found
+        i, j = i + 1, j + 1
+        found.append((range(start, i), range(begin, j)))
+    return found

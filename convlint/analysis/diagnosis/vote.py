@@ -1,0 +1,236 @@
+"""Blame by vote: the fewest places in the source that explain every disagreement.
+
+Striking a suspect out takes its votes away, in every module that it built; the one whose removal
+settles most disagreements, and takes fewest votes that nobody disputes, is to blame. That repeats
+until all who are left agree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import prod
+
+from convlint.analysis.diagnosis.constraints import Vote
+from convlint.analysis.diagnosis.endpoints import Ends
+from convlint.analysis.diagnosis.refused import Refusal, home, is_depthwise, places, refuses
+from convlint.analysis.diagnosis.suspects import Counts, Suspect, Suspects
+from convlint.analysis.diagnosis.tally import Poll, disputes, winner
+from convlint.ir import Graph, Site, kept_for_the_last
+
+# Beyond these the numbers are wrong all over the place, and no majority is worth waiting for: each
+# failed call is told of for itself.
+_MOST_OPEN = 200  # classes that are disputed
+_MOST_COUNTS = 200_000  # of ballots
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A place to blame. ``wrong`` are its votes that the others contradict, with what the others
+    make of it (None where nobody else says); ``others`` are the votes at the other ends, nearest
+    first; ``nodes`` the failed calls that it explains.
+    """
+
+    site: Site
+    wrong: tuple[tuple[Vote, Fraction | None], ...]
+    others: tuple[Vote, ...]
+    nodes: tuple[int, ...]
+
+
+class _Trial:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.ends = Ends(graph)
+        self.poll = Poll(self.ends)
+        self.refused = self._strike_refused()
+        ballots = {(vote.label, vote.frames): vote.number for vote in self.poll.root}
+        self.popular = Counter(ballots.values())
+        self.home = home(graph)
+        self.suspects = Suspects(self.poll, self.home)
+
+    def _strike_refused(self) -> dict[str, list[int]]:
+        """Strike out the counts that made a constructor refuse its groups, where the groups are
+        right; the failed calls that this explains, by layer.
+        """
+        struck: dict[str, set[Vote]] = {}
+        refused = [layer for layer in self.graph.layers if refuses(layer)]
+        one_off = {layer.site for layer in refused if not is_depthwise(layer)}
+        for vote in self.poll.root if refused else ():
+            layer = self.graph.layer(self.graph.nodes[vote.node].layer)
+            if layer is None or vote.label not in ("in", "out") or layer not in refused:
+                continue
+            groups = layer.attrs["groups"]
+            if layer.site not in one_off and groups and vote.number % groups:
+                value = self.poll.value[vote]
+                same = self.ends.votes[self.poll.root[vote]]
+                beside = {v for x, v in same if x == value and _beside(v, vote)} | {vote}
+                struck.setdefault(layer.name, set()).update(beside)
+        for votes in struck.values():
+            self.poll.struck |= votes
+        return {
+            name: [
+                id
+                for vote in votes
+                if winner(self.poll.count(self.poll.root[vote])) != self.poll.value[vote]
+                for id in self.ends.failed.get(self.poll.root[vote], ())
+            ]
+            for name, votes in struck.items()
+        }
+
+    @cached_property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        return tuple(self._blamed())
+
+    def _blamed(self) -> Iterator[Disagreement]:
+        while self.poll.counted < _MOST_COUNTS:
+            counts = {root: self.poll.count(root) for root in self.ends.failed}
+            open_ = {root: count for root, count in counts.items() if disputes(count)}
+            if len(open_) > _MOST_OPEN:
+                return
+            coverage = self.suspects.accused(open_)
+            ranked = {
+                suspect: rank
+                for suspect, held in coverage.items()
+                if (rank := self._rank(suspect, held, open_)) is not None
+            }
+            best = max(ranked, key=lambda suspect: ranked[suspect], default=None)
+            if best is None:
+                return
+            struck = coverage[best][0] | coverage[best][1]
+            self.poll.struck |= struck
+            found = self._explained(best, coverage[best][0], struck, open_)
+            self.poll.corrected.update(self._corrected(found.wrong))
+            yield found
+
+    def _corrected(self, wrong: Iterable[tuple[Vote, Fraction | None]]) -> dict[Vote, Fraction]:
+        """Votes that should have said something else than the others in their class do.
+
+        A place that is wrong for many layers is wrong for all in one way, by a factor or by a
+        difference. Where that does not give what the others say, somebody else is wrong too.
+        """
+        wrong = [(vote, right) for vote, right in wrong if vote.number]
+        known = {vote: right for vote, right in wrong if right is not None}
+        ratios = Counter(right / vote.number for vote, right in known.items())
+        steps = Counter(right - vote.number for vote, right in known.items())
+        if not known:
+            return {}
+        (ratio, by_ratio), (step, by_step) = ratios.most_common(1)[0], steps.most_common(1)[0]
+        found = {}
+        for vote, right in wrong:
+            meant = vote.number * ratio if by_ratio >= by_step else vote.number + step
+            if meant != right and meant >= 1 and meant.denominator == 1:
+                found[vote] = self.poll.value[vote] * meant / vote.number
+        fitting = {vote.number for vote in known if vote not in found}
+        return found if 2 * len(found) < len(wrong) and len(fitting) > 1 else {}
+
+    def _rank(
+        self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: Counts
+    ) -> tuple[float, ...] | None:
+        """How likely a suspect is to blame; None where striking it out settles nothing."""
+        bad, good = held
+        struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
+        gain, known = 0.0, 0
+        own = Counter({(vote.label, vote.frames): vote.number for vote in struck}.values())
+        before = self.poll.struck
+        self.poll.struck = before | struck
+        try:
+            for root in self.poll.downstream(roots) & open_.keys():
+                gain += 1 - disputes(self.poll.count(root)) / disputes(open_[root])
+            instead = {root: self.poll.instead(root) for root in roots}
+            others = {vote: instead[self.poll.root[vote]] for vote in bad}
+            if gain == 0 or all(others[vote] == self.poll.value[vote] for vote in bad):
+                return None
+            for vote, other in others.items():
+                if other is not None:
+                    right = _meant(vote, self.poll.value[vote], other)
+                    if right.denominator != 1 or right < 1:
+                        gain -= 1  # no number there could have been meant
+                    elsewhere = self.popular[vote.number] - own[vote.number]
+                    known += self.popular[int(right)] - elsewhere
+        finally:
+            self.poll.struck = before
+        innocent = len({self.poll.root[vote] for vote in good} - roots)
+        depth = min(vote.frames.index(suspect[0]) for vote in struck)
+        return (
+            round(gain - innocent, 6),
+            suspect[0].path == self.home,
+            any(self._flattened(vote) for vote in bad),
+            -depth,
+            known / len(bad),
+            max(vote.node for vote in bad),
+        )
+
+    def _flattened(self, vote: Vote) -> bool:
+        """Whether it is the product of channels and pixels that a linear layer was written down with:
+        the pixels are what people get wrong.
+        """
+        node = self.graph.nodes[vote.node]
+        if node.op != "linear" or vote.label != "in":
+            return False
+        before = self.graph.producer(node.inputs[0])
+        if before.op not in ("flatten", "reshape") or not before.inputs:
+            return False
+        return prod(self.graph.tensor(before.inputs[0]).shape[2:]) > 1
+
+    def _explained(
+        self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts
+    ) -> Disagreement:
+        poll = self.poll
+        wrong: list[tuple[Vote, Fraction | None]] = []
+        for vote in sorted(bad, key=lambda vote: vote.node):
+            instead = poll.instead(poll.root[vote])
+            if instead is None:
+                wrong.append((vote, None))
+            elif instead != poll.value[vote]:
+                wrong.append((vote, _meant(vote, poll.value[vote], instead)))
+        roots = {poll.root[vote] for vote, _ in wrong}
+        settled = poll.downstream(roots or {poll.root[vote] for vote in bad}) & open_.keys()
+        nodes = sorted({id for root in settled for id in self.ends.failed[root]})
+        others = [
+            vote
+            for root in poll.upstream(settled)
+            for _, vote in self.ends.votes.get(root, ())
+            if vote not in struck and vote.label != "arrives"
+        ]
+        first = min((vote.node for vote, _ in wrong), default=0)
+        others.sort(key=lambda vote: (abs(vote.node - first), vote.node))
+        return Disagreement(suspect[0], tuple(wrong), tuple(others), tuple(nodes))
+
+
+def _meant(vote: Vote, value: Fraction, instead: Fraction) -> Fraction:
+    """The number to write for a class to be worth ``instead``, where it now is worth ``value``."""
+    return instead / value * vote.number if value else instead
+
+
+def _beside(one: Vote, other: Vote) -> bool:
+    """Whether one constructor built both layers."""
+    return len(other.frames) > 1 and other.frames[1:] == one.frames[1:]
+
+
+def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
+    """What the failed calls of a graph disagree about, one entry for each place to blame."""
+    return _trial(graph).disagreements if any(node.error for node in graph.nodes) else ()
+
+
+_trial = kept_for_the_last(_Trial)
+
+
+def refusals(graph: Graph) -> tuple[Refusal, ...]:
+    """The constructors that refused their groups, by the place to blame."""
+    wrong = [layer for layer in graph.layers if refuses(layer)]
+    if not wrong:
+        return ()
+    right = [layer for layer in graph.layers if "groups" in layer.attrs and layer not in wrong]
+    explained = _trial(graph).refused
+    _, blamed = places(wrong, right, 0, home(graph))
+    return tuple(
+        Refusal(
+            site,
+            tuple(layers),
+            tuple(sorted({id for layer in layers for id in explained.get(layer.name, ())})),
+        )
+        for site, layers in blamed
+    )

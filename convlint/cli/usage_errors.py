@@ -1,0 +1,39 @@
+"""What is said of a command line that typer could not read: one line that names what was meant, as near as it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from convlint.support.errors import nearest
+
+_COMMAND = re.compile(r"No such command '(?P<word>.*?)'")
+_CHOICE = re.compile(
+    r"Invalid value for '(?P<option>.*?)':.*?'(?P<value>[^']*)' is not one of (?P<choices>.+)",
+    re.DOTALL,
+)
+
+
+def misuse(error: Any) -> str:
+    """The line for one of typer's errors about a command line."""
+    message = " ".join(error.format_message().split())
+    if match := _CHOICE.match(message):
+        choices = tuple(re.findall(r"'([^']*)'", match["choices"]))
+        message = (
+            f"{match['option']} {match['value']!r} is unknown{nearest(match['value'], choices)}"
+        )
+    elif possible := getattr(error, "possibilities", None):
+        message = (
+            f"No such option: {error.option_name}{nearest(error.option_name, tuple(possible))}"
+        )
+    elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
+        word = match["word"]
+        return f"convlint: no command is called {word!r}; did you mean `convlint check {word}`?"
+    command = error.ctx.command_path if error.ctx else "convlint"
+    return f"{command}: {message} ({command} --help lists what there is)"
+
+
+def _is_target(word: str) -> bool:
+    """Whether a word that stands for a command is what a command is to check."""
+    return os.path.exists(word) or word.endswith(".py") or ":" in word

@@ -1,0 +1,1 @@
+"""Documentation generated from code: the rule pages and the configuration reference."""

@@ -1,0 +1,126 @@
+"""The texts that are open in the editor, which may not be saved yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from lsprotocol.types import TextDocumentContentChangeEvent, TextDocumentContentChangePartial
+from pygls.uris import from_fs_path, to_fs_path
+from pygls.workspace import PositionCodec
+
+from convlint.integrations.lsp.positions import place
+from convlint.settings import discovery as files
+from convlint.source_text import lines
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def path_of(uri: str) -> str:
+    """The path of a document. One that was never saved gets a name in the working directory: ``untitled:...`` has one,
+    and Neovim's ``file://`` has not.
+    """
+    path = to_fs_path(uri)
+    if path and os.path.basename(path):
+        return os.path.abspath(path)
+    return os.path.abspath(f"<{urlsplit(uri).path.rpartition('/')[2] or 'untitled'}>")
+
+
+def uri_of(path: str) -> str:
+    """The URI of a file that is not open."""
+    uri: str | None = from_fs_path(os.path.abspath(path))
+    assert uri is not None
+    return uri
+
+
+def is_python(uri: str, language: str) -> bool:
+    """Whether a document is for us: a Python file, or a text that was never saved; no cell of a notebook."""
+    known = urlsplit(uri).scheme in ("file", "untitled")
+    return known and (language == "python" or uri.endswith(".py"))
+
+
+class Document:
+    """One open text. ``version`` is the editor's, ``lines`` are new ones after every change."""
+
+    def __init__(self, uri: str, text: str, version: int | None) -> None:
+        self.uri = uri
+        self.path = path_of(uri)
+        self.version = version
+        self._set(text)
+
+    def _set(self, text: str) -> None:
+        self.text = text
+        self.lines = lines.split(text)
+        self.data = lines.encoded(text)
+
+    @property
+    def shown(self) -> str:
+        """The path as reports show it."""
+        return files.shown(self.path)
+
+    def change(
+        self,
+        changes: Iterable[TextDocumentContentChangeEvent],
+        version: int | None,
+        codec: PositionCodec,
+    ) -> None:
+        """Make changes, each to what the one before it left."""
+        for change in changes:
+            if isinstance(change, TextDocumentContentChangePartial):
+                start = self._offset(*place(self.lines, change.range.start, codec))
+                end = self._offset(*place(self.lines, change.range.end, codec))
+                self._set(self.text[:start] + change.text + self.text[max(start, end) :])
+            else:
+                self._set(change.text)
+        self.version = version
+
+    def _offset(self, line: int, column: int) -> int:
+        return sum(map(len, self.lines[: line - 1])) + column - 1
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the file on the disk holds this text."""
+        try:
+            with open(self.path, "rb") as file:
+                return file.read().removeprefix(_BOM) == self.data.removeprefix(_BOM)
+        except OSError:
+            return False
+
+
+class Documents:
+    """All open documents, by their paths."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Document] = {}
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(list(self._open.values()))
+
+    def at(self, path: str) -> Document | None:
+        return self._open.get(os.path.abspath(path))
+
+    def of(self, uri: str) -> Document | None:
+        return self._open.get(path_of(uri))
+
+    def open(self, document: Document) -> None:
+        self._open[document.path] = document
+
+    def close(self, uri: str) -> Document | None:
+        return self._open.pop(path_of(uri), None)
+
+    def uri(self, path: str) -> str:
+        """How the editor calls a file: as it was opened, where it is."""
+        document = self.at(path)
+        return document.uri if document else uri_of(path)
+
+    def lines(self, path: str) -> list[str]:
+        """The lines of a file as the editor has them, or else as they are on the disk."""
+        document = self.at(path)
+        if document is not None:
+            return document.lines
+        try:
+            with open(path, "rb") as file:
+                return lines.split(lines.decode(file.read())[0])
+        except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
+            return []  # a site in it is shown at its first line

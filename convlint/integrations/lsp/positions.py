@@ -1,0 +1,92 @@
+"""Columns of editors and ours: they count code units of an encoding from 0, we count characters from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lsprotocol.types import Position, Range
+from pygls.workspace import PositionCodec
+
+from convlint.ir import Site
+
+
+def units(text: str, codec: PositionCodec) -> int:
+    """How many code units a text has."""
+    return int(codec.client_num_units(text))
+
+
+def characters(text: str, count: int, codec: PositionCodec) -> int:
+    """How many characters the first ``count`` code units of a text are; all, if it has fewer.
+
+    A unit in the middle of a character stands for the place before it. pygls takes the one behind it, and one
+    character less than all for a count behind the end.
+    """
+    count = min(count, units(text, codec))
+    found = codec.position_from_client_units([text], Position(0, count)).character
+    return int(found) - (units(text[:found], codec) > count)
+
+
+def content(line: str) -> str:
+    """A line without its end."""
+    return line.rstrip("\r\n")
+
+
+def place(lines: Sequence[str], position: Position, codec: PositionCodec) -> tuple[int, int]:
+    """The line and column, from 1, of an editor's position; the nearest there is, where it is outside."""
+    if position.line >= len(lines):
+        last = lines[-1] if lines else ""
+        if last == content(last) and lines:  # the text ends without a line end
+            return len(lines), len(last) + 1
+        return len(lines) + 1, 1
+    text = content(lines[position.line])
+    return position.line + 1, characters(text, position.character, codec) + 1
+
+
+def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec) -> Position:
+    """The editor's position of a line and column from 1; the nearest there is, where it is outside."""
+    line = max(line, 1)
+    if line > len(lines):
+        ended = not lines or lines[-1] != content(lines[-1])
+        if ended:
+            return Position(len(lines), 0)
+        line, column = len(lines), len(lines[-1]) + 1
+    before = content(lines[line - 1])[: max(column, 1) - 1]
+    return Position(line - 1, units(before, codec))
+
+
+def range_of(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
+    """The editor's range of a site; the rest of the line where it has no end behind its start."""
+    start = (site.line, site.column)
+    end = (site.end_line or site.line, site.end_column or site.column)
+    if end <= start and 1 <= site.line <= len(lines):
+        end = (site.line, len(content(lines[site.line - 1])) + 1)
+    return Range(position(lines, *start, codec), position(lines, *max(start, end), codec))
+
+
+def exact_range(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
+    """The same of the site of an edit, which is empty where something is put in."""
+    return Range(
+        position(lines, site.line, site.column, codec),
+        position(lines, site.end_line, site.end_column, codec),
+    )
+
+
+def same_ends(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """How many lines two texts have in common at their beginnings, and how many of the others at their ends."""
+    most = min(len(before), len(after))
+    head = next((i for i in range(most) if before[i] != after[i]), most)
+    tail = next((i for i in range(most - head) if before[-1 - i] != after[-1 - i]), most - head)
+    return head, tail
+
+
+def moved(before: Sequence[str], after: Sequence[str], first: int, last: int) -> int | None:
+    """By how many lines the lines ``first`` to ``last``, from 1, have moved; None if one of them changed.
+
+    All between the first and the last line that changed counts as changed.
+    """
+    if before is after:
+        return 0
+    head, tail = same_ends(before, after)
+    if last <= head:
+        return 0
+    return len(after) - len(before) if first > len(before) - tail else None

@@ -1,0 +1,176 @@
+"""What runs of models showed of the calls in files: the text of a hover, and of the lens above a model."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from convlint.integrations.lsp.linting import contains, innermost
+from convlint.integrations.lsp.positions import moved
+from convlint.integrations.lsp.run_process import Built, Ran
+from convlint.ir import Shape, Site
+from convlint.settings.targets import Target
+from convlint.source_text import lines
+
+_MOST = 8  # rows of a hover
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The last run of a model: what it showed, how many findings came of it, and the lines of files then, by path."""
+
+    ran: Ran
+    findings: int
+    lines: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What models built at one call: where it is by now, and whether the file has changed since."""
+
+    site: Site
+    built: tuple[tuple[str, Built], ...]  # with the model's target
+    changed: bool
+
+
+class Facts:
+    """The last run of every model, by its project's folder and its target."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[str, str], Run] = {}
+
+    def put(self, root: str, target: str, run: Run) -> None:
+        self._runs[root, target] = run
+
+    def of(self, root: str, target: str) -> Run | None:
+        return self._runs.get((root, target))
+
+    def at(self, path: str, now: Sequence[str], line: int, column: int) -> Here | None:
+        """What was built by the innermost call around a place; None where no run built anything."""
+        found: dict[Site, list[tuple[str, Built]]] = {}
+        changed = False
+        for (_, target), run in self._runs.items():
+            before = run.lines.get(path)
+            if before is None:
+                continue
+            changed = changed or before != now
+            for built in run.ran.built:
+                site = _moved(built.site, before, now) if built.site.path == path else None
+                if site is not None and contains(site, line, column):
+                    found.setdefault(site, []).append((target, built))
+        if not found:
+            return None
+        site = innermost(list(found))
+        return Here(site, tuple(found[site]), changed)
+
+
+def named_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
+    """Where the layer is built whose name, ``self.conv``, stands at a place: what the class around sets it to."""
+    tree, split = lines.parsed(text), lines.split(text)
+    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)) if tree else ():
+        inside = [*ast.walk(cls)]
+        for node in inside:
+            if _is_own(node) and contains(lines.span("", node, split), line, column):
+                sites = [
+                    lines.span("", one.value, split)
+                    for one in inside
+                    if isinstance(one, ast.Assign)
+                    and any(_is_own(target) and target.attr == node.attr for target in one.targets)
+                ]
+                return [(site.line, site.column) for site in sites]
+    return []
+
+
+def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Whether a part of a program is ``self`` and a name."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
+
+
+def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None:
+    shift = moved(before, now, site.line, site.end_line or site.line)
+    if shift is None:
+        return None
+    end = (site.end_line or site.line) + shift
+    return Site(site.path, site.line + shift, site.column, end, site.end_column, site.function)
+
+
+# --- as text
+
+
+def hover(here: Here) -> str:
+    """A table of the modules that were built at a call, in Markdown."""
+    parts = []
+    for target in dict.fromkeys(target for target, _ in here.built):
+        built = [one for of, one in here.built if of == target]
+        rows = [_row(one) for one in built[:_MOST]]
+        if len(built) > _MOST:
+            rows.append(f"| and {len(built) - _MOST} more | | | | |")
+        if len(built) > 1:
+            rows.append(_sum(built))
+        kinds = ", ".join(dict.fromkeys(f"`{one.kind}`" for one in built))
+        head = ["| layer | in | out | params | MACs |", "|---|---|---|---:|---:|"]
+        parts.append("\n".join([f"{kinds} in `{target}`", "", *head, *rows]))
+    if here.changed:
+        parts.append("As of the last run; the file has changed since.")
+    return "\n\n".join(parts)
+
+
+def _row(one: Built) -> str:
+    name = f"`{one.name}`" if one.name else "the model"
+    if one.calls == 0:
+        return f"| {name} | never called | | {one.params:,} | |"
+    times = f" ({one.calls} calls)" if one.calls > 1 else ""
+    inside, out = _shapes(one.inputs), _shapes(one.outputs)
+    return f"| {name}{times} | {inside} | {out} | {one.params:,} | {_macs(one.macs)} |"
+
+
+def _sum(built: Sequence[Built]) -> str:
+    macs = [one.macs for one in built if one.macs is not None]
+    whole = sum(macs) if len(macs) == len(built) else None
+    params = sum(one.params for one in built)
+    return f"| **all {len(built)}** | | | **{params:,}** | **{_macs(whole)}** |"
+
+
+def _shapes(shapes: Sequence[Shape]) -> str:
+    return ", ".join("x".join(map(str, shape)) or "scalar" for shape in shapes) or "none"
+
+
+def _macs(macs: int | None) -> str:
+    return "not seen" if macs is None else f"{macs:,}"
+
+
+def lens(target: str, run: Run | None) -> str:
+    """What stands above a model: that it can be run, and what its last run showed."""
+    if run is None:
+        return f"Run {target}"
+    ran = run.ran
+    found = "1 finding" if run.findings == 1 else f"{run.findings} findings"
+    partly = "" if ran.status == "complete" else "; it did not run to the end"
+    return f"Run {target} again ({ran.params:,} params, {ran.macs:,} MACs, {found}{partly})"
+
+
+def line_of(target: Target, path: str, text: str) -> int:
+    """The line, from 1, of a file on which the model of a target stands; 1 where it is in another file, or not seen."""
+    tree = lines.parsed(text) if target.path and os.path.abspath(target.path) == path else None
+    line, body = 1, tree.body if tree else []
+    for part in (target.name or "").split("."):
+        found = next((node for node in body if part in _names(node)), None)
+        if found is None:
+            break
+        line, body = found.lineno, getattr(found, "body", [])
+    return line
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return {node.name}
+    if isinstance(node, ast.Assign):
+        return {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return set()

@@ -1,0 +1,172 @@
+"""convlint as a plugin of pytest: ``pytest --convlint`` checks the configured models, each as a test.
+
+The settings are those that ``convlint check`` finds in the folder where pytest is called. The files and folders of the
+option ``convlint_paths`` of pytest's own settings are read, as one more test. Nothing but what registers the plugin is
+imported with this file, so that pytest without ``--convlint`` starts as fast as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from convlint.ir import Report
+    from convlint.runtime.worker.client import Worker
+    from convlint.settings.config import Config
+    from convlint.settings.targets import Job
+
+MARKER = "convlint"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("convlint")
+    group.addoption(
+        "--convlint",
+        action="store_true",
+        help="check the models configured in [tool.convlint], and the files of convlint_paths",
+    )
+    parser.addini(
+        "convlint_paths",
+        "files and folders that --convlint reads, relative to this file",
+        type="paths",
+        default=[],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MARKER}: checks of convlint, made by --convlint")
+    if config.getoption("convlint"):
+        config.pluginmanager.register(Checks(config), "convlint-checks")
+
+
+class FindingsError(Exception):
+    """What a check has found or could not check, as ``convlint check`` prints it."""
+
+
+class Checks:
+    """The checks of one session, and the worker that runs all of its models."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Raises pytest.UsageError where the settings cannot be understood, or name nothing to check."""
+        from convlint.settings import config as settings_  # noqa: PLC0415 - not needed to be registered
+        from convlint.support.errors import UsageError  # noqa: PLC0415 - the same
+
+        try:
+            self.settings: Config = settings_.discover(str(config.invocation_params.dir))
+        except UsageError as error:
+            raise pytest.UsageError(f"convlint: {error}") from None
+        self.paths = [_shown(path) for path in config.getini("convlint_paths")]
+        if not (self.settings.models or self.paths):
+            raise pytest.UsageError(
+                "convlint: nothing to check: configure [[tool.convlint.models]], "
+                "or convlint_paths in the settings of pytest"
+            )
+        self._worker: Worker | None = None
+
+    @pytest.hookimpl(tryfirst=True)  # -k, -m and --deselect choose among what is here by then
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        items += self._items(session)
+
+    def _items(self, session: pytest.Session) -> Iterator[pytest.Item]:
+        if self.paths:
+            yield SourceItem.from_parent(session, checks=self, name="source")
+        if self.settings.models:
+            from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed to be registered
+
+            for job in run.jobs([], run.Options(), self.settings):
+                yield ModelItem.from_parent(session, checks=self, name=job.text, job=job)
+
+    @property
+    def worker(self) -> Worker:
+        """The worker of the session, started for the first model."""
+        if self._worker is None:
+            from convlint.runtime.worker.client import Worker  # noqa: PLC0415 - not needed to be registered
+
+            self._worker = Worker()
+        return self._worker
+
+    def pytest_unconfigure(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+
+class CheckItem(pytest.Item):
+    """A check as a test. It fails where ``convlint check`` would not exit with 0."""
+
+    def __init__(self, *, checks: Checks, **known: Any) -> None:
+        super().__init__(nodeid=f"convlint::{known['name']}", **known)
+        self.checks = checks
+        self.funcargs: dict[str, Any] = {}  # other plugins ask every test for its fixtures
+        self.add_marker(MARKER)
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group("convlint"))  # with loadgroup: one worker
+
+    def told(self, report: Report, files: int | None = None) -> None:
+        """Raise FindingsError, or put what does not fail into the test's own report."""
+        from convlint.outputs import text  # noqa: PLC0415 - not needed to be registered
+
+        width, color = self._terminal
+        shown = text.render(report, table=None, width=width, color=color, files=files).rstrip("\n")
+        if report.exit_code(self.checks.settings.fail_on):
+            raise FindingsError(shown)
+        if report.findings:
+            self.add_report_section("call", MARKER, shown)
+
+    @property
+    def _terminal(self) -> tuple[int | None, bool]:
+        """The width of the terminal that pytest writes to, None where it is none, and whether it takes colours."""
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None:  # another process writes: that of xdist
+            return None, False
+        writer = self.config.get_terminal_writer()
+        return (writer.fullwidth if reporter.isatty else None), writer.hasmarkup
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, FindingsError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class ModelItem(CheckItem):
+    """A configured model, built and run."""
+
+    def __init__(self, *, job: Job, **known: Any) -> None:
+        super().__init__(**known)
+        self.job = job
+
+    def runtest(self) -> None:
+        from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed to be registered
+
+        worker = self.checks.worker
+        self.told(run.check([self.job], worker.run, self.checks.settings, worker.prove))
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        return self.job.target.path or str(self.config.rootpath), None, f"convlint {self.name}"
+
+
+class SourceItem(CheckItem):
+    """The files of ``convlint_paths``, read."""
+
+    def runtest(self) -> None:
+        from convlint.ir import Report  # noqa: PLC0415 - the same
+        from convlint.pipelines import check as checking  # noqa: PLC0415 - not needed to be registered
+        from convlint.settings import discovery as files  # noqa: PLC0415 - not needed to be registered
+
+        settings = self.checks.settings
+        options = checking.Options(cache_folder=files.cache_folder(settings.root))
+        outcome = checking.check(self.checks.paths, None, Report(), settings, options)
+        self.told(outcome.report, len(outcome.files))
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        return self.checks.paths[0], None, "convlint source"
+
+
+def _shown(path: Any) -> str:
+    from convlint.settings.discovery import shown  # noqa: PLC0415 - not needed to be registered
+
+    return shown(str(path))

@@ -1,0 +1,80 @@
+"""What is reported of a model that was run: a row for each layer, and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from convlint.ir.graph import Graph, Status
+from convlint.ir.nodes import Shape
+from convlint.ir.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the layer table: a leaf layer, or a functional call that no leaf layer owns.
+
+    Shapes are those of the first call. ``macs`` and ``output_bytes`` are summed over the calls; ``macs`` is None
+    for what was not seen inside.
+    """
+
+    name: str
+    kind: str
+    calls: int
+    input_shape: Shape | None
+    output_shape: Shape | None
+    kernel_size: Shape | None = None
+    stride: Shape | None = None
+    padding: Shape | str | None = None
+    dilation: Shape | None = None
+    groups: int | None = None
+    bias: bool | None = None
+    params: int = 0
+    trainable_params: int = 0
+    params_bytes: int = 0
+    macs: int | None = 0
+    output_bytes: int = 0
+    saved_bytes: int | None = None
+    site: Site | None = None
+    failed: str | None = None  # what stopped the run here, for the row of a partial table
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a model; bytes at the recorded batch size. ``None``: could not be measured."""
+
+    params: int
+    trainable_params: int
+    params_bytes: int
+    macs: int
+    input_bytes: int
+    forward_backward_bytes: int
+    peak_inference_bytes: int | None
+    saved_bytes: int | None
+    training_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is reported of one model that was run."""
+
+    target: str
+    status: Status
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    traced_by: str
+    layers: tuple[Row, ...]
+    totals: Totals
+    graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A report that was written before, to compare with: the inputs and totals of its models by their targets, and
+    the code, path and module of each finding, or the message of one that has no module.
+    """
+
+    path: str
+    inputs: Mapping[str, tuple[str, ...]]
+    totals: Mapping[str, Totals]
+    findings: tuple[tuple[str, str, str], ...]

@@ -1,0 +1,91 @@
+"""Records as JSON and back, for the pipe between the command line and the worker.
+
+Never pickle: the worker ran user code.
+
+Every frozen record of ``model.py`` and ``targets.py`` travels as the list of its fields; types are read from the
+annotations when it is rebuilt.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from convlint import ir as model
+
+
+def encode(value: Any) -> Any:
+    """A JSON value for a record, or for a tuple, list, mapping or scalar of them.
+
+    Raises TypeError for anything else.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [encode(getattr(value, name)) for name in _names(type(value))]
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    raise TypeError(f"cannot send a {type(value).__name__}")
+
+
+def decode(kind: Any, value: Any) -> Any:
+    """Rebuild a value of type ``kind`` from what ``encode`` made. Raises TypeError or ValueError if it does not fit."""
+    if kind is Any:
+        return _frozen(value)
+    origin = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        choices = [choice for choice in arguments if choice is not type(None)]
+        if len(choices) == 1:
+            return decode(choices[0], value)
+        return _frozen(value)
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple([decode(arguments[0], item) for item in value])
+        return tuple([decode(of, item) for of, item in zip(arguments, value, strict=True)])
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, dict):
+            raise TypeError(f"a mapping is expected, not {type(value).__name__}")
+        return {key: decode(arguments[1], item) for key, item in value.items()}
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = _hints(kind)
+        return kind(
+            **{
+                name: decode(hints[name], item)
+                for name, item in zip(_names(kind), value, strict=True)
+            }
+        )
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple([_frozen(item) for item in value])
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of a record's fields. A part of the model may name those of others without loading them."""
+    everywhere = {name: getattr(model, name) for name in model.__all__}
+    return typing.get_type_hints(kind, localns={**everywhere, **vars(sys.modules[kind.__module__])})

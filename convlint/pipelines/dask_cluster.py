@@ -1,0 +1,60 @@
+"""A cluster of Dask as the executor of jobs: ``--executor dask://host:port``.
+
+convlint and torch are installed on its machines, and the project lies there under the same path. Every process of the
+cluster has one worker of ours, which is started for its first job and ends with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
+
+from convlint.runtime.worker.client import Answer, Worker
+from convlint.settings.targets import Job
+from convlint.support.errors import UsageError
+
+SCHEME = "dask://"
+_CONNECTING = 10.0  # seconds to reach the scheduler
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Executor]:
+    """The executor of the cluster at ``dask://host:port``. Raises UsageError where there is none."""
+    if not address.startswith(SCHEME):
+        raise UsageError(f"--executor {address}: write the scheduler as in {SCHEME}localhost:8786")
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
+            raise
+        raise UsageError("a cluster needs Dask: pip install 'convlint[dask]'") from None
+    where = f"tcp://{address.removeprefix(SCHEME)}"
+    try:
+        client = Client(where, timeout=_CONNECTING)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
+        raise UsageError(f"--executor {address}: {str(error).rstrip('.')}") from None
+    with client:
+        # Not pure: the same target may be another model by now.
+        yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+
+
+def run_there(job: Job) -> Answer:
+    """Run a job in this process of a cluster: what ``connected`` is given to execute."""
+    from distributed import get_worker  # noqa: PLC0415 - an extra
+
+    return _worker().run(replace(job, at_once=max(job.at_once, get_worker().state.nthreads)))
+
+
+@functools.cache
+def _worker() -> Worker:
+    """The worker of this process. It ends when its stdin does: with the process."""
+    return Worker()
+
+
+def absolute(job: Job) -> Job:
+    """A job that means the same in any working directory."""
+    return replace(job, folder=os.getcwd())

@@ -1,0 +1,49 @@
+"""Several models at once: jobs for an executor of the standard library's kind, and their answers as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, as_completed
+
+from convlint.ir import Problem
+from convlint.runtime.worker.client import Answer
+from convlint.settings.targets import Job
+
+Run = Callable[[Job], Answer]
+
+
+def in_order(executor: Executor, run: Run, jobs: Iterable[Job]) -> Iterator[Answer]:
+    """The answers to jobs in the order of the jobs, each as soon as it and those before it are there."""
+    asked = [(executor.submit(run, job), job) for job in jobs]
+    try:
+        for future, job in asked:
+            yield _answer(future, job)
+    finally:
+        _cancel(future for future, _ in asked)
+
+
+def as_they_come(executor: Executor, run: Run, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+    """Jobs with their answers, the first to be there first."""
+    asked = {executor.submit(run, job): job for job in jobs}
+    waiting = dict(asked)
+    try:
+        for future in as_completed(asked):
+            job = waiting.pop(future)
+            yield job, _answer(future, job)
+            asked.pop(future)  # an answer is a whole graph: it is not kept
+    finally:
+        _cancel(asked)
+
+
+def _answer(future: Future[Answer], job: Job) -> Answer:
+    """What came of a job. An executor that lost it, as a cluster can, is a problem of the answer."""
+    try:
+        return future.result()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs go on
+        text = f"the executor lost it: {type(error).__name__}: {error}"
+        return Answer(None, (Problem("executor", text, target=job.text),))
+
+
+def _cancel(futures: Iterable[Future[Answer]]) -> None:
+    for future in futures:
+        future.cancel()

@@ -1,0 +1,235 @@
+"""Whether the neighbours of a convolution can absorb another order of its channels.
+
+A model computes the same as before if the channels between two layers change their order in both, and in every layer
+on the way that has numbers of its own for each channel. Which state that is, is answered here; what cannot be shown to
+be harmless is refused.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Absorber
+
+if TYPE_CHECKING:
+    from convlint.ir import Graph, Layer, Node, Shape
+
+
+def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
+    """What absorbs another order of the input channels of a dense convolution, in the order in which it runs; not its
+    own weight, dim 1.
+
+    One other dense convolution must make them, through operations on each channel alone, and nobody else may read
+    anything on the way. None: the channels have to keep their order.
+    """
+    conv = _dense(graph, layer_name)
+    if conv is None:
+        return None
+    found: list[Absorber] = []
+    reader, step = conv, flow.source(graph, conv)
+    while step is not None and flow.only_consumer(graph, step) is reader:
+        if step.op in flow.CONVS:
+            if step.layer is None or _dense(graph, step.layer) is not step:
+                return None
+            return (Absorber(step.layer, ("weight", "bias")), *reversed(found))
+        through = _through(graph, step)
+        if through is None:
+            return None
+        found += through
+        reader, step = step, flow.source(graph, step)
+    return None
+
+
+def behind(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
+    """What absorbs another order of the output channels of a dense convolution; not its own weight and bias, dim 0.
+
+    All that reads them, behind operations on each channel alone, must be dense convolutions, or linear layers that
+    read one number of each channel. None: the channels have to keep their order.
+    """
+    conv = _dense(graph, layer_name)
+    return None if conv is None else _by_readers(graph, conv)
+
+
+def _by_readers(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
+    """What absorbs another order of the channels that ``node`` made, in all that reads them."""
+    found: list[Absorber] = []
+    readers = graph.consumers(node.outputs[0].id)
+    for reader in readers:
+        absorbers = _by_reader(graph, reader)
+        if absorbers is None:
+            return None
+        found += absorbers
+    # Where nobody is seen to read them, something that was not recorded may.
+    return tuple(found) if readers else None
+
+
+def _by_reader(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
+    """The same, in one call that reads them and in all behind it."""
+    if node.layer is not None and _has_columns(graph, node, node.layer):
+        return (Absorber(node.layer, ("weight",), dim=1),)
+    through = _through(graph, node)
+    if through is None:
+        return None
+    behind_it = _by_readers(graph, node)
+    return None if behind_it is None else (*through, *behind_it)
+
+
+def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
+    """Whether a call is that of a layer whose weight has a column, along dim 1, for each channel that it reads."""
+    if node.op in flow.CONVS:
+        return _dense(graph, layer) is node
+    if node.op != "linear" or len(flow.input_shape(graph, node)) != 2:
+        return False
+    return _only_call(graph, layer, ("Linear",)) is node
+
+
+# --- operations on each channel alone
+
+_NORMS = {
+    "batch_norm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
+    "instance_norm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+    "group_norm": ("GroupNorm",),
+}
+_POINTWISE = flow.ACTIVATIONS | {
+    *("threshold", "hardshrink", "softshrink", "tanhshrink"),
+    *("contiguous", "clone", "detach", "interpolate"),
+}
+_POOLS = frozenset(
+    f"{adaptive}{kind}_pool{rank}d"
+    for adaptive in ("", "adaptive_")
+    for kind in ("max", "avg")
+    for rank in (1, 2, 3)
+)
+_RESHAPES = frozenset({"flatten", "reshape", "squeeze"})
+_REDUCTIONS = frozenset({"mean", "sum", "amax", "amin"})
+
+
+def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
+    """What absorbs another order of the channels in ``node`` itself; None if it does more than treat each channel,
+    dimension 1 of what goes in and of what comes out, by itself.
+    """
+    if len(node.inputs) != 1 or len(node.outputs) != 1:
+        return None
+    into, out = flow.input_shape(graph, node), node.outputs[0].shape
+    if into[:2] != out[:2]:
+        return None
+    if node.op in _NORMS:
+        return _through_norm(graph, node, into[1])
+    if node.op == "prelu":
+        return () if node.attrs["num_parameters"] == 1 else _own(graph, node, ("PReLU",))
+    return () if node.op in _POINTWISE or _is_spatial(node, len(into)) else None
+
+
+def _through_norm(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | None:
+    if node.op == "group_norm" and node.attrs["num_groups"] not in (1, width):
+        return None  # who is in a group with whom would change
+    tracked = node.attrs.get("track_running_stats", False)
+    if not node.attrs["affine"] and not tracked:
+        return ()
+    return _own(graph, node, _NORMS[node.op], ("running_mean", "running_var") if tracked else ())
+
+
+def _own(
+    graph: Graph, node: Node, bases: tuple[str, ...], buffers: tuple[str, ...] = ()
+) -> tuple[Absorber, ...] | None:
+    """The state of the layer that a call is of, if that is one of ``bases`` and nobody else reads it."""
+    if node.layer is None or _only_call(graph, node.layer, bases) is not node:
+        return None
+    return (Absorber(node.layer, ("weight", "bias", *buffers)),)
+
+
+def _is_spatial(node: Node, rank: int) -> bool:
+    """Whether a call pools, pads, sums up or flattens each map by itself, if its first two sizes stay."""
+    if node.op in _POOLS:
+        return int(node.op[-2]) == rank - 2  # MaxPool2d takes 3 dimensions for (C, H, W)
+    if node.op == "pad":
+        return 0 < len(node.attrs.get("pad", ())) <= 2 * (rank - 2)
+    if node.op in _REDUCTIONS:
+        dim = node.attrs.get("dim", 0)
+        return {d % rank for d in ((dim,) if isinstance(dim, int) else dim)}.isdisjoint((0, 1))
+    return node.op in _RESHAPES
+
+
+# --- layers whose state nobody else reads
+
+
+def _dense(graph: Graph, layer_name: str) -> Node | None:
+    """The only call of a dense convolution, if it is one of maps with a batch dimension."""
+    node = _only_call(graph, layer_name, ("Conv1d", "Conv2d", "Conv3d"))
+    if node is None or node.attrs["groups"] != 1:
+        return None
+    return (
+        node if len(flow.input_shape(graph, node)) == len(node.attrs["kernel_size"]) + 2 else None
+    )
+
+
+def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | None:
+    """The call that reads the state of a layer of one of ``bases``, if none else does, in a model
+    that ran to its end without an error.
+    """
+    layer = graph.layer(layer_name)
+    if layer is None or layer.base not in bases or layer.aliases:
+        return None
+    if graph.status != "complete" or layer.error or any(node.error for node in graph.nodes):
+        return None
+    nodes = [node for node in graph.nodes_of(layer_name) if node.op in _WITH_WEIGHTS]
+    if len(graph.calls_of(layer_name)) != 1 or len(nodes) != 1:
+        return None
+    (node,) = nodes
+    if len(node.inputs) != 1:  # a weight that is computed is among them
+        return None
+    if (weight := _weight(node)) is not None and weight != dict(layer.parameters).get("weight"):
+        return None
+    return node if _is_private(graph, layer) else None
+
+
+_WITH_WEIGHTS = (
+    flow.CONVS | flow.TRANSPOSED_CONVS | _NORMS.keys() | {"layer_norm", "linear", "prelu"}
+)
+
+
+def _weight(node: Node) -> Shape | None:
+    """The shape of the weight that a call reads; None if it reads none."""
+    attrs = node.attrs
+    if node.op in flow.CONVS:
+        per_group = attrs["in_channels"] // attrs["groups"]
+        return (attrs["out_channels"], per_group, *attrs["kernel_size"])
+    if node.op in flow.TRANSPOSED_CONVS:
+        per_group = attrs["out_channels"] // attrs["groups"]
+        return (attrs["in_channels"], per_group, *attrs["kernel_size"])
+    if node.op == "linear":
+        return (attrs["out_features"], attrs["in_features"])
+    if node.op == "prelu":
+        return (attrs["num_parameters"],)
+    if node.op not in _WITH_WEIGHTS or not attrs["affine"]:
+        return None
+    return attrs["normalized_shape"] if node.op == "layer_norm" else (attrs["num_features"],)
+
+
+def _is_private(graph: Graph, layer: Layer) -> bool:
+    """Whether a layer's parameters are the usual ones, and read by its own calls only.
+
+    The graph does not say which parameter a function reads: one of the same shape may be it.
+    """
+    shapes = _shapes(layer)
+    if any(other.params != _numel(other) and _shapes(other) & shapes for other in graph.layers):
+        return False  # counted elsewhere, as it shares them, or nowhere, as it is not registered
+    return not any(_reads_from_outside(graph, node, shapes) for node in graph.nodes)
+
+
+def _reads_from_outside(graph: Graph, node: Node, shapes: set[Shape]) -> bool:
+    """Whether a call reads a parameter of one of ``shapes`` that is not its own layer's."""
+    if node.op == "parameter":
+        return node.outputs[0].shape in shapes
+    weight, layer = _weight(node), graph.layer(node.layer)
+    return weight in shapes and (layer is None or weight not in _shapes(layer))
+
+
+def _shapes(layer: Layer) -> set[Shape]:
+    return {shape for _, shape in layer.parameters}
+
+
+def _numel(layer: Layer) -> int:
+    return sum(prod(shape) for _, shape in layer.parameters)

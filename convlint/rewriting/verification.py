@@ -1,0 +1,166 @@
+"""What running a rewritten model must show, and whether it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from convlint.analysis import cost
+from convlint.ir import Change, Graph, Shape, Tried, Verified, Way
+
+CLOSE = 0.01  # of the saved bytes: the estimate is of maps, autograd also keeps small numbers
+
+
+def verify(changes: Sequence[Change], before: Tried, after: Tried) -> Verified | str:
+    """What a rewritten model showed beside the original, or why it is refused."""
+    if after.problems:
+        return after.problems[0].message
+    old, new = before.graph, after.graph
+    assert old is not None
+    if new is None:
+        return "it gave no answer"
+    if reason := _failure(new):
+        return reason
+    if new.outputs != old.outputs:
+        return f"its output is {', '.join(new.outputs)}, and was {', '.join(old.outputs)}"
+    if reason := _layers_differ(changes, old, new):
+        return reason
+    if reason := _training_differs(before, after):
+        return reason
+    if reason := _ways_differ(before.ways, after.ways):
+        return reason
+    error = _saved_error(changes, old, new)
+    if error is not None and error > CLOSE:
+        return f"it saves other memory for backward than was estimated ({error:.1%} off)"
+    ways = {way.target: way for way in before.ways}
+    worked = sum(ways[way.target].stage != "failed" for way in after.ways)
+    trained = None if before.training_error else True
+    return Verified(True, True, True, True, error, trained, worked)
+
+
+def _failure(graph: Graph) -> str | None:
+    if graph.failure is not None:
+        place = f" at {graph.failure.site} of the rewritten text" if graph.failure.site else ""
+        return f"it fails{place}: {graph.failure.type}: {graph.failure.message}"
+    return next((f"{n.module or n.op} fails: {n.error}" for n in graph.nodes if n.error), None)
+
+
+# --- layers
+
+
+def _layers_differ(changes: Sequence[Change], old: Graph, new: Graph) -> str | None:
+    """The first layer that is not what was estimated; or that was to stay as it is, and did not."""
+    params = {layer.name: layer.params for layer in new.layers}
+    macs = _macs(new)
+    changed = {change.layer for change in changes}
+    for change in changes:
+        name = change.layer
+        outputs = _outputs(old, name), _outputs(new, name)
+        if outputs[0] != outputs[1]:
+            return f"{name} gives {_shown(outputs[1])}, and gave {_shown(outputs[0])}"
+        found = sum(params[part] for part in params if _is_part(part, name))
+        if found != change.after.params:
+            return f"{name} has {found:,} parameters, not {change.after.params:,} as estimated"
+        found = sum(macs[part] for part in macs if _is_part(part, name))
+        if found != change.after.macs:
+            return f"{name} takes {found:,} multiply-accumulates, not {change.after.macs:,} as estimated"
+    old_macs = _macs(old)
+    for layer in old.layers:
+        name = layer.name
+        if name in changed:
+            continue
+        if params.get(name) != layer.params:
+            return f"{name} has {params.get(name, 0):,} parameters, and had {layer.params:,}"
+        if macs.get(name, 0) != old_macs.get(name, 0):
+            return f"{name} takes {macs.get(name, 0):,} multiply-accumulates, and took {old_macs.get(name, 0):,}"
+    before, after = (sum(layer.params for layer in graph.layers) for graph in (old, new))
+    saved = sum(change.before.params - change.after.params for change in changes)
+    if before - saved != after:
+        return f"the model has {after:,} parameters, not {before - saved:,} as estimated"
+    return None
+
+
+def _is_part(name: str, of: str) -> bool:
+    """Whether a module is another, or lies in it."""
+    return name == of or not of or name.startswith(f"{of}.")
+
+
+def _macs(graph: Graph) -> dict[str, int]:
+    """Multiply-accumulates by the module that a call belongs to."""
+    found: dict[str, int] = {}
+    for node in graph.nodes:
+        owner = node.layer or node.module
+        layer = graph.layer(owner)
+        name = layer.name if layer else owner
+        found[name] = found.get(name, 0) + (cost.macs(graph, node) or 0)
+    return found
+
+
+def _outputs(graph: Graph, name: str) -> list[Shape]:
+    return [graph.tensor(id).shape for call in graph.calls_of(name) for id in call.outputs]
+
+
+def _shown(shapes: Iterable[Shape]) -> str:
+    return ", ".join("x".join(map(str, shape)) for shape in shapes) or "nothing"
+
+
+# --- training
+
+
+def _training_differs(before: Tried, after: Tried) -> str | None:
+    if before.training_error is not None:
+        return None  # it cannot be trained on this input as it is, either
+    if after.training_error is not None:
+        return f"it cannot be trained: {after.training_error}"
+    left = sorted(set(after.untrained) - set(before.untrained))
+    return f"backward does not reach {left[0]}" if left else None
+
+
+def _saved_error(changes: Sequence[Change], old: Graph, new: Graph) -> float | None:
+    if (
+        old.saved_bytes is None
+        or not new.saved_bytes
+        or old.saved_bytes_mode != new.saved_bytes_mode
+    ):
+        return None
+    more = [
+        change.after.saved_bytes - change.before.saved_bytes
+        for change in changes
+        if change.after.saved_bytes is not None and change.before.saved_bytes is not None
+    ]
+    return abs(old.saved_bytes + sum(more) - new.saved_bytes) / new.saved_bytes
+
+
+# --- other ways
+
+
+def _ways_differ(before: Sequence[Way], after: Sequence[Way]) -> str | None:
+    known = {way.target: way for way in before}
+    for way in after:
+        was = known[way.target]
+        call = way.target.rpartition(":")[2]
+        if was.stage == "failed":
+            continue
+        if way.stage == "failed":
+            return f"{call} cannot be built any more: {way.error}"
+        if was.stage == "ran" and (way.stage, way.outputs) != (was.stage, was.outputs):
+            return f"{call} does not give {', '.join(was.outputs)} any more"
+    return None
+
+
+def needed_ways(ways: Sequence[Way], sites: Iterable[tuple[str, int, int]]) -> tuple[str, ...]:
+    """The targets to build again after calls at ``sites`` are edited: together they give these calls all the
+    numbers that the file gives them.
+    """
+    wanted = set(sites)
+    chosen: list[str] = []
+    covered: set[str] = set()
+    for way in ways:
+        here = {
+            f"{built.site.path}:{built.site.line}:{built.site.column} {built.kind} {built.attrs}"
+            for built in way.built
+            if (built.site.path, built.site.line, built.site.column) in wanted
+        }
+        if way.stage != "failed" and here - covered:
+            chosen.append(way.target)
+            covered |= here
+    return tuple(chosen)

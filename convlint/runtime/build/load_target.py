@@ -1,0 +1,303 @@
+"""From a target to the thing it names: imports a file or a dotted module, finds the name, calls it.
+
+What cannot be loaded is a ``ProblemError``; what the model's own constructor raises is left to the
+caller, for that is a finding.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import sys
+import tokenize
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from convlint.ir import Problem
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.record.record import failure_of
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.settings.targets import Target
+
+
+class ProblemError(Exception):
+    """Something that cannot be checked, with the ``Problem`` that says so."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self._problem = problem
+
+    @property
+    def problem(self) -> Problem:
+        """The problem, with the traceback of the exception that brought it about."""
+        if self.__cause__ is None:
+            return self._problem
+        return replace(self._problem, traceback="".join(traceback.format_exception(self.__cause__)))
+
+
+def refuse(
+    kind: str, message: str, path: str | None = None, line: int | None = None
+) -> ProblemError:
+    """An error to raise, from the parts of its problem."""
+    return ProblemError(
+        Problem(kind, message, None if path is None else sites.shown_path(path), line)
+    )
+
+
+def find(target: Target, root: str) -> Any:
+    """The class, function or instance that a target names. Raises ProblemError.
+
+    A file is imported under the name that it has in its package, so that relative imports work; the
+    folder of the package, or ``root`` for a dotted module, comes first on ``sys.path``.
+    """
+    value: Any = module(target, root)
+    for part in (target.name or "").split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise _unknown_name(target, value, part) from None
+    return value
+
+
+def module(target: Target, root: str) -> ModuleType:
+    """The module in which a target is looked up, imported. Raises ProblemError."""
+    return _import_file(target.path) if target.path else _import_module(target.module or "", root)
+
+
+def call(value: Any, target: Target) -> Callable[[], Any]:
+    """How to get the model from what the target names: the call to make. Raises ProblemError.
+
+    A constructor that needs other arguments than the target passes is refused here, so that what
+    the call raises is the model's own doing.
+    """
+    name = str(target.name)
+    args, kwargs = target.arguments()
+    if isinstance(value, nn.Module):
+        if args or kwargs:
+            raise refuse(
+                "arguments", f"{name} is a model that is built already; it takes no arguments"
+            )
+        return lambda: value
+    if isinstance(value, type) and not issubclass(value, nn.Module):
+        raise refuse("not-a-module", f"{name} is a class, but not an nn.Module")
+    if not callable(value):
+        kind = type(value).__name__
+        raise refuse("not-a-module", f"{name} is of type {kind}, neither a model nor builds one")
+    _check_arguments(value, target, args, kwargs)
+    return lambda: value(*args, **kwargs)
+
+
+def check_model(value: Any, target: Target) -> nn.Module:
+    """What a call gave, if it is a model. Raises ProblemError."""
+    if isinstance(value, nn.Module):
+        return value
+    kind = type(value).__name__
+    raise refuse(
+        "not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module"
+    )
+
+
+# --- files and dotted modules
+
+
+def _import_file(path: str) -> ModuleType:
+    file = Path(path).absolute()
+    _check_text(file)
+    folder, parts = file.parent, [] if file.stem == "__init__" else [file.stem]
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if not all(part.isidentifier() for part in parts) or not _is_free(parts[0], folder):
+        parts = [f"_convlint_{file.stem}"]
+    sys.path.insert(0, str(folder))
+    sys.argv = [str(file)]
+    name = ".".join(parts)
+
+    def load() -> ModuleType:
+        if len(parts) > 1:
+            importlib.import_module(".".join(parts[:-1]))
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{file} is no Python file")
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        return sys.modules[name]
+
+    return _imported(load, f"{file.name} cannot be imported")
+
+
+def _is_free(name: str, folder: Path) -> bool:
+    """Whether an import of ``name`` would find what lies in ``folder``, not a module loaded before."""
+    loaded = sys.modules.get(name)
+    if loaded is None:
+        return name not in sys.builtin_module_names
+    origin = getattr(loaded, "__file__", None)
+    return origin is not None and Path(origin).absolute().is_relative_to(folder)
+
+
+def _import_module(name: str, root: str) -> ModuleType:
+    sys.path.insert(0, os.path.abspath(root))
+
+    def load() -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+                near = _near_module(error.name, root)
+                message = f"no module named {error.name!r} was found{near}"
+                raise refuse("missing-file", message) from None
+            raise
+
+    return _imported(load, f"module {name} cannot be imported")
+
+
+def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
+    try:
+        return load()
+    except ProblemError:
+        raise
+    except SyntaxError as error:
+        message = f"{refusal}: {error.msg}"
+        raise refuse("syntax-error", message, error.filename, error.lineno) from error
+    except Exception as error:
+        site = failure_of(error, "constructor").site
+        message = f"{refusal}: {type(error).__name__}: {one_line(error)}"
+        where = (site.path, site.line) if site else (None, None)
+        raise refuse("import-error", message, *where) from error
+
+
+def _check_text(file: Path) -> None:
+    if not file.exists():
+        raise refuse("missing-file", f"{sites.shown_path(str(file))} does not exist{_near(file)}")
+    if file.is_dir():
+        raise refuse(
+            "missing-file", f"{sites.shown_path(str(file))} is a folder, not a Python file"
+        )
+    try:
+        with file.open("rb") as stream:
+            encoding, _ = tokenize.detect_encoding(stream.readline)
+        raw = file.read_bytes()
+        raw.decode(encoding)
+    except OSError as error:
+        raise refuse("missing-file", f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        message = (
+            f"the file is not {encoding.upper()}: byte 0x{raw[error.start]:02x}; save it as UTF-8"
+        )
+        raise refuse("encoding", message, str(file), line) from error
+    except SyntaxError as error:
+        raise refuse("encoding", f"the file is not UTF-8: {error.msg}", str(file), 1) from error
+
+
+def _near(file: Path) -> str:
+    if not file.parent.is_dir():
+        return ""
+    names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
+    close = get_close_matches(file.name, names, n=1)
+    return f"; did you mean {sites.shown_path(str(file.with_name(close[0])))}?" if close else ""
+
+
+def _near_module(name: str, root: str) -> str:
+    """The module that may be meant, of those that lie where this one would."""
+    *packages, own = name.split(".")
+    names = [found.name for found in pkgutil.iter_modules([str(Path(root, *packages))])]
+    close = get_close_matches(own, names, n=1)
+    return f"; did you mean {'.'.join([*packages, close[0]])!r}?" if close else ""
+
+
+# --- names and arguments
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
+    """A problem that names the nearest models, or all there are."""
+    offered = [
+        name
+        for name, value in vars(owner).items()
+        if not name.startswith("_") and _is_model_like(value, owner)
+    ]
+    close = get_close_matches(part, offered, n=3, cutoff=0.5)
+    hint = ""
+    if close:
+        hint = f"; did you mean {' or '.join(close)}?"
+    elif offered:
+        hint = f"; it has {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}"
+    return refuse("no-such-name", f"{target.where} has no {target.name}{hint}")
+
+
+def _is_model_like(value: Any, owner: Any) -> bool:
+    """A model, or a class or function of the file itself that may give one."""
+    if isinstance(value, nn.Module):
+        return True
+    home = getattr(value, "__module__", None)
+    if home not in (getattr(owner, "__name__", None), getattr(owner, "__module__", None)):
+        return False
+    return issubclass(value, nn.Module) if isinstance(value, type) else inspect.isfunction(value)
+
+
+def _check_arguments(
+    value: Callable[..., Any], target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return  # written in C without a signature: the call itself will tell
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = [*target.args, *(f"{name}={text}" for name, text in target.kwargs)]
+        missing = _missing(signature, args, kwargs)
+        how = ", ".join([*given, *(f"{name}=..." for name in missing)])
+        if missing:
+            reason = f"{target.name} needs {_listed(missing)}"
+            how = f"; pass them as '{target.where}:{target.name}({how})'"
+        else:
+            reason = f"{target.name}: {one_line(error)}"
+            how = f"; it takes {shown_signature(signature)}"
+        raise refuse("arguments", reason + how) from None
+
+
+def _missing(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[str]:
+    """Names of the parameters without a default for which nothing is passed."""
+    try:
+        bound = signature.bind_partial(*args, **kwargs).arguments
+    except TypeError:
+        return []
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in variadic
+        and name not in bound
+    ]
+
+
+def shown_signature(signature: inspect.Signature) -> str:
+    """A signature without annotations: ``(x, mask=None)``."""
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(inspect.Signature(parameters))

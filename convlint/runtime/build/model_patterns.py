@@ -1,0 +1,78 @@
+"""The models that a pattern stands for: names of a registry, or classes and functions of a module.
+
+A registry is a module with a function ``list_models``, which gives names, and one that builds a model of a name,
+``create_model`` as in timm or ``get_model`` as in torchvision.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+
+from convlint.runtime.build import load_target as load
+from convlint.runtime.build.load_target import ProblemError, refuse
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.worker.client import Answer
+from convlint.settings.targets import Glob
+
+BUILDERS = ("create_model", "get_model")
+
+
+def list_job(asked: Glob, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+    """The targets that a pattern stands for, in the order of their names."""
+    enter("import")
+    try:
+        module = load.module(asked.where, asked.root)
+        found = tuple(_targets(module, asked))
+        if not found:
+            raise refuse("no-models", f"{asked.text}: {asked.where.where} has no such models")
+    except ProblemError as error:
+        return Answer(None, (error.problem,))
+    return Answer(targets=found)
+
+
+def _targets(module: types.ModuleType, asked: Glob) -> Iterator[str]:
+    where = asked.where.where
+    builder = next((name for name in BUILDERS if callable(getattr(module, name, None))), None)
+    if builder is not None and callable(getattr(module, "list_models", None)):
+        more = f", {asked.call}" if asked.call.strip() else ""
+        for name in sorted(map(str, _listed(module, asked))):
+            if fnmatchcase(name, asked.pattern):
+                yield f"{where}:{builder}({name!r}{more})"
+        return
+    call = f"({asked.call})" if asked.call.strip() else ""
+    for name, value in sorted(vars(module).items()):
+        if fnmatchcase(name, asked.pattern) and _builds(value, module.__name__, asked):
+            yield f"{where}:{name}{call}"
+
+
+def _listed(module: types.ModuleType, asked: Glob) -> Any:
+    try:
+        return tuple(module.list_models())
+    except Exception as error:
+        text = f"{asked.where.where}.list_models() raised {type(error).__name__}: {one_line(error)}"
+        raise refuse("no-models", text) from error
+
+
+def _builds(value: Any, module: str, asked: Glob) -> bool:
+    """Whether something that a module defines is a class of models, or a function that says it returns one, and can be
+    called with the arguments that are asked for.
+    """
+    home = str(getattr(value, "__module__", None))
+    if home != module and not home.startswith(f"{module}."):
+        return False  # it is imported there
+    args, kwargs = asked.where.arguments()
+    try:
+        signature = inspect.signature(value, eval_str=isinstance(value, types.FunctionType))
+        signature.bind(*args, **kwargs)
+    except (NameError, SyntaxError, TypeError, ValueError, AttributeError):
+        return (
+            False  # other arguments, none at all, or an annotation that is only for type checkers
+        )
+    built = value if isinstance(value, type) else signature.return_annotation
+    return isinstance(built, type) and issubclass(built, nn.Module)

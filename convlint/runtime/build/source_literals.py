@@ -1,0 +1,171 @@
+"""Which plain integers are written out in the source: ``64`` is a constant, ``len(widths)`` has
+lost what it was.
+
+An integer is looked up at the instruction that passed it on: the source text of that very
+expression is parsed, and a name is followed to the one literal that a local variable holds, or to
+the call of the helper whose parameter it is. What cannot be followed counts as lost.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import operator
+from collections.abc import Callable
+from functools import cache
+from types import CodeType
+
+from convlint.runtime.build.construction_sites import Instant, site_of
+from convlint.runtime.build.symbolic_int import Argument
+from convlint.source_text import lines
+
+_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+
+
+def is_literal_argument(
+    frames: tuple[Instant, ...], value: int, at: Argument, path: tuple[int, ...] = ()
+) -> bool:
+    """Whether the call at ``frames[0]`` passes ``value`` as a literal.
+
+    ``frames`` lead outwards, for helpers; ``path`` leads into a list or tuple.
+    """
+    call = _expression(frames[0]) if frames else None
+    if not isinstance(call, ast.Call):
+        return False
+    return _value(_argument(call, at.keyword, at.position), frames, path) == value
+
+
+def is_literal_operand(instant: Instant, value: int, left: bool) -> bool:
+    """Whether one side of the arithmetic at ``instant`` is written as a literal of that value."""
+    node = _expression(instant)
+    if isinstance(node, ast.BinOp):
+        side = node.left if left else node.right
+    elif isinstance(node, ast.AugAssign) and not left:
+        side = node.value
+    else:
+        return False
+    return _value(side, (instant,)) == value
+
+
+@cache
+def _expression(instant: Instant) -> ast.AST | None:
+    """The syntax tree of the expression (or assignment) that an instruction belongs to."""
+    code, site = instant[0], site_of(instant)
+    span = [lines.at(code.co_filename, number) for number in range(site.line, site.end_line + 1)]
+    if not span or not span[-1]:
+        return None
+    span[-1] = span[-1][: site.end_column - 1]
+    span[0] = span[0][site.column - 1 :]
+    text = "".join(span)
+    try:
+        return ast.parse(f"({text}\n)", mode="eval").body
+    except (SyntaxError, ValueError):
+        pass  # a statement, then
+    try:
+        statement = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return None
+    return statement[0] if len(statement) == 1 else None
+
+
+def _argument(call: ast.Call, keyword: str, position: int | None) -> ast.expr | None:
+    for given in call.keywords:
+        if given.arg == keyword:
+            return given.value
+    if position is None or position >= len(call.args):
+        return None
+    before = call.args[: position + 1]
+    return None if any(isinstance(arg, ast.Starred) for arg in before) else call.args[position]
+
+
+def _value(
+    node: ast.AST | None, frames: tuple[Instant, ...], path: tuple[int, ...] = ()
+) -> int | None:
+    """The integer that an expression writes out, None if it is none or cannot be followed."""
+    for index in path:
+        items = node.elts[: index + 1] if isinstance(node, ast.Tuple | ast.List) else []
+        if len(items) <= index or any(isinstance(item, ast.Starred) for item in items):
+            return None
+        node = items[index]
+    match node:
+        case ast.Name(id=name):
+            return _named(name, frames)
+        case ast.Constant(value=int(number)) if not isinstance(number, bool):
+            return number
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            inner = _value(operand, frames)
+            return None if inner is None else -inner
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _computed(type(op), _value(left, frames), _value(right, frames))
+    return None
+
+
+def _computed(op: type[ast.operator], left: int | None, right: int | None) -> int | None:
+    if left is None or right is None:
+        return None
+    try:
+        return _OPERATORS[op](left, right)
+    except ZeroDivisionError:
+        return None
+
+
+def _named(name: str, frames: tuple[Instant, ...]) -> int | None:
+    """A local variable's only literal, or the literal that the helper's caller passed for a
+    parameter.
+    """
+    code = frames[0][0]
+    stores = _stores(code).get(name, [])
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if name not in parameters:
+        return stores[0] if len(stores) == 1 else None
+    if stores or len(frames) < 2:
+        return None
+    call = _expression(frames[1])
+    if not isinstance(call, ast.Call):
+        return None
+    called = (
+        call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+    )
+    if called != code.co_name:
+        return None
+    bound = isinstance(call.func, ast.Attribute) and parameters[0] in ("self", "cls")
+    position = parameters.index(name) - bound
+    by_position = position if name in parameters[: code.co_argcount] else None
+    return _value(_argument(call, name, by_position), frames[1:])
+
+
+@cache
+def _stores(code: CodeType) -> dict[str, list[int | None]]:
+    """What is assigned to each variable, in order: the integer if it is one literal, else None."""
+    found: dict[str, list[int | None]] = {}
+    literal: int | None = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname.startswith(("STORE_", "DELETE_")):
+            local = instruction.opname.startswith(("STORE_FAST", "STORE_DEREF"))
+            if instruction.is_jump_target or not local:
+                literal = None  # several values meet here: "mid or 64", "a if wide else 64"
+            for name in _stored(instruction):
+                found.setdefault(name, []).append(literal)
+                literal = None
+        constant = instruction.opname.startswith(("LOAD_CONST", "LOAD_SMALL_INT"))
+        number = instruction.argval if constant else None
+        literal = number if type(number) is int else None
+    for inner in code.co_consts:
+        for name in inner.co_freevars if isinstance(inner, CodeType) else ():
+            found.setdefault(name, []).extend(_stores(inner).get(name, ()))  # nonlocal
+    return found
+
+
+def _stored(instruction: dis.Instruction) -> tuple[str, ...]:
+    """The variables that an instruction assigns to; since Python 3.13 one may be two."""
+    if instruction.opname == "STORE_FAST_LOAD_FAST":
+        return instruction.argval[:1]  # type: ignore[no-any-return]
+    if isinstance(instruction.argval, tuple):
+        return instruction.argval
+    return (str(instruction.argval),)

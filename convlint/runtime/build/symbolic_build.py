@@ -1,0 +1,209 @@
+"""Builds a model from integers that carry their expression through the real constructors.
+
+While ``carrying()`` is active, the ``__init__`` of every ``nn.Module`` class outside torch receives
+its integers, defaults included, as fresh symbols of that call: a *scope*.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+
+from convlint.runtime.build.symbolic_int import Argument, Carried, Parameter, ScopeRecord, Tracking
+from convlint.runtime.counterexample.arguments import noted
+
+_KEY = "_convlint_scope"
+_MOST_SCOPES = 50_000
+_MOST_NUMBERS = 256  # in one list or tuple argument
+
+
+@contextmanager
+def carrying() -> Iterator[Tracking]:
+    """Give every user class's constructor its integers as symbols, until the block ends.
+
+    Everything that was patched is put back. Integers that were made stay ``Carried``, and behave as
+    plain ones from then on. Raises RuntimeError if it is active already.
+    """
+    if Tracking.active is not None:
+        raise RuntimeError("carrying() is already active")
+    tracking = Tracking()
+    patched: list[tuple[type, str, Any]] = []
+
+    def patch(cls: type, name: str, value: Any) -> None:
+        patched.append((cls, name, cls.__dict__.get(name)))
+        setattr(cls, name, value)
+
+    def wrap(cls: type) -> None:
+        init = cls.__dict__.get("__init__")
+        if type(init) is FunctionType and not cls.__module__.startswith("torch."):
+            patched.append((cls, "__init__", init))
+            cls.__init__ = _receiving(init, cls, tracking)  # type: ignore[misc]
+
+    def __init_subclass__(cls: type[nn.Module], /, **kwargs: Any) -> None:
+        super(nn.Module, cls).__init_subclass__(**kwargs)
+        wrap(cls)
+
+    module_init = nn.Module.__init__
+
+    def stamping(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+        module.__dict__.setdefault(_KEY, tracking.current)
+        module_init(module, *args, **kwargs)
+
+    try:
+        patch(nn.Module, "__init__", stamping)
+        patch(nn.Module, "__init_subclass__", classmethod(__init_subclass__))
+        for cls in _subclasses(nn.Module):
+            wrap(cls)
+        Tracking.active = tracking
+        yield tracking
+    finally:
+        Tracking.active = None
+        for owner, name, before in reversed(patched):
+            delattr(owner, name) if before is None else setattr(owner, name, before)
+
+
+def scope_of(module: nn.Module) -> ScopeRecord | None:
+    """The constructor call in which a module was made; None outside of all, or if none was seen."""
+    scope = module.__dict__.get(_KEY)
+    return scope if isinstance(scope, ScopeRecord) else None
+
+
+def _subclasses(root: type) -> list[type]:
+    found: dict[type, None] = {root: None}
+    pending = [root]
+    while pending:
+        subclasses: list[type] = type.__subclasses__(pending.pop())
+        below = [cls for cls in subclasses if cls not in found]
+        found.update(dict.fromkeys(below))
+        pending += below
+    return list(found)
+
+
+def _may_receive(cls: type, init: FunctionType) -> bool:
+    """Whether a class may get symbols: not scripted, no test for exact ints."""
+    if issubclass(cls, torch.jit.ScriptModule):
+        return False
+    functions = [init, *(value for value in vars(cls).values() if type(value) is FunctionType)]
+    names = [function.__code__.co_names for function in functions]
+    return not any("type" in known and "int" in known for known in names)
+
+
+def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..., None]:
+    """``init`` with integers, also those in lists and tuples, replaced by symbols of a scope.
+
+    There are many classes and few are built: what is to be known of one is found out at its first call.
+    """
+    signature: _Signature | None = None
+    refused = False
+
+    def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+        nonlocal signature, refused
+        if signature is None:
+            signature = _Signature(init)
+            refused = not _may_receive(cls, init)
+        if refused or Tracking.active is not tracking or len(tracking.scopes) >= _MOST_SCOPES:
+            init(module, *args, **kwargs)
+            return
+        scope = tracking.open(cls.__qualname__, sys._getframe(1))
+        received = _Received(scope)
+        positions = signature.positions(len(args))
+        scope.path = init.__code__.co_filename
+        built: Any = type(module)
+        scope.cls = (built if built.__init__ is __init__ else cls).__qualname__
+        scope.given = tuple([(at.keyword, noted(v)) for v, at in zip(args, positions, strict=True)])
+        scope.named = {name: noted(value) for name, value in kwargs.items()}
+        try:
+            take = received.take
+            given = [take(v, at) for v, at in zip(args, positions, strict=True)]
+            named = {name: take(v, signature.keyword(name)) for name, v in kwargs.items()}
+            for position, at, value in signature.defaults:
+                if position >= len(args) and at.keyword not in named:
+                    named[at.keyword] = take(value, at)
+            init(module, *given, **named)
+        finally:
+            tracking.close()
+            received.give_back()
+
+    __init__.__wrapped__ = init  # type: ignore[attr-defined]
+    return __init__
+
+
+class _Signature:
+    """What a constructor calls its arguments, and its integer defaults."""
+
+    def __init__(self, init: FunctionType) -> None:
+        code: CodeType = init.__code__
+        self._names = code.co_varnames[1 : code.co_argcount]
+        self._variadic = "args"
+        if code.co_flags & inspect.CO_VARARGS:
+            self._variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+        self._keywords: dict[str, Argument] = {}
+        self._positions = [Argument(name, position) for position, name in enumerate(self._names)]
+        values = init.__defaults__ or ()
+        self.defaults: list[tuple[int, Argument, Any]] = []
+        for position, value in enumerate(values, len(self._names) - len(values)):
+            if _holds_int(value) and position + 1 >= code.co_posonlyargcount:
+                self.defaults.append((position, Argument(self._names[position], None, True), value))
+        for name, value in (init.__kwdefaults__ or {}).items():
+            if _holds_int(value):
+                self.defaults.append((sys.maxsize, Argument(name, None, True), value))
+
+    def keyword(self, name: str) -> Argument:
+        """The argument that is passed by that name."""
+        if name not in self._keywords:
+            self._keywords[name] = Argument(name)
+        return self._keywords[name]
+
+    def positions(self, count: int) -> list[Argument]:
+        """The arguments that ``count`` values are passed for, without ``self``."""
+        for position in range(len(self._positions), count):
+            name = f"{self._variadic}[{position - len(self._names)}]"
+            self._positions.append(Argument(name, position))
+        return self._positions[:count]
+
+
+def _holds_int(value: Any) -> bool:
+    kind = type(value)
+    return kind is int or (kind is tuple and any(_holds_int(item) for item in value))
+
+
+class _Received:
+    """Turns the arguments of one call into symbols of its scope."""
+
+    def __init__(self, scope: ScopeRecord) -> None:
+        self._scope = scope
+        self._lists: list[tuple[list[Any], list[Any], list[Any]]] = []
+
+    def take(self, value: Any, at: Argument, path: tuple[int, ...] = ()) -> Any:
+        """The value with symbols for its integers; the very object where it holds none."""
+        kind = type(value)
+        if kind is int or kind is Carried:
+            outer = value.origin if kind is Carried else None
+            parameter = Parameter(self._scope, at, path, int(value), outer)
+            self._scope.parameters.append(parameter)
+            return Carried(value, parameter)
+        if (kind is tuple or kind is list) and len(value) <= _MOST_NUMBERS and len(path) <= 2:
+            return self._sequence(value, at, path)
+        return value
+
+    def _sequence(self, value: Any, at: Argument, path: tuple[int, ...]) -> Any:
+        items = [self.take(item, at, (*path, index)) for index, item in enumerate(value)]
+        if all(new is old for new, old in zip(items, value, strict=True)):
+            return value
+        if type(value) is tuple:
+            return tuple(items)
+        self._lists.append((value, items, items[:]))
+        return items
+
+    def give_back(self) -> None:
+        """Do to the caller's lists what the constructor did to their copies."""
+        for given, copy, before in self._lists:
+            if list(map(id, copy)) != list(map(id, before)):
+                given[:] = [int(item) if type(item) is Carried else item for item in copy]

@@ -1,0 +1,288 @@
+"""An ``int`` that remembers the expression it came from, and the constructor calls whose symbols it
+speaks of.
+
+Everything here is cheap, for it runs inside the real constructors: an operation is written down,
+not understood. What an expression says is worked out later, in ``provenance.py``.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import ClassVar, Self, SupportsIndex
+
+import torch
+
+from convlint.runtime.build.construction_sites import Instant
+
+_MOST_EQUALITIES = 64  # of one scope
+_MOST_FRAMES = 4  # helpers between a constructor call and the line that holds the literal
+
+
+@dataclass(slots=True, eq=False)
+class ScopeRecord:
+    """One constructor call: class, callers, parameters, and the conditions it went through.
+
+    ``all`` are the constructor calls of the same construction, in the order in which they began.
+    ``path`` and ``cls`` say which class was called, ``given`` and ``named`` with what (see ``arguments.noted``).
+    """
+
+    id: int
+    all: list[ScopeRecord] = field(repr=False)
+    kind: str
+    parent: ScopeRecord | None
+    frames: tuple[Instant, ...]
+    path: str = ""
+    cls: str = ""
+    given: tuple[tuple[str, object], ...] = ()
+    named: dict[str, object] = field(default_factory=dict)
+    parameters: list[Parameter] = field(default_factory=list)
+    equal: dict[object, tuple[Origin, Origin | int]] = field(default_factory=dict)
+    overflowed: bool = False  # there were more comparisons than are kept
+
+    def __deepcopy__(self, memo: object) -> ScopeRecord:
+        return self  # a copied module came from the same call
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()  # a pickled module came from nowhere
+
+
+@dataclass(slots=True, eq=False)
+class Argument:
+    """Which argument of a call: its keyword, its position where it was passed by position."""
+
+    keyword: str
+    position: int | None = None
+    default: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Parameter:
+    """An integer that a constructor received, or the one at ``path`` in a list or tuple that it
+    received.
+
+    ``outer`` is what the caller had, None if that was a plain int.
+    """
+
+    scope: ScopeRecord
+    argument: Argument
+    path: tuple[int, ...]
+    value: int
+    outer: Origin | None
+
+    @property
+    def name(self) -> str:
+        return self.argument.keyword + "".join(f"[{index}]" for index in self.path)
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """``left op right``, computed at ``instant``; one of the two may be plain. ``neg`` has no
+    right.
+    """
+
+    op: str
+    left: Origin | int
+    right: Origin | int
+    instant: Instant
+
+
+Origin = Parameter | Operation
+
+
+class Carried(int):
+    """An ``int`` with an ``origin``. While a model is built, arithmetic with it gives such
+    integers.
+    """
+
+    origin: Origin
+    __torch_function__ = (
+        torch._C._disabled_torch_function_impl
+    )  # a plain int to torch, without asking
+
+    def __new__(cls, value: int, origin: Origin) -> Self:
+        carried = int.__new__(cls, value)
+        carried.origin = origin
+        return carried
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[int], tuple[int]]:
+        return int, (int(self),)  # a pickled model is a plain one
+
+    def __copy__(self) -> Carried:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Carried:
+        return self
+
+    __hash__ = int.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        same = int.__eq__(self, other)
+        if same is True:
+            _found_equal(self, other, sys._getframe(1))
+        return same
+
+    def __ne__(self, other: object) -> bool:
+        differs = int.__ne__(self, other)
+        if differs is False:
+            _found_equal(self, other, sys._getframe(1))
+        return differs
+
+    # max(a, b) of equal a and b gives the first, and max(b, a) the other: a tie is a comparison too.
+
+    def __lt__(self, other: int) -> bool:
+        if type(other) is Carried and int.__eq__(self, other):
+            _found_equal(self, other, sys._getframe(1))
+        return int.__lt__(self, other)
+
+    def __gt__(self, other: int) -> bool:
+        if type(other) is Carried and int.__eq__(self, other):
+            _found_equal(self, other, sys._getframe(1))
+        return int.__gt__(self, other)
+
+    def __bool__(self) -> bool:
+        true = int.__bool__(self)
+        if not true:
+            _found_equal(self, 0, sys._getframe(1))
+        return true
+
+    def __neg__(self) -> int:
+        if Tracking.active is None:
+            return int.__neg__(self)
+        return _carried("neg", int.__neg__(self), self.origin, 0, sys._getframe(1))
+
+    def __truediv__(self, other: float) -> float:
+        quotient = int.__truediv__(self, other)  # type: ignore[operator]
+        if quotient == 1 and type(other) is Carried:
+            _found_equal(self, other, sys._getframe(1))
+        return quotient
+
+    def __divmod__(self, other: int) -> tuple[int, int]:
+        if type(other) is not int and type(other) is not Carried:
+            return int.__divmod__(self, other)
+        return self // other, self % other
+
+    def __pos__(self) -> Carried:
+        return self
+
+    def __round__(self, digits: SupportsIndex | None = None) -> int:
+        whole = digits is None or operator.index(digits) >= 0
+        return self if whole else int.__round__(self, digits or 0)
+
+    def __abs__(self) -> int:
+        return self if self >= 0 else -self
+
+    def __floor__(self) -> Carried:
+        return self
+
+    __ceil__ = __trunc__ = __floor__
+
+
+_new = int.__new__
+
+
+def _carried(
+    op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType
+) -> Carried:
+    carried = _new(Carried, value)  # its __new__ would take as long as all the rest
+    carried.origin = Operation(op, left, right, (frame.f_code, frame.f_lasti))
+    return carried
+
+
+def _define_operator(name: str, op: str) -> None:
+    forward: Callable[[int, int], int] = getattr(int, f"__{name}__")
+    backward: Callable[[int, int], int] = getattr(int, f"__r{name}__")
+
+    def method(self: Carried, other: int) -> int:
+        value = forward(self, other)
+        kind = type(other)
+        if Tracking.active is None or (kind is not int and kind is not Carried):
+            return value
+        right = other.origin if isinstance(other, Carried) else other
+        return _carried(op, value, self.origin, right, sys._getframe(1))
+
+    def reflected(self: Carried, other: int) -> int:
+        value = backward(self, other)
+        if Tracking.active is None or type(other) is not int:
+            return value
+        if op == "+" and other == 0:  # where sum() starts
+            return self
+        return _carried(op, value, other, self.origin, sys._getframe(1))
+
+    setattr(Carried, f"__{name}__", method)
+    setattr(Carried, f"__r{name}__", reflected)
+
+
+Carried.__name__ = "int"  # errors name the type of an operand: "int" is what the user wrote
+
+for _name, _op in (("add", "+"), ("sub", "-"), ("mul", "*"), ("floordiv", "//"), ("mod", "%")):
+    _define_operator(_name, _op)
+
+
+class Tracking:
+    """The constructor calls seen so far, and those that are running. One at a time is active."""
+
+    active: ClassVar[Tracking | None] = None
+
+    def __init__(self) -> None:
+        self.scopes: list[ScopeRecord] = []
+        self._running: list[ScopeRecord] = []
+
+    @property
+    def current(self) -> ScopeRecord | None:
+        return self._running[-1] if self._running else None
+
+    def open(self, kind: str, frame: FrameType) -> ScopeRecord:
+        scope = ScopeRecord(len(self.scopes), self.scopes, kind, self.current, _callers(frame))
+        self.scopes.append(scope)
+        self._running.append(scope)
+        return scope
+
+    def close(self) -> None:
+        self._running.pop()
+
+
+def _found_equal(left: Carried, right: object, frame: FrameType) -> None:
+    """Keep a comparison that came out equal, unless torch made it: it is not the user's.
+
+    In a forward only two carried numbers count: a plain one there is the size of a tensor.
+    """
+    building = Tracking.active
+    if type(right) is Carried:
+        other: Origin | int = right.origin
+    elif building is not None and type(right) is int:
+        other = right
+    else:
+        return
+    if other is left.origin or _is_torch(frame):
+        return
+    scope = (building and building.current) or _scope_of(left.origin)
+    if len(scope.equal) < _MOST_EQUALITIES:
+        scope.equal[id(left.origin), other if type(other) is int else id(other)] = (
+            left.origin,
+            other,
+        )
+    else:
+        scope.overflowed = True
+
+
+def _scope_of(origin: Origin) -> ScopeRecord:
+    while isinstance(origin, Operation):
+        origin = origin.right if isinstance(origin.left, int) else origin.left  # type: ignore[assignment]
+    return origin.scope
+
+
+def _is_torch(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return isinstance(name, str) and name.split(".", 1)[0] == "torch"
+
+
+def _callers(frame: FrameType | None) -> tuple[Instant, ...]:
+    found: list[Instant] = []
+    while frame is not None and len(found) < _MOST_FRAMES:
+        found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)

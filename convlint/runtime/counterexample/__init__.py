@@ -1,0 +1,1 @@
+"""Witnesses: a class is built with other arguments and really run."""

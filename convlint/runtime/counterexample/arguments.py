@@ -1,0 +1,68 @@
+"""The arguments of a constructor call as source text, for the call to be made again."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+from convlint.ir import Argument
+from convlint.runtime.build.symbolic_int import Carried
+
+_PLAIN = (int, float, complex, str, bytes, bool, type(None))
+_MOST_ITEMS = 256  # of one list, tuple or dict
+_LONGEST = 2000  # characters of one argument
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """Stands for a value that has no source text; the value itself is not kept alive."""
+
+
+_OTHER = _Other()
+
+
+def noted(value: Any, depth: int = 0) -> Any:
+    """A value as it is now, without subclasses of int, for ``text`` to read later."""
+    kind = type(value)
+    if kind in _PLAIN or isinstance(value, type | FunctionType | BuiltinFunctionType):
+        return value
+    if kind is Carried:
+        return int(value)
+    if depth < _DEEPEST and kind in (list, tuple, dict) and len(value) <= _MOST_ITEMS:
+        if kind is dict:
+            return {noted(k, depth + 1): noted(v, depth + 1) for k, v in value.items()}
+        return kind([noted(item, depth + 1) for item in value])
+    return _OTHER
+
+
+def text(value: Any) -> str | None:
+    """The source of a noted value: a literal, or the dotted name of a class or function that can be
+    imported. None for anything else.
+    """
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+        return _dotted(value)
+    written = repr(value)
+    try:
+        same = len(written) <= _LONGEST and ast.literal_eval(written) == value
+    except (ValueError, SyntaxError):
+        return None
+    return written if same else None
+
+
+def _dotted(value: Any) -> str | None:
+    home, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
+    found: Any = sys.modules.get(str(home))
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return f"{home}.{name}" if found is value and home != "builtins" else None
+
+
+def listed(given: tuple[tuple[str, Any], ...], named: Mapping[str, Any]) -> tuple[Argument, ...]:
+    """Arguments by position, each with the name of its parameter, then those by keyword."""
+    first = [Argument(name, text(value), positional=True) for name, value in given]
+    return (*first, *(Argument(name, text(value)) for name, value in named.items()))

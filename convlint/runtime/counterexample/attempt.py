@@ -1,0 +1,173 @@
+"""One call of a suspected class: built, run, and judged by what happened at the suspected layer."""
+
+from __future__ import annotations
+
+import dis
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from convlint.ir import Attempt, Claim, Shape, Site
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build.load_target import ProblemError
+from convlint.runtime.counterexample.call_again import ClassCall
+from convlint.runtime.inputs import probe
+from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.record.record import failure_of
+from convlint.settings.targets import Job, Target
+
+Outcome = Literal["fails", "works", "refused", "broken"]
+"""``fails`` at the suspected layer, for what is suspected; ``refused`` by the class in so many words;
+``broken`` in any other way.
+"""
+
+_SIZES = {1: (7, 16, 32, 64, 128, 1024), 2: (7, 8, 16, 32, 64, 128, 224), 3: (7, 16, 32, 64)}
+_RAISE = dis.opmap["RAISE_VARARGS"]
+
+Result = tuple[Outcome, Inputs, Exception | None]
+
+
+class Tried:
+    """A call of the class, with what the suspected layers said when its model ran."""
+
+    def __init__(self, call: ClassCall, claim: Claim, attempt: Attempt) -> None:
+        self._call = call
+        self._claim = claim
+        self._attempt = attempt
+        self._model: nn.Module | None = None
+        self._refusals: list[Exception] = []
+        self._taken = 0
+
+    def works_on(self) -> Inputs | None:
+        """An input that the class runs on, the smallest first; None if there is none."""
+        if self._build() is not None:
+            return None
+        return next((inputs for inputs in self._inputs() if self._run(inputs) is None), None)
+
+    def outcome(self, control: Inputs) -> Result:
+        """What comes of the call on inputs as large as that of a control, and of what channels it takes."""
+        error = self._build()
+        if error is not None:
+            return self._of_constructor(error), Inputs(), error
+        found: Result = ("broken", Inputs(), None)
+        failing: Result | None = None
+        taken = False
+        for inputs in self._inputs(_spatial(control)):
+            error = self._run(inputs)
+            if error is None and self._taken:
+                return "works", inputs, None
+            taken |= self._taken > 0 and not self._refusals
+            if any(error is refusal for refusal in self._refusals):
+                failing = failing or ("fails", inputs, error)
+            elif error is not None and found[0] == "broken":
+                found = ("refused" if _is_stated(error) else "broken"), inputs, error
+        # A layer that takes what arrives from one input has no quarrel with its own class.
+        return found if failing is None or taken else failing
+
+    # --- building
+
+    def _build(self) -> Exception | None:
+        try:
+            self._model = self._call.build().eval()
+        except Exception as error:
+            return error
+        for module in self._model.modules():
+            built = sites.built(module)
+            if built is not None and self._is_suspected(built.site):
+                self._watch(module)
+        return None
+
+    def _of_constructor(self, error: Exception) -> Outcome:
+        groups = isinstance(error, ValueError) and "divisible by groups" in str(error)
+        chain = failure_of(error, "constructor").chain
+        if groups and self._claim.fails_in == "constructor" and self._is_suspected(*chain[:1]):
+            return "fails"
+        return "refused" if _is_stated(error) else "broken"
+
+    def _is_suspected(self, site: Site | None = None) -> bool:
+        return site is not None and any(_is_same(site, other) for other in self._claim.sites)
+
+    def _watch(self, module: nn.Module) -> None:
+        """Note when a layer refuses its input for its channels, and when it takes it."""
+        original = module.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = original(*args, **kwargs)
+            except Exception as error:
+                tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor)]
+                if tensors and _does_not_fit(module, tensors[0].shape):
+                    self._refusals.append(error)
+                raise
+            self._taken += 1
+            return result
+
+        module.__dict__["forward"] = forward
+
+    # --- running
+
+    def _inputs(self, spatial: Shape | None = None) -> Iterator[Inputs]:
+        """Inputs worth trying, the smallest first; only those of a spatial size where one is given."""
+        assert self._model is not None
+        for shapes in _shapes(self._attempt.channels, self._claim.inputs):
+            if spatial in (None, shapes[0][2:]):
+                yield Inputs(tuple(torch.rand(shape) for shape in shapes))
+        job = Job(Target(self._call.text))
+        with suppress(ProblemError):
+            for spec in probe.specs(self._model, job, _SIZES):
+                if spatial in (None, spec.shape[1:]):
+                    yield probe.arguments(self._model, job, spec)
+
+    def _run(self, inputs: Inputs) -> Exception | None:
+        assert self._model is not None
+        self._refusals.clear()
+        self._taken = 0
+        try:
+            self._model(*inputs.args, **inputs.kwargs)
+        except Exception as error:
+            return error
+        return None
+
+
+def _shapes(channels: Sequence[int], recorded: Sequence[Shape]) -> Iterator[tuple[Shape, ...]]:
+    """Shapes for all inputs, with the channels of an attempt: small maps, then those that were recorded."""
+    known = recorded and len(channels) == len(recorded) and min(channels) > 0
+    if not known or min(map(len, recorded)) < 2:
+        return
+    if len({shape[2:] for shape in recorded}) == 1:
+        rank = len(recorded[0]) - 2
+        for size in _SIZES.get(rank, ()):
+            yield tuple([(1, count, *(size,) * rank) for count in channels])
+    yield tuple([(1, n, *shape[2:]) for n, shape in zip(channels, recorded, strict=True)])
+
+
+def _spatial(inputs: Inputs) -> Shape:
+    return tuple(inputs.tensors[0].shape[2:]) if inputs.tensors else ()
+
+
+def _does_not_fit(module: nn.Module, arrived: torch.Size) -> bool:
+    """Whether other channels arrive than a layer was built for."""
+    if isinstance(module, nn.Linear):
+        return bool(arrived[-1] != module.in_features)
+    names = ("in_channels", "num_features", "num_channels")
+    asked = next((getattr(module, name) for name in names if hasattr(module, name)), None)
+    return asked is not None and len(arrived) > 1 and bool(arrived[1] != asked)
+
+
+def _is_stated(error: Exception) -> bool:
+    """Whether an exception comes from a ``raise`` or ``assert`` outside torch: the class says what it wants."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    if step is None or sites.is_foreign(step.tb_frame.f_code):
+        return False
+    return step.tb_frame.f_code.co_code[step.tb_lasti] == _RAISE
+
+
+def _is_same(one: Site, other: Site) -> bool:
+    places = {(os.path.realpath(site.path), site.line, site.column) for site in (one, other)}
+    return len(places) == 1

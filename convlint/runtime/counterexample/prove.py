@@ -1,0 +1,136 @@
+"""Proves a claim: the class is built with other numbers and really run, beside a control that works.
+
+For a child of the worker: the class's file is imported and stays so, and what it prints is dropped.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from convlint.ir import Attempt, Claim, Proof, Witness
+from convlint.runtime.build import load_target as load
+from convlint.runtime.build.load_target import ProblemError
+from convlint.runtime.counterexample.attempt import Outcome, Tried
+from convlint.runtime.counterexample.call_again import CannotCallError, ClassCall, class_call
+from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.time_limit import TooLongError, at_most
+from convlint.settings.targets import Prove, Target, parse_target
+
+_SECONDS = 5.0  # of one attempt
+_SHARE = 0.8  # of the time limit, after which no further trial is begun
+
+
+def prove_job(job: Prove, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+    """Try to prove a claim. For a process that ends after the job."""
+    _drop_output()
+    random.seed(0)
+    torch.manual_seed(0)
+    sys.dont_write_bytecode = True  # nothing is written beside the user's files
+    until = time.monotonic() + _SHARE * job.timeout
+    enter("import")
+    cls = _found(job)
+    if isinstance(cls, str):
+        return Answer(proof=Proof("unknown", reason=cls))
+    enter("witness")
+    try:
+        with torch.no_grad():
+            return Answer(proof=_proof(cls, job.claim, until))
+    except CannotCallError as refusal:
+        return Answer(proof=Proof("unknown", reason=str(refusal)))
+    except TooLongError:
+        reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other numbers"
+        return Answer(proof=Proof("unknown", reason=reason))
+
+
+def _drop_output() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+# --- the class
+
+
+def _found(job: Prove) -> type[nn.Module] | str:
+    """The class of a claim, or why there is none."""
+    claim = job.claim
+    try:
+        if claim.target is not None:  # what it imports is found as it was then
+            load.find(parse_target(claim.target), job.root)
+        cls = _loaded(claim) or load.find(Target(claim.cls, claim.path, name=claim.cls), job.root)
+    except ProblemError as error:
+        return error.problem.message
+    except Exception as error:
+        return f"{claim.path} cannot be imported: {type(error).__name__}: {one_line(error)}"
+    if isinstance(cls, type) and issubclass(cls, nn.Module):
+        return cls
+    return f"{claim.cls} is no class of nn.Module"
+
+
+def _loaded(claim: Claim) -> Any:
+    """The class where its file was imported on the way to the target."""
+    file = os.path.realpath(claim.path)
+    for module in list(sys.modules.values()):
+        place = getattr(module, "__file__", None)
+        if isinstance(place, str) and os.path.realpath(place) == file:
+            return operator.attrgetter(claim.cls)(module)
+    return None
+
+
+# --- the proof
+
+
+def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
+    """The first trial that shows the claim, else what all say together.
+
+    A class that works with other numbers, or refuses them in words of its own, has no such bug; one
+    that fails elsewhere has told nothing. Raises CannotCallError and TooLongError.
+    """
+    outcomes: set[Outcome] = set()
+    reason = "no control call was found that works"
+    controls: dict[Attempt, tuple[str, Inputs] | None] = {}
+    for trial in claim.trials:
+        if time.monotonic() > until:
+            return Proof("unknown", reason="the time was up")
+        if trial.works not in controls:
+            controls[trial.works] = _control(cls, claim, trial.works)
+        control = controls[trial.works]
+        if control is None:
+            continue
+        works, inputs = control
+        call = _call(cls, claim, trial.fails)
+        with at_most(_SECONDS):
+            outcome, failing, error = Tried(call, claim, trial.fails).outcome(inputs)
+        said = f"{type(error).__name__}: {one_line(error)}" if error else ""
+        if outcome == "fails":
+            shown = tuple("x".join(map(str, tensor.shape)) for tensor in failing.tensors)
+            return Proof("fails", Witness(call.text, shown, said, works))
+        outcomes.add(outcome)
+        reason = ": ".join(filter(None, (f"{call.text} {outcome}", said)))
+    refuted = "works" in outcomes or outcomes == {"refused"}
+    return Proof("works" if refuted else "unknown", reason=reason)
+
+
+def _call(cls: type[nn.Module], claim: Claim, attempt: Attempt) -> ClassCall:
+    read = claim.target is None
+    return class_call(cls, claim.arguments, attempt.numbers, examples=read)
+
+
+def _control(cls: type[nn.Module], claim: Claim, attempt: Attempt) -> tuple[str, Inputs] | None:
+    """A call with numbers that should work, and an input on which it does."""
+    call = _call(cls, claim, attempt)
+    with at_most(_SECONDS):
+        inputs = Tried(call, claim, attempt).works_on()
+    return None if inputs is None else (call.text, inputs)

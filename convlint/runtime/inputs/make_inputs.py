@@ -1,0 +1,186 @@
+"""What a model is called with: tensors from ``--input`` or a file, the model's own example, or a
+guess from its first layer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convlint.runtime.build.load_target import refuse, shown_signature
+from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.settings.targets import InputSpec, Job
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arguments of one forward. ``source`` says in a report where they came from."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return list(tensors_in((self.args, self.kwargs)))
+
+    @property
+    def batch_size(self) -> int:
+        return next((t.shape[0] for t in self.tensors if t.dim()), 1)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(t.numel() * t.element_size() for t in self.tensors)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Inputs:
+        """The same arguments with every tensor changed."""
+        return Inputs(_mapped(self.args, change), _mapped(self.kwargs, change), self.source)
+
+
+def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_mapped(item, change) for item in value))
+    if isinstance(value, tuple | list):
+        return type(value)(_mapped(item, change) for item in value)
+    if isinstance(value, dict):
+        return {key: _mapped(item, change) for key, item in value.items()}
+    return value
+
+
+def given(model: nn.Module, job: Job) -> Inputs | None:
+    """The inputs that the job or the model itself names; None where neither does.
+
+    Raises ProblemError where they cannot be had or ``forward`` does not take them.
+    """
+    if job.input_file is not None:
+        found = _from_file(job.input_file)
+    elif job.inputs:
+        specs = [(spec.name, make(spec, model, job)) for spec in job.inputs]
+        args = tuple(tensor for name, tensor in specs if name is None)
+        found = Inputs(args, {name: tensor for name, tensor in specs if name}, job.inputs_from)
+    else:
+        example = getattr(model, "example_input_array", None)
+        if example is None:
+            return None
+        found = _arguments(example, "example_input_array")
+    found = found.map(lambda tensor: tensor.detach().to(job.device))
+    check(model, found)
+    return found
+
+
+def make(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
+    """A batch of that shape: numbers from 0 to 1 from a generator of its own, zeros for integers,
+    which are indices as a rule.
+    """
+    dtype = getattr(torch, spec.dtype) if spec.dtype else floating_dtype(model, job.dtype)
+    shape = (job.batch_size, *spec.shape)
+    try:
+        if job.device == "meta":
+            return torch.empty(shape, dtype=dtype, device="meta")
+        if not (dtype.is_floating_point or dtype.is_complex):
+            return torch.zeros(shape, dtype=dtype)
+        wide = dtype if dtype.is_complex else torch.float32
+        return torch.rand(shape, dtype=wide, generator=torch.Generator().manual_seed(0)).to(dtype)
+    except (RuntimeError, MemoryError) as error:
+        raise refuse("input", f"input {spec} cannot be made: {one_line(error)}") from error
+
+
+def floating_dtype(model: nn.Module, asked: str | None) -> torch.dtype:
+    """The dtype of floating-point inputs: the one asked for, else that of the first parameter."""
+    if asked is not None:
+        dtype: torch.dtype = getattr(torch, asked)
+        return dtype
+    floats = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
+    return next(floats, torch.get_default_dtype())
+
+
+def _from_file(path: str) -> Inputs:
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise refuse("missing-file", f"input file {path} does not exist") from None
+    except pickle.UnpicklingError as error:
+        message = f"input file {path} holds something else than tensors; write it with torch.save(x, {path!r})"
+        raise refuse("input", message) from error
+    except Exception as error:
+        message = f"input file {path} cannot be read as tensors: {one_line(error)}"
+        raise refuse("input", message) from error
+    return _arguments(value, path)
+
+
+def _arguments(value: Any, source: str) -> Inputs:
+    """A tensor is the one argument, a tuple or list the positional ones, a dict the keywords."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        found = Inputs((), dict(value), source)
+    elif isinstance(value, tuple | list):
+        found = Inputs(tuple(value), {}, source)
+    else:
+        found = Inputs((value,), {}, source)
+    if not found.tensors:
+        raise refuse("input", f"{source} holds no tensor, but a {type(value).__name__}")
+    for tensor in found.tensors:
+        if tensor.numel() == 0:
+            raise refuse(
+                "input", f"{source}: a tensor of shape {tuple(tensor.shape)} has no values"
+            )
+    return found
+
+
+def signature_of(model: nn.Module) -> inspect.Signature | None:
+    """What ``forward`` takes, None where it cannot be told."""
+    try:
+        return inspect.signature(model.forward)
+    except (TypeError, ValueError):
+        return None
+
+
+def check(model: nn.Module, inputs: Inputs) -> None:
+    """Raise ProblemError unless ``forward`` takes that many inputs, by those names."""
+    signature = signature_of(model)
+    if signature is None:
+        return
+    try:
+        signature.bind(*inputs.args, **inputs.kwargs)
+    except TypeError as error:
+        count = len(inputs.args) + len(inputs.kwargs)
+        raise refuse(
+            "input",
+            f"forward takes {shown_signature(signature)}, and {inputs.source} gives "
+            f"{count} input{'' if count == 1 else 's'}: {one_line(error)}",
+        ) from None
+
+
+def required(model: nn.Module) -> list[str]:
+    """Names of the parameters of ``forward`` that need a value; ``*args`` counts as one."""
+    signature = signature_of(model)
+    if signature is None:
+        return ["input"]
+    return list(_required(signature))
+
+
+def keyword_only(model: nn.Module) -> list[str]:
+    """Those of them that can only be given by name."""
+    signature = signature_of(model)
+    parameters = signature.parameters if signature else {}
+    return [name for name in required(model) if name in parameters and _by_name(parameters[name])]
+
+
+def _by_name(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is parameter.KEYWORD_ONLY
+
+
+def _required(signature: inspect.Signature) -> Iterator[str]:
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL or (
+            parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        ):
+            yield name

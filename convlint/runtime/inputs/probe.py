@@ -1,0 +1,217 @@
+"""Inputs found by trying: one that a model runs on, and the smallest that it accepts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convlint.ir import Graph, Shape
+from convlint.runtime.build.load_target import refuse
+from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make, required
+from convlint.runtime.record.record import flags_kept, record
+from convlint.settings.targets import InputSpec, Job
+
+_SIZES = {
+    1: (32, 64, 128, 224, 512, 1024, 4096, 16_000),
+    2: (32, 64, 128, 224, 256, 299, 384, 512),
+    3: (16, 32, 64, 112, 224),
+}
+_COMMON = 5  # sizes that are compared by their number of failures, where the model runs on none
+_LARGEST = 1024
+_SECONDS = 20.0
+_TOO_SMALL = re.compile(  # PyTorch's own words
+    r"kernel size can't be greater than actual input|output size is too small|smaller than kernel"
+    r"|padding size should be less than|wrapping around more than once|must be non-negative"
+    r"|invalid computed output size|must be at least one|too large relative to input"
+    r"|output sizes should be greater than 0|more than 1 spatial element",
+    re.IGNORECASE,
+)
+
+
+# --- an input to run on
+
+
+def guess(model: nn.Module, job: Job) -> Inputs:
+    """An input from the first layer that is called: its channels, at the size that the model says it is for, else the
+    smallest common one that runs. Where none runs, the size with the fewest failures. Raises ProblemError where
+    ``forward`` takes no input that could be guessed.
+    """
+    names = required(model)
+    if not names:
+        return Inputs(source="none: forward takes no input")
+    if len(names) > 1:
+        raise refuse(
+            "input",
+            f"forward takes {len(names)} inputs, which are not guessed: {_asked(names, job)}",
+        )
+    tried: list[InputSpec] = []
+    for spec in specs(model, job):
+        tried.append(spec)
+        inputs = arguments(model, job, spec)
+        if _runs(model, inputs):
+            return inputs
+    common = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
+    guesses = [arguments(model, job, spec) for spec in common]
+    counts = [_failures(record(model, each.args, each.kwargs).graph()) for each in guesses]
+    return guesses[counts.index(min(counts))]
+
+
+def _asked(names: Sequence[str], job: Job) -> str:
+    """How to give inputs of these names: as options, or in Python."""
+    if job.inputs_from == "input":
+        return "input={" + ", ".join(f'"{name}": ...' for name in names) + "}"
+    return " ".join(f"--input {name}=..." for name in names)
+
+
+def arguments(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
+    """The arguments of a forward that takes one input, made as ``spec`` says."""
+    tensor, source = make(spec, model, job), f"inferred, {job.inputs_from} {spec}"
+    names = keyword_only(model)
+    return Inputs((), {names[0]: tensor}, source) if names else Inputs((tensor,), {}, source)
+
+
+def _runs(model: nn.Module, inputs: Inputs) -> bool:
+    """Whether a plain forward in eval mode works."""
+    with flags_kept(model), torch.no_grad():
+        model.eval()
+        try:
+            model(*inputs.args, **inputs.kwargs)
+        except Exception:
+            return False  # what fails on every size is reported by the recorded run
+    return True
+
+
+def _failures(graph: Graph) -> tuple[bool, int]:
+    return graph.failure is not None, sum(node.error is not None for node in graph.nodes)
+
+
+def specs(
+    model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES
+) -> Iterator[InputSpec]:
+    """Inputs that the first layer asks for, the likeliest channels first; ``sizes`` by the number of
+    spatial dimensions.
+    """
+    layer, seen = _first_layer(model, job)
+    if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
+        yield from (InputSpec((length,), dtype="int64") for length in (16, 64, 128))
+        return
+    if isinstance(layer, nn.Linear):
+        yield InputSpec((layer.in_features,))
+        yield InputSpec((16, layer.in_features))
+        yield from (InputSpec((3, size, size)) for size in _SIZES[2][:_COMMON])
+        return
+    spatial = 2 if layer is None else len(layer.kernel_size)
+    declared = declared_size(model) if spatial == 2 else None
+    shapes = [(size,) * spatial for size in sizes[spatial]]
+    for channels in _channels(layer, seen):
+        for shape in dict.fromkeys([declared, *shapes] if declared else shapes):
+            yield InputSpec((channels, *shape))
+
+
+_SIZE_NAMES = ("in_size", "img_size", "image_size", "input_size")
+_CONFIGS = ("pretrained_cfg", "default_cfg")  # of timm: dicts with an input_size of (C, H, W)
+
+
+def declared_size(model: nn.Module) -> tuple[int, int] | None:
+    """The height and width of images that a model says it is built for, in an attribute of its own, or of a part that
+    cuts images into patches; None where it says nothing. No code of the model is run.
+    """
+    attributes = vars(model)
+    values = [c.get("input_size") for n in _CONFIGS if isinstance(c := attributes.get(n), dict)]
+    values += [attributes.get(name) for name in _SIZE_NAMES]
+    values += [vars(part).get(name) for part in model.modules() for name in _SIZE_NAMES[1:3]]
+    return next((size for value in values if (size := _as_size(value)) is not None), None)
+
+
+def _as_size(value: Any) -> tuple[int, int] | None:
+    sizes = tuple(value)[-2:] if isinstance(value, tuple | list) else (value, value)
+    if len(sizes) == 2 and all(isinstance(size, int) and 1 < size <= 4096 for size in sizes):
+        return int(sizes[0]), int(sizes[1])
+    return None
+
+
+def _channels(layer: Any, seen: int | None) -> list[int]:
+    """Channel counts of the input, the likeliest first; ``seen`` is what reached the layer from 3."""
+    if layer is None:
+        return [3, 1]
+    wanted = max(1, int(layer.in_channels))
+    found = [wanted, 3, 1]
+    if seen is not None and (wanted * 3) % seen == 0:
+        found.insert(0, wanted * 3 // seen)  # something between input and layer changes the count
+    return list(dict.fromkeys(found))
+
+
+class _FoundError(Exception):
+    """Ends a forward at the first layer that says what it takes."""
+
+
+_ASKING = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
+
+
+def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
+    """The first convolution, linear layer or embedding that a forward calls, and the channels that
+    reach it from an image of three; else the first that is registered.
+    """
+    found: list[tuple[nn.Module, int | None]] = []
+
+    def stop(module: nn.Module, args: tuple[Any, ...]) -> None:
+        if isinstance(module, _ASKING):
+            tensor = args[0] if args and isinstance(args[0], Tensor) else None
+            found.append(
+                (module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None)
+            )
+            raise _FoundError
+
+    handle = nn.modules.module.register_module_forward_pre_hook(stop)
+    try:
+        _runs(model, arguments(model, job, InputSpec((3, 64, 64))))
+    finally:
+        handle.remove()
+    if found:
+        return found[0]
+    return next((m for m in model.modules() if isinstance(m, _ASKING)), None), None
+
+
+# --- the smallest input that is accepted
+
+
+def smallest(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | None:
+    """The smallest spatial size at which no call fails for its size, all other sizes as they are.
+
+    Searched only where such a call failed in ``graph``, and only for one image-like input; all
+    spatial sizes are the same (8x8). None where it was not searched or not found below 1024.
+    """
+    tensors = inputs.tensors
+    if not is_too_small(graph) or len(tensors) != 1 or tensors[0].dim() < 3:
+        return None
+    (image,) = tensors
+    spatial = image.dim() - 2
+    until = time.monotonic() + _SECONDS
+
+    def fits(size: int) -> bool:
+        shape = (*image.shape[:2], *(size,) * spatial)
+        other = inputs.map(lambda _: torch.zeros(shape, dtype=image.dtype, device=image.device))
+        return not is_too_small(record(model, other.args, other.kwargs).graph())
+
+    lower, upper = 0, max(image.shape[2:])
+    while not fits(upper):
+        lower, upper = upper, upper * 2
+        if upper > _LARGEST or time.monotonic() > until:
+            return None
+    while upper - lower > 1 and time.monotonic() < until:
+        middle = (lower + upper) // 2
+        lower, upper = (lower, middle) if fits(middle) else (middle, upper)
+    return (upper,) * spatial
+
+
+def is_too_small(graph: Graph) -> bool:
+    """Whether a call failed because its input is too small for it."""
+    failed = [node.error for node in graph.nodes if node.error]
+    if graph.failure is not None:
+        failed.append(graph.failure.message)
+    return any(_TOO_SMALL.search(message) for message in failed)

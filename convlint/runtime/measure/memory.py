@@ -1,0 +1,234 @@
+"""Memory of a model, measured: the peak of an inference, and what autograd keeps for backward.
+
+Each takes a forward of its own, for its shapes only (``shapes.py``).
+"""
+
+from __future__ import annotations
+
+import random
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from convlint.ir import Graph
+from convlint.runtime.measure import workspace
+from convlint.runtime.record.record import _eager, flags_kept
+from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
+from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.record.unregistered import unregistered
+from convlint.runtime.recover import stand_ins as recover
+
+aten = torch.ops.aten
+
+
+def measured(
+    graph: Graph, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+) -> Graph:
+    """The graph with the figures that need a forward of their own; see ``docs/costs.md``.
+
+    ``peak_inference_bytes`` is the most that is alive at once in eval mode without gradients:
+    parameters, buffers, inputs, and the forward's tensors. ``saved_bytes`` is what autograd keeps
+    of a forward in train mode, in eval mode where that one raises (``saved_bytes_mode``); a
+    layer's share is what was saved while it was the innermost module running.
+
+    The model, its buffers and the random generators are left as they were. Where a forward raises,
+    its figures stay None and ``unseen`` says why.
+    """
+    kwargs = kwargs or {}
+    unseen = list(graph.unseen)
+    with _as_it_was(model):
+        try:
+            peak = _peak(model, args, kwargs, None if graph.training else _output_shapes(graph))
+        except Exception as error:
+            peak = None
+            unseen.append(("", f"peak memory was not measured: {_described(error)}"))
+        try:
+            saved, mode = _saved(model, args, kwargs)
+        except Exception as error:
+            unseen.append(("", f"saved memory was not measured: {_described(error)}"))
+            return replace(graph, peak_inference_bytes=peak, unseen=tuple(unseen))
+    return replace(
+        graph,
+        peak_inference_bytes=peak,
+        saved_bytes=sum(saved.by_module.values()),
+        saved_bytes_mode=mode,
+        called_in_training=tuple(saved.called) if mode == "train" else None,
+        layers=tuple(
+            replace(layer, saved_bytes=saved.by_module.get(layer.name, 0)) for layer in graph.layers
+        ),
+        unseen=tuple(unseen),
+    )
+
+
+def _described(error: Exception) -> str:
+    return f"a further forward raised {type(error).__name__}: {recover.one_line(error)}"
+
+
+def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
+    return [graph.tensor(id).shape for id in graph.nodes[-1].inputs] if graph.nodes else []
+
+
+# --- peak of an inference
+
+
+def _peak(model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ...]] | None) -> int:
+    """Bytes alive at once at most. Raises what the forward raises."""
+    model.eval()
+
+    def run(*, compute: bool) -> tuple[int, list[tuple[int, ...]]]:
+        given = [*model.parameters(), *model.buffers(), *tensors_in((args, kwargs))]
+        with torch.no_grad(), _Liveness(given, compute=compute) as live:
+            result = model(*args, **kwargs)
+        return live.peak, [tuple(tensor.shape) for tensor in tensors_in(result)]
+
+    peak, shapes = without_computing(run)
+    if expected is not None and shapes != expected:
+        peak, _ = run(compute=True)
+    return peak
+
+
+class _Liveness(ShapesOnly):
+    """Counts the bytes of all storages that are alive; views and in-place results share one."""
+
+    def __init__(self, given: list[Tensor], *, compute: bool) -> None:
+        super().__init__(compute=compute)
+        self.live = self.peak = 0
+        self._alive: dict[int, weakref.ref[Any]] = {}
+        self._threads = torch.get_num_threads()
+        for tensor in given:
+            self._see(tensor)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        before = self.live
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        if isinstance(result, Tensor):
+            self._see(result)
+            if func is aten.convolution.default:
+                x, weight, _, stride, _, dilation, _, _, groups = args
+                taken = workspace.of_convolution(
+                    x, weight, result, stride, dilation, groups, self._threads
+                )
+                self.peak = max(self.peak, before + taken)
+        else:
+            for tensor in tensors_in(result):
+                self._see(tensor)
+        return result
+
+    def _see(self, tensor: Tensor) -> None:
+        storage = _storage(tensor)
+        if storage is None or id(storage) in self._alive:
+            return
+        key, size = id(storage), storage.nbytes()
+
+        def freed(_: Any) -> None:
+            del self._alive[key]
+            self.live -= size
+
+        self._alive[key] = weakref.ref(storage, freed)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+
+
+def _storage(tensor: Tensor) -> torch.UntypedStorage | None:
+    """The one object that stands for a tensor's storage as long as that lives; None for sparse tensors."""
+    if tensor.layout is not torch.strided or nn.parameter.is_lazy(tensor):
+        return None
+    return tensor.untyped_storage()
+
+
+# --- what autograd keeps
+
+
+@dataclass
+class _Saved:
+    """Bytes saved while a module was the innermost one running, and the modules called."""
+
+    by_module: dict[str, int] = field(default_factory=dict)
+    called: dict[str, None] = field(default_factory=dict)
+
+
+def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
+    """What a training forward saves, and its mode. Raises what the eval forward raises."""
+
+    def run(*, compute: bool) -> _Saved:
+        with ShapesOnly(compute=compute):
+            return _saved_by_forward(model, args, kwargs)
+
+    model.train()
+    try:
+        return without_computing(run), "train"
+    except Exception:  # a norm of single values, a detector without targets: the mode tells
+        model.eval()
+        return without_computing(run), "eval"
+
+
+def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:
+    saved = _Saved()
+    names = {id(module): name for name, module in model.named_modules()}
+    for _, _, name, module in unregistered(list(model.named_modules())):
+        for path, part in module.named_modules():
+            names.setdefault(id(part), f"{name}.{path}" if path else name)
+    state = [_storage(tensor) for tensor in (*model.parameters(), *model.buffers())]
+    seen = {id(storage): weakref.ref(storage) for storage in state if storage is not None}
+    stack = [""]
+
+    def enter(module: nn.Module, _: Any) -> None:
+        stack.append(names.get(id(module), stack[-1]))
+        saved.called[stack[-1]] = None
+
+    def leave(*_: Any) -> None:
+        stack.pop()
+
+    def pack(tensor: Tensor) -> None:
+        storage = _storage(tensor)
+        if storage is None:
+            return
+        known = seen.get(id(storage))
+        if known is None or known() is not storage:
+            seen[id(storage)] = weakref.ref(storage)
+            saved.by_module[stack[-1]] = saved.by_module.get(stack[-1], 0) + storage.nbytes()
+
+    with ExitStack() as hooks:
+        hooks.callback(register_module_forward_pre_hook(enter).remove)
+        hooks.callback(register_module_forward_hook(leave, always_call=True).remove)
+        hooks.enter_context(torch.enable_grad())
+        hooks.enter_context(torch.autograd.graph.saved_tensors_hooks(pack, _no_backward))
+        model(*args, **kwargs)
+    return saved
+
+
+def _no_backward(_: Any) -> Tensor:
+    raise RuntimeError("a forward that only measures has no backward")
+
+
+# --- the model as it was
+
+
+@contextmanager
+def _as_it_was(model: nn.Module) -> Iterator[None]:
+    """Put training flags, buffers and random generators back, run compiled parts as Python."""
+    kept = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None and not nn.parameter.is_lazy(buffer)
+    ]
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    python = random.getstate()
+    with flags_kept(model), torch.random.fork_rng(cuda), _eager():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            for module, name, buffer, values in kept:
+                module._buffers[name] = buffer
+                if not buffer.is_meta and not torch.equal(buffer, values):
+                    buffer.data.copy_(values)  # of .data: a backward to come sees no new version

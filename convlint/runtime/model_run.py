@@ -1,0 +1,256 @@
+"""One model from start to graph: load, build, record, measure.
+
+``run_job`` is what the worker's child runs for a target; ``run_model`` does it for a live model in
+the user's own process, and leaves that as it was found.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from convlint.ir import Graph, Problem
+from convlint.runtime import restore as keep
+from convlint.runtime.build import (
+    construction_sites as sites,
+)
+from convlint.runtime.build import (
+    load_target as load,
+)
+from convlint.runtime.build import (
+    module_invariants as sound,
+)
+from convlint.runtime.build import (
+    symbolic_build as symbols,
+)
+from convlint.runtime.build.load_target import ProblemError, refuse
+from convlint.runtime.inputs import make_inputs as model_inputs
+from convlint.runtime.inputs import probe, resolution
+from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.measure import memory
+from convlint.runtime.record import provenance
+from convlint.runtime.record.record import failure_of, record
+from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.recover import external_failures as blame
+from convlint.runtime.worker.client import Answer
+from convlint.settings.targets import Job
+
+Phase = Literal["import", "constructor", "forward"]
+
+
+def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer:
+    """Load, build and run what a job names. ``enter`` is told which phase begins.
+
+    For a process that ends after the job: the target's code is left imported.
+    """
+    prepare()
+    if job.at_once > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // job.at_once))
+    threads = set(threading.enumerate())
+    try:
+        _check_device(job.device)
+        enter("import")
+        value = _built(lambda: load.find(job.target, job.root))
+        threads |= {thread for thread in threading.enumerate() if thread.daemon}
+        make = load.call(value, job.target)
+        enter("constructor")
+        answer = _run_built(job, make, enter)
+    except ProblemError as error:
+        return Answer(None, (error.problem,))
+    return Answer(answer.graph, (*answer.problems, *_threads_left(threads)))
+
+
+def prepare() -> None:
+    """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
+    sites.stay_in(os.getcwd())
+    random.seed(0)
+    torch.manual_seed(0)
+    sys.dont_write_bytecode = True
+
+
+def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]) -> Answer:
+    try:
+        with device_of_job(job):
+            value = _built(make)
+    except ProblemError:
+        raise
+    except Exception as error:
+        failure = failure_of(error, "constructor")
+        blame.refuse_circumstances(failure, job)
+        graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
+        return Answer(graph)
+    model = as_asked(value, job)
+    enter("forward")
+    return _recorded(model, inputs_of(model, job), job)
+
+
+def device_of_job(job: Job) -> Any:
+    """Context in which a job's model is built: on the meta device from the start, where it is to be there."""
+    return torch.device("meta") if job.device == "meta" else nullcontext()
+
+
+def as_asked(value: Any, job: Job) -> nn.Module:
+    """What was built, on the device and in the dtype that the job names. Raises ProblemError if it is no model."""
+    model = load.check_model(value, job.target)
+    sound.check(model)
+    model = sound.moved(model, job.device)
+    return model if job.dtype is None else model.to(getattr(torch, job.dtype))
+
+
+def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answer:
+    """Run a live model, and leave it and the process as they were found.
+
+    Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a
+    forward may write to its input. A model with lazy layers is run as a copy.
+    """
+    try:
+        sound.check(model)
+        if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
+            model = copy.deepcopy(model)
+        with keep.as_found(model):
+            if inputs is None:
+                inputs = inputs_of(model, job)
+            inputs = inputs.map(lambda tensor: tensor.detach().clone())
+            model_inputs.check(model, inputs)
+            return _recorded(model, inputs, job)
+    except ProblemError as error:
+        return Answer(None, (error.problem,))
+
+
+def is_module(value: Any) -> bool:
+    """Whether a value is a live model."""
+    return isinstance(value, nn.Module)
+
+
+def device_of(model: nn.Module) -> str:
+    """Where a live model is: the device of its first parameter."""
+    return next((parameter.device.type for parameter in model.parameters()), "cpu")
+
+
+def tensor_inputs(given: Any) -> Inputs | None:
+    """The arguments of a forward where they are given as tensors, None where they are shapes."""
+    if not any(True for _ in tensors_in(given)):
+        return None
+    if isinstance(given, dict):
+        return Inputs((), given, "input")
+    return Inputs(tuple(given) if isinstance(given, tuple | list) else (given,), {}, "input")
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise refuse("device", "this PyTorch sees no CUDA device; leave --device cuda away")
+
+
+# --- building
+
+
+# With integers that carry their expression first, then with plain ones. Where both fail, with the
+# constructors that PyTorch refuses repaired, so that the rest of the model is seen as well.
+_ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, carry
+
+
+def _built(make: Callable[[], Any]) -> Any:
+    """What ``make`` gives while constructions are watched. Raises what it raises unwatched."""
+    failed: Exception | None = None
+    for repair, carry in _ATTEMPTS:
+        try:
+            with sites.Construction(repair), symbols.carrying() if carry else nullcontext():
+                return make()
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, ProblemError) else error
+            blame.refuse_allocation(cause)
+            if isinstance(error, ProblemError) and not _while_building(cause):
+                raise
+            if not repair:
+                failed = error
+    assert failed is not None
+    raise failed
+
+
+def _while_building(error: BaseException | None) -> bool:
+    """Whether an exception came through the constructor of a module: at import, for instance."""
+    traceback: TracebackType | None = error.__traceback__ if error else None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        of = traceback.tb_frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if code.co_name == "__init__" and isinstance(of, nn.Module):
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+# --- running
+
+
+def inputs_of(model: nn.Module, job: Job) -> Inputs:
+    """What the job, or the model itself, says to run it on; else a guess. Raises ProblemError."""
+    found = model_inputs.given(model, job)
+    if found is not None:
+        return found
+    with silent():
+        return probe.guess(model, job)
+
+
+def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
+    """Record one forward and, where it works, measure its memory."""
+    recording = record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
+    blame.refuse_allocation(recording.error)
+    blame.refuse_circumstances(recording.failure, job)
+    graph = replace(
+        provenance.annotate(recording.graph(), model),
+        input_from=inputs.source,
+        batch_size=inputs.batch_size,
+        input_bytes=inputs.nbytes,
+        budgets=job.budgets,
+    )
+    blame.refuse_input(graph, job)
+    if graph.failure is not None or any(node.error for node in graph.nodes):
+        with silent():
+            return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
+    with silent():
+        graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
+        graph = replace(graph, sizes=resolution.sizes(model, inputs, graph))
+    if not graph.outputs:
+        kind = type(recording.result).__name__
+        given = (
+            "None; is its return missing?" if recording.result is None else f"no tensor, but {kind}"
+        )
+        return Answer(graph, (Problem("no-output", f"forward returned {given}"),))
+    return Answer(graph)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Drop what a forward prints that runs beside the recorded one: it was printed there."""
+    dropped = io.StringIO()
+    with redirect_stdout(dropped), redirect_stderr(dropped):
+        yield
+
+
+def _threads_left(before: set[threading.Thread]) -> list[Problem]:
+    """A problem if threads that were started since are still running."""
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(0.2 / len(left))
+    names = [repr(thread.name) for thread in left if thread.is_alive()]
+    if not names:
+        return []
+    what = "thread" if len(names) == 1 else f"{len(names)} threads:"
+    named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    verbs = "was started and is" if len(names) == 1 else "were started and are"
+    return [Problem("thread-left", f"{what} {named} {verbs} still running")]
+
+
+_NAMED = 3

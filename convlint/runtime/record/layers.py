@@ -1,0 +1,120 @@
+"""The modules of a model as ``model.Layer`` records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from convlint.ir import Layer
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.record import call_attributes as attributes
+
+_CONTAINERS = frozenset({"Module", "Sequential", "ModuleList", "ModuleDict", "Container"})
+
+
+def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> Iterator[Layer]:
+    """One layer for each module, and for each of ``others_called`` that is not registered.
+
+    A parameter counts at its first owner. Unregistered modules count no parameters: the model's own
+    ``parameters()`` do not have them either.
+    """
+    registered: dict[int, tuple[nn.Module, list[str]]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        registered.setdefault(id(module), (module, []))[1].append(name)
+    counted: set[int] = set()
+    for module, (first, *others) in registered.values():
+        yield _layer(module, first, tuple(others), counted)
+    for name, module in others_called:
+        if id(module) not in registered:
+            yield _layer(module, name, (), None)
+
+
+def _layer(
+    module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[int] | None
+) -> Layer:
+    built = sites.built(module)
+    own = [(key, p) for key, p in module._parameters.items() if p is not None]
+    params = trainable = size = 0
+    for _, parameter in own:
+        if counted is None or id(parameter) in counted or nn.parameter.is_lazy(parameter):
+            continue
+        counted.add(id(parameter))
+        params += parameter.numel()
+        trainable += parameter.numel() * parameter.requires_grad
+        size += parameter.numel() * parameter.element_size()
+    return Layer(
+        name=name,
+        kind=kind_of(module),
+        base=base_of(module),
+        leaf=is_leaf(module),
+        site=built.site if built else None,
+        chain=built.chain if built else (),
+        attrs=_attrs(module, built),
+        params=params,
+        trainable_params=trainable,
+        params_bytes=size,
+        parameters=tuple((key, tuple(p.shape)) for key, p in own if not nn.parameter.is_lazy(p)),
+        aliases=aliases,
+        training=module.training,
+        error=built.error if built else None,
+    )
+
+
+def kind_of(module: nn.Module) -> str:
+    """A module's class, for a scripted one the class it was made from."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return str(getattr(module, "original_name", type(module).__name__))
+    return type(module).__name__
+
+
+def base_of(module: nn.Module) -> str:
+    """The nearest class of ``torch.nn`` that a module's class is or descends from, without "Lazy"."""
+    cls: Any = type(module)
+    return _base_of(cls)
+
+
+@cache
+def _base_of(cls: type) -> str:
+    for base in cls.__mro__:
+        if str(base.__module__).startswith("torch.nn") and base.__module__ != _PARAMETRIZED:
+            return base.__name__
+    return "Module"
+
+
+_PARAMETRIZED = (
+    "torch.nn.utils.parametrize"  # whose classes stand for those of the layers they change
+)
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether a module is a layer: without parts, or a layer of torch.nn, parts or not."""
+    return not module._modules or base_of(module) not in _CONTAINERS
+
+
+@cache
+def _constants(cls: type) -> tuple[str, ...]:
+    """The attributes that a class of torch.nn declares as the numbers of its constructor."""
+    found: dict[str, None] = {}
+    for base in cls.__mro__:
+        if str(base.__module__).startswith("torch.nn"):
+            found.update(dict.fromkeys(base.__dict__.get("__constants__", ())))
+    return tuple(found)
+
+
+def _attrs(module: nn.Module, built: sites.Built | None) -> dict[str, Any]:
+    cls: Any = type(module)
+    values = {name: getattr(module, name, None) for name in _constants(cls)}
+    if built is not None and built.declared is not None:
+        values |= built.declared
+    found = {
+        name: attributes.plain(value)
+        for name, value in values.items()
+        if value is not None and attributes.is_plain(value)
+    }
+    if "bias" in module._parameters and type(values.get("bias")) is not bool:
+        found["bias"] = module._parameters["bias"] is not None
+    return found

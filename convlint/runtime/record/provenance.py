@@ -1,0 +1,240 @@
+"""Puts into a graph what its layers' numbers are as expressions over the constructor parameters
+around them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+from torch import nn
+
+from convlint import symbolic as dims
+from convlint.ir import Graph, Layer, Scope
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import source_literals as literals
+from convlint.runtime.build.symbolic_build import scope_of
+from convlint.runtime.build.symbolic_int import (
+    Argument,
+    Carried,
+    Operation,
+    Origin,
+    Parameter,
+    ScopeRecord,
+)
+from convlint.runtime.counterexample.arguments import listed
+from convlint.symbolic import Dim, Symbol
+
+_CHANNELS = ("in_channels", "out_channels", "groups", "in_features", "out_features", "num_features")
+_DECLARED = (*_CHANNELS, "num_channels", "num_groups", "normalized_shape")
+
+
+def annotate(graph: Graph, model: nn.Module) -> Graph:
+    """The graph with ``Layer.exprs`` and ``Layer.scope`` of every layer that has channels, and
+    ``Graph.scopes``.
+
+    The model must have been built under ``symbols.carrying()``; otherwise nothing is known, and
+    nothing is put in.
+    """
+    modules = dict(model.named_modules())
+    book = _Book()
+    layers = tuple(
+        book.annotated(layer, modules[layer.name])
+        if layer.leaf and layer.name in modules
+        else layer
+        for layer in graph.layers
+    )
+    return replace(graph, layers=layers, scopes=book.scopes())
+
+
+class _Book:
+    """Expressions that were worked out, and the scopes they speak of."""
+
+    def __init__(self) -> None:
+        self._dims: dict[int, tuple[Origin, Dim]] = {}
+        self._records: dict[int, ScopeRecord] = {}
+        self._parameters: dict[Symbol, Parameter] = {}
+        self._wanted: set[Symbol] = set()
+
+    def annotated(self, layer: Layer, module: nn.Module) -> Layer:
+        built = sites.built(module)
+        declared = (built and built.declared) or vars(module)
+        exprs = {}
+        for name in _DECLARED:
+            value = declared.get(name)
+            if isinstance(value, tuple) and value:
+                value = value[-1]  # normalized_shape: the channels come last
+            if type(value) is int or isinstance(value, Carried):
+                dim = self._of_attribute(value, name, module, built)
+                self._wanted |= dim.symbols()
+                exprs[name] = dims.to_json(dim)
+        if not exprs:
+            return layer
+        scope = scope_of(module)
+        return replace(layer, exprs=exprs, scope=self._keep(scope))
+
+    def _of_attribute(
+        self, value: int, name: str, module: nn.Module, built: sites.Built | None
+    ) -> Dim:
+        if isinstance(value, Carried):
+            return self.dim(value.origin)
+        position = _positions(type(module).__init__).get(name)
+        if built is None or position is None:
+            return _lost(value)
+        written = literals.is_literal_argument(built.frames, value, Argument(name, position))
+        return dims.constant(value) if written else _lost(value)
+
+    def _keep(self, scope: ScopeRecord | None) -> int | None:
+        if scope is None:
+            return None
+        outwards: ScopeRecord | None = scope
+        while outwards is not None and outwards.id not in self._records:
+            self._records[outwards.id] = outwards
+            outwards = outwards.parent
+        return scope.id
+
+    def dim(self, origin: Origin) -> Dim:
+        """The expression of an origin over the symbols of the scopes where it was computed."""
+        pending = [origin]
+        while pending:
+            top = pending[-1]
+            if id(top) in self._dims:
+                pending.pop()
+            elif isinstance(top, Parameter):
+                known = Symbol(top.name, top.scope.id)
+                self._parameters[known] = top
+                self._keep(top.scope)
+                self._dims[id(top)] = (top, dims.symbol(top.name, top.scope.id))
+            else:
+                sides = [side for side in (top.left, top.right) if not isinstance(side, int)]
+                missing = [side for side in sides if id(side) not in self._dims]
+                pending += missing
+                if not missing:
+                    self._dims[id(top)] = (top, self._computed(top))
+        return self._dims[id(origin)][1]
+
+    def _computed(self, operation: Operation) -> Dim:
+        left = self._side(operation, operation.left, left=True)
+        if operation.op == "neg":
+            return -left
+        right = self._side(operation, operation.right, left=False)
+        match operation.op:
+            case "+":
+                return left + right
+            case "-":
+                return left - right
+            case "*":
+                return left * right
+            case "//":
+                return left // right
+            case _:
+                return left % right
+
+    def _side(self, operation: Operation, side: Origin | int, left: bool) -> Dim:
+        if not isinstance(side, int):
+            return self._dims[id(side)][1]
+        written = literals.is_literal_operand(operation.instant, side, left)
+        return dims.constant(side) if written else _lost(side)
+
+    def _outer(self, parameter: Parameter) -> Dim:
+        """What a parameter was bound to, over the symbols of its caller."""
+        if parameter.outer is not None:
+            return self.dim(parameter.outer)
+        value, at, path = parameter.value, parameter.argument, parameter.path
+        if at.default or literals.is_literal_argument(parameter.scope.frames, value, at, path):
+            return dims.constant(value)
+        return _lost(value)
+
+    def scopes(self) -> tuple[Scope, ...]:
+        """All scopes that the layers stand in, with the symbols that matter to them, and those that
+        compared such symbols.
+        """
+        bound: dict[Symbol, Dim] = {}
+        facts = {record.id: self._facts(record) for record in self._everything() if record.equal}
+        chosen: dict[int, list[tuple[Dim, Dim]]] = {}
+        pending = list(self._wanted)
+        while pending:
+            while pending:
+                symbol = pending.pop()
+                if symbol not in bound and not symbol.opaque:
+                    bound[symbol] = self._outer(self._parameters[symbol])
+                    pending += bound[symbol].symbols()
+            for id, pairs in facts.items():
+                chosen[id] = [pair for pair in pairs if self._speaks_of(pair, bound)]
+                pending += [
+                    s
+                    for pair in chosen[id]
+                    for s in _symbols(pair)
+                    if s not in bound and not s.opaque
+                ]
+        return tuple(
+            self._scope(self._records[id], bound, chosen.get(id, []))
+            for id in sorted(self._records)
+        )
+
+    def _everything(self) -> list[ScopeRecord]:
+        return next((record.all for record in self._records.values()), [])
+
+    def _speaks_of(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
+        """Whether a comparison is about known symbols, or parameters that were made of those; what
+        cannot be read may be about anything.
+        """
+        pending = list(_symbols(pair))
+        seen = set(pending)
+        while pending:
+            symbol = pending.pop()
+            if symbol in known:
+                return True
+            if not symbol.opaque:
+                found = self._outer(self._parameters[symbol]).symbols() - seen
+                pending += found
+                seen |= found
+        return pair[0].is_unknown
+
+    def _facts(self, record: ScopeRecord) -> list[tuple[Dim, Dim]]:
+        """The comparisons of a scope that came out equal. A plain integer counts as it is: a
+        condition more can only silence a rule.
+        """
+        found: dict[tuple[Dim, Dim], None] = {}
+        for left, right in record.equal.values():
+            other = dims.constant(right) if isinstance(right, int) else self.dim(right)
+            found[self.dim(left), other] = None
+        if record.overflowed:
+            found[dims.UNKNOWN, dims.UNKNOWN] = None  # it may have asked for anything
+        return list(found)
+
+    def _scope(
+        self, record: ScopeRecord, bound: dict[Symbol, Dim], facts: list[tuple[Dim, Dim]]
+    ) -> Scope:
+        symbols = tuple(
+            (p.name, p.value, dims.to_json(bound[Symbol(p.name, record.id)]))
+            for p in record.parameters
+            if Symbol(p.name, record.id) in bound
+        )
+        equal = tuple((dims.to_json(left), dims.to_json(right)) for left, right in facts)
+        parent = None if record.parent is None else record.parent.id
+        path = sites.shown_path(record.path)
+        arguments = listed(record.given, record.named)
+        return Scope(record.id, record.kind, parent, symbols, equal, path, record.cls, arguments)
+
+
+def _symbols(pair: tuple[Dim, Dim]) -> frozenset[Symbol]:
+    return pair[0].symbols() | pair[1].symbols()
+
+
+def _lost(value: int) -> Dim:
+    """An integer whose expression is not known. Two of one value count as equal: better silent than
+    wrong.
+    """
+    name = str(value) if value.bit_length() < 64 else hex(value)  # str() has a limit
+    return dims.symbol(name, opaque=True)
+
+
+@cache
+def _positions(init: Callable[..., None]) -> dict[str, int]:
+    """Where a constructor of torch takes its arguments; nothing for anybody else's."""
+    if init.__module__.split(".", 1)[0] != "torch":
+        return {}
+    return {name: number - 1 for number, name in enumerate(inspect.signature(init).parameters)}

@@ -1,0 +1,170 @@
+"""One real forward, written down as a ``torch.fx.Graph``.
+
+A forward that raises is run a second time with stand-ins for the calls that cannot work (``recover.py``), so that all
+independent errors come out of one run; a forward that works is never touched.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convlint.ir import Failure, Graph
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.record.recorder import Recorder
+from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.record.to_fx import Written
+from convlint.runtime.record.to_graph import convert
+from convlint.runtime.recover import stand_ins as recover
+
+
+@dataclass
+class Recording:
+    """A recorded forward. ``written.graph`` is the FX graph; ``graph()`` converts it to convlint's own."""
+
+    model: nn.Module
+    recorder: Recorder
+    result: Any
+    failure: Failure | None
+    training: bool
+    target: str | None
+    error: BaseException | None = None
+
+    @cached_property
+    def written(self) -> Written:
+        """The forward as a ``torch.fx.Graph``; see ``to_fx.py``."""
+        return Written(self.recorder.steps, self.recorder.returned)
+
+    def graph(self) -> Graph:
+        """The recording as ``model.Graph``, its invariants checked."""
+        graph = convert(self)
+        graph.lint()
+        return graph
+
+
+def record(
+    model: nn.Module,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    train: bool = False,
+    target: str | None = None,
+) -> Recording:
+    """Run ``model(*args, **kwargs)`` once, without gradients, and write down what ran.
+
+    The model is put into eval mode (``train``: train mode) for the run and its training flags are put back. Buffers
+    and the generator states are the caller's to save. A forward that raises is run again with stand-ins; what still
+    raises then is the recording's ``failure``.
+    """
+    first = _run(model, args, kwargs or {}, train, target, repairing=False)
+    if first.failure is None:
+        return first
+    second = _run(model, args, kwargs or {}, train, target, repairing=True)
+    if second.failure is not None and not any(step.error for step in second.recorder.steps):
+        return first
+    return second
+
+
+def _run(
+    model: nn.Module, args: Any, kwargs: Any, train: bool, target: str | None, *, repairing: bool
+) -> Recording:
+    recorder = Recorder(model, repairing)
+    for name, tensor in _named_inputs(model, args, kwargs):
+        recorder.add_input(name, tensor)
+    result, failure, error = None, None, None
+    with ExitStack() as stack:
+        flags = stack.enter_context(flags_kept(model))
+        stack.enter_context(_modules_watched(recorder))
+        stack.enter_context(_eager())
+        if any(flag is not train for flag in flags):
+            model.train(train)
+        stack.enter_context(torch.no_grad())
+        try:
+            with recorder:
+                result = model(*args, **kwargs)
+        except Exception as raised:
+            error = raised
+            failure = failure_of(raised, "forward", recorder.failed_in or "")
+    recorder.close(result)
+    return Recording(model, recorder, result, failure, train, target, error)
+
+
+def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
+    """An exception as a fact: its class, message, and the deepest line of the user's code."""
+    frames: list[sites.Instant] = []
+    step: TracebackType | None = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if not sites.is_foreign(code):
+            frames.append((code, step.tb_lasti))
+        step = step.tb_next
+    own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
+    chain = tuple(sites.site_of(frame) for frame in reversed(frames))
+    site = sites.site_of(own[-1]) if own else None
+    whole = "".join(traceback.format_exception(error))[:_LONGEST]
+    kind = " ".join(type(error).__name__.split())
+    return Failure(phase, kind, recover.one_line(error), site, module, chain, whole)
+
+
+_LONGEST = 100_000  # characters of a traceback, which holds the message
+
+
+@contextmanager
+def flags_kept(model: nn.Module) -> Iterator[list[bool]]:
+    """Put every module's own training flag back afterwards; gives the flags."""
+    flags = [(module, module.training) for module in model.modules()]
+    try:
+        yield [flag for _, flag in flags]
+    finally:
+        for module, flag in flags:
+            if module.training is not flag:
+                module.training = flag
+
+
+@contextmanager
+def _modules_watched(recorder: Recorder) -> Iterator[None]:
+    """Send every module call through the recorder."""
+    original = nn.Module.__call__
+
+    def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return recorder.call_module(original, module, args, kwargs)
+
+    nn.Module.__call__ = __call__  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.__call__ = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """Run compiled submodules as the Python that they were made from. Without torch._dynamo there is none."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def _named_inputs(model: nn.Module, args: Any, kwargs: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors given to a model, named after the parameters of its ``forward``."""
+    code = getattr(type(model).forward, "__code__", None)
+    names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
+    for position, value in enumerate(args):
+        name = names[position] if position < len(names) else f"input_{position}"
+        found = list(tensors_in(value))
+        for count, tensor in enumerate(found):
+            yield name if len(found) == 1 else f"{name}_{count}", tensor
+    for name, value in kwargs.items():
+        found = list(tensors_in(value))
+        for count, tensor in enumerate(found):
+            yield name if len(found) == 1 else f"{name}_{count}", tensor

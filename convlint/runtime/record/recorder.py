@@ -1,0 +1,314 @@
+"""Writes down the calls of a forward while it runs.
+
+A ``TorchFunctionMode`` sees every call of a torch function, a patched ``nn.Module.__call__`` sees every call of a
+module. Real tensors run through real code, so Python control flow needs no rewriting. What the function mode cannot
+look into (scripted modules, fused attention) is recorded one level below, as the operators that the dispatcher runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterable
+from types import FrameType, MethodWrapperType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.record import operations
+from convlint.runtime.record.steps import ModuleCall, Step, Value, tensors_in
+from convlint.runtime.record.unregistered import unregistered
+from convlint.runtime.recover import stand_ins as recover
+
+# Python functions of torch that run several of its operators, and hide them from the function mode.
+_COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
+_SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
+_ATOMS = frozenset(
+    {int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)}
+)
+_setitem = Tensor.__setitem__
+
+
+class Recorder(TorchFunctionMode):
+    """Notes the calls made while it is active: ``steps`` in the order in which they ran, and ``calls`` of modules."""
+
+    def __init__(self, model: nn.Module, repairing: bool) -> None:
+        super().__init__()
+        self.repairing = repairing
+        self._bottom = sys._getframe(1).f_code  # who is outside of it did not write the model
+        self.steps: list[Step] = []
+        self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
+        self.returned: list[Value] = []
+        self.unseen: dict[str, str] = {}
+        self.failed_in: str | None = None
+        self._names: dict[int, str] = {}
+        self._states: dict[int, str] = {}
+        self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
+        self._stack: list[tuple[nn.Module | None, str, sites.Instant | None]] = []
+        self._constants = 0
+        self._below = _Below(self)
+        modules = list(model.named_modules())
+        self._name(modules, "")
+        for _, _, name, module in unregistered(modules):
+            self._name(module.named_modules(), name)
+
+    def _name(self, modules: Iterable[tuple[str, nn.Module]], name: str) -> None:
+        """Names for a module and its parts, for their parameters and buffers; first names stay."""
+        before = f"{name}." if name else ""
+        for inner, module in modules:
+            path = before + inner if inner else name
+            self._names.setdefault(id(module), path)
+            for states in (module._parameters, module._buffers):
+                for key, tensor in states.items():
+                    if tensor is not None:
+                        self._states.setdefault(id(tensor), f"{path}.{key}" if path else key)
+
+    # --- tensors
+
+    def value_of(self, tensor: Tensor) -> Value:
+        """What stands for a tensor; a parameter, buffer or unknown tensor gets a step on first sight."""
+        known = self._known.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            return known[1]
+        name = self._states.get(id(tensor))
+        if name is None:
+            step = Step("constant", f"_constant_{self._constants}")
+            self._constants += 1
+        else:
+            step = Step("state", name)
+        self._add(step, [tensor])
+        return self._known[id(tensor)][1]
+
+    def add_input(self, name: str, tensor: Tensor) -> None:
+        """A tensor that is given to the model."""
+        self._add(Step("input", name), [tensor])
+
+    def close(self, result: Any) -> None:
+        """What the model returned: the end of the graph."""
+        self.returned = self._values(result)
+
+    def _values(self, nested: Any) -> list[Value]:
+        """What stands for the tensors in nested containers."""
+        if type(nested) is Tensor:  # most module calls take one tensor, and give one
+            return [self.value_of(nested)]
+        if type(nested) is tuple and len(nested) == 1:
+            return self._values(nested[0])
+        return [self.value_of(tensor) for tensor in tensors_in(nested)]
+
+    def _add(self, step: Step, outputs: list[Tensor]) -> None:
+        step.outputs = [(t.shape, t.dtype) for t in outputs]
+        step.index = len(self.steps)
+        self.steps.append(step)
+        for position, tensor in enumerate(outputs):
+            self._known[id(tensor)] = (weakref.ref(tensor), Value(step, position))
+
+    def _arguments(self, values: Iterable[Any]) -> list[Any]:
+        """Values for tensors; containers are copied, everything else stays."""
+        return [
+            value
+            if type(value) in _ATOMS
+            else self.value_of(value)
+            if isinstance(value, Tensor)
+            else self._nested(value)
+            for value in values
+        ]
+
+    def _nested(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is tuple or kind is list:
+            if kind is tuple and all(map(_ATOMS.__contains__, map(type, value))):
+                return value  # (1, 1)
+            return kind(self._arguments(value))
+        if kind is dict:
+            return dict(zip(value, self._arguments(value.values()), strict=True))
+        return value
+
+    # --- torch functions
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._below.running:
+            return func(*args, **kwargs)
+        if func in _COMPOSITES:
+            with self._below:
+                result = func(*args, **kwargs)
+            if not self._is_known(result):
+                self.add_call(func, args, kwargs, result)
+            return result
+        error = None
+        try:
+            result = func(*args, **kwargs)
+        except (RuntimeError, ValueError, IndexError) as raised:
+            result, error = self._recovered(func, args, kwargs, raised), recover.one_line(raised)
+        if type(func) is MethodWrapperType and (
+            not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])
+        ):
+            return result  # a property such as x.shape, or of a parameter that has no shape yet
+        self.add_call(func, args, kwargs, result, error)
+        return result
+
+    def add_call(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        error: str | None = None,
+    ) -> None:
+        """Note a call that has run, unless it gave no tensor or wrote to a parameter or buffer: those
+        stay what they are to the graph.
+        """
+        several = False
+        if isinstance(result, Tensor):
+            if id(result) in self._states:
+                return
+            outputs = [result]
+        elif type(result) in _SCALARS:
+            if func is not _setitem:
+                return
+            outputs = [args[0]]  # the assigned tensor goes on under its own name
+        else:
+            outputs, several = list(tensors_in(result)), True
+            if not outputs:
+                return
+        step = Step("call", "", func)
+        step.several = several
+        step.error = error
+        if self._stack:
+            step.owner, step.module, _ = self._stack[-1]
+        step.args = tuple(self._arguments(args))
+        if kwargs:
+            step.kwargs = self._nested(kwargs)
+        step.frame = self._called_at(sys._getframe(2))
+        self._add(step, outputs)
+
+    def _called_at(self, frame: FrameType | None) -> sites.Instant | None:
+        """The user's line, from ``frame`` outwards; no further than the last module call, whose line is known."""
+        while frame is not None:
+            code = frame.f_code
+            if code is _CALL_MODULE and self._stack:
+                return self._stack[-1][2]
+            if code is self._bottom:
+                return None
+            if not sites.is_foreign(code):
+                return code, frame.f_lasti
+            frame = frame.f_back
+        return None
+
+    def _recovered(self, func: Any, args: Any, kwargs: Any, raised: Exception) -> Any:
+        if not self.repairing or "alloc" in str(raised):
+            raise raised
+        channels = None
+        module = self._stack[-1][0] if self._stack else None
+        if module is not None:
+            record = sites.built(module)
+            declared = (record and record.declared) or vars(module)
+            channels = declared.get("num_features")
+        result = recover.stand_in(operations.name_of(func), args, kwargs, channels)
+        if result is None:
+            raise raised
+        return result
+
+    def _is_known(self, result: Any) -> bool:
+        return all(self._has(tensor) for tensor in tensors_in(result))
+
+    def _has(self, tensor: Tensor) -> bool:
+        known = self._known.get(id(tensor))
+        return (known is not None and known[0]() is tensor) or id(tensor) in self._states
+
+    # --- modules
+
+    def call_module(
+        self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any
+    ) -> Any:
+        """Run a module's call and note its tensors and the steps made inside."""
+        name = self._names.get(id(module))
+        if name is None:
+            name = self._name_unregistered(module)
+        instant = self._called_at(sys._getframe(2))
+        inputs = self._values(args)
+        if kwargs:
+            inputs += self._values(kwargs)
+        call = ModuleCall(module, name, instant, len(self.steps))
+        call.inputs = inputs
+        self.calls.append(call)
+        self._stack.append((module, name, instant))
+        try:
+            if isinstance(module, torch.jit.ScriptModule):
+                with self._below:
+                    result = original(module, *args, **kwargs)
+            else:
+                result = original(module, *args, **kwargs)
+        except BaseException:
+            if self.failed_in is None:
+                self.failed_in = name
+            raise
+        finally:
+            self._stack.pop()
+            call.stop = len(self.steps)
+        self._close(call, result)
+        return result
+
+    def _close(self, call: ModuleCall, result: Any) -> None:
+        """Outputs of a module call; tensors that no recorded call made come from what was not seen inside."""
+        unknown = [tensor for tensor in tensors_in(result) if not self._has(tensor)]
+        if unknown:
+            self.unseen.setdefault(
+                call.name, "its output was not made by a torch function that can be recorded"
+            )
+            step = Step("unseen")
+            step.args = tuple(call.inputs)
+            step.owner, step.module, step.frame = call.module, call.name, call.frame
+            step.several = len(unknown) > 1
+            self._add(step, unknown)
+            call.stop = len(self.steps)
+        call.outputs = self._values(result)
+
+    def _name_unregistered(self, module: nn.Module) -> str:
+        parent = self._stack[-1][1] if self._stack else ""
+        base = f"{parent}.<{type(module).__name__}>".lstrip(".")
+        taken = set(self._names.values())
+        name, count = base, 1
+        while name in taken:
+            count += 1
+            name = f"{base}#{count}"
+        self._name(module.named_modules(), name)
+        return name
+
+
+_CALL_MODULE = Recorder.call_module.__code__
+
+
+class _Below(TorchDispatchMode):
+    """Records aten operators, for regions that the function mode cannot look into."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._recorder = recorder
+        self.running = False  # an operator is: the function mode sees that call as well
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        self.running = True
+        try:
+            result = func(*args, **kwargs)
+        finally:
+            self.running = False
+        self._recorder.add_call(func, args, kwargs, result)
+        return result

@@ -1,0 +1,292 @@
+"""From the FX graph that the recorder wrote to convlint's own graph, which knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx, nn
+
+from convlint import ir as facts
+from convlint.ir import Graph, Node
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.record import call_attributes as attributes
+from convlint.runtime.record import operations
+from convlint.runtime.record.call_attributes import Seen
+from convlint.runtime.record.layers import base_of, is_leaf, layers
+from convlint.runtime.record.steps import Step, Value, named_tensors_in
+from convlint.runtime.record.unregistered import unregistered
+
+if TYPE_CHECKING:
+    from convlint.runtime.record.record import Recording
+
+
+def convert(recording: Recording) -> Graph:
+    """The graph of a recorded forward; see ``model.Graph`` for what it holds."""
+    return _Conversion(recording).graph()
+
+
+class _Conversion:
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.recorder = recording.recorder
+        self.written = recording.written
+        self.nodes: list[Node] = []
+        self.read: dict[str, None] = {}
+        self._tensors: dict[tuple[Step, int], int] = {}
+        self._count = 0
+        self._ops: dict[fx.Node, str] = {}
+        self._inputs: dict[fx.Node, list[fx.Node]] = {}
+        self.layers: dict[str, facts.Layer] = {}
+
+    def graph(self) -> Graph:
+        recorder, model = self.recorder, self.recording.model
+        kept_lists = list(unregistered(list(model.named_modules())))
+        others = [(name, module) for _, _, name, module in kept_lists]
+        others += [(call.name, call.module) for call in recorder.calls]
+        self.layers = {layer.name: layer for layer in layers(model, others)}
+        starts = self._convert_nodes()
+        return Graph(
+            target=self.recording.target,
+            status=self._status(),
+            layers=tuple(self.layers.values()),
+            nodes=tuple(self.nodes),
+            calls=tuple(self._calls(starts)),
+            inputs=tuple(
+                f"{step.name}: {_shown(*step.outputs[0])}"
+                for step in recorder.steps
+                if step.kind == "input"
+            ),
+            outputs=tuple(_described(self.recording.result)),
+            training=self.recording.training,
+            failure=self.recording.failure,
+            unseen=tuple(recorder.unseen.items()),
+            unregistered=tuple(_sites_of([one for one in kept_lists if _has_state(one[-1])])),
+            read=tuple(self.read),
+        )
+
+    def _status(self) -> facts.Status:
+        if self.recording.failure is None:
+            return "complete"
+        return "partial" if any(node.op not in _NO_CALLS for node in self.nodes) else "failed"
+
+    # --- nodes
+
+    def _convert_nodes(self) -> list[int]:
+        """Fill ``nodes``; for each step, and the end, how many nodes were kept before it."""
+        starts = [0] * (len(self.recorder.steps) + 1)
+        wanted = self._read_as_activations()
+        for node in self.written.graph.nodes:
+            step = self.written.steps.get(node)
+            if step is None:
+                continue  # the output, and one tensor of several
+            starts[step.index] = len(self.nodes)
+            if step.kind == "call":
+                self._add_call(node, step)
+            elif step.kind == "unseen":
+                self._add(step, "unseen", self._ids(node.args))
+            elif step.kind == "input":
+                self._add(step, "input")
+            else:
+                if step.kind == "state":
+                    self.read[step.name] = None
+                if step in wanted:
+                    self._add(step, "parameter" if step.kind == "state" else "constant")
+        starts[-1] = len(self.nodes)
+        returned = self._values(self.recorder.returned)
+        if returned or self.recording.failure is None:
+            self.nodes.append(Node(len(self.nodes), "output", inputs=returned))
+        return starts
+
+    def _read_as_activations(self) -> set[Step]:
+        """The steps whose tensors are read beside a layer's own weights."""
+        wanted = {value.step for value in self.recorder.returned}
+        for call in self.recorder.calls:
+            wanted.update(value.step for value in (*call.inputs, *call.outputs))
+        for node, step in self.written.steps.items():
+            if step.kind == "call":
+                self._ops[node] = op = self._op(node)
+                self._inputs[node] = read = self._activations(node, op)
+                wanted.update(self._source(other)[0] for other in read)
+        return wanted
+
+    def _source(self, node: fx.Node) -> tuple[Step, int]:
+        """The step that made a node's tensor, and at which position of its results."""
+        step = self.written.steps.get(node)
+        if step is not None:
+            return step, 0
+        several, position = node.args
+        assert isinstance(several, fx.Node)
+        assert isinstance(position, int)
+        return self.written.steps[several], position
+
+    def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
+        """The tensors that a call reads; without the parameters and buffers where it has weights."""
+        read = list(_nodes_in((node.args, node.kwargs)))  # x + x reads x twice
+        if not (attributes.is_convolution(op) or op in attributes.WEIGHTED):
+            return read
+        first = read[:1]
+        return first + [other for other in read[1:] if not self._is_state(other)]
+
+    def _is_state(self, node: fx.Node) -> bool:
+        return self._source(node)[0].kind == "state"
+
+    def _op(self, node: fx.Node) -> str:
+        name = operations.name_of(node.target)
+        return attributes.canonical(name, [self._seen(argument) for argument in node.args])
+
+    def _seen(self, value: Any) -> Any:
+        if isinstance(value, fx.Node):
+            step, position = self._source(value)
+            return Seen(tuple(step.outputs[position][0]))
+        return value
+
+    def _add_call(self, node: fx.Node, step: Step) -> None:
+        op = self._ops[node]
+        named = attributes.bound(op, node.target, node.args, node.kwargs)
+        named = {name: self._seen(value) for name, value in named.items()}
+        attrs = attributes.attributes(op, named)
+        layer = self._layer_of(step)
+        if layer is not None:
+            attrs |= self._asked_for(layer, attrs)
+        if _is_inplace(node.target):
+            attrs["inplace"] = True
+        inputs = self._ids(self._inputs[node])
+        self._add(step, op, inputs, attrs, layer)
+
+    def _add(
+        self,
+        step: Step,
+        op: str,
+        inputs: tuple[int, ...] = (),
+        attrs: dict[str, Any] | None = None,
+        layer: str | None = None,
+    ) -> None:
+        outputs = []
+        for position, (shape, dtype) in enumerate(step.outputs):
+            self._tensors[step, position] = self._count
+            outputs.append(facts.Tensor(self._count, tuple(shape), _name(dtype), dtype.itemsize))
+            self._count += 1
+        self.nodes.append(
+            Node(
+                id=len(self.nodes),
+                op=op,
+                module=step.module,
+                layer=layer,
+                inputs=inputs,
+                outputs=tuple(outputs),
+                attrs=attrs or {},
+                site=None if step.frame is None else sites.site_of(step.frame),
+                error=step.error,
+            )
+        )
+
+    def _ids(self, nodes: Iterable[Any]) -> tuple[int, ...]:
+        return tuple(self._tensors[self._source(node)] for node in nodes)
+
+    def _values(self, values: Iterable[Value]) -> tuple[int, ...]:
+        return tuple(self._tensors[value.step, value.position] for value in values)
+
+    # --- layers
+
+    def _layer_of(self, step: Step) -> str | None:
+        """The layer that a call belongs to: the module around it, if that is a layer itself.
+
+        A model without parts that is a class of the user's calls functions: those speak for themselves.
+        """
+        if step.owner is None or not is_leaf(step.owner):
+            return None
+        if not step.module and base_of(step.owner) == "Module":
+            return None
+        return step.module if step.module in self.layers else None
+
+    def _asked_for(self, name: str, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The numbers that the source asked for, where they are not those of the stand-in."""
+        layer = self.layers[name]
+        if layer.error is None:
+            return {}
+        found = {key: layer.attrs[key] for key in _ASKED_FOR if key in attrs and key in layer.attrs}
+        if "num_channels" in layer.attrs and "num_features" in attrs:
+            found["num_features"] = layer.attrs["num_channels"]
+        return found
+
+    def _calls(self, starts: list[int]) -> list[facts.Call]:
+        found = []
+        for call in self.recorder.calls:
+            if call.name not in self.layers:
+                continue
+            found.append(
+                facts.Call(
+                    layer=call.name,
+                    inputs=self._values(call.inputs),
+                    outputs=self._values(call.outputs),
+                    start=starts[call.start],
+                    stop=starts[call.stop],
+                    site=None if call.frame is None else sites.site_of(call.frame),
+                )
+            )
+        return found
+
+
+_ASKED_FOR = (
+    "in_channels",
+    "out_channels",
+    "groups",
+    "in_features",
+    "out_features",
+    "num_features",
+    "num_groups",
+    "num_channels",
+)
+_NO_CALLS = frozenset({"input", "parameter", "constant", "output"})
+
+
+def _nodes_in(value: Any) -> Iterator[fx.Node]:
+    if isinstance(value, fx.Node):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _nodes_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _nodes_in(item)
+
+
+def _is_inplace(func: Any) -> bool:
+    name = getattr(func, "__name__", "")
+    if name.startswith("__"):
+        return bool(name.startswith("__i") and name != "__invert__")
+    return bool(name.endswith("_"))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _shown(shape: Any, dtype: torch.dtype) -> str:
+    return f"{'x'.join(map(str, shape)) or 'scalar'} {_name(dtype)}"
+
+
+def _described(result: Any) -> Iterator[str]:
+    """The tensors of a result as a reader would write them: ``out: 1x21x32x32 float32``."""
+    for name, tensor in named_tensors_in(result):
+        shown = _shown(tensor.shape, tensor.dtype)
+        yield f"{name.lstrip('.')}: {shown}" if name else shown
+
+
+def _has_state(module: nn.Module) -> bool:
+    """Whether there is anything to train, to move or to save."""
+    return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
+
+
+def _sites_of(
+    kept: list[tuple[str, str, str, nn.Module]],
+) -> Iterator[tuple[str, str, facts.Site | None]]:
+    """Each container of unregistered modules once, with the line of its first module."""
+    seen: set[tuple[str, str]] = set()
+    for owner, attribute, _, module in kept:
+        if (owner, attribute) not in seen:
+            seen.add((owner, attribute))
+            built = sites.built(module)
+            yield owner, attribute, built.site if built else None

@@ -1,0 +1,1 @@
+"""What cannot work is replaced, so that one run finds every error."""

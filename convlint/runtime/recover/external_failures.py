@@ -1,0 +1,97 @@
+"""Failures that are not the model's: memory that ran out, an option that asks too much, an input of
+the wrong kind. Each of them is a problem, not a finding.
+"""
+
+from __future__ import annotations
+
+from convlint.ir import Failure, Graph, Layer
+from convlint.runtime.build.load_target import refuse
+from convlint.runtime.record.record import failure_of
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.settings.targets import Job
+
+_ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+def refuse_allocation(error: BaseException | None) -> None:
+    """Raise ProblemError for an exception that says that memory ran out."""
+    if error is None:
+        return
+    message = one_line(error)
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in message for words in _ALLOCATION)
+    ):
+        site = failure_of(error, "forward").site
+        advice = "--max-memory sets the limit, --device meta runs without values"
+        where = (site.path, site.line) if site else (None, None)
+        raise refuse("out-of-memory", f"memory ran out: {message}; {advice}", *where) from error
+
+
+def refuse_circumstances(failure: Failure | None, job: Job) -> None:
+    """Raise ProblemError for a failure that the device or the dtype asked for brought about, or a package that is not
+    installed: the model may be sound.
+    """
+    if failure is None:
+        return
+    message = f"{failure.type}: {failure.message}"
+    where = (failure.site.path, failure.site.line) if failure.site else (None, None)
+    if failure.type in ("ModuleNotFoundError", "ImportError"):
+        text = f"the {failure.phase} needs what cannot be imported here: {message}"
+        raise refuse("import-error", text, *where)
+    if job.device == "meta" and "meta" in failure.message.lower():
+        advice = "leave --device meta away"
+        raise refuse(
+            "device", f"the model needs values, which meta has not: {message}; {advice}", *where
+        )
+    if job.dtype is not None and "not implemented for" in failure.message:
+        raise refuse("dtype", f"--dtype {job.dtype} cannot be run here: {message}", *where)
+
+
+def refuse_input(graph: Graph, job: Job) -> None:
+    """Raise ProblemError where an input that was asked for has another number of sizes than the
+    convolution that it goes into, and say what that takes.
+    """
+    if not job.inputs:
+        return
+    entered = _entered(graph)
+    if entered is None:
+        return
+    layer, rank = entered
+    spatial = int(layer.base[-2])
+    if rank == spatial + 2:
+        return
+    takes = ",".join([str(layer.attrs.get("in_channels", "C")), *("D", "H", "W")[-spatial:]])
+    given = " ".join(f"--input {spec}" for spec in job.inputs)
+    raise refuse(
+        "input",
+        f"{given} does not fit the model: its {layer.base} `{layer.name}` takes {takes} "
+        f"({spatial + 1} sizes, and the batch in front)",
+        *((layer.site.path, layer.site.line) if layer.site else (None, None)),
+    )
+
+
+def _entered(graph: Graph) -> tuple[Layer, int] | None:
+    """The convolution that an input of the model goes into unchanged, and how many dimensions that
+    input has: where the call could be recorded, and where it failed.
+    """
+    inputs = {t.id: t for node in graph.nodes if node.op == "input" for t in node.outputs}
+    for node in graph.nodes:
+        layer = graph.layer(node.layer)
+        if (
+            layer is not None
+            and _is_convolution(layer)
+            and node.inputs[:1]
+            and node.inputs[0] in inputs
+        ):
+            return layer, len(inputs[node.inputs[0]].shape)
+    failed = graph.layer(graph.failure.module) if graph.failure else None
+    if failed is None or not _is_convolution(failed):
+        return None
+    for call in graph.calls_of(failed.name):
+        if call.inputs and call.inputs[0] in inputs:
+            return failed, len(inputs[call.inputs[0]].shape)
+    return None
+
+
+def _is_convolution(layer: Layer) -> bool:
+    return layer.base.removeprefix("Lazy").startswith("Conv") and layer.base.endswith("d")

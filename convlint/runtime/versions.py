@@ -1,0 +1,272 @@
+"""Runs a model from other texts than those on disk, each in a process of its own.
+
+The child of the worker that does it runs no code of the project: it imports the libraries that the
+project uses, once, and forks a process for each version.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convlint.ir import Built, Problem, Tried, Version, Way
+from convlint.ir import serialize as wire
+from convlint.rewriting.project import is_installed
+from convlint.runtime import model_run as session
+from convlint.runtime import restore as keep
+from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import load_target as load
+from convlint.runtime.build import overlay
+from convlint.runtime.build.load_target import ProblemError
+from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.measure import memory, timing
+from convlint.runtime.record import layers
+from convlint.runtime.record.record import failure_of, flags_kept, record
+from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.weights import checkpoint as weights
+from convlint.runtime.weights.replace_layers import replaced
+from convlint.runtime.worker import processes
+from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.time_limit import TooLongError, at_most
+from convlint.settings.targets import Job, Try, parse_target
+
+_SECONDS = 5.0  # that one way may take
+_SHARE = 0.3  # of the job's time, after which no further way is begun
+
+
+def try_job(asked: Try, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+    """Run every version. What one of them does to its process is a problem of its own."""
+    session.prepare()
+    enter("import")
+    for name in asked.libraries:
+        with suppress(Exception), session.silent():  # the version that needs it says what is wrong
+            importlib.import_module(name)
+    enter("forward")
+    return Answer(tried=tuple(_forked(version, asked.job) for version in asked.versions))
+
+
+def _forked(version: Version, job: Job) -> Tried:
+    """What a version does in a process of its own."""
+    read, written = os.pipe()
+    processes.flush()  # what waits in a buffer would be told by both
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        answer = _in_the_fork(version, job)
+        processes.flush()
+        with os.fdopen(written, "wb") as pipe:
+            pipe.write(json.dumps(wire.encode(answer)).encode())
+        os._exit(0)
+    os.close(written)
+    data = _received(read, job.timeout)
+    os.close(read)
+    if data is None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return _failed("timeout", f"it took more than {job.timeout:g} s; --timeout sets the limit")
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFSIGNALED(status):
+        name = processes.signal_name(os.WTERMSIG(status))
+        return _failed("crash", f"it crashed the process with {name}")
+    if not data:
+        code = os.waitstatus_to_exitcode(status)
+        return _failed("exit", f"it ended the process with exit code {code}")
+    tried = wire.decode(Tried, json.loads(data))
+    assert isinstance(tried, Tried)
+    return tried
+
+
+def _received(pipe: int, timeout: float) -> bytes | None:
+    """All that comes through a pipe until it is closed; None where that takes too long."""
+    until = time.monotonic() + timeout
+    data = bytearray()
+    while True:
+        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return None
+        read = os.read(pipe, 1 << 20)
+        if not read:
+            return bytes(data)
+        data += read
+
+
+def _in_the_fork(version: Version, job: Job) -> Tried:
+    try:
+        with overlay.standing(version.texts):
+            return _tried(version, job)
+    except ProblemError as error:
+        return Tried(problems=(error.problem,))
+    except SystemExit as error:
+        return _failed("exit", f"it called sys.exit({error.code!r})")
+    except MemoryError:
+        return _failed("out-of-memory", "it took more memory than there is")
+    except Exception as error:
+        failure = failure_of(error, "constructor")
+        place = f" at {failure.site}" if failure.site else ""
+        text = f"it cannot be built{place}: {failure.type}: {failure.message}"
+        problem = Problem("does-not-run", text, traceback=failure.traceback)
+        return Tried(problems=(problem,))
+    except BaseException as error:
+        return _failed("exit", f"it raised {type(error).__name__}: {one_line(error)}")
+
+
+def _failed(kind: str, message: str) -> Tried:
+    return Tried(problems=(Problem(kind, message),))
+
+
+def try_live(model: nn.Module, asked: Try, inputs: Inputs | None) -> Answer:
+    """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
+    try:
+        with keep.as_found(model):
+            given = inputs or session.inputs_of(model, asked.job)
+            given = given.map(lambda tensor: tensor.detach().clone())
+            return Answer(
+                tried=tuple(_tried_live(model, given, each, asked.job) for each in asked.versions)
+            )
+    except ProblemError as error:
+        return Answer(problems=(error.problem,))
+
+
+def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
+    if version.runs:
+        found = timing.timings(copy.deepcopy(model), inputs, version.forms, version.runs)
+        return Tried(timings=found)
+    try:
+        rewritten = replaced(copy.deepcopy(model), version.forms)
+        return _run(rewritten, inputs, version, job)
+    except Exception as error:
+        return _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
+
+
+# --- one version
+
+
+def _tried(version: Version, job: Job) -> Tried:
+    """Build and run the model from the text that stands now. Raises what it raises."""
+    before = set(sys.modules)
+    with session.silent() if version.texts else nullcontext():  # what it prints is told once
+        with sites.Construction():
+            make = load.call(load.find(job.target, job.root), job.target)
+            with session.device_of_job(job):
+                value = make()
+        model = session.as_asked(value, job)
+        inputs = session.inputs_of(model, job)
+    if version.runs:
+        return Tried(timings=timing.timings(model, inputs, version.forms, version.runs))
+    tried = _run(model, inputs, version, job)
+    return replace(tried, libraries=tuple(_libraries(before)))
+
+
+def _run(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
+    """Run a model that was built."""
+    errors = weights.loaded(model, version) if version.weights is not None else {}
+    graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
+    graph = replace(graph, input_from=inputs.source, batch_size=inputs.batch_size)
+    if graph.failure is not None or any(node.error for node in graph.nodes):
+        return Tried(graph)
+    with session.silent():
+        graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
+        error, untrained = _training_step(model, inputs)
+        ways = tuple(_ways(version.ways, inputs, job))
+    return Tried(graph, (), error, untrained, ways, (), errors)
+
+
+def _libraries(before: set[str]) -> Iterator[str]:
+    """The modules that were imported since, from where packages are installed."""
+    for name, module in list(sys.modules.items()):
+        place = getattr(module, "__file__", None)
+        if name not in before and isinstance(place, str) and is_installed(place):
+            yield name
+
+
+def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[str, ...]]:
+    """What a forward in train mode and its backward raise, and the parameters that get no gradient.
+
+    A norm refuses a single value for each channel, as a batch of one may have it: it is doubled then.
+    """
+    error: str | None = None
+    for batch in (inputs, inputs.map(_doubled)):
+        model.zero_grad(set_to_none=True)
+        try:
+            with flags_kept(model), torch.enable_grad():
+                model.train()
+                result = model(*batch.args, **batch.kwargs)
+                losses = [t.float().sum() for t in tensors_in(result) if t.requires_grad]
+                torch.stack(losses).sum().backward()
+        except Exception as raised:
+            error = error or f"{type(raised).__name__}: {one_line(raised)}"
+            continue
+        wanted = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        return None, tuple(name for name, parameter in wanted if parameter.grad is None)
+    return error, ()
+
+
+def _doubled(tensor: Tensor) -> Tensor:
+    return torch.cat((tensor, tensor)) if tensor.dim() else tensor
+
+
+# --- other ways to build
+
+
+def _ways(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[Way]:
+    """What came of building other targets, in the order given, as long as there is time."""
+    until = time.monotonic() + _SHARE * job.timeout
+    for target in targets:
+        if time.monotonic() > until:
+            return
+        yield _way(target, inputs, job)
+
+
+def _way(text: str, inputs: Inputs, job: Job) -> Way:
+    """Build a target without values, or where that fails with them, and run it on the job's input."""
+    target = parse_target(text)
+    try:
+        with at_most(_SECONDS), torch.no_grad():
+            make = load.call(load.find(target, job.root), target)
+            model, meta = _made(make)
+            model = load.check_model(model, target)
+            built = tuple(_built(model))
+            given = inputs.map(lambda tensor: tensor.to("meta")) if meta else inputs
+            try:
+                result = model.eval()(*given.args, **given.kwargs)
+            except Exception:  # a block is no model: it wants other inputs
+                return Way(text, "built", built=built)
+            shapes = tuple("x".join(map(str, tensor.shape)) for tensor in tensors_in(result))
+            return Way(text, "ran", shapes, built=built)
+    except (Exception, TooLongError) as error:
+        return Way(text, "failed", error=f"{type(error).__name__}: {one_line(error)}")
+
+
+def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
+    """A model on the meta device, True; one with values, False, where the constructor looks at them."""
+    try:
+        with sites.Construction(), torch.device("meta"):
+            return make(), True
+    except Exception:
+        with sites.Construction():
+            return make(), False
+
+
+def _built(model: nn.Module) -> Iterator[Built]:
+    """The layers that may be rewritten, each once for the same call and the same numbers."""
+    seen: set[tuple[Any, str]] = set()
+    for layer in layers.layers(model, ()):
+        if layer.base in ("Conv2d", "Linear") and layer.site is not None:
+            key = (layer.site, f"{layer.kind} {sorted(layer.attrs.items())}")
+            if key not in seen:
+                seen.add(key)
+                yield Built(layer.site, layer.kind, layer.attrs)

@@ -1,0 +1,1 @@
+"""Trained weights converted for rewritten layers."""

@@ -1,0 +1,268 @@
+"""A checkpoint of the original model, converted for a rewritten one: the nearest weights of its new layers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterable, Mapping
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convlint.ir import Absorber, Form, Order, Version
+from convlint.runtime.build.load_target import refuse
+from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.weights import decompose
+from convlint.support.atomic_write import replacing
+
+State = dict[str, Tensor]
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+_PARALLEL = "module."
+_EPS = 1e-5  # of the norms that stand between two halves
+
+
+def loaded(model: nn.Module, version: Version) -> dict[str, float]:
+    """Load a version's checkpoint into its model, converted where layers were rewritten, and save it if it says so.
+
+    Gives ``|W - W'| / |W|`` of every converted layer. Raises ProblemError for a checkpoint that cannot be read,
+    that holds code, or that is of another model.
+    """
+    assert version.weights is not None
+    state, put_back = _unwrapped(read(version.weights), version.weights)
+    names = dict(model.named_modules(remove_duplicate=False))
+    state, errors = converted(state, version.forms, version.orders, names)
+    try:
+        result = model.load_state_dict(state, strict=False)
+        wrong = [f"missing {name}" for name in result.missing_keys]
+        wrong += [f"unexpected {name}" for name in result.unexpected_keys]
+    except RuntimeError as error:
+        wrong = _resized(state, model.state_dict()) or [one_line(error)]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        text = f"{version.weights} is the checkpoint of another model: {'; '.join(wrong[:3])}{more}"
+        raise refuse("checkpoint", text, version.weights)
+    if version.save is not None:
+        state = {name: state[name] for name in model.state_dict()}
+        save(version.save, put_back(state, bare=version.save.endswith(".safetensors")))
+    return errors
+
+
+def _resized(state: State, own: State) -> list[str]:
+    """What a state dict has in other sizes than a model's own."""
+    return [
+        f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}"
+        for name, tensor in state.items()
+        if name in own and tensor.shape != own[name].shape
+    ]
+
+
+def _sizes(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"
+
+
+# --- files
+
+
+def read(path: str) -> Any:
+    """What a checkpoint holds: tensors, in dicts. Nothing that it may say is executed. Raises ProblemError."""
+    if not os.path.isfile(path):
+        raise refuse("missing-file", f"{path} does not exist")
+    try:
+        if path.endswith(".safetensors"):
+            return _safetensors().load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        text = (
+            f"{path} holds code, or something else than tensors, and is not loaded; save it anew as "
+            "torch.save(model.state_dict(), path)"
+        )
+        raise refuse("checkpoint", text, path) from error
+    except ImportError as error:
+        raise refuse("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
+    except Exception as error:
+        reason = one_line(error).partition(". ")[0]  # the rest is advice
+        text = f"{path} cannot be read as a checkpoint: {reason}"
+        raise refuse("checkpoint", text, path) from error
+
+
+def save(path: str, value: Any) -> None:
+    """Write a checkpoint in the place of the file at ``path``, at once. Raises ProblemError."""
+    try:
+        with replacing(path) as beside:
+            if path.endswith(".safetensors"):
+                tensors = {name: tensor.contiguous() for name, tensor in value.items()}
+                _safetensors().save_file(tensors, beside)
+            else:
+                with open(beside, "xb") as file:  # by its name, that would be in what is written
+                    torch.save(value, file)
+    except Exception as error:
+        raise refuse("checkpoint", f"{path} cannot be written: {one_line(error)}", path) from error
+
+
+def _safetensors() -> Any:
+    import safetensors.torch
+
+    return safetensors.torch
+
+
+def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
+    """The state dict in a checkpoint, and what puts another one in its place, named as it was, and wrapped as it was
+    unless it is to be ``bare``.
+    """
+    inner = next((key for key in _WRAPPERS if isinstance(_of(whole, key), dict)), None)
+    found = whole if inner is None else whole[inner]
+    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+        text = f"{path} holds no state dict: names with a tensor each"
+        raise refuse("checkpoint", text, path)
+    parallel = bool(found) and all(name.startswith(_PARALLEL) for name in found)
+    prefix = _PARALLEL if parallel else ""
+
+    def put_back(state: State, *, bare: bool) -> Any:
+        named = {prefix + name: tensor for name, tensor in state.items()}
+        return named if bare or inner is None else {**whole, inner: named}
+
+    return {name.removeprefix(prefix): tensor for name, tensor in found.items()}, put_back
+
+
+def _of(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+# --- conversion
+
+
+def converted(
+    state: Mapping[str, Tensor],
+    forms: Mapping[str, Form],
+    orders: Iterable[Order] = (),
+    modules: Mapping[str, nn.Module] | None = None,
+) -> tuple[State, dict[str, float]]:
+    """A state dict with the weights of rewritten layers in place of the dense ones, and their relative errors.
+
+    Channels are put into an order first, where neighbours absorb it, in which groups keep more of a layer.
+    ``modules`` are those of the rewritten model by all their names, for layers that have several.
+    """
+    found = dict(state)
+    _put_in_order(found, forms, orders)
+    errors: dict[str, float] = {}
+    for layer, form in forms.items():
+        for name in _names(layer, modules or {}):
+            key = _key(name, "weight")
+            if key not in found:
+                continue  # loading says that it is missing
+            weight, bias = found.pop(key), found.pop(_key(name, "bias"), None)
+            parts, error = converted_layer(weight, bias, form)
+            found |= {_key(name, part): tensor for part, tensor in parts.items()}
+            errors[layer] = error
+    return found, errors
+
+
+def _names(layer: str, modules: Mapping[str, nn.Module]) -> list[str]:
+    module = modules.get(layer)
+    same = [name for name, other in modules.items() if module is not None and other is module]
+    return same or [layer]
+
+
+def _key(layer: str, part: str) -> str:
+    return f"{layer}.{part}" if layer else part
+
+
+def converted_layer(weight: Tensor, bias: Tensor | None, form: Form) -> tuple[State, float]:
+    """The state of a rewritten layer that is nearest to a dense one, and the relative error of its weight.
+
+    ``weight`` has shape (D, C, k, k), of a linear layer (D, C * H * W). Raises ValueError if the form has an
+    activation between its halves: nothing linear is near that.
+    """
+    if form.between not in ("none", "norm"):
+        raise ValueError(f"weights cannot be converted with {form.between} between")
+    parts, again = _PARTS[form.code](weight, form)
+    if bias is not None:
+        parts["bias"] = bias.clone()
+        if form.code in ("CVL502", "CVL505") and form.between == "none":
+            parts["depthwise.bias"] = bias.new_zeros(parts["depthwise.weight"].shape[0])
+    if form.between == "norm" and "depthwise.weight" in parts:
+        parts |= _identity(parts["depthwise.weight"])
+    return parts, decompose.relative_error(weight, again)
+
+
+def _grouped(weight: Tensor, form: Form) -> tuple[State, Tensor]:
+    made = decompose.grouped(weight, form.groups)
+    return {"weight": made}, decompose.dense_of_grouped(made, form.groups)
+
+
+def _separable(weight: Tensor, form: Form) -> tuple[State, Tensor]:
+    depthwise, pointwise = decompose.separable(weight, form.pairs)
+    again = decompose.dense_of_separable(depthwise, pointwise, form.pairs)
+    return {"weight": pointwise, "depthwise.weight": depthwise}, again
+
+
+def _factorised(weight: Tensor, _: Form) -> tuple[State, Tensor]:
+    first, second = decompose.factorised(weight)
+    again = decompose.dense_of_factorised(first, second)
+    return {"weight": second, "horizontal.weight": first}, again
+
+
+def _global(weight: Tensor, form: Form) -> tuple[State, Tensor]:
+    height, width = form.map_size
+    depthwise, linear = decompose.global_depthwise(weight, (height, width))
+    return {"weight": linear, "depthwise.weight": depthwise}, decompose.dense_of_global(
+        depthwise, linear
+    )
+
+
+_PARTS = {
+    "CVL501": _grouped,
+    "CVL502": _separable,
+    "CVL503": _factorised,
+    "CVL504": _global,
+    "CVL505": _separable,
+}
+
+
+def _identity(like: Tensor) -> State:
+    """The state of a BatchNorm that changes nothing in eval mode."""
+    ones, zeros = like.new_ones(like.shape[0]), like.new_zeros(like.shape[0])
+    return {
+        "norm.weight": ones * sqrt(1 + _EPS),
+        "norm.bias": zeros,
+        "norm.running_mean": zeros.clone(),
+        "norm.running_var": ones,
+        "norm.num_batches_tracked": torch.tensor(0),
+    }
+
+
+# --- the order of channels
+
+
+def _put_in_order(state: State, forms: Mapping[str, Form], orders: Iterable[Order]) -> None:
+    """Change the order of channels so that groups keep much of each layer, and neighbours with them: the dense model
+    computes the same as before. ``orders`` come as the layers run; what one has settled the next must keep.
+    """
+    settled: set[str] = set()
+    for order in orders:
+        key = _key(order.layer, "weight")
+        form = forms.get(order.layer)
+        if form is None or form.code != "CVL501" or key not in state:
+            continue
+        inputs, outputs = (
+            None if absorbers is None or settled & {a.layer for a in absorbers} else absorbers
+            for absorbers in (order.inputs, order.outputs)
+        )
+        settled.add(order.layer)
+        ins, outs = decompose.partition(
+            state[key], form.groups, inputs=inputs is not None, outputs=outputs is not None
+        )
+        own = (Absorber(order.layer, ("weight",), 1),) if inputs is not None else ()
+        _permute(state, (*(inputs or ()), *own), ins)
+        own = (Absorber(order.layer, ("weight", "bias"), 0),) if outputs is not None else ()
+        _permute(state, (*(outputs or ()), *own), outs)
+
+
+def _permute(state: State, absorbers: Iterable[Absorber], permutation: Tensor) -> None:
+    for absorber in absorbers:
+        for name in absorber.names:
+            key = _key(absorber.layer, name)
+            if key in state:
+                state[key] = state[key].index_select(absorber.dim, permutation)

@@ -1,0 +1,71 @@
+"""Layers of a live model replaced by their rewritten forms: what the edited source would build."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from torch import nn
+
+from convlint.ir import Form
+from convlint.rewriting.kinds import of_code
+from convlint.runtime.weights import checkpoint as conversion
+
+
+def replaced(model: nn.Module, forms: Mapping[str, Form]) -> nn.Module:
+    """``model`` with these layers replaced, in place; the model itself where that is one of them.
+
+    New layers have fresh weights, and the training flag, device and dtype of those that they replace; a layer
+    that is used under several names is replaced under all. Raises KeyError for a name that it does not have.
+    """
+    modules = dict(model.named_modules(remove_duplicate=False))
+    made = {
+        id(modules[name]): (modules[name], made_of(modules[name], forms[name])) for name in forms
+    }
+    for name, module in modules.items():
+        if name and id(module) in made:
+            owner, _, attribute = name.rpartition(".")
+            setattr(modules[owner], attribute, made[id(module)][1])
+    return made[id(model)][1] if id(model) in made else model
+
+
+def rewritten(model: nn.Module, forms: Mapping[str, Form], *, weights: bool) -> nn.Module:
+    """A copy of ``model`` with these layers replaced, with the nearest ``weights`` or fresh ones.
+
+    Raises ValueError if it has no such layers, or they are of another kind than the forms are for.
+    """
+    modules = dict(model.named_modules(remove_duplicate=False))
+    for name, form in forms.items():
+        layer, base = modules.get(name), of_code(form.code).base
+        if not isinstance(layer, getattr(nn, base)):
+            there_is = "no such layer" if layer is None else f"of class {type(layer).__name__}"
+            raise ValueError(  # noqa: TRY004 - the name is what is wrong
+                f"the model has no {base} called {name!r}: {there_is}"
+            )
+    made = replaced(copy.deepcopy(model), forms)
+    if weights:
+        state, _ = conversion.converted(model.state_dict(), forms, (), modules)
+        made.load_state_dict(state)
+    return made
+
+
+def made_of(layer: nn.Module, form: Form) -> nn.Module:
+    """The rewritten form of one layer, with fresh weights."""
+    made = eval(_making(form), {**_defined(form), "layer": layer})  # noqa: S307 - convlint's own text
+    assert isinstance(made, nn.Module)
+    return made.train(layer.training)
+
+
+@cache
+def _defined(form: Form) -> dict[str, Any]:
+    """The helpers of a form: the very text that goes into a user's file, run."""
+    namespace: dict[str, Any] = {"nn": nn, "__name__": "convlint.rewritten"}
+    for helper in of_code(form.code).helpers(form):
+        exec(helper.text, namespace)  # noqa: S102 - convlint's own text
+    return namespace
+
+
+def _making(form: Form) -> str:
+    return of_code(form.code).make(form)

@@ -1,0 +1,269 @@
+"""Settings: ``[tool.convlint]`` in pyproject.toml, or the same keys in convlint.toml.
+
+The nearest file upwards from the working directory counts. An unknown key or code is an error that
+names the nearest valid one. Paths and patterns are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from convlint.ir import Finding, Severity
+from convlint.rules.codes import codes as all_codes
+from convlint.support.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from convlint.settings.schema import Key
+    from convlint.settings.targets import InputSpec, Target
+
+DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3", "CVL900", "CVL901")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One ``[[tool.convlint.models]]``: a target and how to run it."""
+
+    target: Target
+    inputs: tuple[InputSpec, ...] = ()
+    batch_size: int | None = None
+    train: bool = False
+    budgets: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one run; ``path`` is the file they came from, None where there is none."""
+
+    path: str | None = None
+    select: tuple[str, ...] = DEFAULT_SELECT
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    exclude: tuple[str, ...] = ()
+    fail_on: Severity = "warning"
+    models: tuple[ModelEntry, ...] = ()
+
+    @property
+    def root(self) -> str:
+        """The folder that paths in the settings are relative to."""
+        return os.path.dirname(self.path) if self.path else os.getcwd()
+
+    def selects(self, code: str) -> bool:
+        """Whether a rule runs: of the prefixes that fit, the longest decides; a tie ignores it."""
+        return _longest(self.select + self.extend_select, code) > _longest(self.ignore, code)
+
+    def allows(self, finding: Finding) -> bool:
+        """Whether no per-file ignore takes a finding out."""
+        return finding.site is None or self.allows_in(finding.site.path, finding.code)
+
+    def allows_in(self, path: str, code: str) -> bool:
+        """Whether no per-file ignore takes a code out of a file."""
+        path = os.path.relpath(os.path.abspath(path), self.root)
+        return not any(
+            _longest(prefixes, code) and _matches(path, pattern)
+            for pattern, prefixes in self.per_file_ignores
+        )
+
+    def overridden(
+        self,
+        *,
+        select: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        extend_select: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        fail_on: Severity | None = None,
+    ) -> Config:
+        """The settings with those of the command line over them: select and fail-on take the place
+        of the file's, ignore, extend-select and exclude add to it. Raises UsageError for an unknown code.
+
+        ``exclude`` has patterns relative to the working directory, several may stand in one string.
+        """
+        patterns = (part.strip() for text in exclude for part in text.split(",") if part.strip())
+        chosen = _codes(list(select), "--select")
+        return replace(
+            self,
+            select=chosen or self.select,
+            extend_select=self.extend_select + _codes(list(extend_select), "--extend-select"),
+            ignore=self.ignore + _codes(list(ignore), "--ignore"),
+            exclude=(*self.exclude, *(os.path.abspath(p) if "/" in p else p for p in patterns)),
+            fail_on=fail_on or self.fail_on,
+        )
+
+
+def _longest(prefixes: tuple[str, ...], code: str) -> int:
+    return max((len(prefix) for prefix in prefixes if code.startswith(prefix)), default=0)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Whether a path, or a folder above it, fits a glob; a pattern without a slash fits the name."""
+    from fnmatch import fnmatch  # noqa: PLC0415 - loaded when needed
+
+    pattern = os.path.normpath(pattern)
+    parts = path.split(os.sep)
+    if os.sep not in pattern:
+        return any(fnmatch(part, pattern) for part in parts)
+    above = (os.sep.join(parts[: end + 1]) for end in range(len(parts)))
+    return any(fnmatch(part, pattern) for part in above)
+
+
+# --- reading
+
+
+def discover(start: str | None = None) -> Config:
+    """The settings of the nearest file upwards from ``start``, by default the working directory.
+
+    In one folder convlint.toml comes before pyproject.toml; a pyproject.toml without
+    ``[tool.convlint]`` is passed over. Raises UsageError.
+    """
+    folder = os.path.abspath(start or os.getcwd())
+    while True:
+        own = os.path.join(folder, "convlint.toml")
+        if os.path.isfile(own):
+            return parse(_table(own), own)
+        shared = os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(shared) and _names_us(shared):
+            tool = _table(shared).get("tool", {})
+            if "convlint" in tool:
+                return parse(tool["convlint"], shared)
+        above = os.path.dirname(folder)
+        if above == folder:
+            return Config()
+        folder = above
+
+
+def _names_us(path: str) -> bool:
+    """Whether a file may have settings of ours: most have none, and to parse them takes time."""
+    try:
+        with open(path, "rb") as file:
+            return b"convlint" in file.read()
+    except OSError:
+        return True  # what is wrong with it is told when it is parsed
+
+
+def _table(path: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - not needed where there is no such file
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except RecursionError:
+        raise UsageError(f"{os.path.relpath(path)}: it is nested too deep") from None
+    except (OSError, ValueError) as error:  # also of a number or a date that there is not
+        raise UsageError(f"{os.path.relpath(path)}: {error}") from None
+
+
+def parse(table: Any, path: str) -> Config:
+    """Settings from the parsed table of the file at ``path``. Raises UsageError."""
+    from convlint.settings.schema import KEYS  # noqa: PLC0415 - not needed where there is no such file
+
+    shown = os.path.relpath(path)
+    if not isinstance(table, dict):
+        raise UsageError(f"{shown}: the settings of convlint must be a table")
+    _check(table, KEYS, shown)
+    return Config(
+        path=os.path.abspath(path),
+        select=_codes(table["select"], f"{shown}: select") if "select" in table else DEFAULT_SELECT,
+        ignore=_codes(table.get("ignore", []), f"{shown}: ignore"),
+        extend_select=_codes(table.get("extend-select", []), f"{shown}: extend-select"),
+        per_file_ignores=tuple(
+            (pattern, _codes(codes, f"{shown}: per-file-ignores of {pattern!r}"))
+            for pattern, codes in table.get("per-file-ignores", {}).items()
+        ),
+        exclude=_strings(table.get("exclude", [])),
+        fail_on=table.get("fail-on", "warning"),
+        models=tuple(
+            _model(entry, f"{shown}: models[{position}]", os.path.dirname(os.path.abspath(path)))
+            for position, entry in enumerate(table.get("models", []))
+        ),
+    )
+
+
+def _check(table: dict[str, Any], keys: tuple[Key, ...], where: str) -> None:
+    """Raise UsageError for the first key that there is not, that is missing, or whose value has not its form."""
+    known = {key.name: key for key in keys}
+    for name, value in table.items():
+        if name not in known:
+            raise UsageError(f"{where}: unknown key {name!r}{nearest(name, tuple(known))}")
+        key = known[name]
+        if not key.form.fits(value):
+            raise UsageError(f"{where}: {name} must be {key.form.words}")
+        if key.choices and value not in key.choices:
+            raise UsageError(f"{where}: {name} {value!r} is unknown{nearest(value, key.choices)}")
+    for key in keys:
+        if key.needed and key.name not in table:
+            raise UsageError(f"{where}: {key.name} must be {key.form.words}; it is missing")
+
+
+def _strings(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
+    """Codes and prefixes of codes, each of which some rule has; several may stand in one string."""
+    known = tuple(all_codes())
+    found = []
+    for code in (part for text in _strings(value) for part in text.split(",")):
+        prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
+        if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
+            near = nearest(_code_of(prefix), known)
+            hint = near if near.startswith("; did") else "; convlint rule lists all"
+            raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
+        found.append(prefix)
+    return tuple(found)
+
+
+def _code_of(name: str) -> str:
+    """The code of the rule that is called about so; what is no name stays as it is."""
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+
+    names = {name.upper(): code for code, name in all_codes().items()}
+    near = get_close_matches(name, names, 1)
+    return names[near[0]] if near else name
+
+
+def _model(entry: Any, where: str, root: str) -> ModelEntry:
+    if not isinstance(entry, dict):
+        raise UsageError(f"{where}: a table is expected")
+    from convlint.settings import targets  # noqa: PLC0415 - not needed where no model is configured
+    from convlint.settings.schema import MODEL_KEYS  # noqa: PLC0415 - as in parse
+    from convlint.support import quantities  # noqa: PLC0415 - not needed where no model is configured
+
+    _check(entry, MODEL_KEYS, where)
+    try:
+        target = _with_arguments(targets.parse_target(entry["target"]), entry.get("args"))
+        if target.path is not None:
+            target = replace(target, path=os.path.relpath(os.path.join(root, target.path)))
+        return ModelEntry(
+            target,
+            tuple(targets.parse_input(text) for text in _strings(entry.get("input", []))),
+            entry.get("batch-size"),
+            entry.get("train", False),
+            {
+                key: parse(entry[key], key)
+                for key, parse in quantities.BUDGETS.items()
+                if key in entry
+            },
+        )
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _with_arguments(target: Target, args: Any) -> Target:
+    """The target with ``args``: the text between parentheses, a list, or a table of keywords."""
+    if args is None:
+        return target
+    if target.args or target.kwargs:
+        raise UsageError(f"{target.text} has arguments already; args would give them twice")
+    if target.name is None:
+        raise UsageError(f"{target.text} names no model that args could be passed to")
+    if isinstance(args, list):
+        args = ", ".join(map(repr, args))
+    elif isinstance(args, dict):
+        args = ", ".join(f"{name}={value!r}" for name, value in args.items())
+    from convlint.settings.targets import parse_arguments  # noqa: PLC0415 - not needed where no model is configured
+
+    positional, named = parse_arguments(args, target.name, "args")
+    return replace(target, text=f"{target.text}({args})", args=positional, kwargs=named)

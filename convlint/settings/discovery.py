@@ -1,0 +1,240 @@
+"""Which files are checked: the Python files below folders, less what is excluded or ignored by git.
+
+What is named itself is checked whatever it is called and whatever excludes it, unless ``force`` is set: so says who
+typed it, and so does ruff. Links to folders are not followed, so that a loop of them is no loop here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from convlint.ir import Problem
+from convlint.support.errors import nearest_file
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+DEFAULT_EXCLUDE = (
+    *(".git", ".hg", ".svn", ".bzr", ".venv", "venv", ".direnv", ".eggs", ".tox", ".nox"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".convlint_cache", "__pycache__"),
+    *(".ipynb_checkpoints", ".idea", ".vscode", "__pypackages__", "node_modules", "site-packages"),
+    *("_build", "build", "buck-out", "dist"),
+    ".#*",  # the lock of an Emacs that edits the file, a link to nothing
+)
+"""Names of folders and files that nobody means when they name a folder above them; ruff's, and the usual caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files to check, in order, each once; and what could not be looked at."""
+
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def find(
+    targets: Iterable[str], *, exclude: Sequence[str] = (), root: str = ".", force: bool = False
+) -> Found:
+    """The Python files that files and folders stand for.
+
+    ``exclude`` holds globs besides the default ones: without a slash for a name at any depth, with one for a path
+    below ``root``. ``force`` excludes also what is named itself. A path that is missing or cannot be read, and a
+    folder without any Python file, is a problem.
+    """
+    excluded = _Exclusions((*DEFAULT_EXCLUDE, *exclude), os.path.abspath(root))
+    files: dict[str, str] = {}
+    problems: list[Problem] = []
+    for target in targets:
+        if force and any(excluded(path) for path in _upwards(os.path.abspath(target))):
+            continue
+        if not os.path.isdir(target):
+            problem = _unreadable(target) or _endless(target)
+            if problem is None:
+                files.setdefault(os.path.realpath(target), shown(target))
+            else:
+                problems.append(problem)
+            continue
+        walk = _Walk(excluded)
+        below = list(walk.files(target))
+        problems += walk.problems
+        if not below and not walk.problems:
+            problems.append(
+                Problem("no-files", f"no Python file to check is in {target}", path=target)
+            )
+        for path in below:
+            files.setdefault(os.path.realpath(path), shown(path))
+    return Found(tuple(files.values()), tuple(problems))
+
+
+def shown(path: str) -> str:
+    """A path as reports show it: relative to the working directory where it lies below it."""
+    below = os.path.join(os.getcwd(), "")
+    absolute = os.path.abspath(path)
+    return absolute[len(below) :] if absolute.startswith(below) else path
+
+
+def cache_folder(root: str) -> str | None:
+    """Where the cache of the project in ``root`` lies; None where there is no project to keep one for."""
+    marks = (".git", "pyproject.toml", "convlint.toml", "setup.py", "setup.cfg")
+    if any(os.path.exists(os.path.join(root, mark)) for mark in marks):
+        return os.path.join(root, ".convlint_cache")
+    return None
+
+
+def _unreadable(path: str) -> Problem | None:
+    """Why something cannot be read, as far as that shows without reading it."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        what = (
+            "is a link to nothing"
+            if os.path.islink(path)
+            else f"does not exist{nearest_file(path)}"
+        )
+        return Problem("missing-file", f"{path} {what}", path=path)
+    except OSError as error:
+        return unreadable(path, error)
+    return None
+
+
+def _endless(path: str) -> Problem | None:
+    """Why something that is no file would be read for ever, or waited for. What this process has
+    open, as in ``<(git show ...)``, ends.
+    """
+    if os.path.isfile(path) or path.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/")):
+        return None
+    return Problem("unreadable-file", f"{path} cannot be read: it is a pipe or a device", path=path)
+
+
+def unreadable(path: str, error: OSError) -> Problem:
+    """The problem that a file or folder cannot be read."""
+    reason = error.strerror or type(error).__name__
+    return Problem("unreadable-file", f"{path} cannot be read: {reason}", path=path)
+
+
+# --- what is excluded
+
+
+class _Exclusions:
+    """Whether globs exclude a path, by its name or as a whole."""
+
+    def __init__(self, patterns: Iterable[str], root: str) -> None:
+        self._patterns = tuple(patterns)
+        self._root = root
+
+    def __call__(self, path: str) -> bool:
+        names, paths = self._compiled
+        return bool(names.match(os.path.basename(path)) or (paths and paths.match(path)))
+
+    @cached_property
+    def _compiled(self) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
+        """What fits a name, and what a whole path. Nobody asks where only files are named."""
+        from fnmatch import translate  # noqa: PLC0415 - loaded when needed
+        from glob import escape  # noqa: PLC0415 - loaded when needed
+
+        names, paths = [], []
+        for pattern in self._patterns:
+            if os.sep in pattern.rstrip(os.sep):
+                paths.append(translate(os.path.join(escape(self._root), os.path.normpath(pattern))))
+            else:
+                names.append(translate(pattern.rstrip(os.sep)))
+        return re.compile("|".join(names)), re.compile("|".join(paths)) if paths else None
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """A path and the folders above it."""
+    while path != os.path.dirname(path):
+        yield path
+        path = os.path.dirname(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ignores:
+    """What the .gitignore files of a folder and of those above it say, the outermost first."""
+
+    specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+
+    def __call__(self, path: str, *, folder: bool) -> bool:
+        for base, spec in reversed(self.specs):
+            relative = os.path.relpath(path, base).replace(os.sep, "/")
+            verdict = spec.check_file(relative + "/" if folder else relative).include
+            if verdict is not None:
+                return verdict
+        return False
+
+    def within(self, folder: str, file: str = ".gitignore") -> _Ignores:
+        """The same with what ``file`` in a folder adds."""
+        try:
+            with open(os.path.join(folder, file), encoding="utf-8", errors="replace") as lines:
+                text = lines.read().splitlines()
+        except (FileNotFoundError, NotADirectoryError):
+            return self
+        from pathspec import GitIgnoreSpec  # noqa: PLC0415 - loaded when needed
+
+        return _Ignores((*self.specs, (folder, GitIgnoreSpec.from_lines(text))))
+
+
+def _above(folder: str) -> _Ignores:
+    """What git ignores in a folder by the files above it, up to the folder that git manages."""
+    over = []
+    for above in _upwards(folder):
+        over.append(above)
+        if os.path.exists(os.path.join(above, ".git")):
+            break
+    else:
+        return _Ignores()
+    ignores = _Ignores().within(over[-1], os.path.join(".git", "info", "exclude"))
+    for above in reversed(over[1:]):
+        ignores = ignores.within(above)
+    return ignores
+
+
+# --- walking
+
+
+@dataclass
+class _Walk:
+    """One walk below a folder."""
+
+    excluded: _Exclusions
+    problems: list[Problem] = field(default_factory=list)
+
+    def files(self, top: str) -> Iterator[str]:
+        """The Python files below ``top``, by name, a folder's own among its neighbours'."""
+        try:
+            pending = [(top, _above(os.path.abspath(top)))]
+        except OSError as error:
+            self.problems.append(unreadable(error.filename or top, error))
+            return
+        while pending:
+            path, ignores = pending.pop()
+            if path is not top and path.endswith(".py") and not os.path.isdir(path):
+                if os.path.isfile(path):
+                    yield path
+                elif (problem := _unreadable(path)) is not None:
+                    self.problems.append(problem)
+                continue
+            try:
+                ignores = ignores.within(os.path.abspath(path))
+                entries = sorted(os.scandir(path), key=lambda entry: entry.name, reverse=True)
+            except OSError as error:
+                self.problems.append(unreadable(path, error))
+                continue
+            pending += [(entry.path, ignores) for entry in entries if self._kept(entry, ignores)]
+
+    def _kept(self, entry: os.DirEntry[str], ignores: _Ignores) -> bool:
+        folder = entry.is_dir(follow_symlinks=False)
+        if not folder and not entry.name.endswith(".py"):
+            return False
+        try:
+            if not folder and entry.is_dir():
+                return False
+        except OSError:  # a link to itself: it is told of when it is to be read
+            return True
+        path = os.path.abspath(entry.path)
+        return not self.excluded(path) and not ignores(path, folder=folder)

@@ -1,0 +1,299 @@
+"""What a command is asked to check: targets, inputs and quantities, parsed from their text forms.
+
+Nothing is imported or evaluated here. Constructor arguments are Python literals; they travel to the
+worker as source text, because JSON has no tuples.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from convlint.ir import Claim, Version
+from convlint.support.errors import UsageError, check_choice, nearest_file
+
+MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
+DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
+DEVICES = ("cpu", "cuda", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model to check, as it was written (``text``) and taken apart.
+
+    Exactly one of ``path`` and ``module`` is set. Without ``name`` the whole file or folder is
+    meant. ``args`` and ``kwargs`` hold the source text of literals.
+    """
+
+    text: str
+    path: str | None = None
+    module: str | None = None
+    name: str | None = None
+    args: tuple[str, ...] = ()
+    kwargs: tuple[tuple[str, str], ...] = ()
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The constructor arguments as values."""
+        named = {name: ast.literal_eval(value) for name, value in self.kwargs}
+        return tuple(ast.literal_eval(value) for value in self.args), named
+
+    @property
+    def where(self) -> str:
+        """The file, folder or module."""
+        return self.path or self.module or ""
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """One input of a model: the shape of one sample, without the batch dimension."""
+
+    shape: tuple[int, ...]
+    name: str | None = None
+    dtype: str | None = None
+
+    def __str__(self) -> str:
+        name = f"{self.name}=" if self.name else ""
+        dtype = f":{self.dtype}" if self.dtype else ""
+        return f"{name}{','.join(map(str, self.shape))}{dtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One model to run, and how. ``timeout`` is in seconds, ``max_memory`` in bytes.
+
+    ``inputs_from`` is the place that a report names for ``inputs``: the option or the configuration
+    file. Dotted modules are looked up in ``root`` first. ``at_once`` is how many jobs share the machine, its memory
+    and its cores; ``folder`` is the working directory, where it is not that of the worker.
+    """
+
+    target: Target
+    inputs: tuple[InputSpec, ...] = ()
+    inputs_from: str = "--input"
+    input_file: str | None = None
+    batch_size: int = 1
+    device: str = "cpu"
+    dtype: str | None = None
+    train: bool = False
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    timeout: float = 120.0
+    max_memory: int | None = None
+    at_once: int = 1
+    root: str = "."
+    folder: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What is run, for messages."""
+        return self.target.text
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """A claim to prove by running its class, with limits as those of a ``Job``."""
+
+    claim: Claim
+    timeout: float = 30.0
+    max_memory: int | None = None
+    root: str = "."
+    at_once: int = 1
+
+    @property
+    def text(self) -> str:
+        """What is run, for messages."""
+        return self.claim.cls
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Versions of a project's text to run the model of a job in, each for itself and with the job's limits.
+
+    ``libraries`` are imported once, before: they are the same for all.
+    """
+
+    job: Job
+    versions: tuple[Version, ...]
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What is run, for messages."""
+        return self.job.text
+
+    @property
+    def timeout(self) -> float:
+        """Of all versions, and of importing libraries."""
+        return self.job.timeout * (1 + len(self.versions))
+
+    @property
+    def max_memory(self) -> int | None:
+        """As the job's."""
+        return self.job.max_memory
+
+    @property
+    def at_once(self) -> int:
+        """As the job's."""
+        return self.job.at_once
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """Models of a module or file to find by a pattern of their names: ``timm:resnet*``.
+
+    ``call`` is what stands in parentheses behind it, the arguments of every one of them.
+    """
+
+    text: str
+    where: Target
+    pattern: str
+    call: str = ""
+    timeout: float = 120.0
+    max_memory: int | None = None
+    at_once: int = 1
+    root: str = "."
+
+
+# --- targets
+
+
+_GLOB = re.compile(r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?P<call>\(.*)?", re.DOTALL)
+
+
+def parse_glob(text: str, root: str = ".") -> Glob | None:
+    """The pattern of models that ``text`` is; None if it is none. Raises UsageError.
+
+    >>> parse_glob("timm:resnet*").pattern
+    'resnet*'
+    """
+    match = _GLOB.fullmatch(text)
+    if match is None:
+        return None
+    where, pattern, call = match.group("where", "pattern", "call")
+    named = _placed(text, where, pattern, call)
+    return Glob(text, named, pattern, (call or "()")[1:-1], root=root)
+
+
+_TARGET = re.compile(
+    r"(?P<where>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*)?", re.DOTALL
+)
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def parse_target(text: str) -> Target:
+    """The target that ``text`` names. Raises UsageError.
+
+    >>> parse_target("net.py:Net(64, groups=8)")
+    Target(text='net.py:Net(64, groups=8)', path='net.py', module=None, name='Net', args=('64',), \
+kwargs=(('groups', '8'),))
+    """
+    match = _TARGET.fullmatch(text)
+    where, name, call = match.group("where", "name", "call") if match else (text, None, None)
+    return _placed(text, where, name, call)
+
+
+def _placed(text: str, where: str, name: str | None, call: str | None) -> Target:
+    """A target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
+    if not where.strip():
+        raise UsageError("an empty target: write path.py:Name, package.module:Name or a path")
+    if _is_path(where):
+        place = Target(text, path=where, name=name)
+    elif name and _MODULE.fullmatch(where):
+        place = Target(text, module=where, name=name)
+    else:
+        raise UsageError(_misread(text, where))
+    if call is None:
+        return place
+    args, kwargs = parse_arguments(call[1:-1] if call.endswith(")") else call[1:], str(name), text)
+    if not call.endswith(")"):
+        raise UsageError(f"{text}: the parenthesis behind {name} is not closed")
+    return Target(text, place.path, place.module, name, args, kwargs)
+
+
+def _is_path(where: str) -> bool:
+    return where.endswith(".py") or os.sep in where or "/" in where or os.path.isdir(where)
+
+
+def _misread(text: str, where: str) -> str:
+    """Why ``text`` is no target."""
+    head, colon, rest = text.partition(":")
+    if colon and (_is_path(head) or _MODULE.fullmatch(head)):
+        if not rest.strip():
+            return f"{text!r} names nothing behind the colon; write {head}:Name"
+        return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
+    if _MODULE.fullmatch(where):
+        near = nearest_file(where)
+        return f"{text}: no such file or folder; a model in a module is written {where}:Name{near}"
+    return f"{text}: not a target; write path.py:Name or package.module:Name"
+
+
+def parse_arguments(
+    text: str, callee: str, context: str
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Positional and keyword arguments of a call, as the source text of literals.
+
+    Raises UsageError that names the argument which is no literal.
+    """
+    try:
+        call = ast.parse(f"f({text}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "too deep"
+        raise UsageError(f"{context}: the arguments of {callee} do not parse: {reason}") from None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise UsageError(f"{context}: one call with arguments is expected behind {callee}")
+    args = [
+        _literal(node, f"argument {position} of {callee}", context)
+        for position, node in enumerate(call.args, start=1)
+    ]
+    kwargs: dict[str, str] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            value = ast.unparse(keyword.value)
+            raise UsageError(f"{context}: `**{value}` is not a literal; write each name=value")
+        if keyword.arg in kwargs:
+            raise UsageError(f"{context}: argument {keyword.arg} of {callee} is given twice")
+        kwargs[keyword.arg] = _literal(
+            keyword.value, f"argument {keyword.arg} of {callee}", context
+        )
+    return tuple(args), tuple(kwargs.items())
+
+
+def _literal(node: ast.expr, which: str, context: str) -> str:
+    text = "..."
+    try:
+        text = ast.unparse(node)
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise UsageError(
+            f"{context}: {which} is `{text}`, which is not a literal; numbers, strings, None, "
+            "True, False, and tuples, lists and dicts of them can be passed"
+        ) from None
+    return text
+
+
+# --- inputs
+
+
+_INPUT = re.compile(r"(?:(?P<name>[^\W\d]\w*)=)?(?P<shape>[^:=]*)(?::(?P<dtype>.*))?")
+
+
+def parse_input(text: str) -> InputSpec:
+    """One ``--input``: ``3,224,224``, ``mask=1,32,32``, ``128:int64``. Raises UsageError."""
+    match = _INPUT.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"input {text!r}: write sizes as in 3,224,224 or name=3,224,224:int64")
+    name, sizes, dtype = match.group("name", "shape", "dtype")
+    if dtype is not None:
+        check_choice(dtype, DTYPES, f"input {text!r}: dtype")
+    shape = []
+    if not sizes.strip():
+        raise UsageError(f"input {text!r} has no sizes; a scalar cannot be fed to a convolution")
+    for size in sizes.strip().removesuffix(",").split(","):
+        if not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", size, re.ASCII):  # torch counts in 64 bits
+            raise UsageError(f"input {text!r}: {size.strip()!r} is no size; write as in 3,224,224")
+        if int(size) < 1:
+            raise UsageError(f"input {text!r}: size {int(size)} would make an input without values")
+        shape.append(int(size))
+    return InputSpec(tuple(shape), name, dtype)

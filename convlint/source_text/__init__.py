@@ -1,0 +1,1 @@
+"""Source files as text: lines, edits, calls with their spans, and the loop that applies fixes."""

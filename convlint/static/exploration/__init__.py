@@ -1,0 +1,1 @@
+"""What is executed abstractly, and along which paths: entry points, argument variants, bounds."""

@@ -1,0 +1,134 @@
+"""What ``value.name`` is."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
+from convlint.static.domain.values import (
+    UNKNOWN,
+    Bound,
+    Builtin,
+    Library,
+    Partial,
+    Sizes,
+    Tensor,
+    Value,
+)
+from convlint.static.interpreter import classes
+from convlint.static.interpreter.pymodel import containers, methods
+from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.program.source_module import SourceModule
+from convlint.static.torch_shapes import attribute, method
+from convlint.symbolic import Dim
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+def get(it: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
+    """The attribute ``name`` of a value; UNKNOWN if it has none that is known."""
+    kind = type(value)
+    if kind is Instance:
+        return _of_instance(it, value, name, node, scope)
+    if kind is Tensor:
+        return _of_tensor(it, value, name, node, scope)
+    if kind is Library:
+        return classes.library(f"{value.name}.{name}")
+    if kind is SourceModule:
+        if name in value.bindings or value.stars:
+            return it.name_of_module(value, name)
+        return it.project.find(f"{value.name}.{name}", value) or UNKNOWN
+    if kind is Class:
+        return _of_class(value, name)
+    if kind is Super:
+        return _of_super(value, name)
+    if kind is Dim:
+        return containers.part(value, f".{name}")
+    if kind in methods.METHODS and name in methods.METHODS[kind]:
+        return Bound(Builtin(f"{kind.__name__}.{name}"), value)
+    if kind is Function:
+        return value.qualname.rsplit(".", 1)[-1] if name == "__name__" else UNKNOWN
+    if kind is Partial:
+        return {"func": value.function, "args": value.args, "keywords": dict(value.kwargs)}.get(
+            name, UNKNOWN
+        )
+    return UNKNOWN
+
+
+def _of_instance(
+    it: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope
+) -> Value:
+    if name in instance.attrs:
+        value = instance.attrs[name]
+        if type(value) is Tensor and value.id is None and classes.is_replaced(instance.cls, name):
+            return it.run.tensor(None, value.dtype)
+        return value
+    found = classes.lookup(instance.cls, name)
+    if found is not None:
+        return bound(it, found, instance, node, scope)
+    if instance.is_module:
+        if name == "training":
+            return False
+        if name == "forward" or name in submodules.METHODS:
+            return Bound(Builtin(f"module.{name}"), instance)
+    if name == "__class__":
+        return instance.cls
+    if name == "__dict__":
+        return instance.attrs
+    if not instance.incomplete and instance.cls.node is not None:
+        it.lose(f"the attribute {name}", node, scope)
+    return UNKNOWN
+
+
+def bound(it: Interpreter, found: Value, instance: Instance, node: ast.expr, scope: Scope) -> Value:
+    """What a class attribute is on an object."""
+    if type(found) is Function:
+        if found.kind == "property":
+            return it.call_function(found, [instance], {}, node, scope)
+        if found.kind == "staticmethod":
+            return found
+        return Bound(found, instance.cls if found.kind == "classmethod" else instance)
+    return found
+
+
+def _of_class(cls: Class, name: str) -> Value:
+    found = classes.lookup(cls, name)
+    if found is not None:
+        if type(found) is Function and found.kind == "classmethod":
+            return Bound(found, cls)
+        return found
+    if name in ("__name__", "__qualname__"):
+        return cls.name.rsplit(".", 1)[-1]
+    if name == "__init__" or (name == "forward" and cls.is_module):
+        return Bound(Builtin("class.init" if name == "__init__" else "class.forward"), cls)
+    return UNKNOWN
+
+
+def _of_super(value: Super, name: str) -> Value:
+    mro = value.instance.cls.mro
+    at = mro.index(value.owner) + 1 if value.owner in mro else len(mro)
+    for cls in mro[at:]:
+        if name in cls.namespace:
+            found = cls.namespace[name]
+            return Bound(found, value.instance) if type(found) is Function else found
+        if cls.is_library and name == "__init__" and cls.name != "object":
+            return Bound(Bound(Builtin("super.init"), cls), value.instance)
+    if name == "forward":
+        return Bound(Builtin("module.forward"), value.instance)
+    if name == "__init__":
+        return Bound(Builtin("super.nothing"), value.instance)
+    if name in submodules.METHODS:
+        return Bound(Builtin(f"module.{name}"), value.instance)
+    return UNKNOWN
+
+
+def _of_tensor(it: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope) -> Value:
+    if tensor.shape is None and name in ("shape", "size"):
+        return Sizes(tensor) if name == "shape" else Bound(Builtin("tensor.size"), tensor)
+    handler = method(name)
+    if handler is not None:
+        return Bound(handler, tensor)
+    it.run.site = it.at(node, scope)
+    return attribute(it.run, tensor, name)

@@ -1,0 +1,129 @@
+"""What definitions and imports put under their names: functions, classes and modules."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.objects import Class, Function, Scope
+from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.interpreter import classes
+from convlint.static.interpreter.dispatch import evaluate, execute
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+# --- functions
+
+
+def define_function(
+    it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
+) -> None:
+    """``def name(...): ...``."""
+    scope.names[node.name] = make_function(it, node, scope)  # decorators are taken to keep it
+
+
+def make_function(
+    it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope
+) -> Function:
+    """A function as its definition makes it: defaults are evaluated."""
+    name = getattr(node, "name", "<lambda>")
+    prefix = f"{scope.qualname}.<locals>." if scope.qualname else ""
+    given = node.args
+    return Function(
+        node,
+        scope,
+        prefix + name,
+        tuple([_default(it, default, scope) for default in given.defaults]),
+        {
+            parameter.arg: _default(it, default, scope)
+            for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+            if default is not None
+        },
+    )
+
+
+def _default(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
+    """The value of a default. A definition at the top level is followed when somebody asks for it,
+    and what changes on the way down the file may be another value by then.
+    """
+    unsteady = scope.module.unsteady if scope.outer is None else ()
+    if unsteady and any(isinstance(n, ast.Name) and n.id in unsteady for n in ast.walk(node)):
+        return UNKNOWN
+    return evaluate(it, node, scope)
+
+
+# --- classes
+
+
+def define_class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
+    """``class Name: ...``."""
+    scope.names[node.name] = make_class(it, node, scope)
+
+
+def make_class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
+    """The class that a statement defines; UNKNOWN if a decorator puts something else in its place."""
+    qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
+    bases = tuple([evaluate(it, base, scope) for base in node.bases])
+    made = Class(node.name, bases, node, scope.module, qualname=qualname)
+    made.mro = classes.linear(made, bases)
+    inner = Scope(scope.module, scope, qualname, made.namespace)
+    # Methods do not see the names of the class body: their scope is the one around the class.
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            _method(it, made, statement, scope)
+        elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
+            execute(it, statement, inner)
+    return made
+
+
+def _method(
+    it: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
+) -> None:
+    function = make_function(it, node, scope)
+    function.owner = cls
+    function.qualname = f"{cls.qualname}.{node.name}"
+    for decorator in node.decorator_list:
+        name = (
+            decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+        )
+        if name in ("property", "cached_property"):
+            function.kind = "property"
+        elif name in ("staticmethod", "classmethod"):
+            function.kind = name
+        elif name in ("setter", "deleter", "overload"):
+            return
+    cls.namespace[node.name] = function
+
+
+# --- modules
+
+
+def import_modules(it: Interpreter, node: ast.Import, scope: Scope) -> None:
+    """``import a, b as c``."""
+    for alias in node.names:
+        name = alias.name if alias.asname else alias.name.split(".")[0]
+        found = it.project.find(name, scope.module)
+        scope.names[alias.asname or name] = found or classes.library(name)
+
+
+def import_names(it: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
+    """``from a import b, c as d``."""
+    source = node.module or ""
+    module = it.project.find(source, scope.module, node.level)
+    for alias in node.names:
+        if alias.name == "*":
+            continue
+        inner = f"{source}.{alias.name}" if source else alias.name
+        value: Value = None
+        if module is not None and (module is not scope.module or alias.name not in module.pending):
+            if alias.name in module.bindings or module.stars:
+                value = it.name_of_module(module, alias.name)
+            else:
+                value = it.project.find(inner, scope.module, node.level) or UNKNOWN
+        elif node.level:
+            value = it.project.find(inner, scope.module, node.level) or UNKNOWN
+        else:
+            value = it.project.find(inner, scope.module) or classes.library(inner)
+        scope.names[alias.asname or alias.name] = value

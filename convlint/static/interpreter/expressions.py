@@ -1,0 +1,272 @@
+"""What expressions are worth."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from convlint.static.domain.objects import Class, Scope
+from convlint.static.domain.values import (
+    LONGEST,
+    UNKNOWN,
+    Condition,
+    Tensor,
+    Value,
+    has_more,
+    is_small,
+    joined,
+)
+from convlint.static.interpreter import attributes, truth
+from convlint.static.interpreter import literals as displays
+from convlint.static.interpreter.assignment import assign
+from convlint.static.interpreter.definitions import make_function
+from convlint.static.interpreter.dispatch import EXPRESSIONS, evaluate
+from convlint.static.interpreter.operators import LARGEST, PLAIN, compare, operate
+from convlint.static.interpreter.pymodel import containers
+from convlint.static.program.parse import kept
+from convlint.static.torch_shapes import index, method
+from convlint.symbolic import Dim
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+# --- names and constants
+
+
+def _constant(it: Interpreter, node: ast.Constant, scope: Scope) -> Value:
+    value = node.value
+    if type(value) is int and value >= LARGEST:
+        return UNKNOWN
+    return value
+
+
+def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
+    name = node.id
+    names = scope.names
+    if name in names:
+        return names[name]
+    inner = scope.outer
+    while inner is not None:
+        if name in inner.names:
+            return inner.names[name]
+        inner = inner.outer
+    values = scope.module.values
+    return values[name] if name in values else it.name_of_module(scope.module, name)
+
+
+def _attribute(it: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
+    value = node.value
+    return attributes.get(it, EXPRESSIONS[type(value)](it, value, scope), node.attr, node, scope)
+
+
+def _named(it: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
+    value = evaluate(it, node.value, scope)
+    assign(it, node.target, value, scope)
+    return value
+
+
+# --- operators
+
+
+def _binary(it: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
+    """``a + b + c`` from its first operand on, however many there are."""
+    pending = [node]
+    while isinstance(node.left, ast.BinOp):
+        node = node.left
+        pending.append(node)
+    value = evaluate(it, node.left, scope)
+    for one in reversed(pending):
+        right = evaluate(it, one.right, scope)
+        value = operate(it, one.op, value, right, one, scope)
+    return value
+
+
+def _unary(it: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
+    value = evaluate(it, node.operand, scope)
+    if isinstance(node.op, ast.Not):
+        found = truth.known(it, value)
+        if found is not None:
+            return not found
+        if type(value) is Condition:
+            return joined("not", value)
+        return Condition("not", Condition("truth", value)) if type(value) is Dim else UNKNOWN
+    if type(value) is Tensor:
+        handler = method("__neg__" if isinstance(node.op, ast.USub) else "__invert__")
+        return value if handler is None else it.call_torch(handler, [value], {}, node, scope)
+    if isinstance(value, int | float):
+        match node.op:
+            case ast.USub():
+                return -value
+            case ast.UAdd():
+                return value
+            case ast.Invert() if isinstance(value, int):
+                return ~int(value)
+    if type(value) is Dim and isinstance(node.op, ast.USub):
+        return -value
+    return UNKNOWN
+
+
+def _boolean(it: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
+    """``and`` and ``or``: a condition where truths are joined, UNKNOWN where one of several other
+    values may be the result.
+    """
+    stops = isinstance(node.op, ast.Or)
+    open_: Value = None  # what came before and is not decided
+    result: Value = None
+    for part in node.values:
+        result = evaluate(it, part, scope)
+        found = truth.known(it, result)
+        if found is stops and open_ is None:
+            return result
+        if found is stops:
+            return stops if type(result) is bool else UNKNOWN
+        if found is None:
+            result = Condition("truth", result) if type(result) is Dim else result
+            if type(result) is not Condition:
+                open_ = UNKNOWN
+            elif open_ is not UNKNOWN:
+                open_ = result if open_ is None else joined("or" if stops else "and", open_, result)
+    if open_ is None:
+        return result
+    return open_ if type(result) in (bool, Condition) or open_ is UNKNOWN else UNKNOWN
+
+
+def _compare(it: Interpreter, node: ast.Compare, scope: Scope) -> Value:
+    left = evaluate(it, node.left, scope)
+    result: Value = True
+    for op, comparator in zip(node.ops, node.comparators, strict=True):
+        right = evaluate(it, comparator, scope)
+        found = compare(it, op, left, right)
+        if found is UNKNOWN:
+            return UNKNOWN
+        if found is False:
+            return False
+        if found is not True:
+            result = found if result is True else joined("and", result, found)
+        if result is UNKNOWN:
+            return UNKNOWN
+        left = right
+    return result
+
+
+def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
+    test = evaluate(it, node.test, scope)
+    taken = truth.known(it, test)
+    if taken is None and truth.is_on_parameters(it, test):
+        taken = truth.decide(it, test)
+    if taken is not None:
+        return evaluate(it, node.body if taken else node.orelse, scope)
+    with it.run.supposing():
+        one = evaluate(it, node.body, scope)
+    with it.run.supposing():
+        other = evaluate(it, node.orelse, scope)
+    if one is other:
+        return one
+    same = type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other
+    return one if same else UNKNOWN
+
+
+# --- calls and subscripts
+
+
+def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
+    callee = EXPRESSIONS[type(node.func)](it, node.func, scope)
+    if kept(node, "spreads", partial(_spreads, node)):
+        return _spread_call(it, callee, node, scope)
+    args = [EXPRESSIONS[type(part)](it, part, scope) for part in node.args]
+    kwargs: dict[str, Value] = {
+        keyword.arg: EXPRESSIONS[type(keyword.value)](it, keyword.value, scope)  # type: ignore[misc]
+        for keyword in node.keywords
+    }
+    return it.call(callee, args, kwargs, node, scope)
+
+
+def _spreads(node: ast.Call) -> bool:
+    """Whether a call has ``*args`` or ``**kwargs``."""
+    return any(type(part) is ast.Starred for part in node.args) or any(
+        keyword.arg is None for keyword in node.keywords
+    )
+
+
+def _spread_call(it: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Value:
+    args: list[Value] = []
+    kwargs: dict[str, Value] = {}
+    open_ = False
+    for argument in node.args:
+        if type(argument) is ast.Starred:
+            spread = evaluate(it, argument.value, scope)
+            items = containers.iterate(it, spread)
+            if items is None or len(items) + len(args) > LONGEST:
+                open_, items = True, []
+            if has_more(spread) and type(callee) is not Class:
+                # A class takes layers, with one that is unknown for any number of them.
+                open_, items = True, [item for item in items if item is not UNKNOWN]
+            args.extend(items)
+        else:
+            args.append(EXPRESSIONS[type(argument)](it, argument, scope))
+    for keyword in node.keywords:
+        value = EXPRESSIONS[type(keyword.value)](it, keyword.value, scope)
+        if keyword.arg is not None:
+            kwargs[keyword.arg] = value
+        elif type(value) is dict and all(type(key) is str for key in value):
+            kwargs.update(value)
+        else:
+            open_ = True
+            if type(value) is dict:
+                kwargs.update({key: item for key, item in value.items() if type(key) is str})
+    return it.call(callee, args, kwargs, node, scope, open_=open_)
+
+
+def _subscript(it: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
+    value = evaluate(it, node.value, scope)
+    key = evaluate(it, node.slice, scope)
+    if type(value) is Tensor:
+        it.run.site = it.at(node, scope)
+        return index(it.run, value, key)
+    return containers.get(value, key)
+
+
+def _slice(it: Interpreter, node: ast.Slice, scope: Scope) -> Value:
+    parts = [
+        None if part is None else evaluate(it, part, scope)
+        for part in (node.lower, node.upper, node.step)
+    ]
+    return slice(*parts)
+
+
+def _lambda(it: Interpreter, node: ast.Lambda, scope: Scope) -> Value:
+    return make_function(it, node, scope)
+
+
+def _unknown(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
+    return it.lose(f"{type(node).__name__.lower()}", node, scope)
+
+
+def _starred(it: Interpreter, node: ast.Starred, scope: Scope) -> Value:
+    return evaluate(it, node.value, scope)
+
+
+HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
+    **displays.HANDLERS,
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.NamedExpr: _named,
+    ast.FormattedValue: _unknown,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.BoolOp: _boolean,
+    ast.Compare: _compare,
+    ast.IfExp: _conditional,
+    ast.Call: _call,
+    ast.Subscript: _subscript,
+    ast.Slice: _slice,
+    ast.Lambda: _lambda,
+    ast.Starred: _starred,
+    ast.Await: _unknown,
+    ast.Yield: _unknown,
+    ast.YieldFrom: _unknown,
+}

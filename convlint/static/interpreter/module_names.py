@@ -1,0 +1,77 @@
+"""What a name means at the top level of a module."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.execution import Stop
+from convlint.static.domain.objects import Class, Scope
+from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.interpreter import classes
+from convlint.static.interpreter.dispatch import execute
+from convlint.static.interpreter.pymodel import builtin_functions as builtin
+from convlint.static.program.source_module import SourceModule, is_main_guard
+from convlint.static.torch_shapes import function
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+def meaning(it: Interpreter, module: SourceModule, name: str) -> Value:
+    """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
+    if name in module.values:
+        return module.values[name]
+    if name in module.pending:
+        return UNKNOWN
+    if name not in module.bindings:
+        return _from_star(it, module, name)
+    module.pending.add(name)
+    scope = Scope(module, None, "", module.values)
+    frames, it.frames = it.frames, []
+    constructing, it.constructing = it.constructing, []
+    built, it.built = it.built, []
+    try:
+        for statement in _making(module, name):
+            execute(it, statement, scope)
+    except Stop:
+        module.values.setdefault(name, UNKNOWN)
+        if it.steps < 0:
+            raise
+    finally:
+        it.frames, it.constructing, it.built = frames, constructing, built
+        module.pending.discard(name)
+    return module.values.setdefault(name, UNKNOWN)
+
+
+def _making(module: SourceModule, name: str) -> list[ast.stmt]:
+    """The statements to run for the value of a name."""
+    if module.ran or not module.depends_on_order(name):
+        return module.bindings[name]
+    module.ran = True
+    return [s for s in module.main if not (isinstance(s, ast.If) and is_main_guard(s.test))]
+
+
+def _from_star(it: Interpreter, module: SourceModule, name: str) -> Value:
+    if name.startswith("__"):
+        return _dunder(module, name)
+    for statement in module.stars:
+        source = statement.module or ""
+        other = it.project.find(source, module, statement.level)
+        if other is None:
+            if source.split(".")[0] == "torch":
+                found = classes.library(f"{source}.{name}")
+                if isinstance(found, Class) or function(found.name) is not None:
+                    return found
+            continue
+        if other is not module and (name in other.bindings or other.stars):
+            value = meaning(it, other, name)
+            if value is not UNKNOWN:
+                return value
+    return builtin.NAMES.get(name, UNKNOWN)
+
+
+def _dunder(module: SourceModule, name: str) -> Value:
+    if name == "__name__":
+        return module.name
+    return module.path if name == "__file__" else builtin.NAMES.get(name, UNKNOWN)

@@ -1,0 +1,1 @@
+"""Models of Python's own functions, containers, methods and standard library."""

@@ -1,0 +1,127 @@
+"""Plain numbers for symbolic ones, which fit what an execution demands of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convlint import symbolic as dims
+from convlint.static.domain.execution import Execution
+from convlint.static.domain.facts import FRESH
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import UNKNOWN, Num, is_small, symbols_of
+from convlint.symbolic import Dim, Facts, Symbol
+
+WIDTHS = (
+    "in_channels",
+    "out_channels",
+    "in_features",
+    "out_features",
+    "num_features",
+    "num_channels",
+)
+_WIDTH = 64
+_SMALL = {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 1, "groups": 1, "num_groups": 1}
+_SIZES = {"batch": 2, "height": 64, "width": 64, "depth": 16, "length": 64, "channels": 64}
+
+
+class PlainNumbers:
+    """The numbers of one execution. ``values`` has one for every symbol: those that it was seen with, defaults, and
+    what is usual for its role; where ``fitting``, changed so that all demands hold that can be solved.
+    """
+
+    def __init__(self, run: Execution, instances: Sequence[Instance], *, fitting: bool) -> None:
+        self._run = run
+        self._numbers: dict[Dim, int] = {}
+        self.values = self._values(instances, fitting=fitting)
+
+    def _values(self, instances: Sequence[Instance], *, fitting: bool) -> dict[Symbol, int]:
+        """A value for every symbol; one that fits what was demanded of them, if that is wanted."""
+        roles: dict[Symbol, int] = {}
+        for instance in instances:
+            for name, number in instance.attrs.items():
+                if name in WIDTHS or name in _SMALL:
+                    value = _SMALL.get(name, _WIDTH)
+                    for symbol in symbols_of(number):
+                        roles[symbol] = max(roles.get(symbol, 0), value)
+        known = [(dims.symbol(s.name, s.scope), v) for s, v in self._run.known.items()]
+        pairs = [*known, *self._run.facts, *self._run.demands]
+        wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
+        wanted |= {
+            symbol
+            for step in self._run.steps
+            for tensor in step.outputs
+            for number in tensor.shape or ()
+            for symbol in symbols_of(number)
+        }
+        values = {symbol: self._first_value(symbol, roles) for symbol in wanted}
+        if not fitting:
+            return values
+        facts = Facts([(dims.as_dim(left), dims.as_dim(right)) for left, right in pairs])
+        for symbol in values:
+            one = dims.symbol(symbol.name, symbol.scope)
+            solved = facts.reduce(one)
+            if solved != one:
+                found = _evaluated(solved, values, facts)
+                if found is not None and found > 0:
+                    values[symbol] = found
+        return values
+
+    def _first_value(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
+        if symbol in self._run.hints:
+            return self._run.hints[symbol]
+        if symbol.scope == FRESH:
+            return _SIZES.get(symbol.name.split()[0], 16)
+        return roles.get(symbol, _WIDTH)
+
+    def of(self, number: Num) -> int:
+        """A plain number for one that may be symbolic."""
+        if not isinstance(number, Dim):
+            return int(number)
+        if number not in self._numbers:
+            self._numbers[number] = self._worth(self._run.reduced(number))
+        return self._numbers[number]
+
+    def _worth(self, number: Num) -> int:
+        if not isinstance(number, Dim):
+            return number
+        try:
+            return math.floor(number.evaluate(self.values))
+        except (KeyError, ValueError, ZeroDivisionError, OverflowError):
+            return 1
+
+    def plain(self, value: Any) -> Any:
+        """An attribute as rules read it; None for what they cannot."""
+        if type(value) is Dim:
+            return self.of(value)
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, tuple | list):
+            return tuple([self.plain(item) for item in value])
+        return None
+
+    def attributes(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a layer or a call that rules can read."""
+        found = {name: self.plain(value) for name, value in attrs.items() if _is_plain(value)}
+        if "bias" in attrs:
+            found["bias"] = attrs["bias"] is True
+        return found
+
+
+def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | None:
+    start = dict(values)
+    try:
+        for quotient, meaning in facts.quotients.items():
+            start[quotient] = max(math.floor(meaning.evaluate(values)), 1)
+        return math.floor(dim.evaluate(start))
+    except (KeyError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return is_small(value) and all(_is_plain(item) for item in value)
+    return value is not UNKNOWN and (
+        value is None or isinstance(value, bool | int | float | str | Dim)
+    )

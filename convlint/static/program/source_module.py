@@ -1,0 +1,166 @@
+"""One file as a module: the statements that bind each of its names.
+
+Nothing is imported. A name is looked up when somebody asks for it, and only the statements that bind it are followed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from convlint.static.program.parse import Text, children, walk
+
+
+class SourceModule:
+    """One file. ``bindings`` are the statements at its top level that bind each name, in order."""
+
+    def __init__(self, text: Text, name: str, is_package: bool, data: bytes = b"") -> None:
+        self.text = text
+        self.data = data
+        self.name = name
+        self.is_package = is_package
+        self.values: dict[str, Any] = {}
+        self.pending: set[str] = set()
+        self.ran = False  # whether the top level was run from start to end
+        self.bindings: dict[str, list[ast.stmt]] = {}
+        self.stars: list[ast.ImportFrom] = []
+        self.main: list[ast.stmt] = []  # what runs at the top level and is no definition
+        self.uses: dict[str, SourceModule] = {}  # other modules that it imports from, by path
+        self.missing: set[str] = set()  # where a module that it imports would be found first
+        self._index(text.tree.body)
+
+    @property
+    def path(self) -> str:
+        return self.text.path
+
+    def _index(self, body: Sequence[ast.stmt]) -> None:
+        for statement in body:
+            match statement:
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    self._bind(statement.name, statement)
+                case ast.ImportFrom() if any(alias.name == "*" for alias in statement.names):
+                    self.stars.append(statement)
+                case ast.Import() | ast.ImportFrom():
+                    for alias in statement.names:
+                        self._bind(alias.asname or alias.name.split(".")[0], statement)
+                case ast.If(test=test) if is_main_guard(test):
+                    self.main.append(statement)
+                case ast.If(test=test) if is_type_checking(test):
+                    self._index(statement.body)
+                    self._index(statement.orelse)
+                case ast.Try():
+                    # What it raises is caught.
+                    self._index([s for s in statement.body if not isinstance(s, ast.Raise)])
+                    for handler in statement.handlers:
+                        self._index_missing(handler.body)
+                case _:
+                    self.main.append(statement)
+                    for name in self._named_by(statement):
+                        self._bind(name, statement)
+
+    def _named_by(self, statement: ast.stmt) -> set[str]:
+        """The names that a statement binds, and those whose objects it changes: no modules."""
+        if isinstance(statement, ast.Assign) and all(
+            isinstance(target, ast.Name) for target in statement.targets
+        ):  # most of all statements, and some hold tables of a thousand lines
+            return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        changed = [
+            name
+            for name in changed_names(statement)
+            if not isinstance(self.bindings.get(name, [None])[0], ast.Import | ast.ImportFrom)
+        ]
+        return {*bound_names(statement), *changed}
+
+    @cached_property
+    def unsteady(self) -> frozenset[str]:
+        """Names that the top level binds or changes more than once: what they mean depends on when
+        somebody asks.
+        """
+        counts: dict[str, int] = {}
+        for statement in self.main:
+            for name in self._named_by(statement):
+                counts[name] = counts.get(name, 0) + 1
+        return frozenset([name for name, count in counts.items() if count > 1])
+
+    def depends_on_order(self, name: str) -> bool:
+        """Whether the value of a name can only be had by running the top level from its start."""
+        if not self.unsteady:
+            return False
+        read = {
+            node.id
+            for statement in self.bindings[name]
+            if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
+            for node in walk(statement)
+            if isinstance(node, ast.Name)
+        }
+        return name in self.unsteady or not read.isdisjoint(self.unsteady)
+
+    def _index_missing(self, body: Sequence[ast.stmt]) -> None:
+        """What a handler binds counts only where nothing else binds it."""
+        for statement in body:
+            for name in bound_names(statement):
+                if name not in self.bindings:
+                    self._bind(name, statement)
+
+    def _bind(self, name: str, statement: ast.stmt) -> None:
+        self.bindings.setdefault(name, []).append(statement)
+
+
+def is_main_guard(test: ast.expr) -> bool:
+    """Whether a condition is ``__name__ == "__main__"``."""
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+    )
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Whether a condition is ``TYPE_CHECKING``."""
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
+
+
+def bound_names(statement: ast.AST) -> Iterator[str]:
+    """The names that a statement binds in its own scope."""
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        match node:
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                yield node.id
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+                continue
+            case ast.Import() | ast.ImportFrom():
+                for alias in node.names:
+                    yield alias.asname or alias.name.split(".")[0]
+            case (
+                ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp()
+            ):
+                continue
+            case ast.ExceptHandler(name=str(name)):
+                yield name
+        pending += children(node)
+
+
+CHANGING = frozenset(
+    {"append", "extend", "insert", "add", "update", "setdefault", "pop", "remove", "clear"}
+    | {"add_module", "register_module", "reverse", "sort"}
+)
+"""Methods that change the object they are called on."""
+
+
+def changed_names(statement: ast.stmt) -> Iterator[str]:
+    """The names whose objects a statement changes: ``layers.append(...)``, ``sizes[0] = 1``."""
+    for node in walk(statement):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
+                if attr in CHANGING:
+                    yield name
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()):
+                yield name
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+                yield name

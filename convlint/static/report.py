@@ -1,0 +1,223 @@
+"""What the rules find in the executions of a file, and what of that is certain.
+
+What a class asks of its parameters is no defect of the class: it is reported at the call that does
+not keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convlint import symbolic as dims
+from convlint.analysis import graph_queries as flow
+from convlint.ir import Finding, Related, Site
+from convlint.rules.registry import rule
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Num, symbols_of
+from convlint.static.exploration.entry_points import PARAMETERS, Root, Way
+from convlint.static.exploration.explore import Exploration, contracts
+from convlint.static.prefilter import Hint, suspected
+from convlint.static.program.project import Project
+from convlint.symbolic import Atom, Symbol
+
+if TYPE_CHECKING:
+    from convlint.ir import Graph
+
+Place = tuple[str, int, int]
+
+
+def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
+    """What is found in the executions of a root.
+
+    A piece of advice must hold in all of them: a bias that one way needs is no waste. So must an
+    error, unless no condition was decided on the way to it: `in_planes == out_planes` may be what
+    the class never has.
+    """
+    found: dict[tuple[str, Place], list[Finding]] = {}
+    certain: set[tuple[str, Place]] = set()
+    passed: list[set[Place]] = []
+    known: set[Hint] = set()
+    for way in explored.ways:
+        rules_ = suspected(way, known)
+        if not rules_:
+            passed.append(set(_places(way)))
+            continue
+        passed.append(set(_places(way)))
+        from convlint.static.graph_builder import graph  # noqa: PLC0415 - in most files there is nothing to judge
+
+        try:
+            judgement = list(_located(project, way, graph(way, rules_), rules_))
+        except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
+            import traceback  # noqa: PLC0415 - loaded when needed
+
+            way.failure = traceback.format_exc()
+            continue
+        here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}
+        if way.it.left_out and any(code < "CVL2" for code, _ in here):
+            kept = _kept_with_all_inputs(project, explored, way)
+            here = {key: one for key, one in here.items() if key[0] > "CVL2" or key in kept}
+        for key, finding in here.items():
+            found.setdefault(key, []).append(finding)
+            if not way.it.choices.made and key[0] < "CVL2":
+                certain.add(key)
+    for (code, place), findings in found.items():
+        everywhere = sum(place in places for places in passed) <= len(findings)
+        if code.startswith("CVL2") or (code, place) in certain or everywhere:
+            yield findings[0]
+
+
+def _kept_with_all_inputs(
+    project: Project, explored: Exploration, way: Way
+) -> set[tuple[str, Place]]:
+    """The errors that do not hang on an input that was left out: callers may pass it, all of them."""
+    again = explored.with_all_inputs(way)
+    way.failure = way.failure or again.failure
+    rules_ = suspected(again, set())
+    if not rules_:
+        return set()
+    from convlint.static.graph_builder import graph  # noqa: PLC0415 - in most files there is nothing to judge
+
+    found = _located(project, again, graph(again, rules_), rules_)
+    return {(f.code, _place(f.site)) for f in found}
+
+
+def _places(way: Way) -> Iterator[Place]:
+    for instance in way.it.creators:
+        if instance.site is not None:
+            yield _place(instance.site)
+    for step in way.run.steps:
+        if step.site is not None:
+            yield _place(step.site)
+
+
+def _place(site: Site | None) -> Place:
+    return ("", 0, 0) if site is None else (site.path, site.line, site.column)
+
+
+# --- rules
+
+
+def _located(project: Project, way: Way, made: Graph, codes: Sequence[str]) -> Iterator[Finding]:
+    found = [finding for code in codes for finding in rule(code).check(made)]
+    explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
+    for finding in found:
+        if finding.code > "CVL2":
+            if finding.code not in _OF_NUMBERS or _is_written_down(way, made, finding):
+                yield _in_own_code(way, made, finding)
+        elif not _is_supposed(way, made, finding) and (
+            finding.code != "CVL190" or not explained.issuperset(finding.nodes)
+        ):
+            yield _at_the_call(project, way, made, _at_the_input(made, finding))
+
+
+_OF_NUMBERS = frozenset({"CVL302", "CVL303", "CVL309"})
+"""Advice about how a kernel stands on its map."""
+
+
+def _is_written_down(way: Way, made: Graph, finding: Finding) -> bool:
+    """Whether the numbers that a piece of advice is about stand in the program: no parameter, and nothing unknown."""
+    layer = made.layer(finding.module)
+    sites = {finding.site, None if layer is None else layer.site}
+    return all(
+        type(number) is int
+        for step in way.run.steps
+        if step.op.startswith("conv")
+        for built in [step.layer or step.owner]
+        if step.site in sites or (built is not None and built.site in sites)
+        for name in ("kernel_size", "stride", "padding", "dilation")
+        for number in step.attrs.get(name, ())
+    )
+
+
+def _is_supposed(way: Way, made: Graph, finding: Finding) -> bool:
+    """Whether what raises is no layer, and stands under a condition that may go with the very shapes."""
+    nodes = [made.nodes[id] for id in finding.nodes]
+    if not nodes or any(node.layer is not None for node in nodes):
+        return False
+    sites = {node.site for node in nodes}
+    return all(step.supposed for step in way.run.steps if step.error and step.site in sites)
+
+
+def _in_own_code(way: Way, made: Graph, finding: Finding) -> Finding:
+    """A latent finding at the line of the class that is followed, where a helper or another class
+    built the layer: it is this class that passes it the wrong number.
+    """
+    layer = made.layer(finding.module)
+    if way.root.kind != "class" or layer is None or finding.site is None:
+        return finding
+    own = f"{way.root.value.qualname}."
+    if not finding.code.startswith("CVL2") or finding.site.function.startswith(own):
+        return finding
+    place = next((site for site in layer.chain if site.function.startswith(own)), None)
+    if place is None:
+        return finding
+    fix = finding.fix and replace(finding.fix, applicability="display", edits=())
+    built = Related("the layer is built here", finding.site)
+    return replace(finding, site=place, fix=fix, related=(built, *finding.related))
+
+
+def _at_the_input(made: Graph, finding: Finding) -> Finding:
+    """The finding at the layer that fails, where the input of the model is what does not fit: its
+    line built no layer, so the vote goes by it.
+    """
+    if not finding.nodes or finding.site is None:
+        return finding
+    node = made.nodes[finding.nodes[0]]
+    layer = made.layer(node.layer)
+    place = made.where(node)
+    if layer is None or place is None or flow.maker(made, node) is not None:
+        return finding
+    if finding.site == place or finding.site in layer.chain:
+        return finding
+    return replace(finding, site=place, module=layer.name)
+
+
+def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> Finding:
+    """The finding at the constructor call that breaks what a class asks of its parameters, if that
+    is what it is about.
+    """
+    for id in finding.nodes:
+        site = made.nodes[id].site
+        if site is None:
+            continue
+        step = next((s for s in way.run.steps if s.site == site and s.error), None)
+        owner = None if step is None else step.owner
+        blamed: Instance | None = None
+        while owner is not None and owner is not way.instance and owner.cls.node is not None:
+            if not _breaks_contract(project, way, owner, site):
+                break
+            blamed, owner = owner, way.it.creators.get(owner)
+        if blamed is not None and blamed.site is not None:
+            asks = Related(f"`{blamed.cls.name}` asks for it here", site)
+            return replace(
+                finding,
+                site=blamed.site,
+                message=f"{blamed.cls.name} cannot work with these arguments: {finding.message}",
+                related=(asks, *[r for r in finding.related if r.site != blamed.site]),
+            )
+    return finding
+
+
+def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site) -> bool:
+    """Whether the arguments of an object break what its class, followed for itself, asks of its
+    parameters at ``site``.
+    """
+    cls = instance.cls
+    assert cls.module is not None
+    given: dict[Atom, dims.Dim] = {
+        Symbol(name, PARAMETERS): dims.as_dim(value)
+        for name, value in way.it.arguments.get(instance, {}).items()
+        if type(value) in (int, dims.Dim)
+    }
+    asked = contracts(project, Root(cls.module, "class", cls.qualname, cls)).get(site, ())
+    return any(_broken(way, pair, given) for pair in asked)
+
+
+def _broken(way: Way, pair: tuple[Num, Num], given: Mapping[Atom, dims.Dim]) -> bool:
+    symbols = {s for number in pair for s in symbols_of(number)}
+    if not symbols or not symbols <= given.keys():
+        return False
+    left, right = (dims.as_dim(number).substitute(given) for number in pair)
+    return way.run.equal(left, right) is False

@@ -1,0 +1,39 @@
+"""Symbolic integer expressions: normal form, printing and JSON, proofs."""
+
+from __future__ import annotations
+
+from convlint.symbolic.atoms import Apply, Atom, Symbol
+from convlint.symbolic.expr import (
+    UNKNOWN,
+    ZERO,
+    Dim,
+    apply,
+    as_dim,
+    constant,
+    maximum,
+    minimum,
+    symbol,
+)
+from convlint.symbolic.format import from_json, text, to_json
+from convlint.symbolic.solver import Facts, provably_divisible, provably_equal
+
+__all__ = [
+    "UNKNOWN",
+    "ZERO",
+    "Apply",
+    "Atom",
+    "Dim",
+    "Facts",
+    "Symbol",
+    "apply",
+    "as_dim",
+    "constant",
+    "from_json",
+    "maximum",
+    "minimum",
+    "provably_divisible",
+    "provably_equal",
+    "symbol",
+    "text",
+    "to_json",
+]

@@ -1,0 +1,397 @@
+"""Symbolic integers in normal form: what a channel count is as an expression over constructor
+parameters.
+
+A ``Dim`` is a polynomial with integer coefficients over the atoms of ``atoms``. Equal normal forms
+have equal values wherever Python can compute both, so ``2 * (a + b)`` and ``2 * a + 2 * b`` are one
+``Dim``, while ``2 * (c // 2)`` and ``c`` are two. ``a % b`` is kept as ``a - b * (a // b)``.
+
+What grows beyond ``MAX_SIZE`` becomes ``UNKNOWN``, and so does everything computed from
+``UNKNOWN``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from convlint.symbolic.atoms import (
+    Apply,
+    Atom,
+    Monomial,
+    Symbol,
+    atom_value,
+    key_of,
+    times,
+    without,
+)
+
+MAX_SIZE = 160  # atoms, powers and terms in one expression; sources of real models stay below 20
+MAX_COEFFICIENT = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """An integer expression in normal form. Build it with ``constant``, ``symbol``, arithmetic,
+    ``minimum`` ...
+
+    ``==`` compares normal forms; ``UNKNOWN == UNKNOWN`` holds, so ask ``provably_equal`` about
+    values.
+    """
+
+    terms: (
+        tuple[tuple[Monomial, int], ...] | None
+    )  # sorted by key, no coefficient is 0; None: unknown
+    key: str = field(compare=False, repr=False, default="?")
+    size: int = field(compare=False, repr=False, default=1)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.terms is None
+
+    @property
+    def determined(self) -> bool:
+        """Whether the value depends on nothing but parameters: not unknown, and free of opaque
+        symbols.
+        """
+        return self.terms is not None and not any(symbol.opaque for symbol in self.symbols())
+
+    @property
+    def value(self) -> int | None:
+        """The integer that a constant is, None for everything else."""
+        if self.terms == ():
+            return 0
+        if self.terms is not None and len(self.terms) == 1 and self.terms[0][0] == ():
+            return self.terms[0][1]
+        return None
+
+    def coefficient(self, monomial: Monomial) -> int:
+        return dict(self.terms or ()).get(monomial, 0)
+
+    def atoms(self) -> Iterator[Atom]:
+        """Every atom, also those inside arguments of others; one that occurs twice comes twice."""
+        for monomial, _ in self.terms or ():
+            for atom, _power in monomial:
+                yield atom
+                if isinstance(atom, Apply):
+                    for arg in atom.args:
+                        yield from arg.atoms()
+
+    def symbols(self) -> frozenset[Symbol]:
+        found = _symbols.get(self.key)
+        if found is None:
+            found = frozenset([atom for atom in self.atoms() if isinstance(atom, Symbol)])
+            _remember(_symbols, self.key, found)
+        return found
+
+    def __add__(self, other: Dim | int) -> Dim:
+        return _sum(self, as_dim(other), 1)
+
+    def __sub__(self, other: Dim | int) -> Dim:
+        return _sum(self, as_dim(other), -1)
+
+    def __mul__(self, other: Dim | int) -> Dim:
+        return _product(self, as_dim(other))
+
+    def __floordiv__(self, other: Dim | int) -> Dim:
+        return _floordiv(self, as_dim(other))
+
+    def __mod__(self, other: Dim | int) -> Dim:
+        divisor = as_dim(other)
+        return self - divisor * _floordiv(self, divisor)
+
+    def __radd__(self, other: int) -> Dim:
+        return as_dim(other) + self
+
+    def __rsub__(self, other: int) -> Dim:
+        return as_dim(other) - self
+
+    def __rmul__(self, other: int) -> Dim:
+        return as_dim(other) * self
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return as_dim(other) // self
+
+    def __rmod__(self, other: int) -> Dim:
+        return as_dim(other) % self
+
+    def __neg__(self) -> Dim:
+        return self * -1
+
+    def __str__(self) -> str:
+        from convlint.symbolic.format import text  # noqa: PLC0415  it reads normal forms, and is imported after them
+
+        return text(self)
+
+    def substitute(self, values: Mapping[Atom, Dim]) -> Dim:
+        """The expression with atoms replaced; replacements are not looked into again."""
+        if self.terms is None:
+            return UNKNOWN
+        result = ZERO
+        for monomial, coefficient in self.terms:
+            term = constant(coefficient)
+            for atom, power in monomial:
+                base = _replaced(atom, values)
+                for _ in range(power):
+                    term = term * base
+            result = result + term
+        return result
+
+    def evaluate(self, values: Mapping[Symbol, int]) -> int:
+        """The value under a binding. Raises KeyError for a symbol without one, ZeroDivisionError as
+        Python would, ValueError for what has no value: ``UNKNOWN``, or a function of which nothing
+        is known but its name. A constant of a float is an ``Apply`` of its own text to nothing.
+        """
+        if self.terms is None:
+            raise ValueError("an unknown dimension has no value")
+        total = 0
+        for monomial, coefficient in self.terms:
+            term = coefficient
+            for atom, power in monomial:
+                term *= atom_value(atom, values) ** power
+            total += term
+        return total
+
+
+UNKNOWN = Dim(None)
+ZERO = Dim((), key="", size=0)
+
+
+def constant(value: int) -> Dim:
+    """The expression of a plain integer."""
+    return _constant(int(value))
+
+
+@lru_cache(4096)
+def _constant(value: int) -> Dim:
+    return _make({(): value})
+
+
+@lru_cache(4096)
+def symbol(name: str, scope: int = 0, opaque: bool = False) -> Dim:
+    """The expression of one named integer."""
+    return _make({((Symbol(name, scope, opaque), 1),): 1})
+
+
+def as_dim(value: Dim | int) -> Dim:
+    """Wrap a plain integer; a ``Dim`` is returned as it is."""
+    return value if isinstance(value, Dim) else constant(value)
+
+
+def minimum(*dims: Dim | int) -> Dim:
+    """``min`` of expressions; those that differ by a constant are decided at once."""
+    return _extreme("min", dims)
+
+
+def maximum(*dims: Dim | int) -> Dim:
+    """``max`` of expressions; those that differ by a constant are decided at once."""
+    return _extreme("max", dims)
+
+
+def apply(name: str, *args: Dim | int) -> Dim:
+    """A function known by name only: equal arguments give equal results, nothing else is known of
+    it.
+    """
+    dims = tuple(as_dim(arg) for arg in args)
+    if any(dim.is_unknown for dim in dims):
+        return UNKNOWN
+    return _atom(Apply(name, dims))
+
+
+# --- normal form ----------------------------------------------------------------------------------
+
+
+def _make(terms: Mapping[Monomial, int]) -> Dim:
+    kept = [(key_of(monomial), monomial, factor) for monomial, factor in terms.items() if factor]
+    kept.sort(key=lambda item: item[0])
+    size = sum(1 + sum(atom.size * power for atom, power in monomial) for _, monomial, _ in kept)
+    if size > MAX_SIZE or any(abs(factor) > MAX_COEFFICIENT for *_, factor in kept):
+        return UNKNOWN
+    key = "+".join(f"{factor}*{text}" for text, _, factor in kept)
+    return Dim(tuple((monomial, factor) for _, monomial, factor in kept), key, size)
+
+
+def _atom(atom: Atom) -> Dim:
+    return _make({((atom, 1),): 1})
+
+
+# Programs ask for the same sums and products again and again: the sizes of one block are those of
+# the next.
+_sums: dict[tuple[str, str, int], Dim] = {}
+_products: dict[tuple[str, str], Dim] = {}
+_quotients: dict[tuple[str, str], Dim] = {}
+_symbols: dict[str, frozenset[Symbol]] = {}
+_MOST_REMEMBERED = 100_000
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(memory) >= _MOST_REMEMBERED:
+        memory.clear()
+    memory[key] = value
+
+
+def _sum(left: Dim, right: Dim, sign: int) -> Dim:
+    if left.terms is None or right.terms is None:
+        return UNKNOWN
+    key = (left.key, right.key, sign)
+    found = _sums.get(key)
+    if found is None:
+        found = _summed(left.terms, right.terms, sign)
+        _remember(_sums, key, found)
+    return found
+
+
+def _summed(
+    left: tuple[tuple[Monomial, int], ...], right: tuple[tuple[Monomial, int], ...], sign: int
+) -> Dim:
+    total = dict(left)
+    for monomial, factor in right:
+        total[monomial] = total.get(monomial, 0) + sign * factor
+    return _make(total)
+
+
+def _product(left: Dim, right: Dim) -> Dim:
+    if left.terms is None or right.terms is None or len(left.terms) * len(right.terms) > MAX_SIZE:
+        return UNKNOWN
+    key = (left.key, right.key)
+    found = _products.get(key)
+    if found is None:
+        found = _multiplied(left.terms, right.terms)
+        _remember(_products, key, found)
+    return found
+
+
+def _multiplied(
+    left: tuple[tuple[Monomial, int], ...], right: tuple[tuple[Monomial, int], ...]
+) -> Dim:
+    total: dict[Monomial, int] = {}
+    for a, x in left:
+        for b, y in right:
+            monomial = times(a, b)
+            total[monomial] = total.get(monomial, 0) + x * y
+    return _make(total)
+
+
+def _floordiv(left: Dim, right: Dim) -> Dim:
+    """``left // right``, remembered."""
+    key = (left.key, right.key)
+    found = _quotients.get(key)
+    if found is None:
+        found = _divided(left, right)
+        _remember(_quotients, key, found)
+    return found
+
+
+def _divided(left: Dim, right: Dim) -> Dim:
+    """``left // right``: whole multiples of the divisor come out, factors common to both go, nested
+    divisions merge.
+    """
+    if not left.terms or not right.terms:
+        return ZERO if left.terms == () and right.terms else UNKNOWN
+    lead, unit = right.terms[0]
+    if unit < 0:
+        return _floordiv(-left, -right)
+    whole = ZERO
+    for monomial, factor in left.terms:
+        rest = without(monomial, lead)
+        if rest is not None and (len(right.terms) == 1 or rest == ()):
+            whole = whole + _make({rest: factor // unit})
+    left = left - whole * right
+    left, right = _cancelled(left, right)
+    if left.is_unknown or not left.terms or right.value == 1:
+        return whole + left
+    divisor = right.value
+    if divisor is not None:
+        if left.value is not None:
+            return whole + left.value // divisor
+        merged = _merged(left, divisor)
+        if merged is not None:
+            return whole + merged
+    return whole + _atom(Apply("//", (left, right)))
+
+
+def _cancelled(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """Both sides of a division without their common factors. A constant divisor takes a constant
+    term along: ``(2 * c + 1) // 4 == c // 2``.
+    """
+    if not left.terms or not right.terms:
+        return left, right
+    shared = dict(right.terms[0][0])
+    for monomial, _ in (*left.terms, *right.terms):
+        powers = dict(monomial)
+        shared = {atom: min(n, powers[atom]) for atom, n in shared.items() if atom in powers}
+    common = tuple(shared.items())
+    scaled = [factor for monomial, factor in left.terms if monomial or right.value is None]
+    divisor = math.gcd(*scaled, *[factor for _, factor in right.terms])
+    sides = [
+        _make({without(monomial, common) or (): factor // divisor for monomial, factor in side})
+        for side in (left.terms, right.terms)
+    ]
+    return sides[0], sides[1]
+
+
+def _merged(left: Dim, divisor: int) -> Dim | None:
+    """``(x // m + n) // divisor`` as ``(x + m * n) // (m * divisor)`` with integers m > 0 and n,
+    else None.
+    """
+    rest = left.coefficient(())
+    atom = only_atom(left - rest)
+    if not isinstance(atom, Apply) or atom.op != "//":
+        return None
+    inner, below = atom.args[0], atom.args[1].value
+    return None if below is None else (inner + below * rest) // (below * divisor)
+
+
+def _extreme(op: str, dims: tuple[Dim | int, ...]) -> Dim:
+    if not dims:
+        raise ValueError(f"{op} of nothing")
+    pending = [as_dim(dim) for dim in dims]
+    kept: list[Dim] = []
+    while pending:
+        dim = pending.pop()
+        if dim.is_unknown:
+            return UNKNOWN
+        inner = only_atom(dim)
+        if isinstance(inner, Apply) and inner.op == op:
+            pending.extend(inner.args)
+            continue
+        for position, other in enumerate(kept):
+            difference = (dim - other).value
+            if difference is not None:
+                if (difference > 0) == (op == "max"):
+                    kept[position] = dim
+                break
+        else:
+            kept.append(dim)
+    if len(kept) == 1:
+        return kept[0]
+    return _atom(Apply(op, tuple(sorted(kept, key=lambda dim: dim.key))))
+
+
+def only_atom(dim: Dim) -> Atom | None:
+    """The atom that an expression consists of, None if it is anything else."""
+    if dim.terms is not None and len(dim.terms) == 1 and dim.terms[0][1] == 1:
+        monomial = dim.terms[0][0]
+        if len(monomial) == 1 and monomial[0][1] == 1:
+            return monomial[0][0]
+    return None
+
+
+def _replaced(atom: Atom, values: Mapping[Atom, Dim]) -> Dim:
+    if atom in values:
+        return values[atom]
+    if isinstance(atom, Symbol):
+        return _atom(atom)
+    return applied(atom.op, tuple(arg.substitute(values) for arg in atom.args))
+
+
+def applied(op: str, args: tuple[Dim, ...]) -> Dim:
+    """The function ``op`` of an ``Apply``, of other arguments: normalised anew."""
+    if op == "//":
+        return args[0] // args[1]
+    return _extreme(op, args) if op in ("min", "max") else apply(op, *args)

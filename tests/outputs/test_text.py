@@ -1,0 +1,394 @@
+"""Findings, problems and the verdict, as a reader sees them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from wcwidth import wcswidth
+
+from convlint.analysis import cost
+from convlint.ir import (
+    Edit,
+    Finding,
+    Fix,
+    Graph,
+    Model,
+    Problem,
+    Related,
+    Report,
+    Severity,
+    Site,
+    Witness,
+)
+from convlint.outputs import text
+from convlint.outputs.parts.terminal import terminal
+from tests.outputs.reports import NET
+
+
+@pytest.fixture(autouse=True)
+def _net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The findings point into ``net.py`` of the working directory."""
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+CONV = Site("net.py", 7, 21, 7, 39)
+NORM = Site("net.py", 8, 21, 8, 38)
+MIX = Site("net.py", 9, 20, 12, 10)
+
+
+def finding(site: Site | None = NORM, severity: Severity = "error", **facts: object) -> Finding:
+    made = Finding("CVL103", "norm-channels", severity, "the norm is for 16 channels", site)
+    return made.with_(**facts)
+
+
+def shown(*findings: Finding, width: int | None = None, **parts: tuple[object, ...]) -> str:
+    return text.render(Report(findings, **parts), table=None, width=width)  # type: ignore[arg-type]
+
+
+def model(target: str = "net.py:Block", **facts: object) -> Model:
+    return cost.model_report(Graph(target, **facts))  # type: ignore[arg-type]
+
+
+# --- findings
+
+
+def test_finding_with_both_ends_witness_and_fix() -> None:
+    related = Related("Conv2d `conv` gives 32 channels", CONV)
+    witness = Witness("Block(2, 4)", ("1x2x8x8",), "RuntimeError: 4 is not 2", "Block(2, 2)")
+    fix = Fix("use d", "safe", (Edit(Site("net.py", 8, 36, 8, 37), "d"),))
+    assert shown(finding(related=(related,), witness=witness, fix=fix)) == dedent("""\
+        net.py:8:21: CVL103 error [norm-channels] the norm is for 16 channels
+        8 |         self.norm = nn.BatchNorm2d(c)
+          |                     ^^^^^^^^^^^^^^^^^
+          --> net.py:7:21: Conv2d `conv` gives 32 channels
+        7 |         self.conv = nn.Conv2d(c, d, 3)
+          |                     ------------------
+          = witness: Block(2, 4) on 1x2x8x8 fails: RuntimeError: 4 is not 2
+          = control: Block(2, 2) works
+          = safe fix: use d
+        8 -         self.norm = nn.BatchNorm2d(c)
+        8 +         self.norm = nn.BatchNorm2d(d)
+
+        Found 1 error. 1 can be fixed with --fix.
+        """)
+
+
+def test_span_of_several_lines() -> None:
+    assert shown(finding(MIX)).splitlines()[1:9] == [
+        " 9 |         self.mix = nn.Conv2d(",
+        "   |                    ^^^^^^^^^^",
+        "10 |             d, d, 3,",
+        "   |             ^^^^^^^^",
+        "11 |             groups=3,",
+        "   |             ^^^^^^^^^",
+        "12 |         )",
+        "   |         ^",
+    ]
+
+
+def test_long_span_is_cut() -> None:
+    lines = shown(finding(Site("net.py", 1, 1, 12, 10))).splitlines()
+    assert lines[-3] == "  | .. to line 12"
+    assert len(lines) < 15
+
+
+def test_site_without_an_end_marks_the_rest_of_the_line() -> None:
+    assert shown(finding(Site("net.py", 7, 21))).splitlines()[2] == f"  | {'^' * 18:>38}"
+
+
+def test_all_modules_built_at_a_site_are_named() -> None:
+    names = tuple(f"layers.{n}.norm" for n in range(8))
+    assert (
+        "  = modules: layers.0.norm, layers.1.norm, layers.2.norm, layers.3.norm, layers.4.norm, "
+        "layers.5.norm and 2 more" in shown(finding(instances=names))
+    )
+    assert "modules:" not in shown(finding(instances=names[:1]))
+
+
+def test_doubt_is_said() -> None:
+    assert "  = confidence: medium" in shown(finding(confidence="medium")).splitlines()
+
+
+def test_target_is_named_where_there_are_several() -> None:
+    one = finding(target="net.py:Block")
+    assert "= model: net.py:Block" not in shown(one, models=(model(),))
+    assert "= model: net.py:Block" in shown(one, models=(model(), model("net.py:Other")))
+
+
+def test_finding_without_a_site_is_at_its_target() -> None:
+    line = shown(finding(None, target="net.py:Block")).splitlines()[0]
+    assert line.startswith("net.py:Block: CVL103 error")
+
+
+@pytest.mark.parametrize("path", ["gone.py", "<ipython-input-1>"])
+def test_source_that_cannot_be_read_is_left_out(path: str) -> None:
+    lines = shown(finding(Site(path, 8, 21, 8, 38))).splitlines()
+    assert lines[0].startswith(f"{path}:8:21: CVL103")
+    assert not lines[1]
+
+
+def test_line_behind_the_end_of_a_file_is_left_out() -> None:
+    assert not shown(finding(Site("net.py", 99, 1, 99, 5))).splitlines()[1]
+
+
+def test_file_that_is_no_text_is_left_out() -> None:
+    Path("latin.py").write_bytes(b"x = '\xe9'\n")
+    assert not shown(finding(Site("latin.py", 1, 1, 1, 3))).splitlines()[1]
+
+
+# --- fixes
+
+
+def diff(*edits: Edit, width: int | None = None) -> list[str]:
+    """What is shown of a fix below its title."""
+    lines = shown(finding(None, fix=Fix("use d", "unsafe", edits)), width=width).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("  = unsafe fix"))
+    return lines[first + 1 : lines.index("", first)]
+
+
+def test_fix_of_two_places_in_a_line() -> None:
+    edits = Edit(Site("net.py", 7, 31, 7, 32), "first"), Edit(Site("net.py", 7, 34, 7, 35), "2 * d")
+    assert diff(*edits) == [
+        "7 -         self.conv = nn.Conv2d(c, d, 3)",
+        "7 +         self.conv = nn.Conv2d(first, 2 * d, 3)",
+    ]
+
+
+def test_fix_of_neighbouring_lines_is_one_change() -> None:
+    assert diff(Edit(CONV, "nn.Conv2d(d, d, 3)"), Edit(NORM, "nn.BatchNorm2d(d)")) == [
+        "7 -         self.conv = nn.Conv2d(c, d, 3)",
+        "8 -         self.norm = nn.BatchNorm2d(c)",
+        "7 +         self.conv = nn.Conv2d(d, d, 3)",
+        "8 +         self.norm = nn.BatchNorm2d(d)",
+    ]
+
+
+def test_fix_of_lines_that_are_no_neighbours_is_two_changes() -> None:
+    edits = Edit(Site("net.py", 11, 20, 11, 21), "1"), Edit(Site("net.py", 5, 24, 5, 32), "")
+    assert diff(*edits) == [
+        " 5 -     def __init__(self, c: int, d: int) -> None:",
+        " 5 +     def __init__(self, d: int) -> None:",
+        "11 -             groups=3,",
+        "11 +             groups=1,",
+    ]
+
+
+def test_fix_that_takes_lines_away_or_puts_some_in() -> None:
+    assert diff(Edit(Site("net.py", 11, 1, 12, 1), "")) == [
+        "11 -             groups=3,",
+        "12 -         )",
+        "11 +         )",
+    ]
+    assert diff(Edit(Site("net.py", 8, 38, 8, 38), "\n        self.act = nn.ReLU()"))[1:] == [
+        "8 +         self.norm = nn.BatchNorm2d(c)",
+        "9 +         self.act = nn.ReLU()",
+    ]
+
+
+def test_fix_of_many_lines_is_named_only() -> None:
+    assert not diff(Edit(Site("net.py", 1, 1, 12, 1), "x\n" * 12))
+    assert not diff(Edit(CONV, "nn.Conv2d(d, d, 3)"), Edit(Site("gone.py", 1, 1, 1, 2), "d"))
+    assert not diff(Edit(Site("net.py", 99, 1, 99, 2), "d"))
+
+
+def test_both_lines_of_a_fix_are_cut_alike() -> None:
+    Path("long.py").write_text(f"x = [{'0, ' * 50}conv(1), {'0, ' * 50}]\n", encoding="utf-8")
+    old, new = diff(Edit(Site("long.py", 1, 161, 1, 162), "1, bias=False"), width=40)
+    assert max(len(old), len(new)) <= 40
+    assert old.startswith("1 - .., 0, conv(1), 0")
+    assert new.startswith("1 + .., 0, conv(1, bias=False), 0")
+
+
+def test_what_changes_in_a_line_is_bold() -> None:
+    fix = Fix("use d", "safe", (Edit(Site("net.py", 8, 36, 8, 37), "d"),))
+    out = text.render(Report((finding(fix=fix),)), table=None, color=True)
+    assert "\x1b[31m-         self.norm = nn.BatchNorm2d(\x1b[0m\x1b[1;31mc\x1b[0m\x1b[31m)" in out
+    assert "\x1b[32m+         self.norm = nn.BatchNorm2d(\x1b[0m\x1b[1;32md\x1b[0m\x1b[32m)" in out
+
+
+# --- characters and widths
+
+
+def test_carets_stand_below_wide_characters_and_tabs() -> None:
+    Path("wide.py").write_text("\tx = ('中文', conv(1))\n", encoding="utf-8")
+    lines = shown(finding(Site("wide.py", 1, 13, 1, 20))).splitlines()
+    assert lines[1:3] == ["1 |     x = ('中文', conv(1))", "  |                  ^^^^^^^"]
+
+
+@pytest.mark.parametrize("width", range(21, 90, 5))
+def test_wide_characters_are_cut_where_the_terminal_ends(width: int) -> None:
+    """Source is never wrapped: what goes on in the next line would stand between a span and its marks."""
+    text = "    x = f('中文😀中文😀'), conv('模型', 1), 尺寸('日本語😀のとても長い文字列😀😀😀')\n"
+    start = text.index("conv(") + 1
+    Path("wide.py").write_text(text, encoding="utf-8")
+    edit = Edit(Site("wide.py", 1, start + 11, 1, start + 12), "1, bias='中'")
+    site = Site("wide.py", 1, start, 1, start + 13)
+    found = finding(site, fix=Fix("say so", "safe", (edit,)))
+    lines = shown(found, width=width).splitlines()
+    assert max(map(wcswidth, lines)) <= width
+    source = [n for n, line in enumerate(lines) if re.match(r"[1 ] [|+-] ", line)]
+    assert [lines[n][:4] for n in source] == ["1 | ", "  | ", "1 - ", "1 + "]
+    assert (source[1] - source[0], source[3] - source[2]) == (1, 1)
+    line, marks = lines[source[0]], lines[source[1]]
+    before = line[: line.index("conv")] if "conv" in line else None
+    assert before is None or wcswidth(before) == marks.index("^")
+
+
+def test_a_place_without_extent_is_marked() -> None:
+    """A syntax error may be a single place, also one behind the end of a line."""
+    for column in (5, 24):
+        line, marks = shown(finding(Site("net.py", 4, column, 4, column))).splitlines()[1:3]
+        assert line == "4 | class Block(nn.Module):"
+        assert marks == "  | ".ljust(4 + column - 1) + "^"
+
+
+def test_escape_codes_in_a_source_file_stay_there() -> None:
+    Path("evil.py").write_text("x = '\x1b[2J'; conv(1)\n", encoding="utf-8")
+    out = shown(finding(Site("evil.py", 1, 13, 1, 20), message="a\x1b]0;b\nc"))
+    assert "\x1b" not in out
+    assert out.splitlines()[:3] == [
+        "evil.py:1:13: CVL103 error [norm-channels] a\\x1b]0;b c",
+        "1 | x = '\\x1b[2J'; conv(1)",
+        "  |                ^^^^^^^",
+    ]
+
+
+def test_narrow_terminal() -> None:
+    """Prose goes on in the next line; source loses its indentation, then its end, never the span's start."""
+    lines = shown(finding(related=(Related("Conv2d `conv` gives 32 channels", CONV),)), width=34)
+    assert lines == dedent("""\
+        net.py:8:21: CVL103 error
+            [norm-channels] the norm is
+            for 16 channels
+        8 | self.norm = nn.BatchNorm2d(c)
+          |             ^^^^^^^^^^^^^^^^^
+          --> net.py:7:21: Conv2d
+            `conv` gives 32 channels
+        7 | self.conv = nn.Conv2d(c, d, 3)
+          |             ------------------
+
+        Found 1 error.
+        """)
+
+
+def test_lines_of_a_span_keep_their_indentation_against_each_other() -> None:
+    assert shown(finding(MIX), width=28).splitlines()[4:12] == [
+        " 9 | self.mix = nn.Conv2d(",
+        "   |            ^^^^^^^^^^",
+        "10 |     d, d, 3,",
+        "   |     ^^^^^^^^",
+        "11 |     groups=3,",
+        "   |     ^^^^^^^^^",
+        "12 | )",
+        "   | ^",
+    ]
+
+
+def test_span_far_to_the_right_is_brought_into_view() -> None:
+    Path("long.py").write_text(f"x = [{'0, ' * 50}conv(1), {'0, ' * 50}]\n", encoding="utf-8")
+    lines = shown(finding(Site("long.py", 1, 156, 1, 163)), width=40).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert any("conv(1)" in line for line in lines)
+    marks = next(n for n, line in enumerate(lines) if "^" in line)
+    start = lines[marks].index("^")
+    assert lines[marks - 1][start : start + 7] == "conv(1)"
+
+
+def test_colours_change_nothing_but_colours() -> None:
+    report = Report(
+        (finding(), finding(severity="info")), (model(),), (Problem("timeout", "slow"),)
+    )
+    plain, colored = text.render(report), text.render(report, color=True)
+    assert "\x1b[" not in plain
+    assert "\x1b[1;31mCVL103 error" in colored
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored) == plain
+
+
+def test_a_file_takes_any_width_and_no_colours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    with (tmp_path / "out").open("w", encoding="utf-8") as file:
+        assert terminal(file) == (None, False)
+
+
+def test_terminal_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal:
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return True
+
+        def fileno(self) -> int:
+            raise OSError
+
+    monkeypatch.setenv("COLUMNS", "99")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert terminal(Terminal()) == (99, True)  # type: ignore[arg-type]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert terminal(Terminal()) == (99, False)  # type: ignore[arg-type]
+
+
+# --- problems and the verdict
+
+
+def test_problem_says_where_and_what() -> None:
+    problems = (
+        Problem("import-error", "No module named\n'x'", "net.py", 1, "net.py:Block"),
+        Problem("timeout", "no answer within 5 s", target="net.py:Other"),
+    )
+    assert shown(problems=problems) == dedent("""\
+        net.py:1: problem [import-error] No module named 'x'
+
+        net.py:Other: problem [timeout] no answer within 5 s
+
+        Could not check everything: 2 problems.
+        """)
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict"),
+    [
+        (Report(), "Found nothing."),
+        (Report((), (model(), model())), "Found nothing in 2 models."),
+        (Report((finding(),), (model(),)), "Found 1 error in 1 model."),
+        (
+            Report((finding(), finding(), finding(severity="warning"), finding(severity="info"))),
+            "Found 2 errors, 1 warning and 1 info.",
+        ),
+        (
+            Report((), (model(),), (Problem("timeout", "slow"),)),
+            "Found nothing in 1 model. Could not check everything: 1 problem.",
+        ),
+        (
+            Report((), (model(status="partial"),)),
+            "Found nothing in 1 model. 1 model did not run to the end.",
+        ),
+        (
+            Report((), (model(unseen=(("head", "scripted"), ("", "not measured"))),)),
+            "Found nothing in 1 model. Not seen inside: head.",
+        ),
+    ],
+)
+def test_verdict(report: Report, verdict: str) -> None:
+    assert text.render(report, table=None).splitlines()[-1] == verdict
+
+
+def test_without_a_verdict_only_what_went_wrong_is_counted() -> None:
+    def last(report: Report) -> str:
+        return text.render(report, table=None, verdict=False)
+
+    assert not last(Report((), (model(),)))
+    assert "Found 1 error" in last(Report((finding(),)))
+    assert "Could not check everything" in last(Report((), (), (Problem("timeout", "slow"),)))
+
+
+def test_tables_stand_between_findings_and_verdict() -> None:
+    out = text.render(Report((finding(),), (model(),)))
+    assert out.index("CVL103") < out.index("Forward/backward pass size (MB)") < out.index("Found 1")

@@ -1,0 +1,287 @@
+"""Rewrites as text: the helpers that a file gets, whatever it imports and names, and what becomes of its calls."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convlint.ir import Form
+from convlint.rewriting import helpers
+from convlint.rewriting.base import Place
+from convlint.rewriting.kinds import of_code
+from convlint.rewriting.layer_numbers import Numbers
+from convlint.source_text import call_sites as calls
+from convlint.source_text import edits, lines
+
+# --- helpers in a file
+
+SEPARABLE = Form("CVL502")
+DENSE_PARAMS = 9 * 32 * 64 + 64
+SEPARABLE_PARAMS = 9 * 32 + 32 + 32 * 64 + 64
+NET = "\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n"
+
+
+def rewritten(
+    text: str, form: Form = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
+) -> str:
+    """A file in which one of its calls ``Conv2d(a, b, c)`` is given to a helper, or edited where there are ``others``
+    that it builds.
+    """
+    tree, source = ast.parse(text), lines.split(text)
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_dense(node)]
+    found.sort(key=lambda node: node.lineno)
+    with lines.standing_for({"net.py": text.encode()}):
+        call = calls.at(lines.span("net.py", found[number], source))
+        assert call is not None
+        drafts = of_code(form.code).drafts(
+            Place(call.site, call, (), others), form, all_fit=not others
+        )
+        draft = list(drafts)[0 if others else -1]
+    return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
+
+
+def edited(call: str, form: Form) -> str:
+    """A call in a file, written as it is proposed first."""
+    text = f"from torch import nn\nlayer = {call}\n"
+    (node,) = [n.value for n in ast.parse(text).body if isinstance(n, ast.Assign)]
+    with lines.standing_for({"net.py": text.encode()}):
+        written = calls.at(lines.span("net.py", node, lines.split(text)))
+        assert written is not None
+        draft = next(
+            of_code(form.code).drafts(Place(written.site, written, ()), form, all_fit=True)
+        )
+    return edits.apply(text.encode(), draft.edits).decode().partition("layer = ")[2].rstrip()
+
+
+def is_dense(call: ast.Call) -> bool:
+    return ast.unparse(call.func).endswith("Conv2d") and len(call.args) == 3
+
+
+def ran(text: str) -> dict[str, Any]:
+    """The names of a file after it ran."""
+    names: dict[str, Any] = {"__name__": "net"}
+    exec(compile(text, "net.py", "exec"), names)  # noqa: S102 - a text of these tests
+    return names
+
+
+def params(text: str) -> int:
+    """Parameters of what ``net()`` gives, which runs as well."""
+    model = ran(text)["net"]()
+    assert model(torch.zeros(1, 32, 9, 9)).shape == (1, 64, 7, 7)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("imports", "conv", "added"),
+    [
+        ("from torch import nn", "nn.Conv2d", ""),
+        ("import torch", "torch.nn.Conv2d", ""),
+        ("import torch as t", "t.nn.Conv2d", ""),
+        ("import torch.nn", "torch.nn.Conv2d", ""),
+        ("import torch.nn as tnn", "tnn.Conv2d", ""),
+        ("if True:\n    from torch import nn", "nn.Conv2d", ""),
+        ("from torch.nn import Conv2d", "Conv2d", "from torch import nn"),
+        ("from torch.nn import *", "Conv2d", "from torch import nn"),
+        ("import os", "__import__('torch').nn.Conv2d", "from torch import nn"),
+        ("", "__import__('torch').nn.Conv2d", "from torch import nn"),
+        (
+            "from torch.nn import Conv2d\nnn = 'mine'",
+            "Conv2d",
+            "from torch import nn as torch_nn",
+        ),
+        (
+            "import torch.nn.functional as nn\nfrom torch.nn import Conv2d",
+            "Conv2d",
+            "from torch import nn as torch_nn",
+        ),
+        (
+            "try:\n    from torch import nn\nexcept ImportError:\n    nn = None",
+            "nn.Conv2d",
+            "from torch import nn as torch_nn",
+        ),
+    ],
+)
+def test_a_helper_says_torch_nn_as_its_file_does(imports: str, conv: str, added: str) -> None:
+    text = f"{imports}\n\n\ndef net():\n    return {conv}(32, 64, 3)\n"
+    after = rewritten(text)
+    assert (params(text), params(after)) == (DENSE_PARAMS, SEPARABLE_PARAMS)
+    new = [line for line in after.splitlines() if line not in text.splitlines()]
+    assert [line for line in new if " import " in line] == ([added] if added else [])
+
+
+def test_a_helper_is_defined_behind_what_it_needs_whatever_stands_before() -> None:
+    head = "import warnings\n\nwarnings.filterwarnings('error')\nfrom torch import nn\n"
+    after = rewritten(head + NET)
+    assert after.startswith(f"{head}\n\nclass DepthwiseSeparableConv2d(nn.Conv2d):\n")
+    assert params(after) == SEPARABLE_PARAMS
+
+
+STATEMENTS = (
+    "import os, math\n",
+    "from typing import (\n    Any,\n    List,  # for old Python\n)\n",
+    "try:\n    import no_such_thing\nexcept ImportError:\n    no_such_thing = None\n",
+    "if 'a' in 'b':\n    import sys\nelse:\n    pass\n",
+    '__all__ = ["net"]\n',
+    "WIDTH: int = 3\n",
+    "TABLE = dict(a=1)\n",
+    "# A comment.\n",
+    "\n",
+    "\n\n",
+    "import torch\n",
+    "'''A string\n\nin lines.'''\n",
+    "class First:  # with words\n    pass\n",
+    "# About it.\n@str\n# And more.\n@repr\ndef decorated():\n    return 1\n",
+    "def caf\u00e9(nn):\n    return nn\n",
+    "for number in range(3):\n    pass\n",
+)
+
+
+@given(
+    st.sampled_from(["", '"""A docstring."""\n', "#!/usr/bin/env python\n# coding: utf-8\n"]),
+    st.sampled_from(["", "from __future__ import annotations\n"]),
+    st.lists(st.sampled_from(STATEMENTS), max_size=6),
+    st.sampled_from(STATEMENTS),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_a_helper_goes_into_any_file(
+    head: str, future: str, before: list[str], between: str, end: str, ended: bool
+) -> None:
+    text = f"{head}{future}{''.join(before)}from torch import nn\n{between}{NET}"
+    text = text.replace("\n", end) if ended else text.replace("\n", end).rstrip()
+    after = rewritten(text)
+    assert params(after) == SEPARABLE_PARAMS
+    assert "\n" not in after.replace(end, "")
+    assert after.endswith(end) == ended
+    left = iter(after.splitlines())
+    assert all(line in left for line in text.splitlines()[:-1])  # each, and in this order
+
+
+def test_a_helper_stands_behind_the_imports_and_above_the_comments_of_what_follows() -> None:
+    text = 'import re\nfrom torch import nn\n\n__all__ = ["net"]\n\n\n# About it.\n@re.cache\n'
+    text = text.replace("re.", "functools.").replace("import re", "import functools") + NET.lstrip()
+    after = rewritten(text)
+    head, tail = text.split("# About it.")
+    assert after.startswith(f"{head}class DepthwiseSeparableConv2d(nn.Conv2d):\n")
+    assert after.endswith(
+        "\n\n\n# About it."
+        + tail.replace("nn.Conv2d(32, 64, 3)", "separable(nn.Conv2d(32, 64, 3))")
+    )
+    assert params(after) == SEPARABLE_PARAMS
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        "def separable(x):\n    return 'mine'\n",
+        "separable = 'mine'\n",
+        "import math as separable\n",
+        "from math import pi as separable\n",
+        "class DepthwiseSeparableConv2d:\n    pass\n",
+        "def f(separable, DepthwiseSeparableConv2d=3):\n    return separable\n",
+        "def separable():\n    pass\n\n\nseparable2 = 'mine'\n",
+    ],
+)
+def test_a_name_that_the_file_uses_is_left_to_it(mine: str) -> None:
+    text = f"from torch import nn\n\n\n{mine}{NET}"
+    after = rewritten(text)
+    assert mine in after
+    assert params(after) == SEPARABLE_PARAMS
+
+
+TWO = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n{}".format(
+    NET.replace("net", "again")
+)
+
+
+def test_a_second_rewrite_uses_the_helpers_that_are_there() -> None:
+    once = rewritten(TWO)
+    twice = rewritten(once, number=1)
+    assert len(twice) == len(once) + len("separable()")
+    for name in ("net", "again"):
+        assert sum(p.numel() for p in ran(twice)[name]().parameters()) == SEPARABLE_PARAMS
+
+
+def test_a_second_rewrite_of_another_form_has_helpers_of_its_own() -> None:
+    twice = rewritten(rewritten(TWO), Form("CVL505", pairs=2, between="norm"), number=1)
+    names = ran(twice)
+    assert sum(p.numel() for p in names["net"]().parameters()) == SEPARABLE_PARAMS
+    pairs = 9 * 64 + 2 * 64 + 64 * 64 + 64  # twice the channels, with a norm, without a bias
+    assert sum(p.numel() for p in names["again"]().parameters()) == pairs
+
+
+@pytest.mark.parametrize(
+    "text", [f"from torch import nn\n{NET}", f"import math\nfrom torch import nn\n{NET}"]
+)
+def test_a_module_that_an_argument_needs_is_imported_once(text: str) -> None:
+    after = rewritten(text, Form("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
+    assert after.count("import math\n") == 1
+    assert "nn.Conv2d(32, 64, 3, groups=math.gcd(8, 32, 64))" in after
+    assert "def grouped" not in after
+    assert ran(after)["net"]().groups == 8
+
+
+# --- calls
+
+
+@pytest.mark.parametrize(
+    ("call", "made"),
+    [
+        ("nn.Conv2d(a, b, 3)", "nn.Conv2d(a, b, 3, groups=4)"),
+        (
+            "nn.Conv2d(a, b, k, s, padding='same')",
+            "nn.Conv2d(a, b, k, s, padding='same', groups=4)",
+        ),
+        ("nn.Conv2d( a,b ,(3)  )", "nn.Conv2d( a,b ,(3), groups=4  )"),
+        (
+            "nn.Conv2d(\n        a,  # in\n        b,  # out\n        3,\n    )",
+            "nn.Conv2d(\n        a,  # in\n        b,  # out\n        3, groups=4,\n    )",
+        ),
+        ("nn.Conv2d(a, b, 3, 1, 1, 1, 1, False)", "nn.Conv2d(a, b, 3, 1, 1, 1, 4, False)"),
+        ("nn.Conv2d(a, groups = 1, out_channels=b)", "nn.Conv2d(a, groups = 4, out_channels=b)"),
+        ("nn.Conv2d(a, b, 3, groups=g)", "nn.Conv2d(a, b, 3, groups=4 if g == 1 else g)"),
+        (
+            "nn.Conv2d(a, b, 3, groups=self.g)",
+            "nn.Conv2d(a, b, 3, groups=4 if self.g == 1 else self.g)",
+        ),
+        (
+            "nn.Conv2d(a, b, 3, groups=a // c)",
+            "nn.Conv2d(a, b, 3, groups=4 if (a // c) == 1 else (a // c))",
+        ),
+        ("nn.Conv2d(**options)", "grouped(nn.Conv2d(**options), 4)"),
+        ("caf\u00e9(a, b)", "grouped(caf\u00e9(a, b), 4)"),
+    ],
+)
+def test_a_grouped_call_keeps_all_that_is_written_in_it(call: str, made: str) -> None:
+    assert edited(call, Form("CVL501", groups=4)) == made
+
+
+@pytest.mark.parametrize(
+    ("call", "made"),
+    [
+        ("nn.Conv2d(a, b, 3)", "DepthwiseSeparableConv2d(a, b, 3)"),
+        ("nn . Conv2d(a,  # in\n  b, 3)", "DepthwiseSeparableConv2d(a,  # in\n  b, 3)"),
+        ("nn.Conv2d(a, *b, groups=1, **c)", "DepthwiseSeparableConv2d(a, *b, groups=1, **c)"),
+        ("nn.Conv2d(a, b, 3, groups=g)", "separable(nn.Conv2d(a, b, 3, groups=g))"),
+        ("conv3x3(a, b)", "separable(conv3x3(a, b))"),
+        ("self.layer(a)(b)", "separable(self.layer(a)(b))"),
+    ],
+)
+def test_a_separable_call_is_of_another_class_or_given_to_a_function(call: str, made: str) -> None:
+    assert edited(call, SEPARABLE) == made
+
+
+def test_a_global_depthwise_call_says_how_large_its_map_is() -> None:
+    form = Form("CVL504", map_size=(7, 5))
+    made = "GlobalDepthwiseLinear(n, bias=False, out_features=10, map_size=(7, 5))"
+    assert edited("nn.Linear(n, bias=False, out_features=10)", form) == made
+
+
+def test_a_text_that_python_cannot_parse_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"net\.py cannot be parsed"):
+        helpers.edits("net.py", "def f(:\n", [])

@@ -1,0 +1,160 @@
+"""Source mode over the files of a project: what one file means for another, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import pytest
+
+from convlint import static as source
+from convlint.pipelines import lint_pool as judges
+from convlint.pipelines.lint_files import Linter, read
+from convlint.settings.config import Config
+from convlint.static import Checked, Project, check_file
+from convlint.static.exploration import explore as exploring
+from convlint.static.program import project
+from convlint.static.program.source_module import SourceModule
+
+BLOCK = """\
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self, inp, oup):
+        super().__init__()
+        self.conv = nn.Conv2d(inp, oup, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv(x).relu()
+"""
+WRONG = "from blocks import Residual\n\nblock = Residual(32, 64)\n"
+RIGHT = "from blocks import Residual\n\nblock = Residual(32, 32)\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def checked(name: str, text: str, project: Project | None = None) -> Checked:
+    Path(name).write_text(text)
+    return check_file(name, text.encode(), project or Project("."))
+
+
+def places(found: Checked) -> list[tuple[str, int]]:
+    assert not found.problems
+    return [
+        (finding.code, finding.site.line)
+        for finding in found.findings
+        if finding.site is not None and finding.code < "CVL3"
+    ]
+
+
+def test_a_file_that_never_says_torch_may_build_what_torch_runs() -> None:
+    Path("blocks.py").write_text(BLOCK)
+    assert places(checked("net.py", RIGHT)) == []
+    assert places(checked("net.py", WRONG)) == [("CVL110", 3)]
+
+
+def test_a_file_may_get_torch_from_afar() -> None:
+    Path("blocks.py").write_text(BLOCK)
+    Path("middle.py").write_text("from blocks import *\nimport net\n")
+    assert places(checked("net.py", WRONG.replace("blocks", "middle"))) == [("CVL110", 3)]
+
+
+def test_the_line_that_demands_it_is_named() -> None:
+    Path("blocks.py").write_text(BLOCK)
+    (finding,) = checked("net.py", WRONG).findings
+    asks = finding.related[0]
+    assert (asks.site.path, asks.site.line) == ("blocks.py", 10)
+    assert "`Residual` asks for it here" in asks.message
+
+
+def test_a_module_that_comes_later_makes_what_was_found_stale(folder: Path) -> None:
+    Path("net.py").write_text(WRONG)
+
+    def found() -> list[str]:
+        linter = Linter(Config(), cache_folder=str(folder / "cache"))
+        text = {str(folder / "net.py"): (folder / "net.py").read_bytes()}
+        return [finding.code for finding in linter.find(text)]
+
+    assert found() == []
+    Path("blocks.py").write_text(BLOCK)
+    assert found() == ["CVL110"]
+
+
+def test_a_text_is_judged_as_it_is_given_and_not_as_an_import_read_it() -> None:
+    Path("blocks.py").write_text(BLOCK)
+    project = Project(".")
+    assert places(checked("net.py", WRONG, project)) == [("CVL110", 3)]
+    newer = BLOCK.replace("inp, oup, 3", "inp, oup, 3, groups=0").encode()
+    assert ("CVL101", 7) in places(check_file("blocks.py", newer, project))
+
+
+def test_a_mistake_of_convlint_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explored(*_: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr(exploring, "explored", explored)
+    found = source.check_file("net.py", BLOCK.encode(), Project("."))
+    (problem,) = found.problems
+    assert problem.kind == "internal"
+    assert "KeyError" in problem.message
+    assert problem.traceback is not None
+
+
+def test_a_layer_alone_has_a_name() -> None:
+    (finding,) = checked(
+        "net.py", "from torch import nn\nconv = nn.Conv2d(3, 8, 1, groups=2)\n"
+    ).findings
+    assert "`conv`" in finding.message
+
+
+def test_a_flag_and_a_number_are_different_arguments() -> None:
+    text = """\
+import torch
+from torch import nn
+
+
+class Head(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        wide = 3 if width is True else 8
+        self.conv = nn.Conv2d(wide, 4, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+heads = [Head(width) for width in (True, 1)]
+heads[0](torch.zeros(1, 3, 8, 8))
+heads[1](torch.zeros(1, 8, 8, 8))
+"""
+    assert places(checked("net.py", text)) == []
+
+
+def test_no_more_is_kept_of_a_large_project_than_there_is_room_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: WeakSet[SourceModule] = WeakSet()
+
+    class Counted(SourceModule):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            kept.add(self)
+
+    monkeypatch.setattr(project, "SourceModule", Counted)
+    monkeypatch.setattr(judges, "MOST_LINES", 60)
+    folder.joinpath("blocks.py").write_text(BLOCK)
+    for number in range(30):
+        folder.joinpath(f"net{number:02}.py").write_text(WRONG if number % 2 else RIGHT)
+    counts: list[int] = []
+    texts, _ = read(sorted(map(str, folder.glob("*.py"))))
+    linter = Linter(Config(), progress=lambda done, of: counts.append(len(kept)))
+    assert [
+        Path(f.site.path).name for f in linter.find(texts) if f.site and f.code == "CVL110"
+    ] == [f"net{number:02}.py" for number in range(1, 30, 2)]
+    assert 10 < max(counts) < 20
