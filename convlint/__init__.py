@@ -29,11 +29,11 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name in ("Report", "check", "rewrite", "suggest", "summary"):
-        from convlint import api  # noqa: PLC0415 - loaded when needed
+        from convlint import api
 
         return getattr(api, name)
     if name in ("Finding", "Problem", "Suggestion"):
-        from convlint import ir as model  # noqa: PLC0415 - loaded when needed
+        from convlint import ir as model
 
         return getattr(model, name)
     raise AttributeError(f"module 'convlint' has no attribute {name!r}")

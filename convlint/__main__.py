@@ -38,10 +38,10 @@ def _open_closed_streams() -> None:
 def _main() -> None:
     worker = None
     if runs_models(sys.argv[1:]):
-        from convlint.runtime.worker.client import Worker  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime.worker.client import Worker
 
         worker = Worker()
-    from convlint import cli  # noqa: PLC0415 - loaded when needed
+    from convlint import cli
 
     try:
         cli.main(worker)

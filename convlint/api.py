@@ -47,16 +47,16 @@ class Report(model.Report):
 
     def __repr__(self) -> str:
         if self.suggested:
-            from convlint.outputs.suggestions import text as suggestions  # noqa: PLC0415 - loaded when needed
+            from convlint.outputs.suggestions import text as suggestions
 
             return suggestions.render(self).rstrip("\n")
-        from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs import text
 
         files = None if self.files is None else len(self.files)
         return text.render(self, verdict=self.linted, files=files).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from convlint.outputs.parts import notebook  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.parts import notebook
 
         return notebook.render(self)
 
@@ -131,9 +131,9 @@ def suggest(
     one, and there is no diff; ``rewrite`` replaces them. The arguments are the options of ``convlint suggest``;
     ``groups=None`` takes as many as fit. ``options`` are those of ``check``. Raises UsageError, a ValueError.
     """
-    from convlint.pipelines import suggest as suggesting  # noqa: PLC0415 - loaded when needed
-    from convlint.rewriting.base import Wishes  # noqa: PLC0415 - loaded when needed
-    from convlint.rewriting.options import parse  # noqa: PLC0415 - loaded when needed
+    from convlint.pipelines import suggest as suggesting
+    from convlint.rewriting.base import Wishes
+    from convlint.rewriting.options import parse
 
     wanted = parse(
         kinds=(kind,) if isinstance(kind, str) else tuple(kind),
@@ -156,7 +156,7 @@ def suggest(
         with Worker() as worker:
             found = suggesting.suggest(job, worker.run, wanted)
     else:
-        from convlint.runtime import model_run as session  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime import model_run as session
         from convlint.runtime import versions
 
         (job,), _, _ = _live(model_or_target, input, options, settings)
@@ -178,7 +178,7 @@ def rewrite(
     layers, the suggestion's ``instances`` say: it may come from the model itself or from the target that built it.
     Raises UsageError, a ValueError, if the model has no such layers.
     """
-    from convlint.runtime.weights import replace_layers as replacing  # noqa: PLC0415 - loaded when needed
+    from convlint.runtime.weights import replace_layers as replacing
 
     several = list(suggestion) if isinstance(suggestion, Sequence) else [suggestion]
     forms = {change.layer: change.form for one in several for change in one.changes}
@@ -223,7 +223,7 @@ def _run(
 
 def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Config) -> Any:
     """The job for a live model, what runs it, and the settings."""
-    from convlint.runtime import model_run as session  # noqa: PLC0415 - loaded when needed
+    from convlint.runtime import model_run as session
 
     if not session.is_module(model):
         kind = type(model).__name__
@@ -241,7 +241,7 @@ def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Conf
 
 def _runner(model: nn.Module, inputs: Inputs | None) -> run.Run:
     def run_it(job: Job) -> Answer:
-        from convlint.runtime import model_run as session  # noqa: PLC0415 - loaded when needed
+        from convlint.runtime import model_run as session
 
         return session.run_model(model, job, inputs)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def main(worker: Worker | None = None) -> None:
     """Run the command line; ``worker`` is one that was started already."""
     if worker is not None:
-        from convlint.cli import session as working  # noqa: PLC0415 - loaded when needed
+        from convlint.cli import session as working
 
         working.started.append(worker)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -55,13 +55,13 @@ def _run(arguments: Sequence[str]) -> int:
     if [*arguments] == ["--version"]:
         print(f"convlint {convlint.__version__}")
         return 0
-    from convlint.cli import fast_path as quick  # noqa: PLC0415 - loaded when needed
+    from convlint.cli import fast_path as quick
 
     asked = quick.parse(arguments)
     if asked is None:
-        from convlint.cli import app  # noqa: PLC0415 - typer takes longer to load than a file to check
+        from convlint.cli import app  # typer takes longer to load than a file to check
 
         return app.run()
-    from convlint.cli import commands  # noqa: PLC0415 - loaded when needed
+    from convlint.cli import commands
 
     return commands.check(asked)

@@ -35,7 +35,7 @@ def run() -> int:
     try:
         code = app(prog_name="convlint", standalone_mode=False) or 0
     except _MISUSE as error:
-        from convlint.cli.usage_errors import misuse  # noqa: PLC0415 - loaded when needed
+        from convlint.cli.usage_errors import misuse
 
         # The help where nothing was asked at all.
         text = misuse(error) if sys.argv[1:] else error.format_message()
@@ -179,7 +179,7 @@ def suggest(
     Prints what each saves, the totals, and a diff that git apply takes. Exits with 0, also if there is nothing
     to rewrite, and with 2 if something could not be done.
     """
-    from convlint.cli import suggest as command  # noqa: PLC0415 - loaded when needed
+    from convlint.cli import suggest as command
 
     given = dict(locals())
     own = {name: given[name] for name in command.Wanted.__dataclass_fields__}
@@ -223,7 +223,7 @@ def sweep(
     A sweep that was interrupted goes on where it was: what the file has already is not run again. A model that takes
     too much memory is run on the meta device. Exits as check does.
     """
-    from convlint.cli import sweep as command  # noqa: PLC0415 - loaded when needed
+    from convlint.cli import sweep as command
 
     given = dict(locals())
     asked = _asked({name: given[name] for name in OPTIONS if name in given and name != "targets"})
@@ -246,7 +246,7 @@ def init(
     Files are read, nothing is imported or run. The settings go to [tool.convlint] at the end of pyproject.toml, or
     to convlint.toml where there is none. Exits with 2 if there are settings already.
     """
-    from convlint.cli import init as command  # noqa: PLC0415 - loaded when needed
+    from convlint.cli import init as command
 
     raise typer.Exit(command.init(paths or [], yes=yes, dry_run=dry_run))
 
@@ -265,7 +265,7 @@ def server(
 
     Needs pygls: pip install 'convlint[lsp]'.
     """
-    from convlint.integrations.lsp import serve  # noqa: PLC0415 - loaded when needed
+    from convlint.integrations.lsp import serve
 
     raise typer.Exit(serve(baseline))
 
@@ -278,7 +278,7 @@ def rule(
     output_format: opt.PageFormat = opt.Plain.TEXT,
 ) -> None:
     """Show one rule's page, or the list of all rules."""
-    from convlint.docsgen import rule_pages as pages  # noqa: PLC0415 - loaded when needed
+    from convlint.docsgen import rule_pages as pages
 
     try:
         text = pages.page(code, output_format) if code else pages.listing(output_format)

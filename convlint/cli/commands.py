@@ -44,12 +44,12 @@ def check(asked: Asked) -> int:
     _refuse_contradictions(asked)
     shown = Shown(asked)
     if asked.compare_to is not None:
-        from convlint.findings import compare as comparing  # noqa: PLC0415 - loaded when needed
+        from convlint.findings import compare as comparing
 
         shown.earlier = comparing.read(asked.compare_to)
     if not asked.watch:
         return _check(asked, shown)
-    from convlint.cli.watch import watch  # noqa: PLC0415 - loaded when needed
+    from convlint.cli.watch import watch
 
     settings = settings_of(asked)
     paths, models = _sorted_out(asked, settings)
@@ -78,8 +78,8 @@ def _check(asked: Asked, shown: Shown) -> int:
     if not models and not asked.prove:
         outcome = _outcome(paths, Report(), settings, asked)
     else:
-        from convlint.cli.session import running  # noqa: PLC0415 - not needed for files
-        from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed for files
+        from convlint.cli.session import running
+        from convlint.pipelines import run_models as run
 
         options = run_options(asked)
         jobs = run.jobs(models, options, settings) if models else []
@@ -117,7 +117,7 @@ def _outcome(
     )
     if not paths or not sys.stderr.isatty():
         return checking.check(paths, stdin, ran, settings, options, prove)
-    from convlint.cli.progress import Progress  # noqa: PLC0415 - nobody sees it elsewhere
+    from convlint.cli.progress import Progress
 
     progress = Progress()
     try:
@@ -140,9 +140,9 @@ def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked)
 
 def run_options(asked: Asked) -> run.Options:
     """How models are run. Raises UsageError."""
-    from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed for files
-    from convlint.settings import targets  # noqa: PLC0415 - not needed for files
-    from convlint.support import quantities  # noqa: PLC0415 - not needed for files
+    from convlint.pipelines import run_models as run
+    from convlint.settings import targets
+    from convlint.support import quantities
 
     budgets = {key: getattr(asked, key.replace("-", "_")) for key in quantities.BUDGETS}
     check_choice(asked.device, targets.DEVICES, "--device")
@@ -168,8 +168,8 @@ def run_options(asked: Asked) -> run.Options:
 
 def summary(target: str, asked: Asked) -> int:
     """Table a model, and give the exit code."""
-    from convlint.cli.session import running  # noqa: PLC0415 - not needed for files
-    from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed for files
+    from convlint.cli.session import running
+    from convlint.pipelines import run_models as run
 
     settings = config.discover()
     parsed = target_of_model(target, "table")
@@ -192,7 +192,7 @@ def target_of_model(text: str, verb: str) -> Target:
 def _in_file(path: str, verb: str) -> str:
     """How to name a model of a file: the first that is in it, as far as its text shows."""
     if os.path.isfile(path):
-        from convlint.static.project_models import detect  # noqa: PLC0415 - loaded when needed
+        from convlint.static.project_models import detect
 
         found = sorted(detect([path], os.getcwd()), key=lambda one: bool(one.missing))
         if found:
@@ -225,7 +225,7 @@ def _sorted_out(asked: Asked, settings: config.Config) -> tuple[list[str], list[
     if not asked.targets:
         return [], [entry.target for entry in settings.models]
     if asked.models_of:
-        from convlint.static.affected_models import models_of  # noqa: PLC0415 - loaded when needed
+        from convlint.static.affected_models import models_of
 
         return [], models_of(asked.targets, settings)
     paths, models = [], []
@@ -243,7 +243,7 @@ def _sorted_out(asked: Asked, settings: config.Config) -> tuple[list[str], list[
 
 
 def _target(text: str) -> Target:
-    from convlint.settings.targets import parse_target  # noqa: PLC0415 - not needed for files that are there
+    from convlint.settings.targets import parse_target
 
     return parse_target(text)
 

@@ -27,7 +27,7 @@ class Shown:
         self._asked = asked
         self.earlier: Earlier | None = None  # what checks are compared with
         if asked.output_file is not None:
-            from convlint.cli import output_file as results  # noqa: PLC0415 - loaded when needed
+            from convlint.cli import output_file as results
 
             results.check(asked.output_file)
 
@@ -68,11 +68,11 @@ class Shown:
     ) -> None:
         """Print a report to ``stream``; for None, where results go."""
         if self._asked.output_format != "text":
-            from convlint.outputs import renderer  # noqa: PLC0415 - loaded when needed
+            from convlint.outputs import renderer
 
             self._put(renderer(self._asked.output_format)(report), stream)
             return
-        from convlint.outputs import text  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs import text
 
         to_file = stream is None and self._asked.output_file is not None
         width, color = (None, False) if to_file else terminal(stream or sys.stdout)
@@ -96,14 +96,14 @@ class Shown:
 
     def _put(self, text: str, stream: TextIO | None) -> None:
         if stream is None and self._asked.output_file is not None:
-            from convlint.cli import output_file as results  # noqa: PLC0415 - loaded when needed
+            from convlint.cli import output_file as results
 
             results.put(text, self._asked.output_file)
         else:
             (stream or sys.stdout).write(text)
 
     def _diff(self, outcome: Outcome) -> None:
-        from convlint.source_text import edits  # noqa: PLC0415 - loaded when needed
+        from convlint.source_text import edits
 
         diff = "".join(edits.diff(one.path, one.before, one.after) for one in outcome.changes)
         if self._asked.output_file is None:
@@ -133,7 +133,7 @@ def _table(asked: Asked) -> TableOptions | Literal["usual"]:
     """How tables are shown. Raises UsageError."""
     if not (asked.columns or asked.depth is not None or asked.sort or asked.flat):
         return "usual"
-    from convlint.outputs.parts.columns import TableOptions  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.parts.columns import TableOptions
 
     names = tuple(name.strip() for name in (asked.columns or "").split(",") if name.strip())
     try:

@@ -75,7 +75,7 @@ class Telling:
     ) -> tuple[executing.Run, Iterable[Job]]:
         if self._cluster is None:
             return run, jobs
-        from convlint.pipelines import dask_cluster as cluster  # noqa: PLC0415 - loaded when needed
+        from convlint.pipelines import dask_cluster as cluster
 
         return cluster.run_there, map(cluster.absolute, jobs)
 
@@ -128,7 +128,7 @@ def running(
     with ExitStack() as stack:
         executor: Executor | None = None
         if cluster is not None:
-            from convlint.pipelines.dask_cluster import connected  # noqa: PLC0415 - loaded when needed
+            from convlint.pipelines.dask_cluster import connected
 
             executor = stack.enter_context(connected(cluster))
         elif at_once > 1:

@@ -136,17 +136,17 @@ def _in_the_way(path: str, before: bytes) -> Problem | None:
 
 def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
     if asked.output_format == "json":
-        from convlint.outputs import json_  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs import json_
 
         results.put(json_.render(report), asked.output_file)
         return
     if asked.output_format == "markdown":
-        from convlint.outputs.suggestions import markdown  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.suggestions import markdown
 
         results.put(markdown.render(report, explain=wanted.explain), asked.output_file)
         return
-    from convlint.outputs.parts.terminal import terminal  # noqa: PLC0415 - loaded when needed
-    from convlint.outputs.suggestions import text as suggestions  # noqa: PLC0415 - loaded when needed
+    from convlint.outputs.parts.terminal import terminal
+    from convlint.outputs.suggestions import text as suggestions
 
     stream = sys.stderr if asked.output_format == "diff" else sys.stdout
     to_file = stream is sys.stdout and asked.output_file is not None

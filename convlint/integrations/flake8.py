@@ -35,10 +35,10 @@ class Plugin:
 
     def run(self) -> Iterator[tuple[int, int, str, type]]:
         """The findings in the file: line from 1, column from 0, code and message, and who says it."""
-        from convlint import static as source  # noqa: PLC0415 - not needed to be registered
-        from convlint.findings import suppressions as suppress  # noqa: PLC0415 - not needed to be registered
-        from convlint.ir import Report  # noqa: PLC0415 - the same
-        from convlint.pipelines.lint_files import told  # noqa: PLC0415 - the same
+        from convlint import static as source
+        from convlint.findings import suppressions as suppress
+        from convlint.ir import Report
+        from convlint.pipelines.lint_files import told
 
         if suppress.is_skipped(self._data):
             return
@@ -56,8 +56,8 @@ class Plugin:
 @cache
 def _shared() -> tuple[Config, Project]:
     """What all files of one process have in common."""
-    from convlint import static as source  # noqa: PLC0415 - not needed to be registered
-    from convlint.settings import config  # noqa: PLC0415 - not needed to be registered
+    from convlint import static as source
+    from convlint.settings import config
 
     settings = config.discover()
     return settings, source.Project(settings.root, settings.models)
@@ -65,6 +65,6 @@ def _shared() -> tuple[Config, Project]:
 
 def encoded(lines: Sequence[str]) -> bytes:
     """The bytes of a file of which only the decoded lines are at hand, in the encoding that it declares."""
-    from convlint.source_text.lines import encoded  # noqa: PLC0415 - not needed to be registered
+    from convlint.source_text.lines import encoded
 
     return encoded("".join(lines))

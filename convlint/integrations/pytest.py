@@ -51,8 +51,8 @@ class Checks:
 
     def __init__(self, config: pytest.Config) -> None:
         """Raises pytest.UsageError where the settings cannot be understood, or name nothing to check."""
-        from convlint.settings import config as settings_  # noqa: PLC0415 - not needed to be registered
-        from convlint.support.errors import UsageError  # noqa: PLC0415 - the same
+        from convlint.settings import config as settings_
+        from convlint.support.errors import UsageError
 
         try:
             self.settings: Config = settings_.discover(str(config.invocation_params.dir))
@@ -76,7 +76,7 @@ class Checks:
         if self.paths:
             yield SourceItem.from_parent(session, checks=self, name="source")
         if self.settings.models:
-            from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed to be registered
+            from convlint.pipelines import run_models as run
 
             for job in run.jobs([], run.Options(), self.settings):
                 yield ModelItem.from_parent(session, checks=self, name=job.text, job=job)
@@ -85,7 +85,7 @@ class Checks:
     def worker(self) -> Worker:
         """The worker of the session, started for the first model."""
         if self._worker is None:
-            from convlint.runtime.worker.client import Worker  # noqa: PLC0415 - not needed to be registered
+            from convlint.runtime.worker.client import Worker
 
             self._worker = Worker()
         return self._worker
@@ -108,7 +108,7 @@ class CheckItem(pytest.Item):
 
     def told(self, report: Report, files: int | None = None) -> None:
         """Raise FindingsError, or put what does not fail into the test's own report."""
-        from convlint.outputs import text  # noqa: PLC0415 - not needed to be registered
+        from convlint.outputs import text
 
         width, color = self._terminal
         shown = text.render(report, table=None, width=width, color=color, files=files).rstrip("\n")
@@ -140,7 +140,7 @@ class ModelItem(CheckItem):
         self.job = job
 
     def runtest(self) -> None:
-        from convlint.pipelines import run_models as run  # noqa: PLC0415 - not needed to be registered
+        from convlint.pipelines import run_models as run
 
         worker = self.checks.worker
         self.told(run.check([self.job], worker.run, self.checks.settings, worker.prove))
@@ -153,9 +153,9 @@ class SourceItem(CheckItem):
     """The files of ``convlint_paths``, read."""
 
     def runtest(self) -> None:
-        from convlint.ir import Report  # noqa: PLC0415 - the same
-        from convlint.pipelines import check as checking  # noqa: PLC0415 - not needed to be registered
-        from convlint.settings import discovery as files  # noqa: PLC0415 - not needed to be registered
+        from convlint.ir import Report
+        from convlint.pipelines import check as checking
+        from convlint.settings import discovery as files
 
         settings = self.checks.settings
         options = checking.Options(cache_folder=files.cache_folder(settings.root))
@@ -167,6 +167,6 @@ class SourceItem(CheckItem):
 
 
 def _shown(path: Any) -> str:
-    from convlint.settings.discovery import shown  # noqa: PLC0415 - not needed to be registered
+    from convlint.settings.discovery import shown
 
     return shown(str(path))

@@ -54,7 +54,7 @@ else:
         and to make them takes as long as to follow it.
         """
         if name in __all__:
-            from convlint.ir import claims, costs, graph, nodes, suggestions  # noqa: PLC0415
+            from convlint.ir import claims, costs, graph, nodes, suggestions
 
             for part in (claims, graph, nodes, suggestions, costs):
                 globals().update({n: v for n, v in vars(part).items() if n in __all__})

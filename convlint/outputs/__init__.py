@@ -27,7 +27,7 @@ def _files() -> dict[str, str]:
         files = [name for folder in __path__ for name in os.listdir(folder)]
         modules = [name.removesuffix(".py") for name in files if name.endswith(".py")]
     except NotADirectoryError:  # a zip archive
-        import pkgutil  # noqa: PLC0415 - it takes longer to load than a folder to list
+        import pkgutil  # it takes longer to load than a folder to list
 
         modules = [file.name for file in pkgutil.iter_modules(__path__) if not file.ispkg]
     return {name.rstrip("_"): name for name in modules if name != "__init__"}

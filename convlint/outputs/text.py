@@ -63,7 +63,7 @@ def _tables(
     report: Report, table: TableOptions | Literal["usual"], width: int | None
 ) -> Iterator[Text | Styled]:
     for model in report.models:
-        from convlint.outputs.parts import table as layer_table  # noqa: PLC0415 - not needed for files
+        from convlint.outputs.parts import table as layer_table
 
         options = layer_table.TableOptions() if table == "usual" else table
         yield from layer_table.texts(model, options, width)
@@ -172,7 +172,7 @@ def verdict(report: Report) -> str:
 
 def _since(report: Report) -> Iterator[Styled]:
     if report.earlier is not None:
-        from convlint.outputs.parts import comparison as compared  # noqa: PLC0415 - loaded when needed
+        from convlint.outputs.parts import comparison as compared
 
         for line in compared.lines(report, report.earlier):
             yield styled(one_line(line))

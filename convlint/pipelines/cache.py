@@ -98,7 +98,7 @@ class Cache:
         """An entry as it was written by another process; None where there is none, or no such thing."""
         if path not in self._stored:
             return None
-        from convlint.ir import serialize as wire  # noqa: PLC0415 - loaded when needed
+        from convlint.ir import serialize as wire
 
         try:
             mark, files, findings = self._stored[path]
@@ -110,9 +110,9 @@ class Cache:
         """Write what is new. Beside another process that does the same the last one wins."""
         if self._folder is None or not self._changed:
             return
-        import json  # noqa: PLC0415 - loaded when needed
+        import json
 
-        from convlint.ir import serialize as wire  # noqa: PLC0415 - loaded when needed
+        from convlint.ir import serialize as wire
 
         kept = {
             path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)
@@ -133,7 +133,7 @@ class Cache:
                 _put(path, text)
 
     def _read(self, folder: str) -> dict[str, Any]:
-        import json  # noqa: PLC0415 - loaded when needed
+        import json
 
         name = _digest(repr((os.getcwd(), sys.version_info[:2])).encode())
         self._key = _digest(repr((_version(), self._about)).encode())
@@ -150,14 +150,14 @@ class Cache:
 
 
 def _put(path: str, text: str) -> None:
-    from convlint.support.atomic_write import replacing  # noqa: PLC0415 - loaded when needed
+    from convlint.support.atomic_write import replacing
 
     with replacing(path, durable=False) as beside, open(beside, "x", encoding="ascii") as file:
         file.write(text)
 
 
 def _digest(data: bytes) -> str:
-    from hashlib import blake2b  # noqa: PLC0415 - loaded when needed
+    from hashlib import blake2b
 
     return blake2b(data, digest_size=16).hexdigest()
 

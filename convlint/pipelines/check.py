@@ -80,7 +80,7 @@ def check(
         texts[options.stdin_filename] = stdin
     known = None
     if options.baseline is not None:
-        from convlint.findings import baseline  # noqa: PLC0415 - loaded when needed
+        from convlint.findings import baseline
 
         known = baseline.read(options.baseline, missing_ok=options.update_baseline)
     hidden = None if options.update_baseline else known
@@ -118,7 +118,7 @@ def _treated(
 
 def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
     """Fix what the runs found, once, as that cannot be seen anew; then what the text shows, until it is settled."""
-    from convlint.source_text import fix_loop as fixing  # noqa: PLC0415 - loaded when needed
+    from convlint.source_text import fix_loop as fixing
 
     unsafe = options.unsafe_fixes
     every = {**texts, **_of_models(ran, texts)}
@@ -146,7 +146,7 @@ def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Opt
 
 def _silenced(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
     """Put a comment that silences it on the line of every finding."""
-    from convlint.findings import suppressions as suppress  # noqa: PLC0415 - loaded when needed
+    from convlint.findings import suppressions as suppress
 
     every = {**texts, **_of_models(ran, texts)}
     found = joined(ran.findings, linter.find(texts))
@@ -175,7 +175,7 @@ def _of_models(ran: Report, texts: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _write(changes: Sequence[Change], options: Options) -> tuple[list[Change], list[Problem]]:
     """Write changed files; the text of standard input is the caller's to write."""
-    from convlint.source_text import edits  # noqa: PLC0415 - loaded when needed
+    from convlint.source_text import edits
 
     written, problems = [], []
     for change in changes:

@@ -27,7 +27,7 @@ def connected(address: str) -> Iterator[Executor]:
     if not address.startswith(SCHEME):
         raise UsageError(f"--executor {address}: write the scheduler as in {SCHEME}localhost:8786")
     try:
-        from distributed import Client  # noqa: PLC0415 - an extra
+        from distributed import Client  # an extra
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
             raise
@@ -44,7 +44,7 @@ def connected(address: str) -> Iterator[Executor]:
 
 def run_there(job: Job) -> Answer:
     """Run a job in this process of a cluster: what ``connected`` is given to execute."""
-    from distributed import get_worker  # noqa: PLC0415 - an extra
+    from distributed import get_worker  # an extra
 
     return _worker().run(replace(job, at_once=max(job.at_once, get_worker().state.nthreads)))
 

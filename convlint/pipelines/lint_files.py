@@ -149,7 +149,7 @@ def _without_collector() -> Iterator[None]:
 def _is_skipped(data: bytes) -> bool:
     if b"skip-file" not in data.lower():
         return False
-    from convlint.findings import suppressions as suppress  # noqa: PLC0415 - not needed in files without comments of ours
+    from convlint.findings import suppressions as suppress
 
     return suppress.is_skipped(data)
 
@@ -170,14 +170,14 @@ def told(
     chosen = [f for f in selected(found, config) if not _is_silenced_elsewhere(f, path)]
     plain = data.lower()
     if b"noqa" in plain or b"convlint:" in plain:
-        from convlint.findings import suppressions as suppress  # noqa: PLC0415 - not needed in files without comments of ours
+        from convlint.findings import suppressions as suppress
 
         if b"cvl" in plain and config.selects(UNUSED):
             there = found if standing is None else standing
             chosen += selected(_unused(path, data, there, config), config)
         chosen = [f for f in chosen if not (_is_in(f, path) and suppress.silences(data, f))]
     if any(finding.claim for finding in chosen):
-        from convlint.findings.confirm import prove  # noqa: PLC0415 - not needed where nothing is claimed
+        from convlint.findings.confirm import prove
 
         chosen = prove(chosen, proves)
     yield from chosen
@@ -199,7 +199,7 @@ def _is_silenced_elsewhere(finding: Finding, path: str) -> bool:
     """Whether a finding that stands in another file than the one that was judged is silenced there."""
     if _is_in(finding, path):
         return False
-    from convlint.findings import suppressions as suppress  # noqa: PLC0415 - not needed in files without comments of ours
+    from convlint.findings import suppressions as suppress
 
     return suppress.is_suppressed(finding)
 
@@ -208,8 +208,8 @@ UNUSED = "CVL900"
 
 
 def _unused(path: str, data: bytes, found: Sequence[Finding], config: Config) -> Iterator[Finding]:
-    from convlint.findings import suppressions as suppress  # noqa: PLC0415 - not needed in files without comments of ours
-    from convlint.rules.registry import rule, rules  # noqa: PLC0415 - the same
+    from convlint.findings import suppressions as suppress
+    from convlint.rules.registry import rule, rules
 
     judged = {
         code

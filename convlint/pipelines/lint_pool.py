@@ -44,7 +44,7 @@ class Judge:
         texts: Texts,
         parsed: Parsed | None = None,
     ) -> None:
-        from convlint import static as source  # noqa: PLC0415 - not needed where all is known already
+        from convlint import static as source
 
         self._source = source
         self._texts = texts
@@ -76,7 +76,7 @@ class Judge:
             text = (
                 f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
             )
-            import traceback  # noqa: PLC0415 - loaded when needed
+            import traceback
 
             shown = traceback.format_exc()
             return Judged((), problems=(Problem("internal", text, path=path, traceback=shown),))
@@ -88,9 +88,9 @@ _judge: list[Judge] = []  # in a process of its own: the one that judges there
 
 def in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Iterator[Judged]:
     """The same in several processes, in the same order. They start afresh, so that no lock or thread is inherited."""
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - loaded when needed
-    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415 - loaded when needed
-    from multiprocessing import active_children, get_context  # noqa: PLC0415 - loaded when needed
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import active_children, get_context
 
     # Neighbours import each other: a process that has several reads less twice.
     chunk = max(1, len(paths) // (jobs * 4))
@@ -113,7 +113,7 @@ def in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Ite
 
 
 def _appoint(threshold: tuple[int, int, int], about: tuple[Any, ...]) -> None:
-    import signal  # noqa: PLC0415 - loaded when needed
+    import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that is asked to end ends these
     gc.set_threshold(*threshold)  # as it is in the process that asks

@@ -23,7 +23,7 @@ def rule(code: str) -> Rule:
     """The rule with a code: no other rule's file is loaded. Raises KeyError for an unknown code, and RuntimeError if
     the file holds another rule, several or none.
     """
-    from convlint.rules.base import Rule  # noqa: PLC0415 - in most files there is nothing to judge
+    from convlint.rules.base import Rule  # in most files there is nothing to judge
 
     name = codes()[code]
     module = importlib.import_module(f"convlint.rules.{code.lower()}_{name.replace('-', '_')}")

@@ -99,7 +99,7 @@ def _longest(prefixes: tuple[str, ...], code: str) -> int:
 
 def _matches(path: str, pattern: str) -> bool:
     """Whether a path, or a folder above it, fits a glob; a pattern without a slash fits the name."""
-    from fnmatch import fnmatch  # noqa: PLC0415 - loaded when needed
+    from fnmatch import fnmatch
 
     pattern = os.path.normpath(pattern)
     parts = path.split(os.sep)
@@ -144,7 +144,7 @@ def _names_us(path: str) -> bool:
 
 
 def _table(path: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - not needed where there is no such file
+    import tomllib
 
     try:
         with open(path, "rb") as file:
@@ -157,7 +157,7 @@ def _table(path: str) -> dict[str, Any]:
 
 def parse(table: Any, path: str) -> Config:
     """Settings from the parsed table of the file at ``path``. Raises UsageError."""
-    from convlint.settings.schema import KEYS  # noqa: PLC0415 - not needed where there is no such file
+    from convlint.settings.schema import KEYS
 
     shown = os.path.relpath(path)
     if not isinstance(table, dict):
@@ -217,7 +217,7 @@ def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
 
 def _code_of(name: str) -> str:
     """The code of the rule that is called about so; what is no name stays as it is."""
-    from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+    from difflib import get_close_matches
 
     names = {name.upper(): code for code, name in all_codes().items()}
     near = get_close_matches(name, names, 1)
@@ -227,9 +227,9 @@ def _code_of(name: str) -> str:
 def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: a table is expected")
-    from convlint.settings import targets  # noqa: PLC0415 - not needed where no model is configured
-    from convlint.settings.schema import MODEL_KEYS  # noqa: PLC0415 - as in parse
-    from convlint.support import quantities  # noqa: PLC0415 - not needed where no model is configured
+    from convlint.settings import targets
+    from convlint.settings.schema import MODEL_KEYS
+    from convlint.support import quantities
 
     _check(entry, MODEL_KEYS, where)
     try:
@@ -263,7 +263,7 @@ def _with_arguments(target: Target, args: Any) -> Target:
         args = ", ".join(map(repr, args))
     elif isinstance(args, dict):
         args = ", ".join(f"{name}={value!r}" for name, value in args.items())
-    from convlint.settings.targets import parse_arguments  # noqa: PLC0415 - not needed where no model is configured
+    from convlint.settings.targets import parse_arguments
 
     positional, named = parse_arguments(args, target.name, "args")
     return replace(target, text=f"{target.text}({args})", args=positional, kwargs=named)

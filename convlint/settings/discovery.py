@@ -134,8 +134,8 @@ class _Exclusions:
     @cached_property
     def _compiled(self) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
         """What fits a name, and what a whole path. Nobody asks where only files are named."""
-        from fnmatch import translate  # noqa: PLC0415 - loaded when needed
-        from glob import escape  # noqa: PLC0415 - loaded when needed
+        from fnmatch import translate
+        from glob import escape
 
         names, paths = [], []
         for pattern in self._patterns:
@@ -174,7 +174,7 @@ class _Ignores:
                 text = lines.read().splitlines()
         except (FileNotFoundError, NotADirectoryError):
             return self
-        from pathspec import GitIgnoreSpec  # noqa: PLC0415 - loaded when needed
+        from pathspec import GitIgnoreSpec
 
         return _Ignores((*self.specs, (folder, GitIgnoreSpec.from_lines(text))))
 

@@ -48,7 +48,7 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
             return Checked(files=tuple(sorted(project.files_of(module))))
         return with_room(lambda: _checked(path, module, project))
     except Exception as error:  # noqa: BLE001 - a mistake of ours is told, and other files are checked
-        import traceback  # noqa: PLC0415 - loaded when needed
+        import traceback
 
         text = f"convlint failed: {type(error).__name__}: {error}; please report this"
         return Checked(

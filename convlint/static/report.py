@@ -45,12 +45,12 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
             passed.append(set(_places(way)))
             continue
         passed.append(set(_places(way)))
-        from convlint.static.graph_builder import graph  # noqa: PLC0415 - in most files there is nothing to judge
+        from convlint.static.graph_builder import graph  # in most files there is nothing to judge
 
         try:
             judgement = list(_located(project, way, graph(way, rules_), rules_))
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
-            import traceback  # noqa: PLC0415 - loaded when needed
+            import traceback
 
             way.failure = traceback.format_exc()
             continue
@@ -77,7 +77,7 @@ def _kept_with_all_inputs(
     rules_ = suspected(again, set())
     if not rules_:
         return set()
-    from convlint.static.graph_builder import graph  # noqa: PLC0415 - in most files there is nothing to judge
+    from convlint.static.graph_builder import graph  # in most files there is nothing to judge
 
     found = _located(project, again, graph(again, rules_), rules_)
     return {(f.code, _place(f.site)) for f in found}

@@ -15,7 +15,7 @@ def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
 
 def nearest(value: str, choices: tuple[str, ...]) -> str:
     """``; did you mean 'int64'?``, or the list of all choices where none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+    from difflib import get_close_matches
 
     close = get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
@@ -23,8 +23,8 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
 
 def nearest_file(path: str) -> str:
     """``; did you mean src?`` of a path that is not there, or nothing where its folder has none that is near."""
-    import os  # noqa: PLC0415 - loaded when needed
-    from difflib import get_close_matches  # noqa: PLC0415 - the same
+    import os
+    from difflib import get_close_matches
 
     folder, name = os.path.split(path.rstrip("/"))
     try:

@@ -124,7 +124,9 @@ class Dim:
         return self * -1
 
     def __str__(self) -> str:
-        from convlint.symbolic.format import text  # noqa: PLC0415  it reads normal forms, and is imported after them
+        from convlint.symbolic.format import (
+            text,
+        )  #  it reads normal forms, and is imported after them
 
         return text(self)
 

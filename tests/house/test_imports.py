@@ -148,7 +148,7 @@ def test_static_mode_reaches_neither_the_runtime_nor_a_slow_package(entry: str) 
     reached, pending = set(), [f"convlint.{entry}"]
     while pending:
         module = pending.pop()
-        if module in files and module not in reached:
+        if module in files and module not in {*reached, "convlint"}:  # whose door is lazy
             reached.add(module)
             tree = without_annotations(ast.parse(files[module].read_text(encoding="utf-8")))
             used = list(imports(tree))

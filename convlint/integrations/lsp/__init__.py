@@ -15,12 +15,12 @@ def serve(baseline: str | None = None) -> int:
     ``baseline`` is the path of a baseline in each project. Raises UsageError where pygls is not installed.
     """
     try:
-        import pygls.lsp.server  # noqa: F401, PLC0415 - an extra
+        import pygls.lsp.server  # noqa: F401 - an extra
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
         raise UsageError("the server needs pygls: pip install 'convlint[lsp]'") from None
-    from convlint.integrations.lsp.features import server  # noqa: PLC0415 - loaded when needed
+    from convlint.integrations.lsp.features import server
 
     session = server(baseline)
     session.start_io()

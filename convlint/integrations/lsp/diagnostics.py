@@ -92,7 +92,9 @@ class Pages:
             self._folder = tempfile.TemporaryDirectory(prefix="convlint-rules-")
         path = Path(self._folder.name, f"{code}.md")
         if not path.exists():
-            from convlint.docsgen import rule_pages as pages  # noqa: PLC0415 - loaded when needed: with it all rules are
+            from convlint.docsgen import (
+                rule_pages as pages,
+            )  # loaded when needed: with it all rules are
 
             path.write_text(pages.page(code), encoding="utf-8")
         return uri_of(str(path))

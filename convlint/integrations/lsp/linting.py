@@ -154,7 +154,7 @@ class Judge:
         call = self.call_at(path, line, column, buffers)
         if call is None:
             return None
-        from convlint.rewriting.kinds import kinds  # noqa: PLC0415 - loaded when needed
+        from convlint.rewriting.kinds import kinds
 
         with _standing(buffers):
             bases = {f"torch.nn.{kind.base}" for kind in kinds().values()}

@@ -147,7 +147,7 @@ class TableOptions:
             raise ValueError(f"the depth of a table is 0 or more, not {self.depth}")
         for name in (*self.columns, *([self.sort] if self.sort else [])):
             if name not in COLUMNS and name != "share":
-                from difflib import get_close_matches  # noqa: PLC0415 - loaded when needed
+                from difflib import get_close_matches
 
                 near = get_close_matches(name, [*COLUMNS, "share"], n=1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}"

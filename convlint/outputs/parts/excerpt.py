@@ -141,7 +141,7 @@ def _cut(before: str, inside: str, after: str, room: int, widest: int) -> tuple[
     if over > 0 and before.isspace():
         before = before[: max(len(before) - over, 4)]
     elif over > 0 and cell_len(before) > 12:
-        from rich.cells import set_cell_size  # noqa: PLC0415 - loaded when needed
+        from rich.cells import set_cell_size
 
         before = ".." + set_cell_size(before[::-1], 10)[::-1]
     parts, left = [], room

@@ -28,7 +28,7 @@ def cell_len(text: str) -> int:
     """The columns that a text takes on a terminal."""
     if text.isascii():
         return len(text)
-    from rich import cells  # noqa: PLC0415 - loaded when needed
+    from rich import cells
 
     return cells.cell_len(text)
 
@@ -37,7 +37,7 @@ def cut(text: str, width: int) -> str:
     """``text`` in at most ``width`` columns; two dots stand for what has no room."""
     if cell_len(text) <= width:
         return text
-    from rich.cells import set_cell_size  # noqa: PLC0415 - loaded when needed
+    from rich.cells import set_cell_size
 
     return set_cell_size(text, max(width - 2, 0)) + ".."[: max(width, 0)]
 
@@ -49,7 +49,7 @@ def terminal(stream: TextIO) -> tuple[int | None, bool]:
     """
     if not stream.isatty() and not os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}:
         return None, False
-    from rich.console import Console  # noqa: PLC0415 - loaded when needed
+    from rich.console import Console
 
     console = Console(file=stream)
     color = console.color_system is not None and not console.no_color
@@ -68,7 +68,7 @@ def painted(lines: Iterable[Text | Styled], *, width: int | None, color: bool) -
         line.rstrip()
     if not color:
         return "".join(f"{line.plain}\n" for line in kept)
-    from rich.console import Console  # noqa: PLC0415 - loaded when needed
+    from rich.console import Console
 
     console = Console(
         file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False
@@ -85,7 +85,7 @@ def plain(line: Text | Styled) -> str:
 
 
 def _text(line: Text | Styled) -> Text:
-    from rich.text import Text  # noqa: PLC0415 - loaded when needed
+    from rich.text import Text
 
     return Text.assemble(*line) if isinstance(line, tuple) else line
 
@@ -94,7 +94,7 @@ def _wrapped(line: Text, width: int | None) -> Iterator[Text]:
     if width is None or line.cell_len <= width:
         yield line
         return
-    from rich.text import Text  # noqa: PLC0415 - loaded when needed
+    from rich.text import Text
 
     first, *rest = line.wrap(_any_console(), max(width - len(HANGING), 1))
     yield first
@@ -106,7 +106,7 @@ HANGING = "    "
 
 @cache
 def _any_console() -> Console:
-    from rich.console import Console  # noqa: PLC0415 - loaded when needed
+    from rich.console import Console
 
     return Console(file=io.StringIO())
 
@@ -115,7 +115,7 @@ def visible(text: str) -> str:
     """``text`` with control characters written out, so that a file's content cannot steer a terminal."""
     if text.isprintable():
         return text
-    import unicodedata  # noqa: PLC0415 - loaded when needed
+    import unicodedata
 
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char

@@ -73,7 +73,7 @@ class Exploration:
             it.run.lose("it is nested too deeply to follow")
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
             way.complete = False
-            import traceback  # noqa: PLC0415 - loaded when needed
+            import traceback
 
             way.failure = traceback.format_exc()
         way.steps = steps - it.steps
