@@ -67,7 +67,7 @@ def main() -> None:
     """Answer on stdout, as JSON, what is asked on stdin."""
     import torch
 
-    from convlint.runtime import model_run as session  # noqa: F401  loaded before the forks
+    from convlint.runtime import model_run  # noqa: F401  loaded before the forks
 
     torch.set_num_threads(1)
     asked = json.load(sys.stdin)

@@ -112,10 +112,10 @@ def judge(seed: int, program: Program | None = None) -> Verdict:
 
 
 def _findings(program: Program, folder: str) -> tuple[Finding, ...]:
-    from convlint import static as source
+    from convlint import static
 
     path = str(Path(folder) / "program.py")
-    return source.check_file(path, program.source.encode(), source.Project(folder)).findings
+    return static.check_file(path, program.source.encode(), static.Project(folder)).findings
 
 
 def judge_all(seeds: Iterable[int]) -> list[Verdict]:

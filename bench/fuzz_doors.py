@@ -20,14 +20,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from convlint.cli import sweep as sweep_command
 from convlint.cli.render import encoded
-from convlint.findings import baseline
-from convlint.findings import compare as comparing
-from convlint.findings import suppressions as suppress
-from convlint.ir import Finding, Fix, Graph, Problem, Report, Site
-from convlint.ir import serialize as wire
+from convlint.findings import baseline, compare, suppressions
+from convlint.ir import Finding, Fix, Graph, Problem, Report, Site, serialize
 from convlint.outputs import formats, renderer
 from convlint.outputs.suggestions import markdown, text
-from convlint.pipelines import sweep as sweeping
+from convlint.pipelines import sweep
 from convlint.pipelines.cache import Cache
 from convlint.rules.codes import codes as all_codes
 from convlint.runtime.worker.client import Answer
@@ -115,10 +112,10 @@ def _quantity(data: bytes) -> str:
 
 def _comments(data: bytes) -> str:
     path = _put("a.py", data)
-    suppress.silences(data, _FINDING)
-    for unused in suppress.unused(path, data, [_FINDING], ("CVL301", "CVL201")):
+    suppressions.silences(data, _FINDING)
+    for unused in suppressions.unused(path, data, [_FINDING], ("CVL301", "CVL201")):
         assert isinstance(unused.fix, Fix)
-    after, count = suppress.add_noqa(data, [_FINDING])
+    after, count = suppressions.add_noqa(data, [_FINDING])
     assert (after == data) or count
     return "changed" if count else "same"
 
@@ -160,8 +157,8 @@ def _sweep(data: bytes) -> str:
         return ((job, Answer(None, (Problem("exit", "over"),))) for job in jobs)
 
     def run() -> None:
-        tally = sweeping.Tally()
-        for number, result in enumerate(sweeping.Sweep(config.Config()).run(path, [_JOB], answers)):
+        tally = sweep.Tally()
+        for number, result in enumerate(sweep.Sweep(config.Config()).run(path, [_JOB], answers)):
             tally.add(result)
             sweep_command._line(number, 1, result)
         sweep_command._summary(tally, path)
@@ -180,7 +177,7 @@ def _sweep_text() -> bytes:
 
 def _answer(data: bytes) -> str:
     def decode() -> None:
-        wire.encode(wire.decode(Answer, json.loads(data)))
+        serialize.encode(serialize.decode(Answer, json.loads(data)))
 
     return _refused(decode, (ValueError, TypeError, RecursionError))
 
@@ -208,7 +205,7 @@ def _arbitrary(kind: Any, random: Random, depth: int = 0) -> Any:
     if kind is Graph:
         return Graph(_text(random), "complete")  # what is in a graph hangs together
     if is_dataclass(kind) and isinstance(kind, type):
-        hints = wire._hints(kind)
+        hints = serialize._hints(kind)
         parts = {f.name: _arbitrary(hints[f.name], random, depth + 1) for f in fields(kind)}
         if "code" in parts:
             parts["code"] = random.choice(list(all_codes()))
@@ -275,10 +272,12 @@ def _doors() -> dict[str, Door]:
     code = b"x = [\n    1,  # noqa: CVL301, E501 why\n]  # convlint: ignore[CVL201]\n# convlint: skip-file\ny = '''\n# noqa\n'''\\\n"
     entries = (
         b'{PATH: ["1de70bc15d424d4453e6c531451e490b", {}, ['
-        + json.dumps(wire.encode(_FINDING)).encode()
+        + json.dumps(serialize.encode(_FINDING)).encode()
         + b"]]}"
     )
-    answer = json.dumps(wire.encode(Answer(None, (Problem("exit", "over", "a.py", 3),)))).encode()
+    answer = json.dumps(
+        serialize.encode(Answer(None, (Problem("exit", "over", "a.py", 3),)))
+    ).encode()
     return {
         "pyproject": Door(_settings("pyproject.toml"), (toml,)),
         "settings": Door(_settings("convlint.toml"), (own,)),
@@ -291,7 +290,7 @@ def _doors() -> dict[str, Door]:
         "quantity": Door(_quantity, (b"1_500_000", b"1.5M", b"4GiB", b"512 MB", b"3b")),
         "comments": Door(_comments, (code, code.replace(b"noqa", b"see"))),
         "baseline": Door(lambda data: _refused(lambda: baseline.read(_put("b.json", data))), (known,)),
-        "compare-to": Door(lambda data: _refused(lambda: comparing.read(_put("r.json", data))), (report,)),
+        "compare-to": Door(lambda data: _refused(lambda: compare.read(_put("r.json", data))), (report,)),
         "cache": Door(_cache, (entries,)),
         "sweep": Door(_sweep, (_sweep_text(),)),
         "answer": Door(_answer, (answer,)),

@@ -156,17 +156,17 @@ def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
 
 def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
     """The error findings on the mutant in ``folder/mutant``. Call it in a child."""
-    from convlint.pipelines import run_models as run
+    from convlint.pipelines import run_models
     from convlint.runtime.model_run import run_job
     from convlint.settings.config import Config
     from convlint.settings.targets import parse_input, parse_target
 
     file = folder / "mutant" / "models" / f"{family.file}.py"
     shape = ",".join(map(str, family.input))
-    asked = run.Options(inputs=(parse_input(shape),))
+    asked = run_models.Options(inputs=(parse_input(shape),))
     settings = Config()
-    report = run.check(
-        run.jobs([parse_target(f"{file}:{family.call}")], asked, settings), run_job, settings
+    report = run_models.check(
+        run_models.jobs([parse_target(f"{file}:{family.call}")], asked, settings), run_job, settings
     )
     if report.problems:
         raise RuntimeError(f"{report.problems}")

@@ -22,8 +22,7 @@ import torch
 from bench import sections
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
-from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.build import symbolic_build as symbols
+from convlint.runtime.build import construction_sites, symbolic_build
 from convlint.runtime.record.record import record
 
 ROOT = Path(__file__).parent.parent
@@ -84,11 +83,11 @@ def construction(entry: Entry, rounds: int) -> dict[str, float]:
     """
 
     def recorded() -> None:
-        with sites.Construction():
+        with construction_sites.Construction():
             build(entry)
 
     def carried() -> None:
-        with sites.Construction(), symbols.carrying():
+        with construction_sites.Construction(), symbolic_build.carrying():
             build(entry)
 
     ways: dict[str, Callable[[], object]] = {

@@ -24,10 +24,8 @@ from statistics import median
 from bench import sections
 from bench.corpus import PARTS, copied, versions
 from bench.markdown import table
-from convlint.static import Project
-from convlint.static import report as judging
-from convlint.static.exploration import entry_points as roots
-from convlint.static.exploration import explore as exploring
+from convlint.static import Project, report
+from convlint.static.exploration import entry_points, explore
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
@@ -138,9 +136,9 @@ def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
         for file in files:
             module = project.load(str(folder / file))
             assert module is not None, f"{file} cannot be read"
-            for root in roots.roots(project, module):
+            for root in entry_points.roots(project, module):
                 start = time.process_time()
-                list(judging.judged(project, exploring.exploration(project, root)))
+                list(report.judged(project, explore.exploration(project, root)))
                 name = f"`{root.name}`" if root.name else "the top level"
                 found.append((time.process_time() - start, f"{name} in {file}"))
     finally:

@@ -21,9 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.zoo_models import Entry, build, example, import_timm
 from convlint.analysis import cost
 from convlint.ir import Site
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.build import symbolic_build as symbols
+from convlint.runtime.build import symbolic_build
 from convlint.runtime.record import provenance
 from convlint.runtime.record.record import record
 
@@ -90,7 +90,7 @@ def check(entry: Entry, repeats: int = 1, *, others: bool = True) -> dict[str, A
     start = time.perf_counter()
     graph = provenance.annotate(record(model, arguments).graph(), model)
     recorded = time.perf_counter() - start
-    findings = run.findings(graph)
+    findings = run_models.findings(graph)
     convs = [node for node in graph.nodes if node.op.startswith("conv")]
     theirs = _counted(model, arguments)
     placed = {m: site_of(m) for m in model.modules() if isinstance(m, nn.Conv2d)}
@@ -126,7 +126,7 @@ def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, ...]]:
     ways: tuple[tuple[Callable[[], AbstractContextManager[object]], ...], ...] = (
         (),
         (sites.Construction,),
-        (sites.Construction, symbols.carrying),
+        (sites.Construction, symbolic_build.carrying),
     )
     model, _ = _timed(entry, ways[-1])  # imports, caches
     seconds = [inf] * len(ways) if repeats else []

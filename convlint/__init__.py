@@ -33,9 +33,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     if name in ("Finding", "Problem", "Suggestion"):
-        from convlint import ir as model
+        from convlint import ir
 
-        return getattr(model, name)
+        return getattr(ir, name)
     raise AttributeError(f"module 'convlint' has no attribute {name!r}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from convlint import ir as model
 from convlint.pipelines import check as checking
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.runtime.worker.client import Answer, Worker
 from convlint.settings import config
 from convlint.settings import discovery as files
@@ -93,7 +93,7 @@ def check(
                     f"{path} is read, not run: {_one(options)} is for models that are run"
                 )
             return _read(path, settings)
-    report = _run(model_or_target, input, options, settings, run.check)
+    report = _run(model_or_target, input, options, settings, run_models.check)
     return Report(report.findings, report.models, report.problems)
 
 
@@ -102,7 +102,7 @@ def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any)
 
     What kept the model from running as it is, is reported all the same.
     """
-    report = _run(model_or_target, input, options, config.discover(), run.summary)
+    report = _run(model_or_target, input, options, config.discover(), run_models.summary)
     return Report(report.findings, report.models, report.problems, linted=False)
 
 
@@ -152,15 +152,14 @@ def suggest(
         target = parse_target(model_or_target)
         if target.name is None:
             raise UsageError(f"{target.text} names no model; write it as in net.py:Net")
-        (job,) = run.jobs([target], _options(options, _specs(input)), settings)
+        (job,) = run_models.jobs([target], _options(options, _specs(input)), settings)
         with Worker() as worker:
             found = suggesting.suggest(job, worker.run, wanted)
     else:
-        from convlint.runtime import model_run as session
-        from convlint.runtime import versions
+        from convlint.runtime import model_run, versions
 
         (job,), _, _ = _live(model_or_target, input, options, settings)
-        inputs = session.tensor_inputs(input)
+        inputs = model_run.tensor_inputs(input)
 
         def run_it(asked: Try) -> Answer:
             return versions.try_live(model_or_target, asked, inputs)
@@ -211,9 +210,9 @@ def _run(
         target = parse_target(model_or_target)
         if target.name is None:
             raise UsageError(f"{target.text} names no model; write it as in net.py:Net")
-        jobs = run.jobs([target], wanted, settings)
+        jobs = run_models.jobs([target], wanted, settings)
         with Worker() as worker:
-            more = (worker.prove,) if how is run.check else ()
+            more = (worker.prove,) if how is run_models.check else ()
             report = how(jobs, worker.run, settings, *more)
     else:
         report = how(*_live(model_or_target, given, options, settings))
@@ -223,32 +222,32 @@ def _run(
 
 def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Config) -> Any:
     """The job for a live model, what runs it, and the settings."""
-    from convlint.runtime import model_run as session
+    from convlint.runtime import model_run
 
-    if not session.is_module(model):
+    if not model_run.is_module(model):
         kind = type(model).__name__
         raise UsageError(f"a model or a target such as 'net.py:Net' is expected, not {kind}")
     for name in ("device", "dtype", "timeout", "max_memory"):
         if name in options:
             raise UsageError(f"{name} is for targets; a live model is run as and where it is")
-    tensors = session.tensor_inputs(given)
+    tensors = model_run.tensor_inputs(given)
     wanted = _options(options, () if tensors else _specs(given))
     target = Target(type(model).__name__, name=type(model).__name__)
-    (job,) = run.jobs([target], wanted, settings)
-    job = replace(job, device=session.device_of(model), inputs_from="input")
+    (job,) = run_models.jobs([target], wanted, settings)
+    job = replace(job, device=model_run.device_of(model), inputs_from="input")
     return [job], _runner(model, tensors), settings
 
 
-def _runner(model: nn.Module, inputs: Inputs | None) -> run.Run:
+def _runner(model: nn.Module, inputs: Inputs | None) -> run_models.Run:
     def run_it(job: Job) -> Answer:
-        from convlint.runtime import model_run as session
+        from convlint.runtime import model_run
 
-        return session.run_model(model, job, inputs)
+        return model_run.run_model(model, job, inputs)
 
     return run_it
 
 
-def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.Options:
+def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run_models.Options:
     rest = dict(options)
     budgets = {}
     for key, parse in BUDGETS.items():
@@ -263,12 +262,16 @@ def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run.O
     for name, choices in (("device", DEVICES), ("dtype", MODEL_DTYPES)):
         if rest.get(name) is not None:
             check_choice(rest[name], choices, name)
-    known = [name for name in run.Options.__dataclass_fields__ if name not in ("inputs", "budgets")]
+    known = [
+        name
+        for name in run_models.Options.__dataclass_fields__
+        if name not in ("inputs", "budgets")
+    ]
     unknown = [name for name in rest if name not in known]
     if unknown:
         there_are = ", ".join([*known, *(name.replace("-", "_") for name in BUDGETS)])
         raise UsageError(f"unknown option {', '.join(unknown)}; there are input, {there_are}")
-    return run.Options(inputs=inputs, budgets=budgets, **rest)
+    return run_models.Options(inputs=inputs, budgets=budgets, **rest)
 
 
 def _specs(given: Any) -> tuple[InputSpec, ...]:

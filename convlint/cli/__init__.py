@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def main(worker: Worker | None = None) -> None:
     """Run the command line; ``worker`` is one that was started already."""
     if worker is not None:
-        from convlint.cli import session as working
+        from convlint.cli import session
 
-        working.started.append(worker)
+        session.started.append(worker)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
     try:
@@ -55,9 +55,9 @@ def _run(arguments: Sequence[str]) -> int:
     if [*arguments] == ["--version"]:
         print(f"convlint {convlint.__version__}")
         return 0
-    from convlint.cli import fast_path as quick
+    from convlint.cli import fast_path
 
-    asked = quick.parse(arguments)
+    asked = fast_path.parse(arguments)
     if asked is None:
         from convlint.cli import app  # typer takes longer to load than a file to check
 

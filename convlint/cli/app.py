@@ -278,10 +278,10 @@ def rule(
     output_format: opt.PageFormat = opt.Plain.TEXT,
 ) -> None:
     """Show one rule's page, or the list of all rules."""
-    from convlint.docsgen import rule_pages as pages
+    from convlint.docsgen import rule_pages
 
     try:
-        text = pages.page(code, output_format) if code else pages.listing(output_format)
-    except pages.UnknownRuleError as error:
+        text = rule_pages.page(code, output_format) if code else rule_pages.listing(output_format)
+    except rule_pages.UnknownRuleError as error:
         raise UsageError(str(error)) from None
     typer.echo(text.rstrip("\n"))

@@ -12,14 +12,13 @@ from convlint.cli.check_options import Asked
 from convlint.cli.render import Shown
 from convlint.ir import Report
 from convlint.pipelines import check as checking
-from convlint.settings import config
-from convlint.settings import discovery as files
+from convlint.settings import config, discovery
 from convlint.source_text import lines
 from convlint.support.errors import UsageError, check_choice
 
 if TYPE_CHECKING:
     from convlint.findings.confirm import Runs
-    from convlint.pipelines import run_models as run
+    from convlint.pipelines import run_models
     from convlint.settings.targets import Target
 
 STDIN = "-"
@@ -44,9 +43,9 @@ def check(asked: Asked) -> int:
     _refuse_contradictions(asked)
     shown = Shown(asked)
     if asked.compare_to is not None:
-        from convlint.findings import compare as comparing
+        from convlint.findings import compare
 
-        shown.earlier = comparing.read(asked.compare_to)
+        shown.earlier = compare.read(asked.compare_to)
     if not asked.watch:
         return _check(asked, shown)
     from convlint.cli.watch import watch
@@ -79,15 +78,15 @@ def _check(asked: Asked, shown: Shown) -> int:
         outcome = _outcome(paths, Report(), settings, asked)
     else:
         from convlint.cli.session import running
-        from convlint.pipelines import run_models as run
+        from convlint.pipelines import run_models
 
         options = run_options(asked)
-        jobs = run.jobs(models, options, settings) if models else []
+        jobs = run_models.jobs(models, options, settings) if models else []
         at_once = min(options.at_once, len(jobs))
         with running(
             settings.root, options.max_memory, len(jobs), at_once, asked.executor
         ) as worker:
-            ran = run.check(jobs, worker.run, settings, worker.prove, worker.each)
+            ran = run_models.check(jobs, worker.run, settings, worker.prove, worker.each)
             outcome = _outcome(paths, ran, settings, asked, worker.prove if asked.prove else None)
     with lines.standing_for(outcome.standing):
         shown.outcome(outcome)
@@ -102,7 +101,7 @@ def _outcome(
     prove: Runs | None = None,
 ) -> checking.Outcome:
     stdin = sys.stdin.buffer.read() if STDIN in asked.targets else None
-    cache_folder = asked.cache_dir or files.cache_folder(settings.root)
+    cache_folder = asked.cache_dir or discovery.cache_folder(settings.root)
     options = checking.Options(
         fix=asked.fix,
         unsafe_fixes=asked.unsafe_fixes,
@@ -138,9 +137,9 @@ def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked)
     return 0 if asked.exit_zero else code
 
 
-def run_options(asked: Asked) -> run.Options:
+def run_options(asked: Asked) -> run_models.Options:
     """How models are run. Raises UsageError."""
-    from convlint.pipelines import run_models as run
+    from convlint.pipelines import run_models
     from convlint.settings import targets
     from convlint.support import quantities
 
@@ -148,7 +147,7 @@ def run_options(asked: Asked) -> run.Options:
     check_choice(asked.device, targets.DEVICES, "--device")
     if asked.dtype is not None:
         check_choice(asked.dtype, targets.MODEL_DTYPES, "--dtype")
-    return run.Options(
+    return run_models.Options(
         inputs=tuple(targets.parse_input(text) for text in asked.input),
         input_file=asked.input_file,
         batch_size=asked.batch_size,
@@ -169,14 +168,14 @@ def run_options(asked: Asked) -> run.Options:
 def summary(target: str, asked: Asked) -> int:
     """Table a model, and give the exit code."""
     from convlint.cli.session import running
-    from convlint.pipelines import run_models as run
+    from convlint.pipelines import run_models
 
     settings = config.discover()
     parsed = target_of_model(target, "table")
     options, shown = run_options(asked), Shown(asked)
-    jobs = run.jobs([parsed], options, settings)
+    jobs = run_models.jobs([parsed], options, settings)
     with running(settings.root) as worker:
-        report = run.summary(jobs, worker.run, settings)
+        report = run_models.summary(jobs, worker.run, settings)
     shown.report(report, linted=False)
     return report.exit_code()
 
@@ -249,7 +248,7 @@ def _target(text: str) -> Target:
 
 
 def _show_files(paths: Sequence[str], settings: config.Config, asked: Asked) -> int:
-    found = files.find(
+    found = discovery.find(
         paths, exclude=settings.exclude, root=settings.root, force=asked.force_exclude
     )
     for path in found.files:

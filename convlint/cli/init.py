@@ -13,8 +13,7 @@ from typing import Any
 
 from convlint.cli.progress import Progress
 from convlint.outputs.parts.terminal import number_of
-from convlint.settings import config
-from convlint.settings import discovery as files
+from convlint.settings import config, discovery
 from convlint.settings.schema import KEYS, MODEL_KEYS
 from convlint.source_text import edits
 from convlint.static.project_models import Detected, detect
@@ -89,7 +88,7 @@ def _line_of(text: str) -> str:
 
 
 def _found(paths: Sequence[str]) -> list[Detected]:
-    looked = files.find(paths or ["."], root=os.getcwd())
+    looked = discovery.find(paths or ["."], root=os.getcwd())
     for problem in looked.problems:
         if problem.kind != "no-files":
             raise UsageError(problem.message)

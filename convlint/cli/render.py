@@ -27,9 +27,9 @@ class Shown:
         self._asked = asked
         self.earlier: Earlier | None = None  # what checks are compared with
         if asked.output_file is not None:
-            from convlint.cli import output_file as results
+            from convlint.cli import output_file
 
-            results.check(asked.output_file)
+            output_file.check(asked.output_file)
 
     def outcome(self, outcome: Outcome) -> None:
         """What a check came to."""
@@ -96,9 +96,9 @@ class Shown:
 
     def _put(self, text: str, stream: TextIO | None) -> None:
         if stream is None and self._asked.output_file is not None:
-            from convlint.cli import output_file as results
+            from convlint.cli import output_file
 
-            results.put(text, self._asked.output_file)
+            output_file.put(text, self._asked.output_file)
         else:
             (stream or sys.stdout).write(text)
 

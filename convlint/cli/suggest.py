@@ -6,13 +6,13 @@ import os
 import sys
 from dataclasses import dataclass
 
-from convlint.cli import output_file as results
+from convlint.cli import output_file
 from convlint.cli.check_options import Asked
 from convlint.cli.commands import run_options, target_of_model
 from convlint.cli.render import tracebacks
 from convlint.cli.session import running
 from convlint.ir import Between, Problem, Report, RewrittenSet
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.pipelines import suggest as suggesting
 from convlint.rewriting.base import Wishes
 from convlint.rewriting.options import Options, parse
@@ -44,9 +44,9 @@ class Wanted:
 def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
     """Propose rewrites of a model, and give the exit code. Raises UsageError."""
     options = _options(wanted)
-    results.check(asked.output_file)
+    output_file.check(asked.output_file)
     settings = config.discover()
-    (job,) = run.jobs([target_of_model(target, "rewrite")], run_options(asked), settings)
+    (job,) = run_models.jobs([target_of_model(target, "rewrite")], run_options(asked), settings)
     with running(settings.root) as worker:
         report = suggesting.suggest(job, worker.attempt, options)
     if wanted.write and report.rewritten is not None and not report.problems:
@@ -138,12 +138,12 @@ def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
     if asked.output_format == "json":
         from convlint.outputs import json_
 
-        results.put(json_.render(report), asked.output_file)
+        output_file.put(json_.render(report), asked.output_file)
         return
     if asked.output_format == "markdown":
         from convlint.outputs.suggestions import markdown
 
-        results.put(markdown.render(report, explain=wanted.explain), asked.output_file)
+        output_file.put(markdown.render(report, explain=wanted.explain), asked.output_file)
         return
     from convlint.outputs.parts.terminal import terminal
     from convlint.outputs.suggestions import text as suggestions
@@ -157,9 +157,9 @@ def _show(report: Report, asked: Asked, wanted: Wanted) -> None:
     diff = report.rewritten.diff if report.rewritten else ""
     if stream is sys.stderr:
         sys.stderr.write(text.removesuffix(diff).rstrip("\n") + "\n")
-        results.put(diff, asked.output_file)
+        output_file.put(diff, asked.output_file)
     else:
-        results.put(text, asked.output_file)
+        output_file.put(text, asked.output_file)
     _tell_written(report, wanted)
 
 

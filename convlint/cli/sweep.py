@@ -11,7 +11,7 @@ from convlint.cli.commands import run_options, settings_of, target_of_model
 from convlint.cli.session import Telling, running
 from convlint.outputs.parts.sentences import unchecked
 from convlint.outputs.parts.terminal import number_of, one_line
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.pipelines.sweep import Result, Sweep, Tally
 from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
@@ -44,7 +44,7 @@ def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = Fals
 
 
 def _jobs(
-    targets: Sequence[str], worker: Telling, options: run.Options, settings: Config
+    targets: Sequence[str], worker: Telling, options: run_models.Options, settings: Config
 ) -> tuple[list[Job], list[Answer]]:
     """The models to run, each once, and the answers that list none. Raises UsageError."""
     if not targets and not settings.models:
@@ -65,7 +65,7 @@ def _jobs(
             unlisted.append(answer)
     if not targets:
         found = [entry.target for entry in settings.models]
-    jobs = run.jobs(found, options, settings) if found else []
+    jobs = run_models.jobs(found, options, settings) if found else []
     return list({job.text: job for job in jobs}.values()), unlisted
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from convlint.settings import discovery as files
+from convlint.settings import discovery
 from convlint.settings.config import Config
 
 INTERVAL = 0.3
@@ -45,7 +45,7 @@ def wait(seen: Seen, paths: Sequence[str], config: Config) -> None:
 
 def snapshot(paths: Sequence[str], config: Config) -> Seen:
     """The files to watch, with their sizes and times."""
-    found = files.find(paths, exclude=config.exclude, root=config.root).files
+    found = discovery.find(paths, exclude=config.exclude, root=config.root).files
     seen = {}
     for path in (*found, *([config.path] if config.path else [])):
         try:

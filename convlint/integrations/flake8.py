@@ -35,14 +35,14 @@ class Plugin:
 
     def run(self) -> Iterator[tuple[int, int, str, type]]:
         """The findings in the file: line from 1, column from 0, code and message, and who says it."""
-        from convlint import static as source
-        from convlint.findings import suppressions as suppress
+        from convlint import static
+        from convlint.findings import suppressions
         from convlint.ir import Report
         from convlint.pipelines.lint_files import told
 
-        if suppress.is_skipped(self._data):
+        if suppressions.is_skipped(self._data):
             return
-        checked = source.check_file(self._path, self._data, self._project)
+        checked = static.check_file(self._path, self._data, self._project)
         for finding in told(self._path, self._data, checked.findings, self._settings):
             site = finding.site
             if site is None or os.path.abspath(site.path) != os.path.abspath(self._path):
@@ -56,11 +56,11 @@ class Plugin:
 @cache
 def _shared() -> tuple[Config, Project]:
     """What all files of one process have in common."""
-    from convlint import static as source
+    from convlint import static
     from convlint.settings import config
 
     settings = config.discover()
-    return settings, source.Project(settings.root, settings.models)
+    return settings, static.Project(settings.root, settings.models)
 
 
 def encoded(lines: Sequence[str]) -> bytes:

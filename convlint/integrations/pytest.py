@@ -76,9 +76,9 @@ class Checks:
         if self.paths:
             yield SourceItem.from_parent(session, checks=self, name="source")
         if self.settings.models:
-            from convlint.pipelines import run_models as run
+            from convlint.pipelines import run_models
 
-            for job in run.jobs([], run.Options(), self.settings):
+            for job in run_models.jobs([], run_models.Options(), self.settings):
                 yield ModelItem.from_parent(session, checks=self, name=job.text, job=job)
 
     @property
@@ -140,10 +140,10 @@ class ModelItem(CheckItem):
         self.job = job
 
     def runtest(self) -> None:
-        from convlint.pipelines import run_models as run
+        from convlint.pipelines import run_models
 
         worker = self.checks.worker
-        self.told(run.check([self.job], worker.run, self.checks.settings, worker.prove))
+        self.told(run_models.check([self.job], worker.run, self.checks.settings, worker.prove))
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return self.job.target.path or str(self.config.rootpath), None, f"convlint {self.name}"
@@ -154,12 +154,12 @@ class SourceItem(CheckItem):
 
     def runtest(self) -> None:
         from convlint.ir import Report
-        from convlint.pipelines import check as checking
+        from convlint.pipelines import check
         from convlint.settings import discovery as files
 
         settings = self.checks.settings
-        options = checking.Options(cache_folder=files.cache_folder(settings.root))
-        outcome = checking.check(self.checks.paths, None, Report(), settings, options)
+        options = check.Options(cache_folder=files.cache_folder(settings.root))
+        outcome = check.check(self.checks.paths, None, Report(), settings, options)
         self.told(outcome.report, len(outcome.files))
 
     def reportinfo(self) -> tuple[str, int | None, str]:

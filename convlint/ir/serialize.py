@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from convlint import ir as model
+from convlint import ir
 
 
 def encode(value: Any) -> Any:
@@ -87,5 +87,5 @@ def _names(kind: type) -> tuple[str, ...]:
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     """The types of a record's fields. A part of the model may name those of others without loading them."""
-    everywhere = {name: getattr(model, name) for name in model.__all__}
+    everywhere = {name: getattr(ir, name) for name in ir.__all__}
     return typing.get_type_hints(kind, localns={**everywhere, **vars(sys.modules[kind.__module__])})

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Earlier, Finding, Model, Problem, Report, Totals
-from convlint.outputs.parts import comparison as compared
-from convlint.outputs.parts import footer
+from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
 from convlint.outputs.parts.markdown_text import cell, code
 from convlint.outputs.parts.sentences import told
@@ -26,7 +25,7 @@ def render(report: Report) -> str:
     """The report as Markdown. What does not fit into a comment is left out, and counted."""
     parts = [f"### convlint: {cell(verdict(report))}\n"]
     if report.earlier is not None:
-        parts += [f"- {cell(line)}" for line in compared.lines(report, report.earlier)]
+        parts += [f"- {cell(line)}" for line in comparison.lines(report, report.earlier)]
         parts.append("")
     parts += _problems(report.problems)
     parts += _findings(report)
@@ -81,7 +80,7 @@ def _findings(report: Report) -> Iterator[str]:
     if not report.findings:
         return
     earlier = report.earlier
-    new = {id(one) for one in compared.new_findings(report, earlier)} if earlier else set()
+    new = {id(one) for one in comparison.new_findings(report, earlier)} if earlier else set()
     rows, left = _fitting((_finding(f, id(f) in new) for f in report.findings), ROOM_OF_LISTS)
     yield "| | where | rule | what |\n|---|---|---|---|"
     yield from rows
@@ -115,10 +114,10 @@ def _model(model: Model, earlier: Earlier | None) -> Iterator[str]:
     yield _row(["", *head])
     yield _row(["---", *("---:" for _ in head)])
     if earlier is not None and before is not None:
-        yield _row([cell(compared.since(earlier)), *(value for _, value in _sums(before))])
+        yield _row([cell(comparison.since(earlier)), *(value for _, value in _sums(before))])
     yield _row(["**now**" if before else "", *(value for _, value in _sums(model.totals))])
     if before is not None:
-        changed = [compared.change(of(before), of(model.totals)) for _, of in compared.SUMS]
+        changed = [comparison.change(of(before), of(model.totals)) for _, of in comparison.SUMS]
         yield _row(["change", *changed])
     yield ""
 
@@ -129,7 +128,7 @@ def _row(cells: Sequence[str]) -> str:
 
 def _sums(totals: Totals) -> Iterator[tuple[str, str]]:
     """The sums of a model in the order in which they are compared, each with its title."""
-    for name, of in compared.SUMS:
+    for name, of in comparison.SUMS:
         value = of(totals)
         if name in ("MACs", "parameters"):
             yield name, f"{value:,}"

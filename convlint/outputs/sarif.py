@@ -9,13 +9,13 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from convlint.docsgen import rule_pages as pages
+from convlint.docsgen import rule_pages
 from convlint.findings.fingerprints import fingerprints
 from convlint.ir import SEVERITIES, Edit, Finding, Fix, Problem, Related, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of, from_root, root
 from convlint.outputs.parts.sentences import APPLIED, told, unchecked
-from convlint.rules import registry as catalogue
+from convlint.rules import registry
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS = 25_000
@@ -78,15 +78,15 @@ def _driver(codes: Sequence[str]) -> dict[str, Any]:
 
 def _rule(code: str) -> dict[str, Any]:
     """What the page of a rule says, in the places where viewers look for it."""
-    rule = catalogue.rule(code)
+    rule = registry.rule(code)
     page = rule.page()
     why = [_in_one(part) for part in page.split("\n\n") if not part.startswith("#")]
     return {
         "id": code,
         "name": rule.name,
-        "shortDescription": {"text": pages.summary(rule)},
+        "shortDescription": {"text": rule_pages.summary(rule)},
         "fullDescription": {"text": " ".join(why[:2])},
-        "help": {"text": page, "markdown": pages.markdown(rule)},
+        "help": {"text": page, "markdown": rule_pages.markdown(rule)},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
         "properties": {
             "tags": ["pytorch", SUBJECTS[code.removeprefix("CVL")[:1]]],

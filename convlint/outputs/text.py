@@ -172,9 +172,9 @@ def verdict(report: Report) -> str:
 
 def _since(report: Report) -> Iterator[Styled]:
     if report.earlier is not None:
-        from convlint.outputs.parts import comparison as compared
+        from convlint.outputs.parts import comparison
 
-        for line in compared.lines(report, report.earlier):
+        for line in comparison.lines(report, report.earlier):
             yield styled(one_line(line))
         yield styled()
 

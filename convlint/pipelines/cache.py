@@ -98,11 +98,11 @@ class Cache:
         """An entry as it was written by another process; None where there is none, or no such thing."""
         if path not in self._stored:
             return None
-        from convlint.ir import serialize as wire
+        from convlint.ir import serialize
 
         try:
             mark, files, findings = self._stored[path]
-            return mark, dict(files), [wire.decode(Finding, value) for value in findings]
+            return mark, dict(files), [serialize.decode(Finding, value) for value in findings]
         except (TypeError, ValueError, AttributeError):
             return None
 
@@ -112,12 +112,12 @@ class Cache:
             return
         import json
 
-        from convlint.ir import serialize as wire
+        from convlint.ir import serialize
 
         kept = {
             path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)
         }
-        entries = json.dumps(kept | wire.encode(self._known))
+        entries = json.dumps(kept | serialize.encode(self._known))
         text = json.dumps({"key": self._key, "digest": _digest(entries.encode())}) + f"\n{entries}"
         try:
             self._make_folder(self._folder)

@@ -118,17 +118,17 @@ def _treated(
 
 def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
     """Fix what the runs found, once, as that cannot be seen anew; then what the text shows, until it is settled."""
-    from convlint.source_text import fix_loop as fixing
+    from convlint.source_text import fix_loop
 
     unsafe = options.unsafe_fixes
     every = {**texts, **_of_models(ran, texts)}
-    step = fixing.once(every, ran.findings, unsafe=unsafe)
+    step = fix_loop.once(every, ran.findings, unsafe=unsafe)
 
     def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
         with lines.standing_for({path: now[path] for path in now if now[path] != every[path]}):
             return linter.find(now)
 
-    result = fixing.fixed({path: step.texts[path] for path in texts}, find, unsafe=unsafe)
+    result = fix_loop.fixed({path: step.texts[path] for path in texts}, find, unsafe=unsafe)
     after = {**step.texts, **result.texts}
     changes = [
         Change(path, every[path], after[path]) for path in every if after[path] != every[path]
@@ -146,21 +146,23 @@ def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Opt
 
 def _silenced(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
     """Put a comment that silences it on the line of every finding."""
-    from convlint.findings import suppressions as suppress
+    from convlint.findings import suppressions
 
     every = {**texts, **_of_models(ran, texts)}
     found = joined(ran.findings, linter.find(texts))
     changes, silenced = [], 0
     for path, data in every.items():
         here = [finding for finding in found if finding.site and finding.site.path == path]
-        after, count = suppress.add_noqa(data, here)
+        after, count = suppressions.add_noqa(data, here)
         silenced += count
         if after != data:
             changes.append(Change(path, data, after))
     written, problems = _write(changes, options)
     now = every | {one.path: one.after for one in written}
     left = [
-        f for f in ran.findings if not (f.site and suppress.silences(now.get(f.site.path, b""), f))
+        f
+        for f in ran.findings
+        if not (f.site and suppressions.silences(now.get(f.site.path, b""), f))
     ]
     found = joined(left, linter.find({path: now[path] for path in texts}))
     report = Report(tuple(found), problems=tuple(problems))

@@ -149,9 +149,9 @@ def _without_collector() -> Iterator[None]:
 def _is_skipped(data: bytes) -> bool:
     if b"skip-file" not in data.lower():
         return False
-    from convlint.findings import suppressions as suppress
+    from convlint.findings import suppressions
 
-    return suppress.is_skipped(data)
+    return suppressions.is_skipped(data)
 
 
 def told(
@@ -170,12 +170,12 @@ def told(
     chosen = [f for f in selected(found, config) if not _is_silenced_elsewhere(f, path)]
     plain = data.lower()
     if b"noqa" in plain or b"convlint:" in plain:
-        from convlint.findings import suppressions as suppress
+        from convlint.findings import suppressions
 
         if b"cvl" in plain and config.selects(UNUSED):
             there = found if standing is None else standing
             chosen += selected(_unused(path, data, there, config), config)
-        chosen = [f for f in chosen if not (_is_in(f, path) and suppress.silences(data, f))]
+        chosen = [f for f in chosen if not (_is_in(f, path) and suppressions.silences(data, f))]
     if any(finding.claim for finding in chosen):
         from convlint.findings.confirm import prove
 
@@ -199,16 +199,16 @@ def _is_silenced_elsewhere(finding: Finding, path: str) -> bool:
     """Whether a finding that stands in another file than the one that was judged is silenced there."""
     if _is_in(finding, path):
         return False
-    from convlint.findings import suppressions as suppress
+    from convlint.findings import suppressions
 
-    return suppress.is_suppressed(finding)
+    return suppressions.is_suppressed(finding)
 
 
 UNUSED = "CVL900"
 
 
 def _unused(path: str, data: bytes, found: Sequence[Finding], config: Config) -> Iterator[Finding]:
-    from convlint.findings import suppressions as suppress
+    from convlint.findings import suppressions
     from convlint.rules.registry import rule, rules
 
     judged = {
@@ -216,7 +216,7 @@ def _unused(path: str, data: bytes, found: Sequence[Finding], config: Config) ->
         for code, one in rules().items()
         if "source" in one.decided_by and config.selects(code) and config.allows_in(path, code)
     }
-    for comment in suppress.unused(path, data, found, judged):
+    for comment in suppressions.unused(path, data, found, judged):
         names = ", ".join(comment.codes)
         text = f"`{comment.text}`: there is no {names} here to silence"
         yield rule(UNUSED).finding(text, comment.site, fix=comment.fix)

@@ -44,12 +44,12 @@ class Judge:
         texts: Texts,
         parsed: Parsed | None = None,
     ) -> None:
-        from convlint import static as source
+        from convlint import static
 
-        self._source = source
+        self._source = static
         self._texts = texts
         self._about = (root, entries, texts, parsed)
-        self._project: Project = source.Project(*self._about)
+        self._project: Project = static.Project(*self._about)
         self._room = MOST_LINES
 
     def judge(self, path: str) -> Judged:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from convlint.ir import Graph, Order, Problem, Timing, Tried, Version
-from convlint.rewriting import channel_order as absorb
+from convlint.rewriting import channel_order
 from convlint.rewriting.candidates import Candidate, matches
 from convlint.rewriting.drafts import Written
 from convlint.rewriting.other_calls import ways as ways_in
@@ -116,7 +116,7 @@ class Trials:
         names = {c.layer for one in of for c in one.changes if c.form.code == "CVL501"}
         run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
         return tuple(
-            Order(name, absorb.before(graph, name), absorb.behind(graph, name))
+            Order(name, channel_order.before(graph, name), channel_order.behind(graph, name))
             for name in run
             if name
         )

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from typing import Any, BinaryIO, get_args
 
 from convlint.findings.confirm import Runs
-from convlint.ir import SEVERITIES, Report, Severity, reach
-from convlint.ir import serialize as wire
+from convlint.ir import SEVERITIES, Report, Severity, reach, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
 from convlint.pipelines import run_models as run
@@ -107,9 +106,11 @@ class Sweep:
 
     def _digest(self, job: Job) -> str:
         """What a line is known by: the version, and all that decides what is in it."""
-        how = wire.encode(replace(job, timeout=0.0, max_memory=None, at_once=1, folder=None))
+        how = serialize.encode(replace(job, timeout=0.0, max_memory=None, at_once=1, folder=None))
         rules = (self.config.select, self.config.ignore, self.config.extend_select)
-        text = json.dumps([version("convlint"), how, wire.encode(rules), self.proves is not None])
+        text = json.dumps(
+            [version("convlint"), how, serialize.encode(rules), self.proves is not None]
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -11,7 +11,7 @@ from convlint.ir import Change, Form, Graph, Layer, Refusal, Site, Way
 from convlint.rewriting.base import Draft, Kind, Place, Wishes
 from convlint.rewriting.layer_numbers import Numbers, Use, numbers, use
 from convlint.rewriting.project import Project
-from convlint.source_text import call_sites as calls
+from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 
 
@@ -218,7 +218,7 @@ class _Call:
         refusal = self.project.refusal(layer.site, layer.chain)
         if refusal is not None:
             return refusal
-        call = calls.at(layer.site)
+        call = call_sites.at(layer.site)
         if call is None:
             return f"{layer.site} is no call that could be edited"
         if name := _runs_text(call):
@@ -236,7 +236,7 @@ class _Call:
         *,
         through: bool = False,
     ) -> Candidate:
-        call = calls.at(site) if site else None
+        call = call_sites.at(site) if site else None
         assert call is not None
         place = Place(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through)
         all_fit = all(self.kind.fits(other, form, self.wishes) for other in place.others)
@@ -290,7 +290,9 @@ class _Call:
 
     def _can_be_put_around(self, site: Site | None) -> bool:
         return (
-            site is not None and self.project.refusal(site) is None and calls.at(site) is not None
+            site is not None
+            and self.project.refusal(site) is None
+            and call_sites.at(site) is not None
         )
 
 

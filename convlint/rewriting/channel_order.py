@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Absorber
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
     if conv is None:
         return None
     found: list[Absorber] = []
-    reader, step = conv, flow.source(graph, conv)
-    while step is not None and flow.only_consumer(graph, step) is reader:
-        if step.op in flow.CONVS:
+    reader, step = conv, graph_queries.source(graph, conv)
+    while step is not None and graph_queries.only_consumer(graph, step) is reader:
+        if step.op in graph_queries.CONVS:
             if step.layer is None or _dense(graph, step.layer) is not step:
                 return None
             return (Absorber(step.layer, ("weight", "bias")), *reversed(found))
@@ -38,7 +38,7 @@ def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
         if through is None:
             return None
         found += through
-        reader, step = step, flow.source(graph, step)
+        reader, step = step, graph_queries.source(graph, step)
     return None
 
 
@@ -78,9 +78,9 @@ def _by_reader(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
 
 def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
     """Whether a call is that of a layer whose weight has a column, along dim 1, for each channel that it reads."""
-    if node.op in flow.CONVS:
+    if node.op in graph_queries.CONVS:
         return _dense(graph, layer) is node
-    if node.op != "linear" or len(flow.input_shape(graph, node)) != 2:
+    if node.op != "linear" or len(graph_queries.input_shape(graph, node)) != 2:
         return False
     return _only_call(graph, layer, ("Linear",)) is node
 
@@ -92,7 +92,7 @@ _NORMS = {
     "instance_norm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
     "group_norm": ("GroupNorm",),
 }
-_POINTWISE = flow.ACTIVATIONS | {
+_POINTWISE = graph_queries.ACTIVATIONS | {
     *("threshold", "hardshrink", "softshrink", "tanhshrink"),
     *("contiguous", "clone", "detach", "interpolate"),
 }
@@ -112,7 +112,7 @@ def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     """
     if len(node.inputs) != 1 or len(node.outputs) != 1:
         return None
-    into, out = flow.input_shape(graph, node), node.outputs[0].shape
+    into, out = graph_queries.input_shape(graph, node), node.outputs[0].shape
     if into[:2] != out[:2]:
         return None
     if node.op in _NORMS:
@@ -161,7 +161,9 @@ def _dense(graph: Graph, layer_name: str) -> Node | None:
     if node is None or node.attrs["groups"] != 1:
         return None
     return (
-        node if len(flow.input_shape(graph, node)) == len(node.attrs["kernel_size"]) + 2 else None
+        node
+        if len(graph_queries.input_shape(graph, node)) == len(node.attrs["kernel_size"]) + 2
+        else None
     )
 
 
@@ -186,17 +188,20 @@ def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | 
 
 
 _WITH_WEIGHTS = (
-    flow.CONVS | flow.TRANSPOSED_CONVS | _NORMS.keys() | {"layer_norm", "linear", "prelu"}
+    graph_queries.CONVS
+    | graph_queries.TRANSPOSED_CONVS
+    | _NORMS.keys()
+    | {"layer_norm", "linear", "prelu"}
 )
 
 
 def _weight(node: Node) -> Shape | None:
     """The shape of the weight that a call reads; None if it reads none."""
     attrs = node.attrs
-    if node.op in flow.CONVS:
+    if node.op in graph_queries.CONVS:
         per_group = attrs["in_channels"] // attrs["groups"]
         return (attrs["out_channels"], per_group, *attrs["kernel_size"])
-    if node.op in flow.TRANSPOSED_CONVS:
+    if node.op in graph_queries.TRANSPOSED_CONVS:
         per_group = attrs["out_channels"] // attrs["groups"]
         return (attrs["in_channels"], per_group, *attrs["kernel_size"])
     if node.op == "linear":

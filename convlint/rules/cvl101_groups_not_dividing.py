@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import gcd
 from typing import Any
 
-from convlint.analysis import diagnosis as channels
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph, Related, Site
 from convlint.rules.base import Example, Rule
 
@@ -88,7 +87,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for refusal in channels.refusals(graph):
+        for refusal in diagnosis.refusals(graph):
             layer = refusal.layers[0]
             callers = [site for site in layer.chain if site != refusal.site][:2]
             inner = [layer.site] if layer.site not in (None, refusal.site) else []
@@ -100,7 +99,10 @@ def Net():
                 nodes=refusal.nodes,
             ).with_(instances=tuple([layer.name for layer in refusal.layers]))
         for node in graph.nodes:
-            if node.error is None or node.op not in flow.CONVS | flow.TRANSPOSED_CONVS:
+            if (
+                node.error is None
+                or node.op not in graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
+            ):
                 continue
             owner = graph.layer(node.layer)
             if owner is not None and owner.error is not None:
@@ -109,7 +111,7 @@ def Net():
                 continue
             groups = node.attrs["groups"]
             if groups < 1 or node.attrs["out_channels"] % groups:
-                name = flow.called(graph, node)
+                name = graph_queries.called(graph, node)
                 yield self.finding(
                     f"{name}: {_why(node.attrs)}", node.site, module=node.layer, nodes=(node.id,)
                 )
@@ -131,7 +133,7 @@ def _why(attrs: Mapping[str, Any]) -> str:
         if count % groups
     ]
     common = gcd(into, out)
-    divisors = [str(n) for n in flow.divisors(common)]
+    divisors = [str(n) for n in graph_queries.divisors(common)]
     fitting = ", ".join(divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]])
     return (
         f"groups={groups} does not divide {' nor '.join(undivided)}; gcd({into}, {out}) = {common}, "

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis as channels
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph
 from convlint.rules.base import Example, Rule
 
@@ -116,4 +115,6 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from channels.findings(self.finding, graph, flow.CONVS | flow.TRANSPOSED_CONVS)
+        yield from diagnosis.findings(
+            self.finding, graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
+        )

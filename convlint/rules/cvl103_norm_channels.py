@@ -3,10 +3,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis as channels
+from convlint.analysis import diagnosis
 from convlint.ir import Finding, Fix, Graph
 from convlint.rules.base import Example, Rule
-from convlint.source_text import call_sites as calls
+from convlint.source_text import call_sites
 
 _REFUSING = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}) | frozenset(
     {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
@@ -115,7 +115,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for finding in channels.findings(self.finding, graph, ("batch_norm", "instance_norm")):
+        for finding in diagnosis.findings(self.finding, graph, ("batch_norm", "instance_norm")):
             yield finding.with_(fix=_fix(graph, finding))
         for layer in graph.layers:
             if layer.error is not None and layer.base in _REFUSING:
@@ -131,8 +131,8 @@ def Net():
 def _fix(graph: Graph, finding: Finding) -> Fix | None:
     """The number that the others agree on, where it stands for one that is written in a norm's call."""
     built = [layer for layer in graph.layers if layer.site == finding.site]
-    call = calls.of_layer(built[0]) if built and built[0].base in _REFUSING else None
-    found = [one for one in channels.disagreements(graph) if one.site == finding.site]
+    call = call_sites.of_layer(built[0]) if built and built[0].base in _REFUSING else None
+    found = [one for one in diagnosis.disagreements(graph) if one.site == finding.site]
     if call is None or len(found) != 1:
         return None
     wrong = {graph.nodes[vote.node].layer: (vote.number, right) for vote, right in found[0].wrong}

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis as channels
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph, Related
 from convlint.rules.base import Example, Rule
 
@@ -85,26 +84,28 @@ def Net():
     def check(self, graph: Graph) -> Iterator[Finding]:
         told = {
             vote.node
-            for found in channels.disagreements(graph)
+            for found in diagnosis.disagreements(graph)
             for vote in (*found.others, *(vote for vote, _ in found.wrong))
         }
-        for node in flow.distinct(graph, _NORMS):
+        for node in graph_queries.distinct(graph, _NORMS):
             layer = graph.layer(node.layer)
             if layer is None or node.error is not None or node.id in told:
                 continue
-            asked, shape = layer.attrs.get("num_features"), flow.input_shape(graph, node)
+            asked, shape = layer.attrs.get("num_features"), graph_queries.input_shape(graph, node)
             unbatched = layer.base[:-2] == "InstanceNorm" and len(shape) == int(layer.base[-2]) + 1
             arrives = shape[0 if unbatched else 1]
             if asked is None or asked == arrives or not layer.base.endswith("d"):
                 continue
-            producer = flow.maker(graph, node)
+            producer = graph_queries.maker(graph, node)
             where = None if producer is None else graph.where(producer)
             yield self.finding(
-                f"{flow.called(graph, node)} is built for {asked} channels, but {arrives} arrive; "
+                f"{graph_queries.called(graph, node)} is built for {asked} channels, but {arrives} arrive; "
                 f"without weights and statistics it takes any number and never raises",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{flow.called(graph, producer)} gives {arrives}", where),)
+                related=(
+                    Related(f"{graph_queries.called(graph, producer)} gives {arrives}", where),
+                )
                 if producer is not None and where is not None
                 else (),
             )

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis as channels
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph, Layer
 from convlint.rules.base import Example, Rule
 
@@ -91,13 +90,13 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from channels.findings(self.finding, graph, ("group_norm", "layer_norm", "prelu"))
+        yield from diagnosis.findings(self.finding, graph, ("group_norm", "layer_norm", "prelu"))
         for layer in graph.layers:
             if layer.error is not None and layer.base == "GroupNorm":
                 failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
                 yield self.finding(_why(layer), layer.site, module=layer.name, nodes=tuple(failed))
         for node in graph.nodes:
-            shape = flow.input_shape(graph, node) if node.inputs else ()
+            shape = graph_queries.input_shape(graph, node) if node.inputs else ()
             if node.op == "group_norm" and node.error is not None and len(shape) > 1:
                 groups, count = node.attrs["num_groups"], shape[1]
                 owner = graph.layer(node.layer)
@@ -117,7 +116,7 @@ def _why(layer: Layer) -> str:
         return (
             f"{name} cannot be built with {groups!r} groups for {count!r} channels: {layer.error}"
         )
-    nearest = sorted(sorted(flow.divisors(count), key=lambda n: abs(n - groups))[:3])
+    nearest = sorted(sorted(graph_queries.divisors(count), key=lambda n: abs(n - groups))[:3])
     return (
         f"{name}: {count} channels cannot be shared out among {groups} groups "
         f"({count} = {count // groups}*{groups} + {count % groups}); "

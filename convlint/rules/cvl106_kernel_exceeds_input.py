@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
@@ -89,17 +89,19 @@ def Net():
         for node in small:
             if not below.isdisjoint(node.inputs):
                 continue  # it reads what the map of a failed call would have left
-            made = flow.downstream(graph, [node])
+            made = graph_queries.downstream(graph, [node])
             below |= made
             explained = [n.id for n in small if n is node or not made.isdisjoint(n.inputs)]
             shrinking = _shrinking(graph, node)
             where = None if shrinking is None else graph.where(shrinking)
             yield self.finding(
-                f"{flow.called(graph, node)}: {_why(graph, node)}{_smallest(graph)}",
+                f"{graph_queries.called(graph, node)}: {_why(graph, node)}{_smallest(graph)}",
                 graph.where(node),
                 module=node.layer,
                 related=(
-                    Related(f"{flow.called(graph, shrinking)} makes the map this small", where),
+                    Related(
+                        f"{graph_queries.called(graph, shrinking)} makes the map this small", where
+                    ),
                 )
                 if shrinking is not None and where is not None
                 else (),
@@ -119,48 +121,57 @@ def _padded(graph: Graph, node: Node) -> tuple[int, ...]:
     """The spatial sizes that the kernel moves over."""
     count, padding = len(node.attrs["kernel_size"]), node.attrs["padding"]
     around = (0,) * count if isinstance(padding, str) else padding
-    sizes = flow.input_shape(graph, node)[-count:]
+    sizes = graph_queries.input_shape(graph, node)[-count:]
     return tuple([size + 2 * pad for size, pad in zip(sizes, around, strict=True)])
 
 
 def _too_small(graph: Graph, node: Node) -> bool:
     if "kernel_size" not in node.attrs or not node.inputs:
         return False
-    if len(flow.input_shape(graph, node)) < len(node.attrs["kernel_size"]):
+    if len(graph_queries.input_shape(graph, node)) < len(node.attrs["kernel_size"]):
         return False  # no map at all
     spans, sizes = _spans(node), _padded(graph, node)
-    if node.op in flow.CONVS and node.attrs["padding"] == "same":
+    if node.op in graph_queries.CONVS and node.attrs["padding"] == "same":
         return False
     short = any(span > size for span, size in zip(spans, sizes, strict=False))
-    return short and (node.op in flow.CONVS or node.op in _POOLS)
+    return short and (node.op in graph_queries.CONVS or node.op in _POOLS)
 
 
 def _why(graph: Graph, node: Node) -> str:
     spans, sizes, kernel = _spans(node), _padded(graph, node), node.attrs["kernel_size"]
     count = len(kernel)
-    map_ = flow.by(flow.input_shape(graph, node)[-count:])
+    map_ = graph_queries.by(graph_queries.input_shape(graph, node)[-count:])
     padded = (
-        f" ({flow.by(sizes)} with padding)"
-        if sizes != flow.input_shape(graph, node)[-count:]
+        f" ({graph_queries.by(sizes)} with padding)"
+        if sizes != graph_queries.input_shape(graph, node)[-count:]
         else ""
     )
-    spread = f", which spans {flow.by(spans)} with its dilation," if spans != kernel else ""
-    return f"its kernel {flow.by(kernel)}{spread} does not fit into the map of {map_}{padded}"
+    spread = (
+        f", which spans {graph_queries.by(spans)} with its dilation," if spans != kernel else ""
+    )
+    return (
+        f"its kernel {graph_queries.by(kernel)}{spread} does not fit into the map of {map_}{padded}"
+    )
 
 
 def _smallest(graph: Graph) -> str:
     if graph.smallest_input is None:
         return ""
-    return f"; the smallest input that the model accepts is {flow.by(graph.smallest_input)}"
+    return (
+        f"; the smallest input that the model accepts is {graph_queries.by(graph.smallest_input)}"
+    )
 
 
 def _shrinking(graph: Graph, node: Node) -> Node | None:
     """The last call before ``node`` that made the map smaller."""
     count = len(node.attrs["kernel_size"])
-    before = flow.source(graph, node)
+    before = graph_queries.source(graph, node)
     while before is not None and before.inputs and before.outputs:
-        into, out = flow.input_shape(graph, before)[-count:], before.outputs[0].shape[-count:]
+        into, out = (
+            graph_queries.input_shape(graph, before)[-count:],
+            before.outputs[0].shape[-count:],
+        )
         if len(into) == len(out) and any(i > o for i, o in zip(into, out, strict=True)):
             return before
-        before = flow.source(graph, before)
+        before = graph_queries.source(graph, before)
     return None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Related, Severity, Shape
 from convlint.rules.base import Example, Rule
 
@@ -86,17 +86,21 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in flow.distinct(graph, _NORMS):
-            shape = flow.input_shape(graph, node)
+        for node in graph_queries.distinct(graph, _NORMS):
+            shape = graph_queries.input_shape(graph, node)
             if len(shape) < 2 or prod(shape[2:]) != 1 or not _single(graph, node):
                 continue
             instance = node.op == "instance_norm"
             reducing = _reducing(graph, node)
             where = None if reducing is None else graph.where(reducing)
-            by = "" if reducing is None else f": {flow.called(graph, reducing)} made the map 1x1"
+            by = (
+                ""
+                if reducing is None
+                else f": {graph_queries.called(graph, reducing)} made the map 1x1"
+            )
             works = "" if instance else "; training raises at batch 1 and works from batch 2 on"
             yield self.finding(
-                f"{flow.called(graph, node)} sees one value per channel{by}{works}",
+                f"{graph_queries.called(graph, node)} sees one value per channel{by}{works}",
                 graph.where(node),
                 module=node.layer,
                 severity=_severity(node, shape),
@@ -107,7 +111,7 @@ def Net():
 
 def _single(graph: Graph, node: Node) -> bool:
     """Whether one sample gives one value per channel; several may be folded into the batch."""
-    batch = flow.input_shape(graph, node)[0]
+    batch = graph_queries.input_shape(graph, node)[0]
     if node.error is not None:
         return "more than 1" in node.error
     return node.op == "instance_norm" or batch == graph.batch_size
@@ -121,9 +125,9 @@ def _severity(node: Node, shape: Shape) -> Severity:
 
 def _reducing(graph: Graph, node: Node) -> Node | None:
     """The call that made one pixel of a larger map."""
-    before = flow.source(graph, node)
+    before = graph_queries.source(graph, node)
     while before is not None and before.inputs:
-        if prod(flow.input_shape(graph, before)[2:]) > 1:
+        if prod(graph_queries.input_shape(graph, before)[2:]) > 1:
             return before
-        before = flow.source(graph, before)
+        before = graph_queries.source(graph, before)
     return None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis as channels
+from convlint.analysis import diagnosis
 from convlint.ir import Finding, Graph
 from convlint.rules.base import Example, Rule
 
@@ -84,7 +84,7 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from channels.findings(
+        yield from diagnosis.findings(
             self.finding, graph, ("linear", "reshape", "flatten", "unflatten")
         )
         for layer in graph.layers:

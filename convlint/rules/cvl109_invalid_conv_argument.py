@@ -3,14 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convlint.analysis import diagnosis as channels
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph, Layer, Node
 from convlint.rules.base import Example, Rule
 
 _POOLS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3))
 _SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle", "channel_shuffle"})
-_CONVOLUTIONS = flow.CONVS | flow.TRANSPOSED_CONVS
+_CONVOLUTIONS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
 
 
 class InvalidConvArgument(Rule):
@@ -87,7 +86,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        refused = {layer.name for refusal in channels.refusals(graph) for layer in refusal.layers}
+        refused = {layer.name for refusal in diagnosis.refusals(graph) for layer in refusal.layers}
         told = set()
         for layer in graph.layers:
             convolution = {"in_channels", "kernel_size"} <= layer.attrs.keys()
@@ -106,7 +105,7 @@ def Net():
             why = _of_call(graph, node)
             if why is not None:
                 yield self.finding(
-                    f"{flow.called(graph, node)}: {why}",
+                    f"{graph_queries.called(graph, node)}: {why}",
                     graph.where(node),
                     module=node.layer,
                     nodes=(node.id,),
@@ -132,14 +131,14 @@ def _arguments(attrs: Any) -> str:
 def _of_call(graph: Graph, node: Node) -> str | None:
     """Why a call cannot work whatever the size of its input; None where that is not the reason."""
     attrs = node.attrs
-    shape = flow.input_shape(graph, node) if node.inputs else ()
+    shape = graph_queries.input_shape(graph, node) if node.inputs else ()
     if node.op in _CONVOLUTIONS or node.op in _POOLS:
         return _of_window(node)
     if node.op == "pad" and attrs.get("mode") in ("reflect", "circular"):
         around = attrs.get("pad", ())
         return (
             f"{attrs['mode']} padding of {max(around, default=0)} needs a map that is larger than "
-            f"that, and this one is {flow.by(shape[-(len(around) // 2) :])}"
+            f"that, and this one is {graph_queries.by(shape[-(len(around) // 2) :])}"
         )
     if node.op in _SHUFFLES:
         factor = attrs.get("upscale_factor", attrs.get("downscale_factor", attrs.get("groups")))

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis as channels
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
@@ -111,16 +110,18 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from channels.findings(self.finding, graph, _MERGES)
-        told = {id for found in channels.disagreements(graph) for id in found.nodes}
+        yield from diagnosis.findings(self.finding, graph, _MERGES)
+        told = {id for found in diagnosis.disagreements(graph) for id in found.nodes}
         merges = [n for n in graph.nodes if n.error is not None and n.op in _MERGES]
-        below = flow.downstream(graph, merges)
+        below = graph_queries.downstream(graph, merges)
         for node in merges:
             if node.id in told or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
                 continue
-            shapes = [flow.by(graph.tensor(id).shape) for id in node.inputs]
+            shapes = [graph_queries.by(graph.tensor(id).shape) for id in node.inputs]
             after = [
-                n.id for n in merges if not flow.downstream(graph, [node]).isdisjoint(n.inputs)
+                n.id
+                for n in merges
+                if not graph_queries.downstream(graph, [node]).isdisjoint(n.inputs)
             ]
             yield self.finding(
                 f"{node.op} of {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",
@@ -158,6 +159,6 @@ def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
             maker = graph.producer(maker.inputs[0])
         where = None if maker is None else graph.where(maker)
         if maker is not None and where is not None:
-            shape = flow.by(graph.tensor(id).shape)
-            found.append(Related(f"{flow.called(graph, maker)} makes the {shape}", where))
+            shape = graph_queries.by(graph.tensor(id).shape)
+            found.append(Related(f"{graph_queries.called(graph, maker)} makes the {shape}", where))
     return tuple(found)

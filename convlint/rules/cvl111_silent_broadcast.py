@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Related, Tensor
 from convlint.rules.base import Example, Rule
 
@@ -10,7 +10,7 @@ _POOLS = frozenset(
     [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
     + [f"adaptive_{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
 )
-_CONVOLUTIONS = flow.CONVS | flow.TRANSPOSED_CONVS
+_CONVOLUTIONS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
 
 
 class SilentBroadcast(Rule):
@@ -92,8 +92,8 @@ class Net(nn.Module):
                     continue
                 where = graph.where(maker)
                 yield self.finding(
-                    f"{flow.by(small.shape)} is added to {flow.by(large.shape)} and silently copied to "
-                    f"fit; it comes from {flow.called(graph, maker)}",
+                    f"{graph_queries.by(small.shape)} is added to {graph_queries.by(large.shape)} and "
+                    f"silently copied to fit; it comes from {graph_queries.called(graph, maker)}",
                     node.site,
                     module=node.module or None,
                     confidence="medium",
@@ -112,14 +112,14 @@ def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
     node: Node | None = graph.producer(small.id)
     while node is not None and (channels or pixels):
         if node.op in _CONVOLUTIONS:
-            before = flow.input_shape(graph, node)
+            before = graph_queries.input_shape(graph, node)
             if channels or before[2:] != node.outputs[0].shape[2:]:
                 return node
         elif node.op in _POOLS and pixels:
             return node
-        elif node.op not in _KEEPING and node.op not in flow.ACTIVATIONS:
+        elif node.op not in _KEEPING and node.op not in graph_queries.ACTIVATIONS:
             return None
-        node = flow.source(graph, node)
+        node = graph_queries.source(graph, node)
     return None
 
 

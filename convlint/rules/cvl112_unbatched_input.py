@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
@@ -66,24 +66,27 @@ class Net(nn.Module):
     def check(self, graph: Graph) -> Iterator[Finding]:
         unbatched = [
             node
-            for node in flow.distinct(graph, flow.CONVS | flow.TRANSPOSED_CONVS)
-            if node.error is None and len(flow.input_shape(graph, node)) == int(node.op[-2]) + 1
+            for node in graph_queries.distinct(
+                graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
+            )
+            if node.error is None
+            and len(graph_queries.input_shape(graph, node)) == int(node.op[-2]) + 1
         ]
         below: set[int] = set()
         for node in unbatched:
             if not below.isdisjoint(node.inputs):
                 continue  # the convolution before it is reported
-            below |= flow.downstream(graph, [node])
-            shape = flow.input_shape(graph, node)
+            below |= graph_queries.downstream(graph, [node])
+            shape = graph_queries.input_shape(graph, node)
             dropping = _dropping(graph, node)
             where = None if dropping is None else dropping.site
             yield self.finding(
-                f"{flow.called(graph, node)} takes the {len(shape)}-D tensor {flow.by(shape)} as one "
+                f"{graph_queries.called(graph, node)} takes the {len(shape)}-D tensor {graph_queries.by(shape)} as one "
                 f"sample of {shape[0]} channels: it has no batch dimension"
                 + (f" since {dropping.op}" if dropping is not None else ""),
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{dropping.op} makes the {flow.by(shape)}", where),)
+                related=(Related(f"{dropping.op} makes the {graph_queries.by(shape)}", where),)
                 if dropping is not None and where is not None
                 else (),
             )
@@ -91,10 +94,10 @@ class Net(nn.Module):
 
 def _dropping(graph: Graph, node: Node) -> Node | None:
     """The call that took the batch dimension away."""
-    rank = len(flow.input_shape(graph, node))
-    before = flow.source(graph, node)
+    rank = len(graph_queries.input_shape(graph, node))
+    before = graph_queries.source(graph, node)
     while before is not None and before.inputs:
-        if len(flow.input_shape(graph, before)) > rank:
+        if len(graph_queries.input_shape(graph, before)) > rank:
             return before
-        before = flow.source(graph, before)
+        before = graph_queries.source(graph, before)
     return None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Related
 from convlint.rules.base import Example, Rule
 
@@ -87,7 +87,7 @@ class Net(nn.Module):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         failed = [node for node in graph.nodes if node.error is not None]
-        below = flow.downstream(graph, failed)
+        below = graph_queries.downstream(graph, failed)
         for node in failed:
             if below.isdisjoint(node.inputs):
                 yield self.finding(

@@ -3,13 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from convlint.analysis import contracts as latent
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import contracts, graph_queries
 from convlint.ir import Finding, Fix, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
 _NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
-_MAKERS = flow.CONVS | flow.TRANSPOSED_CONVS | {"linear"}
+_MAKERS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS | {"linear"}
 
 
 class LatentNormChannels(Rule):
@@ -150,17 +149,17 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        meetings = latent.Meetings(graph)
+        meetings = contracts.Meetings(graph)
         found: list[Finding] = []
-        for node in flow.distinct(graph, _NORMS):
-            calls = flow.calls_of_same_layer(graph, node)
+        for node in graph_queries.distinct(graph, _NORMS):
+            calls = graph_queries.calls_of_same_layer(graph, node)
             judged = (self._judged(graph, norm, meetings) for norm in calls)
             found += filter(None, [next(filter(None, judged), None)])
         for finding in found:
             fixes = {other.fix for other in found if other.site == finding.site}
             yield finding if len(fixes) == 1 else finding.with_(fix=_shown(finding.fix))
 
-    def _judged(self, graph: Graph, norm: Node, meetings: latent.Meetings) -> Finding | None:
+    def _judged(self, graph: Graph, norm: Node, meetings: contracts.Meetings) -> Finding | None:
         wide, maker = graph.layer(norm.layer), _maker(graph, norm)
         if wide is None or wide.site is None or wide.error or norm.error:
             return None
@@ -171,26 +170,26 @@ def Net():
             meeting = meetings.of(((wide, asks), (made, gives)), (maker, norm))
         else:
             meeting = meetings.arriving(norm, wide, asks)
-        shape = flow.input_shape(graph, norm)
+        shape = graph_queries.input_shape(graph, norm)
         if meeting is None or meeting.now != shape[1:2] * 2:
             return None
         asked, given = meeting.dims
         # A run does not tell what the number of concatenated tensors depends on.
         needed = maker is None and graph.traced_by == "recorder"
-        claim = latent.claim(meeting, latent.differ, (wide.site,), needed=needed)
+        claim = contracts.claim(meeting, contracts.differ, (wide.site,), needed=needed)
         if claim is None and needed:
             return None
         end = made.site if made else None
-        source = f" from {flow.called(graph, maker)}" if maker else ""
+        source = f" from {graph_queries.called(graph, maker)}" if maker else ""
         return self.finding(
-            f"{flow.called(graph, norm)} is built for `{asked}` channels, but `{given}` "
+            f"{graph_queries.called(graph, norm)} is built for `{asked}` channels, but `{given}` "
             f"arrive{source}: {meeting.equal_today}{meeting.kind} fails where they differ; "
             f"build it for `{given}`",
             wide.site,
             confidence="medium",
             module=norm.layer,
             related=(Related(f"the layer that gives `{given}` channels", end),) if end else (),
-            fix=latent.argument_fix(wide.site, meeting.scope, asked, given),
+            fix=contracts.argument_fix(wide.site, meeting.scope, asked, given),
         ).with_(claim=claim)
 
 
@@ -198,9 +197,9 @@ def _maker(graph: Graph, norm: Node) -> Node | None:
     """The convolution (or linear layer) whose channels reach ``norm`` unchanged, and whose call and
     the norm's worked.
     """
-    before = flow.source(graph, norm)
-    while before is not None and before.op in latent.PRESERVING and len(before.inputs) == 1:
-        before = flow.source(graph, before)
+    before = graph_queries.source(graph, norm)
+    while before is not None and before.op in contracts.PRESERVING and len(before.inputs) == 1:
+        before = graph_queries.source(graph, before)
     if before is None or before.op not in _MAKERS or norm.error or before.error:
         return None
     rank = 2 if before.op == "linear" else 2 + int(before.op[-2])  # with a batch dimension

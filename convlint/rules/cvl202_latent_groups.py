@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import contracts as latent
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import contracts, graph_queries
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 from convlint.symbolic import text
@@ -95,15 +94,17 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        meetings = latent.Meetings(graph)
-        for node in flow.distinct(graph, flow.CONVS | flow.TRANSPOSED_CONVS):
+        meetings = contracts.Meetings(graph)
+        for node in graph_queries.distinct(
+            graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
+        ):
             found = self._judged(graph, node, meetings)
             if found is not None:
                 yield found
 
-    def _judged(self, graph: Graph, conv: Node, meetings: latent.Meetings) -> Finding | None:
+    def _judged(self, graph: Graph, conv: Node, meetings: contracts.Meetings) -> Finding | None:
         layer = graph.layer(conv.layer)
-        if layer is None or conv.error or not flow.is_depthwise(conv):
+        if layer is None or conv.error or not graph_queries.is_depthwise(conv):
             return None
         numbers = [(layer, name) for name in ("out_channels", "groups", "in_channels")]
         meeting = meetings.of(numbers, (conv,), _leaves_a_rest)
@@ -114,14 +115,14 @@ def Net():
             return None
         sites = (layer.site,) if layer.site else ()
         return self.finding(
-            f"{flow.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
+            f"{graph_queries.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
             f"channels: {meeting.kind} works only where `{text(out % groups)} == 0` "
             f"and does not say so; state the condition, or put a 1x1 convolution behind a "
             f"depthwise one",
             layer.site,
             confidence="medium",
             module=conv.layer,
-        ).with_(claim=latent.claim(meeting, _leaves_a_rest, sites, fails_in="constructor"))
+        ).with_(claim=contracts.claim(meeting, _leaves_a_rest, sites, fails_in="constructor"))
 
 
 def _leaves_a_rest(numbers: tuple[int, ...]) -> bool:

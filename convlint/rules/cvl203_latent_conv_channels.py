@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import contracts as latent
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import contracts, graph_queries
 from convlint.ir import Finding, Graph, Layer, Node, Related, Site
 from convlint.rules.base import Example, Rule
 
-_CONVS = flow.CONVS | flow.TRANSPOSED_CONVS
+_CONVS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
 _LAYERS = _CONVS | {"linear"}
 _READS = {**dict.fromkeys(_CONVS, "in_channels"), "linear": "in_features"}
 
@@ -128,14 +127,14 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        meetings = latent.Meetings(graph)
-        for node in flow.distinct(graph, _LAYERS):
+        meetings = contracts.Meetings(graph)
+        for node in graph_queries.distinct(graph, _LAYERS):
             layer = graph.layer(node.layer)
             if layer is not None and layer.site is not None and not node.error:
                 yield from self._judged(graph, node, layer, layer.site, meetings)
 
     def _judged(
-        self, graph: Graph, node: Node, layer: Layer, site: Site, meetings: latent.Meetings
+        self, graph: Graph, node: Node, layer: Layer, site: Site, meetings: contracts.Meetings
     ) -> Iterator[Finding]:
         name = _READS[node.op]
         meeting = meetings.arriving(node, layer, name)
@@ -148,13 +147,13 @@ def Net():
         counted = len(makers) > 1 and graph.traced_by == "recorder"
         needed = counted or any(end.scope != meeting.scope.id for end in ends)
         sites = (site, *_sites_of_norms(graph, node))
-        claim = latent.claim(meeting, latent.differ, sites, needed=needed)
+        claim = contracts.claim(meeting, contracts.differ, sites, needed=needed)
         if claim is None and needed:
             return
-        source = f" from {flow.called(graph, makers[0])}" if len(makers) == 1 else ""
+        source = f" from {graph_queries.called(graph, makers[0])}" if len(makers) == 1 else ""
         place = _place(layer, site, meeting)
         yield self.finding(
-            f"{flow.called(graph, node)} is built for `{asked}` channels, but `{given}` "
+            f"{graph_queries.called(graph, node)} is built for `{asked}` channels, but `{given}` "
             f"arrive{source}: {meeting.equal_today}{meeting.kind} fails where they differ; "
             f"build it for `{given}`",
             place,
@@ -165,11 +164,11 @@ def Net():
                 for end in ends[1:5]
                 if end.site
             ),
-            fix=latent.argument_fix(place, meeting.scope, asked, given),
+            fix=contracts.argument_fix(place, meeting.scope, asked, given),
         ).with_(claim=claim)
 
 
-def _place(layer: Layer, site: Site, meeting: latent.Meeting) -> Site:
+def _place(layer: Layer, site: Site, meeting: contracts.Meeting) -> Site:
     """Where the class passes the number on: the layer's constructor, or that of a part around it."""
     if layer.scope == meeting.scope.id:
         return site
@@ -194,9 +193,9 @@ def _makers(graph: Graph, node: Node) -> Iterator[Node]:
 
 def _sites_of_norms(graph: Graph, node: Node) -> Iterator[Site]:
     """Norms between: they refuse the channels before the layer does where they are built for the same."""
-    before = flow.source(graph, node)
-    while before is not None and before.op in latent.PRESERVING:
+    before = graph_queries.source(graph, node)
+    while before is not None and before.op in contracts.PRESERVING:
         norm = graph.layer(before.layer)
         if norm is not None and norm.site is not None and before.op.endswith("norm"):
             yield norm.site
-        before = flow.source(graph, before)
+        before = graph_queries.source(graph, before)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint import symbolic as dims
-from convlint.analysis import graph_queries as flow
+from convlint import symbolic
+from convlint.analysis import graph_queries
 from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Finding, Graph, Layer, Node, Related, Shape
 from convlint.rules.base import Example, Rule
@@ -85,28 +85,30 @@ class Net(nn.Module):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         refusing = {name for _, name in graph.sizes if name is not None}
-        for node in flow.distinct(graph, frozenset({"linear"})):
+        for node in graph_queries.distinct(graph, frozenset({"linear"})):
             layer = graph.layer(node.layer)
             if layer is not None and layer.name in refusing and _is_written(graph, layer):
                 yield self._finding(graph, node, layer)
 
     def _finding(self, graph: Graph, node: Node, layer: Layer) -> Finding:
-        flat = flow.source(graph, node)
-        shape = flow.input_shape(graph, flat) if flat is not None and flat.inputs else ()
+        flat = graph_queries.source(graph, node)
+        shape = graph_queries.input_shape(graph, flat) if flat is not None and flat.inputs else ()
         image = next((t.shape[2:] for n in graph.nodes if n.op == "input" for t in n.outputs), ())
         ran = sorted([image, *(size for size, refused in graph.sizes if refused is None)])
         others = [size for size, refused in graph.sizes if refused is not None]
-        fits = flow.by(ran[0]) + (f" to {flow.by(ran[-1])}" if len(ran) > 1 else " alone")
-        tried = " and ".join(map(flow.by, _nearest(others, ran)))
+        fits = graph_queries.by(ran[0]) + (
+            f" to {graph_queries.by(ran[-1])}" if len(ran) > 1 else " alone"
+        )
+        tried = " and ".join(map(graph_queries.by, _nearest(others, ran)))
         whole = _global(graph, node)
-        read = f"reads {flow.by(shape[1:])} values" if shape else "reads a whole map"
+        read = f"reads {graph_queries.by(shape[1:])} values" if shape else "reads a whole map"
         related = (
             (Related("a convolution as large as its map", whole.site),)
             if whole is not None and whole.site is not None
             else ()
         )
         return self.finding(
-            f"{flow.called(graph, node)} {read} as {layer.attrs.get('in_features')} features: the "
+            f"{graph_queries.called(graph, node)} {read} as {layer.attrs.get('in_features')} features: the "
             f"model runs on inputs of {fits}, and not on {tried}; pool adaptively in front of it, or "
             f"compute the number from a size that the class is given",
             layer.site,
@@ -117,7 +119,7 @@ class Net(nn.Module):
 
 def _is_written(graph: Graph, layer: Layer) -> bool:
     """Whether the features are a number in the source, as far as that is known."""
-    features = dims.from_json(layer.exprs.get("in_features"))
+    features = symbolic.from_json(layer.exprs.get("in_features"))
     outermost = list(Scopes(graph.scopes).outwards(layer.scope))
     if outermost:
         features = Scopes(graph.scopes).lifted(features, outermost[-1])
@@ -133,10 +135,13 @@ def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
 
 def _global(graph: Graph, node: Node) -> Layer | None:
     """A convolution before ``node`` whose kernel is as large as the map that it reads."""
-    before = flow.source(graph, node)
+    before = graph_queries.source(graph, node)
     while before is not None:
-        convolves = before.op in flow.CONVS
-        if convolves and before.attrs.get("kernel_size") == flow.input_shape(graph, before)[2:]:
+        convolves = before.op in graph_queries.CONVS
+        if (
+            convolves
+            and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]
+        ):
             return graph.layer(before.layer)
-        before = flow.source(graph, before)
+        before = graph_queries.source(graph, before)
     return None

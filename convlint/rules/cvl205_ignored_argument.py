@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph
 from convlint.rules.base import Example, Rule
 
@@ -83,7 +83,7 @@ class Net(nn.Sequential):
         if not any(layer.leaf and "out_channels" in layer.attrs for layer in graph.layers):
             return
         for name, kind, site in graph.ignored:
-            if flow.is_width(name):
+            if graph_queries.is_width(name):
                 yield self.finding(
                     f"`{kind}` takes `{name}`, but none of its layers depends on it: use it where "
                     f"its number is written down, or take it out",

@@ -4,10 +4,10 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Related
 from convlint.rules.base import Example, Rule
-from convlint.source_text import call_sites as calls
+from convlint.source_text import call_sites
 
 
 class BiasBeforeNorm(Rule):
@@ -141,9 +141,11 @@ class Net(nn.Module):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         found: list[tuple[Node, Sequence[Node]]] = []
-        for node in flow.distinct(graph, flow.CONVS | flow.TRANSPOSED_CONVS | {"linear"}):
+        for node in graph_queries.distinct(
+            graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS | {"linear"}
+        ):
             if node.attrs["bias"]:
-                same = flow.calls_of_same_layer(graph, node)
+                same = graph_queries.calls_of_same_layer(graph, node)
                 judged = [_norm_that_cancels(graph, call) for call in same]
                 cancelling = [norm for norm in judged if norm is not None]
                 if len(cancelling) == len(judged):
@@ -152,8 +154,8 @@ class Net(nn.Module):
         for node, norms in found:
             site = graph.where(norms[0])
             yield self.finding(
-                f"the bias of this {flow.kind(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
-                f"has no effect: {flow.called(graph, norms[0])} subtracts it again; use bias=False",
+                f"the bias of this {graph_queries.kind(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
+                f"has no effect: {graph_queries.called(graph, norms[0])} subtracts it again; use bias=False",
                 graph.where(node),
                 module=node.layer,
                 # Where the run ended early, a second reader of the output may not have been reached.
@@ -167,7 +169,7 @@ def _norm_that_cancels(graph: Graph, node: Node) -> Node | None:
     """The only reader of ``node``, if it subtracts each channel's own mean and the bias is constant
     on the channel.
     """
-    norm = flow.only_consumer(graph, node)
+    norm = graph_queries.only_consumer(graph, node)
     if norm is None or norm.inputs[0] != node.outputs[0].id:
         return None
     shape = node.outputs[0].shape
@@ -197,7 +199,7 @@ def _edit(
     graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]
 ) -> Edit | str:
     """The edit of the call that built ``layer``, or why none is right for all that it builds."""
-    call = calls.of_layer(layer)
+    call = call_sites.of_layer(layer)
     if call is None:
         return f"the line does not call {layer.base} of torch.nn itself"
     for other in graph.layers:
@@ -205,7 +207,7 @@ def _edit(
             return f"the same call builds `{other.name}`, which no such norm follows"
     for norm in norms:
         site = graph.where(norm)
-        beside = calls.at(site) if site is not None else None
+        beside = call_sites.at(site) if site is not None else None
         if beside is None or not call.always_with(beside) or not beside.callee:
             return "this layer may also be built without such a norm"
     if reader := _reader(call.file, layer.name.rpartition(".")[2]):
@@ -219,7 +221,7 @@ def _edit(
 
 
 @lru_cache(maxsize=64)
-def _reader(file: calls.File, attribute: str) -> str | None:
+def _reader(file: call_sites.File, attribute: str) -> str | None:
     """An expression in the file that may read the bias of the layer ``attribute``, and would not
     expect None.
     """
@@ -234,7 +236,7 @@ def _reader(file: calls.File, attribute: str) -> str | None:
     return next((read for read in reads if read not in asked), None)
 
 
-def _tested(file: calls.File) -> Iterator[str]:
+def _tested(file: call_sites.File) -> Iterator[str]:
     """Expressions that the file tests for being there: ``x`` in ``if x`` and ``x is not None``."""
     for node in file.nodes:
         if isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]) == "None":
@@ -243,7 +245,7 @@ def _tested(file: calls.File) -> Iterator[str]:
             yield ast.unparse(node.test)
 
 
-def _of_a_norm(file: calls.File, node: ast.AST) -> bool:
+def _of_a_norm(file: call_sites.File, node: ast.AST) -> bool:
     """Whether a node is reached only for what is an instance of some norm."""
     while node in file.parents:
         node, field = file.parents[node]

@@ -4,10 +4,10 @@ import ast
 from collections.abc import Collection, Iterator
 from math import prod
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Fix, Graph, Node
 from convlint.rules.base import Example, Rule
-from convlint.source_text import call_sites as calls
+from convlint.source_text import call_sites
 
 
 class PaddedPointwise(Rule):
@@ -86,15 +86,19 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        found = [node for node in flow.distinct(graph, flow.CONVS) if _is_padded(graph, node)]
+        found = [
+            node
+            for node in graph_queries.distinct(graph, graph_queries.CONVS)
+            if _is_padded(graph, node)
+        ]
         padded = {layer.name for node in found if (layer := graph.layer(node.layer))}
         for node in found:
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
-            if len(flow.input_shape(graph, node)) < len(kernel):
+            if len(graph_queries.input_shape(graph, node)) < len(kernel):
                 continue  # no map at all: another rule's
             yield self.finding(
-                f"padding {flow.by(padding)} around a {flow.by(kernel)} kernel: {_blind(graph, node)} see no "
-                f"input{' but the bias' if node.attrs['bias'] else ''}; use padding={_wanted(node)}",
+                f"padding {graph_queries.by(padding)} around a {graph_queries.by(kernel)} kernel: {_blind(graph, node)} "
+                f"see no input{' but the bias' if node.attrs['bias'] else ''}; use padding={_wanted(node)}",
                 graph.where(node),
                 module=node.layer,
                 fix=_fix(graph, node, padded),
@@ -115,7 +119,7 @@ def _blind(graph: Graph, node: Node) -> str:
     if graph.traced_by != "recorder":
         return "the outermost output pixels"
     kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
-    into = flow.input_shape(graph, node)[-len(kernel) :]
+    into = graph_queries.input_shape(graph, node)[-len(kernel) :]
     output = node.outputs[0].shape[-len(kernel) :]
     seeing = [
         _seeing(size, outputs, stride, around) if k == 1 else outputs
@@ -146,7 +150,7 @@ def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
     if layer is None or layer.site is None:
         return None
     title = f"write padding={_wanted(node)} (the output becomes smaller)"
-    call = calls.of_layer(layer)
+    call = call_sites.of_layer(layer)
     built = [other.name for other in graph.layers if other.site == layer.site]
     if call is None or not all(name in padded for name in built):
         return Fix(title, "display", ())

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import gcd, prod
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 
@@ -91,11 +91,11 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in flow.distinct(graph, flow.CONVS):
+        for node in graph_queries.distinct(graph, graph_queries.CONVS):
             kernel, stride, dilation = (
                 node.attrs[n] for n in ("kernel_size", "stride", "dilation")
             )
-            sizes = flow.input_shape(graph, node)[-len(kernel) :]
+            sizes = graph_queries.input_shape(graph, node)[-len(kernel) :]
             if len(sizes) < len(kernel):
                 continue  # no map at all: another rule's
             read = [
@@ -106,10 +106,10 @@ def Net():
                 continue
             never = 1 - prod(taps / steps for taps, steps in read)
             shortcut = prod(kernel) == 1 and _ends_in_a_sum(graph, node)
-            spread = f", dilation {flow.by(dilation)}" if max(dilation) > 1 else ""
+            spread = f", dilation {graph_queries.by(dilation)}" if max(dilation) > 1 else ""
             yield self.finding(
-                f"{never:.0%} of the input pixels are never read by this {flow.kind(graph, node)}: "
-                f"kernel {flow.by(kernel)}{spread}, stride {flow.by(stride)}"
+                f"{never:.0%} of the input pixels are never read by this {graph_queries.kind(graph, node)}: "
+                f"kernel {graph_queries.by(kernel)}{spread}, stride {graph_queries.by(stride)}"
                 + (" (a shortcut: the main path may read them)" if shortcut else ""),
                 graph.where(node),
                 module=node.layer,
@@ -130,11 +130,11 @@ def _ends_in_a_sum(graph: Graph, node: Node) -> bool:
     """Whether what ``node`` makes goes, through norms and activations alone, into an addition."""
     step: Node | None = node
     for _ in range(_STEPS_TO_A_SUM):
-        step = None if step is None else flow.only_consumer(graph, step)
+        step = None if step is None else graph_queries.only_consumer(graph, step)
         if step is None:
             return False
         if step.op == "add":
             return True
-        if step.op not in flow.ACTIVATIONS and not step.op.endswith("_norm"):
+        if step.op not in graph_queries.ACTIVATIONS and not step.op.endswith("_norm"):
             return False
     return False

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Related, Shape
 from convlint.rules.base import Example, Rule
 
@@ -120,15 +120,17 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for second in flow.distinct(graph, flow.CONVS):
+        for second in graph_queries.distinct(graph, graph_queries.CONVS):
             first = _conv_before(graph, second)
             if first is None or first.error or second.error:
                 continue
-            if any(len(flow.calls_of_same_layer(graph, node)) > 1 for node in (first, second)):
+            if any(
+                len(graph_queries.calls_of_same_layer(graph, node)) > 1 for node in (first, second)
+            ):
                 continue  # the same weights are read elsewhere, too
             merged = _merged_kernel(first, second)
             weights = [_weights(first), _weights(second)]
-            one = flow.conv_weights(
+            one = graph_queries.conv_weights(
                 first.attrs["in_channels"], second.attrs["out_channels"], merged
             )
             if _is_factorisation(first, second, one, sum(weights)):
@@ -138,8 +140,8 @@ class Net(nn.Module):
                 "replace the two" if one <= sum(weights) else "or an activation is missing between"
             )
             yield self.finding(
-                f"no nonlinearity between {flow.called(graph, first)} and this "
-                f"{flow.kind(graph, second)}: one {flow.by(merged)} convolution with {one:,} weights "
+                f"no nonlinearity between {graph_queries.called(graph, first)} and this "
+                f"{graph_queries.kind(graph, second)}: one {graph_queries.by(merged)} convolution with {one:,} weights "
                 f"could do what these two do with {weights[0]:,} + {weights[1]:,}; {better}",
                 graph.where(second),
                 module=second.layer,
@@ -151,13 +153,13 @@ def _conv_before(graph: Graph, node: Node) -> Node | None:
     """The convolution of the same rank whose output reaches ``node``, and nobody else, with no
     nonlinearity between.
     """
-    reader, step = node, flow.source(graph, node)
-    while step is not None and flow.only_consumer(graph, step) is reader:
+    reader, step = node, graph_queries.source(graph, node)
+    while step is not None and graph_queries.only_consumer(graph, step) is reader:
         if step.op == node.op:
             return step
         if step.op not in _AFFINE:
             return None
-        reader, step = step, flow.source(graph, step)
+        reader, step = step, graph_queries.source(graph, step)
     return None
 
 
@@ -181,7 +183,7 @@ def _extent(node: Node) -> list[int]:
 
 
 def _weights(node: Node) -> int:
-    return flow.conv_weights(
+    return graph_queries.conv_weights(
         node.attrs["in_channels"], node.attrs["out_channels"], node.attrs["kernel_size"]
     )
 

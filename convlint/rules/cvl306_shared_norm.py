@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 
@@ -93,19 +93,23 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in flow.distinct(graph, frozenset({"batch_norm", "instance_norm"})):
-            calls = flow.calls_of_same_layer(graph, node)
+        for node in graph_queries.distinct(graph, frozenset({"batch_norm", "instance_norm"})):
+            calls = graph_queries.calls_of_same_layer(graph, node)
             if len(calls) == 1 or not node.attrs["track_running_stats"]:
                 continue
             again = _is_block_called_again(graph, calls)
-            shapes = list(dict.fromkeys(flow.by(flow.input_shape(graph, call)) for call in calls))
+            shapes = list(
+                dict.fromkeys(
+                    graph_queries.by(graph_queries.input_shape(graph, call)) for call in calls
+                )
+            )
             on = (
                 f"on maps of {' and '.join(shapes)}"
                 if len(shapes) > 1
                 else f"each time on {shapes[0]}"
             )
             yield self.finding(
-                f"one {flow.kind(graph, node)} is called {len(calls)} times in a forward, {on}: "
+                f"one {graph_queries.kind(graph, node)} is called {len(calls)} times in a forward, {on}: "
                 + (
                     "its block is shared, and its running statistics mix what the calls see"
                     if again
@@ -119,5 +123,7 @@ class Net(nn.Module):
 
 def _is_block_called_again(graph: Graph, calls: tuple[Node, ...]) -> bool:
     """Whether the same layer made the norm's input every time."""
-    makers = {maker.layer if (maker := flow.source(graph, call)) else None for call in calls}
+    makers = {
+        maker.layer if (maker := graph_queries.source(graph, call)) else None for call in calls
+    }
     return len(makers) == 1 and None not in makers

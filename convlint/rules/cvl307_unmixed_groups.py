@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
 # Calls that leave each channel to itself.
-_PER_CHANNEL = flow.ACTIVATIONS | {
+_PER_CHANNEL = graph_queries.ACTIVATIONS | {
     "batch_norm",
     "instance_norm",
     "contiguous",
@@ -93,7 +93,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in flow.distinct(graph, flow.CONVS):
+        for node in graph_queries.distinct(graph, graph_queries.CONVS):
             if not _is_grouped(node):
                 continue
             before = _grouped_before(graph, node)
@@ -101,8 +101,8 @@ def Net():
                 continue
             groups, site = node.attrs["groups"], graph.where(before)
             yield self.finding(
-                f"{flow.called(graph, before)} and this {flow.kind(graph, node)} both have groups={groups}, "
-                f"and nothing between mixes them: each output sees 1/{groups} of the channels; shuffle "
+                f"{graph_queries.called(graph, before)} and this {graph_queries.kind(graph, node)} both have "
+                f"groups={groups}, and nothing between mixes them: each output sees 1/{groups} of the channels; shuffle "
                 f"the channels between the two or use a dense 1x1",
                 graph.where(node),
                 module=node.layer,
@@ -111,7 +111,7 @@ def Net():
 
 
 def _is_grouped(node: Node) -> bool:
-    return node.attrs["groups"] > 1 and not flow.is_depthwise(node) and node.error is None
+    return node.attrs["groups"] > 1 and not graph_queries.is_depthwise(node) and node.error is None
 
 
 def _grouped_before(graph: Graph, node: Node) -> Node | None:
@@ -119,10 +119,10 @@ def _grouped_before(graph: Graph, node: Node) -> Node | None:
     mixes channels.
     """
     groups = node.attrs["groups"]
-    step = flow.source(graph, node)
+    step = graph_queries.source(graph, node)
     while step is not None and _keeps_groups(step, groups):
-        step = flow.source(graph, step)
-    if step is None or step.op not in flow.CONVS:
+        step = graph_queries.source(graph, step)
+    if step is None or step.op not in graph_queries.CONVS:
         return None
     return step if _is_grouped(step) and step.attrs["groups"] == groups else None
 
@@ -131,8 +131,8 @@ def _keeps_groups(node: Node, groups: int) -> bool:
     """Whether a call leaves each of ``groups`` runs of channels to itself, and is not itself a
     grouped convolution.
     """
-    if node.op in flow.CONVS:
-        return flow.is_depthwise(node) and node.error is None
+    if node.op in graph_queries.CONVS:
+        return graph_queries.is_depthwise(node) and node.error is None
     if node.op == "group_norm":
         return bool(node.attrs["num_groups"] % groups == 0)
     return node.op in _PER_CHANNEL

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node, Shape
 from convlint.rules.base import Example, Rule
 
@@ -83,8 +83,8 @@ def Net():
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         total = sum(layer.params for layer in graph.layers)
-        convolved = any(node.op in flow.CONVS for node in graph.nodes)
-        for node in flow.distinct(graph, frozenset({"linear"})) if convolved else ():
+        convolved = any(node.op in graph_queries.CONVS for node in graph.nodes)
+        for node in graph_queries.distinct(graph, frozenset({"linear"})) if convolved else ():
             layer = graph.layer(node.layer)
             if layer is None or 2 * layer.params <= total or node.error is not None:
                 continue
@@ -96,7 +96,7 @@ def Net():
                 continue
             yield self.finding(
                 f"{layer.params:,} of {total:,} parameters ({layer.params / total:.0%}) are in this "
-                f"Linear: it reads {flow.by(flattened[1:])} values for {out:,} features; a global "
+                f"Linear: it reads {graph_queries.by(flattened[1:])} values for {out:,} features; a global "
                 f"depthwise convolution and a 1x1 would have {channels * (pixels + out):,} (CVL504)",
                 layer.site or node.site,
                 module=node.layer,
@@ -107,11 +107,11 @@ def _flattened(graph: Graph, node: Node) -> Shape | None:
     """The shape of the feature map, with the batch, that was flattened into the input of a linear
     layer.
     """
-    step = flow.source(graph, node)
-    while step is not None and step.op in flow.ACTIVATIONS | {"batch_norm"}:
-        step = flow.source(graph, step)
+    step = graph_queries.source(graph, node)
+    while step is not None and step.op in graph_queries.ACTIVATIONS | {"batch_norm"}:
+        step = graph_queries.source(graph, step)
     if step is None or step.op not in _FLATTENING or not step.inputs:
         return None
-    before, after = flow.input_shape(graph, step), step.outputs[0].shape
+    before, after = graph_queries.input_shape(graph, step), step.outputs[0].shape
     flat = len(before) > 2 and after == (before[0], prod(before[1:]))
     return before if flat else None

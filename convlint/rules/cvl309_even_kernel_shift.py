@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 
@@ -88,7 +88,7 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in flow.distinct(graph, flow.CONVS):
+        for node in graph_queries.distinct(graph, graph_queries.CONVS):
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
             if isinstance(padding, str) or _is_cut(graph, node):
                 continue
@@ -100,8 +100,8 @@ class Net(nn.Module):
             ):
                 continue
             yield self.finding(
-                f"even kernel {flow.by(kernel)} with padding {flow.by(padding)} on both sides: the map "
-                f"{_change(graph, node)} and shifts by half a pixel",
+                f"even kernel {graph_queries.by(kernel)} with padding {graph_queries.by(padding)} on both sides: "
+                f"the map {_change(graph, node)} and shifts by half a pixel",
                 graph.where(node),
                 module=node.layer,
             )
@@ -110,17 +110,20 @@ class Net(nn.Module):
 def _change(graph: Graph, node: Node) -> str:
     """What becomes of the size of the map, as far as it is known."""
     spatial = len(node.attrs["padding"])
-    before, after = flow.input_shape(graph, node)[-spatial:], node.outputs[0].shape[-spatial:]
+    before, after = (
+        graph_queries.input_shape(graph, node)[-spatial:],
+        node.outputs[0].shape[-spatial:],
+    )
     if graph.traced_by == "recorder":
-        return f"goes from {flow.by(before)} to {flow.by(after)}"
+        return f"goes from {graph_queries.by(before)} to {graph_queries.by(after)}"
     if max(node.attrs["stride"]) > 1:
         return "changes its size"
     more = [b - a for a, b in zip(before, after, strict=True)]
-    grown = flow.by(tuple(map(abs, more)))
+    grown = graph_queries.by(tuple(map(abs, more)))
     return f"{'grows' if max(more) > 0 else 'shrinks'} by {grown}"
 
 
 def _is_cut(graph: Graph, node: Node) -> bool:
     """Whether only a slice reads the output, as causal convolutions do to undo padding."""
-    reader = flow.only_consumer(graph, node)
+    reader = graph_queries.only_consumer(graph, node)
     return reader is not None and reader.op in ("getitem", "narrow")

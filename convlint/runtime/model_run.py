@@ -22,18 +22,12 @@ import torch
 from torch import nn
 
 from convlint.ir import Graph, Problem
-from convlint.runtime import restore as keep
+from convlint.runtime import restore
 from convlint.runtime.build import (
-    construction_sites as sites,
-)
-from convlint.runtime.build import (
-    load_target as load,
-)
-from convlint.runtime.build import (
-    module_invariants as sound,
-)
-from convlint.runtime.build import (
-    symbolic_build as symbols,
+    construction_sites,
+    load_target,
+    module_invariants,
+    symbolic_build,
 )
 from convlint.runtime.build.load_target import ProblemError, refuse
 from convlint.runtime.inputs import make_inputs as model_inputs
@@ -43,7 +37,7 @@ from convlint.runtime.measure import memory
 from convlint.runtime.record import provenance
 from convlint.runtime.record.record import failure_of, record
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.recover import external_failures as blame
+from convlint.runtime.recover import external_failures
 from convlint.runtime.worker.client import Answer
 from convlint.settings.targets import Job
 
@@ -62,9 +56,9 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
     try:
         _check_device(job.device)
         enter("import")
-        value = _built(lambda: load.find(job.target, job.root))
+        value = _built(lambda: load_target.find(job.target, job.root))
         threads |= {thread for thread in threading.enumerate() if thread.daemon}
-        make = load.call(value, job.target)
+        make = load_target.call(value, job.target)
         enter("constructor")
         answer = _run_built(job, make, enter)
     except ProblemError as error:
@@ -74,7 +68,7 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
 
 def prepare() -> None:
     """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
-    sites.stay_in(os.getcwd())
+    construction_sites.stay_in(os.getcwd())
     random.seed(0)
     torch.manual_seed(0)
     sys.dont_write_bytecode = True
@@ -88,7 +82,7 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
         raise
     except Exception as error:
         failure = failure_of(error, "constructor")
-        blame.refuse_circumstances(failure, job)
+        external_failures.refuse_circumstances(failure, job)
         graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
         return Answer(graph)
     model = as_asked(value, job)
@@ -103,9 +97,9 @@ def device_of_job(job: Job) -> Any:
 
 def as_asked(value: Any, job: Job) -> nn.Module:
     """What was built, on the device and in the dtype that the job names. Raises ProblemError if it is no model."""
-    model = load.check_model(value, job.target)
-    sound.check(model)
-    model = sound.moved(model, job.device)
+    model = load_target.check_model(value, job.target)
+    module_invariants.check(model)
+    model = module_invariants.moved(model, job.device)
     return model if job.dtype is None else model.to(getattr(torch, job.dtype))
 
 
@@ -116,10 +110,10 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answe
     forward may write to its input. A model with lazy layers is run as a copy.
     """
     try:
-        sound.check(model)
+        module_invariants.check(model)
         if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
             model = copy.deepcopy(model)
-        with keep.as_found(model):
+        with restore.as_found(model):
             if inputs is None:
                 inputs = inputs_of(model, job)
             inputs = inputs.map(lambda tensor: tensor.detach().clone())
@@ -166,11 +160,14 @@ def _built(make: Callable[[], Any]) -> Any:
     failed: Exception | None = None
     for repair, carry in _ATTEMPTS:
         try:
-            with sites.Construction(repair), symbols.carrying() if carry else nullcontext():
+            with (
+                construction_sites.Construction(repair),
+                symbolic_build.carrying() if carry else nullcontext(),
+            ):
                 return make()
         except Exception as error:
             cause = error.__cause__ if isinstance(error, ProblemError) else error
-            blame.refuse_allocation(cause)
+            external_failures.refuse_allocation(cause)
             if isinstance(error, ProblemError) and not _while_building(cause):
                 raise
             if not repair:
@@ -206,8 +203,8 @@ def inputs_of(model: nn.Module, job: Job) -> Inputs:
 def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     """Record one forward and, where it works, measure its memory."""
     recording = record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
-    blame.refuse_allocation(recording.error)
-    blame.refuse_circumstances(recording.failure, job)
+    external_failures.refuse_allocation(recording.error)
+    external_failures.refuse_circumstances(recording.failure, job)
     graph = replace(
         provenance.annotate(recording.graph(), model),
         input_from=inputs.source,
@@ -215,7 +212,7 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
         input_bytes=inputs.nbytes,
         budgets=job.budgets,
     )
-    blame.refuse_input(graph, job)
+    external_failures.refuse_input(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         with silent():
             return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))

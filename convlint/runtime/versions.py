@@ -22,14 +22,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Built, Problem, Tried, Version, Way
-from convlint.ir import serialize as wire
+from convlint.ir import Built, Problem, Tried, Version, Way, serialize
 from convlint.rewriting.project import is_installed
-from convlint.runtime import model_run as session
-from convlint.runtime import restore as keep
-from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.build import load_target as load
-from convlint.runtime.build import overlay
+from convlint.runtime import model_run, restore
+from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.measure import memory, timing
@@ -37,7 +33,7 @@ from convlint.runtime.record import layers
 from convlint.runtime.record.record import failure_of, flags_kept, record
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.recover.stand_ins import one_line
-from convlint.runtime.weights import checkpoint as weights
+from convlint.runtime.weights import checkpoint
 from convlint.runtime.weights.replace_layers import replaced
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import Answer
@@ -50,10 +46,13 @@ _SHARE = 0.3  # of the job's time, after which no further way is begun
 
 def try_job(asked: Try, enter: Callable[[Any], None] = lambda _: None) -> Answer:
     """Run every version. What one of them does to its process is a problem of its own."""
-    session.prepare()
+    model_run.prepare()
     enter("import")
     for name in asked.libraries:
-        with suppress(Exception), session.silent():  # the version that needs it says what is wrong
+        with (
+            suppress(Exception),
+            model_run.silent(),
+        ):  # the version that needs it says what is wrong
             importlib.import_module(name)
     enter("forward")
     return Answer(tried=tuple(_forked(version, asked.job) for version in asked.versions))
@@ -69,7 +68,7 @@ def _forked(version: Version, job: Job) -> Tried:
         answer = _in_the_fork(version, job)
         processes.flush()
         with os.fdopen(written, "wb") as pipe:
-            pipe.write(json.dumps(wire.encode(answer)).encode())
+            pipe.write(json.dumps(serialize.encode(answer)).encode())
         os._exit(0)
     os.close(written)
     data = _received(read, job.timeout)
@@ -85,7 +84,7 @@ def _forked(version: Version, job: Job) -> Tried:
     if not data:
         code = os.waitstatus_to_exitcode(status)
         return _failed("exit", f"it ended the process with exit code {code}")
-    tried = wire.decode(Tried, json.loads(data))
+    tried = serialize.decode(Tried, json.loads(data))
     assert isinstance(tried, Tried)
     return tried
 
@@ -131,8 +130,8 @@ def _failed(kind: str, message: str) -> Tried:
 def try_live(model: nn.Module, asked: Try, inputs: Inputs | None) -> Answer:
     """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
     try:
-        with keep.as_found(model):
-            given = inputs or session.inputs_of(model, asked.job)
+        with restore.as_found(model):
+            given = inputs or model_run.inputs_of(model, asked.job)
             given = given.map(lambda tensor: tensor.detach().clone())
             return Answer(
                 tried=tuple(_tried_live(model, given, each, asked.job) for each in asked.versions)
@@ -158,13 +157,13 @@ def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) ->
 def _tried(version: Version, job: Job) -> Tried:
     """Build and run the model from the text that stands now. Raises what it raises."""
     before = set(sys.modules)
-    with session.silent() if version.texts else nullcontext():  # what it prints is told once
-        with sites.Construction():
-            make = load.call(load.find(job.target, job.root), job.target)
-            with session.device_of_job(job):
+    with model_run.silent() if version.texts else nullcontext():  # what it prints is told once
+        with construction_sites.Construction():
+            make = load_target.call(load_target.find(job.target, job.root), job.target)
+            with model_run.device_of_job(job):
                 value = make()
-        model = session.as_asked(value, job)
-        inputs = session.inputs_of(model, job)
+        model = model_run.as_asked(value, job)
+        inputs = model_run.inputs_of(model, job)
     if version.runs:
         return Tried(timings=timing.timings(model, inputs, version.forms, version.runs))
     tried = _run(model, inputs, version, job)
@@ -173,12 +172,12 @@ def _tried(version: Version, job: Job) -> Tried:
 
 def _run(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
     """Run a model that was built."""
-    errors = weights.loaded(model, version) if version.weights is not None else {}
+    errors = checkpoint.loaded(model, version) if version.weights is not None else {}
     graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
     graph = replace(graph, input_from=inputs.source, batch_size=inputs.batch_size)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         return Tried(graph)
-    with session.silent():
+    with model_run.silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
         ways = tuple(_ways(version.ways, inputs, job))
@@ -236,9 +235,9 @@ def _way(text: str, inputs: Inputs, job: Job) -> Way:
     target = parse_target(text)
     try:
         with at_most(_SECONDS), torch.no_grad():
-            make = load.call(load.find(target, job.root), target)
+            make = load_target.call(load_target.find(target, job.root), target)
             model, meta = _made(make)
-            model = load.check_model(model, target)
+            model = load_target.check_model(model, target)
             built = tuple(_built(model))
             given = inputs.map(lambda tensor: tensor.to("meta")) if meta else inputs
             try:
@@ -254,10 +253,10 @@ def _way(text: str, inputs: Inputs, job: Job) -> Way:
 def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
     """A model on the meta device, True; one with values, False, where the constructor looks at them."""
     try:
-        with sites.Construction(), torch.device("meta"):
+        with construction_sites.Construction(), torch.device("meta"):
             return make(), True
     except Exception:
-        with sites.Construction():
+        with construction_sites.Construction():
             return make(), False
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from convlint.ir import Finding, Problem, Site
 from convlint.rules.registry import rule
-from convlint.static import report as judging
+from convlint.static import report
 from convlint.static.domain.execution import Lost
-from convlint.static.exploration import explore as exploring
+from convlint.static.exploration import explore
 from convlint.static.exploration.explore import Exploration
 from convlint.static.interpreter.recursion import with_room
 from convlint.static.program.parse import UnreadableError
@@ -57,11 +57,11 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
 
 
 def _checked(path: str, module: SourceModule, project: Project) -> Checked:
-    followed = exploring.explored(project, module)
+    followed = explore.explored(project, module)
     found = tuple(_merged(list(_found(project, module, followed))))
     problems = tuple(_failures(path, followed))
     for one in followed:
-        exploring.close(project, one)
+        explore.close(project, one)
     return Checked(found, tuple(sorted(project.files_of(module))), problems)
 
 
@@ -81,7 +81,7 @@ def _found(
 ) -> Iterator[Finding]:
     lost: dict[tuple[int, int], Lost] = {}
     for one in followed:
-        yield from judging.judged(project, one)
+        yield from report.judged(project, one)
         for way in one.ways:
             for thing in way.run.lost:
                 if thing.site is not None and thing.site.path == module.path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.ir import Call, Graph, Layer, Node, Scope, Shape, Site
 from convlint.ir import Tensor as Value
 from convlint.static.domain.execution import Step
@@ -19,7 +19,7 @@ from convlint.static.domain.values import Tensor, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, Way
 from convlint.static.exploration.follow import descendants
 from convlint.static.interpreter.module_calls import ModuleCall
-from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.plain_numbers import WIDTHS, PlainNumbers
 from convlint.symbolic import Dim
 
@@ -96,7 +96,7 @@ class _Writer:
         """Modules in containers of Python. They are told of where they have parameters and nobody may have registered
         them: one that is added under a name that is not known may be any.
         """
-        known = submodules.MORE not in instance.attrs and not instance.incomplete
+        known = module_containers.MORE not in instance.attrs and not instance.incomplete
         for attribute, value in instance.attrs.items():
             if type(value) not in (list, tuple, dict):
                 continue
@@ -117,7 +117,7 @@ class _Writer:
             if isinstance(number, tuple) and number:
                 number = number[-1]
             if type(number) is int or type(number) is Dim:
-                exprs[name] = dims.to_json(dims.as_dim(self.run.reduced(number)))
+                exprs[name] = symbolic.to_json(symbolic.as_dim(self.run.reduced(number)))
         leaf = not any(True for _ in instance.children())
         return Layer(
             name=self.names[instance],
@@ -235,7 +235,7 @@ class _Writer:
         symbols = tuple([(s.name, self.numbers.values[s], None) for s in parameters])
         equal = tuple(
             [
-                (dims.to_json(dims.as_dim(left)), dims.to_json(dims.as_dim(right)))
+                (symbolic.to_json(symbolic.as_dim(left)), symbolic.to_json(symbolic.as_dim(right)))
                 for left, right in self.run.facts
                 if not any(s.scope == FRESH for n in (left, right) for s in symbols_of(n))
             ]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
@@ -45,7 +45,7 @@ class PlainNumbers:
                     value = _SMALL.get(name, _WIDTH)
                     for symbol in symbols_of(number):
                         roles[symbol] = max(roles.get(symbol, 0), value)
-        known = [(dims.symbol(s.name, s.scope), v) for s, v in self._run.known.items()]
+        known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._run.known.items()]
         pairs = [*known, *self._run.facts, *self._run.demands]
         wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
         wanted |= {
@@ -58,9 +58,9 @@ class PlainNumbers:
         values = {symbol: self._first_value(symbol, roles) for symbol in wanted}
         if not fitting:
             return values
-        facts = Facts([(dims.as_dim(left), dims.as_dim(right)) for left, right in pairs])
+        facts = Facts([(symbolic.as_dim(left), symbolic.as_dim(right)) for left, right in pairs])
         for symbol in values:
-            one = dims.symbol(symbol.name, symbol.scope)
+            one = symbolic.symbol(symbol.name, symbol.scope)
             solved = facts.reduce(one)
             if solved != one:
                 found = _evaluated(solved, values, facts)

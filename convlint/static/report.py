@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convlint import symbolic as dims
-from convlint.analysis import graph_queries as flow
+from convlint import symbolic
+from convlint.analysis import graph_queries
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule
 from convlint.static.domain.objects import Instance
@@ -167,7 +167,7 @@ def _at_the_input(made: Graph, finding: Finding) -> Finding:
     node = made.nodes[finding.nodes[0]]
     layer = made.layer(node.layer)
     place = made.where(node)
-    if layer is None or place is None or flow.maker(made, node) is not None:
+    if layer is None or place is None or graph_queries.maker(made, node) is not None:
         return finding
     if finding.site == place or finding.site in layer.chain:
         return finding
@@ -206,18 +206,18 @@ def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site)
     """
     cls = instance.cls
     assert cls.module is not None
-    given: dict[Atom, dims.Dim] = {
-        Symbol(name, PARAMETERS): dims.as_dim(value)
+    given: dict[Atom, symbolic.Dim] = {
+        Symbol(name, PARAMETERS): symbolic.as_dim(value)
         for name, value in way.it.arguments.get(instance, {}).items()
-        if type(value) in (int, dims.Dim)
+        if type(value) in (int, symbolic.Dim)
     }
     asked = contracts(project, Root(cls.module, "class", cls.qualname, cls)).get(site, ())
     return any(_broken(way, pair, given) for pair in asked)
 
 
-def _broken(way: Way, pair: tuple[Num, Num], given: Mapping[Atom, dims.Dim]) -> bool:
+def _broken(way: Way, pair: tuple[Num, Num], given: Mapping[Atom, symbolic.Dim]) -> bool:
     symbols = {s for number in pair for s in symbols_of(number)}
     if not symbols or not symbols <= given.keys():
         return False
-    left, right = (dims.as_dim(number).substitute(given) for number in pair)
+    left, right = (symbolic.as_dim(number).substitute(given) for number in pair)
     return way.run.equal(left, right) is False

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from convlint import cli
-from convlint.cli import session as working
+from convlint.cli import session
 from convlint.runtime.worker.client import Worker
 
 NET = """
@@ -204,7 +204,7 @@ def convlint(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Convlint:
 
     def run(*arguments: str) -> Result:
         out, err = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(working, "started", [])
+        monkeypatch.setattr(session, "started", [])
         monkeypatch.setattr(sys, "argv", ["convlint", *arguments])
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             cli.main(cast("Worker", Kept(worker)))

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from convlint.__main__ import runs_models
-from convlint.cli import app, commands
-from convlint.cli import fast_path as quick
+from convlint.cli import app, commands, fast_path
 from convlint.cli.check_options import OPTIONS, Asked
 
 
@@ -24,8 +23,8 @@ def by_typer(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> Asked
 
 
 def _values(kind: str, name: str) -> Sequence[str]:
-    if name in quick.CHOICES:
-        return quick.CHOICES[name]
+    if name in fast_path.CHOICES:
+        return fast_path.CHOICES[name]
     return ("1", "3", "08") if kind.startswith("int") else ("some text", "a,b", "")
 
 
@@ -38,7 +37,7 @@ def _each_option() -> list[list[str]]:
         if kind == "bool":
             found.append([option])
             continue
-        if kind == "float" or (kind.startswith("int") and name not in quick.COUNTS):
+        if kind == "float" or (kind.startswith("int") and name not in fast_path.COUNTS):
             continue
         for value in _values(kind, name):
             found += [[option, value], [f"{option}={value}"]]
@@ -50,7 +49,7 @@ def test_every_option_is_read_as_typer_reads_it(
     monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
     arguments = ["check", "a.py", *option, "b/"]
-    asked = quick.parse(arguments)
+    asked = fast_path.parse(arguments)
     assert asked is not None
     assert asked != Asked(targets=("a.py", "b/")) or option[-1].endswith(("text", "auto"))
     assert asked == by_typer(monkeypatch, arguments)
@@ -69,7 +68,7 @@ def test_every_option_is_read_as_typer_reads_it(
     ],
 )
 def test_a_whole_command_line(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
-    asked = quick.parse(["check", *arguments])
+    asked = fast_path.parse(["check", *arguments])
     assert asked is not None
     assert asked == by_typer(monkeypatch, ["check", *arguments])
 
@@ -102,7 +101,7 @@ def test_a_whole_command_line(monkeypatch: pytest.MonkeyPatch, arguments: tuple[
     ],
 )
 def test_everything_else_is_left_to_typer(arguments: tuple[str, ...]) -> None:
-    assert quick.parse(arguments) is None
+    assert fast_path.parse(arguments) is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from convlint.cli import watch as watching
+from convlint.cli import watch
 from convlint.settings.config import Config
 
 
@@ -97,19 +97,19 @@ def test_a_change_is_checked_and_ctrl_c_ends_it(watched: Watched, here: Path) ->
 def test_what_counts_as_a_change(change: object, here: Path) -> None:
     Path("convlint.toml").touch()
     config = Config(path=str(here / "convlint.toml"))
-    before = watching.snapshot(["."], config)
-    assert watching.snapshot(["."], config) == before
+    before = watch.snapshot(["."], config)
+    assert watch.snapshot(["."], config) == before
     assert callable(change)
     change()
-    assert watching.snapshot(["."], config) != before
+    assert watch.snapshot(["."], config) != before
 
 
 def test_other_files_do_not_matter(here: Path) -> None:
-    before = watching.snapshot(["."], Config())
+    before = watch.snapshot(["."], Config())
     (here / "notes.txt").write_text("no Python")
     (here / ".venv").mkdir()
     (here / ".venv" / "x.py").write_text("")
-    assert watching.snapshot(["."], Config()) == before
+    assert watch.snapshot(["."], Config()) == before
 
 
 def test_a_changed_setting_is_read_again(here: Path, watched: Watched) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from convlint.docsgen import config_reference as reference
+from convlint.docsgen import config_reference
 from convlint.settings import config
 from convlint.settings.schema import KEYS, MODEL_KEYS, Key
 from convlint.support.errors import UsageError
@@ -36,7 +36,7 @@ def value(text: str) -> Any:
     return tomllib.loads(f"it = {text}")["it"]
 
 
-@pytest.mark.parametrize(("name", "text"), [*reference.files()], ids=lambda part: part[:20])
+@pytest.mark.parametrize(("name", "text"), [*config_reference.files()], ids=lambda part: part[:20])
 def test_the_generated_files_are_current(name: str, text: str) -> None:
     assert (DOCS / name).read_text("utf-8") == text, (
         "run `python -m convlint.docsgen.config_reference docs`"
@@ -46,7 +46,9 @@ def test_the_generated_files_are_current(name: str, text: str) -> None:
 def test_the_command_writes_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "convlint.docsgen.config_reference", str(tmp_path / "new")]
     subprocess.run(command, check=True, timeout=60)
-    assert {path.name for path in (tmp_path / "new").iterdir()} == dict(reference.files()).keys()
+    assert {path.name for path in (tmp_path / "new").iterdir()} == dict(
+        config_reference.files()
+    ).keys()
 
 
 def test_the_schema_is_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlint.findings import suppressions as suppress
+from convlint.findings import suppressions
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Site
 from convlint.source_text import edits
@@ -76,7 +76,7 @@ def test_a_finding_without_a_file_is_never_silenced(tmp_path: Path) -> None:
 def test_lines_are_counted_as_python_counts_them(end: str) -> None:
     text = end.join(["a = 1 #\f\x1c\u2028", "b = 2  # noqa: CVL301", "c = 3", ""])
     for data in (text.encode(), text.encode("utf-8-sig")):
-        found = [suppress.silences(data, finding("CVL301", line)) for line in (1, 2, 3)]
+        found = [suppressions.silences(data, finding("CVL301", line)) for line in (1, 2, 3)]
         assert found == [False, True, False]
 
 
@@ -90,23 +90,23 @@ def test_lines_are_counted_as_python_counts_them(end: str) -> None:
 )
 def test_a_comment_counts_where_the_line_goes_on(text: str) -> None:
     last = text.count("\n")
-    assert suppress.silences(text.encode(), finding("CVL301", 1))
-    assert not suppress.silences(text.encode(), finding("CVL301", last))
+    assert suppressions.silences(text.encode(), finding("CVL301", 1))
+    assert not suppressions.silences(text.encode(), finding("CVL301", last))
 
 
 @pytest.mark.parametrize(
     "data", [b"\xff # noqa\n", b"# coding: no-such\na = 1  # noqa\n", b"\0", b"\t\x0c (\n"]
 )
 def test_files_that_cannot_be_read_have_no_comments(data: bytes) -> None:
-    assert not suppress.silences(data, finding("CVL301", 1))
-    assert not suppress.is_skipped(data)
-    assert suppress.unused("net.py", data, [], ["CVL301"]) == []
-    assert suppress.add_noqa(data, [finding("CVL301", 1)]) == (data, 0)
+    assert not suppressions.silences(data, finding("CVL301", 1))
+    assert not suppressions.is_skipped(data)
+    assert suppressions.unused("net.py", data, [], ["CVL301"]) == []
+    assert suppressions.add_noqa(data, [finding("CVL301", 1)]) == (data, 0)
 
 
 def test_a_skipped_file_says_so_in_a_comment() -> None:
-    assert suppress.is_skipped(b"a = 1\n# Convlint: skip-file, it is generated\n")
-    assert not suppress.is_skipped(b"a = '# convlint: skip-file'\n")
+    assert suppressions.is_skipped(b"a = 1\n# Convlint: skip-file, it is generated\n")
+    assert not suppressions.is_skipped(b"a = '# convlint: skip-file'\n")
 
 
 # --- comments that silence nothing
@@ -117,7 +117,7 @@ JUDGED = ["CVL301", "CVL302", "CVL900"]
 def left(text: str, *found: Finding) -> str:
     """The text without what silences nothing, one comment after the other."""
     data = text.encode()
-    while spare := suppress.unused("net.py", data, found, JUDGED):
+    while spare := suppressions.unused("net.py", data, found, JUDGED):
         data = edits.apply(data, spare[0].fix.edits)
     return data.decode()
 
@@ -166,7 +166,7 @@ def test_nothing_is_said_of_other_comments(text: str) -> None:
 
 def test_a_comment_is_used_by_what_it_silences() -> None:
     text = "a = (\n    1)  # noqa: CVL301, CVL302\nb = 2  # noqa: CVL301\n"
-    first, second = suppress.unused("net.py", text.encode(), [finding("CVL301", 1, 2)], JUDGED)
+    first, second = suppressions.unused("net.py", text.encode(), [finding("CVL301", 1, 2)], JUDGED)
     assert (first.site, first.text) == (Site("net.py", 2, 9, 2, 31), "# noqa: CVL301, CVL302")
     assert (first.codes, second.codes) == (("CVL302",), ("CVL301",))
     assert left(text, finding("CVL301", 1, 2)) == "a = (\n    1)  # noqa: CVL301\nb = 2\n"
@@ -174,7 +174,7 @@ def test_a_comment_is_used_by_what_it_silences() -> None:
 
 def test_nothing_is_said_where_the_source_was_not_followed() -> None:
     text = "class A:\n    a = 1\n    b = 2  # noqa: CVL301\n\nclass B:\n    c = 3  # noqa: CVL301\n"
-    found = suppress.unused("net.py", text.encode(), [finding("CVL902", 2)], JUDGED)
+    found = suppressions.unused("net.py", text.encode(), [finding("CVL902", 2)], JUDGED)
     assert [comment.site.line for comment in found] == [6]
 
 
@@ -205,9 +205,9 @@ def test_nothing_is_said_where_the_source_was_not_followed() -> None:
 )
 def test_noqa_is_added(before: str, found: list[tuple[str, int]], after: str) -> None:
     made = [finding(code, line) for code, line in found]
-    assert suppress.add_noqa(before.encode(), made) == (after.encode(), len(made))
-    assert all(suppress.silences(after.encode(), one) for one in made)
-    assert suppress.add_noqa(after.encode(), made) == (after.encode(), 0)
+    assert suppressions.add_noqa(before.encode(), made) == (after.encode(), len(made))
+    assert all(suppressions.silences(after.encode(), one) for one in made)
+    assert suppressions.add_noqa(after.encode(), made) == (after.encode(), 0)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_noqa_is_added(before: str, found: list[tuple[str, int]], after: str) ->
 )
 def test_nothing_is_added_where_it_is_not_needed(text: str, found: list[tuple[str, int]]) -> None:
     made = [finding(code, line) for code, line in found]
-    assert suppress.add_noqa(text.encode(), made) == (text.encode(), 0)
+    assert suppressions.add_noqa(text.encode(), made) == (text.encode(), 0)
 
 
 STATEMENTS = [
@@ -247,9 +247,9 @@ def test_what_is_added_silences_all_and_changes_no_code(
     data = text.replace("\n", end).encode()
     count = len(text.split("\n"))
     found = [finding(code, line, line + more) for code, line, more in places if line <= count]
-    after, _ = suppress.add_noqa(data, found)
+    after, _ = suppressions.add_noqa(data, found)
     assert ast.dump(ast.parse(after)) == ast.dump(ast.parse(data))
-    assert all(suppress.silences(after, one) for one in found)
+    assert all(suppressions.silences(after, one) for one in found)
     assert after.count(end.encode()) == data.count(end.encode())
-    assert suppress.add_noqa(after, found) == (after, 0)
-    assert not suppress.unused("net.py", after, found, ["CVL101", "CVL301"])
+    assert suppressions.add_noqa(after, found) == (after, 0)
+    assert not suppressions.unused("net.py", after, found, ["CVL101", "CVL301"])

@@ -17,7 +17,7 @@ import pytest
 from lsprotocol import types
 
 from bench import prose
-from convlint.docsgen import rule_pages as pages
+from convlint.docsgen import rule_pages
 from convlint.integrations.lsp.linting import Judge
 from convlint.static.program import parse as reading
 from convlint.static.program import project
@@ -91,7 +91,7 @@ async def test_a_bug_is_told_with_all_that_an_editor_can_show(editor: Editor) ->
     assert other.location.uri == editor.uri("net.py")
     assert underlined(text, types.Diagnostic(other.location.range, "")).startswith("nn.Conv2d(\n")
     assert bug.code_description is not None
-    assert read(bug.code_description.href) == pages.page("CVL201")
+    assert read(bug.code_description.href) == rule_pages.page("CVL201")
     assert bug.data["fix"]["title"] == "write out_planes for in_planes"
 
 

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from convlint.ir import Failure, Graph, Node, Problem, Site, Tensor
-from convlint.ir import serialize as wire
-from convlint.runtime.build import construction_sites as sites
+from convlint.ir import Failure, Graph, Node, Problem, Site, Tensor, serialize
+from convlint.runtime.build import construction_sites
 from convlint.runtime.record.record import record
 from convlint.runtime.worker.client import Answer
 
@@ -38,7 +37,7 @@ nodes = st.builds(
 
 
 def sent(value: Any, kind: type) -> Any:
-    return wire.decode(kind, json.loads(json.dumps(wire.encode(value))))
+    return serialize.decode(kind, json.loads(json.dumps(serialize.encode(value))))
 
 
 @given(nodes)
@@ -52,7 +51,7 @@ def test_an_answer_comes_back_equal(answer: Answer) -> None:
 
 
 def test_a_recorded_graph_comes_back_equal() -> None:
-    with sites.Construction():
+    with construction_sites.Construction():
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten())
     graph = record(model, (torch.rand(1, 3, 8, 8),)).graph()
     back = sent(graph, Graph)
@@ -67,4 +66,4 @@ def test_a_failure_comes_back_equal() -> None:
 
 def test_only_facts_are_sent() -> None:
     with pytest.raises(TypeError, match="cannot send a Tensor"):
-        wire.encode(torch.zeros(1))
+        serialize.encode(torch.zeros(1))

@@ -437,10 +437,10 @@ def test_a_table_that_is_too_long_is_summed_up() -> None:
 
 
 def test_a_json_report_is_what_it_is_compared_with() -> None:
-    from convlint.findings import compare as comparing
+    from convlint.findings import compare
 
     Path("main.json").write_text(json_.render(reports.FULL), encoding="utf-8")
-    earlier = comparing.read("main.json")
+    earlier = compare.read("main.json")
     assert earlier.totals == {reports.MODEL.target: reports.TOTALS}
     assert earlier.inputs == {reports.MODEL.target: reports.MODEL.inputs}
     text = markdown.render(Report(reports.FULL.findings, reports.FULL.models, earlier=earlier))

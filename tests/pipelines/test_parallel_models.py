@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from convlint.ir import Problem
-from convlint.pipelines import executor as executing
+from convlint.pipelines import executor
 from convlint.runtime.worker.client import Answer, Worker
 from convlint.settings.targets import InputSpec, Job, parse_target
 from tests.support.processes import convlint, gone
@@ -130,7 +130,7 @@ def job(nets: Path, call: str, **how: object) -> Job:
 
 def at_once(worker: Worker, jobs: list[Job]) -> list[Answer]:
     with ThreadPoolExecutor(len(jobs)) as pool:
-        return list(executing.in_order(pool, worker.run, jobs))
+        return list(executor.in_order(pool, worker.run, jobs))
 
 
 def kinds(answer: Answer) -> list[str]:
@@ -235,10 +235,10 @@ def test_answers_come_in_the_order_of_the_jobs_or_as_they_are_there(nets: Path) 
             return mine
 
     asked: list[Future[object]] = []
-    found = executing.in_order(Fake(), lambda _: Answer(), jobs)
+    found = executor.in_order(Fake(), lambda _: Answer(), jobs)
     assert [answer.targets for answer in found] == [("0",), ("1",), ("2",)]
     asked.clear()
-    pairs = list(executing.as_they_come(Fake(), lambda _: Answer(), jobs))
+    pairs = list(executor.as_they_come(Fake(), lambda _: Answer(), jobs))
     assert {one.text: answer.targets for one, answer in pairs} == {
         one.text: (str(n),) for n, one in enumerate(jobs)
     }
@@ -252,7 +252,7 @@ def test_what_an_executor_lost_is_a_problem_of_that_job(nets: Path) -> None:
 
     jobs = [job(nets, f"Net({n})") for n in range(3)]
     with ThreadPoolExecutor(2) as pool:
-        answers = list(executing.in_order(pool, run, jobs))
+        answers = list(executor.in_order(pool, run, jobs))
     text = "the executor lost it: OSError: the machine is gone"
     assert [answer.problems for answer in answers] == [
         (),

@@ -18,8 +18,8 @@ from typing import Any, Self, cast
 import pytest
 
 from convlint import cli
-from convlint.cli import session as working
-from convlint.ir import serialize as wire
+from convlint.cli import session
+from convlint.ir import serialize
 from convlint.runtime.worker.client import Answer, Worker
 from convlint.settings.targets import Try
 
@@ -67,7 +67,7 @@ class Remembering:
         if version.runs or version.weights:
             return self._worker.run(asked)
         files = sorted(path for path in self._folder.rglob("*.py") if path.is_file())
-        key = (json.dumps(wire.encode(asked)), *((path, path.read_bytes()) for path in files))
+        key = (json.dumps(serialize.encode(asked)), *((path, path.read_bytes()) for path in files))
         if key not in self._known:
             self._known[key] = self._worker.run(asked)
         return self._known[key]
@@ -98,7 +98,7 @@ class Project:
         """``convlint suggest ...`` in this process, the models in the worker's."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(working, "started", [])
+            patch.setattr(session, "started", [])
             patch.setattr(sys, "argv", ["convlint", "suggest", *arguments])
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 cli.main(cast("Worker", self.worker))

@@ -15,8 +15,7 @@ from convlint.rewriting import helpers
 from convlint.rewriting.base import Place
 from convlint.rewriting.kinds import of_code
 from convlint.rewriting.layer_numbers import Numbers
-from convlint.source_text import call_sites as calls
-from convlint.source_text import edits, lines
+from convlint.source_text import call_sites, edits, lines
 
 # --- helpers in a file
 
@@ -36,7 +35,7 @@ def rewritten(
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_dense(node)]
     found.sort(key=lambda node: node.lineno)
     with lines.standing_for({"net.py": text.encode()}):
-        call = calls.at(lines.span("net.py", found[number], source))
+        call = call_sites.at(lines.span("net.py", found[number], source))
         assert call is not None
         drafts = of_code(form.code).drafts(
             Place(call.site, call, (), others), form, all_fit=not others
@@ -50,7 +49,7 @@ def edited(call: str, form: Form) -> str:
     text = f"from torch import nn\nlayer = {call}\n"
     (node,) = [n.value for n in ast.parse(text).body if isinstance(n, ast.Assign)]
     with lines.standing_for({"net.py": text.encode()}):
-        written = calls.at(lines.span("net.py", node, lines.split(text)))
+        written = call_sites.at(lines.span("net.py", node, lines.split(text)))
         assert written is not None
         draft = next(
             of_code(form.code).drafts(Place(written.site, written, ()), form, all_fit=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from convlint.ir import Finding
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.pipelines.lint_files import Linter
 from convlint.rules.base import Decides, Example, Rule
 from convlint.rules.registry import rules
@@ -49,11 +49,11 @@ def options(words: Sequence[str]) -> tuple[bool, dict[str, int]]:
 def ran(worker: Worker, example: Example, file: Path) -> Sequence[Finding]:
     """All that is found in an example that is run, of every rule."""
     train, budgets = options(example.options)
-    asked = run.Options(
+    asked = run_models.Options(
         inputs=tuple(map(parse_input, example.input)), train=train, budgets=budgets, timeout=60
     )
-    jobs = run.jobs([parse_target(f"{file}:{example.call}")], asked, EVERYTHING)
-    report = run.check(jobs, worker.run, EVERYTHING)
+    jobs = run_models.jobs([parse_target(f"{file}:{example.call}")], asked, EVERYTHING)
+    report = run_models.check(jobs, worker.run, EVERYTHING)
     assert not report.problems
     return report.findings
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from convlint.findings import suppressions as suppress
+from convlint.findings import suppressions
 from convlint.ir import Finding
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.rules.base import Example
 from convlint.rules.registry import rules
 from convlint.runtime.worker.client import Worker
 from convlint.settings.config import Config
 from convlint.settings.targets import parse_input, parse_target
-from convlint.source_text import fix_loop as fixing
+from convlint.source_text import fix_loop
 
 EXAMPLES = [
     pytest.param(code, example, id=f"{code}-{number}")
@@ -38,10 +38,10 @@ class Runs:
     def __init__(self, worker: Worker, file: Path, code: str, example: Example) -> None:
         self._worker, self._file, self._code, self._example = worker, file, code, example
 
-    def __call__(self, texts: fixing.Texts) -> Sequence[Finding]:
+    def __call__(self, texts: fix_loop.Texts) -> Sequence[Finding]:
         self._file.write_bytes(texts[str(self._file)])
         budget = {"max-params": 1000} if "--max-params" in self._example.options else {}
-        asked = run.Options(
+        asked = run_models.Options(
             inputs=tuple(map(parse_input, self._example.input)),
             train="--train" in self._example.options,
             budgets=budget,
@@ -49,7 +49,9 @@ class Runs:
         )
         settings = Config(select=(self._code,))
         target = parse_target(f"{self._file}:{self._example.call}")
-        report = run.check(run.jobs([target], asked, settings), self._worker.run, settings)
+        report = run_models.check(
+            run_models.jobs([target], asked, settings), self._worker.run, settings
+        )
         assert not report.problems
         return report.findings
 
@@ -63,13 +65,13 @@ def test_what_is_fixed_is_silent(
 ) -> None:
     file = tmp_path / "net.py"
     find = Runs(worker, file, code, example)
-    done = fixing.fixed({str(file): example.source.encode()}, find, unsafe=True)
+    done = fix_loop.fixed({str(file): example.source.encode()}, find, unsafe=True)
     assert done.settled
     assert not done.dropped
     for left in done.remaining:
         assert left.fix is None or left.fix.applicability == "display"
     for data in done.texts.values():
-        assert not fixing.fixed({str(file): data}, find, unsafe=True).texts
+        assert not fix_loop.fixed({str(file): data}, find, unsafe=True).texts
 
 
 @pytest.mark.parametrize(("code", "example"), EXAMPLES)
@@ -79,10 +81,10 @@ def test_noqa_silences_every_rule(
     file = tmp_path / "net.py"
     find = Runs(worker, file, code, example)
     found = find({str(file): example.source.encode()})
-    data, count = suppress.add_noqa(example.source.encode(), found)
+    data, count = suppressions.add_noqa(example.source.encode(), found)
     assert count == len([f for f in found if f.site is not None])
     assert [f for f in find({str(file): data}) if f.site is not None] == []
-    assert not suppress.unused(str(file), data, found, [code])
+    assert not suppressions.unused(str(file), data, found, [code])
 
 
 # --- each fix
@@ -112,7 +114,7 @@ def mended(worker: Worker, file: Path, code: str, source: str) -> tuple[str, str
     found = find(data)
     assert found
     assert found[0].fix is not None
-    done = fixing.fixed(data, find, unsafe=True)
+    done = fix_loop.fixed(data, find, unsafe=True)
     assert bool(done.texts) == (found[0].fix.applicability != "display")
     after = done.texts.get(str(file), b"").decode()
     ast.parse(after)

@@ -16,8 +16,7 @@ import torch
 from convlint.ir import Edit, Finding, Graph
 from convlint.rules.cvl201_latent_norm_channels import LatentNormChannels
 from convlint.rules.cvl202_latent_groups import LatentGroups
-from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.build import symbolic_build as symbols
+from convlint.runtime.build import construction_sites, symbolic_build
 from convlint.runtime.record import provenance
 from convlint.runtime.record.record import record
 
@@ -964,7 +963,7 @@ def example(channels: int, rank: int = 4) -> torch.Tensor:
 
 def traced(source: str, call: str, given: torch.Tensor, file: Path) -> Graph:
     names = module(source, file)
-    with sites.Construction(), symbols.carrying():
+    with construction_sites.Construction(), symbolic_build.carrying():
         model = eval(call, names)  # noqa: S307
     graph = provenance.annotate(record(model, (given,)).graph(), model)
     assert graph.status == "complete"

@@ -104,7 +104,7 @@ def test_there_are_enough() -> None:
 
 
 def test_source_alone_finds_them(tmp_path: Path) -> None:
-    from convlint import static as source
+    from convlint import static
 
     missed: list[str] = []
     wrong: list[str] = []
@@ -113,7 +113,7 @@ def test_source_alone_finds_them(tmp_path: Path) -> None:
         file = tmp_path / f"{case.name.replace(' ', '_')}.py"
         data = case.source.encode()
         file.write_bytes(data)
-        checked = source.check_file(str(file), data, source.Project(str(tmp_path)))
+        checked = static.check_file(str(file), data, static.Project(str(tmp_path)))
         found = [
             (finding.site.line if finding.site else 0, finding.code, finding.message)
             for finding in checked.findings

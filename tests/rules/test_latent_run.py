@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from convlint.findings import confirm as prove
+from convlint.findings import confirm
 from convlint.ir import Finding
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.runtime.worker.client import Worker
 from convlint.settings.targets import InputSpec, Job, UsageError, parse_target
 from tests.rules.latent_case import Case, Use, stands_for
@@ -48,8 +48,8 @@ def latent(worker: Worker, file: Path, source: str, use: Use) -> list[Finding] |
     answer = worker.run(Job(target, inputs, batch_size=shapes[0][0]))
     assert not answer.problems
     assert answer.graph is not None
-    found = [f for f in run.findings(answer.graph) if f.code in LATENT]
-    return prove.prove(found, worker.prove)
+    found = [f for f in run_models.findings(answer.graph) if f.code in LATENT]
+    return confirm.prove(found, worker.prove)
 
 
 def tried(source: str, file: Path, call: str, inputs: tuple[str, ...]) -> Any:
@@ -201,7 +201,7 @@ def sizes(worker: Worker, file: Path, body: str, call: str = "Net()") -> list[st
     file.write_text(HEAD + body, encoding="utf-8")
     answer = worker.run(Job(parse_target(f"{file}:{call}"), (InputSpec((3, 64, 64)),)))
     assert answer.graph is not None
-    return [f.message for f in run.findings(answer.graph) if f.code == "CVL204"]
+    return [f.message for f in run_models.findings(answer.graph) if f.code == "CVL204"]
 
 
 FIXED = """

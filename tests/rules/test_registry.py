@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import convlint.rules
-from convlint.docsgen import rule_pages as pages
+from convlint.docsgen import rule_pages
 from convlint.ir import SEVERITIES
 from convlint.rewriting.base import Kind
 from convlint.rewriting.kinds import kinds
-from convlint.rules import registry as catalogue
+from convlint.rules import registry
 from convlint.rules.base import Rule
 from convlint.rules.codes import codes
 from convlint.rules.registry import rules
@@ -32,7 +32,7 @@ each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of rules of its own."""
     monkeypatch.setattr(convlint.rules, "__path__", [str(tmp_path)])
-    kept = [catalogue.rule, catalogue.rules, codes]
+    kept = [registry.rule, registry.rules, codes]
     for function in kept:
         function.cache_clear()
     yield tmp_path
@@ -50,23 +50,23 @@ def test_two_files_of_one_code_are_refused(folder: Path) -> None:
 def test_a_file_without_a_rule_is_refused(folder: Path) -> None:
     (folder / "cvl998_empty.py").touch()
     with pytest.raises(RuntimeError, match="must hold exactly one rule, it holds 0"):
-        catalogue.rules()
+        registry.rules()
 
 
 def test_a_file_that_is_named_after_another_rule_is_refused(folder: Path) -> None:
     source = Path(sys.modules[type(ALL[0]).__module__].__file__ or "").read_text("utf-8")
     (folder / "cvl999_moved.py").write_text(source, "utf-8")
     with pytest.raises(RuntimeError, match=f"cvl999_moved holds {ALL[0].code}"):
-        catalogue.rule("CVL999")
+        registry.rule("CVL999")
 
 
 def test_a_rule_is_the_same_alone_and_among_all() -> None:
-    assert all(catalogue.rule(code) is rule for code, rule in rules().items())
+    assert all(registry.rule(code) is rule for code, rule in rules().items())
 
 
 def test_an_unknown_code_is_no_rule() -> None:
     with pytest.raises(KeyError):
-        catalogue.rule("CVL000")
+        registry.rule("CVL000")
 
 
 def test_names_are_unique() -> None:
@@ -89,7 +89,7 @@ def test_page_has_its_headings_in_order(rule: Rule) -> None:
     found = re.findall(r"^#+ (.*)$", rule.page(), flags=re.MULTILINE)
     assert found[:2] == HEADINGS[:2]
     assert found == [heading for heading in HEADINGS if heading in found]
-    assert re.fullmatch(r"[A-Z`].*\.", pages.summary(rule)), "the page opens with one sentence"
+    assert re.fullmatch(r"[A-Z`].*\.", rule_pages.summary(rule)), "the page opens with one sentence"
 
 
 @each_rule
@@ -103,37 +103,37 @@ def test_examples_are_marked(rule: Rule) -> None:
 
 
 def test_a_page_shows_the_command_that_checks_its_example() -> None:
-    assert "`convlint check net.py:Net --input 3,32,32`" in pages.page("CVL301")
-    assert "`convlint check net.py --extend-select CVL902`" in pages.page("CVL902")
+    assert "`convlint check net.py:Net --input 3,32,32`" in rule_pages.page("CVL301")
+    assert "`convlint check net.py --extend-select CVL902`" in rule_pages.page("CVL902")
 
 
 def test_generated_pages_are_up_to_date() -> None:
     folder = ROOT / "docs" / "rules"
     written = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.md")}
-    assert written == pages.files(), "run `python -m convlint.docsgen.rule_pages docs/rules`"
+    assert written == rule_pages.files(), "run `python -m convlint.docsgen.rule_pages docs/rules`"
 
 
 def test_pages_are_written_and_stale_ones_removed(tmp_path: Path) -> None:
     (tmp_path / "CVL999.md").write_text("a rule that is gone")
     (tmp_path / "notes.md").write_text("not generated")
-    pages.main(str(tmp_path))
-    assert {file.name for file in tmp_path.iterdir()} == {*pages.files(), "notes.md"}
+    rule_pages.main(str(tmp_path))
+    assert {file.name for file in tmp_path.iterdir()} == {*rule_pages.files(), "notes.md"}
 
 
 def test_listing_names_every_rule_on_one_line() -> None:
-    lines = pages.listing().splitlines()
+    lines = rule_pages.listing().splitlines()
     every = [[rule.code, rule.name, rule.severity] for rule in ALL]
     every += [[kind.code, kind.name, "suggest"] for kind in kinds().values()]
     assert [line.split()[:3] for line in lines] == sorted(every)
-    facts = json.loads(pages.listing("json"))
+    facts = json.loads(rule_pages.listing("json"))
     assert [fact["code"] for fact in facts] == sorted(code for code, *_ in every)
     assert all(fact["summary"] and fact["decided_by"] for fact in facts)
 
 
 @pytest.mark.parametrize("asked", ["CVL301", "cvl301", "bias-before-norm"])
 def test_page_is_found_by_code_or_name(asked: str) -> None:
-    assert pages.page(asked).startswith("# CVL301: bias-before-norm\n")
-    facts = json.loads(pages.page(asked, "json"))
+    assert rule_pages.page(asked).startswith("# CVL301: bias-before-norm\n")
+    facts = json.loads(rule_pages.page(asked, "json"))
     assert facts["code"] == "CVL301"
     assert "## Why is this bad?" in facts["page"]
     for example in facts["bad"] + facts["good"]:
@@ -151,10 +151,10 @@ def test_the_file_of_a_rewrite_is_called_after_it(kind: Kind) -> None:
 
 @each_kind
 def test_the_page_of_a_rewrite_says_what_it_saves_and_costs(kind: Kind) -> None:
-    headings = re.findall(r"^## (.+)$", pages.page(kind.code), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", rule_pages.page(kind.code), re.MULTILINE)
     assert headings[:2] == ["What it saves", "What it costs"]
     assert headings[-3:] == ["References", "Published effect", "Put into the file"]
-    assert pages.page(kind.name) == pages.page(kind.code)
+    assert rule_pages.page(kind.name) == rule_pages.page(kind.code)
 
 
 @each_kind
@@ -168,7 +168,7 @@ def test_what_a_rewrite_puts_into_a_file_parses(kind: Kind) -> None:
 
 
 def test_variants_of_a_rewrite_are_on_its_page() -> None:
-    assert pages.page("CVL505") == pages.page("CVL502")
+    assert rule_pages.page("CVL505") == rule_pages.page("CVL502")
 
 
 @pytest.mark.parametrize(
@@ -180,5 +180,5 @@ def test_variants_of_a_rewrite_are_on_its_page() -> None:
     ],
 )
 def test_unknown_code_names_the_nearest(asked: str, answer: str) -> None:
-    with pytest.raises(pages.UnknownRuleError, match=answer):
-        pages.page(asked)
+    with pytest.raises(rule_pages.UnknownRuleError, match=answer):
+        rule_pages.page(asked)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from convlint.findings import confirm as prove
+from convlint.findings import confirm
 from convlint.ir import Argument, Attempt, Claim, Edit, Finding, Proof, Site, Trial, Witness
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.runtime.counterexample.arguments import noted, text
 from convlint.runtime.counterexample.call_again import CannotCallError, class_call
 from convlint.runtime.worker.client import Worker
@@ -53,8 +53,8 @@ class Checked:
         answer = self.worker.run(job)
         assert not answer.problems
         assert answer.graph is not None
-        self.suspected = [f for f in run.findings(answer.graph) if f.claim is not None]
-        self.proved = prove.prove(self.suspected, self.worker.prove)
+        self.suspected = [f for f in run_models.findings(answer.graph) if f.claim is not None]
+        self.proved = confirm.prove(self.suspected, self.worker.prove)
         return self
 
     @property
@@ -123,8 +123,8 @@ def test_mobilefacenet_has_this_bug_and_no_other(worker: Worker) -> None:
     target = parse_target(f"{FIXTURES / 'mobilefacenet.py'}:MobileFaceNet")
     graph = worker.run(Job(target, (InputSpec((3, 112, 112)),))).graph
     assert graph is not None
-    latent = [f for f in run.findings(graph) if f.code.startswith("CVL2")]
-    found = prove.prove(latent, worker.prove)
+    latent = [f for f in run_models.findings(graph) if f.code.startswith("CVL2")]
+    found = confirm.prove(latent, worker.prove)
     assert {Path(f.site.path).name for f in found if f.site} == {"gdconv.py"}
     (norm,) = [f for f in found if f.code == "CVL201"]
     assert norm.witness is not None  # the class sits in a larger model, and is built alone
@@ -210,7 +210,7 @@ def test_the_class_is_built_as_it_was_called(
     check(source, works, (16, 8, 8))
     capfd.readouterr()
     (suspected,) = check.suspected
-    (proved,) = prove.prove([suspected], check.worker.prove)
+    (proved,) = confirm.prove([suspected], check.worker.prove)
     assert proved.witness is not None
     assert proved.witness.call == fails
     assert proved.severity == "error"
@@ -416,17 +416,17 @@ def says(proof: Proof) -> Callable[[Claim], Proof]:
 
 
 def test_with_a_witness_it_is_an_error() -> None:
-    (proved,) = prove.prove([finding(ASKED)], says(Proof("fails", WITNESS)))
+    (proved,) = confirm.prove([finding(ASKED)], says(Proof("fails", WITNESS)))
     assert (proved.severity, proved.confidence, proved.witness) == ("error", "high", WITNESS)
 
 
 def test_an_info_stays_one() -> None:
-    (proved,) = prove.prove([finding(ASKED, "info")], says(Proof("fails", WITNESS)))
+    (proved,) = confirm.prove([finding(ASKED, "info")], says(Proof("fails", WITNESS)))
     assert (proved.severity, proved.witness) == ("info", WITNESS)
 
 
 def test_what_is_refuted_is_dropped() -> None:
-    assert prove.prove([finding(ASKED)], says(Proof("works"))) == []
+    assert confirm.prove([finding(ASKED)], says(Proof("works"))) == []
 
 
 @pytest.mark.parametrize("runs", [says(Proof("unknown")), None])
@@ -435,7 +435,7 @@ def test_what_is_not_proved_stays_a_suspicion_or_is_nothing(
 ) -> None:
     suspicion, plain = finding(ASKED), finding(None)
     needy = finding(replace(ASKED, needed=True))
-    assert prove.prove([suspicion, plain, needy], runs) == [suspicion, plain]
+    assert confirm.prove([suspicion, plain, needy], runs) == [suspicion, plain]
 
 
 def test_one_claim_is_proved_once() -> None:
@@ -445,7 +445,7 @@ def test_one_claim_is_proved_once() -> None:
         asked.append(claim)
         return Proof("fails", WITNESS)
 
-    assert len(prove.prove([finding(ASKED), finding(ASKED)], runs)) == 2
+    assert len(confirm.prove([finding(ASKED), finding(ASKED)], runs)) == 2
     assert asked == [ASKED]
 
 

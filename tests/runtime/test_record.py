@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from convlint.ir import Graph, Node
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 from convlint.runtime.record.record import record
 
 
@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 def built(make: Callable[[], nn.Module]) -> nn.Module:
-    with sites.Construction():
+    with construction_sites.Construction():
         return make()
 
 

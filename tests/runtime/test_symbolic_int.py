@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bench.zoo_models import import_torchvision
-from convlint import symbolic as dims
-from convlint.runtime.build import construction_sites as sites
+from convlint import symbolic
+from convlint.runtime.build import construction_sites
 from convlint.runtime.build.symbolic_build import carrying, scope_of
 from convlint.runtime.build.symbolic_int import Argument, Carried, Parameter, ScopeRecord
 from convlint.runtime.record import provenance
@@ -181,11 +181,11 @@ class Outer(nn.Module):
 
 
 def test_expressions_of_a_model() -> None:
-    with sites.Construction(), carrying():
+    with construction_sites.Construction(), carrying():
         model = Outer([16, 32])
     graph = provenance.annotate(record(model, (torch.zeros(1, 3),)).graph(), model)
     exprs = {
-        f"{layer.name}.{name}": dims.text(dims.from_json(expr))
+        f"{layer.name}.{name}": symbolic.text(symbolic.from_json(expr))
         for layer in graph.layers
         for name, expr in layer.exprs.items()
         if name != "groups"
@@ -200,18 +200,18 @@ def test_expressions_of_a_model() -> None:
         "block.norm.normalized_shape": "out",
     }
     determined = {
-        layer.name: dims.from_json(layer.exprs["in_channels"]).determined
+        layer.name: symbolic.from_json(layer.exprs["in_channels"]).determined
         for layer in graph.layers
         if layer.base == "Conv2d"
     }
     assert determined == {"block.sums": True, "block.lost": False, "block.more": True}
     outer, block = graph.scopes
     assert (outer.kind, outer.parent, block.kind, block.parent) == ("Outer", None, "Block", 0)
-    passed = {name: (value, dims.from_json(outer)) for name, value, outer in block.symbols}
-    assert passed["into"] == (16, dims.symbol("widths[0]", 0))
-    assert passed["out"] == (24, dims.constant(24))
-    assert passed["more[0]"] == (64, 2 * dims.symbol("widths[1]", 0))
-    assert passed["wide"] == (8, dims.constant(8))
+    passed = {name: (value, symbolic.from_json(outer)) for name, value, outer in block.symbols}
+    assert passed["into"] == (16, symbolic.symbol("widths[0]", 0))
+    assert passed["out"] == (24, symbolic.constant(24))
+    assert passed["more[0]"] == (64, 2 * symbolic.symbol("widths[1]", 0))
+    assert passed["wide"] == (8, symbolic.constant(8))
 
 
 COMPARISONS: dict[str, Callable[[int, int], Any]] = {
@@ -244,7 +244,7 @@ def test_numbers_that_were_compared(compare: Callable[[int, int], Any], late: bo
             return x
 
     def facts(one: int, other: int) -> tuple[Any, ...]:
-        with sites.Construction(), carrying():
+        with construction_sites.Construction(), carrying():
             model = Comparing(one, other)
         (scope,) = provenance.annotate(record(model, (torch.zeros(1),)).graph(), model).scopes
         return scope.equal
@@ -264,7 +264,7 @@ def test_too_many_comparisons_may_have_been_of_anything() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x
 
-    with sites.Construction(), carrying():
+    with construction_sites.Construction(), carrying():
         model = Comparing(5)
     (scope,) = provenance.annotate(record(model, (torch.zeros(1),)).graph(), model).scopes
     assert (None, None) in scope.equal
@@ -285,7 +285,7 @@ def test_a_model_is_the_same_as_built_plainly(name: str) -> None:
 
     with torch.device("cpu"):
         plain = build()
-        with sites.Construction(), carrying():
+        with construction_sites.Construction(), carrying():
             model = build()
     assert repr(model) == repr(plain)
     assert list(model.state_dict()) == list(plain.state_dict())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from convlint.pipelines import lint_files as lint
-from convlint.settings import discovery as files
+from convlint.pipelines import lint_files
+from convlint.settings import discovery
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def make(*paths: str) -> None:
 
 
 def found(*targets: str, exclude: tuple[str, ...] = (), force: bool = False) -> list[str]:
-    result = files.find(targets or (".",), exclude=exclude, force=force)
+    result = discovery.find(targets or (".",), exclude=exclude, force=force)
     assert result.problems == ()
     return list(result.files)
 
@@ -81,7 +81,7 @@ def test_the_lock_of_an_editor_is_no_file() -> None:
 )
 def test_exclude(pattern: str, left: list[str]) -> None:
     make("a/x.py", "a/y.py", "b/a/z.py")
-    result = files.find(["."], exclude=[pattern])
+    result = discovery.find(["."], exclude=[pattern])
     assert list(result.files) == left
     assert bool(result.problems) == (not left)
 
@@ -95,7 +95,7 @@ def test_what_is_named_is_excluded_only_by_force() -> None:
 
 def test_a_folder_whose_name_looks_like_a_pattern(here: Path) -> None:
     make("[a]/sub/x.py", "[a]/y.py")
-    found_there = files.find(["[a]"], exclude=["sub/x.py"], root=str(here / "[a]"))
+    found_there = discovery.find(["[a]"], exclude=["sub/x.py"], root=str(here / "[a]"))
     assert found_there.files == ("[a]/y.py",)
 
 
@@ -145,7 +145,7 @@ def test_a_target_that_is_no_file_is_a_problem_of_one_line(target: str, message:
     Path("empty").mkdir()
     Path("loose.py").symlink_to("nothing")
     Path("round.py").symlink_to("round.py")
-    result = files.find([target, "net.py"])
+    result = discovery.find([target, "net.py"])
     assert [problem.message for problem in result.problems] == [message]
     assert result.files == ("net.py",)
 
@@ -160,7 +160,7 @@ def test_links_to_folders_are_not_followed() -> None:
 def test_a_link_to_nothing_below_a_folder_is_a_problem() -> None:
     make("a/x.py")
     Path("a/y.py").symlink_to("nothing")
-    result = files.find(["a"])
+    result = discovery.find(["a"])
     assert result.files == ("a/x.py",)
     assert [problem.path for problem in result.problems] == ["a/y.py"]
 
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_read_is_a_problem(monkeypatch: pytest.MonkeyPat
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    result = files.find(["."])
+    result = discovery.find(["."])
     assert result.files == ("b/y.py",)
     assert [p.message for p in result.problems] == ["./a cannot be read: Permission denied"]
 
@@ -196,12 +196,12 @@ def test_hundreds_of_folders_deep() -> None:
 def test_a_file_that_cannot_be_read_is_a_problem_and_the_others_are_read() -> None:
     make("x.py")
     Path("folder.py").mkdir()
-    texts, problems = lint.read(["folder.py", "x.py"])
+    texts, problems = lint_files.read(["folder.py", "x.py"])
     assert texts == {"x.py": b""}
     assert [p.message for p in problems] == ["folder.py cannot be read: Is a directory"]
 
 
 def test_the_cache_lies_in_a_project_and_nowhere_else(here: Path) -> None:
-    assert files.cache_folder(str(here)) is None
+    assert discovery.cache_folder(str(here)) is None
     make("pyproject.toml")
-    assert files.cache_folder(str(here)) == str(here / ".convlint_cache")
+    assert discovery.cache_folder(str(here)) == str(here / ".convlint_cache")

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlint.ir import Site
-from convlint.source_text import call_sites as calls
-from convlint.source_text import edits, lines
+from convlint.source_text import call_sites, edits, lines
 
 PATH = "<text>"
 
 
-def written(text: str, function: str = "f") -> list[calls.WrittenCall]:
+def written(text: str, function: str = "f") -> list[call_sites.WrittenCall]:
     """The calls of a function's name in a text, in order; the text stands for a file."""
     source = lines.split(text)
     names = [
@@ -24,7 +23,7 @@ def written(text: str, function: str = "f") -> list[calls.WrittenCall]:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(function)
     ]
     with lines.standing_for({PATH: text.encode()}):
-        found = [calls.at(lines.span(PATH, node, source)) for node in names]
+        found = [call_sites.at(lines.span(PATH, node, source)) for node in names]
     assert None not in found
     return sorted(filter(None, found), key=lambda call: (call.site.line, call.site.column))
 
@@ -71,16 +70,16 @@ def test_an_argument_is_found_by_name_or_position(call: str, expected: str | Non
 
 def test_there_is_no_call_where_none_is() -> None:
     with lines.standing_for({PATH: b"f(1)\n", "broken.py": b"f(1\n"}):
-        assert calls.at(Site(PATH, 1, 1, 1, 5)) is not None
-        assert calls.at(Site(PATH, 1, 1, 1, 4)) is None
-        assert calls.at(Site("broken.py", 1, 1, 1, 4)) is None
-    assert calls.at(Site(PATH, 1, 1, 1, 5)) is None
+        assert call_sites.at(Site(PATH, 1, 1, 1, 5)) is not None
+        assert call_sites.at(Site(PATH, 1, 1, 1, 4)) is None
+        assert call_sites.at(Site("broken.py", 1, 1, 1, 4)) is None
+    assert call_sites.at(Site(PATH, 1, 1, 1, 5)) is None
 
 
 def test_calls_within_f_strings_are_left() -> None:
     with lines.standing_for({PATH: b"x = f'''{\nf(1)}'''\n"}):
         assert all(
-            calls.at(Site(PATH, line, column, line, column + 4)) is None
+            call_sites.at(Site(PATH, line, column, line, column + 4)) is None
             for line in (1, 2)
             for column in range(1, 12)
         )

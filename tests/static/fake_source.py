@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from convlint import static as source
+from convlint import static
 from convlint.ir import Claim, Edit, Finding, Fix, Problem, Severity, Site
 
 RULES: dict[str, tuple[str, str, Severity, Any]] = {
@@ -56,16 +56,16 @@ class Fake:
     judged: list[str] = field(default_factory=list)
     projects: list[Project] = field(default_factory=list)
 
-    def check_file(self, path: str, data: bytes, project: Project) -> source.Checked:
+    def check_file(self, path: str, data: bytes, project: Project) -> static.Checked:
         self.judged.append(path)
         self.projects.append(project)
         text = data.decode()
         if "CRASH" in text:
             raise RecursionError("too deep")
         if "SLOW" in text:
-            return source.Checked(problems=(Problem("timeout", "it took too long", path),))
+            return static.Checked(problems=(Problem("timeout", "it took too long", path),))
         used = tuple(re.findall(r"uses (\S+)", text))
-        return source.Checked(tuple(self._found(path, text, project)), used)
+        return static.Checked(tuple(self._found(path, text, project)), used)
 
     def _found(self, path: str, text: str, project: Project) -> Iterator[Finding]:
         for number, line in enumerate(text.splitlines(), start=1):
@@ -90,6 +90,6 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     stand_in = Fake()
-    monkeypatch.setattr(source, "Project", Project)
-    monkeypatch.setattr(source, "check_file", stand_in.check_file)
+    monkeypatch.setattr(static, "Project", Project)
+    monkeypatch.setattr(static, "check_file", stand_in.check_file)
     return stand_in

@@ -225,19 +225,19 @@ def test_a_file_that_is_gone_when_it_is_read(
 ) -> None:
     """Between the moment in which a folder is listed and the moment in which its files are read."""
     import convlint as api
-    from convlint.settings import discovery as files
+    from convlint.settings import discovery
 
     monkeypatch.chdir(tmp_path)
     for name in ("a.py", "b.py"):
         Path(name).write_text(TEXT)
-    find = files.find
+    find = discovery.find
 
-    def find_and_remove(*args: Any, **kwargs: Any) -> files.Found:
+    def find_and_remove(*args: Any, **kwargs: Any) -> discovery.Found:
         found = find(*args, **kwargs)
         Path("a.py").unlink()
         return found
 
-    monkeypatch.setattr(files, "find", find_and_remove)
+    monkeypatch.setattr(discovery, "find", find_and_remove)
     found = api.check(".")
     assert [problem.message for problem in found.problems] == [
         "a.py cannot be read: No such file or directory"

@@ -8,12 +8,12 @@ from weakref import WeakSet
 
 import pytest
 
-from convlint import static as source
-from convlint.pipelines import lint_pool as judges
+from convlint import static
+from convlint.pipelines import lint_pool
 from convlint.pipelines.lint_files import Linter, read
 from convlint.settings.config import Config
 from convlint.static import Checked, Project, check_file
-from convlint.static.exploration import explore as exploring
+from convlint.static.exploration import explore
 from convlint.static.program import project
 from convlint.static.program.source_module import SourceModule
 
@@ -98,8 +98,8 @@ def test_a_mistake_of_convlint_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> 
     def explored(*_: object) -> None:
         raise KeyError("lost")
 
-    monkeypatch.setattr(exploring, "explored", explored)
-    found = source.check_file("net.py", BLOCK.encode(), Project("."))
+    monkeypatch.setattr(explore, "explored", explored)
+    found = static.check_file("net.py", BLOCK.encode(), Project("."))
     (problem,) = found.problems
     assert problem.kind == "internal"
     assert "KeyError" in problem.message
@@ -147,7 +147,7 @@ def test_no_more_is_kept_of_a_large_project_than_there_is_room_for(
             kept.add(self)
 
     monkeypatch.setattr(project, "SourceModule", Counted)
-    monkeypatch.setattr(judges, "MOST_LINES", 60)
+    monkeypatch.setattr(lint_pool, "MOST_LINES", 60)
     folder.joinpath("blocks.py").write_text(BLOCK)
     for number in range(30):
         folder.joinpath(f"net{number:02}.py").write_text(WRONG if number % 2 else RIGHT)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from convlint import symbolic as dims
-from convlint.static import torch_shapes as torchlib
+from convlint import symbolic
+from convlint.static import torch_shapes
 from convlint.static.domain.execution import Execution, Refused
 from convlint.static.domain.objects import Class, Instance
 from convlint.static.domain.values import UNKNOWN, Library, Tensor
@@ -91,18 +91,18 @@ def by_us(call: Call, run: Execution) -> Any:
 
     args, kwargs = given(call.args), {k: given(v) for k, v in call.kwargs.items()}
     if call.name == "getitem":
-        result = torchlib.index(run, *args)
+        result = torch_shapes.index(run, *args)
     elif call.name.startswith("nn."):
         name = call.name[3:]
-        kind, layer = torchlib.LAYERS[name], Instance(Class(f"torch.nn.{name}"))
-        assert torchlib.fits(kind.construct, len(call.built[0]), call.built[1])
+        kind, layer = torch_shapes.LAYERS[name], Instance(Class(f"torch.nn.{name}"))
+        assert torch_shapes.fits(kind.construct, len(call.built[0]), call.built[1])
         try:
             layer.attrs.update(kind.construct(run, *call.built[0], **call.built[1]))
         except Refused as refused:
             layer.attrs.update(refused.attrs)
             layer.error = str(refused)
         assert kind.forward is not None
-        assert torchlib.fits(kind.forward, 1 + len(args), kwargs)
+        assert torch_shapes.fits(kind.forward, 1 + len(args), kwargs)
         result = kind.forward(run, layer, *args, **kwargs)
         if layer.error is not None:
             return layer.error
@@ -114,9 +114,11 @@ def by_us(call: Call, run: Execution) -> Any:
 
 def handled(name: str, run: Execution, args: Any, kwargs: Any) -> Any:
     owner, _, last = name.rpartition(".")
-    handler = torchlib.function(f"{NAMES[owner]}.{last}") if owner else torchlib.method(last)
+    handler = (
+        torch_shapes.function(f"{NAMES[owner]}.{last}") if owner else torch_shapes.method(last)
+    )
     assert handler is not None, name
-    assert torchlib.fits(handler, len(args), kwargs), name
+    assert torch_shapes.fits(handler, len(args), kwargs), name
     return handler(run, *args, **kwargs)
 
 
@@ -264,16 +266,16 @@ class Symbols:
 
     def __init__(self, draw: random.Random) -> None:
         self.draw = draw
-        self.values: dict[dims.Symbol, int] = {}
+        self.values: dict[symbolic.Symbol, int] = {}
 
     def one(self, value: int) -> int | Dim:
         if value < 2 or self.draw.random() < 0.4:
             return value
         found = self.draw.choice([s for s, v in self.values.items() if v == value] or [None])
         if found is None or self.draw.random() < 0.2:
-            found = dims.Symbol(f"n{len(self.values)}", 0)
+            found = symbolic.Symbol(f"n{len(self.values)}", 0)
             self.values[found] = value
-        return dims.symbol(found.name, found.scope)
+        return symbolic.symbol(found.name, found.scope)
 
     def within(self, value: Any) -> Any:
         if isinstance(value, T):
@@ -290,10 +292,10 @@ class Symbols:
         )
 
 
-def worth(run: Execution, number: Any, values: dict[dims.Symbol, int]) -> int | None:
+def worth(run: Execution, number: Any, values: dict[symbolic.Symbol, int]) -> int | None:
     """What a size is worth, None where it depends on something that nobody knows."""
     try:
-        return dims.as_dim(run.reduced(number)).evaluate(values)
+        return symbolic.as_dim(run.reduced(number)).evaluate(values)
     except (KeyError, ValueError):
         return None
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from convlint import symbolic as dims
-from convlint.static import torch_shapes as torchlib
+from convlint import symbolic
+from convlint.static import torch_shapes
 from convlint.static.domain.execution import Execution, Refused
 from convlint.static.domain.objects import Class, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor
 
-c, h, w = dims.symbol("c"), dims.symbol("h"), dims.symbol("w")
+c, h, w = symbolic.symbol("c"), symbolic.symbol("h"), symbolic.symbol("w")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def run() -> Execution:
 def layer(run: Execution, name: str, *args: Any, **kwargs: Any) -> Instance:
     made = Instance(Class(f"torch.nn.{name}"))
     try:
-        made.attrs.update(torchlib.LAYERS[name].construct(run, *args, **kwargs))
+        made.attrs.update(torch_shapes.LAYERS[name].construct(run, *args, **kwargs))
     except Refused as refused:
         made.attrs.update(refused.attrs)
         made.error = str(refused)
@@ -32,13 +32,13 @@ def layer(run: Execution, name: str, *args: Any, **kwargs: Any) -> Instance:
 
 
 def call(run: Execution, owner: Instance, *args: Any) -> Any:
-    forward = torchlib.LAYERS[owner.kind or ""].forward
+    forward = torch_shapes.LAYERS[owner.kind or ""].forward
     assert forward is not None
     return forward(run, owner, *args)
 
 
 def function(run: Execution, name: str, *args: Any, **kwargs: Any) -> Any:
-    handler = torchlib.function(name) or torchlib.method(name)
+    handler = torch_shapes.function(name) or torch_shapes.method(name)
     assert handler is not None
     return handler(run, *args, **kwargs)
 
@@ -200,25 +200,30 @@ def test_an_unknown_padding_may_be_none(run: Execution) -> None:
 def test_a_slice_of_a_parameter(run: Execution) -> None:
     x = run.tensor((1, c, h, w))
     everything = slice(None)
-    assert torchlib.index(run, x, (everything, slice(None, c // 2))).shape == (1, c // 2, h, w)
-    assert torchlib.index(run, x, (everything, slice(c // 2, None))).shape == (1, c - c // 2, h, w)
-    assert torchlib.index(run, x, (..., slice(None, -1))).shape == (1, c, h, w - 1)
+    assert torch_shapes.index(run, x, (everything, slice(None, c // 2))).shape == (1, c // 2, h, w)
+    assert torch_shapes.index(run, x, (everything, slice(c // 2, None))).shape == (
+        1,
+        c - c // 2,
+        h,
+        w,
+    )
+    assert torch_shapes.index(run, x, (..., slice(None, -1))).shape == (1, c, h, w - 1)
 
 
 @pytest.mark.parametrize("name", ["torch.nn.functional.gelu", "torch.cat", "torch.zeros", "view"])
 def test_names_are_qualified(name: str) -> None:
-    assert torchlib.function(name) or torchlib.method(name)
+    assert torch_shapes.function(name) or torch_shapes.method(name)
 
 
 def test_what_torch_does_not_have_is_none() -> None:
-    assert torchlib.function("torch.convolve_twice") is None
-    assert torchlib.method("convolve") is None
+    assert torch_shapes.function("torch.convolve_twice") is None
+    assert torch_shapes.method("convolve") is None
 
 
 def test_fits_as_a_call_would() -> None:
-    conv = torchlib.function("torch.nn.functional.conv2d")
+    conv = torch_shapes.function("torch.nn.functional.conv2d")
     assert conv is not None
-    assert torchlib.fits(conv, 2, {"stride": 2})
-    assert not torchlib.fits(conv, 1, {})
-    assert not torchlib.fits(conv, 2, {"weight": 1})
-    assert not torchlib.fits(conv, 2, {"steps": 1})
+    assert torch_shapes.fits(conv, 2, {"stride": 2})
+    assert not torch_shapes.fits(conv, 1, {})
+    assert not torch_shapes.fits(conv, 2, {"weight": 1})
+    assert not torch_shapes.fits(conv, 2, {"steps": 1})

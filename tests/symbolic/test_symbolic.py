@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.symbolic import (
     Dim,
     Facts,
@@ -61,8 +61,8 @@ OPERATORS = (
     _binary("*", lambda x, y: x * y),
     _binary("//", lambda x, y: x // y),
     _binary("%", lambda x, y: x % y),
-    _binary("min", dims.minimum),
-    _binary("max", dims.maximum),
+    _binary("min", symbolic.minimum),
+    _binary("max", symbolic.maximum),
 )
 
 
@@ -128,7 +128,7 @@ def test_the_text_is_python_for_the_same_number(program: Program, values: dict[s
 
 @given(programs())
 def test_json_and_back(program: Program) -> None:
-    assert dims.from_json(json.loads(json.dumps(dims.to_json(program.dim)))) == program.dim
+    assert symbolic.from_json(json.loads(json.dumps(symbolic.to_json(program.dim)))) == program.dim
 
 
 @given(programs(), programs(), BINDINGS)
@@ -187,10 +187,10 @@ def test_divisibility_that_is_proved_holds(crowd: list[Program]) -> None:
         ((A + B) * 4 // (A + B), constant(4)),
         (C % 2 + C // 2 * 2, C),
         (6 * C % 3, constant(0)),
-        (dims.maximum(C + 1, C), C + 1),
-        (dims.minimum(A, B, A), dims.minimum(B, A)),
+        (symbolic.maximum(C + 1, C), C + 1),
+        (symbolic.minimum(A, B, A), symbolic.minimum(B, A)),
         (-(-C // 2), -((-1 * C) // 2)),
-        (dims.apply("make_divisible", 2 * A, 8), dims.apply("make_divisible", A + A, 8)),
+        (symbolic.apply("make_divisible", 2 * A, 8), symbolic.apply("make_divisible", A + A, 8)),
     ],
     ids=str,
 )
@@ -206,9 +206,9 @@ def test_one_normal_form_for_one_function(left: Dim, right: Dim) -> None:
         (A, B),
         (A, constant(64)),
         ((C + 1) // 2, C // 2),
-        (dims.maximum(A, B), A),
-        (dims.UNKNOWN, dims.UNKNOWN),
-        (dims.apply("f", A), dims.apply("f", B)),
+        (symbolic.maximum(A, B), A),
+        (symbolic.UNKNOWN, symbolic.UNKNOWN),
+        (symbolic.apply("f", A), symbolic.apply("f", B)),
     ],
     ids=str,
 )
@@ -260,8 +260,8 @@ def test_divisibility() -> None:
         (3 * (A % 8) + B, "b + 3 * (a % 8)"),
         ((A + B) // C, "(a + b) // c"),
         (A * A * 2, "2 * a**2"),
-        (dims.maximum(8, A // 4), "max(a // 4, 8)"),
-        (dims.UNKNOWN, "?"),
+        (symbolic.maximum(8, A // 4), "max(a // 4, 8)"),
+        (symbolic.UNKNOWN, "?"),
     ],
     ids=str,
 )
@@ -293,7 +293,7 @@ def test_what_grows_too_large_is_unknown() -> None:
 @pytest.mark.parametrize("broken", [["s"], ["x", 1], "text", ["+", 3], ["f", "//", [1]], {"a": 1}])
 def test_json_that_is_no_expression_is_refused(broken: object) -> None:
     with pytest.raises(ValueError, match="expression"):
-        dims.from_json(broken)
+        symbolic.from_json(broken)
 
 
 def test_opaque_symbols_are_equal_to_themselves_but_not_determined() -> None:

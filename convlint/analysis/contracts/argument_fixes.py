@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.ir import Edit, Fix, Scope, Site
-from convlint.source_text import call_sites as calls
+from convlint.source_text import call_sites
 from convlint.symbolic import Dim
 
 
@@ -17,20 +17,20 @@ def argument_fix(site: Site, scope: Scope, asked: Dim, wanted: Dim) -> Fix:
     It is only shown, not made, unless the call stands in the constructor of ``scope`` itself and
     every name in ``wanted`` means there what it means in the expression.
     """
-    title = f"write {dims.text(wanted)} for {dims.text(asked)}"
-    edit = _edit(site, scope, dims.text(asked), wanted)
+    title = f"write {symbolic.text(wanted)} for {symbolic.text(asked)}"
+    edit = _edit(site, scope, symbolic.text(asked), wanted)
     return Fix(title, "display", ()) if edit is None else Fix(title, "safe", (edit,))
 
 
 def _edit(site: Site, scope: Scope, asked: str, wanted: Dim) -> Edit | None:
-    call = calls.at(site) if site.function == f"{scope.kind}.__init__" else None
+    call = call_sites.at(site) if site.function == f"{scope.kind}.__init__" else None
     if call is None or not isinstance(call.scope, ast.FunctionDef):
         return None
     given = [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
     places = [argument for argument in given if ast.unparse(argument) == asked]
     fixed = _parameters(call.scope) - set(_rebound(call.scope))
     known = all(s.scope == scope.id and s.name in fixed for s in wanted.symbols())
-    return call.replaced(places[0], dims.text(wanted)) if len(places) == 1 and known else None
+    return call.replaced(places[0], symbolic.text(wanted)) if len(places) == 1 and known else None
 
 
 def _parameters(function: ast.FunctionDef) -> set[str]:
@@ -49,4 +49,4 @@ def _rebound(function: ast.FunctionDef) -> Iterator[str]:
         elif isinstance(node, ast.alias):
             yield node.asname or node.name
         else:
-            yield from calls.bound(node)
+            yield from call_sites.bound(node)

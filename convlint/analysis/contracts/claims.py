@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import combinations, product, zip_longest
 from typing import Literal
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.analysis.contracts.meetings import Meeting, Wrong
 from convlint.ir import Argument, Attempt, Claim, Numbers, Site, Trial
 from convlint.symbolic import Dim, Symbol
@@ -99,7 +99,7 @@ class _Search:
         """Symbols that the facts tie to others, and what they are then."""
         found = {}
         for symbol in self._today:
-            alone = dims.symbol(symbol.name, symbol.scope, symbol.opaque)
+            alone = symbolic.symbol(symbol.name, symbol.scope, symbol.opaque)
             reduced = self.meeting.facts.reduce(alone)
             if reduced != alone:
                 found[symbol] = reduced

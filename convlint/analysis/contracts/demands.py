@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint import symbolic as dims
-from convlint.analysis import graph_queries as flow
+from convlint import symbolic
+from convlint.analysis import graph_queries
 from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Graph, Layer, Node
 from convlint.symbolic import Dim, Symbol
@@ -18,7 +18,7 @@ _POOLS = {f"{how}_pool{n}d" for n in (1, 2, 3) for how in ("max", "avg", "lp")} 
     f"adaptive_{how}_pool{n}d" for n in (1, 2, 3) for how in ("max", "avg")
 }
 PRESERVING = (
-    flow.ACTIVATIONS
+    graph_queries.ACTIVATIONS
     | _POOLS
     | {"batch_norm", "instance_norm", "group_norm", "interpolate", "contiguous", "clone", "to"}
 )
@@ -72,7 +72,7 @@ class Demands:
             return
         layer = self._graph.layer(node.layer)
         made = node.outputs[0].id
-        if node.op in flow.CONVS | flow.TRANSPOSED_CONVS:
+        if node.op in graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS:
             if layer is not None and self._scopes.within(layer.scope, self._scope):
                 yield from self._of_conv(node, layer)
         elif node.op == "linear":
@@ -83,7 +83,7 @@ class Demands:
         elif node.op in MERGES and len(node.inputs) > 1:
             yield from ((None, pair) for pair in self._of_merge(node))
         elif node.op == "cat" and node.attrs.get("dim") == 1:
-            total = dims.ZERO
+            total = symbolic.ZERO
             for tensor in node.inputs:
                 total = total + self._arriving(tensor)
             self._channels[made] = total
@@ -95,7 +95,7 @@ class Demands:
         for number in (into, out):
             if number.determined and groups.determined:
                 judged = "groups" if number == out else "channels of a group"
-                yield (layer.name, judged), (number % groups, dims.ZERO)
+                yield (layer.name, judged), (number % groups, symbolic.ZERO)
         if out.determined:
             self._channels[node.outputs[0].id] = out
 
@@ -110,7 +110,7 @@ class Demands:
 
     def _numbers(self, layer: Layer, *names: str) -> Iterator[Dim]:
         for name in names:
-            yield self._scopes.lifted(dims.from_json(layer.exprs.get(name)), self._scope)
+            yield self._scopes.lifted(symbolic.from_json(layer.exprs.get(name)), self._scope)
 
     def _keeps_channels(self, node: Node) -> bool:
         """Whether a pooling or flattening call has left one number for each channel."""
@@ -136,5 +136,5 @@ class Demands:
             shape = self._graph.tensor(tensor).shape
             symbol = self.of_tensor(tensor)
             self.values[symbol] = shape[1] if len(shape) > 1 else 0
-            self._channels[tensor] = dims.symbol(symbol.name, symbol.scope)
+            self._channels[tensor] = symbolic.symbol(symbol.name, symbol.scope)
         return self._channels[tensor]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.ir import Scope
 from convlint.symbolic import Dim, Symbol
 
@@ -20,7 +20,7 @@ class Scopes:
             for name, value, outer in scope.symbols:
                 symbol = Symbol(name, scope.id)
                 self.values[symbol] = value
-                self._outer[symbol] = dims.from_json(outer)
+                self._outer[symbol] = symbolic.from_json(outer)
 
     def outwards(self, id: int | None) -> Iterator[int]:
         """A scope, the one that it was called in, and so on."""
@@ -47,7 +47,7 @@ class Scopes:
             symbol for symbol in dim.symbols() if not symbol.opaque and symbol.scope not in visible
         }:
             if not hidden <= self._outer.keys():
-                return dims.UNKNOWN
+                return symbolic.UNKNOWN
             dim = dim.substitute({symbol: self._outer[symbol] for symbol in hidden})
         return dim
 
@@ -57,6 +57,6 @@ class Scopes:
             if self.within(inner.id, scope):
                 for left, right in inner.equal:
                     yield (
-                        self.lifted(dims.from_json(left), scope),
-                        self.lifted(dims.from_json(right), scope),
+                        self.lifted(symbolic.from_json(left), scope),
+                        self.lifted(symbolic.from_json(right), scope),
                     )

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from convlint.analysis import graph_queries as flow
-from convlint.analysis.diagnosis import declared
-from convlint.analysis.diagnosis import reshapes as moved
+from convlint.analysis import graph_queries
+from convlint.analysis.diagnosis import declared, reshapes
 from convlint.analysis.diagnosis.constraints import Sizes, Vote
 from convlint.ir import Graph, Node, Tensor
 
@@ -57,7 +56,7 @@ def _read(sizes: Sizes, node: Node) -> None:
                 sizes.variable(tensor, 1 - len(tensor.shape))
         return
     before, after = inputs[0], node.outputs[0]
-    if node.op in flow.CONVS or node.op in flow.TRANSPOSED_CONVS:
+    if node.op in graph_queries.CONVS or node.op in graph_queries.TRANSPOSED_CONVS:
         declared.convolution(sizes, node, before, after)
     elif node.error is not None and node.op in _MOVED_BY_NUMBER:
         return
@@ -68,9 +67,9 @@ def _read(sizes: Sizes, node: Node) -> None:
     elif node.op == "cat":
         _concatenation(sizes, node, inputs, after)
     elif node.op in ("chunk", "tensor_split"):
-        moved.chunk(sizes, node, before)
+        reshapes.chunk(sizes, node, before)
     elif len(inputs) == 1 and node.op not in _MOVING:
-        moved.kept(sizes, before, after)
+        reshapes.kept(sizes, before, after)
 
 
 _OF_ONE: dict[str, Callable[[Sizes, Node, Tensor, Tensor], None]] = {
@@ -78,10 +77,10 @@ _OF_ONE: dict[str, Callable[[Sizes, Node, Tensor, Tensor], None]] = {
     **dict.fromkeys(("batch_norm", "instance_norm", "group_norm"), declared.norm),
     "layer_norm": declared.layer_norm,
     "prelu": declared.prelu,
-    **dict.fromkeys(("flatten", "reshape", "unflatten", "squeeze", "unsqueeze"), moved.flatten),
-    **dict.fromkeys(("permute", "transpose", "swapaxes", "swapdims"), moved.permute),
-    **dict.fromkeys(("mean", "sum", "amax", "amin"), moved.reduced),
-    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle"), moved.pixel_shuffle),
+    **dict.fromkeys(("flatten", "reshape", "unflatten", "squeeze", "unsqueeze"), reshapes.flatten),
+    **dict.fromkeys(("permute", "transpose", "swapaxes", "swapdims"), reshapes.permute),
+    **dict.fromkeys(("mean", "sum", "amax", "amin"), reshapes.reduced),
+    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle"), reshapes.pixel_shuffle),
 }
 _MOVED_BY_NUMBER = frozenset(
     {"permute", "transpose", "swapaxes", "swapdims", "mean", "sum", "amax", "amin"}

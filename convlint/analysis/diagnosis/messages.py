@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from convlint.analysis import graph_queries as flow
+from convlint.analysis import graph_queries
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.vote import Disagreement, disagreements
 from convlint.ir import Finding, Graph, Node, Related, Site
@@ -37,10 +37,10 @@ def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> 
 
     for node in graph.nodes:
         if node.op in wanted and node.id not in explained and _refuses_what_arrives(graph, node):
-            arrives = flow.input_shape(graph, node)[-int(node.op[-2]) - 1]
+            arrives = graph_queries.input_shape(graph, node)[-int(node.op[-2]) - 1]
             takes = node.attrs["in_channels"]
             yield make(
-                f"{flow.called(graph, node)} takes {takes} channels, but {arrives} arrive",
+                f"{graph_queries.called(graph, node)} takes {takes} channels, but {arrives} arrive",
                 graph.where(node),
                 module=node.layer,
                 nodes=(node.id,),
@@ -54,7 +54,7 @@ def _refuses_what_arrives(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node.layer)
     if node.error is None or "in_channels" not in node.attrs or (layer and layer.error):
         return False
-    shape, spatial = flow.input_shape(graph, node), int(node.op[-2])
+    shape, spatial = graph_queries.input_shape(graph, node), int(node.op[-2])
     return len(shape) > spatial and shape[-spatial - 1] != node.attrs["in_channels"]
 
 
@@ -109,9 +109,9 @@ def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
 
 def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
     """The channels that a concatenation joined into what ``node`` reads, behind activations at most."""
-    before = flow.source(graph, node)
-    while before is not None and before.op in flow.ACTIVATIONS and len(before.inputs) == 1:
-        before = flow.source(graph, before)
+    before = graph_queries.source(graph, node)
+    while before is not None and before.op in graph_queries.ACTIVATIONS and len(before.inputs) == 1:
+        before = graph_queries.source(graph, before)
     if before is None or before.op != "cat" or before.error is not None:
         return ()
     shapes = [graph.tensor(id).shape for id in before.inputs]
@@ -132,11 +132,11 @@ def phrase(graph: Graph, vote: Vote) -> str:
         verb, unit = "has", "groups"
     elif vote.label == "in":
         verb = "takes"
-    elif node.op in ("linear", *flow.CONVS, *flow.TRANSPOSED_CONVS):
+    elif node.op in ("linear", *graph_queries.CONVS, *graph_queries.TRANSPOSED_CONVS):
         verb = "gives"
     else:
         verb = "is for"
-    return f"{flow.called(graph, node)} {verb} {vote.number} {unit}"
+    return f"{graph_queries.called(graph, node)} {verb} {vote.number} {unit}"
 
 
 def related(graph: Graph, found: Disagreement) -> tuple[Related, ...]:
@@ -153,7 +153,7 @@ def related(graph: Graph, found: Disagreement) -> tuple[Related, ...]:
 
 
 def _through(graph: Graph, vote: Vote) -> str:
-    return f"{flow.called(graph, graph.nodes[vote.node])} is built through this call"
+    return f"{graph_queries.called(graph, graph.nodes[vote.node])} is built through this call"
 
 
 def _modules(graph: Graph, votes: Iterable[Vote]) -> tuple[str, ...]:

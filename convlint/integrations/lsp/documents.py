@@ -11,7 +11,7 @@ from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import PositionCodec
 
 from convlint.integrations.lsp.positions import place
-from convlint.settings import discovery as files
+from convlint.settings import discovery
 from convlint.source_text import lines
 
 _BOM = b"\xef\xbb\xbf"
@@ -57,7 +57,7 @@ class Document:
     @property
     def shown(self) -> str:
         """The path as reports show it."""
-        return files.shown(self.path)
+        return discovery.shown(self.path)
 
     def change(
         self,

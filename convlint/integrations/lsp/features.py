@@ -11,9 +11,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from convlint.integrations.lsp import code_actions as actions
-from convlint.integrations.lsp import commands
-from convlint.integrations.lsp import run_facts as facts
+from convlint.integrations.lsp import code_actions, commands, run_facts
 from convlint.integrations.lsp.diagnostics import lines_from
 from convlint.integrations.lsp.documents import Document, is_python
 from convlint.integrations.lsp.positions import range_of
@@ -41,12 +39,12 @@ def server(baseline: str | None) -> Session:
     kinds: list[types.CodeActionKind | str] = [
         types.CodeActionKind.QuickFix,
         types.CodeActionKind.RefactorRewrite,
-        actions.OURS_ALL,
+        code_actions.OURS_ALL,
     ]
     can = types.CodeActionOptions(code_action_kinds=kinds)
     session.feature(types.TEXT_DOCUMENT_CODE_ACTION, can)(code_action)
-    session.command(actions.RUN)(commands.run_models)
-    session.command(actions.SUGGEST)(commands.suggest)
+    session.command(code_actions.RUN)(commands.run_models)
+    session.command(code_actions.SUGGEST)(commands.suggest)
     return session
 
 
@@ -119,12 +117,12 @@ async def hover(ls: Session, params: types.HoverParams) -> types.Hover | None:
     text, split, place = document.text, document.lines, ls.place_in(document, params.position)
     here = ls.facts.at(document.path, split, *place)
     if here is None:
-        built = await ls.in_thread(partial(facts.named_at, text, *place))
+        built = await ls.in_thread(partial(run_facts.named_at, text, *place))
         found = (ls.facts.at(document.path, split, *one) for one in built)
         here = next((one for one in found if one is not None), None)
     if here is None:
         return None
-    shown = types.MarkupContent(types.MarkupKind.Markdown, facts.hover(here))
+    shown = types.MarkupContent(types.MarkupKind.Markdown, run_facts.hover(here))
     return types.Hover(shown, range_of(split, here.site, ls.shower.codec))
 
 
@@ -138,10 +136,10 @@ async def code_lens(ls: Session, params: types.CodeLensParams) -> list[types.Cod
         return []  # the settings are told of as a diagnostic
     found = []
     for target in targets:
-        line = facts.line_of(target, document.path, document.text) - 1
+        line = run_facts.line_of(target, document.path, document.text) - 1
         place = types.Range(types.Position(line, 0), types.Position(line, 0))
-        title = facts.lens(target.text, ls.facts.of(settings.root, target.text))
-        command = types.Command(title, actions.RUN, arguments=[document.uri, target.text])
+        title = run_facts.lens(target.text, ls.facts.of(settings.root, target.text))
+        command = types.Command(title, code_actions.RUN, arguments=[document.uri, target.text])
         found.append(types.CodeLens(place, command))
     return found
 
@@ -152,7 +150,7 @@ async def code_action(ls: Session, params: types.CodeActionParams) -> list[types
         return []
     only = [str(getattr(kind, "value", kind)) for kind in params.context.only or ()]
     found: list[types.CodeAction] = []
-    if actions.wants(only, types.CodeActionKind.QuickFix.value):
+    if code_actions.wants(only, types.CodeActionKind.QuickFix.value):
         told = await ls.told_at(document)
         here = [
             (shown.finding, diagnostic)
@@ -163,9 +161,9 @@ async def code_action(ls: Session, params: types.CodeActionParams) -> list[types
         ]
         found += await _fixes(ls, document, here)
         found += await _silences(ls, document, here)
-    if actions.wants(only, types.CodeActionKind.RefactorRewrite.value):
+    if code_actions.wants(only, types.CodeActionKind.RefactorRewrite.value):
         found += await _suggestions(ls, document, params.range.start)
-    if actions.wants(only, actions.OURS_ALL):
+    if code_actions.wants(only, code_actions.OURS_ALL):
         found += await _all_fixes(ls, document)
     return found
 
@@ -191,7 +189,7 @@ async def _fixes(ls: Session, document: Document, told: Told) -> list[types.Code
             continue
         if await ls.in_thread(partial(ls.judge.can_be_made, finding, buffers)):
             edit = ls.changes.of(ls.shower.edits(fix.edits, lines_of), versions)
-            found.append(actions.fix(finding.code, fix, diagnostic, edit))
+            found.append(code_actions.fix(finding.code, fix, diagnostic, edit))
     return found
 
 
@@ -202,7 +200,7 @@ async def _silences(ls: Session, document: Document, told: Told) -> list[types.C
         silenced = await ls.in_thread(partial(ls.judge.silenced, finding, data))
         if silenced != data:
             edit = _replacing(ls, document, silenced)
-            found.append(actions.silence(finding.code, diagnostic, edit))
+            found.append(code_actions.silence(finding.code, diagnostic, edit))
     return found
 
 
@@ -221,7 +219,7 @@ async def _suggestions(
     work = partial(ls.judge.layer_call_at, document.path, line, column, buffers)
     if await ls.in_thread(work) is None:
         return []
-    return [actions.suggest(target.text, document.uri, position) for target in targets]
+    return [code_actions.suggest(target.text, document.uri, position) for target in targets]
 
 
 async def _all_fixes(ls: Session, document: Document) -> Sequence[types.CodeAction]:
@@ -232,9 +230,9 @@ async def _all_fixes(ls: Session, document: Document) -> Sequence[types.CodeActi
         return []  # the settings are told of as a diagnostic, and so is a text that cannot be read
     if data == buffers[document.path]:
         return []
-    return [actions.fix_all(_replacing(ls, document, data))]
+    return [code_actions.fix_all(_replacing(ls, document, data))]
 
 
 def _replacing(ls: Session, document: Document, data: bytes) -> types.WorkspaceEdit:
-    edit = actions.replaced(document, data, ls.shower.codec)
+    edit = code_actions.replaced(document, data, ls.shower.codec)
     return ls.changes.of({document.path: [edit]}, {document.path: document.version})

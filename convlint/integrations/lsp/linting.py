@@ -13,16 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from convlint.findings import baseline
-from convlint.findings import suppressions as suppress
+from convlint.findings import baseline, suppressions
 from convlint.ir import Finding, Problem, Site
 from convlint.pipelines.lint_files import Linter
-from convlint.settings import config
-from convlint.settings import discovery as files
+from convlint.settings import config, discovery
 from convlint.settings.targets import Target
-from convlint.source_text import call_sites as calls
-from convlint.source_text import fix_loop as fixing
-from convlint.source_text import lines
+from convlint.source_text import call_sites, fix_loop, lines
 from convlint.static import affected_models as models_of
 from convlint.support.errors import UsageError
 
@@ -62,7 +58,7 @@ class Judge:
             if _is_excluded(path, settings):
                 return Judged()
             linter = self._linter(settings)
-            shown = files.shown(path)
+            shown = discovery.shown(path)
             with _standing(buffers):
                 found = linter.find({shown: buffers[path]}, beside=buffers)
                 found = [f for f in found if not _is_silenced(f, buffers)]
@@ -91,13 +87,13 @@ class Judge:
         settings = config.discover(os.path.dirname(path))
         if _is_excluded(path, settings):
             return buffers[path]
-        linter, shown = self._linter(settings), files.shown(path)
+        linter, shown = self._linter(settings), discovery.shown(path)
 
-        def find(now: fixing.Texts) -> Sequence[Finding]:
+        def find(now: fix_loop.Texts) -> Sequence[Finding]:
             with _standing({**buffers, path: now[shown]}):
                 return linter.find(now, beside={**buffers, path: now[shown]})
 
-        return fixing.fixed({shown: buffers[path]}, find).texts.get(shown, buffers[path])
+        return fix_loop.fixed({shown: buffers[path]}, find).texts.get(shown, buffers[path])
 
     def can_be_made(self, finding: Finding, buffers: Buffers) -> bool:
         """Whether the fix of a finding can be made in the texts as they are, and leaves files that parse."""
@@ -108,11 +104,11 @@ class Judge:
             if data is None:
                 return False
             texts[path] = data
-        return bool(fixing.once(texts, [finding], unsafe=True).applied)
+        return bool(fix_loop.once(texts, [finding], unsafe=True).applied)
 
     def silenced(self, finding: Finding, data: bytes) -> bytes:
         """The text with a comment that silences a finding in it; as it was where none could."""
-        return suppress.add_noqa(data, [finding])[0]
+        return suppressions.add_noqa(data, [finding])[0]
 
     # --- models
 
@@ -132,7 +128,7 @@ class Judge:
 
     def call_at(
         self, path: str, line: int, column: int, buffers: Buffers
-    ) -> calls.WrittenCall | None:
+    ) -> call_sites.WrittenCall | None:
         """The innermost call around a place in an open document."""
         tree = lines.parsed(buffers[path])
         if tree is None:
@@ -145,11 +141,11 @@ class Judge:
                 if isinstance(node, ast.Call)
             ]
             around = [site for site in sites if contains(site, line, column)]
-            return calls.at(innermost(around)) if around else None
+            return call_sites.at(innermost(around)) if around else None
 
     def layer_call_at(
         self, path: str, line: int, column: int, buffers: Buffers
-    ) -> calls.WrittenCall | None:
+    ) -> call_sites.WrittenCall | None:
         """The innermost call around a place, if it is written as one of a layer that may have a cheaper form."""
         call = self.call_at(path, line, column, buffers)
         if call is None:
@@ -181,14 +177,14 @@ def _standing(buffers: Buffers) -> Iterator[None]:
 
 
 def _is_excluded(path: str, settings: config.Config) -> bool:
-    found = files.find([path], exclude=settings.exclude, root=settings.root, force=True)
+    found = discovery.find([path], exclude=settings.exclude, root=settings.root, force=True)
     return not found.files and not found.problems
 
 
 def _is_silenced(finding: Finding, buffers: Buffers) -> bool:
     """Whether a comment in another open document, which may not be saved, silences a finding there."""
     data = buffers.get(os.path.abspath(finding.site.path)) if finding.site else None
-    return data is not None and suppress.silences(data, finding)
+    return data is not None and suppressions.silences(data, finding)
 
 
 def _stamp(path: str | None) -> tuple[int, int] | None:

@@ -16,8 +16,7 @@ from typing import TypeVar, cast
 
 import convlint
 from convlint.integrations.lsp.run_process import Answer, Asked
-from convlint.ir import Problem
-from convlint.ir import serialize as wire
+from convlint.ir import Problem, serialize
 
 T = TypeVar("T")
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.integrations.lsp.run_process import main; main()"
@@ -33,7 +32,7 @@ async def ask(asked: Asked) -> Answer:
         assert process.stdout is not None
         said = await process.stdout.read()
     try:
-        answer: Answer = wire.decode(Answer, json.loads(said))
+        answer: Answer = serialize.decode(Answer, json.loads(said))
         return _placed(answer, asked.root)
     except (ValueError, TypeError, KeyError):
         text = f"the run ended before it answered ({_ended(process)})"
@@ -52,7 +51,7 @@ async def _process(asked: Asked) -> AsyncIterator[Process]:
     )
     assert process.stdin is not None
     try:
-        process.stdin.write(json.dumps(wire.encode(asked)).encode() + b"\n")
+        process.stdin.write(json.dumps(serialize.encode(asked)).encode() + b"\n")
         with suppress(
             ConnectionError
         ):  # it has ended already: there is no answer, and that is told

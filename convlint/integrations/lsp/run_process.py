@@ -16,10 +16,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convlint.findings import baseline
-from convlint.ir import Edit, Finding, Graph, Model, Problem, Shape, Site, Status, Suggestion
-from convlint.ir import serialize as wire
-from convlint.pipelines import run_models as run
-from convlint.pipelines import suggest as suggesting
+from convlint.ir import (
+    Edit,
+    Finding,
+    Graph,
+    Model,
+    Problem,
+    Shape,
+    Site,
+    Status,
+    Suggestion,
+    serialize,
+)
+from convlint.pipelines import run_models, suggest
 from convlint.rewriting.options import Options
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
@@ -92,10 +101,10 @@ def answer(asked: Asked, worker: Worker) -> Answer:
     if not chosen:
         missing = ", ".join(asked.targets)
         raise UsageError(f"{missing} is not among the configured models any more")
-    jobs = run.jobs(chosen, run.Options(), settings)
+    jobs = run_models.jobs(chosen, run_models.Options(), settings)
     if asked.call is not None:
         return _suggested(jobs[0], asked.call, worker)
-    report = run.check(jobs, worker.run, settings, worker.prove)
+    report = run_models.check(jobs, worker.run, settings, worker.prove)
     found = report.findings
     known = None if asked.baseline is None else os.path.join(settings.root, asked.baseline)
     if known is not None and os.path.exists(known):
@@ -146,7 +155,7 @@ def _suggested(job: Job, call: Site, worker: Worker) -> Answer:
         problem = Problem("no-layer", text, call.path, call.line, job.text)
         return Answer(problems=ran.problems or (problem,))
     layers = tuple(glob.escape(name) for name in names)
-    report = suggesting.suggest(job, worker.run, Options(layers=layers))
+    report = suggest.suggest(job, worker.run, Options(layers=layers))
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
     return Answer(
         problems=report.problems,
@@ -188,7 +197,7 @@ def _title(one: Suggestion) -> str:
 
 def main() -> None:
     """Answer what stands in the first line of stdin, and end."""
-    asked = wire.decode(Asked, json.loads(sys.stdin.buffer.readline()))
+    asked = serialize.decode(Asked, json.loads(sys.stdin.buffer.readline()))
     answers = os.dup(1)
     os.dup2(2, 1)
     with Worker() as worker:
@@ -202,7 +211,7 @@ def main() -> None:
             trace = traceback.format_exc()
             made = Answer(problems=(Problem("internal", text, traceback=trace),))
     with open(answers, "w", encoding="ascii") as stream:
-        json.dump(wire.encode(made), stream)
+        json.dump(serialize.encode(made), stream)
 
 
 def _end_with_the_server(worker: Worker) -> None:

@@ -12,8 +12,7 @@ from convlint.outputs import json_
 from convlint.outputs.page.boxes import Box, in_order, nested
 from convlint.outputs.page.sources import Sources
 from convlint.outputs.page.tags import family, tag
-from convlint.outputs.parts import comparison as compared
-from convlint.outputs.parts import footer
+from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import sizes
 from convlint.outputs.parts.tree import Branch, grown
 
@@ -33,7 +32,7 @@ def document(report: Report) -> dict[str, Any]:
         {**told, **_model(model, sources)}
         for told, model in zip(found["models"], report.models, strict=True)
     ]
-    since = compared.lines(report, report.earlier) if report.earlier else ()
+    since = comparison.lines(report, report.earlier) if report.earlier else ()
     return {**found, "since": list(since), "sources": sources.found}
 
 

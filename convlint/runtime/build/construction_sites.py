@@ -21,7 +21,7 @@ from torch import nn
 
 import convlint
 from convlint.ir import Site
-from convlint.runtime.recover import stand_ins as recover
+from convlint.runtime.recover import stand_ins
 from convlint.source_text import lines
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -159,7 +159,7 @@ class Construction:
     def __enter__(self) -> Self:
         self._bottom = sys._getframe(1).f_back  # frames from here on are the caller's own
         self._patch(nn.Module, "__init__", self._recording_init(nn.Module.__init__))
-        for owner, repair in recover.CONSTRUCTORS.items() if self._repair else ():
+        for owner, repair in stand_ins.CONSTRUCTORS.items() if self._repair else ():
             self._patch(owner, "__init__", _repairing_init(owner.__init__, repair))
         return self
 
@@ -236,7 +236,7 @@ def _constructors(cls: type) -> frozenset[int] | None:
     return None if hidden else frozenset(map(id, codes))
 
 
-def _repairing_init(original: Callable[..., None], repair: recover.Repair) -> Callable[..., None]:
+def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> Callable[..., None]:
     def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
         try:
             original(module, *args, **kwargs)
@@ -247,7 +247,7 @@ def _repairing_init(original: Callable[..., None], repair: recover.Repair) -> Ca
             record = module.__dict__.get(_KEY)
             original(module, **accepted)
             if record is not None:
-                module.__dict__[_KEY] = Built(record.frames, declared, recover.one_line(error))
+                module.__dict__[_KEY] = Built(record.frames, declared, stand_ins.one_line(error))
 
     __init__.__wrapped__ = original  # type: ignore[attr-defined]
     return __init__

@@ -24,7 +24,7 @@ from typing import Any
 from torch import nn
 
 from convlint.ir import Problem
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 from convlint.runtime.record.record import failure_of
 from convlint.runtime.recover.stand_ins import one_line
 from convlint.settings.targets import Target
@@ -50,7 +50,7 @@ def refuse(
 ) -> ProblemError:
     """An error to raise, from the parts of its problem."""
     return ProblemError(
-        Problem(kind, message, None if path is None else sites.shown_path(path), line)
+        Problem(kind, message, None if path is None else construction_sites.shown_path(path), line)
     )
 
 
@@ -184,10 +184,14 @@ def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
 
 def _check_text(file: Path) -> None:
     if not file.exists():
-        raise refuse("missing-file", f"{sites.shown_path(str(file))} does not exist{_near(file)}")
+        raise refuse(
+            "missing-file",
+            f"{construction_sites.shown_path(str(file))} does not exist{_near(file)}",
+        )
     if file.is_dir():
         raise refuse(
-            "missing-file", f"{sites.shown_path(str(file))} is a folder, not a Python file"
+            "missing-file",
+            f"{construction_sites.shown_path(str(file))} is a folder, not a Python file",
         )
     try:
         with file.open("rb") as stream:
@@ -211,7 +215,11 @@ def _near(file: Path) -> str:
         return ""
     names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
     close = get_close_matches(file.name, names, n=1)
-    return f"; did you mean {sites.shown_path(str(file.with_name(close[0])))}?" if close else ""
+    return (
+        f"; did you mean {construction_sites.shown_path(str(file.with_name(close[0])))}?"
+        if close
+        else ""
+    )
 
 
 def _near_module(name: str, root: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from convlint.runtime.build import load_target as load
+from convlint.runtime.build import load_target
 from convlint.runtime.build.load_target import ProblemError, refuse
 from convlint.runtime.recover.stand_ins import one_line
 from convlint.runtime.worker.client import Answer
@@ -27,7 +27,7 @@ def list_job(asked: Glob, enter: Callable[[Any], None] = lambda _: None) -> Answ
     """The targets that a pattern stands for, in the order of their names."""
     enter("import")
     try:
-        module = load.module(asked.where, asked.root)
+        module = load_target.module(asked.where, asked.root)
         found = tuple(_targets(module, asked))
         if not found:
             raise refuse("no-models", f"{asked.text}: {asked.where.where} has no such models")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Attempt, Claim, Shape, Site
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.counterexample.call_again import ClassCall
 from convlint.runtime.inputs import probe
@@ -76,7 +76,7 @@ class Tried:
         except Exception as error:
             return error
         for module in self._model.modules():
-            built = sites.built(module)
+            built = construction_sites.built(module)
             if built is not None and self._is_suspected(built.site):
                 self._watch(module)
         return None
@@ -163,7 +163,7 @@ def _is_stated(error: Exception) -> bool:
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
-    if step is None or sites.is_foreign(step.tb_frame.f_code):
+    if step is None or construction_sites.is_foreign(step.tb_frame.f_code):
         return False
     return step.tb_frame.f_code.co_code[step.tb_lasti] == _RAISE
 

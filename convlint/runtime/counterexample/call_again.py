@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from convlint.ir import Argument, Numbers
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 
 _PATH = re.compile(r"\[(\d+)\]")
 
@@ -34,7 +34,7 @@ class ClassCall:
 
     def build(self) -> nn.Module:
         """The model, its layers with their construction sites."""
-        with sites.Construction():
+        with construction_sites.Construction():
             return self.cls(*self.args, **self.kwargs)
 
 

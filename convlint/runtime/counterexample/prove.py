@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from convlint.ir import Attempt, Claim, Proof, Witness
-from convlint.runtime.build import load_target as load
+from convlint.runtime.build import load_target
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.counterexample.attempt import Outcome, Tried
 from convlint.runtime.counterexample.call_again import CannotCallError, ClassCall, class_call
@@ -68,8 +68,10 @@ def _found(job: Prove) -> type[nn.Module] | str:
     claim = job.claim
     try:
         if claim.target is not None:  # what it imports is found as it was then
-            load.find(parse_target(claim.target), job.root)
-        cls = _loaded(claim) or load.find(Target(claim.cls, claim.path, name=claim.cls), job.root)
+            load_target.find(parse_target(claim.target), job.root)
+        cls = _loaded(claim) or load_target.find(
+            Target(claim.cls, claim.path, name=claim.cls), job.root
+        )
     except ProblemError as error:
         return error.problem.message
     except Exception as error:

@@ -22,7 +22,7 @@ from convlint.runtime.record.record import _eager, flags_kept
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.unregistered import unregistered
-from convlint.runtime.recover import stand_ins as recover
+from convlint.runtime.recover import stand_ins
 
 aten = torch.ops.aten
 
@@ -67,7 +67,7 @@ def measured(
 
 
 def _described(error: Exception) -> str:
-    return f"a further forward raised {type(error).__name__}: {recover.one_line(error)}"
+    return f"a further forward raised {type(error).__name__}: {stand_ins.one_line(error)}"
 
 
 def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:

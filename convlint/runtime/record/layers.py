@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from convlint.ir import Layer
-from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.record import call_attributes as attributes
+from convlint.runtime.build import construction_sites
+from convlint.runtime.record import call_attributes
 
 _CONTAINERS = frozenset({"Module", "Sequential", "ModuleList", "ModuleDict", "Container"})
 
@@ -36,7 +36,7 @@ def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> 
 def _layer(
     module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[int] | None
 ) -> Layer:
-    built = sites.built(module)
+    built = construction_sites.built(module)
     own = [(key, p) for key, p in module._parameters.items() if p is not None]
     params = trainable = size = 0
     for _, parameter in own:
@@ -105,15 +105,15 @@ def _constants(cls: type) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _attrs(module: nn.Module, built: sites.Built | None) -> dict[str, Any]:
+def _attrs(module: nn.Module, built: construction_sites.Built | None) -> dict[str, Any]:
     cls: Any = type(module)
     values = {name: getattr(module, name, None) for name in _constants(cls)}
     if built is not None and built.declared is not None:
         values |= built.declared
     found = {
-        name: attributes.plain(value)
+        name: call_attributes.plain(value)
         for name, value in values.items()
-        if value is not None and attributes.is_plain(value)
+        if value is not None and call_attributes.is_plain(value)
     }
     if "bias" in module._parameters and type(values.get("bias")) is not bool:
         found["bias"] = module._parameters["bias"] is not None

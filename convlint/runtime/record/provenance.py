@@ -11,10 +11,9 @@ from functools import cache
 
 from torch import nn
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.ir import Graph, Layer, Scope
-from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.build import source_literals as literals
+from convlint.runtime.build import construction_sites, source_literals
 from convlint.runtime.build.symbolic_build import scope_of
 from convlint.runtime.build.symbolic_int import (
     Argument,
@@ -59,7 +58,7 @@ class _Book:
         self._wanted: set[Symbol] = set()
 
     def annotated(self, layer: Layer, module: nn.Module) -> Layer:
-        built = sites.built(module)
+        built = construction_sites.built(module)
         declared = (built and built.declared) or vars(module)
         exprs = {}
         for name in _DECLARED:
@@ -69,22 +68,22 @@ class _Book:
             if type(value) is int or isinstance(value, Carried):
                 dim = self._of_attribute(value, name, module, built)
                 self._wanted |= dim.symbols()
-                exprs[name] = dims.to_json(dim)
+                exprs[name] = symbolic.to_json(dim)
         if not exprs:
             return layer
         scope = scope_of(module)
         return replace(layer, exprs=exprs, scope=self._keep(scope))
 
     def _of_attribute(
-        self, value: int, name: str, module: nn.Module, built: sites.Built | None
+        self, value: int, name: str, module: nn.Module, built: construction_sites.Built | None
     ) -> Dim:
         if isinstance(value, Carried):
             return self.dim(value.origin)
         position = _positions(type(module).__init__).get(name)
         if built is None or position is None:
             return _lost(value)
-        written = literals.is_literal_argument(built.frames, value, Argument(name, position))
-        return dims.constant(value) if written else _lost(value)
+        written = source_literals.is_literal_argument(built.frames, value, Argument(name, position))
+        return symbolic.constant(value) if written else _lost(value)
 
     def _keep(self, scope: ScopeRecord | None) -> int | None:
         if scope is None:
@@ -106,7 +105,7 @@ class _Book:
                 known = Symbol(top.name, top.scope.id)
                 self._parameters[known] = top
                 self._keep(top.scope)
-                self._dims[id(top)] = (top, dims.symbol(top.name, top.scope.id))
+                self._dims[id(top)] = (top, symbolic.symbol(top.name, top.scope.id))
             else:
                 sides = [side for side in (top.left, top.right) if not isinstance(side, int)]
                 missing = [side for side in sides if id(side) not in self._dims]
@@ -135,16 +134,18 @@ class _Book:
     def _side(self, operation: Operation, side: Origin | int, left: bool) -> Dim:
         if not isinstance(side, int):
             return self._dims[id(side)][1]
-        written = literals.is_literal_operand(operation.instant, side, left)
-        return dims.constant(side) if written else _lost(side)
+        written = source_literals.is_literal_operand(operation.instant, side, left)
+        return symbolic.constant(side) if written else _lost(side)
 
     def _outer(self, parameter: Parameter) -> Dim:
         """What a parameter was bound to, over the symbols of its caller."""
         if parameter.outer is not None:
             return self.dim(parameter.outer)
         value, at, path = parameter.value, parameter.argument, parameter.path
-        if at.default or literals.is_literal_argument(parameter.scope.frames, value, at, path):
-            return dims.constant(value)
+        if at.default or source_literals.is_literal_argument(
+            parameter.scope.frames, value, at, path
+        ):
+            return symbolic.constant(value)
         return _lost(value)
 
     def scopes(self) -> tuple[Scope, ...]:
@@ -199,23 +200,23 @@ class _Book:
         """
         found: dict[tuple[Dim, Dim], None] = {}
         for left, right in record.equal.values():
-            other = dims.constant(right) if isinstance(right, int) else self.dim(right)
+            other = symbolic.constant(right) if isinstance(right, int) else self.dim(right)
             found[self.dim(left), other] = None
         if record.overflowed:
-            found[dims.UNKNOWN, dims.UNKNOWN] = None  # it may have asked for anything
+            found[symbolic.UNKNOWN, symbolic.UNKNOWN] = None  # it may have asked for anything
         return list(found)
 
     def _scope(
         self, record: ScopeRecord, bound: dict[Symbol, Dim], facts: list[tuple[Dim, Dim]]
     ) -> Scope:
         symbols = tuple(
-            (p.name, p.value, dims.to_json(bound[Symbol(p.name, record.id)]))
+            (p.name, p.value, symbolic.to_json(bound[Symbol(p.name, record.id)]))
             for p in record.parameters
             if Symbol(p.name, record.id) in bound
         )
-        equal = tuple((dims.to_json(left), dims.to_json(right)) for left, right in facts)
+        equal = tuple((symbolic.to_json(left), symbolic.to_json(right)) for left, right in facts)
         parent = None if record.parent is None else record.parent.id
-        path = sites.shown_path(record.path)
+        path = construction_sites.shown_path(record.path)
         arguments = listed(record.given, record.named)
         return Scope(record.id, record.kind, parent, symbols, equal, path, record.cls, arguments)
 
@@ -229,7 +230,7 @@ def _lost(value: int) -> Dim:
     wrong.
     """
     name = str(value) if value.bit_length() < 64 else hex(value)  # str() has a limit
-    return dims.symbol(name, opaque=True)
+    return symbolic.symbol(name, opaque=True)
 
 
 @cache

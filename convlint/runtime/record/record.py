@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Failure, Graph
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.to_fx import Written
 from convlint.runtime.record.to_graph import convert
-from convlint.runtime.recover import stand_ins as recover
+from convlint.runtime.recover import stand_ins
 
 
 @dataclass
@@ -100,19 +100,19 @@ def _run(
 
 def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
     """An exception as a fact: its class, message, and the deepest line of the user's code."""
-    frames: list[sites.Instant] = []
+    frames: list[construction_sites.Instant] = []
     step: TracebackType | None = error.__traceback__
     while step is not None:
         code = step.tb_frame.f_code
-        if not sites.is_foreign(code):
+        if not construction_sites.is_foreign(code):
             frames.append((code, step.tb_lasti))
         step = step.tb_next
     own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
-    chain = tuple(sites.site_of(frame) for frame in reversed(frames))
-    site = sites.site_of(own[-1]) if own else None
+    chain = tuple(construction_sites.site_of(frame) for frame in reversed(frames))
+    site = construction_sites.site_of(own[-1]) if own else None
     whole = "".join(traceback.format_exception(error))[:_LONGEST]
     kind = " ".join(type(error).__name__.split())
-    return Failure(phase, kind, recover.one_line(error), site, module, chain, whole)
+    return Failure(phase, kind, stand_ins.one_line(error), site, module, chain, whole)
 
 
 _LONGEST = 100_000  # characters of a traceback, which holds the message

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 from convlint.runtime.record import operations
 from convlint.runtime.record.steps import ModuleCall, Step, Value, tensors_in
 from convlint.runtime.record.unregistered import unregistered
-from convlint.runtime.recover import stand_ins as recover
+from convlint.runtime.recover import stand_ins
 
 # Python functions of torch that run several of its operators, and hide them from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
@@ -48,7 +48,7 @@ class Recorder(TorchFunctionMode):
         self._names: dict[int, str] = {}
         self._states: dict[int, str] = {}
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
-        self._stack: list[tuple[nn.Module | None, str, sites.Instant | None]] = []
+        self._stack: list[tuple[nn.Module | None, str, construction_sites.Instant | None]] = []
         self._constants = 0
         self._below = _Below(self)
         modules = list(model.named_modules())
@@ -149,7 +149,7 @@ class Recorder(TorchFunctionMode):
         try:
             result = func(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError) as raised:
-            result, error = self._recovered(func, args, kwargs, raised), recover.one_line(raised)
+            result, error = self._recovered(func, args, kwargs, raised), stand_ins.one_line(raised)
         if type(func) is MethodWrapperType and (
             not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])
         ):
@@ -192,7 +192,7 @@ class Recorder(TorchFunctionMode):
         step.frame = self._called_at(sys._getframe(2))
         self._add(step, outputs)
 
-    def _called_at(self, frame: FrameType | None) -> sites.Instant | None:
+    def _called_at(self, frame: FrameType | None) -> construction_sites.Instant | None:
         """The user's line, from ``frame`` outwards; no further than the last module call, whose line is known."""
         while frame is not None:
             code = frame.f_code
@@ -200,7 +200,7 @@ class Recorder(TorchFunctionMode):
                 return self._stack[-1][2]
             if code is self._bottom:
                 return None
-            if not sites.is_foreign(code):
+            if not construction_sites.is_foreign(code):
                 return code, frame.f_lasti
             frame = frame.f_back
         return None
@@ -211,10 +211,10 @@ class Recorder(TorchFunctionMode):
         channels = None
         module = self._stack[-1][0] if self._stack else None
         if module is not None:
-            record = sites.built(module)
+            record = construction_sites.built(module)
             declared = (record and record.declared) or vars(module)
             channels = declared.get("num_features")
-        result = recover.stand_in(operations.name_of(func), args, kwargs, channels)
+        result = stand_ins.stand_in(operations.name_of(func), args, kwargs, channels)
         if result is None:
             raise raised
         return result

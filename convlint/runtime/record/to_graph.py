@@ -10,9 +10,8 @@ from torch import fx, nn
 
 from convlint import ir as facts
 from convlint.ir import Graph, Node
-from convlint.runtime.build import construction_sites as sites
-from convlint.runtime.record import call_attributes as attributes
-from convlint.runtime.record import operations
+from convlint.runtime.build import construction_sites
+from convlint.runtime.record import call_attributes, operations
 from convlint.runtime.record.call_attributes import Seen
 from convlint.runtime.record.layers import base_of, is_leaf, layers
 from convlint.runtime.record.steps import Step, Value, named_tensors_in
@@ -124,7 +123,7 @@ class _Conversion:
     def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
         """The tensors that a call reads; without the parameters and buffers where it has weights."""
         read = list(_nodes_in((node.args, node.kwargs)))  # x + x reads x twice
-        if not (attributes.is_convolution(op) or op in attributes.WEIGHTED):
+        if not (call_attributes.is_convolution(op) or op in call_attributes.WEIGHTED):
             return read
         first = read[:1]
         return first + [other for other in read[1:] if not self._is_state(other)]
@@ -134,7 +133,7 @@ class _Conversion:
 
     def _op(self, node: fx.Node) -> str:
         name = operations.name_of(node.target)
-        return attributes.canonical(name, [self._seen(argument) for argument in node.args])
+        return call_attributes.canonical(name, [self._seen(argument) for argument in node.args])
 
     def _seen(self, value: Any) -> Any:
         if isinstance(value, fx.Node):
@@ -144,9 +143,9 @@ class _Conversion:
 
     def _add_call(self, node: fx.Node, step: Step) -> None:
         op = self._ops[node]
-        named = attributes.bound(op, node.target, node.args, node.kwargs)
+        named = call_attributes.bound(op, node.target, node.args, node.kwargs)
         named = {name: self._seen(value) for name, value in named.items()}
-        attrs = attributes.attributes(op, named)
+        attrs = call_attributes.attributes(op, named)
         layer = self._layer_of(step)
         if layer is not None:
             attrs |= self._asked_for(layer, attrs)
@@ -177,7 +176,7 @@ class _Conversion:
                 inputs=inputs,
                 outputs=tuple(outputs),
                 attrs=attrs or {},
-                site=None if step.frame is None else sites.site_of(step.frame),
+                site=None if step.frame is None else construction_sites.site_of(step.frame),
                 error=step.error,
             )
         )
@@ -223,7 +222,7 @@ class _Conversion:
                     outputs=self._values(call.outputs),
                     start=starts[call.start],
                     stop=starts[call.stop],
-                    site=None if call.frame is None else sites.site_of(call.frame),
+                    site=None if call.frame is None else construction_sites.site_of(call.frame),
                 )
             )
         return found
@@ -288,5 +287,5 @@ def _sites_of(
     for owner, attribute, _, module in kept:
         if (owner, attribute) not in seen:
             seen.add((owner, attribute))
-            built = sites.built(module)
+            built = construction_sites.built(module)
             yield owner, attribute, built.site if built else None

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Self
 
 import convlint
-from convlint.ir import Claim, Graph, Problem, Proof, Tried
-from convlint.ir import serialize as wire
+from convlint.ir import Claim, Graph, Problem, Proof, Tried, serialize
 from convlint.settings.targets import Glob, Job, Prove, Try
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.runtime.worker.main import main; main()"
@@ -141,7 +140,7 @@ class _Process:
                 self._reader.start()
             number = next(self._numbers)
             self._waiting[number] = asked
-        line = json.dumps([number, kind, wire.encode(job)]).encode() + b"\n"
+        line = json.dumps([number, kind, serialize.encode(job)]).encode() + b"\n"
         assert self._process.stdin is not None
         with self._writing, suppress(OSError, ValueError):  # it has ended: the reader finds out
             self._process.stdin.write(line)
@@ -175,7 +174,7 @@ class _Process:
         if "child" in message:
             self._children[int(number)] = message["child"]
             return
-        answer = wire.decode(Answer, message["answer"])
+        answer = serialize.decode(Answer, message["answer"])
         with self._lock:
             self._children.pop(int(number), None)
             asked = self._waiting.pop(int(number))

@@ -8,7 +8,7 @@ import traceback
 from types import TracebackType
 
 from convlint.ir import Problem, Site
-from convlint.runtime.build import construction_sites as sites
+from convlint.runtime.build import construction_sites
 from convlint.runtime.recover.stand_ins import one_line
 
 _LIBRARY = sysconfig.get_path("stdlib")
@@ -39,10 +39,10 @@ def _of_the_model(step: TracebackType | None) -> Site | None:
     site: Site | None = None
     while step is not None:
         code = step.tb_frame.f_code
-        if sites.is_own(code):
+        if construction_sites.is_own(code):
             site = None
-        elif not sites.is_foreign(code) and not code.co_filename.startswith(_LIBRARY):
-            site = sites.site_of((code, step.tb_lasti))
+        elif not construction_sites.is_foreign(code) and not code.co_filename.startswith(_LIBRARY):
+            site = construction_sites.site_of((code, step.tb_lasti))
         step = step.tb_next
     return site
 

@@ -20,8 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from convlint.ir import Problem
-from convlint.ir import serialize as wire
+from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import KINDS, Answer
 from convlint.runtime.worker.watcher import watch, write_line
@@ -45,16 +44,15 @@ def main() -> NoReturn:
     try:
         with warnings.catch_warnings():  # torch works without NumPy, and says so at every start
             warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-            from convlint.runtime import model_run as session
-            from convlint.runtime import versions
-            from convlint.runtime.build import model_patterns as registry
-            from convlint.runtime.counterexample import prove as witness
+            from convlint.runtime import model_run, versions
+            from convlint.runtime.build import model_patterns
+            from convlint.runtime.counterexample import prove
 
             runs = {
-                "run": session.run_job,
-                "prove": witness.prove_job,
+                "run": model_run.run_job,
+                "prove": prove.prove_job,
                 "try": versions.try_job,
-                "list": registry.list_job,
+                "list": model_patterns.list_job,
             }
     except ImportError as error:
         missing = Problem("no-torch", _no_torch(error))
@@ -136,7 +134,7 @@ class _Worker:
         if self._missing is not None:
             self._answer(number, self._missing)
             return
-        job = wire.decode(KINDS[kind], asked)
+        job = serialize.decode(KINDS[kind], asked)
         read, written = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -166,5 +164,5 @@ class _Worker:
             write_line(self._answers, b"%d %b" % (running.number, line))
 
     def _answer(self, number: int, problem: Problem) -> None:
-        answer = json.dumps({"answer": wire.encode(Answer(None, (problem,)))})
+        answer = json.dumps({"answer": serialize.encode(Answer(None, (problem,)))})
         write_line(self._answers, f"{number} {answer}".encode())

@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import convlint
-from convlint.ir import Problem
-from convlint.ir import serialize as wire
+from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import Answer, Asked
 from convlint.settings.targets import Job
@@ -86,7 +85,7 @@ class _Child:
         if isinstance(answer, Problem):
             seconds = time.monotonic() - self._began
             placed = Answer(None, (self._placed(answer),), seconds=seconds, memory=self._most)
-            answer = dumps({"answer": wire.encode(placed)}).encode()
+            answer = dumps({"answer": serialize.encode(placed)}).encode()
         write_line(self._said, answer)
 
     def _watch(self, pid: int, above: int) -> bytes | Problem:
@@ -163,7 +162,7 @@ class _Child:
         faulthandler.enable(self._dump)
         faulthandler.register(signal.SIGUSR1, self._dump)
         from convlint.runtime.worker import (
-            failure_origin as failing,
+            failure_origin,
         )  # before the model can keep it from being imported
 
         try:
@@ -171,11 +170,11 @@ class _Child:
         except MemoryError:
             answer = Answer(None, (self._over_memory(),))
         except BaseException as error:
-            answer = Answer(None, (failing.problem(error, self._during()),))
+            answer = Answer(None, (failure_origin.problem(error, self._during()),))
         processes.flush()
         seconds = time.monotonic() - self._began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
-        self._say({"answer": wire.encode(replace(answer, seconds=seconds, memory=memory))})
+        self._say({"answer": serialize.encode(replace(answer, seconds=seconds, memory=memory))})
         os._exit(0)
 
     def _enter(self, phase: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.values import Condition, Num
 from convlint.symbolic import Atom, Dim, Symbol
 
@@ -31,7 +31,7 @@ class Knowledge:
     def fresh(self, what: str) -> Dim:
         """A number of which nothing is known; ``what`` names it for a reader (``height``)."""
         self._fresh += 1
-        return dims.symbol(f"{what} {self._fresh}", FRESH)
+        return symbolic.symbol(f"{what} {self._fresh}", FRESH)
 
     def reduced(self, number: Num) -> Num:
         """A number with all that is known of its symbols; a plain int where that decides it."""
@@ -45,7 +45,7 @@ class Knowledge:
     def _substituted(self, number: Dim) -> Num:
         while self._bound:
             known: dict[Atom, Dim] = {
-                s: dims.as_dim(self._bound[s]) for s in number.symbols() if s in self._bound
+                s: symbolic.as_dim(self._bound[s]) for s in number.symbols() if s in self._bound
             }
             if not known:
                 break
@@ -58,7 +58,7 @@ class Knowledge:
         """
         if type(left) is int and type(right) is int:
             return left == right
-        difference = self.reduced(dims.as_dim(left) - dims.as_dim(right))
+        difference = self.reduced(symbolic.as_dim(left) - symbolic.as_dim(right))
         if not isinstance(difference, Dim):
             return difference == 0
         low, high = self.bounds(difference)
@@ -107,14 +107,14 @@ class Knowledge:
         return known is not False
 
     def _assume(self, left: Num, right: Num) -> None:
-        difference = self.reduced(dims.as_dim(left) - dims.as_dim(right))
+        difference = self.reduced(symbolic.as_dim(left) - symbolic.as_dim(right))
         if type(difference) is not Dim or difference.is_unknown:
             return
         for monomial, factor in difference.terms or ():
             if len(monomial) == 1 and monomial[0][1] == 1 and abs(factor) == 1:
                 atom = monomial[0][0]
                 if isinstance(atom, Symbol) and atom.scope == FRESH:
-                    one = dims.symbol(atom.name, FRESH)
+                    one = symbolic.symbol(atom.name, FRESH)
                     value = one - difference if factor == 1 else one + difference
                     if atom not in value.symbols():
                         self.bind(atom, value)
@@ -131,14 +131,14 @@ class Knowledge:
     def state(self, left: Num, right: Num) -> None:
         """State that two numbers are equal: a condition of the program said so."""
         self.facts.append((left, right))
-        difference = self.reduced(dims.as_dim(left) - dims.as_dim(right))
+        difference = self.reduced(symbolic.as_dim(left) - symbolic.as_dim(right))
         if type(difference) is not Dim:
             return
         for monomial, factor in reversed(difference.terms or ()):
             if len(monomial) == 1 and monomial[0][1] == 1 and abs(factor) == 1:
                 atom = monomial[0][0]
                 if isinstance(atom, Symbol) and not atom.opaque:
-                    one = dims.symbol(atom.name, atom.scope)
+                    one = symbolic.symbol(atom.name, atom.scope)
                     value = one - difference if factor == 1 else one + difference
                     if atom not in value.symbols():
                         self.bind(atom, value)
@@ -164,8 +164,8 @@ class Knowledge:
         a flag is taken to be set, and two numbers to differ.
         """
         try:
-            left = dims.as_dim(condition.left).evaluate(self.hints)
-            right = dims.as_dim(condition.right or 0).evaluate(self.hints)
+            left = symbolic.as_dim(condition.left).evaluate(self.hints)
+            right = symbolic.as_dim(condition.right or 0).evaluate(self.hints)
         except (KeyError, ValueError, ZeroDivisionError):
             return condition.op == "truth"
         match condition.op:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.symbolic import Dim, Symbol
 
 if TYPE_CHECKING:
@@ -173,8 +173,8 @@ def as_real(value: float | Dim | Real) -> Dim:
     if isinstance(value, Real):
         return value.dim
     if isinstance(value, float):
-        return dims.apply(repr(value))
-    return dims.as_dim(value)
+        return symbolic.apply(repr(value))
+    return symbolic.as_dim(value)
 
 
 def symbols_of(number: Any) -> Iterable[Symbol]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.analysis.graph_queries import is_width
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
@@ -38,7 +38,7 @@ def variants(root: Root) -> list[dict[str, Value]]:
             elif type(default) is str:
                 found += [{name: word} for word in asked[name] if word != default]
             else:
-                found.append({name: dims.symbol(name, PARAMETERS)})
+                found.append({name: symbolic.symbol(name, PARAMETERS)})
     return found[: _MOST_VARIANTS + 1]
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.exploration.argument_variants import defaults
 from convlint.static.exploration.entry_points import PARAMETERS, Root, Way
-from convlint.static.interpreter import attributes, classes
-from convlint.static.interpreter import instantiation as building
+from convlint.static.interpreter import attributes, classes, instantiation
 from convlint.static.interpreter.dispatch import block, execute
 from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.program.parse import walk
@@ -44,7 +43,7 @@ def _follow_class(way: Way, variant: dict[str, Value]) -> None:
     if type(init) is Function:
         kwargs = arguments(it, init, _left_out(it, defaults(init), _is_empty) | variant, skip=1)
         open_ = init.node.args.kwarg is not None or init.node.args.vararg is not None
-    way.instance = building.instantiate(it, cls, [], kwargs, node, scope, open_=open_)
+    way.instance = instantiation.instantiate(it, cls, [], kwargs, node, scope, open_=open_)
     if type(way.instance) is Instance:
         forward(it, way.instance, node, scope, on_example=False)
 
@@ -118,7 +117,7 @@ def arguments(
         if name not in usual:
             found[name] = _symbol(parameter)
         elif type(usual[name]) is int and name not in variant:
-            found[name] = dims.symbol(name, PARAMETERS)
+            found[name] = symbolic.symbol(name, PARAMETERS)
             it.run.hints[Symbol(name, PARAMETERS)] = usual[name]
     return found
 
@@ -131,7 +130,7 @@ def _symbol(parameter: ast.arg) -> Value:
     said = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
     if any(word in said for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
         return UNKNOWN
-    return dims.symbol(parameter.arg, PARAMETERS)
+    return symbolic.symbol(parameter.arg, PARAMETERS)
 
 
 def _place(node: ast.AST, module: SourceModule) -> tuple[ast.expr, Scope]:
@@ -163,7 +162,7 @@ def _follow_example(way: Way) -> None:
     """Build a class without arguments, and run it on the example that it names."""
     it, root = way.it, way.root
     node, scope = _place(root.value.node, root.module)
-    instance = building.instantiate(it, root.value, [], {}, node, scope)
+    instance = instantiation.instantiate(it, root.value, [], {}, node, scope)
     if type(instance) is Instance:
         forward(it, instance, node, scope)
 

@@ -17,8 +17,7 @@ from convlint.static.domain.values import (
     Value,
 )
 from convlint.static.interpreter import classes
-from convlint.static.interpreter.pymodel import containers, methods
-from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import attribute, method
 from convlint.symbolic import Dim
@@ -71,7 +70,7 @@ def _of_instance(
     if instance.is_module:
         if name == "training":
             return False
-        if name == "forward" or name in submodules.METHODS:
+        if name == "forward" or name in module_containers.METHODS:
             return Bound(Builtin(f"module.{name}"), instance)
     if name == "__class__":
         return instance.cls
@@ -119,7 +118,7 @@ def _of_super(value: Super, name: str) -> Value:
         return Bound(Builtin("module.forward"), value.instance)
     if name == "__init__":
         return Bound(Builtin("super.nothing"), value.instance)
-    if name in submodules.METHODS:
+    if name in module_containers.METHODS:
         return Bound(Builtin(f"module.{name}"), value.instance)
     return UNKNOWN
 

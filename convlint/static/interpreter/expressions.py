@@ -18,8 +18,7 @@ from convlint.static.domain.values import (
     is_small,
     joined,
 )
-from convlint.static.interpreter import attributes, truth
-from convlint.static.interpreter import literals as displays
+from convlint.static.interpreter import attributes, literals, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.definitions import make_function
 from convlint.static.interpreter.dispatch import EXPRESSIONS, evaluate
@@ -250,7 +249,7 @@ def _starred(it: Interpreter, node: ast.Starred, scope: Scope) -> Value:
 
 
 HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
-    **displays.HANDLERS,
+    **literals.HANDLERS,
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,

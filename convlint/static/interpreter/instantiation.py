@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 from convlint.static.domain.execution import Refused
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Value
-from convlint.static.interpreter import call_cache as repeats
-from convlint.static.interpreter import classes
+from convlint.static.interpreter import call_cache, classes
 from convlint.static.interpreter.dispatch import evaluate
-from convlint.static.interpreter.pymodel import containers
-from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.interpreter.pymodel import containers, module_containers
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.torch_shapes import LAYERS
 from convlint.static.torch_shapes.registry import NOT_TAKEN, fits
@@ -40,7 +38,7 @@ def instantiate(
         return special[0]
     key = None
     if cls.node is not None and cls.is_module and not open_:
-        key = repeats.constructor_key(cls, node, args, kwargs)
+        key = call_cache.constructor_key(cls, node, args, kwargs)
         if key is not None and key in it.twins:
             return it.twins[key]
     site = None if type(node) is Outside else it.at(node, scope)
@@ -163,7 +161,7 @@ def construct_layer(
     """Run the constructor of the class ``name`` of ``torch.nn`` on an object."""
     instance.kind = name
     it.run.site = it.at(node, scope)
-    if submodules.construct(it, instance, name, args, kwargs):
+    if module_containers.construct(it, instance, name, args, kwargs):
         if open_:
             containers.taint(instance)
         return

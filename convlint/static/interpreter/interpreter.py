@@ -27,26 +27,18 @@ from convlint.static.domain.values import (
 )
 from convlint.static.interpreter import (
     expressions,
+    instantiation,
     module_calls,
+    module_names,
     statements,
-)
-from convlint.static.interpreter import (
-    instantiation as building,
-)
-from convlint.static.interpreter import (
-    module_names as names,
 )
 from convlint.static.interpreter.binding import bind, tensors_in
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS
 from convlint.static.interpreter.path_choices import Choices
 from convlint.static.interpreter.pymodel import (
-    builtin_functions as builtin,
-)
-from convlint.static.interpreter.pymodel import (
+    builtin_functions,
     methods,
-)
-from convlint.static.interpreter.pymodel import (
-    standard_library as standard,
+    standard_library,
 )
 from convlint.static.interpreter.pymodel.native import guarded
 from convlint.static.program.project import Project
@@ -111,7 +103,7 @@ class Interpreter:
 
     def name_of_module(self, module: SourceModule, name: str) -> Value:
         """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
-        return names.meaning(self, module, name)
+        return module_names.meaning(self, module, name)
 
     # --- calls
 
@@ -137,7 +129,7 @@ class Interpreter:
             call = self.call_function if type(bound) is Function else self.call
             return call(bound, [callee.self, *args], kwargs, node, scope, open_=open_)
         if kind is Class:
-            return building.instantiate(self, callee, args, kwargs, node, scope, open_=open_)
+            return instantiation.instantiate(self, callee, args, kwargs, node, scope, open_=open_)
         if kind is Instance:
             return module_calls.call_instance(self, callee, args, kwargs, node, scope, open_=open_)
         if kind is Partial:
@@ -149,7 +141,7 @@ class Interpreter:
             self.run.site = self.at(node, scope)
             if callee.name.startswith(methods.OWNERS):
                 return methods.call(self, callee.name, args, kwargs, node, scope)
-            return builtin.call(self, callee.name, args, kwargs, node, scope)
+            return builtin_functions.call(self, callee.name, args, kwargs, node, scope)
         if kind is Library:
             return self._call_library(callee, args, kwargs, node, scope, open_=open_)
         if callable(callee) and kind is not Dim:
@@ -201,14 +193,14 @@ class Interpreter:
         *,
         open_: bool,
     ) -> Value:
-        own = standard.LIBRARY.get(callee.name)
+        own = standard_library.LIBRARY.get(callee.name)
         if own is not None:
             self.run.site = self.at(node, scope)
             return guarded(own, self, args, kwargs, node, scope)
         handler = function(callee.name) if callee.name.startswith("torch.") else None
         if handler is not None:
             return self.call_torch(handler, args, kwargs, node, scope, open_=open_)
-        if standard.is_harmless(callee.name):
+        if standard_library.is_harmless(callee.name):
             return UNKNOWN
         return self.call_unknown(args, kwargs, node, scope)
 

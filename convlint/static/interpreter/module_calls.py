@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from convlint.ir import Site
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
-from convlint.static.interpreter import call_cache as repeats
-from convlint.static.interpreter import classes
+from convlint.static.interpreter import call_cache, classes
 from convlint.static.interpreter.binding import tensors_in
-from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.torch_shapes import LAYERS
 from convlint.static.torch_shapes.registry import NOT_TAKEN, fits
 
@@ -52,7 +51,7 @@ def call_instance(
         return it.call_unknown(args, kwargs, node, scope)
     key = None
     if instance.cls.node is not None and not kwargs and not open_:
-        key = repeats.call_key(instance, args)
+        key = call_cache.call_key(instance, args)
         if key is not None and key in it.followed:
             it.run.site = it.at(node, scope)
             return it.run.emit("unseen", args, [it.followed[key]])[0]
@@ -108,7 +107,7 @@ def forward_layer(
     name = instance.kind or ""
     if name == "Sequential" and len(args) == 1:
         value = args[0]
-        for item in submodules.items(instance):
+        for item in module_containers.items(instance):
             value = it.call(item, [value], {}, node, scope)
         return value
     layer = LAYERS.get(name)

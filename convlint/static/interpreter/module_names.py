@@ -10,7 +10,7 @@ from convlint.static.domain.objects import Class, Scope
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter import classes
 from convlint.static.interpreter.dispatch import execute
-from convlint.static.interpreter.pymodel import builtin_functions as builtin
+from convlint.static.interpreter.pymodel import builtin_functions
 from convlint.static.program.source_module import SourceModule, is_main_guard
 from convlint.static.torch_shapes import function
 
@@ -68,10 +68,10 @@ def _from_star(it: Interpreter, module: SourceModule, name: str) -> Value:
             value = meaning(it, other, name)
             if value is not UNKNOWN:
                 return value
-    return builtin.NAMES.get(name, UNKNOWN)
+    return builtin_functions.NAMES.get(name, UNKNOWN)
 
 
 def _dunder(module: SourceModule, name: str) -> Value:
     if name == "__name__":
         return module.name
-    return module.path if name == "__file__" else builtin.NAMES.get(name, UNKNOWN)
+    return module.path if name == "__file__" else builtin_functions.NAMES.get(name, UNKNOWN)

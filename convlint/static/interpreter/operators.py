@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.objects import Class, Instance, Scope
 from convlint.static.domain.values import (
     LONGEST,
@@ -122,9 +122,9 @@ def _symbolic(name: str, compute: Callable[[Any, Any], Any], left: Value, right:
         return UNKNOWN
     whole = isinstance(left, int | Dim) and isinstance(right, int | Dim)
     if whole and name in ("add", "sub", "mul", "floordiv", "mod"):
-        return _known_value(compute(dims.as_dim(left), dims.as_dim(right)))
+        return _known_value(compute(symbolic.as_dim(left), symbolic.as_dim(right)))
     if whole and name == "pow" and type(right) is int and 0 < right <= _LARGEST_POWER:
-        found = dims.as_dim(left)
+        found = symbolic.as_dim(left)
         for _ in range(right - 1):
             found = found * left
         return _known_value(found)
@@ -132,7 +132,7 @@ def _symbolic(name: str, compute: Callable[[Any, Any], Any], left: Value, right:
         return Real(as_real(left))
     if name == "mul" and 1.0 in (left, right):
         return Real(as_real(right if left == 1.0 else left))
-    made = dims.apply(name, as_real(left), as_real(right))
+    made = symbolic.apply(name, as_real(left), as_real(right))
     return UNKNOWN if made.is_unknown else Real(made)
 
 

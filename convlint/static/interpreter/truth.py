@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import (
@@ -62,7 +62,7 @@ def _of_condition(it: Interpreter, condition: Condition) -> bool | None:
         return known(it, left)
     if op == "==":
         return it.run.equal(left, right)
-    low, high = it.run.bounds(dims.as_dim(left) - dims.as_dim(right))
+    low, high = it.run.bounds(symbolic.as_dim(left) - symbolic.as_dim(right))
     if op == "<":
         return True if high < 0 else False if low >= 0 else None
     return True if high <= 0 else False if low > 0 else None
@@ -105,7 +105,7 @@ def _decide_atom(it: Interpreter, condition: Condition) -> bool:
     left, right = it.run.reduced(condition.left), it.run.reduced(condition.right or 0)
     key = (condition.op, _key(left), _key(right))
     taken = it.choices.choose(key, it.run.hinted(condition), both=it.in_own_code)
-    difference = dims.as_dim(left) - dims.as_dim(right)
+    difference = symbolic.as_dim(left) - symbolic.as_dim(right)
     if condition.op in ("<", "<="):
         least = 0 if condition.op == "<=" else -1
         it.run.limit(difference if taken else -difference, least if taken else -1 - least)
@@ -141,6 +141,6 @@ def only_symbol(value: Value) -> Symbol | None:
         symbols = value.symbols()
         if len(symbols) == 1:
             (symbol,) = symbols
-            if dims.symbol(symbol.name, symbol.scope, symbol.opaque) == value:
+            if symbolic.symbol(symbol.name, symbol.scope, symbol.opaque) == value:
                 return symbol
     return None

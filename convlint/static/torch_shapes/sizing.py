@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.values import (
@@ -110,14 +110,14 @@ def total(values: Iterable[Num]) -> Num:
 def divided(left: Num, right: Num) -> Num:
     """``left // right``; unknown where the divisor is 0."""
     if type(right) is int and right == 0:
-        return dims.UNKNOWN
+        return symbolic.UNKNOWN
     return plain(left // right)
 
 
 def remainder(left: Num, right: Num) -> Num:
     """``left % right``; unknown where the divisor is 0."""
     if type(right) is int and right == 0:
-        return dims.UNKNOWN
+        return symbolic.UNKNOWN
     return plain(left % right)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import LONGEST, UNKNOWN, Num, Shape, Tensor, Value, has_more
 from convlint.static.torch_shapes.registry import both, operation
@@ -163,7 +163,7 @@ def _multiple(run: Execution, whole: Num, parts: int) -> Num:
     """A length of which nothing is known is taken to be a multiple of the parts it is cut into."""
     if isinstance(whole, Dim) and loose(whole) and len(whole.symbols()) == 1:
         (symbol,) = whole.symbols()
-        if whole == dims.symbol(symbol.name, symbol.scope):
+        if whole == symbolic.symbol(symbol.name, symbol.scope):
             run.demand(whole, run.fresh("size") * parts)
             return run.reduced(whole)
     return whole

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import (
     LONGEST,
@@ -138,11 +138,11 @@ def _extreme(largest: bool) -> Own:
         if all(type(value) in (int, float, str) for value in found):
             return max(found) if largest else min(found)
         if all(type(value) in (int, Dim) for value in found):
-            made = dims.maximum(*found) if largest else dims.minimum(*found)
+            made = symbolic.maximum(*found) if largest else symbolic.minimum(*found)
             return whole_value(made)
         if all(type(value) in (int, float, Dim, Real) for value in found):
             parts = sorted((as_real(value) for value in found), key=lambda dim: dim.key)
-            return real_value(dims.apply("max" if largest else "min", *parts))
+            return real_value(symbolic.apply("max" if largest else "min", *parts))
         return UNKNOWN
 
     return own
@@ -158,7 +158,7 @@ def whole(name: str, compute: Callable[[Any], Any]) -> Own:
         if type(value) is Dim:
             return value
         if type(value) is Real:
-            return UNKNOWN if len(args) > 1 else whole_value(dims.apply(name, value.dim))
+            return UNKNOWN if len(args) > 1 else whole_value(symbolic.apply(name, value.dim))
         if type(value) in (int, float, str, bool):
             found = compute(*args)
             return found if abs(found) < 2**63 else UNKNOWN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import (
@@ -18,7 +18,7 @@ from convlint.static.domain.values import (
     Value,
     is_small,
 )
-from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.truth import only_symbol
 from convlint.static.torch_shapes import iterate as rows_of
 from convlint.symbolic import Dim
@@ -63,17 +63,17 @@ def _is_plain(key: slice) -> bool:
 
 
 def _module_at(instance: Instance, key: Value) -> Value:
-    if instance.incomplete or submodules.MORE in instance.attrs:
+    if instance.incomplete or module_containers.MORE in instance.attrs:
         return UNKNOWN
     if type(key) is str:
         return instance.attrs.get(key, UNKNOWN)
-    held = submodules.items(instance)
+    held = module_containers.items(instance)
     if type(key) is int:
         return held[key] if -len(held) <= key < len(held) else UNKNOWN
     if type(key) is slice and _is_plain(key):
         part = Instance(instance.cls, instance.site, instance.frames)
         part.kind = instance.kind
-        submodules.extend(part, held[key])
+        module_containers.extend(part, held[key])
         return part
     return UNKNOWN
 
@@ -83,7 +83,7 @@ def part(value: Dim, suffix: str) -> Value:
     symbol = only_symbol(value)
     if symbol is None or symbol.scope == FRESH or suffix.startswith("._"):
         return UNKNOWN
-    return dims.symbol(symbol.name + suffix, symbol.scope)
+    return symbolic.symbol(symbol.name + suffix, symbol.scope)
 
 
 def set_item(owner: Value, key: Value, value: Value) -> None:
@@ -97,9 +97,9 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
         put(owner, key, value)
     elif type(owner) is Instance and owner.is_module:
         if type(key) is int:
-            name = str(key if key >= 0 else key + len(submodules.items(owner)))
+            name = str(key if key >= 0 else key + len(module_containers.items(owner)))
         else:
-            name = key if type(key) is str else submodules.MORE
+            name = key if type(key) is str else module_containers.MORE
         owner.attrs[name] = value
 
 
@@ -134,7 +134,7 @@ def taint(owner: Value) -> None:
     elif type(owner) is dict:
         owner[UNKNOWN] = UNKNOWN
     elif type(owner) is Instance and owner.is_module:
-        owner.attrs[submodules.MORE] = UNKNOWN
+        owner.attrs[module_containers.MORE] = UNKNOWN
 
 
 def contains(item: Value, owner: Value) -> Value:
@@ -157,7 +157,9 @@ def contains(item: Value, owner: Value) -> Value:
         return bool(item in owner)
     if type(owner) is Instance and owner.is_module and type(item) is str:
         return (
-            UNKNOWN if owner.incomplete or submodules.MORE in owner.attrs else item in owner.attrs
+            UNKNOWN
+            if owner.incomplete or module_containers.MORE in owner.attrs
+            else item in owner.attrs
         )
     return UNKNOWN
 
@@ -170,7 +172,7 @@ def length(value: Value) -> Value:
     if kind is Tensor and value.shape:
         return value.shape[0]
     if kind is Instance and value.is_module:
-        found = submodules.iterated(value)
+        found = module_containers.iterated(value)
         return UNKNOWN if found is None else len(found)
     return UNKNOWN
 
@@ -193,7 +195,7 @@ def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Val
         rows: list[Value] | None = rows_of(it.run, value)
         return rows
     if kind is Instance and value.is_module:
-        return submodules.iterated(value)
+        return module_containers.iterated(value)
     if kind is Sizes:
         return None if count is None else sizes(it, value, count)
     if kind is Dim and count is not None and count < 16:
@@ -241,6 +243,6 @@ def total(values: Sequence[Value]) -> Value:
         result = result + number
     return (
         result
-        if type(result) is int or dims.as_dim(result).value is None
-        else dims.as_dim(result).value
+        if type(result) is int or symbolic.as_dim(result).value is None
+        else symbolic.as_dim(result).value
     )

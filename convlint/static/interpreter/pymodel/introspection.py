@@ -15,8 +15,7 @@ from convlint.static.domain.values import (
     Tensor,
     Value,
 )
-from convlint.static.interpreter import attributes, classes, module_calls
-from convlint.static.interpreter import instantiation as building
+from convlint.static.interpreter import attributes, classes, instantiation, module_calls
 from convlint.static.interpreter.pymodel.native import Own
 from convlint.symbolic import Dim
 
@@ -133,7 +132,7 @@ def _super(it: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
 
 def _super_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     cls, instance, *rest = args
-    building.super_init(it, cls, instance, rest, kwargs, node, scope)
+    instantiation.super_init(it, cls, instance, rest, kwargs, node, scope)
     return None
 
 
@@ -142,7 +141,7 @@ def _class_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value
     cls, instance, *rest = args
     if type(instance) is Instance:
         library = next((one for one in cls.mro if one.is_library), cls)
-        building.super_init(it, library, instance, rest, kwargs, node, scope)
+        instantiation.super_init(it, library, instance, rest, kwargs, node, scope)
     return None
 
 

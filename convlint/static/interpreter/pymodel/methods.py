@@ -10,8 +10,7 @@ from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more, is_small
 from convlint.static.interpreter import module_calls
 from convlint.static.interpreter.operators import is_short_format
-from convlint.static.interpreter.pymodel import containers
-from convlint.static.interpreter.pymodel import module_containers as submodules
+from convlint.static.interpreter.pymodel import containers, module_containers
 from convlint.static.interpreter.pymodel.native import Own, concrete, guarded
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def call(
     if kind == "module":
         if method == "forward":
             return module_calls.forward_layer(it, args[0], args[1:], kwargs, node, scope)
-        return submodules.method(method, args[0], args[1:], kwargs)
+        return module_containers.method(method, args[0], args[1:], kwargs)
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
         return UNKNOWN
     if kind in ("str", "tuple"):

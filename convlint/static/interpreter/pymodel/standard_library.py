@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import Any
 
-from convlint import symbolic as dims
+from convlint import symbolic
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Real, Value, as_real
 from convlint.static.exploration.library_callers import CALLERS
@@ -66,7 +66,7 @@ def _mathematical(name: str) -> Own:
             except (ValueError, TypeError, OverflowError):
                 return UNKNOWN
         if all(type(value) in (int, float, Dim, Real) for value in args):
-            made = dims.apply(name, *[as_real(value) for value in args])
+            made = symbolic.apply(name, *[as_real(value) for value in args])
             return whole_value(made) if name == "gcd" else real_value(made)
         return UNKNOWN
 
