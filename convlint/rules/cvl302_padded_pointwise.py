@@ -97,8 +97,9 @@ def Net():
             if len(graph_queries.input_shape(graph, node)) < len(kernel):
                 continue  # no map at all: another rule's
             yield self.finding(
-                f"padding {graph_queries.by(padding)} around a {graph_queries.by(kernel)} kernel: {_blind(graph, node)} "
-                f"see no input{' but the bias' if node.attrs['bias'] else ''}; use padding={_wanted(node)}",
+                f"padding {graph_queries.by(padding)} around a {graph_queries.by(kernel)} kernel: "
+                f"{_blind(graph, node)} see no input{' but the bias' if node.attrs['bias'] else ''}; "
+                f"use padding={_wanted(node)}",
                 graph.where(node),
                 module=node.layer,
                 fix=_fix(graph, node, padded),

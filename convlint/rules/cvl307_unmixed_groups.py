@@ -101,9 +101,9 @@ def Net():
                 continue
             groups, site = node.attrs["groups"], graph.where(before)
             yield self.finding(
-                f"{graph_queries.called(graph, before)} and this {graph_queries.kind(graph, node)} both have "
-                f"groups={groups}, and nothing between mixes them: each output sees 1/{groups} of the channels; shuffle "
-                f"the channels between the two or use a dense 1x1",
+                f"{graph_queries.called(graph, before)} and this {graph_queries.kind(graph, node)} both "
+                f"have groups={groups}, and nothing between mixes them: each output sees 1/{groups} of the channels; "
+                f"shuffle the channels between the two or use a dense 1x1",
                 graph.where(node),
                 module=node.layer,
                 related=(Related(f"the layer before with groups={groups}", site),) if site else (),
