@@ -28,7 +28,7 @@ from convlint.ir.site import Site
 if TYPE_CHECKING:
     from convlint.ir.claims import Attempt, Claim, Numbers, Proof, Trial, Verdict, Witness
     from convlint.ir.costs import Earlier, Model, Row, Totals
-    from convlint.ir.graph import Graph, Status, kept_for_the_last
+    from convlint.ir.graph import Graph, Status
     from convlint.ir.nodes import Argument, Call, Failure, Layer, Node, Scope, Shape, Tensor
     from convlint.ir.suggestions import (
         Absorber,
@@ -110,6 +110,5 @@ __all__ = [
     "Version",
     "Way",
     "Witness",
-    "kept_for_the_last",
     "reach",
 ]

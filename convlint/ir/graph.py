@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from convlint.ir.nodes import Call, Failure, Layer, Node, Scope, Shape, Tensor
 from convlint.ir.site import Site
@@ -14,7 +14,7 @@ T = TypeVar("T")
 Status = Literal["complete", "partial", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: look-up tables are cached on the instance
 class Graph:
     """A recorded model: its layers, and the calls of one forward in the order in which they ran."""
 
@@ -61,27 +61,38 @@ class Graph:
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""
-        return None if name is None else index(self).layers.get(name)
+        return None if name is None else self._layers_by_name.get(name)
 
     def tensor(self, id: int) -> Tensor:
         """The tensor of that id. Raises KeyError."""
-        return index(self).tensors[id]
+        return self._tensors_by_id[id]
 
     def producer(self, tensor_id: int) -> Node:
         """The node that made a tensor. Raises KeyError."""
-        return index(self).producers[tensor_id]
+        return self._producers[tensor_id]
 
     def consumers(self, tensor_id: int) -> tuple[Node, ...]:
         """The nodes that read a tensor, in the order in which they ran."""
-        return index(self).consumers.get(tensor_id, ())
+        return self._consumers.get(tensor_id, ())
 
     def calls_of(self, layer: str) -> tuple[Call, ...]:
         """The calls of a layer, in the order in which they ran."""
-        return index(self).calls.get(layer, ())
+        return self._calls_by_layer.get(layer, ())
 
     def nodes_of(self, layer: str) -> tuple[Node, ...]:
         """The nodes that belong to a leaf layer (``node.layer``)."""
-        return index(self).nodes.get(layer, ())
+        return self._nodes_by_layer.get(layer, ())
+
+    def derived(self, compute: Callable[[Graph], T]) -> T:
+        """Return ``compute(self)``, computed once for this graph.
+
+        For an analysis that several rules share. It lives as long as the graph does.
+        """
+        results = self._derived
+        if compute not in results:
+            results[compute] = compute(self)
+        result: T = results[compute]
+        return result
 
     def where(self, node: Node) -> Site | None:
         """The line to point at for a call: its layer's construction site, else the call itself."""
@@ -130,63 +141,44 @@ class Graph:
                 raise ValueError(f"calls of {open_calls[-1].layer!r} and {call.layer!r} overlap")
             open_calls.append(call)
 
-
-class _Index:
-    """Look-up tables of a graph, made once."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    # Look-up tables, each built when it is first needed. They are no fields: ``==`` and ``replace`` ignore them.
 
     @cached_property
-    def layers(self) -> dict[str, Layer]:
-        table = {alias: layer for layer in self.graph.layers for alias in layer.aliases}
-        table.update((layer.name, layer) for layer in self.graph.layers)
-        return table
+    def _derived(self) -> dict[Callable[[Graph], Any], Any]:
+        return {}
 
     @cached_property
-    def tensors(self) -> dict[int, Tensor]:
-        return {tensor.id: tensor for node in self.graph.nodes for tensor in node.outputs}
+    def _layers_by_name(self) -> dict[str, Layer]:
+        table = {alias: layer for layer in self.layers for alias in layer.aliases}
+        return table | {layer.name: layer for layer in self.layers}
 
     @cached_property
-    def producers(self) -> dict[int, Node]:
-        return {tensor.id: node for node in self.graph.nodes for tensor in node.outputs}
+    def _tensors_by_id(self) -> dict[int, Tensor]:
+        return {tensor.id: tensor for node in self.nodes for tensor in node.outputs}
 
     @cached_property
-    def consumers(self) -> dict[int, tuple[Node, ...]]:
+    def _producers(self) -> dict[int, Node]:
+        return {tensor.id: node for node in self.nodes for tensor in node.outputs}
+
+    @cached_property
+    def _consumers(self) -> dict[int, tuple[Node, ...]]:
         table: dict[int, list[Node]] = {}
-        for node in self.graph.nodes:
+        for node in self.nodes:
             for id in dict.fromkeys(node.inputs):
                 table.setdefault(id, []).append(node)
         return {id: tuple(nodes) for id, nodes in table.items()}
 
     @cached_property
-    def calls(self) -> dict[str, tuple[Call, ...]]:
+    def _calls_by_layer(self) -> dict[str, tuple[Call, ...]]:
         table: dict[str, list[Call]] = {}
-        for call in self.graph.calls:
+        for call in self.calls:
             table.setdefault(call.layer, []).append(call)
         return {name: tuple(calls) for name, calls in table.items()}
 
     @cached_property
-    def nodes(self) -> dict[str, tuple[Node, ...]]:
+    def _nodes_by_layer(self) -> dict[str, tuple[Node, ...]]:
         table: dict[str, list[Node]] = {}
-        for node in self.graph.nodes:
+        for node in self.nodes:
             if node.layer is not None:
                 table.setdefault(node.layer, []).append(node)
         return {name: tuple(nodes) for name, nodes in table.items()}
-
-
-def kept_for_the_last(make: Callable[[Graph], T]) -> Callable[[Graph], T]:
-    """``make``, remembering what it gave for the graph asked for last: rules ask about one graph at a time."""
-    kept: tuple[Graph, T] | None = None
-
-    def get(graph: Graph) -> T:
-        nonlocal kept
-        last = kept
-        if last is None or last[0] is not graph:
-            kept = last = (graph, make(graph))
-        return last[1]
-
-    return get
-
-
-index = kept_for_the_last(_Index)

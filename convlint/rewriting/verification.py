@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from convlint.analysis import cost
 from convlint.ir import Change, Graph, Shape, Tried, Verified, Way
@@ -51,16 +51,17 @@ def _layers_differ(changes: Sequence[Change], old: Graph, new: Graph) -> str | N
     """The first layer that is not what was estimated; or that was to stay as it is, and did not."""
     params = {layer.name: layer.params for layer in new.layers}
     macs = _macs(new)
+    params_inside, macs_inside = _with_submodules(params), _with_submodules(macs)
     changed = {change.layer for change in changes}
     for change in changes:
         name = change.layer
         outputs = _outputs(old, name), _outputs(new, name)
         if outputs[0] != outputs[1]:
             return f"{name} gives {_shown(outputs[1])}, and gave {_shown(outputs[0])}"
-        found = sum(params[part] for part in params if _is_part(part, name))
+        found = params_inside.get(name, 0)
         if found != change.after.params:
             return f"{name} has {found:,} parameters, not {change.after.params:,} as estimated"
-        found = sum(macs[part] for part in macs if _is_part(part, name))
+        found = macs_inside.get(name, 0)
         if found != change.after.macs:
             return f"{name} takes {found:,} multiply-accumulates, not {change.after.macs:,} as estimated"
     old_macs = _macs(old)
@@ -79,9 +80,16 @@ def _layers_differ(changes: Sequence[Change], old: Graph, new: Graph) -> str | N
     return None
 
 
-def _is_part(name: str, of: str) -> bool:
-    """Whether a module is another, or lies in it."""
-    return name == of or not of or name.startswith(f"{of}.")
+def _with_submodules(amounts: Mapping[str, int]) -> dict[str, int]:
+    """The sum of ``amounts`` over each module and the modules inside it, by module path."""
+    totals: dict[str, int] = {}
+    for path, amount in amounts.items():
+        while True:
+            totals[path] = totals.get(path, 0) + amount
+            if not path:
+                break
+            path = path.rpartition(".")[0]  # noqa: PLW2901 - the next module outwards
+    return totals
 
 
 def _macs(graph: Graph) -> dict[str, int]:

@@ -19,7 +19,7 @@ from convlint.analysis.diagnosis.endpoints import Ends
 from convlint.analysis.diagnosis.refused import Refusal, home, is_depthwise, places, refuses
 from convlint.analysis.diagnosis.suspects import Counts, Suspect, Suspects
 from convlint.analysis.diagnosis.tally import Poll, disputes, winner
-from convlint.ir import Graph, Site, kept_for_the_last
+from convlint.ir import Graph, Site
 
 # Beyond these the numbers are wrong all over the place, and no majority is worth waiting for: each
 # failed call is told of for itself.
@@ -40,7 +40,9 @@ class Disagreement:
     nodes: tuple[int, ...]
 
 
-class _Trial:
+class _Diagnosis:
+    """The votes of one graph, and the places that they blame."""
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.ends = Ends(graph)
@@ -212,10 +214,9 @@ def _beside(one: Vote, other: Vote) -> bool:
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
     """What the failed calls of a graph disagree about, one entry for each place to blame."""
-    return _trial(graph).disagreements if any(node.error for node in graph.nodes) else ()
-
-
-_trial = kept_for_the_last(_Trial)
+    return (
+        graph.derived(_Diagnosis).disagreements if any(node.error for node in graph.nodes) else ()
+    )
 
 
 def refusals(graph: Graph) -> tuple[Refusal, ...]:
@@ -224,7 +225,7 @@ def refusals(graph: Graph) -> tuple[Refusal, ...]:
     if not wrong:
         return ()
     right = [layer for layer in graph.layers if "groups" in layer.attrs and layer not in wrong]
-    explained = _trial(graph).refused
+    explained = graph.derived(_Diagnosis).refused
     _, blamed = places(wrong, right, 0, home(graph))
     return tuple(
         Refusal(
