@@ -161,6 +161,7 @@ def entry(name: str) -> Entry:
     return next(one for one in zoo() if one.name == name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

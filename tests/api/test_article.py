@@ -49,6 +49,7 @@ ROWS = (
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.target)
 
 
+@pytest.mark.slow
 @each_row
 def test_summary_from_python(row: Row) -> None:
     (model,) = convlint.summary(f"{ROOT}/fixtures/{row.target}", input=(64, 224, 224)).models
@@ -59,6 +60,7 @@ def test_summary_from_python(row: Row) -> None:
     assert shown == ["12.25", row.forward_backward, row.params_size, row.total]
 
 
+@pytest.mark.slow
 @each_row
 def test_summary_from_the_command_line(row: Row) -> None:
     command = [sys.executable, "-m", "convlint", "summary", f"fixtures/{row.target}"]

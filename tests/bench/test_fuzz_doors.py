@@ -27,6 +27,7 @@ def texts(door: Door) -> st.SearchStrategy[bytes]:
     return near | st.binary(max_size=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOORS)
 def test_what_comes_in_is_read_or_refused(name: str) -> None:
     door = DOORS[name]
@@ -126,6 +127,7 @@ EVIL = (
 )
 
 
+@pytest.mark.slow
 def test_arguments_are_parsed_and_never_evaluated(tmp_path: Path) -> None:
     """An audit hook sees everything that runs code, loads modules or opens files while arguments are parsed."""
     from random import Random

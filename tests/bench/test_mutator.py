@@ -46,6 +46,7 @@ def test_all_edits_can_be_made_at_once() -> None:
     assert "groups=width + 1" in text
 
 
+@pytest.mark.slow
 @each_family
 def test_an_edit_changes_one_call_of_the_real_file(family: mutator.Family) -> None:
     source = mutator.original(family)
@@ -74,6 +75,7 @@ def test_an_unchanged_copy_runs(family: mutator.Family, tmp_path: Path) -> None:
     assert call(mutator.failure, tmp_path, family) is None
 
 
+@pytest.mark.slow
 def test_a_changed_copy_fails_as_pytorch_says(tmp_path: Path) -> None:
     family = mutator.FAMILIES[0]
     edits = mutator.edits(mutator.original(family), Random(0))

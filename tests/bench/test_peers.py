@@ -71,6 +71,7 @@ def test_the_published_figures_are_what_a_tool_says(tool: str) -> None:
         assert cells == column(title, tool), "run `python -m bench.peers --write --no-times`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", INSTALLED)
 def test_what_is_published_of_models_that_fail_is_what_a_tool_does(tool: str) -> None:
     says, left = peers_tools.of_broken(tool), peers_tools.left_behind(tool, Broken())
@@ -197,7 +198,7 @@ def test_their_environment_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch
     assert cache_folder() == Path("/home/me/.cache/convlint/peers")
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_comparison_is_current() -> None:
     command = [sys.executable, "-m", "bench.peers", "--no-times"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

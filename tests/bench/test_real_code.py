@@ -62,7 +62,7 @@ def test_findings_have_the_names_that_verdicts_have(tmp_path: Path) -> None:
     assert there == real_code.verdicts().keys()
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_finding_has_a_verdict(tmp_path: Path) -> None:
     copied(tmp_path)
     real_code.judged(real_code.check(tmp_path, PARTS), real_code.verdicts())

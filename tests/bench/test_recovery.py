@@ -44,6 +44,7 @@ def test_a_line_of_another_file_is_another_line() -> None:
     assert score(Found("CVL102", ("misc.py", 1), ())).named == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", mutator.FAMILIES[::4], ids=lambda family: family.file)
 def test_mutants_change_three_calls_and_each_change_alone_fails(family: mutator.Family) -> None:
     for edits in islice(mutate.mutants(family, 2, seed=1), 2):
@@ -51,6 +52,7 @@ def test_mutants_change_three_calls_and_each_change_alone_fails(family: mutator.
         assert all(mutate.fails(family, e) for e in edits)
 
 
+@pytest.mark.slow
 def test_planted_mistakes_are_found() -> None:
     scores = list(mutate.measure(2, seed=1))
     edits = sum(len(s.edits) for s in scores)
@@ -60,7 +62,7 @@ def test_planted_mistakes_are_found() -> None:
     assert sum(s.named for s in scores) >= 0.95 * edits
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_planted_mistakes_are_found_as_often_as_the_page_says() -> None:
     scores = list(mutate.measure(24, seed=0))
     edits = sum(len(s.edits) for s in scores)

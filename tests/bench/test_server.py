@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench import server
 
 
+@pytest.mark.slow
 def test_the_section_has_a_row_for_each_file_and_a_column_for_each_server() -> None:
     command = [sys.executable, "-P", "-m", "convlint", "server"]
     files = server.FILES[:1]
@@ -22,6 +25,7 @@ def test_the_section_has_a_row_for_each_file_and_a_column_for_each_server() -> N
     assert all(0 < int(cell) < server.LONGEST * 1000 for cell in row[1:])
 
 
+@pytest.mark.slow
 def test_a_keystroke_is_followed_by_what_is_found_in_the_new_text(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text("")
     command = [sys.executable, "-P", "-m", "convlint", "server"]

@@ -49,6 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_diff_is_applied_to_the_text_as_it_was(folder: Path) -> None:
     broken = diff("width, width, 3", "width + 1, width, 3")
     other = GROUPED.replace("net.py", "no.py")
@@ -68,6 +69,7 @@ def test_every_diff_is_applied_to_the_text_as_it_was(folder: Path) -> None:
     assert (folder / "net.py").read_text() == NET
 
 
+@pytest.mark.slow
 def test_a_model_that_ends_its_process_is_a_row(folder: Path) -> None:
     dying = diff("super()", "__import__('os')._exit(3); super()")
     _, run = applied.measured(folder, "net.py:Net", [(3, 8, 8)], [dying])
@@ -207,6 +209,7 @@ def test_families_are_one_of_a_file() -> None:
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
 
 
+@pytest.mark.slow
 def test_a_net_of_several_files_is_a_project(tmp_path: Path) -> None:
     (family,) = (f for f in FAMILIES if f.file == "two_modules/net.py")
     suggest.project(family, tmp_path)
@@ -216,6 +219,7 @@ def test_a_net_of_several_files_is_a_project(tmp_path: Path) -> None:
     assert len(first["dense"]) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["torchvision", "timm"])
 def test_a_vendored_package_is_the_projects_own(tmp_path: Path, package: str) -> None:
     vendored(tmp_path, package)
@@ -236,6 +240,7 @@ def test_a_vendored_package_is_the_projects_own(tmp_path: Path, package: str) ->
     assert model["totals"]["params"] == 11_689_512
 
 
+@pytest.mark.slow
 def test_a_detection_model_runs_without_compiled_operators(tmp_path: Path) -> None:
     (family,) = (f for f in TORCHVISION if "faster_rcnn" in f.file)
     vendored(tmp_path, family.package)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -9,6 +10,7 @@ from bench import weights
 from bench.weights import QUICK, Dense, Rewritten
 
 
+@pytest.mark.slow
 def test_converted_weights_learn_faster_than_random_ones_and_nine_pairs_lose_nothing() -> None:
     dense, every = weights.sweep(QUICK, workers=1)
     ((net,), [(found,)]) = dense, every.values()

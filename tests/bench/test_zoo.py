@@ -13,6 +13,7 @@ def test_the_reduced_set_is_large_enough() -> None:
     assert len(entries()) >= 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", zoo.reduced(), ids=lambda entry: entry.name)
 def test_model(entry: Entry) -> None:
     result = zoo.try_one(entry)
@@ -20,7 +21,7 @@ def test_model(entry: Entry) -> None:
     assert not result.wrong
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
 def test_every_model(entry: Entry) -> None:
     test_model(entry)

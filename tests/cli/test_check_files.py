@@ -483,6 +483,7 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
     assert "Found 13 errors in 20 files." in one.out
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
     source = (Path(__file__).parents[2] / "fixtures" / "mobilefacenet.py").read_text()
     for number in range(40):

@@ -328,6 +328,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_clear_line(convlint: Convlint, case: str) -> None:
     arguments, *expected = BAD[case]
@@ -563,6 +564,7 @@ def test_torch_without_numpy_is_no_news(
     assert "NumPy" not in result.err
 
 
+@pytest.mark.slow
 def test_json_stays_pure_when_the_model_prints(here: Path) -> None:
     result = shell("check", "net.py:Net", *INPUT, "--output-format", "json", folder=here)
     assert result.code == 0
@@ -571,6 +573,7 @@ def test_json_stays_pure_when_the_model_prints(here: Path) -> None:
     assert not list(here.glob("**/__pycache__"))
 
 
+@pytest.mark.slow
 def test_another_folder_and_a_module_called_like_one_of_the_standard_library(
     tmp_path: Path, here: Path
 ) -> None:
@@ -635,6 +638,7 @@ def test_results_go_to_stdout_and_usage_errors_to_stderr(convlint: Convlint) -> 
 # --- configured models
 
 
+@pytest.mark.slow
 def test_configured_models(convlint: Convlint, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = here / "below"
     folder.mkdir(exist_ok=True)

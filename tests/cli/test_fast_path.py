@@ -44,6 +44,7 @@ def _each_option() -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", _each_option(), ids=" ".join)
 def test_every_option_is_read_as_typer_reads_it(
     monkeypatch: pytest.MonkeyPatch, option: list[str]

@@ -331,6 +331,7 @@ def test_it_is_a_file_of_its_own_where_there_is_no_pyproject() -> None:
     assert table == {"models": [{"target": "net.py:Net", "input": "3,32,32"}]}
 
 
+@pytest.mark.slow
 def test_what_was_written_runs() -> None:
     write({"net.py": NET, "mnist.py": FIXED})
     convlint("init")
@@ -348,6 +349,7 @@ def test_a_dry_run_prints_it_and_writes_nothing() -> None:
     assert Path("pyproject.toml").read_text() == PYPROJECT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -445,6 +447,7 @@ def test_names_that_toml_has_to_quote() -> None:
 # --- on a terminal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "answer", "written"),
     [

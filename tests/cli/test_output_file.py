@@ -158,6 +158,7 @@ def test_show_files_has_no_results(convlint: Convlint) -> None:
 # --- the other commands
 
 
+@pytest.mark.slow
 def test_a_summary_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     target = ("summary", "net.py:Net", "--input", "3,16,16")
@@ -169,6 +170,7 @@ def test_a_summary_in_a_file(tmp_path: Path) -> None:
     assert f"{macs:,}" in text
 
 
+@pytest.mark.slow
 def test_a_suggestion_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET.replace("8", "64").replace("WIDTH, 4", "WIDTH, 64"))
     target = ("suggest", "net.py:Net", "--input", "3,16,16", "--kind", "grouped")
@@ -180,6 +182,7 @@ def test_a_suggestion_in_a_file(tmp_path: Path) -> None:
 # --- what changed
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_compared_with_main(tmp_path: Path) -> None:
     net = tmp_path / "net.py"
     net.write_text(NET)

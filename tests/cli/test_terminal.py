@@ -124,6 +124,7 @@ def _read(terminal: int) -> Iterator[bytes]:
 CHECK = ("check", "net.py", "--no-cache", "--isolated")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
 def test_no_line_is_wider_than_the_terminal(terminal: Terminal, columns: int) -> None:
     shown = terminal(*CHECK, columns=columns)
@@ -172,6 +173,7 @@ def test_severity_and_place_stand_out(terminal: Terminal) -> None:
     assert shown.color(row, "[latent-norm-channels]") == "default"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "arguments", "colored"),
     [
@@ -223,6 +225,7 @@ models = [{ target = "slow.py:Slow", input = "3,8,8" }, { target = "slow.py:Quic
 """
 
 
+@pytest.mark.slow
 def test_which_model_of_how_many_is_said_and_gone_in_the_end(terminal: Terminal) -> None:
     Path("slow.py").write_text(SLOW)
     Path("convlint.toml").write_text(MODELS)
@@ -233,6 +236,7 @@ def test_which_model_of_how_many_is_said_and_gone_in_the_end(terminal: Terminal)
     assert shown.code == 0
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_progress_in_a_pipe(terminal: Terminal) -> None:
     Path("slow.py").write_text(SLOW)
     command = [sys.executable, "-m", "convlint", "check", "-q", "slow.py:Slow", "--input", "3,8,8"]
@@ -334,6 +338,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "line"),
     [
@@ -356,6 +361,7 @@ def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, l
 # --- what was meant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "hint"),
     [

@@ -216,12 +216,14 @@ def test_without_a_bug_the_step_passes(runner: Runner) -> None:
     assert not runner.failed, runner.out
 
 
+@pytest.mark.slow
 def test_models_run_in_the_environment_of_the_job(runner: Runner) -> None:
     runner.action({"install": False, "targets": ""})
     assert f"::error file=src/net.py,line={LINE}," in runner.out  # proved: it was run
     assert runner.failed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -248,6 +250,7 @@ def test_inputs_are_words_and_nothing_else(
     assert not (runner.project / "pwned").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "wanted"), [("", str(ROOT)), ("0.1.0", "convlint==0.1.0")], ids=["own", "released"]
 )
@@ -286,6 +289,7 @@ def test_workflow_for_files(runner: Runner) -> None:
     assert runner.failed
 
 
+@pytest.mark.slow
 def test_workflow_for_models(runner: Runner) -> None:
     runner.job(".github/workflows/models.yml")
     assert f"::error file=src/net.py,line={LINE}," in runner.out
@@ -306,6 +310,7 @@ def test_workflow_for_code_scanning(runner: Runner) -> None:
 GIT = shutil.which("git") or ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GIT, reason="git is not installed")
 def test_workflow_that_compares(runner: Runner, tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
@@ -332,6 +337,7 @@ def gitlab() -> Iterator[Any]:
         yield pytest.param(job, id=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", [*gitlab()])
 def test_gitlab(runner: Runner, job: dict[str, Any]) -> None:
     for line in job["script"]:

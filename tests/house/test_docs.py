@@ -26,6 +26,7 @@ SHOWN = {"", "text", "diff", "lua"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
+@pytest.mark.slow
 @each_page
 def test_what_a_page_shows_is_what_comes_out(page: Path) -> None:
     outcomes = blocks.played(page)
@@ -120,6 +121,7 @@ def test_the_site_is_the_same_text(site: Path) -> None:
 PARTS = ("h1", "h2", "h3", "p", "ol", "ul", "li", "table", "tr", "td", "pre", "strong", "em", "img")
 
 
+@pytest.mark.slow
 def test_a_page_of_the_site_is_made_of_what_a_code_forge_shows(site: Path) -> None:
     """mkdocs and code forges differ on Markdown: on the indentation of lists, and on what ends a paragraph."""
     for page in prose.pages():

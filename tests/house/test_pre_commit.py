@@ -97,6 +97,7 @@ def commit(files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_commit_with_a_bug_is_refused_with_its_line(repository: Repository) -> None:
     """The only test that lets pre-commit build an environment."""
     commit = repository("convlint")
@@ -112,6 +113,7 @@ def test_a_commit_with_a_bug_is_refused_with_its_line(repository: Repository) ->
     assert "torch" not in installed
 
 
+@pytest.mark.slow
 def test_configured_models_run_if_a_commit_changes_what_they_are_made_of(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["ruff check", "ruff format --check", "mypy"])
 def test_gate(gate: str) -> None:
     done = subprocess.run(

@@ -141,6 +141,7 @@ async def test_a_syntax_error_leaves_what_was_found_before(editor: Editor) -> No
     assert await editor.told("net.py") == before
 
 
+@pytest.mark.slow
 async def test_a_finding_on_a_line_that_is_being_typed_is_not_told_of(editor: Editor) -> None:
     editor.open("net.py", GDCONV)
     await editor.told("net.py")
@@ -151,6 +152,7 @@ async def test_a_finding_on_a_line_that_is_being_typed_is_not_told_of(editor: Ed
 WIDE = "self.\u00e4 = '\U0001f600\U0001f600\u20ac'; "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 async def test_columns_are_those_of_the_editor(start: Start, encoding: str, end: str) -> None:
@@ -170,6 +172,7 @@ async def test_columns_are_those_of_the_editor(start: Start, encoding: str, end:
     assert underlined(editor.texts[editor.uri("net.py")], bug, encoding) == BUG
 
 
+@pytest.mark.slow
 async def test_a_form_feed_ends_no_line(editor: Editor) -> None:
     editor.open("net.py", f"\f\nx = '\u2028\x1c'\n{GDCONV}")
     editor.type("net.py", BUG, "nn.BatchNorm2d(out_planes)")
@@ -198,6 +201,7 @@ async def test_neovim_is_served(start: Start) -> None:
 # --- settings and other files
 
 
+@pytest.mark.slow
 async def test_settings_count_as_on_the_command_line(editor: Editor) -> None:
     editor.write(
         "convlint.toml", 'per-file-ignores = { "old/*" = ["CVL20"] }\nexclude = ["generated/"]'
@@ -210,6 +214,7 @@ async def test_settings_count_as_on_the_command_line(editor: Editor) -> None:
     assert editor.codes("generated/net.py") == []
 
 
+@pytest.mark.slow
 async def test_changed_settings_are_read_again(editor: Editor) -> None:
     editor.open("net.py", GDCONV)
     await editor.told("net.py")
@@ -219,6 +224,7 @@ async def test_changed_settings_are_read_again(editor: Editor) -> None:
     await editor.until(lambda: editor.codes("net.py") == ["CVL201"])
 
 
+@pytest.mark.slow
 async def test_wrong_settings_are_told_of(editor: Editor) -> None:
     editor.write("convlint.toml", 'ignroe = ["CVL202"]')
     editor.open("net.py", GDCONV)
@@ -230,12 +236,14 @@ async def test_wrong_settings_are_told_of(editor: Editor) -> None:
     await editor.until(lambda: editor.codes("net.py") == ["CVL201", "CVL202"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comment", ["# noqa: CVL201", "# convlint: ignore[CVL201]"])
 async def test_comments_silence(editor: Editor, comment: str) -> None:
     editor.open("net.py", GDCONV.replace(BUG, f"{BUG}  {comment}"))
     assert [one.code for one in await editor.told("net.py")] == ["CVL202"]
 
 
+@pytest.mark.slow
 async def test_a_baseline_hides_what_it_knows(start: Start, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(GDCONV)
     checked(tmp_path, "net.py", "--baseline", "known.json", "--update-baseline")
@@ -275,6 +283,7 @@ class Net(nn.Module):
 """
 
 
+@pytest.mark.slow
 async def test_what_is_imported_is_as_it_is_in_the_editor(editor: Editor) -> None:
     editor.write("blocks.py", BLOCKS)
     editor.open("net.py", NET)
@@ -336,6 +345,7 @@ async def test_other_languages_and_notebooks_are_left_alone(editor: Editor) -> N
     assert {*editor.published} == {editor.uri("net.py")}
 
 
+@pytest.mark.slow
 async def test_a_closed_text_is_told_nothing_of(editor: Editor) -> None:
     path = editor.write("net.py", GDCONV)
     editor.open("net.py")
@@ -350,6 +360,7 @@ async def test_a_closed_text_is_told_nothing_of(editor: Editor) -> None:
 # --- actions
 
 
+@pytest.mark.slow
 async def test_a_safe_fix_is_preferred_and_makes_what_the_command_line_makes(
     editor: Editor,
 ) -> None:
@@ -377,6 +388,7 @@ async def test_an_unsafe_fix_says_so(editor: Editor) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_fixes_come_before_comments_that_silence(editor: Editor) -> None:
     broken = BIASED.replace("(3, 8, 3)", "(3, 8, 3, groups=2)")
     editor.open("net.py", f"{broken.replace('BatchNorm2d(8)', 'BatchNorm2d(7)')}")
@@ -388,6 +400,7 @@ async def test_fixes_come_before_comments_that_silence(editor: Editor) -> None:
     assert silencing == sorted(silencing)
 
 
+@pytest.mark.slow
 async def test_a_comment_silences_the_finding(editor: Editor) -> None:
     editor.open("net.py", GDCONV)
     bug = next(one for one in await editor.told("net.py") if one.code == "CVL201")
@@ -425,6 +438,7 @@ async def test_all_safe_fixes_at_once_are_for_those_who_ask(editor: Editor) -> N
 # --- runs
 
 
+@pytest.mark.slow
 async def test_a_run_is_shown_until_the_file_changes(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     editor.write("net.py", BIASED)
@@ -453,6 +467,7 @@ async def test_a_run_is_shown_until_the_file_changes(editor: Editor) -> None:
     }
 
 
+@pytest.mark.slow
 async def test_hover_shows_what_the_last_run_built(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     text = BIASED.replace(
@@ -478,6 +493,7 @@ async def test_hover_shows_what_the_last_run_built(editor: Editor) -> None:
     assert await editor.hover("net.py", "nn.Conv2d(3, 3, 5)") is None
 
 
+@pytest.mark.slow
 async def test_hover_over_the_name_of_a_layer_shows_it_too(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     other = BIASED.replace("Net", "Other").replace("(3, 8, 3)", "(3, 8, 5)").replace("x)", "y)")
@@ -492,6 +508,7 @@ async def test_hover_over_the_name_of_a_layer_shows_it_too(editor: Editor) -> No
     assert await editor.hover("net.py", "self.conv(y)", 5) is None  # of the class that was not run
 
 
+@pytest.mark.slow
 async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     editor.write("net.py", BIASED)
@@ -506,6 +523,7 @@ async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:
     assert result["models"][0]["params"] == 3 * 8 * 25 + 8 + 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "arguments", "told"),
     [
@@ -528,6 +546,7 @@ async def test_what_cannot_be_run_is_said(
     assert told in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -550,6 +569,7 @@ async def test_a_run_that_dies_is_told_of(editor: Editor, line: str, told: str) 
     assert (await editor.command("convlint.runModels", None, "net.py:Net"))["models"]
 
 
+@pytest.mark.slow
 async def test_without_torch_files_are_read_and_a_run_says_what_to_install(
     start: Start, tmp_path: Path
 ) -> None:
@@ -580,6 +600,7 @@ async def _run_without_end(editor: Editor) -> asyncio.Task[Any]:
     return task
 
 
+@pytest.mark.slow
 async def test_a_run_can_be_cancelled(editor: Editor) -> None:
     run = await _run_without_end(editor)
     (token,) = editor.client.progress_reports
@@ -591,6 +612,7 @@ async def test_a_run_can_be_cancelled(editor: Editor) -> None:
     assert (await editor.command("convlint.runModels"))["models"]
 
 
+@pytest.mark.slow
 async def test_shutdown_leaves_no_process_behind(editor: Editor) -> None:
     run = await _run_without_end(editor)
     assert await editor.stop() == 0
@@ -598,6 +620,7 @@ async def test_shutdown_leaves_no_process_behind(editor: Editor) -> None:
     assert not processes(str(editor.folder))
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_killed_leaves_no_process_behind(editor: Editor) -> None:
     run = await _run_without_end(editor)
     assert editor.client._server is not None
@@ -623,6 +646,7 @@ class Net(nn.Module):
 """
 
 
+@pytest.mark.slow
 async def test_a_cheaper_layer_is_looked_for_and_put_in(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     editor.write("net.py", DENSE)
@@ -646,6 +670,7 @@ async def test_a_cheaper_layer_is_looked_for_and_put_in(editor: Editor) -> None:
     assert f"{1 - separable / dense:.0%} fewer parameters" in title
 
 
+@pytest.mark.slow
 async def test_a_suggestion_for_another_text_is_not_made(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     editor.write("net.py", DENSE)
@@ -663,6 +688,7 @@ async def test_a_suggestion_for_another_text_is_not_made(editor: Editor) -> None
     assert "groups" not in editor.texts[editor.uri("net.py")]
 
 
+@pytest.mark.slow
 async def test_where_nothing_is_cheaper_it_says_why(editor: Editor) -> None:
     editor.write("convlint.toml", CONFIGURED)
     editor.write("net.py", DENSE)
@@ -677,6 +703,7 @@ async def test_where_nothing_is_cheaper_it_says_why(editor: Editor) -> None:
     assert "builds no layer with this call" in editor.messages[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("net.py", 3), ("net.py", {"line": "x"})])
 async def test_a_wrong_command_is_answered_in_words(
     editor: Editor, arguments: tuple[Any, ...]

@@ -122,6 +122,7 @@ def test_models_are_all_tests_where_there_are_no_others(
     run("--convlint", "-k", "good").assert_outcomes(passed=2, deselected=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "chosen"),
     [
@@ -139,6 +140,7 @@ def test_they_are_chosen_as_other_tests_are(
     assert outcomes(run("--convlint", "-v", "--strict-markers", *choice)).keys() == chosen
 
 
+@pytest.mark.slow
 def test_what_failed_last_can_be_run_again(run: Run, pytester: pytest.Pytester) -> None:
     run("--convlint")
     pytester.makepyfile(bad=BAD.replace("Norm2d(4)", "Norm2d(8)"))
@@ -154,6 +156,7 @@ def test_they_can_be_listed_without_running_them(run: Run) -> None:
 # --- what fails them
 
 
+@pytest.mark.slow
 def test_a_model_fails_with_what_the_command_line_prints(run: Run) -> None:
     printed = convlint("check", "bad.py:Bad()", "--quiet")
     assert "CVL103 error" in printed
@@ -161,6 +164,7 @@ def test_a_model_fails_with_what_the_command_line_prints(run: Run) -> None:
     assert printed.rstrip() in run("--convlint").stdout.str()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fail_on", "outcome"), [("warning", "FAILED"), ("error", "PASSED")])
 def test_the_least_severity_that_fails_is_that_of_the_settings(
     run: Run, pytester: pytest.Pytester, fail_on: str, outcome: str
@@ -180,6 +184,7 @@ def test_what_cannot_be_checked_fails(run: Run, pytester: pytest.Pytester) -> No
     assert "god.py does not exist; did you mean good.py?" in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_what_a_model_prints_is_captured(run: Run) -> None:
     result = run("--convlint", "-k", "Good")
     assert not workers(result)
@@ -239,6 +244,7 @@ def test_several_processes_check_the_same(run: Run) -> None:
             os.kill(worker, 0)
 
 
+@pytest.mark.slow
 def test_of_several_processes_one_runs_all_models_if_groups_stay_together(run: Run) -> None:
     result = run("--convlint", "-n", "2", "--dist", "loadgroup", "-rA")
     result.assert_outcomes(passed=3, failed=1)
@@ -257,6 +263,7 @@ def test_nothing_to_check_is_a_mistake(run: Run, pytester: pytest.Pytester) -> N
     assert "Traceback" not in result.stderr.str()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one", "several"])
 def test_a_mistake_in_the_settings_is_one_line(
     run: Run, pytester: pytest.Pytester, processes: tuple[str, ...]
@@ -273,6 +280,7 @@ def test_a_mistake_in_the_settings_is_one_line(
 # --- what it costs
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_without_the_option(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_own="""

@@ -131,6 +131,7 @@ def test_real_report_is_what_the_schema_describes() -> None:
     ordered(document, SCHEMA)
 
 
+@pytest.mark.slow
 def test_what_was_read_and_proved_is_what_the_schema_describes() -> None:
     command = (
         sys.executable,

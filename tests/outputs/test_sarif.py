@@ -45,6 +45,7 @@ def run_of(report: Report) -> dict[str, Any]:
 # --- what it is
 
 
+@pytest.mark.slow
 @each_report
 def test_a_log_is_what_the_schema_describes(name: str) -> None:
     text = sarif.render(reports.REPORTS[name])
@@ -190,6 +191,7 @@ def test_every_result_has_a_file(name: str) -> None:
         assert not PurePosixPath(place["artifactLocation"]["uri"]).is_absolute()
 
 
+@pytest.mark.slow
 def test_github_takes_25_000_results_and_the_log_says_what_is_missing() -> None:
     info = Finding("CVL307", "unmixed-groups", "info", "m", Site("net.py", 9))
     findings = (*[info] * 20_000, *[reports.BUDGET] * 5_003)
@@ -263,6 +265,7 @@ def written(blocks: list[tuple[str, str]], gaps: random.Random) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )

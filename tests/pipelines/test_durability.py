@@ -181,12 +181,13 @@ def leftovers(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.name.startswith(".convlint-")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_killed_at_some_writes(name: str, library: Path, tmp_path: Path) -> None:
     check_killed(name, library, tmp_path, some=4)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CASES)
 def test_killed_at_every_write(name: str, library: Path, tmp_path: Path) -> None:
     check_killed(name, library, tmp_path)
@@ -233,6 +234,7 @@ def check_killed(name: str, library: Path, tmp_path: Path, some: int | None = No
 # --- several at once
 
 
+@pytest.mark.slow
 def test_parallel_runs_on_one_cache(tmp_path: Path) -> None:
     for number in range(12):
         (tmp_path / f"net{number}.py").write_text(NET.format(f"Net{number}"))
@@ -298,6 +300,7 @@ WRITES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITES)
 def test_what_cannot_be_written_is_said(unwritable: Path, name: str) -> None:
     if name == "init" and (unwritable / "filler").exists():
@@ -317,6 +320,7 @@ def test_what_cannot_be_written_is_said(unwritable: Path, name: str) -> None:
     assert leftovers(unwritable) == []
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_changes_nothing(unwritable: Path) -> None:
     def run(*options: str) -> tuple[int, str, str]:
         command = [*CONVLINT, "check", ".", "--output-format", "json", *options]

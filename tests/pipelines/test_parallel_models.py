@@ -147,6 +147,7 @@ def test_models_run_at_the_same_time(worker: Worker, nets: Path) -> None:
         assert answer.graph is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", ["Crash", "KillsParent", "KillsParentsGroup"])
 def test_one_bad_model_does_not_hide_another(worker: Worker, nets: Path, bad: str) -> None:
     (nets.parent / "right").touch()
@@ -280,6 +281,7 @@ input = "3,8,8"
 """
 
 
+@pytest.mark.slow
 def test_a_report_is_the_same_however_many_run_at_once(nets: Path) -> None:
     (nets.parent / "convlint.toml").write_text(CONFIG)
     (nets.parent / "left").touch()
@@ -347,6 +349,7 @@ def cluster() -> Iterator[str]:
         process.stdin.write("\n")
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_report(nets: Path, cluster: str) -> None:
     (nets.parent / "convlint.toml").write_text(CONFIG)
     (nets.parent / "left").touch()
@@ -356,6 +359,7 @@ def test_a_cluster_gives_the_same_report(nets: Path, cluster: str) -> None:
     assert json.loads(here.stdout) == json.loads(there.stdout)
 
 
+@pytest.mark.slow
 def test_no_cluster_is_one_clear_line(nets: Path) -> None:
     for address in ("dask://127.0.0.1:9", "slurm://x", "dask://"):
         done = convlint(nets.parent, "check", "nets.py:Net", "--executor", address)

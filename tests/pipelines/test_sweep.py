@@ -120,6 +120,7 @@ def built(folder: Path) -> list[str]:
 # --- patterns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
@@ -139,6 +140,7 @@ def test_a_pattern_stands_for_what_can_be_built_so(
         assert sorted(targets(folder)) == found
 
 
+@pytest.mark.slow
 def test_arguments_go_to_every_model_of_a_registry(folder: Path) -> None:
     (folder / "zoo.py").write_text(REGISTRY.replace('int(name.split("_")[1]), ', ""))
     done = sweep(folder, "zoo:small_*(channels=2)")
@@ -148,6 +150,7 @@ def test_arguments_go_to_every_model_of_a_registry(folder: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "says"),
     [
@@ -177,6 +180,7 @@ def test_nothing_to_sweep_is_not_clean(folder: Path) -> None:
     assert line.startswith("convlint: nothing to sweep: name models")
 
 
+@pytest.mark.slow
 def test_a_pattern_that_stands_for_nothing_does_not_keep_others_from_being_run(
     folder: Path,
 ) -> None:
@@ -196,6 +200,7 @@ def test_a_line_is_one_line_whatever_a_model_says(folder: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -216,6 +221,7 @@ def test_a_registry_that_fails_is_named(folder: Path, body: str, says: str) -> N
 # --- what is written and told
 
 
+@pytest.mark.slow
 def test_a_line_is_the_report_of_a_model_without_its_layers(folder: Path) -> None:
     assert sweep(folder, "nets.py:Broken").returncode == 1
     (row,) = rows(folder)
@@ -237,6 +243,7 @@ def test_a_line_is_the_report_of_a_model_without_its_layers(folder: Path) -> Non
     assert row["memory"] > 50 << 20
 
 
+@pytest.mark.slow
 def test_each_model_is_told_and_all_are_summed_up(folder: Path) -> None:
     done = sweep(folder, "nets.py:Broken", "nets.py:Small", "nets.py:Needs", "-j", "2")
     assert done.returncode == 2
@@ -250,6 +257,7 @@ def test_each_model_is_told_and_all_are_summed_up(folder: Path) -> None:
     assert waste.strip() == "CVL301: 1 in 1 model"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -264,6 +272,7 @@ def test_it_exits_as_check_does(folder: Path, arguments: list[str], code: int) -
     assert sweep(folder, *arguments).returncode == code
 
 
+@pytest.mark.slow
 def test_the_configured_models_are_swept_without_a_target(folder: Path) -> None:
     text = '[[models]]\ntarget = "nets.py:Small(5)"\n[[models]]\ntarget = "nets.py:Small(6)"\n'
     (folder / "convlint.toml").write_text(text)
@@ -271,6 +280,7 @@ def test_the_configured_models_are_swept_without_a_target(folder: Path) -> None:
     assert targets(folder) == ["nets.py:Small(5)", "nets.py:Small(6)"]
 
 
+@pytest.mark.slow
 def test_what_takes_too_much_memory_is_run_on_the_meta_device(folder: Path) -> None:
     done = sweep(folder, "nets.py:Hoards", "--max-memory", "150MiB")
     assert done.returncode == 0
@@ -283,6 +293,7 @@ def test_what_takes_too_much_memory_is_run_on_the_meta_device(folder: Path) -> N
 # --- sweeps that go on
 
 
+@pytest.mark.slow
 def test_what_the_file_has_is_not_run_again(folder: Path) -> None:
     first = sweep(folder, "nets.py:Small", "nets.py:Broken")
     again = sweep(folder, "nets.py:Small", "nets.py:Broken", "nets.py:Small(6)")
@@ -293,6 +304,7 @@ def test_what_the_file_has_is_not_run_again(folder: Path) -> None:
     assert len(rows(folder)) == 3
 
 
+@pytest.mark.slow
 def test_other_questions_are_asked_anew(folder: Path) -> None:
     sweep(folder, "nets.py:Small")
     assert "known" not in sweep(folder, "nets.py:Small", "--batch-size", "2").stdout
@@ -302,6 +314,7 @@ def test_other_questions_are_asked_anew(folder: Path) -> None:
     assert "known" in sweep(folder, "nets.py:Small", "--timeout", "50", "-j", "2").stdout
 
 
+@pytest.mark.slow
 def test_retry_runs_what_could_not_be_checked(folder: Path) -> None:
     (folder / "slow").touch()
     assert sweep(folder, "nets.py:Slow", "nets.py:Small", "--timeout", "0.5").returncode == 2
@@ -313,6 +326,7 @@ def test_retry_runs_what_could_not_be_checked(folder: Path) -> None:
     assert sweep(folder, "nets.py:Slow", "nets.py:Small").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_killed_goes_on(folder: Path) -> None:
     (folder / "slow").touch()
     process = subprocess.Popen(
@@ -336,6 +350,7 @@ def test_a_sweep_that_was_killed_goes_on(folder: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_half_a_line_is_cut_off(folder: Path) -> None:
     sweep(folder, "nets.py:Small", "nets.py:Small(6)")
     path = folder / "convlint-sweep.jsonl"
@@ -352,6 +367,7 @@ def test_half_a_line_is_cut_off(folder: Path) -> None:
     assert targets(folder) == ["nets.py:Small", "nets.py:Small(6)"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["not JSON\n", "{}\n", "[1]\n", '{"target": "x"}\n', "\xff\n"])
 def test_a_file_of_something_else_is_refused_and_left(folder: Path, text: str) -> None:
     path = folder / "results.jsonl"
@@ -365,6 +381,7 @@ def test_a_file_of_something_else_is_refused_and_left(folder: Path, text: str) -
     assert path.read_bytes() == text.encode("latin-1")
 
 
+@pytest.mark.slow
 def test_a_file_is_one_sweep_s_at_a_time(folder: Path) -> None:
     (folder / "slow").touch()
     process = subprocess.Popen(command("nets.py:Slow"), cwd=folder, stdout=subprocess.DEVNULL)

@@ -26,6 +26,7 @@ def test_a_program_without_a_change_runs() -> None:
         assert (program.line, program.mutation) == (None, "")
 
 
+@pytest.mark.slow
 def test_a_changed_number_mostly_fails_where_it_is_named() -> None:
     changed = [random_program(seed, mutated=True) for seed in SEEDS]
     outcomes = [run_with_pytorch(program) for program in changed]
@@ -39,6 +40,7 @@ def test_a_changed_number_mostly_fails_where_it_is_named() -> None:
         assert 1 <= program.line <= len(program.source.splitlines())
 
 
+@pytest.mark.slow
 def test_about_half_of_all_run() -> None:
     ran = sum(run_with_pytorch(random_program(seed)).ran for seed in SEEDS)
     assert 0.4 * len(SEEDS) < ran < 0.7 * len(SEEDS)
@@ -113,11 +115,12 @@ def test_a_verdict(outcome: Outcome, alarms: list[tuple[str, str, int]], state: 
     assert Verdict(0, program, outcome, found, seconds=0.0).state == state
 
 
+@pytest.mark.slow
 def test_source_mode_agrees_with_pytorch(tmp_path: Path) -> None:
     agree(differential.judge_all(range(300)), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_source_mode_agrees_with_pytorch_on_many(tmp_path: Path) -> None:
     agree(list(differential.measure(5000, seed=10_000)), tmp_path)
 

@@ -227,6 +227,7 @@ def test_weights_that_a_rewritten_layer_can_have_are_kept(
     assert {type(made[0]), type(made[2])}.isdisjoint({nn.Conv2d})
 
 
+@pytest.mark.slow
 def test_a_suggestion_for_the_source_fits_the_model_that_it_builds(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     report = convlint.suggest(f"{tmp_path}/net.py:Net", SHAPE)

@@ -56,6 +56,7 @@ def counts(project: Project, call: str, *shape: int, name: str = "net.py") -> tu
 # --- the numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "params", "macs"),
     [
@@ -84,6 +85,7 @@ def suggestions(result: Result) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_suggestion_by_itself_does_what_it_says(net: Project) -> None:
     found = suggestions(net.suggest("net.py:Net(64)", *INPUT, "--output-format", "json"))
     assert {one["code"] for one in found} == {"CVL501", "CVL502", "CVL503", "CVL504"}
@@ -156,6 +158,7 @@ def test_the_text_shows_the_call_and_what_becomes_of_it(net: Project) -> None:
     assert "\033[" in net.suggest("net.py:Net", *INPUT, "--color", "always").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [(), ("--groups", "7"), ("--weights", "net.pt", "--kind", "grouped")]
 )
@@ -171,6 +174,7 @@ def test_json_is_what_the_schema_describes(net: Project, arguments: tuple[str, .
     assert all((error is not None) == ("--weights" in arguments) for error in errors)
 
 
+@pytest.mark.slow
 def test_measured_times_stand_beside_what_is_saved(net: Project) -> None:
     arguments = ("--measure", "--kind", "grouped", "--top", "1", "--output-format", "json")
     document = net.suggest("net.py:Net", *INPUT, *arguments).document
@@ -187,6 +191,7 @@ def test_measured_times_stand_beside_what_is_saved(net: Project) -> None:
                 assert 0 < timing[side]["min"] <= timing[side]["median"] < 1
 
 
+@pytest.mark.slow
 def test_markdown_has_a_table_and_the_diff(net: Project) -> None:
     result = net.suggest("net.py:Net", *INPUT, "--output-format", "markdown", "--explain")
     lines = result.out.splitlines()
@@ -216,6 +221,7 @@ def test_what_was_written_is_shown_as_it_was_before(net: Project) -> None:
     assert net.suggest("net.py:Net", *INPUT, "--kind", "grouped", "--write").out == shown
 
 
+@pytest.mark.slow
 def test_a_second_run_finds_nothing_more_to_write(net: Project) -> None:
     net.suggest("net.py:Net", *INPUT, "--kind", "depthwise-separable", "--write")
     written = (net.folder / "net.py").read_bytes()
@@ -225,6 +231,7 @@ def test_a_second_run_finds_nothing_more_to_write(net: Project) -> None:
     assert (net.folder / "net.py").read_bytes() == written
 
 
+@pytest.mark.slow
 def test_several_files_are_rewritten_together(here: Project) -> None:
     here.write("pack/__init__.py", "")
     block = (
@@ -258,6 +265,7 @@ def layers(project: Project, *arguments: str) -> list[tuple[str, list[str]]]:
     return [(one["code"], one["instances"]) for one in found if one["chosen"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "chosen"),
     [
@@ -314,6 +322,7 @@ def test_a_budget_that_is_kept_already_asks_for_nothing(net: Project) -> None:
 # --- what stands between, and what does not run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("between", "kinds"),
     [
@@ -342,6 +351,7 @@ def test_the_model_does_not_run(here: Project) -> None:
     assert "diff --git" not in result.out
 
 
+@pytest.mark.slow
 def test_what_the_model_prints_is_told_once_and_not_in_the_diff(here: Project) -> None:
     here.write("net.py", NET.replace("super()", "print('a word'); super()"))
     result = here.shell("net.py:Net", *INPUT, "--output-format", "diff", "--kind", "grouped")

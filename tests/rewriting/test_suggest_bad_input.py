@@ -249,6 +249,7 @@ def in_the_way(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], Any]) -> None
     monkeypatch.setattr(suggesting, "suggest", then)
 
 
+@pytest.mark.slow
 def test_a_file_that_was_changed_since_the_run_is_not_overwritten(
     here: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

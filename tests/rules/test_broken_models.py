@@ -26,6 +26,7 @@ def test_every_rule_that_a_run_decides_has_a_broken_model() -> None:
     assert {code for file in BROKEN for code, _ in marked(file)} == decided_by_a_run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)
 def test_broken_model_gives_its_code_at_its_line(file: Path) -> None:
     report = convlint.check(f"{file}:Net", max_params=100_000 if "cvl113" in file.name else None)

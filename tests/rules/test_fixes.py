@@ -59,6 +59,7 @@ class Runs:
 # --- every rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "example"), EXAMPLES)
 def test_what_is_fixed_is_silent(
     worker: Worker, tmp_path: Path, code: str, example: Example
@@ -74,6 +75,7 @@ def test_what_is_fixed_is_silent(
         assert not fix_loop.fixed({str(file): data}, find, unsafe=True).texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "example"), EXAMPLES)
 def test_noqa_silences_every_rule(
     worker: Worker, tmp_path: Path, code: str, example: Example
@@ -121,6 +123,7 @@ def mended(worker: Worker, file: Path, code: str, source: str) -> tuple[str, str
     return found[0].fix.applicability, after.removeprefix(HEAD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conv", "after"),
     [
@@ -241,6 +244,7 @@ def Net():
     ],
     ids=["one-with-one-without", "helper", "way-out", "reader", "own-class"],
 )
+@pytest.mark.slow
 def test_a_bias_is_left_where_something_else_needs_it(
     worker: Worker, tmp_path: Path, net: str
 ) -> None:
@@ -273,6 +277,7 @@ def Net():
     assert answer == ("unsafe", after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conv", "after"),
     [

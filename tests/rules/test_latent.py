@@ -1021,6 +1021,7 @@ def test_a_fix_mends_it(case: Bad, tmp_path: Path) -> None:
         assert eval(case.fails, names)(example(case.channels[1], case.rank)) is not None  # noqa: S307
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", GOOD.values(), ids=GOOD)
 def test_silent(case: Good, tmp_path: Path) -> None:
     given = example(case.channels)

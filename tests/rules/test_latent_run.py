@@ -69,6 +69,7 @@ def assert_proved(finding: Finding, source: str, file: Path) -> None:
     assert ast.parse(witness.control)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_case_is_found_and_proved(case: Case, worker: Worker, tmp_path: Path) -> None:
     file = tmp_path / "case.py"
@@ -157,6 +158,7 @@ class Net(nn.Module):
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", CONTRACTS.values(), ids=CONTRACTS)
 def test_a_contract_is_not_reported(source: str, worker: Worker, tmp_path: Path) -> None:
     assert latent(worker, tmp_path / "net.py", HEAD + source, ("Net()", (1, 3, 8, 8))) == []

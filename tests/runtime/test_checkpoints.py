@@ -236,6 +236,7 @@ def test_a_checkpoint_that_cannot_be_had_is_one_clear_line(here: Project, case: 
     assert (here.folder / "net.py").read_text() == NET
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_saved_leaves_nothing_behind(here: Project) -> None:
     torch.save(here.load("net.py")["Net"]().state_dict(), here.folder / "net.pt")
     (here.folder / "taken.pt").mkdir()

@@ -233,6 +233,7 @@ def shuffled(model: Any) -> None:
         model[6].weight.copy_(model[6].weight[:, out])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "form", "arguments", "file"),
     [
@@ -283,6 +284,7 @@ def test_where_channels_have_to_keep_their_order_a_shuffle_costs() -> None:
     assert converted({"weight": weight[torch.randperm(32)]}, forms)[1][""] > 0.5
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_the_checkpoint_that_is_saved(here: Project) -> None:
     """Two neighbours in groups share the order of the channels between them, so neither has its best one."""
     here.write(

@@ -203,6 +203,7 @@ CALLED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "works", "fails"), CALLED.values(), ids=CALLED)
 def test_the_class_is_built_as_it_was_called(
     source: str, works: str, fails: str, check: Checked, capfd: pytest.CaptureFixture[str]
@@ -287,6 +288,7 @@ def test_a_failure_anywhere_else_proves_nothing(check: Checked) -> None:
     assert (finding.severity, finding.confidence) == ("warning", "medium")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "deed",
     [

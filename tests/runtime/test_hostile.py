@@ -1,7 +1,7 @@
 """The command against models that do harm, or are wrong in ways that nobody thinks of: each gets a clear answer within
 its limits, nothing of it is left, and nothing of another model is hidden.
 
-``pytest -m slow tests/runtime/test_hostile.py`` also runs each alone, and prints a gigabyte.
+``pytest -m sweep tests/runtime/test_hostile.py`` also runs each alone, and prints a gigabyte.
 """
 
 from __future__ import annotations
@@ -109,11 +109,13 @@ def judge(checked: Checked, name: str) -> None:
         assert one["path"] in (None, f"{name}.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.ALL)
 def test_what_is_said_of_it(together: Checked, name: str) -> None:
     judge(together, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [GOOD, f"{GOOD}_too"])
 def test_nothing_of_another_model_is_hidden(together: Checked, name: str, tmp_path: Path) -> None:
     alone = check(tmp_path, name)
@@ -150,6 +152,7 @@ def test_nothing_is_left_in_the_folder_but_what_a_model_wrote(together: Checked)
     assert {path.name for path in together.folder.iterdir()} - known == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["forward_raises", "exits_hard_with_0", "closes_descriptors"])
 def test_the_exit_code(tmp_path: Path, name: str) -> None:
     checked = check(tmp_path, name)
@@ -157,7 +160,7 @@ def test_the_exit_code(tmp_path: Path, name: str) -> None:
     judge(checked, name)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", models.ALL)
 def test_each_alone(tmp_path: Path, name: str) -> None:
     checked = check(tmp_path, name)
@@ -167,7 +170,7 @@ def test_each_alone(tmp_path: Path, name: str) -> None:
     assert left(checked.mark) == []
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", ["prints_much", "writes_much"])
 def test_a_gigabyte_printed(tmp_path: Path, name: str) -> None:
     checked = check(tmp_path, name, loud=1 << 30, options=("--max-memory", "8GB"))
@@ -177,6 +180,7 @@ def test_a_gigabyte_printed(tmp_path: Path, name: str) -> None:
 # --- memory
 
 
+@pytest.mark.slow
 def test_memory_is_given_back(tmp_path: Path) -> None:
     """While one model hoards, the processes of the command hold no more than the limit and what torch takes."""
     for name in ("hoards", "hoards_in_a_grandchild"):
@@ -214,6 +218,7 @@ def _held(mark: str) -> int:
 # --- the command's own streams
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "forward_raises"])
 def test_nobody_reads_what_it_says(tmp_path: Path, name: str) -> None:
     check(tmp_path, name)
@@ -229,6 +234,7 @@ def test_nobody_reads_what_it_says(tmp_path: Path, name: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", ">&- 2>&- <&-"])
 def test_its_own_streams_are_closed(tmp_path: Path, closed: str) -> None:
     check(tmp_path, GOOD)
@@ -240,6 +246,7 @@ def test_its_own_streams_are_closed(tmp_path: Path, closed: str) -> None:
     assert done.returncode == (2 if ">&-" in closed.split() else 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("check", "good.py:Net", *HOW), ("check", "good.py")])
 def test_a_full_disk_below_stdout_is_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     check(tmp_path, GOOD)
@@ -253,6 +260,7 @@ def test_a_full_disk_below_stdout_is_one_line(tmp_path: Path, arguments: tuple[s
 # --- names that would do something to a terminal or a page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", formats())
 def test_names_do_nothing_to_who_reads_them(tmp_path: Path, name: str) -> None:
     odd = ("names_with_newlines", "message_with_escapes", "class_with_odd_name", "qualname_is_odd")

@@ -242,6 +242,7 @@ def test_buffers_that_are_replaced_are_put_back() -> None:
 # --- against real allocations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "resnet18", "shufflenet_v2_x1_0"])
 def test_figures_are_what_the_allocator_hands_out(name: str, batch: int) -> None:

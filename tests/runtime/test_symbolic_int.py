@@ -55,6 +55,7 @@ BINARY = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", BINARY, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("active", [True, False], ids=["while building", "afterwards"])
 @settings(max_examples=50)
@@ -96,6 +97,7 @@ UNARY = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", UNARY)
 @settings(max_examples=20)
 @given(value=INTS)

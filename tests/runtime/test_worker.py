@@ -123,6 +123,7 @@ def test_a_hard_exit_with_0_is_not_a_clean_run(run: Run) -> None:
     assert only(run(forward="os._exit(0)")).kind == "exit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["top", "init", "forward"])
 def test_an_endless_loop_ends_at_the_time_limit_and_names_its_line(run: Run, where: str) -> None:
     began = time.monotonic()
@@ -307,6 +308,7 @@ def test_a_killed_worker_is_a_problem_of_the_job(tmp_path: Path) -> None:
     assert "SIGKILL" in problem.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_command_that_is_ended_leaves_nothing_running(tmp_path: Path, number: int) -> None:
     note = tmp_path / "pid"

@@ -185,12 +185,14 @@ def test_each_is_one_line_of_text(folder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_may_know_few_letters(folder: Path, encoding: str) -> None:
     done = convlint(folder, ".", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (2, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -214,6 +216,7 @@ def test_a_file_that_is_no_python_is_a_finding(folder: Path, name: str) -> None:
     assert (code, [finding["code"] for finding in found["findings"]]) == (1, ["CVL901"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["folder.py", "a\nb.py", "😀.py", "./-x.py", b"bad\xff.py"])
 def test_a_file_is_found_by_its_name(folder: Path, name: str | bytes) -> None:
     code, found = report(folder, name)

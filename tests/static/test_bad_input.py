@@ -67,6 +67,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_long_text(name: str) -> None:
     text = before_a_bug(LONG[name])
@@ -80,6 +81,7 @@ def test_a_column_behind_a_megabyte() -> None:
     assert (finding.site.line, finding.site.column) == (4, len("x = ''; ") + 500_000 + 1)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_of_classes() -> None:
     one = (
         "class Net{0}(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"
@@ -277,6 +279,7 @@ HUGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_numbers_and_lists(name: str) -> None:
     text = f"{HEAD}{BUG}{HUGE[name]}\n"

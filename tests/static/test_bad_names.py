@@ -247,6 +247,7 @@ LAYERS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS)
 def test_arguments_that_no_layer_takes(layer: str) -> None:
     built = [layer.format(odd) for odd in ODD if odd or layer.endswith("d({})")]
@@ -296,6 +297,7 @@ CALLS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 def test_arguments_that_no_operation_takes(call: str) -> None:
     given = [odd for odd in ODD if odd]

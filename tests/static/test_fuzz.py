@@ -1,7 +1,7 @@
 """Whatever the text, source mode says something of it: random Python, and real models with tokens
 out of place.
 
-``pytest -m slow tests/static/test_fuzz.py`` goes on for an hour, or for ``CONVLINT_FUZZ_MINUTES``.
+``pytest -m sweep tests/static/test_fuzz.py`` goes on for an hour, or for ``CONVLINT_FUZZ_MINUTES``.
 """
 
 from __future__ import annotations
@@ -153,6 +153,7 @@ def fuzz(kind: str, examples: int, start: int = 0) -> Counter[str]:
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of hypothesmith's strategies
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_python(kind: str) -> None:
@@ -189,6 +190,7 @@ def fuzz_odd_calls(count: int, start: int = 0) -> Counter[str]:
     return counts
 
 
+@pytest.mark.slow
 def test_odd_calls_in_a_row() -> None:
     counts = fuzz_odd_calls(300)
     assert counts["odd calls"] == 300
@@ -272,6 +274,7 @@ def fuzz_models(count: int, start: int = 0) -> Counter[str]:
     return counts
 
 
+@pytest.mark.slow
 def test_real_models_with_tokens_out_of_place() -> None:
     counts = fuzz_models(400)
     assert counts["mutants"] > 200
@@ -281,7 +284,7 @@ def test_real_models_with_tokens_out_of_place() -> None:
 # --- for an hour
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_for_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
     end = time.monotonic() + 60 * float(os.environ.get("CONVLINT_FUZZ_MINUTES", "60"))
     start = int(os.environ.get("CONVLINT_FUZZ_SEED", "0"))

@@ -138,6 +138,7 @@ def nothing(ours: Any) -> bool:
 # --- with numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_agrees_with_pytorch_on_numbers(name: str) -> None:
     worked = 0
@@ -300,6 +301,7 @@ def worth(run: Execution, number: Any, values: dict[symbolic.Symbol, int]) -> in
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_symbols_say_nothing_else_than_numbers(name: str) -> None:
     draw = random.Random(7)

@@ -45,6 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_installed_without_torch_it_checks_files(python: str, tmp_path: Path) -> None:
     assert "ModuleNotFoundError" in run(python, "-c", "import torch", cwd=tmp_path).stderr
     shutil.copy(ROOT / "fixtures" / "gdconv.py", tmp_path)
@@ -62,6 +63,7 @@ def test_installed_without_torch_a_run_says_what_is_missing(python: str, tmp_pat
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_tests_of_source_mode_pass_without_torch(python: str) -> None:
     quiet = ("-q", "-p", "no:cacheprovider", "-k", "source")
     done = run(python, "-m", "pytest", *quiet, *OF_SOURCE, cwd=ROOT)
@@ -99,6 +101,7 @@ there are, and which imports it tried.
 """
 
 
+@pytest.mark.slow
 def test_an_import_of_torch_is_not_even_tried() -> None:
     done = run(sys.executable, "-c", WATCHED, cwd=ROOT)
     assert done.returncode == 0, done.stderr

@@ -109,6 +109,7 @@ def values_everywhere(program: Program) -> list[int | None]:
     return [program.run({"a": a, "b": b}) for a, b in grid]
 
 
+@pytest.mark.slow
 @given(crowds(20))
 def test_equal_normal_forms_never_differ_in_value(crowd: list[Program]) -> None:
     groups: dict[Dim, list[Program]] = {}
