@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING
 
 from convlint.ir.report import (
     SEVERITIES,
-    Applicability,
     Confidence,
-    Edit,
     Finding,
-    Fix,
     Problem,
     Related,
     Report,
     Severity,
     reach,
 )
-from convlint.ir.site import Site
+from convlint.source_text.site import Applicability, Edit, Fix, Site
 
 if TYPE_CHECKING:
     from convlint.ir.claims import Attempt, Claim, Numbers, Proof, Trial, Verdict, Witness

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convlint.ir.nodes import Argument, Shape
-from convlint.ir.site import Site
+from convlint.source_text.site import Site
 
 Numbers = tuple[tuple[str, int], ...]
 """Integers for parameters of a constructor; ``widths[0]`` is an item of the argument ``widths``."""

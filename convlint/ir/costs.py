@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from convlint.ir.graph import Graph, Status
 from convlint.ir.nodes import Shape
-from convlint.ir.site import Site
+from convlint.source_text.site import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from convlint.ir.nodes import Call, Failure, Layer, Node, Scope, Shape, Tensor
-from convlint.ir.site import Site
+from convlint.source_text.site import Site
 
 T = TypeVar("T")
 Status = Literal["complete", "partial", "failed"]

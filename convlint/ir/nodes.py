@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from convlint.ir.site import Site
+from convlint.source_text.site import Site
 
 Shape = tuple[int, ...]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from convlint.ir.site import Site
+from convlint.source_text.site import Fix, Site
 
 if TYPE_CHECKING:
     from convlint.ir.claims import Claim, Witness
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["high", "medium", "low"]
-Applicability = Literal["safe", "unsafe", "display"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
@@ -26,23 +25,6 @@ class Related:
 
     message: str
     site: Site
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Replace the text of ``site`` by ``text``."""
-
-    site: Site
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """Edits that mend a finding. ``safe``: behaviour kept; ``unsafe``: may change it; ``display``: shown only."""
-
-    title: str
-    applicability: Applicability
-    edits: tuple[Edit, ...]
 
 
 @dataclass(frozen=True, slots=True)

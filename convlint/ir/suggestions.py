@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from convlint.ir.graph import Graph
 from convlint.ir.nodes import Shape
-from convlint.ir.report import Edit, Problem
-from convlint.ir.site import Site
+from convlint.ir.report import Problem
+from convlint.source_text.site import Edit, Site
 
 Between = Literal["none", "norm", "norm-relu", "norm-prelu"]
 

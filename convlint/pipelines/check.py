@@ -118,7 +118,7 @@ def _treated(
 
 def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
     """Fix what the runs found, once, as that cannot be seen anew; then what the text shows, until it is settled."""
-    from convlint.source_text import fix_loop
+    from convlint.findings import fix_loop
 
     unsafe = options.unsafe_fixes
     every = {**texts, **_of_models(ran, texts)}

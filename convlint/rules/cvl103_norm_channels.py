@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 
 from convlint.analysis import diagnosis
+from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Finding, Fix, Graph
 from convlint.rules.base import Example, Rule
-from convlint.source_text import call_sites
 
 _REFUSING = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}) | frozenset(
     {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
@@ -131,7 +131,7 @@ def Net():
 def _fix(graph: Graph, finding: Finding) -> Fix | None:
     """The number that the others agree on, where it stands for one that is written in a norm's call."""
     built = [layer for layer in graph.layers if layer.site == finding.site]
-    call = call_sites.of_layer(built[0]) if built and built[0].base in _REFUSING else None
+    call = constructor_call(built[0]) if built and built[0].base in _REFUSING else None
     found = [one for one in diagnosis.disagreements(graph) if one.site == finding.site]
     if call is None or len(found) != 1:
         return None

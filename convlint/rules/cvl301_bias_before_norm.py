@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from convlint.analysis import graph_queries
+from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Related
 from convlint.rules.base import Example, Rule
 from convlint.source_text import call_sites
@@ -199,7 +200,7 @@ def _edit(
     graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]
 ) -> Edit | str:
     """The edit of the call that built ``layer``, or why none is right for all that it builds."""
-    call = call_sites.of_layer(layer)
+    call = constructor_call(layer)
     if call is None:
         return f"the line does not call {layer.base} of torch.nn itself"
     for other in graph.layers:

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 from math import prod
 
 from convlint.analysis import graph_queries
+from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Finding, Fix, Graph, Node
 from convlint.rules.base import Example, Rule
-from convlint.source_text import call_sites
 
 
 class PaddedPointwise(Rule):
@@ -151,7 +151,7 @@ def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
     if layer is None or layer.site is None:
         return None
     title = f"write padding={_wanted(node)} (the output becomes smaller)"
-    call = call_sites.of_layer(layer)
+    call = constructor_call(layer)
     built = [other.name for other in graph.layers if other.site == layer.site]
     if call is None or not all(name in padded for name in built):
         return Fix(title, "display", ())

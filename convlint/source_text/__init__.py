@@ -1,1 +1,1 @@
-"""Source files as text: lines, edits, calls with their spans, and the loop that applies fixes."""
+"""Source files as text: sites, edits, lines, and calls with the spans of their arguments."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from convlint.ir import Edit, Layer, Site
 from convlint.source_text import lines
+from convlint.source_text.site import Edit, Site
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = Function | ast.ClassDef | ast.Module
@@ -35,16 +35,6 @@ def at(site: Site) -> WrittenCall | None:
     file = _file("".join(lines.of(site.path)))
     node = file.calls.get(_key(site)) if file else None
     return WrittenCall(site, node, file) if file and node else None
-
-
-def of_layer(layer: Layer) -> WrittenCall | None:
-    """The constructor call of a layer, None unless it is written as a call of that class of torch.nn:
-    only then the parameters are known.
-    """
-    call = at(layer.site) if layer.site is not None and layer.kind == layer.base else None
-    if call is None or not call.callee.startswith("torch.nn."):
-        return None
-    return call if call.callee.rpartition(".")[2] in (layer.base, f"Lazy{layer.base}") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import unified_diff
 
-from convlint.ir import Edit, Fix
 from convlint.source_text import lines
+from convlint.source_text.site import Edit, Fix
 from convlint.support.atomic_write import replacing
 
 _PLAIN = re.compile(r'[^\x00-\x1f\x7f"\\]+')

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convlint.findings import suppressions
+from convlint.findings import fix_loop, suppressions
 from convlint.ir import Finding
 from convlint.pipelines import run_models
 from convlint.rules.base import Example
@@ -16,7 +16,6 @@ from convlint.rules.registry import rules
 from convlint.runtime.worker.client import Worker
 from convlint.settings.config import Config
 from convlint.settings.targets import parse_input, parse_target
-from convlint.source_text import fix_loop
 
 EXAMPLES = [
     pytest.param(code, example, id=f"{code}-{number}")

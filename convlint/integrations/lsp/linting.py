@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from convlint.findings import baseline, suppressions
+from convlint.findings import baseline, fix_loop, suppressions
 from convlint.ir import Finding, Problem, Site
 from convlint.pipelines.lint_files import Linter
 from convlint.settings import config, discovery
 from convlint.settings.targets import Target
-from convlint.source_text import call_sites, fix_loop, lines
+from convlint.source_text import call_sites, lines
 from convlint.static import affected_models as models_of
 from convlint.support.errors import UsageError
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convlint.findings import fix_loop
 from convlint.ir import Applicability, Edit, Finding, Fix, Site
-from convlint.source_text import fix_loop
 
 
 def finding(*made: Edit, code: str = "CVL301", kind: Applicability = "safe") -> Finding:
