@@ -33,7 +33,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """The edits that fix a finding. ``safe`` keeps the behavior, ``unsafe`` may change it, ``display`` is only shown."""
+    """Edits that fix a finding. ``safe`` keeps the behavior, ``unsafe`` may change it, ``display`` is only shown."""
 
     title: str
     applicability: Applicability
