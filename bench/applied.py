@@ -165,7 +165,9 @@ def _by_pytorch(
 def _by_convlint(target: str, inputs: Sequence[Sequence[int]]) -> tuple[int, int]:
     from convlint.analysis import cost
     from convlint.runtime.model_run import run_job
-    from convlint.settings.targets import Job, parse_input, parse_target
+    from convlint.settings.input_shapes import parse_input
+    from convlint.settings.jobs import Job
+    from convlint.settings.targets import parse_target
 
     shapes = tuple(parse_input(",".join(map(str, shape))) for shape in inputs)
     with contextlib.redirect_stdout(sys.stderr):

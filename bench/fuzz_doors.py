@@ -28,14 +28,15 @@ from convlint.pipelines import sweep
 from convlint.pipelines.cache import Cache
 from convlint.rules.codes import codes as all_codes
 from convlint.runtime.worker.client import Answer
-from convlint.settings import config, targets
+from convlint.settings import config, input_shapes, targets
+from convlint.settings.jobs import Job
 from convlint.support import quantities
 from convlint.support.errors import UsageError
 
 _FINDING = Finding(
     "CVL301", "bias-before-norm", "warning", "it has no effect", Site("a.py", 1, 1, 2, 3)
 )
-_JOB = targets.Job(targets.parse_target("net.py:Net"))
+_JOB = Job(targets.parse_target("net.py:Net"))
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def near(random: Random, examples: Sequence[bytes]) -> bytes:
 
 def _target(data: bytes) -> str:
     word = _word(data)
-    _refused(lambda: targets.parse_glob(word))
+    _refused(lambda: targets.parse_pattern(word))
     return _refused(lambda: targets.parse_target(word).arguments())
 
 
@@ -153,7 +154,7 @@ def _cache(data: bytes) -> str:
 def _sweep(data: bytes) -> str:
     path = _put("sweep.jsonl", data)
 
-    def answers(jobs: Iterable[targets.Job]) -> Iterator[tuple[targets.Job, Answer]]:
+    def answers(jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         return ((job, Answer(None, (Problem("exit", "over"),))) for job in jobs)
 
     def run() -> None:
@@ -285,7 +286,7 @@ def _doors() -> dict[str, Door]:
             b"net.py:Net(64, groups=8, names=['a', (1, -2.5e3, None)], **{})", b"package.module:make.net",
             b"timm:resnet*(pretrained=False)", b"src/net.py", b"a:b(c(d))", b"x.py:N(__import__('os').system('id'))",
         )),
-        "input": Door(lambda data: _refused(lambda: targets.parse_input(_word(data))), (
+        "input": Door(lambda data: _refused(lambda: input_shapes.parse_input(_word(data))), (
             b"3,224,224", b"mask=1,32,32:int64", b" 3 , 4", b"128:int64")),
         "quantity": Door(_quantity, (b"1_500_000", b"1.5M", b"4GiB", b"512 MB", b"3b")),
         "comments": Door(_comments, (code, code.replace(b"noqa", b"see"))),

@@ -159,7 +159,8 @@ def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
     from convlint.pipelines import run_models
     from convlint.runtime.model_run import run_job
     from convlint.settings.config import Config
-    from convlint.settings.targets import parse_input, parse_target
+    from convlint.settings.input_shapes import parse_input
+    from convlint.settings.targets import parse_target
 
     file = folder / "mutant" / "models" / f"{family.file}.py"
     shape = ",".join(map(str, family.input))

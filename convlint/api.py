@@ -13,16 +13,9 @@ from convlint.pipelines import run_models
 from convlint.runtime.worker.client import Answer, Worker
 from convlint.settings import config
 from convlint.settings import discovery as files
-from convlint.settings.targets import (
-    DEVICES,
-    MODEL_DTYPES,
-    InputSpec,
-    Job,
-    Target,
-    Try,
-    parse_input,
-    parse_target,
-)
+from convlint.settings.input_shapes import MODEL_DTYPES, InputSpec, parse_input
+from convlint.settings.jobs import DEVICES, Job, VersionsJob
+from convlint.settings.targets import Target, parse_target
 from convlint.support.errors import UsageError, check_choice
 from convlint.support.quantities import BUDGETS, parse_bytes, parse_count
 
@@ -161,7 +154,7 @@ def suggest(
         (job,), _, _ = _live(model_or_target, input, options, settings)
         inputs = model_run.tensor_inputs(input)
 
-        def run_it(asked: Try) -> Answer:
+        def run_it(asked: VersionsJob) -> Answer:
             return versions.try_live(model_or_target, asked, inputs)
 
         found = suggesting.suggest(job, run_it, wanted, live=True)

@@ -140,15 +140,16 @@ def _exit_code(outcome: checking.Outcome, settings: config.Config, asked: Asked)
 def run_options(asked: Asked) -> run_models.Options:
     """How models are run. Raises UsageError."""
     from convlint.pipelines import run_models
-    from convlint.settings import targets
+    from convlint.settings import input_shapes
+    from convlint.settings import jobs as jobs_
     from convlint.support import quantities
 
     budgets = {key: getattr(asked, key.replace("-", "_")) for key in quantities.BUDGETS}
-    check_choice(asked.device, targets.DEVICES, "--device")
+    check_choice(asked.device, jobs_.DEVICES, "--device")
     if asked.dtype is not None:
-        check_choice(asked.dtype, targets.MODEL_DTYPES, "--dtype")
+        check_choice(asked.dtype, input_shapes.MODEL_DTYPES, "--dtype")
     return run_models.Options(
-        inputs=tuple(targets.parse_input(text) for text in asked.input),
+        inputs=tuple(input_shapes.parse_input(text) for text in asked.input),
         input_file=asked.input_file,
         batch_size=asked.batch_size,
         device=asked.device,

@@ -11,7 +11,8 @@ from convlint.cli.progress import Progress
 from convlint.ir import Claim, Proof
 from convlint.pipelines import executor as executing
 from convlint.runtime.worker.client import Answer, Worker
-from convlint.settings.targets import Glob, Job, Try
+from convlint.settings.jobs import Job, VersionsJob
+from convlint.settings.targets import TargetPattern
 
 started: list[Worker] = []
 """The worker that was started before the command line was read, if one was."""
@@ -88,11 +89,11 @@ class Telling:
         with self._progress.during(f"running {self._models} models on {self._cluster}"):
             yield
 
-    def list(self, glob: Glob) -> Answer:
+    def list(self, glob: TargetPattern) -> Answer:
         with self._told(f"listing {glob.text}"):
             return self._worker.run(glob)
 
-    def attempt(self, versions: Try) -> Answer:
+    def attempt(self, versions: VersionsJob) -> Answer:
         count = len(versions.versions)
         what = (
             f"running {versions.text} in {count} versions"

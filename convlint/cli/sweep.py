@@ -15,7 +15,8 @@ from convlint.pipelines import run_models
 from convlint.pipelines.sweep import Result, Sweep, Tally
 from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
-from convlint.settings.targets import Job, parse_glob
+from convlint.settings.jobs import Job
+from convlint.settings.targets import parse_pattern
 from convlint.support.errors import UsageError
 
 
@@ -52,7 +53,7 @@ def _jobs(
             "nothing to sweep: name models, or patterns of them as in 'timm:resnet*' or 'nets.py:*', "
             "or configure [[tool.convlint.models]]"
         )
-    globs = {text: parse_glob(text, settings.root) for text in targets}
+    globs = {text: parse_pattern(text, settings.root) for text in targets}
     named = {text: target_of_model(text, "run") for text, glob in globs.items() if glob is None}
     found, unlisted = [], []
     for text, glob in globs.items():

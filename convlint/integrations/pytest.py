@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convlint.ir import Report
     from convlint.runtime.worker.client import Worker
     from convlint.settings.config import Config
-    from convlint.settings.targets import Job
+    from convlint.settings.jobs import Job
 
 MARKER = "convlint"
 

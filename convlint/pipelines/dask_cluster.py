@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from convlint.runtime.worker.client import Answer, Worker
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
 
 SCHEME = "dask://"

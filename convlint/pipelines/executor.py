@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future, as_completed
 
 from convlint.ir import Problem
 from convlint.runtime.worker.client import Answer
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 
 Run = Callable[[Job], Answer]
 

@@ -14,10 +14,10 @@ from convlint.rewriting.other_calls import ways as ways_in
 from convlint.rewriting.project import Project, package_folder
 from convlint.rewriting.verification import needed_ways
 from convlint.runtime.worker.client import Answer
-from convlint.settings.targets import Job, Try
+from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text import lines
 
-Runs = Callable[[Try], Answer]
+Runs = Callable[[VersionsJob], Answer]
 
 
 class Trials:
@@ -91,7 +91,7 @@ class Trials:
 
     def tried(self, versions: Sequence[Version]) -> tuple[Tried, ...] | None:
         """What became of these versions; None, and a problem, where nothing did."""
-        answer = self.run(Try(self.job, tuple(versions), self.original.libraries))
+        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries))
         self.problems += answer.problems
         return answer.tried if len(answer.tried) == len(versions) else None
 

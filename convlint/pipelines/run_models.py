@@ -15,7 +15,9 @@ from convlint.ir import Finding, Graph, Model, Problem, Report
 from convlint.rules.registry import rules
 from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
-from convlint.settings.targets import InputSpec, Job, Target
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job
+from convlint.settings.targets import Target
 
 Run = Callable[[Job], Answer]
 Each = Callable[[Run, Iterable[Job]], Iterator[Answer]]

@@ -25,7 +25,7 @@ from convlint.rewriting.kinds import kinds as all_kinds
 from convlint.rewriting.options import Options
 from convlint.rewriting.selection import Goal, ranked, together, worth
 from convlint.rewriting.verification import verify
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 
 _AT_ONCE = 6  # versions of one process that has the libraries loaded
 

@@ -25,7 +25,7 @@ from convlint.outputs import json_
 from convlint.pipelines import run_models as run
 from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
 
 Row = dict[str, Any]

@@ -39,7 +39,7 @@ from convlint.runtime.record.record import failure_of, record
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.recover import external_failures
 from convlint.runtime.worker.client import Answer
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 
 Phase = Literal["import", "constructor", "forward"]
 

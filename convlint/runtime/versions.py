@@ -38,13 +38,14 @@ from convlint.runtime.weights.replace_layers import replaced
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import Answer
 from convlint.runtime.worker.time_limit import TooLongError, at_most
-from convlint.settings.targets import Job, Try, parse_target
+from convlint.settings.jobs import Job, VersionsJob
+from convlint.settings.targets import parse_target
 
 _SECONDS = 5.0  # that one way may take
 _SHARE = 0.3  # of the job's time, after which no further way is begun
 
 
-def try_job(asked: Try, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+def try_job(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -> Answer:
     """Run every version. What one of them does to its process is a problem of its own."""
     model_run.prepare()
     enter("import")
@@ -127,7 +128,7 @@ def _failed(kind: str, message: str) -> Tried:
     return Tried(problems=(Problem(kind, message),))
 
 
-def try_live(model: nn.Module, asked: Try, inputs: Inputs | None) -> Answer:
+def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Answer:
     """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
     try:
         with restore.as_found(model):

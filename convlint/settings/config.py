@@ -16,8 +16,9 @@ from convlint.rules.codes import codes as all_codes
 from convlint.support.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from convlint.settings.input_shapes import InputSpec
     from convlint.settings.schema import Key
-    from convlint.settings.targets import InputSpec, Target
+    from convlint.settings.targets import Target
 
 DEFAULT_SELECT = ("CVL1", "CVL2", "CVL3", "CVL900", "CVL901")
 
@@ -227,7 +228,7 @@ def _code_of(name: str) -> str:
 def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(entry, dict):
         raise UsageError(f"{where}: a table is expected")
-    from convlint.settings import targets
+    from convlint.settings import input_shapes, targets
     from convlint.settings.schema import MODEL_KEYS
     from convlint.support import quantities
 
@@ -238,7 +239,7 @@ def _model(entry: Any, where: str, root: str) -> ModelEntry:
             target = replace(target, path=os.path.relpath(os.path.join(root, target.path)))
         return ModelEntry(
             target,
-            tuple(targets.parse_input(text) for text in _strings(entry.get("input", []))),
+            tuple(input_shapes.parse_input(text) for text in _strings(entry.get("input", []))),
             entry.get("batch-size"),
             entry.get("train", False),
             {

@@ -1,4 +1,4 @@
-"""What a command is asked to check: targets, inputs and quantities, parsed from their text forms.
+"""Parse targets: files, folders, models with constructor arguments, and patterns of models.
 
 Nothing is imported or evaluated here. Constructor arguments are Python literals; they travel to the
 worker as source text, because JSON has no tuples.
@@ -9,16 +9,10 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from convlint.ir import Claim, Version
-from convlint.support.errors import UsageError, check_choice, nearest_file
-
-MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
-DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
-DEVICES = ("cpu", "cuda", "meta")
+from convlint.support.errors import UsageError, nearest_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,99 +42,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class InputSpec:
-    """One input of a model: the shape of one sample, without the batch dimension."""
-
-    shape: tuple[int, ...]
-    name: str | None = None
-    dtype: str | None = None
-
-    def __str__(self) -> str:
-        name = f"{self.name}=" if self.name else ""
-        dtype = f":{self.dtype}" if self.dtype else ""
-        return f"{name}{','.join(map(str, self.shape))}{dtype}"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One model to run, and how. ``timeout`` is in seconds, ``max_memory`` in bytes.
-
-    ``inputs_from`` is the place that a report names for ``inputs``: the option or the configuration
-    file. Dotted modules are looked up in ``root`` first. ``at_once`` is how many jobs share the machine, its memory
-    and its cores; ``folder`` is the working directory, where it is not that of the worker.
-    """
-
-    target: Target
-    inputs: tuple[InputSpec, ...] = ()
-    inputs_from: str = "--input"
-    input_file: str | None = None
-    batch_size: int = 1
-    device: str = "cpu"
-    dtype: str | None = None
-    train: bool = False
-    budgets: Mapping[str, int] = field(default_factory=dict)
-    timeout: float = 120.0
-    max_memory: int | None = None
-    at_once: int = 1
-    root: str = "."
-    folder: str | None = None
-
-    @property
-    def text(self) -> str:
-        """What is run, for messages."""
-        return self.target.text
-
-
-@dataclass(frozen=True, slots=True)
-class Prove:
-    """A claim to prove by running its class, with limits as those of a ``Job``."""
-
-    claim: Claim
-    timeout: float = 30.0
-    max_memory: int | None = None
-    root: str = "."
-    at_once: int = 1
-
-    @property
-    def text(self) -> str:
-        """What is run, for messages."""
-        return self.claim.cls
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """Versions of a project's text to run the model of a job in, each for itself and with the job's limits.
-
-    ``libraries`` are imported once, before: they are the same for all.
-    """
-
-    job: Job
-    versions: tuple[Version, ...]
-    libraries: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """What is run, for messages."""
-        return self.job.text
-
-    @property
-    def timeout(self) -> float:
-        """Of all versions, and of importing libraries."""
-        return self.job.timeout * (1 + len(self.versions))
-
-    @property
-    def max_memory(self) -> int | None:
-        """As the job's."""
-        return self.job.max_memory
-
-    @property
-    def at_once(self) -> int:
-        """As the job's."""
-        return self.job.at_once
-
-
-@dataclass(frozen=True, slots=True)
-class Glob:
+class TargetPattern:
     """Models of a module or file to find by a pattern of their names: ``timm:resnet*``.
 
     ``call`` is what stands in parentheses behind it, the arguments of every one of them.
@@ -156,16 +58,13 @@ class Glob:
     root: str = "."
 
 
-# --- targets
-
-
 _GLOB = re.compile(r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?P<call>\(.*)?", re.DOTALL)
 
 
-def parse_glob(text: str, root: str = ".") -> Glob | None:
+def parse_pattern(text: str, root: str = ".") -> TargetPattern | None:
     """The pattern of models that ``text`` is; None if it is none. Raises UsageError.
 
-    >>> parse_glob("timm:resnet*").pattern
+    >>> parse_pattern("timm:resnet*").pattern
     'resnet*'
     """
     match = _GLOB.fullmatch(text)
@@ -173,7 +72,7 @@ def parse_glob(text: str, root: str = ".") -> Glob | None:
         return None
     where, pattern, call = match.group("where", "pattern", "call")
     named = _placed(text, where, pattern, call)
-    return Glob(text, named, pattern, (call or "()")[1:-1], root=root)
+    return TargetPattern(text, named, pattern, (call or "()")[1:-1], root=root)
 
 
 _TARGET = re.compile(
@@ -271,29 +170,3 @@ def _literal(node: ast.expr, which: str, context: str) -> str:
             "True, False, and tuples, lists and dicts of them can be passed"
         ) from None
     return text
-
-
-# --- inputs
-
-
-_INPUT = re.compile(r"(?:(?P<name>[^\W\d]\w*)=)?(?P<shape>[^:=]*)(?::(?P<dtype>.*))?")
-
-
-def parse_input(text: str) -> InputSpec:
-    """One ``--input``: ``3,224,224``, ``mask=1,32,32``, ``128:int64``. Raises UsageError."""
-    match = _INPUT.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"input {text!r}: write sizes as in 3,224,224 or name=3,224,224:int64")
-    name, sizes, dtype = match.group("name", "shape", "dtype")
-    if dtype is not None:
-        check_choice(dtype, DTYPES, f"input {text!r}: dtype")
-    shape = []
-    if not sizes.strip():
-        raise UsageError(f"input {text!r} has no sizes; a scalar cannot be fed to a convolution")
-    for size in sizes.strip().removesuffix(",").split(","):
-        if not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", size, re.ASCII):  # torch counts in 64 bits
-            raise UsageError(f"input {text!r}: {size.strip()!r} is no size; write as in 3,224,224")
-        if int(size) < 1:
-            raise UsageError(f"input {text!r}: size {int(size)} would make an input without values")
-        shape.append(int(size))
-    return InputSpec(tuple(shape), name, dtype)

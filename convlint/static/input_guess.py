@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import dropwhile
 
-from convlint.settings.targets import InputSpec
+from convlint.settings.input_shapes import InputSpec
 from convlint.static.exploration.entry_points import Way
 
 SIZES = {

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from convlint.settings.config import ModelEntry
-from convlint.settings.targets import InputSpec, parse_target
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.targets import parse_target
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Tensor
 from convlint.static.exploration.entry_points import Root, Way, callees, roots

@@ -14,7 +14,8 @@ from convlint.ir import Finding
 from convlint.pipelines import run_models
 from convlint.runtime.worker.client import Worker
 from convlint.settings.config import Config
-from convlint.settings.targets import parse_input, parse_target
+from convlint.settings.input_shapes import parse_input
+from convlint.settings.targets import parse_target
 
 Judge = Callable[[str], Sequence[Finding]]
 

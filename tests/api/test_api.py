@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import convlint
-from convlint.settings.targets import UsageError
+from convlint.support.errors import UsageError
 
 
 class Two(nn.Module):

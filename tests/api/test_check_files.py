@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import convlint
-from convlint.settings.targets import UsageError
+from convlint.support.errors import UsageError
 from tests.static.fake_source import Fake, fake
 
 __all__ = ["fake"]

@@ -82,7 +82,7 @@ def test_a_string_at_the_end_whose_last_line_looks_like_a_comment() -> None:
 
 GUARDED = """
     import sys
-    from convlint import targets
+    from convlint.settings import input_shapes, targets
     from convlint.support.errors import UsageError
 
     FORBIDDEN = ("exec", "import", "open", "os.", "subprocess.", "socket.", "ctypes.", "shutil.", "marshal.", "pickle.")
@@ -93,7 +93,7 @@ GUARDED = """
             raise SystemError(f"{event} {arguments}")
 
     def parse(text):
-        for read in (targets.parse_glob, targets.parse_target, targets.parse_input):
+        for read in (targets.parse_pattern, targets.parse_target, input_shapes.parse_input):
             try:
                 found = read(text)
                 if isinstance(found, targets.Target):

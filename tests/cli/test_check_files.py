@@ -19,7 +19,7 @@ import pytest
 from convlint import cli
 from convlint.ir import Claim, Problem, Proof, Witness
 from convlint.runtime.worker.client import Answer
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 from tests.static.fake_source import Fake, fake
 
 __all__ = ["fake"]

@@ -21,7 +21,7 @@ from convlint import cli
 from convlint.cli import session
 from convlint.ir import serialize
 from convlint.runtime.worker.client import Answer, Worker
-from convlint.settings.targets import Try
+from convlint.settings.jobs import VersionsJob
 
 GIT = shutil.which("git") or "git"
 
@@ -54,7 +54,7 @@ class Remembering:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def run(self, asked: Try) -> Answer:
+    def run(self, asked: VersionsJob) -> Answer:
         answers = [self._one(replace(asked, versions=(version,))) for version in asked.versions]
         problems = [problem for answer in answers for problem in answer.problems]
         return Answer(
@@ -62,7 +62,7 @@ class Remembering:
             tried=tuple(tried for answer in answers for tried in answer.tried),
         )
 
-    def _one(self, asked: Try) -> Answer:
+    def _one(self, asked: VersionsJob) -> Answer:
         (version,) = asked.versions
         if version.runs or version.weights:
             return self._worker.run(asked)

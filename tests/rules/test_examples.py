@@ -16,7 +16,8 @@ from convlint.rules.base import Decides, Example, Rule
 from convlint.rules.registry import rules
 from convlint.runtime.worker.client import Worker
 from convlint.settings.config import Config, ModelEntry
-from convlint.settings.targets import parse_input, parse_target
+from convlint.settings.input_shapes import parse_input
+from convlint.settings.targets import parse_target
 from convlint.support.quantities import BUDGETS
 
 EVERYTHING = Config(select=("CVL",))

@@ -15,7 +15,8 @@ from convlint.rules.base import Example
 from convlint.rules.registry import rules
 from convlint.runtime.worker.client import Worker
 from convlint.settings.config import Config
-from convlint.settings.targets import parse_input, parse_target
+from convlint.settings.input_shapes import parse_input
+from convlint.settings.targets import parse_target
 
 EXAMPLES = [
     pytest.param(code, example, id=f"{code}-{number}")

@@ -17,7 +17,10 @@ from convlint.findings import confirm
 from convlint.ir import Finding
 from convlint.pipelines import run_models
 from convlint.runtime.worker.client import Worker
-from convlint.settings.targets import InputSpec, Job, UsageError, parse_target
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job
+from convlint.settings.targets import parse_target
+from convlint.support.errors import UsageError
 from tests.rules.latent_case import Case, Use, stands_for
 from tests.rules.latent_cases import BAD, CASES
 

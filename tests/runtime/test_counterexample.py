@@ -17,7 +17,9 @@ from convlint.pipelines import run_models
 from convlint.runtime.counterexample.arguments import noted, text
 from convlint.runtime.counterexample.call_again import CannotCallError, class_call
 from convlint.runtime.worker.client import Worker
-from convlint.settings.targets import InputSpec, Job, parse_target
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job
+from convlint.settings.targets import parse_target
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 HEAD = "import time\nimport torch\nfrom torch import nn\n"

@@ -15,7 +15,9 @@ import pytest
 
 from convlint.ir import Problem, Report
 from convlint.runtime.worker.client import Answer, Worker
-from convlint.settings.targets import InputSpec, Job, parse_target
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job
+from convlint.settings.targets import parse_target
 from tests.support.processes import gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")

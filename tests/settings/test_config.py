@@ -12,7 +12,8 @@ from convlint.ir import Finding, Site
 from convlint.rules.codes import codes
 from convlint.rules.registry import rules
 from convlint.settings import config
-from convlint.settings.targets import InputSpec, UsageError
+from convlint.settings.input_shapes import InputSpec
+from convlint.support.errors import UsageError
 
 
 def test_the_nearest_file_counts(tmp_path: Path) -> None:

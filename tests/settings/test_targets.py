@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlint.settings.targets import InputSpec, Target, UsageError, parse_input, parse_target
+from convlint.settings.input_shapes import InputSpec, parse_input
+from convlint.settings.targets import Target, parse_target
+from convlint.support.errors import UsageError
 from convlint.support.quantities import parse_bytes, parse_count
 
 LITERALS = st.recursive(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from convlint.settings.config import discover
-from convlint.settings.targets import UsageError
 from convlint.static.affected_models import models_of
+from convlint.support.errors import UsageError
 
 FILES = {
     "pyproject.toml": """

@@ -32,7 +32,7 @@ from convlint.pipelines import run_models, suggest
 from convlint.rewriting.options import Options
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
 
 

@@ -18,12 +18,12 @@ from convlint.runtime.build import load_target
 from convlint.runtime.build.load_target import ProblemError, refuse
 from convlint.runtime.recover.stand_ins import one_line
 from convlint.runtime.worker.client import Answer
-from convlint.settings.targets import Glob
+from convlint.settings.targets import TargetPattern
 
 BUILDERS = ("create_model", "get_model")
 
 
-def list_job(asked: Glob, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None) -> Answer:
     """The targets that a pattern stands for, in the order of their names."""
     enter("import")
     try:
@@ -36,7 +36,7 @@ def list_job(asked: Glob, enter: Callable[[Any], None] = lambda _: None) -> Answ
     return Answer(targets=found)
 
 
-def _targets(module: types.ModuleType, asked: Glob) -> Iterator[str]:
+def _targets(module: types.ModuleType, asked: TargetPattern) -> Iterator[str]:
     where = asked.where.where
     builder = next((name for name in BUILDERS if callable(getattr(module, name, None))), None)
     if builder is not None and callable(getattr(module, "list_models", None)):
@@ -51,7 +51,7 @@ def _targets(module: types.ModuleType, asked: Glob) -> Iterator[str]:
             yield f"{where}:{name}{call}"
 
 
-def _listed(module: types.ModuleType, asked: Glob) -> Any:
+def _listed(module: types.ModuleType, asked: TargetPattern) -> Any:
     try:
         return tuple(module.list_models())
     except Exception as error:
@@ -59,7 +59,7 @@ def _listed(module: types.ModuleType, asked: Glob) -> Any:
         raise refuse("no-models", text) from error
 
 
-def _builds(value: Any, module: str, asked: Glob) -> bool:
+def _builds(value: Any, module: str, asked: TargetPattern) -> bool:
     """Whether something that a module defines is a class of models, or a function that says it returns one, and can be
     called with the arguments that are asked for.
     """

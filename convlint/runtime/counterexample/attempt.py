@@ -18,7 +18,8 @@ from convlint.runtime.counterexample.call_again import ClassCall
 from convlint.runtime.inputs import probe
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.record.record import failure_of
-from convlint.settings.targets import Job, Target
+from convlint.settings.jobs import Job
+from convlint.settings.targets import Target
 
 Outcome = Literal["fails", "works", "refused", "broken"]
 """``fails`` at the suspected layer, for what is suspected; ``refused`` by the class in so many words;

@@ -25,13 +25,14 @@ from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.recover.stand_ins import one_line
 from convlint.runtime.worker.client import Answer
 from convlint.runtime.worker.time_limit import TooLongError, at_most
-from convlint.settings.targets import Prove, Target, parse_target
+from convlint.settings.jobs import ClaimJob
+from convlint.settings.targets import Target, parse_target
 
 _SECONDS = 5.0  # of one attempt
 _SHARE = 0.8  # of the time limit, after which no further trial is begun
 
 
-def prove_job(job: Prove, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> Answer:
     """Try to prove a claim. For a process that ends after the job."""
     _drop_output()
     random.seed(0)
@@ -63,7 +64,7 @@ def _drop_output() -> None:
 # --- the class
 
 
-def _found(job: Prove) -> type[nn.Module] | str:
+def _found(job: ClaimJob) -> type[nn.Module] | str:
     """The class of a claim, or why there is none."""
     claim = job.claim
     try:

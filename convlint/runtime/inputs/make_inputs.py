@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from convlint.runtime.build.load_target import refuse, shown_signature
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.recover.stand_ins import one_line
-from convlint.settings.targets import InputSpec, Job
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from convlint.ir import Graph, Shape
 from convlint.runtime.build.load_target import refuse
 from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make, required
 from convlint.runtime.record.record import flags_kept, record
-from convlint.settings.targets import InputSpec, Job
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job
 
 _SIZES = {
     1: (32, 64, 128, 224, 512, 1024, 4096, 16_000),

@@ -8,7 +8,7 @@ from convlint.ir import Failure, Graph, Layer
 from convlint.runtime.build.load_target import refuse
 from convlint.runtime.record.record import failure_of
 from convlint.runtime.recover.stand_ins import one_line
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 
 _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 

@@ -22,15 +22,16 @@ from typing import Self
 
 import convlint
 from convlint.ir import Claim, Graph, Problem, Proof, Tried, serialize
-from convlint.settings.targets import Glob, Job, Prove, Try
+from convlint.settings.jobs import ClaimJob, Job, VersionsJob
+from convlint.settings.targets import TargetPattern
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.runtime.worker.main import main; main()"
 _STARTING = 120.0  # seconds that loading torch may take, on top of a job's own time
 _ENDING = 5.0
 
 
-Asked = Job | Prove | Try | Glob
-KINDS = {"run": Job, "prove": Prove, "try": Try, "list": Glob}
+Asked = Job | ClaimJob | VersionsJob | TargetPattern
+KINDS = {"run": Job, "prove": ClaimJob, "try": VersionsJob, "list": TargetPattern}
 """What a worker does, by the name that travels with it."""
 
 
@@ -77,7 +78,7 @@ class Worker:
         root: str = ".",
     ) -> Proof:
         """What came of building and running the class of a claim. Never raises for what it does."""
-        answer = self.run(Prove(claim, timeout, max_memory, root))
+        answer = self.run(ClaimJob(claim, timeout, max_memory, root))
         if answer.proof is not None:
             return answer.proof
         reasons = [problem.message for problem in answer.problems]

@@ -29,7 +29,7 @@ import convlint
 from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import Answer, Asked
-from convlint.settings.targets import Job
+from convlint.settings.jobs import Job
 
 _TICK = 0.05  # seconds between two looks at the child's memory
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage(2) counts
