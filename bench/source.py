@@ -136,10 +136,10 @@ def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
         for file in files:
             module = project.load(str(folder / file))
             assert module is not None, f"{file} cannot be read"
-            for root in entry_points.roots(project, module):
+            for entry_point in entry_points.find_entry_points(project, module):
                 start = time.process_time()
-                list(report.judged(project, explore.exploration(project, root)))
-                name = f"`{root.name}`" if root.name else "the top level"
+                list(report.judged(project, explore.exploration(project, entry_point)))
+                name = f"`{entry_point.name}`" if entry_point.name else "the top level"
                 found.append((time.process_time() - start, f"{name} in {file}"))
     finally:
         gc.enable()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from convlint.ir import Finding, Problem, Site
 from convlint.rules.registry import rule
 from convlint.static import report
-from convlint.static.domain.execution import Lost
+from convlint.static.domain.execution import Gap
 from convlint.static.exploration import explore
 from convlint.static.exploration.explore import Exploration
 from convlint.static.interpreter.recursion import with_room
@@ -68,10 +68,10 @@ def _checked(path: str, module: SourceModule, project: Project) -> Checked:
 def _failures(path: str, followed: Sequence[Exploration]) -> Iterator[Problem]:
     """What went wrong in convlint itself, each place in the file once."""
     for one in followed:
-        failure = next((way.failure for way in one.ways if way.failure), None)
+        failure = next((path.failure for path in one.paths if path.failure), None)
         if failure is not None:
             last = failure.strip().splitlines()[-1]
-            what = one.root.name or "the file"
+            what = one.entry_point.name or "the file"
             text = f"convlint failed on {what}: {last}; please report this"
             yield Problem("internal", text, path, traceback=failure)
 
@@ -79,14 +79,14 @@ def _failures(path: str, followed: Sequence[Exploration]) -> Iterator[Problem]:
 def _found(
     project: Project, module: SourceModule, followed: Sequence[Exploration]
 ) -> Iterator[Finding]:
-    lost: dict[tuple[int, int], Lost] = {}
+    gaps: dict[tuple[int, int], Gap] = {}
     for one in followed:
         yield from report.judged(project, one)
-        for way in one.ways:
-            for thing in way.run.lost:
+        for path in one.paths:
+            for thing in path.execution.gaps:
                 if thing.site is not None and thing.site.path == module.path:
-                    lost.setdefault((thing.site.line, thing.site.column), thing)
-    for thing in lost.values():
+                    gaps.setdefault((thing.site.line, thing.site.column), thing)
+    for thing in gaps.values():
         yield rule("CVL902").finding(f"not followed: {thing.reason}", thing.site)
 
 

@@ -16,7 +16,7 @@ from convlint.static.domain.execution import Step
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Tensor, symbols_of
-from convlint.static.exploration.entry_points import PARAMETERS, Way
+from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.follow import descendants
 from convlint.static.interpreter.module_calls import ModuleCall
 from convlint.static.interpreter.pymodel import module_containers
@@ -36,17 +36,17 @@ _WITH_PARAMETERS = frozenset(
 _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
-def graph(way: Way, codes: Sequence[str]) -> Graph:
+def graph(path: ExecutionPath, codes: Sequence[str]) -> Graph:
     """The graph of one execution, with what the rules ``codes`` need."""
     advice = all(code.startswith("CVL3") for code in codes)
-    return _Writer(way, any(code.startswith("CVL2") for code in codes), fitting=not advice).graph()
+    return _Writer(path, any(code.startswith("CVL2") for code in codes), fitting=not advice).graph()
 
 
 class _Writer:
-    def __init__(self, way: Way, with_exprs: bool, *, fitting: bool) -> None:
-        self.way = way
+    def __init__(self, path: ExecutionPath, with_exprs: bool, *, fitting: bool) -> None:
+        self.path = path
         self.with_exprs = with_exprs
-        self.run = way.run
+        self.execution = path.execution
         self.names: dict[Instance, str] = {}
         self.layers: list[Layer] = []
         self.ids: dict[Tensor, int] = {}
@@ -55,43 +55,43 @@ class _Writer:
         self._made_so_far = 0  # tensors
         self.unregistered: list[tuple[str, str, Site | None]] = []
         self.instances = list(self._instances())
-        self.numbers = PlainNumbers(way.run, self.instances, fitting=fitting)
+        self.numbers = PlainNumbers(path.execution, self.instances, fitting=fitting)
 
     # --- layers
 
     def _instances(self) -> Iterator[Instance]:
         """Every module of the execution, named as a reader would find it."""
-        it = self.way.it
-        owned = {child for root in it.built for _, child in root.children()}
-        tops = [root for root in it.built if root not in owned]
-        if self.way.instance is not None and type(self.way.instance) is Instance:
-            tops = [self.way.instance, *[top for top in tops if top is not self.way.instance]]
-        names = {id(v): name for name, v in self.way.names.items() if type(v) is Instance}
+        interpreter = self.path.interpreter
+        owned = {child for built in interpreter.built for _, child in built.children()}
+        tops = [built for built in interpreter.built if built not in owned]
+        if self.path.instance is not None and type(self.path.instance) is Instance:
+            tops = [self.path.instance, *[top for top in tops if top is not self.path.instance]]
+        names = {id(v): name for name, v in self.path.names.items() if type(v) is Instance}
         self.registered = {child for top in tops for child in descendants(top)}
         for number, top in enumerate(tops):
             alone = len(tops) == 1 and any(True for _ in top.children())
-            alone = alone or top is self.way.instance
+            alone = alone or top is self.path.instance
             name = "" if alone else names.get(id(top), f"{top.cls.qualname.lower()}{number}")
             yield from self._below(top, name)
-        for step in self.run.steps:
+        for step in self.execution.steps:
             if step.layer is not None and step.layer not in self.names:
                 yield from self._below(step.layer, f"{step.layer.kind}@{len(self.names)}")
 
     def _below(self, top: Instance, name: str) -> Iterator[Instance]:
         pending = [(name, top)]
         while pending:
-            path, instance = pending.pop(0)
+            name, instance = pending.pop(0)
             if instance in self.names:
                 continue
-            self.names[instance] = path
+            self.names[instance] = name
             yield instance
-            prefix = f"{path}." if path else ""
+            prefix = f"{name}." if name else ""
             pending[:0] = [(f"{prefix}{key}", child) for key, child in instance.children()]
             if instance.cls.node is not None:
-                pending += self._kept_in_lists(instance, path, prefix)
+                pending += self._kept_in_lists(instance, name, prefix)
 
     def _kept_in_lists(
-        self, instance: Instance, path: str, prefix: str
+        self, instance: Instance, name: str, prefix: str
     ) -> Iterator[tuple[str, Instance]]:
         """Modules in containers of Python. They are told of where they have parameters and nobody may have registered
         them: one that is added under a name that is not known may be any.
@@ -106,7 +106,7 @@ class _Writer:
                     below = list(descendants(item))
                     self.registered.update(below)
                     if known and any(one.kind in _WITH_PARAMETERS for one in below):
-                        self.unregistered.append((path, attribute, item.site))
+                        self.unregistered.append((name, attribute, item.site))
                     yield f"{prefix}{attribute}[{key!r}]", item
 
     def _layer(self, instance: Instance) -> Layer:
@@ -117,7 +117,7 @@ class _Writer:
             if isinstance(number, tuple) and number:
                 number = number[-1]
             if type(number) is int or type(number) is Dim:
-                exprs[name] = symbolic.to_json(symbolic.as_dim(self.run.reduced(number)))
+                exprs[name] = symbolic.to_json(symbolic.as_dim(self.execution.reduced(number)))
         leaf = not any(True for _ in instance.children())
         return Layer(
             name=self.names[instance],
@@ -128,7 +128,7 @@ class _Writer:
             chain=instance.chain,
             attrs=attrs if instance.kind not in (None, "Module") else {},
             exprs=exprs,
-            scope=PARAMETERS if self.way.root.kind == "class" else None,
+            scope=PARAMETERS if self.path.entry_point.kind == "class" else None,
             error=instance.error,
         )
 
@@ -137,26 +137,26 @@ class _Writer:
     def graph(self) -> Graph:
         layers = [self._layer(instance) for instance in self.instances]
         starts = [0]
-        for step in self.run.steps:
+        for step in self.execution.steps:
             self._add(step)
             starts.append(len(self.nodes))
         registered = set(self.instances)
         return Graph(
             target=None,
-            status="complete" if self.way.complete else "partial",
+            status="complete" if self.path.complete else "partial",
             layers=tuple(layers),
             nodes=tuple(self.nodes),
             calls=tuple(
                 [
                     self._call(call, starts)
-                    for call in self.way.it.calls
+                    for call in self.path.interpreter.calls
                     if call.instance in registered
                 ]
             ),
             traced_by="source",
             unregistered=tuple(_once(self.unregistered)),
             scopes=self._scopes(),
-            ignored=self.way.root.ignored,
+            ignored=self.path.entry_point.ignored,
         )
 
     def _add(self, step: Step) -> None:
@@ -225,8 +225,8 @@ class _Writer:
         )
 
     def _scopes(self) -> tuple[Scope, ...]:
-        root = self.way.root
-        if root.kind != "class":
+        entry_point = self.path.entry_point
+        if entry_point.kind != "class":
             return ()
         parameters = sorted(
             {s for s in self.numbers.values if s.scope == PARAMETERS},
@@ -236,19 +236,19 @@ class _Writer:
         equal = tuple(
             [
                 (symbolic.to_json(symbolic.as_dim(left)), symbolic.to_json(symbolic.as_dim(right)))
-                for left, right in self.run.facts
+                for left, right in self.execution.facts
                 if not any(s.scope == FRESH for n in (left, right) for s in symbols_of(n))
             ]
         )
-        name = root.value.qualname
-        path = root.module.path
-        return (Scope(PARAMETERS, name, None, symbols, equal, path=path, cls=name),)
+        name = entry_point.value.qualname
+        file = entry_point.module.path
+        return (Scope(PARAMETERS, name, None, symbols, equal, path=file, cls=name),)
 
 
 def _once(found: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:
     """Each container once, with the line of its first module."""
     seen = set()
-    for path, attribute, site in found:
-        if (path, attribute) not in seen:
-            seen.add((path, attribute))
-            yield path, attribute, site
+    for name, attribute, site in found:
+        if (name, attribute) not in seen:
+            seen.add((name, attribute))
+            yield name, attribute, site

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import dropwhile
 
 from convlint.settings.input_shapes import InputSpec
-from convlint.static.exploration.entry_points import Way
+from convlint.static.exploration.entry_points import ExecutionPath
 
 SIZES = {
     1: (32, 64, 128, 224, 512, 1024, 4096, 16_000),
@@ -18,15 +18,15 @@ SIZES = {
 """Sizes of inputs that are tried, by the number of spatial dimensions: the first that is large enough is taken."""
 _WIDE_ENOUGH = 7  # a map that ImageNet's models end with
 
-Run = Callable[[tuple[InputSpec, ...]], Way | None]
+Run = Callable[[tuple[InputSpec, ...]], ExecutionPath | None]
 
 
-def fitting(way: Way, run: Run) -> tuple[tuple[InputSpec, ...], str]:
+def fitting(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], str]:
     """The one input of a model, and why it is that; none where only a run can tell. ``way`` is the execution of its
     text with any input, ``run`` follows it with a given one.
     """
-    asked = next((step.outputs[0] for step in way.run.steps if step.op == "input"), None)
-    shape = () if asked is None else tuple(way.run.reduced(n) for n in asked.shape or ())
+    asked = next((step.outputs[0] for step in path.execution.steps if step.op == "input"), None)
+    shape = () if asked is None else tuple(path.execution.reduced(n) for n in asked.shape or ())
     spatial = len(shape) - 2
     if spatial not in SIZES or type(shape[1]) is not int:
         return (), ""
@@ -48,18 +48,18 @@ def fitting(way: Way, run: Run) -> tuple[tuple[InputSpec, ...], str]:
     return (spec(next(enough, max(smallest))),), "other sizes work as well"
 
 
-def _smallest_map(way: Way) -> int:
+def _smallest_map(path: ExecutionPath) -> int:
     """The smallest size of a map that a convolution makes; 0 where something fails, or what becomes of the input is
     not known to the end: a model may insist on a size there.
     """
-    if not way.complete or way.run.lost or any(step.error for step in way.run.steps):
+    if not path.complete or path.execution.gaps or any(step.error for step in path.execution.steps):
         return 0
     maps: list[int] = []
-    for step in dropwhile(lambda step: step.op != "input", way.run.steps):
+    for step in dropwhile(lambda step: step.op != "input", path.execution.steps):
         for tensor in step.outputs:
             if tensor.shape is None:
                 return 0
-            sizes = [way.run.reduced(size) for size in tensor.shape]
+            sizes = [path.execution.reduced(size) for size in tensor.shape]
             plain = [size for size in sizes if type(size) is int]
             if len(plain) < len(sizes):
                 return 0

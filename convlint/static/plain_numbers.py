@@ -31,8 +31,10 @@ class PlainNumbers:
     what is usual for its role; where ``fitting``, changed so that all demands hold that can be solved.
     """
 
-    def __init__(self, run: Execution, instances: Sequence[Instance], *, fitting: bool) -> None:
-        self._run = run
+    def __init__(
+        self, execution: Execution, instances: Sequence[Instance], *, fitting: bool
+    ) -> None:
+        self._execution = execution
         self._numbers: dict[Dim, int] = {}
         self.values = self._values(instances, fitting=fitting)
 
@@ -45,12 +47,12 @@ class PlainNumbers:
                     value = _SMALL.get(name, _WIDTH)
                     for symbol in symbols_of(number):
                         roles[symbol] = max(roles.get(symbol, 0), value)
-        known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._run.known.items()]
-        pairs = [*known, *self._run.facts, *self._run.demands]
+        known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.known.items()]
+        pairs = [*known, *self._execution.facts, *self._execution.demands]
         wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
         wanted |= {
             symbol
-            for step in self._run.steps
+            for step in self._execution.steps
             for tensor in step.outputs
             for number in tensor.shape or ()
             for symbol in symbols_of(number)
@@ -69,8 +71,8 @@ class PlainNumbers:
         return values
 
     def _first_value(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
-        if symbol in self._run.hints:
-            return self._run.hints[symbol]
+        if symbol in self._execution.hints:
+            return self._execution.hints[symbol]
         if symbol.scope == FRESH:
             return _SIZES.get(symbol.name.split()[0], 16)
         return roles.get(symbol, _WIDTH)
@@ -80,7 +82,7 @@ class PlainNumbers:
         if not isinstance(number, Dim):
             return int(number)
         if number not in self._numbers:
-            self._numbers[number] = self._worth(self._run.reduced(number))
+            self._numbers[number] = self._worth(self._execution.reduced(number))
         return self._numbers[number]
 
     def _worth(self, number: Num) -> int:

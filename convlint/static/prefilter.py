@@ -14,17 +14,17 @@ from convlint.rules.codes import codes
 from convlint.static.domain.execution import Step
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, symbols_of
-from convlint.static.exploration.entry_points import PARAMETERS, Way
+from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.interpreter.pymodel.containers import as_number
 
 Hint = tuple[str, Site | None, object]  # what may be wrong, and where
 
 
-def suspected(way: Way, known: set[Hint]) -> list[str]:
+def suspected(path: ExecutionPath, known: set[Hint]) -> list[str]:
     """The codes of the rules that may find something. What may work by luck is looked at once:
     ``known`` is what earlier executions of the same root had, and gets what is new.
     """
-    hints = {*_hints(way)} - known
+    hints = {*_hints(path)} - known
     known |= {hint for hint in hints if hint[0] in _BY_LUCK}
     names = {hint[0] for hint in hints}
     return [code for code in codes() if _NEEDS.get(code, "any") in names | {"any"}]
@@ -54,21 +54,21 @@ _NEEDS = {
 }
 
 
-def _hints(way: Way) -> Iterator[Hint]:
+def _hints(path: ExecutionPath) -> Iterator[Hint]:
     """What there is in an execution that rules could be about, and where."""
-    run = way.run
-    for instance, pairs in way.it.demands.items():
+    execution = path.execution
+    for instance, pairs in path.interpreter.demands.items():
         if instance.error:
             yield "error", instance.site, None
-        if _on_parameters(pairs) and _is_depthwise(way, instance):
+        if _on_parameters(pairs) and _is_depthwise(path, instance):
             yield "groups", instance.site, pairs
-    if way.root.ignored:
+    if path.entry_point.ignored:
         yield "ignored", None, None
-    for instance in way.it.creators:
+    for instance in path.interpreter.creators:
         if _keeps_modules(instance):
             yield "kept", instance.site, None
     biased: dict[Tensor, Site | None] = {}
-    for step in run.steps:
+    for step in execution.steps:
         if step.error is not None:
             yield "error", step.site, None
         if step.op in _NORMS:
@@ -124,10 +124,10 @@ def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
     )
 
 
-def _is_depthwise(way: Way, instance: Instance) -> bool:
+def _is_depthwise(path: ExecutionPath, instance: Instance) -> bool:
     groups = as_number(instance.attrs.get("groups"))
     into = as_number(instance.attrs.get("in_channels"))
-    return groups is not None and into is not None and way.run.equal(groups, into) is True
+    return groups is not None and into is not None and path.execution.equal(groups, into) is True
 
 
 def _keeps_modules(instance: Instance) -> bool:

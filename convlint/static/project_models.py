@@ -17,7 +17,12 @@ from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import parse_target
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Tensor
-from convlint.static.exploration.entry_points import Root, Way, callees, roots
+from convlint.static.exploration.entry_points import (
+    EntryPoint,
+    ExecutionPath,
+    callees,
+    find_entry_points,
+)
 from convlint.static.exploration.explore import Exploration, explored
 from convlint.static.exploration.follow import descendants
 from convlint.static.input_guess import fitting
@@ -61,57 +66,59 @@ class _Seen:
     )  # and by which file
 
 
-def detect(paths: Iterable[str], root: str) -> list[Detected]:
+def detect(files: Iterable[str], root: str) -> list[Detected]:
     """The models in files, in their order. ``root`` is the folder of the project, to which targets are relative."""
-    return with_room(lambda: _detect([*paths], root))
+    return with_room(lambda: _detect([*files], root))
 
 
-def _detect(paths: list[str], root: str) -> list[Detected]:
+def _detect(files: list[str], root: str) -> list[Detected]:
     project, seen = Project(root), _Seen()
-    modules = [m for m in (_module(project, path) for path in paths) if m is not None]
+    modules = [m for m in (_module(project, file) for file in files) if m is not None]
     for module in modules:
         for exploration in explored(project, module):
-            for way in exploration.ways:
-                _note(way, seen)
+            for path in exploration.paths:
+                _note(path, seen)
     found = [one for module in modules for one in _in_module(project, module, seen)]
     return [one for one in found if one.family not in seen.parts]
 
 
-def _module(project: Project, path: str) -> SourceModule | None:
+def _module(project: Project, file: str) -> SourceModule | None:
     """The module of a file, None where it cannot be read or has nothing to do with torch."""
     try:
-        with open(path, "rb") as file:
-            module = project.add(path, file.read())
+        with open(file, "rb") as stream:
+            module = project.add(file, stream.read())
     except (OSError, UnreadableError):
         return None  # what is wrong with it, `check` tells
     return module if any(b"torch" in one.data for one in project.reached(module)) else None
 
 
-def _note_parts(way: Way, seen: _Seen) -> None:
-    for instance, creator in way.it.creators.items():
+def _note_parts(path: ExecutionPath, seen: _Seen) -> None:
+    for instance, creator in path.interpreter.creators.items():
         if creator is not None and creator.cls.node is not None and instance.cls is not creator.cls:
             seen.parts.add(_key(instance.cls))
 
 
-def _note(way: Way, seen: _Seen) -> None:
-    _note_parts(way, seen)
-    if way.root.kind not in ("file", "function"):
+def _note(path: ExecutionPath, seen: _Seen) -> None:
+    _note_parts(path, seen)
+    if path.entry_point.kind not in ("file", "function"):
         return
-    for call in way.it.calls:
-        place = way.it.called_at.get(call.instance)
+    for call in path.interpreter.calls:
+        place = path.interpreter.called_at.get(call.instance)
         key = _key(call.instance.cls)
         if place is None or not isinstance(place[0], ast.Call) or call.instance.cls.node is None:
             continue
-        if (arguments := _literals(place[0])) is not None and not _is_returned(place[0], way.root):
+        if (arguments := _literals(place[0])) is not None and not _is_returned(
+            place[0], path.entry_point
+        ):
             seen.built.setdefault(key, arguments)
-        if specs := _specs(way, call.inputs):
-            seen.fed.setdefault(key, (specs, way.root.module.path))
+        if specs := _specs(path, call.inputs):
+            seen.fed.setdefault(key, (specs, path.entry_point.module.path))
 
 
-def _is_returned(call: ast.Call, root: Root) -> bool:
+def _is_returned(call: ast.Call, entry_point: EntryPoint) -> bool:
     """Whether a function is there to make a call: it stands for it then."""
-    return root.kind == "function" and any(
-        isinstance(node, ast.Return) and node.value is call for node in walk(root.value.node)
+    return entry_point.kind == "function" and any(
+        isinstance(node, ast.Return) and node.value is call for node in walk(entry_point.value.node)
     )
 
 
@@ -128,11 +135,11 @@ def _literals(call: ast.Call) -> str | None:
     return ", ".join([ast.unparse(part) for part in (*call.args, *call.keywords)])
 
 
-def _specs(way: Way, tensors: tuple[Tensor, ...]) -> tuple[InputSpec, ...]:
+def _specs(path: ExecutionPath, tensors: tuple[Tensor, ...]) -> tuple[InputSpec, ...]:
     """Tensors of a call as inputs without their batch; none where a size is not known."""
     found = []
     for tensor in tensors:
-        shape = tuple(way.run.reduced(size) for size in tensor.shape or ())
+        shape = tuple(path.execution.reduced(size) for size in tensor.shape or ())
         plain = tuple(size for size in shape if type(size) is int)
         if len(plain) < 2 or len(plain) != len(shape):
             return ()
@@ -151,7 +158,7 @@ def _key(cls: Class) -> Key:
 
 def _in_module(project: Project, module: SourceModule, seen: _Seen) -> Iterator[Detected]:
     where = os.path.relpath(module.path, project.root)
-    for one in roots(project, module):
+    for one in find_entry_points(project, module):
         if one.name.startswith("_") or one.kind not in ("class", "function") or "." in one.name:
             continue
         call = f"{where}:{one.name}"
@@ -163,7 +170,7 @@ def _in_module(project: Project, module: SourceModule, seen: _Seen) -> Iterator[
         if needed and (given := seen.built.get(key)):
             call, needed = f"{call}({given})", []
         if needed:
-            if _has_convolution(_way(project, one)):
+            if _has_convolution(_first_path(project, one)):
                 yield Detected(call, missing=f"needs arguments: {', '.join(needed)}", family=key)
             continue
         yield from _proposed(project, module, call, seen)
@@ -175,7 +182,7 @@ def _factories(project: Project, module: SourceModule) -> Iterator[str]:
     """Functions that leave it to another one to build what they return: no roots, for they name no class. Of those
     that call the same the first few: packages have hundreds.
     """
-    followed = {one.name for one in roots(project, module)}
+    followed = {one.name for one in find_entry_points(project, module)}
     counts: Counter[frozenset[str]] = Counter()
     for name, bindings in module.bindings.items():
         node = bindings[-1]
@@ -207,18 +214,18 @@ def _required(given: ast.arguments, skip: int = 0) -> list[str]:
 def _proposed(project: Project, module: SourceModule, call: str, seen: _Seen) -> Iterator[Detected]:
     """The model that a call gives, if it gives one, with its input."""
 
-    def run(inputs: tuple[InputSpec, ...] = ()) -> Way | None:
+    def run(inputs: tuple[InputSpec, ...] = ()) -> ExecutionPath | None:
         target = parse_target(f"./{call}")
-        return _way(project, Root(module, "model", call, ModelEntry(target, inputs)))
+        return _first_path(project, EntryPoint(module, "model", call, ModelEntry(target, inputs)))
 
     try:
-        way = run()
+        path = run()
     except UsageError:
         return  # a file whose name cannot stand in a target
-    model = None if way is None else way.model
-    if way is None or type(model) is not Instance or not _has_convolution(way):
+    model = None if path is None else path.model
+    if path is None or type(model) is not Instance or not _has_convolution(path):
         return
-    _note_parts(way, seen)
+    _note_parts(path, seen)
     key = _key(model.cls) if model.cls.node is not None else (module.path, call)
     made = Detected(call, family=key)
     wanted = _needed(classes.lookup(model.cls, "forward"), skip=1)
@@ -230,23 +237,23 @@ def _proposed(project: Project, module: SourceModule, call: str, seen: _Seen) ->
     elif len(wanted) > 1:
         yield replace(made, missing=f"forward takes {len(wanted)} inputs: {', '.join(wanted)}")
     else:
-        specs, why = fitting(way, run)
+        specs, why = fitting(path, run)
         yield replace(made, inputs=tuple(map(str, specs)), why=why)
 
 
-def _way(project: Project, root: Root) -> Way | None:
+def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | None:
     """The first execution of something that is followed for itself."""
-    exploration = Exploration(project, root)
+    exploration = Exploration(project, entry_point)
     exploration.advance(_STEPS)
-    way = exploration.ways[0] if exploration.ways else None
-    return None if way is None or way.failure else way
+    path = exploration.paths[0] if exploration.paths else None
+    return None if path is None or path.failure else path
 
 
-def _has_convolution(way: Way | None) -> bool:
-    if way is None:
+def _has_convolution(path: ExecutionPath | None) -> bool:
+    if path is None:
         return False
-    modules = [module for instance in way.it.built for module in descendants(instance)]
-    kinds = {str(module.kind) for module in modules} | {step.op for step in way.run.steps}
+    modules = [module for instance in path.interpreter.built for module in descendants(instance)]
+    kinds = {str(module.kind) for module in modules} | {step.op for step in path.execution.steps}
     return any(kind.lower().startswith("conv") for kind in kinds)
 
 

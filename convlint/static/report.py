@@ -16,7 +16,7 @@ from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, symbols_of
-from convlint.static.exploration.entry_points import PARAMETERS, Root, Way
+from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration, contracts
 from convlint.static.prefilter import Hint, suspected
 from convlint.static.program.project import Project
@@ -39,28 +39,28 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
     certain: set[tuple[str, Place]] = set()
     passed: list[set[Place]] = []
     known: set[Hint] = set()
-    for way in explored.ways:
-        rules_ = suspected(way, known)
+    for path in explored.paths:
+        rules_ = suspected(path, known)
         if not rules_:
-            passed.append(set(_places(way)))
+            passed.append(set(_places(path)))
             continue
-        passed.append(set(_places(way)))
+        passed.append(set(_places(path)))
         from convlint.static.graph_builder import graph  # in most files there is nothing to judge
 
         try:
-            judgement = list(_located(project, way, graph(way, rules_), rules_))
+            judgement = list(_located(project, path, graph(path, rules_), rules_))
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
             import traceback
 
-            way.failure = traceback.format_exc()
+            path.failure = traceback.format_exc()
             continue
         here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}
-        if way.it.left_out and any(code < "CVL2" for code, _ in here):
-            kept = _kept_with_all_inputs(project, explored, way)
+        if path.interpreter.left_out and any(code < "CVL2" for code, _ in here):
+            kept = _kept_with_all_inputs(project, explored, path)
             here = {key: one for key, one in here.items() if key[0] > "CVL2" or key in kept}
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
-            if not way.it.choices.made and key[0] < "CVL2":
+            if not path.interpreter.choices.made and key[0] < "CVL2":
                 certain.add(key)
     for (code, place), findings in found.items():
         everywhere = sum(place in places for places in passed) <= len(findings)
@@ -69,11 +69,11 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
 
 
 def _kept_with_all_inputs(
-    project: Project, explored: Exploration, way: Way
+    project: Project, explored: Exploration, path: ExecutionPath
 ) -> set[tuple[str, Place]]:
     """The errors that do not hang on an input that was left out: callers may pass it, all of them."""
-    again = explored.with_all_inputs(way)
-    way.failure = way.failure or again.failure
+    again = explored.with_all_inputs(path)
+    path.failure = path.failure or again.failure
     rules_ = suspected(again, set())
     if not rules_:
         return set()
@@ -83,11 +83,11 @@ def _kept_with_all_inputs(
     return {(f.code, _place(f.site)) for f in found}
 
 
-def _places(way: Way) -> Iterator[Place]:
-    for instance in way.it.creators:
+def _places(path: ExecutionPath) -> Iterator[Place]:
+    for instance in path.interpreter.creators:
         if instance.site is not None:
             yield _place(instance.site)
-    for step in way.run.steps:
+    for step in path.execution.steps:
         if step.site is not None:
             yield _place(step.site)
 
@@ -99,30 +99,32 @@ def _place(site: Site | None) -> Place:
 # --- rules
 
 
-def _located(project: Project, way: Way, made: Graph, codes: Sequence[str]) -> Iterator[Finding]:
+def _located(
+    project: Project, path: ExecutionPath, made: Graph, codes: Sequence[str]
+) -> Iterator[Finding]:
     found = [finding for code in codes for finding in rule(code).check(made)]
     explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
     for finding in found:
         if finding.code > "CVL2":
-            if finding.code not in _OF_NUMBERS or _is_written_down(way, made, finding):
-                yield _in_own_code(way, made, finding)
-        elif not _is_supposed(way, made, finding) and (
+            if finding.code not in _OF_NUMBERS or _is_written_down(path, made, finding):
+                yield _in_own_code(path, made, finding)
+        elif not _is_supposed(path, made, finding) and (
             finding.code != "CVL190" or not explained.issuperset(finding.nodes)
         ):
-            yield _at_the_call(project, way, made, _at_the_input(made, finding))
+            yield _at_the_call(project, path, made, _at_the_input(made, finding))
 
 
 _OF_NUMBERS = frozenset({"CVL302", "CVL303", "CVL309"})
 """Advice about how a kernel stands on its map."""
 
 
-def _is_written_down(way: Way, made: Graph, finding: Finding) -> bool:
+def _is_written_down(path: ExecutionPath, made: Graph, finding: Finding) -> bool:
     """Whether the numbers that a piece of advice is about stand in the program: no parameter, and nothing unknown."""
     layer = made.layer(finding.module)
     sites = {finding.site, None if layer is None else layer.site}
     return all(
         type(number) is int
-        for step in way.run.steps
+        for step in path.execution.steps
         if step.op.startswith("conv")
         for built in [step.layer or step.owner]
         if step.site in sites or (built is not None and built.site in sites)
@@ -131,23 +133,23 @@ def _is_written_down(way: Way, made: Graph, finding: Finding) -> bool:
     )
 
 
-def _is_supposed(way: Way, made: Graph, finding: Finding) -> bool:
+def _is_supposed(path: ExecutionPath, made: Graph, finding: Finding) -> bool:
     """Whether what raises is no layer, and stands under a condition that may go with the very shapes."""
     nodes = [made.nodes[id] for id in finding.nodes]
     if not nodes or any(node.layer is not None for node in nodes):
         return False
     sites = {node.site for node in nodes}
-    return all(step.supposed for step in way.run.steps if step.error and step.site in sites)
+    return all(step.supposed for step in path.execution.steps if step.error and step.site in sites)
 
 
-def _in_own_code(way: Way, made: Graph, finding: Finding) -> Finding:
+def _in_own_code(path: ExecutionPath, made: Graph, finding: Finding) -> Finding:
     """A latent finding at the line of the class that is followed, where a helper or another class
     built the layer: it is this class that passes it the wrong number.
     """
     layer = made.layer(finding.module)
-    if way.root.kind != "class" or layer is None or finding.site is None:
+    if path.entry_point.kind != "class" or layer is None or finding.site is None:
         return finding
-    own = f"{way.root.value.qualname}."
+    own = f"{path.entry_point.value.qualname}."
     if not finding.code.startswith("CVL2") or finding.site.function.startswith(own):
         return finding
     place = next((site for site in layer.chain if site.function.startswith(own)), None)
@@ -174,7 +176,7 @@ def _at_the_input(made: Graph, finding: Finding) -> Finding:
     return replace(finding, site=place, module=layer.name)
 
 
-def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> Finding:
+def _at_the_call(project: Project, path: ExecutionPath, made: Graph, finding: Finding) -> Finding:
     """The finding at the constructor call that breaks what a class asks of its parameters, if that
     is what it is about.
     """
@@ -182,13 +184,13 @@ def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> F
         site = made.nodes[id].site
         if site is None:
             continue
-        step = next((s for s in way.run.steps if s.site == site and s.error), None)
+        step = next((s for s in path.execution.steps if s.site == site and s.error), None)
         owner = None if step is None else step.owner
         blamed: Instance | None = None
-        while owner is not None and owner is not way.instance and owner.cls.node is not None:
-            if not _breaks_contract(project, way, owner, site):
+        while owner is not None and owner is not path.instance and owner.cls.node is not None:
+            if not _breaks_contract(project, path, owner, site):
                 break
-            blamed, owner = owner, way.it.creators.get(owner)
+            blamed, owner = owner, path.interpreter.creators.get(owner)
         if blamed is not None and blamed.site is not None:
             asks = Related(f"`{blamed.cls.name}` asks for it here", site)
             return replace(
@@ -200,7 +202,7 @@ def _at_the_call(project: Project, way: Way, made: Graph, finding: Finding) -> F
     return finding
 
 
-def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site) -> bool:
+def _breaks_contract(project: Project, path: ExecutionPath, instance: Instance, site: Site) -> bool:
     """Whether the arguments of an object break what its class, followed for itself, asks of its
     parameters at ``site``.
     """
@@ -208,16 +210,16 @@ def _breaks_contract(project: Project, way: Way, instance: Instance, site: Site)
     assert cls.module is not None
     given: dict[Atom, symbolic.Dim] = {
         Symbol(name, PARAMETERS): symbolic.as_dim(value)
-        for name, value in way.it.arguments.get(instance, {}).items()
+        for name, value in path.interpreter.arguments.get(instance, {}).items()
         if type(value) in (int, symbolic.Dim)
     }
-    asked = contracts(project, Root(cls.module, "class", cls.qualname, cls)).get(site, ())
-    return any(_broken(way, pair, given) for pair in asked)
+    asked = contracts(project, EntryPoint(cls.module, "class", cls.qualname, cls)).get(site, ())
+    return any(_broken(path, pair, given) for pair in asked)
 
 
-def _broken(way: Way, pair: tuple[Num, Num], given: Mapping[Atom, symbolic.Dim]) -> bool:
+def _broken(path: ExecutionPath, pair: tuple[Num, Num], given: Mapping[Atom, symbolic.Dim]) -> bool:
     symbols = {s for number in pair for s in symbols_of(number)}
     if not symbols or not symbols <= given.keys():
         return False
     left, right = (symbolic.as_dim(number).substitute(given) for number in pair)
-    return way.run.equal(left, right) is False
+    return path.execution.equal(left, right) is False

@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Lost:
+class Gap:
     """Something that could not be followed, and why."""
 
     site: Site | None
@@ -61,7 +61,7 @@ class Execution(Knowledge):
     """What happens on the way, and what is known by then."""
 
     steps: list[Step] = field(default_factory=list)
-    lost: list[Lost] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     layer: Instance | None = None  # the leaf layer whose forward runs
     owner: Instance | None = None
     site: Site | None = None  # the call in the program that is being followed
@@ -171,9 +171,9 @@ class Execution(Knowledge):
         )
         return tuple(made)
 
-    def lose(self, reason: str) -> Value:
+    def record_gap(self, reason: str) -> Value:
         """Note that something could not be followed, and give ``UNKNOWN``."""
-        self.lost.append(Lost(self.site, reason))
+        self.gaps.append(Gap(self.site, reason))
         return UNKNOWN
 
 

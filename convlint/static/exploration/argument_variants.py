@@ -8,19 +8,19 @@ from convlint import symbolic
 from convlint.analysis.graph_queries import is_width
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
-from convlint.static.exploration.entry_points import PARAMETERS, Root, callees
+from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, callees
 from convlint.static.interpreter import classes
 from convlint.static.program.parse import children, walk
 
 _MOST_VARIANTS = 4
 
 
-def variants(root: Root) -> list[dict[str, Value]]:
+def variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
     """The arguments that are tried one after the other: the defaults, then each flag turned round,
     each word that the constructor knows, and a number for each width that may be left out.
     """
     found: list[dict[str, Value]] = [{}]
-    init = classes.lookup(root.value, "__init__") if root.kind == "class" else None
+    init = classes.lookup(entry_point.value, "__init__") if entry_point.kind == "class" else None
     if type(init) is not Function:
         return found
     switches = {
@@ -57,11 +57,11 @@ def _asked(function: ast.AST) -> dict[str, list[str]]:
     return {name: list(dict.fromkeys(words)) for name, words in found.items()}
 
 
-def builds_on_condition(root: Root) -> bool:
+def builds_on_condition(entry_point: EntryPoint) -> bool:
     """Whether something is called on one side of a condition in the code that is followed."""
-    if root.kind != "class":
+    if entry_point.kind != "class":
         return True
-    cls: Class = root.value
+    cls: Class = entry_point.value
     assert cls.node is not None
     methods = [v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"]
     return any(

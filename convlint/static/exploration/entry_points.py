@@ -14,7 +14,7 @@ from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.interpreter.interpreter import Interpreter
-from convlint.static.interpreter.path_choices import Choices
+from convlint.static.interpreter.path_choices import PathChoices
 from convlint.static.program.parse import children, kept, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -23,11 +23,11 @@ PARAMETERS = 0  # the scope of the symbols that stand for parameters
 
 
 @dataclass(slots=True, eq=False)
-class Way:
+class ExecutionPath:
     """One execution of a root. ``complete``: it ran to its end; ``steps``: of the program, about."""
 
-    root: Root
-    it: Interpreter
+    entry_point: EntryPoint
+    interpreter: Interpreter
     variant: dict[str, Value] = field(default_factory=dict)  # arguments beside the defaults
     complete: bool = True
     failure: str | None = None  # the traceback of a mistake of convlint's own
@@ -37,12 +37,12 @@ class Way:
     steps: int = 0
 
     @property
-    def run(self) -> Execution:
-        return self.it.run
+    def execution(self) -> Execution:
+        return self.interpreter.execution
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Root:
+class EntryPoint:
     """A piece of the program that is followed for itself: a class, a function, or the file."""
 
     module: SourceModule
@@ -52,40 +52,40 @@ class Root:
     ignored: tuple[tuple[str, str, Site], ...] = ()  # parameters of a class that it never reads
 
 
-def roots(project: Project, module: SourceModule) -> list[Root]:
+def find_entry_points(project: Project, module: SourceModule) -> list[EntryPoint]:
     """What is to be followed in a file."""
-    return list(_roots(project, module))
+    return list(_entry_points(project, module))
 
 
-def _roots(project: Project, module: SourceModule) -> Iterator[Root]:
+def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint]:
     for name, bindings in module.bindings.items():
         definition = bindings[-1]
         if isinstance(definition, ast.ClassDef):
             value = _defined(project, module, name)
             if type(value) is Class and value.is_module and value.node is definition:
-                yield Root(module, "class", name, value, tuple(_ignored(value)))
+                yield EntryPoint(module, "class", name, value, tuple(_ignored(value)))
                 if type(value.namespace.get("example_input_array")) in (Tensor, tuple):
-                    yield Root(module, "example", name, value)
+                    yield EntryPoint(module, "example", name, value)
             elif type(value) is Class and value.node is definition:
                 yield from _tests(module, value)
         elif isinstance(definition, ast.FunctionDef) and _is_worth_it(definition):
             value = _defined(project, module, name)
             if type(value) is Function:
-                yield Root(module, "function", name, value)
+                yield EntryPoint(module, "function", name, value)
     if any(_is_worth_it(statement) for statement in module.main):
-        yield Root(module, "file", "")
+        yield EntryPoint(module, "file", "")
     here = os.path.abspath(module.path)
     for entry in project.entries:
         path = entry.target.path
         if entry.target.name and path is not None and os.path.abspath(path) == here:
-            yield Root(module, "model", entry.target.text, entry)
+            yield EntryPoint(module, "model", entry.target.text, entry)
 
 
-def _tests(module: SourceModule, cls: Class) -> Iterator[Root]:
+def _tests(module: SourceModule, cls: Class) -> Iterator[EntryPoint]:
     """The methods of a class that is no module: a test case, a trainer."""
     for name, value in cls.namespace.items():
         if type(value) is Function and _is_worth_it(value.node):
-            yield Root(module, "function", f"{cls.qualname}.{name}", value)
+            yield EntryPoint(module, "function", f"{cls.qualname}.{name}", value)
 
 
 def _ignored(cls: Class) -> Iterator[tuple[str, str, Site]]:
@@ -104,9 +104,9 @@ def _ignored(cls: Class) -> Iterator[tuple[str, str, Site]]:
 
 
 def _defined(project: Project, module: SourceModule, name: str) -> Value:
-    it = Interpreter(project, Execution(), Choices())
+    interpreter = Interpreter(project, Execution(), PathChoices())
     try:
-        return it.name_of_module(module, name)
+        return interpreter.name_of_module(module, name)
     except (Stop, RecursionError):
         return UNKNOWN
 

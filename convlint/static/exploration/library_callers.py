@@ -24,7 +24,7 @@ def _caller(name: str, *, batched: bool) -> Own:
     """
 
     def own(
-        it: Interpreter,
+        interpreter: Interpreter,
         args: Sequence[Value],
         kwargs: dict[str, Value],
         node: ast.expr,
@@ -33,23 +33,23 @@ def _caller(name: str, *, batched: bool) -> Own:
         model = args[0] if args else kwargs.get("model", UNKNOWN)
         given = args[1] if len(args) > 1 else kwargs.get(name, UNKNOWN)
         if type(model) is Instance and model.is_module:
-            tensors = _tensors(it, given, batched=batched)
+            tensors = _tensors(interpreter, given, batched=batched)
             if tensors:
-                it.call(model, tensors, {}, node, scope)
+                interpreter.call(model, tensors, {}, node, scope)
         return UNKNOWN
 
     return own
 
 
-def _tensors(it: Interpreter, given: Value, *, batched: bool) -> list[Value]:
+def _tensors(interpreter: Interpreter, given: Value, *, batched: bool) -> list[Value]:
     if type(given) is Tensor:
         return [given]
     if type(given) not in (tuple, list) or not given:
         return []
     if all(is_number(size) for size in given):
         shape = tuple(given) if batched else (1, *given)
-        return [it.run.emit("input", [], [shape])[0]]
-    found = [_tensors(it, one, batched=batched) for one in given]
+        return [interpreter.execution.emit("input", [], [shape])[0]]
+    found = [_tensors(interpreter, one, batched=batched) for one in given]
     return [tensors[0] for tensors in found] if all(len(t) == 1 for t in found) else []
 
 

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-def get(it: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
+def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
     """The attribute ``name`` of a value; UNKNOWN if it has none that is known."""
     kind = type(value)
     if kind is Instance:
-        return _of_instance(it, value, name, node, scope)
+        return _of_instance(interpreter, value, name, node, scope)
     if kind is Tensor:
-        return _of_tensor(it, value, name, node, scope)
+        return _of_tensor(interpreter, value, name, node, scope)
     if kind is Library:
         return classes.library(f"{value.name}.{name}")
     if kind is SourceModule:
         if name in value.bindings or value.stars:
-            return it.name_of_module(value, name)
-        return it.project.find(f"{value.name}.{name}", value) or UNKNOWN
+            return interpreter.name_of_module(value, name)
+        return interpreter.project.find(f"{value.name}.{name}", value) or UNKNOWN
     if kind is Class:
         return _of_class(value, name)
     if kind is Super:
@@ -57,16 +57,16 @@ def get(it: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) 
 
 
 def _of_instance(
-    it: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope
+    interpreter: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope
 ) -> Value:
     if name in instance.attrs:
         value = instance.attrs[name]
         if type(value) is Tensor and value.id is None and classes.is_replaced(instance.cls, name):
-            return it.run.tensor(None, value.dtype)
+            return interpreter.execution.tensor(None, value.dtype)
         return value
     found = classes.lookup(instance.cls, name)
     if found is not None:
-        return bound(it, found, instance, node, scope)
+        return bound(interpreter, found, instance, node, scope)
     if instance.is_module:
         if name == "training":
             return False
@@ -77,15 +77,17 @@ def _of_instance(
     if name == "__dict__":
         return instance.attrs
     if not instance.incomplete and instance.cls.node is not None:
-        it.lose(f"the attribute {name}", node, scope)
+        interpreter.record_gap(f"the attribute {name}", node, scope)
     return UNKNOWN
 
 
-def bound(it: Interpreter, found: Value, instance: Instance, node: ast.expr, scope: Scope) -> Value:
+def bound(
+    interpreter: Interpreter, found: Value, instance: Instance, node: ast.expr, scope: Scope
+) -> Value:
     """What a class attribute is on an object."""
     if type(found) is Function:
         if found.kind == "property":
-            return it.call_function(found, [instance], {}, node, scope)
+            return interpreter.call_function(found, [instance], {}, node, scope)
         if found.kind == "staticmethod":
             return found
         return Bound(found, instance.cls if found.kind == "classmethod" else instance)
@@ -123,11 +125,13 @@ def _of_super(value: Super, name: str) -> Value:
     return UNKNOWN
 
 
-def _of_tensor(it: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope) -> Value:
+def _of_tensor(
+    interpreter: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope
+) -> Value:
     if tensor.shape is None and name in ("shape", "size"):
         return Sizes(tensor) if name == "shape" else Bound(Builtin("tensor.size"), tensor)
     handler = method(name)
     if handler is not None:
         return Bound(handler, tensor)
-    it.run.site = it.at(node, scope)
-    return attribute(it.run, tensor, name)
+    interpreter.execution.site = interpreter.at(node, scope)
+    return attribute(interpreter.execution, tensor, name)

@@ -14,7 +14,7 @@ _MORE: Any = UNKNOWN  # the key under which a dict holds what is not known of it
 
 
 def bind(
-    callee: Function, args: Sequence[Value], kwargs: dict[str, Value], *, open_: bool
+    callee: Function, args: Sequence[Value], kwargs: dict[str, Value], *, open_ended: bool
 ) -> dict[str, Value] | None:
     """The names that a call gives to the parameters; None if they do not fit."""
     given = callee.node.args
@@ -22,7 +22,7 @@ def bind(
     names: dict[str, Value] = dict(zip(positional, args, strict=False))
     rest: dict[str, Value] = dict(kwargs)
     if given.vararg is not None:
-        names[given.vararg.arg] = UNKNOWN if open_ else tuple(args[len(positional) :])
+        names[given.vararg.arg] = UNKNOWN if open_ended else tuple(args[len(positional) :])
     elif len(args) > len(positional):
         return None
     first_default = len(positional) - len(callee.defaults)
@@ -30,7 +30,7 @@ def bind(
         name = positional[position]
         if name in rest:
             names[name] = rest.pop(name)
-        elif open_:
+        elif open_ended:
             names[name] = UNKNOWN
         elif position >= first_default:
             names[name] = callee.defaults[position - first_default]
@@ -40,14 +40,14 @@ def bind(
         name = parameter.arg
         if name in rest:
             names[name] = rest.pop(name)
-        elif open_:
+        elif open_ended:
             names[name] = UNKNOWN
         elif name in callee.keyword_defaults:
             names[name] = callee.keyword_defaults[name]
         else:
             return None
     if given.kwarg is not None:
-        if open_:
+        if open_ended:
             rest[_MORE] = UNKNOWN
         names[given.kwarg.arg] = rest
     elif any(name is not _MORE for name in rest):

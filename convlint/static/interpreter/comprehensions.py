@@ -18,31 +18,37 @@ if TYPE_CHECKING:
 
 
 def comprehension(
-    it: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
+    interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
 ) -> Value:
     found: list[Value] = []
 
     def take(inner: Scope) -> None:
-        found.append(evaluate(it, node.elt, inner))
+        found.append(evaluate(interpreter, node.elt, inner))
 
-    if not _generate(it, node.generators, 0, Scope(scope.module, scope, scope.qualname), take):
+    if not _generate(
+        interpreter, node.generators, 0, Scope(scope.module, scope, scope.qualname), take
+    ):
         found.append(UNKNOWN)
     return found
 
 
-def dict_comprehension(it: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
+def dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
     found: dict[Value, Value] = {}
 
     def take(inner: Scope) -> None:
-        containers.put(found, evaluate(it, node.key, inner), evaluate(it, node.value, inner))
+        containers.put(
+            found, evaluate(interpreter, node.key, inner), evaluate(interpreter, node.value, inner)
+        )
 
-    if not _generate(it, node.generators, 0, Scope(scope.module, scope, scope.qualname), take):
+    if not _generate(
+        interpreter, node.generators, 0, Scope(scope.module, scope, scope.qualname), take
+    ):
         found[UNKNOWN] = UNKNOWN
     return found
 
 
 def _generate(
-    it: Interpreter,
+    interpreter: Interpreter,
     generators: list[ast.comprehension],
     depth: int,
     scope: Scope,
@@ -53,23 +59,23 @@ def _generate(
         take(scope)
         return True
     loop = generators[depth]
-    over = evaluate(it, loop.iter, scope)
-    items = containers.iterate(it, over)
+    over = evaluate(interpreter, loop.iter, scope)
+    items = containers.iterate(interpreter, over)
     if items is None or len(items) > LONGEST:
-        assign(it, loop.target, UNKNOWN, scope)
-        _generate(it, generators, depth + 1, scope, take)
+        assign(interpreter, loop.target, UNKNOWN, scope)
+        _generate(interpreter, generators, depth + 1, scope, take)
         return False
     complete = not has_more(over)
     for item in items:
-        it.step()
-        assign(it, loop.target, item, scope)
+        interpreter.step()
+        assign(interpreter, loop.target, item, scope)
         wanted: bool | None = True
         for test in loop.ifs:
-            wanted = truth.known(it, evaluate(it, test, scope))
+            wanted = truth.known(interpreter, evaluate(interpreter, test, scope))
             if not wanted:
                 break
         if wanted is None:
             complete = False
         elif wanted:
-            complete &= _generate(it, generators, depth + 1, scope, take)
+            complete &= _generate(interpreter, generators, depth + 1, scope, take)
     return complete

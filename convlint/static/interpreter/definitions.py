@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 
 def define_function(
-    it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
+    interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
 ) -> None:
     """``def name(...): ...``."""
-    scope.names[node.name] = make_function(it, node, scope)  # decorators are taken to keep it
+    scope.names[node.name] = make_function(
+        interpreter, node, scope
+    )  # decorators are taken to keep it
 
 
 def make_function(
-    it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope
+    interpreter: Interpreter,
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+    scope: Scope,
 ) -> Function:
     """A function as its definition makes it: defaults are evaluated."""
     name = getattr(node, "name", "<lambda>")
@@ -35,53 +39,53 @@ def make_function(
         node,
         scope,
         prefix + name,
-        tuple([_default(it, default, scope) for default in given.defaults]),
+        tuple([_default(interpreter, default, scope) for default in given.defaults]),
         {
-            parameter.arg: _default(it, default, scope)
+            parameter.arg: _default(interpreter, default, scope)
             for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
             if default is not None
         },
     )
 
 
-def _default(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
+def _default(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
     """The value of a default. A definition at the top level is followed when somebody asks for it,
     and what changes on the way down the file may be another value by then.
     """
     unsteady = scope.module.unsteady if scope.outer is None else ()
     if unsteady and any(isinstance(n, ast.Name) and n.id in unsteady for n in ast.walk(node)):
         return UNKNOWN
-    return evaluate(it, node, scope)
+    return evaluate(interpreter, node, scope)
 
 
 # --- classes
 
 
-def define_class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
+def define_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
     """``class Name: ...``."""
-    scope.names[node.name] = make_class(it, node, scope)
+    scope.names[node.name] = make_class(interpreter, node, scope)
 
 
-def make_class(it: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
+def make_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
     """The class that a statement defines; UNKNOWN if a decorator puts something else in its place."""
     qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
-    bases = tuple([evaluate(it, base, scope) for base in node.bases])
+    bases = tuple([evaluate(interpreter, base, scope) for base in node.bases])
     made = Class(node.name, bases, node, scope.module, qualname=qualname)
     made.mro = classes.linear(made, bases)
     inner = Scope(scope.module, scope, qualname, made.namespace)
     # Methods do not see the names of the class body: their scope is the one around the class.
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            _method(it, made, statement, scope)
+            _method(interpreter, made, statement, scope)
         elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-            execute(it, statement, inner)
+            execute(interpreter, statement, inner)
     return made
 
 
 def _method(
-    it: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
+    interpreter: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
 ) -> None:
-    function = make_function(it, node, scope)
+    function = make_function(interpreter, node, scope)
     function.owner = cls
     function.qualname = f"{cls.qualname}.{node.name}"
     for decorator in node.decorator_list:
@@ -100,18 +104,18 @@ def _method(
 # --- modules
 
 
-def import_modules(it: Interpreter, node: ast.Import, scope: Scope) -> None:
+def import_modules(interpreter: Interpreter, node: ast.Import, scope: Scope) -> None:
     """``import a, b as c``."""
     for alias in node.names:
         name = alias.name if alias.asname else alias.name.split(".")[0]
-        found = it.project.find(name, scope.module)
+        found = interpreter.project.find(name, scope.module)
         scope.names[alias.asname or name] = found or classes.library(name)
 
 
-def import_names(it: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
+def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
     """``from a import b, c as d``."""
     source = node.module or ""
-    module = it.project.find(source, scope.module, node.level)
+    module = interpreter.project.find(source, scope.module, node.level)
     for alias in node.names:
         if alias.name == "*":
             continue
@@ -119,11 +123,11 @@ def import_names(it: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
         value: Value = None
         if module is not None and (module is not scope.module or alias.name not in module.pending):
             if alias.name in module.bindings or module.stars:
-                value = it.name_of_module(module, alias.name)
+                value = interpreter.name_of_module(module, alias.name)
             else:
-                value = it.project.find(inner, scope.module, node.level) or UNKNOWN
+                value = interpreter.project.find(inner, scope.module, node.level) or UNKNOWN
         elif node.level:
-            value = it.project.find(inner, scope.module, node.level) or UNKNOWN
+            value = interpreter.project.find(inner, scope.module, node.level) or UNKNOWN
         else:
-            value = it.project.find(inner, scope.module) or classes.library(inner)
+            value = interpreter.project.find(inner, scope.module) or classes.library(inner)
         scope.names[alias.asname or alias.name] = value

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {}
 
 
-def evaluate(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
+def evaluate(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
     """The value of an expression."""
-    return EXPRESSIONS[type(node)](it, node, scope)
+    return EXPRESSIONS[type(node)](interpreter, node, scope)
 
 
 class Mark:
@@ -39,16 +39,16 @@ Ending = Mark | None
 STATEMENTS: dict[type, Callable[[Any, Any, Scope], Ending]] = {}
 
 
-def execute(it: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
+def execute(interpreter: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
     """Run one statement."""
-    return STATEMENTS[type(statement)](it, statement, scope)
+    return STATEMENTS[type(statement)](interpreter, statement, scope)
 
 
-def block(it: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
+def block(interpreter: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
     """Run statements; how they ended early, None if they did not."""
     for statement in body:
-        it.steps -= 1
-        ending = STATEMENTS[type(statement)](it, statement, scope)
+        interpreter.steps -= 1
+        ending = STATEMENTS[type(statement)](interpreter, statement, scope)
         if ending is not None:
             return ending
     return None

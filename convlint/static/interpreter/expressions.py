@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 # --- names and constants
 
 
-def _constant(it: Interpreter, node: ast.Constant, scope: Scope) -> Value:
+def _constant(interpreter: Interpreter, node: ast.Constant, scope: Scope) -> Value:
     value = node.value
     if type(value) is int and value >= LARGEST:
         return UNKNOWN
     return value
 
 
-def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
+def _name(interpreter: Interpreter, node: ast.Name, scope: Scope) -> Value:
     name = node.id
     names = scope.names
     if name in names:
@@ -53,40 +53,42 @@ def _name(it: Interpreter, node: ast.Name, scope: Scope) -> Value:
             return inner.names[name]
         inner = inner.outer
     values = scope.module.values
-    return values[name] if name in values else it.name_of_module(scope.module, name)
+    return values[name] if name in values else interpreter.name_of_module(scope.module, name)
 
 
-def _attribute(it: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
+def _attribute(interpreter: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
     value = node.value
-    return attributes.get(it, EXPRESSIONS[type(value)](it, value, scope), node.attr, node, scope)
+    return attributes.get(
+        interpreter, EXPRESSIONS[type(value)](interpreter, value, scope), node.attr, node, scope
+    )
 
 
-def _named(it: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
-    value = evaluate(it, node.value, scope)
-    assign(it, node.target, value, scope)
+def _named(interpreter: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
+    value = evaluate(interpreter, node.value, scope)
+    assign(interpreter, node.target, value, scope)
     return value
 
 
 # --- operators
 
 
-def _binary(it: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
+def _binary(interpreter: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
     """``a + b + c`` from its first operand on, however many there are."""
     pending = [node]
     while isinstance(node.left, ast.BinOp):
         node = node.left
         pending.append(node)
-    value = evaluate(it, node.left, scope)
+    value = evaluate(interpreter, node.left, scope)
     for one in reversed(pending):
-        right = evaluate(it, one.right, scope)
-        value = operate(it, one.op, value, right, one, scope)
+        right = evaluate(interpreter, one.right, scope)
+        value = operate(interpreter, one.op, value, right, one, scope)
     return value
 
 
-def _unary(it: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
-    value = evaluate(it, node.operand, scope)
+def _unary(interpreter: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
+    value = evaluate(interpreter, node.operand, scope)
     if isinstance(node.op, ast.Not):
-        found = truth.known(it, value)
+        found = truth.known(interpreter, value)
         if found is not None:
             return not found
         if type(value) is Condition:
@@ -94,7 +96,9 @@ def _unary(it: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
         return Condition("not", Condition("truth", value)) if type(value) is Dim else UNKNOWN
     if type(value) is Tensor:
         handler = method("__neg__" if isinstance(node.op, ast.USub) else "__invert__")
-        return value if handler is None else it.call_torch(handler, [value], {}, node, scope)
+        return (
+            value if handler is None else interpreter.call_torch(handler, [value], {}, node, scope)
+        )
     if isinstance(value, int | float):
         match node.op:
             case ast.USub():
@@ -108,37 +112,41 @@ def _unary(it: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
     return UNKNOWN
 
 
-def _boolean(it: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
+def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
     """``and`` and ``or``: a condition where truths are joined, UNKNOWN where one of several other
     values may be the result.
     """
     stops = isinstance(node.op, ast.Or)
-    open_: Value = None  # what came before and is not decided
+    open_ended: Value = None  # what came before and is not decided
     result: Value = None
     for part in node.values:
-        result = evaluate(it, part, scope)
-        found = truth.known(it, result)
-        if found is stops and open_ is None:
+        result = evaluate(interpreter, part, scope)
+        found = truth.known(interpreter, result)
+        if found is stops and open_ended is None:
             return result
         if found is stops:
             return stops if type(result) is bool else UNKNOWN
         if found is None:
             result = Condition("truth", result) if type(result) is Dim else result
             if type(result) is not Condition:
-                open_ = UNKNOWN
-            elif open_ is not UNKNOWN:
-                open_ = result if open_ is None else joined("or" if stops else "and", open_, result)
-    if open_ is None:
+                open_ended = UNKNOWN
+            elif open_ended is not UNKNOWN:
+                open_ended = (
+                    result
+                    if open_ended is None
+                    else joined("or" if stops else "and", open_ended, result)
+                )
+    if open_ended is None:
         return result
-    return open_ if type(result) in (bool, Condition) or open_ is UNKNOWN else UNKNOWN
+    return open_ended if type(result) in (bool, Condition) or open_ended is UNKNOWN else UNKNOWN
 
 
-def _compare(it: Interpreter, node: ast.Compare, scope: Scope) -> Value:
-    left = evaluate(it, node.left, scope)
+def _compare(interpreter: Interpreter, node: ast.Compare, scope: Scope) -> Value:
+    left = evaluate(interpreter, node.left, scope)
     result: Value = True
     for op, comparator in zip(node.ops, node.comparators, strict=True):
-        right = evaluate(it, comparator, scope)
-        found = compare(it, op, left, right)
+        right = evaluate(interpreter, comparator, scope)
+        found = compare(interpreter, op, left, right)
         if found is UNKNOWN:
             return UNKNOWN
         if found is False:
@@ -151,17 +159,17 @@ def _compare(it: Interpreter, node: ast.Compare, scope: Scope) -> Value:
     return result
 
 
-def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
-    test = evaluate(it, node.test, scope)
-    taken = truth.known(it, test)
-    if taken is None and truth.is_on_parameters(it, test):
-        taken = truth.decide(it, test)
+def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
+    test = evaluate(interpreter, node.test, scope)
+    taken = truth.known(interpreter, test)
+    if taken is None and truth.is_on_parameters(interpreter, test):
+        taken = truth.decide(interpreter, test)
     if taken is not None:
-        return evaluate(it, node.body if taken else node.orelse, scope)
-    with it.run.supposing():
-        one = evaluate(it, node.body, scope)
-    with it.run.supposing():
-        other = evaluate(it, node.orelse, scope)
+        return evaluate(interpreter, node.body if taken else node.orelse, scope)
+    with interpreter.execution.supposing():
+        one = evaluate(interpreter, node.body, scope)
+    with interpreter.execution.supposing():
+        other = evaluate(interpreter, node.orelse, scope)
     if one is other:
         return one
     same = type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other
@@ -171,16 +179,16 @@ def _conditional(it: Interpreter, node: ast.IfExp, scope: Scope) -> Value:
 # --- calls and subscripts
 
 
-def _call(it: Interpreter, node: ast.Call, scope: Scope) -> Value:
-    callee = EXPRESSIONS[type(node.func)](it, node.func, scope)
+def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
+    callee = EXPRESSIONS[type(node.func)](interpreter, node.func, scope)
     if kept(node, "spreads", partial(_spreads, node)):
-        return _spread_call(it, callee, node, scope)
-    args = [EXPRESSIONS[type(part)](it, part, scope) for part in node.args]
+        return _spread_call(interpreter, callee, node, scope)
+    args = [EXPRESSIONS[type(part)](interpreter, part, scope) for part in node.args]
     kwargs: dict[str, Value] = {
-        keyword.arg: EXPRESSIONS[type(keyword.value)](it, keyword.value, scope)  # type: ignore[misc]
+        keyword.arg: EXPRESSIONS[type(keyword.value)](interpreter, keyword.value, scope)  # type: ignore[misc]
         for keyword in node.keywords
     }
-    return it.call(callee, args, kwargs, node, scope)
+    return interpreter.call(callee, args, kwargs, node, scope)
 
 
 def _spreads(node: ast.Call) -> bool:
@@ -190,62 +198,62 @@ def _spreads(node: ast.Call) -> bool:
     )
 
 
-def _spread_call(it: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Value:
+def _spread_call(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Value:
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
-    open_ = False
+    open_ended = False
     for argument in node.args:
         if type(argument) is ast.Starred:
-            spread = evaluate(it, argument.value, scope)
-            items = containers.iterate(it, spread)
+            spread = evaluate(interpreter, argument.value, scope)
+            items = containers.iterate(interpreter, spread)
             if items is None or len(items) + len(args) > LONGEST:
-                open_, items = True, []
+                open_ended, items = True, []
             if has_more(spread) and type(callee) is not Class:
                 # A class takes layers, with one that is unknown for any number of them.
-                open_, items = True, [item for item in items if item is not UNKNOWN]
+                open_ended, items = True, [item for item in items if item is not UNKNOWN]
             args.extend(items)
         else:
-            args.append(EXPRESSIONS[type(argument)](it, argument, scope))
+            args.append(EXPRESSIONS[type(argument)](interpreter, argument, scope))
     for keyword in node.keywords:
-        value = EXPRESSIONS[type(keyword.value)](it, keyword.value, scope)
+        value = EXPRESSIONS[type(keyword.value)](interpreter, keyword.value, scope)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
         elif type(value) is dict and all(type(key) is str for key in value):
             kwargs.update(value)
         else:
-            open_ = True
+            open_ended = True
             if type(value) is dict:
                 kwargs.update({key: item for key, item in value.items() if type(key) is str})
-    return it.call(callee, args, kwargs, node, scope, open_=open_)
+    return interpreter.call(callee, args, kwargs, node, scope, open_ended=open_ended)
 
 
-def _subscript(it: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
-    value = evaluate(it, node.value, scope)
-    key = evaluate(it, node.slice, scope)
+def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
+    value = evaluate(interpreter, node.value, scope)
+    key = evaluate(interpreter, node.slice, scope)
     if type(value) is Tensor:
-        it.run.site = it.at(node, scope)
-        return index(it.run, value, key)
+        interpreter.execution.site = interpreter.at(node, scope)
+        return index(interpreter.execution, value, key)
     return containers.get(value, key)
 
 
-def _slice(it: Interpreter, node: ast.Slice, scope: Scope) -> Value:
+def _slice(interpreter: Interpreter, node: ast.Slice, scope: Scope) -> Value:
     parts = [
-        None if part is None else evaluate(it, part, scope)
+        None if part is None else evaluate(interpreter, part, scope)
         for part in (node.lower, node.upper, node.step)
     ]
     return slice(*parts)
 
 
-def _lambda(it: Interpreter, node: ast.Lambda, scope: Scope) -> Value:
-    return make_function(it, node, scope)
+def _lambda(interpreter: Interpreter, node: ast.Lambda, scope: Scope) -> Value:
+    return make_function(interpreter, node, scope)
 
 
-def _unknown(it: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    return it.lose(f"{type(node).__name__.lower()}", node, scope)
+def _unknown(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
+    return interpreter.record_gap(f"{type(node).__name__.lower()}", node, scope)
 
 
-def _starred(it: Interpreter, node: ast.Starred, scope: Scope) -> Value:
-    return evaluate(it, node.value, scope)
+def _starred(interpreter: Interpreter, node: ast.Starred, scope: Scope) -> Value:
+    return evaluate(interpreter, node.value, scope)
 
 
 HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {

@@ -23,40 +23,40 @@ if TYPE_CHECKING:
 
 
 def instantiate(
-    it: Interpreter,
+    interpreter: Interpreter,
     cls: Class,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool = False,
+    open_ended: bool = False,
 ) -> Value:
     """Call a class."""
-    special = _special(it, cls, args, kwargs, node, scope)
+    special = _special(interpreter, cls, args, kwargs, node, scope)
     if special is not None:
         return special[0]
     key = None
-    if cls.node is not None and cls.is_module and not open_:
+    if cls.node is not None and cls.is_module and not open_ended:
         key = call_cache.constructor_key(cls, node, args, kwargs)
-        if key is not None and key in it.twins:
-            return it.twins[key]
-    site = None if type(node) is Outside else it.at(node, scope)
-    instance = Instance(cls, site, tuple(it.frames))
+        if key is not None and key in interpreter.twins:
+            return interpreter.twins[key]
+    site = None if type(node) is Outside else interpreter.at(node, scope)
+    instance = Instance(cls, site, tuple(interpreter.frames))
     if cls.is_module:
-        outer = it.constructing[-1] if it.constructing else None
-        it.creators[instance] = outer
+        outer = interpreter.constructing[-1] if interpreter.constructing else None
+        interpreter.creators[instance] = outer
         if outer is None:
-            it.built.append(instance)
-            it.called_at[instance] = (node, scope)
-    construct(it, instance, args, kwargs, node, scope, open_=open_)
+            interpreter.built.append(instance)
+            interpreter.called_at[instance] = (node, scope)
+    construct(interpreter, instance, args, kwargs, node, scope, open_ended=open_ended)
     if key is not None:
-        it.twins[key] = instance
+        interpreter.twins[key] = instance
     return instance
 
 
 def _special(
-    it: Interpreter,
+    interpreter: Interpreter,
     cls: Class,
     args: Sequence[Value],
     kwargs: dict[str, Value],
@@ -65,69 +65,77 @@ def _special(
 ) -> tuple[Value] | None:
     """What calling a class gives that makes no ordinary object, in a tuple."""
     if cls.is_library and not cls.is_module:
-        return (it.call_unknown(args, kwargs, node, scope),)
+        return (interpreter.call_unknown(args, kwargs, node, scope),)
     if any(one.is_library and one.qualname in ("Enum", "NamedTuple") for one in cls.mro):
-        return _tuple_like(it, cls, args, kwargs)
+        return _tuple_like(interpreter, cls, args, kwargs)
     return None
 
 
 def _tuple_like(
-    it: Interpreter, cls: Class, args: Sequence[Value], kwargs: dict[str, Value]
+    interpreter: Interpreter, cls: Class, args: Sequence[Value], kwargs: dict[str, Value]
 ) -> tuple[Value]:
     instance = Instance(cls)
-    _fill_fields(it, instance, args, kwargs)
+    _fill_fields(interpreter, instance, args, kwargs)
     return (instance,)
 
 
 def construct(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool = False,
+    open_ended: bool = False,
 ) -> None:
     """Run the constructor of an object."""
-    it.constructing.append(instance)
+    interpreter.constructing.append(instance)
     try:
         init = classes.lookup(instance.cls, "__init__")
         if type(init) is Function:
-            it.call_function(
-                init, [instance, *args], kwargs, node, scope, open_=open_, instance=instance
+            interpreter.call_function(
+                init,
+                [instance, *args],
+                kwargs,
+                node,
+                scope,
+                open_ended=open_ended,
+                instance=instance,
             )
         else:
-            _default_init(it, instance, args, kwargs, node, scope, open_=open_)
+            _default_init(interpreter, instance, args, kwargs, node, scope, open_ended=open_ended)
     except BaseException:
         instance.incomplete = True
         raise
     finally:
-        it.constructing.pop()
+        interpreter.constructing.pop()
 
 
 def _default_init(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool,
+    open_ended: bool,
 ) -> None:
     """The constructor of a class that has none of its own: that of a library, or of a dataclass."""
     layer = instance.cls.layer
     if layer is not None and instance.cls.is_module:
-        construct_layer(it, instance, layer, args, kwargs, node, scope, open_=open_)
+        construct_layer(
+            interpreter, instance, layer, args, kwargs, node, scope, open_ended=open_ended
+        )
     elif _is_dataclass(instance.cls):
-        _fill_fields(it, instance, args, kwargs)
+        _fill_fields(interpreter, instance, args, kwargs)
     if classes.has_unknown_base(instance.cls):
         instance.incomplete = True
 
 
 def super_init(
-    it: Interpreter,
+    interpreter: Interpreter,
     cls: Class,
     instance: Instance,
     args: Sequence[Value],
@@ -137,7 +145,7 @@ def super_init(
 ) -> None:
     """``super().__init__(...)`` where the class behind is one of a library."""
     if cls.is_module:
-        construct_layer(it, instance, cls.qualname, args, kwargs, node, scope)
+        construct_layer(interpreter, instance, cls.qualname, args, kwargs, node, scope)
     elif classes.is_unknown_base(cls):
         instance.incomplete = True
         if instance.is_module:
@@ -148,7 +156,7 @@ def super_init(
 
 
 def construct_layer(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     name: str,
     args: Sequence[Value],
@@ -156,34 +164,36 @@ def construct_layer(
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool = False,
+    open_ended: bool = False,
 ) -> None:
     """Run the constructor of the class ``name`` of ``torch.nn`` on an object."""
     instance.kind = name
-    it.run.site = it.at(node, scope)
-    if module_containers.construct(it, instance, name, args, kwargs):
-        if open_:
+    interpreter.execution.site = interpreter.at(node, scope)
+    if module_containers.construct(interpreter, instance, name, args, kwargs):
+        if open_ended:
             containers.taint(instance)
         return
     layer = LAYERS.get(name)
     if layer is None:
         instance.incomplete = name != "Module"
         return
-    if open_:
+    if open_ended:
         kwargs = _with_unknown(layer.construct, args, kwargs)
     if not fits(layer.construct, len(args), kwargs):
         instance.incomplete = True
         return
     try:
-        instance.attrs.update(layer.construct(it.run, *args, **kwargs))
+        instance.attrs.update(layer.construct(interpreter.execution, *args, **kwargs))
     except Refused as refused:
         instance.attrs.update(refused.attrs)
         instance.error = str(refused)
     except NOT_TAKEN:
-        it.run.lose("arguments that no such layer takes")
+        interpreter.execution.record_gap("arguments that no such layer takes")
         instance.incomplete = True
-    it.run.note_widths([instance.attrs[name] for name in WIDTHS if name in instance.attrs])
-    it.demands[instance] = it.run.taken()
+    interpreter.execution.note_widths(
+        [instance.attrs[name] for name in WIDTHS if name in instance.attrs]
+    )
+    interpreter.demands[instance] = interpreter.execution.taken()
 
 
 def _with_unknown(
@@ -225,7 +235,7 @@ def _fields(cls: Class) -> list[tuple[str, ast.expr | None, Class]]:
 
 
 def _fill_fields(
-    it: Interpreter, instance: Instance, args: Sequence[Value], kwargs: dict[str, Value]
+    interpreter: Interpreter, instance: Instance, args: Sequence[Value], kwargs: dict[str, Value]
 ) -> None:
     """Set the fields of a dataclass object."""
     for position, (name, default, owner) in enumerate(_fields(instance.cls)):
@@ -234,23 +244,25 @@ def _fill_fields(
         elif name in kwargs:
             instance.attrs[name] = kwargs[name]
         elif default is not None:
-            instance.attrs[name] = _field_default(it, default, owner, name)
+            instance.attrs[name] = _field_default(interpreter, default, owner, name)
         else:
             instance.attrs[name] = UNKNOWN
     after = classes.lookup(instance.cls, "__post_init__")
     if type(after) is Function:
-        it.call_function(after, [instance], {}, _nowhere(instance.cls), _scope(instance.cls))
+        interpreter.call_function(
+            after, [instance], {}, _nowhere(instance.cls), _scope(instance.cls)
+        )
 
 
-def _field_default(it: Interpreter, default: ast.expr, owner: Class, name: str) -> Value:
+def _field_default(interpreter: Interpreter, default: ast.expr, owner: Class, name: str) -> Value:
     if not isinstance(default, ast.Call):
         return owner.namespace.get(name, UNKNOWN)
     for keyword in default.keywords:
         if keyword.arg == "default":
-            return evaluate(it, keyword.value, _scope(owner))
+            return evaluate(interpreter, keyword.value, _scope(owner))
         if keyword.arg == "default_factory":
-            made = evaluate(it, keyword.value, _scope(owner))
-            return it.call(made, [], {}, default, _scope(owner))
+            made = evaluate(interpreter, keyword.value, _scope(owner))
+            return interpreter.call(made, [], {}, default, _scope(owner))
     return UNKNOWN
 
 

@@ -34,7 +34,7 @@ from convlint.static.interpreter import (
 )
 from convlint.static.interpreter.binding import bind, tensors_in
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS
-from convlint.static.interpreter.path_choices import Choices
+from convlint.static.interpreter.path_choices import PathChoices
 from convlint.static.interpreter.pymodel import (
     builtin_functions,
     methods,
@@ -57,9 +57,9 @@ _MOST_STEPS = 60_000  # statements and expressions of one execution
 class Interpreter:
     """Follows a program from some call on."""
 
-    def __init__(self, project: Project, run: Execution, choices: Choices) -> None:
+    def __init__(self, project: Project, execution: Execution, choices: PathChoices) -> None:
         self.project = project
-        self.run = run
+        self.execution = execution
         self.choices = choices
         self.frames: list[Frame] = []
         self.calls: list[module_calls.ModuleCall] = []
@@ -85,21 +85,21 @@ class Interpreter:
             raise Stop("it takes too many steps to follow")
 
     @property
-    def in_own_code(self) -> bool:
+    def in_entry_point(self) -> bool:
         """Whether what runs is the class or function that is followed for itself, and not a part of
         it: the ways of a part are gone when that is followed.
         """
-        owner = self.run.owner
+        owner = self.execution.owner
         return len(self.constructing) <= 1 and (owner is None or self.creators.get(owner) is None)
 
     def at(self, node: ast.expr | ast.stmt, scope: Scope) -> Site:
         """The span of a node of the program."""
         return site_of(node, scope)
 
-    def lose(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
+    def record_gap(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
         """Note what could not be followed, and give UNKNOWN."""
-        self.run.site = self.at(node, scope)
-        return self.run.lose(reason)
+        self.execution.site = self.at(node, scope)
+        return self.execution.record_gap(reason)
 
     def name_of_module(self, module: SourceModule, name: str) -> Value:
         """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
@@ -115,7 +115,7 @@ class Interpreter:
         node: ast.expr,
         scope: Scope,
         *,
-        open_: bool = False,
+        open_ended: bool = False,
     ) -> Value:
         """Call anything. ``open_``: there may be more arguments, of which nothing is known."""
         self.steps -= 1
@@ -123,29 +123,33 @@ class Interpreter:
             raise Stop("it takes too many steps to follow")
         kind = type(callee)
         if kind is Function:
-            return self.call_function(callee, args, kwargs, node, scope, open_=open_)
+            return self.call_function(callee, args, kwargs, node, scope, open_ended=open_ended)
         if kind is Bound:
             bound = callee.function
             call = self.call_function if type(bound) is Function else self.call
-            return call(bound, [callee.self, *args], kwargs, node, scope, open_=open_)
+            return call(bound, [callee.self, *args], kwargs, node, scope, open_ended=open_ended)
         if kind is Class:
-            return instantiation.instantiate(self, callee, args, kwargs, node, scope, open_=open_)
+            return instantiation.instantiate(
+                self, callee, args, kwargs, node, scope, open_ended=open_ended
+            )
         if kind is Instance:
-            return module_calls.call_instance(self, callee, args, kwargs, node, scope, open_=open_)
+            return module_calls.call_instance(
+                self, callee, args, kwargs, node, scope, open_ended=open_ended
+            )
         if kind is Partial:
             merged = {**callee.kwargs, **kwargs}
             return self.call(
-                callee.function, [*callee.args, *args], merged, node, scope, open_=open_
+                callee.function, [*callee.args, *args], merged, node, scope, open_ended=open_ended
             )
         if kind is Builtin:
-            self.run.site = self.at(node, scope)
+            self.execution.site = self.at(node, scope)
             if callee.name.startswith(methods.OWNERS):
                 return methods.call(self, callee.name, args, kwargs, node, scope)
             return builtin_functions.call(self, callee.name, args, kwargs, node, scope)
         if kind is Library:
-            return self._call_library(callee, args, kwargs, node, scope, open_=open_)
+            return self._call_library(callee, args, kwargs, node, scope, open_ended=open_ended)
         if callable(callee) and kind is not Dim:
-            return self.call_torch(callee, args, kwargs, node, scope, open_=open_)
+            return self.call_torch(callee, args, kwargs, node, scope, open_ended=open_ended)
         return self.call_unknown(args, kwargs, node, scope)
 
     def call_unknown(
@@ -160,8 +164,8 @@ class Interpreter:
                 value[UNKNOWN] = UNKNOWN
         if not tensors:
             return UNKNOWN
-        self.run.site = self.at(node, scope)
-        return self.run.emit("unseen", tensors, [None])[0]
+        self.execution.site = self.at(node, scope)
+        return self.execution.emit("unseen", tensors, [None])[0]
 
     def call_torch(
         self,
@@ -171,16 +175,16 @@ class Interpreter:
         node: ast.expr,
         scope: Scope,
         *,
-        open_: bool = False,
+        open_ended: bool = False,
     ) -> Value:
         """Call an operation of torch; what it cannot take is unknown."""
-        if open_ or not fits(handler, len(args), kwargs):
+        if open_ended or not fits(handler, len(args), kwargs):
             return self.call_unknown(args, kwargs, node, scope)
-        self.run.site = self.at(node, scope)
+        self.execution.site = self.at(node, scope)
         try:
-            return handler(self.run, *args, **kwargs)
+            return handler(self.execution, *args, **kwargs)
         except NOT_TAKEN:
-            self.run.lose("arguments that no such operation takes")
+            self.execution.record_gap("arguments that no such operation takes")
             return self.call_unknown(args, kwargs, node, scope)
 
     def _call_library(
@@ -191,15 +195,15 @@ class Interpreter:
         node: ast.expr,
         scope: Scope,
         *,
-        open_: bool,
+        open_ended: bool,
     ) -> Value:
         own = standard_library.LIBRARY.get(callee.name)
         if own is not None:
-            self.run.site = self.at(node, scope)
+            self.execution.site = self.at(node, scope)
             return guarded(own, self, args, kwargs, node, scope)
         handler = function(callee.name) if callee.name.startswith("torch.") else None
         if handler is not None:
-            return self.call_torch(handler, args, kwargs, node, scope, open_=open_)
+            return self.call_torch(handler, args, kwargs, node, scope, open_ended=open_ended)
         if standard_library.is_harmless(callee.name):
             return UNKNOWN
         return self.call_unknown(args, kwargs, node, scope)
@@ -212,11 +216,11 @@ class Interpreter:
         node: ast.expr,
         scope: Scope,
         *,
-        open_: bool = False,
+        open_ended: bool = False,
         instance: Instance | None = None,
     ) -> Value:
         """Call a function of the program."""
-        given = bind(callee, args, kwargs, open_=open_)
+        given = bind(callee, args, kwargs, open_ended=open_ended)
         if instance is not None and given is not None and instance not in self.arguments:
             self.arguments[instance] = dict(given)
         if given is None or len(self.frames) > _DEEPEST:

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-def _tuple(it: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
-    found = _elements(it, node.elts, scope)
+def _tuple(interpreter: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
+    found = _elements(interpreter, node.elts, scope)
     return UNKNOWN if found is None else tuple(found)
 
 
-def _list(it: Interpreter, node: ast.List, scope: Scope) -> Value:
-    return _elements(it, node.elts, scope, more=True)
+def _list(interpreter: Interpreter, node: ast.List, scope: Scope) -> Value:
+    return _elements(interpreter, node.elts, scope, more=True)
 
 
-def _set(it: Interpreter, node: ast.Set, scope: Scope) -> Value:
-    return _elements(it, node.elts, scope, more=True)
+def _set(interpreter: Interpreter, node: ast.Set, scope: Scope) -> Value:
+    return _elements(interpreter, node.elts, scope, more=True)
 
 
 def _elements(
-    it: Interpreter, elements: list[ast.expr], scope: Scope, *, more: bool = False
+    interpreter: Interpreter, elements: list[ast.expr], scope: Scope, *, more: bool = False
 ) -> list[Value] | None:
     """What stands in a display. Where it is not known how many that is: with something unknown for the rest, if there
     may be ``more`` than is known, else None.
@@ -39,35 +39,35 @@ def _elements(
     complete = True
     for element in elements:
         if type(element) is ast.Starred:
-            value = evaluate(it, element.value, scope)
-            items = containers.iterate(it, value)
+            value = evaluate(interpreter, element.value, scope)
+            items = containers.iterate(interpreter, value)
             long = items is None or len(items) + len(found) > LONGEST
             found.extend([UNKNOWN] if items is None or long else items)
             complete &= not long and not has_more(value)
         else:
-            found.append(evaluate(it, element, scope))
+            found.append(evaluate(interpreter, element, scope))
     return found if complete or more else None
 
 
-def _dict(it: Interpreter, node: ast.Dict, scope: Scope) -> Value:
+def _dict(interpreter: Interpreter, node: ast.Dict, scope: Scope) -> Value:
     found: dict[Value, Value] = {}
     for key, value in zip(node.keys, node.values, strict=True):
-        item = evaluate(it, value, scope)
+        item = evaluate(interpreter, value, scope)
         if key is None:
             found.update(item if type(item) is dict else {UNKNOWN: UNKNOWN})
         else:
-            containers.put(found, evaluate(it, key, scope), item)
+            containers.put(found, evaluate(interpreter, key, scope), item)
     return found
 
 
-def _joined(it: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
+def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
     parts = []
     for part in node.values:
         if isinstance(part, ast.Constant):
             parts.append(str(part.value))
             continue
         assert isinstance(part, ast.FormattedValue)
-        value = evaluate(it, part.value, scope)
+        value = evaluate(interpreter, part.value, scope)
         if type(value) not in (int, str, float, bool) or part.format_spec is not None:
             return UNKNOWN
         parts.append(repr(value) if part.conversion == ord("r") else str(value))

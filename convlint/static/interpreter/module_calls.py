@@ -34,43 +34,45 @@ class ModuleCall:
 
 
 def call_instance(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool = False,
+    open_ended: bool = False,
 ) -> Value:
     """Call an object: the forward of a module."""
     if not instance.is_module:
         method = classes.lookup(instance.cls, "__call__")
         if type(method) is Function:
-            return it.call_function(method, [instance, *args], kwargs, node, scope, open_=open_)
-        return it.call_unknown(args, kwargs, node, scope)
+            return interpreter.call_function(
+                method, [instance, *args], kwargs, node, scope, open_ended=open_ended
+            )
+        return interpreter.call_unknown(args, kwargs, node, scope)
     key = None
-    if instance.cls.node is not None and not kwargs and not open_:
+    if instance.cls.node is not None and not kwargs and not open_ended:
         key = call_cache.call_key(instance, args)
-        if key is not None and key in it.followed:
-            it.run.site = it.at(node, scope)
-            return it.run.emit("unseen", args, [it.followed[key]])[0]
-    start = len(it.run.steps)
-    owner, it.run.owner = it.run.owner, instance
+        if key is not None and key in interpreter.followed:
+            interpreter.execution.site = interpreter.at(node, scope)
+            return interpreter.execution.emit("unseen", args, [interpreter.followed[key]])[0]
+    start = len(interpreter.execution.steps)
+    owner, interpreter.execution.owner = interpreter.execution.owner, instance
     try:
-        result = _forward(it, instance, args, kwargs, node, scope, open_=open_)
+        result = _forward(interpreter, instance, args, kwargs, node, scope, open_ended=open_ended)
     finally:
-        it.run.owner = owner
+        interpreter.execution.owner = owner
     if key is not None and type(result) is Tensor and result.shape is not None:
-        it.followed[key] = result.shape
-    it.calls.append(
+        interpreter.followed[key] = result.shape
+    interpreter.calls.append(
         ModuleCall(
             instance,
             tuple([t for value in (*args, *kwargs.values()) for t in tensors_in(value)]),
             tuple(tensors_in(result)),
             start,
-            len(it.run.steps),
-            it.at(node, scope),
+            len(interpreter.execution.steps),
+            interpreter.at(node, scope),
             owner,
         )
     )
@@ -78,51 +80,53 @@ def call_instance(
 
 
 def _forward(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool,
+    open_ended: bool,
 ) -> Value:
     forward = classes.lookup(instance.cls, "forward")
     if type(forward) is Function:
-        return it.call_function(forward, [instance, *args], kwargs, node, scope, open_=open_)
-    return forward_layer(it, instance, args, kwargs, node, scope, open_=open_)
+        return interpreter.call_function(
+            forward, [instance, *args], kwargs, node, scope, open_ended=open_ended
+        )
+    return forward_layer(interpreter, instance, args, kwargs, node, scope, open_ended=open_ended)
 
 
 def forward_layer(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
     scope: Scope,
     *,
-    open_: bool = False,
+    open_ended: bool = False,
 ) -> Value:
     """The forward of a class of ``torch.nn``."""
     name = instance.kind or ""
     if name == "Sequential" and len(args) == 1:
         value = args[0]
         for item in module_containers.items(instance):
-            value = it.call(item, [value], {}, node, scope)
+            value = interpreter.call(item, [value], {}, node, scope)
         return value
     layer = LAYERS.get(name)
-    if layer is None or layer.forward is None or instance.incomplete or open_:
-        return it.call_unknown(args, kwargs, node, scope)
+    if layer is None or layer.forward is None or instance.incomplete or open_ended:
+        return interpreter.call_unknown(args, kwargs, node, scope)
     if args and args[0] is UNKNOWN:
-        args = [it.run.emit("unseen", [], [None])[0], *args[1:]]
+        args = [interpreter.execution.emit("unseen", [], [None])[0], *args[1:]]
     if not fits(layer.forward, len(args) + 1, kwargs):
-        return it.call_unknown(args, kwargs, node, scope)
-    outer, it.run.layer = it.run.layer, instance
-    it.run.site = it.at(node, scope)
+        return interpreter.call_unknown(args, kwargs, node, scope)
+    outer, interpreter.execution.layer = interpreter.execution.layer, instance
+    interpreter.execution.site = interpreter.at(node, scope)
     try:
-        return layer.forward(it.run, instance, *args, **kwargs)
+        return layer.forward(interpreter.execution, instance, *args, **kwargs)
     except NOT_TAKEN:
-        it.run.lose("arguments that no such layer takes")
-        return it.call_unknown(args, kwargs, node, scope)
+        interpreter.execution.record_gap("arguments that no such layer takes")
+        return interpreter.call_unknown(args, kwargs, node, scope)
     finally:
-        it.run.layer = outer
+        interpreter.execution.layer = outer

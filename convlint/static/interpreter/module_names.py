@@ -18,28 +18,32 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-def meaning(it: Interpreter, module: SourceModule, name: str) -> Value:
+def meaning(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
     """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
     if name in module.values:
         return module.values[name]
     if name in module.pending:
         return UNKNOWN
     if name not in module.bindings:
-        return _from_star(it, module, name)
+        return _from_star(interpreter, module, name)
     module.pending.add(name)
     scope = Scope(module, None, "", module.values)
-    frames, it.frames = it.frames, []
-    constructing, it.constructing = it.constructing, []
-    built, it.built = it.built, []
+    frames, interpreter.frames = interpreter.frames, []
+    constructing, interpreter.constructing = interpreter.constructing, []
+    built, interpreter.built = interpreter.built, []
     try:
         for statement in _making(module, name):
-            execute(it, statement, scope)
+            execute(interpreter, statement, scope)
     except Stop:
         module.values.setdefault(name, UNKNOWN)
-        if it.steps < 0:
+        if interpreter.steps < 0:
             raise
     finally:
-        it.frames, it.constructing, it.built = frames, constructing, built
+        interpreter.frames, interpreter.constructing, interpreter.built = (
+            frames,
+            constructing,
+            built,
+        )
         module.pending.discard(name)
     return module.values.setdefault(name, UNKNOWN)
 
@@ -52,12 +56,12 @@ def _making(module: SourceModule, name: str) -> list[ast.stmt]:
     return [s for s in module.main if not (isinstance(s, ast.If) and is_main_guard(s.test))]
 
 
-def _from_star(it: Interpreter, module: SourceModule, name: str) -> Value:
+def _from_star(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
     if name.startswith("__"):
         return _dunder(module, name)
     for statement in module.stars:
         source = statement.module or ""
-        other = it.project.find(source, module, statement.level)
+        other = interpreter.project.find(source, module, statement.level)
         if other is None:
             if source.split(".")[0] == "torch":
                 found = classes.library(f"{source}.{name}")
@@ -65,7 +69,7 @@ def _from_star(it: Interpreter, module: SourceModule, name: str) -> Value:
                     return found
             continue
         if other is not module and (name in other.bindings or other.stars):
-            value = meaning(it, other, name)
+            value = meaning(interpreter, other, name)
             if value is not UNKNOWN:
                 return value
     return builtin_functions.NAMES.get(name, UNKNOWN)

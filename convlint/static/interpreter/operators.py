@@ -36,7 +36,7 @@ _LARGEST_POWER = 4  # that is written out
 
 
 def operate(
-    it: Interpreter,
+    interpreter: Interpreter,
     op: ast.operator,
     left: Value,
     right: Value,
@@ -51,7 +51,7 @@ def operate(
     if one is int and other is int:
         return _plain(compute, left, right)
     if one is Tensor or other is Tensor:
-        return _on_tensors(it, name, left, right, node, scope, inplace=inplace)
+        return _on_tensors(interpreter, name, left, right, node, scope, inplace=inplace)
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     if one is Dim or other is Dim or one is Real or other is Real:
@@ -143,7 +143,7 @@ def _known_value(dim: Dim) -> Value:
 
 
 def _on_tensors(
-    it: Interpreter,
+    interpreter: Interpreter,
     name: str,
     left: Value,
     right: Value,
@@ -156,8 +156,8 @@ def _on_tensors(
         f"__{name}__"
     )
     if handler is None:
-        return it.call_unknown([left, right], {}, node, scope)
-    return it.call_torch(handler, [left, right], {}, node, scope)
+        return interpreter.call_unknown([left, right], {}, node, scope)
+    return interpreter.call_torch(handler, [left, right], {}, node, scope)
 
 
 _OPERATORS: dict[type, tuple[Callable[[Any, Any], Any], str]] = {
@@ -177,7 +177,7 @@ _OPERATORS: dict[type, tuple[Callable[[Any, Any], Any], str]] = {
 }
 
 
-def compare(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
+def compare(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
     """``left op right``: True, False, a condition, or UNKNOWN."""
     match op:
         case ast.Is() | ast.IsNot():
@@ -185,9 +185,9 @@ def compare(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
         case ast.In() | ast.NotIn():
             found = containers.contains(left, right)
         case ast.Eq() | ast.NotEq():
-            found = _equal(it, left, right)
+            found = _equal(interpreter, left, right)
         case _:
-            return _ordered(it, op, left, right)
+            return _ordered(interpreter, op, left, right)
     if isinstance(op, ast.IsNot | ast.NotIn | ast.NotEq):
         if type(found) is bool:
             return not found
@@ -203,7 +203,7 @@ def _is(left: Value, right: Value) -> Value:
     return left is right or left == right if isinstance(left, Library | Class) else left is right
 
 
-def _equal(it: Interpreter, left: Value, right: Value) -> Value:
+def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
     if left is UNKNOWN or right is UNKNOWN or type(left) is Tensor or type(right) is Tensor:
         return UNKNOWN
     if type(left) is Dim or type(right) is Dim:
@@ -215,7 +215,7 @@ def _equal(it: Interpreter, left: Value, right: Value) -> Value:
                 or isinstance(right, str | tuple | list | float)
                 else False
             )
-        found = it.run.equal(left, right)
+        found = interpreter.execution.equal(left, right)
         return Condition("==", left, right) if found is None else found
     if (
         type(left) is Real
@@ -229,7 +229,7 @@ def _equal(it: Interpreter, left: Value, right: Value) -> Value:
             return False
         if not is_small(left) or not is_small(right):
             return UNKNOWN
-        parts = [_equal(it, one, other) for one, other in zip(left, right, strict=True)]
+        parts = [_equal(interpreter, one, other) for one, other in zip(left, right, strict=True)]
         if False in parts:
             return False
         return True if all(part is True for part in parts) else UNKNOWN
@@ -243,7 +243,7 @@ def _equal(it: Interpreter, left: Value, right: Value) -> Value:
         return UNKNOWN
 
 
-def _ordered(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
+def _ordered(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
     if type(left) in (Dim, Real) or type(right) in (Dim, Real):
         if not all(isinstance(side, int | float | Dim | Real) for side in (left, right)):
             return UNKNOWN
@@ -251,7 +251,7 @@ def _ordered(it: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value
         swapped = isinstance(op, ast.Gt | ast.GtE)
         one, other = (right, left) if swapped else (left, right)
         condition = Condition("<" if isinstance(op, ast.Lt | ast.Gt) else "<=", one, other)
-        found = truth.known(it, condition)
+        found = truth.known(interpreter, condition)
         return condition if found is None else found
     if isinstance(left, PLAIN) and isinstance(right, PLAIN):
         if not is_small(left) or not is_small(right):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Choice:
+class PathChoice:
     """One undecided condition, and the way taken."""
 
     key: Hashable
@@ -20,10 +20,10 @@ class Choice:
 
 
 @dataclass(slots=True)
-class Choices:
+class PathChoices:
     """The ways of one execution, in order."""
 
-    made: list[Choice] = field(default_factory=list)
+    made: list[PathChoice] = field(default_factory=list)
     _position: int = 0
     _known: dict[Hashable, bool] = field(default_factory=dict)
 
@@ -35,17 +35,17 @@ class Choices:
         if key in self._known:
             return self._known[key]
         if self._position == len(self.made):
-            self.made.append(Choice(key, preferred, final=not both))
+            self.made.append(PathChoice(key, preferred, final=not both))
         choice = self.made[self._position]
         self._position += 1
         self._known[key] = choice.taken
         return choice.taken
 
-    def again(self) -> Choices:
+    def again(self) -> PathChoices:
         """The same ways, for an execution that may come to other conditions as well."""
-        return Choices(_known=dict(self._known))
+        return PathChoices(_known=dict(self._known))
 
-    def next(self) -> Choices | None:
+    def next(self) -> PathChoices | None:
         """The choices of the next execution; None when all ways were taken."""
         made = self.made[: self._position]
         while made and made[-1].final:
@@ -53,4 +53,4 @@ class Choices:
         if not made:
             return None
         last = made[-1]
-        return Choices([*made[:-1], Choice(last.key, not last.taken, final=True)])
+        return PathChoices([*made[:-1], PathChoice(last.key, not last.taken, final=True)])

@@ -35,53 +35,56 @@ class Raised(Stop):
     """The program raises."""
 
 
-def run_function(it: Interpreter, function: Function, scope: Scope) -> Value:
+def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> Value:
     """The result of a function whose parameters are bound in ``scope``."""
     node = function.node
     if isinstance(node, ast.Lambda):
-        return evaluate(it, node.body, scope)
+        return evaluate(interpreter, node.body, scope)
     if isinstance(node, ast.AsyncFunctionDef) or (
         function.scope.module.text.yields and is_generator(node)
     ):
-        it.lose("a generator", node, scope)
+        interpreter.record_gap("a generator", node, scope)
         return UNKNOWN
     scope.names["__class__"] = function.owner
-    ending = block(it, node.body, scope)
+    ending = block(interpreter, node.body, scope)
     return None if ending is None else ending.value
 
 
 # --- simple statements
 
 
-def _expression(it: Interpreter, node: ast.Expr, scope: Scope) -> None:
+def _expression(interpreter: Interpreter, node: ast.Expr, scope: Scope) -> None:
     if not isinstance(node.value, ast.Constant):
-        EXPRESSIONS[type(node.value)](it, node.value, scope)
+        EXPRESSIONS[type(node.value)](interpreter, node.value, scope)
 
 
-def _assign(it: Interpreter, node: ast.Assign, scope: Scope) -> None:
-    value = EXPRESSIONS[type(node.value)](it, node.value, scope)
+def _assign(interpreter: Interpreter, node: ast.Assign, scope: Scope) -> None:
+    value = EXPRESSIONS[type(node.value)](interpreter, node.value, scope)
     for target in node.targets:
         if type(target) is ast.Name:
             scope.names[target.id] = value
         else:
-            assign(it, target, value, scope)
+            assign(interpreter, target, value, scope)
 
 
-def _annotated(it: Interpreter, node: ast.AnnAssign, scope: Scope) -> None:
+def _annotated(interpreter: Interpreter, node: ast.AnnAssign, scope: Scope) -> None:
     if node.value is not None:
-        assign(it, node.target, evaluate(it, node.value, scope), scope)
+        assign(interpreter, node.target, evaluate(interpreter, node.value, scope), scope)
 
 
-def _augmented(it: Interpreter, node: ast.AugAssign, scope: Scope) -> None:
-    left = evaluate(it, _loaded(node.target), scope)
-    right = evaluate(it, node.value, scope)
+def _augmented(interpreter: Interpreter, node: ast.AugAssign, scope: Scope) -> None:
+    left = evaluate(interpreter, _loaded(node.target), scope)
+    right = evaluate(interpreter, node.value, scope)
     if type(left) is list and isinstance(node.op, ast.Add):
-        items = containers.iterate(it, right)
+        items = containers.iterate(interpreter, right)
         long = items is None or len(left) + len(items) > LONGEST
         left.extend([UNKNOWN] if items is None or long else items)
         return
     assign(
-        it, node.target, operate(it, node.op, left, right, node.value, scope, inplace=True), scope
+        interpreter,
+        node.target,
+        operate(interpreter, node.op, left, right, node.value, scope, inplace=True),
+        scope,
     )
 
 
@@ -90,37 +93,40 @@ def _loaded(target: ast.expr) -> ast.expr:
     return target
 
 
-def _return(it: Interpreter, node: ast.Return, scope: Scope) -> Ending:
-    return Mark(None if node.value is None else evaluate(it, node.value, scope))
+def _return(interpreter: Interpreter, node: ast.Return, scope: Scope) -> Ending:
+    return Mark(None if node.value is None else evaluate(interpreter, node.value, scope))
 
 
-def _raise(it: Interpreter, node: ast.Raise, scope: Scope) -> None:
+def _raise(interpreter: Interpreter, node: ast.Raise, scope: Scope) -> None:
     raise Raised("the program raises")
 
 
-def _assert(it: Interpreter, node: ast.Assert, scope: Scope) -> None:
-    value = evaluate(it, node.test, scope)
-    if not truth.assume(it, value, True):
+def _assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> None:
+    value = evaluate(interpreter, node.test, scope)
+    if not truth.assume(interpreter, value, True):
         raise Raised("an assertion fails")
 
 
-def _delete(it: Interpreter, node: ast.Delete, scope: Scope) -> None:
+def _delete(interpreter: Interpreter, node: ast.Delete, scope: Scope) -> None:
     for target in node.targets:
         if isinstance(target, ast.Attribute):
-            owner = evaluate(it, target.value, scope)
+            owner = evaluate(interpreter, target.value, scope)
             if type(owner) is Instance:
                 owner.attrs.pop(target.attr, None)
         elif isinstance(target, ast.Name):
             scope.names.pop(target.id, None)
         elif isinstance(target, ast.Subscript):
-            containers.delete(evaluate(it, target.value, scope), evaluate(it, target.slice, scope))
+            containers.delete(
+                evaluate(interpreter, target.value, scope),
+                evaluate(interpreter, target.slice, scope),
+            )
 
 
-def _nothing(it: Interpreter, node: ast.stmt, scope: Scope) -> None:
+def _nothing(interpreter: Interpreter, node: ast.stmt, scope: Scope) -> None:
     return None
 
 
-def _global(it: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
+def _global(interpreter: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
     """What a function does to names outside of it is not followed: they may mean anything then."""
     for name in node.names:
         scope.names[name] = UNKNOWN
@@ -129,34 +135,38 @@ def _global(it: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> N
             if name in around.names:
                 around.names[name] = UNKNOWN
             around = around.outer
-        if it.top is not None and it.top.module is scope.module and name in it.top.names:
-            it.top.names[name] = UNKNOWN
+        if (
+            interpreter.top is not None
+            and interpreter.top.module is scope.module
+            and name in interpreter.top.names
+        ):
+            interpreter.top.names[name] = UNKNOWN
 
 
-def _break(it: Interpreter, node: ast.Break, scope: Scope) -> Ending:
+def _break(interpreter: Interpreter, node: ast.Break, scope: Scope) -> Ending:
     return BREAK
 
 
-def _continue(it: Interpreter, node: ast.Continue, scope: Scope) -> Ending:
+def _continue(interpreter: Interpreter, node: ast.Continue, scope: Scope) -> Ending:
     return CONTINUE
 
 
 # --- compound statements
 
 
-def _if(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
-    value = evaluate(it, node.test, scope)
-    taken = truth.known(it, value)
+def _if(interpreter: Interpreter, node: ast.If, scope: Scope) -> Ending:
+    value = evaluate(interpreter, node.test, scope)
+    taken = truth.known(interpreter, value)
     if taken is None:
         leaves = _only_leaves(node)
         if leaves is not None:  # a guard: whoever gets past it goes the other way
             taken = not leaves
-            truth.assume(it, value, taken)
-        elif truth.is_on_parameters(it, value):
-            taken = truth.decide(it, value)
+            truth.assume(interpreter, value, taken)
+        elif truth.is_on_parameters(interpreter, value):
+            taken = truth.decide(interpreter, value)
         else:
-            return _either(it, node, scope)
-    return block(it, node.body if taken else node.orelse, scope)
+            return _either(interpreter, node, scope)
+    return block(interpreter, node.body if taken else node.orelse, scope)
 
 
 def _only_leaves(node: ast.If) -> bool | None:
@@ -169,77 +179,77 @@ def _only_leaves(node: ast.If) -> bool | None:
     return None
 
 
-def _either(it: Interpreter, node: ast.If, scope: Scope) -> Ending:
+def _either(interpreter: Interpreter, node: ast.If, scope: Scope) -> Ending:
     """Go on where nothing is known of a condition: what either branch sets is unknown afterwards.
 
     A branch that leaves the function or the loop is passed by.
     """
     if isinstance(node.body[-1], _LEAVING):
-        return block(it, node.orelse, scope)
+        return block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
-        return block(it, node.body, scope)
+        return block(interpreter, node.body, scope)
     for branch in (node.body, node.orelse):
-        with it.run.supposing():
-            block(it, branch, scope)
-        forget(it, branch, scope)
+        with interpreter.execution.supposing():
+            block(interpreter, branch, scope)
+        forget(interpreter, branch, scope)
     return None
 
 
 _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 
 
-def _for(it: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
-    over = evaluate(it, node.iter, scope)
-    items = containers.iterate(it, over)
+def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
+    over = evaluate(interpreter, node.iter, scope)
+    items = containers.iterate(interpreter, over)
     if items is None or len(items) > _MOST_TURNS:
-        it.lose("a loop over something unknown", node.iter, scope)
-        assign(it, node.target, UNKNOWN, scope)
-        ending = block(it, node.body, scope)
-        forget(it, [node], scope)
+        interpreter.record_gap("a loop over something unknown", node.iter, scope)
+        assign(interpreter, node.target, UNKNOWN, scope)
+        ending = block(interpreter, node.body, scope)
+        forget(interpreter, [node], scope)
         return ending if ending not in (None, BREAK, CONTINUE) and not node.orelse else None
     for item in items:
-        it.step()
-        assign(it, node.target, item, scope)
-        ending = block(it, node.body, scope)
+        interpreter.step()
+        assign(interpreter, node.target, item, scope)
+        ending = block(interpreter, node.body, scope)
         if ending is BREAK:
             return None
         if ending is not None and ending is not CONTINUE:
             return ending
     if has_more(over):
-        forget(it, [node], scope)
-    return block(it, node.orelse, scope)
+        forget(interpreter, [node], scope)
+    return block(interpreter, node.orelse, scope)
 
 
-def _while(it: Interpreter, node: ast.While, scope: Scope) -> Ending:
+def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> Ending:
     for _ in range(_MOST_TURNS):
-        it.step()
-        going = truth.known(it, evaluate(it, node.test, scope))
+        interpreter.step()
+        going = truth.known(interpreter, evaluate(interpreter, node.test, scope))
         if going is None:
             break
         if not going:
-            return block(it, node.orelse, scope)
-        ending = block(it, node.body, scope)
+            return block(interpreter, node.orelse, scope)
+        ending = block(interpreter, node.body, scope)
         if ending is BREAK:
             return None
         if ending is not None and ending is not CONTINUE:
             return ending
-    it.lose("a loop that ends on something unknown", node.test, scope)
-    forget(it, node.body, scope)
+    interpreter.record_gap("a loop that ends on something unknown", node.test, scope)
+    forget(interpreter, node.body, scope)
     return None
 
 
-def forget(it: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
+def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
     """Take everything that statements may have changed for unknown."""
     for statement in statements:
         effects = _effects(statement)
         for name in effects.names:
             scope.names[name] = UNKNOWN
         for owner_node, attribute in effects.attributes:
-            owner = evaluate(it, owner_node, scope)
+            owner = evaluate(interpreter, owner_node, scope)
             if type(owner) is Instance:
                 owner.attrs[attribute] = UNKNOWN
         for changed in effects.containers:
-            containers.taint(evaluate(it, changed, scope))
+            containers.taint(evaluate(interpreter, changed, scope))
 
 
 class _Effects:
@@ -264,32 +274,37 @@ def _effects(statement: ast.stmt) -> _Effects:
     return kept(statement, "effects", lambda: _Effects(statement))
 
 
-def _with(it: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> Ending:
+def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> Ending:
     for item in node.items:
-        value = evaluate(it, item.context_expr, scope)
+        value = evaluate(interpreter, item.context_expr, scope)
         if item.optional_vars is not None:
-            assign(it, item.optional_vars, value if type(value) is not Instance else UNKNOWN, scope)
-    return block(it, node.body, scope)
+            assign(
+                interpreter,
+                item.optional_vars,
+                value if type(value) is not Instance else UNKNOWN,
+                scope,
+            )
+    return block(interpreter, node.body, scope)
 
 
-def _try(it: Interpreter, node: ast.Try, scope: Scope) -> Ending:
+def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> Ending:
     try:
-        ending = block(it, node.body, scope)
+        ending = block(interpreter, node.body, scope)
     except Raised:
         if not node.handlers:
             raise
-        ending = block(it, node.handlers[0].body, scope)
+        ending = block(interpreter, node.handlers[0].body, scope)
     else:
         if ending is None:
-            ending = block(it, node.orelse, scope)
-    last = block(it, node.finalbody, scope)
+            ending = block(interpreter, node.orelse, scope)
+    last = block(interpreter, node.finalbody, scope)
     return last or ending
 
 
-def _match(it: Interpreter, node: ast.Match, scope: Scope) -> Ending:
-    it.lose("a match statement", node, scope)
-    evaluate(it, node.subject, scope)
-    forget(it, [statement for case in node.cases for statement in case.body], scope)
+def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> Ending:
+    interpreter.record_gap("a match statement", node, scope)
+    evaluate(interpreter, node.subject, scope)
+    forget(interpreter, [statement for case in node.cases for statement in case.body], scope)
     return None
 
 

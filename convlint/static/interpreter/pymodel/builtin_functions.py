@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def call(
-    it: Interpreter,
+    interpreter: Interpreter,
     name: str,
     args: Sequence[Value],
     kwargs: dict[str, Value],
@@ -46,28 +46,28 @@ def call(
     """Call a function of Python itself."""
     own = FUNCTIONS.get(name)
     if own is not None:
-        return guarded(own, it, args, kwargs, node, scope)
-    return it.call_unknown(args, kwargs, node, scope)
+        return guarded(own, interpreter, args, kwargs, node, scope)
+    return interpreter.call_unknown(args, kwargs, node, scope)
 
 
-def _len(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _len(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return containers.length(args[0])
 
 
-def _range(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = range(*[concrete(it, value) for value in args])
+def _range(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    found = range(*[concrete(interpreter, value) for value in args])
     len(found)  # raises OverflowError where no list could be as long
     return found
 
 
-def _enumerate(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _enumerate(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    found = enumerate(containers.items_of(it, args[0]), concrete(it, start))
+    found = enumerate(containers.items_of(interpreter, args[0]), concrete(interpreter, start))
     return [UNKNOWN if has_more(args[0]) and pair[1] is UNKNOWN else pair for pair in found]
 
 
-def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = [containers.items_of(it, value) for value in args]
+def _zip(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    found = [containers.items_of(interpreter, value) for value in args]
     size = len(found) * min(map(len, found), default=0)
     if size > LONGEST:
         return UNKNOWN
@@ -76,35 +76,35 @@ def _zip(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return [UNKNOWN if more and any(v is UNKNOWN for v in row) else row for row in rows]
 
 
-def _map(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    rows = zip(*[containers.items_of(it, value) for value in args[1:]], strict=False)
-    found = [it.call(args[0], list(row), {}, node, scope) for row in rows]
+def _map(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    rows = zip(*[containers.items_of(interpreter, value) for value in args[1:]], strict=False)
+    found = [interpreter.call(args[0], list(row), {}, node, scope) for row in rows]
     return [*found, UNKNOWN] if any(map(has_more, args[1:])) else found
 
 
-def _list(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return list(containers.items_of(it, args[0])) if args else []
+def _list(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    return list(containers.items_of(interpreter, args[0])) if args else []
 
 
-def _tuple(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _tuple(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     if args and has_more(args[0]):
         return UNKNOWN
-    return tuple(containers.items_of(it, args[0])) if args else ()
+    return tuple(containers.items_of(interpreter, args[0])) if args else ()
 
 
-def _reversed(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return containers.items_of(it, args[0])[::-1]
+def _reversed(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    return containers.items_of(interpreter, args[0])[::-1]
 
 
-def _sorted(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = containers.items_of(it, args[0])
+def _sorted(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    found = containers.items_of(interpreter, args[0])
     plain = all(type(value) in (int, str, float) for value in found) and not kwargs.get("key")
     return sorted(found, reverse=bool(kwargs.get("reverse"))) if plain else UNKNOWN
 
 
-def _set(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _set(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     found: list[Value] = []
-    for value in containers.items_of(it, args[0]) if args else []:
+    for value in containers.items_of(interpreter, args[0]) if args else []:
         if not is_small(value):
             return UNKNOWN
         if value not in found:
@@ -112,27 +112,27 @@ def _set(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return found
 
 
-def _dict(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _dict(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     made: dict[Value, Value] = {}
     if args:
         given = args[0]
         if type(given) is dict:
             made.update(given)
         else:
-            made.update(dict(containers.items_of(it, given)))
+            made.update(dict(containers.items_of(interpreter, given)))
     return made | kwargs
 
 
-def _sum(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = [*containers.items_of(it, args[0]), *args[1:], *kwargs.values()]
+def _sum(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    found = [*containers.items_of(interpreter, args[0]), *args[1:], *kwargs.values()]
     if all(type(value) in (int, float) for value in found):
         return sum(found)
     return containers.total(found)
 
 
 def _extreme(largest: bool) -> Own:
-    def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        found = containers.items_of(it, args[0]) if len(args) == 1 else list(args)
+    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+        found = containers.items_of(interpreter, args[0]) if len(args) == 1 else list(args)
         if kwargs or not found:
             return UNKNOWN
         if all(type(value) in (int, float, str) for value in found):
@@ -151,7 +151,7 @@ def _extreme(largest: bool) -> Own:
 def whole(name: str, compute: Callable[[Any], Any]) -> Own:
     """``int``, ``round``, ``math.floor`` ...: an integer from a number."""
 
-    def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         if not args:
             return 0
         value = args[0]
@@ -167,25 +167,27 @@ def whole(name: str, compute: Callable[[Any], Any]) -> Own:
     return own
 
 
-def _float(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _float(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     value = args[0] if args else 0.0
     if type(value) is Dim:
         return Real(value)
     return float(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
-def _abs(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _abs(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return abs(args[0]) if type(args[0]) in (int, float) else UNKNOWN
 
 
-def _bool(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = truth.known(it, args[0]) if args else False
+def _bool(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    found = truth.known(interpreter, args[0]) if args else False
     return args[0] if found is None else found
 
 
 def _any_all(wanted: bool) -> Own:
-    def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        found = [truth.known(it, value) for value in containers.items_of(it, args[0])]
+    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+        found = [
+            truth.known(interpreter, value) for value in containers.items_of(interpreter, args[0])
+        ]
         if wanted in found:
             return wanted
         return UNKNOWN if None in found else not wanted
@@ -193,29 +195,29 @@ def _any_all(wanted: bool) -> Own:
     return own
 
 
-def _str(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _str(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     value = args[0] if args else ""
     return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
-def _nothing(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _nothing(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return None
 
 
-def _unknown(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _unknown(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return UNKNOWN
 
 
-def _first(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _first(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return args[0] if args else UNKNOWN
 
 
-def _tensor_size(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _tensor_size(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return Sizes(args[0]) if len(args) == 1 and not kwargs else UNKNOWN
 
 
-def _next(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = containers.items_of(it, args[0])
+def _next(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    found = containers.items_of(interpreter, args[0])
     return found[0] if found else UNKNOWN
 
 

@@ -180,7 +180,7 @@ def length(value: Value) -> Value:
 # --- loops
 
 
-def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
+def iterate(interpreter: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
     """The items of a value, None if they are not known. ``count`` is how many are asked for."""
     kind = type(value)
     if kind is list or kind is tuple:
@@ -192,20 +192,20 @@ def iterate(it: Interpreter, value: Value, count: int | None = None) -> list[Val
     if kind is str:
         return list(value) if len(value) <= LONGEST else None
     if kind is Tensor:
-        rows: list[Value] | None = rows_of(it.run, value)
+        rows: list[Value] | None = rows_of(interpreter.execution, value)
         return rows
     if kind is Instance and value.is_module:
         return module_containers.iterated(value)
     if kind is Sizes:
-        return None if count is None else sizes(it, value, count)
+        return None if count is None else sizes(interpreter, value, count)
     if kind is Dim and count is not None and count < 16:
         return parts(value, count)
     return None
 
 
-def items_of(it: Interpreter, value: Value) -> list[Value]:
+def items_of(interpreter: Interpreter, value: Value) -> list[Value]:
     """The items of a value; raises TypeError where they are not known."""
-    items = iterate(it, value)
+    items = iterate(interpreter, value)
     if items is None:
         raise TypeError
     return items
@@ -217,9 +217,9 @@ def parts(value: Dim, count: int) -> list[Value] | None:
     return None if UNKNOWN in found else found
 
 
-def sizes(it: Interpreter, value: Sizes, count: int) -> list[Any] | None:
+def sizes(interpreter: Interpreter, value: Sizes, count: int) -> list[Any] | None:
     """The sizes of a tensor of which only their number is known."""
-    shape = it.run.of_rank(value.tensor, count)
+    shape = interpreter.execution.of_rank(value.tensor, count)
     return None if shape is None else list(shape)
 
 

@@ -20,7 +20,7 @@ from convlint.static.interpreter.pymodel.native import Own
 from convlint.symbolic import Dim
 
 
-def _isinstance(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _isinstance(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     value, kinds = args
     answers = [_is_of(value, kind) for kind in (kinds if type(kinds) is tuple else (kinds,))]
     if True in answers:
@@ -59,14 +59,14 @@ def _is_of(value: Value, kind: Value) -> Value:
     return UNKNOWN
 
 
-def _issubclass(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _issubclass(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     cls, kind = args
     if type(cls) is Class and type(kind) is Class:
         return kind in (cls.mro)
     return UNKNOWN
 
 
-def _callable(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _callable(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     value = args[0]
     if type(value) in (Class, Function, Bound, Partial, Builtin):
         return True
@@ -75,10 +75,10 @@ def _callable(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     )
 
 
-def _getattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _getattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     if type(args[1]) is not str:
-        return it.lose("a name that is only known at run time", node, scope)
-    found = attributes.get(it, args[0], args[1], node, scope)
+        return interpreter.record_gap("a name that is only known at run time", node, scope)
+    found = attributes.get(interpreter, args[0], args[1], node, scope)
     if found is UNKNOWN and len(args) > 2 and _lacks(args[0], args[1]):
         return args[2]
     return found
@@ -93,7 +93,7 @@ def _lacks(value: Value, name: str) -> bool:
     )
 
 
-def _setattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _setattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, name, value = args
     if type(owner) is Instance:
         if type(name) is str:
@@ -103,7 +103,7 @@ def _setattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return None
 
 
-def _hasattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _hasattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     value, name = args
     if type(value) is Instance and type(name) is str:
         if name in value.attrs or classes.lookup(value.cls, name) is not None:
@@ -112,11 +112,11 @@ def _hasattr(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return UNKNOWN
 
 
-def _type(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _type(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return args[0].cls if len(args) == 1 and type(args[0]) is Instance else UNKNOWN
 
 
-def _super(it: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
+def _super(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
     inner: Scope | None = scope
     while inner is not None and "__class__" not in inner.names:
         inner = inner.outer
@@ -130,25 +130,25 @@ def _super(it: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
     return UNKNOWN
 
 
-def _super_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _super_init(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     cls, instance, *rest = args
-    instantiation.super_init(it, cls, instance, rest, kwargs, node, scope)
+    instantiation.super_init(interpreter, cls, instance, rest, kwargs, node, scope)
     return None
 
 
-def _class_init(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _class_init(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     """``Base.__init__(self, ...)`` of a class of torch."""
     cls, instance, *rest = args
     if type(instance) is Instance:
         library = next((one for one in cls.mro if one.is_library), cls)
-        instantiation.super_init(it, library, instance, rest, kwargs, node, scope)
+        instantiation.super_init(interpreter, library, instance, rest, kwargs, node, scope)
     return None
 
 
-def _class_forward(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _class_forward(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     _, instance, *rest = args
     if type(instance) is Instance:
-        return module_calls.forward_layer(it, instance, rest, kwargs, node, scope)
+        return module_calls.forward_layer(interpreter, instance, rest, kwargs, node, scope)
     return UNKNOWN
 
 

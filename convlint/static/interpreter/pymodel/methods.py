@@ -20,7 +20,7 @@ OWNERS = ("list.", "dict.", "str.", "tuple.", "module.")  # how the name of a me
 
 
 def call(
-    it: Interpreter,
+    interpreter: Interpreter,
     name: str,
     args: Sequence[Value],
     kwargs: dict[str, Value],
@@ -30,11 +30,11 @@ def call(
     """Call a method by its full name (``list.append``); its object is the first argument."""
     own = _OF_CONTAINERS.get(name)
     if own is not None:
-        return guarded(own, it, args, kwargs, node, scope)
+        return guarded(own, interpreter, args, kwargs, node, scope)
     kind, _, method = name.partition(".")
     if kind == "module":
         if method == "forward":
-            return module_calls.forward_layer(it, args[0], args[1:], kwargs, node, scope)
+            return module_calls.forward_layer(interpreter, args[0], args[1:], kwargs, node, scope)
         return module_containers.method(method, args[0], args[1:], kwargs)
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
         return UNKNOWN
@@ -48,7 +48,7 @@ def call(
         return (
             found if type(found) in (str, int, bool, list, tuple) and _is_short(found) else UNKNOWN
         )
-    return it.call_unknown(args, kwargs, node, scope)
+    return interpreter.call_unknown(args, kwargs, node, scope)
 
 
 def _is_short(value: Any) -> bool:
@@ -59,32 +59,32 @@ def _is_short_format(method: str, template: Any) -> bool:
     return method != "format" or is_short_format(template)
 
 
-def _append(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _append(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     args[0].append(args[1])
     return None
 
 
-def _extend(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _extend(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, given = args
     try:
-        items = containers.items_of(it, given)
+        items = containers.items_of(interpreter, given)
     except TypeError:
         items = [UNKNOWN]
     owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])
     return None
 
 
-def _insert(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].insert(concrete(it, args[1]), args[2])
+def _insert(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    args[0].insert(concrete(interpreter, args[1]), args[2])
     return None
 
 
-def _pop(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _pop(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, *rest = args
     if has_more(owner):
         return UNKNOWN
     if type(owner) is list:
-        return owner.pop(*[concrete(it, value) for value in rest])
+        return owner.pop(*[concrete(interpreter, value) for value in rest])
     if UNKNOWN in owner:
         if rest and type(rest[0]) is str:
             owner.pop(rest[0], None)
@@ -92,30 +92,30 @@ def _pop(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return owner.pop(*rest) if rest and type(rest[0]) is str else UNKNOWN
 
 
-def _index(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _index(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, value, *_ = args
     return owner.index(value) if is_small([owner, value]) and UNKNOWN not in owner else UNKNOWN
 
 
-def _copy(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _copy(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return args[0].copy()
 
 
-def _get(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _get(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, key, *rest = args
     if UNKNOWN in owner or type(key) not in (str, int, bool, float, type(None), tuple):
         return UNKNOWN
     return owner.get(key, rest[0] if rest else None)
 
 
-def _setdefault(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _setdefault(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, key, *rest = args
     if UNKNOWN in owner or type(key) is not str:
         return UNKNOWN
     return owner.setdefault(key, rest[0] if rest else None)
 
 
-def _update(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _update(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     owner, *rest = args
     for other in rest:
         owner.update(other if type(other) is dict else {UNKNOWN: UNKNOWN})
@@ -123,19 +123,19 @@ def _update(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return None
 
 
-def _keys(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _keys(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return UNKNOWN if UNKNOWN in args[0] else list(args[0])
 
 
-def _values(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _values(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return UNKNOWN if UNKNOWN in args[0] else list(args[0].values())
 
 
-def _pairs(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _pairs(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return UNKNOWN if UNKNOWN in args[0] else list(args[0].items())
 
 
-def _clear(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _clear(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     args[0].clear()
     return None
 
@@ -148,7 +148,7 @@ _OF_CONTAINERS: dict[str, Own] = {
     "list.index": _index,
     "list.copy": _copy,
     "list.clear": _clear,
-    "list.reverse": lambda it, args, kwargs, node, scope: args[0].reverse(),
+    "list.reverse": lambda interpreter, args, kwargs, node, scope: args[0].reverse(),
     "dict.get": _get,
     "dict.pop": _pop,
     "dict.setdefault": _setdefault,

@@ -17,7 +17,7 @@ MORE = "?"  # the name under which a container holds what is not known of it
 
 
 def construct(
-    it: Interpreter,
+    interpreter: Interpreter,
     instance: Instance,
     name: str,
     args: Sequence[Value],
@@ -27,7 +27,7 @@ def construct(
     if name not in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"):
         return False
     given: Sequence[Value] = [*args, *kwargs.values()]
-    it.steps -= len(given)  # each of them is looked at later
+    interpreter.steps -= len(given)  # each of them is looked at later
     if name == "Sequential" and not (len(given) == 1 and type(given[0]) is dict):
         extend(instance, given)
         return True

@@ -18,7 +18,7 @@ Own = Callable[[Any, Sequence[Value], dict[str, Value], ast.expr, Scope], Value]
 
 def guarded(
     own: Own,
-    it: Interpreter,
+    interpreter: Interpreter,
     args: Sequence[Value],
     kwargs: dict[str, Value],
     node: ast.expr,
@@ -26,17 +26,17 @@ def guarded(
 ) -> Value:
     """The result of ``own``; UNKNOWN where the program passes what it cannot take."""
     try:
-        return own(it, args, kwargs, node, scope)
+        return own(interpreter, args, kwargs, node, scope)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError, AttributeError):
         return UNKNOWN
 
 
-def concrete(it: Interpreter, value: Value) -> int:
+def concrete(interpreter: Interpreter, value: Value) -> int:
     """A plain integer: a parameter with a default is taken at its default from here on."""
     if type(value) is bool or type(value) is int:
         return int(value)
     if type(value) is Dim:
-        found = it.run.settled(value)
+        found = interpreter.execution.settled(value)
         if found is not None:
             return found
     raise TypeError

@@ -16,36 +16,36 @@ from convlint.static.interpreter.pymodel.native import Own, real_value, whole_va
 from convlint.symbolic import Dim
 
 
-def _given(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _given(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return args[0] if args else UNKNOWN
 
 
-def _last(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _last(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return args[-1] if args else UNKNOWN
 
 
-def _partial(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _partial(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return Partial(args[0], tuple(args[1:]), kwargs) if args else UNKNOWN
 
 
-def _checkpoint(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _checkpoint(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     own = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
     rest = {name: value for name, value in kwargs.items() if name not in own}
-    return it.call(args[0], list(args[1:]), rest, node, scope) if args else UNKNOWN
+    return interpreter.call(args[0], list(args[1:]), rest, node, scope) if args else UNKNOWN
 
 
-def _chain(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _chain(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     try:
-        found = [containers.items_of(it, value) for value in args]
+        found = [containers.items_of(interpreter, value) for value in args]
     except TypeError:
         return UNKNOWN
     return list(itertools.chain(*found)) if sum(map(len, found)) <= LONGEST else UNKNOWN
 
 
-def _product(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _product(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     """``math.prod``, ``numpy.prod``."""
     try:
-        found = containers.items_of(it, args[0])
+        found = containers.items_of(interpreter, args[0])
     except TypeError:
         return UNKNOWN
     result: Any = 1
@@ -59,7 +59,7 @@ def _product(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
 def _mathematical(name: str) -> Own:
     compute = getattr(math, name)
 
-    def own(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
         if all(type(value) in (int, float) for value in args):
             try:
                 return compute(*args)
@@ -73,7 +73,7 @@ def _mathematical(name: str) -> Own:
     return own
 
 
-def _deepcopy(it: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _deepcopy(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
     return _copied(args[0], {}) if args else UNKNOWN
 
 
