@@ -24,7 +24,7 @@ BANNED = {
     r"\bbehind\b": "after",
     r"\bin front of\b": "before",
     r"\bbeside\b": "next to, compared with, as a control",
-    r"\b(is|are|was|were) no (?!longer\b|more than\b|better\b|worse\b)[a-z]": "is not a",
+    r"(?<!\bthere )\b(is|are|was|were) no (?!longer\b|more than\b|better\b|worse\b)[a-z]": "is not a",
     r"\bin spite of\b": "despite",
     r"\bshared out\b": "divisible by",
     r"\banew\b": "again",
