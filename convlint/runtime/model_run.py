@@ -7,13 +7,12 @@ the user's own process, and leaves that as it was found.
 from __future__ import annotations
 
 import copy
-import io
 import os
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal
@@ -33,6 +32,7 @@ from convlint.runtime.build.load_target import ProblemError, refuse
 from convlint.runtime.inputs import make_inputs as model_inputs
 from convlint.runtime.inputs import probe, resolution
 from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.isolation import NestedRunError, exclusive, silent
 from convlint.runtime.measure import memory
 from convlint.runtime.record import provenance
 from convlint.runtime.record.record import failure_of, record
@@ -107,20 +107,23 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answe
     """Run a live model, and leave it and the process as they were found.
 
     Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a
-    forward may write to its input. A model with lazy layers is run as a copy.
+    forward may write to its input. A model with lazy layers is run as a copy. A run in another thread is waited for.
     """
     try:
-        module_invariants.check(model)
-        if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
-            model = copy.deepcopy(model)
-        with restore.as_found(model):
-            if inputs is None:
-                inputs = inputs_of(model, job)
-            inputs = inputs.map(lambda tensor: tensor.detach().clone())
-            model_inputs.check(model, inputs)
-            return _recorded(model, inputs, job)
+        with exclusive():
+            module_invariants.check(model)
+            if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
+                model = copy.deepcopy(model)
+            with restore.as_found(model):
+                if inputs is None:
+                    inputs = inputs_of(model, job)
+                inputs = inputs.map(lambda tensor: tensor.detach().clone())
+                model_inputs.check(model, inputs)
+                return _recorded(model, inputs, job)
     except ProblemError as error:
         return Answer(None, (error.problem,))
+    except NestedRunError as error:
+        return Answer(None, (Problem("nested-run", str(error)),))
 
 
 def is_module(value: Any) -> bool:
@@ -226,14 +229,6 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
         )
         return Answer(graph, (Problem("no-output", f"forward returned {given}"),))
     return Answer(graph)
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Drop what a forward prints that runs beside the recorded one: it was printed there."""
-    dropped = io.StringIO()
-    with redirect_stdout(dropped), redirect_stderr(dropped):
-        yield
 
 
 def _threads_left(before: set[threading.Thread]) -> list[Problem]:

@@ -28,6 +28,7 @@ from convlint.runtime import model_run, restore
 from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.isolation import NestedRunError, exclusive, silent
 from convlint.runtime.measure import memory, timing
 from convlint.runtime.record import layers
 from convlint.runtime.record.record import failure_of, flags_kept, record
@@ -52,7 +53,7 @@ def try_job(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -
     for name in asked.libraries:
         with (
             suppress(Exception),
-            model_run.silent(),
+            silent(),
         ):  # the version that needs it says what is wrong
             importlib.import_module(name)
     enter("forward")
@@ -131,7 +132,7 @@ def _failed(kind: str, message: str) -> Tried:
 def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Answer:
     """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
     try:
-        with restore.as_found(model):
+        with exclusive(), restore.as_found(model):
             given = inputs or model_run.inputs_of(model, asked.job)
             given = given.map(lambda tensor: tensor.detach().clone())
             return Answer(
@@ -139,6 +140,8 @@ def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Ans
             )
     except ProblemError as error:
         return Answer(problems=(error.problem,))
+    except NestedRunError as error:
+        return Answer(problems=(Problem("nested-run", str(error)),))
 
 
 def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
@@ -158,7 +161,7 @@ def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) ->
 def _tried(version: Version, job: Job) -> Tried:
     """Build and run the model from the text that stands now. Raises what it raises."""
     before = set(sys.modules)
-    with model_run.silent() if version.texts else nullcontext():  # what it prints is told once
+    with silent() if version.texts else nullcontext():  # what it prints is told once
         with construction_sites.Construction():
             make = load_target.call(load_target.find(job.target, job.root), job.target)
             with model_run.device_of_job(job):
@@ -178,7 +181,7 @@ def _run(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
     graph = replace(graph, input_from=inputs.source, batch_size=inputs.batch_size)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         return Tried(graph)
-    with model_run.silent():
+    with silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
         ways = tuple(_ways(version.ways, inputs, job))

@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType, FrameType, TracebackType
@@ -21,6 +22,7 @@ from torch import nn
 
 import convlint
 from convlint.ir import Site
+from convlint.runtime.isolation import exclusive, in_run
 from convlint.runtime.recover import stand_ins
 from convlint.source_text import lines
 
@@ -150,7 +152,7 @@ class Construction:
 
     def __init__(self, repair: bool = False) -> None:
         self._repair = repair
-        self._restore: list[tuple[type, str, Any]] = []
+        self._patches = ExitStack()
         self._bottom: FrameType | None = None
         self._running: dict[
             FrameType, tuple[Instant, ...]
@@ -158,6 +160,7 @@ class Construction:
 
     def __enter__(self) -> Self:
         self._bottom = sys._getframe(1).f_back  # frames from here on are the caller's own
+        self._patches.enter_context(exclusive())
         self._patch(nn.Module, "__init__", self._recording_init(nn.Module.__init__))
         for owner, repair in stand_ins.CONSTRUCTORS.items() if self._repair else ():
             self._patch(owner, "__init__", _repairing_init(owner.__init__, repair))
@@ -169,19 +172,17 @@ class Construction:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for owner, name, original in reversed(self._restore):
-            setattr(owner, name, original)
-        self._restore.clear()
+        self._patches.close()
         self._running.clear()
         self._bottom = None
 
     def _patch(self, owner: type, name: str, replacement: Callable[..., Any]) -> None:
-        self._restore.append((owner, name, owner.__dict__[name]))
+        self._patches.callback(setattr, owner, name, owner.__dict__[name])
         setattr(owner, name, replacement)
 
     def _recording_init(self, original: Callable[..., None]) -> Callable[..., None]:
         def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-            if _KEY not in module.__dict__:
+            if in_run() and _KEY not in module.__dict__:
                 module.__dict__[_KEY] = Built(self._frames(module))
             original(module, *args, **kwargs)
 
@@ -241,6 +242,8 @@ def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> 
         try:
             original(module, *args, **kwargs)
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
+            if not in_run():
+                raise
             declared, accepted = repair(original, module, args, kwargs)
             if accepted is None:
                 raise

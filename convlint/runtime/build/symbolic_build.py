@@ -18,6 +18,7 @@ from torch import nn
 
 from convlint.runtime.build.symbolic_int import Argument, Carried, Parameter, ScopeRecord, Tracking
 from convlint.runtime.counterexample.arguments import noted
+from convlint.runtime.isolation import exclusive, in_run
 
 _KEY = "_convlint_scope"
 _MOST_SCOPES = 50_000
@@ -53,20 +54,22 @@ def carrying() -> Iterator[Tracking]:
     module_init = nn.Module.__init__
 
     def stamping(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-        module.__dict__.setdefault(_KEY, tracking.current)
+        if in_run():
+            module.__dict__.setdefault(_KEY, tracking.current)
         module_init(module, *args, **kwargs)
 
-    try:
-        patch(nn.Module, "__init__", stamping)
-        patch(nn.Module, "__init_subclass__", classmethod(__init_subclass__))
-        for cls in _subclasses(nn.Module):
-            wrap(cls)
-        Tracking.active = tracking
-        yield tracking
-    finally:
-        Tracking.active = None
-        for owner, name, before in reversed(patched):
-            delattr(owner, name) if before is None else setattr(owner, name, before)
+    with exclusive():
+        try:
+            patch(nn.Module, "__init__", stamping)
+            patch(nn.Module, "__init_subclass__", classmethod(__init_subclass__))
+            for cls in _subclasses(nn.Module):
+                wrap(cls)
+            Tracking.active = tracking
+            yield tracking
+        finally:
+            Tracking.active = None
+            for owner, name, before in reversed(patched):
+                delattr(owner, name) if before is None else setattr(owner, name, before)
 
 
 def scope_of(module: nn.Module) -> ScopeRecord | None:
@@ -108,7 +111,8 @@ def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..
         if signature is None:
             signature = _Signature(init)
             refused = not _may_receive(cls, init)
-        if refused or Tracking.active is not tracking or len(tracking.scopes) >= _MOST_SCOPES:
+        untracked = Tracking.active is not tracking or not in_run()
+        if refused or untracked or len(tracking.scopes) >= _MOST_SCOPES:
             init(module, *args, **kwargs)
             return
         scope = tracking.open(cls.__qualname__, sys._getframe(1))

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Graph, Shape
+from convlint.runtime import isolation
 from convlint.runtime.build.load_target import refuse
 from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make, required
+from convlint.runtime.isolation import CallModule
 from convlint.runtime.record.record import flags_kept, record
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
@@ -160,19 +162,17 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
     """
     found: list[tuple[nn.Module, int | None]] = []
 
-    def stop(module: nn.Module, args: tuple[Any, ...]) -> None:
+    def call_or_stop(call: CallModule, module: nn.Module, args: Any, kwargs: Any) -> Any:
         if isinstance(module, _ASKING):
             tensor = args[0] if args and isinstance(args[0], Tensor) else None
             found.append(
                 (module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None)
             )
             raise _FoundError
+        return call(module, *args, **kwargs)
 
-    handle = nn.modules.module.register_module_forward_pre_hook(stop)
-    try:
+    with isolation.module_calls(call_or_stop):
         _runs(model, arguments(model, job, InputSpec((3, 64, 64))))
-    finally:
-        handle.remove()
     if found:
         return found[0]
     return next((m for m in model.modules() if isinstance(m, _ASKING)), None), None

@@ -8,15 +8,16 @@ from __future__ import annotations
 import random
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from convlint.ir import Graph
+from convlint.runtime import isolation
+from convlint.runtime.isolation import CallModule
 from convlint.runtime.measure import workspace
 from convlint.runtime.record.record import _eager, flags_kept
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
@@ -180,12 +181,13 @@ def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:
     seen = {id(storage): weakref.ref(storage) for storage in state if storage is not None}
     stack = [""]
 
-    def enter(module: nn.Module, _: Any) -> None:
+    def call_inside(call: CallModule, module: nn.Module, args: Any, kwargs: Any) -> Any:
         stack.append(names.get(id(module), stack[-1]))
         saved.called[stack[-1]] = None
-
-    def leave(*_: Any) -> None:
-        stack.pop()
+        try:
+            return call(module, *args, **kwargs)
+        finally:
+            stack.pop()
 
     def pack(tensor: Tensor) -> None:
         storage = _storage(tensor)
@@ -196,11 +198,11 @@ def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:
             seen[id(storage)] = weakref.ref(storage)
             saved.by_module[stack[-1]] = saved.by_module.get(stack[-1], 0) + storage.nbytes()
 
-    with ExitStack() as hooks:
-        hooks.callback(register_module_forward_pre_hook(enter).remove)
-        hooks.callback(register_module_forward_hook(leave, always_call=True).remove)
-        hooks.enter_context(torch.enable_grad())
-        hooks.enter_context(torch.autograd.graph.saved_tensors_hooks(pack, _no_backward))
+    with (
+        isolation.module_calls(call_inside),
+        torch.enable_grad(),
+        torch.autograd.graph.saved_tensors_hooks(pack, _no_backward),
+    ):
         model(*args, **kwargs)
     return saved
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Failure, Graph
+from convlint.runtime import isolation
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
@@ -83,7 +84,7 @@ def _run(
     result, failure, error = None, None, None
     with ExitStack() as stack:
         flags = stack.enter_context(flags_kept(model))
-        stack.enter_context(_modules_watched(recorder))
+        stack.enter_context(isolation.module_calls(recorder.call_module))
         stack.enter_context(_eager())
         if any(flag is not train for flag in flags):
             model.train(train)
@@ -128,21 +129,6 @@ def flags_kept(model: nn.Module) -> Iterator[list[bool]]:
         for module, flag in flags:
             if module.training is not flag:
                 module.training = flag
-
-
-@contextmanager
-def _modules_watched(recorder: Recorder) -> Iterator[None]:
-    """Send every module call through the recorder."""
-    original = nn.Module.__call__
-
-    def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return recorder.call_module(original, module, args, kwargs)
-
-    nn.Module.__call__ = __call__  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        nn.Module.__call__ = original  # type: ignore[method-assign]
 
 
 @contextmanager

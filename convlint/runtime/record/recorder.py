@@ -8,6 +8,7 @@ look into (scripted modules, fused attention) is recorded one level below, as th
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from types import FrameType, MethodWrapperType
@@ -31,6 +32,27 @@ _ATOMS = frozenset(
     {int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)}
 )
 _setitem = Tensor.__setitem__
+_Stack = list[tuple[nn.Module | None, str, construction_sites.Instant | None]]
+
+
+class _Track:
+    """What one thread recorded: its steps and module calls, and the module calls that are running."""
+
+    def __init__(self, steps: list[Step], calls: list[ModuleCall], stack: _Stack) -> None:
+        self.steps = steps
+        self.calls = calls
+        self.stack = stack
+
+    def append_to(self, other: _Track) -> None:
+        """Put these steps and calls after those of another track."""
+        offset = len(other.steps)
+        for step in self.steps:
+            step.index += offset
+        for call in self.calls:
+            call.start += offset
+            call.stop += offset
+        other.steps += self.steps
+        other.calls += self.calls
 
 
 class Recorder(TorchFunctionMode):
@@ -42,13 +64,15 @@ class Recorder(TorchFunctionMode):
         self._bottom = sys._getframe(1).f_code  # who is outside of it did not write the model
         self.steps: list[Step] = []
         self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
+        self._thread = threading.local()
+        self._adding = threading.Lock()
         self.returned: list[Value] = []
         self.unseen: dict[str, str] = {}
         self.failed_in: str | None = None
         self._names: dict[int, str] = {}
         self._states: dict[int, str] = {}
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
-        self._stack: list[tuple[nn.Module | None, str, construction_sites.Instant | None]] = []
+        self._track = self._thread.track = _Track(self.steps, self.calls, [])
         self._constants = 0
         self._below = _Below(self)
         modules = list(model.named_modules())
@@ -99,10 +123,12 @@ class Recorder(TorchFunctionMode):
             return self._values(nested[0])
         return [self.value_of(tensor) for tensor in tensors_in(nested)]
 
-    def _add(self, step: Step, outputs: list[Tensor]) -> None:
+    def _add(self, step: Step, outputs: list[Tensor], track: _Track | None = None) -> None:
+        steps = (track or self._track).steps
         step.outputs = [(t.shape, t.dtype) for t in outputs]
-        step.index = len(self.steps)
-        self.steps.append(step)
+        with self._adding:
+            step.index = len(steps)
+            steps.append(step)
         for position, tensor in enumerate(outputs):
             self._known[id(tensor)] = (weakref.ref(tensor), Value(step, position))
 
@@ -184,20 +210,22 @@ class Recorder(TorchFunctionMode):
         step = Step("call", "", func)
         step.several = several
         step.error = error
-        if self._stack:
-            step.owner, step.module, _ = self._stack[-1]
+        if self._track.stack:
+            step.owner, step.module, _ = self._track.stack[-1]
         step.args = tuple(self._arguments(args))
         if kwargs:
             step.kwargs = self._nested(kwargs)
-        step.frame = self._called_at(sys._getframe(2))
+        step.frame = self._called_at(sys._getframe(2), self._track.stack)
         self._add(step, outputs)
 
-    def _called_at(self, frame: FrameType | None) -> construction_sites.Instant | None:
+    def _called_at(
+        self, frame: FrameType | None, stack: _Stack
+    ) -> construction_sites.Instant | None:
         """The user's line, from ``frame`` outwards; no further than the last module call, whose line is known."""
         while frame is not None:
             code = frame.f_code
-            if code is _CALL_MODULE and self._stack:
-                return self._stack[-1][2]
+            if code is _CALL_MODULE and stack:
+                return stack[-1][2]
             if code is self._bottom:
                 return None
             if not construction_sites.is_foreign(code):
@@ -209,7 +237,7 @@ class Recorder(TorchFunctionMode):
         if not self.repairing or "alloc" in str(raised):
             raise raised
         channels = None
-        module = self._stack[-1][0] if self._stack else None
+        module = self._track.stack[-1][0] if self._track.stack else None
         if module is not None:
             record = construction_sites.built(module)
             declared = (record and record.declared) or vars(module)
@@ -231,18 +259,42 @@ class Recorder(TorchFunctionMode):
     def call_module(
         self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
-        """Run a module's call and note its tensors and the steps made inside."""
+        """Run a module's call and note its tensors and the steps made inside.
+
+        What a thread of the model's own runs is noted apart and goes in whole: calls of two threads may overlap. No
+        torch function can be seen there, so that the output of each layer is of unknown origin.
+        """
+        track: _Track | None = getattr(self._thread, "track", None)
+        if track is not None:
+            return self._call_module(track, original, module, args, kwargs)
+        track = self._thread.track = _Track([], [], self._track.stack[:])
+        try:
+            return self._call_module(track, original, module, args, kwargs)
+        finally:
+            del self._thread.track
+            with self._adding:
+                track.append_to(self._track)
+
+    def _call_module(
+        self,
+        track: _Track,
+        original: Callable[..., Any],
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: Any,
+    ) -> Any:
+        stack = track.stack
         name = self._names.get(id(module))
         if name is None:
-            name = self._name_unregistered(module)
-        instant = self._called_at(sys._getframe(2))
+            name = self._name_unregistered(module, stack)
+        instant = self._called_at(sys._getframe(3), stack)
         inputs = self._values(args)
         if kwargs:
             inputs += self._values(kwargs)
-        call = ModuleCall(module, name, instant, len(self.steps))
+        call = ModuleCall(module, name, instant, len(track.steps))
         call.inputs = inputs
-        self.calls.append(call)
-        self._stack.append((module, name, instant))
+        track.calls.append(call)
+        stack.append((module, name, instant))
         try:
             if isinstance(module, torch.jit.ScriptModule):
                 with self._below:
@@ -254,12 +306,12 @@ class Recorder(TorchFunctionMode):
                 self.failed_in = name
             raise
         finally:
-            self._stack.pop()
-            call.stop = len(self.steps)
-        self._close(call, result)
+            stack.pop()
+            call.stop = len(track.steps)
+        self._close(call, result, track)
         return result
 
-    def _close(self, call: ModuleCall, result: Any) -> None:
+    def _close(self, call: ModuleCall, result: Any, track: _Track) -> None:
         """Outputs of a module call; tensors that no recorded call made come from what was not seen inside."""
         unknown = [tensor for tensor in tensors_in(result) if not self._has(tensor)]
         if unknown:
@@ -270,12 +322,12 @@ class Recorder(TorchFunctionMode):
             step.args = tuple(call.inputs)
             step.owner, step.module, step.frame = call.module, call.name, call.frame
             step.several = len(unknown) > 1
-            self._add(step, unknown)
-            call.stop = len(self.steps)
+            self._add(step, unknown, track)
+            call.stop = len(track.steps)
         call.outputs = self._values(result)
 
-    def _name_unregistered(self, module: nn.Module) -> str:
-        parent = self._stack[-1][1] if self._stack else ""
+    def _name_unregistered(self, module: nn.Module, stack: _Stack) -> str:
+        parent = stack[-1][1] if stack else ""
         base = f"{parent}.<{type(module).__name__}>".lstrip(".")
         taken = set(self._names.values())
         name, count = base, 1
