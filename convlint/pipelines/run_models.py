@@ -12,7 +12,7 @@ from convlint.findings.confirm import Runs, prove
 from convlint.findings.select import merged, selected
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Graph, Model, Problem, Report
-from convlint.rules.registry import rules
+from convlint.rules.registry import decided_by, without_explained
 from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
 from convlint.settings.input_shapes import InputSpec
@@ -129,18 +129,15 @@ def _report(
 
 
 def findings(graph: Graph) -> list[Finding]:
-    """What all rules find in a graph, each finding with the target that it is about.
-
-    CVL190 (the forward failed) is left out where another error explains the calls that failed.
-    """
-    return _explained([f for rule in rules().values() for f in rule.check(graph)], graph)
+    """What all rules that a run decides find in a graph, each finding with the target that it is about."""
+    return _explained([f for rule in decided_by("run") for f in rule.check(graph)], graph)
 
 
 def _judged(graph: Graph) -> tuple[list[Finding], list[Problem]]:
     """The same; a rule that fails is a problem, and leaves the others their findings."""
     found: list[Finding] = []
     problems: list[Problem] = []
-    for rule in rules().values():
+    for rule in decided_by("run"):
         try:
             found += rule.check(graph)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user's model is not to blame
@@ -154,9 +151,4 @@ def _judged(graph: Graph) -> tuple[list[Finding], list[Problem]]:
 
 
 def _explained(found: list[Finding], graph: Graph) -> list[Finding]:
-    explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
-    return [
-        replace(finding, target=graph.target)
-        for finding in found
-        if finding.code != "CVL190" or not finding.nodes or not explained.issuperset(finding.nodes)
-    ]
+    return [replace(finding, target=graph.target) for finding in without_explained(found)]

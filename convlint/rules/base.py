@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,23 @@ if TYPE_CHECKING:
     from convlint.ir import Graph
 
 Decides = Literal["source", "run"]
+Family = Literal["invalid", "latent", "advice", "file"]
+"""1xx: cannot work; 2xx: works only for some arguments; 3xx: wasteful or ineffective; 9xx: about a file as such."""
+
+Needs = Literal[
+    "anything",  # the rule always runs
+    "failed-call",  # a layer or a call that raises
+    "unbatched-conv",  # a convolution of a tensor without a batch dimension
+    "norm-of-parameters",  # a norm whose channels depend on parameters of the class
+    "layer-of-parameters",  # a convolution or linear layer of the same kind
+    "depthwise-of-parameters",  # a depthwise convolution of the same kind
+    "ignored-argument",  # a constructor argument that no layer depends on
+    "plain-container",  # modules in a list, tuple or dict
+    "bias-before-norm",  # a layer with a bias whose output a norm reads
+    "padded-pointwise",  # padding in a direction in which the kernel is 1
+    "stride-exceeds-kernel",
+    "even-kernel",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +58,17 @@ class Rule(ABC):
 
     code: ClassVar[str]
     name: ClassVar[str]
+    family: ClassVar[Family]
     severity: ClassVar[Severity] = "error"
-    decided_by: ClassVar[tuple[Decides, ...]] = ("run",)
+    decided_by: ClassVar[tuple[Decides, ...]] = ("run",)  # the rule runs in no other mode
+    needs: ClassVar[
+        Needs
+    ]  # what an execution must have for a static finding; required if decided by source
+    literal_numbers_only: ClassVar[bool] = (
+        False  # static findings only about numbers written in the source
+    )
+    unnecessary_code: ClassVar[bool] = False  # what it reports can be deleted: editors fade it
+    fallback: ClassVar[bool] = False  # silent about calls whose failure another finding explains
     bad: ClassVar[tuple[Example, ...]]
     good: ClassVar[tuple[Example, ...]]
 
@@ -80,12 +105,15 @@ class Rule(ABC):
     @classmethod
     def page(cls) -> str:
         """The rule's docstring, cleaned of its indentation."""
+        import inspect  # only pages need it, and start-up is measured
+
         return inspect.cleandoc(cls.__doc__ or "")
 
 
 class FileRule(Rule):
     """Base of the rules about files as such, which no graph shows: whoever reads the file makes their findings."""
 
+    family = "file"
     decided_by = ("source",)
 
     def check(self, graph: Graph) -> Iterator[Finding]:

@@ -40,8 +40,10 @@ class NormChannels(Rule):
 
     code = "CVL103"
     name = "norm-channels"
+    family = "invalid"
     severity = "error"
     decided_by = ("source", "run")
+    needs = "failed-call"
 
     bad = (
         Example(

@@ -29,6 +29,7 @@ class SilentNormChannels(Rule):
 
     code = "CVL104"
     name = "silent-norm-channels"
+    family = "invalid"
     severity = "error"
 
     bad = (

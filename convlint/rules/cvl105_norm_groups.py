@@ -26,8 +26,10 @@ class NormGroups(Rule):
 
     code = "CVL105"
     name = "norm-groups"
+    family = "invalid"
     severity = "error"
     decided_by = ("source", "run")
+    needs = "failed-call"
 
     bad = (
         Example(

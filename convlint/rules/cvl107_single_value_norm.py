@@ -32,6 +32,7 @@ class SingleValueNorm(Rule):
 
     code = "CVL107"
     name = "single-value-norm"
+    family = "invalid"
     severity = "warning"
 
     bad = (

@@ -32,8 +32,10 @@ class MergeShapes(Rule):
 
     code = "CVL110"
     name = "merge-shapes"
+    family = "invalid"
     severity = "error"
     decided_by = ("source", "run")
+    needs = "failed-call"
 
     bad = (
         Example(

@@ -34,6 +34,7 @@ class SilentBroadcast(Rule):
 
     code = "CVL111"
     name = "silent-broadcast"
+    family = "invalid"
     severity = "warning"
 
     bad = (

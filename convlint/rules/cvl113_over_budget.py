@@ -27,6 +27,7 @@ class OverBudget(Rule):
 
     code = "CVL113"
     name = "over-budget"
+    family = "invalid"
     severity = "error"
 
     bad = (

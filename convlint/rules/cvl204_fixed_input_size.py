@@ -30,6 +30,7 @@ class FixedInputSize(Rule):
 
     code = "CVL204"
     name = "fixed-input-size"
+    family = "latent"
     severity = "info"
 
     bad = (

@@ -23,8 +23,11 @@ class IgnoredArgument(Rule):
 
     code = "CVL205"
     name = "ignored-argument"
+    family = "latent"
     severity = "warning"
     decided_by = ("source",)
+    needs = "ignored-argument"
+    unnecessary_code = True
 
     bad = (
         Example(

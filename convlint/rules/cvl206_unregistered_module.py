@@ -28,8 +28,10 @@ class UnregisteredModule(Rule):
 
     code = "CVL206"
     name = "unregistered-module"
+    family = "latent"
     severity = "error"
     decided_by = ("source", "run")
+    needs = "plain-container"
 
     bad = (
         Example(

@@ -37,8 +37,11 @@ class PaddedPointwise(Rule):
 
     code = "CVL302"
     name = "padded-pointwise"
+    family = "advice"
     severity = "warning"
     decided_by = ("source", "run")
+    needs = "padded-pointwise"
+    literal_numbers_only = True
 
     bad = (
         Example(

@@ -35,8 +35,11 @@ class SkippedPixels(Rule):
 
     code = "CVL303"
     name = "skipped-pixels"
+    family = "advice"
     severity = "warning"
     decided_by = ("source", "run")
+    needs = "stride-exceeds-kernel"
+    literal_numbers_only = True
 
     bad = (
         Example(

@@ -42,6 +42,7 @@ class LinearConvChain(Rule):
 
     code = "CVL304"
     name = "linear-conv-chain"
+    family = "advice"
     severity = "info"
 
     bad = (

@@ -34,7 +34,9 @@ class UnusedModule(Rule):
 
     code = "CVL305"
     name = "unused-module"
+    family = "advice"
     severity = "warning"
+    unnecessary_code = True
 
     bad = (
         Example(

@@ -33,6 +33,7 @@ class SharedNorm(Rule):
 
     code = "CVL306"
     name = "shared-norm"
+    family = "advice"
     severity = "warning"
 
     bad = (

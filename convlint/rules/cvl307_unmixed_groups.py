@@ -47,6 +47,7 @@ class UnmixedGroups(Rule):
 
     code = "CVL307"
     name = "unmixed-groups"
+    family = "advice"
     severity = "warning"
 
     bad = (

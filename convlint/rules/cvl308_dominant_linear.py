@@ -33,6 +33,7 @@ class DominantLinear(Rule):
 
     code = "CVL308"
     name = "dominant-linear"
+    family = "advice"
     severity = "info"
 
     bad = (

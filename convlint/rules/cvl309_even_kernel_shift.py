@@ -34,8 +34,11 @@ class EvenKernelShift(Rule):
 
     code = "CVL309"
     name = "even-kernel-shift"
+    family = "advice"
     severity = "info"
     decided_by = ("source", "run")
+    needs = "even-kernel"
+    literal_numbers_only = True
 
     bad = (
         Example(

@@ -28,6 +28,7 @@ class UnusedSuppression(FileRule):
     code = "CVL900"
     name = "unused-suppression"
     severity = "warning"
+    unnecessary_code = True
 
     bad = (
         Example(

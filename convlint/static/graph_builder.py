@@ -8,6 +8,7 @@ where there are any. What the numbers are as expressions stands in ``Layer.exprs
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.ir import Call, Graph, Layer, Node, Scope, Shape, Site
@@ -23,6 +24,9 @@ from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.plain_numbers import WIDTHS, PlainNumbers
 from convlint.symbolic import Dim
 
+if TYPE_CHECKING:
+    from convlint.rules.base import Rule
+
 _SPATIAL = ("1d", "2d", "3d")
 _WITH_PARAMETERS = frozenset(
     {
@@ -36,10 +40,10 @@ _WITH_PARAMETERS = frozenset(
 _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
-def graph(path: ExecutionPath, codes: Sequence[str]) -> Graph:
-    """The graph of one execution, with what the rules ``codes`` need."""
-    advice = all(code.startswith("CVL3") for code in codes)
-    return _Writer(path, any(code.startswith("CVL2") for code in codes), fitting=not advice).graph()
+def graph(path: ExecutionPath, rules: Sequence[Rule]) -> Graph:
+    """The graph of one execution, with what ``rules`` need."""
+    families = {rule.family for rule in rules}
+    return _Writer(path, "latent" in families, fitting=families != {"advice"}).graph()
 
 
 class _Writer:

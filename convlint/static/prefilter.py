@@ -1,99 +1,90 @@
 """Which rules may find something in an execution.
 
-To write the graph of an execution and to ask every rule takes as long as to follow the program, and
-most executions have nothing that any rule could find. What is said here of a rule only saves that
-time: a rule that is not named is always asked.
+Building the graph of an execution and running every rule takes as long as interpreting the program, and in most
+executions no rule finds anything. So each execution is searched for the evidence that rules name in ``Rule.needs``,
+and only those rules run. A rule without ``needs`` is not decided statically.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from convlint.ir import Site
-from convlint.rules.codes import codes
+from convlint.rules import registry
 from convlint.static.domain.execution import Step
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.interpreter.pymodel.containers import as_number
 
-Hint = tuple[str, Site | None, object]  # what may be wrong, and where
+if TYPE_CHECKING:
+    from convlint.rules.base import Needs, Rule
+
+Evidence = tuple["Needs", Site | None, object]
+"""What was found, the site, and what tells two of a kind at one site apart."""
+
+_LATENT: frozenset[Needs] = frozenset(
+    {
+        "norm-of-parameters",
+        "depthwise-of-parameters",
+        "layer-of-parameters",
+        "plain-container",
+        "ignored-argument",
+    }
+)
 
 
-def suspected(path: ExecutionPath, known: set[Hint]) -> list[str]:
-    """The codes of the rules that may find something. What may work by luck is looked at once:
-    ``known`` is what earlier executions of the same root had, and gets what is new.
+def candidates(path: ExecutionPath, known: set[Evidence]) -> list[Rule]:
+    """Return the rules that may find something in an execution.
+
+    Evidence of latent bugs counts once: ``known`` has that of earlier executions of the same root, and is extended.
     """
-    hints = {*_hints(path)} - known
-    known |= {hint for hint in hints if hint[0] in _BY_LUCK}
-    names = {hint[0] for hint in hints}
-    return [code for code in codes() if _NEEDS.get(code, "any") in names | {"any"}]
+    new = {*_evidence(path)} - known
+    known |= {evidence for evidence in new if evidence[0] in _LATENT}
+    kinds = {"anything", *(kind for kind, _, _ in new)}
+    return [registry.rule(code) for code, needs in registry.needs().items() if needs in kinds]
 
 
-_BY_LUCK = frozenset({"norm", "groups", "width", "kept", "ignored"})
-_NEEDS = {
-    **dict.fromkeys(
-        ("CVL101", "CVL102", "CVL103", "CVL105", "CVL106", "CVL108", "CVL109", "CVL110", "CVL190"),
-        "error",
-    ),
-    "CVL112": "unbatched",
-    "CVL201": "norm",
-    "CVL202": "groups",
-    "CVL203": "width",
-    "CVL205": "ignored",
-    "CVL206": "kept",
-    "CVL301": "bias",
-    "CVL302": "padded",
-    "CVL303": "skipping",
-    "CVL309": "even",
-    # Decided by a run alone.
-    **dict.fromkeys(("CVL104", "CVL107", "CVL111", "CVL113", "CVL204"), "run"),
-    **dict.fromkeys(("CVL304", "CVL305", "CVL306", "CVL307", "CVL308"), "run"),
-    # About files, not models.
-    **dict.fromkeys(("CVL900", "CVL901", "CVL902"), "file"),
-}
-
-
-def _hints(path: ExecutionPath) -> Iterator[Hint]:
-    """What there is in an execution that rules could be about, and where."""
+def _evidence(path: ExecutionPath) -> Iterator[Evidence]:
     execution = path.execution
     for instance, pairs in path.interpreter.demands.items():
         if instance.error:
-            yield "error", instance.site, None
+            yield "failed-call", instance.site, None
         if _on_parameters(pairs) and _is_depthwise(path, instance):
-            yield "groups", instance.site, pairs
+            yield "depthwise-of-parameters", instance.site, pairs
     if path.entry_point.ignored:
-        yield "ignored", None, None
+        yield "ignored-argument", None, None
     for instance in path.interpreter.creators:
-        if _keeps_modules(instance):
-            yield "kept", instance.site, None
+        if _has_modules_in_containers(instance):
+            yield "plain-container", instance.site, None
     biased: dict[Tensor, Site | None] = {}
     for step in execution.steps:
         if step.error is not None:
-            yield "error", step.site, None
+            yield "failed-call", step.site, None
         if step.op in _NORMS:
             if _on_parameters(step.demands):
-                yield "norm", step.site, step.demands
+                yield "norm-of-parameters", step.site, step.demands
             if step.inputs[0] in biased:
-                yield "bias", step.site, biased[step.inputs[0]]
+                yield "bias-before-norm", step.site, biased[step.inputs[0]]
         elif step.op == "linear" or step.op.startswith("conv"):
             if step.attrs.get("bias") is True:
                 biased[step.outputs[0]] = step.layer.site if step.layer else None
             if _on_parameters(step.demands):
-                yield "width", step.site, step.demands
+                yield "layer-of-parameters", step.site, step.demands
             if step.op in _SPATIAL:
-                for name in _of_convolution(step, _SPATIAL[step.op]):
-                    yield name, step.site, step.layer.site if step.layer else None
+                for kind in _of_convolution(step, _SPATIAL[step.op]):
+                    yield kind, step.site, step.layer.site if step.layer else None
 
 
 _NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
 _SPATIAL = {f"conv{n}d": n for n in (1, 2, 3)} | {f"conv_transpose{n}d": n for n in (1, 2, 3)}
 
 
-def _of_convolution(step: Step, spatial: int) -> Iterator[str]:
+def _of_convolution(step: Step, spatial: int) -> Iterator[Needs]:
     shape = step.inputs[0].shape
     if shape is not None and len(shape) == spatial + 1:
-        yield "unbatched"
+        yield "unbatched-conv"
     kernel, stride = step.attrs.get("kernel_size"), step.attrs.get("stride")
     padding = step.attrs.get("padding")
     if not isinstance(kernel, tuple):
@@ -102,15 +93,15 @@ def _of_convolution(step: Step, spatial: int) -> Iterator[str]:
         type(size) is int and size % 2 == 0 and around != 0
         for size, around in zip(kernel, padding, strict=False)
     ):
-        yield "even"
+        yield "even-kernel"
     if isinstance(stride, tuple) and any(
         _exceeds(step_, size) for step_, size in zip(stride, kernel, strict=False)
     ):
-        yield "skipping"
+        yield "stride-exceeds-kernel"
     if isinstance(padding, tuple) and any(
         size == 1 and around != 0 for size, around in zip(kernel, padding, strict=False)
     ):
-        yield "padded"
+        yield "padded-pointwise"
 
 
 def _exceeds(stride: Num, size: Num) -> bool:
@@ -118,7 +109,7 @@ def _exceeds(stride: Num, size: Num) -> bool:
 
 
 def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
-    """Whether some demand was taken for granted that is about parameters of the class."""
+    """Whether some assumption about sizes involves parameters of the class."""
     return any(
         symbol.scope == PARAMETERS for pair in pairs for n in pair for symbol in symbols_of(n)
     )
@@ -130,8 +121,8 @@ def _is_depthwise(path: ExecutionPath, instance: Instance) -> bool:
     return groups is not None and into is not None and path.execution.equal(groups, into) is True
 
 
-def _keeps_modules(instance: Instance) -> bool:
-    """Whether an object has modules in a plain container."""
+def _has_modules_in_containers(instance: Instance) -> bool:
+    """Whether attributes of an object are lists, tuples or dicts of modules."""
     return any(
         _holds_module(value)
         for value in instance.attrs.values()

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 from convlint import symbolic
 from convlint.analysis import graph_queries
 from convlint.ir import Finding, Related, Site
-from convlint.rules.registry import rule
+from convlint.rules.registry import rule, without_explained
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration, contracts
-from convlint.static.prefilter import Hint, suspected
+from convlint.static.prefilter import Evidence, candidates
 from convlint.static.program.project import Project
 from convlint.symbolic import Atom, Symbol
 
 if TYPE_CHECKING:
     from convlint.ir import Graph
+    from convlint.rules.base import Family, Rule
 
 Place = tuple[str, int, int]
 
@@ -31,55 +32,59 @@ Place = tuple[str, int, int]
 def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
     """What is found in the executions of a root.
 
-    A piece of advice must hold in all of them: a bias that one way needs is no waste. So must an
-    error, unless no condition was decided on the way to it: `in_planes == out_planes` may be what
+    A piece of advice must hold in all of them: a bias that one path needs is no waste. So must an
+    error, unless no condition was decided on the path to it: `in_planes == out_planes` may be what
     the class never has.
     """
     found: dict[tuple[str, Place], list[Finding]] = {}
     certain: set[tuple[str, Place]] = set()
     passed: list[set[Place]] = []
-    known: set[Hint] = set()
+    known: set[Evidence] = set()
     for path in explored.paths:
-        rules_ = suspected(path, known)
-        if not rules_:
-            passed.append(set(_places(path)))
-            continue
         passed.append(set(_places(path)))
-        from convlint.static.graph_builder import graph  # in most files there is nothing to judge
+        rules = candidates(path, known)
+        if not rules:
+            continue
+        from convlint.static.graph_builder import graph  # most executions need none
 
         try:
-            judgement = list(_located(project, path, graph(path, rules_), rules_))
+            judgement = list(_located(project, path, graph(path, rules), rules))
         except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
             import traceback
 
             path.failure = traceback.format_exc()
             continue
         here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}
-        if path.interpreter.left_out and any(code < "CVL2" for code, _ in here):
-            kept = _kept_with_all_inputs(project, explored, path)
-            here = {key: one for key, one in here.items() if key[0] > "CVL2" or key in kept}
+        invalid = {key for key, f in here.items() if _family(f) == "invalid"}
+        if path.interpreter.left_out and invalid:
+            invalid &= _found_with_all_inputs(project, explored, path)
+            here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
-            if not path.interpreter.choices.made and key[0] < "CVL2":
-                certain.add(key)
-    for (code, place), findings in found.items():
-        everywhere = sum(place in places for places in passed) <= len(findings)
-        if code.startswith("CVL2") or (code, place) in certain or everywhere:
+        if not path.interpreter.choices.made:
+            certain |= invalid
+    for key, findings in found.items():
+        everywhere = sum(key[1] in places for places in passed) <= len(findings)
+        if _family(findings[0]) == "latent" or key in certain or everywhere:
             yield findings[0]
 
 
-def _kept_with_all_inputs(
+def _family(finding: Finding) -> Family:
+    return rule(finding.code).family
+
+
+def _found_with_all_inputs(
     project: Project, explored: Exploration, path: ExecutionPath
 ) -> set[tuple[str, Place]]:
-    """The errors that do not hang on an input that was left out: callers may pass it, all of them."""
+    """The findings when every optional input is passed: others may only be due to one that was left out."""
     again = explored.with_all_inputs(path)
     path.failure = path.failure or again.failure
-    rules_ = suspected(again, set())
-    if not rules_:
+    rules = candidates(again, set())
+    if not rules:
         return set()
-    from convlint.static.graph_builder import graph  # in most files there is nothing to judge
+    from convlint.static.graph_builder import graph  # most executions need none
 
-    found = _located(project, again, graph(again, rules_), rules_)
+    found = _located(project, again, graph(again, rules), rules)
     return {(f.code, _place(f.site)) for f in found}
 
 
@@ -100,22 +105,16 @@ def _place(site: Site | None) -> Place:
 
 
 def _located(
-    project: Project, path: ExecutionPath, made: Graph, codes: Sequence[str]
+    project: Project, path: ExecutionPath, made: Graph, rules: Sequence[Rule]
 ) -> Iterator[Finding]:
-    found = [finding for code in codes for finding in rule(code).check(made)]
-    explained = {node for f in found if f.code != "CVL190" for node in f.nodes}
-    for finding in found:
-        if finding.code > "CVL2":
-            if finding.code not in _OF_NUMBERS or _is_written_down(path, made, finding):
+    found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(made)]
+    for finding in without_explained(found):
+        if _family(finding) != "invalid":
+            literal = rule(finding.code).literal_numbers_only
+            if not literal or _is_written_down(path, made, finding):
                 yield _in_own_code(path, made, finding)
-        elif not _is_supposed(path, made, finding) and (
-            finding.code != "CVL190" or not explained.issuperset(finding.nodes)
-        ):
+        elif not _is_supposed(path, made, finding):
             yield _at_the_call(project, path, made, _at_the_input(made, finding))
-
-
-_OF_NUMBERS = frozenset({"CVL302", "CVL303", "CVL309"})
-"""Advice about how a kernel stands on its map."""
 
 
 def _is_written_down(path: ExecutionPath, made: Graph, finding: Finding) -> bool:
@@ -150,7 +149,7 @@ def _in_own_code(path: ExecutionPath, made: Graph, finding: Finding) -> Finding:
     if path.entry_point.kind != "class" or layer is None or finding.site is None:
         return finding
     own = f"{path.entry_point.value.qualname}."
-    if not finding.code.startswith("CVL2") or finding.site.function.startswith(own):
+    if _family(finding) != "latent" or finding.site.function.startswith(own):
         return finding
     place = next((site for site in layer.chain if site.function.startswith(own)), None)
     if place is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convlint.ir import Finding
+from convlint.ir import Finding, Graph
 from convlint.pipelines import run_models
 from convlint.pipelines.lint_files import Linter
 from convlint.rules.base import Decides, Example, Rule
@@ -69,6 +69,40 @@ def read(example: Example, file: Path) -> Sequence[Finding]:
     return found
 
 
+def lines_of(rule: Rule, found: Sequence[Finding]) -> list[int]:
+    return [f.site.line for f in found if f.code == rule.code and f.site is not None]
+
+
+ELSEWHERE = [
+    pytest.param(rule, example, id=f"{code}-{number}")
+    for code, rule in rules().items()
+    if len(rule.decided_by) == 1 and rule.family != "file"  # those look at no model
+    for number, example in enumerate(rule.bad, 1)
+]
+
+
+@pytest.mark.parametrize(("rule", "example"), ELSEWHERE)
+def test_a_rule_is_silent_in_the_mode_that_does_not_decide_it(
+    rule: Rule, example: Example, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(example.source, encoding="utf-8")
+    found = (
+        read(example, file)
+        if rule.decided_by == ("run",)
+        else ran(request.getfixturevalue("worker"), example, file)
+    )
+    assert lines_of(rule, found) == []
+
+
+def test_only_the_rules_that_a_mode_decides_run_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for code, rule in rules().items():
+        monkeypatch.setattr(rule, "check", lambda _, code=code: asked.append(code) or iter(()))
+    run_models.findings(Graph(target=None, status="complete"))
+    assert asked == [code for code, rule in rules().items() if "run" in rule.decided_by]
+
+
 @pytest.mark.parametrize(("way", "rule", "example"), EXAMPLES)
 def test_example(
     way: Decides, rule: Rule, example: Example, request: pytest.FixtureRequest, tmp_path: Path
@@ -80,13 +114,12 @@ def test_example(
         if way == "run"
         else read(example, file)
     )
-    lines = [f.site.line for f in found if f.code == rule.code and f.site is not None]
     marked = [
         number
         for number, line in enumerate(example.source.splitlines(), 1)
         if line.endswith(f"# {rule.code}")
     ]
-    assert sorted(lines) == marked
+    assert sorted(lines_of(rule, found)) == marked
     assert all("\n" not in f.message and f.message for f in found)
     if rule.severity == "error" or not marked:
         rest = [f for f in found if f.severity == "error" and f.code != rule.code]

@@ -32,7 +32,7 @@ each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of rules of its own."""
     monkeypatch.setattr(convlint.rules, "__path__", [str(tmp_path)])
-    kept = [registry.rule, registry.rules, codes]
+    kept = [registry.rule, registry.rules, registry.needs, codes]
     for function in kept:
         function.cache_clear()
     yield tmp_path
@@ -49,14 +49,14 @@ def test_two_files_of_one_code_are_refused(folder: Path) -> None:
 
 def test_a_file_without_a_rule_is_refused(folder: Path) -> None:
     (folder / "cvl998_empty.py").touch()
-    with pytest.raises(RuntimeError, match="must hold exactly one rule, it holds 0"):
+    with pytest.raises(RuntimeError, match="must define exactly one rule, not 0"):
         registry.rules()
 
 
 def test_a_file_that_is_named_after_another_rule_is_refused(folder: Path) -> None:
     source = Path(sys.modules[type(ALL[0]).__module__].__file__ or "").read_text("utf-8")
     (folder / "cvl999_moved.py").write_text(source, "utf-8")
-    with pytest.raises(RuntimeError, match=f"cvl999_moved holds {ALL[0].code}"):
+    with pytest.raises(RuntimeError, match=f"cvl999_moved defines {ALL[0].code}"):
         registry.rule("CVL999")
 
 
@@ -81,7 +81,15 @@ def test_file_is_named_after_code_and_name(rule: Rule) -> None:
     assert file.name == f"{rule.code.lower()}_{rule.name.replace('-', '_')}.py"
     assert type(rule).__name__ == "".join(word.capitalize() for word in rule.name.split("-"))
     assert rule.severity in SEVERITIES
+
+
+@each_rule
+def test_attributes_of_a_rule_agree(rule: Rule) -> None:
+    assert rule.family == {"1": "invalid", "2": "latent", "3": "advice", "9": "file"}[rule.code[3]]
     assert rule.decided_by
+    static = "source" in rule.decided_by and rule.family != "file"
+    assert hasattr(rule, "needs") == static
+    assert registry.needs().get(rule.code) == (rule.needs if static else None)
 
 
 @each_rule

@@ -28,6 +28,7 @@ from convlint.integrations.lsp.documents import Documents, uri_of
 from convlint.integrations.lsp.positions import exact_range, moved, range_of
 from convlint.ir import Edit, Finding, Problem, Site
 from convlint.outputs.parts.sentences import told, unchecked
+from convlint.rules import registry
 
 READ, RAN = "convlint", "convlint (run)"
 """Who says it: the text of the file, or a run of a model."""
@@ -37,8 +38,6 @@ _SEVERITIES = {
     "warning": DiagnosticSeverity.Warning,
     "info": DiagnosticSeverity.Information,
 }
-_NEEDLESS = ("CVL205", "CVL305", "CVL900")
-"""What these find can be taken out; editors show it paler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ class Shower:
 
     def _tags(self, finding: Finding) -> list[DiagnosticTag] | None:
         known = self._can.tag_support.value_set if self._can.tag_support else ()
-        wanted = finding.code in _NEEDLESS and DiagnosticTag.Unnecessary in known
+        wanted = registry.rule(finding.code).unnecessary_code and DiagnosticTag.Unnecessary in known
         return [DiagnosticTag.Unnecessary] if wanted else None
 
     def _related(
