@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 from convlint.analysis import cost
 from convlint.ir import (
@@ -26,6 +27,7 @@ from convlint.rewriting.options import Options
 from convlint.rewriting.selection import Goal, ranked, together, worth
 from convlint.rewriting.verification import verify
 from convlint.settings.jobs import Job
+from convlint.support.errors import UsageError
 
 _AT_ONCE = 6  # versions of one process that has the libraries loaded
 
@@ -33,8 +35,11 @@ _AT_ONCE = 6  # versions of one process that has the libraries loaded
 def suggest(job: Job, run: Runs, options: Options, *, live: bool = False) -> Report:
     """Rewrites of a model that were run, and what could not be rewritten. Never raises for what the model does.
 
-    ``live``: the model was built before, so its layers are rewritten one by one, and no text.
+    ``live``: the model was built before, so its layers are rewritten one by one, and no text. Raises UsageError if
+    libcst, which edits text, is not installed.
     """
+    if not live and find_spec("libcst") is None:
+        raise UsageError("suggest needs libcst: pip install 'convlint[torch]' (or libcst)")
     return _Search(job, run, options, live=live).report()
 
 

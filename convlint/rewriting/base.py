@@ -24,8 +24,23 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedEdit(Edit):
+    """An edit whose text, from character ``start`` on, contains the ``name`` of a helper or module. A file in which
+    that name is taken gives it another one.
+    """
+
+    name: str = ""
+    start: int = 0
+
+    def renamed(self, name: str) -> Edit:
+        """The edit with this name instead."""
+        end = self.start + len(self.name)
+        return Edit(self.site, f"{self.text[: self.start]}{name}{self.text[end:]}")
+
+
+@dataclass(frozen=True, slots=True)
 class Helper:
-    """A class or function that a rewritten call needs in its file. In ``text`` torch.nn is ``nn``."""
+    """A class or function that a rewritten call needs in its file. Its ``text`` refers to torch.nn as ``nn``."""
 
     name: str
     text: str
@@ -124,7 +139,8 @@ def of_class(call: WrittenCall, base: str) -> bool:
 
 def called(call: WrittenCall, helper: str) -> Edit:
     """The edit that calls a helper instead."""
-    return call.replaced(call.node.func, helper)
+    edit = call.replaced(call.node.func, helper)
+    return NamedEdit(edit.site, edit.text, helper)
 
 
 def wrapped(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edit, Edit]:
@@ -135,7 +151,7 @@ def wrapped(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edit, Edit
         *(site.path, site.end_line, site.end_column, site.end_line, site.end_column, site.function)
     )
     more = "".join(f", {argument}" for argument in arguments)
-    return Edit(start, f"{helper}("), Edit(end, f"{more})")
+    return NamedEdit(start, f"{helper}(", helper), Edit(end, f"{more})")
 
 
 def as_class_or_function(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from convlint.ir import Edit
-from convlint.rewriting import helpers
 from convlint.rewriting.base import Draft
 from convlint.rewriting.project import Project
 from convlint.source_text import edits, lines
@@ -33,6 +32,8 @@ class Written:
 
 def written(drafts: Sequence[Draft], project: Project) -> Written | str:
     """The project with these drafts made together, or why they cannot be."""
+    from convlint.rewriting import helpers  # loads libcst
+
     by_path: dict[str, list[Draft]] = {}
     for draft in drafts:
         if not draft.edits:

@@ -43,7 +43,13 @@ TOP = {"api", "cli", "__init__", "__main__"}
 
 HEAVY = {"torch", "rich", "typer", "libcst", "pygls"}
 """Packages that take long to import, and the parts that may import them at module level."""
-HEAVY_IN = {"runtime": {"torch"}, "cli": {"typer"}, "outputs": {"rich"}, "integrations": {"pygls"}}
+HEAVY_IN = {
+    "runtime": {"torch"},
+    "cli": {"typer"},
+    "outputs": {"rich"},
+    "integrations": {"pygls"},
+    "rewriting": {"libcst"},  # helpers.py, which is itself imported late
+}
 
 RECURSIVE = "convlint.static.interpreter"
 """The one package whose files may name each other in a circle, in annotations alone: statements hold expressions,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import difflib
+import re
 from typing import Any
 
 import pytest
@@ -10,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlint.ir import Form
+from convlint.ir import Form, Site
 from convlint.rewriting import helpers
-from convlint.rewriting.base import Place
+from convlint.rewriting.base import Draft, Helper, NamedEdit, Place
 from convlint.rewriting.kinds import of_code
 from convlint.rewriting.layer_numbers import Numbers
 from convlint.source_text import call_sites, edits, lines
@@ -31,17 +33,25 @@ def rewritten(
     """A file in which one of its calls ``Conv2d(a, b, c)`` is given to a helper, or edited where there are ``others``
     that it builds.
     """
+    return rewritten_bytes(text.encode(), form, number=number, others=others).decode()
+
+
+def rewritten_bytes(
+    data: bytes, form: Form = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
+) -> bytes:
+    """The same for a file in any encoding."""
+    text, _ = lines.decode(data)
     tree, source = ast.parse(text), lines.split(text)
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_dense(node)]
     found.sort(key=lambda node: node.lineno)
-    with lines.standing_for({"net.py": text.encode()}):
+    with lines.standing_for({"net.py": data}):
         call = call_sites.at(lines.span("net.py", found[number], source))
         assert call is not None
         drafts = of_code(form.code).drafts(
             Place(call.site, call, (), others), form, all_fit=not others
         )
         draft = list(drafts)[0 if others else -1]
-    return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
+    return edits.apply(data, helpers.edits("net.py", text, [draft]))
 
 
 def edited(call: str, form: Form) -> str:
@@ -61,14 +71,14 @@ def is_dense(call: ast.Call) -> bool:
     return ast.unparse(call.func).endswith("Conv2d") and len(call.args) == 3
 
 
-def ran(text: str) -> dict[str, Any]:
+def ran(text: str | bytes) -> dict[str, Any]:
     """The names of a file after it ran."""
     names: dict[str, Any] = {"__name__": "net"}
     exec(compile(text, "net.py", "exec"), names)  # noqa: S102 - a text of these tests
     return names
 
 
-def params(text: str) -> int:
+def params(text: str | bytes) -> int:
     """Parameters of what ``net()`` gives, which runs as well."""
     model = ran(text)["net"]()
     assert model(torch.zeros(1, 32, 9, 9)).shape == (1, 64, 7, 7)
@@ -122,6 +132,7 @@ def test_a_helper_is_defined_behind_what_it_needs_whatever_stands_before() -> No
 
 STATEMENTS = (
     "import os, math\n",
+    "import json; import re; NUMBER = 1\n",
     "from typing import (\n    Any,\n    List,  # for old Python\n)\n",
     "try:\n    import no_such_thing\nexcept ImportError:\n    no_such_thing = None\n",
     "if 'a' in 'b':\n    import sys\nelse:\n    pass\n",
@@ -222,6 +233,127 @@ def test_a_module_that_an_argument_needs_is_imported_once(text: str) -> None:
     assert after.count("import math\n") == 1
     assert "nn.Conv2d(32, 64, 3, groups=math.gcd(8, 32, 64))" in after
     assert "def grouped" not in after
+    assert ran(after)["net"]().groups == 8
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "import torch; from torch import nn; x = 1\n",
+        "import torch; from torch.nn import Conv2d; nn = 3\nfrom torch import nn\n",
+        "x = str(1); from torch import nn\n",
+        "import os;from torch import nn  # with a comment\n",
+        '"""About it."""; from torch import nn;\n',
+        "from __future__ import annotations; from torch import nn\n",
+        "from torch import nn; print(nn); import os\n",
+    ],
+)
+def test_a_helper_lands_below_imports_that_share_a_line(head: str) -> None:
+    after = rewritten(head + NET)
+    assert after.startswith(head)
+    assert params(after) == SEPARABLE_PARAMS
+
+
+def test_a_line_that_imports_and_needs_the_helper_is_split() -> None:
+    text = "import os; from torch import nn; net = lambda: layer; layer = nn.Conv2d(32, 64, 3)\n"
+    after = rewritten(text)
+    head = "import os; from torch import nn; net = lambda: layer"
+    assert after.startswith(f"{head}\n\n\nclass Depthwise")
+    assert after.endswith("    )\n\n\nlayer = separable(nn.Conv2d(32, 64, 3))\n")
+    assert params(after) == SEPARABLE_PARAMS
+
+
+@pytest.mark.parametrize("head", ['"""Doc."""; from torch.nn import Conv2d\n', "\n# About.\n"])
+def test_a_docstring_and_the_comments_of_a_file_stay_at_its_top(head: str) -> None:
+    conv = "Conv2d" if "import" in head else "__import__('torch').nn.Conv2d"
+    text = f"{head}def net():\n    return {conv}(32, 64, 3)\n"
+    after = rewritten(text)
+    assert after.startswith(f"{head}{'' if 'About' in head else chr(10) * 2}from torch import nn\n")
+    assert ran(after)["__doc__" if "Doc" in head else "net"]
+    assert params(after) == SEPARABLE_PARAMS
+
+
+def test_a_future_import_that_shares_a_line_stays_first() -> None:
+    head = "from __future__ import annotations; from torch.nn import Conv2d\n"
+    after = rewritten(f"{head}{NET.replace('nn.Conv2d', 'Conv2d')}")
+    assert after.startswith(f"{head}\n\nfrom torch import nn\n\n\nclass ")
+    assert params(after) == SEPARABLE_PARAMS
+
+
+@pytest.mark.parametrize("condition", ["TYPE_CHECKING", "typing.TYPE_CHECKING"])
+def test_an_import_for_type_checkers_does_not_count(condition: str) -> None:
+    head = f"import typing\nfrom typing import TYPE_CHECKING\n\nif {condition}:\n    from torch import nn\n"
+    conv = "__import__('torch').nn.Conv2d"
+    after = rewritten(head + NET.replace("nn.Conv2d", conv))
+    assert "from torch import nn as torch_nn\n" in after
+    assert params(after) == SEPARABLE_PARAMS
+
+
+def test_torch_imported_whole_with_a_star_does_not_bind_nn() -> None:
+    conv = "__import__('torch').nn.Conv2d"
+    after = rewritten("from torch import *\n" + NET.replace("nn.Conv2d", conv))
+    assert "from torch import nn as torch_nn\n" in after
+    assert params(after) == SEPARABLE_PARAMS
+
+
+def test_names_in_functions_are_not_those_of_the_file() -> None:
+    text = f"from torch import nn\n\n\ndef f(nn):\n    return nn.Conv2d\n{NET}"
+    after = rewritten(text)
+    assert after.count("import") == 1
+    assert params(after) == SEPARABLE_PARAMS
+
+
+HELPER = Helper(
+    "wrap",
+    """def wrap(layer, *, mode="wrap"):
+    \'\'\'wrap(layer) is nn.Sequential: wrap, nn.\'\'\'
+    # wrap what nn.Conv2d gives
+    layer.wrap = layer.nn = f"wrap nn. {wrap.__name__}"
+    return nn.Sequential(layer)
+""",
+)
+
+
+def test_a_helper_that_gets_another_name_keeps_its_strings_and_comments() -> None:
+    text = f"import torch as t\n\nwrap = 1\n{NET.replace('nn.', 't.nn.')}"
+    draft = Draft((NamedEdit(Site("net.py", 7, 12, 7, 12), "wrap(", "wrap"),), (HELPER,))
+    after = edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
+    (definition,) = re.findall(r"def wrap2.*?(?=\n\n)", after, re.DOTALL)
+    assert definition == (
+        HELPER.text.replace("def wrap(", "def wrap2(")
+        .replace("{wrap.", "{wrap2.")
+        .replace("return nn", "return t.nn")
+        .rstrip()
+    )
+    assert "return wrap2(t.nn.Conv2d" in after
+
+
+def test_a_string_in_a_call_keeps_the_name_of_a_helper() -> None:
+    call = "nn.Conv2d(32, 64, int('3' or 'separable'))"
+    text = f"from torch import nn\n\nseparable = 1\n{NET.replace('nn.Conv2d(32, 64, 3)', call)}"
+    assert f"return separable2({call})" in rewritten(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8", "latin-1"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("indent", ["\t", "  "])
+def test_the_bytes_around_a_helper_stay_as_they_are(encoding: str, end: str, indent: str) -> None:
+    cookie = "# -*- coding: latin-1 -*-\n" if encoding == "latin-1" else ""
+    text = f"{cookie}# \u00e9t\u00e9\nfrom torch import nn; caf\u00e9 = '\u00e9'\n\x0c\n{NET}\nx = (1,\n  2 )  \n"
+    data = text.replace("    ", indent).replace("\n", end).encode(encoding)
+    after = rewritten_bytes(data)
+    assert params(after) == SEPARABLE_PARAMS
+    pieces = difflib.SequenceMatcher(None, data, after, autojunk=False).get_opcodes()
+    assert {tag for tag, *_ in pieces} == {"equal", "insert"}
+    assert after.count(b"\n") == after.count(end.encode())
+    assert f"{end}{indent}def __init__({end}".encode() in after
+
+
+def test_a_module_whose_name_is_used_for_something_else_is_imported_under_another() -> None:
+    text = f"from torch import nn\n\nmath = 'mine'\n{NET}"
+    after = rewritten(text, Form("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
+    assert after.startswith("from torch import nn\nimport math as math2\n")
+    assert "nn.Conv2d(32, 64, 3, groups=math2.gcd(8, 32, 64))" in after
     assert ran(after)["net"]().groups == 8
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import gcd
 
 from convlint.ir import Amounts, Form, Graph
-from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, of_class, wrapped
+from convlint.rewriting.base import Draft, Helper, Kind, NamedEdit, Place, Wishes, of_class, wrapped
 from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
 
 LEAST_WIDTH = 16  # channels that a group keeps, in and out, where the number of groups is not given
@@ -195,8 +195,9 @@ def _by_argument(place: Place, groups: int, *, all_fit: bool) -> Iterator[Draft]
         channels = [call.given("in_channels", 0), call.given("out_channels", 1)]
         if all(isinstance(c, ast.Name | ast.Attribute | ast.Constant) for c in channels):
             shown = ", ".join(ast.unparse(c) for c in channels if c is not None)
-            argument = f"groups=math.gcd({groups}, {shown})"
-            yield Draft((call.added(argument),), modules=("math",))
+            edit = call.added(f"groups=math.gcd({groups}, {shown})")
+            start = edit.text.index("math.gcd")
+            yield Draft((NamedEdit(edit.site, edit.text, "math", start),), modules=("math",))
 
 
 def _stays_by_itself(numbers: Numbers, groups: int) -> bool:
