@@ -9,33 +9,10 @@ from collections.abc import Iterable, Iterator
 from math import isqrt, prod
 from typing import TYPE_CHECKING
 
+from convlint.analysis import ops
+
 if TYPE_CHECKING:
     from convlint.ir import Graph, Node, Shape
-
-CONVS = frozenset({"conv1d", "conv2d", "conv3d"})
-TRANSPOSED_CONVS = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
-ACTIVATIONS = frozenset(
-    {"relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"}
-    | {
-        "sigmoid",
-        "hardsigmoid",
-        "hardswish",
-        "hardtanh",
-        "tanh",
-        "softplus",
-        "softsign",
-        "logsigmoid",
-    }
-    | {
-        "clamp",
-        "dropout",
-        "feature_dropout",
-        "dropout1d",
-        "dropout2d",
-        "dropout3d",
-        "alpha_dropout",
-    }
-)
 
 
 def distinct(graph: Graph, ops: frozenset[str]) -> Iterator[Node]:
@@ -129,7 +106,7 @@ def maker(graph: Graph, node: Node) -> Node | None:
     return before
 
 
-_MAKERS = CONVS | TRANSPOSED_CONVS | {"linear", "batch_norm", "instance_norm", "group_norm"}
+_MAKERS = ops.PROJECTIONS | ops.CHANNEL_NORMS
 
 
 def downstream(graph: Graph, nodes: Iterable[Node]) -> set[int]:

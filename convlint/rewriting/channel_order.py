@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Absorber
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
     found: list[Absorber] = []
     reader, step = conv, graph_queries.source(graph, conv)
     while step is not None and graph_queries.only_consumer(graph, step) is reader:
-        if step.op in graph_queries.CONVS:
+        if step.op in ops.CONVS:
             if step.layer is None or _dense(graph, step.layer) is not step:
                 return None
             return (Absorber(step.layer, ("weight", "bias")), *reversed(found))
@@ -78,7 +78,7 @@ def _by_reader(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
 
 def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
     """Whether a call is that of a layer whose weight has a column, along dim 1, for each channel that it reads."""
-    if node.op in graph_queries.CONVS:
+    if node.op in ops.CONVS:
         return _dense(graph, layer) is node
     if node.op != "linear" or len(graph_queries.input_shape(graph, node)) != 2:
         return False
@@ -87,23 +87,7 @@ def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
 
 # --- operations on each channel alone
 
-_NORMS = {
-    "batch_norm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
-    "instance_norm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
-    "group_norm": ("GroupNorm",),
-}
-_POINTWISE = graph_queries.ACTIVATIONS | {
-    *("threshold", "hardshrink", "softshrink", "tanhshrink"),
-    *("contiguous", "clone", "detach", "interpolate"),
-}
-_POOLS = frozenset(
-    f"{adaptive}{kind}_pool{rank}d"
-    for adaptive in ("", "adaptive_")
-    for kind in ("max", "avg")
-    for rank in (1, 2, 3)
-)
-_RESHAPES = frozenset({"flatten", "reshape", "squeeze"})
-_REDUCTIONS = frozenset({"mean", "sum", "amax", "amin"})
+_POINTWISE = ops.ACTIVATIONS | ops.SHRINKING | ops.COPIES | {"detach", "interpolate"}
 
 
 def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
@@ -115,7 +99,7 @@ def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     into, out = graph_queries.input_shape(graph, node), node.outputs[0].shape
     if into[:2] != out[:2]:
         return None
-    if node.op in _NORMS:
+    if node.op in ops.CHANNEL_NORMS:
         return _through_norm(graph, node, into[1])
     if node.op == "prelu":
         return () if node.attrs["num_parameters"] == 1 else _own(graph, node, ("PReLU",))
@@ -128,7 +112,9 @@ def _through_norm(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] 
     tracked = node.attrs.get("track_running_stats", False)
     if not node.attrs["affine"] and not tracked:
         return ()
-    return _own(graph, node, _NORMS[node.op], ("running_mean", "running_var") if tracked else ())
+    return _own(
+        graph, node, ops.NORM_LAYERS[node.op], ("running_mean", "running_var") if tracked else ()
+    )
 
 
 def _own(
@@ -142,14 +128,14 @@ def _own(
 
 def _is_spatial(node: Node, rank: int) -> bool:
     """Whether a call pools, pads, sums up or flattens each map by itself, if its first two sizes stay."""
-    if node.op in _POOLS:
-        return int(node.op[-2]) == rank - 2  # MaxPool2d takes 3 dimensions for (C, H, W)
+    if node.op in ops.POOLS:
+        return ops.spatial_dims(node.op) == rank - 2  # MaxPool2d takes 3 dimensions for (C, H, W)
     if node.op == "pad":
         return 0 < len(node.attrs.get("pad", ())) <= 2 * (rank - 2)
-    if node.op in _REDUCTIONS:
+    if node.op in ops.REDUCTIONS:
         dim = node.attrs.get("dim", 0)
         return {d % rank for d in ((dim,) if isinstance(dim, int) else dim)}.isdisjoint((0, 1))
-    return node.op in _RESHAPES
+    return node.op in ops.FLATTENING or node.op == "squeeze"
 
 
 # --- layers whose state nobody else reads
@@ -176,7 +162,7 @@ def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | 
         return None
     if graph.status != "complete" or layer.error or any(node.error for node in graph.nodes):
         return None
-    nodes = [node for node in graph.nodes_of(layer_name) if node.op in _WITH_WEIGHTS]
+    nodes = [node for node in graph.nodes_of(layer_name) if node.op in ops.WITH_WEIGHTS]
     if len(graph.calls_of(layer_name)) != 1 or len(nodes) != 1:
         return None
     (node,) = nodes
@@ -187,28 +173,20 @@ def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | 
     return node if _is_private(graph, layer) else None
 
 
-_WITH_WEIGHTS = (
-    graph_queries.CONVS
-    | graph_queries.TRANSPOSED_CONVS
-    | _NORMS.keys()
-    | {"layer_norm", "linear", "prelu"}
-)
-
-
 def _weight(node: Node) -> Shape | None:
     """The shape of the weight that a call reads; None if it reads none."""
     attrs = node.attrs
-    if node.op in graph_queries.CONVS:
+    if node.op in ops.CONVS:
         per_group = attrs["in_channels"] // attrs["groups"]
         return (attrs["out_channels"], per_group, *attrs["kernel_size"])
-    if node.op in graph_queries.TRANSPOSED_CONVS:
+    if node.op in ops.TRANSPOSED_CONVS:
         per_group = attrs["out_channels"] // attrs["groups"]
         return (attrs["in_channels"], per_group, *attrs["kernel_size"])
     if node.op == "linear":
         return (attrs["out_features"], attrs["in_features"])
     if node.op == "prelu":
         return (attrs["num_parameters"],)
-    if node.op not in _WITH_WEIGHTS or not attrs["affine"]:
+    if node.op not in ops.WITH_WEIGHTS or not attrs["affine"]:
         return None
     return attrs["normalized_shape"] if node.op == "layer_norm" else (attrs["num_features"],)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import gcd
 from typing import Any
 
-from convlint.analysis import diagnosis, graph_queries
+from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Related, Site
 from convlint.rules.base import Example, Rule
 
@@ -101,10 +101,7 @@ def Net():
                 nodes=refusal.nodes,
             ).with_(instances=tuple([layer.name for layer in refusal.layers]))
         for node in graph.nodes:
-            if (
-                node.error is None
-                or node.op not in graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
-            ):
+            if node.error is None or node.op not in ops.ALL_CONVS:
                 continue
             owner = graph.layer(node.layer)
             if owner is not None and owner.error is not None:

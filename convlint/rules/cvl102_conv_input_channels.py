@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis, graph_queries
+from convlint.analysis import diagnosis, ops
 from convlint.ir import Finding, Graph
 from convlint.rules.base import Example, Rule
 
@@ -117,6 +117,4 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from diagnosis.findings(
-            self.finding, graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
-        )
+        yield from diagnosis.findings(self.finding, graph, ops.ALL_CONVS)

@@ -3,14 +3,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis
+from convlint.analysis import diagnosis, ops
 from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Finding, Fix, Graph
 from convlint.rules.base import Example, Rule
 
-_REFUSING = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}) | frozenset(
-    {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
-)
+_REFUSING = {*ops.NORM_LAYERS["batch_norm"], *ops.NORM_LAYERS["instance_norm"]}
 
 
 class NormChannels(Rule):
@@ -117,7 +115,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for finding in diagnosis.findings(self.finding, graph, ("batch_norm", "instance_norm")):
+        for finding in diagnosis.findings(self.finding, graph, ops.PER_CHANNEL_NORMS):
             yield finding.with_(fix=_fix(graph, finding))
         for layer in graph.layers:
             if layer.error is not None and layer.base in _REFUSING:

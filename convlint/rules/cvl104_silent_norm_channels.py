@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis, graph_queries
+from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Related
 from convlint.rules.base import Example, Rule
-
-_NORMS = frozenset({"batch_norm", "instance_norm"})
 
 
 class SilentNormChannels(Rule):
@@ -88,7 +86,7 @@ def Net():
             for found in diagnosis.disagreements(graph)
             for vote in (*found.others, *(vote for vote, _ in found.wrong))
         }
-        for node in graph_queries.distinct(graph, _NORMS):
+        for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
             layer = graph.layer(node.layer)
             if layer is None or node.error is not None or node.id in told:
                 continue

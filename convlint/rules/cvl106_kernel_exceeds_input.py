@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
-
-_POOLS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3))
 
 
 class KernelExceedsInput(Rule):
@@ -114,9 +112,7 @@ def Net():
 def _spans(node: Node) -> tuple[int, ...]:
     """How many pixels the kernel covers in each direction."""
     dilation = node.attrs.get("dilation") or (1,) * len(node.attrs["kernel_size"])
-    return tuple(
-        [d * (k - 1) + 1 for d, k in zip(dilation, node.attrs["kernel_size"], strict=True)]
-    )
+    return tuple(map(ops.kernel_extent, node.attrs["kernel_size"], dilation))
 
 
 def _padded(graph: Graph, node: Node) -> tuple[int, ...]:
@@ -133,10 +129,10 @@ def _too_small(graph: Graph, node: Node) -> bool:
     if len(graph_queries.input_shape(graph, node)) < len(node.attrs["kernel_size"]):
         return False  # no map at all
     spans, sizes = _spans(node), _padded(graph, node)
-    if node.op in graph_queries.CONVS and node.attrs["padding"] == "same":
+    if node.op in ops.CONVS and node.attrs["padding"] == "same":
         return False
     short = any(span > size for span, size in zip(spans, sizes, strict=False))
-    return short and (node.op in graph_queries.CONVS or node.op in _POOLS)
+    return short and (node.op in ops.CONVS or node.op in ops.WINDOW_POOLS)
 
 
 def _why(graph: Graph, node: Node) -> str:

@@ -3,11 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Severity, Shape
 from convlint.rules.base import Example, Rule
-
-_NORMS = frozenset({"batch_norm", "instance_norm"})
 
 
 class SingleValueNorm(Rule):
@@ -87,7 +85,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, _NORMS):
+        for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
             shape = graph_queries.input_shape(graph, node)
             if len(shape) < 2 or prod(shape[2:]) != 1 or not _single(graph, node):
                 continue

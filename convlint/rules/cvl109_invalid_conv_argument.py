@@ -3,13 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convlint.analysis import diagnosis, graph_queries
+from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Layer, Node
 from convlint.rules.base import Example, Rule
 
-_POOLS = frozenset(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3))
-_SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle", "channel_shuffle"})
-_CONVOLUTIONS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
+_SHUFFLES = ops.PIXEL_SHUFFLES | {"channel_shuffle"}
 
 
 class InvalidConvArgument(Rule):
@@ -134,7 +132,7 @@ def _of_call(graph: Graph, node: Node) -> str | None:
     """Why a call cannot work whatever the size of its input; None where that is not the reason."""
     attrs = node.attrs
     shape = graph_queries.input_shape(graph, node) if node.inputs else ()
-    if node.op in _CONVOLUTIONS or node.op in _POOLS:
+    if node.op in ops.ALL_CONVS or node.op in ops.WINDOW_POOLS:
         return _of_window(node)
     if node.op == "pad" and attrs.get("mode") in ("reflect", "circular"):
         around = attrs.get("pad", ())
@@ -166,7 +164,7 @@ def _of_window(node: Node) -> str | None:
             return f"{name}={_one(sizes)}, but it must be at least {least}"
     padding, kernel = attrs.get("padding"), attrs.get("kernel_size")
     if (
-        node.op in _POOLS
+        node.op in ops.WINDOW_POOLS
         and isinstance(padding, tuple)
         and isinstance(kernel, tuple)
         and any(2 * p > k for p, k in zip(padding, kernel, strict=True))

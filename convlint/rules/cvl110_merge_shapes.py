@@ -2,14 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis, graph_queries
+from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
-_ELEMENTWISE = frozenset(
-    {"add", "sub", "mul", "div", "maximum", "minimum", "pow", "where", "lerp", "addcmul"}
-)
-_MERGES = _ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
+_MERGES = ops.ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
 
 
 class MergeShapes(Rule):
@@ -146,7 +143,7 @@ def _why(graph: Graph, node: Node) -> str:
     differing = []
     for dim in range(-rank, 0):
         sizes = {shape[dim] for shape in shapes if -dim <= len(shape)}
-        if node.op in _ELEMENTWISE:
+        if node.op in ops.ELEMENTWISE:
             sizes.discard(1)  # stretched
         if len(sizes) > 1 and (along is None or dim + rank != along % rank):
             differing.append(f"{min(sizes)} and {max(sizes)} in dimension {dim + rank}")

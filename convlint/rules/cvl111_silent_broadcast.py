@@ -2,15 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Tensor
 from convlint.rules.base import Example, Rule
-
-_POOLS = frozenset(
-    [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
-    + [f"adaptive_{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
-)
-_CONVOLUTIONS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
 
 
 class SilentBroadcast(Rule):
@@ -112,16 +106,16 @@ def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
     pixels = small.shape[2:] != large.shape[2:] and set(small.shape[2:]) == {1}
     node: Node | None = graph.producer(small.id)
     while node is not None and (channels or pixels):
-        if node.op in _CONVOLUTIONS:
+        if node.op in ops.ALL_CONVS:
             before = graph_queries.input_shape(graph, node)
             if channels or before[2:] != node.outputs[0].shape[2:]:
                 return node
-        elif node.op in _POOLS and pixels:
+        elif node.op in ops.POOLS and pixels:
             return node
-        elif node.op not in _KEEPING and node.op not in graph_queries.ACTIVATIONS:
+        elif node.op not in _KEEPING:
             return None
         node = graph_queries.source(graph, node)
     return None
 
 
-_KEEPING = frozenset({"batch_norm", "instance_norm", "group_norm", "contiguous", "clone"}) | _POOLS
+_KEEPING = ops.ACTIVATIONS | ops.CHANNEL_NORMS | ops.POOLS | ops.COPIES

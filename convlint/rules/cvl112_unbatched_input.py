@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
 
@@ -68,11 +68,9 @@ class Net(nn.Module):
     def check(self, graph: Graph) -> Iterator[Finding]:
         unbatched = [
             node
-            for node in graph_queries.distinct(
-                graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
-            )
+            for node in graph_queries.distinct(graph, ops.ALL_CONVS)
             if node.error is None
-            and len(graph_queries.input_shape(graph, node)) == int(node.op[-2]) + 1
+            and len(graph_queries.input_shape(graph, node)) == ops.spatial_dims(node.op) + 1
         ]
         below: set[int] = set()
         for node in unbatched:

@@ -3,12 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from convlint.analysis import contracts, graph_queries
+from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Fix, Graph, Node, Related
 from convlint.rules.base import Example, Rule
-
-_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
-_MAKERS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS | {"linear"}
 
 
 class LatentNormChannels(Rule):
@@ -153,7 +150,7 @@ def Net():
     def check(self, graph: Graph) -> Iterator[Finding]:
         meetings = contracts.Meetings(graph)
         found: list[Finding] = []
-        for node in graph_queries.distinct(graph, _NORMS):
+        for node in graph_queries.distinct(graph, ops.CHANNEL_NORMS):
             calls = graph_queries.calls_of_same_layer(graph, node)
             judged = (self._judged(graph, norm, meetings) for norm in calls)
             found += filter(None, [next(filter(None, judged), None)])
@@ -200,11 +197,11 @@ def _maker(graph: Graph, norm: Node) -> Node | None:
     the norm's worked.
     """
     before = graph_queries.source(graph, norm)
-    while before is not None and before.op in contracts.PRESERVING and len(before.inputs) == 1:
+    while before is not None and before.op in ops.CHANNEL_PRESERVING and len(before.inputs) == 1:
         before = graph_queries.source(graph, before)
-    if before is None or before.op not in _MAKERS or norm.error or before.error:
+    if before is None or before.op not in ops.PROJECTIONS or norm.error or before.error:
         return None
-    rank = 2 if before.op == "linear" else 2 + int(before.op[-2])  # with a batch dimension
+    rank = 2 if before.op == "linear" else 2 + ops.spatial_dims(before.op)  # with a batch dimension
     return before if len(before.outputs[0].shape) == rank else None
 
 

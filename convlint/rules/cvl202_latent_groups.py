@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import contracts, graph_queries
+from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 from convlint.symbolic import text
@@ -97,9 +97,7 @@ def Net():
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         meetings = contracts.Meetings(graph)
-        for node in graph_queries.distinct(
-            graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
-        ):
+        for node in graph_queries.distinct(graph, ops.ALL_CONVS):
             found = self._judged(graph, node, meetings)
             if found is not None:
                 yield found

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import contracts, graph_queries
+from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Graph, Layer, Node, Related, Site
 from convlint.rules.base import Example, Rule
 
-_CONVS = graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS
-_LAYERS = _CONVS | {"linear"}
-_READS = {**dict.fromkeys(_CONVS, "in_channels"), "linear": "in_features"}
+_READS = {**dict.fromkeys(ops.ALL_CONVS, "in_channels"), "linear": "in_features"}
 
 
 class LatentConvChannels(Rule):
@@ -130,7 +128,7 @@ def Net():
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         meetings = contracts.Meetings(graph)
-        for node in graph_queries.distinct(graph, _LAYERS):
+        for node in graph_queries.distinct(graph, ops.PROJECTIONS):
             layer = graph.layer(node.layer)
             if layer is not None and layer.site is not None and not node.error:
                 yield from self._judged(graph, node, layer, layer.site, meetings)
@@ -187,7 +185,7 @@ def _makers(graph: Graph, node: Node) -> Iterator[Node]:
         if before.id in seen:
             continue
         seen.add(before.id)
-        if before.op in _LAYERS:
+        if before.op in ops.PROJECTIONS:
             yield before
         else:
             pending += [graph.producer(id) for id in before.inputs]
@@ -196,7 +194,7 @@ def _makers(graph: Graph, node: Node) -> Iterator[Node]:
 def _sites_of_norms(graph: Graph, node: Node) -> Iterator[Site]:
     """Norms between: they refuse the channels before the layer does where they are built for the same."""
     before = graph_queries.source(graph, node)
-    while before is not None and before.op in contracts.PRESERVING:
+    while before is not None and before.op in ops.CHANNEL_PRESERVING:
         norm = graph.layer(before.layer)
         if norm is not None and norm.site is not None and before.op.endswith("norm"):
             yield norm.site

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint import symbolic
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Finding, Graph, Layer, Node, Related, Shape
 from convlint.rules.base import Example, Rule
@@ -138,7 +138,7 @@ def _global(graph: Graph, node: Node) -> Layer | None:
     """A convolution before ``node`` whose kernel is as large as the map that it reads."""
     before = graph_queries.source(graph, node)
     while before is not None:
-        convolves = before.op in graph_queries.CONVS
+        convolves = before.op in ops.CONVS
         if (
             convolves
             and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Related
 from convlint.rules.base import Example, Rule
@@ -144,9 +144,7 @@ class Net(nn.Module):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         found: list[tuple[Node, Sequence[Node]]] = []
-        for node in graph_queries.distinct(
-            graph, graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS | {"linear"}
-        ):
+        for node in graph_queries.distinct(graph, ops.PROJECTIONS):
             if node.attrs["bias"]:
                 same = graph_queries.calls_of_same_layer(graph, node)
                 judged = [_norm_that_cancels(graph, call) for call in same]
@@ -176,12 +174,12 @@ def _norm_that_cancels(graph: Graph, node: Node) -> Node | None:
     if norm is None or norm.inputs[0] != node.outputs[0].id:
         return None
     shape = node.outputs[0].shape
-    batched = 2 if node.op == "linear" else 2 + int(node.op[-2])
+    batched = 2 if node.op == "linear" else 2 + ops.spatial_dims(node.op)
     if (
         len(shape) != batched
     ):  # the bias lies along the last dimension, or there is no batch: not dimension 1
         return None
-    if norm.op in ("batch_norm", "instance_norm"):
+    if norm.op in ops.PER_CHANNEL_NORMS:
         return norm
     if norm.op == "group_norm" and norm.attrs["num_groups"] == shape[1] and len(shape) > 2:
         return norm

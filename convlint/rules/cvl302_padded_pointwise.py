@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection, Iterator
 from math import prod
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Finding, Fix, Graph, Node
 from convlint.rules.base import Example, Rule
@@ -90,9 +90,7 @@ def Net():
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         found = [
-            node
-            for node in graph_queries.distinct(graph, graph_queries.CONVS)
-            if _is_padded(graph, node)
+            node for node in graph_queries.distinct(graph, ops.CONVS) if _is_padded(graph, node)
         ]
         padded = {layer.name for node in found if (layer := graph.layer(node.layer))}
         for node in found:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import gcd, prod
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 
@@ -94,7 +94,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, graph_queries.CONVS):
+        for node in graph_queries.distinct(graph, ops.CONVS):
             kernel, stride, dilation = (
                 node.attrs[n] for n in ("kernel_size", "stride", "dilation")
             )
@@ -138,6 +138,6 @@ def _ends_in_a_sum(graph: Graph, node: Node) -> bool:
             return False
         if step.op == "add":
             return True
-        if step.op not in graph_queries.ACTIVATIONS and not step.op.endswith("_norm"):
+        if step.op not in ops.ACTIVATIONS and not step.op.endswith("_norm"):
             return False
     return False

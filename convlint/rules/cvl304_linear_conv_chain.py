@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Shape
 from convlint.rules.base import Example, Rule
 
@@ -121,7 +121,7 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for second in graph_queries.distinct(graph, graph_queries.CONVS):
+        for second in graph_queries.distinct(graph, ops.CONVS):
             first = _conv_before(graph, second)
             if first is None or first.error or second.error:
                 continue

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 
@@ -94,7 +94,7 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, frozenset({"batch_norm", "instance_norm"})):
+        for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
             calls = graph_queries.calls_of_same_layer(graph, node)
             if len(calls) == 1 or not node.attrs["track_running_stats"]:
                 continue

@@ -2,23 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
 from convlint.rules.base import Example, Rule
-
-# Calls that leave each channel to itself.
-_PER_CHANNEL = graph_queries.ACTIVATIONS | {
-    "batch_norm",
-    "instance_norm",
-    "contiguous",
-    "interpolate",
-    "pad",
-    *(
-        f"{kind}_pool{n}d"
-        for kind in ("max", "avg", "adaptive_max", "adaptive_avg")
-        for n in (1, 2, 3)
-    ),
-}
 
 
 class UnmixedGroups(Rule):
@@ -94,7 +80,7 @@ def Net():
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, graph_queries.CONVS):
+        for node in graph_queries.distinct(graph, ops.CONVS):
             if not _is_grouped(node):
                 continue
             before = _grouped_before(graph, node)
@@ -123,7 +109,7 @@ def _grouped_before(graph: Graph, node: Node) -> Node | None:
     step = graph_queries.source(graph, node)
     while step is not None and _keeps_groups(step, groups):
         step = graph_queries.source(graph, step)
-    if step is None or step.op not in graph_queries.CONVS:
+    if step is None or step.op not in ops.CONVS:
         return None
     return step if _is_grouped(step) and step.attrs["groups"] == groups else None
 
@@ -132,8 +118,8 @@ def _keeps_groups(node: Node, groups: int) -> bool:
     """Whether a call leaves each of ``groups`` runs of channels to itself, and is not itself a
     grouped convolution.
     """
-    if node.op in graph_queries.CONVS:
+    if node.op in ops.CONVS:
         return graph_queries.is_depthwise(node) and node.error is None
     if node.op == "group_norm":
         return bool(node.attrs["num_groups"] % groups == 0)
-    return node.op in _PER_CHANNEL
+    return node.op in ops.CHANNELWISE

@@ -3,11 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Shape
 from convlint.rules.base import Example, Rule
-
-_FLATTENING = frozenset({"flatten", "reshape"})
 
 
 class DominantLinear(Rule):
@@ -84,7 +82,7 @@ def Net():
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         total = sum(layer.params for layer in graph.layers)
-        convolved = any(node.op in graph_queries.CONVS for node in graph.nodes)
+        convolved = any(node.op in ops.CONVS for node in graph.nodes)
         for node in graph_queries.distinct(graph, frozenset({"linear"})) if convolved else ():
             layer = graph.layer(node.layer)
             if layer is None or 2 * layer.params <= total or node.error is not None:
@@ -109,9 +107,9 @@ def _flattened(graph: Graph, node: Node) -> Shape | None:
     layer.
     """
     step = graph_queries.source(graph, node)
-    while step is not None and step.op in graph_queries.ACTIVATIONS | {"batch_norm"}:
+    while step is not None and step.op in ops.ACTIVATIONS | {"batch_norm"}:
         step = graph_queries.source(graph, step)
-    if step is None or step.op not in _FLATTENING or not step.inputs:
+    if step is None or step.op not in ops.FLATTENING or not step.inputs:
         return None
     before, after = graph_queries.input_shape(graph, step), step.outputs[0].shape
     flat = len(before) > 2 and after == (before[0], prod(before[1:]))

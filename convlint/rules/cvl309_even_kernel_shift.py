@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Example, Rule
 
@@ -91,7 +91,7 @@ class Net(nn.Module):
     )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, graph_queries.CONVS):
+        for node in graph_queries.distinct(graph, ops.CONVS):
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
             if isinstance(padding, str) or _is_cut(graph, node):
                 continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import dropwhile
 
+from convlint.analysis import ops
 from convlint.settings.input_shapes import InputSpec
 from convlint.static.exploration.entry_points import ExecutionPath
 
@@ -63,6 +64,6 @@ def _smallest_map(path: ExecutionPath) -> int:
             plain = [size for size in sizes if type(size) is int]
             if len(plain) < len(sizes):
                 return 0
-            if step.op.startswith("conv"):
+            if step.op in ops.ALL_CONVS:
                 maps += plain[2:]
     return min(maps, default=0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from convlint.analysis import ops
 from convlint.ir import Site
 from convlint.rules import registry
 from convlint.static.domain.execution import Step
@@ -62,23 +63,19 @@ def _evidence(path: ExecutionPath) -> Iterator[Evidence]:
     for step in execution.steps:
         if step.error is not None:
             yield "failed-call", step.site, None
-        if step.op in _NORMS:
+        if step.op in ops.NORMS:
             if _on_parameters(step.demands):
                 yield "norm-of-parameters", step.site, step.demands
             if step.inputs[0] in biased:
                 yield "bias-before-norm", step.site, biased[step.inputs[0]]
-        elif step.op == "linear" or step.op.startswith("conv"):
+        elif step.op in ops.PROJECTIONS:
             if step.attrs.get("bias") is True:
                 biased[step.outputs[0]] = step.layer.site if step.layer else None
             if _on_parameters(step.demands):
                 yield "layer-of-parameters", step.site, step.demands
-            if step.op in _SPATIAL:
-                for kind in _of_convolution(step, _SPATIAL[step.op]):
+            if step.op in ops.ALL_CONVS:
+                for kind in _of_convolution(step, ops.spatial_dims(step.op)):
                     yield kind, step.site, step.layer.site if step.layer else None
-
-
-_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
-_SPATIAL = {f"conv{n}d": n for n in (1, 2, 3)} | {f"conv_transpose{n}d": n for n in (1, 2, 3)}
 
 
 def _of_convolution(step: Step, spatial: int) -> Iterator[Needs]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
 from convlint.static.domain.objects import Instance
@@ -124,7 +124,7 @@ def _is_written_down(path: ExecutionPath, made: Graph, finding: Finding) -> bool
     return all(
         type(number) is int
         for step in path.execution.steps
-        if step.op.startswith("conv")
+        if step.op in ops.ALL_CONVS
         for built in [step.layer or step.owner]
         if step.site in sites or (built is not None and built.site in sites)
         for name in ("kernel_size", "stride", "padding", "dilation")

@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"support", "ir", "rules"},
     "findings": {"support", "ir", "source_text", "settings"},
     "static": {"support", "ir", "symbolic", "analysis", "rules", "settings"},
-    "runtime": {"support", "ir", "symbolic", "source_text", "rewriting", "settings"},
+    "runtime": {"support", "ir", "symbolic", "analysis", "source_text", "rewriting", "settings"},
     "docsgen": {"rules", "rewriting", "settings"},
     "outputs": {
         *("support", "ir", "source_text", "analysis", "rules", "settings", "findings", "docsgen"),

@@ -8,23 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint import symbolic
-from convlint.analysis import graph_queries
+from convlint.analysis import ops
 from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Graph, Layer, Node
 from convlint.symbolic import Dim, Symbol
 
-MERGES = frozenset({"add", "sub", "mul", "div", "true_divide", "maximum", "minimum", "where"})
-_POOLS = {f"{how}_pool{n}d" for n in (1, 2, 3) for how in ("max", "avg", "lp")} | {
-    f"adaptive_{how}_pool{n}d" for n in (1, 2, 3) for how in ("max", "avg")
-}
-PRESERVING = (
-    graph_queries.ACTIVATIONS
-    | _POOLS
-    | {"batch_norm", "instance_norm", "group_norm", "interpolate", "contiguous", "clone", "to"}
-)
-"""Calls whose result has the channels of their one input."""
-
-_REDUCING = frozenset({"mean", "sum", "amax", "flatten", "reshape", "squeeze"})
+_REDUCING = ops.REDUCTIONS | ops.FLATTENING | {"squeeze"}
 
 Pair = tuple[Dim, Dim]
 Judged = tuple[str, str]
@@ -72,15 +61,17 @@ class Demands:
             return
         layer = self._graph.layer(node.layer)
         made = node.outputs[0].id
-        if node.op in graph_queries.CONVS | graph_queries.TRANSPOSED_CONVS:
+        if node.op in ops.ALL_CONVS:
             if layer is not None and self._scopes.within(layer.scope, self._scope):
                 yield from self._of_conv(node, layer)
         elif node.op == "linear":
             if layer is not None and self._scopes.within(layer.scope, self._scope):
                 yield from self._of_linear(node, layer)
-        elif len(node.inputs) == 1 and (node.op in PRESERVING or self._keeps_channels(node)):
+        elif len(node.inputs) == 1 and (
+            node.op in ops.CHANNEL_PRESERVING or self._keeps_channels(node)
+        ):
             self._channels[made] = self._arriving(node.inputs[0])
-        elif node.op in MERGES and len(node.inputs) > 1:
+        elif node.op in ops.MERGES and len(node.inputs) > 1:
             yield from ((None, pair) for pair in self._of_merge(node))
         elif node.op == "cat" and node.attrs.get("dim") == 1:
             total = symbolic.ZERO

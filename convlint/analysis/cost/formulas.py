@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import isqrt, prod
 
+from convlint.analysis import ops
 from convlint.ir import Graph, Node, Shape, Tensor
 
 
@@ -78,7 +79,7 @@ def macs(graph: Graph, node: Node) -> int | None:
     if not ins or not node.outputs:
         return 0
     out = node.outputs[0]
-    if node.op.startswith("conv") and "kernel_size" in node.attrs:
+    if node.op in ops.ALL_CONVS and "kernel_size" in node.attrs:
         return conv_macs(node, ins[0], out)
     if "scaled_dot_product" in node.op:
         return attention_macs(ins[0], ins[1], out)
@@ -124,9 +125,7 @@ _FORMULAS: dict[str, Callable[[Node, list[Tensor], Tensor], int]] = {
     "bilinear": _bilinear,
     "deform_conv2d": _deformed,
 }
-_RECURRENT = frozenset(
-    f"{kind}{cell}" for kind in ("lstm", "gru", "rnn_tanh", "rnn_relu") for cell in ("", "_cell")
-)
+_RECURRENT = ops.RECURRENT | {f"{op}_cell" for op in ops.RECURRENT}
 _NOT_SEEN_INSIDE = frozenset(
     {"unseen", "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer"}
     | {"chain_matmul", "multi_dot", "linalg_multi_dot", "conv_tbc"}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 
+from convlint.analysis import ops
 from convlint.ir import Graph, Node, Tensor
 
 
@@ -81,7 +82,7 @@ def timeline(graph: Graph) -> Timeline:
 
 
 _GIVEN = frozenset({"input", "constant"})
-_TURNS = frozenset({"transpose", "permute", "swapaxes", "swapdims", "movedim", "moveaxis", "t"})
+_TURNS = ops.TRANSPOSES | {"movedim", "moveaxis", "t"}
 _SPLITS = frozenset({"chunk", "split", "tensor_split", "getitem", "narrow", "expand"})
 _VIEWS = frozenset(
     {
@@ -95,10 +96,9 @@ _VIEWS = frozenset(
         "expand_as",
         "to",
     }
-    | {"dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "alpha_dropout"}
+    | ops.DROPOUTS  # in eval mode
 )
-"""Calls that give a part of what they read, or all of it; dropout does so in eval mode."""
-_IF_IN_ORDER = frozenset({"reshape", "flatten", "contiguous"})
+_IF_IN_ORDER = ops.FLATTENING | {"contiguous"}
 
 
 def _storages(graph: Graph) -> dict[int, int | None]:
@@ -139,7 +139,7 @@ def _workspace(graph: Graph, node: Node) -> int:
     convolution of stride 1 needs no copies. A small dense one, or one in double precision, unfolds its input:
     ``N * C * prod(kernel) * output positions``.
     """
-    if not node.op.startswith("conv") or "kernel_size" not in node.attrs or not node.outputs:
+    if node.op not in ops.ALL_CONVS or "kernel_size" not in node.attrs or not node.outputs:
         return 0
     attrs, x, out = node.attrs, graph.tensor(node.inputs[0]), node.outputs[0]
     groups, kernel = max(int(attrs["groups"]), 1), int(prod(attrs["kernel_size"]))

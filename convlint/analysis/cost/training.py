@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from convlint.analysis import ops
 from convlint.ir import Graph, Node, Tensor
 
 
@@ -60,7 +61,7 @@ def backward_bytes(node: Node, x: Tensor, out: Tensor) -> int:
     if node.op == "linear" and "out_features" in attrs:
         weights = int(attrs["in_features"]) * int(attrs["out_features"])
         return x.nbytes + weights * x.itemsize + out.nbytes
-    if not node.op.startswith("conv") or "kernel_size" not in attrs:
+    if node.op not in ops.ALL_CONVS or "kernel_size" not in attrs:
         return 0
     weights = int(attrs["in_channels"]) * int(attrs["out_channels"]) // max(int(attrs["groups"]), 1)
     weight = weights * int(prod(attrs["kernel_size"])) * x.itemsize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from convlint.analysis import ops
 from convlint.analysis.diagnosis.constraints import Sizes
 from convlint.analysis.diagnosis.reshapes import kept
 from convlint.ir import Node, Tensor
@@ -10,7 +11,7 @@ from convlint.ir import Node, Tensor
 def convolution(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     """Channels in and out, and the groups of a depthwise one, which are as many."""
     attrs = node.attrs
-    dim = -int(node.op[-2]) - 1
+    dim = -ops.spatial_dims(node.op) - 1
     if "in_channels" not in attrs or len(before.shape) < -dim:
         return
     taken, given = sizes.variable(before, dim), sizes.new()

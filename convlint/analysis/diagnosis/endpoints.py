@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from convlint.analysis import graph_queries
+from convlint.analysis import ops
 from convlint.analysis.diagnosis import declared, reshapes
 from convlint.analysis.diagnosis.constraints import Sizes, Vote
 from convlint.ir import Graph, Node, Tensor
@@ -56,13 +56,13 @@ def _read(sizes: Sizes, node: Node) -> None:
                 sizes.variable(tensor, 1 - len(tensor.shape))
         return
     before, after = inputs[0], node.outputs[0]
-    if node.op in graph_queries.CONVS or node.op in graph_queries.TRANSPOSED_CONVS:
+    if node.op in ops.ALL_CONVS:
         declared.convolution(sizes, node, before, after)
     elif node.error is not None and node.op in _MOVED_BY_NUMBER:
         return
     elif node.op in _OF_ONE:
         _OF_ONE[node.op](sizes, node, before, after)
-    elif node.op in _ELEMENTWISE:
+    elif node.op in ops.ELEMENTWISE:
         _elementwise(sizes, node, inputs, after)
     elif node.op == "cat":
         _concatenation(sizes, node, inputs, after)
@@ -74,25 +74,20 @@ def _read(sizes: Sizes, node: Node) -> None:
 
 _OF_ONE: dict[str, Callable[[Sizes, Node, Tensor, Tensor], None]] = {
     "linear": declared.linear,
-    **dict.fromkeys(("batch_norm", "instance_norm", "group_norm"), declared.norm),
+    **dict.fromkeys(ops.CHANNEL_NORMS, declared.norm),
     "layer_norm": declared.layer_norm,
     "prelu": declared.prelu,
     **dict.fromkeys(("flatten", "reshape", "unflatten", "squeeze", "unsqueeze"), reshapes.flatten),
-    **dict.fromkeys(("permute", "transpose", "swapaxes", "swapdims"), reshapes.permute),
-    **dict.fromkeys(("mean", "sum", "amax", "amin"), reshapes.reduced),
-    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle"), reshapes.pixel_shuffle),
+    **dict.fromkeys(ops.TRANSPOSES, reshapes.permute),
+    **dict.fromkeys(ops.REDUCTIONS, reshapes.reduced),
+    **dict.fromkeys(ops.PIXEL_SHUFFLES, reshapes.pixel_shuffle),
 }
-_MOVED_BY_NUMBER = frozenset(
-    {"permute", "transpose", "swapaxes", "swapdims", "mean", "sum", "amax", "amin"}
-    | {"pixel_shuffle", "pixel_unshuffle", "chunk", "tensor_split"}
-)
-"""Calls that name dimensions. One that failed may name any, and says nothing of the others."""
-_ELEMENTWISE = frozenset(
-    {"add", "sub", "mul", "div", "maximum", "minimum", "pow", "where", "lerp", "addcmul"}
-)
+# Calls that name dimensions. One that failed may name any, and says nothing of the others.
+_MOVED_BY_NUMBER = ops.TRANSPOSES | ops.REDUCTIONS | ops.PIXEL_SHUFFLES | {"chunk", "tensor_split"}
 _MOVING = frozenset(
     {"T", "mT", "H", "mH", "t", "adjoint", "movedim", "moveaxis", "rot90", "einsum"}
-    | {"unseen", "lstm", "gru", "rnn_tanh", "rnn_relu", "unfold", "fold"}
+    | {"unseen", "unfold", "fold"}
+    | ops.RECURRENT
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.vote import Disagreement, disagreements
 from convlint.ir import Finding, Graph, Node, Related, Site
@@ -15,13 +15,15 @@ _FRAMES = (
 )
 
 
-def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> Iterator[Finding]:
-    """What disagrees at failed calls of ``ops``, as findings that ``make`` (``Rule.finding``) makes.
+def findings(
+    make: Callable[..., Finding], graph: Graph, operators: Iterable[str]
+) -> Iterator[Finding]:
+    """What disagrees at failed calls of ``operators``, as findings that ``make`` (``Rule.finding``) makes.
 
     A disagreement is told of the blamed layer's own call, where that failed, else of the first
-    call that failed for it: each is found for one set of ``ops`` only.
+    call that failed for it: each is found for one set of ``operators`` only.
     """
-    wanted = frozenset(ops)
+    wanted = frozenset(operators)
     explained: set[int] = set()
     for found in disagreements(graph):
         explained.update(found.nodes)
@@ -37,7 +39,7 @@ def findings(make: Callable[..., Finding], graph: Graph, ops: Iterable[str]) -> 
 
     for node in graph.nodes:
         if node.op in wanted and node.id not in explained and _refuses_what_arrives(graph, node):
-            arrives = graph_queries.input_shape(graph, node)[-int(node.op[-2]) - 1]
+            arrives = graph_queries.input_shape(graph, node)[-ops.spatial_dims(node.op) - 1]
             takes = node.attrs["in_channels"]
             yield make(
                 f"{graph_queries.called(graph, node)} takes {takes} channels, but {arrives} arrive",
@@ -54,7 +56,7 @@ def _refuses_what_arrives(graph: Graph, node: Node) -> bool:
     layer = graph.layer(node.layer)
     if node.error is None or "in_channels" not in node.attrs or (layer and layer.error):
         return False
-    shape, spatial = graph_queries.input_shape(graph, node), int(node.op[-2])
+    shape, spatial = graph_queries.input_shape(graph, node), ops.spatial_dims(node.op)
     return len(shape) > spatial and shape[-spatial - 1] != node.attrs["in_channels"]
 
 
@@ -85,7 +87,7 @@ def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
     convolution or norm, "16*8*8 = 1024 arrive" at a linear layer behind a flattened map.
     """
     node = graph.nodes[vote.node]
-    parts = _concatenated(graph, node) if vote.label == "in" or node.op in _NORMS else ()
+    parts = _concatenated(graph, node) if vote.label == "in" or node.op in ops.CHANNEL_NORMS else ()
     if parts:
         shown = parts if len(parts) < 5 else (*parts[:2], "...", parts[-1])
         yield f"{' + '.join(map(str, shown))} = {sum(parts)} arrive from the cat"
@@ -93,7 +95,7 @@ def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
         tensor = graph.tensor(node.inputs[0])
         before = graph.producer(tensor.id)
         arrives = f"{tensor.shape[-1]} arrive"
-        if before is not None and before.op in ("flatten", "reshape") and before.inputs:
+        if before is not None and before.op in ops.FLATTENING and before.inputs:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and before.error is None:
                 yield f"{'*'.join(map(str, shape))} = {arrives}"
@@ -110,16 +112,13 @@ def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
 def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
     """The channels that a concatenation joined into what ``node`` reads, behind activations at most."""
     before = graph_queries.source(graph, node)
-    while before is not None and before.op in graph_queries.ACTIVATIONS and len(before.inputs) == 1:
+    while before is not None and before.op in ops.ACTIVATIONS and len(before.inputs) == 1:
         before = graph_queries.source(graph, before)
     if before is None or before.op != "cat" or before.error is not None:
         return ()
     shapes = [graph.tensor(id).shape for id in before.inputs]
     along_channels = before.attrs.get("dim", 0) in (1, 1 - len(shapes[0]))
     return tuple(shape[1] for shape in shapes) if along_channels and len(shapes[0]) > 1 else ()
-
-
-_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm"})
 
 
 def phrase(graph: Graph, vote: Vote) -> str:
@@ -132,7 +131,7 @@ def phrase(graph: Graph, vote: Vote) -> str:
         verb, unit = "has", "groups"
     elif vote.label == "in":
         verb = "takes"
-    elif node.op in ("linear", *graph_queries.CONVS, *graph_queries.TRANSPOSED_CONVS):
+    elif node.op in ops.PROJECTIONS:
         verb = "gives"
     else:
         verb = "is for"

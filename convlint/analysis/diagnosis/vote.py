@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from math import prod
 
+from convlint.analysis import ops
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.endpoints import Ends
 from convlint.analysis.diagnosis.refused import Refusal, home, is_depthwise, places, refuses
@@ -173,7 +174,7 @@ class _Diagnosis:
         if node.op != "linear" or vote.label != "in":
             return False
         before = self.graph.producer(node.inputs[0])
-        if before.op not in ("flatten", "reshape") or not before.inputs:
+        if before.op not in ops.FLATTENING or not before.inputs:
             return False
         return prod(self.graph.tensor(before.inputs[0]).shape[2:]) > 1
 

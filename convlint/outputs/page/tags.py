@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from convlint.analysis import ops
 from convlint.ir import Node
 from convlint.outputs.parts.columns import sizes
 
@@ -58,8 +59,8 @@ def family(op: str) -> str:
     """What a call is, for its colour: ``conv``, ``norm``, ``linear``, ``activation``, ``pool``, ``merge``, ``shape``,
     ``end`` (an input or an output) or ``other``.
     """
-    for name, ops in _FAMILIES.items():
-        if op in ops:
+    for name, members in _FAMILIES.items():
+        if op in members:
             return name
     return next((name for name, part in _PARTS if part in op), "other")
 
@@ -67,12 +68,8 @@ def family(op: str) -> str:
 _FAMILIES = {
     "end": {"input", "output"},
     "linear": {"linear", "matmul", "bmm", "mm", "addmm", "bilinear", "einsum"},
-    "activation": {
-        *("relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu"),
-        *("mish", "sigmoid", "hardsigmoid", "hardswish", "hardtanh", "tanh", "softplus", "softmax"),
-        *("log_softmax", "logsigmoid", "glu"),
-    },
-    "merge": {"add", "sub", "mul", "div", "cat", "stack", "maximum", "minimum"},
+    "activation": ops.NONLINEARITIES | {"softmax", "log_softmax", "glu"},
+    "merge": ops.MERGES | {"cat", "stack"},
     "shape": {
         *("reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "t"),
         *("getitem", "chunk", "split", "unbind", "contiguous", "expand", "roll", "narrow", "pad"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import prod
 
+from convlint.analysis import ops
 from convlint.ir import Amounts, Between, Form, Graph, Shape
 from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, called, of_class
 from convlint.rewriting.layer_numbers import Numbers, Use
 
 CLASS = "GlobalDepthwiseLinear"
 _PASSED = frozenset({"dropout", "feature_dropout", "alpha_dropout", "contiguous", "identity"})
-_FLATTENING = frozenset({"flatten", "reshape"})
 
 
 class GlobalDepthwise(Kind):
@@ -123,7 +123,7 @@ def _flattened(graph: Graph, tensor: int) -> Shape | None:
     node = graph.producer(tensor)
     while node.op in _PASSED and node.inputs:
         node = graph.producer(node.inputs[0])
-    if node.op not in _FLATTENING or not node.inputs:
+    if node.op not in ops.FLATTENING or not node.inputs:
         return None
     before, after = graph.tensor(node.inputs[0]).shape, node.outputs[0].shape
     is_map = len(before) == 4 and after == (before[0], prod(before[1:]))

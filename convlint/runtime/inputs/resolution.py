@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from convlint.analysis import ops
 from convlint.ir import Graph, Shape
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.record.record import record
@@ -40,11 +41,11 @@ def _looks_fixed(graph: Graph) -> bool:
         arrived = graph.tensor(node.inputs[0]).shape
         if node.op == "linear":
             before = graph.producer(node.inputs[0])
-            flat = before.op in ("flatten", "reshape") and len(arrived) == 2
+            flat = before.op in ops.FLATTENING and len(arrived) == 2
             image = graph.tensor(before.inputs[0]).shape if flat and before.inputs else ()
             if len(image) > 2 and (arrived[1] > image[1] or is_global):
                 return True
-        elif node.op.startswith("conv") and node.attrs.get("kernel_size") == arrived[2:]:
+        elif node.op in ops.ALL_CONVS and node.attrs.get("kernel_size") == arrived[2:]:
             if max(arrived[2:]) > _LARGEST_KERNEL:
                 return False  # it would take too long on a map that is larger
             is_global |= max(arrived[2:]) > 1

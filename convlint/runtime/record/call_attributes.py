@@ -9,16 +9,18 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from convlint.analysis import ops
+
 Shape = tuple[int, ...]
 
 # What a function calls its arguments, in order. Tensors among them are bound as well, and left out.
 _SIGNATURES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("conv1d", "conv2d", "conv3d"),
+        ops.CONVS,
         ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
     ),
     **dict.fromkeys(
-        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        ops.TRANSPOSED_CONVS,
         ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
     ),
     "convolution": (
@@ -42,12 +44,12 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
         ("input", "kernel_size", "stride", "padding", "ceil_mode"),
     ),
     **dict.fromkeys(
-        [f"adaptive_{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3)],
+        ops.ADAPTIVE_POOLS,
         ("input", "output_size"),
     ),
     **dict.fromkeys(("cat", "stack"), ("tensors", "dim")),
     **dict.fromkeys(("softmax", "log_softmax", "unsqueeze", "squeeze"), ("input", "dim")),
-    **dict.fromkeys(("mean", "sum", "amax", "amin"), ("input", "dim", "keepdim")),
+    **dict.fromkeys(ops.REDUCTIONS, ("input", "dim", "keepdim")),
     "flatten": ("input", "start_dim", "end_dim"),
     "split": ("input", "split_size_or_sections", "dim"),
     "chunk": ("input", "chunks", "dim"),
@@ -81,11 +83,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "flatten": {"start_dim": 0, "end_dim": -1},
     "pad": {"mode": "constant"},
 }
-_NORMS = frozenset({"batch_norm", "instance_norm", "group_norm", "layer_norm"})
-_POOLS = frozenset({f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)})
 _VARIADIC = {"reshape": "shape", "expand": "shape", "permute": "dims", "repeat": "shape"}
-# Calls whose weights are not among ``Node.inputs``: the layer's own parameters.
-WEIGHTED = _NORMS | {"linear", "prelu"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +91,6 @@ class Seen:
     """A tensor among the arguments of a call."""
 
     shape: Shape
-
-
-def is_convolution(op: str) -> bool:
-    """Whether ``op`` is a convolution, transposed ones included."""
-    return op.startswith("conv") and op.endswith("d") and op[-2] in "123"
 
 
 def canonical(op: str, arguments: Sequence[Any]) -> str:
@@ -149,9 +142,9 @@ def _names(op: str, func: Callable[..., Any] | str) -> tuple[str, ...]:
 
 def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     """``Node.attrs`` of a call from its named arguments, where tensors are ``Seen``."""
-    if is_convolution(op):
+    if op in ops.ALL_CONVS:
         return _of_convolution(op, named)
-    if op in _NORMS:
+    if op in ops.NORMS:
         return _of_norm(op, named)
     weight = named.get("weight")
     if op == "linear" and isinstance(weight, Seen):
@@ -166,14 +159,14 @@ def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     }
     if not found.get("inplace", True):
         del found["inplace"]
-    if op in _POOLS:
+    if op in ops.WINDOW_POOLS:
         found |= _of_pool(op, found)
     return found
 
 
 def _of_convolution(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
-    weight, spatial = named.get("weight"), int(op[-2])
-    transposed = op.startswith("conv_transpose")
+    weight, spatial = named.get("weight"), ops.spatial_dims(op)
+    transposed = op in ops.TRANSPOSED_CONVS
     groups = int(named.get("groups", 1))
     found = {
         "groups": groups,
@@ -211,7 +204,7 @@ def _of_norm(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_pool(op: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    spatial = int(op[-2])
+    spatial = ops.spatial_dims(op)
     kernel = sizes(found.get("kernel_size", 1), spatial)
     stride = found.get("stride")
     return {

@@ -1,4 +1,5 @@
-"""A forward for its shapes only: what costs the most is not computed.
+"""A forward for its shapes only: what costs the most is not computed.from convlint.analysis import ops
+
 
 Sizes of tensors are all that measuring memory asks for. So zeros of the right shape take the place
 of convolutions and matrix products, unless the model looks at values.
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from convlint.analysis import ops
 
 aten = torch.ops.aten
 T = TypeVar("T")
@@ -76,9 +79,9 @@ def _convolved(
     every = [given * len(x.shape[2:]) if len(given) == 1 else given for given in lists]
     sizes = zip(x.shape[2:], weight.shape[2:], *every, strict=True)
     if transposed:
-        out = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in sizes]
+        out = [ops.transposed_output_size(*numbers) for numbers in sizes]
     else:
-        out = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in sizes]
+        out = [ops.output_size(*numbers) for *numbers, _ in sizes]
     channels = weight.shape[1] * groups if transposed else weight.shape[0]
     layout = torch.contiguous_format
     if x.dim() == 4 and any(

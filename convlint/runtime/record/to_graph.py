@@ -9,6 +9,7 @@ import torch
 from torch import fx, nn
 
 from convlint import ir as facts
+from convlint.analysis import ops
 from convlint.ir import Graph, Node
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
@@ -68,7 +69,7 @@ class _Conversion:
     def _status(self) -> facts.Status:
         if self.recording.failure is None:
             return "complete"
-        return "partial" if any(node.op not in _NO_CALLS for node in self.nodes) else "failed"
+        return "partial" if any(node.op not in ops.NOT_CALLS for node in self.nodes) else "failed"
 
     # --- nodes
 
@@ -123,7 +124,7 @@ class _Conversion:
     def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
         """The tensors that a call reads; without the parameters and buffers where it has weights."""
         read = list(_nodes_in((node.args, node.kwargs)))  # x + x reads x twice
-        if not (call_attributes.is_convolution(op) or op in call_attributes.WEIGHTED):
+        if op not in ops.WITH_WEIGHTS:
             return read
         first = read[:1]
         return first + [other for other in read[1:] if not self._is_state(other)]
@@ -238,7 +239,6 @@ _ASKED_FOR = (
     "num_groups",
     "num_channels",
 )
-_NO_CALLS = frozenset({"input", "parameter", "constant", "output"})
 
 
 def _nodes_in(value: Any) -> Iterator[fx.Node]:

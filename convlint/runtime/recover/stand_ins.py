@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from convlint.analysis import ops
+
 Arguments = dict[str, Any]
 Repair = Callable[
     [Callable[..., None], nn.Module, tuple[Any, ...], Arguments],
@@ -153,7 +155,7 @@ def _sizes(value: Any, count: int) -> tuple[int, ...]:
 
 
 def _window(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    return max(1, (size + 2 * padding - dilation * (kernel - 1) - 1) // max(1, stride) + 1)
+    return max(1, ops.output_size(size, kernel, max(1, stride), padding, dilation))
 
 
 def _conv(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
@@ -186,7 +188,7 @@ def _conv_transpose(args: Sequence[Any], kwargs: Arguments, _: int | None) -> An
     if x.dim() not in (spatial + 1, spatial + 2):
         return None
     sizes = [
-        max(1, (size - 1) * step - 2 * around + spread * (kernel - 1) + more + 1)
+        max(1, ops.transposed_output_size(size, kernel, step, around, spread, more))
         for size, step, around, spread, kernel, more in zip(
             x.shape[-spatial:], stride, padding, dilation, weight.shape[2:], extra, strict=True
         )
@@ -287,16 +289,16 @@ def _pad(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
 
 
 _STAND_INS: dict[str, Callable[[Sequence[Any], Arguments, int | None], Any]] = {
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
-    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transpose),
+    **dict.fromkeys(ops.CONVS, _conv),
+    **dict.fromkeys(ops.TRANSPOSED_CONVS, _conv_transpose),
     "linear": _linear,
-    **dict.fromkeys(("batch_norm", "instance_norm"), _norm),
+    **dict.fromkeys(ops.PER_CHANNEL_NORMS, _norm),
     **dict.fromkeys(("layer_norm", "group_norm", "prelu"), _same_shape),
     **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), _same_shape),
     **dict.fromkeys(("add", "sub", "mul", "div", "true_divide"), _broadcast),
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
-    **dict.fromkeys((f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), _pool),
+    **dict.fromkeys(ops.WINDOW_POOLS, _pool),
     **dict.fromkeys(("view", "reshape"), _reshape),
     **dict.fromkeys(("matmul", "bmm", "mm"), _matmul),
     "pixel_shuffle": _pixel_shuffle,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from convlint import symbolic
+from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import UNKNOWN, Handler, Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.registry import operation
@@ -153,8 +155,10 @@ def _moved(around: Shape, conv: Convolution) -> tuple[Num, ...]:
 
 
 def window(one: Num, kernel: Num, step: Num, pad: Num, spread: Num) -> Num:
-    """How many places a kernel has along a dimension."""
-    return plain(divided(one + 2 * pad - spread * (kernel - 1) - 1, step) + 1)
+    """The output size of a convolution along a dimension; unknown where the stride is 0."""
+    if type(step) is int and step == 0:
+        return symbolic.UNKNOWN
+    return plain(ops.output_size(one, kernel, step, pad, spread))
 
 
 def unpooled(around: Shape, conv: Convolution) -> tuple[Num, ...]:
@@ -162,7 +166,7 @@ def unpooled(around: Shape, conv: Convolution) -> tuple[Num, ...]:
     padding = (0,) * conv.spatial if isinstance(conv.padding, str) else conv.padding
     return tuple(
         [
-            plain((one - 1) * step - 2 * pad + spread * (kernel - 1) + more + 1)
+            plain(ops.transposed_output_size(one, kernel, step, pad, spread, more))
             for one, kernel, step, pad, spread, more in zip(
                 around,
                 conv.kernel_size,
@@ -189,7 +193,10 @@ def _too_small(around: Shape, moved: tuple[Num, ...], conv: Convolution) -> str 
     padding = (0,) * conv.spatial if isinstance(conv.padding, str) else conv.padding
     padded = tuple([plain(one + 2 * pad) for one, pad in zip(around, padding, strict=True)])
     spans = tuple(
-        [plain(d * (k - 1) + 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
+        [
+            plain(ops.kernel_extent(k, d))
+            for k, d in zip(conv.kernel_size, conv.dilation, strict=True)
+        ]
     )
     if any(_at_least(s, plain(p + 1)) for p, s in zip(padded, spans, strict=True)):
         return (

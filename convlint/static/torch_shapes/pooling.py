@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Handler, Num, Shape, Tensor, Value
+from convlint.static.torch_shapes.convolution import window
 from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizing import (
     below,
@@ -118,14 +120,14 @@ def _places(
     """How many places a window has along a dimension. With ``ceil`` the last one may reach over the
     edge, if it starts inside.
     """
-    span = plain(one + 2 * pad - spread * (kernel - 1) - 1)
     if not ceil:
-        return plain(divided(span, step) + 1)
+        return window(one, kernel, step, pad, spread)
+    span = plain(one + 2 * pad - ops.kernel_extent(kernel, spread))
     count = plain(divided(plain(span + step - 1), step) + 1)
     if all(type(value) is int for value in (count, one, pad, step)):
         return plain(count - 1) if below(plain(one + pad - (count - 1) * step), 1) else count
     # The last window starts inside whenever padding and stride are within the window.
-    room = plain(spread * (kernel - 1) + 1 - pad - step)
+    room = plain(ops.kernel_extent(kernel, spread) - pad - step)
     return count if type(room) is int and room >= 0 else run.fresh("size")
 
 
