@@ -27,7 +27,7 @@ def render(report: Report) -> str:
         place = finding.site.path if finding.site else finding.target or "model"
         suites.setdefault(place, []).append(_case(finding))
     if not suites:
-        suites["convlint"] = [_element("testcase", name="nothing found", classname="convlint")]
+        suites["convlint"] = [_element("testcase", name="no findings", classname="convlint")]
     whole = _element(
         "testsuites", name="convlint", **_counts([*chain.from_iterable(suites.values())])
     )

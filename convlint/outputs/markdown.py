@@ -40,7 +40,7 @@ def render(report: Report) -> str:
         room -= len(text) + 1
         left -= 1
     if left:
-        parts.append(f"{number_of(left, 'more model')}, for which there is no room here.\n")
+        parts.append(f"{number_of(left, 'more model')} left out: the comment would be too long.\n")
     return "\n".join(parts)
 
 
@@ -82,10 +82,10 @@ def _findings(report: Report) -> Iterator[str]:
     earlier = report.earlier
     new = {id(one) for one in comparison.new_findings(report, earlier)} if earlier else set()
     rows, left = _fitting((_finding(f, id(f) in new) for f in report.findings), ROOM_OF_LISTS)
-    yield "| | where | rule | what |\n|---|---|---|---|"
+    yield "| | location | rule | message |\n|---|---|---|---|"
     yield from rows
     if left:
-        yield f"\nand {number_of(left, 'more finding')}, for which there is no room here."
+        yield f"\nand {number_of(left, 'more finding')}, left out: the comment would be too long."
     yield ""
 
 
@@ -146,7 +146,7 @@ def _layers(model: Model, room: int) -> str:
         text = "\n".join(_table(model, options, found))
         if len(text) < room:
             return text
-    return f"There is no room here for the table of {number_of(len(model.layers), 'layer')}.\n"
+    return f"Table of {number_of(len(model.layers), 'layer')} left out: the comment would be too long.\n"
 
 
 def _table(model: Model, options: TableOptions, found: Sequence[Line]) -> Iterator[str]:

@@ -245,7 +245,7 @@ def _notification(problem: Problem) -> dict[str, Any]:
 
 
 def _left_out(count: int) -> dict[str, Any]:
-    text = f"{count:,} more findings are not in this file: GitHub takes {MAX_RESULTS:,} in a run."
+    text = f"{count:,} more findings are left out: GitHub accepts at most {MAX_RESULTS:,} in a run."
     return {
         "descriptor": {"id": "too-many-results"},
         "level": "warning",

@@ -192,7 +192,7 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
         parts.append((f"Found {_enumerated(found)}{where}.", f"bold {COLORS[worst]}"))
     elif report.models or files or not report.problems:
         complete = not report.problems and all(m.status == "complete" for m in report.models)
-        parts.append((f"Found nothing{where}.", "bold green" if complete else "bold"))
+        parts.append((f"No findings{where}.", "bold green" if complete else "bold"))
     if fixed:
         parts.append((f" Fixed {number_of(fixed, 'finding')}.", "bold green"))
     parts.append(_fixable(report))
@@ -201,10 +201,10 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
         parts.append(" " * any(text for text, _ in styled(*parts)))
         parts.append((f"Could not check everything: {problems}.", "bold magenta"))
     if partial := [model for model in report.models if model.status != "complete"]:
-        parts.append(f" {number_of(len(partial), 'model')} did not run to the end.")
+        parts.append(f" {number_of(len(partial), 'model')} did not run to completion.")
     unseen = {name for model in report.models for name, _ in model.graph.unseen if name}
     if unseen:
-        parts.append(f" Not seen inside: {_listed(tuple(sorted(unseen)))}.")
+        parts.append(f" Not traced into: {_listed(tuple(sorted(unseen)))}.")
     return styled(*parts)
 
 

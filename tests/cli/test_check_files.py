@@ -69,8 +69,8 @@ def write(**files: str) -> None:
 
 def test_nothing_found_says_in_how_many_files(convlint: Convlint) -> None:
     write(a="good\n", b="good\n")
-    assert convlint(".") == Result(0, "Found nothing in 2 files.\n", "")
-    assert convlint("a.py") == Result(0, "Found nothing in 1 file.\n", "")
+    assert convlint(".") == Result(0, "No findings in 2 files.\n", "")
+    assert convlint("a.py") == Result(0, "No findings in 1 file.\n", "")
 
 
 def test_a_finding_is_told_with_its_line(convlint: Convlint) -> None:
@@ -157,7 +157,7 @@ def test_a_file_that_is_missing_is_a_problem_and_the_others_are_checked(convlint
 def test_a_missing_file_alone_is_no_clean_result(convlint: Convlint) -> None:
     result = convlint("gone.py")
     assert result.code == 2
-    assert "Found nothing" not in result.out
+    assert "No findings" not in result.out
 
 
 def test_a_folder_without_python_is_a_problem(convlint: Convlint) -> None:
@@ -254,7 +254,7 @@ def test_a_comment_that_silences_nothing_is_found_and_taken_away(convlint: Convl
 def test_add_noqa(convlint: Convlint) -> None:
     write(a="BAD\nBAD = ODD\n", b="good\n")
     result = convlint(".", "--add-noqa")
-    assert result == Result(0, "Silenced 3 findings by comments.\nFound nothing in 2 files.\n", "")
+    assert result == Result(0, "Silenced 3 findings by comments.\nNo findings in 2 files.\n", "")
     assert Path("a.py").read_text() == "BAD  # noqa: CVL101\nBAD = ODD  # noqa: CVL101, CVL301\n"
     assert convlint(".").code == 0
 
@@ -270,7 +270,7 @@ def test_fix_makes_the_safe_ones(convlint: Convlint) -> None:
     assert "a.py:1:8: CVL301" in result.out
     assert "Found 1 warning in 2 files. Fixed 1 finding." in result.out
     result = convlint(".", "--fix", "--unsafe-fixes")
-    assert result == Result(0, "Found nothing in 2 files. Fixed 1 finding.\n", "")
+    assert result == Result(0, "No findings in 2 files. Fixed 1 finding.\n", "")
     assert Path("a.py").read_text() == "good = good\n"
 
 
@@ -347,7 +347,7 @@ def test_settings_for_a_file_hold_for_standard_input(convlint: Convlint) -> None
 def test_fixed_standard_input_goes_to_stdout(convlint: Convlint) -> None:
     result = convlint("-", "--fix", stdin=b"x = MEND # caf\xc3\xa9\r\n")
     assert result.out == "x = good # café\r\n"
-    assert result.err == "Found nothing in 1 file. Fixed 1 finding.\n"
+    assert result.err == "No findings in 1 file. Fixed 1 finding.\n"
     assert convlint("-", "--fix", stdin=b"good\n").out == "good\n"
 
 
@@ -441,7 +441,7 @@ def test_files_alone_need_no_worker(convlint: Convlint, worker: type[Instead]) -
     [
         ("Net", (), "CVL201 warning"),
         ("Net", ("--prove",), "CVL201 error"),
-        ("Fine", ("--prove",), "Found nothing"),
+        ("Fine", ("--prove",), "No findings"),
     ],
 )
 def test_prove_runs_what_is_suspected(

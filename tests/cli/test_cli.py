@@ -340,7 +340,7 @@ def test_bad_input_is_one_clear_line(convlint: Convlint, case: str) -> None:
     assert len(line) < 300
     assert "Traceback" not in result.both
     assert 'File "' not in result.both
-    assert "Found nothing" not in result.out
+    assert "No findings" not in result.out
 
 
 @pytest.mark.parametrize("command", ["check", "summary"])
@@ -616,7 +616,7 @@ def test_summary_tables_without_judging(convlint: Convlint) -> None:
     result = convlint("summary", "net.py:Warned", *INPUT)
     assert result.code == 0
     assert "CVL302" not in result.out
-    assert "Found nothing" not in result.out  # nothing was looked for
+    assert "No findings" not in result.out  # nothing was looked for
     assert "Params: 16 " in result.out
 
 

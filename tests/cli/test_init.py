@@ -338,7 +338,7 @@ def test_what_was_written_runs() -> None:
     done = convlint("check")
     assert done.returncode == 0, done.stdout
     assert done.stdout.endswith("in 2 models.\n")
-    assert "did not run to the end" not in done.stdout
+    assert "did not run to completion" not in done.stdout
 
 
 def test_a_dry_run_prints_it_and_writes_nothing() -> None:

@@ -55,7 +55,7 @@ def test_a_file_is_replaced_at_once_and_keeps_its_link(convlint: Convlint) -> No
     Path("link").symlink_to("real")
     assert convlint("a.py", "--output-file", "link").code == 0
     assert Path("link").is_symlink()
-    assert Path("real").read_text() == "Found nothing in 1 file.\n"
+    assert Path("real").read_text() == "No findings in 1 file.\n"
     assert [path.name for path in Path().iterdir() if path.name.startswith(".convlint-")] == []
 
 
@@ -103,7 +103,7 @@ def test_a_pipe_is_written_to_and_not_replaced(convlint: Convlint) -> None:
     reader.start()
     assert convlint("a.py", "--output-file", "pipe").code == 0
     reader.join(10)
-    assert got == ["Found nothing in 1 file.\n"]
+    assert got == ["No findings in 1 file.\n"]
     assert Path("pipe").is_fifo()
 
 
@@ -192,7 +192,7 @@ def test_a_pull_request_is_compared_with_main(tmp_path: Path) -> None:
     compared = ("--output-format", "markdown", "--compare-to", "main.json")
     text = run(*target, *compared, cwd=tmp_path).stdout
     assert "- net.py:Net: +25 % MACs, +25 % parameters, " in text  # both in proportion to the width
-    assert " since main\n- Findings: the same since main\n" in text
+    assert " since main\n- Findings: unchanged since main\n" in text
     plain = run(*target, "--compare-to", "main.json", cwd=tmp_path).stdout
     assert "net.py:Net: +25 % MACs, +25 % parameters, " in plain
     other = run("check", "net.py:Net", "--input", "3,8,8", *compared, cwd=tmp_path).stdout
@@ -251,4 +251,4 @@ def test_an_own_report_can_be_compared_with_itself(convlint: Convlint) -> None:
     write(a="x = BAD\nx = BAD\n")
     convlint("a.py", "--output-format", "json", "--output-file", "main.json")
     assert len(json.loads(Path("main.json").read_text())["findings"]) == 2
-    assert "Findings: the same since main" in convlint("a.py", "--compare-to", "main.json").out
+    assert "Findings: unchanged since main" in convlint("a.py", "--compare-to", "main.json").out

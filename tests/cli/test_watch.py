@@ -68,12 +68,12 @@ def watched() -> Iterator[Watched]:
 
 
 def test_a_change_is_checked_and_ctrl_c_ends_it(watched: Watched, here: Path) -> None:
-    assert "Found nothing in 1 file." in watched.until("Ctrl-C ends")
+    assert "No findings in 1 file." in watched.until("Ctrl-C ends")
     (here / "net.py").write_text("x = (\n")
     assert any("net.py:1:" in line and "CVL901" in line for line in watched.until("Ctrl-C ends"))
     (here / "net.py").write_text("x = 2\n")
     (here / "more.py").write_text("y = 2\n")
-    watched.until("Found nothing in 2 files.")
+    watched.until("No findings in 2 files.")
     watched.process.send_signal(signal.SIGINT)
     assert watched.process.wait(timeout=20) == 0
     time.sleep(0.1)

@@ -21,7 +21,7 @@ KNOWN = ("--baseline", "known.json")
 def test_what_is_known_is_not_told(convlint: Convlint) -> None:
     write(a="x = BAD\n", b="good\n")
     assert convlint(".", *UPDATE).out == (
-        "Wrote 1 finding to known.json.\nFound nothing in 2 files.\n"
+        "Wrote 1 finding to known.json.\nNo findings in 2 files.\n"
     )
     assert convlint(".", *KNOWN).code == 0
     write(b="x = BAD\n")

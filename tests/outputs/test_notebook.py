@@ -71,7 +71,7 @@ def test_table_of_a_model() -> None:
     values = dict(zip(shown.all("div"), shown.all("b"), strict=False))
     assert values["model:"] == "net.py:Net"
     assert values["Total (MB):"] == f"{(768 + 2048 + 1600) / 2**20:.2f}"
-    assert values["Inference, at its peak (MB):"] == "3.00"
+    assert values["Peak inference memory (MB):"] == "3.00"
     assert values["Training step (MB):"] == "not measured"
 
 

@@ -203,7 +203,7 @@ def test_github_takes_25_000_results_and_the_log_says_what_is_missing() -> None:
     }
     (invocation,) = run["invocations"]
     (notification,) = invocation["toolExecutionNotifications"]
-    assert notification["message"]["text"].startswith("3 more findings are not in this file")
+    assert notification["message"]["text"].startswith("3 more findings are left out")
     assert invocation["executionSuccessful"] is True
 
 

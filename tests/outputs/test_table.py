@@ -146,17 +146,17 @@ def test_tree_folds_equal_blocks_and_ends_with_totals() -> None:
           head           Conv2d          1  1x64x56x56     1x1    4,096   12,845,056
 
         Params: 118,784 (118,784 trainable, 0 frozen)
-        MACs: 372,506,624 (FLOPs are twice that)
-        Memory as torchsummary counts it, MB of 2**20 bytes:
+        MACs: 372,506,624 (FLOPs = 2 x MACs)
+        Memory as torchsummary estimates it (1 MB = 2**20 bytes):
           Input size (MB): 0.77
           Forward/backward pass size (MB): 12.25
           Params size (MB): 0.45
           Total (MB): 13.47
-        Memory in use:
-          Inference, at its peak (MB): not measured
+        Memory in use, measured:
+          Peak inference memory (MB): not measured
           Saved for backward (MB): not measured
           Training step (MB): not measured
-        (xN) N equal neighbours in one line, which is their sum
+        (xN) N equal consecutive layers, added up in one line
         """)
 
 
@@ -241,10 +241,10 @@ def test_default_columns_are_ranked() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"columns": ("macz",)}, "no column is called 'macz': did you mean macs?"),
-        ({"sort": "kernel_size"}, "no column is called 'kernel_size': did you mean kernel?"),
-        ({"columns": ("!",)}, "no column is called '!': there are name, kind, calls"),
-        ({"depth": -1}, "the depth of a table is 0 or more, not -1"),
+        ({"columns": ("macz",)}, "unknown column 'macz': did you mean macs?"),
+        ({"sort": "kernel_size"}, "unknown column 'kernel_size': did you mean kernel?"),
+        ({"columns": ("!",)}, "unknown column '!': choose from name, kind, calls"),
+        ({"depth": -1}, "depth must be 0 or more, not -1"),
     ],
 )
 def test_bad_options_say_what_to_write(options: dict[str, Any], message: str) -> None:
@@ -326,7 +326,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(width: int, fla
 
 def test_a_narrow_table_names_what_it_left_out() -> None:
     text = shown(blocks(), width=60)
-    left = text.split("no room for the columns ")[1].split()
+    left = text.split("columns hidden in this width: ")[1].split()
     assert re.split(r" {2,}", text.splitlines()[4]) == ["layer", "kind", "params", "MACs", "MACs %"]
     shown_ones = {"name", "kind", "params", "macs", "macs_share"}
     unmeasured = {"saved"}
@@ -382,8 +382,8 @@ def test_macs_that_were_not_seen_are_a_question_mark() -> None:
         ["1", "?"],
     ]
     assert "MACs: at least 12,845,056" in text
-    assert "? not seen inside; sums leave it out" in text
-    assert "not seen: body.1: a scripted module" in text
+    assert "? not traced into; not included in sums" in text
+    assert "not traced: body.1: a scripted module" in text
 
 
 def test_a_partial_table_ends_where_the_run_did() -> None:
@@ -401,10 +401,10 @@ def test_a_partial_table_ends_where_the_run_did() -> None:
         ["!", "broken", f"{CONV:,}"],
     ]
     assert lines[9] == (
-        "stopped here in `broken` at net.py:9:5: RuntimeError: it broke; "
+        "stopped in `broken` at net.py:9:5: RuntimeError: it broke; "
         "not reached: 1 layer with 10 parameters"
     )
-    assert "! cannot run as it is written" in lines
+    assert "! fails as written" in lines
 
 
 def test_a_model_that_was_never_built_has_no_table() -> None:
@@ -414,7 +414,7 @@ def test_a_model_that_was_never_built_has_no_table() -> None:
         "model: net.py:Net",
         "input: none",
         "status: failed",
-        "stopped here at net.py:3:1: TypeError: no",
+        "stopped at net.py:3:1: TypeError: no",
     ]
 
 

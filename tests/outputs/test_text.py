@@ -355,8 +355,8 @@ def test_problem_says_where_and_what() -> None:
 @pytest.mark.parametrize(
     ("report", "verdict"),
     [
-        (Report(), "Found nothing."),
-        (Report((), (model(), model())), "Found nothing in 2 models."),
+        (Report(), "No findings."),
+        (Report((), (model(), model())), "No findings in 2 models."),
         (Report((finding(),), (model(),)), "Found 1 error in 1 model."),
         (
             Report((finding(), finding(), finding(severity="warning"), finding(severity="info"))),
@@ -364,15 +364,15 @@ def test_problem_says_where_and_what() -> None:
         ),
         (
             Report((), (model(),), (Problem("timeout", "slow"),)),
-            "Found nothing in 1 model. Could not check everything: 1 problem.",
+            "No findings in 1 model. Could not check everything: 1 problem.",
         ),
         (
             Report((), (model(status="partial"),)),
-            "Found nothing in 1 model. 1 model did not run to the end.",
+            "No findings in 1 model. 1 model did not run to completion.",
         ),
         (
             Report((), (model(unseen=(("head", "scripted"), ("", "not measured"))),)),
-            "Found nothing in 1 model. Not seen inside: head.",
+            "No findings in 1 model. Not traced into: head.",
         ),
     ],
 )

@@ -8,7 +8,7 @@ function costsView(tables, select) {
   let focus = tables.modules[0];
   const trail = el("nav", { class: "trail", "aria-label": "Module" });
   const bars = el("ol", { class: "bars" });
-  const map = el("div", { class: "treemap", role: "group", "aria-label": "Treemap: area is the share" });
+  const map = el("div", { class: "treemap", role: "group", "aria-label": "Treemap: area is proportional to the value" });
   const of = (module) => module[metric] || 0;
 
   function redraw() {
@@ -56,7 +56,7 @@ function costsView(tables, select) {
     const [width, height] = [map.clientWidth, map.clientHeight];
     refill(map);
     if (!width || !of(focus)) {
-      map.append(el("p", { class: "note" }, of(focus) ? "" : "Nothing to show: this is 0 or was not measured."));
+      map.append(el("p", { class: "note" }, of(focus) ? "" : "Nothing to show: the value is 0 or was not measured."));
       return;
     }
     const parts = focus.inside.length ? focus.inside : [focus];
@@ -91,8 +91,8 @@ function costsView(tables, select) {
   new ResizeObserver(() => drawMap()).observe(map);
   const choices = Object.entries(METRICS).map(([name, { title }]) => [name, title]);
   return {
-    element: section("costs", "Where it goes",
-      el("div", { class: "toolbar" }, segmented("What is shown", choices, metric, (name) => {
+    element: section("costs", "Costs by module",
+      el("div", { class: "toolbar" }, segmented("Metric", choices, metric, (name) => {
         metric = name;
         redraw();
       }), trail),

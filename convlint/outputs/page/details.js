@@ -52,7 +52,7 @@ function numbers(tables, box, layer, module) {
   const sums = module || layer;
   if (sums) {
     add("parameters", `${count(sums.params)} ${share(sums.params, totals.params)}`);
-    add("MACs", sums.macs === null ? "not seen inside" : `${count(sums.macs)} ${share(sums.macs, totals.macs)}`);
+    add("MACs", sums.macs === null ? "not traced into" : `${count(sums.macs)} ${share(sums.macs, totals.macs)}`);
     add("output memory", megabytes(sums.output_bytes));
     add("saved for backward", sums.saved_bytes === null ? "not measured" : megabytes(sums.saved_bytes));
   } else if (box?.macs) {
@@ -63,7 +63,7 @@ function numbers(tables, box, layer, module) {
   if (ran && memory && !(ran.reads && !ran.op)) {
     const use = [];
     for (let n = ran.first; n <= ran.last; n += 1) use.push(memory.live[n] + memory.workspace[n]);
-    if (use.length) add("in use while it runs", `${megabytes(memory.held + use.reduce((one, other) => Math.max(one, other)))} (estimated)`);
+    if (use.length) add("memory while it runs", `${megabytes(memory.held + use.reduce((one, other) => Math.max(one, other)))} (estimated)`);
   }
   return found;
 }

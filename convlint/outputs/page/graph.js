@@ -254,8 +254,8 @@ function graphView(tables, select) {
       goTo(current);
     }),
     el("span", { class: "gap" }),
-    button({ "aria-label": "Smaller", onclick: () => step(-1) }, "\u2212"),
-    button({ "aria-label": "Larger", onclick: () => step(1) }, "+"));
+    button({ "aria-label": "Zoom out", onclick: () => step(-1) }, "\u2212"),
+    button({ "aria-label": "Zoom in", onclick: () => step(1) }, "+"));
   openTo(3, AT_FIRST);
 
   return {
@@ -278,5 +278,5 @@ function legend() {
   const families = ["conv", "norm", "activation", "pool", "linear", "merge", "shape"];
   return el("p", { class: "note legend" },
     families.map((name) => [el("span", { class: `swatch family-${name}` }), name]),
-    ". Words on lines are the shapes of tensors, and the bar at the foot of a box is its share of the MACs.");
+    ". Labels on lines are tensor shapes; the bar at the bottom of a box is its share of the MACs.");
 }

@@ -26,9 +26,9 @@ function overview(model) {
   const { totals } = model;
   const tiles = [
     ["Parameters", short(totals.params), count(totals.params)], ["MACs", short(totals.macs), count(totals.macs)],
-    measured("Inference peak", totals.peak_inference_bytes, "measured"),
+    measured("Peak inference memory", totals.peak_inference_bytes, "measured"),
     measured("Saved for backward", totals.saved_bytes, "measured"),
-    measured("Training step", totals.training_bytes, "with gradients and Adam"),
+    measured("Training step", totals.training_bytes, "including gradients and Adam"),
     ["Layers", count(model.layers.length), plural(new Set(model.layers.map((layer) => layer.kind)).size, "kind")],
   ];
   return el("section", { class: "overview", "aria-label": "Totals" },
@@ -36,7 +36,7 @@ function overview(model) {
     model.stopped && el("p", { class: "card error" }, model.stopped),
     el("div", { class: "tiles" }, tiles.map(([title, value, exact]) =>
       el("div", { class: "tile" }, el("span", { class: "note" }, title), el("b", {}, value), el("small", {}, exact)))),
-    el("details", {}, el("summary", {}, "Exact numbers and remarks"),
+    el("details", {}, el("summary", {}, "Exact numbers and notes"),
       el("dl", { class: "about" }, model.counts.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
       model.notes.map((note) => el("p", { class: "note" }, note))));
 }
@@ -114,14 +114,14 @@ document.addEventListener("keydown", (event) => {
 
 themes();
 document.getElementById("verdict").append(...verdict());
-document.getElementById("foot").append(`convlint ${report.convlint}. MB are 2^20 bytes; one multiply-accumulate (MAC) is two FLOPs.`);
+document.getElementById("foot").append(`convlint ${report.convlint}. 1 MB = 2^20 bytes; one multiply-accumulate (MAC) is two FLOPs.`);
 const targets = new Set(report.models.map((model) => model.target));
 const unplaced = report.findings.filter((finding) => !targets.has(finding.target));
 page.append(...[
   report.since.length > 0 && el("section", { "aria-label": "Compared" }, report.since.map((line) => el("p", {}, line))),
   problems(),
   unplaced.length > 0 && section("files", report.models.length ? "Findings in files" : "Findings", cards(report, unplaced, null)),
-  !report.models.length && !report.findings.length && !report.problems.length && el("p", {}, "Nothing was found."),
+  !report.models.length && !report.findings.length && !report.problems.length && el("p", {}, "No findings."),
 ].filter(Boolean));
 if (report.models.length) {
   document.title = `${visible(report.models.map((model) => model.target).join(", ").slice(0, 80))} - convlint`;

@@ -12,7 +12,7 @@ function memoryView(tables, select) {
   let at = peak;
   const chart = svg("svg", { class: "chart", role: "img", height: PLOT.height, "aria-label": `Memory over ${plural(live.length, "call")}; ${peakWords()}` });
   const slider = el("input", { type: "range", min: 0, max: last, value: at, "aria-label": "Call", oninput: () => move(Number(slider.value)) });
-  const told = el("output", { class: "told", "aria-live": "polite" });
+  const reading = el("output", { class: "reading", "aria-live": "polite" });
   const byNode = new Map(tables.boxes.filter((box) => box.op).map((box) => [box.first, box]));
   let cursor = null;
   let scale = null;
@@ -69,10 +69,10 @@ function memoryView(tables, select) {
     slider.value = at;
     const box = byNode.get(at);
     const name = box ? `${box.kind} ${box.module}`.trim() : "a parameter or constant";
-    const parts = [[held, "held all the time"], [live[at], "tensors"], [workspace[at], "workspace"]];
+    const parts = [[held, "held throughout"], [live[at], "tensors"], [workspace[at], "workspace"]];
     const sum = parts.filter(([bytes]) => bytes).map(([bytes, what]) => `${megabytes(bytes)} ${what}`).join(" + ");
-    refill(told, `Call ${count(at + 1)} of ${count(last + 1)}, `, el("b", {}, name), `: ${megabytes(held + live[at] + workspace[at])} = ${sum}`);
-    slider.setAttribute("aria-valuetext", told.textContent);
+    refill(reading, `Call ${count(at + 1)} of ${count(last + 1)}, `, el("b", {}, name), `: ${megabytes(held + live[at] + workspace[at])} = ${sum}`);
+    slider.setAttribute("aria-valuetext", reading.textContent);
     if (!cursor) return;
     const x = (scale.x(at) + scale.x(at + 1)) / 2;
     cursor.setAttribute("x1", x);
@@ -90,9 +90,9 @@ function memoryView(tables, select) {
     show(event);
   });
   new ResizeObserver(redraw).observe(chart);
-  const choices = [[0, "from 0"], [held, "above what is held"]];
+  const choices = [[0, "from 0"], [held, "above the held memory"]];
   return {
-    element: section("memory", "Memory of one inference",
+    element: section("memory", "Memory during inference",
       el("div", { class: "toolbar" },
         segmented("Axis", choices, base, (value) => {
           base = value;
@@ -101,18 +101,18 @@ function memoryView(tables, select) {
         el("span", { class: "note legend" },
           el("span", { class: "swatch held" }), "parameters and buffers ",
           el("span", { class: "swatch live" }), "tensors ",
-          el("span", { class: "swatch workspace" }), "workspace of a convolution ",
+          el("span", { class: "swatch workspace" }), "convolution workspace ",
           measured !== null && [el("span", { class: "swatch measured" }), "measured peak"])),
       chart,
       el("div", { class: "toolbar" }, slider, button({ onclick: show }, "Show this call"), button({ onclick: () => move(peak) }, "Go to the peak")),
-      el("p", {}, told),
+      el("p", {}, reading),
       el("p", { class: "note" },
         measured === null
           ? "The peak was not measured. "
-          : [el("b", {}, "Measured: "), `the dashed line, the most that was in use at once, ${megabytes(measured)}. `],
-        el("b", {}, "Estimated: "), `the areas, from shapes and from who reads what, for one thread of a CPU with AVX2; their peak is ${megabytes(held + most)}`,
+          : [el("b", {}, "Measured: "), `the dashed line, ${megabytes(measured)} in use at once. `],
+        el("b", {}, "Estimated: "), `the areas, from the shapes and readers of the tensors, for one CPU thread with AVX2; their peak is ${megabytes(held + most)}`,
         measured ? ` (${((100 * (held + most)) / measured - 100).toFixed(1).replace("-0.0", "0.0")} % off). ` : ". ",
-        "Names in the model's own functions can hold tensors for longer than is drawn.")),
+        "Local variables of the model can hold tensors longer than drawn here.")),
     start: redraw,
   };
 }

@@ -144,14 +144,14 @@ class TableOptions:
 
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:
-            raise ValueError(f"the depth of a table is 0 or more, not {self.depth}")
+            raise ValueError(f"depth must be 0 or more, not {self.depth}")
         for name in (*self.columns, *([self.sort] if self.sort else [])):
             if name not in COLUMNS and name != "share":
                 from difflib import get_close_matches
 
                 near = get_close_matches(name, [*COLUMNS, "share"], n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}"
-                raise ValueError(f"no column is called {name!r}: {hint}")
+                hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(COLUMNS)}"
+                raise ValueError(f"unknown column {name!r}: {hint}")
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from convlint.ir import Earlier, Finding, Model, Report, Totals
 SUMS: tuple[tuple[str, Callable[[Totals], int | None]], ...] = (
     ("MACs", lambda totals: totals.macs),
     ("parameters", lambda totals: totals.params),
-    ("memory of inference", lambda totals: totals.peak_inference_bytes),
+    ("peak inference memory", lambda totals: totals.peak_inference_bytes),
     ("saved for backward", lambda totals: totals.saved_bytes),
-    ("memory of training", lambda totals: totals.training_bytes),
+    ("training memory", lambda totals: totals.training_bytes),
 )
 """The sums that are compared: what each is called, and how it is read off."""
 
@@ -23,7 +23,7 @@ def lines(report: Report, earlier: Earlier) -> Iterator[str]:
     for model in report.models:
         yield f"{model.target}: {changes(model, earlier)}"
     new, gone = len(new_findings(report, earlier)), gone_findings(report, earlier)
-    count = f"{new:,} new, {gone:,} gone" if new or gone else "the same"
+    count = f"{new:,} new, {gone:,} gone" if new or gone else "unchanged"
     yield f"Findings: {count} since {since(earlier)}"
 
 
@@ -43,7 +43,7 @@ def changes(model: Model, earlier: Earlier) -> str:
         for what, of in SUMS
         if (changed := change(of(before), of(model.totals))) not in ("", "0 %")
     ]
-    text = f"{', '.join(told) if told else 'the same size'} since {name}"
+    text = f"{', '.join(told) if told else 'unchanged'} since {name}"
     if earlier.inputs[model.target] != model.inputs:
         text += f", which ran on {'; '.join(earlier.inputs[model.target]) or 'no input'}"
     return text
@@ -59,7 +59,7 @@ def change(before: int | None, now: int | None) -> str:
         return f"+{now:,} (from 0)"
     percent = 100 * (now - before) / before
     if abs(percent) >= 1_000:
-        return f"{now / before:,.0f} times"
+        return f"{now / before:,.0f}x"
     digits = 0 if abs(percent) >= 10 else 1 if abs(percent) >= 0.1 else 2
     return f"{percent:+,.{digits}f} %" if abs(percent) >= 0.005 else f"{now - before:+,}"
 

@@ -30,7 +30,7 @@ def stopped(model: Model) -> str:
     if model.status == "complete":
         return ""
     failure = model.graph.failure
-    text = "stopped here"
+    text = "stopped"
     if failure is not None:
         layer = f" in `{failure.module}`" if failure.module else ""
         at = f" at {failure.site}" if failure.site else ""
@@ -50,7 +50,7 @@ def counts(model: Model) -> Pairs:
     partial = any(row.macs is None for row in model.layers) or model.status != "complete"
     return [
         ("Params", f"{totals.params:,} ({totals.trainable_params:,} trainable, {frozen:,} frozen)"),
-        ("MACs", ("at least " if partial else "") + f"{totals.macs:,} (FLOPs are twice that)"),
+        ("MACs", ("at least " if partial else "") + f"{totals.macs:,} (FLOPs = 2 x MACs)"),
     ]
 
 
@@ -71,7 +71,7 @@ def measured(model: Model) -> Pairs:
     totals = model.totals
     mode = " (in eval mode)" if model.graph.saved_bytes_mode == "eval" else ""
     return [
-        ("Inference, at its peak (MB)", _mb(totals.peak_inference_bytes)),
+        ("Peak inference memory (MB)", _mb(totals.peak_inference_bytes)),
         ("Saved for backward (MB)", _mb(totals.saved_bytes) + mode),
         (
             "Training step (MB)",
@@ -79,7 +79,7 @@ def measured(model: Model) -> Pairs:
             + (
                 ""
                 if totals.training_bytes is None
-                else " (with gradients, Adam and the backward pass)"
+                else " (including gradients, Adam state and the backward pass)"
             ),
         ),
     ]
@@ -89,15 +89,15 @@ def notes(model: Model, found: Sequence[Line], limit: int = 10) -> list[str]:
     """What the marks of the table's lines mean, and what the numbers leave out."""
     graph, remarks = model.graph, []
     if any(line.row.failed for line in found):
-        remarks.append("! cannot run as it is written")
+        remarks.append("! fails as written")
     if any(line.times > 1 for line in found):
-        remarks.append("(xN) N equal neighbours in one line, which is their sum")
+        remarks.append("(xN) N equal consecutive layers, added up in one line")
     if any(row.macs is None for row in model.layers):
-        remarks.append("? not seen inside; sums leave it out")
+        remarks.append("? not traced into; not included in sums")
     unseen = [f"{path}: {reason}" if path else reason for path, reason in graph.unseen]
-    remarks += [f"not seen: {text}" for text in unseen[:limit]]
+    remarks += [f"not traced: {text}" for text in unseen[:limit]]
     if len(unseen) > limit:
-        remarks.append(f"not seen: {len(unseen) - limit} more")
+        remarks.append(f"not traced: {len(unseen) - limit} more")
     if graph.smallest_input:
         remarks.append(f"smallest input that runs: {'x'.join(map(str, graph.smallest_input))}")
     return [one_line(remark) for remark in remarks]

@@ -51,13 +51,13 @@ def texts(model: Model, options: TableOptions, width: int | None) -> Iterator[Te
         yield Text(reason, "bold red")
     yield Text()
     yield from (_pair(*pair) for pair in footer.counts(model))
-    yield Text("Memory as torchsummary counts it, MB of 2**20 bytes:", "dim")
+    yield Text("Memory as torchsummary estimates it (1 MB = 2**20 bytes):", "dim")
     yield from (_pair(f"  {name}", value) for name, value in footer.classic(model))
-    yield Text("Memory in use:", "dim")
+    yield Text("Memory in use, measured:", "dim")
     yield from (_pair(f"  {name}", value) for name, value in footer.measured(model))
     remarks = footer.notes(model, found)
     if dropped:
-        remarks.append(f"no room for the columns {', '.join(dropped)}")
+        remarks.append(f"columns hidden in this width: {', '.join(dropped)}")
     yield from (Text(remark, "dim") for remark in remarks)
 
 

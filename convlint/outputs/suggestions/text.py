@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from convlint.ir import Amounts, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
 from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
-from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
+from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
 from convlint.outputs.text import problem_line
 
 SMALL = MB // 10  # bytes, below which a figure in MB would say little
@@ -91,10 +91,10 @@ def memory(one: Suggestion) -> str:
     """Bytes of maps and of what is saved for backward: rewrites often need more of both."""
     maps = f"maps {_size(one.before.output_bytes)} -> {_size(one.after.output_bytes)}"
     if one.before.saved_bytes is None or one.after.saved_bytes is None:
-        return f"{maps}; what is saved for backward could not be measured"
+        return f"{maps}; memory saved for backward could not be measured"
     more = one.after.saved_bytes - one.before.saved_bytes
     if not more:
-        return f"{maps}; training saves as much for backward as before"
+        return f"{maps}; saved for backward: unchanged"
     rises = "training takes more memory" if more > 0 else "training takes less memory"
     return f"{maps}; saved for backward {'+' if more > 0 else '-'}{_size(abs(more))}: {rises}"
 
@@ -103,7 +103,7 @@ def weights(one: Suggestion) -> str:
     """How well trained weights survive."""
     worst = max(one.changes, key=lambda change: change.weight_error or 0)
     error = one.weight_error or 0.0
-    safe = "close to the original" if error < SAFE else "train it again"
+    safe = "close to the original" if error < SAFE else "retrain"
     return f"relative error up to {error:.3f} (in {worst.layer}): {safe}"
 
 
@@ -113,26 +113,28 @@ SAFE = 0.1
 
 def timed(timing: Timing) -> str:
     """Milliseconds before and after, the least and the median."""
-    least, median = (
+    fastest, median = (
         f"{before * 1e3:,.2f} -> {after * 1e3:,.2f} ms"
         for before, after in zip(timing.before, timing.after, strict=True)
     )
-    slower = "; SLOWER, in spite of fewer MACs" if timing.slower else ""
-    threads = f"{timing.threads} thread{'' if timing.threads == 1 else 's'}"
+    slower = "SLOWER despite fewer MACs; " if timing.slower else ""
+    threads = number_of(timing.threads, "thread")
     return (
-        f"{timing.what}, {timing.layout}: least {least}, median {median} "
-        f"({timing.runs} runs, {timing.device}, {threads}){slower}"
+        f"{timing.what}, {timing.layout}: {slower}min {fastest}, median {median} "
+        f"({timing.runs} runs, {timing.device}, {threads})"
     )
 
 
 def verified(one: Suggestion) -> str:
     """What was run to verify it."""
     found = one.verified
-    trained = "and trained" if found.trained else "(it cannot be trained on this input, as before)"
+    trained = "and trained" if found.trained else "(training fails on this input, as before)"
     ways = ""
     if found.ways:
-        many = "way of building it works" if found.ways == 1 else "ways of building it work"
-        ways = f"; {found.ways} other {many} as before"
+        many = (
+            "call in this file still works" if found.ways == 1 else "calls in this file still work"
+        )
+        ways = f"; {found.ways} other constructor {many}"
     return f"built, run {trained}; output shapes, parameters and MACs as estimated{ways}"
 
 
@@ -153,18 +155,15 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
         left = {name for refusal in refusals for name in refusal.instances}
         left -= {name for one in report.suggestions for name in one.instances}
         if left:
-            many = f"{len(left)} layer{' stays' if len(left) == 1 else 's stay'}"
-            yield styled(
-                f"{many} as {'it is' if len(left) == 1 else 'they are'}; --explain says why."
-            )
+            yield styled(f"{number_of(len(left), 'layer')} not rewritten; --explain lists why.")
     if report.models and not report.suggestions and not report.problems:
         yield styled(("Nothing to rewrite.", "bold"))
         reasons = Counter(refusal.reason for refusal in refusals for _ in refusal.instances)
         for reason, count in reasons.most_common() if not explain else ():
-            yield styled(f"  {count} layer{'' if count == 1 else 's'}: {one_line(reason)}")
+            yield styled(f"  {number_of(count, 'layer')}: {one_line(reason)}")
         if not reasons:
             yield styled(
-                "  No dense convolution of more than one pixel reads more than 4 channels."
+                "  No dense convolution with a kernel larger than 1x1 has more than 4 input channels."
             )
 
 
@@ -185,9 +184,9 @@ def _together(report: Report) -> Iterator[Styled]:
         return
     chosen = [one for one in report.suggestions if one.chosen]
     layers = sum(len(one.instances) for one in chosen)
-    calls = f"{len(chosen)} call{'' if len(chosen) == 1 else 's'}"
+    calls = f"{number_of(len(chosen), 'call')}, {number_of(layers, 'layer')}"
     yield styled()
-    yield styled((f"Together, {calls}, {layers} layer{'' if layers == 1 else 's'}:", "bold"))
+    yield styled((f"Together ({calls}):", "bold"))
     for name, text in totals(rewritten):
         yield _remark(name, text)
     for timing in rewritten.latency:
