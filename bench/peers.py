@@ -51,8 +51,8 @@ has no such figure.
 
 ### A model that does not work
 
-16 channels arrive at a norm for 8, and further on 4 channels at a convolution that takes 8. Six more models, those of
-`fixtures/broken` that are built and fail when they run, get the answers in the third column.
+16 channels arrive at a norm for 8, and further on 4 channels at a convolution that takes 8. Six more models, the
+bad examples of rules that are built and fail when they run, get the answers in the third column.
 
 {broken}
 
@@ -66,8 +66,9 @@ In training mode, with a norm that was put into eval mode on purpose.
 
 ### Planted defects
 
-The models of `fixtures/broken` and [GDConv](../fixtures/gdconv.py). They were made for convlint's own rules: that it
-finds them all is no surprise. `text` is `convlint check FILE`, `run` is `convlint check FILE:Net`; PyTorch is the line
+The first bad example of each rule (`convlint/rules/examples`) and [GDConv](../fixtures/gdconv.py). They were made
+for convlint's own rules, so it is no surprise that it finds them all. `text` is
+`convlint check FILE`, `run` is `convlint check FILE:Net`; PyTorch is the line
 of the file in the traceback of one forward. torch-audit gets a step of training with all its rules, and knows layers
 rather than lines; it ends where PyTorch raises. TorchShapeFlow gets the input of each model as the annotation that it
 wants, TorchFix all its rules. A line that is not the one with the mistake stands as `line N`.

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 import convlint
+from bench.peers_examples import broken_models
 from bench.peers_tools import quiet
 
 ROOT = Path(__file__).parent.parent
@@ -73,10 +74,10 @@ def of_fixtures() -> dict[str, Any]:
     line PyTorch raises by itself. Of models with other defects, what torch-audit and convlint find.
     """
     found = {}
-    for file in sorted((ROOT / "fixtures" / "broken").glob("*.py")):
+    for name, file in broken_models().items():
         net = runpy.run_path(str(file))["Net"]
         batch = net.example_input_array
-        found[file.stem] = {
+        found[name] = {
             "findings": _findings(net, torch.randn(BATCH, *batch.shape[1:])),
             "raises": raising_line(net, batch, file),
         }

@@ -14,8 +14,10 @@ from typing import Any
 
 from bench.markdown import table
 from bench.peers_env import ROOT, Environment
+from bench.peers_examples import broken_models
 
 MARK = re.compile(r"# (CVL\d+)$")
+GDCONV_FILE = ROOT / "fixtures" / "gdconv.py"
 GDCONV = {
     "nn.Conv2d(": (
         "CVL202",
@@ -83,18 +85,18 @@ class Found:
 
 
 def planted() -> list[Planted]:
-    """Every defect that is planted in fixtures/broken, and the two of GDConv."""
+    """Every defect that is planted in the examples of the rules, and the two of GDConv."""
     found = []
-    for file in [*sorted((ROOT / "fixtures" / "broken").glob("*.py")), ROOT / "fixtures/gdconv.py"]:
+    for name, file in (broken_models() | {"gdconv": GDCONV_FILE}).items():
         text = file.read_text(encoding="utf-8")
         what = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0].rstrip(".")
         for number, line in enumerate(text.splitlines(), 1):
             marks = [(match[1], what)] if (match := MARK.search(line)) else []
-            if file.stem == "gdconv":
+            if name == "gdconv":
                 marks = [mark for sign, mark in GDCONV.items() if sign in line]
             layer = re.search(r"self\.(\w+) = ", line)
-            name = layer[1] if layer else None
-            found += [Planted(file.stem, number, code, name, words) for code, words in marks]
+            module = layer[1] if layer else None
+            found += [Planted(name, number, code, module, words) for code, words in marks]
     return found
 
 
@@ -162,7 +164,7 @@ def in_text(place: Environment, folder: Path) -> dict[str, list[Found]]:
 
 def of_fixtures(place: Environment, folder: Path) -> dict[str, list[Found]]:
     """The same of the fixtures, and what a run with convlint finds."""
-    for file in [*(ROOT / "fixtures" / "broken").glob("*.py"), ROOT / "fixtures" / "gdconv.py"]:
+    for file in (*broken_models().values(), GDCONV_FILE):
         shutil.copy(file, folder)
     found = in_text(place, folder)
     nets = sorted(folder.glob("cvl*.py"))

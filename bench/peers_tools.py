@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import convlint
 from bench import peers_left
 from bench.peers_cases import CASES, SIZE, Broken, Frozen
+from bench.peers_examples import broken_models
 
 ROOT = Path(__file__).parent.parent
 
@@ -196,7 +197,9 @@ def of_broken(tool: str) -> str:
 def of_fixtures(tool: str) -> dict[str, str]:
     """What comes of each broken model whose constructor works and whose forward does not, by its file."""
     found = {}
-    for file in sorted((ROOT / "fixtures" / "broken").glob("cvl1*.py")):
+    for name, file in broken_models().items():
+        if not name.startswith("cvl1"):
+            continue
         build = runpy.run_path(str(file))["Net"]
         sample = build.example_input_array
         try:
@@ -206,7 +209,7 @@ def of_fixtures(tool: str) -> dict[str, str]:
         try:
             build().eval()(sample)
         except Exception as error:  # noqa: BLE001  a model of any kind of failure
-            found[file.stem] = _of_failing(tool, build(), error)
+            found[name] = _of_failing(tool, build(), error)
     return found
 
 

@@ -1,13 +1,13 @@
-"""What the rules and the rewrites say of themselves: the list and the page that ``convlint rule`` prints,
-and the files in docs/rules.
+"""The documentation of rules and rewrites: the list and the pages that ``convlint rule`` prints, and the files in
+docs/rules.
 
-``python -m convlint.docsgen.rule_pages docs/rules`` writes the files. A test holds them equal to what is
-generated here.
+``python -m convlint.docsgen.rule_pages docs/rules`` writes the files; a test compares them with the rules.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from difflib import get_close_matches
@@ -16,21 +16,22 @@ from typing import Any
 
 from convlint.rewriting.base import Kind
 from convlint.rewriting.kinds import kinds
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
+from convlint.rules.example_files import Example
 from convlint.rules.registry import rules
 
 
 class UnknownRuleError(LookupError):
-    """No rule has that code or name; the message names the nearest ones."""
+    """No rule has that code or name; the message suggests similar ones."""
 
 
 def entries() -> list[Rule | Kind]:
-    """Every rule and every rewrite, in the order of the codes."""
+    """Return every rule and every rewrite, in the order of the codes."""
     return sorted([*rules().values(), *kinds().values()], key=lambda entry: entry.code)
 
 
 def find(code: str) -> Rule | Kind:
-    """The rule, or rewrite, of that code or name, in any case. Raises UnknownRuleError."""
+    """Return the rule or rewrite with a code or name, in any case. Raises UnknownRuleError."""
     named: dict[str, Rule | Kind] = {}
     for entry in entries():
         more = entry.more_codes if isinstance(entry, Kind) else ()
@@ -46,16 +47,16 @@ def find(code: str) -> Rule | Kind:
     hint = (
         f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`convlint rule` lists all"
     )
-    raise UnknownRuleError(f"there is no rule {code!r}; {hint}")
+    raise UnknownRuleError(f"unknown rule {code!r}; {hint}")
 
 
 def summary(rule: Rule | Kind) -> str:
-    """The first sentence of a rule's page."""
+    """Return the first sentence of a rule's page."""
     return " ".join(rule.page().split("\n\n", 1)[0].split())
 
 
 def listing(output_format: str = "text") -> str:
-    """All rules, one a line: code, name, severity, what it reports. With "json": a list of objects."""
+    """List all rules, one a line: code, name, severity, summary; with "json" as a list of objects."""
     if output_format == "json":
         return json.dumps([_facts(entry) for entry in entries()], indent=2)
     widest = max(len(entry.name) for entry in entries())
@@ -66,7 +67,7 @@ def listing(output_format: str = "text") -> str:
 
 
 def page(code: str, output_format: str = "text") -> str:
-    """One rule's page in Markdown, or with "json" as an object. Raises UnknownRuleError."""
+    """Return the page of a rule or rewrite in Markdown, or with "json" as an object. Raises UnknownRuleError."""
     rule = find(code)
     if output_format != "json":
         return markdown(rule)
@@ -77,9 +78,7 @@ def page(code: str, output_format: str = "text") -> str:
 
 
 def markdown(rule: Rule | Kind) -> str:
-    """A page: its facts, its docstring; of a rule its examples with the command that shows each, of a rewrite the
-    text that it puts into a file.
-    """
+    """Return the page of a rule, with its examples, or of a rewrite, with the code that it inserts."""
     return _markdown_of_kind(rule) if isinstance(rule, Kind) else _markdown_of_rule(rule)
 
 
@@ -92,26 +91,41 @@ def _markdown_of_kind(kind: Kind) -> str:
         "## Published effect",
         f"{kind.evidence}.",
         "## Put into the file",
-        f"```python\n{helpers.rstrip()}\n```",
+        _block(helpers),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _markdown_of_rule(rule: Rule) -> str:
+    what, why, instead, *rest = re.split(r"\n\n(?=## )", rule.page())
+    bad, *more_bad = rule.bad
+    repaired = fixed(bad) or next(good.source for good in rule.good if good.name == bad.name)
+    others = [good for good in rule.good if good.source != repaired]
     parts = [
         f"# {rule.code}: {rule.name}",
         f"Severity: {rule.severity}. Decided by: {_deciders(rule)}.",
-        rule.page(),
-        "## Reported",
-        *(_example(rule, example) for example in rule.bad),
-        "## Not reported",
-        *(_example(rule, example) for example in rule.good),
+        "## What it does",
+        what,
+        why,
+        "## Example",
+        *(_example(rule, example) for example in (bad, *more_bad)),
+        instead,
+        _block(repaired),
+        *rest,
+        *(["## Not reported"] if others else []),
+        *(_example(rule, example) for example in others),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def fixed(example: Example) -> str | None:
+    """Return an example after its fix, without docstring and marks of reported lines; None if there is no fix."""
+    text = example.fixed and re.sub(r'\A""".*"""\n\n', "", example.fixed)
+    return text and re.sub(r"  # CVL\d+$", "", text, flags=re.MULTILINE)
+
+
 def index() -> str:
-    """The table of all rules, in Markdown."""
+    """Return the table of all rules in Markdown."""
     rows = [
         f"| [{entry.code}]({entry.code}.md) | {entry.name} | {_severity(entry)} "
         f"| {_deciders(entry)} | {summary(entry)} |"
@@ -123,12 +137,12 @@ def index() -> str:
 
 
 def files() -> dict[str, str]:
-    """Every generated file by its name."""
+    """Return the text of every generated file by its name."""
     return {f"{entry.code}.md": markdown(entry) for entry in entries()} | {"index.md": index()}
 
 
 def _severity(entry: Rule | Kind) -> str:
-    """The severity of a rule; a rewrite is no defect."""
+    """Return the severity of a rule, or "suggest" for a rewrite."""
     return "suggest" if isinstance(entry, Kind) else entry.severity
 
 
@@ -141,11 +155,13 @@ def _deciders(rule: Rule | Kind) -> str:
 def _example(rule: Rule, example: Example) -> str:
     words = ["convlint", "check", "net.py"]
     if "run" in rule.decided_by:
-        words[-1] = f"net.py:{example.call}"
+        words[-1] = "net.py:Net"
         words += [word for shape in example.input for word in ("--input", shape)]
-    return (
-        f"```python\n{example.source.rstrip()}\n```\n\n`{shlex.join([*words, *example.options])}`"
-    )
+    return f"{_block(example.source)}\n\n`{shlex.join([*words, *example.options])}`"
+
+
+def _block(source: str) -> str:
+    return f"```python\n{source.rstrip()}\n```"
 
 
 def _facts(rule: Rule | Kind) -> dict[str, Any]:
@@ -161,14 +177,14 @@ def _facts(rule: Rule | Kind) -> dict[str, Any]:
 def _example_facts(example: Example) -> dict[str, Any]:
     return {
         "source": example.source,
-        "call": example.call,
+        "call": "Net",
         "input": list(example.input),
         "options": list(example.options),
     }
 
 
 def main(folder: str) -> None:
-    """Write the generated files into ``folder`` and take pages of rules that are gone away."""
+    """Write the generated files into ``folder`` and delete the pages of rules that no longer exist."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     generated = files()

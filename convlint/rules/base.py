@@ -1,16 +1,16 @@
-"""What a rule is: a code, a name, a page, examples that are executed, and one function over a graph."""
+"""What a rule is: a code, a name, a page, examples that are executed, and a function that checks a graph."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from convlint.ir import Confidence, Finding, Fix, Related, Severity, Site
 
 if TYPE_CHECKING:
     from convlint.ir import Graph
+    from convlint.rules.example_files import Example
 
 Decides = Literal["source", "run"]
 Family = Literal["invalid", "latent", "advice", "file"]
@@ -32,28 +32,21 @@ Needs = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A small file, checked for real by the tests and printed on the rule's page.
-
-    ``call`` is the target within it and ``input`` the ``--input`` values, where the rule is decided by a run; else the
-    file is only read. Every line on which the rule must fire ends in ``# CVLxxx``; a file without such a line must be
-    silent. ``options`` are further command line options. ``decided_by`` is for an example that only one of the rule's
-    ways can tell: a name that a module lacks is seen when it runs.
-    """
-
-    source: str
-    call: str = "Net"
-    input: tuple[str, ...] = ("3,32,32",)
-    options: tuple[str, ...] = ()
-    decided_by: tuple[Decides, ...] | None = None  # None: in every way in which the rule is
-
-
 class Rule(ABC):
-    """Base of all rules. The class docstring is the rule's page, in Markdown.
+    """Base of all rules.
 
-    It has, in this order: one sentence that says what the rule reports, then the headings ``## Why is this bad?``,
-    ``## What to do`` and, where there is one, ``## Fix safety`` and ``## References``.
+    The class docstring is the rule's page in Markdown: a sentence that says what the rule reports, then the headings
+    ``## Why is this bad?``, ``## Use instead`` and, where they apply, ``## Fix safety`` and ``## References``. The
+    page generator adds ``## What it does`` and the examples.
+
+    The examples are files in ``convlint/rules/examples/CODE``. The rule reports each line of ``bad_*.py`` that ends in
+    ``# CODE``, and nothing in ``good_*.py``. ``bad_x.fixed.py`` is what ``--fix --unsafe-fixes`` makes of
+    ``bad_x.py``. ``bad_THE_NAME.py``, named after the rule, is the first on the page, and ``good_THE_NAME.py`` or its
+    fixed file is what to use instead.
+
+    Both modes check them where both decide the rule; a run builds ``Net`` and passes ``3,32,32``. A first line
+    ``# example: run only --input 4,100 --train`` changes that: ``run only`` leaves out the static check, the rest are
+    options of ``convlint check``. A file that Python cannot parse ends in ``.py.txt``.
     """
 
     code: ClassVar[str]
@@ -69,8 +62,20 @@ class Rule(ABC):
     )
     unnecessary_code: ClassVar[bool] = False  # what it reports can be deleted: editors fade it
     fallback: ClassVar[bool] = False  # silent about calls whose failure another finding explains
-    bad: ClassVar[tuple[Example, ...]]
-    good: ClassVar[tuple[Example, ...]]
+
+    @property
+    def bad(self) -> tuple[Example, ...]:
+        """The examples that the rule reports."""
+        from convlint.rules.example_files import examples  # no check reads them
+
+        return examples(self.code, "bad")
+
+    @property
+    def good(self) -> tuple[Example, ...]:
+        """The examples in which the rule reports nothing."""
+        from convlint.rules.example_files import examples  # no check reads them
+
+        return examples(self.code, "good")
 
     @abstractmethod
     def check(self, graph: Graph) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Related, Site
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class GroupsNotDividing(Rule):
@@ -31,62 +31,6 @@ class GroupsNotDividing(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 24, 3)
-        self.mix = nn.Conv2d(24, 32, 3, groups=3)  # CVL101
-        self.norm = nn.BatchNorm2d(32)
-        self.up = nn.ConvTranspose2d(32, 30, 2, groups=4)  # CVL101
-
-    def forward(self, x):
-        return self.up(self.norm(self.mix(self.stem(x).relu())).relu())
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def conv(into, out, groups=1):
-    return nn.Conv2d(into, out, 3, groups=groups)
-
-
-def Net():
-    return nn.Sequential(
-        conv(3, 16),
-        nn.ReLU(),
-        conv(16, 32, groups=3),  # CVL101
-        nn.ReLU(),
-        conv(32, 64, groups=8),
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 24, 3, groups=3),
-        nn.ReLU(),
-        nn.Conv2d(24, 48, 3, groups=24),
-        nn.ReLU(),
-        nn.Conv2d(48, 32, 3, groups=16),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for refusal in diagnosis.refusals(graph):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from convlint.analysis import diagnosis, ops
 from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Finding, Fix, Graph
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _REFUSING = {*ops.NORM_LAYERS["batch_norm"], *ops.NORM_LAYERS["instance_norm"]}
 
@@ -42,77 +42,6 @@ class NormChannels(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Conv2d(3, 32, 3, bias=False)
-        self.norm = nn.BatchNorm2d(16)  # CVL103
-        self.head = nn.Conv2d(32, 10, 1)
-
-    def forward(self, x):
-        return self.head(self.norm(self.body(x)).relu())
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Conv2d(3, 24, 3, bias=False)  # CVL103
-        self.norm = nn.BatchNorm2d(32)
-        self.head = nn.Conv2d(32, 10, 1)
-
-    def forward(self, x):
-        return self.head(self.norm(self.body(x)).relu())
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, into, out):
-        super().__init__()
-        self.conv = nn.Conv2d(into, out, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(into)  # CVL103
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-
-
-def Net():
-    return nn.Sequential(Block(3, 16), Block(16, 16), Block(16, 32))
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, bias=False),
-        nn.BatchNorm2d(16),
-        nn.ReLU(),
-        nn.Conv2d(16, 8, 3, bias=False),
-        nn.InstanceNorm2d(8, affine=True),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for finding in diagnosis.findings(self.finding, graph, ops.PER_CHANNEL_NORMS):

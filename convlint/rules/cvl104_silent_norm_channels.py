@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class SilentNormChannels(Rule):
@@ -29,56 +29,6 @@ class SilentNormChannels(Rule):
     name = "silent-norm-channels"
     family = "invalid"
     severity = "error"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 32, 3)
-        self.norm = nn.InstanceNorm2d(16)  # CVL104
-        self.head = nn.Conv2d(32, 10, 1)
-
-    def forward(self, x):
-        return self.head(self.norm(self.stem(x)).relu())
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3),
-        nn.BatchNorm2d(3, affine=False, track_running_stats=False),  # CVL104
-        nn.ReLU(),
-        nn.Conv2d(8, 10, 1),
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 3),
-        nn.InstanceNorm2d(32),
-        nn.ReLU(),
-        nn.Conv2d(32, 8, 3),
-        nn.BatchNorm2d(8, affine=False, track_running_stats=False),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         told = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import diagnosis, graph_queries
 from convlint.ir import Finding, Graph, Layer
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class NormGroups(Rule):
@@ -30,66 +30,6 @@ class NormGroups(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 24, 3, bias=False)
-        self.norm = nn.GroupNorm(32, 24)  # CVL105
-        self.body = nn.Conv2d(24, 16, 3, bias=False)
-        self.wide = nn.GroupNorm(8, 32)  # CVL105
-        self.slopes = nn.PReLU(8)  # CVL105
-        self.head = nn.Conv2d(16, 8, 3)
-
-    def forward(self, x):
-        x = self.norm(self.stem(x)).relu()
-        return self.head(self.slopes(self.wide(self.body(x))))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 24, 3)
-        self.norm = nn.LayerNorm(32)  # CVL105
-        self.head = nn.Linear(24, 10)
-
-    def forward(self, x):
-        return self.head(self.norm(self.stem(x).permute(0, 2, 3, 1)))
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 24, 3, bias=False)
-        self.norm = nn.GroupNorm(8, 24)
-        self.slopes = nn.PReLU(24)
-        self.last = nn.LayerNorm(24)
-        self.one = nn.PReLU()
-
-    def forward(self, x):
-        x = self.slopes(self.norm(self.stem(x)))
-        return self.one(self.last(x.permute(0, 2, 3, 1)))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         yield from diagnosis.findings(self.finding, graph, ("group_norm", "layer_norm", "prelu"))

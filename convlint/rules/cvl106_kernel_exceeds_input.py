@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class KernelExceedsInput(Rule):
@@ -31,57 +31,6 @@ class KernelExceedsInput(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 16, 3, padding=1),
-            nn.MaxPool2d(4),
-            nn.ReLU(),
-            nn.Conv2d(16, 16, 3, padding=1),
-            nn.MaxPool2d(4),
-            nn.ReLU(),
-        )
-        self.head = nn.Conv2d(16, 10, 3, dilation=2)  # CVL106
-
-    def forward(self, x):
-        return self.head(self.body(x))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(nn.Conv1d(4, 8, 5), nn.ReLU(), nn.MaxPool1d(8))  # CVL106
-""",
-            input=("4,8",),
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(16, 10, 3, padding=1),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         small = [node for node in graph.nodes if node.error is not None and _too_small(graph, node)]

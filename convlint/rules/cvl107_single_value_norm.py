@@ -5,7 +5,7 @@ from math import prod
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Severity, Shape
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class SingleValueNorm(Rule):
@@ -32,57 +32,6 @@ class SingleValueNorm(Rule):
     name = "single-value-norm"
     family = "invalid"
     severity = "warning"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.squeeze = nn.Conv2d(16, 8, 1, bias=False)
-        self.norm = nn.BatchNorm2d(8)  # CVL107
-
-    def forward(self, x):
-        return self.norm(self.squeeze(self.pool(self.stem(x).relu()))).relu()
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 32, bias=False),
-        nn.InstanceNorm2d(16),  # CVL107
-        nn.ReLU(),
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, bias=False),
-        nn.BatchNorm2d(16),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(16, 8, 1),
-        nn.GroupNorm(2, 8),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import diagnosis
 from convlint.ir import Finding, Graph
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class LinearInFeatures(Rule):
@@ -28,62 +28,6 @@ class LinearInFeatures(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.pool = nn.MaxPool2d(2)
-        self.hidden = nn.Linear(16 * 32 * 32, 64)  # CVL108
-        self.head = nn.Linear(64, 10)
-
-    def forward(self, x):
-        x = self.pool(self.stem(x).relu()).flatten(1)
-        return self.head(self.hidden(x).relu())
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, stride=2)
-        self.head = nn.Linear(16 * 15 * 15, 10)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        x = x.view(x.size(0), 16 * 16 * 16)  # CVL108
-        return self.head(x[:, :3600])
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(4)
-        self.head = nn.Linear(16 * 4 * 4, 10)
-
-    def forward(self, x):
-        return self.head(self.pool(self.stem(x).relu()).flatten(1))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         yield from diagnosis.findings(

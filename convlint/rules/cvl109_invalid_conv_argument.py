@@ -5,7 +5,7 @@ from typing import Any
 
 from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Layer, Node
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _SHUFFLES = ops.PIXEL_SHUFFLES | {"channel_shuffle"}
 
@@ -33,57 +33,6 @@ class InvalidConvArgument(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, stride=2, padding="same")  # CVL109
-        self.still = nn.Conv2d(16, 16, 3, stride=0)  # CVL109
-        self.pool = nn.MaxPool2d(2, padding=2)  # CVL109
-        self.up = nn.PixelShuffle(3)  # CVL109
-
-    def forward(self, x):
-        return self.up(self.pool(self.still(self.stem(x).relu()).relu()))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=-1),  # CVL109
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(4),
-        nn.Conv2d(8, 8, 9, padding=4, padding_mode="reflect"),  # CVL109
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 3, padding="same", padding_mode="reflect"),
-        nn.MaxPool2d(2, padding=1),
-        nn.PixelShuffle(2),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         refused = {layer.name for refusal in diagnosis.refusals(graph) for layer in refusal.layers}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _MERGES = ops.ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
 
@@ -33,80 +33,6 @@ class MergeShapes(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.branch = nn.Conv2d(16, 16, 3, stride=2, padding=1)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        return x + self.branch(x)  # CVL110
-"""
-        ),
-        Example(
-            """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
-        self.up = nn.ConvTranspose2d(8, 8, 2, stride=2)
-
-    def forward(self, x):
-        return torch.cat([x, self.up(self.down(x))], 1)  # CVL110
-""",
-            input=("3,31,31",),
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 1)
-        self.branch = nn.Conv2d(16, 24, 1)  # CVL110
-        self.head = nn.Conv2d(16, 10, 1)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        return self.head(x + self.branch(x))
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.branch = nn.Conv2d(16, 16, 3, stride=2, padding=1)
-        self.shortcut = nn.Conv2d(16, 16, 1, stride=2)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        x = self.shortcut(x) + self.branch(x)
-        return torch.cat([x, x * x.mean((2, 3), keepdim=True)], 1)
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         yield from diagnosis.findings(self.finding, graph, _MERGES)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Tensor
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class SilentBroadcast(Rule):
@@ -30,51 +30,6 @@ class SilentBroadcast(Rule):
     name = "silent-broadcast"
     family = "invalid"
     severity = "warning"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.branch = nn.Conv2d(16, 1, 3, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        x = x + self.branch(x)  # CVL111
-        return x + self.pool(x).relu()  # CVL111
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.scale = nn.Parameter(torch.ones(16, 1, 1))
-        self.shift = nn.Linear(16, 16)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        x = x * self.pool(x).sigmoid() + self.scale
-        x = x + self.shift(x.mean((2, 3)))[:, :, None, None]
-        x = x + self.pool(x).expand_as(x)
-        return x - x.mean((2, 3), keepdim=True)
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph.nodes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class UnbatchedInput(Rule):
@@ -27,43 +27,6 @@ class UnbatchedInput(Rule):
     severity = "warning"
     decided_by = ("source", "run")
     needs = "unbatched-conv"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3)
-        self.body = nn.Conv2d(16, 16, 3)  # CVL112
-        self.head = nn.Conv2d(16, 10, 1)
-
-    def forward(self, x):
-        x = self.stem(x).relu().squeeze()
-        return self.head(self.body(x).relu())
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3)
-        self.line = nn.Conv1d(16, 10, 1)
-
-    def forward(self, x):
-        return self.line(self.stem(x).relu().flatten(2))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         unbatched = [

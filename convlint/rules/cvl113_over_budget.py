@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import cost
 from convlint.ir import Finding, Graph, Related, Row
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _HOLDERS = 3  # layers that are named
 
@@ -29,52 +29,6 @@ class OverBudget(Rule):
     name = "over-budget"
     family = "invalid"
     severity = "error"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 64, 3)
-        self.body = nn.Conv2d(64, 256, 3)  # CVL113
-
-    def forward(self, x):
-        return self.body(self.stem(x).relu()).relu()
-""",
-            options=("--max-params", "100k"),
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 3),  # CVL113
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(64, 10, 1),
-    )
-""",
-            options=("--max-macs", "1M", "--max-activation-bytes", "100k"),
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 10, 1))
-""",
-            options=("--max-params", "10k", "--max-macs", "10M", "--max-activation-bytes", "1M"),
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         if not graph.budgets:

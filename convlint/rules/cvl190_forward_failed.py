@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _OF_SHAPES = frozenset({"RuntimeError", "ValueError", "IndexError", "AssertionError"})
 
@@ -33,60 +33,6 @@ class ForwardFailed(Rule):
     decided_by = ("source", "run")
     needs = "failed-call"
     fallback = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3)
-        self.head = nn.Conv2d(16, 10, 1)
-
-    def forward(self, x):
-        x = self.stem(x).relu()
-        return self.classifier(x)  # CVL190
-""",
-            decided_by=("run",),
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, widths=(8, 16)):
-        super().__init__()
-        self.stem = nn.Conv2d(3, widths[2], 3)  # CVL190
-
-    def forward(self, x):
-        return self.stem(x)
-""",
-            decided_by=("run",),
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3)
-
-    def forward(self, x):
-        try:
-            return self.missing(x)
-        except AttributeError:
-            return self.stem(x)
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         failed = [node for node in graph.nodes if node.error is not None]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Fix, Graph, Node, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class LatentNormChannels(Rule):
@@ -42,110 +42,6 @@ class LatentNormChannels(Rule):
     severity = "warning"
     decided_by = ("source", "run")
     needs = "norm-of-parameters"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, out_planes):
-        super().__init__()
-        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(in_planes)  # CVL201
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 16))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class ConvNorm(nn.Sequential):
-    def __init__(self, into, out):
-        super().__init__(nn.Conv2d(into, out, 3, bias=False), nn.BatchNorm2d(out))
-
-
-class Net(nn.Module):
-    def __init__(self, width=32, growth=32):
-        super().__init__()
-        self.stem = ConvNorm(3, width)
-        self.grow = nn.Conv2d(width, width + growth, 1, bias=False)
-        self.norm = nn.GroupNorm(4, 2 * width)  # CVL201
-
-    def forward(self, x):
-        return self.norm(self.grow(self.stem(x).relu())).relu()
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, out_planes):
-        super().__init__()
-        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(out_planes)
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 32))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Residual(nn.Module):
-    def __init__(self, in_planes, out_planes):
-        super().__init__()
-        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(in_planes)
-
-    def forward(self, x):
-        return x + self.norm(self.conv(x)).relu()  # the add needs equal widths in any case
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Residual(16, 16))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, out_planes):
-        super().__init__()
-        if in_planes != out_planes:
-            raise ValueError("this block keeps the width")
-        self.conv = nn.Conv2d(in_planes, out_planes, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(in_planes)
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         meetings = contracts.Meetings(graph)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Graph, Node
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 from convlint.symbolic import text
 
 
@@ -33,67 +33,6 @@ class LatentGroups(Rule):
     severity = "info"
     decided_by = ("source", "run")
     needs = "depthwise-of-parameters"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, out_planes):
-        super().__init__()
-        self.conv = nn.Conv2d(in_planes, out_planes, 3, groups=in_planes)  # CVL202
-
-    def forward(self, x):
-        return self.conv(x).relu()
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 32))
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, multiplier):
-        super().__init__()
-        self.conv = nn.Conv2d(in_planes, in_planes * multiplier, 3, groups=in_planes)
-
-    def forward(self, x):
-        return self.conv(x).relu()
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 1), Block(16, 2))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, out_planes):
-        super().__init__()
-        if out_planes % in_planes:
-            raise ValueError(f"{out_planes} is no multiple of {in_planes}")
-        self.conv = nn.Conv2d(in_planes, out_planes, 3, groups=in_planes)
-
-    def forward(self, x):
-        return self.conv(x).relu()
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16), Block(16, 32))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         meetings = contracts.Meetings(graph)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Graph, Layer, Node, Related, Site
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _READS = {**dict.fromkeys(ops.ALL_CONVS, "in_channels"), "linear": "in_features"}
 
@@ -43,88 +43,6 @@ class LatentConvChannels(Rule):
     severity = "warning"
     decided_by = ("source", "run")
     needs = "layer-of-parameters"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, hidden, out_planes):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_planes, hidden, 3, padding=1)
-        self.conv2 = nn.Conv2d(in_planes, out_planes, 3, padding=1)  # CVL203
-
-    def forward(self, x):
-        return self.conv2(self.conv1(x).relu())
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16, 32))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, width=64, classes=10):
-        super().__init__()
-        self.conv = nn.Conv2d(3, width, 3)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.head = nn.Linear(64, classes)  # CVL203
-
-    def forward(self, x):
-        return self.head(self.pool(self.conv(x).relu()).flatten(1))
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_planes, hidden, out_planes):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_planes, hidden, 3, padding=1)
-        self.conv2 = nn.Conv2d(hidden, out_planes, 3, padding=1)
-
-    def forward(self, x):
-        return self.conv2(self.conv1(x).relu())
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16, 32))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Residual(nn.Module):
-    def __init__(self, in_planes, planes, downsample=None):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_planes, planes, 3, padding=1)
-        self.conv2 = nn.Conv2d(in_planes, planes, 3, padding=1)
-        self.downsample = downsample
-
-    def forward(self, x):
-        y = self.conv2(self.conv1(x).relu())
-        if self.downsample is not None:
-            x = self.downsample(x)
-        return y + x  # equal widths in any case
-
-
-def Net():
-    return nn.Sequential(nn.Conv2d(3, 16, 3), Residual(16, 16))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         meetings = contracts.Meetings(graph)

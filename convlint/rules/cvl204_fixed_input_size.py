@@ -6,7 +6,7 @@ from convlint import symbolic
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Finding, Graph, Layer, Node, Related, Shape
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class FixedInputSize(Rule):
@@ -32,57 +32,6 @@ class FixedInputSize(Rule):
     name = "fixed-input-size"
     family = "latent"
     severity = "info"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, classes=10):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
-        self.head = nn.Linear(16 * 8 * 8, classes)  # CVL204
-
-    def forward(self, x):
-        return self.head(self.conv(x).relu().flatten(1))
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, classes=10):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d((8, 8))
-        self.head = nn.Linear(16 * 8 * 8, classes)
-
-    def forward(self, x):
-        return self.head(self.pool(self.conv(x).relu()).flatten(1))
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, size=32, classes=10):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
-        self.head = nn.Linear(16 * (size // 4) * (size // 4), classes)
-
-    def forward(self, x):
-        return self.head(self.conv(x).relu().flatten(1))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         refusing = {name for _, name in graph.sizes if name is not None}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class IgnoredArgument(Rule):
@@ -28,59 +28,6 @@ class IgnoredArgument(Rule):
     decided_by = ("source",)
     needs = "ignored-argument"
     unnecessary_code = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_channels, hidden_channels=64):  # CVL205
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.head = nn.Conv2d(64, 10, 1)
-
-    def forward(self, x):
-        return self.head(self.conv(x).relu())
-
-
-class Net(Block):
-    def __init__(self):
-        super().__init__(3)
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, in_channels, hidden_channels=64, dilation=1):
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
-        self.head = nn.Conv2d(hidden_channels, 10, 1)
-
-    def forward(self, x):
-        return self.head(self.conv(x).relu())
-
-
-class Identity(nn.Module):
-    def __init__(self, in_channels):  # has no layer that could depend on it
-        super().__init__()
-
-    def forward(self, x):
-        return x
-
-
-class Net(nn.Sequential):
-    def __init__(self):
-        super().__init__(Block(3), Identity(10))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         if not any(layer.leaf and "out_channels" in layer.attrs for layer in graph.layers):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.ir import Finding, Graph
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class UnregisteredModule(Rule):
@@ -32,45 +32,6 @@ class UnregisteredModule(Rule):
     severity = "error"
     decided_by = ("source", "run")
     needs = "plain-container"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.convs = [nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)]  # CVL206
-        self.heads = {"class": nn.Conv2d(3, 10, 1)}  # CVL206
-
-    def forward(self, x):
-        for conv in self.convs:
-            x = conv(x).relu()
-        return self.heads["class"](x)
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.convs = nn.ModuleList([nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)])
-        self.order = [self.convs[1], self.convs[0]]  # registered already
-
-    def forward(self, x):
-        for conv in self.order:
-            x = conv(x).relu()
-        return self.convs[2](x)
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for module, attribute, site in graph.unregistered:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 from convlint.source_text import call_sites
 
 
@@ -52,95 +52,6 @@ class BiasBeforeNorm(Rule):
     severity = "warning"
     decided_by = ("source", "run")
     needs = "bias-before-norm"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, padding=1)  # CVL301
-        self.norm = nn.BatchNorm2d(16)
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.ConvTranspose2d(3, 16, 2, stride=2),  # CVL301
-        nn.InstanceNorm2d(16),
-        nn.ReLU(),
-        nn.Conv2d(16, 8, 1),  # CVL301
-        nn.GroupNorm(8, 8),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(8, 4),  # CVL301
-        nn.BatchNorm1d(4),
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(16)
-        self.mixed = nn.Conv2d(16, 16, 3, padding=1)
-        self.groups = nn.GroupNorm(4, 16)  # one mean for four channels: the bias survives
-
-    def forward(self, x):
-        x = self.norm(self.conv(x)).relu()
-        return self.groups(self.mixed(x)).relu()
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, padding=1)
-        self.norm = nn.BatchNorm2d(16)
-
-    def forward(self, x):
-        x = self.conv(x)
-        return x + self.norm(x).relu()  # the bias is read here
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.tokens = nn.Linear(32, 32)
-        self.norm = nn.BatchNorm1d(3)  # over dimension 1, the bias lies along dimension 2
-
-    def forward(self, x):
-        return self.norm(self.tokens(x))
-""",
-            input=("3,32",),
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         found: list[tuple[Node, Sequence[Node]]] = []

@@ -7,7 +7,7 @@ from math import prod
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.constructor_calls import constructor_call
 from convlint.ir import Finding, Fix, Graph, Node
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class PaddedPointwise(Rule):
@@ -42,51 +42,6 @@ class PaddedPointwise(Rule):
     decided_by = ("source", "run")
     needs = "padded-pointwise"
     literal_numbers_only = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.pointwise = nn.Conv2d(3, 16, 1, padding=1)  # CVL302
-
-    def forward(self, x):
-        return self.pointwise(x)
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Conv2d(3, 16, (1, 7), padding=3)  # CVL302
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, (1, 7), padding=(0, 3)),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 1, padding="same"),
-        nn.ReLU(),
-        nn.ConvTranspose2d(16, 16, 1, padding=1),  # here padding cuts off
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         found = [

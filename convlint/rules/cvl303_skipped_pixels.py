@@ -5,7 +5,7 @@ from math import gcd, prod
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _STEPS_TO_A_SUM = 4  # conv, norm, activation, drop path: what a shortcut is made of
 
@@ -40,58 +40,6 @@ class SkippedPixels(Rule):
     decided_by = ("source", "run")
     needs = "stride-exceeds-kernel"
     literal_numbers_only = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.reduce = nn.Conv2d(3, 16, 1, stride=2)  # CVL303
-        self.conv = nn.Conv2d(16, 16, 2, stride=3)  # CVL303
-        self.dilated = nn.Conv2d(16, 16, 3, stride=2, dilation=2, padding=2)  # CVL303
-
-    def forward(self, x):
-        return self.dilated(self.conv(self.reduce(x).relu()).relu())
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(16)
-        self.shortcut = nn.Conv2d(3, 16, 1, stride=2)  # CVL303
-
-    def forward(self, x):
-        return (self.norm(self.conv(x)) + self.shortcut(x)).relu()
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 4, stride=4),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 3, stride=2, padding=1),
-        nn.AvgPool2d(2),
-        nn.Conv2d(16, 32, 1),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.distinct(graph, ops.CONVS):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Shape
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 _AFFINE = frozenset(
     {"batch_norm", "contiguous"}
@@ -44,81 +44,6 @@ class LinearConvChain(Rule):
     name = "linear-conv-chain"
     family = "advice"
     severity = "info"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, padding=1, bias=False),
-        nn.BatchNorm2d(16),
-        nn.Conv2d(16, 32, 3, padding=1),  # CVL304
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 1),
-        nn.Conv2d(32, 32, 1),  # CVL304
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 3, padding=1, groups=16),  # depthwise separable
-        nn.Conv2d(16, 64, 1),
-        nn.ReLU(),
-        nn.Conv2d(64, 8, 1),  # low rank: 64 * 8 + 8 * 64 is less than 64 * 64
-        nn.Conv2d(8, 64, 1),
-        nn.ReLU(),
-        nn.Conv2d(64, 64, (1, 3), padding=(0, 1)),  # a 3x3 split in two
-        nn.Conv2d(64, 64, (3, 1), padding=(1, 0)),
-    )
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(3, 16, 3, padding=1)
-        self.second = nn.Conv2d(16, 16, 3, padding=1)
-
-    def forward(self, x):
-        x = self.first(x)
-        return x + self.second(x)  # the map between is used by itself
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, padding=1)
-        self.again = nn.Conv2d(16, 16, 3, padding=1)
-
-    def forward(self, x):
-        x = self.stem(x)
-        for _ in range(3):
-            x = self.again(x).relu()  # its weights serve behind a ReLU as well
-        return x
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for second in graph_queries.distinct(graph, ops.CONVS):

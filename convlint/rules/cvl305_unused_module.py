@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.ir import Finding, Graph, Layer
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class UnusedModule(Rule):
@@ -37,68 +37,6 @@ class UnusedModule(Rule):
     family = "advice"
     severity = "warning"
     unnecessary_code = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 8, 3)
-        self.conv2 = nn.Conv2d(8, 8, 3)
-        self.conv3 = nn.Conv2d(8, 8, 3)  # CVL305
-        self.head = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 4, 1))  # CVL305
-
-    def forward(self, x):
-        x = self.conv1(x).relu()
-        return self.conv2(self.conv2(x).relu())
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-from torch.nn import functional as F
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.blocks = nn.ModuleList([nn.Conv2d(3, 3, 3), nn.ReLU()])
-        self.drop = nn.Dropout(0.1)  # never called, but it holds no parameters
-        self.weight_only = nn.Linear(3, 8)
-        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)  # reads weights
-
-    def forward(self, x):
-        for block in self.blocks:
-            x = block(x)
-        x = F.linear(x.flatten(2).mT, self.weight_only.weight)
-        return self.attention(x, x, x)[0]
-""",
-            input=("3,8,8",),
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3)
-        self.auxiliary = nn.Conv2d(8, 4, 1)
-
-    def forward(self, x):
-        x = self.conv(x).relu()
-        return (x, self.auxiliary(x)) if self.training else x
-""",
-            options=("--train",),
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         if graph.status != "complete" or not graph.outputs:

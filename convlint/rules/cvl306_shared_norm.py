@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class SharedNorm(Rule):
@@ -35,63 +35,6 @@ class SharedNorm(Rule):
     name = "shared-norm"
     family = "advice"
     severity = "warning"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(16)  # CVL306
-
-    def forward(self, x):
-        x = self.norm(self.conv1(x)).relu()
-        return self.norm(self.conv2(x)).relu()
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-from torch.nn import functional as F
-
-
-class Net(nn.Module):
-    \"\"\"A head that is shared by three scales.\"\"\"
-
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), nn.BatchNorm2d(8))  # CVL306
-
-    def forward(self, x):
-        return [self.head(F.avg_pool2d(x, scale)) for scale in (1, 2, 4)]
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 3, 3, padding=1)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(3) for _ in range(2)])
-        self.stateless = nn.GroupNorm(1, 3)
-
-    def forward(self, x):
-        for norm in self.norms:
-            x = norm(x + self.stateless(self.conv(x)).relu()).relu()
-        return x
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):

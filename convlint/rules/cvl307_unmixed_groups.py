@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class UnmixedGroups(Rule):
@@ -35,49 +35,6 @@ class UnmixedGroups(Rule):
     name = "unmixed-groups"
     family = "advice"
     severity = "warning"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 1, groups=4),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 3, padding=1, groups=32),
-        nn.Conv2d(32, 64, 1, groups=4),  # CVL307
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 1, groups=4),
-        nn.ReLU(),
-        nn.ChannelShuffle(4),
-        nn.Conv2d(32, 32, 3, padding=1, groups=4),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 1),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 3, padding=1, groups=4),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 3, padding=1, groups=8),
-    )
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.distinct(graph, ops.CONVS):

@@ -5,7 +5,7 @@ from math import prod
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Shape
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class DominantLinear(Rule):
@@ -33,52 +33,6 @@ class DominantLinear(Rule):
     name = "dominant-linear"
     family = "advice"
     severity = "info"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(16 * 16 * 16, 128),  # CVL308
-        nn.ReLU(),
-        nn.Linear(128, 10),
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(16, 1000),
-    )
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 64), nn.ReLU(), nn.Linear(64, 10))
-"""
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         total = sum(layer.params for layer in graph.layers)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
-from convlint.rules.base import Example, Rule
+from convlint.rules.base import Rule
 
 
 class EvenKernelShift(Rule):
@@ -39,56 +39,6 @@ class EvenKernelShift(Rule):
     decided_by = ("source", "run")
     needs = "even-kernel"
     literal_numbers_only = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 4, padding=1),  # CVL309
-        nn.ReLU(),
-        nn.Conv2d(16, 16, (3, 2), padding=1),  # CVL309
-    )
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-def Net():
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 4, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 2, dilation=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 16),
-    )
-"""
-        ),
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.causal = nn.Conv1d(4, 8, 2, padding=1)
-
-    def forward(self, x):
-        return self.causal(x)[:, :, :-1]
-""",
-            input=("4,100",),
-        ),
-    )
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.distinct(graph, ops.CONVS):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from convlint.rules.base import Example, FileRule
+from convlint.rules.base import FileRule
 
 
 class UnusedSuppression(FileRule):
@@ -29,40 +29,3 @@ class UnusedSuppression(FileRule):
     name = "unused-suppression"
     severity = "warning"
     unnecessary_code = True
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, bias=False)  # noqa: CVL301  # CVL900
-        self.norm = nn.BatchNorm2d(16)  # convlint: ignore[CVL103]  # CVL900
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-import os  # noqa: F401
-
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3)  # noqa: CVL301
-        self.norm = nn.BatchNorm2d(16)  # noqa
-
-    def forward(self, x):
-        return self.norm(self.conv(x)).relu()
-"""
-        ),
-    )

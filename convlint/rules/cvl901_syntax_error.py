@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from convlint.rules.base import Example, FileRule
+from convlint.rules.base import FileRule
 
 
 class SyntaxError(FileRule):
@@ -23,30 +23,3 @@ class SyntaxError(FileRule):
     code = "CVL901"
     name = "syntax-error"
     severity = "error"
-
-    bad = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self)  # CVL901
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3)
-"""
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3)
-"""
-        ),
-    )

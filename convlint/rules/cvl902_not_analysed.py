@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from convlint.rules.base import Example, FileRule
+from convlint.rules.base import FileRule
 
 
 class NotAnalysed(FileRule):
@@ -23,40 +23,3 @@ class NotAnalysed(FileRule):
     code = "CVL902"
     name = "not-analysed"
     severity = "info"
-
-    bad = (
-        Example(
-            """\
-import os
-
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = getattr(nn, os.environ["CONV"])(3, 16, 3)  # CVL902
-
-    def forward(self, x):
-        return self.conv(x)
-""",
-            options=("--extend-select", "CVL902"),
-        ),
-    )
-    good = (
-        Example(
-            """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, width=16):
-        super().__init__()
-        self.conv = nn.Conv2d(3, width, 3)
-
-    def forward(self, x):
-        return self.conv(x)
-""",
-            options=("--extend-select", "CVL902"),
-        ),
-    )

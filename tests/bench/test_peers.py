@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from bench import peers, peers_audit, peers_left, peers_linters, peers_tools
 from bench.peers_cases import CASES, Broken, Frozen
 from bench.peers_env import PINS, ROOT, cache_folder
+from bench.peers_examples import broken_models
 from bench.peers_linters import Found, Planted
 
 INSTALLED = ("convlint", "torchinfo", "fvcore", "ptflops", "ptflops, aten", "torchsummary")
@@ -107,9 +108,8 @@ def test_what_is_left_on_a_model_is_counted() -> None:
 
 
 def test_every_broken_model_and_gdconv_are_planted() -> None:
-    files = {file.stem for file in (ROOT / "fixtures" / "broken").glob("*.py")}
     found = peers_linters.planted()
-    assert {one.file for one in found} == files | {"gdconv"}
+    assert {one.file for one in found} == broken_models().keys() | {"gdconv"}
     assert {(one.line, one.code, one.layer) for one in found if one.file == "gdconv"} == {
         (14, "CVL202", "conv"),
         (17, "CVL201", "bn"),
@@ -117,7 +117,7 @@ def test_every_broken_model_and_gdconv_are_planted() -> None:
 
 
 def test_an_annotation_moves_no_line() -> None:
-    for file in (ROOT / "fixtures" / "broken").glob("*.py"):
+    for file in broken_models().values():
         text = file.read_text(encoding="utf-8")
         annotated = peers_linters.annotated(text)
         assert ast.parse(annotated)
@@ -162,7 +162,7 @@ def test_the_line_at_which_pytorch_raises() -> None:
         "cvl102_conv_input_channels",
         "cvl301_bias_before_norm",
     ):
-        file = ROOT / "fixtures" / "broken" / f"{code}.py"
+        file = broken_models()[code]
         scope: dict[str, type[torch.nn.Module]] = {}
         exec(compile(file.read_text(encoding="utf-8"), file, "exec"), scope)  # noqa: S102
         lines[code[:6]] = peers_audit.raising_line(scope["Net"], torch.zeros(1, 3, 32, 32), file)

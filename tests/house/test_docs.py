@@ -15,6 +15,7 @@ import lxml.html
 import pytest
 
 from bench import blocks, prose, site_hook
+from convlint.docsgen import rule_pages
 from convlint.rewriting.kinds import kinds
 from convlint.rules.registry import rules
 
@@ -50,7 +51,12 @@ def test_a_block_is_run_or_says_why_not(page: Path) -> None:
 
 
 def test_the_examples_of_the_rules_are_those_that_are_run_elsewhere() -> None:
-    run = {e.source.rstrip() for rule in rules().values() for e in (*rule.bad, *rule.good)}
+    run = {
+        text.rstrip()
+        for rule in rules().values()
+        for example in (*rule.bad, *rule.good)
+        for text in (example.source, rule_pages.fixed(example) or "")
+    }
     helpers = {
         "\n\n".join(helper.text for helper in kind.helpers(kind.usual)).rstrip()
         for kind in kinds().values()

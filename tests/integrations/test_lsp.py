@@ -17,6 +17,7 @@ import pytest
 from lsprotocol import types
 
 from bench import prose
+from bench.peers_examples import broken_models
 from convlint.docsgen import rule_pages
 from convlint.integrations.lsp.linting import Judge
 from convlint.static.program import parse as reading
@@ -96,20 +97,18 @@ async def test_a_bug_is_told_with_all_that_an_editor_can_show(editor: Editor) ->
 
 
 async def test_it_tells_what_the_command_line_tells(editor: Editor) -> None:
-    files = sorted((ROOT / "fixtures" / "broken").glob("*.py"))
-    for file in files:
-        editor.write(file.name, read(file.as_uri()))
-        editor.open(file.name)
+    files = {f"{name}.py": file for name, file in broken_models().items()}
+    for name, file in files.items():
+        editor.write(name, read(file.as_uri()))
+        editor.open(name)
     found = checked(editor.folder, ".")["findings"]
     assert len({finding["code"] for finding in found}) > 10
-    for file in files:
+    for name in files:
         told = {
             (str(one.code), one.range.start.line + 1, one.range.start.character + 1)
-            for one in await editor.told(file.name)
+            for one in await editor.told(name)
         }
-        assert told == {
-            (f["code"], f["line"], f["column"]) for f in found if f["path"] == file.name
-        }
+        assert told == {(f["code"], f["line"], f["column"]) for f in found if f["path"] == name}
 
 
 async def test_every_keystroke_counts_and_nothing_is_run(editor: Editor) -> None:

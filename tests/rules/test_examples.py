@@ -1,126 +1,155 @@
-"""Every rule's examples, checked for real: a bad one fires exactly on its marked lines, a good one
-is silent. It is so in every way in which the rule is decided, by a run and from source alone.
+"""Every rule's examples: a bad one fires exactly on its marked lines, a good one is silent, in every mode that
+decides the rule; fixes give the fixed file, and a ``noqa`` comment silences every finding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
+from convlint.findings import fix_loop, suppressions
 from convlint.ir import Finding, Graph
 from convlint.pipelines import run_models
-from convlint.pipelines.lint_files import Linter
-from convlint.rules.base import Decides, Example, Rule
-from convlint.rules.registry import rules
-from convlint.runtime.worker.client import Worker
-from convlint.settings.config import Config, ModelEntry
-from convlint.settings.input_shapes import parse_input
-from convlint.settings.targets import parse_target
-from convlint.support.quantities import BUDGETS
+from convlint.rules.base import Decides, Rule
+from convlint.rules.example_files import FOLDER, Example
+from convlint.rules.registry import decided_by, rules
+from tests.rules.check_example import Check, StartWorker
 
-EVERYTHING = Config(select=("CVL",))
-EXAMPLES = [
-    pytest.param(way, rule, example, id=f"{code}-{way}-{kind}-{number}")
-    for code, rule in rules().items()
-    for kind in ("bad", "good")
-    for number, example in enumerate(getattr(rule, kind), 1)
-    for way in example.decided_by or rule.decided_by
-]
+ALL = list(rules().values())
 
 
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    with Worker() as started:
-        yield started
-
-
-def options(words: Sequence[str]) -> tuple[bool, dict[str, int]]:
-    """The options that an example gives: whether to train, and budgets."""
-    train = "--train" in words
-    rest = [word for word in words if word != "--train"]
-    budgets = {
-        name.removeprefix("--"): BUDGETS[name.removeprefix("--")](value, name)
-        for name, value in zip(rest[::2], rest[1::2], strict=True)
-    }
-    return train, budgets
-
-
-def ran(worker: Worker, example: Example, file: Path) -> Sequence[Finding]:
-    """All that is found in an example that is run, of every rule."""
-    train, budgets = options(example.options)
-    asked = run_models.Options(
-        inputs=tuple(map(parse_input, example.input)), train=train, budgets=budgets, timeout=60
-    )
-    jobs = run_models.jobs([parse_target(f"{file}:{example.call}")], asked, EVERYTHING)
-    report = run_models.check(jobs, worker.run, EVERYTHING)
-    assert not report.problems
-    return report.findings
-
-
-def read(example: Example, file: Path) -> Sequence[Finding]:
-    """All that is found in an example that is only read, where its call is a configured model."""
-    inputs = tuple(map(parse_input, example.input))
-    model = ModelEntry(parse_target(f"{file}:{example.call}"), inputs)
-    linter = Linter(Config(select=("CVL",), models=(model,)))
-    found = linter.find({str(file): file.read_bytes()})
-    assert not linter.problems
-    return found
+def examples(kind: str, rules: Sequence[Rule] = ALL) -> list[ParameterSet]:
+    return [
+        pytest.param(mode, rule, example, id=f"{rule.code}-{mode}-{kind}-{example.name}")
+        for rule in rules
+        for example in getattr(rule, kind)
+        for mode in example.decided_by(rule.decided_by)
+    ]
 
 
 def lines_of(rule: Rule, found: Sequence[Finding]) -> list[int]:
-    return [f.site.line for f in found if f.code == rule.code and f.site is not None]
+    return sorted(f.site.line for f in found if f.code == rule.code and f.site is not None)
 
 
-ELSEWHERE = [
-    pytest.param(rule, example, id=f"{code}-{number}")
-    for code, rule in rules().items()
-    if len(rule.decided_by) == 1 and rule.family != "file"  # those look at no model
-    for number, example in enumerate(rule.bad, 1)
-]
+def marked(code: str, source: str) -> list[int]:
+    lines = enumerate(source.splitlines(), 1)
+    return [number for number, line in lines if line.endswith(f"# {code}")]
 
 
-@pytest.mark.parametrize(("rule", "example"), ELSEWHERE)
-def test_a_rule_is_silent_in_the_mode_that_does_not_decide_it(
-    rule: Rule, example: Example, request: pytest.FixtureRequest, tmp_path: Path
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "net.py"
+
+
+@pytest.mark.parametrize(("mode", "rule", "example"), [*examples("bad"), *examples("good")])
+def test_example(
+    mode: Decides, rule: Rule, example: Example, start_worker: StartWorker, file: Path
 ) -> None:
-    file = tmp_path / "net.py"
-    file.write_text(example.source, encoding="utf-8")
-    found = (
-        read(example, file)
-        if rule.decided_by == ("run",)
-        else ran(request.getfixturevalue("worker"), example, file)
-    )
-    assert lines_of(rule, found) == []
+    found = Check(mode, start_worker, file, example).source(example.source)
+    lines = marked(rule.code, example.source)
+    assert lines_of(rule, found) == lines
+    assert all("\n" not in f.message and f.message for f in found)
+    if rule.severity == "error" or not lines:
+        rest = [f for f in found if f.severity == "error" and f.code != rule.code]
+        assert not rest, "an error of another rule"
+
+
+# --- no other rule, no other mode
+
+
+@pytest.mark.parametrize("rule", decided_by("run"), ids=lambda rule: rule.code)
+def test_a_run_of_the_main_example_finds_nothing_else(
+    rule: Rule, start_worker: StartWorker, file: Path
+) -> None:
+    example = replace(rule.bad[0], input=())  # it has an example_input_array
+    found = Check("run", start_worker, file, example).source(example.source)
+    places = [(f.code, f.site.line) for f in found if f.site is not None]
+    assert places == [(rule.code, line) for line in marked(rule.code, example.source)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "example"),
+    [
+        pytest.param(rule, example, id=f"{rule.code}-{example.name}")
+        for rule in ALL
+        if len(rule.decided_by) == 1 and rule.family != "file"  # those check no models
+        for example in rule.bad
+    ],
+)
+def test_a_rule_is_silent_in_the_mode_that_does_not_decide_it(
+    rule: Rule, example: Example, start_worker: StartWorker, file: Path
+) -> None:
+    other: Decides = "source" if rule.decided_by == ("run",) else "run"
+    assert lines_of(rule, Check(other, start_worker, file, example).source(example.source)) == []
 
 
 def test_only_the_rules_that_a_mode_decides_run_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    for code, rule in rules().items():
-        monkeypatch.setattr(rule, "check", lambda _, code=code: asked.append(code) or iter(()))
+    for rule in ALL:
+        monkeypatch.setattr(rule, "check", lambda _, code=rule.code: asked.append(code) or ())
     run_models.findings(Graph(target=None, status="complete"))
-    assert asked == [code for code, rule in rules().items() if "run" in rule.decided_by]
+    assert asked == [rule.code for rule in ALL if "run" in rule.decided_by]
 
 
-@pytest.mark.parametrize(("way", "rule", "example"), EXAMPLES)
-def test_example(
-    way: Decides, rule: Rule, example: Example, request: pytest.FixtureRequest, tmp_path: Path
+# --- fixes and comments
+
+
+@pytest.mark.parametrize(("mode", "rule", "example"), examples("bad"))
+def test_fixes_give_the_fixed_file(
+    mode: Decides, rule: Rule, example: Example, start_worker: StartWorker, file: Path
 ) -> None:
-    file = tmp_path / "net.py"
-    file.write_text(example.source, encoding="utf-8")
-    found = (
-        ran(request.getfixturevalue("worker"), example, file)
-        if way == "run"
-        else read(example, file)
-    )
-    marked = [
-        number
-        for number, line in enumerate(example.source.splitlines(), 1)
-        if line.endswith(f"# {rule.code}")
-    ]
-    assert sorted(lines_of(rule, found)) == marked
-    assert all("\n" not in f.message and f.message for f in found)
-    if rule.severity == "error" or not marked:
-        rest = [f for f in found if f.severity == "error" and f.code != rule.code]
-        assert not rest, "an error of another rule"
+    select = "CVL" if rule.family == "file" else rule.code  # an unused comment names another rule
+    check = Check(mode, start_worker, file, example, (select,))
+    done = fix_loop.fixed({str(file): example.source.encode()}, check, unsafe=True)
+    assert done.settled
+    assert not done.dropped
+    assert all(f.fix is None or f.fix.applicability == "display" for f in done.remaining)
+    assert [data.decode() for data in done.texts.values()] == [example.fixed] * bool(example.fixed)
+    for data in done.texts.values():
+        assert not fix_loop.fixed({str(file): data}, check, unsafe=True).texts
+
+
+@pytest.mark.parametrize(("mode", "rule", "example"), examples("bad", decided_by("run")))
+def test_noqa_silences_every_rule(
+    mode: Decides, rule: Rule, example: Example, start_worker: StartWorker, file: Path
+) -> None:
+    check = Check(mode, start_worker, file, example, (rule.code,))
+    found = check.source(example.source)
+    data, count = suppressions.add_noqa(example.source.encode(), found)
+    assert count == len([f for f in found if f.site is not None])
+    assert [f for f in check.source(data.decode()) if f.site is not None] == []
+    assert not suppressions.unused(str(file), data, found, [rule.code])
+
+
+# --- the files
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
+def test_examples_are_marked_and_named(rule: Rule) -> None:
+    assert rule.bad
+    assert rule.good
+    assert rule.bad[0].name == rule.name.replace("-", "_")
+    for example in (*(rule.bad if rule.code != "CVL901" else ()), *rule.good):
+        ast.parse(example.source)
+    assert all(marked(rule.code, example.source) for example in rule.bad)
+    assert not any(f"# {rule.code}" in example.source for example in rule.good)
+    assert rule.good[0].name == rule.bad[0].name or rule.bad[0].fixed
+
+
+def test_every_file_is_an_example_of_a_rule() -> None:
+    expected = {
+        f"{rule.code}/{kind}_{example.name}{suffix}"
+        for rule in ALL
+        for kind in ("bad", "good")
+        for example in getattr(rule, kind)
+        for suffix in (".py", ".fixed.py" if example.fixed else ".py")
+    }
+    expected = {re.sub("(CVL901/bad.*)", r"\1.txt", name) for name in expected}
+    files = [file for file in FOLDER.rglob("*.*") if "__pycache__" not in file.parts]
+    assert {file.relative_to(FOLDER).as_posix() for file in files} == expected

@@ -1,96 +1,17 @@
-"""What the rules' fixes make of a file, how they say when they cannot, and noqa for every rule."""
+"""The fixes of rules in detail: which calls they edit, how, and which they leave."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from convlint.findings import fix_loop, suppressions
-from convlint.ir import Finding
-from convlint.pipelines import run_models
-from convlint.rules.base import Example
-from convlint.rules.registry import rules
-from convlint.runtime.worker.client import Worker
-from convlint.settings.config import Config
-from convlint.settings.input_shapes import parse_input
-from convlint.settings.targets import parse_target
+from convlint.findings import fix_loop
+from convlint.rules.example_files import Example
+from tests.rules.check_example import Check, StartWorker
 
-EXAMPLES = [
-    pytest.param(code, example, id=f"{code}-{number}")
-    for code, rule in rules().items()
-    if "run" in rule.decided_by
-    for number, example in enumerate(rule.bad, 1)
-]
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    with Worker() as started:
-        yield started
-
-
-class Runs:
-    """Finds what is wrong with the model of a file by running it, with the file as given."""
-
-    def __init__(self, worker: Worker, file: Path, code: str, example: Example) -> None:
-        self._worker, self._file, self._code, self._example = worker, file, code, example
-
-    def __call__(self, texts: fix_loop.Texts) -> Sequence[Finding]:
-        self._file.write_bytes(texts[str(self._file)])
-        budget = {"max-params": 1000} if "--max-params" in self._example.options else {}
-        asked = run_models.Options(
-            inputs=tuple(map(parse_input, self._example.input)),
-            train="--train" in self._example.options,
-            budgets=budget,
-            timeout=60,
-        )
-        settings = Config(select=(self._code,))
-        target = parse_target(f"{self._file}:{self._example.call}")
-        report = run_models.check(
-            run_models.jobs([target], asked, settings), self._worker.run, settings
-        )
-        assert not report.problems
-        return report.findings
-
-
-# --- every rule
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("code", "example"), EXAMPLES)
-def test_what_is_fixed_is_silent(
-    worker: Worker, tmp_path: Path, code: str, example: Example
-) -> None:
-    file = tmp_path / "net.py"
-    find = Runs(worker, file, code, example)
-    done = fix_loop.fixed({str(file): example.source.encode()}, find, unsafe=True)
-    assert done.settled
-    assert not done.dropped
-    for left in done.remaining:
-        assert left.fix is None or left.fix.applicability == "display"
-    for data in done.texts.values():
-        assert not fix_loop.fixed({str(file): data}, find, unsafe=True).texts
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("code", "example"), EXAMPLES)
-def test_noqa_silences_every_rule(
-    worker: Worker, tmp_path: Path, code: str, example: Example
-) -> None:
-    file = tmp_path / "net.py"
-    find = Runs(worker, file, code, example)
-    found = find({str(file): example.source.encode()})
-    data, count = suppressions.add_noqa(example.source.encode(), found)
-    assert count == len([f for f in found if f.site is not None])
-    assert [f for f in find({str(file): data}) if f.site is not None] == []
-    assert not suppressions.unused(str(file), data, found, [code])
-
-
-# --- each fix
-
+EXAMPLE = Example("net", "", input=("3,8,8",))
 HEAD = """\
 import torch
 from torch import nn
@@ -109,9 +30,9 @@ class Net(nn.Module):
 """
 
 
-def mended(worker: Worker, file: Path, code: str, source: str) -> tuple[str, str]:
+def mended(start_worker: StartWorker, file: Path, code: str, source: str) -> tuple[str, str]:
     """How the first finding may be fixed, and the file after that, without its head."""
-    find = Runs(worker, file, code, Example(source, input=("3,8,8",)))
+    find = Check("run", start_worker, file, EXAMPLE, (code,))
     data = {str(file): source.encode()}
     found = find(data)
     assert found
@@ -151,10 +72,12 @@ def mended(worker: Worker, file: Path, code: str, source: str) -> tuple[str, str
         ("nn.Conv2d(3, int('é' != '') * 4, 3)", "nn.Conv2d(3, int('é' != '') * 4, 3, bias=False)"),
     ],
 )
-def test_bias_is_taken_away(worker: Worker, tmp_path: Path, conv: str, after: str) -> None:
+def test_bias_is_taken_away(
+    start_worker: StartWorker, tmp_path: Path, conv: str, after: str
+) -> None:
     source = HEAD + NET.format(conv=conv, norm="nn.BatchNorm2d(4)")
     expected = NET.format(conv=after, norm="nn.BatchNorm2d(4)")
-    assert mended(worker, tmp_path / "net.py", "CVL301", source) == ("unsafe", expected)
+    assert mended(start_worker, tmp_path / "net.py", "CVL301", source) == ("unsafe", expected)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +93,10 @@ def test_bias_is_taken_away(worker: Worker, tmp_path: Path, conv: str, after: st
     ],
 )
 def test_a_bias_that_is_decided_elsewhere_is_left(
-    worker: Worker, tmp_path: Path, conv: str
+    start_worker: StartWorker, tmp_path: Path, conv: str
 ) -> None:
     source = HEAD + NET.format(conv=conv, norm="nn.BatchNorm2d(4)")
-    assert mended(worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
+    assert mended(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
 
 
 @pytest.mark.parametrize(
@@ -187,10 +110,10 @@ def test_a_bias_that_is_decided_elsewhere_is_left(
     ],
 )
 def test_a_bias_is_left_where_the_norm_may_not_be_there(
-    worker: Worker, tmp_path: Path, norm: str
+    start_worker: StartWorker, tmp_path: Path, norm: str
 ) -> None:
     source = HEAD + NET.format(conv="nn.Conv2d(3, 4, 3)", norm=norm)
-    assert mended(worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
+    assert mended(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
 
 
 @pytest.mark.parametrize(
@@ -246,9 +169,9 @@ def Net():
 )
 @pytest.mark.slow
 def test_a_bias_is_left_where_something_else_needs_it(
-    worker: Worker, tmp_path: Path, net: str
+    start_worker: StartWorker, tmp_path: Path, net: str
 ) -> None:
-    assert mended(worker, tmp_path / "net.py", "CVL301", HEAD + net) == ("display", "")
+    assert mended(start_worker, tmp_path / "net.py", "CVL301", HEAD + net) == ("display", "")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +184,7 @@ def test_a_bias_is_left_where_something_else_needs_it(
     ],
 )
 def test_a_bias_may_be_read_where_none_is_expected(
-    worker: Worker, tmp_path: Path, initialised: str
+    start_worker: StartWorker, tmp_path: Path, initialised: str
 ) -> None:
     source = f"""\
 def Net():
@@ -273,7 +196,7 @@ def Net():
     return net
 """
     after = source.replace("4, 3)", "4, 3, bias=False)")
-    answer = mended(worker, tmp_path / "net.py", "CVL301", HEAD + source)
+    answer = mended(start_worker, tmp_path / "net.py", "CVL301", HEAD + source)
     assert answer == ("unsafe", after)
 
 
@@ -290,10 +213,12 @@ def Net():
         ("C(padding=1, kernel_size=1, out_channels=4, in_channels=3)",) * 2,
     ],
 )
-def test_padding_is_taken_away(worker: Worker, tmp_path: Path, conv: str, after: str) -> None:
+def test_padding_is_taken_away(
+    start_worker: StartWorker, tmp_path: Path, conv: str, after: str
+) -> None:
     source, expected = (HEAD + f"def Net():\n    return {call}\n" for call in (conv, after))
     expected = expected.removeprefix(HEAD).replace("C(padding=1", "C(padding=0")
-    assert mended(worker, tmp_path / "net.py", "CVL302", source) == ("unsafe", expected)
+    assert mended(start_worker, tmp_path / "net.py", "CVL302", source) == ("unsafe", expected)
 
 
 @pytest.mark.parametrize(
@@ -307,10 +232,10 @@ def test_padding_is_taken_away(worker: Worker, tmp_path: Path, conv: str, after:
     ],
 )
 def test_a_padding_that_is_decided_elsewhere_is_left(
-    worker: Worker, tmp_path: Path, conv: str
+    start_worker: StartWorker, tmp_path: Path, conv: str
 ) -> None:
     source = HEAD + f"def Net(padding=1, kernel=1):\n    return {conv}\n"
-    assert mended(worker, tmp_path / "net.py", "CVL302", source) == ("display", "")
+    assert mended(start_worker, tmp_path / "net.py", "CVL302", source) == ("display", "")
 
 
 def wide(norm: str) -> str:
@@ -331,9 +256,9 @@ def Net(width=8):
     ],
 )
 def test_the_width_of_a_norm_is_mended(
-    worker: Worker, tmp_path: Path, norm: str, after: str
+    start_worker: StartWorker, tmp_path: Path, norm: str, after: str
 ) -> None:
-    answer = mended(worker, tmp_path / "net.py", "CVL103", HEAD + wide(norm))
+    answer = mended(start_worker, tmp_path / "net.py", "CVL103", HEAD + wide(norm))
     assert answer == ("unsafe", wide(after))
 
 
@@ -341,9 +266,9 @@ def test_the_width_of_a_norm_is_mended(
     "norm", ["nn.BatchNorm2d(width)", "nn.BatchNorm2d(*[8])", "nn.BatchNorm2d(2 * 4)"]
 )
 def test_a_width_that_is_decided_elsewhere_is_left(
-    worker: Worker, tmp_path: Path, norm: str
+    start_worker: StartWorker, tmp_path: Path, norm: str
 ) -> None:
     file = tmp_path / "net.py"
-    find = Runs(worker, file, "CVL103", Example("", input=("3,8,8",)))
+    find = Check("run", start_worker, file, EXAMPLE, ("CVL103",))
     (found,) = find({str(file): (HEAD + wide(norm)).encode()})
     assert found.fix is None

@@ -1,0 +1,17 @@
+"""The branch has the channels of the map that it is added to."""
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    example_input_array = torch.zeros(1, 3, 32, 32)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.branch = nn.Conv2d(16, 16, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.stem(x))
+        return x + self.branch(x)

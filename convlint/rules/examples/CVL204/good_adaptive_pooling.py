@@ -1,0 +1,12 @@
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=4, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d((8, 8))
+        self.head = nn.Linear(16 * 8 * 8, classes)
+
+    def forward(self, x):
+        return self.head(self.pool(self.conv(x).relu()).flatten(1))

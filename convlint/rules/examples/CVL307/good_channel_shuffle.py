@@ -1,0 +1,18 @@
+from torch import nn
+
+
+def Net():
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 1, groups=4),
+        nn.ReLU(),
+        nn.ChannelShuffle(4),
+        nn.Conv2d(32, 32, 3, padding=1, groups=4),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 1),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1, groups=4),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1, groups=8),
+    )
