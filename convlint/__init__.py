@@ -1,8 +1,8 @@
 """The linter that proves its claims about PyTorch conv models.
 
 ``check`` finds defects in a model, ``summary`` tables its layers, ``suggest`` proposes cheaper ones and ``rewrite``
-makes them. They take a live ``nn.Module``, or a target as on the command line. Importing convlint loads nothing else:
-torch, rich and typer come when they are needed.
+makes them. They take a live ``nn.Module``, or a target as on the command line. ``trace`` returns the forward of a live
+module as a ``torch.fx.Graph``. Importing convlint loads nothing else: torch, rich and typer come when they are needed.
 """
 
 from __future__ import annotations
@@ -10,29 +10,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convlint.api import Report, check, rewrite, suggest, summary
-    from convlint.ir import Finding, Problem, Suggestion
+    from convlint.api import Report, check, rewrite, suggest, summary, trace
+    from convlint.ir import Finding, Problem, Site, Suggestion
 
 __all__ = [
     "Finding",
     "Problem",
     "Report",
+    "Site",
     "Suggestion",
     "__version__",
     "check",
     "rewrite",
     "suggest",
     "summary",
+    "trace",
 ]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Report", "check", "rewrite", "suggest", "summary"):
+    if name in ("Report", "check", "rewrite", "suggest", "summary", "trace"):
         from convlint import api
 
         return getattr(api, name)
-    if name in ("Finding", "Problem", "Suggestion"):
+    if name in ("Finding", "Problem", "Site", "Suggestion"):
         from convlint import ir
 
         return getattr(ir, name)

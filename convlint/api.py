@@ -1,4 +1,4 @@
-"""``convlint.check``, ``summary``, ``suggest`` and ``rewrite``: what the command line does, from Python."""
+"""``convlint.check``, ``summary``, ``suggest``, ``rewrite`` and ``trace``: the Python API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from convlint.support.errors import UsageError, check_choice
 from convlint.support.quantities import BUDGETS, parse_bytes, parse_count
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import fx, nn
 
     from convlint.ir import Between, Suggestion
     from convlint.runtime.inputs.make_inputs import Inputs
@@ -97,6 +97,39 @@ def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any)
     """
     report = _run(model_or_target, input, options, config.discover(), run_models.summary)
     return Report(report.findings, report.models, report.problems, linted=False)
+
+
+def trace(
+    model: nn.Module, input: Any = None, *, train: bool = False, batch_size: int | None = None
+) -> fx.Graph:
+    """Run a live model once and return what ran as a ``torch.fx.Graph``; the model is left as it was.
+
+    It holds what one forward did: real branches, real sizes, ``call_function`` nodes only. ``input``, ``train`` and
+    ``batch_size`` are those of ``check``. Every node has in ``node.meta``:
+
+    - ``"shape"``: ``tuple[int, ...]``, the size of its tensor; a tuple of those for a node that gives several tensors
+      and for the output, unless the model returns a single tensor
+    - ``"dtype"``: ``torch.dtype``, or a tuple of those, likewise
+    - ``"module"``: ``str``, the path of the innermost module around the call, ``""`` for the model itself; for a
+      parameter or buffer the module that owns it
+    - ``"site"``: ``convlint.Site | None``, where the user's code makes the call; None for inputs and weights
+
+    Raises UsageError, a ValueError, for what cannot be run, and whatever the forward raises.
+    """
+    from convlint.runtime import model_run
+    from convlint.runtime.build.load_target import ProblemError
+
+    if isinstance(model, str | os.PathLike):
+        raise UsageError(
+            f"trace takes a live model, because the functions in a graph cannot leave the process that runs {model}; "
+            "import the model and pass it"
+        )
+    options = {"train": train, "batch_size": batch_size}
+    (job,), _, _ = _live(model, input, options, config.discover())
+    try:
+        return model_run.trace(model, job, model_run.tensor_inputs(input))
+    except ProblemError as error:
+        raise UsageError(error.problem.message) from error
 
 
 def suggest(

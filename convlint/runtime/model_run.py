@@ -11,14 +11,14 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from convlint.ir import Graph, Problem
 from convlint.runtime import restore
@@ -34,8 +34,7 @@ from convlint.runtime.inputs import probe, resolution
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import NestedRunError, exclusive, silent
 from convlint.runtime.measure import memory
-from convlint.runtime.record import provenance
-from convlint.runtime.record.record import failure_of, record
+from convlint.runtime.record import provenance, record
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.recover import external_failures
 from convlint.runtime.worker.client import Answer
@@ -81,7 +80,7 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
     except ProblemError:
         raise
     except Exception as error:
-        failure = failure_of(error, "constructor")
+        failure = record.failure_of(error, "constructor")
         external_failures.refuse_circumstances(failure, job)
         graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
         return Answer(graph)
@@ -104,10 +103,27 @@ def as_asked(value: Any, job: Job) -> nn.Module:
 
 
 def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answer:
-    """Run a live model, and leave it and the process as they were found.
+    """Run a live model, and leave it and the process as they were found; see ``live``."""
+    try:
+        with live(model, job, inputs) as (prepared, arguments):
+            return _recorded(prepared, arguments, job)
+    except ProblemError as error:
+        return Answer(None, (error.problem,))
 
-    Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a
-    forward may write to its input. A model with lazy layers is run as a copy. A run in another thread is waited for.
+
+def trace(model: nn.Module, job: Job, inputs: Inputs | None = None) -> fx.Graph:
+    """The forward of a live model as a graph. Raises ProblemError, and what the forward raises."""
+    with live(model, job, inputs) as (prepared, arguments):
+        return record.trace(prepared, arguments.args, arguments.kwargs, train=job.train)
+
+
+@contextmanager
+def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn.Module, Inputs]]:
+    """Context in which a live model can be run; it and the process are put back as they were found.
+
+    Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a forward may write to
+    its input. A model with lazy layers is replaced with a copy. A run in another thread is waited for. Raises
+    ProblemError for a model that PyTorch itself could not run and for inputs that ``forward`` does not take.
     """
     try:
         with exclusive():
@@ -115,15 +131,12 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answe
             if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
                 model = copy.deepcopy(model)
             with restore.as_found(model):
-                if inputs is None:
-                    inputs = inputs_of(model, job)
+                inputs = inputs_of(model, job) if inputs is None else inputs
                 inputs = inputs.map(lambda tensor: tensor.detach().clone())
                 model_inputs.check(model, inputs)
-                return _recorded(model, inputs, job)
-    except ProblemError as error:
-        return Answer(None, (error.problem,))
+                yield model, inputs
     except NestedRunError as error:
-        return Answer(None, (Problem("nested-run", str(error)),))
+        raise refuse("nested-run", str(error)) from None
 
 
 def is_module(value: Any) -> bool:
@@ -205,7 +218,9 @@ def inputs_of(model: nn.Module, job: Job) -> Inputs:
 
 def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     """Record one forward and, where it works, measure its memory."""
-    recording = record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
+    recording = record.record(
+        model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text
+    )
     external_failures.refuse_allocation(recording.error)
     external_failures.refuse_circumstances(recording.failure, job)
     graph = replace(

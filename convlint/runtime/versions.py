@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from convlint.ir import Built, Problem, Tried, Version, Way, serialize
 from convlint.rewriting.project import is_installed
-from convlint.runtime import model_run, restore
+from convlint.runtime import model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs
-from convlint.runtime.isolation import NestedRunError, exclusive, silent
+from convlint.runtime.isolation import silent
 from convlint.runtime.measure import memory, timing
 from convlint.runtime.record import layers
 from convlint.runtime.record.record import failure_of, flags_kept, record
@@ -132,16 +132,11 @@ def _failed(kind: str, message: str) -> Tried:
 def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Answer:
     """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
     try:
-        with exclusive(), restore.as_found(model):
-            given = inputs or model_run.inputs_of(model, asked.job)
-            given = given.map(lambda tensor: tensor.detach().clone())
-            return Answer(
-                tried=tuple(_tried_live(model, given, each, asked.job) for each in asked.versions)
-            )
+        with model_run.live(model, asked.job, inputs) as (original, arguments):
+            tried = [_tried_live(original, arguments, v, asked.job) for v in asked.versions]
+            return Answer(tried=tuple(tried))
     except ProblemError as error:
         return Answer(problems=(error.problem,))
-    except NestedRunError as error:
-        return Answer(problems=(Problem("nested-run", str(error)),))
 
 
 def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:

@@ -1,4 +1,4 @@
-"""What the functions of torch are called, and the two that the recorder adds to them."""
+"""What the functions of torch are called, and the three that the recorder adds to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from types import MethodWrapperType
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def name_of(func: Any) -> str:
@@ -42,6 +43,12 @@ _SYNONYMS = {
 def item_of(value: Any, position: int) -> Any:
     """One tensor of a call that gave several."""
     return value[position]
+
+
+def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
+    """``tensor[index] = value``, which gives the tensor."""
+    tensor[index] = value
+    return tensor
 
 
 def unseen(*_: Any) -> Any:

@@ -16,21 +16,21 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from convlint.ir import Failure, Graph
 from convlint.runtime import isolation
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.record.to_fx import Written
+from convlint.runtime.record.to_fx import FxGraph
 from convlint.runtime.record.to_graph import convert
 from convlint.runtime.recover import stand_ins
 
 
 @dataclass
 class Recording:
-    """A recorded forward. ``written.graph`` is the FX graph; ``graph()`` converts it to convlint's own."""
+    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to convlint's own."""
 
     model: nn.Module
     recorder: Recorder
@@ -41,9 +41,9 @@ class Recording:
     error: BaseException | None = None
 
     @cached_property
-    def written(self) -> Written:
+    def fx_graph(self) -> FxGraph:
         """The forward as a ``torch.fx.Graph``; see ``to_fx.py``."""
-        return Written(self.recorder.steps, self.recorder.returned)
+        return FxGraph(self.recorder.steps, self.recorder.result, self.recorder.returned)
 
     def graph(self) -> Graph:
         """The recording as ``model.Graph``, its invariants checked."""
@@ -73,6 +73,16 @@ def record(
     if second.failure is not None and not any(step.error for step in second.recorder.steps):
         return first
     return second
+
+
+def trace(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, train: bool = False
+) -> fx.Graph:
+    """The FX graph of one forward, as ``record`` runs it. Raises what the forward raises."""
+    recording = _run(model, args, kwargs, train, None, repairing=False)
+    if recording.error is not None:
+        raise recording.error
+    return recording.fx_graph.graph
 
 
 def _run(

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import operations
-from convlint.runtime.record.steps import ModuleCall, Step, Value, tensors_in
+from convlint.runtime.record.steps import ModuleCall, Step, Value, structure, tensors_in
 from convlint.runtime.record.unregistered import unregistered
 from convlint.runtime.recover import stand_ins
 
@@ -66,7 +66,8 @@ class Recorder(TorchFunctionMode):
         self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
         self._thread = threading.local()
         self._adding = threading.Lock()
-        self.returned: list[Value] = []
+        self.result: Any = None  # what the model returned, with values for tensors
+        self.returned: list[Value] = []  # the same without what is around them
         self.unseen: dict[str, str] = {}
         self.failed_in: str | None = None
         self._names: dict[int, str] = {}
@@ -114,6 +115,7 @@ class Recorder(TorchFunctionMode):
     def close(self, result: Any) -> None:
         """What the model returned: the end of the graph."""
         self.returned = self._values(result)
+        self.result = structure(result, self.value_of)
 
     def _values(self, nested: Any) -> list[Value]:
         """What stands for the tensors in nested containers."""
@@ -203,6 +205,7 @@ class Recorder(TorchFunctionMode):
             if func is not _setitem:
                 return
             outputs = [args[0]]  # the assigned tensor goes on under its own name
+            func = operations.setitem
         else:
             outputs, several = list(tensors_in(result)), True
             if not outputs:

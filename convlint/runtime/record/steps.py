@@ -93,6 +93,25 @@ def named_tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
             pending.pop()
 
 
+def structure(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) -> Any:
+    """``value`` with ``of_tensor(tensor)`` for its tensors, in plain tuples, lists and dicts; fields become keys.
+
+    None for anything else that ``torch.fx`` cannot hold, and below ``_DEEPEST`` levels.
+    """
+    kind = type(value)
+    if issubclass(kind, Tensor):
+        return of_tensor(value)
+    if kind in _ATOMS:
+        return value
+    items = _items(value)
+    if depth == _DEEPEST or not (items or kind in (tuple, list, dict)):
+        return None
+    parts = [structure(item, of_tensor, depth + 1) for _, item in items]
+    if kind is list or (items and items[0][0] == "[0]"):
+        return parts if issubclass(kind, list) else tuple(parts)
+    return {name[1:]: part for (name, _), part in zip(items, parts, strict=True)}
+
+
 def _items(value: Any) -> list[tuple[str, Any]]:
     """What a container holds, with how it is written behind the container's name."""
     kind = type(value)
@@ -112,4 +131,5 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
+_DEEPEST = 20
 _ATOMS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})

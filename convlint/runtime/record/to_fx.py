@@ -4,51 +4,68 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import fx
 
+from convlint.runtime.build import construction_sites
 from convlint.runtime.record import operations
 from convlint.runtime.record.steps import Step, Value
+from convlint.source_text.site import Site
+
+Shape = tuple[int, ...]
 
 
-class Written:
-    """A ``torch.fx.Graph`` and the step that each of its nodes came from.
+class FxGraph:
+    """A ``torch.fx.Graph`` and the step that each of its nodes stands for.
 
-    ``item_of`` nodes, which take one tensor out of a tuple, belong to no step. Parameters and
-    buffers are ``get_attr`` nodes by their names, other tensors from outside by made-up ones.
+    ``item_of`` nodes, which take one tensor out of a tuple, have no step of their own. Parameters and buffers are
+    ``get_attr`` nodes with their names as targets; tensors that belong to no module are called ``_constant_0`` and so
+    on. See ``convlint.trace`` for ``node.meta``.
     """
 
-    def __init__(self, steps: list[Step], returned: list[Value]) -> None:
+    def __init__(self, steps: list[Step], result: Any, returned: list[Value]) -> None:
         self.graph = fx.Graph()
         self.steps: dict[fx.Node, Step] = {}
         self._nodes: dict[Step, fx.Node] = {}
         self._items: dict[tuple[Step, int], fx.Node] = {}
         for step in steps:
-            node = self._written(step)
+            node = self._create_node(step)
             self._nodes[step] = node
             self.steps[node] = step
-        self.graph.output([self._node_of(value) for value in returned])
+        output = self.graph.output(self._arguments(result))
+        tensors = [value.step.outputs[value.position] for value in returned]
+        output.meta = _meta(tensors, several=not isinstance(result, Value))
         self.graph.lint()
 
-    def _written(self, step: Step) -> fx.Node:
+    def _create_node(self, step: Step) -> fx.Node:
+        module = step.module
         if step.kind == "input":
-            return self.graph.placeholder(step.name)
-        if step.kind in ("state", "constant"):
-            return self.graph.create_node("get_attr", step.name)
-        func = operations.unseen if step.kind == "unseen" else step.func
-        assert func is not None
-        kwargs = self._arguments(dict(step.kwargs))
-        return self.graph.create_node("call_function", func, self._arguments(step.args), kwargs)
+            node = self.graph.placeholder(step.name)
+        elif step.kind in ("state", "constant"):
+            node = self.graph.create_node("get_attr", step.name)
+            module = step.name.rpartition(".")[0]
+        else:
+            func = operations.unseen if step.kind == "unseen" else step.func
+            assert func is not None
+            arguments, keywords = self._arguments(step.args), self._arguments(dict(step.kwargs))
+            node = self.graph.create_node("call_function", func, arguments, keywords)
+        site = None if step.frame is None else construction_sites.site_of(step.frame)
+        node.meta = _meta(step.outputs, step.several, module, site)
+        return node
 
     def _node_of(self, value: Value) -> fx.Node:
-        """The node that stands for a value."""
+        """The node that stands for a tensor."""
         node = self._nodes[value.step]
         if not value.step.several:
             return node
         key = (value.step, value.position)
         if key not in self._items:
-            self._items[key] = self.graph.create_node(
+            item = self.graph.create_node(
                 "call_function", operations.item_of, (node, value.position)
             )
+            output = value.step.outputs[value.position]
+            item.meta = node.meta | _meta([output], several=False)
+            self._items[key] = item
         return self._items[key]
 
     def _arguments(self, value: Any) -> Any:
@@ -60,3 +77,19 @@ class Written:
         if kind is dict:
             return {key: self._arguments(item) for key, item in value.items()}
         return value
+
+
+def _meta(
+    tensors: list[tuple[torch.Size, torch.dtype]],
+    several: bool,
+    module: str = "",
+    site: Site | None = None,
+) -> dict[str, object]:
+    shapes: list[Shape] = [tuple(shape) for shape, _ in tensors]
+    dtypes = [dtype for _, dtype in tensors]
+    return {
+        "shape": tuple(shapes) if several else shapes[0],
+        "dtype": tuple(dtypes) if several else dtypes[0],
+        "module": module,
+        "site": site,
+    }

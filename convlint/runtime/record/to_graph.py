@@ -31,7 +31,7 @@ class _Conversion:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.recorder = recording.recorder
-        self.written = recording.written
+        self.fx_graph = recording.fx_graph
         self.nodes: list[Node] = []
         self.read: dict[str, None] = {}
         self._tensors: dict[tuple[Step, int], int] = {}
@@ -77,22 +77,22 @@ class _Conversion:
         """Fill ``nodes``; for each step, and the end, how many nodes were kept before it."""
         starts = [0] * (len(self.recorder.steps) + 1)
         wanted = self._read_as_activations()
-        for node in self.written.graph.nodes:
-            step = self.written.steps.get(node)
+        for node in self.fx_graph.graph.nodes:
+            step = self.fx_graph.steps.get(node)
             if step is None:
                 continue  # the output, and one tensor of several
             starts[step.index] = len(self.nodes)
             if step.kind == "call":
                 self._add_call(node, step)
             elif step.kind == "unseen":
-                self._add(step, "unseen", self._ids(node.args))
+                self._add(node, step, "unseen", self._ids(node.args))
             elif step.kind == "input":
-                self._add(step, "input")
+                self._add(node, step, "input")
             else:
                 if step.kind == "state":
                     self.read[step.name] = None
                 if step in wanted:
-                    self._add(step, "parameter" if step.kind == "state" else "constant")
+                    self._add(node, step, "parameter" if step.kind == "state" else "constant")
         starts[-1] = len(self.nodes)
         returned = self._values(self.recorder.returned)
         if returned or self.recording.failure is None:
@@ -104,7 +104,7 @@ class _Conversion:
         wanted = {value.step for value in self.recorder.returned}
         for call in self.recorder.calls:
             wanted.update(value.step for value in (*call.inputs, *call.outputs))
-        for node, step in self.written.steps.items():
+        for node, step in self.fx_graph.steps.items():
             if step.kind == "call":
                 self._ops[node] = op = self._op(node)
                 self._inputs[node] = read = self._activations(node, op)
@@ -113,13 +113,13 @@ class _Conversion:
 
     def _source(self, node: fx.Node) -> tuple[Step, int]:
         """The step that made a node's tensor, and at which position of its results."""
-        step = self.written.steps.get(node)
+        step = self.fx_graph.steps.get(node)
         if step is not None:
             return step, 0
         several, position = node.args
         assert isinstance(several, fx.Node)
         assert isinstance(position, int)
-        return self.written.steps[several], position
+        return self.fx_graph.steps[several], position
 
     def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
         """The tensors that a call reads; without the parameters and buffers where it has weights."""
@@ -153,10 +153,11 @@ class _Conversion:
         if _is_inplace(node.target):
             attrs["inplace"] = True
         inputs = self._ids(self._inputs[node])
-        self._add(step, op, inputs, attrs, layer)
+        self._add(node, step, op, inputs, attrs, layer)
 
     def _add(
         self,
+        node: fx.Node,
         step: Step,
         op: str,
         inputs: tuple[int, ...] = (),
@@ -177,7 +178,7 @@ class _Conversion:
                 inputs=inputs,
                 outputs=tuple(outputs),
                 attrs=attrs or {},
-                site=None if step.frame is None else construction_sites.site_of(step.frame),
+                site=node.meta["site"],
                 error=step.error,
             )
         )
