@@ -15,10 +15,10 @@ from convlint.static import report
 from convlint.static.domain.execution import Gap
 from convlint.static.exploration import explore
 from convlint.static.exploration.explore import Exploration
-from convlint.static.interpreter.recursion import with_room
 from convlint.static.program.parse import UnreadableError
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
+from convlint.static.recursion import with_room
 
 __all__ = ["Checked", "Project", "check_file"]
 
@@ -87,7 +87,7 @@ def _found(
                 if thing.site is not None and thing.site.path == module.path:
                     gaps.setdefault((thing.site.line, thing.site.column), thing)
     for thing in gaps.values():
-        yield rule("CVL902").finding(f"not followed: {thing.reason}", thing.site)
+        yield rule("CVL902").finding(f"analysis stopped: {thing.reason}", thing.site)
 
 
 def _merged(found: Sequence[Finding]) -> Iterator[Finding]:

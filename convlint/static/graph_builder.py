@@ -18,9 +18,8 @@ from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Tensor, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
-from convlint.static.exploration.follow import descendants
-from convlint.static.interpreter.module_calls import ModuleCall
-from convlint.static.interpreter.pymodel import module_containers
+from convlint.static.exploration.execute import descendants
+from convlint.static.interpreter import ModuleCall
 from convlint.static.plain_numbers import WIDTHS, PlainNumbers
 from convlint.symbolic import Dim
 
@@ -100,7 +99,7 @@ class _Writer:
         """Modules in containers of Python. They are told of where they have parameters and nobody may have registered
         them: one that is added under a name that is not known may be any.
         """
-        known = module_containers.MORE not in instance.attrs and not instance.incomplete
+        known = not instance.may_have_more_children
         for attribute, value in instance.attrs.items():
             if type(value) not in (list, tuple, dict):
                 continue

@@ -15,9 +15,8 @@ from convlint.ir import Site
 from convlint.rules import registry
 from convlint.static.domain.execution import Step
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import Num, Tensor, symbols_of
+from convlint.static.domain.values import Num, Tensor, as_number, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
-from convlint.static.interpreter.pymodel.containers import as_number
 
 if TYPE_CHECKING:
     from convlint.rules.base import Needs, Rule

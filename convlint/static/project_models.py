@@ -23,14 +23,13 @@ from convlint.static.exploration.entry_points import (
     callees,
     find_entry_points,
 )
+from convlint.static.exploration.execute import descendants
 from convlint.static.exploration.explore import Exploration, explored
-from convlint.static.exploration.follow import descendants
 from convlint.static.input_guess import fitting
-from convlint.static.interpreter import classes
-from convlint.static.interpreter.recursion import with_room
 from convlint.static.program.parse import UnreadableError, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
+from convlint.static.recursion import with_room
 from convlint.support.errors import UsageError
 
 _STEPS = 15_000
@@ -162,7 +161,7 @@ def _in_module(project: Project, module: SourceModule, seen: _Seen) -> Iterator[
         if one.name.startswith("_") or one.kind not in ("class", "function") or "." in one.name:
             continue
         call = f"{where}:{one.name}"
-        maker = classes.lookup(one.value, "__init__") if one.kind == "class" else one.value
+        maker = one.value.lookup("__init__") if one.kind == "class" else one.value
         needed = _needed(maker, skip=int(one.kind == "class"))
         key = _key(one.value) if one.kind == "class" else ("", "")
         if key in seen.parts or (needed and one.kind == "function"):
@@ -228,7 +227,7 @@ def _proposed(project: Project, module: SourceModule, call: str, seen: _Seen) ->
     _note_parts(path, seen)
     key = _key(model.cls) if model.cls.node is not None else (module.path, call)
     made = Detected(call, family=key)
-    wanted = _needed(classes.lookup(model.cls, "forward"), skip=1)
+    wanted = _needed(model.cls.lookup("forward"), skip=1)
     if _has_example(model):
         yield replace(made, why="its input is example_input_array")
     elif key in seen.fed and len(seen.fed[key][0]) >= len(wanted):
@@ -259,4 +258,4 @@ def _has_convolution(path: ExecutionPath | None) -> bool:
 
 def _has_example(model: Instance) -> bool:
     own = model.attrs.get("example_input_array")
-    return own is not None or classes.lookup(model.cls, "example_input_array") is not None
+    return own is not None or model.cls.lookup("example_input_array") is not None

@@ -61,7 +61,7 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
             here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
-        if not path.interpreter.choices.made:
+        if not path.interpreter.choices.choices:
             certain |= invalid
     for key, findings in found.items():
         everywhere = sum(key[1] in places for places in passed) <= len(findings)

@@ -69,7 +69,7 @@ class Execution(Knowledge):
     _learned: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)  # what it was
 
     @contextmanager
-    def supposing(self) -> Iterator[None]:
+    def hypothetical(self) -> Iterator[None]:
         """What happens inside may never happen: the calls are kept as they are then, and what is learned of numbers and
         shapes on the way is forgotten afterwards.
         """

@@ -13,6 +13,8 @@ from convlint.static.domain.values import Value
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule
 
+UNKNOWN_CHILD = "?"  # the attribute of a module that stands for children under unknown names
+
 
 @dataclass(slots=True, eq=False)
 class Class:
@@ -47,6 +49,13 @@ class Class:
         for cls in self.mro:
             if cls.is_library and cls.name.startswith("torch.nn."):
                 return cls.name.rsplit(".", 1)[-1]
+        return None
+
+    def lookup(self, name: str) -> Value:
+        """A class attribute; None if neither the class nor a base of the program has it."""
+        for cls in self.mro:
+            if name in cls.namespace:
+                return cls.namespace[name]
         return None
 
     def __repr__(self) -> str:
@@ -141,6 +150,11 @@ class Instance:
     @property
     def is_module(self) -> bool:
         return self.cls.is_module
+
+    @property
+    def may_have_more_children(self) -> bool:
+        """Whether it may hold modules that the analysis does not know."""
+        return self.incomplete or UNKNOWN_CHILD in self.attrs
 
     @property
     def chain(self) -> tuple[Site, ...]:

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from convlint import symbolic
 from convlint.symbolic import Dim, Symbol
-
-if TYPE_CHECKING:
-    pass
 
 Num = int | Dim
 Shape = tuple[Num, ...]
@@ -136,10 +133,8 @@ class Sizes:
 Handler = Callable[..., Value]
 
 
-LONGEST: Final = 4096
-"""How many items a sequence may have that is written out. A longer one is not known."""
-
-
+LONGEST: Final = 4096  # items of a sequence that is computed; a longer one is UNKNOWN
+LARGEST: Final = 2**63  # of a number: more than any size or count
 _DEEPEST = 8
 
 
@@ -161,6 +156,13 @@ def is_small(value: Value) -> bool:
 def has_more(value: Value) -> bool:
     """Whether a list may have more items than are known: something unknown in it stands for any number of them."""
     return type(value) is list and any(item is UNKNOWN for item in value)
+
+
+def as_number(value: Value) -> Num | None:
+    """An integer of the program, None for anything else."""
+    if type(value) is bool:
+        return int(value)
+    return value if type(value) is int or type(value) is Dim else None
 
 
 def is_number(value: Value) -> bool:

@@ -1,4 +1,6 @@
-"""With which arguments a class is followed: its defaults, and others that its conditions ask for."""
+"""The constructor arguments with which a class is executed: its defaults, and others that its
+conditions test for.
+"""
 
 from __future__ import annotations
 
@@ -9,60 +11,56 @@ from convlint.analysis.graph_queries import is_width
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, callees
-from convlint.static.interpreter import classes
 from convlint.static.program.parse import children, walk
 
 _MOST_VARIANTS = 4
 
 
-def variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
-    """The arguments that are tried one after the other: the defaults, then each flag turned round,
-    each word that the constructor knows, and a number for each width that may be left out.
+def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
+    """The arguments to try one after the other: the defaults, then each flag inverted, each string
+    that the constructor compares with, and a number for each width that may be None.
     """
-    found: list[dict[str, Value]] = [{}]
-    init = classes.lookup(entry_point.value, "__init__") if entry_point.kind == "class" else None
+    variants: list[dict[str, Value]] = [{}]
+    init = entry_point.value.lookup("__init__") if entry_point.kind == "class" else None
     if type(init) is not Function:
-        return found
+        return variants
     switches = {
         name: default
         for name, default in defaults(init).items()
         if type(default) in (bool, str) or (default is None and is_width(name))
     }
     if switches:
-        asked = _asked(init.node)
+        tested = _tested_names(init.node)
         for name, default in switches.items():
-            if name not in asked:
+            if name not in tested:
                 continue
             if type(default) is bool:
-                found.append({name: not default})
+                variants.append({name: not default})
             elif type(default) is str:
-                found += [{name: word} for word in asked[name] if word != default]
+                variants += [{name: word} for word in tested[name] if word != default]
             else:
-                found.append({name: symbolic.symbol(name, PARAMETERS)})
-    return found[: _MOST_VARIANTS + 1]
+                variants.append({name: symbolic.symbol(name, PARAMETERS)})
+    return variants[: _MOST_VARIANTS + 1]
 
 
-def _asked(function: ast.AST) -> dict[str, list[str]]:
-    """The names that the conditions of a function ask about, each with the words that it is
-    compared with.
-    """
-    found: dict[str, list[str]] = {}
+def _tested_names(function: ast.AST) -> dict[str, list[str]]:
+    """The names in the conditions of a function, each with the strings that stand beside it."""
+    tested: dict[str, list[str]] = {}
     for node in walk(function):
         if not isinstance(node, ast.If | ast.IfExp):
             continue
         names = [n.id for n in walk(node.test) if isinstance(n, ast.Name)]
         words = [n.value for n in walk(node.test) if isinstance(n, ast.Constant)]
         for name in names:
-            found.setdefault(name, []).extend([word for word in words if type(word) is str])
-    return {name: list(dict.fromkeys(words)) for name, words in found.items()}
+            tested.setdefault(name, []).extend([word for word in words if type(word) is str])
+    return {name: list(dict.fromkeys(words)) for name, words in tested.items()}
 
 
 def builds_on_condition(entry_point: EntryPoint) -> bool:
-    """Whether something is called on one side of a condition in the code that is followed."""
+    """Whether a branch of a condition in the code of an entry point calls something."""
     if entry_point.kind != "class":
         return True
     cls: Class = entry_point.value
-    assert cls.node is not None
     methods = [v.node for n, v in cls.namespace.items() if type(v) is Function and n != "forward"]
     return any(
         True
@@ -77,8 +75,8 @@ def builds_on_condition(entry_point: EntryPoint) -> bool:
 
 def defaults(function: Function) -> dict[str, Value]:
     """The defaults of a function's parameters, by their names."""
-    given = function.node.args
-    positional = [*given.posonlyargs, *given.args]
+    parameters = function.node.args
+    positional = [*parameters.posonlyargs, *parameters.args]
     with_default = positional[len(positional) - len(function.defaults) :]
-    found = {p.arg: value for p, value in zip(with_default, function.defaults, strict=True)}
-    return found | dict(function.keyword_defaults)
+    values = {p.arg: value for p, value in zip(with_default, function.defaults, strict=True)}
+    return values | dict(function.keyword_defaults)

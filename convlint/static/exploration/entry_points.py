@@ -1,5 +1,5 @@
-"""What is followed in a file: its classes, its functions, what runs at its top level, and the models
-that are configured for it.
+"""The entry points of a file: its classes, its functions, its top level, and the models that are
+configured for it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from convlint.ir import Site
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
-from convlint.static.interpreter.interpreter import Interpreter
-from convlint.static.interpreter.path_choices import PathChoices
+from convlint.static.interpreter import Interpreter, PathChoices
 from convlint.static.program.parse import children, kept, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -22,38 +21,42 @@ from convlint.static.program.source_module import SourceModule
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EntryPoint:
+    """A piece of the program that is executed by itself.
+
+    ``kind`` is "class", "function", "file", "example" (a class with an ``example_input_array``) or
+    "model" (a configured target); ``value`` is the class, the function or the configured entry.
+    """
+
+    module: SourceModule
+    kind: str
+    name: str
+    value: Value = None
+    ignored: tuple[tuple[str, str, Site], ...] = ()  # parameters of a class that it never reads
+
+
 @dataclass(slots=True, eq=False)
 class ExecutionPath:
-    """One execution of a root. ``complete``: it ran to its end; ``steps``: of the program, about."""
+    """One execution of an entry point."""
 
     entry_point: EntryPoint
     interpreter: Interpreter
-    variant: dict[str, Value] = field(default_factory=dict)  # arguments beside the defaults
-    complete: bool = True
-    failure: str | None = None  # the traceback of a mistake of convlint's own
-    names: dict[str, Value] = field(default_factory=dict)
-    instance: Instance | None = None
-    model: Value = None  # what a configured target gave
-    steps: int = 0
+    variant: dict[str, Value] = field(default_factory=dict)  # arguments other than the defaults
+    complete: bool = True  # whether it ran to its end
+    failure: str | None = None  # the traceback of an error in convlint itself
+    names: dict[str, Value] = field(default_factory=dict)  # of the top level, if that was executed
+    instance: Instance | None = None  # of the class
+    model: Value = None  # what a configured target returned
+    steps: int = 0  # statements and calls of the program, approximately
 
     @property
     def execution(self) -> Execution:
         return self.interpreter.execution
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EntryPoint:
-    """A piece of the program that is followed for itself: a class, a function, or the file."""
-
-    module: SourceModule
-    kind: str  # "class", "function", "file"
-    name: str
-    value: Value = None
-    ignored: tuple[tuple[str, str, Site], ...] = ()  # parameters of a class that it never reads
-
-
 def find_entry_points(project: Project, module: SourceModule) -> list[EntryPoint]:
-    """What is to be followed in a file."""
+    """The entry points of a file, in their order."""
     return list(_entry_points(project, module))
 
 
@@ -63,32 +66,32 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
         if isinstance(definition, ast.ClassDef):
             value = _defined(project, module, name)
             if type(value) is Class and value.is_module and value.node is definition:
-                yield EntryPoint(module, "class", name, value, tuple(_ignored(value)))
+                yield EntryPoint(module, "class", name, value, tuple(_ignored_parameters(value)))
                 if type(value.namespace.get("example_input_array")) in (Tensor, tuple):
                     yield EntryPoint(module, "example", name, value)
             elif type(value) is Class and value.node is definition:
-                yield from _tests(module, value)
-        elif isinstance(definition, ast.FunctionDef) and _is_worth_it(definition):
+                yield from _methods(module, value)
+        elif isinstance(definition, ast.FunctionDef) and _may_use_models(definition):
             value = _defined(project, module, name)
             if type(value) is Function:
                 yield EntryPoint(module, "function", name, value)
-    if any(_is_worth_it(statement) for statement in module.main):
+    if any(_may_use_models(statement) for statement in module.main):
         yield EntryPoint(module, "file", "")
     here = os.path.abspath(module.path)
     for entry in project.entries:
-        path = entry.target.path
-        if entry.target.name and path is not None and os.path.abspath(path) == here:
+        file = entry.target.path
+        if entry.target.name and file is not None and os.path.abspath(file) == here:
             yield EntryPoint(module, "model", entry.target.text, entry)
 
 
-def _tests(module: SourceModule, cls: Class) -> Iterator[EntryPoint]:
-    """The methods of a class that is no module: a test case, a trainer."""
+def _methods(module: SourceModule, cls: Class) -> Iterator[EntryPoint]:
+    """The methods of a class that is not a module: a test case, a trainer."""
     for name, value in cls.namespace.items():
-        if type(value) is Function and _is_worth_it(value.node):
+        if type(value) is Function and _may_use_models(value.node):
             yield EntryPoint(module, "function", f"{cls.qualname}.{name}", value)
 
 
-def _ignored(cls: Class) -> Iterator[tuple[str, str, Site]]:
+def _ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:
     """The parameters of a class's own constructor that its body never reads: name, class, place."""
     init = cls.namespace.get("__init__")
     if type(init) is not Function or isinstance(init.node, ast.Lambda):
@@ -96,8 +99,9 @@ def _ignored(cls: Class) -> Iterator[tuple[str, str, Site]]:
     read = {n.id for s in init.node.body for n in walk(s) if isinstance(n, ast.Name)}
     if not read.isdisjoint(("locals", "vars")):
         return
-    given = init.node.args
-    for parameter in [*[*given.posonlyargs, *given.args][1:], *given.kwonlyargs]:
+    parameters = init.node.args
+    positional = [*parameters.posonlyargs, *parameters.args]
+    for parameter in [*positional[1:], *parameters.kwonlyargs]:
         if parameter.arg not in read:
             text = init.scope.module.text
             yield parameter.arg, cls.qualname, text.site(parameter, init.qualname)
@@ -111,15 +115,15 @@ def _defined(project: Project, module: SourceModule, name: str) -> Value:
         return UNKNOWN
 
 
-def _is_worth_it(node: ast.AST) -> bool:
-    """Whether code builds or calls anything that could be a model: it calls something that is named
-    like a class, or makes a tensor.
-    """
-    return kept(node, "is_worth_it", lambda: any(_is_telling(callee) for callee in callees(node)))
+def _may_use_models(node: ast.AST) -> bool:
+    """Whether code calls something named like a class, or creates a tensor."""
+    return kept(
+        node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node))
+    )
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:
-    """What some code calls, without what only fills a table."""
+    """The callees of the calls in some code, except those in dict displays: these are tables."""
     pending = [node]
     while pending:
         inner = pending.pop()
@@ -129,12 +133,12 @@ def callees(node: ast.AST) -> Iterator[ast.expr]:
             pending += children(inner)
 
 
-def _is_telling(callee: ast.expr) -> bool:
+def _may_give_a_model(callee: ast.expr) -> bool:
     name = callee.attr if isinstance(callee, ast.Attribute) else getattr(callee, "id", "")
     return name in _CREATING or (
-        name[:1].isupper() and not name.isupper() and not name.endswith(_ERRORS)
+        name[:1].isupper() and not name.isupper() and not name.endswith(_NOT_MODELS)
     )
 
 
 _CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summary"})
-_ERRORS = ("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser")
+_NOT_MODELS = ("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser")

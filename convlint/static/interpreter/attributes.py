@@ -1,11 +1,11 @@
-"""What ``value.name`` is."""
+"""Attributes: the value of ``value.name``."""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
+from convlint.static.domain.objects import Class, Function, Instance, Scope, Super, site_of
 from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
@@ -17,6 +17,7 @@ from convlint.static.domain.values import (
     Value,
 )
 from convlint.static.interpreter import classes
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import attribute, method
@@ -50,9 +51,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is Function:
         return value.qualname.rsplit(".", 1)[-1] if name == "__name__" else UNKNOWN
     if kind is Partial:
-        return {"func": value.function, "args": value.args, "keywords": dict(value.kwargs)}.get(
-            name, UNKNOWN
-        )
+        attrs = {"func": value.function, "args": value.args, "keywords": dict(value.kwargs)}
+        return attrs.get(name, UNKNOWN)
     return UNKNOWN
 
 
@@ -64,9 +64,15 @@ def _of_instance(
         if type(value) is Tensor and value.id is None and classes.is_replaced(instance.cls, name):
             return interpreter.execution.tensor(None, value.dtype)
         return value
-    found = classes.lookup(instance.cls, name)
-    if found is not None:
-        return bound(interpreter, found, instance, node, scope)
+    value = instance.cls.lookup(name)
+    if type(value) is Function:
+        if value.kind == "property":
+            return interpreter.call_function(value, Call(interpreter, [instance], {}, node, scope))
+        if value.kind == "staticmethod":
+            return value
+        return Bound(value, instance.cls if value.kind == "classmethod" else instance)
+    if value is not None:
+        return value
     if instance.is_module:
         if name == "training":
             return False
@@ -77,29 +83,16 @@ def _of_instance(
     if name == "__dict__":
         return instance.attrs
     if not instance.incomplete and instance.cls.node is not None:
-        interpreter.record_gap(f"the attribute {name}", node, scope)
+        interpreter.record_gap(f"unknown attribute {name}", node, scope)
     return UNKNOWN
 
 
-def bound(
-    interpreter: Interpreter, found: Value, instance: Instance, node: ast.expr, scope: Scope
-) -> Value:
-    """What a class attribute is on an object."""
-    if type(found) is Function:
-        if found.kind == "property":
-            return interpreter.call_function(found, [instance], {}, node, scope)
-        if found.kind == "staticmethod":
-            return found
-        return Bound(found, instance.cls if found.kind == "classmethod" else instance)
-    return found
-
-
 def _of_class(cls: Class, name: str) -> Value:
-    found = classes.lookup(cls, name)
-    if found is not None:
-        if type(found) is Function and found.kind == "classmethod":
-            return Bound(found, cls)
-        return found
+    value = cls.lookup(name)
+    if value is not None:
+        if type(value) is Function and value.kind == "classmethod":
+            return Bound(value, cls)
+        return value
     if name in ("__name__", "__qualname__"):
         return cls.name.rsplit(".", 1)[-1]
     if name == "__init__" or (name == "forward" and cls.is_module):
@@ -109,18 +102,16 @@ def _of_class(cls: Class, name: str) -> Value:
 
 def _of_super(value: Super, name: str) -> Value:
     mro = value.instance.cls.mro
-    at = mro.index(value.owner) + 1 if value.owner in mro else len(mro)
-    for cls in mro[at:]:
+    start = mro.index(value.owner) + 1 if value.owner in mro else len(mro)
+    for cls in mro[start:]:
         if name in cls.namespace:
-            found = cls.namespace[name]
-            return Bound(found, value.instance) if type(found) is Function else found
+            member = cls.namespace[name]
+            return Bound(member, value.instance) if type(member) is Function else member
         if cls.is_library and name == "__init__" and cls.name != "object":
             return Bound(Bound(Builtin("super.init"), cls), value.instance)
-    if name == "forward":
-        return Bound(Builtin("module.forward"), value.instance)
     if name == "__init__":
         return Bound(Builtin("super.nothing"), value.instance)
-    if name in module_containers.METHODS:
+    if name == "forward" or name in module_containers.METHODS:
         return Bound(Builtin(f"module.{name}"), value.instance)
     return UNKNOWN
 
@@ -133,5 +124,5 @@ def _of_tensor(
     handler = method(name)
     if handler is not None:
         return Bound(handler, tensor)
-    interpreter.execution.site = interpreter.at(node, scope)
+    interpreter.execution.site = site_of(node, scope)
     return attribute(interpreter.execution, tensor, name)

@@ -1,4 +1,4 @@
-"""Classes: the order in which their attributes are looked up, and those of libraries."""
+"""Classes of libraries, the order in which attributes of a class are looked up, and its caches."""
 
 from __future__ import annotations
 
@@ -11,30 +11,28 @@ from convlint.static.domain.objects import Class
 from convlint.static.domain.values import Library, Value
 from convlint.static.program.parse import kept, walk
 
-# --- of libraries
+# --- libraries
 
 
 @cache
 def library(name: str) -> Value:
-    """What a qualified name of a library is: a class of ``torch.nn``, or something by its name."""
+    """The value of a qualified name of a library: a class for those of ``torch.nn``, else a Library."""
     name = _canonical(name)
     last = name.rsplit(".", 1)[-1]
     is_class = name.startswith("torch.nn.") and name.count(".") == 2 and last[:1].isupper()
-    if is_class and last not in _NO_MODULES:
+    if is_class and last not in _NOT_MODULES:
         return _layer_class(name)
     if name in ("torch.Tensor", "object", "abc.ABC") or last in _PLAIN_BASES:
-        made = Class(name, qualname=last)
-        made.mro = (made,)
-        return made
+        return _plain_class(name)
     return Library(name)
 
 
-_NO_MODULES = frozenset({"Parameter", "UninitializedParameter", "Buffer", "DataParallel"})
+_NOT_MODULES = frozenset({"Parameter", "UninitializedParameter", "Buffer", "DataParallel"})
 _PLAIN_BASES = frozenset({"Generic", "Protocol", "NamedTuple", "Enum", "ABCMeta"})
 
 
 def _canonical(name: str) -> str:
-    """A name in the place where the documentation has it."""
+    """The documented name of something that torch defines in a submodule of ``torch.nn.modules``."""
     parts = name.split(".")
     if parts[:3] == ["torch", "nn", "modules"]:
         return ".".join(["torch.nn", *parts[-1:]]) if parts[-1][:1].isupper() else name
@@ -43,20 +41,21 @@ def _canonical(name: str) -> str:
 
 @cache
 def _layer_class(name: str) -> Class:
-    made = Class(name, qualname=name.rsplit(".", 1)[-1])
-    bases = _FAMILIES.get(made.qualname)
-    above = [] if name == "torch.nn.Module" else [_layer_class("torch.nn.Module")]
-    if bases is not None:
-        above.insert(0, _family(bases))
-    made.mro = (made, *above)
-    return made
+    cls = Class(name, qualname=name.rsplit(".", 1)[-1])
+    bases = [] if name == "torch.nn.Module" else [_layer_class("torch.nn.Module")]
+    family = _FAMILIES.get(cls.qualname)
+    if family is not None:
+        bases.insert(0, _plain_class(family))
+    cls.mro = (cls, *bases)
+    return cls
 
 
 @cache
-def _family(name: str) -> Class:
-    made = Class(name, qualname=name.rsplit(".", 1)[-1])
-    made.mro = (made,)
-    return made
+def _plain_class(name: str) -> Class:
+    """A class without bases."""
+    cls = Class(name, qualname=name.rsplit(".", 1)[-1])
+    cls.mro = (cls,)
+    return cls
 
 
 _CONV, _NORM = "torch.nn.modules.conv._ConvNd", "torch.nn.modules.batchnorm._BatchNorm"
@@ -68,46 +67,42 @@ _FAMILIES = {
 }
 
 
-# --- of the program
+# --- classes of the program
 
 
 def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
-    """The classes in which attributes are looked up, in order. A base that is not known counts as
-    a module whose own attributes are unknown, if the class has a forward.
+    """The method resolution order of a class. An unknown base counts as a module whose attributes
+    are unknown, if the class looks like one.
     """
-    above: list[Class] = []
+    order: list[Class] = []
     for base in bases:
         if type(base) is Class:
-            above += base.mro
+            order += base.mro
         elif type(base) is Library and _is_generic(base.name):
             continue
         else:
-            above.append(_unknown_base())
+            order.append(_plain_class(_UNKNOWN_BASE))
             if _looks_like_module(cls, base):
-                above += library("torch.nn.Module").mro
-    last = {id(one): position for position, one in enumerate(above)}
-    return (cls, *[one for position, one in enumerate(above) if last[id(one)] == position])
+                order += library("torch.nn.Module").mro
+    last = {id(base): position for position, base in enumerate(order)}
+    return (cls, *[base for position, base in enumerate(order) if last[id(base)] == position])
 
 
 def _is_generic(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] in ("typing", "typing_extensions", "abc", "object")
 
 
-@cache
-def _unknown_base() -> Class:
-    made = Class("?", qualname="?")
-    made.mro = (made,)
-    return made
+_UNKNOWN_BASE = "?"
 
 
 def is_unknown_base(cls: Class) -> bool:
-    """Whether a class stands for a base of which nothing is known."""
-    return cls is _unknown_base()
+    """Whether a class stands for an unknown base."""
+    return cls.name == _UNKNOWN_BASE
 
 
 def has_unknown_base(cls: Class) -> bool:
-    """Whether part of a class cannot be seen."""
-    return _unknown_base() in (cls.mro)
+    """Whether a base of a class, or of one of its bases, is unknown."""
+    return any(is_unknown_base(base) for base in cls.mro)
 
 
 def _looks_like_module(cls: Class, base: Value) -> bool:
@@ -117,25 +112,17 @@ def _looks_like_module(cls: Class, base: Value) -> bool:
     return "forward" in methods or name.endswith(("Module", "Net", "Model", "Layer", "Block"))
 
 
-def lookup(cls: Class, name: str) -> Value:
-    """A class attribute, None if no class of the program on the way has it."""
-    for one in cls.mro:
-        if name in one.namespace:
-            return one.namespace[name]
-    return None
-
-
 def is_replaced(cls: Class, name: str) -> bool:
-    """Whether a method puts something else into an attribute once the object is built: a bank that grows, a cache."""
+    """Whether a method that is called after construction assigns an attribute, such as a cache."""
     return any(
-        name in kept(one.node, "replaced", partial(_replaced, one.node))
-        for one in cls.mro
-        if one.node is not None
+        name in kept(base.node, "replaced", partial(_replaced, base.node))
+        for base in cls.mro
+        if base.node is not None
     )
 
 
 def _replaced(node: ast.ClassDef) -> frozenset[str]:
-    """The attributes that methods assign which neither build the object nor run it."""
+    """The attributes that are assigned by methods that neither build the object nor run it."""
     return frozenset(
         [
             target.attr

@@ -1,4 +1,4 @@
-"""What comprehensions give."""
+"""List, set and dict comprehensions, and generator expressions."""
 
 from __future__ import annotations
 
@@ -20,31 +20,33 @@ if TYPE_CHECKING:
 def comprehension(
     interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
 ) -> Value:
-    found: list[Value] = []
+    """A list; UNKNOWN in it stands for items that are not known."""
+    result: list[Value] = []
 
-    def take(inner: Scope) -> None:
-        found.append(evaluate(interpreter, node.elt, inner))
+    def add(inner: Scope) -> None:
+        result.append(evaluate(interpreter, node.elt, inner))
 
     if not _generate(
-        interpreter, node.generators, 0, Scope(scope.module, scope, scope.qualname), take
+        interpreter, node.generators, 0, Scope(scope.module, scope, scope.qualname), add
     ):
-        found.append(UNKNOWN)
-    return found
+        result.append(UNKNOWN)
+    return result
 
 
 def dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
-    found: dict[Value, Value] = {}
+    """A dict; an UNKNOWN key stands for items that are not known."""
+    result: dict[Value, Value] = {}
 
-    def take(inner: Scope) -> None:
+    def add(inner: Scope) -> None:
         containers.put(
-            found, evaluate(interpreter, node.key, inner), evaluate(interpreter, node.value, inner)
+            result, evaluate(interpreter, node.key, inner), evaluate(interpreter, node.value, inner)
         )
 
     if not _generate(
-        interpreter, node.generators, 0, Scope(scope.module, scope, scope.qualname), take
+        interpreter, node.generators, 0, Scope(scope.module, scope, scope.qualname), add
     ):
-        found[UNKNOWN] = UNKNOWN
-    return found
+        result[UNKNOWN] = UNKNOWN
+    return result
 
 
 def _generate(
@@ -52,30 +54,30 @@ def _generate(
     generators: list[ast.comprehension],
     depth: int,
     scope: Scope,
-    take: Callable[[Scope], None],
+    add: Callable[[Scope], None],
 ) -> bool:
-    """Run the loops of a comprehension; whether all of them could be followed."""
+    """Run the loops of a comprehension; False if an iterable or a condition is not known."""
     if depth == len(generators):
-        take(scope)
+        add(scope)
         return True
     loop = generators[depth]
-    over = evaluate(interpreter, loop.iter, scope)
-    items = containers.iterate(interpreter, over)
+    iterable = evaluate(interpreter, loop.iter, scope)
+    items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > LONGEST:
         assign(interpreter, loop.target, UNKNOWN, scope)
-        _generate(interpreter, generators, depth + 1, scope, take)
+        _generate(interpreter, generators, depth + 1, scope, add)
         return False
-    complete = not has_more(over)
+    complete = not has_more(iterable)
     for item in items:
         interpreter.step()
         assign(interpreter, loop.target, item, scope)
-        wanted: bool | None = True
+        included: bool | None = True
         for test in loop.ifs:
-            wanted = truth.known(interpreter, evaluate(interpreter, test, scope))
-            if not wanted:
+            included = truth.known(interpreter, evaluate(interpreter, test, scope))
+            if not included:
                 break
-        if wanted is None:
+        if included is None:
             complete = False
-        elif wanted:
-            complete &= _generate(interpreter, generators, depth + 1, scope, take)
+        elif included:
+            complete &= _generate(interpreter, generators, depth + 1, scope, add)
     return complete

@@ -1,4 +1,4 @@
-"""What definitions and imports put under their names: functions, classes and modules."""
+"""Definitions of functions and classes, and imports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def define_function(
     """``def name(...): ...``."""
     scope.names[node.name] = make_function(
         interpreter, node, scope
-    )  # decorators are taken to keep it
+    )  # decorators are taken to return the function
 
 
 def make_function(
@@ -31,26 +31,25 @@ def make_function(
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
     scope: Scope,
 ) -> Function:
-    """A function as its definition makes it: defaults are evaluated."""
+    """The function that a definition creates; its defaults are evaluated."""
     name = getattr(node, "name", "<lambda>")
     prefix = f"{scope.qualname}.<locals>." if scope.qualname else ""
-    given = node.args
     return Function(
         node,
         scope,
         prefix + name,
-        tuple([_default(interpreter, default, scope) for default in given.defaults]),
+        tuple([_default(interpreter, default, scope) for default in node.args.defaults]),
         {
             parameter.arg: _default(interpreter, default, scope)
-            for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+            for parameter, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
             if default is not None
         },
     )
 
 
 def _default(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    """The value of a default. A definition at the top level is followed when somebody asks for it,
-    and what changes on the way down the file may be another value by then.
+    """The value of a default. A definition at the top level is executed when its name is first used;
+    a variable that the top level changes may then have another value, so it is unknown.
     """
     unsteady = scope.module.unsteady if scope.outer is None else ()
     if unsteady and any(isinstance(n, ast.Name) and n.id in unsteady for n in ast.walk(node)):
@@ -67,19 +66,19 @@ def define_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> 
 
 
 def make_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
-    """The class that a statement defines; UNKNOWN if a decorator puts something else in its place."""
+    """The class that a statement defines."""
     qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
     bases = tuple([evaluate(interpreter, base, scope) for base in node.bases])
-    made = Class(node.name, bases, node, scope.module, qualname=qualname)
-    made.mro = classes.linear(made, bases)
-    inner = Scope(scope.module, scope, qualname, made.namespace)
+    cls = Class(node.name, bases, node, scope.module, qualname=qualname)
+    cls.mro = classes.linear(cls, bases)
+    inner = Scope(scope.module, scope, qualname, cls.namespace)
     # Methods do not see the names of the class body: their scope is the one around the class.
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            _method(interpreter, made, statement, scope)
+            _method(interpreter, cls, statement, scope)
         elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
             execute(interpreter, statement, inner)
-    return made
+    return cls
 
 
 def _method(
@@ -108,8 +107,8 @@ def import_modules(interpreter: Interpreter, node: ast.Import, scope: Scope) -> 
     """``import a, b as c``."""
     for alias in node.names:
         name = alias.name if alias.asname else alias.name.split(".")[0]
-        found = interpreter.project.find(name, scope.module)
-        scope.names[alias.asname or name] = found or classes.library(name)
+        module = interpreter.project.find(name, scope.module)
+        scope.names[alias.asname or name] = module or classes.library(name)
 
 
 def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:

@@ -1,7 +1,7 @@
-"""Which function follows which kind of syntax.
+"""The functions that execute each kind of syntax.
 
-The parts of a program stand within each other in every way. So the functions that follow them ask
-for each other here, and need not import each other; ``interpreter`` fills the tables.
+Expressions and statements contain each other, so the functions that execute them find each other in
+these tables instead of importing each other; ``interpreter`` fills the tables.
 """
 
 from __future__ import annotations
@@ -16,16 +16,9 @@ from convlint.static.domain.values import Value
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
-EXPRESSIONS: dict[type, Callable[[Any, Any, Scope], Value]] = {}
 
-
-def evaluate(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    """The value of an expression."""
-    return EXPRESSIONS[type(node)](interpreter, node, scope)
-
-
-class Mark:
-    """How a block ended, where it did not run to its end."""
+class BlockEnd:
+    """How a block ended before its last statement; ``value`` is what it returns."""
 
     __slots__ = ("value",)
 
@@ -33,22 +26,32 @@ class Mark:
         self.value = value
 
 
-BREAK: Final = Mark()
-CONTINUE: Final = Mark()
-Ending = Mark | None
-STATEMENTS: dict[type, Callable[[Any, Any, Scope], Ending]] = {}
+BREAK: Final = BlockEnd()
+CONTINUE: Final = BlockEnd()
+
+ExpressionHandler = Callable[["Interpreter", Any, Scope], Value]  # Any: the node of its kind
+StatementHandler = Callable[["Interpreter", Any, Scope], BlockEnd | None]
+EXPRESSIONS: dict[type, ExpressionHandler] = {}
+STATEMENTS: dict[type, StatementHandler] = {}
 
 
-def execute(interpreter: Interpreter, statement: ast.stmt, scope: Scope) -> Ending:
-    """Run one statement."""
+def evaluate(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
+    """The value of an expression."""
+    return EXPRESSIONS[type(node)](interpreter, node, scope)
+
+
+def execute(interpreter: Interpreter, statement: ast.stmt, scope: Scope) -> BlockEnd | None:
+    """Execute one statement."""
     return STATEMENTS[type(statement)](interpreter, statement, scope)
 
 
-def block(interpreter: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> Ending:
-    """Run statements; how they ended early, None if they did not."""
+def execute_block(
+    interpreter: Interpreter, body: Sequence[ast.stmt], scope: Scope
+) -> BlockEnd | None:
+    """Execute statements; None if they ran to the last."""
     for statement in body:
         interpreter.steps -= 1
-        ending = STATEMENTS[type(statement)](interpreter, statement, scope)
-        if ending is not None:
-            return ending
+        end = STATEMENTS[type(statement)](interpreter, statement, scope)
+        if end is not None:
+            return end
     return None

@@ -1,14 +1,14 @@
-"""What expressions are worth."""
+"""The values of expressions."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from convlint.static.domain.objects import Class, Scope
+from convlint.static.domain.objects import Class, Scope, site_of
 from convlint.static.domain.values import (
+    LARGEST,
     LONGEST,
     UNKNOWN,
     Condition,
@@ -20,9 +20,10 @@ from convlint.static.domain.values import (
 )
 from convlint.static.interpreter import attributes, literals, truth
 from convlint.static.interpreter.assignment import assign
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
-from convlint.static.interpreter.dispatch import EXPRESSIONS, evaluate
-from convlint.static.interpreter.operators import LARGEST, PLAIN, compare, operate
+from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler, evaluate
+from convlint.static.interpreter.operators import PLAIN, compare, operate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import kept
 from convlint.static.torch_shapes import index, method
@@ -73,32 +74,32 @@ def _named(interpreter: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value
 
 
 def _binary(interpreter: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
-    """``a + b + c`` from its first operand on, however many there are."""
+    """A chain ``a + b + c``, from its first operand on, without recursion."""
     pending = [node]
     while isinstance(node.left, ast.BinOp):
         node = node.left
         pending.append(node)
     value = evaluate(interpreter, node.left, scope)
-    for one in reversed(pending):
-        right = evaluate(interpreter, one.right, scope)
-        value = operate(interpreter, one.op, value, right, one, scope)
+    for binary in reversed(pending):
+        right = evaluate(interpreter, binary.right, scope)
+        value = operate(binary.op, Call(interpreter, [value, right], {}, binary, scope))
     return value
 
 
 def _unary(interpreter: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
     value = evaluate(interpreter, node.operand, scope)
     if isinstance(node.op, ast.Not):
-        found = truth.known(interpreter, value)
-        if found is not None:
-            return not found
+        known = truth.known(interpreter, value)
+        if known is not None:
+            return not known
         if type(value) is Condition:
             return joined("not", value)
         return Condition("not", Condition("truth", value)) if type(value) is Dim else UNKNOWN
     if type(value) is Tensor:
         handler = method("__neg__" if isinstance(node.op, ast.USub) else "__invert__")
-        return (
-            value if handler is None else interpreter.call_torch(handler, [value], {}, node, scope)
-        )
+        if handler is None:
+            return value
+        return interpreter.call_torch(handler, Call(interpreter, [value], {}, node, scope))
     if isinstance(value, int | float):
         match node.op:
             case ast.USub():
@@ -113,32 +114,32 @@ def _unary(interpreter: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
 
 
 def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
-    """``and`` and ``or``: a condition where truths are joined, UNKNOWN where one of several other
+    """``and`` and ``or``: a condition if all operands are truths, UNKNOWN if one of several other
     values may be the result.
     """
-    stops = isinstance(node.op, ast.Or)
-    open_ended: Value = None  # what came before and is not decided
+    deciding = isinstance(node.op, ast.Or)
+    undecided: Value = None  # the operands so far whose truth is not known
     result: Value = None
-    for part in node.values:
-        result = evaluate(interpreter, part, scope)
-        found = truth.known(interpreter, result)
-        if found is stops and open_ended is None:
+    for operand in node.values:
+        result = evaluate(interpreter, operand, scope)
+        known = truth.known(interpreter, result)
+        if known is deciding and undecided is None:
             return result
-        if found is stops:
-            return stops if type(result) is bool else UNKNOWN
-        if found is None:
+        if known is deciding:
+            return deciding if type(result) is bool else UNKNOWN
+        if known is None:
             result = Condition("truth", result) if type(result) is Dim else result
             if type(result) is not Condition:
-                open_ended = UNKNOWN
-            elif open_ended is not UNKNOWN:
-                open_ended = (
-                    result
-                    if open_ended is None
-                    else joined("or" if stops else "and", open_ended, result)
-                )
-    if open_ended is None:
+                undecided = UNKNOWN
+            elif undecided is None:
+                undecided = result
+            elif undecided is not UNKNOWN:
+                undecided = joined("or" if deciding else "and", undecided, result)
+    if undecided is None:
         return result
-    return open_ended if type(result) in (bool, Condition) or open_ended is UNKNOWN else UNKNOWN
+    if undecided is UNKNOWN or type(result) in (bool, Condition):
+        return undecided
+    return UNKNOWN
 
 
 def _compare(interpreter: Interpreter, node: ast.Compare, scope: Scope) -> Value:
@@ -146,13 +147,13 @@ def _compare(interpreter: Interpreter, node: ast.Compare, scope: Scope) -> Value
     result: Value = True
     for op, comparator in zip(node.ops, node.comparators, strict=True):
         right = evaluate(interpreter, comparator, scope)
-        found = compare(interpreter, op, left, right)
-        if found is UNKNOWN:
+        link = compare(interpreter, op, left, right)
+        if link is UNKNOWN:
             return UNKNOWN
-        if found is False:
+        if link is False:
             return False
-        if found is not True:
-            result = found if result is True else joined("and", result, found)
+        if link is not True:
+            result = link if result is True else joined("and", result, link)
         if result is UNKNOWN:
             return UNKNOWN
         left = right
@@ -166,14 +167,14 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
         taken = truth.decide(interpreter, test)
     if taken is not None:
         return evaluate(interpreter, node.body if taken else node.orelse, scope)
-    with interpreter.execution.supposing():
-        one = evaluate(interpreter, node.body, scope)
-    with interpreter.execution.supposing():
-        other = evaluate(interpreter, node.orelse, scope)
-    if one is other:
-        return one
-    same = type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other
-    return one if same else UNKNOWN
+    with interpreter.execution.hypothetical():
+        first = evaluate(interpreter, node.body, scope)
+    with interpreter.execution.hypothetical():
+        second = evaluate(interpreter, node.orelse, scope)
+    if first is second:
+        return first
+    comparable = type(first) in PLAIN and type(first) is type(second) and is_small(first)
+    return first if comparable and first == second else UNKNOWN
 
 
 # --- calls and subscripts
@@ -181,57 +182,58 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
 
 def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
     callee = EXPRESSIONS[type(node.func)](interpreter, node.func, scope)
-    if kept(node, "spreads", partial(_spreads, node)):
-        return _spread_call(interpreter, callee, node, scope)
+    if kept(node, "unpacks", partial(_unpacks, node)):
+        return interpreter.call(callee, _unpacked(interpreter, callee, node, scope))
     args = [EXPRESSIONS[type(part)](interpreter, part, scope) for part in node.args]
     kwargs: dict[str, Value] = {
         keyword.arg: EXPRESSIONS[type(keyword.value)](interpreter, keyword.value, scope)  # type: ignore[misc]
         for keyword in node.keywords
     }
-    return interpreter.call(callee, args, kwargs, node, scope)
+    return interpreter.call(callee, Call(interpreter, args, kwargs, node, scope))
 
 
-def _spreads(node: ast.Call) -> bool:
+def _unpacks(node: ast.Call) -> bool:
     """Whether a call has ``*args`` or ``**kwargs``."""
     return any(type(part) is ast.Starred for part in node.args) or any(
         keyword.arg is None for keyword in node.keywords
     )
 
 
-def _spread_call(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Value:
+def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Call:
+    """The arguments of a call with ``*args`` or ``**kwargs``; open-ended if these are not known."""
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
-    open_ended = False
+    call = Call(interpreter, args, kwargs, node, scope)
     for argument in node.args:
         if type(argument) is ast.Starred:
-            spread = evaluate(interpreter, argument.value, scope)
-            items = containers.iterate(interpreter, spread)
+            unpacked = evaluate(interpreter, argument.value, scope)
+            items = containers.iterate(interpreter, unpacked)
             if items is None or len(items) + len(args) > LONGEST:
-                open_ended, items = True, []
-            if has_more(spread) and type(callee) is not Class:
+                call.open_ended, items = True, []
+            if has_more(unpacked) and type(callee) is not Class:
                 # A class takes layers, with one that is unknown for any number of them.
-                open_ended, items = True, [item for item in items if item is not UNKNOWN]
+                call.open_ended, items = True, [item for item in items if item is not UNKNOWN]
             args.extend(items)
         else:
-            args.append(EXPRESSIONS[type(argument)](interpreter, argument, scope))
+            args.append(evaluate(interpreter, argument, scope))
     for keyword in node.keywords:
-        value = EXPRESSIONS[type(keyword.value)](interpreter, keyword.value, scope)
+        value = evaluate(interpreter, keyword.value, scope)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
-        elif type(value) is dict and all(type(key) is str for key in value):
-            kwargs.update(value)
+        elif type(value) is dict:
+            names = {key: item for key, item in value.items() if type(key) is str}
+            kwargs.update(names)
+            call.open_ended |= len(names) < len(value)
         else:
-            open_ended = True
-            if type(value) is dict:
-                kwargs.update({key: item for key, item in value.items() if type(key) is str})
-    return interpreter.call(callee, args, kwargs, node, scope, open_ended=open_ended)
+            call.open_ended = True
+    return call
 
 
 def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> Value:
     value = evaluate(interpreter, node.value, scope)
     key = evaluate(interpreter, node.slice, scope)
     if type(value) is Tensor:
-        interpreter.execution.site = interpreter.at(node, scope)
+        interpreter.execution.site = site_of(node, scope)
         return index(interpreter.execution, value, key)
     return containers.get(value, key)
 
@@ -248,21 +250,22 @@ def _lambda(interpreter: Interpreter, node: ast.Lambda, scope: Scope) -> Value:
     return make_function(interpreter, node, scope)
 
 
-def _unknown(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    return interpreter.record_gap(f"{type(node).__name__.lower()}", node, scope)
+def _unsupported(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
+    reason = f"{type(node).__name__.lower()} expressions are not supported"
+    return interpreter.record_gap(reason, node, scope)
 
 
 def _starred(interpreter: Interpreter, node: ast.Starred, scope: Scope) -> Value:
     return evaluate(interpreter, node.value, scope)
 
 
-HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
+HANDLERS: dict[type, ExpressionHandler] = {
     **literals.HANDLERS,
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,
     ast.NamedExpr: _named,
-    ast.FormattedValue: _unknown,
+    ast.FormattedValue: _unsupported,
     ast.BinOp: _binary,
     ast.UnaryOp: _unary,
     ast.BoolOp: _boolean,
@@ -273,7 +276,7 @@ HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
     ast.Slice: _slice,
     ast.Lambda: _lambda,
     ast.Starred: _starred,
-    ast.Await: _unknown,
-    ast.Yield: _unknown,
-    ast.YieldFrom: _unknown,
+    ast.Await: _unsupported,
+    ast.Yield: _unsupported,
+    ast.YieldFrom: _unsupported,
 }

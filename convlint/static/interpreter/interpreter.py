@@ -1,10 +1,8 @@
-"""The abstract interpreter: calls of anything, and what is known of one execution.
+"""The abstract interpreter: one execution of a piece of the program.
 
-Statements are followed by ``statements``, expressions by ``expressions``; objects are built by
-``building``, modules called by ``module_calls``; what the parts of Python and torch do that the
-program calls stands in ``builtin``, ``containers`` and ``torchlib``. All of them are handed the
-``Interpreter``. It follows one execution: which way it goes where a condition is not decided is
-asked of ``Choices``.
+``statements`` and ``expressions`` execute syntax, ``instantiation`` builds objects, ``module_calls``
+calls modules, ``pymodel`` has the parts of Python that models use, and ``torch_shapes`` those of
+torch. Where a condition is not decided, ``PathChoices`` says which branch to take.
 """
 
 from __future__ import annotations
@@ -12,13 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Sequence
 
-from convlint.ir import Site
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
     Builtin,
+    Handler,
     Library,
     Num,
     Partial,
@@ -26,21 +24,19 @@ from convlint.static.domain.values import (
     Value,
 )
 from convlint.static.interpreter import (
+    attributes,
     expressions,
     instantiation,
     module_calls,
     module_names,
     statements,
 )
-from convlint.static.interpreter.binding import bind, tensors_in
-from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS
+from convlint.static.interpreter.binding import bind
+from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, execute, execute_block
 from convlint.static.interpreter.path_choices import PathChoices
-from convlint.static.interpreter.pymodel import (
-    builtin_functions,
-    methods,
-    standard_library,
-)
-from convlint.static.interpreter.pymodel.native import guarded
+from convlint.static.interpreter.pymodel import builtin_functions, methods, standard_library
+from convlint.static.interpreter.pymodel.native import call_native
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import function
@@ -55,7 +51,7 @@ _MOST_STEPS = 60_000  # statements and expressions of one execution
 
 
 class Interpreter:
-    """Follows a program from some call on."""
+    """Executes the program on symbolic numbers, and records what it does in an ``Execution``."""
 
     def __init__(self, project: Project, execution: Execution, choices: PathChoices) -> None:
         self.project = project
@@ -69,165 +65,134 @@ class Interpreter:
         self.arguments: dict[Instance, dict[str, Value]] = {}  # of its own constructor
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
-        self.steps = _MOST_STEPS
-        self.all_inputs = False  # whether what may be left out of the call of a root is passed
-        self.left_out = False  # whether something was
-        self.top: Scope | None = None  # of the file, if that is followed
-        self.twins: dict[Hashable, Instance] = {}
-        self.followed: dict[Hashable, Shape] = {}
-
-    # --- places
+        self.steps = _MOST_STEPS  # that are left
+        self.all_inputs = False  # whether the call of an entry point passes optional inputs too
+        self.left_out = False  # whether it left one out
+        self.top: Scope | None = None  # of the file, if the entry point is a file
+        self.twins: dict[Hashable, Instance] = {}  # by the key of their constructor call
+        self.known_results: dict[Hashable, Shape] = {}  # by the key of a call of a module
 
     def step(self) -> None:
         """Count one step of the program. Raises Stop when there were too many."""
         self.steps -= 1
         if self.steps < 0:
-            raise Stop("it takes too many steps to follow")
+            raise Stop("too many steps")
 
     @property
     def in_entry_point(self) -> bool:
-        """Whether what runs is the class or function that is followed for itself, and not a part of
-        it: the ways of a part are gone when that is followed.
+        """Whether the code that runs is that of the entry point, and not of a class that it uses:
+        the paths through that class are explored with it.
         """
         owner = self.execution.owner
         return len(self.constructing) <= 1 and (owner is None or self.creators.get(owner) is None)
 
-    def at(self, node: ast.expr | ast.stmt, scope: Scope) -> Site:
-        """The span of a node of the program."""
-        return site_of(node, scope)
-
     def record_gap(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
-        """Note what could not be followed, and give UNKNOWN."""
-        self.execution.site = self.at(node, scope)
+        """Note that the analysis stopped at a node, and return UNKNOWN."""
+        self.execution.site = site_of(node, scope)
         return self.execution.record_gap(reason)
 
+    def execute(self, statement: ast.stmt, scope: Scope) -> None:
+        """Execute one statement."""
+        execute(self, statement, scope)
+
+    def execute_block(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
+        """Execute statements, up to the first that leaves the block."""
+        execute_block(self, statements, scope)
+
+    def attribute(self, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
+        """The attribute of a value; UNKNOWN if it has none that is known."""
+        return attributes.get(self, value, name, node, scope)
+
     def name_of_module(self, module: SourceModule, name: str) -> Value:
-        """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
-        return module_names.meaning(self, module, name)
+        """The value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
+        return module_names.value_of(self, module, name)
 
     # --- calls
 
-    def call(
-        self,
-        callee: Value,
-        args: Sequence[Value],
-        kwargs: dict[str, Value],
-        node: ast.expr,
-        scope: Scope,
-        *,
-        open_ended: bool = False,
-    ) -> Value:
-        """Call anything. ``open_``: there may be more arguments, of which nothing is known."""
+    def call(self, callee: Value, call: Call) -> Value:
+        """Call anything."""
         self.steps -= 1
         if self.steps < 0:
-            raise Stop("it takes too many steps to follow")
+            raise Stop("too many steps")
         kind = type(callee)
         if kind is Function:
-            return self.call_function(callee, args, kwargs, node, scope, open_ended=open_ended)
+            return self.call_function(callee, call)
         if kind is Bound:
-            bound = callee.function
-            call = self.call_function if type(bound) is Function else self.call
-            return call(bound, [callee.self, *args], kwargs, node, scope, open_ended=open_ended)
+            bound_call = call.with_args([callee.self, *call.args])
+            if type(callee.function) is Function:
+                return self.call_function(callee.function, bound_call)
+            return self.call(callee.function, bound_call)
         if kind is Class:
-            return instantiation.instantiate(
-                self, callee, args, kwargs, node, scope, open_ended=open_ended
-            )
+            return instantiation.instantiate(callee, call)
         if kind is Instance:
-            return module_calls.call_instance(
-                self, callee, args, kwargs, node, scope, open_ended=open_ended
-            )
+            return module_calls.call_instance(callee, call)
         if kind is Partial:
-            merged = {**callee.kwargs, **kwargs}
+            args = [*callee.args, *call.args]
             return self.call(
-                callee.function, [*callee.args, *args], merged, node, scope, open_ended=open_ended
+                callee.function, call.with_args(args, {**callee.kwargs, **call.kwargs})
             )
         if kind is Builtin:
-            self.execution.site = self.at(node, scope)
+            self.execution.site = call.site
             if callee.name.startswith(methods.OWNERS):
-                return methods.call(self, callee.name, args, kwargs, node, scope)
-            return builtin_functions.call(self, callee.name, args, kwargs, node, scope)
+                return methods.call_method(callee.name, call)
+            native = builtin_functions.FUNCTIONS.get(callee.name)
+            return self.call_unknown(call) if native is None else call_native(native, call)
         if kind is Library:
-            return self._call_library(callee, args, kwargs, node, scope, open_ended=open_ended)
+            return self._call_library(callee, call)
         if callable(callee) and kind is not Dim:
-            return self.call_torch(callee, args, kwargs, node, scope, open_ended=open_ended)
-        return self.call_unknown(args, kwargs, node, scope)
+            return self.call_torch(callee, call)
+        return self.call_unknown(call)
 
-    def call_unknown(
-        self, args: Sequence[Value], kwargs: dict[str, Value], node: ast.expr, scope: Scope
-    ) -> Value:
-        """What an unknown callee may give and do: it reads every tensor and may change every list."""
-        tensors = [t for value in (*args, *kwargs.values()) for t in tensors_in(value)]
-        for value in (*args, *kwargs.values()):
+    def instantiate(self, cls: Class, call: Call) -> Value:
+        """Call a class."""
+        return instantiation.instantiate(cls, call)
+
+    def call_unknown(self, call: Call) -> Value:
+        """Call something unknown: it may read every tensor and change every list and dict."""
+        tensors = call.tensors()
+        for value in call.values():
             if type(value) is list:
                 value.append(UNKNOWN)
             elif type(value) is dict:
                 value[UNKNOWN] = UNKNOWN
         if not tensors:
             return UNKNOWN
-        self.execution.site = self.at(node, scope)
+        self.execution.site = call.site
         return self.execution.emit("unseen", tensors, [None])[0]
 
-    def call_torch(
-        self,
-        handler: Value,
-        args: Sequence[Value],
-        kwargs: dict[str, Value],
-        node: ast.expr,
-        scope: Scope,
-        *,
-        open_ended: bool = False,
-    ) -> Value:
-        """Call an operation of torch; what it cannot take is unknown."""
-        if open_ended or not fits(handler, len(args), kwargs):
-            return self.call_unknown(args, kwargs, node, scope)
-        self.execution.site = self.at(node, scope)
+    def call_torch(self, handler: Handler, call: Call) -> Value:
+        """Call an operation of torch; the result of arguments that it does not accept is unknown."""
+        if call.open_ended or not fits(handler, len(call.args), call.kwargs):
+            return self.call_unknown(call)
+        self.execution.site = call.site
         try:
-            return handler(self.execution, *args, **kwargs)
+            return handler(self.execution, *call.args, **call.kwargs)
         except NOT_TAKEN:
-            self.execution.record_gap("arguments that no such operation takes")
-            return self.call_unknown(args, kwargs, node, scope)
+            self.execution.record_gap("this operation does not accept these arguments")
+            return self.call_unknown(call)
 
-    def _call_library(
-        self,
-        callee: Library,
-        args: Sequence[Value],
-        kwargs: dict[str, Value],
-        node: ast.expr,
-        scope: Scope,
-        *,
-        open_ended: bool,
-    ) -> Value:
-        own = standard_library.LIBRARY.get(callee.name)
-        if own is not None:
-            self.execution.site = self.at(node, scope)
-            return guarded(own, self, args, kwargs, node, scope)
+    def _call_library(self, callee: Library, call: Call) -> Value:
+        native = standard_library.LIBRARY.get(callee.name)
+        if native is not None:
+            self.execution.site = call.site
+            return call_native(native, call)
         handler = function(callee.name) if callee.name.startswith("torch.") else None
         if handler is not None:
-            return self.call_torch(handler, args, kwargs, node, scope, open_ended=open_ended)
-        if standard_library.is_harmless(callee.name):
-            return UNKNOWN
-        return self.call_unknown(args, kwargs, node, scope)
+            return self.call_torch(handler, call)
+        return UNKNOWN if standard_library.is_harmless(callee.name) else self.call_unknown(call)
 
     def call_function(
-        self,
-        callee: Function,
-        args: Sequence[Value],
-        kwargs: dict[str, Value],
-        node: ast.expr,
-        scope: Scope,
-        *,
-        open_ended: bool = False,
-        instance: Instance | None = None,
+        self, function: Function, call: Call, *, instance: Instance | None = None
     ) -> Value:
-        """Call a function of the program."""
-        given = bind(callee, args, kwargs, open_ended=open_ended)
-        if instance is not None and given is not None and instance not in self.arguments:
-            self.arguments[instance] = dict(given)
-        if given is None or len(self.frames) > _DEEPEST:
-            return self.call_unknown(args, kwargs, node, scope)
-        inner = Scope(callee.scope.module, callee.scope, callee.qualname, given)
-        self.frames.append(Frame(node, scope))
+        """Call a function of the program; ``instance`` is the object if it is a constructor."""
+        names = bind(function, call)
+        if instance is not None and names is not None and instance not in self.arguments:
+            self.arguments[instance] = dict(names)
+        if names is None or len(self.frames) > _DEEPEST:
+            return self.call_unknown(call)
+        inner = Scope(function.scope.module, function.scope, function.qualname, names)
+        self.frames.append(Frame(call.node, call.scope))
         try:
-            return statements.run_function(self, callee, inner)
+            return statements.run_function(self, function, inner)
         finally:
             self.frames.pop()

@@ -1,15 +1,14 @@
-"""What is written out between brackets, braces and quotes: tuples, lists, sets, dicts and f-strings."""
+"""Displays of tuples, lists, sets and dicts, and f-strings."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more
 from convlint.static.interpreter import comprehensions
-from convlint.static.interpreter.dispatch import evaluate
+from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
 from convlint.static.interpreter.pymodel import containers
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def _tuple(interpreter: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
-    found = _elements(interpreter, node.elts, scope)
-    return UNKNOWN if found is None else tuple(found)
+    items = _elements(interpreter, node.elts, scope)
+    return UNKNOWN if items is None else tuple(items)
 
 
 def _list(interpreter: Interpreter, node: ast.List, scope: Scope) -> Value:
@@ -32,32 +31,32 @@ def _set(interpreter: Interpreter, node: ast.Set, scope: Scope) -> Value:
 def _elements(
     interpreter: Interpreter, elements: list[ast.expr], scope: Scope, *, more: bool = False
 ) -> list[Value] | None:
-    """What stands in a display. Where it is not known how many that is: with something unknown for the rest, if there
-    may be ``more`` than is known, else None.
+    """The items of a display. If their number is not known: None, or with ``more`` the known items
+    and UNKNOWN for the rest.
     """
-    found: list[Value] = []
+    result: list[Value] = []
     complete = True
     for element in elements:
         if type(element) is ast.Starred:
             value = evaluate(interpreter, element.value, scope)
             items = containers.iterate(interpreter, value)
-            long = items is None or len(items) + len(found) > LONGEST
-            found.extend([UNKNOWN] if items is None or long else items)
+            long = items is None or len(items) + len(result) > LONGEST
+            result.extend([UNKNOWN] if items is None or long else items)
             complete &= not long and not has_more(value)
         else:
-            found.append(evaluate(interpreter, element, scope))
-    return found if complete or more else None
+            result.append(evaluate(interpreter, element, scope))
+    return result if complete or more else None
 
 
 def _dict(interpreter: Interpreter, node: ast.Dict, scope: Scope) -> Value:
-    found: dict[Value, Value] = {}
+    result: dict[Value, Value] = {}
     for key, value in zip(node.keys, node.values, strict=True):
         item = evaluate(interpreter, value, scope)
         if key is None:
-            found.update(item if type(item) is dict else {UNKNOWN: UNKNOWN})
+            result.update(item if type(item) is dict else {UNKNOWN: UNKNOWN})
         else:
-            containers.put(found, evaluate(interpreter, key, scope), item)
-    return found
+            containers.put(result, evaluate(interpreter, key, scope), item)
+    return result
 
 
 def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
@@ -74,7 +73,7 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Valu
     return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 
-HANDLERS: dict[type, Callable[[Any, Any, Scope], Value]] = {
+HANDLERS: dict[type, ExpressionHandler] = {
     ast.Tuple: _tuple,
     ast.List: _list,
     ast.Set: _set,

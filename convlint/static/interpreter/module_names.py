@@ -1,4 +1,4 @@
-"""What a name means at the top level of a module."""
+"""Names at the top level of a module."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-def meaning(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
-    """What a name means at the top level of a module; UNKNOWN if that cannot be told."""
+def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
+    """The value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
     if name in module.values:
         return module.values[name]
     if name in module.pending:
@@ -32,7 +32,7 @@ def meaning(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
     constructing, interpreter.constructing = interpreter.constructing, []
     built, interpreter.built = interpreter.built, []
     try:
-        for statement in _making(module, name):
+        for statement in _statements_for(module, name):
             execute(interpreter, statement, scope)
     except Stop:
         module.values.setdefault(name, UNKNOWN)
@@ -48,8 +48,8 @@ def meaning(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
     return module.values.setdefault(name, UNKNOWN)
 
 
-def _making(module: SourceModule, name: str) -> list[ast.stmt]:
-    """The statements to run for the value of a name."""
+def _statements_for(module: SourceModule, name: str) -> list[ast.stmt]:
+    """The statements to execute for the value of a name."""
     if module.ran or not module.depends_on_order(name):
         return module.bindings[name]
     module.ran = True
@@ -64,12 +64,12 @@ def _from_star(interpreter: Interpreter, module: SourceModule, name: str) -> Val
         other = interpreter.project.find(source, module, statement.level)
         if other is None:
             if source.split(".")[0] == "torch":
-                found = classes.library(f"{source}.{name}")
-                if isinstance(found, Class) or function(found.name) is not None:
-                    return found
+                value = classes.library(f"{source}.{name}")
+                if isinstance(value, Class) or function(value.name) is not None:
+                    return value
             continue
         if other is not module and (name in other.bindings or other.stars):
-            value = meaning(interpreter, other, name)
+            value = value_of(interpreter, other, name)
             if value is not UNKNOWN:
                 return value
     return builtin_functions.NAMES.get(name, UNKNOWN)

@@ -1,4 +1,4 @@
-"""What operators do to values: arithmetic and comparison."""
+"""Operators: arithmetic and comparison of values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import ast
 import operator
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convlint import symbolic
-from convlint.static.domain.objects import Class, Instance, Scope
+from convlint.static.domain.objects import Class, Instance
 from convlint.static.domain.values import (
+    LARGEST,
     LONGEST,
     UNKNOWN,
     Condition,
@@ -23,54 +24,46 @@ from convlint.static.domain.values import (
     joined,
 )
 from convlint.static.interpreter import truth
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers
+from convlint.static.interpreter.pymodel.native import whole_value
 from convlint.static.torch_shapes import method
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
-LARGEST = 2**63  # of a number: more than any size or count
+Compute = Callable[[Value, Value], Value]
+
 PLAIN = (int, float, str, bool, bytes, tuple, type(None))
-_LARGEST_POWER = 4  # that is written out
+_SEQUENCES = (str, bytes, tuple)
+_LARGEST_SYMBOLIC_POWER = 4
+_WIDE_FIELD = re.compile(r"\d{4}|\*")
 
 
-def operate(
-    interpreter: Interpreter,
-    op: ast.operator,
-    left: Value,
-    right: Value,
-    node: ast.expr,
-    scope: Scope,
-    *,
-    inplace: bool = False,
-) -> Value:
-    """``left op right``."""
+def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value:
+    """``left op right``, as a call with the two operands."""
+    left, right = operands.args
     compute, name = _OPERATORS[type(op)]
-    one, other = type(left), type(right)
-    if one is int and other is int:
+    left_type, right_type = type(left), type(right)
+    if left_type is int and right_type is int:
         return _plain(compute, left, right)
-    if one is Tensor or other is Tensor:
-        return _on_tensors(interpreter, name, left, right, node, scope, inplace=inplace)
+    if left_type is Tensor or right_type is Tensor:
+        return _on_tensors(name, operands, inplace=inplace)
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
-    if one is Dim or other is Dim or one is Real or other is Real:
+    if left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)
     if isinstance(left, list) and isinstance(right, list) and name == "add":
         return left + right if len(left) + len(right) <= LONGEST else UNKNOWN
-    if isinstance(left, list | tuple) and other is Dim:
-        return UNKNOWN
-    if isinstance(left, list) and other is int and name == "mul":
+    if isinstance(left, list) and right_type is int and name == "mul":
         return left * right if len(left) * right <= LONGEST else UNKNOWN
     if isinstance(left, PLAIN) and isinstance(right, PLAIN):
         return _plain(compute, left, right)
     return UNKNOWN
 
 
-_SEQUENCES = (str, bytes, tuple)
-
-
-def _plain(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
+def _plain(compute: Compute, left: Value, right: Value) -> Value:
     if compute is operator.pow and not _is_small_power(left, right):
         return UNKNOWN
     if compute is operator.lshift and (not isinstance(right, int) or right > 64):
@@ -79,35 +72,32 @@ def _plain(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
     if sequences and not _is_short(compute, left, right):
         return UNKNOWN
     try:
-        found = compute(left, right)
+        result = compute(left, right)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return UNKNOWN
-    if type(found) is int and not -LARGEST < found < LARGEST:
+    if type(result) is int and not -LARGEST < result < LARGEST:
         return UNKNOWN
-    return UNKNOWN if type(found) is complex else found
+    return UNKNOWN if type(result) is complex else result
 
 
-def _is_short(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:
-    """Whether what arithmetic makes of sequences is short enough to be written out."""
+def _is_short(compute: Compute, left: Value, right: Value) -> bool:
+    """Whether arithmetic with sequences has a result of at most LONGEST items."""
     if compute is operator.add:
         return isinstance(left, type(right)) and len(left) + len(right) <= LONGEST
     if compute is operator.mul:
-        one, other = (right, left) if isinstance(left, int) else (left, right)
-        return isinstance(other, int) and len(one) * other <= LONGEST
+        sequence, count = (right, left) if isinstance(left, int) else (left, right)
+        return isinstance(count, int) and len(sequence) * count <= LONGEST
     if compute is operator.mod:
         return is_short_format(left) and is_small(right)
     return False
 
 
-def is_short_format(template: Any) -> bool:
-    """Whether a template asks for no field of thousands of characters."""
-    return isinstance(template, str) and not _WIDE.search(template)
+def is_short_format(template: Value) -> bool:
+    """Whether a format string has no field with a width of thousands of characters."""
+    return isinstance(template, str) and not _WIDE_FIELD.search(template)
 
 
-_WIDE = re.compile(r"\d{4}|\*")
-
-
-def _is_small_power(left: Any, right: Any) -> bool:
+def _is_small_power(left: Value, right: Value) -> bool:
     return (
         isinstance(left, int | float)
         and isinstance(right, int | float)
@@ -116,51 +106,37 @@ def _is_small_power(left: Any, right: Any) -> bool:
     )
 
 
-def _symbolic(name: str, compute: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
+def _symbolic(name: str, compute: Compute, left: Value, right: Value) -> Value:
     """Arithmetic with symbols: exact for integers, by name for floats."""
     if not all(isinstance(side, int | float | Dim | Real) for side in (left, right)):
         return UNKNOWN
     whole = isinstance(left, int | Dim) and isinstance(right, int | Dim)
     if whole and name in ("add", "sub", "mul", "floordiv", "mod"):
-        return _known_value(compute(symbolic.as_dim(left), symbolic.as_dim(right)))
-    if whole and name == "pow" and type(right) is int and 0 < right <= _LARGEST_POWER:
-        found = symbolic.as_dim(left)
+        return whole_value(compute(symbolic.as_dim(left), symbolic.as_dim(right)))
+    if whole and name == "pow" and type(right) is int and 0 < right <= _LARGEST_SYMBOLIC_POWER:
+        power = symbolic.as_dim(left)
         for _ in range(right - 1):
-            found = found * left
-        return _known_value(found)
+            power = power * left
+        return whole_value(power)
     if name == "truediv" and right == 1:
         return Real(as_real(left))
     if name == "mul" and 1.0 in (left, right):
         return Real(as_real(right if left == 1.0 else left))
-    made = symbolic.apply(name, as_real(left), as_real(right))
-    return UNKNOWN if made.is_unknown else Real(made)
+    result = symbolic.apply(name, as_real(left), as_real(right))
+    return UNKNOWN if result.is_unknown else Real(result)
 
 
-def _known_value(dim: Dim) -> Value:
-    if dim.is_unknown:
-        return UNKNOWN
-    return dim if dim.value is None else dim.value
-
-
-def _on_tensors(
-    interpreter: Interpreter,
-    name: str,
-    left: Value,
-    right: Value,
-    node: ast.expr,
-    scope: Scope,
-    *,
-    inplace: bool,
-) -> Value:
-    handler = method(f"__{'i' if inplace and type(left) is Tensor else ''}{name}__") or method(
-        f"__{name}__"
-    )
+def _on_tensors(name: str, operands: Call, *, inplace: bool) -> Value:
+    handler = None
+    if inplace and type(operands.args[0]) is Tensor:
+        handler = method(f"__i{name}__")
+    handler = handler or method(f"__{name}__")
     if handler is None:
-        return interpreter.call_unknown([left, right], {}, node, scope)
-    return interpreter.call_torch(handler, [left, right], {}, node, scope)
+        return operands.interpreter.call_unknown(operands)
+    return operands.interpreter.call_torch(handler, operands)
 
 
-_OPERATORS: dict[type, tuple[Callable[[Any, Any], Any], str]] = {
+_OPERATORS: dict[type, tuple[Compute, str]] = {
     ast.Add: (operator.add, "add"),
     ast.Sub: (operator.sub, "sub"),
     ast.Mult: (operator.mul, "mul"),
@@ -181,18 +157,18 @@ def compare(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value) 
     """``left op right``: True, False, a condition, or UNKNOWN."""
     match op:
         case ast.Is() | ast.IsNot():
-            found = _is(left, right)
+            result = _is(left, right)
         case ast.In() | ast.NotIn():
-            found = containers.contains(left, right)
+            result = containers.contains(left, right)
         case ast.Eq() | ast.NotEq():
-            found = _equal(interpreter, left, right)
+            result = _equal(interpreter, left, right)
         case _:
             return _ordered(interpreter, op, left, right)
     if isinstance(op, ast.IsNot | ast.NotIn | ast.NotEq):
-        if type(found) is bool:
-            return not found
-        return found if found is UNKNOWN else joined("not", found)
-    return found
+        if type(result) is bool:
+            return not result
+        return result if result is UNKNOWN else joined("not", result)
+    return result
 
 
 def _is(left: Value, right: Value) -> Value:
@@ -200,36 +176,27 @@ def _is(left: Value, right: Value) -> Value:
         return UNKNOWN
     if left is None or right is None or isinstance(right, bool):
         return left is right
-    return left is right or left == right if isinstance(left, Library | Class) else left is right
+    return left is right or (isinstance(left, Library | Class) and left == right)
 
 
 def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
     if left is UNKNOWN or right is UNKNOWN or type(left) is Tensor or type(right) is Tensor:
         return UNKNOWN
     if type(left) is Dim or type(right) is Dim:
-        if not isinstance(left, int | Dim) or not isinstance(right, int | Dim):
-            # a parameter of unknown type: a string or a tuple may be meant
-            return (
-                UNKNOWN
-                if isinstance(left, str | tuple | list | float)
-                or isinstance(right, str | tuple | list | float)
-                else False
-            )
-        found = interpreter.execution.equal(left, right)
-        return Condition("==", left, right) if found is None else found
-    if (
-        type(left) is Real
-        or type(right) is Real
-        or type(left) is Condition
-        or type(right) is Condition
-    ):
+        if isinstance(left, int | Dim) and isinstance(right, int | Dim):
+            known = interpreter.execution.equal(left, right)
+            return Condition("==", left, right) if known is None else known
+        # The type of the parameter is not known: it may be a string, a sequence or a float.
+        other = right if type(left) is Dim else left
+        return UNKNOWN if isinstance(other, str | tuple | list | float) else False
+    if isinstance(left, Real | Condition) or isinstance(right, Real | Condition):
         return UNKNOWN
     if isinstance(left, tuple | list) and isinstance(right, tuple | list):
         if type(left) is not type(right) or len(left) != len(right):
             return False
         if not is_small(left) or not is_small(right):
             return UNKNOWN
-        parts = [_equal(interpreter, one, other) for one, other in zip(left, right, strict=True)]
+        parts = [_equal(interpreter, a, b) for a, b in zip(left, right, strict=True)]
         if False in parts:
             return False
         return True if all(part is True for part in parts) else UNKNOWN
@@ -239,7 +206,7 @@ def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
         return UNKNOWN
     try:
         return bool(left == right)
-    except Exception:  # noqa: BLE001 - whatever it is, it cannot be compared here
+    except Exception:  # noqa: BLE001 - values of any type: if they cannot be compared, it is unknown
         return UNKNOWN
 
 
@@ -248,23 +215,20 @@ def _ordered(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value)
         if not all(isinstance(side, int | float | Dim | Real) for side in (left, right)):
             return UNKNOWN
         left, right = as_real(left), as_real(right)
-        swapped = isinstance(op, ast.Gt | ast.GtE)
-        one, other = (right, left) if swapped else (left, right)
-        condition = Condition("<" if isinstance(op, ast.Lt | ast.Gt) else "<=", one, other)
-        found = truth.known(interpreter, condition)
-        return condition if found is None else found
-    if isinstance(left, PLAIN) and isinstance(right, PLAIN):
-        if not is_small(left) or not is_small(right):
-            return UNKNOWN
-        compute = _ORDER[type(op)]
+        if isinstance(op, ast.Gt | ast.GtE):
+            left, right = right, left
+        condition = Condition("<" if isinstance(op, ast.Lt | ast.Gt) else "<=", left, right)
+        known = truth.known(interpreter, condition)
+        return condition if known is None else known
+    if isinstance(left, PLAIN) and isinstance(right, PLAIN) and is_small(left) and is_small(right):
         try:
-            return bool(compute(left, right))
+            return bool(_ORDERING[type(op)](left, right))
         except TypeError:
             return UNKNOWN
     return UNKNOWN
 
 
-_ORDER: dict[type, Callable[[Any, Any], Any]] = {
+_ORDERING: dict[type, Compute] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,

@@ -1,7 +1,7 @@
-"""Which way an execution goes where the program's conditions are not decided.
+"""Which branch an execution takes at conditions that the analysis cannot decide.
 
-An execution is repeated once for each way: ``Choices`` replays the ways taken before and takes the
-next one at the end.
+A piece of the program is executed once for each path: ``PathChoices`` repeats the decisions of the
+path before, up to the last one, which it reverses.
 """
 
 from __future__ import annotations
@@ -12,45 +12,45 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class PathChoice:
-    """One undecided condition, and the way taken."""
+    """The decision at one condition."""
 
     key: Hashable
     taken: bool
-    final: bool = False  # the other way was taken already
+    final: bool = False  # whether the other branch is not to be explored, or was already
 
 
 @dataclass(slots=True)
 class PathChoices:
-    """The ways of one execution, in order."""
+    """The decisions of one execution, in order."""
 
-    made: list[PathChoice] = field(default_factory=list)
+    choices: list[PathChoice] = field(default_factory=list)
     _position: int = 0
-    _known: dict[Hashable, bool] = field(default_factory=dict)
+    _by_key: dict[Hashable, bool] = field(default_factory=dict)
 
     def choose(self, key: Hashable, preferred: bool, *, both: bool) -> bool:
-        """The way at a condition; the same for the same ``key`` all through the execution.
+        """Decide a condition: the same for the same ``key`` throughout the execution.
 
-        ``both``: the other way is to be taken by another execution.
+        ``both``: another execution is to take the other branch.
         """
-        if key in self._known:
-            return self._known[key]
-        if self._position == len(self.made):
-            self.made.append(PathChoice(key, preferred, final=not both))
-        choice = self.made[self._position]
+        if key in self._by_key:
+            return self._by_key[key]
+        if self._position == len(self.choices):
+            self.choices.append(PathChoice(key, preferred, final=not both))
+        choice = self.choices[self._position]
         self._position += 1
-        self._known[key] = choice.taken
+        self._by_key[key] = choice.taken
         return choice.taken
 
     def again(self) -> PathChoices:
-        """The same ways, for an execution that may come to other conditions as well."""
-        return PathChoices(_known=dict(self._known))
+        """The same decisions, for an execution that may reach other conditions as well."""
+        return PathChoices(_by_key=dict(self._by_key))
 
     def next(self) -> PathChoices | None:
-        """The choices of the next execution; None when all ways were taken."""
-        made = self.made[: self._position]
-        while made and made[-1].final:
-            made.pop()
-        if not made:
+        """The decisions of the next path; None when all paths were taken."""
+        choices = self.choices[: self._position]
+        while choices and choices[-1].final:
+            choices.pop()
+        if not choices:
             return None
-        last = made[-1]
-        return PathChoices([*made[:-1], PathChoice(last.key, not last.taken, final=True)])
+        last = choices[-1]
+        return PathChoices([*choices[:-1], PathChoice(last.key, not last.taken, final=True)])

@@ -1,24 +1,25 @@
-"""What statements do."""
+"""The execution of statements."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more
 from convlint.static.interpreter import definitions, truth
 from convlint.static.interpreter.assignment import assign
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import (
     BREAK,
     CONTINUE,
     EXPRESSIONS,
-    Ending,
-    Mark,
-    block,
+    BlockEnd,
+    StatementHandler,
     evaluate,
+    execute_block,
 )
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers
@@ -28,11 +29,11 @@ from convlint.static.program.source_module import CHANGING, bound_names
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
-_MOST_TURNS = 400  # of one loop
+_MOST_ITERATIONS = 400  # of one loop
 
 
 class Raised(Stop):
-    """The program raises."""
+    """The program raises an exception."""
 
 
 def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> Value:
@@ -43,11 +44,11 @@ def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> 
     if isinstance(node, ast.AsyncFunctionDef) or (
         function.scope.module.text.yields and is_generator(node)
     ):
-        interpreter.record_gap("a generator", node, scope)
+        interpreter.record_gap("generator functions are not supported", node, scope)
         return UNKNOWN
     scope.names["__class__"] = function.owner
-    ending = block(interpreter, node.body, scope)
-    return None if ending is None else ending.value
+    end = execute_block(interpreter, node.body, scope)
+    return None if end is None else end.value
 
 
 # --- simple statements
@@ -73,32 +74,23 @@ def _annotated(interpreter: Interpreter, node: ast.AnnAssign, scope: Scope) -> N
 
 
 def _augmented(interpreter: Interpreter, node: ast.AugAssign, scope: Scope) -> None:
-    left = evaluate(interpreter, _loaded(node.target), scope)
+    left = evaluate(interpreter, node.target, scope)
     right = evaluate(interpreter, node.value, scope)
     if type(left) is list and isinstance(node.op, ast.Add):
         items = containers.iterate(interpreter, right)
         long = items is None or len(left) + len(items) > LONGEST
         left.extend([UNKNOWN] if items is None or long else items)
         return
-    assign(
-        interpreter,
-        node.target,
-        operate(interpreter, node.op, left, right, node.value, scope, inplace=True),
-        scope,
-    )
+    operands = Call(interpreter, [left, right], {}, node.value, scope)
+    assign(interpreter, node.target, operate(node.op, operands, inplace=True), scope)
 
 
-def _loaded(target: ast.expr) -> ast.expr:
-    """A target as an expression that reads it: evaluation does not look at the context."""
-    return target
-
-
-def _return(interpreter: Interpreter, node: ast.Return, scope: Scope) -> Ending:
-    return Mark(None if node.value is None else evaluate(interpreter, node.value, scope))
+def _return(interpreter: Interpreter, node: ast.Return, scope: Scope) -> BlockEnd | None:
+    return BlockEnd(None if node.value is None else evaluate(interpreter, node.value, scope))
 
 
 def _raise(interpreter: Interpreter, node: ast.Raise, scope: Scope) -> None:
-    raise Raised("the program raises")
+    raise Raised("the program raises an exception")
 
 
 def _assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> None:
@@ -127,14 +119,14 @@ def _nothing(interpreter: Interpreter, node: ast.stmt, scope: Scope) -> None:
 
 
 def _global(interpreter: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
-    """What a function does to names outside of it is not followed: they may mean anything then."""
+    """Assignments to names outside of a function are not tracked: these names are unknown from here on."""
     for name in node.names:
         scope.names[name] = UNKNOWN
-        around = scope.outer
-        while around is not None:
-            if name in around.names:
-                around.names[name] = UNKNOWN
-            around = around.outer
+        outer = scope.outer
+        while outer is not None:
+            if name in outer.names:
+                outer.names[name] = UNKNOWN
+            outer = outer.outer
         if (
             interpreter.top is not None
             and interpreter.top.module is scope.module
@@ -143,54 +135,52 @@ def _global(interpreter: Interpreter, node: ast.Global | ast.Nonlocal, scope: Sc
             interpreter.top.names[name] = UNKNOWN
 
 
-def _break(interpreter: Interpreter, node: ast.Break, scope: Scope) -> Ending:
+def _break(interpreter: Interpreter, node: ast.Break, scope: Scope) -> BlockEnd | None:
     return BREAK
 
 
-def _continue(interpreter: Interpreter, node: ast.Continue, scope: Scope) -> Ending:
+def _continue(interpreter: Interpreter, node: ast.Continue, scope: Scope) -> BlockEnd | None:
     return CONTINUE
 
 
 # --- compound statements
 
 
-def _if(interpreter: Interpreter, node: ast.If, scope: Scope) -> Ending:
+def _if(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
     value = evaluate(interpreter, node.test, scope)
     taken = truth.known(interpreter, value)
     if taken is None:
-        leaves = _only_leaves(node)
-        if leaves is not None:  # a guard: whoever gets past it goes the other way
-            taken = not leaves
+        raising = _raising_branch(node)
+        if raising is not None:  # a guard: the code after it runs on the other branch
+            taken = not raising
             truth.assume(interpreter, value, taken)
         elif truth.is_on_parameters(interpreter, value):
             taken = truth.decide(interpreter, value)
         else:
-            return _either(interpreter, node, scope)
-    return block(interpreter, node.body if taken else node.orelse, scope)
+            return _both_branches(interpreter, node, scope)
+    return execute_block(interpreter, node.body if taken else node.orelse, scope)
 
 
-def _only_leaves(node: ast.If) -> bool | None:
-    """Whether it is the branch that is taken, or the other, that does nothing but raise; None if
-    neither does.
-    """
+def _raising_branch(node: ast.If) -> bool | None:
+    """The branch that ends with a raise: True for the body, False for else, None if neither does."""
     for which, body in ((True, node.body), (False, node.orelse)):
         if body and isinstance(body[-1], ast.Raise):
             return which
     return None
 
 
-def _either(interpreter: Interpreter, node: ast.If, scope: Scope) -> Ending:
-    """Go on where nothing is known of a condition: what either branch sets is unknown afterwards.
+def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
+    """Execute both branches of an unknown condition; what either assigns is unknown afterwards.
 
-    A branch that leaves the function or the loop is passed by.
+    A branch that leaves the function or the loop is skipped.
     """
     if isinstance(node.body[-1], _LEAVING):
-        return block(interpreter, node.orelse, scope)
+        return execute_block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
-        return block(interpreter, node.body, scope)
+        return execute_block(interpreter, node.body, scope)
     for branch in (node.body, node.orelse):
-        with interpreter.execution.supposing():
-            block(interpreter, branch, scope)
+        with interpreter.execution.hypothetical():
+            execute_block(interpreter, branch, scope)
         forget(interpreter, branch, scope)
     return None
 
@@ -198,48 +188,48 @@ def _either(interpreter: Interpreter, node: ast.If, scope: Scope) -> Ending:
 _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 
 
-def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> Ending:
-    over = evaluate(interpreter, node.iter, scope)
-    items = containers.iterate(interpreter, over)
-    if items is None or len(items) > _MOST_TURNS:
-        interpreter.record_gap("a loop over something unknown", node.iter, scope)
+def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> BlockEnd | None:
+    iterable = evaluate(interpreter, node.iter, scope)
+    items = containers.iterate(interpreter, iterable)
+    if items is None or len(items) > _MOST_ITERATIONS:
+        interpreter.record_gap("loop over an unknown iterable", node.iter, scope)
         assign(interpreter, node.target, UNKNOWN, scope)
-        ending = block(interpreter, node.body, scope)
+        end = execute_block(interpreter, node.body, scope)
         forget(interpreter, [node], scope)
-        return ending if ending not in (None, BREAK, CONTINUE) and not node.orelse else None
+        return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
     for item in items:
         interpreter.step()
         assign(interpreter, node.target, item, scope)
-        ending = block(interpreter, node.body, scope)
-        if ending is BREAK:
+        end = execute_block(interpreter, node.body, scope)
+        if end is BREAK:
             return None
-        if ending is not None and ending is not CONTINUE:
-            return ending
-    if has_more(over):
+        if end is not None and end is not CONTINUE:
+            return end
+    if has_more(iterable):
         forget(interpreter, [node], scope)
-    return block(interpreter, node.orelse, scope)
+    return execute_block(interpreter, node.orelse, scope)
 
 
-def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> Ending:
-    for _ in range(_MOST_TURNS):
+def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd | None:
+    for _ in range(_MOST_ITERATIONS):
         interpreter.step()
-        going = truth.known(interpreter, evaluate(interpreter, node.test, scope))
-        if going is None:
+        condition = truth.known(interpreter, evaluate(interpreter, node.test, scope))
+        if condition is None:
             break
-        if not going:
-            return block(interpreter, node.orelse, scope)
-        ending = block(interpreter, node.body, scope)
-        if ending is BREAK:
+        if not condition:
+            return execute_block(interpreter, node.orelse, scope)
+        end = execute_block(interpreter, node.body, scope)
+        if end is BREAK:
             return None
-        if ending is not None and ending is not CONTINUE:
-            return ending
-    interpreter.record_gap("a loop that ends on something unknown", node.test, scope)
+        if end is not None and end is not CONTINUE:
+            return end
+    interpreter.record_gap("loop with an unknown condition", node.test, scope)
     forget(interpreter, node.body, scope)
     return None
 
 
 def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
-    """Take everything that statements may have changed for unknown."""
+    """Make everything unknown that statements may have changed."""
     for statement in statements:
         effects = _effects(statement)
         for name in effects.names:
@@ -248,12 +238,12 @@ def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scop
             owner = evaluate(interpreter, owner_node, scope)
             if type(owner) is Instance:
                 owner.attrs[attribute] = UNKNOWN
-        for changed in effects.containers:
-            containers.taint(evaluate(interpreter, changed, scope))
+        for container in effects.containers:
+            containers.taint(evaluate(interpreter, container, scope))
 
 
 class _Effects:
-    """What a statement may change: names, attributes of objects, and things that hold others."""
+    """The names, attributes and containers that a statement may change."""
 
     def __init__(self, statement: ast.stmt) -> None:
         self.names = list(dict.fromkeys(bound_names(statement)))
@@ -274,7 +264,9 @@ def _effects(statement: ast.stmt) -> _Effects:
     return kept(statement, "effects", lambda: _Effects(statement))
 
 
-def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> Ending:
+def _with(
+    interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope
+) -> BlockEnd | None:
     for item in node.items:
         value = evaluate(interpreter, item.context_expr, scope)
         if item.optional_vars is not None:
@@ -284,31 +276,31 @@ def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope
                 value if type(value) is not Instance else UNKNOWN,
                 scope,
             )
-    return block(interpreter, node.body, scope)
+    return execute_block(interpreter, node.body, scope)
 
 
-def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> Ending:
+def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> BlockEnd | None:
     try:
-        ending = block(interpreter, node.body, scope)
+        end = execute_block(interpreter, node.body, scope)
     except Raised:
         if not node.handlers:
             raise
-        ending = block(interpreter, node.handlers[0].body, scope)
+        end = execute_block(interpreter, node.handlers[0].body, scope)
     else:
-        if ending is None:
-            ending = block(interpreter, node.orelse, scope)
-    last = block(interpreter, node.finalbody, scope)
-    return last or ending
+        if end is None:
+            end = execute_block(interpreter, node.orelse, scope)
+    last = execute_block(interpreter, node.finalbody, scope)
+    return last or end
 
 
-def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> Ending:
-    interpreter.record_gap("a match statement", node, scope)
+def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> BlockEnd | None:
+    interpreter.record_gap("match statements are not supported", node, scope)
     evaluate(interpreter, node.subject, scope)
     forget(interpreter, [statement for case in node.cases for statement in case.body], scope)
     return None
 
 
-HANDLERS: dict[type, Callable[[Any, Any, Scope], Ending]] = {
+HANDLERS: dict[type, StatementHandler] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,

@@ -1,4 +1,4 @@
-"""Whether a value counts as true, and which way to go where that depends on symbols."""
+"""The truth of values, and the branch to take where it depends on symbols."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from convlint.symbolic import Dim, Symbol
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
-_ALWAYS = (Class, Function, Bound, Partial, Library, Builtin, Instance)
+_ALWAYS_TRUE = (Class, Function, Bound, Partial, Library, Builtin, Instance)
 
 
 def known(interpreter: Interpreter, value: Value) -> bool | None:
-    """Whether a value is true, None where that is not known."""
+    """Whether a value is true; None where that is not known."""
     kind = type(value)
     if kind is bool:
         return bool(value)
@@ -39,11 +39,11 @@ def known(interpreter: Interpreter, value: Value) -> bool | None:
         return bool(reduced) if type(reduced) is int else None
     if value is UNKNOWN or kind is Tensor or kind is Real:
         return None
-    if kind in _ALWAYS:
+    if kind in _ALWAYS_TRUE:
         return True
     try:
         return bool(value)
-    except Exception:  # noqa: BLE001 - a value whose truth cannot be told
+    except Exception:  # noqa: BLE001 - values of any type: their truth is unknown then
         return None
 
 
@@ -53,11 +53,11 @@ def _of_condition(interpreter: Interpreter, condition: Condition) -> bool | None
         inner = known(interpreter, left)
         return None if inner is None else not inner
     if op in ("and", "or"):
-        one, other = known(interpreter, left), known(interpreter, right)
+        sides = (known(interpreter, left), known(interpreter, right))
         deciding = op == "or"
-        if one is deciding or other is deciding:
+        if deciding in sides:
             return deciding
-        return None if one is None or other is None else not deciding
+        return None if None in sides else not deciding
     if op == "truth":
         return known(interpreter, left)
     if op == "==":
@@ -69,7 +69,7 @@ def _of_condition(interpreter: Interpreter, condition: Condition) -> bool | None
 
 
 def is_on_parameters(interpreter: Interpreter, value: Value) -> bool:
-    """Whether a truth depends on parameters alone: then a caller can have it either way."""
+    """Whether a condition depends on parameters alone: a caller can then make it true or false."""
     if type(value) is Condition:
         if value.op in ("and", "or", "not"):
             parts = [value.left] if value.op == "not" else [value.left, value.right]
@@ -89,10 +89,10 @@ def _is_free(interpreter: Interpreter, number: Num) -> bool:
 
 
 def decide(interpreter: Interpreter, value: Value) -> bool:
-    """Which way to go at a condition on parameters; the execution of the other way comes later."""
-    found = known(interpreter, value)
-    if found is not None:
-        return found
+    """The branch to take at a condition on parameters; a later execution takes the other."""
+    truth = known(interpreter, value)
+    if truth is not None:
+        return truth
     if type(value) is Condition:
         if value.op == "not":
             return not decide(interpreter, value.left)
@@ -131,9 +131,9 @@ def _key(number: Num) -> str:
 
 
 def assume(interpreter: Interpreter, value: Value, wanted: bool) -> bool:
-    """Go on as if a value were true, or false; False where it is known to be otherwise."""
-    found = known(interpreter, value)
-    if found is None and type(value) is Condition:
+    """Continue as if a value were ``wanted``; False if it is known not to be."""
+    truth = known(interpreter, value)
+    if truth is None and type(value) is Condition:
         if value.op == "not":
             return assume(interpreter, value.left, not wanted)
         if value.op == ("and" if wanted else "or"):
@@ -142,13 +142,13 @@ def assume(interpreter: Interpreter, value: Value, wanted: bool) -> bool:
             )
         if value.op == "==" and wanted:
             interpreter.execution.state(value.left, value.right)
-    if found is None and type(value) is Dim and not wanted:
+    if truth is None and type(value) is Dim and not wanted:
         interpreter.execution.state(value, 0)  # `if width % groups: raise`
-    return found is None or found is wanted
+    return truth is None or truth is wanted
 
 
 def only_symbol(value: Value) -> Symbol | None:
-    """The symbol that a value is, None if it is anything else."""
+    """The symbol, if a value is nothing but one symbol."""
     if type(value) is Dim:
         symbols = value.symbols()
         if len(symbols) == 1:

@@ -1,14 +1,12 @@
-"""What Python's own functions do, as far as models use them."""
+"""Python's own functions, as far as models use them."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 from convlint import symbolic
-from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import (
+    LARGEST,
     LONGEST,
     UNKNOWN,
     Builtin,
@@ -21,207 +19,197 @@ from convlint.static.domain.values import (
     is_small,
 )
 from convlint.static.interpreter import truth
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.native import (
-    Own,
+    NativeFunction,
     concrete,
-    guarded,
     real_value,
     whole_value,
 )
 from convlint.symbolic import Dim
 
-if TYPE_CHECKING:
-    from convlint.static.interpreter.interpreter import Interpreter
+
+def _items(call: Call) -> list[Value]:
+    """The items of the first argument; raises TypeError where they are not known."""
+    return containers.items_of(call.interpreter, call.args[0])
 
 
-def call(
-    interpreter: Interpreter,
-    name: str,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-    node: ast.expr,
-    scope: Scope,
-) -> Value:
-    """Call a function of Python itself."""
-    own = FUNCTIONS.get(name)
-    if own is not None:
-        return guarded(own, interpreter, args, kwargs, node, scope)
-    return interpreter.call_unknown(args, kwargs, node, scope)
+def _len(call: Call) -> Value:
+    return containers.length(call.args[0])
 
 
-def _len(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return containers.length(args[0])
+def _range(call: Call) -> Value:
+    result = range(*[concrete(call.interpreter, value) for value in call.args])
+    len(result)  # raises OverflowError where no list could be as long
+    return result
 
 
-def _range(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = range(*[concrete(interpreter, value) for value in args])
-    len(found)  # raises OverflowError where no list could be as long
-    return found
+def _enumerate(call: Call) -> Value:
+    items = _items(call)
+    more = has_more(call.args[0])
+    pairs = enumerate(items, concrete(call.interpreter, call.argument(1, "start", 0)))
+    return [UNKNOWN if more and pair[1] is UNKNOWN else pair for pair in pairs]
 
 
-def _enumerate(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    found = enumerate(containers.items_of(interpreter, args[0]), concrete(interpreter, start))
-    return [UNKNOWN if has_more(args[0]) and pair[1] is UNKNOWN else pair for pair in found]
-
-
-def _zip(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = [containers.items_of(interpreter, value) for value in args]
-    size = len(found) * min(map(len, found), default=0)
+def _zip(call: Call) -> Value:
+    columns = [containers.items_of(call.interpreter, value) for value in call.args]
+    size = len(columns) * min(map(len, columns), default=0)
     if size > LONGEST:
         return UNKNOWN
-    more = any(map(has_more, args))
-    rows = zip(*found, strict=False)
+    more = any(map(has_more, call.args))
+    rows = zip(*columns, strict=False)
     return [UNKNOWN if more and any(v is UNKNOWN for v in row) else row for row in rows]
 
 
-def _map(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    rows = zip(*[containers.items_of(interpreter, value) for value in args[1:]], strict=False)
-    found = [interpreter.call(args[0], list(row), {}, node, scope) for row in rows]
-    return [*found, UNKNOWN] if any(map(has_more, args[1:])) else found
+def _map(call: Call) -> Value:
+    function, *iterables = call.args
+    columns = [containers.items_of(call.interpreter, value) for value in iterables]
+    rows = zip(*columns, strict=False)
+    results = [call.interpreter.call(function, call.with_args(row, {})) for row in rows]
+    return [*results, UNKNOWN] if any(map(has_more, iterables)) else results
 
 
-def _list(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return list(containers.items_of(interpreter, args[0])) if args else []
+def _list(call: Call) -> Value:
+    return _items(call) if call.args else []
 
 
-def _tuple(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    if args and has_more(args[0]):
+def _tuple(call: Call) -> Value:
+    if call.args and has_more(call.args[0]):
         return UNKNOWN
-    return tuple(containers.items_of(interpreter, args[0])) if args else ()
+    return tuple(_items(call)) if call.args else ()
 
 
-def _reversed(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return containers.items_of(interpreter, args[0])[::-1]
+def _reversed(call: Call) -> Value:
+    return _items(call)[::-1]
 
 
-def _sorted(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = containers.items_of(interpreter, args[0])
-    plain = all(type(value) in (int, str, float) for value in found) and not kwargs.get("key")
-    return sorted(found, reverse=bool(kwargs.get("reverse"))) if plain else UNKNOWN
+def _sorted(call: Call) -> Value:
+    items = _items(call)
+    plain = all(type(value) in (int, str, float) for value in items)
+    if not plain or call.kwargs.get("key"):
+        return UNKNOWN
+    return sorted(items, reverse=bool(call.kwargs.get("reverse")))
 
 
-def _set(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found: list[Value] = []
-    for value in containers.items_of(interpreter, args[0]) if args else []:
+def _set(call: Call) -> Value:
+    """The distinct items, as a list: sets of the program are kept as lists."""
+    distinct: list[Value] = []
+    for value in _items(call) if call.args else []:
         if not is_small(value):
             return UNKNOWN
-        if value not in found:
-            found.append(value)
-    return found
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
 
 
-def _dict(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    made: dict[Value, Value] = {}
-    if args:
-        given = args[0]
-        if type(given) is dict:
-            made.update(given)
-        else:
-            made.update(dict(containers.items_of(interpreter, given)))
-    return made | kwargs
+def _dict(call: Call) -> Value:
+    items: dict[Value, Value] = {}
+    if call.args:
+        first = call.args[0]
+        items.update(first if type(first) is dict else dict(_items(call)))
+    return items | call.kwargs
 
 
-def _sum(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = [*containers.items_of(interpreter, args[0]), *args[1:], *kwargs.values()]
-    if all(type(value) in (int, float) for value in found):
-        return sum(found)
-    return containers.total(found)
+def _sum(call: Call) -> Value:
+    values = [*_items(call), *call.args[1:], *call.kwargs.values()]
+    if all(type(value) in (int, float) for value in values):
+        return sum(values)
+    return containers.total(values)
 
 
-def _extreme(largest: bool) -> Own:
-    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        found = containers.items_of(interpreter, args[0]) if len(args) == 1 else list(args)
-        if kwargs or not found:
+def _extreme(*, largest: bool) -> NativeFunction:
+    def extreme(call: Call) -> Value:
+        values = _items(call) if len(call.args) == 1 else list(call.args)
+        if call.kwargs or not values:
             return UNKNOWN
-        if all(type(value) in (int, float, str) for value in found):
-            return max(found) if largest else min(found)
-        if all(type(value) in (int, Dim) for value in found):
-            made = symbolic.maximum(*found) if largest else symbolic.minimum(*found)
-            return whole_value(made)
-        if all(type(value) in (int, float, Dim, Real) for value in found):
-            parts = sorted((as_real(value) for value in found), key=lambda dim: dim.key)
+        if all(type(value) in (int, float, str) for value in values):
+            return max(values) if largest else min(values)
+        if all(type(value) in (int, Dim) for value in values):
+            return whole_value((symbolic.maximum if largest else symbolic.minimum)(*values))
+        if all(type(value) in (int, float, Dim, Real) for value in values):
+            parts = sorted((as_real(value) for value in values), key=lambda dim: dim.key)
             return real_value(symbolic.apply("max" if largest else "min", *parts))
         return UNKNOWN
 
-    return own
+    return extreme
 
 
-def whole(name: str, compute: Callable[[Any], Any]) -> Own:
+def to_integer(name: str, compute: Callable[..., int]) -> NativeFunction:
     """``int``, ``round``, ``math.floor`` ...: an integer from a number."""
 
-    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        if not args:
+    def function(call: Call) -> Value:
+        if not call.args:
             return 0
-        value = args[0]
+        value = call.args[0]
         if type(value) is Dim:
             return value
         if type(value) is Real:
-            return UNKNOWN if len(args) > 1 else whole_value(symbolic.apply(name, value.dim))
+            return UNKNOWN if len(call.args) > 1 else whole_value(symbolic.apply(name, value.dim))
         if type(value) in (int, float, str, bool):
-            found = compute(*args)
-            return found if abs(found) < 2**63 else UNKNOWN
+            result = compute(*call.args)
+            return result if abs(result) < LARGEST else UNKNOWN
         return UNKNOWN
 
-    return own
+    return function
 
 
-def _float(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value = args[0] if args else 0.0
+def _float(call: Call) -> Value:
+    value = call.args[0] if call.args else 0.0
     if type(value) is Dim:
         return Real(value)
     return float(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
-def _abs(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return abs(args[0]) if type(args[0]) in (int, float) else UNKNOWN
+def _abs(call: Call) -> Value:
+    return abs(call.args[0]) if type(call.args[0]) in (int, float) else UNKNOWN
 
 
-def _bool(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = truth.known(interpreter, args[0]) if args else False
-    return args[0] if found is None else found
+def _bool(call: Call) -> Value:
+    if not call.args:
+        return False
+    known = truth.known(call.interpreter, call.args[0])
+    return call.args[0] if known is None else known
 
 
-def _any_all(wanted: bool) -> Own:
-    def own(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-        found = [
-            truth.known(interpreter, value) for value in containers.items_of(interpreter, args[0])
-        ]
-        if wanted in found:
+def _any_all(*, wanted: bool) -> NativeFunction:
+    def any_all(call: Call) -> Value:
+        truths = [truth.known(call.interpreter, value) for value in _items(call)]
+        if wanted in truths:
             return wanted
-        return UNKNOWN if None in found else not wanted
+        return UNKNOWN if None in truths else not wanted
 
-    return own
+    return any_all
 
 
-def _str(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value = args[0] if args else ""
+def _str(call: Call) -> Value:
+    value = call.args[0] if call.args else ""
     return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
-def _nothing(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _nothing(call: Call) -> Value:
     return None
 
 
-def _unknown(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _unknown(call: Call) -> Value:
     return UNKNOWN
 
 
-def _first(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return args[0] if args else UNKNOWN
+def first_argument(call: Call) -> Value:
+    """What a function returns that gives back what it receives."""
+    return call.args[0] if call.args else UNKNOWN
 
 
-def _tensor_size(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return Sizes(args[0]) if len(args) == 1 and not kwargs else UNKNOWN
+def _tensor_size(call: Call) -> Value:
+    return Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN
 
 
-def _next(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    found = containers.items_of(interpreter, args[0])
-    return found[0] if found else UNKNOWN
+def _next(call: Call) -> Value:
+    items = _items(call)
+    return items[0] if items else UNKNOWN
 
 
-FUNCTIONS: dict[str, Own] = {
+FUNCTIONS: dict[str, NativeFunction] = {
     **introspection.FUNCTIONS,
     "len": _len,
     "range": _range,
@@ -237,8 +225,8 @@ FUNCTIONS: dict[str, Own] = {
     "sum": _sum,
     "max": _extreme(largest=True),
     "min": _extreme(largest=False),
-    "int": whole("int", int),
-    "round": whole("round", round),
+    "int": to_integer("int", int),
+    "round": to_integer("round", round),
     "float": _float,
     "abs": _abs,
     "bool": _bool,
@@ -248,7 +236,7 @@ FUNCTIONS: dict[str, Own] = {
     "super.nothing": _nothing,
     "tensor.size": _tensor_size,
     "print": _nothing,
-    "iter": _first,
+    "iter": first_argument,
     "next": _next,
     "id": _unknown,
     "repr": _unknown,

@@ -1,13 +1,13 @@
-"""Things that hold others: what is in them, by a subscript or in a loop, and what is put there."""
+"""Things that hold others: subscripts, assignment to items, loops and sums."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
-from convlint.static.domain.objects import Class, Function, Instance
+from convlint.static.domain.objects import UNKNOWN_CHILD, Class, Function, Instance
 from convlint.static.domain.values import (
     LONGEST,
     UNKNOWN,
@@ -16,15 +16,19 @@ from convlint.static.domain.values import (
     Sizes,
     Tensor,
     Value,
+    as_number,
     is_small,
 )
 from convlint.static.interpreter.pymodel import module_containers
+from convlint.static.interpreter.pymodel.native import whole_value
 from convlint.static.interpreter.truth import only_symbol
 from convlint.static.torch_shapes import iterate as rows_of
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
+
+_MOST_PARTS = 16  # into which a parameter is unpacked
 
 
 # --- subscripts
@@ -37,49 +41,51 @@ def get(value: Value, key: Value) -> Value:
         if type(key) is int or type(key) is bool:
             if UNKNOWN in value and (key < 0 or UNKNOWN in value[: key + 1]):
                 return UNKNOWN
-            return value[key] if -len(value) <= key < len(value) else UNKNOWN
-        if type(key) is slice and _is_plain(key):
-            return value[key]
-        return UNKNOWN
+            return _at(value, key)
+        return value[key] if _is_plain_slice(key) else UNKNOWN
     if kind is dict:
-        if UNKNOWN in value or not _hashable(key):
-            return UNKNOWN
-        return value.get(key, UNKNOWN)
-    if kind is str and (type(key) is int or (type(key) is slice and _is_plain(key))):
-        return value[key] if type(key) is slice or -len(value) <= key < len(value) else UNKNOWN
-    if kind is range and type(key) is int:
-        return value[key] if -len(value) <= key < len(value) else UNKNOWN
+        return UNKNOWN if UNKNOWN in value or not _hashable(key) else value.get(key, UNKNOWN)
+    if kind is str and _is_plain_slice(key):
+        return value[key]
+    if kind in (str, range) and type(key) is int:
+        return _at(value, key)
     if kind is Instance and value.is_module:
         return _module_at(value, key)
     if kind is Dim and (type(key) is str or (type(key) is int and key >= 0)):
-        return part(value, f"[{key!r}]")  # from the end it may be any of these
+        return part(value, f"[{key!r}]")  # a negative index may be any of these
     return UNKNOWN
 
 
-def _is_plain(key: slice) -> bool:
-    return all(part is None or type(part) is int for part in (key.start, key.stop, key.step)) and (
-        key.step != 0
+def _at(items: Sequence[Value], position: int) -> Value:
+    return items[position] if -len(items) <= position < len(items) else UNKNOWN
+
+
+def _is_plain_slice(key: Value) -> bool:
+    return (
+        type(key) is slice
+        and all(end is None or type(end) is int for end in (key.start, key.stop, key.step))
+        and key.step != 0
     )
 
 
 def _module_at(instance: Instance, key: Value) -> Value:
-    if instance.incomplete or module_containers.MORE in instance.attrs:
+    if instance.may_have_more_children:
         return UNKNOWN
     if type(key) is str:
         return instance.attrs.get(key, UNKNOWN)
-    held = module_containers.items(instance)
+    children = module_containers.items(instance)
     if type(key) is int:
-        return held[key] if -len(held) <= key < len(held) else UNKNOWN
-    if type(key) is slice and _is_plain(key):
-        part = Instance(instance.cls, instance.site, instance.frames)
-        part.kind = instance.kind
-        module_containers.extend(part, held[key])
-        return part
+        return _at(children, key)
+    if _is_plain_slice(key):
+        sliced = Instance(instance.cls, instance.site, instance.frames)
+        sliced.kind = instance.kind
+        module_containers.extend(sliced, children[key])
+        return sliced
     return UNKNOWN
 
 
 def part(value: Dim, suffix: str) -> Value:
-    """A part of a parameter of which nothing is known but its name: a symbol of its own."""
+    """An attribute or item of a parameter whose type is not known: a symbol of its own."""
     symbol = only_symbol(value)
     if symbol is None or symbol.scope == FRESH or suffix.startswith("._"):
         return UNKNOWN
@@ -99,7 +105,7 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
         if type(key) is int:
             name = str(key if key >= 0 else key + len(module_containers.items(owner)))
         else:
-            name = key if type(key) is str else module_containers.MORE
+            name = key if type(key) is str else UNKNOWN_CHILD
         owner.attrs[name] = value
 
 
@@ -128,13 +134,13 @@ def delete(owner: Value, key: Value) -> None:
 
 
 def taint(owner: Value) -> None:
-    """Something unknown may have been put into a container."""
+    """Add something unknown to a container: the program may have changed it."""
     if type(owner) is list:
         owner.append(UNKNOWN)
     elif type(owner) is dict:
         owner[UNKNOWN] = UNKNOWN
     elif type(owner) is Instance and owner.is_module:
-        owner.attrs[module_containers.MORE] = UNKNOWN
+        owner.attrs[UNKNOWN_CHILD] = UNKNOWN
 
 
 def contains(item: Value, owner: Value) -> Value:
@@ -156,11 +162,7 @@ def contains(item: Value, owner: Value) -> Value:
             return UNKNOWN
         return bool(item in owner)
     if type(owner) is Instance and owner.is_module and type(item) is str:
-        return (
-            UNKNOWN
-            if owner.incomplete or module_containers.MORE in owner.attrs
-            else item in owner.attrs
-        )
+        return UNKNOWN if owner.may_have_more_children else item in owner.attrs
     return UNKNOWN
 
 
@@ -172,8 +174,8 @@ def length(value: Value) -> Value:
     if kind is Tensor and value.shape:
         return value.shape[0]
     if kind is Instance and value.is_module:
-        found = module_containers.iterated(value)
-        return UNKNOWN if found is None else len(found)
+        items = module_containers.iterated(value)
+        return UNKNOWN if items is None else len(items)
     return UNKNOWN
 
 
@@ -181,25 +183,23 @@ def length(value: Value) -> Value:
 
 
 def iterate(interpreter: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
-    """The items of a value, None if they are not known. ``count`` is how many are asked for."""
+    """The items of a value, None if they are not known. ``count`` is how many are unpacked."""
     kind = type(value)
-    if kind is list or kind is tuple:
+    if kind is list or kind is tuple or kind is dict:
         return list(value)
-    if kind is dict:
-        return list(value)
-    if kind is range:
-        return list(value) if len(value) <= LONGEST else None
-    if kind is str:
+    if kind is range or kind is str:
         return list(value) if len(value) <= LONGEST else None
     if kind is Tensor:
         rows: list[Value] | None = rows_of(interpreter.execution, value)
         return rows
     if kind is Instance and value.is_module:
         return module_containers.iterated(value)
-    if kind is Sizes:
-        return None if count is None else sizes(interpreter, value, count)
-    if kind is Dim and count is not None and count < 16:
-        return parts(value, count)
+    if kind is Sizes and count is not None:
+        shape = interpreter.execution.of_rank(value.tensor, count)
+        return None if shape is None else list(shape)
+    if kind is Dim and count is not None and count < _MOST_PARTS:
+        parts = [part(value, f"[{position}]") for position in range(count)]
+        return None if UNKNOWN in parts else parts
     return None
 
 
@@ -211,28 +211,6 @@ def items_of(interpreter: Interpreter, value: Value) -> list[Value]:
     return items
 
 
-def parts(value: Dim, count: int) -> list[Value] | None:
-    """The items of such a parameter that is taken apart into ``count`` ones."""
-    found = [part(value, f"[{position}]") for position in range(count)]
-    return None if UNKNOWN in found else found
-
-
-def sizes(interpreter: Interpreter, value: Sizes, count: int) -> list[Any] | None:
-    """The sizes of a tensor of which only their number is known."""
-    shape = interpreter.execution.of_rank(value.tensor, count)
-    return None if shape is None else list(shape)
-
-
-# --- numbers
-
-
-def as_number(value: Value) -> int | Dim | None:
-    """An integer of the program, None if it is anything else."""
-    if type(value) is bool:
-        return int(value)
-    return value if type(value) is int or type(value) is Dim else None
-
-
 def total(values: Sequence[Value]) -> Value:
     """``sum(values)`` of integers."""
     result: int | Dim = 0
@@ -241,8 +219,4 @@ def total(values: Sequence[Value]) -> Value:
         if number is None:
             return UNKNOWN
         result = result + number
-    return (
-        result
-        if type(result) is int or symbolic.as_dim(result).value is None
-        else symbolic.as_dim(result).value
-    )
+    return whole_value(symbolic.as_dim(result))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
 from convlint.static.domain.values import (
     UNKNOWN,
@@ -15,13 +13,14 @@ from convlint.static.domain.values import (
     Tensor,
     Value,
 )
-from convlint.static.interpreter import attributes, classes, instantiation, module_calls
-from convlint.static.interpreter.pymodel.native import Own
+from convlint.static.interpreter import attributes, instantiation, module_calls
+from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.pymodel.native import NativeFunction
 from convlint.symbolic import Dim
 
 
-def _isinstance(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value, kinds = args
+def _isinstance(call: Call) -> Value:
+    value, kinds = call.args
     answers = [_is_of(value, kind) for kind in (kinds if type(kinds) is tuple else (kinds,))]
     if True in answers:
         return True
@@ -29,6 +28,7 @@ def _isinstance(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any)
 
 
 def _is_of(value: Value, kind: Value) -> Value:
+    """Whether a value is of one type: True, False or UNKNOWN."""
     if value is UNKNOWN or kind is UNKNOWN:
         return UNKNOWN
     if type(kind) is Builtin:
@@ -42,7 +42,7 @@ def _is_of(value: Value, kind: Value) -> Value:
         return type(value).__name__ == name or (name == "int" and type(value) is bool)
     if type(kind) is Class:
         if type(value) is Instance:
-            if kind in (value.cls.mro):
+            if kind in value.cls.mro:
                 return True
             return UNKNOWN if value.incomplete else False
         if type(value) is Tensor:
@@ -59,32 +59,33 @@ def _is_of(value: Value, kind: Value) -> Value:
     return UNKNOWN
 
 
-def _issubclass(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    cls, kind = args
+def _issubclass(call: Call) -> Value:
+    cls, kind = call.args
     if type(cls) is Class and type(kind) is Class:
-        return kind in (cls.mro)
+        return kind in cls.mro
     return UNKNOWN
 
 
-def _callable(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value = args[0]
-    if type(value) in (Class, Function, Bound, Partial, Builtin):
+def _callable(call: Call) -> Value:
+    kind = type(call.args[0])
+    if kind in (Class, Function, Bound, Partial, Builtin):
         return True
-    return (
-        False if type(value) in (int, str, float, list, tuple, dict, type(None), Dim) else UNKNOWN
-    )
+    return False if kind in (int, str, float, list, tuple, dict, type(None), Dim) else UNKNOWN
 
 
-def _getattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    if type(args[1]) is not str:
-        return interpreter.record_gap("a name that is only known at run time", node, scope)
-    found = attributes.get(interpreter, args[0], args[1], node, scope)
-    if found is UNKNOWN and len(args) > 2 and _lacks(args[0], args[1]):
-        return args[2]
-    return found
+def _getattr(call: Call) -> Value:
+    owner, name, *default = call.args
+    if type(name) is not str:
+        reason = "an attribute name that is only known at run time"
+        return call.interpreter.record_gap(reason, call.node, call.scope)
+    value = attributes.get(call.interpreter, owner, name, call.node, call.scope)
+    if value is UNKNOWN and default and _lacks(owner, name):
+        return default[0]
+    return value
 
 
 def _lacks(value: Value, name: str) -> bool:
+    """Whether an object is known to have no attribute of this name."""
     return (
         type(value) is Instance
         and not value.incomplete
@@ -93,8 +94,8 @@ def _lacks(value: Value, name: str) -> bool:
     )
 
 
-def _setattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, name, value = args
+def _setattr(call: Call) -> Value:
+    owner, name, value = call.args
     if type(owner) is Instance:
         if type(name) is str:
             owner.attrs[name] = value
@@ -103,56 +104,59 @@ def _setattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) ->
     return None
 
 
-def _hasattr(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    value, name = args
+def _hasattr(call: Call) -> Value:
+    value, name = call.args
     if type(value) is Instance and type(name) is str:
-        if name in value.attrs or classes.lookup(value.cls, name) is not None:
+        if name in value.attrs or value.cls.lookup(name) is not None:
             return True
         return False if _lacks(value, name) else UNKNOWN
     return UNKNOWN
 
 
-def _type(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _type(call: Call) -> Value:
+    args = call.args
     return args[0].cls if len(args) == 1 and type(args[0]) is Instance else UNKNOWN
 
 
-def _super(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Scope) -> Value:
-    inner: Scope | None = scope
-    while inner is not None and "__class__" not in inner.names:
-        inner = inner.outer
-    if inner is None:
+def _super(call: Call) -> Value:
+    args = call.args
+    method: Scope | None = call.scope
+    while method is not None and "__class__" not in method.names:
+        method = method.outer
+    if method is None:
         return UNKNOWN
-    owner = args[0] if args and type(args[0]) is Class else inner.names["__class__"]
-    first = next(iter(inner.names.values()), None)
-    instance = args[1] if len(args) > 1 else first
+    owner = args[0] if args and type(args[0]) is Class else method.names["__class__"]
+    first_parameter = next(iter(method.names.values()), None)
+    instance = args[1] if len(args) > 1 else first_parameter
     if type(owner) is Class and type(instance) is Instance:
         return Super(owner, instance)
     return UNKNOWN
 
 
-def _super_init(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    cls, instance, *rest = args
-    instantiation.super_init(interpreter, cls, instance, rest, kwargs, node, scope)
+def _super_init(call: Call) -> Value:
+    cls, instance, *rest = call.args
+    instantiation.super_init(cls, instance, call.with_args(rest))
     return None
 
 
-def _class_init(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
+def _class_init(call: Call) -> Value:
     """``Base.__init__(self, ...)`` of a class of torch."""
-    cls, instance, *rest = args
+    cls, instance, *rest = call.args
     if type(instance) is Instance:
-        library = next((one for one in cls.mro if one.is_library), cls)
-        instantiation.super_init(interpreter, library, instance, rest, kwargs, node, scope)
+        library = next((base for base in cls.mro if base.is_library), cls)
+        instantiation.super_init(library, instance, call.with_args(rest))
     return None
 
 
-def _class_forward(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    _, instance, *rest = args
+def _class_forward(call: Call) -> Value:
+    """``Base.forward(self, ...)`` of a class of torch."""
+    _, instance, *rest = call.args
     if type(instance) is Instance:
-        return module_calls.forward_layer(interpreter, instance, rest, kwargs, node, scope)
+        return module_calls.forward_layer(instance, call.with_args(rest))
     return UNKNOWN
 
 
-FUNCTIONS: dict[str, Own] = {
+FUNCTIONS: dict[str, NativeFunction] = {
     "isinstance": _isinstance,
     "issubclass": _issubclass,
     "callable": _callable,

@@ -1,90 +1,72 @@
-"""What the methods of Python's own objects do: of lists, dicts, strings and tuples."""
+"""Methods of Python's own objects: lists, dicts, strings and tuples."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more, is_small
 from convlint.static.interpreter import module_calls
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers, module_containers
-from convlint.static.interpreter.pymodel.native import Own, concrete, guarded
-
-if TYPE_CHECKING:
-    from convlint.static.interpreter.interpreter import Interpreter
+from convlint.static.interpreter.pymodel.native import NativeFunction, call_native, concrete
 
 OWNERS = ("list.", "dict.", "str.", "tuple.", "module.")  # how the name of a method begins
 
 
-def call(
-    interpreter: Interpreter,
-    name: str,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-    node: ast.expr,
-    scope: Scope,
-) -> Value:
+def call_method(name: str, call: Call) -> Value:
     """Call a method by its full name (``list.append``); its object is the first argument."""
-    own = _OF_CONTAINERS.get(name)
-    if own is not None:
-        return guarded(own, interpreter, args, kwargs, node, scope)
+    native = _OF_CONTAINERS.get(name)
+    if native is not None:
+        return call_native(native, call)
+    owner = call.args[0]
     kind, _, method = name.partition(".")
     if kind == "module":
         if method == "forward":
-            return module_calls.forward_layer(interpreter, args[0], args[1:], kwargs, node, scope)
-        return module_containers.method(method, args[0], args[1:], kwargs)
-    if kind == "str" and not all(type(value) in (str, int, float, bool) for value in args):
+            inputs = call.with_args(call.args[1:], open_ended=False)
+            return module_calls.forward_layer(owner, inputs)
+        return module_containers.call_method(method, owner, call.with_args(call.args[1:]))
+    if kind == "str" and not all(type(value) in (str, int, float, bool) for value in call.args):
         return UNKNOWN
-    if kind in ("str", "tuple"):
-        if not all(is_small(value) for value in args) or not _is_short_format(method, args[0]):
-            return UNKNOWN
-        try:
-            found = getattr(args[0], method)(*args[1:], **kwargs)
-        except Exception:  # noqa: BLE001 - the program would raise; nothing is known then
-            return UNKNOWN
-        return (
-            found if type(found) in (str, int, bool, list, tuple) and _is_short(found) else UNKNOWN
-        )
-    return interpreter.call_unknown(args, kwargs, node, scope)
+    if kind not in ("str", "tuple"):
+        return call.interpreter.call_unknown(call)
+    if not all(is_small(value) for value in call.args):
+        return UNKNOWN
+    if method == "format" and not is_short_format(owner):
+        return UNKNOWN
+    try:
+        result = getattr(owner, method)(*call.args[1:], **call.kwargs)
+    except Exception:  # noqa: BLE001 - the program would raise here, so the value is unknown
+        return UNKNOWN
+    if type(result) in (str, list, tuple):
+        return result if len(result) <= LONGEST else UNKNOWN
+    return result if type(result) in (int, bool) else UNKNOWN
 
 
-def _is_short(value: Any) -> bool:
-    return type(value) not in (str, list, tuple) or len(value) <= LONGEST
-
-
-def _is_short_format(method: str, template: Any) -> bool:
-    return method != "format" or is_short_format(template)
-
-
-def _append(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].append(args[1])
+def _append(call: Call) -> Value:
+    call.args[0].append(call.args[1])
     return None
 
 
-def _extend(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, given = args
+def _extend(call: Call) -> Value:
+    owner, values = call.args
     try:
-        items = containers.items_of(interpreter, given)
+        items = containers.items_of(call.interpreter, values)
     except TypeError:
         items = [UNKNOWN]
     owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])
     return None
 
 
-def _insert(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].insert(concrete(interpreter, args[1]), args[2])
+def _insert(call: Call) -> Value:
+    call.args[0].insert(concrete(call.interpreter, call.args[1]), call.args[2])
     return None
 
 
-def _pop(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, *rest = args
+def _pop(call: Call) -> Value:
+    owner, *rest = call.args
     if has_more(owner):
         return UNKNOWN
     if type(owner) is list:
-        return owner.pop(*[concrete(interpreter, value) for value in rest])
+        return owner.pop(*[concrete(call.interpreter, value) for value in rest])
     if UNKNOWN in owner:
         if rest and type(rest[0]) is str:
             owner.pop(rest[0], None)
@@ -92,55 +74,60 @@ def _pop(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Val
     return owner.pop(*rest) if rest and type(rest[0]) is str else UNKNOWN
 
 
-def _index(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, value, *_ = args
+def _index(call: Call) -> Value:
+    owner, value, *_ = call.args
     return owner.index(value) if is_small([owner, value]) and UNKNOWN not in owner else UNKNOWN
 
 
-def _copy(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return args[0].copy()
+def _copy(call: Call) -> Value:
+    return call.args[0].copy()
 
 
-def _get(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, key, *rest = args
+def _reverse(call: Call) -> Value:
+    call.args[0].reverse()
+    return None
+
+
+def _get(call: Call) -> Value:
+    owner, key, *rest = call.args
     if UNKNOWN in owner or type(key) not in (str, int, bool, float, type(None), tuple):
         return UNKNOWN
     return owner.get(key, rest[0] if rest else None)
 
 
-def _setdefault(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, key, *rest = args
+def _setdefault(call: Call) -> Value:
+    owner, key, *rest = call.args
     if UNKNOWN in owner or type(key) is not str:
         return UNKNOWN
     return owner.setdefault(key, rest[0] if rest else None)
 
 
-def _update(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    owner, *rest = args
-    for other in rest:
+def _update(call: Call) -> Value:
+    owner, *others = call.args
+    for other in others:
         owner.update(other if type(other) is dict else {UNKNOWN: UNKNOWN})
-    owner.update(kwargs)
+    owner.update(call.kwargs)
     return None
 
 
-def _keys(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return UNKNOWN if UNKNOWN in args[0] else list(args[0])
+def _keys(call: Call) -> Value:
+    return UNKNOWN if UNKNOWN in call.args[0] else list(call.args[0])
 
 
-def _values(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return UNKNOWN if UNKNOWN in args[0] else list(args[0].values())
+def _values(call: Call) -> Value:
+    return UNKNOWN if UNKNOWN in call.args[0] else list(call.args[0].values())
 
 
-def _pairs(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    return UNKNOWN if UNKNOWN in args[0] else list(args[0].items())
+def _items(call: Call) -> Value:
+    return UNKNOWN if UNKNOWN in call.args[0] else list(call.args[0].items())
 
 
-def _clear(interpreter: Any, args: Any, kwargs: Any, node: Any, scope: Any) -> Value:
-    args[0].clear()
+def _clear(call: Call) -> Value:
+    call.args[0].clear()
     return None
 
 
-_OF_CONTAINERS: dict[str, Own] = {
+_OF_CONTAINERS: dict[str, NativeFunction] = {
     "list.append": _append,
     "list.extend": _extend,
     "list.insert": _insert,
@@ -148,14 +135,14 @@ _OF_CONTAINERS: dict[str, Own] = {
     "list.index": _index,
     "list.copy": _copy,
     "list.clear": _clear,
-    "list.reverse": lambda interpreter, args, kwargs, node, scope: args[0].reverse(),
+    "list.reverse": _reverse,
     "dict.get": _get,
     "dict.pop": _pop,
     "dict.setdefault": _setdefault,
     "dict.update": _update,
     "dict.keys": _keys,
     "dict.values": _values,
-    "dict.items": _pairs,
+    "dict.items": _items,
     "dict.copy": _copy,
     "dict.clear": _clear,
 }

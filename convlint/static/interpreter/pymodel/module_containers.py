@@ -1,84 +1,69 @@
-"""Modules that hold others: ``Sequential``, ``ModuleList`` and ``ModuleDict``, and the methods that
+"""Modules that hold others (``Sequential``, ``ModuleList``, ``ModuleDict``), and the methods that
 every module has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-from convlint.static.domain.objects import Instance
+from convlint.static.domain.objects import UNKNOWN_CHILD, Instance
 from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.interpreter.call import Call
 
-if TYPE_CHECKING:
-    from convlint.static.interpreter.interpreter import Interpreter
+_CONTAINERS = frozenset(
+    {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}
+)
 
-MORE = "?"  # the name under which a container holds what is not known of it
 
-
-def construct(
-    interpreter: Interpreter,
-    instance: Instance,
-    name: str,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-) -> bool:
-    """Fill a container of ``torch.nn``; False if ``name`` is none."""
-    if name not in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"):
+def construct(instance: Instance, name: str, call: Call) -> bool:
+    """Fill a container of ``torch.nn``; False if ``name`` is not the name of one."""
+    if name not in _CONTAINERS:
         return False
-    given: Sequence[Value] = [*args, *kwargs.values()]
-    interpreter.steps -= len(given)  # each of them is looked at later
-    if name == "Sequential" and not (len(given) == 1 and type(given[0]) is dict):
-        extend(instance, given)
+    values = call.values()
+    call.interpreter.steps -= len(values)  # each of them is visited later
+    if name == "Sequential" and not (len(values) == 1 and type(values[0]) is dict):
+        extend(instance, values)
         return True
-    for value in given:
+    for value in values:
         if type(value) is dict:
-            for key, item in value.items():
-                _put(instance, key, item)
-        elif type(value) in (list, tuple) or (type(value) is Instance and value.is_module):
-            pairs = _pairs(value) if name == "ModuleDict" else None
-            if pairs is not None:
-                for key, item in pairs:
-                    _put(instance, key, item)
+            _update(instance, value.items())
+        elif type(value) in (list, tuple):
+            if name == "ModuleDict" and all(
+                type(v) in (tuple, list) and len(v) == 2 for v in value
+            ):
+                _update(instance, value)
             else:
-                extend(
-                    instance, (iterated(value) or [UNKNOWN]) if type(value) is Instance else value
-                )
+                extend(instance, value)
+        elif type(value) is Instance and value.is_module:
+            extend(instance, iterated(value) or [UNKNOWN])
         else:
-            instance.attrs[MORE] = UNKNOWN
+            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
     return True
 
 
-def _pairs(value: Value) -> list[tuple[Value, Value]] | None:
-    if type(value) not in (list, tuple):
-        return None
-    return list(value) if all(type(v) in (tuple, list) and len(v) == 2 for v in value) else None
-
-
-def _put(instance: Instance, key: Value, item: Value) -> None:
-    instance.attrs[key if type(key) is str else MORE] = item
+def _update(instance: Instance, pairs: Iterable[tuple[Value, Value]]) -> None:
+    for key, value in pairs:
+        instance.attrs[key if type(key) is str else UNKNOWN_CHILD] = value
 
 
 def extend(instance: Instance, values: Sequence[Value]) -> None:
     """Append modules under the next numbers."""
-    number = len(items(instance))
-    for value in values:
+    for number, value in enumerate(values, start=len(items(instance))):
         instance.attrs[str(number)] = value
-        number += 1
 
 
 def items(instance: Instance) -> list[Value]:
-    """What a container holds, in order; UNKNOWN among it where that is not known."""
+    """The children of a container, in order; UNKNOWN stands for those that are not known."""
     return [
         value
         for name, value in instance.attrs.items()
-        if (type(value) is Instance and value.is_module) or name.isdigit() or name == MORE
+        if (type(value) is Instance and value.is_module) or name.isdigit() or name == UNKNOWN_CHILD
     ]
 
 
 def iterated(instance: Instance) -> list[Value] | None:
-    """What a loop over a module gives; None if it cannot be told."""
-    if instance.incomplete or MORE in instance.attrs:
+    """The items of a loop over a module; None where they are not known."""
+    if instance.may_have_more_children:
         return None
     if instance.kind in ("Sequential", "ModuleList"):
         return items(instance)
@@ -87,70 +72,63 @@ def iterated(instance: Instance) -> list[Value] | None:
     return None
 
 
-def method(name: str, instance: Instance, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
-    """A method other than ``forward`` that ``nn.Module`` or a container of torch gives to a module."""
-    if name in ("add_module", "register_module", "register_buffer", "register_parameter"):
-        key = args[0] if args else kwargs.get("name", UNKNOWN)
-        value = (
-            args[1]
-            if len(args) > 1
-            else next(
-                (kwargs[word] for word in ("module", "tensor", "param") if word in kwargs), UNKNOWN
-            )
-        )
+def call_method(name: str, instance: Instance, call: Call) -> Value:
+    """Call a method other than ``forward`` that ``nn.Module`` or a container of torch has."""
+    args = call.args
+    if name in _REGISTERING:
+        key = call.argument(0, "name", UNKNOWN)
+        named = [call.kwargs[word] for word in ("module", "tensor", "param") if word in call.kwargs]
+        value = args[1] if len(args) > 1 else next(iter(named), UNKNOWN)
         if type(key) is str:
             instance.attrs[key] = value
         else:
-            instance.attrs[MORE] = UNKNOWN
+            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
         return None
     if name == "__setattr__" and len(args) == 2:
-        instance.attrs[args[0] if type(args[0]) is str else MORE] = args[1]
+        _update(instance, [(args[0], args[1])])
         return None
     if name in ("children", "named_children", "values", "items", "keys"):
-        if instance.incomplete or MORE in instance.attrs:
+        if instance.may_have_more_children:
             return UNKNOWN
-        found = list(instance.children())
+        children = list(instance.children())
         if name in ("children", "values"):
-            return [value for _, value in found]
-        return [key for key, _ in found] if name == "keys" else found
+            return [child for _, child in children]
+        return [key for key, _ in children] if name == "keys" else children
     if name in ("append", "extend", "insert"):
         if name == "append" and args:
             extend(instance, args[:1])
         elif name == "extend" and args and type(args[0]) in (list, tuple):
             extend(instance, args[0])
         else:
-            instance.attrs[MORE] = UNKNOWN
+            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
         return instance
     if name == "update":
         if args and type(args[0]) is dict:
-            for key, value in args[0].items():
-                _put(instance, key, value)
+            _update(instance, args[0].items())
         else:
-            instance.attrs[MORE] = UNKNOWN
+            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
         return None
     if name in ("modules", "named_modules", "parameters", "named_parameters", "buffers"):
         return []  # loops over these set weights, which no shape depends on
     if name == "get_submodule" and args and type(args[0]) is str:
-        found_module: Value = instance
+        module: Value = instance
         for part in args[0].split("."):
-            attrs = found_module.attrs if type(found_module) is Instance else {}
-            found_module = attrs.get(part, UNKNOWN)
-        return found_module
-    if name in _GIVING_ITSELF:
-        return instance
-    return UNKNOWN
+            module = module.attrs.get(part, UNKNOWN) if type(module) is Instance else UNKNOWN
+        return module
+    return instance if name in _RETURNING_SELF else UNKNOWN
 
 
-_GIVING_ITSELF = frozenset(
+_REGISTERING = frozenset({"add_module", "register_module", "register_buffer", "register_parameter"})
+_RETURNING_SELF = frozenset(
     {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "bfloat16", "apply", "type"}
     | {"requires_grad_", "share_memory", "to_empty"}
 )
-
-
-METHODS = _GIVING_ITSELF | {
-    *("add_module", "register_module", "register_buffer", "register_parameter", "children"),
-    *("named_children", "values", "items", "keys", "append", "extend", "insert", "update"),
-    *("modules", "named_modules", "parameters", "named_parameters", "buffers", "get_submodule"),
-    *("__setattr__", "state_dict", "load_state_dict", "zero_grad", "extra_repr", "__init__"),
-    *("register_forward_hook", "register_forward_pre_hook", "named_buffers", "_get_name"),
-}
+METHODS = (
+    _REGISTERING
+    | _RETURNING_SELF
+    | {"children", "named_children", "values", "items", "keys", "append", "extend", "insert"}
+    | {"update", "modules", "named_modules", "parameters", "named_parameters", "buffers"}
+    | {"named_buffers", "get_submodule", "__setattr__", "__init__", "state_dict", "_get_name"}
+    | {"load_state_dict", "zero_grad", "extra_repr", "register_forward_hook"}
+    | {"register_forward_pre_hook"}
+)

@@ -1,54 +1,54 @@
-"""How functions are called that stand for Python's own, and what they give and take."""
+"""Functions that stand for Python's own: how they are called, and the numbers that they give and take."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import UNKNOWN, Real, Value
+from convlint.static.interpreter.call import Call
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
-Own = Callable[[Any, Sequence[Value], dict[str, Value], ast.expr, Scope], Value]
+NativeFunction = Callable[[Call], Value]
 
 
-def guarded(
-    own: Own,
-    interpreter: Interpreter,
-    args: Sequence[Value],
-    kwargs: dict[str, Value],
-    node: ast.expr,
-    scope: Scope,
-) -> Value:
-    """The result of ``own``; UNKNOWN where the program passes what it cannot take."""
+def call_native(function: NativeFunction, call: Call) -> Value:
+    """The result of ``function``; UNKNOWN where Python would raise for the arguments.
+
+    Arguments that the analysis does not know are ignored.
+    """
+    if call.open_ended:
+        call = call.with_args(call.args, open_ended=False)
     try:
-        return own(interpreter, args, kwargs, node, scope)
+        return function(call)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError, AttributeError):
         return UNKNOWN
 
 
 def concrete(interpreter: Interpreter, value: Value) -> int:
-    """A plain integer: a parameter with a default is taken at its default from here on."""
+    """A plain integer; a parameter with a default has that value from here on.
+
+    Raises TypeError for anything else.
+    """
     if type(value) is bool or type(value) is int:
         return int(value)
     if type(value) is Dim:
-        found = interpreter.execution.settled(value)
-        if found is not None:
-            return found
+        settled = interpreter.execution.settled(value)
+        if settled is not None:
+            return settled
     raise TypeError
 
 
 def whole_value(dim: Dim) -> Value:
-    """An integer of the program: a plain one where it is known."""
+    """An integer of the program: a plain ``int`` where its value is known."""
     if dim.is_unknown:
         return UNKNOWN
     return dim if dim.value is None else dim.value
 
 
 def real_value(dim: Dim) -> Value:
-    """A number of the program that need not be whole."""
+    """A number of the program that need not be an integer."""
     return UNKNOWN if dim.is_unknown else Real(dim)

@@ -1,0 +1,265 @@
+"""How each kind of entry point is executed: what is called, and with which arguments."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from convlint import symbolic
+from convlint.static.domain.objects import Function, Instance, Outside, Scope
+from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.static.exploration.argument_variants import defaults
+from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
+from convlint.static.interpreter import Call, Interpreter
+from convlint.static.program.parse import walk
+from convlint.static.program.source_module import bound_names, is_main_guard
+from convlint.symbolic import Symbol
+
+
+def execute_entry_point(path: ExecutionPath) -> None:
+    """Execute the entry point of a path."""
+    _BY_KIND[path.entry_point.kind](path)
+
+
+# --- classes
+
+
+def _execute_class(path: ExecutionPath) -> None:
+    interpreter, cls = path.interpreter, path.entry_point.value
+    call = _call_of(path, cls.node)
+    init = cls.lookup("__init__")
+    if type(init) is Function:
+        optional = _optional(interpreter, defaults(init), _is_empty)
+        call.kwargs = _arguments(interpreter, init, optional | path.variant, skip=1)
+        call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
+    path.instance = interpreter.instantiate(cls, call)
+    if type(path.instance) is Instance:
+        _forward_on_unknown_inputs(path.instance, call)
+
+
+def _execute_example(path: ExecutionPath) -> None:
+    """Build a class without arguments, and call it on its ``example_input_array``."""
+    call = _call_of(path, path.entry_point.value.node)
+    instance = path.interpreter.instantiate(path.entry_point.value, call)
+    if type(instance) is Instance:
+        _forward(instance, call)
+
+
+def _forward(instance: Instance, call: Call) -> None:
+    """Call a module on its ``example_input_array``, or on inputs of unknown shape; ``call`` is the
+    place.
+    """
+    example = instance.attrs.get("example_input_array")
+    if example is None:
+        example = instance.cls.lookup("example_input_array")
+    if example is not None:
+        tensors = list(example) if type(example) is tuple else [example]
+        if all(type(item) is Tensor and item.shape is not None for item in tensors):
+            call.interpreter.call(instance, call.with_args(tensors, {}, open_ended=False))
+            return
+    _forward_on_unknown_inputs(instance, call)
+
+
+def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
+    interpreter = call.interpreter
+    forward = instance.cls.lookup("forward")
+    if type(forward) is not Function:
+        if instance.kind not in ("ModuleList", "ModuleDict", "Module", None):
+            inputs = call.with_args([_input(interpreter)], {}, open_ended=False)
+            interpreter.call(instance, inputs)
+        return
+    parameters = forward.node.args
+    positional = [*parameters.posonlyargs, *parameters.args][1:]
+    required = positional[: max(len(positional) - len(forward.defaults), 0)]
+    args = [_input_for(interpreter, parameter) for parameter in required]
+    kwargs = {
+        parameter.arg: _input_for(interpreter, parameter)
+        for parameter in parameters.kwonlyargs
+        if parameter.arg not in forward.keyword_defaults
+    }
+    kwargs |= _optional(interpreter, defaults(forward), _is_none_or_number)
+    open_ended = parameters.vararg is not None
+    interpreter.call(instance, call.with_args(args, kwargs, open_ended=open_ended))
+
+
+def _input(interpreter: Interpreter) -> Tensor:
+    return interpreter.execution.emit("input", [], [None])[0]
+
+
+def _input_for(interpreter: Interpreter, parameter: ast.arg) -> Value:
+    """A tensor, unless the annotation of the parameter says otherwise."""
+    annotation = "Tensor" if parameter.annotation is None else ast.unparse(parameter.annotation)
+    is_tensor = annotation.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
+    return _input(interpreter) if is_tensor else UNKNOWN
+
+
+# --- arguments
+
+
+def _optional(
+    interpreter: Interpreter, values: dict[str, Value], is_placeholder: Callable[[Value], bool]
+) -> dict[str, Value]:
+    """UNKNOWN for the parameters whose default may only be a placeholder; nothing unless the
+    interpreter passes all inputs.
+    """
+    names = [name for name, value in values.items() if is_placeholder(value)]
+    if names and not interpreter.all_inputs:
+        interpreter.left_out = True
+        return {}
+    return dict.fromkeys(names, UNKNOWN)
+
+
+def _arguments(
+    interpreter: Interpreter, function: Function, variant: dict[str, Value], skip: int = 0
+) -> dict[str, Value]:
+    """A value for every parameter of a function, by name: a symbol for an integer, otherwise the
+    default.
+    """
+    parameters = function.node.args
+    default = defaults(function) | variant
+    values: dict[str, Value] = dict(default)
+    positional = [*parameters.posonlyargs, *parameters.args]
+    for parameter in [*positional[skip:], *parameters.kwonlyargs]:
+        name = parameter.arg
+        if name not in default:
+            values[name] = _symbol(parameter)
+        elif type(default[name]) is int and name not in variant:
+            values[name] = symbolic.symbol(name, PARAMETERS)
+            interpreter.execution.hints[Symbol(name, PARAMETERS)] = default[name]
+    return values
+
+
+def _is_empty(value: Value) -> bool:
+    return type(value) in (tuple, list, dict) and not value
+
+
+def _is_none_or_empty(value: Value) -> bool:
+    return value is None or _is_empty(value)
+
+
+def _is_none_or_number(value: Value) -> bool:
+    return value is None or type(value) in (int, float)
+
+
+def _symbol(parameter: ast.arg) -> Value:
+    annotation = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
+    if any(word in annotation for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
+        return UNKNOWN
+    return symbolic.symbol(parameter.arg, PARAMETERS)
+
+
+def _call_of(path: ExecutionPath, node: ast.AST) -> Call:
+    """The call of an entry point, without arguments: it stands at its definition ``node``."""
+    place = Outside(getattr(node, "name", ""), ast.Load())
+    place.lineno = place.end_lineno = getattr(node, "lineno", 1)
+    place.col_offset = place.end_col_offset = getattr(node, "col_offset", 0)
+    return Call(path.interpreter, [], {}, place, Scope(path.entry_point.module, None, ""))
+
+
+# --- functions, files and configured models
+
+
+def _execute_function(path: ExecutionPath) -> None:
+    interpreter, entry_point = path.interpreter, path.entry_point
+    function: Function = entry_point.value
+    skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
+    optional = _optional(interpreter, defaults(function), _is_none_or_empty)
+    kwargs = _arguments(interpreter, function, optional, skip)
+    parameters = function.node.args
+    positional = [*parameters.posonlyargs, *parameters.args][skip:]
+    call = _call_of(path, function.node)
+    call.args = [UNKNOWN] * skip + [kwargs.pop(parameter.arg) for parameter in positional]
+    call.kwargs = kwargs
+    takes_more = parameters.kwarg is not None or parameters.vararg is not None
+    call.open_ended = takes_more and _is_called(entry_point)
+    interpreter.call_function(function, call)
+    _call_built_models(path)
+
+
+def _is_called(entry_point: EntryPoint) -> bool:
+    """Whether a function is called in its own file, possibly with more than its defaults."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == entry_point.name
+        for node in walk(entry_point.module.text.tree)
+    )
+
+
+def _execute_model(path: ExecutionPath) -> None:
+    """Build a configured model, and call it on its configured input."""
+    interpreter, entry, module = path.interpreter, path.entry_point.value, path.entry_point.module
+    call = _call_of(path, module.text.tree)
+    first, *rest = entry.target.name.split(".")
+    value = interpreter.name_of_module(module, first)
+    for name in rest:
+        value = interpreter.attribute(value, name, call.node, call.scope)
+    if type(value) is not Instance:
+        args, kwargs = entry.target.arguments()
+        value = interpreter.call(value, call.with_args(list(args), kwargs))
+    path.model = value
+    if type(value) is not Instance or not value.is_module:
+        return
+    if not entry.inputs:
+        _forward(value, call)
+        return
+    inputs, named = [], {}
+    for spec in entry.inputs:
+        shape = (entry.batch_size or 1, *spec.shape)
+        tensor = interpreter.execution.emit("input", [], [shape], dtype=spec.dtype)[0]
+        if spec.name:
+            named[spec.name] = tensor
+        else:
+            inputs.append(tensor)
+    interpreter.call(value, call.with_args(inputs, named))
+
+
+def _execute_file(path: ExecutionPath) -> None:
+    interpreter, module = path.interpreter, path.entry_point.module
+    interpreter.top = scope = Scope(module, None, "", path.names)
+    for statement in module.main:
+        try:
+            if isinstance(statement, ast.If) and is_main_guard(statement.test):
+                interpreter.execute_block(statement.body, scope)
+            else:
+                interpreter.execute(statement, scope)
+        except RecursionError:
+            interpreter.record_gap("the code is nested too deeply", statement, scope)
+            scope.names.update(dict.fromkeys(bound_names(statement), UNKNOWN))
+    _call_built_models(path)
+
+
+def _call_built_models(path: ExecutionPath) -> None:
+    """Call the models that were built and never called: most factories only build one."""
+    interpreter = path.interpreter
+    called = {call.instance for call in interpreter.calls}
+    for instance in interpreter.built:
+        called.update(child for child in descendants(instance) if child is not instance)
+    for instance in list(interpreter.built):
+        if instance in called or instance.incomplete:
+            continue
+        if instance.cls.node is not None or instance.kind == "Sequential":
+            node, scope = interpreter.called_at[instance]
+            _forward(instance, Call(interpreter, [], {}, node, scope))
+
+
+def descendants(instance: Instance) -> Iterator[Instance]:
+    """A module and all below it, each once."""
+    seen = {instance}
+    pending = [instance]
+    while pending:
+        module = pending.pop()
+        yield module
+        for _, child in module.children():
+            if child not in seen:
+                seen.add(child)
+                pending.append(child)
+
+
+_BY_KIND: dict[str, Callable[[ExecutionPath], None]] = {
+    "class": _execute_class,
+    "example": _execute_example,
+    "function": _execute_function,
+    "model": _execute_model,
+    "file": _execute_file,
+}

@@ -1,0 +1,76 @@
+"""One call in the program, as everything that can be called receives it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convlint.ir import Site
+from convlint.static.domain.objects import Scope, site_of
+from convlint.static.domain.values import Tensor, Value, is_small
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """The evaluated arguments of a call, and the expression in the program that makes it.
+
+    With ``open_ended`` there may be further arguments that the analysis does not know.
+    """
+
+    interpreter: Interpreter
+    args: Sequence[Value]
+    kwargs: dict[str, Value]
+    node: ast.expr
+    scope: Scope
+    open_ended: bool = False
+
+    @property
+    def site(self) -> Site:
+        """The span of the call."""
+        return site_of(self.node, self.scope)
+
+    def with_args(
+        self,
+        args: Sequence[Value],
+        kwargs: dict[str, Value] | None = None,
+        *,
+        open_ended: bool | None = None,
+    ) -> Call:
+        """The same call with other positional arguments; the rest stays unless it is passed too."""
+        return Call(
+            self.interpreter,
+            args,
+            self.kwargs if kwargs is None else kwargs,
+            self.node,
+            self.scope,
+            self.open_ended if open_ended is None else open_ended,
+        )
+
+    def values(self) -> list[Value]:
+        """The positional arguments, then the keyword arguments."""
+        return [*self.args, *self.kwargs.values()]
+
+    def argument(self, position: int, name: str, default: Value = None) -> Value:
+        """The argument that is passed at a position or by a name."""
+        if position < len(self.args):
+            return self.args[position]
+        return self.kwargs.get(name, default)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors among the arguments."""
+        return tuple([tensor for value in self.values() for tensor in tensors_in(value)])
+
+
+def tensors_in(value: Value) -> list[Tensor]:
+    """The tensors of a value that may be a list, tuple or dict of them."""
+    kind = type(value)
+    if kind is Tensor:
+        return [value]
+    if kind not in (list, tuple, dict) or not is_small(value):
+        return []
+    return [t for item in (value.values() if kind is dict else value) for t in tensors_in(item)]
