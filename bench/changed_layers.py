@@ -8,7 +8,17 @@ from __future__ import annotations
 import sys
 import time
 
-from convlint.ir import Amounts, Call, Change, Form, Graph, Layer, Node, Tensor, Tried
+from convlint.ir import (
+    Call,
+    Costs,
+    Graph,
+    Layer,
+    LayerChange,
+    Node,
+    Replacement,
+    Tensor,
+    VersionRun,
+)
 from convlint.rewriting import verification
 
 CHANNELS, KERNEL, SIZE = 8, (3, 3), (4, 4)
@@ -44,14 +54,15 @@ def chain(layers: int, groups: int) -> Graph:
 def measured_seconds(layers: int) -> float:
     """Compare a model of that many changed layers with its original. Returns seconds."""
     before, after = (
-        Amounts(WEIGHTS // groups, WEIGHTS // groups * 16, CHANNELS * 16 * 4) for groups in (1, 4)
+        Costs(WEIGHTS // groups, WEIGHTS // groups * 16, CHANNELS * 16 * 4) for groups in (1, 4)
     )
     original, rewritten = chain(layers, 1), chain(layers, 4)
     changes = [
-        Change(layer.name, Form("CVL501", groups=4), before, after) for layer in original.layers
+        LayerChange(layer.name, Replacement("CVL501", groups=4), before, after)
+        for layer in original.layers
     ]
     start = time.perf_counter()
-    verdict = verification.verify(changes, Tried(original), Tried(rewritten))
+    verdict = verification.verify(changes, VersionRun(original), VersionRun(rewritten))
     seconds = time.perf_counter() - start
     if isinstance(verdict, str):
         raise TypeError(verdict)

@@ -22,7 +22,7 @@ from convlint.support.quantities import BUDGETS, parse_bytes, parse_count
 if TYPE_CHECKING:
     from torch import fx, nn
 
-    from convlint.ir import Between, Suggestion
+    from convlint.ir import IntermediateLayers, Suggestion
     from convlint.runtime.inputs.make_inputs import Inputs
 
 
@@ -139,7 +139,7 @@ def suggest(
     kind: str | Sequence[str] = (),
     groups: int | None = None,
     pairs: int = 1,
-    between: Between = "none",
+    between: IntermediateLayers = "none",
     layer: str | Sequence[str] = (),
     min_saving: float = 0.0,
     top: int | None = None,

@@ -13,7 +13,7 @@ from convlint.pipelines.check import Outcome
 from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
-    from convlint.ir import Earlier
+    from convlint.ir import EarlierReport
     from convlint.outputs.parts.columns import TableOptions
 
 
@@ -25,7 +25,7 @@ class Shown:
     def __init__(self, asked: Asked) -> None:
         self._table = _table(asked)
         self._asked = asked
-        self.earlier: Earlier | None = None  # what checks are compared with
+        self.earlier: EarlierReport | None = None  # what checks are compared with
         if asked.output_file is not None:
             from convlint.cli import output_file
 

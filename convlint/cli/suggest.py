@@ -11,7 +11,7 @@ from convlint.cli.check_options import Asked
 from convlint.cli.commands import run_options, target_of_model
 from convlint.cli.render import tracebacks
 from convlint.cli.session import running
-from convlint.ir import Between, Problem, Report, RewrittenSet
+from convlint.ir import IntermediateLayers, Problem, Report, RewrittenSet
 from convlint.pipelines import run_models
 from convlint.pipelines import suggest as suggesting
 from convlint.rewriting.base import Wishes
@@ -60,7 +60,7 @@ def suggest(target: str, asked: Asked, wanted: Wanted) -> int:
 
 
 def _options(wanted: Wanted) -> Options:
-    between: Between = wanted.between  # type: ignore[assignment]  # one of its values: typer sees to it
+    between: IntermediateLayers = wanted.between  # type: ignore[assignment]  # one of its values: typer sees to it
     return parse(
         kinds=wanted.kind,
         wishes=Wishes(_groups(wanted.groups), wanted.pairs, between),

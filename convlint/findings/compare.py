@@ -6,11 +6,11 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from convlint.ir import Earlier, Totals
+from convlint.ir import EarlierReport, Totals
 from convlint.support.errors import UsageError
 
 
-def read(path: str) -> Earlier:
+def read(path: str) -> EarlierReport:
     """What a JSON report says of models and findings. Raises UsageError for a file that is missing, or is no report."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -24,11 +24,11 @@ def read(path: str) -> Earlier:
         ) from None
 
 
-def _earlier(path: str, whole: Any) -> Earlier:
+def _earlier(path: str, whole: Any) -> EarlierReport:
     if not isinstance(whole, dict) or whole.get("schema_version") != 1:
         raise ValueError("an object with schema_version 1 is expected")
     models = {_text(model, "target"): model for model in _objects(whole, "models")}
-    return Earlier(
+    return EarlierReport(
         path,
         inputs={target: _texts(model, "inputs") for target, model in models.items()},
         totals={target: _totals(model.get("totals")) for target, model in models.items()},

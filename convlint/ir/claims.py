@@ -8,19 +8,19 @@ from typing import Literal
 from convlint.ir.nodes import Argument, Shape
 from convlint.source_text.site import Site
 
-Numbers = tuple[tuple[str, int], ...]
+IntArguments = tuple[tuple[str, int], ...]
 """Integers for parameters of a constructor; ``widths[0]`` is an item of the argument ``widths``."""
 
 Verdict = Literal["fails", "works", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Instantiation:
     """Numbers to build a class with, and the channels that each input of its forward then has; none
     where they are not known.
     """
 
-    numbers: Numbers
+    numbers: IntArguments
     channels: tuple[int, ...] = ()
 
 
@@ -28,8 +28,8 @@ class Attempt:
 class Trial:
     """An attempt that should fail, and one beside it that should work."""
 
-    fails: Attempt
-    works: Attempt
+    fails: Instantiation
+    works: Instantiation
 
 
 @dataclass(frozen=True, slots=True)

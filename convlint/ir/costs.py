@@ -69,7 +69,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierReport:
     """A report that was written before, to compare with: the inputs and totals of its models by their targets, and
     the code, path and module of each finding, or the message of one that has no module.
     """

@@ -10,7 +10,7 @@ from convlint.source_text.site import Fix, Site
 
 if TYPE_CHECKING:
     from convlint.ir.claims import Claim, Witness
-    from convlint.ir.costs import Earlier, Model
+    from convlint.ir.costs import EarlierReport, Model
     from convlint.ir.suggestions import Refusal, RewrittenSet, Suggestion
 
 Severity = Literal["error", "warning", "info"]
@@ -80,7 +80,7 @@ class Report:
     suggestions: tuple[Suggestion, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     rewritten: RewrittenSet | None = None
-    earlier: Earlier | None = None  # what to compare with
+    earlier: EarlierReport | None = None  # what to compare with
 
     def exit_code(self, fail_on: Severity = "warning") -> int:
         """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""

@@ -11,11 +11,11 @@ from convlint.ir.nodes import Shape
 from convlint.ir.report import Problem
 from convlint.source_text.site import Edit, Site
 
-Between = Literal["none", "norm", "norm-relu", "norm-prelu"]
+IntermediateLayers = Literal["none", "norm", "norm-relu", "norm-prelu"]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Replacement:
     """What a dense layer becomes: the code of the rewrite, and the numbers that it needs.
 
     ``groups`` of a grouped convolution, each of at least ``width`` channels on both sides; ``pairs`` of depthwise and
@@ -27,12 +27,12 @@ class Form:
     groups: int = 1
     width: int = 1
     pairs: int = 1
-    between: Between = "none"
+    between: IntermediateLayers = "none"
     map_size: Shape = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
+class Costs:
     """What a layer, or several, take: parameters, multiply-accumulates, bytes of the maps that come out and bytes that
     autograd keeps for backward; the last is None where it could not be measured.
     """
@@ -42,15 +42,15 @@ class Amounts:
     output_bytes: int = 0
     saved_bytes: int | None = 0
 
-    def __add__(self, other: Amounts) -> Amounts:
+    def __add__(self, other: Costs) -> Costs:
         return self._with(other, 1)
 
-    def __sub__(self, other: Amounts) -> Amounts:
+    def __sub__(self, other: Costs) -> Costs:
         return self._with(other, -1)
 
-    def _with(self, other: Amounts, sign: int) -> Amounts:
+    def _with(self, other: Costs, sign: int) -> Costs:
         known = self.saved_bytes is not None and other.saved_bytes is not None
-        return Amounts(
+        return Costs(
             self.params + sign * other.params,
             self.macs + sign * other.macs,
             self.output_bytes + sign * other.output_bytes,
@@ -59,19 +59,19 @@ class Amounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LayerChange:
     """One layer before, as it was measured, and after, as it is estimated."""
 
     layer: str
-    form: Form
-    before: Amounts
-    after: Amounts
+    form: Replacement
+    before: Costs
+    after: Costs
     weight_error: float | None = None
     """``|W - W'| / |W|`` (Frobenius) of the best conversion of trained weights; None without weights."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verification:
     """What running the rewritten model showed.
 
     ``ran``: a forward and, where the original allows one, a training step; ``ways``: how many other ways in which the
@@ -117,10 +117,10 @@ class Suggestion:
     name: str
     title: str
     site: Site | None
-    changes: tuple[Change, ...]
+    changes: tuple[LayerChange, ...]
     edits: tuple[Edit, ...]
     diff: str
-    verified: Verified
+    verified: Verification
     evidence: str
     chosen: bool = False
     latency: tuple[Timing, ...] = ()
@@ -130,15 +130,15 @@ class Suggestion:
         return tuple(change.layer for change in self.changes)
 
     @property
-    def before(self) -> Amounts:
-        return sum((change.before for change in self.changes), Amounts())
+    def before(self) -> Costs:
+        return sum((change.before for change in self.changes), Costs())
 
     @property
-    def after(self) -> Amounts:
-        return sum((change.after for change in self.changes), Amounts())
+    def after(self) -> Costs:
+        return sum((change.after for change in self.changes), Costs())
 
     @property
-    def saved(self) -> Amounts:
+    def saved(self) -> Costs:
         return self.before - self.after
 
     @property
@@ -162,11 +162,11 @@ class Refusal:
 class RewrittenSet:
     """The chosen suggestions applied together, and the totals of the model before and after, measured."""
 
-    before: Amounts
-    after: Amounts
+    before: Costs
+    after: Costs
     diff: str
     files: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)  # before and after
-    verified: Verified | None = None
+    verified: Verification | None = None
     latency: tuple[Timing, ...] = ()
     goal: str | None = None  # what was asked of the totals, and whether it was reached
 
@@ -175,7 +175,7 @@ class RewrittenSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Absorber:
+class ReorderedState:
     """State of a layer that changes its order with the channels of another: ``state.index_select(dim, permutation)``
     for each of ``names`` that the layer has. The permutation says which old channel comes to each new position.
     """
@@ -186,18 +186,18 @@ class Absorber:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ChannelOrder:
     """What absorbs another order of the channels that a convolution reads, and of those that it makes; None where
     they have to keep their order.
     """
 
     layer: str
-    inputs: tuple[Absorber, ...] | None = None
-    outputs: tuple[Absorber, ...] | None = None
+    inputs: tuple[ReorderedState, ...] | None = None
+    outputs: tuple[ReorderedState, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ModelVersion:
     """A text of a project, to be built and run: files in place of those on disk, their bytes as latin-1.
 
     ``ways`` are targets that are built beside the model. ``forms`` says what layers became: with ``weights``, a
@@ -207,15 +207,15 @@ class Version:
 
     texts: Mapping[str, str] = field(default_factory=dict)
     ways: tuple[str, ...] = ()
-    forms: Mapping[str, Form] = field(default_factory=dict)
-    orders: tuple[Order, ...] = ()
+    forms: Mapping[str, Replacement] = field(default_factory=dict)
+    orders: tuple[ChannelOrder, ...] = ()
     weights: str | None = None
     save: str | None = None
     runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltLayer:
     """A convolution or linear layer that a way made: where, and its numbers."""
 
     site: Site
@@ -224,7 +224,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class OtherCall:
     """What came of building a target beside the model: how far it came, and the shapes that came out.
 
     ``built`` has each call that made a layer once for the same numbers.
@@ -234,11 +234,11 @@ class Way:
     stage: Literal["failed", "built", "ran"]
     outputs: tuple[str, ...] = ()
     error: str = ""
-    built: tuple[Built, ...] = ()
+    built: tuple[BuiltLayer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class VersionRun:
     """What a version did. ``untrained`` are parameters that a training step gave no gradient, ``training_error`` why
     there was no step; ``libraries`` are modules from outside of the project that it imported.
     """
@@ -247,7 +247,7 @@ class Tried:
     problems: tuple[Problem, ...] = ()
     training_error: str | None = None
     untrained: tuple[str, ...] = ()
-    ways: tuple[Way, ...] = ()
+    ways: tuple[OtherCall, ...] = ()
     libraries: tuple[str, ...] = ()
     weight_errors: Mapping[str, float] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()

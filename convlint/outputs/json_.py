@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from convlint.ir import (
-    Amounts,
+    Costs,
     Edit,
     Finding,
     Fix,
@@ -23,7 +23,7 @@ from convlint.ir import (
     Suggestion,
     Timing,
     Totals,
-    Verified,
+    Verification,
     Witness,
 )
 
@@ -191,7 +191,7 @@ def _suggestion(one: Suggestion) -> dict[str, Any]:
     }
 
 
-def _amounts(amounts: Amounts) -> dict[str, Any]:
+def _amounts(amounts: Costs) -> dict[str, Any]:
     return {
         "params": amounts.params,
         "macs": amounts.macs,
@@ -200,7 +200,7 @@ def _amounts(amounts: Amounts) -> dict[str, Any]:
     }
 
 
-def _verified(verified: Verified) -> dict[str, Any]:
+def _verified(verified: Verification) -> dict[str, Any]:
     return {
         "ran": verified.ran,
         "output_shapes_equal": verified.output_shapes_equal,

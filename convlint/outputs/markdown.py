@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint.ir import Earlier, Finding, Model, Problem, Report, Totals
+from convlint.ir import EarlierReport, Finding, Model, Problem, Report, Totals
 from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
 from convlint.outputs.parts.markdown_text import cell, code
@@ -104,7 +104,7 @@ def _cut(text: str) -> str:
 # --- models
 
 
-def _model(model: Model, earlier: Earlier | None) -> Iterator[str]:
+def _model(model: Model, earlier: EarlierReport | None) -> Iterator[str]:
     """What was run, its sums, and how they changed."""
     yield f"#### {code(model.target or 'model')} on {code('; '.join(model.inputs) or 'no input')}\n"
     if reason := footer.stopped(model):

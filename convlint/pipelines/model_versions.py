@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from convlint.ir import Graph, Order, Problem, Timing, Tried, Version
+from convlint.ir import ChannelOrder, Graph, ModelVersion, Problem, Timing, VersionRun
 from convlint.rewriting import channel_order
 from convlint.rewriting.candidates import Candidate, matches
 from convlint.rewriting.drafts import Written
@@ -33,14 +33,16 @@ class Trials:
         folder = package_folder(job.target.path) if job.target.path else None
         self.project = Project(job.root, folder)
         self.problems: list[Problem] = []
-        self.original = Tried()
+        self.original = VersionRun()
 
     def explored(self, patterns: Sequence[str]) -> Graph | None:
         """The model as it is, run, and built in the other ways of its file. None, and a problem, if it does not run
         or has no layers of these names.
         """
         path = self.job.target.path
-        tried = self.tried([Version(ways=self._ways([path] if path else []), weights=self.weights)])
+        tried = self.tried(
+            [ModelVersion(ways=self._ways([path] if path else []), weights=self.weights)]
+        )
         if tried is None:
             return None
         self.original = tried[0]
@@ -73,7 +75,7 @@ class Trials:
             if os.path.realpath(path) != own and not self.project.refusal(site)
         ]
         ways = self._ways(others)
-        tried = self.tried([Version(ways=ways)]) if ways else None
+        tried = self.tried([ModelVersion(ways=ways)]) if ways else None
         if tried is not None:
             self.original = replace(self.original, ways=(*self.original.ways, *tried[0].ways))
 
@@ -89,18 +91,18 @@ class Trials:
 
     # --- versions
 
-    def tried(self, versions: Sequence[Version]) -> tuple[Tried, ...] | None:
+    def tried(self, versions: Sequence[ModelVersion]) -> tuple[VersionRun, ...] | None:
         """What became of these versions; None, and a problem, where nothing did."""
         answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries))
         self.problems += answer.problems
         return answer.tried if len(answer.tried) == len(versions) else None
 
-    def version(self, made: Written, of: Sequence[Candidate]) -> Version:
+    def version(self, made: Written, of: Sequence[Candidate]) -> ModelVersion:
         """The version of the project with these candidates written into it."""
         places = [one.place for one in of if one.place]
         layers = [use.layer for place in places for use in place.uses]
         sites = [place.site for place in places] + [each.site for each in layers if each.site]
-        return Version(
+        return ModelVersion(
             texts=made.texts,
             ways=needed_ways(self.original.ways, [(s.path, s.line, s.column) for s in sites]),
             forms={change.layer: change.form for c in of for change in c.changes},
@@ -108,7 +110,7 @@ class Trials:
             weights=self.weights,
         )
 
-    def _orders(self, of: Sequence[Candidate]) -> tuple[Order, ...]:
+    def _orders(self, of: Sequence[Candidate]) -> tuple[ChannelOrder, ...]:
         """In which orders the channels of grouped layers may come, for trained weights."""
         graph = self.original.graph
         if self.weights is None or graph is None:
@@ -116,17 +118,17 @@ class Trials:
         names = {c.layer for one in of for c in one.changes if c.form.code == "CVL501"}
         run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
         return tuple(
-            Order(name, channel_order.before(graph, name), channel_order.behind(graph, name))
+            ChannelOrder(name, channel_order.before(graph, name), channel_order.behind(graph, name))
             for name in run
             if name
         )
 
-    def save_weights(self, version: Version, path: str) -> None:
+    def save_weights(self, version: ModelVersion, path: str) -> None:
         """Write the checkpoint that is converted for a version; a problem says where that failed."""
         for outcome in self.tried([replace(version, ways=(), save=path)]) or ():
             self.problems += (self._named(problem) for problem in outcome.problems)
 
-    def timed(self, version: Version, runs: int) -> tuple[Timing, ...]:
+    def timed(self, version: ModelVersion, runs: int) -> tuple[Timing, ...]:
         """How long the model and the changed layers, together, take: original and rewritten. Nothing for no runs."""
         if not runs:
             return ()

@@ -8,15 +8,15 @@ from importlib.util import find_spec
 
 from convlint.analysis import cost
 from convlint.ir import (
-    Amounts,
+    Costs,
     Graph,
     Model,
     Refusal,
     Report,
     RewrittenSet,
     Suggestion,
-    Tried,
-    Verified,
+    Verification,
+    VersionRun,
 )
 from convlint.pipelines.model_versions import Runs, Trials
 from convlint.rewriting.base import Draft
@@ -50,7 +50,7 @@ class _Proved:
     candidate: Candidate
     draft: Draft
     written: Written
-    outcome: Tried
+    outcome: VersionRun
     suggestion: Suggestion
 
 
@@ -81,7 +81,7 @@ class _Search:
 
     # --- candidates, each for itself
 
-    def _candidates(self, graph: Graph, totals: Amounts) -> list[Candidate]:
+    def _candidates(self, graph: Graph, totals: Costs) -> list[Candidate]:
         """What could be made, the most worthwhile first."""
         options = self.options
         wanted = [all_kinds()[name] for name in options.kinds] or list(all_kinds().values())
@@ -101,7 +101,7 @@ class _Search:
         self.refused += refused
         kept = []
         for one in sorted(found, key=lambda one: -worth(one.changes, totals)):
-            saved = sum((change.before - change.after for change in one.changes), Amounts())
+            saved = sum((change.before - change.after for change in one.changes), Costs())
             shares = saved.params / max(totals.params, 1), saved.macs / max(totals.macs, 1)
             if min(shares) < 0 or max(shares) == 0:
                 self._refuse(one, _costs_more(*shares))
@@ -115,7 +115,7 @@ class _Search:
         names = tuple(change.layer for change in candidate.changes)
         self.refused.append(Refusal(candidate.kind.code, candidate.site, names, reason))
 
-    def _proved(self, found: list[Candidate], totals: Amounts) -> list[_Proved]:
+    def _proved(self, found: list[Candidate], totals: Costs) -> list[_Proved]:
         """The candidates that hold when they are run, at most as many as are wanted."""
         proved: list[_Proved] = []
         top = self.options.top
@@ -150,7 +150,7 @@ class _Search:
             left = []
             for (candidate, drafts, draft, made), outcome in zip(trials, tried, strict=True):
                 verified = verify(candidate.changes, self.trials.original, outcome)
-                if isinstance(verified, Verified):
+                if isinstance(verified, Verification):
                     suggestion = _suggestion(candidate, made, verified, outcome)
                     latency = self.trials.timed(
                         self.trials.version(made, [candidate]), self.options.runs
@@ -165,7 +165,7 @@ class _Search:
     # --- the set
 
     def _set(
-        self, proved: Sequence[_Proved], totals: Amounts
+        self, proved: Sequence[_Proved], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet | None]:
         """The suggestions that are proposed together, each as it is in the set, and what they make of the model."""
         chosen = together([one.suggestion for one in proved], totals, self.options.goal)
@@ -183,7 +183,7 @@ class _Search:
         return {}, None
 
     def _together(
-        self, made: Written, parts: Sequence[_Proved], totals: Amounts
+        self, made: Written, parts: Sequence[_Proved], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
         """The model with all these, run; or why they do not go together."""
         version = self.trials.version(made, [one.candidate for one in parts])
@@ -212,7 +212,7 @@ class _Search:
         )
 
 
-def _in_the_set(suggestion: Suggestion, outcome: Tried) -> Suggestion:
+def _in_the_set(suggestion: Suggestion, outcome: VersionRun) -> Suggestion:
     """A chosen suggestion with the errors of weights in the whole set: neighbours share the orders of channels."""
     errors = outcome.weight_errors
     changes = (replace(c, weight_error=errors.get(c.layer)) for c in suggestion.changes)
@@ -226,13 +226,13 @@ def _costs_more(params: float, macs: float) -> str:
     return f"it would take more {more}"
 
 
-def _totals(model: Model) -> Amounts:
+def _totals(model: Model) -> Costs:
     maps = sum(row.output_bytes for row in model.layers)
-    return Amounts(model.totals.params, model.totals.macs, maps, model.totals.saved_bytes)
+    return Costs(model.totals.params, model.totals.macs, maps, model.totals.saved_bytes)
 
 
 def _suggestion(
-    candidate: Candidate, made: Written, verified: Verified, outcome: Tried
+    candidate: Candidate, made: Written, verified: Verification, outcome: VersionRun
 ) -> Suggestion:
     kind, form, errors = candidate.kind, candidate.form, outcome.weight_errors
     return Suggestion(
@@ -248,7 +248,7 @@ def _suggestion(
     )
 
 
-def _goal(goal: Goal, after: Amounts) -> str | None:
+def _goal(goal: Goal, after: Costs) -> str | None:
     """Whether what was asked of the totals was reached."""
     if not goal:
         return None

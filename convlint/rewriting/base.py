@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from convlint.ir import Amounts, Between, Edit, Form, Graph, Site
+from convlint.ir import Costs, Edit, Graph, IntermediateLayers, Replacement, Site
 from convlint.rewriting.layer_numbers import Numbers, Use
 from convlint.source_text.call_sites import WrittenCall
 
@@ -20,7 +20,7 @@ class Wishes:
 
     groups: int | None = None
     pairs: int = 1
-    between: Between = "none"
+    between: IntermediateLayers = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Kind(ABC):
         False  # an argument can do, so that a class of the user's keeps its forward
     )
     evidence: ClassVar[str]  # the published effect, and where
-    usual: ClassVar[Form]  # an example, for the page
+    usual: ClassVar[Replacement]  # an example, for the page
 
     @classmethod
     def page(cls) -> str:
@@ -100,32 +100,32 @@ class Kind(ABC):
         return None
 
     @abstractmethod
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
         """What all these layers become, or why there is no such form."""
 
-    def fits(self, numbers: Numbers, form: Form, wishes: Wishes) -> bool:
+    def fits(self, numbers: Numbers, form: Replacement, wishes: Wishes) -> bool:
         """Whether what is written for a call may make a layer of these numbers so."""
         del form
         return self.unfit(numbers, wishes) is None
 
     @abstractmethod
-    def after(self, use: Use, form: Form) -> Amounts:
+    def after(self, use: Use, form: Replacement) -> Costs:
         """What a layer takes afterwards."""
 
     @abstractmethod
-    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """How to edit a call, the plainest way first. ``all_fit``: it builds nothing that has to stay as it is."""
 
     @abstractmethod
-    def title(self, form: Form) -> str:
+    def title(self, form: Replacement) -> str:
         """What is proposed, in a few words."""
 
     @abstractmethod
-    def helpers(self, form: Form) -> tuple[Helper, ...]:
+    def helpers(self, form: Replacement) -> tuple[Helper, ...]:
         """The definitions that make a layer of this form; the last is called by ``make``."""
 
     @abstractmethod
-    def make(self, form: Form) -> str:
+    def make(self, form: Replacement) -> str:
         """An expression that makes one in the place of the dense layer ``layer``, where the helpers are defined."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from convlint.ir import Change, Form, Graph, Layer, Refusal, Site, Way
+from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
 from convlint.rewriting.base import Draft, Kind, Place, Wishes
 from convlint.rewriting.layer_numbers import Numbers, Use, numbers, use
 from convlint.rewriting.project import Project
@@ -25,8 +25,8 @@ class Candidate:
 
     kind: Kind
     place: Place | None
-    form: Form
-    changes: tuple[Change, ...]
+    form: Replacement
+    changes: tuple[LayerChange, ...]
     drafts: tuple[Draft, ...]
     otherwise: str | None = None
 
@@ -40,7 +40,7 @@ Found = Iterator[Candidate | Refusal]
 
 def candidates(
     graph: Graph,
-    ways: Sequence[Way],
+    ways: Sequence[OtherCall],
     project: Project,
     kinds: Iterable[Kind],
     wishes: Wishes,
@@ -144,7 +144,7 @@ def _live(layer: Layer, graph: Graph, kind: Kind, wishes: Wishes, patterns: Sequ
         if isinstance(form, str):
             yield Refusal(kind.code, None, (layer.name,), form)
             continue
-        change = Change(layer.name, form, one.before, kind.after(one, form))
+        change = LayerChange(layer.name, form, one.before, kind.after(one, form))
         yield Candidate(kind, None, form, (change,), (Draft(()),))
 
 
@@ -158,7 +158,7 @@ class _Call:
     wishes: Wishes
     patterns: Sequence[str]
     project: Project
-    ways: Sequence[Way]
+    ways: Sequence[OtherCall]
 
     @property
     def site(self) -> Site | None:
@@ -192,10 +192,10 @@ class _Call:
             others = (*(one.numbers for one in rest), *self._built_elsewhere())
             yield self._candidate(self.site, [*fit, *also], others, form)
 
-    def _fits(self, one: Use, form: Form) -> bool:
+    def _fits(self, one: Use, form: Replacement) -> bool:
         return self.kind.fits(one.numbers, form, self.wishes)
 
-    def _only_in_training(self, one: Use, form: Form) -> bool:
+    def _only_in_training(self, one: Use, form: Replacement) -> bool:
         """Whether a layer, as of an auxiliary head, was not called and is rewritten with those that were."""
         meant = not one.calls and matches(one.layer.name, self.patterns)
         return meant and not self.kind.unfit(one.numbers, self.wishes) and self._fits(one, form)
@@ -232,7 +232,7 @@ class _Call:
         site: Site | None,
         uses: Sequence[Use],
         others: Iterable[Numbers],
-        form: Form,
+        form: Replacement,
         *,
         through: bool = False,
     ) -> Candidate:
@@ -246,7 +246,8 @@ class _Call:
         ):  # a function of ours would make a plain layer of it
             drafts = tuple(draft for draft in drafts if not draft.helpers)
         changes = (
-            Change(one.layer.name, form, one.before, self.kind.after(one, form)) for one in uses
+            LayerChange(one.layer.name, form, one.before, self.kind.after(one, form))
+            for one in uses
         )
         return Candidate(self.kind, place, form, tuple(changes), drafts)
 

@@ -11,13 +11,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convlint.analysis import graph_queries, ops
-from convlint.ir import Absorber
+from convlint.ir import ReorderedState
 
 if TYPE_CHECKING:
     from convlint.ir import Graph, Layer, Node, Shape
 
 
-def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
+def before(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
     """What absorbs another order of the input channels of a dense convolution, in the order in which it runs; not its
     own weight, dim 1.
 
@@ -27,13 +27,13 @@ def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
     conv = _dense(graph, layer_name)
     if conv is None:
         return None
-    found: list[Absorber] = []
+    found: list[ReorderedState] = []
     reader, step = conv, graph_queries.source(graph, conv)
     while step is not None and graph_queries.only_consumer(graph, step) is reader:
         if step.op in ops.CONVS:
             if step.layer is None or _dense(graph, step.layer) is not step:
                 return None
-            return (Absorber(step.layer, ("weight", "bias")), *reversed(found))
+            return (ReorderedState(step.layer, ("weight", "bias")), *reversed(found))
         through = _through(graph, step)
         if through is None:
             return None
@@ -42,7 +42,7 @@ def before(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
     return None
 
 
-def behind(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
+def behind(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
     """What absorbs another order of the output channels of a dense convolution; not its own weight and bias, dim 0.
 
     All that reads them, behind operations on each channel alone, must be dense convolutions, or linear layers that
@@ -52,9 +52,9 @@ def behind(graph: Graph, layer_name: str) -> tuple[Absorber, ...] | None:
     return None if conv is None else _by_readers(graph, conv)
 
 
-def _by_readers(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
+def _by_readers(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
     """What absorbs another order of the channels that ``node`` made, in all that reads them."""
-    found: list[Absorber] = []
+    found: list[ReorderedState] = []
     readers = graph.consumers(node.outputs[0].id)
     for reader in readers:
         absorbers = _by_reader(graph, reader)
@@ -65,10 +65,10 @@ def _by_readers(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     return tuple(found) if readers else None
 
 
-def _by_reader(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
+def _by_reader(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
     """The same, in one call that reads them and in all behind it."""
     if node.layer is not None and _has_columns(graph, node, node.layer):
-        return (Absorber(node.layer, ("weight",), dim=1),)
+        return (ReorderedState(node.layer, ("weight",), dim=1),)
     through = _through(graph, node)
     if through is None:
         return None
@@ -90,7 +90,7 @@ def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
 _POINTWISE = ops.ACTIVATIONS | ops.SHRINKING | ops.COPIES | {"detach", "interpolate"}
 
 
-def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
+def _through(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
     """What absorbs another order of the channels in ``node`` itself; None if it does more than treat each channel,
     dimension 1 of what goes in and of what comes out, by itself.
     """
@@ -106,7 +106,7 @@ def _through(graph: Graph, node: Node) -> tuple[Absorber, ...] | None:
     return () if node.op in _POINTWISE or _is_spatial(node, len(into)) else None
 
 
-def _through_norm(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] | None:
+def _through_norm(graph: Graph, node: Node, width: int) -> tuple[ReorderedState, ...] | None:
     if node.op == "group_norm" and node.attrs["num_groups"] not in (1, width):
         return None  # who is in a group with whom would change
     tracked = node.attrs.get("track_running_stats", False)
@@ -119,11 +119,11 @@ def _through_norm(graph: Graph, node: Node, width: int) -> tuple[Absorber, ...] 
 
 def _own(
     graph: Graph, node: Node, bases: tuple[str, ...], buffers: tuple[str, ...] = ()
-) -> tuple[Absorber, ...] | None:
+) -> tuple[ReorderedState, ...] | None:
     """The state of the layer that a call is of, if that is one of ``bases`` and nobody else reads it."""
     if node.layer is None or _only_call(graph, node.layer, bases) is not node:
         return None
-    return (Absorber(node.layer, ("weight", "bias", *buffers)),)
+    return (ReorderedState(node.layer, ("weight", "bias", *buffers)),)
 
 
 def _is_spatial(node: Node, rank: int) -> bool:

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from convlint.analysis import cost
-from convlint.ir import Amounts, Graph, Layer, Node, Shape, Tensor
+from convlint.ir import Costs, Graph, Layer, Node, Shape, Tensor
 
 STEM_CHANNELS = 4
 """Layers with no more input channels than this read an image (RGB, or one channel more), and stay as they are."""
@@ -68,7 +68,7 @@ class Use:
 
     layer: Layer
     numbers: Numbers
-    before: Amounts
+    before: Costs
     calls: tuple[tuple[Tensor, Tensor], ...]
 
 
@@ -80,7 +80,7 @@ def use(graph: Graph, layer: Layer) -> Use:
         for node in nodes
         if node.op in ("conv2d", "linear") and node.inputs and node.outputs
     )
-    before = Amounts(
+    before = Costs(
         layer.params,
         sum(cost.macs(graph, node) or 0 for node in nodes),
         sum(out.nbytes for _, out in calls),

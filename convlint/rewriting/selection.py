@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from convlint.ir import Amounts, Change, Suggestion
+from convlint.ir import Costs, LayerChange, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,36 +15,36 @@ class Goal:
     params: int | None = None
     macs: int | None = None
 
-    def lacks(self, totals: Amounts) -> tuple[int, int]:
+    def lacks(self, totals: Costs) -> tuple[int, int]:
         """How many parameters and MACs the totals are above the goal."""
         return (
             0 if self.params is None else max(0, totals.params - self.params),
             0 if self.macs is None else max(0, totals.macs - self.macs),
         )
 
-    def reached(self, totals: Amounts) -> bool:
+    def reached(self, totals: Costs) -> bool:
         return self.lacks(totals) == (0, 0)
 
     def __bool__(self) -> bool:
         return self.params is not None or self.macs is not None
 
 
-def worth(changes: Sequence[Change], totals: Amounts) -> float:
+def worth(changes: Sequence[LayerChange], totals: Costs) -> float:
     """What the rewrite of some layers is worth: the share of all parameters that it saves plus that of all MACs,
     less as far as trained weights cannot be kept (the mean error of its layers).
     """
-    saved = sum((change.before - change.after for change in changes), Amounts())
+    saved = sum((change.before - change.after for change in changes), Costs())
     share = saved.params / max(totals.params, 1) + saved.macs / max(totals.macs, 1)
     errors = [change.weight_error for change in changes if change.weight_error is not None]
     return share * (1 - sum(errors) / len(errors)) if errors else share
 
 
-def ranked(suggestions: Sequence[Suggestion], totals: Amounts) -> list[Suggestion]:
+def ranked(suggestions: Sequence[Suggestion], totals: Costs) -> list[Suggestion]:
     """The most worthwhile first."""
     return sorted(suggestions, key=lambda one: -worth(one.changes, totals))
 
 
-def together(suggestions: Sequence[Suggestion], totals: Amounts, goal: Goal) -> list[Suggestion]:
+def together(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> list[Suggestion]:
     """The best of the suggestions for every call; with a goal, the cheapest set that reaches it.
 
     Cheapest: as few calls as possible are edited, and then each is changed as little as possible.
@@ -62,12 +62,12 @@ def together(suggestions: Sequence[Suggestion], totals: Amounts, goal: Goal) -> 
     return chosen
 
 
-def totals_of(chosen: Sequence[Suggestion], totals: Amounts) -> Amounts:
+def totals_of(chosen: Sequence[Suggestion], totals: Costs) -> Costs:
     """The totals of the model with these rewrites, as estimated."""
-    return totals - sum((one.saved for one in chosen), Amounts())
+    return totals - sum((one.saved for one in chosen), Costs())
 
 
-def _by_call(suggestions: Sequence[Suggestion], totals: Amounts) -> list[list[Suggestion]]:
+def _by_call(suggestions: Sequence[Suggestion], totals: Costs) -> list[list[Suggestion]]:
     """The suggestions that are for the same layers, the best first; no layer is in two of the lists."""
     lists: list[list[Suggestion]] = []
     taken: dict[str, int] = {}
@@ -81,7 +81,7 @@ def _by_call(suggestions: Sequence[Suggestion], totals: Amounts) -> list[list[Su
     return lists
 
 
-def _fewest(ways: list[list[Suggestion]], totals: Amounts, goal: Goal) -> list[Suggestion]:
+def _fewest(ways: list[list[Suggestion]], totals: Costs, goal: Goal) -> list[Suggestion]:
     """One rewrite after the other, each the one that brings the totals nearest to the goal; those that
     turn out not to be needed are left out again.
     """
@@ -100,7 +100,7 @@ def _fewest(ways: list[list[Suggestion]], totals: Amounts, goal: Goal) -> list[S
     return chosen
 
 
-def _distance(goal: Goal, now: Amounts, totals: Amounts) -> tuple[float, float]:
+def _distance(goal: Goal, now: Costs, totals: Costs) -> tuple[float, float]:
     params, macs = goal.lacks(now)
     left = params / max(totals.params, 1) + macs / max(totals.macs, 1)
     return left, now.params / max(totals.params, 1) + now.macs / max(totals.macs, 1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from convlint.analysis import cost
-from convlint.ir import Change, Graph, Shape, Tried, Verified, Way
+from convlint.ir import Graph, LayerChange, OtherCall, Shape, Verification, VersionRun
 
 CLOSE = 0.01  # of the saved bytes: the estimate is of maps, autograd also keeps small numbers
 
 
-def verify(changes: Sequence[Change], before: Tried, after: Tried) -> Verified | str:
+def verify(
+    changes: Sequence[LayerChange], before: VersionRun, after: VersionRun
+) -> Verification | str:
     """What a rewritten model showed beside the original, or why it is refused."""
     if after.problems:
         return after.problems[0].message
@@ -34,7 +36,7 @@ def verify(changes: Sequence[Change], before: Tried, after: Tried) -> Verified |
     ways = {way.target: way for way in before.ways}
     worked = sum(ways[way.target].stage != "failed" for way in after.ways)
     trained = None if before.training_error else True
-    return Verified(True, True, True, True, error, trained, worked)
+    return Verification(True, True, True, True, error, trained, worked)
 
 
 def _failure(graph: Graph) -> str | None:
@@ -47,7 +49,7 @@ def _failure(graph: Graph) -> str | None:
 # --- layers
 
 
-def _layers_differ(changes: Sequence[Change], old: Graph, new: Graph) -> str | None:
+def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> str | None:
     """The first layer that is not what was estimated; or that was to stay as it is, and did not."""
     params = {layer.name: layer.params for layer in new.layers}
     macs = _macs(new)
@@ -114,7 +116,7 @@ def _shown(shapes: Iterable[Shape]) -> str:
 # --- training
 
 
-def _training_differs(before: Tried, after: Tried) -> str | None:
+def _training_differs(before: VersionRun, after: VersionRun) -> str | None:
     if before.training_error is not None:
         return None  # it cannot be trained on this input as it is, either
     if after.training_error is not None:
@@ -123,7 +125,7 @@ def _training_differs(before: Tried, after: Tried) -> str | None:
     return f"backward does not reach {left[0]}" if left else None
 
 
-def _saved_error(changes: Sequence[Change], old: Graph, new: Graph) -> float | None:
+def _saved_error(changes: Sequence[LayerChange], old: Graph, new: Graph) -> float | None:
     if (
         old.saved_bytes is None
         or not new.saved_bytes
@@ -141,7 +143,7 @@ def _saved_error(changes: Sequence[Change], old: Graph, new: Graph) -> float | N
 # --- other ways
 
 
-def _ways_differ(before: Sequence[Way], after: Sequence[Way]) -> str | None:
+def _ways_differ(before: Sequence[OtherCall], after: Sequence[OtherCall]) -> str | None:
     known = {way.target: way for way in before}
     for way in after:
         was = known[way.target]
@@ -155,7 +157,9 @@ def _ways_differ(before: Sequence[Way], after: Sequence[Way]) -> str | None:
     return None
 
 
-def needed_ways(ways: Sequence[Way], sites: Iterable[tuple[str, int, int]]) -> tuple[str, ...]:
+def needed_ways(
+    ways: Sequence[OtherCall], sites: Iterable[tuple[str, int, int]]
+) -> tuple[str, ...]:
     """The targets to build again after calls at ``sites`` are edited: together they give these calls all the
     numbers that the file gives them.
     """

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Built, Problem, Tried, Version, Way, serialize
+from convlint.ir import BuiltLayer, ModelVersion, OtherCall, Problem, VersionRun, serialize
 from convlint.rewriting.project import is_installed
 from convlint.runtime import model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
@@ -60,7 +60,7 @@ def try_job(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -
     return Answer(tried=tuple(_forked(version, asked.job) for version in asked.versions))
 
 
-def _forked(version: Version, job: Job) -> Tried:
+def _forked(version: ModelVersion, job: Job) -> VersionRun:
     """What a version does in a process of its own."""
     read, written = os.pipe()
     processes.flush()  # what waits in a buffer would be told by both
@@ -86,8 +86,8 @@ def _forked(version: Version, job: Job) -> Tried:
     if not data:
         code = os.waitstatus_to_exitcode(status)
         return _failed("exit", f"it ended the process with exit code {code}")
-    tried = serialize.decode(Tried, json.loads(data))
-    assert isinstance(tried, Tried)
+    tried = serialize.decode(VersionRun, json.loads(data))
+    assert isinstance(tried, VersionRun)
     return tried
 
 
@@ -105,12 +105,12 @@ def _received(pipe: int, timeout: float) -> bytes | None:
         data += read
 
 
-def _in_the_fork(version: Version, job: Job) -> Tried:
+def _in_the_fork(version: ModelVersion, job: Job) -> VersionRun:
     try:
         with overlay.standing(version.texts):
             return _tried(version, job)
     except ProblemError as error:
-        return Tried(problems=(error.problem,))
+        return VersionRun(problems=(error.problem,))
     except SystemExit as error:
         return _failed("exit", f"it called sys.exit({error.code!r})")
     except MemoryError:
@@ -120,13 +120,13 @@ def _in_the_fork(version: Version, job: Job) -> Tried:
         place = f" at {failure.site}" if failure.site else ""
         text = f"it cannot be built{place}: {failure.type}: {failure.message}"
         problem = Problem("does-not-run", text, traceback=failure.traceback)
-        return Tried(problems=(problem,))
+        return VersionRun(problems=(problem,))
     except BaseException as error:
         return _failed("exit", f"it raised {type(error).__name__}: {one_line(error)}")
 
 
-def _failed(kind: str, message: str) -> Tried:
-    return Tried(problems=(Problem(kind, message),))
+def _failed(kind: str, message: str) -> VersionRun:
+    return VersionRun(problems=(Problem(kind, message),))
 
 
 def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Answer:
@@ -139,10 +139,10 @@ def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Ans
         return Answer(problems=(error.problem,))
 
 
-def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
+def _tried_live(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
     if version.runs:
         found = timing.timings(copy.deepcopy(model), inputs, version.forms, version.runs)
-        return Tried(timings=found)
+        return VersionRun(timings=found)
     try:
         rewritten = replaced(copy.deepcopy(model), version.forms)
         return _run(rewritten, inputs, version, job)
@@ -153,7 +153,7 @@ def _tried_live(model: nn.Module, inputs: Inputs, version: Version, job: Job) ->
 # --- one version
 
 
-def _tried(version: Version, job: Job) -> Tried:
+def _tried(version: ModelVersion, job: Job) -> VersionRun:
     """Build and run the model from the text that stands now. Raises what it raises."""
     before = set(sys.modules)
     with silent() if version.texts else nullcontext():  # what it prints is told once
@@ -164,23 +164,23 @@ def _tried(version: Version, job: Job) -> Tried:
         model = model_run.as_asked(value, job)
         inputs = model_run.inputs_of(model, job)
     if version.runs:
-        return Tried(timings=timing.timings(model, inputs, version.forms, version.runs))
+        return VersionRun(timings=timing.timings(model, inputs, version.forms, version.runs))
     tried = _run(model, inputs, version, job)
     return replace(tried, libraries=tuple(_libraries(before)))
 
 
-def _run(model: nn.Module, inputs: Inputs, version: Version, job: Job) -> Tried:
+def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
     """Run a model that was built."""
     errors = checkpoint.loaded(model, version) if version.weights is not None else {}
     graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
     graph = replace(graph, input_from=inputs.source, batch_size=inputs.batch_size)
     if graph.failure is not None or any(node.error for node in graph.nodes):
-        return Tried(graph)
+        return VersionRun(graph)
     with silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
         ways = tuple(_ways(version.ways, inputs, job))
-    return Tried(graph, (), error, untrained, ways, (), errors)
+    return VersionRun(graph, (), error, untrained, ways, (), errors)
 
 
 def _libraries(before: set[str]) -> Iterator[str]:
@@ -220,7 +220,7 @@ def _doubled(tensor: Tensor) -> Tensor:
 # --- other ways to build
 
 
-def _ways(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[Way]:
+def _ways(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[OtherCall]:
     """What came of building other targets, in the order given, as long as there is time."""
     until = time.monotonic() + _SHARE * job.timeout
     for target in targets:
@@ -229,7 +229,7 @@ def _ways(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[Way]:
         yield _way(target, inputs, job)
 
 
-def _way(text: str, inputs: Inputs, job: Job) -> Way:
+def _way(text: str, inputs: Inputs, job: Job) -> OtherCall:
     """Build a target without values, or where that fails with them, and run it on the job's input."""
     target = parse_target(text)
     try:
@@ -242,11 +242,11 @@ def _way(text: str, inputs: Inputs, job: Job) -> Way:
             try:
                 result = model.eval()(*given.args, **given.kwargs)
             except Exception:  # a block is no model: it wants other inputs
-                return Way(text, "built", built=built)
+                return OtherCall(text, "built", built=built)
             shapes = tuple("x".join(map(str, tensor.shape)) for tensor in tensors_in(result))
-            return Way(text, "ran", shapes, built=built)
+            return OtherCall(text, "ran", shapes, built=built)
     except (Exception, TooLongError) as error:
-        return Way(text, "failed", error=f"{type(error).__name__}: {one_line(error)}")
+        return OtherCall(text, "failed", error=f"{type(error).__name__}: {one_line(error)}")
 
 
 def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
@@ -259,7 +259,7 @@ def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
             return make(), False
 
 
-def _built(model: nn.Module) -> Iterator[Built]:
+def _built(model: nn.Module) -> Iterator[BuiltLayer]:
     """The layers that may be rewritten, each once for the same call and the same numbers."""
     seen: set[tuple[Any, str]] = set()
     for layer in layers.layers(model, ()):
@@ -267,4 +267,4 @@ def _built(model: nn.Module) -> Iterator[Built]:
             key = (layer.site, f"{layer.kind} {sorted(layer.attrs.items())}")
             if key not in seen:
                 seen.add(key)
-                yield Built(layer.site, layer.kind, layer.attrs)
+                yield BuiltLayer(layer.site, layer.kind, layer.attrs)

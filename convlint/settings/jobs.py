@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convlint.ir import Claim, Version
+from convlint.ir import Claim, ModelVersion
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import Target
 
@@ -66,7 +66,7 @@ class VersionsJob:
     """
 
     job: Job
-    versions: tuple[Version, ...]
+    versions: tuple[ModelVersion, ...]
     libraries: tuple[str, ...] = ()
 
     @property

@@ -6,7 +6,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import convlint
-from convlint.ir import Amounts, Change, Form, Report, Site, Suggestion, Verified
+from convlint.ir import Costs, LayerChange, Replacement, Report, Site, Suggestion, Verification
 
 NETS = '''\
 import torch
@@ -126,16 +126,16 @@ def suggestion() -> Suggestion:
         title="depthwise and pointwise in its place",
         site=Site("nets.py", 19, 21, 19, 51),
         changes=(
-            Change(
+            LayerChange(
                 "stem",
-                Form("CVL502"),
-                Amounts(448, 442_368, 65_536, 0),
-                Amounts(78, 76_800, 77_824, 0),
+                Replacement("CVL502"),
+                Costs(448, 442_368, 65_536, 0),
+                Costs(78, 76_800, 77_824, 0),
             ),
         ),
         edits=(),
         diff=DIFF,
-        verified=Verified(True, True, True, True),
+        verified=Verification(True, True, True, True),
         evidence="fewer weights",
         chosen=True,
     )

@@ -15,7 +15,7 @@ import pytest
 
 import convlint
 from convlint.ir import (
-    Earlier,
+    EarlierReport,
     Edit,
     Finding,
     Fix,
@@ -193,7 +193,7 @@ BEFORE = Totals(
     saved_bytes=None,
     training_bytes=None,
 )
-EARLIER = Earlier(
+EARLIER = EarlierReport(
     "runs/main.json",
     inputs={MODEL.target: MODEL.inputs},
     totals={MODEL.target: BEFORE},

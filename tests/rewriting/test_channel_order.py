@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from convlint.ir import Graph
-from convlint.rewriting.channel_order import Absorber, before, behind
+from convlint.rewriting.channel_order import ReorderedState, before, behind
 from convlint.runtime.record.record import record
 
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
@@ -69,8 +69,14 @@ def test_a_layer_with_numbers_for_each_channel_follows(
     between: nn.Module, names: tuple[str, ...]
 ) -> None:
     graph = neighbours(between)
-    assert before(graph, "2") == (Absorber("0", ("weight", "bias")), Absorber("1", names))
-    assert behind(graph, "0") == (Absorber("1", names), Absorber("2", ("weight",), dim=1))
+    assert before(graph, "2") == (
+        ReorderedState("0", ("weight", "bias")),
+        ReorderedState("1", names),
+    )
+    assert behind(graph, "0") == (
+        ReorderedState("1", names),
+        ReorderedState("2", ("weight",), dim=1),
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,8 +102,8 @@ def test_an_operation_that_treats_all_channels_alike_has_nothing_to_change(
     between: nn.Module,
 ) -> None:
     graph = neighbours(between)
-    assert before(graph, "2") == (Absorber("0", ("weight", "bias")),)
-    assert behind(graph, "0") == (Absorber("2", ("weight",), dim=1),)
+    assert before(graph, "2") == (ReorderedState("0", ("weight", "bias")),)
+    assert behind(graph, "0") == (ReorderedState("2", ("weight",), dim=1),)
 
 
 def test_absorbers_before_a_layer_are_named_in_the_order_in_which_they_run() -> None:
@@ -109,14 +115,16 @@ def test_absorbers_before_a_layer_are_named_in_the_order_in_which_they_run() -> 
 
 def test_padding_that_a_layer_does_itself_is_on_the_way() -> None:
     layers = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3, padding=1, padding_mode="reflect")
-    assert before(graph_of(nn.Sequential(*layers)), "1") == (Absorber("0", ("weight", "bias")),)
+    assert before(graph_of(nn.Sequential(*layers)), "1") == (
+        ReorderedState("0", ("weight", "bias")),
+    )
 
 
 def test_maps_of_one_and_of_three_dimensions() -> None:
     flat = nn.Sequential(nn.Conv1d(3, 8, 3), nn.BatchNorm1d(8), nn.MaxPool1d(2), nn.Conv1d(8, 4, 1))
     deep = nn.Sequential(nn.Conv3d(3, 8, 3), nn.BatchNorm3d(8), nn.MaxPool3d(2), nn.Conv3d(8, 4, 1))
     for graph in (graph_of(flat, 2, 3, 16), graph_of(deep, 2, 3, 8, 8, 8)):
-        expected = Absorber("0", ("weight", "bias")), Absorber("1", BATCH_NORM)
+        expected = ReorderedState("0", ("weight", "bias")), ReorderedState("1", BATCH_NORM)
         assert before(graph, "3") == expected
 
 
@@ -135,23 +143,23 @@ def test_a_linear_layer_that_reads_one_number_of_each_channel_follows(
 ) -> None:
     head = nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 5)
     model = Calls(lambda m, x: m.d(m.c(m.b(flatten(m.a(x))))), nn.Conv2d(3, 8, 3), *head)
-    expected = Absorber("b", BATCH_NORM), Absorber("d", ("weight",), dim=1)
+    expected = ReorderedState("b", BATCH_NORM), ReorderedState("d", ("weight",), dim=1)
     assert behind(graph_of(model), "a") == expected
 
 
 def test_maps_may_be_flattened_each_by_itself() -> None:
     parts = nn.Conv2d(3, 8, 3), nn.Conv1d(8, 4, 1)
     graph = graph_of(Calls(lambda m, x: m.b(m.a(x).flatten(2)), *parts))
-    assert before(graph, "b") == (Absorber("a", ("weight", "bias")),)
+    assert before(graph, "b") == (ReorderedState("a", ("weight", "bias")),)
 
 
 def test_all_readers_of_an_output_follow() -> None:
     parts = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 1)
     model = Calls(lambda m, x: torch.cat([m.c(y := m.b(m.a(x))), m.d(y.relu())]), *parts)
     assert behind(graph_of(model), "a") == (
-        Absorber("b", BATCH_NORM),
-        Absorber("c", ("weight",), dim=1),
-        Absorber("d", ("weight",), dim=1),
+        ReorderedState("b", BATCH_NORM),
+        ReorderedState("c", ("weight",), dim=1),
+        ReorderedState("d", ("weight",), dim=1),
     )
 
 
@@ -232,8 +240,8 @@ def test_before_a_layer_a_second_reader_is_refused_even_if_it_could_follow() -> 
     graph = graph_of(model)
     assert before(graph, "b") is None
     assert behind(graph, "a") == (
-        Absorber("b", ("weight",), dim=1),
-        Absorber("c", ("weight",), dim=1),
+        ReorderedState("b", ("weight",), dim=1),
+        ReorderedState("c", ("weight",), dim=1),
     )
 
 
@@ -241,8 +249,14 @@ def test_a_residual_block_keeps_its_outer_channels_only() -> None:
     parts = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
     model = Calls(lambda m, x: (y := m.a(x).relu()) + m.c(m.b(y).relu()), *parts)
     graph = graph_of(model)
-    assert (before(graph, "b"), before(graph, "c")) == (None, (Absorber("b", ("weight", "bias")),))
-    assert (behind(graph, "b"), behind(graph, "c")) == ((Absorber("c", ("weight",), dim=1),), None)
+    assert (before(graph, "b"), before(graph, "c")) == (
+        None,
+        (ReorderedState("b", ("weight", "bias")),),
+    )
+    assert (behind(graph, "b"), behind(graph, "c")) == (
+        (ReorderedState("c", ("weight",), dim=1),),
+        None,
+    )
 
 
 def test_a_linear_layer_that_reads_more_of_each_channel_is_refused() -> None:
@@ -457,7 +471,7 @@ class Net(nn.Module):
         return self.head(self.norm(self.last(x)).mean((2, 3)))
 
 
-def permute(model: nn.Module, absorber: Absorber, order: Tensor) -> None:
+def permute(model: nn.Module, absorber: ReorderedState, order: Tensor) -> None:
     layer = model.get_submodule(absorber.layer)
     for name in absorber.names:
         state = getattr(layer, name, None)
@@ -489,7 +503,7 @@ def test_a_model_with_all_of_it_permuted_computes_the_same(side: str, layers: li
         followers = absorbers[name] or ()
         order = torch.randperm(getattr(model.get_submodule(name), width))
         changes = []
-        for absorber in (Absorber(name, names, dim), *followers):
+        for absorber in (ReorderedState(name, names, dim), *followers):
             permute(model, absorber, order)
             changes.append(float((model(x) - expected).abs().max() / expected.abs().max()))
         assert min(changes[:-1]) > 1e-3, "as long as one does not follow, it shows"

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlint.ir import Form, Site
+from convlint.ir import Replacement, Site
 from convlint.rewriting import helpers
 from convlint.rewriting.base import Draft, Helper, NamedEdit, Place
 from convlint.rewriting.kinds import of_code
@@ -21,14 +21,14 @@ from convlint.source_text import call_sites, edits, lines
 
 # --- helpers in a file
 
-SEPARABLE = Form("CVL502")
+SEPARABLE = Replacement("CVL502")
 DENSE_PARAMS = 9 * 32 * 64 + 64
 SEPARABLE_PARAMS = 9 * 32 + 32 + 32 * 64 + 64
 NET = "\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n"
 
 
 def rewritten(
-    text: str, form: Form = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
+    text: str, form: Replacement = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
 ) -> str:
     """A file in which one of its calls ``Conv2d(a, b, c)`` is given to a helper, or edited where there are ``others``
     that it builds.
@@ -37,7 +37,7 @@ def rewritten(
 
 
 def rewritten_bytes(
-    data: bytes, form: Form = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
+    data: bytes, form: Replacement = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
 ) -> bytes:
     """The same for a file in any encoding."""
     text, _ = lines.decode(data)
@@ -54,7 +54,7 @@ def rewritten_bytes(
     return edits.apply(data, helpers.edits("net.py", text, [draft]))
 
 
-def edited(call: str, form: Form) -> str:
+def edited(call: str, form: Replacement) -> str:
     """A call in a file, written as it is proposed first."""
     text = f"from torch import nn\nlayer = {call}\n"
     (node,) = [n.value for n in ast.parse(text).body if isinstance(n, ast.Assign)]
@@ -218,7 +218,7 @@ def test_a_second_rewrite_uses_the_helpers_that_are_there() -> None:
 
 
 def test_a_second_rewrite_of_another_form_has_helpers_of_its_own() -> None:
-    twice = rewritten(rewritten(TWO), Form("CVL505", pairs=2, between="norm"), number=1)
+    twice = rewritten(rewritten(TWO), Replacement("CVL505", pairs=2, between="norm"), number=1)
     names = ran(twice)
     assert sum(p.numel() for p in names["net"]().parameters()) == SEPARABLE_PARAMS
     pairs = 9 * 64 + 2 * 64 + 64 * 64 + 64  # twice the channels, with a norm, without a bias
@@ -229,7 +229,7 @@ def test_a_second_rewrite_of_another_form_has_helpers_of_its_own() -> None:
     "text", [f"from torch import nn\n{NET}", f"import math\nfrom torch import nn\n{NET}"]
 )
 def test_a_module_that_an_argument_needs_is_imported_once(text: str) -> None:
-    after = rewritten(text, Form("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
+    after = rewritten(text, Replacement("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
     assert after.count("import math\n") == 1
     assert "nn.Conv2d(32, 64, 3, groups=math.gcd(8, 32, 64))" in after
     assert "def grouped" not in after
@@ -351,7 +351,7 @@ def test_the_bytes_around_a_helper_stay_as_they_are(encoding: str, end: str, ind
 
 def test_a_module_whose_name_is_used_for_something_else_is_imported_under_another() -> None:
     text = f"from torch import nn\n\nmath = 'mine'\n{NET}"
-    after = rewritten(text, Form("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
+    after = rewritten(text, Replacement("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
     assert after.startswith("from torch import nn\nimport math as math2\n")
     assert "nn.Conv2d(32, 64, 3, groups=math2.gcd(8, 32, 64))" in after
     assert ran(after)["net"]().groups == 8
@@ -389,7 +389,7 @@ def test_a_module_whose_name_is_used_for_something_else_is_imported_under_anothe
     ],
 )
 def test_a_grouped_call_keeps_all_that_is_written_in_it(call: str, made: str) -> None:
-    assert edited(call, Form("CVL501", groups=4)) == made
+    assert edited(call, Replacement("CVL501", groups=4)) == made
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_a_separable_call_is_of_another_class_or_given_to_a_function(call: str, 
 
 
 def test_a_global_depthwise_call_says_how_large_its_map_is() -> None:
-    form = Form("CVL504", map_size=(7, 5))
+    form = Replacement("CVL504", map_size=(7, 5))
     made = "GlobalDepthwiseLinear(n, bias=False, out_features=10, map_size=(7, 5))"
     assert edited("nn.Linear(n, bias=False, out_features=10)", form) == made
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convlint.ir import Amounts, Between, Form, Graph
+from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
 from convlint.rewriting.base import Wishes
 from convlint.rewriting.kinds import kinds, of_code
 from convlint.rewriting.kinds.cvl501_grouped import auto_groups
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
 CHANNELS = st.integers(1, 40)
 WIDE = st.integers(5, 24)
-BETWEEN = st.sampled_from(get_args(Between))
+BETWEEN = st.sampled_from(get_args(IntermediateLayers))
 MODES = ("zeros", "zeros", "reflect", "replicate", "circular")
 SIZES = st.tuples(st.integers(1, 3), st.integers(12, 20), st.integers(12, 20))  # N, H, W
 
@@ -74,7 +74,7 @@ def used(model: nn.Module, name: str, x: Tensor) -> tuple[Graph, Use]:
     return graph, use(graph, layer)
 
 
-def amounts(model: nn.Module, x: Tensor) -> Amounts:
+def amounts(model: nn.Module, x: Tensor) -> Costs:
     """What a model takes as PyTorch counts it, and what autograd keeps for backward as it was measured."""
     made: list[Tensor] = []
     hooks = [m.register_forward_hook(lambda *args: made.append(args[2])) for m in model.modules()]
@@ -82,7 +82,7 @@ def amounts(model: nn.Module, x: Tensor) -> Amounts:
         model(x)
     for hook in hooks:
         hook.remove()
-    return Amounts(
+    return Costs(
         sum(parameter.numel() for parameter in model.parameters()),
         flops.get_total_flops() // 2,
         sum(tensor.nbytes for tensor in made),
@@ -90,7 +90,7 @@ def amounts(model: nn.Module, x: Tensor) -> Amounts:
     )
 
 
-def check(layer: nn.Conv2d, form: Form, size: tuple[int, int, int]) -> None:
+def check(layer: nn.Conv2d, form: Replacement, size: tuple[int, int, int]) -> None:
     """A layer before, and its estimate after, are what PyTorch counts of it and of the rewritten one."""
     x = torch.rand(size[0], layer.in_channels, *size[1:], dtype=layer.weight.dtype)
     made = made_of(layer, form)
@@ -106,18 +106,18 @@ def check(layer: nn.Conv2d, form: Form, size: tuple[int, int, int]) -> None:
 @given(convolutions(st.integers(3, 8).map(lambda n: 6 * n)), SIZES, st.sampled_from([2, 3, 6]))
 def test_grouped(layer: nn.Conv2d, size: tuple[int, int, int], groups: int) -> None:
     assume(kinds()["grouped"].unfit(numbers_of(layer), Wishes(groups)) is None)
-    check(layer, Form("CVL501", groups=groups), size)
+    check(layer, Replacement("CVL501", groups=groups), size)
 
 
 @measures
 @given(convolutions(WIDE), SIZES, st.integers(1, 3), BETWEEN)
 def test_depthwise_separable(
-    layer: nn.Conv2d, size: tuple[int, int, int], pairs: int, between: Between
+    layer: nn.Conv2d, size: tuple[int, int, int], pairs: int, between: IntermediateLayers
 ) -> None:
     kind, wishes = kinds()["depthwise-separable"], Wishes(pairs=pairs, between=between)
     assume(kind.unfit(numbers_of(layer), wishes) is None)
     form = kind.form([], wishes, Graph())
-    assert isinstance(form, Form)
+    assert isinstance(form, Replacement)
     check(layer, form, size)
 
 
@@ -127,7 +127,7 @@ def test_factorised(layer: nn.Conv2d, size: tuple[int, int, int]) -> None:
     assume(kinds()["factorised"].unfit(numbers_of(layer), Wishes()) is None)
     uneven = any(d * (k - 1) % 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
     assume(layer.padding != "same" or not uneven)  # PyTorch pads a copy, of which it keeps more
-    check(layer, Form("CVL503"), size)
+    check(layer, Replacement("CVL503"), size)
 
 
 @measures
@@ -138,7 +138,7 @@ def test_factorised(layer: nn.Conv2d, size: tuple[int, int, int]) -> None:
     BETWEEN,
 )
 def test_global_depthwise(
-    shape: tuple[int, int, int, int], out: int, bias: bool, between: Between
+    shape: tuple[int, int, int, int], out: int, bias: bool, between: IntermediateLayers
 ) -> None:
     x = torch.rand(shape)
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0), nn.Linear(x[0].numel(), out, bias))
@@ -149,7 +149,7 @@ def test_global_depthwise(
     assert (kind.unfit_in(graph, one) is None) == (saves and area > 1)
     assume(saves and area > 1)
     form = kind.form([one], Wishes(between=between), graph)
-    assert isinstance(form, Form)
+    assert isinstance(form, Replacement)
     assert form.map_size == shape[2:]
     made, flat = made_of(model[2], form), x.flatten(1)
     assert one.before == amounts(model[2], flat)
@@ -169,9 +169,9 @@ def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:
     model, x = Twice(), torch.rand(2, 32, 14, 14)
     _, one = used(model, "conv", x)
     for form in (
-        Form("CVL501", groups=2),
-        Form("CVL502", between="norm-relu"),
-        Form("CVL503"),
+        Replacement("CVL501", groups=2),
+        Replacement("CVL502", between="norm-relu"),
+        Replacement("CVL503"),
     ):
         after = of_code(form.code).after(one, form)
         rewritten = Twice()
@@ -192,15 +192,19 @@ def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:
 @pytest.mark.parametrize(
     "form",
     [
-        *(Form("CVL501", groups=groups, width=width) for groups in (2, 3, 4) for width in (1, 16)),
-        *(Form("CVL502", between=between) for between in get_args(Between)),
-        *(Form("CVL505", pairs=pairs) for pairs in (2, 3, 9)),
-        Form("CVL503"),
+        *(
+            Replacement("CVL501", groups=groups, width=width)
+            for groups in (2, 3, 4)
+            for width in (1, 16)
+        ),
+        *(Replacement("CVL502", between=between) for between in get_args(IntermediateLayers)),
+        *(Replacement("CVL505", pairs=pairs) for pairs in (2, 3, 9)),
+        Replacement("CVL503"),
     ],
     ids=str,
 )
 def test_a_function_around_a_call_leaves_alone_what_does_not_fit(
-    form: Form, layer: nn.Conv2d, training: bool
+    form: Replacement, layer: nn.Conv2d, training: bool
 ) -> None:
     wishes = Wishes(form.groups if form.groups > 1 else None, form.pairs, form.between)
     made = made_of(layer.train(training), form)
@@ -208,13 +212,17 @@ def test_a_function_around_a_call_leaves_alone_what_does_not_fit(
     assert made.training == training
 
 
-@pytest.mark.parametrize("form", [Form("CVL501", groups=2), Form("CVL502"), Form("CVL503")])
+@pytest.mark.parametrize(
+    "form", [Replacement("CVL501", groups=2), Replacement("CVL502"), Replacement("CVL503")]
+)
 @pytest.mark.parametrize(
     "layer",
     [nn.Linear(32, 32), nn.Identity(), nn.ConvTranspose2d(32, 32, 3), nn.Conv3d(32, 32, 3)],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_function_around_a_call_leaves_other_layers_alone(layer: nn.Module, form: Form) -> None:
+def test_a_function_around_a_call_leaves_other_layers_alone(
+    layer: nn.Module, form: Replacement
+) -> None:
     assert made_of(layer, form) is layer
 
 
@@ -274,7 +282,7 @@ def test_groups_divide_all_layers_of_a_call_and_leave_16_channels_to_each(
         assert groups == max(powers or possible)
     else:  # those that it does not divide stay dense
         fits = kinds()["grouped"].fits
-        form = Form("CVL501", groups=groups, width=16)
+        form = Replacement("CVL501", groups=groups, width=16)
         assert any(fits(one, form, Wishes()) for one in every)
 
 

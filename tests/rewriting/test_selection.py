@@ -7,21 +7,21 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlint.ir import Amounts, Change, Form, Suggestion, Verified
+from convlint.ir import Costs, LayerChange, Replacement, Suggestion, Verification
 from convlint.rewriting.selection import Goal, ranked, together, totals_of, worth
 
-TOTALS = Amounts(1000, 1000)
-FORM = Form("CVL502")
+TOTALS = Costs(1000, 1000)
+FORM = Replacement("CVL502")
 
 
 def suggestion(layers: str, *saved: int, error: float | None = None, name: str = "") -> Suggestion:
     """A rewrite of layers of a letter each, that saves so many parameters and MACs in the first of them."""
-    before, after = Amounts(500, 500), Amounts(500 - saved[0], 500 - saved[-1])
+    before, after = Costs(500, 500), Costs(500 - saved[0], 500 - saved[-1])
     changes = [
-        Change(layer, FORM, before, before if number else after, error)
+        LayerChange(layer, FORM, before, before if number else after, error)
         for number, layer in enumerate(layers)
     ]
-    verified = Verified(ran=True, output_shapes_equal=True, params_equal=True, macs_equal=True)
+    verified = Verification(ran=True, output_shapes_equal=True, params_equal=True, macs_equal=True)
     return Suggestion("CVL502", name, "", None, tuple(changes), (), "", verified, "")
 
 

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Form, Version
+from convlint.ir import ModelVersion, Replacement
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.weights.checkpoint import loaded
 from convlint.runtime.weights.replace_layers import replaced
@@ -38,7 +38,7 @@ class Net(nn.Sequential):
 
 # --- their form
 
-FORMS = {"1": Form("CVL502"), "4": Form("CVL504", map_size=(12, 12))}
+FORMS = {"1": Replacement("CVL502"), "4": Replacement("CVL504", map_size=(12, 12))}
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def models() -> tuple[nn.Module, nn.Module]:
     return model, replaced(copy.deepcopy(model), FORMS)
 
 
-def version(weights: Path, save: Path) -> Version:
-    return Version(forms=FORMS, weights=str(weights), save=str(save))
+def version(weights: Path, save: Path) -> ModelVersion:
+    return ModelVersion(forms=FORMS, weights=str(weights), save=str(save))
 
 
 def parallel(state: dict[str, Tensor]) -> dict[str, Tensor]:

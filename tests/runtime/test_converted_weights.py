@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from convlint.ir import Between, Form
+from convlint.ir import IntermediateLayers, Replacement
 from convlint.rewriting.kinds import of_code
 from convlint.runtime.weights.checkpoint import converted, converted_layer
 from convlint.runtime.weights.replace_layers import _defined, made_of
@@ -34,7 +34,7 @@ def randomised(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def of_form(dense: Any, form: Form) -> nn.Module:
+def of_form(dense: Any, form: Replacement) -> nn.Module:
     """The rewritten form of a layer, also where it saves nothing."""
     if form.code in ("CVL501", "CVL504"):
         return made_of(dense, form).eval()
@@ -63,16 +63,16 @@ def close(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).abs().max() < 1e-5 * other.abs().max())
 
 
-def separable(pairs: int, between: Between = "none") -> Form:
-    return Form("CVL502" if pairs == 1 else "CVL505", pairs=pairs, between=between)
+def separable(pairs: int, between: IntermediateLayers = "none") -> Replacement:
+    return Replacement("CVL502" if pairs == 1 else "CVL505", pairs=pairs, between=between)
 
 
 # --- one layer
 
 FORMS = [
-    *(Form("CVL501", groups=groups) for groups in (2, 4)),
+    *(Replacement("CVL501", groups=groups) for groups in (2, 4)),
     *(separable(pairs, between) for pairs in (1, 2, 3) for between in ("none", "norm")),
-    Form("CVL503"),
+    Replacement("CVL503"),
 ]
 
 
@@ -104,7 +104,7 @@ def alone(layer: nn.Conv2d) -> nn.Conv2d:
 
 @settings(deadline=None, max_examples=60)
 @given(convolutions(), st.sampled_from(FORMS))
-def test_weights_that_a_form_can_have_are_kept(layer: nn.Conv2d, form: Form) -> None:
+def test_weights_that_a_form_can_have_are_kept(layer: nn.Conv2d, form: Replacement) -> None:
     if form.code == "CVL503":
         layer.padding_mode = "zeros"
     random = randomised(of_form(alone(layer), form))
@@ -119,7 +119,9 @@ def test_weights_that_a_form_can_have_are_kept(layer: nn.Conv2d, form: Form) -> 
 
 @settings(deadline=None, max_examples=60)
 @given(convolutions(), st.sampled_from(FORMS))
-def test_the_error_is_by_how_much_the_layer_answers_otherwise(layer: nn.Conv2d, form: Form) -> None:
+def test_the_error_is_by_how_much_the_layer_answers_otherwise(
+    layer: nn.Conv2d, form: Replacement
+) -> None:
     parts, error = converted_layer(layer.weight, layer.bias, form)
     made = of_form(alone(layer), form)
     made.load_state_dict(parts)
@@ -136,8 +138,10 @@ def test_the_error_is_by_how_much_the_layer_answers_otherwise(layer: nn.Conv2d, 
     st.integers(4, 9),
     st.sampled_from(["none", "norm"]),
 )
-def test_a_linear_layer_over_a_map(size: tuple[int, int, int], out: int, between: Between) -> None:
-    form = Form("CVL504", map_size=size[1:], between=between)
+def test_a_linear_layer_over_a_map(
+    size: tuple[int, int, int], out: int, between: IntermediateLayers
+) -> None:
+    form = Replacement("CVL504", map_size=size[1:], between=between)
     torch.manual_seed(out)
     layer = nn.Linear(prod(size), out).requires_grad_(requires_grad=False)
     with_error = converted_layer(layer.weight, layer.bias, form)[1]
@@ -151,14 +155,14 @@ def test_a_linear_layer_over_a_map(size: tuple[int, int, int], out: int, between
 
 
 @pytest.mark.parametrize("between", ["norm-relu", "norm-prelu"])
-def test_nothing_is_near_a_form_with_an_activation(between: Between) -> None:
+def test_nothing_is_near_a_form_with_an_activation(between: IntermediateLayers) -> None:
     with pytest.raises(ValueError, match=f"cannot be converted with {between} between"):
         converted_layer(torch.rand(8, 8, 3, 3), None, separable(1, between))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("form", FORMS, ids=str)
-def test_weights_keep_their_dtype(form: Form, dtype: torch.dtype) -> None:
+def test_weights_keep_their_dtype(form: Replacement, dtype: torch.dtype) -> None:
     parts, _ = converted_layer(
         torch.rand(8, 8, 3, 3, dtype=dtype), torch.rand(8, dtype=dtype), form
     )
@@ -237,17 +241,17 @@ def shuffled(model: Any) -> None:
 @pytest.mark.parametrize(
     ("layer", "form", "arguments", "file"),
     [
-        ("3", Form("CVL501", groups=2), ("grouped", "--groups", "2"), "new.pt"),
-        ("3", Form("CVL501", groups=4), ("grouped", "--groups", "4"), "new.safetensors"),
+        ("3", Replacement("CVL501", groups=2), ("grouped", "--groups", "2"), "new.pt"),
+        ("3", Replacement("CVL501", groups=4), ("grouped", "--groups", "4"), "new.safetensors"),
         ("3", separable(2), ("depthwise-separable", "--pairs", "2"), "new.pt"),
         ("3", separable(1, "norm"), ("depthwise-separable", "--between", "norm"), "new.pt"),
-        ("3", Form("CVL503"), ("factorised",), "new.pt"),
-        ("8", Form("CVL504", map_size=(14, 14)), ("global-depthwise",), "new.pt"),
+        ("3", Replacement("CVL503"), ("factorised",), "new.pt"),
+        ("8", Replacement("CVL504", map_size=(14, 14)), ("global-depthwise",), "new.pt"),
     ],
-    ids=lambda value: value.code if isinstance(value, Form) else "",
+    ids=lambda value: value.code if isinstance(value, Replacement) else "",
 )
 def test_a_saved_checkpoint_makes_the_rewritten_file_do_the_same(
-    here: Project, layer: str, form: Form, arguments: tuple[str, ...], file: str
+    here: Project, layer: str, form: Replacement, arguments: tuple[str, ...], file: str
 ) -> None:
     torch.manual_seed(1)
     model = randomised(here.load("net.py")["Net"]())
@@ -279,7 +283,7 @@ def test_a_saved_checkpoint_makes_the_rewritten_file_do_the_same(
 def test_where_channels_have_to_keep_their_order_a_shuffle_costs() -> None:
     torch.manual_seed(2)
     weight = kernel(randomised(nn.Conv2d(32, 32, 3, groups=2, bias=False)), 32, 3, 3)
-    forms = {"": Form("CVL501", groups=2)}
+    forms = {"": Replacement("CVL501", groups=2)}
     assert converted({"weight": weight}, forms)[1][""] < 1e-6
     assert converted({"weight": weight[torch.randperm(32)]}, forms)[1][""] > 0.5
 

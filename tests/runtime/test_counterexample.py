@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from convlint.findings import confirm
-from convlint.ir import Argument, Attempt, Claim, Edit, Finding, Proof, Site, Trial, Witness
+from convlint.ir import Argument, Claim, Edit, Finding, Instantiation, Proof, Site, Trial, Witness
 from convlint.pipelines import run_models
 from convlint.runtime.counterexample.arguments import noted, text
 from convlint.runtime.counterexample.call_again import CannotCallError, class_call
@@ -334,10 +334,12 @@ def claim(file: Path, *trials: Trial, **changes: Any) -> Claim:
 
 
 UNEQUAL = Trial(
-    Attempt((("in_planes", 4), ("out_planes", 2))), Attempt((("in_planes", 2), ("out_planes", 2)))
+    Instantiation((("in_planes", 4), ("out_planes", 2))),
+    Instantiation((("in_planes", 2), ("out_planes", 2))),
 )
 EQUAL = Trial(
-    Attempt((("in_planes", 4), ("out_planes", 4))), Attempt((("in_planes", 2), ("out_planes", 2)))
+    Instantiation((("in_planes", 4), ("out_planes", 4))),
+    Instantiation((("in_planes", 2), ("out_planes", 2))),
 )
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from convlint import symbolic
 from convlint.analysis.contracts.meetings import Meeting, Wrong
-from convlint.ir import Argument, Attempt, Claim, Numbers, Site, Trial
+from convlint.ir import Argument, Claim, Instantiation, IntArguments, Site, Trial
 from convlint.symbolic import Dim, Symbol
 
 _BASES = (2, 4, 8, 16, 32, 64)  # what the smallest of today's widths becomes
@@ -118,8 +118,8 @@ class _Search:
                 control = self._attempt(works)
                 for fails in failing[:_OF_ONE_BASE]:
                     yield Trial(
-                        Attempt(fails.numbers + small, fails.channels),
-                        Attempt(control.numbers + small, control.channels),
+                        Instantiation(fails.numbers + small, fails.channels),
+                        Instantiation(control.numbers + small, control.channels),
                     )
 
     def _starts(self) -> Iterator[Binding]:
@@ -183,7 +183,7 @@ class _Search:
         except ZeroDivisionError:
             return False
 
-    def _attempt(self, values: Binding) -> Attempt:
+    def _attempt(self, values: Binding) -> Instantiation:
         read = self.meeting.target is None  # no call was seen: every number is an example
         own = self.own
         numbers = tuple((s.name, values[s]) for s in own if read or values[s] != own[s])
@@ -191,9 +191,9 @@ class _Search:
             values.get(symbol, shape[1] if len(shape) > 1 else 0)
             for symbol, shape in self.meeting.inputs
         )
-        return Attempt(numbers, channels)
+        return Instantiation(numbers, channels)
 
-    def _sizes(self) -> Numbers:
+    def _sizes(self) -> IntArguments:
         """Small numbers for arguments that are no widths, but kernels and sizes as large as a map."""
         arguments = self.meeting.scope.arguments
         known = {symbol.name for symbol in self.own}

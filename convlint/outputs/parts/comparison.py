@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from convlint.ir import Earlier, Finding, Model, Report, Totals
+from convlint.ir import EarlierReport, Finding, Model, Report, Totals
 
 SUMS: tuple[tuple[str, Callable[[Totals], int | None]], ...] = (
     ("MACs", lambda totals: totals.macs),
@@ -18,7 +18,7 @@ SUMS: tuple[tuple[str, Callable[[Totals], int | None]], ...] = (
 """The sums that are compared: what each is called, and how it is read off."""
 
 
-def lines(report: Report, earlier: Earlier) -> Iterator[str]:
+def lines(report: Report, earlier: EarlierReport) -> Iterator[str]:
     """A sentence for each model, and one for the findings."""
     for model in report.models:
         yield f"{model.target}: {changes(model, earlier)}"
@@ -27,12 +27,12 @@ def lines(report: Report, earlier: Earlier) -> Iterator[str]:
     yield f"Findings: {count} since {since(earlier)}"
 
 
-def since(earlier: Earlier) -> str:
+def since(earlier: EarlierReport) -> str:
     """What the earlier report is called: its file's name, as in main for main.json."""
     return os.path.splitext(os.path.basename(earlier.path))[0]
 
 
-def changes(model: Model, earlier: Earlier) -> str:
+def changes(model: Model, earlier: EarlierReport) -> str:
     """How the sums of a model changed: "+38 % MACs, -2 % parameters since main"."""
     name = since(earlier)
     before = earlier.totals.get(model.target)
@@ -64,7 +64,7 @@ def change(before: int | None, now: int | None) -> str:
     return f"{percent:+,.{digits}f} %" if abs(percent) >= 0.005 else f"{now - before:+,}"
 
 
-def new_findings(report: Report, earlier: Earlier) -> list[Finding]:
+def new_findings(report: Report, earlier: EarlierReport) -> list[Finding]:
     """Those that the earlier report did not have: of several that are alike, the last."""
     left = Counter(earlier.findings)
     new = []
@@ -76,7 +76,7 @@ def new_findings(report: Report, earlier: Earlier) -> list[Finding]:
     return new
 
 
-def gone_findings(report: Report, earlier: Earlier) -> int:
+def gone_findings(report: Report, earlier: EarlierReport) -> int:
     """How many findings of the earlier report are no more."""
     return (Counter(earlier.findings) - Counter(map(_known, report.findings))).total()
 

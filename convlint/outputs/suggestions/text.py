@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from convlint.ir import Amounts, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
+from convlint.ir import Costs, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
 from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
@@ -208,7 +208,7 @@ def _bytes(before: int, after: int) -> str:
     return f"{_size(before)} -> {_size(after)} ({percent(before, after)})"
 
 
-def _saved(before: Amounts, after: Amounts) -> str:
+def _saved(before: Costs, after: Costs) -> str:
     if before.saved_bytes is None or after.saved_bytes is None:
         return "not measured"
     return _bytes(before.saved_bytes, after.saved_bytes)

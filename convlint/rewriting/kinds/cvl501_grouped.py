@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from math import gcd
 
-from convlint.ir import Amounts, Form, Graph
+from convlint.ir import Costs, Graph, Replacement
 from convlint.rewriting.base import Draft, Helper, Kind, NamedEdit, Place, Wishes, of_class, wrapped
 from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
 
@@ -48,7 +48,7 @@ class Grouped(Kind):
     code = "CVL501"
     name = "grouped"
     keeps_class = True
-    usual = Form("CVL501", groups=8)
+    usual = Replacement("CVL501", groups=8)
     evidence = (
         "ResNeXt-50 32x4d has 22.2 % top-1 error where ResNet-50 has 23.9 % at equal cost, being wider "
         "(Xie et al. 2017, arXiv:1611.05431); without a shuffle or a dense 1x1 between grouped layers it "
@@ -69,14 +69,16 @@ class Grouped(Kind):
             return f"{channels} have no groups of {LEAST_WIDTH} channels each"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
         """As many groups as were asked for; else ``auto_groups``."""
         del graph
         if wishes.groups is not None:
-            return Form(self.code, groups=wishes.groups)
-        return Form(self.code, groups=auto_groups([use.numbers for use in uses]), width=LEAST_WIDTH)
+            return Replacement(self.code, groups=wishes.groups)
+        return Replacement(
+            self.code, groups=auto_groups([use.numbers for use in uses]), width=LEAST_WIDTH
+        )
 
-    def fits(self, numbers: Numbers, form: Form, wishes: Wishes) -> bool:
+    def fits(self, numbers: Numbers, form: Replacement, wishes: Wishes) -> bool:
         """Whether its channels divide into these groups, and leave them wide enough."""
         del wishes
         channels = (numbers.in_channels, numbers.out_channels)
@@ -85,35 +87,35 @@ class Grouped(Kind):
             n % form.groups == 0 and n // form.groups >= form.width for n in channels
         )
 
-    def after(self, use: Use, form: Form) -> Amounts:
+    def after(self, use: Use, form: Replacement) -> Costs:
         """``k²CD/g`` parameters and MACs; the maps are the same."""
         n, before = use.numbers, use.before
         weights = n.window * n.in_channels * n.out_channels // form.groups
-        return Amounts(
+        return Costs(
             weights + n.out_channels * n.bias,
             before.macs // form.groups,
             before.output_bytes,
             before.saved_bytes,
         )
 
-    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """An argument where everything fits, one that asks where not, else a function around the call."""
         if not place.through and place.call.callee:
             yield from _by_argument(place, form.groups, all_fit=all_fit)
         helpers = self.helpers(form)
         yield Draft(wrapped(place.call, "grouped", str(form.groups)), helpers)
 
-    def title(self, form: Form) -> str:
+    def title(self, form: Replacement) -> str:
         return f"{form.groups} groups"
 
-    def make(self, form: Form) -> str:
+    def make(self, form: Replacement) -> str:
         return f"grouped(layer, {form.groups})"
 
-    def helpers(self, form: Form) -> tuple[Helper, ...]:
+    def helpers(self, form: Replacement) -> tuple[Helper, ...]:
         return (Helper("grouped", _function(form)),)
 
 
-def _function(form: Form) -> str:
+def _function(form: Replacement) -> str:
     """The function that puts a convolution into groups. Where these are to have a width, it sees to that."""
     narrow = f" or min(channels) < {form.width} * groups" if form.width > 1 else ""
     words = f", or leaves a group fewer than {form.width} channels" if form.width > 1 else ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint.ir import Amounts, Between, Form, Graph
+from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
 from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, as_class_or_function
 from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
 
 CLASS = "DepthwiseSeparableConv2d"
-_MAPS: dict[Between, tuple[int, int]] = {
+_MAPS: dict[IntermediateLayers, tuple[int, int]] = {
     "none": (1, 1),
     "norm": (2, 2),
     "norm-relu": (3, 2),
@@ -56,7 +56,7 @@ class DepthwiseSeparable(Kind):
     code = "CVL502"
     more_codes = ("CVL505",)
     name = "depthwise-separable"
-    usual = Form("CVL502")
+    usual = Replacement("CVL502")
     evidence = (
         "MobileNetV1 loses 71.7 to 70.6 % top-1 for 4866 to 569 M MACs and 29.3 to 4.2 M parameters "
         "(Howard et al. 2017, arXiv:1704.04861, table 4)"
@@ -78,12 +78,12 @@ class DepthwiseSeparable(Kind):
             return f"{pairs} would have no fewer parameters for {n.out_channels} output channels"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
         del uses, graph
         code = self.code if wishes.pairs == 1 else "CVL505"
-        return Form(code, pairs=wishes.pairs, between=wishes.between)
+        return Replacement(code, pairs=wishes.pairs, between=wishes.between)
 
-    def after(self, use: Use, form: Form) -> Amounts:
+    def after(self, use: Use, form: Replacement) -> Costs:
         """``T(k²C + CD)`` weights, and for every output pixel as many MACs; T more maps of C channels.
 
         Between both halves a norm has 2C parameters and saves 2C numbers, a PReLU has C.
@@ -98,7 +98,7 @@ class DepthwiseSeparable(Kind):
         made, saved = _MAPS[between]
         statistics = 0 if between == "none" else 2 * middle * itemsize * len(use.calls)
         mapped = pixels * middle * itemsize
-        return Amounts(
+        return Costs(
             params,
             pixels * weights,
             before.output_bytes + made * mapped,
@@ -107,11 +107,11 @@ class DepthwiseSeparable(Kind):
             else before.saved_bytes + saved * mapped + statistics,
         )
 
-    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """Another class where everything fits, else a function around the call that decides for each layer."""
         yield from as_class_or_function(place, self.base, *self.helpers(form), all_fit=all_fit)
 
-    def title(self, form: Form) -> str:
+    def title(self, form: Replacement) -> str:
         between = {
             "none": "",
             "norm": ", BatchNorm between",
@@ -122,16 +122,16 @@ class DepthwiseSeparable(Kind):
             return f"{form.pairs} depthwise separable pairs{between}"
         return f"depthwise separable{between}"
 
-    def make(self, form: Form) -> str:
+    def make(self, form: Replacement) -> str:
         del form
         return "separable(layer)"
 
-    def helpers(self, form: Form) -> tuple[Helper, Helper]:
+    def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
         """The class, and the function that makes one of a dense convolution."""
         return Helper(CLASS, _class(form)), Helper("separable", _separable(form))
 
 
-def _class(form: Form) -> str:
+def _class(form: Replacement) -> str:
     middle = "in_channels" if form.pairs == 1 else "middle_channels"
     lines = [
         f"class {CLASS}(nn.Conv2d):",
@@ -198,7 +198,7 @@ def _class(form: Form) -> str:
     return "\n".join(lines)
 
 
-def _separable(form: Form) -> str:
+def _separable(form: Replacement) -> str:
     cost = "window + conv.out_channels"
     if form.pairs > 1:
         cost = f"{form.pairs} * ({cost})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convlint.ir import Amounts, Form, Graph
+from convlint.ir import Costs, Graph, Replacement
 from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, as_class_or_function
 from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
 
@@ -101,7 +101,7 @@ class Factorised(Kind):
 
     code = "CVL503"
     name = "factorised"
-    usual = Form("CVL503")
+    usual = Replacement("CVL503")
     evidence = (
         "Inception-v3 uses it on maps of 12 to 20 pixels, where it does well; in early layers it does not "
         "(Szegedy et al. 2016, arXiv:1512.00567, section 3.2)"
@@ -131,11 +131,11 @@ class Factorised(Kind):
                 return f"its map is {size}; this is known to do well on 12 to 20 pixels only"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
         del uses, wishes, graph
-        return Form(self.code)
+        return Replacement(self.code)
 
-    def after(self, use: Use, form: Form) -> Amounts:
+    def after(self, use: Use, form: Replacement) -> Costs:
         """``mCD + kD²`` weights for a k x m kernel; one more map of D channels, as high as the input and as
         wide as the output.
         """
@@ -143,7 +143,7 @@ class Factorised(Kind):
         n, before, (k, m) = use.numbers, use.before, use.numbers.kernel_size
         middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
         mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
-        return Amounts(
+        return Costs(
             m * n.in_channels * n.out_channels
             + k * n.out_channels * n.out_channels
             + n.out_channels * n.bias,
@@ -153,18 +153,18 @@ class Factorised(Kind):
             None if before.saved_bytes is None else before.saved_bytes + mapped,
         )
 
-    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """Another class where everything fits, else a function around the call that decides for each layer."""
         yield from as_class_or_function(place, self.base, *self.helpers(form), all_fit=all_fit)
 
-    def title(self, form: Form) -> str:
+    def title(self, form: Replacement) -> str:
         del form
         return "factorised into 1xk and kx1"
 
-    def make(self, form: Form) -> str:
+    def make(self, form: Replacement) -> str:
         del form
         return "factorised(layer)"
 
-    def helpers(self, form: Form) -> tuple[Helper, Helper]:
+    def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
         del form
         return _CLASS, _FUNCTION

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from convlint.analysis import ops
-from convlint.ir import Amounts, Between, Form, Graph, Shape
+from convlint.ir import Costs, Graph, IntermediateLayers, Replacement, Shape
 from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, called, of_class
 from convlint.rewriting.layer_numbers import Numbers, Use
 
@@ -42,7 +42,7 @@ class GlobalDepthwise(Kind):
     code = "CVL504"
     name = "global-depthwise"
     base = "Linear"
-    usual = Form("CVL504", map_size=(7, 7))
+    usual = Replacement("CVL504", map_size=(7, 7))
     evidence = (
         "MobileFaceNet: 98.58 to 98.88 % on LFW and 88.81 to 90.67 % on AgeDB-30 against global average "
         "pooling (Chen et al. 2018, arXiv:1804.07573, table 2)"
@@ -62,19 +62,19 @@ class GlobalDepthwise(Kind):
             return f"a map of {'x'.join(map(str, size))} leaves nothing to save"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Form | str:
+    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
         size, *others = [flattened(graph, use) or () for use in uses]
         if any(other != size for other in others):
             return "its layers read maps of different sizes"
-        between: Between = "none" if wishes.between == "none" else "norm"
-        return Form(self.code, map_size=size, between=between)
+        between: IntermediateLayers = "none" if wishes.between == "none" else "norm"
+        return Replacement(self.code, map_size=size, between=between)
 
-    def fits(self, numbers: Numbers, form: Form, wishes: Wishes) -> bool:
+    def fits(self, numbers: Numbers, form: Replacement, wishes: Wishes) -> bool:
         """Whether the features are channels of such a map."""
         del wishes
         return numbers.in_channels % prod(form.map_size) == 0
 
-    def after(self, use: Use, form: Form) -> Amounts:
+    def after(self, use: Use, form: Replacement) -> Costs:
         """``CHW + CD`` weights, and for every sample as many MACs; C more numbers for each."""
         n, before = use.numbers, use.before
         channels = n.in_channels // prod(form.map_size)
@@ -84,31 +84,31 @@ class GlobalDepthwise(Kind):
         normed = form.between == "norm"
         mapped = samples * channels * itemsize * (1 + normed)
         statistics = 2 * channels * itemsize * len(use.calls) * normed
-        return Amounts(
+        return Costs(
             weights + n.out_channels * n.bias + 2 * channels * normed,
             samples * weights,
             before.output_bytes + mapped,
             None if before.saved_bytes is None else before.saved_bytes + mapped + statistics,
         )
 
-    def drafts(self, place: Place, form: Form, *, all_fit: bool) -> Iterator[Draft]:
+    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         call = place.call
         if all_fit and not place.through and of_class(call, "Linear"):
             size = call.added(f"map_size=({', '.join(map(str, form.map_size))})")
             yield Draft((called(call, CLASS), size), self.helpers(form))
 
-    def title(self, form: Form) -> str:
+    def title(self, form: Replacement) -> str:
         size = "x".join(map(str, form.map_size))
         norm = ", BatchNorm between" if form.between == "norm" else ""
         return f"global depthwise {size} and linear{norm}"
 
-    def make(self, form: Form) -> str:
+    def make(self, form: Replacement) -> str:
         return (
             f"{CLASS}(layer.in_features, layer.out_features, layer.bias is not None, "
             f"layer.weight.device, layer.weight.dtype, map_size={tuple(form.map_size)})"
         )
 
-    def helpers(self, form: Form) -> tuple[Helper, ...]:
+    def helpers(self, form: Replacement) -> tuple[Helper, ...]:
         return (Helper(CLASS, _class(form)),)
 
 
@@ -130,7 +130,7 @@ def _flattened(graph: Graph, tensor: int) -> Shape | None:
     return before[2:] if is_map else None
 
 
-def _class(form: Form) -> str:
+def _class(form: Replacement) -> str:
     norm, passed = "", "self.depthwise(x.unflatten(1, (-1, *self.map_size)))"
     if form.between == "norm":
         norm = "        self.norm = nn.BatchNorm2d(channels, device=device, dtype=dtype)\n"

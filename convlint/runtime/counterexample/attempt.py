@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Attempt, Claim, Shape, Site
+from convlint.ir import Claim, Instantiation, Shape, Site
 from convlint.runtime.build import construction_sites
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.counterexample.call_again import ClassCall
@@ -35,7 +35,7 @@ Result = tuple[Outcome, Inputs, Exception | None]
 class Tried:
     """A call of the class, with what the suspected layers said when its model ran."""
 
-    def __init__(self, call: ClassCall, claim: Claim, attempt: Attempt) -> None:
+    def __init__(self, call: ClassCall, claim: Claim, attempt: Instantiation) -> None:
         self._call = call
         self._claim = claim
         self._attempt = attempt

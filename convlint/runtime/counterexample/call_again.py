@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from convlint.ir import Argument, Numbers
+from convlint.ir import Argument, IntArguments
 from convlint.runtime.build import construction_sites
 
 _PATH = re.compile(r"\[(\d+)\]")
@@ -41,7 +41,7 @@ class ClassCall:
 def class_call(
     cls: type[nn.Module],
     arguments: Sequence[Argument],
-    numbers: Numbers,
+    numbers: IntArguments,
     *,
     examples: bool = False,
 ) -> ClassCall:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from convlint.ir import Attempt, Claim, Proof, Witness
+from convlint.ir import Claim, Instantiation, Proof, Witness
 from convlint.runtime.build import load_target
 from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.counterexample.attempt import Outcome, Tried
@@ -103,7 +103,7 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
     """
     outcomes: set[Outcome] = set()
     reason = "no control call was found that works"
-    controls: dict[Attempt, tuple[str, Inputs] | None] = {}
+    controls: dict[Instantiation, tuple[str, Inputs] | None] = {}
     for trial in claim.trials:
         if time.monotonic() > until:
             return Proof("unknown", reason="the time was up")
@@ -126,12 +126,14 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
     return Proof("works" if refuted else "unknown", reason=reason)
 
 
-def _call(cls: type[nn.Module], claim: Claim, attempt: Attempt) -> ClassCall:
+def _call(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> ClassCall:
     read = claim.target is None
     return class_call(cls, claim.arguments, attempt.numbers, examples=read)
 
 
-def _control(cls: type[nn.Module], claim: Claim, attempt: Attempt) -> tuple[str, Inputs] | None:
+def _control(
+    cls: type[nn.Module], claim: Claim, attempt: Instantiation
+) -> tuple[str, Inputs] | None:
     """A call with numbers that should work, and an input on which it does."""
     call = _call(cls, claim, attempt)
     with at_most(_SECONDS):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Form, Timing
+from convlint.ir import Replacement, Timing
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.weights.replace_layers import replaced
 
@@ -20,7 +20,7 @@ _LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channe
 
 
 def timings(
-    model: nn.Module, inputs: Inputs, forms: Mapping[str, Form], runs: int
+    model: nn.Module, inputs: Inputs, forms: Mapping[str, Replacement], runs: int
 ) -> tuple[Timing, ...]:
     """Seconds of the model and of each layer of ``forms``, in both layouts of memory.
 

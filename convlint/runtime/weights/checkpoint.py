@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Absorber, Form, Order, Version
+from convlint.ir import ChannelOrder, ModelVersion, ReorderedState, Replacement
 from convlint.runtime.build.load_target import refuse
 from convlint.runtime.recover.stand_ins import one_line
 from convlint.runtime.weights import decompose
@@ -23,7 +23,7 @@ _PARALLEL = "module."
 _EPS = 1e-5  # of the norms that stand between two halves
 
 
-def loaded(model: nn.Module, version: Version) -> dict[str, float]:
+def loaded(model: nn.Module, version: ModelVersion) -> dict[str, float]:
     """Load a version's checkpoint into its model, converted where layers were rewritten, and save it if it says so.
 
     Gives ``|W - W'| / |W|`` of every converted layer. Raises ProblemError for a checkpoint that cannot be read,
@@ -135,8 +135,8 @@ def _of(value: Any, key: str) -> Any:
 
 def converted(
     state: Mapping[str, Tensor],
-    forms: Mapping[str, Form],
-    orders: Iterable[Order] = (),
+    forms: Mapping[str, Replacement],
+    orders: Iterable[ChannelOrder] = (),
     modules: Mapping[str, nn.Module] | None = None,
 ) -> tuple[State, dict[str, float]]:
     """A state dict with the weights of rewritten layers in place of the dense ones, and their relative errors.
@@ -169,7 +169,7 @@ def _key(layer: str, part: str) -> str:
     return f"{layer}.{part}" if layer else part
 
 
-def converted_layer(weight: Tensor, bias: Tensor | None, form: Form) -> tuple[State, float]:
+def converted_layer(weight: Tensor, bias: Tensor | None, form: Replacement) -> tuple[State, float]:
     """The state of a rewritten layer that is nearest to a dense one, and the relative error of its weight.
 
     ``weight`` has shape (D, C, k, k), of a linear layer (D, C * H * W). Raises ValueError if the form has an
@@ -187,24 +187,24 @@ def converted_layer(weight: Tensor, bias: Tensor | None, form: Form) -> tuple[St
     return parts, decompose.relative_error(weight, again)
 
 
-def _grouped(weight: Tensor, form: Form) -> tuple[State, Tensor]:
+def _grouped(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     made = decompose.grouped(weight, form.groups)
     return {"weight": made}, decompose.dense_of_grouped(made, form.groups)
 
 
-def _separable(weight: Tensor, form: Form) -> tuple[State, Tensor]:
+def _separable(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     depthwise, pointwise = decompose.separable(weight, form.pairs)
     again = decompose.dense_of_separable(depthwise, pointwise, form.pairs)
     return {"weight": pointwise, "depthwise.weight": depthwise}, again
 
 
-def _factorised(weight: Tensor, _: Form) -> tuple[State, Tensor]:
+def _factorised(weight: Tensor, _: Replacement) -> tuple[State, Tensor]:
     first, second = decompose.factorised(weight)
     again = decompose.dense_of_factorised(first, second)
     return {"weight": second, "horizontal.weight": first}, again
 
 
-def _global(weight: Tensor, form: Form) -> tuple[State, Tensor]:
+def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     height, width = form.map_size
     depthwise, linear = decompose.global_depthwise(weight, (height, width))
     return {"weight": linear, "depthwise.weight": depthwise}, decompose.dense_of_global(
@@ -236,7 +236,9 @@ def _identity(like: Tensor) -> State:
 # --- the order of channels
 
 
-def _put_in_order(state: State, forms: Mapping[str, Form], orders: Iterable[Order]) -> None:
+def _put_in_order(
+    state: State, forms: Mapping[str, Replacement], orders: Iterable[ChannelOrder]
+) -> None:
     """Change the order of channels so that groups keep much of each layer, and neighbours with them: the dense model
     computes the same as before. ``orders`` come as the layers run; what one has settled the next must keep.
     """
@@ -254,13 +256,13 @@ def _put_in_order(state: State, forms: Mapping[str, Form], orders: Iterable[Orde
         ins, outs = decompose.partition(
             state[key], form.groups, inputs=inputs is not None, outputs=outputs is not None
         )
-        own = (Absorber(order.layer, ("weight",), 1),) if inputs is not None else ()
+        own = (ReorderedState(order.layer, ("weight",), 1),) if inputs is not None else ()
         _permute(state, (*(inputs or ()), *own), ins)
-        own = (Absorber(order.layer, ("weight", "bias"), 0),) if outputs is not None else ()
+        own = (ReorderedState(order.layer, ("weight", "bias"), 0),) if outputs is not None else ()
         _permute(state, (*(outputs or ()), *own), outs)
 
 
-def _permute(state: State, absorbers: Iterable[Absorber], permutation: Tensor) -> None:
+def _permute(state: State, absorbers: Iterable[ReorderedState], permutation: Tensor) -> None:
     for absorber in absorbers:
         for name in absorber.names:
             key = _key(absorber.layer, name)

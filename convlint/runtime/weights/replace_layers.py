@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import nn
 
-from convlint.ir import Form
+from convlint.ir import Replacement
 from convlint.rewriting.kinds import of_code
 from convlint.runtime.weights import checkpoint as conversion
 
 
-def replaced(model: nn.Module, forms: Mapping[str, Form]) -> nn.Module:
+def replaced(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Module:
     """``model`` with these layers replaced, in place; the model itself where that is one of them.
 
     New layers have fresh weights, and the training flag, device and dtype of those that they replace; a layer
@@ -31,7 +31,7 @@ def replaced(model: nn.Module, forms: Mapping[str, Form]) -> nn.Module:
     return made[id(model)][1] if id(model) in made else model
 
 
-def rewritten(model: nn.Module, forms: Mapping[str, Form], *, weights: bool) -> nn.Module:
+def rewritten(model: nn.Module, forms: Mapping[str, Replacement], *, weights: bool) -> nn.Module:
     """A copy of ``model`` with these layers replaced, with the nearest ``weights`` or fresh ones.
 
     Raises ValueError if it has no such layers, or they are of another kind than the forms are for.
@@ -51,7 +51,7 @@ def rewritten(model: nn.Module, forms: Mapping[str, Form], *, weights: bool) -> 
     return made
 
 
-def made_of(layer: nn.Module, form: Form) -> nn.Module:
+def made_of(layer: nn.Module, form: Replacement) -> nn.Module:
     """The rewritten form of one layer, with fresh weights."""
     made = eval(_making(form), {**_defined(form), "layer": layer})  # noqa: S307 - convlint's own text
     assert isinstance(made, nn.Module)
@@ -59,7 +59,7 @@ def made_of(layer: nn.Module, form: Form) -> nn.Module:
 
 
 @cache
-def _defined(form: Form) -> dict[str, Any]:
+def _defined(form: Replacement) -> dict[str, Any]:
     """The helpers of a form: the very text that goes into a user's file, run."""
     namespace: dict[str, Any] = {"nn": nn, "__name__": "convlint.rewritten"}
     for helper in of_code(form.code).helpers(form):
@@ -67,5 +67,5 @@ def _defined(form: Form) -> dict[str, Any]:
     return namespace
 
 
-def _making(form: Form) -> str:
+def _making(form: Replacement) -> str:
     return of_code(form.code).make(form)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 import convlint
-from convlint.ir import Claim, Graph, Problem, Proof, Tried, serialize
+from convlint.ir import Claim, Graph, Problem, Proof, VersionRun, serialize
 from convlint.settings.jobs import ClaimJob, Job, VersionsJob
 from convlint.settings.targets import TargetPattern
 
@@ -44,7 +44,7 @@ class Answer:
     graph: Graph | None = None
     problems: tuple[Problem, ...] = ()
     proof: Proof | None = None
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[VersionRun, ...] = ()
     targets: tuple[str, ...] = ()
     seconds: float = 0.0
     memory: int = 0
