@@ -136,11 +136,9 @@ class _Conversion:
         name = operations.name_of(node.target)
         return call_attributes.canonical(name, [self._seen(argument) for argument in node.args])
 
-    def _seen(self, value: Any) -> Any:
-        if isinstance(value, fx.Node):
-            step, position = self._source(value)
-            return Seen(tuple(step.outputs[position][0]))
-        return value
+    @staticmethod
+    def _seen(value: Any) -> Any:
+        return Seen(value.meta["shape"]) if isinstance(value, fx.Node) else value
 
     def _add_call(self, node: fx.Node, step: Step) -> None:
         op = self._ops[node]
