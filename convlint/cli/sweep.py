@@ -9,7 +9,7 @@ from dataclasses import replace
 from convlint.cli.check_options import Asked
 from convlint.cli.commands import run_options, settings_of, target_of_model
 from convlint.cli.session import Telling, running
-from convlint.outputs.parts.sentences import unchecked
+from convlint.outputs.parts.sentences import problem_sentence
 from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.pipelines import run_models
 from convlint.pipelines.sweep import Result, Sweep, Tally
@@ -30,7 +30,7 @@ def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = Fals
         jobs, unlisted = _jobs(targets, worker, replace(options, at_once=at_once), settings)
         for answer in unlisted:
             for problem in answer.problems:
-                print(f"convlint: {unchecked(problem)}", file=sys.stderr)
+                print(f"convlint: {problem_sentence(problem)}", file=sys.stderr)
         if not jobs:
             return 2
         worker.expect(len(jobs))

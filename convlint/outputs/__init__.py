@@ -1,7 +1,6 @@
-"""The forms in which a report is printed, one file each: ``render(report) -> str``.
+"""Output formats of reports, one file each: ``render(report) -> str``.
 
-Adding a file here adds a format. What several of them need is in ``parts/``, the forms of suggestions in
-``suggested/``.
+Adding a file here adds a format. ``parts/`` holds shared code, ``suggestions/`` the formats of ``convlint suggest``.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def formats() -> tuple[str, ...]:
-    """The names of all formats, text and json first. No format is loaded for it."""
+    """The names of all formats, text and json first; no format is imported for that."""
     others = sorted(_files().keys() - {"text", "json"})
     return ("text", "json", *others)
 
 
 def _files() -> dict[str, str]:
-    """The module of each format: a name that is taken by Python's library has an underscore behind."""
+    """The module of each format. Where Python's library has a module of that name, ours ends in an underscore."""
     try:
         files = [name for folder in __path__ for name in os.listdir(folder)]
         modules = [name.removesuffix(".py") for name in files if name.endswith(".py")]
@@ -34,7 +33,7 @@ def _files() -> dict[str, str]:
 
 
 def renderer(name: str) -> Callable[[Report], str]:
-    """What writes a report in a format. Raises KeyError for one that there is not."""
+    """The ``render`` function of a format. Raises KeyError for an unknown one."""
     module = importlib.import_module(f"{__name__}.{_files()[name]}")
     render: Callable[[Report], str] = module.render
     return render

@@ -1,4 +1,4 @@
-"""One line a finding, as compilers write them: editors and ``grep`` find their way."""
+"""One line per finding in the format of compilers, for editors and ``grep``."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from convlint.outputs.parts.terminal import one_line, visible
 
 
 def render(report: Report) -> str:
-    """``path:line:column: severity: CODE message`` for each finding, and a line for each problem; nothing for none."""
-    lines = [*map(finding, report.findings), *map(problem, report.problems)]
+    """``path:line:column: severity: CODE message`` for each finding, and a line for each problem."""
+    lines = [*map(finding_line, report.findings), *map(problem_line, report.problems)]
     return "".join(f"{line}\n" for line in lines)
 
 
-def finding(one: Finding) -> str:
-    """The line of a finding."""
-    place = visible(str(one.site or one.target or "model"))
-    return f"{place}: {one.severity}: {one.code} {one_line(one.message)}"
+def finding_line(finding: Finding) -> str:
+    place = visible(str(finding.site or finding.target or "model"))
+    return f"{place}: {finding.severity}: {finding.code} {one_line(finding.message)}"
 
 
-def problem(one: Problem) -> str:
-    """The line of something that could not be checked."""
-    place = visible(one.path or one.target or "convlint")
-    if one.path and one.line:
-        place += f":{one.line}"
-    return f"{place}: problem: {one.kind} {one_line(one.message)}"
+def problem_line(problem: Problem) -> str:
+    place = visible(problem.path or problem.target or "convlint")
+    if problem.path and problem.line:
+        place += f":{problem.line}"
+    return f"{place}: problem: {problem.kind} {one_line(problem.message)}"

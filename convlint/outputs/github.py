@@ -1,4 +1,4 @@
-"""A report as commands for GitHub Actions, which shows them at the lines of a pull request."""
+"""A report as workflow commands for GitHub Actions, which annotates the lines of a pull request with them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from itertools import groupby
 
 from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
 from convlint.outputs import concise
-from convlint.outputs.parts.ascii_text import whole
+from convlint.outputs.parts.ascii_text import escape_surrogates
 from convlint.outputs.parts.repository_paths import file_of, from_root
-from convlint.outputs.parts.sentences import told, unchecked
+from convlint.outputs.parts.sentences import finding_lines, problem_sentence
 
-SHOWN = 10
-"""Annotations of a severity that GitHub shows of one step; it drops all others without a word."""
+MAX_ANNOTATIONS = 10  # per severity and step; GitHub drops the others silently
 COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def render(report: Report) -> str:
-    """A command a line, what could not be checked first, then the worst. Where GitHub would drop some, the last
-    notice says how many, and they follow as text of the log.
+    """One command per line: problems first, then findings by severity.
+
+    What GitHub would drop is printed to the log instead; the last notice says how many there are.
     """
-    things: list[Finding | Problem] = [*report.problems, *report.findings]
-    things.sort(key=_severity)  # problems stay before errors
-    groups = {severity: list(group) for severity, group in groupby(things, _severity)}
-    over = any(len(group) > SHOWN for group in groups.values())
-    shown: list[Finding | Problem] = []
+    items: list[Finding | Problem] = [*report.problems, *report.findings]
+    items.sort(key=_severity)  # problems stay before errors
+    groups = {severity: list(group) for severity, group in groupby(items, _severity)}
+    over = any(len(group) > MAX_ANNOTATIONS for group in groups.values())
+    annotated: list[Finding | Problem] = []
     rest: list[Finding | Problem] = []
     for severity, group in groups.items():
-        room = SHOWN - (over and severity == SEVERITIES.index("info"))  # the notice is one of them
-        shown += group[:room]
-        rest += group[room:]
-    lines = [_problem(t) if isinstance(t, Problem) else _finding(t) for t in shown]
+        notice = over and severity == SEVERITIES.index("info")  # it counts as an annotation too
+        annotated += group[: MAX_ANNOTATIONS - notice]
+        rest += group[MAX_ANNOTATIONS - notice :]
+    lines = [_problem(item) if isinstance(item, Problem) else _finding(item) for item in annotated]
     return "".join(f"{line}\n" for line in [*lines, *_more(rest)])
 
 
-def _severity(thing: Finding | Problem) -> int:
-    return 0 if isinstance(thing, Problem) else SEVERITIES.index(thing.severity)
+def _severity(item: Finding | Problem) -> int:
+    return 0 if isinstance(item, Problem) else SEVERITIES.index(item.severity)
 
 
 def _finding(finding: Finding) -> str:
@@ -44,14 +44,16 @@ def _finding(finding: Finding) -> str:
     place: dict[str, str | int] = {"file": from_root(path)} if path else {}
     if site is not None:
         place["line"] = site.line
-        one = not site.end_line or site.end_line == site.line
-        if one:  # of several lines GitHub takes no columns
+        single = not site.end_line or site.end_line == site.line
+        if single:  # GitHub accepts columns only for a single line
             place["col"] = site.column
         place["endLine"] = site.end_line or site.line
-        if one:
+        if single:
             place["endColumn"] = site.end_column or site.column
     title = f"{finding.code} {finding.name}"
-    return command(COMMANDS[finding.severity], "\n".join(told(finding)), **place, title=title)
+    return command(
+        COMMANDS[finding.severity], "\n".join(finding_lines(finding)), **place, title=title
+    )
 
 
 def _problem(problem: Problem) -> str:
@@ -59,7 +61,7 @@ def _problem(problem: Problem) -> str:
     place: dict[str, str | int] = {"file": from_root(path)} if path else {}
     if problem.line:
         place["line"] = problem.line
-    return command("error", unchecked(problem), **place, title=f"convlint: {problem.kind}")
+    return command("error", problem_sentence(problem), **place, title=f"convlint: {problem.kind}")
 
 
 def _more(rest: list[Finding | Problem]) -> Iterator[str]:
@@ -67,19 +69,21 @@ def _more(rest: list[Finding | Problem]) -> Iterator[str]:
         return
     count = f"{len(rest):,} more finding{'' if len(rest) == 1 else 's'}"
     yield command("notice", f"{count} in the log of this step", title="convlint")
-    for thing in rest:
-        line = concise.problem(thing) if isinstance(thing, Problem) else concise.finding(thing)
-        yield f"- {line}".replace("##[", "## [")  # an old form of a command, which is read anywhere
+    for item in rest:
+        line = (
+            concise.problem_line(item) if isinstance(item, Problem) else concise.finding_line(item)
+        )
+        yield f"- {line}".replace("##[", "## [")  # the old command syntax works anywhere in a line
 
 
 def command(name: str, message: str, **properties: str | int) -> str:
-    """A command of a workflow, escaped as the runner takes it apart."""
-    given = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{name} {given}::{_data(message)}"
+    """A workflow command, escaped as the runner expects it."""
+    arguments = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    return f"::{name} {arguments}::{_data(message)}"
 
 
 def _data(text: str) -> str:
-    return whole(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escape_surrogates(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

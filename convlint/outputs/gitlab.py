@@ -8,24 +8,22 @@ from convlint.findings.fingerprints import distinct, identity
 from convlint.ir import Finding, Problem, Report, Severity
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of, from_root, root
-from convlint.outputs.parts.sentences import told, unchecked
+from convlint.outputs.parts.sentences import finding_lines, problem_sentence
 
 SEVERITIES: dict[Severity, str] = {"error": "critical", "warning": "major", "info": "info"}
 
 
 def render(report: Report) -> str:
-    """The report as a JSON array. What could not be checked is an issue that blocks.
+    """The report as a JSON array; a problem is an issue of severity "blocker".
 
-    GitLab shows only the first of issues with one fingerprint, so no two have the same.
+    Fingerprints are distinct, because GitLab shows only one of several issues with the same.
     """
     folder = root()
-    known = [_known(problem) for problem in report.problems]
-    known += [identity(finding, folder) for finding in report.findings]
+    identities = [_identity(problem) for problem in report.problems]
+    identities += [identity(finding, folder) for finding in report.findings]
     issues = [*map(_blocker, report.problems), *map(_issue, report.findings)]
-    prints = distinct(known)
-    return as_json(
-        [{**issue, "fingerprint": one} for issue, one in zip(issues, prints, strict=True)]
-    )
+    prints = zip(issues, distinct(identities), strict=True)
+    return as_json([{**issue, "fingerprint": fingerprint} for issue, fingerprint in prints])
 
 
 def _issue(finding: Finding) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def _issue(finding: Finding) -> dict[str, Any]:
         positions = {"begin": _position(site.line, site.column), "end": _position(*end)}
         place = {"path": path, "positions": positions}
     return {
-        "description": "\n".join([f"{finding.code}: {told(finding)[0]}", *told(finding)[1:]]),
+        "description": f"{finding.code}: " + "\n".join(finding_lines(finding)),
         "check_name": finding.code,
         "severity": SEVERITIES[finding.severity],
         "location": place,
@@ -49,14 +47,14 @@ def _position(line: int, column: int) -> dict[str, int]:
     return {"line": line, "column": column}
 
 
-def _known(problem: Problem) -> tuple[str, ...]:
-    """What a problem is known by: a path in its message is part of it, a line is not."""
+def _identity(problem: Problem) -> tuple[str, ...]:
+    """The facts that identify a problem in another run: its line may change."""
     return (problem.path or "", problem.kind, problem.target or "", problem.message)
 
 
 def _blocker(problem: Problem) -> dict[str, Any]:
     return {
-        "description": unchecked(problem),
+        "description": problem_sentence(problem),
         "check_name": problem.kind,
         "severity": "blocker",
         "location": {

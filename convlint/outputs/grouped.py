@@ -1,4 +1,4 @@
-"""The findings file by file, for a reader of many."""
+"""Findings grouped by file, for reports with many of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convlint.outputs.text import verdict
 
 
 def render(report: Report) -> str:
-    """Each file with its findings in columns, then what could not be checked, then how many there are."""
+    """Each file with its findings in columns, then problems, then the verdict."""
     files: dict[str, list[Finding]] = {}
     for finding in report.findings:
         place = finding.site.path if finding.site else finding.target or "model"

@@ -1,4 +1,4 @@
-"""A report as one page for a browser, which needs nothing from elsewhere: docs/report-page.md."""
+"""A report as a self-contained HTML page: docs/report-page.md."""
 
 from __future__ import annotations
 
@@ -12,21 +12,18 @@ from typing import Any
 from convlint.ir import Report
 from convlint.outputs.page.document import document
 
-SCRIPTS = (
-    *("dom", "prepare", "layout", "graph", "costs", "memory", "table", "told", "details", "main"),
-)
-"""Files of the page's script, in the order in which they are read."""
+# Files of the page's script, in the order in which they run.
+_JS = ("dom", "prepare", "layout", "graph", "costs", "memory", "table", "cards", "details", "main")
 
 
 def render(report: Report) -> str:
     """The report as an HTML document, in ASCII.
 
-    All that comes from the user's files is data, and becomes text nodes in the browser. The page's policy lets it run
-    its own script and load nothing.
+    Content of the user's files is data, which the browser only inserts as text nodes. The content security policy
+    allows the page's own script and style, and no requests.
     """
-    script = (
-        f'"use strict";\n(() => {{\n{"".join(map(_asset, (f"{s}.js" for s in SCRIPTS)))}}})();\n'
-    )
+    code = "".join(_asset(f"{name}.js") for name in _JS)
+    script = f'"use strict";\n(() => {{\n{code}}})();\n'
     style = _asset("page.css")
     return Template(_asset("page.html")).substitute(
         style=style,
@@ -42,12 +39,12 @@ def _asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What a content security policy calls a script or style by."""
+    """The hash by which a content security policy allows a script or style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def data(value: Any) -> str:
-    r"""JSON that can stand in a script element: what could end it, or begin a comment or a tag, is ``\uXXXX``."""
+    r"""JSON for a script element: ``<``, ``>`` and ``&`` are escaped as ``\uXXXX``, so that no tag begins or ends."""
     text = json.dumps(value, separators=(",", ":"))
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")

@@ -36,12 +36,12 @@ def render(report: Report) -> str:
     return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
+# A list of numbers, one per line. It cannot match in a string, where JSON writes line breaks as \n.
 _NUMBERS = re.compile(r"\[\n\s+(\d+(?:,\n\s+\d+)*)\n\s+\]")
-"""A list of numbers, one a line: JSON writes the line breaks of a string as ``\\n``, so no string matches."""
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report as lists and dicts. Shapes are lists; sizes are bytes; what was not measured is null."""
+    """The report as lists and dicts. Shapes are lists, sizes are in bytes, and null means not measured."""
     return {
         "convlint": version("convlint"),
         "schema_version": SCHEMA_VERSION,
@@ -162,22 +162,22 @@ def _totals(totals: Totals) -> dict[str, Any]:
     }
 
 
-def _suggestion(one: Suggestion) -> dict[str, Any]:
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
     return {
-        "code": one.code,
-        "name": one.name,
-        **(_span(one.site) if one.site else dict.fromkeys(_SPAN)),
-        "title": one.title,
-        "instances": list(one.instances),
-        "before": _amounts(one.before),
-        "after": _amounts(one.after),
-        "saved": _amounts(one.saved),
-        "verified": _verified(one.verified),
-        "latency": _latency(one.latency),
-        "diff": one.diff,
-        "chosen": one.chosen,
-        "evidence": one.evidence,
-        "weight_error": one.weight_error,
+        "code": suggestion.code,
+        "name": suggestion.name,
+        **(_span(suggestion.site) if suggestion.site else dict.fromkeys(_SPAN)),
+        "title": suggestion.title,
+        "instances": list(suggestion.instances),
+        "before": _amounts(suggestion.before),
+        "after": _amounts(suggestion.after),
+        "saved": _amounts(suggestion.saved),
+        "verified": _verified(suggestion.verified),
+        "latency": _latency(suggestion.latency),
+        "diff": suggestion.diff,
+        "chosen": suggestion.chosen,
+        "evidence": suggestion.evidence,
+        "weight_error": suggestion.weight_error,
         "layers": [
             {
                 "name": change.layer,
@@ -185,9 +185,9 @@ def _suggestion(one: Suggestion) -> dict[str, Any]:
                 "after": _amounts(change.after),
                 "weight_error": change.weight_error,
             }
-            for change in one.changes
+            for change in suggestion.changes
         ],
-        "edits": [_edit(edit) for edit in one.edits],
+        "edits": [_edit(edit) for edit in suggestion.edits],
     }
 
 
@@ -213,7 +213,7 @@ def _verified(verified: Verification) -> dict[str, Any]:
 
 
 def _latency(timings: Sequence[Timing]) -> dict[str, Any] | None:
-    """Seconds, by what was timed and the layout of the tensors; null where nothing was timed."""
+    """Seconds by model or layers, then by tensor layout; null if nothing was timed."""
     found: dict[str, Any] = {}
     for timing in timings:
         found.setdefault(timing.what, {})[timing.layout] = _timing(timing)

@@ -1,4 +1,4 @@
-"""A report as JUnit XML, for a CI that shows test results."""
+"""A report as JUnit XML, for CI systems that show test results."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from itertools import chain
 from xml.etree import ElementTree as ET
 
 from convlint.ir import Finding, Problem, Report
-from convlint.outputs.parts.sentences import told, unchecked
+from convlint.outputs.parts.sentences import finding_lines, problem_sentence
 from convlint.outputs.parts.terminal import visible
 
-_NONE = re.compile("[\ufffe\uffff]")
-"""What Unicode says is no character; XML cannot hold it, and of what is hidden ``visible`` writes out all else."""
+# XML cannot contain these noncharacters; ``visible`` escapes the other characters that it cannot contain.
+_NONCHARACTERS = re.compile("[\ufffe\uffff]")
 
 
 def render(report: Report) -> str:
-    """A suite for each file, a case for each finding: errors and warnings fail, info does not; what could not be
-    checked is an error. Where there is nothing, one case passes: a report without a case is taken for none.
+    """A suite for each file and a case for each finding: errors and warnings fail, infos pass, problems are errors.
+
+    Without findings a single case passes, because CI systems reject a report without cases.
     """
     suites: dict[str, list[ET.Element]] = {}
     for problem in report.problems:
@@ -40,19 +41,19 @@ def render(report: Report) -> str:
 
 
 def _element(kind: str, text: str = "", **attributes: str) -> ET.Element:
-    """An element. Characters that XML cannot hold are written out."""
+    """An element; characters that XML cannot contain are escaped."""
     element = ET.Element(kind, {name: _lines(value) for name, value in attributes.items()})
     element.text = _lines(text) or None
     return element
 
 
 def _lines(text: str) -> str:
-    shown = "\n".join(map(visible, text.split("\n")))
-    return _NONE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown)
+    escaped = "\n".join(map(visible, text.split("\n")))
+    return _NONCHARACTERS.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
 def _counts(cases: Sequence[ET.Element]) -> dict[str, str]:
-    """How many cases there are, and how they ended."""
+    """The numbers of cases, failures and errors."""
     ended = [child.tag for case in cases for child in case]
     return {
         "tests": str(len(cases)),
@@ -64,24 +65,24 @@ def _counts(cases: Sequence[ET.Element]) -> dict[str, str]:
 def _case(finding: Finding) -> ET.Element:
     place = str(finding.site or finding.target or "model")
     case = _element("testcase", name=f"{finding.code} at {place}", classname=_class(finding))
-    text = "\n".join(_told(finding, place))
+    text = "\n".join(_details(finding, place))
     if finding.severity == "info":
         case.append(_element("system-out", text))
     else:
         kind = f"{finding.code} {finding.name}"
-        case.append(_element("failure", text, type=kind, message=told(finding)[0]))
+        case.append(_element("failure", text, type=kind, message=finding_lines(finding)[0]))
     return case
 
 
-def _told(finding: Finding, place: str) -> Iterator[str]:
-    first, *more = told(finding)
+def _details(finding: Finding, place: str) -> Iterator[str]:
+    first, *more = finding_lines(finding)
     yield f"{place}: {finding.severity}: {finding.code} {first}"
     yield from more
     yield from (f"{end.site}: {end.message}" for end in finding.related)
 
 
 def _class(finding: Finding) -> str:
-    """The rule: a CI counts failures by it."""
+    """The rule, by which CI systems count failures."""
     return f"convlint.{finding.code}"
 
 
@@ -90,6 +91,6 @@ def _problem(problem: Problem) -> ET.Element:
     if problem.path and problem.line:
         place += f":{problem.line}"
     case = _element("testcase", name=f"{problem.kind} at {place}", classname="convlint.problem")
-    text = f"{place}: {unchecked(problem)}"
-    case.append(_element("error", text, type=problem.kind, message=unchecked(problem)))
+    text = f"{place}: {problem_sentence(problem)}"
+    case.append(_element("error", text, type=problem.kind, message=problem_sentence(problem)))
     return case

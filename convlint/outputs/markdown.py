@@ -1,4 +1,4 @@
-"""A report for the comment of a pull request: findings, what changed, and the tables of models."""
+"""A report as the comment of a pull request: findings, changes, and the tables of models."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from convlint.ir import EarlierReport, Finding, Model, Problem, Report, Totals
 from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
 from convlint.outputs.parts.markdown_text import cell, code
-from convlint.outputs.parts.sentences import told
+from convlint.outputs.parts.sentences import finding_lines
 from convlint.outputs.parts.terminal import number_of
 from convlint.outputs.parts.tree import lines
 from convlint.outputs.text import verdict
 
+# Characters: GitHub accepts 65,536 in a comment. Problems and findings get a part of it each.
 ROOM = 60_000
-"""Characters of the whole, a little less than GitHub takes in a comment."""
 ROOM_OF_LISTS = 20_000
-"""Of them, those that the problems take at most, and the findings."""
-LONGEST = 1_000
-"""Characters of a message."""
+LONGEST_MESSAGE = 1_000
 
 
 def render(report: Report) -> str:
-    """The report as Markdown. What does not fit into a comment is left out, and counted."""
+    """The report as Markdown. Parts that do not fit into a comment are left out and counted."""
     parts = [f"### convlint: {cell(verdict(report))}\n"]
     if report.earlier is not None:
         parts += [f"- {cell(line)}" for line in comparison.lines(report, report.earlier)]
@@ -45,7 +43,7 @@ def render(report: Report) -> str:
 
 
 def _fitting(rows: Iterator[str], room: int) -> tuple[list[str], int]:
-    """The first rows, as many as there is room for, and how many are left."""
+    """The first rows that fit, and the number of those that do not."""
     kept: list[str] = []
     for row in rows:
         room -= len(row) + 1
@@ -80,7 +78,7 @@ def _findings(report: Report) -> Iterator[str]:
     if not report.findings:
         return
     earlier = report.earlier
-    new = {id(one) for one in comparison.new_findings(report, earlier)} if earlier else set()
+    new = {id(f) for f in comparison.new_findings(report, earlier)} if earlier else set()
     rows, left = _fitting((_finding(f, id(f) in new) for f in report.findings), ROOM_OF_LISTS)
     yield "| | location | rule | message |\n|---|---|---|---|"
     yield from rows
@@ -91,33 +89,35 @@ def _findings(report: Report) -> Iterator[str]:
 
 def _finding(finding: Finding, new: bool) -> str:
     kind = f"**new** {finding.severity}" if new else finding.severity
-    where = code(str(finding.site or finding.target or "model"))
+    place = code(str(finding.site or finding.target or "model"))
     ends = [f"{code(str(end.site))}: {_cut(end.message)}" for end in finding.related]
-    what = "<br>".join([*map(_cut, told(finding)), *ends])
-    return f"| {kind} | {where} | {finding.code} {cell(finding.name)} | {what} |"
+    message = "<br>".join([*map(_cut, finding_lines(finding)), *ends])
+    return f"| {kind} | {place} | {finding.code} {cell(finding.name)} | {message} |"
 
 
 def _cut(text: str) -> str:
-    return cell(text if len(text) <= LONGEST else f"{text[:LONGEST]} ...")
+    return cell(text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} ...")
 
 
 # --- models
 
 
 def _model(model: Model, earlier: EarlierReport | None) -> Iterator[str]:
-    """What was run, its sums, and how they changed."""
+    """The model, its totals, and their changes."""
     yield f"#### {code(model.target or 'model')} on {code('; '.join(model.inputs) or 'no input')}\n"
     if reason := footer.stopped(model):
         yield f"{_cut(reason)}\n"
     before = earlier.totals.get(model.target) if earlier else None
-    head = [title for title, _ in _sums(model.totals)]
+    head = [title for title, _ in _totals(model.totals)]
     yield _row(["", *head])
     yield _row(["---", *("---:" for _ in head)])
     if earlier is not None and before is not None:
-        yield _row([cell(comparison.since(earlier)), *(value for _, value in _sums(before))])
-    yield _row(["**now**" if before else "", *(value for _, value in _sums(model.totals))])
+        yield _row(
+            [cell(comparison.earlier_name(earlier)), *(value for _, value in _totals(before))]
+        )
+    yield _row(["**now**" if before else "", *(value for _, value in _totals(model.totals))])
     if before is not None:
-        changed = [comparison.change(of(before), of(model.totals)) for _, of in comparison.SUMS]
+        changed = [comparison.change(of(before), of(model.totals)) for _, of in comparison.TOTALS]
         yield _row(["change", *changed])
     yield ""
 
@@ -126,9 +126,9 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _sums(totals: Totals) -> Iterator[tuple[str, str]]:
-    """The sums of a model in the order in which they are compared, each with its title."""
-    for name, of in comparison.SUMS:
+def _totals(totals: Totals) -> Iterator[tuple[str, str]]:
+    """Title and text of each total of a model, in the order of comparison."""
+    for name, of in comparison.TOTALS:
         value = of(totals)
         if name in ("MACs", "parameters"):
             yield name, f"{value:,}"
@@ -137,28 +137,28 @@ def _sums(totals: Totals) -> Iterator[tuple[str, str]]:
 
 
 def _layers(model: Model, room: int) -> str:
-    """The table of layers, summed up as far as it takes to fit."""
+    """The table of layers, collapsed to the largest depth that fits."""
     for depth in (None, 3, 2, 1):
         options = TableOptions(depth=depth)
-        found = lines(model, options) if model.layers else []
-        if not found:
+        rows = lines(model, options) if model.layers else []
+        if not rows:
             return ""
-        text = "\n".join(_table(model, options, found))
+        text = "\n".join(_table(model, options, rows))
         if len(text) < room:
             return text
     return f"Table of {number_of(len(model.layers), 'layer')} left out: the comment would be too long.\n"
 
 
-def _table(model: Model, options: TableOptions, found: Sequence[Line]) -> Iterator[str]:
-    names = options.shown(found, model.totals)
-    deep = "" if options.depth is None else f", to a depth of {options.depth}"
-    yield f"<details><summary>Layers{deep}</summary>\n"
+def _table(model: Model, options: TableOptions, rows: Sequence[Line]) -> Iterator[str]:
+    names = options.visible_columns(rows, model.totals)
+    depth = "" if options.depth is None else f", to a depth of {options.depth}"
+    yield f"<details><summary>Layers{depth}</summary>\n"
     yield _row([COLUMNS[name].title for name in names])
     yield _row(["---:" if COLUMNS[name].right else "---" for name in names])
-    for line in found:
+    for line in rows:
         yield _row([_entry(model, name, line) for name in names])
     yield ""
-    yield from (f"- {_cut(note)}" for note in footer.notes(model, found))
+    yield from (f"- {_cut(note)}" for note in footer.notes(model, rows))
     yield "\n</details>\n"
 
 

@@ -9,16 +9,15 @@ from typing import Any
 from convlint.ir import Edit, Finding, Fix, Problem, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of
-from convlint.outputs.parts.sentences import APPLIED, told, unchecked
+from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
 from convlint.source_text import lines
 
 SEVERITIES: dict[Severity, str] = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
-MOST_LINES = 20
-"""Lines of one suggestion. What is further apart cannot be read in a comment."""
+MOST_LINES = 20  # of one suggestion; a longer one is not readable in a comment
 
 
 def render(report: Report) -> str:
-    """The report as one ``DiagnosticResult``. Columns count bytes of UTF-8 there, unlike ours."""
+    """The report as one ``DiagnosticResult``, whose columns count bytes of UTF-8."""
     diagnostics = [*map(_problem, report.problems), *map(_diagnostic, report.findings)]
     return as_json({"source": {"name": "convlint"}, "diagnostics": diagnostics})
 
@@ -32,7 +31,7 @@ def _diagnostic(finding: Finding) -> dict[str, Any]:
     ]
     suggestion = _suggestion(finding.fix) if finding.fix else None
     return {
-        "message": "\n".join(told(finding)),
+        "message": "\n".join(finding_lines(finding)),
         "location": {**place, "range": _range(site)} if site else place,
         "severity": SEVERITIES[finding.severity],
         "code": {"value": finding.code},
@@ -46,7 +45,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
     if problem.path and problem.line:
         place["range"] = {"start": {"line": problem.line}}
     return {
-        "message": unchecked(problem),
+        "message": problem_sentence(problem),
         "location": place,
         "severity": "ERROR",
         "code": {"value": problem.kind},
@@ -62,7 +61,7 @@ def _range(site: Site) -> dict[str, Any]:
 
 
 def _position(path: str, line: int, column: int) -> dict[str, int]:
-    """A place in bytes. Where the file cannot be read any more, all its characters are taken to be ASCII."""
+    """A position in bytes. If the file cannot be read, its characters are assumed to be ASCII."""
     source = lines.of(path)
     before = source[line - 1][: column - 1] if 0 < line <= len(source) else ""
     extra = len(before.encode("utf-8", "surrogatepass")) - len(before)
@@ -73,8 +72,9 @@ def _position(path: str, line: int, column: int) -> dict[str, int]:
 
 
 def _suggestion(fix: Fix) -> dict[str, Any] | None:
-    """A fix as one replacement, for every suggestion of a comment is committed for itself: edits of several places
-    become one of all between them. None where that is not possible, or would be long.
+    """A fix as one replacement, or None if that is impossible or too long.
+
+    Reviewers commit each suggestion separately, so the edits of a fix are joined with the text between them.
     """
     edits = sorted(dict.fromkeys(fix.edits), key=_start)
     paths = {edit.site.path for edit in edits}
@@ -100,7 +100,7 @@ def _end(site: Site) -> tuple[int, int]:
 
 
 def _joined(edits: Sequence[Edit]) -> str | None:
-    """The texts of edits with what stands between them; None where they overlap or the file has no such lines."""
+    """The texts of edits and the source between them; None if they overlap or the file has no such lines."""
     source = lines.of(edits[0].site.path)
     parts = [edits[0].text]
     for one, other in pairwise(edits):

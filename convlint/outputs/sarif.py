@@ -1,4 +1,4 @@
-"""A report as SARIF 2.1.0, which GitHub's code scanning and the viewers of editors read."""
+"""A report as SARIF 2.1.0, for GitHub code scanning and the SARIF viewers of editors."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from convlint.findings.fingerprints import fingerprints
 from convlint.ir import SEVERITIES, Edit, Finding, Fix, Problem, Related, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of, from_root, root
-from convlint.outputs.parts.sentences import APPLIED, told, unchecked
+from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
 from convlint.rules import registry
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-MAX_RESULTS = 25_000
-"""More in one run and GitHub takes none of them."""
+MAX_RESULTS = 25_000  # GitHub rejects a run with more
 LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
 SUBJECTS = {"1": "correctness", "2": "reliability", "3": "efficiency", "9": "maintainability"}
-"""What the rules with a hundred in common are about."""
 
 
 def render(report: Report) -> str:
@@ -57,7 +55,7 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
-    """As many as fit, the most severe ones, in their order."""
+    """The most severe findings, at most ``MAX_RESULTS``, in their order."""
     if len(findings) <= MAX_RESULTS:
         return findings
     order = sorted(range(len(findings)), key=lambda n: SEVERITIES.index(findings[n].severity))
@@ -77,15 +75,15 @@ def _driver(codes: Sequence[str]) -> dict[str, Any]:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    """What the page of a rule says, in the places where viewers look for it."""
+    """The page of a rule in the properties that viewers show."""
     rule = registry.rule(code)
     page = rule.page()
-    why = [_in_one(part) for part in page.split("\n\n") if not part.startswith("#")]
+    paragraphs = [_on_one_line(part) for part in page.split("\n\n") if not part.startswith("#")]
     return {
         "id": code,
         "name": rule.name,
         "shortDescription": {"text": rule_pages.summary(rule)},
-        "fullDescription": {"text": " ".join(why[:2])},
+        "fullDescription": {"text": " ".join(paragraphs[:2])},
         "help": {"text": page, "markdown": rule_pages.markdown(rule)},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
         "properties": {
@@ -95,7 +93,7 @@ def _rule(code: str) -> dict[str, Any]:
     }
 
 
-def _in_one(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -131,20 +129,20 @@ def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
 
 
 def _message(finding: Finding) -> str:
-    """A viewer shows the other ends where the message links to them."""
+    """The message with links to the related locations, which viewers follow."""
     links = [
         f"See [{_bracketed(end.message)}]({n})." for n, end in enumerate(finding.related, start=1)
     ]
-    return "\n".join([*told(finding), *links])
+    return "\n".join([*finding_lines(finding), *links])
 
 
 def _bracketed(text: str) -> str:
-    """Text inside of a link."""
-    return _in_one(text).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    """Text of a link."""
+    return _on_one_line(text).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
 
 
 def _location(finding: Finding) -> dict[str, Any]:
-    """GitHub refuses a log in which a result has no file: where nothing is known of it, it is the folder."""
+    """The location of a finding: of one without a site the working directory, because GitHub requires a file."""
     site = finding.site or Site(file_of(finding) or ".", 1)
     names = finding.instances or ((finding.module,) if finding.module else ())
     logical = [_logical(name, "member") for name in dict.fromkeys(names) if name]
@@ -163,7 +161,7 @@ def _related(number: int, end: Related) -> dict[str, Any]:
     return {
         "id": number,
         "physicalLocation": _physical(end.site),
-        "message": {"text": _in_one(end.message)},
+        "message": {"text": _on_one_line(end.message)},
     }
 
 
@@ -172,7 +170,7 @@ def _physical(site: Site) -> dict[str, Any]:
 
 
 def _region(site: Site) -> dict[str, int]:
-    """Our spans: ends stand behind the last character in SARIF as well."""
+    """A span; in SARIF too, its end is the column after the last character."""
     start = {"startLine": site.line, "startColumn": site.column}
     if not site.end_line:
         return start
@@ -180,19 +178,17 @@ def _region(site: Site) -> dict[str, int]:
 
 
 def uri(path: str) -> str:
-    """A path as a URI: relative to the repository, or absolute. Bytes that are no UTF-8 stay what they are."""
-    shown = from_root(path)
-    if PurePath(shown).is_absolute():
-        return "file://" + quote(_bytes("/" + shown.lstrip("/")))
-    return quote(_bytes(shown))
+    """A path as a URI: relative to the repository, or absolute. Bytes that are not UTF-8 are kept."""
+    relative = from_root(path)
+    if PurePath(relative).is_absolute():
+        return "file://" + quote(_bytes("/" + relative.lstrip("/")))
+    return quote(_bytes(relative))
 
 
 def _bytes(path: str) -> bytes:
     try:
         return os.fsencode(path)
-    except (
-        UnicodeEncodeError
-    ):  # no file is called so: code that was made at run time names what it likes
+    except UnicodeEncodeError:  # not the name of a file: generated code has any name
         return path.encode(errors="backslashreplace")
 
 
@@ -211,7 +207,7 @@ def _fixed(fix: Fix) -> list[dict[str, Any]]:
     ]
     return [
         {
-            "description": {"text": f"{_in_one(fix.title)} ({fix.applicability})"},
+            "description": {"text": f"{_on_one_line(fix.title)} ({fix.applicability})"},
             "artifactChanges": changes,
         }
     ]
@@ -228,7 +224,7 @@ def _replacement(edit: Edit) -> dict[str, Any]:
     return {"deletedRegion": region, "insertedContent": {"text": edit.text}}
 
 
-# --- what could not be checked
+# --- problems
 
 
 def _notification(problem: Problem) -> dict[str, Any]:
@@ -239,7 +235,7 @@ def _notification(problem: Problem) -> dict[str, Any]:
     return {
         "descriptor": {"id": problem.kind},
         "level": "error",
-        "message": {"text": unchecked(problem)},
+        "message": {"text": problem_sentence(problem)},
         **({"locations": [{"physicalLocation": place}]} if place else {}),
     }
 

@@ -1,4 +1,4 @@
-"""A report for a reader: findings with the source they point at, problems, tables, and a verdict."""
+"""A report as text: findings with excerpts of source, problems, tables, and a verdict."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from convlint.ir import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
-from convlint.outputs.parts.excerpt import excerpt, mended
+from convlint.outputs.parts.excerpt import excerpt, fix_preview
 from convlint.outputs.parts.terminal import (
     Styled,
     number_of,
@@ -42,15 +42,18 @@ def render(
 ) -> str:
     """The report as text.
 
-    ``table`` says how each model's layers are shown, None leaves the tables out. ``width`` is that of
-    the terminal in cells, None takes what is needed; ``color`` adds escape codes. ``verdict`` ends with
-    the line that counts the findings: for a run that did not look for any, it is left out. ``files``
-    is the number of files that were checked by their text, None where none was asked for; ``fixed``
-    the number of findings that were there, and are no more. ``statistics`` counts the findings of
-    each code in place of telling them; ``quiet`` tells findings and problems, and nothing else.
+    Args:
+        table: options of the layer tables; None for no tables.
+        width: cells of the terminal; None for no limit.
+        color: whether to add escape codes.
+        verdict: whether to end with the line that counts the findings; False for ``convlint summary``.
+        files: number of files that were checked statically; None if no file was requested.
+        fixed: number of findings that were fixed.
+        statistics: whether to print the number of findings per rule instead of the findings.
+        quiet: whether to print findings and problems only.
     """
-    told = _statistics(report) if statistics else _findings(report, width)
-    parts: list[Iterable[Text | Styled]] = [told, _problems(report)]
+    findings = _statistics(report) if statistics else _findings(report, width)
+    parts: list[Iterable[Text | Styled]] = [findings, _problems(report)]
     if table is not None and not quiet:
         parts.append(_tables(report, table, width))
     if not quiet and (verdict or report.findings or report.problems):
@@ -81,7 +84,7 @@ def _findings(report: Report, width: int | None) -> Iterator[Styled]:
 
 
 def _statistics(report: Report) -> Iterator[Styled]:
-    """How often each code was found, the most frequent first."""
+    """The number of findings per code, the most frequent first."""
     counts = Counter((finding.code, finding.name) for finding in report.findings)
     width = max((len(f"{count:,}") for count in counts.values()), default=0)
     for (code, name), count in sorted(counts.items(), key=lambda row: (-row[1], row[0])):
@@ -130,7 +133,7 @@ def _witness(witness: Witness) -> Iterator[Styled]:
 def _fix(fix: Fix, width: int | None) -> Iterator[Styled]:
     kind = "help" if fix.applicability == "display" else f"{fix.applicability} fix"
     yield _remark(kind, fix.title, "green")
-    yield from mended(fix.edits, width)
+    yield from fix_preview(fix.edits, width)
 
 
 def _remark(name: str, text: str, style: str = "") -> Styled:
@@ -152,7 +155,7 @@ def _problems(report: Report) -> Iterator[Styled]:
 
 
 def problem_line(problem: Problem) -> Styled:
-    """A problem in one line: where, of which kind, what."""
+    """A problem in one line: place, kind and message."""
     place = problem.path or problem.target or "convlint"
     if problem.path and problem.line:
         place += f":{problem.line}"
@@ -166,7 +169,7 @@ def problem_line(problem: Problem) -> Styled:
 
 
 def verdict(report: Report) -> str:
-    """The line that counts findings, and says what could not be checked."""
+    """The line that counts findings and problems."""
     return plain(_verdict(report, None, 0))
 
 
@@ -180,16 +183,16 @@ def _since(report: Report) -> Iterator[Styled]:
 
 
 def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
-    """What was found, what could not be checked, and what was seen in part only."""
+    """The numbers of findings and problems, and the models and modules that were not fully traced."""
     severities = Counter(finding.severity for finding in report.findings)
-    found = [number_of(severities[s], s) for s in SEVERITIES if severities[s]]
+    counts = [number_of(severities[s], s) for s in SEVERITIES if severities[s]]
     places = [number_of(len(report.models), "model")] if report.models else []
     places += [] if files is None else [number_of(files, "file")]
     where = f" in {_enumerated(places)}" if places else ""
     parts: list[str | tuple[str, str]] = []
-    if found:
+    if counts:
         worst = next(s for s in SEVERITIES if severities[s])
-        parts.append((f"Found {_enumerated(found)}{where}.", f"bold {COLORS[worst]}"))
+        parts.append((f"Found {_enumerated(counts)}{where}.", f"bold {COLORS[worst]}"))
     elif report.models or files or not report.problems:
         complete = not report.problems and all(m.status == "complete" for m in report.models)
         parts.append((f"No findings{where}.", "bold green" if complete else "bold"))
@@ -209,7 +212,7 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
 
 
 def _fixable(report: Report) -> str:
-    """How many findings can be fixed, and how."""
+    """The numbers of fixable findings, with the options that fix them."""
     kinds = Counter(finding.fix.applicability for finding in report.findings if finding.fix)
     safe, unsafe = kinds["safe"], kinds["unsafe"]
     if safe and unsafe:

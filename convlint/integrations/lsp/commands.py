@@ -19,7 +19,7 @@ from convlint.integrations.lsp.run_facts import Run
 from convlint.integrations.lsp.run_process import Answer, Asked, Offer
 from convlint.integrations.lsp.session import Session
 from convlint.ir import Site
-from convlint.outputs.parts.sentences import unchecked
+from convlint.outputs.parts.sentences import problem_sentence
 from convlint.settings import config
 from convlint.settings.targets import Target
 from convlint.support.errors import UsageError
@@ -73,7 +73,7 @@ def _take(
     home = os.path.abspath(target.path or settings.path or root)
     found = [ls.shower.finding(f, RAN, lines_of, home) for f in answer.findings]
     for problem in answer.problems:
-        ls.tell(unchecked(problem))
+        ls.tell(problem_sentence(problem))
         if problem.path is not None:
             found.append(ls.shower.problem(problem, RAN, lines_of, home))
     for ran in answer.models:
@@ -134,7 +134,7 @@ async def _suggested(
         async with _progress(ls, f"convlint: looking for cheaper layers in {target.text}"):
             answer = await ask(Asked(settings.root, (target.text,), ls.baseline, call))
     for problem in answer.problems:
-        ls.tell(unchecked(problem))
+        ls.tell(problem_sentence(problem))
     if not answer.offers and not answer.problems:
         why = "; ".join(answer.reasons[:3]) or "nothing would be saved"
         ls.tell(f"Nothing cheaper was found for this layer: {why}", types.MessageType.Info)

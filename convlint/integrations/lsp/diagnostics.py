@@ -27,7 +27,7 @@ from pygls.workspace import PositionCodec
 from convlint.integrations.lsp.documents import Documents, uri_of
 from convlint.integrations.lsp.positions import exact_range, moved, range_of
 from convlint.ir import Edit, Finding, Problem, Site
-from convlint.outputs.parts.sentences import told, unchecked
+from convlint.outputs.parts.sentences import finding_lines, problem_sentence
 from convlint.rules import registry
 
 READ, RAN = "convlint", "convlint (run)"
@@ -154,7 +154,7 @@ class Shower:
         site = Site(path, problem.line if problem.path and problem.line else 1)
         diagnostic = Diagnostic(
             range=range_of(lines, site, self.codec),
-            message=unchecked(problem),
+            message=problem_sentence(problem),
             severity=DiagnosticSeverity.Error,
             code=problem.kind,
             source=source,
@@ -221,7 +221,7 @@ def _told(finding: Finding) -> list[str]:
     of the editor; only one that cannot is told.
     """
     display = finding.fix is not None and finding.fix.applicability == "display"
-    lines = told(finding if display else replace(finding, fix=None))
+    lines = finding_lines(finding if display else replace(finding, fix=None))
     if len(finding.instances) > 1:
         names = ", ".join(finding.instances[:6])
         more = len(finding.instances) - 6

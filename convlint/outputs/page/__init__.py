@@ -1,1 +1,1 @@
-"""The report page: its data, and the template, style and scripts that show it."""
+"""The HTML report: its data, template, style and scripts."""

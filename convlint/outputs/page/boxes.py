@@ -1,4 +1,4 @@
-"""The boxes of the drawn graph: calls of modules, one in another, and the single calls inside them."""
+"""Boxes of the drawn graph: nested module calls, and the operator calls in them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from convlint.ir import Call, Graph, Node
 
 @dataclass(slots=True)
 class Box:
-    """A call of a module with what ran ``inside`` it, or one call that made tensors (``node``).
+    """A module call with the boxes ``inside`` it, or one operator call (``node``).
 
-    ``module`` is the path of the module that it is drawn for, ``start`` the first node that it covers.
+    It covers the nodes from ``start`` up to ``stop``; ``module`` is the path of its module.
     """
 
     module: str
@@ -25,10 +25,10 @@ class Box:
 
 
 def nested(graph: Graph) -> Box:
-    """The whole forward as one box. Its inputs, the contents of the model's own call, and its output lie side by side.
+    """The whole forward as one box: the model's inputs, the boxes of its own call, and its output.
 
-    A layer that made one call is drawn as that call. Neighbours that lie in one list of modules, which is never
-    called itself, are put into a box for that list.
+    A layer with a single call is drawn as that call. Consecutive boxes of one module list, which is never called
+    itself, are grouped into a box for that list.
     """
     root = Box("", 0, len(graph.nodes))
     boxes = [box for call in graph.calls if call.layer and (box := _of_call(graph, call))]
@@ -45,7 +45,7 @@ def nested(graph: Graph) -> Box:
 
 
 def _holds(outer: Box, box: Box) -> bool:
-    """Whether a box that starts later lies in an outer one. In one that stopped nothing ran: its path tells."""
+    """Return whether ``outer`` contains ``box``, which starts later; without nodes the paths decide."""
     if box.start == box.stop:
         return outer.stop >= box.start and box.module.startswith(f"{outer.module}.")
     return outer.stop > box.start
@@ -55,7 +55,7 @@ _NOT_DRAWN = frozenset({"parameter", "constant"})
 
 
 def _of_call(graph: Graph, call: Call) -> Box | None:
-    """A box for a call in which something ran, or should have run."""
+    """A box for a call in which operators ran, or that failed."""
     layer = graph.layer(call.layer)
     failure = graph.failure
     stopped = failure is not None and graph.layer(failure.module) is layer
@@ -76,7 +76,7 @@ def _tidy(graph: Graph, box: Box) -> None:
 
 
 def _single(box: Box) -> Box:
-    """The one call that a layer made in the place of the layer's box."""
+    """The box of a layer's only call, if it made one call, else the layer's box."""
     if box.node is None and len(box.inside) == 1:
         only = box.inside[0]
         if only.node is not None and only.module == box.module:
@@ -86,21 +86,21 @@ def _single(box: Box) -> Box:
 
 
 def _listed(graph: Graph, box: Box) -> list[Box]:
-    """The parts of a box, with those that lie in one list of modules put together."""
-    found: list[Box] = []
+    """The parts of a box, with those of one module list grouped."""
+    boxes: list[Box] = []
     for name, run in groupby(box.inside, lambda part: _list_around(graph, box.module, part.module)):
         parts = list(run)
         if name is None or len(parts) < 2 or len(parts) == len(box.inside):
-            found += parts
+            boxes += parts
             continue
         group = Box(name, parts[0].start, parts[-1].stop, inside=parts)
         group.inside = _listed(graph, group)
-        found.append(group)
-    return found
+        boxes.append(group)
+    return boxes
 
 
 def _list_around(graph: Graph, outer: str, name: str) -> str | None:
-    """The module right below ``outer`` that a part lies in; None where the part is that module."""
+    """The child module of ``outer`` that contains a part; None if the part is that module."""
     prefix = f"{outer}." if outer else ""
     if not name.startswith(prefix) or name == outer:
         return None
@@ -110,7 +110,7 @@ def _list_around(graph: Graph, outer: str, name: str) -> str | None:
 
 
 def in_order(root: Box) -> Iterator[tuple[Box, int | None]]:
-    """Every box behind the one around it, with the position of that one."""
+    """Every box after the one that contains it, with the position of that one."""
     pending: list[tuple[Box, int | None]] = [(root, None)]
     position = 0
     while pending:

@@ -1,6 +1,6 @@
-// Where parameters, multiply-accumulates and memory are: bars and a treemap of the parts of a module.
+// Parameters, multiply-accumulates and memory of the parts of a module: bars and a treemap.
 
-const LEAST = 12; // pixels: a smaller part of the treemap is not divided further
+const SMALLEST = 12; // pixels; a smaller cell of the treemap is not divided
 const MOST_BARS = 60;
 
 function costsView(tables, select) {
@@ -36,16 +36,16 @@ function costsView(tables, select) {
 
   function drawBars() {
     const parts = focus.inside.length ? focus.inside : [focus];
-    const shown = parts.length > MOST_BARS ? [...parts].sort((one, other) => of(other) - of(one)).slice(0, MOST_BARS) : parts;
-    const most = Math.max(1, ...shown.map(of));
-    const whole = of(tables.modules[0]);
-    const { show, whole: exact } = METRICS[metric];
-    refill(bars, ...shown.map((module) => el("li", {},
+    const largest = parts.length > MOST_BARS ? [...parts].sort((a, b) => of(b) - of(a)).slice(0, MOST_BARS) : parts;
+    const most = Math.max(1, ...largest.map(of));
+    const total = of(tables.modules[0]);
+    const { show, exact } = METRICS[metric];
+    refill(bars, ...largest.map((module) => el("li", {},
       button({ class: "bar", title: `${module.name}: ${exact(module[metric])}`, onclick: (event) => go(event, module) },
         el("span", { class: "name" }, module.label, " ", el("small", {}, module.kind)),
         el("span", { class: "track" }, el("span", { class: `fill ${severityOf(module) || ""}`, style: { width: `${(100 * of(module)) / most}%` } })),
-        el("span", { class: "value" }, show(module[metric]), " ", el("small", {}, percent(of(module), whole)))))));
-    if (shown.length < parts.length) bars.append(el("li", { class: "note" }, `and ${plural(parts.length - shown.length, "smaller part")}`));
+        el("span", { class: "value" }, show(module[metric]), " ", el("small", {}, percent(of(module), total)))))));
+    if (largest.length < parts.length) bars.append(el("li", { class: "note" }, `and ${plural(parts.length - largest.length, "smaller part")}`));
   }
 
   const severityOf = (module) => tables.layers.get(module.name)?.failed ? "error" : worst(tables.findings.get(module.name) || []);
@@ -66,18 +66,18 @@ function costsView(tables, select) {
   }
 
   function divide(modules, area, level, hue) {
-    const worth = modules.filter((module) => of(module) > 0).sort((one, other) => of(other) - of(one));
-    squarified(worth, area, of, (module, cell) => {
+    const visible = modules.filter((module) => of(module) > 0).sort((a, b) => of(b) - of(a));
+    squarified(visible, area, of, (module, cell) => {
       if (cell.width < 3 || cell.height < 3) return;
       const color = level ? hue : modules.indexOf(module);
       map.append(cellOf(module, cell, level, color));
       const rest = { x: cell.x + 2, y: cell.y + 18, width: cell.width - 4, height: cell.height - 20 };
-      if (module.inside.length && rest.width > LEAST && rest.height > LEAST) divide(module.inside, rest, level + 1, color);
+      if (module.inside.length && rest.width > SMALLEST && rest.height > SMALLEST) divide(module.inside, rest, level + 1, color);
     });
   }
 
   function cellOf(module, { x, y, width, height }, level, color) {
-    const text = `${module.name || "model"}: ${METRICS[metric].whole(module[metric])}, ${percent(of(module), of(tables.modules[0]))}`;
+    const text = `${module.name || "model"}: ${METRICS[metric].exact(module[metric])}, ${percent(of(module), of(tables.modules[0]))}`;
     const px = { left: x, top: y, width: Math.max(width - 1, 1), height: Math.max(height - 1, 1) };
     const style = Object.fromEntries(Object.entries(px).map(([name, value]) => [name, `${value}px`]));
     return button({
@@ -101,7 +101,7 @@ function costsView(tables, select) {
   };
 }
 
-// Areas in proportion to values that are sorted from the largest on, as square as they come (Bruls et al. 2000).
+// Areas proportional to values, which are sorted in descending order, as square as possible (Bruls et al. 2000).
 function squarified(things, area, of, put) {
   let { x, y, width, height } = area;
   let left = things.reduce((sum, thing) => sum + of(thing), 0);

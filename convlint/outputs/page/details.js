@@ -1,14 +1,14 @@
-// What is known of a layer, a module or a call: numbers, neighbours, findings, suggestions and source.
+// The details of a layer, module or call: attributes, costs, findings, suggestions, source and neighbors.
 
 function details(tables, panel, name, box, show) {
   const { report, model } = tables;
   const module = tables.module.get(name);
-  const single = box && box.op;
+  const operator = box && box.op;
   const layer = box ? layerOf(tables, box) : tables.layers.get(name);
-  const whole = single && !tables.layers.has(name) ? undefined : module;
-  const site = layer?.site || whole?.site;
+  const owner = operator && !tables.layers.has(name) ? undefined : module;
+  const site = layer?.site || owner?.site;
   const called = box?.called;
-  const findings = whole || !single ? tables.findings.get(name) || [] : [];
+  const findings = owner || !operator ? tables.findings.get(name) || [] : [];
   const failed = box?.error || layer?.failed;
   const close = () => {
     panel.hidden = true;
@@ -20,25 +20,25 @@ function details(tables, panel, name, box, show) {
   ];
   refill(panel,
     el("header", {},
-      el("h2", { tabindex: "-1" }, box?.kind || whole?.kind || layer?.kind || "module", el("small", {}, name || "(model)")),
+      el("h2", { tabindex: "-1" }, box?.kind || owner?.kind || layer?.kind || "module", el("small", {}, name || "(model)")),
       button({ class: "close", "aria-label": "Close details", onclick: close }, "\u00d7")),
     failed && el("p", { class: "card error" }, failed),
-    el("dl", {}, numbers(tables, box, layer, whole).map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)])),
-    findings.map((finding) => card(report, finding, null)),
-    (tables.suggestions.get(name) || []).map((one) => suggestion(report, one, null)),
+    el("dl", {}, attributes(tables, box, layer, owner).map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)])),
+    findings.map((finding) => findingCard(report, finding, null)),
+    (tables.suggestions.get(name) || []).map((suggestion) => suggestionCard(report, suggestion, null)),
     source("built at", site),
     source("called at", called),
-    single && neighbours(tables, box, show));
+    operator && neighbors(tables, box, show));
   panel.hidden = false;
   panel.scrollTop = 0;
   document.body.classList.add("detailed");
 }
 
-function numbers(tables, box, layer, module) {
+function attributes(tables, box, layer, module) {
   const { model, boxes } = tables;
   const { totals, memory, tensors } = model;
-  const found = [];
-  const add = (title, value) => value !== null && value !== undefined && value !== "" && found.push([title, value]);
+  const rows = [];
+  const add = (title, value) => value !== null && value !== undefined && value !== "" && rows.push([title, value]);
   if (box?.op) {
     add("reads", box.reads.map((id) => tensors[id]).join(", "));
     add("makes", box.makes.map((id) => tensors[id]).join(", "));
@@ -59,20 +59,20 @@ function numbers(tables, box, layer, module) {
     add("MACs", `${count(box.macs)} ${share(box.macs, totals.macs)}`);
   }
   if (layer && layer.calls !== 1) add("calls", count(layer.calls));
-  const ran = box || boxes.find((one) => module && one.module === module.name);
+  const ran = box || boxes.find((candidate) => module && candidate.module === module.name);
   if (ran && memory && !(ran.reads && !ran.op)) {
     const use = [];
     for (let n = ran.first; n <= ran.last; n += 1) use.push(memory.live[n] + memory.workspace[n]);
-    if (use.length) add("memory while it runs", `${megabytes(memory.held + use.reduce((one, other) => Math.max(one, other)))} (estimated)`);
+    if (use.length) add("memory while it runs", `${megabytes(memory.held + use.reduce((a, b) => Math.max(a, b)))} (estimated)`);
   }
-  return found;
+  return rows;
 }
 
-const share = (part, whole) => (part && whole ? `(${percent(part, whole)})` : "");
+const share = (part, owner) => (part && owner ? `(${percent(part, owner)})` : "");
 
-function neighbours(tables, box, show) {
-  const list = (title, boxes) => boxes.length > 0 && el("p", { class: "modules" }, `${title} `, [...new Set(boxes)].slice(0, 12).map((one) =>
-    button({ onclick: (event) => show(one.module, one, event.detail === 0) }, `${one.kind} ${one.module}`.trim())));
+function neighbors(tables, box, show) {
+  const list = (title, boxes) => boxes.length > 0 && el("p", { class: "modules" }, `${title} `, [...new Set(boxes)].slice(0, 12).map((neighbor) =>
+    button({ onclick: (event) => show(neighbor.module, neighbor, event.detail === 0) }, `${neighbor.kind} ${neighbor.module}`.trim())));
   return [
     list("reads from", box.reads.map((id) => tables.producer.get(id)).filter(Boolean)),
     list("read by", box.makes.flatMap((id) => tables.readers.get(id) || [])),

@@ -1,4 +1,4 @@
-"""The data of the report page: the JSON report, and beside it what drawing needs."""
+"""The data of the HTML report: the JSON report, and additional data for drawing."""
 
 from __future__ import annotations
 
@@ -14,34 +14,33 @@ from convlint.outputs.page.sources import Sources
 from convlint.outputs.page.tags import family, tag
 from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import sizes
-from convlint.outputs.parts.tree import Branch, grown
+from convlint.outputs.parts.tree import Branch, module_tree
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The JSON report (``docs/schema.json``) with more for each model, and ``sources``: lines by path and number.
+    """The JSON report (``docs/schema.json``) with additional data per model, and ``sources``: lines by path and number.
 
-    A model has besides: ``about`` (pairs of words), ``stopped``, ``notes``, ``modules`` (the module tree with sums;
-    ``layer`` is a position in ``layers``), ``boxes`` (calls, one in another; ``around`` is the position of the outer
-    one), ``tensors`` (their shapes by id) and ``memory`` (bytes while each node runs).
+    A model also has ``about`` (pairs of name and text), ``stopped``, ``notes``, ``modules`` (the module tree with
+    sums; ``layer`` is a position in ``layers``), ``boxes`` (nested calls; ``around`` is the position of the containing
+    one), ``tensors`` (shapes by id) and ``memory`` (bytes while each node runs).
     """
     sources = Sources()
     for site in _sites(report):
         sources.add(site)
-    found = json_.document(report)
-    found["models"] = [
-        {**told, **_model(model, sources)}
-        for told, model in zip(found["models"], report.models, strict=True)
+    data = json_.document(report)
+    data["models"] = [
+        {**entry, **_model(model, sources)}
+        for entry, model in zip(data["models"], report.models, strict=True)
     ]
     since = comparison.lines(report, report.earlier) if report.earlier else ()
-    return {**found, "since": list(since), "sources": sources.found}
+    return {**data, "since": list(since), "sources": sources.lines}
 
 
 def _sites(report: Report) -> Iterator[Site | None]:
     for finding in report.findings:
         yield finding.site
         yield from (end.site for end in finding.related)
-    for one in report.suggestions:
-        yield one.site
+    yield from (suggestion.site for suggestion in report.suggestions)
 
 
 def _model(model: Model, sources: Sources) -> dict[str, Any]:
@@ -63,9 +62,9 @@ def _model(model: Model, sources: Sources) -> dict[str, Any]:
 
 
 def _modules(model: Model) -> Iterator[dict[str, Any]]:
-    """The modules of the table as a tree, each behind the one around it."""
+    """The module tree of the table, each module after its parent."""
     places = {id(row): place for place, row in enumerate(model.layers)}
-    pending: list[tuple[Branch, int | None]] = [(grown(model), None)]
+    pending: list[tuple[Branch, int | None]] = [(module_tree(model), None)]
     position = 0
     while pending:
         branch, around = pending.pop()
@@ -90,24 +89,24 @@ def _modules(model: Model) -> Iterator[dict[str, Any]]:
 def _box(graph: Graph, box: Box, around: int | None) -> dict[str, Any]:
     layer = graph.layer(box.module) if box.node is None or box.node.layer else None
     node, call = box.node, box.call
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "around": around,
         "module": box.module,
         "kind": layer.kind if layer else node.op if node else "",
         "first": box.start,
     }
     if node is not None:
-        told |= _single(graph, node)
+        data |= _operator(graph, node)
     elif call is not None and box.start == box.stop:
-        told["reads"] = list(call.inputs)
+        data["reads"] = list(call.inputs)
     site = node.site if node and not node.layer else call.site if call else None
     if site is not None:
-        told["called"] = _place(site)
-    return told
+        data["called"] = _place(site)
+    return data
 
 
-def _single(graph: Graph, node: Node) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _operator(graph: Graph, node: Node) -> dict[str, Any]:
+    data: dict[str, Any] = {
         "op": node.op,
         "family": family(node.op),
         "tag": tag(node),
@@ -116,8 +115,8 @@ def _single(graph: Graph, node: Node) -> dict[str, Any]:
         "macs": macs(graph, node),
     }
     if node.error:
-        told["error"] = node.error
-    return told
+        data["error"] = node.error
+    return data
 
 
 _HIDDEN = ("parameter", "constant")
@@ -129,7 +128,7 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _place(site: Site | None) -> dict[str, Any] | None:
-    """A site as the JSON report has it, where there is one."""
+    """A site in the form of the JSON report."""
     if site is None:
         return None
     return {
@@ -142,14 +141,14 @@ def _place(site: Site | None) -> dict[str, Any] | None:
 
 
 def _memory(graph: Graph) -> dict[str, Any] | None:
-    """The estimated bytes over the nodes, and the measured peak; None where nothing ran."""
+    """Estimated bytes while each node runs, and the measured peak; None if nothing ran."""
     if not any(node.op not in ("input", *_HIDDEN) for node in graph.nodes):
         return None
-    found = timeline(graph)
+    estimate = timeline(graph)
     return {
-        "held": found.held,
-        "live": list(found.live),
-        "workspace": list(found.workspace),
-        "peak": found.peak,
+        "held": estimate.held,
+        "live": list(estimate.live),
+        "workspace": list(estimate.workspace),
+        "peak": estimate.peak,
         "measured": graph.peak_inference_bytes,
     }

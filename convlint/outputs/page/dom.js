@@ -1,4 +1,4 @@
-// Elements and words. Text of the user's files only ever becomes text nodes, with nothing in it hidden.
+// Elements and texts. Text of the user's files becomes text nodes only, with control characters escaped.
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
@@ -58,13 +58,13 @@ const sizes = (value) => (Array.isArray(value) ? value.join("x") || "()" : value
 const place = (site) => (site && site.path ? `${site.path}:${site.line}:${site.column}` : "");
 
 const METRICS = {
-  params: { title: "Parameters", show: short, whole: count },
-  macs: { title: "MACs", show: short, whole: count },
-  output_bytes: { title: "Output memory", show: megabytes, whole: megabytes },
-  saved_bytes: { title: "Saved for backward", show: megabytes, whole: megabytes },
+  params: { title: "Parameters", show: short, exact: count },
+  macs: { title: "MACs", show: short, exact: count },
+  output_bytes: { title: "Output memory", show: megabytes, exact: megabytes },
+  saved_bytes: { title: "Saved for backward", show: megabytes, exact: megabytes },
 };
 
-// --- things that several parts do
+// --- shared by several views
 
 function segmented(label, entries, chosen, choose) {
   const parts = entries.map(([value, text]) =>
@@ -78,7 +78,7 @@ function segmented(label, entries, chosen, choose) {
   return el("div", { class: "segmented", role: "group", "aria-label": label }, parts);
 }
 
-// One of many elements takes part in the tab order; arrow keys go from it to the others.
+// One element of the container is in the tab order; arrow keys move to the others.
 function roving(container, selector) {
   container.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -86,7 +86,7 @@ function roving(container, selector) {
     const next = all[all.indexOf(document.activeElement) + (step || 0)];
     if (!step || !next) return;
     event.preventDefault();
-    for (const one of all) one.tabIndex = one === next ? 0 : -1;
+    for (const element of all) element.tabIndex = element === next ? 0 : -1;
     next.focus();
   });
 }
@@ -97,5 +97,5 @@ function section(id, title, ...children) {
 
 const SEVERITIES = ["error", "warning", "info"];
 const bySeverity = (findings) =>
-  [...findings].sort((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
-const worst = (findings) => SEVERITIES.find((one) => findings.some((finding) => finding.severity === one));
+  [...findings].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+const worst = (findings) => SEVERITIES.find((severity) => findings.some((finding) => finding.severity === severity));

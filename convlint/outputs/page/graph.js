@@ -1,13 +1,13 @@
-// The drawn graph: boxes that open and close, lines with shapes on them. Only what is in sight is in the page.
+// The drawn graph: boxes that open and close, lines labeled with shapes. Only visible elements are in the page.
 
-const AT_FIRST = 40; // boxes that are shown without being asked for
-const BEYOND = 300; // pixels drawn around what is in sight
+const AT_FIRST = 40; // boxes that are open at first, at most
+const BEYOND = 300; // pixels drawn around the visible part
 const ZOOMS = [0.25, 0.4, 0.6, 0.8, 1, 1.25];
 
 function graphView(tables, select) {
   const root = tables.boxes[0];
   const open = new Set([root.id]);
-  const shown = new Map(); // elements by the id of their box
+  const elements = new Map(); // elements by the id of their box
   const lines = svg("svg", { "aria-hidden": "true", class: "lines" });
   const canvas = el("div", { class: "canvas" }, lines);
   const space = el("div", { class: "space" }, canvas);
@@ -23,12 +23,12 @@ function graphView(tables, select) {
     open.clear();
     open.add(root.id);
     let visible = root.inside;
-    let shownThen = visible.length;
+    let boxCount = visible.length;
     for (let level = 1; level < depth; level += 1) {
       const groups = visible.filter((box) => box.inside.length);
       visible = groups.flatMap((box) => box.inside);
-      shownThen += visible.length;
-      if (!groups.length || shownThen > most) break;
+      boxCount += visible.length;
+      if (!groups.length || boxCount > most) break;
       for (const box of groups) open.add(box.id);
     }
   }
@@ -38,7 +38,7 @@ function graphView(tables, select) {
     drawn.at = new Map(drawn.boxes.map((placed) => [placed.box.id, placed]));
     drawn.order = drawn.boxes.map((placed) => placed.box);
     if (!drawn.at.has(current?.id)) current = drawn.order.findLast((box) => contains(box, current)) ?? drawn.order[0];
-    for (const [id, element] of shown) if (!drawn.at.has(id)) drop(id, element);
+    for (const [id, element] of elements) if (!drawn.at.has(id)) drop(id, element);
     resized();
   }
 
@@ -54,10 +54,10 @@ function graphView(tables, select) {
 
   function drop(id, element) {
     element.remove();
-    shown.delete(id);
+    elements.delete(id);
   }
 
-  // --- what is in sight
+  // --- visible elements
 
   function paint() {
     if (!drawn) return;
@@ -65,10 +65,10 @@ function graphView(tables, select) {
     const bottom = (window_.scrollTop + window_.clientHeight) / zoom + BEYOND;
     const left = window_.scrollLeft / zoom - BEYOND;
     const right = (window_.scrollLeft + window_.clientWidth) / zoom + BEYOND;
-    const inSight = ({ x, y, width, height }) => y < bottom && y + height > top && x < right && x + width > left;
-    const wanted = drawn.boxes.filter((placed) => inSight(placed) || shown.get(placed.box.id) === document.activeElement);
+    const isVisible = ({ x, y, width, height }) => y < bottom && y + height > top && x < right && x + width > left;
+    const wanted = drawn.boxes.filter((placed) => isVisible(placed) || elements.get(placed.box.id) === document.activeElement);
     const ids = new Set(wanted.map((placed) => placed.box.id));
-    for (const [id, element] of shown) if (!ids.has(id)) drop(id, element);
+    for (const [id, element] of elements) if (!ids.has(id)) drop(id, element);
     for (const placed of wanted) put(placed);
     const seen = drawn.lines.filter((line) => line.top < bottom && line.bottom > top);
     const heads = seen.filter((line) => line.arrow).map(({ arrow: [x, y] }) => `M${x - 4} ${y - 7}L${x} ${y - 1}L${x + 4} ${y - 7}z`);
@@ -87,17 +87,17 @@ function graphView(tables, select) {
 
   function put(placed) {
     const { box, x, y, width, height } = placed;
-    let element = shown.get(box.id);
+    let element = elements.get(box.id);
     if (element && element.classList.contains("frame") !== placed.open) {
       const focused = element === document.activeElement;
       const fresh = boxElement(box, placed.open);
       element.replaceWith(fresh);
-      shown.set(box.id, fresh);
+      elements.set(box.id, fresh);
       element = fresh;
       if (focused) focusOn(element);
     } else if (!element) {
       element = boxElement(box, placed.open);
-      shown.set(box.id, element);
+      elements.set(box.id, element);
       canvas.append(element);
     }
     for (const [name, value] of Object.entries({ left: x, top: y, width, height })) element.style.setProperty(name, `${value}px`);
@@ -108,8 +108,8 @@ function graphView(tables, select) {
 
   function boxElement(box, isOpen) {
     const group = box.inside.length > 0;
-    const words = group && !isOpen ? insideOf(box) : box.tag;
-    const share = tables.model.totals.macs ? box.worked / tables.model.totals.macs : 0;
+    const text = group && !isOpen ? insideOf(box) : box.tag;
+    const share = tables.model.totals.macs ? box.totalMacs / tables.model.totals.macs : 0;
     const classes = [isOpen ? "frame" : "box", group ? "group" : `family-${box.family || "other"}`, box.severity, box.cheaper && "cheaper"];
     return el("div", {
       class: classes.filter(Boolean).join(" "),
@@ -117,14 +117,14 @@ function graphView(tables, select) {
       "data-box": box.id,
       "aria-level": box.depth,
       "aria-expanded": group ? String(isOpen) : null,
-      "aria-label": [box.kind || "list", box.module, words, spoken(box)].filter(Boolean).join(", "),
+      "aria-label": [box.kind || "list", box.module, text, spokenState(box)].filter(Boolean).join(", "),
       title: `${box.kind} ${box.module}`.trim(),
-      onclick: (event) => chosen(event, box, group, isOpen),
+      onclick: (event) => clicked(event, box, group, isOpen),
     },
       el("div", { class: "title" },
         group && el("span", { class: "chevron", "data-chevron": true }, isOpen ? "\u25be" : "\u25b8"),
         el("b", {}, box.kind || "list"), el("span", { class: "name" }, box.label), badge(box)),
-      !isOpen && el("div", { class: "tag" }, words),
+      !isOpen && el("div", { class: "tag" }, text),
       !isOpen && share >= 0.005 && el("div", { class: "share", title: `${percent(share, 1)} of the MACs`, style: { width: `${100 * Math.min(share, 1)}%` } }));
   }
 
@@ -134,16 +134,16 @@ function graphView(tables, select) {
     return [plural(box.calls, "call"), listed].filter(Boolean).join(", ");
   }
 
-  const spoken = (box) => (box.failed ? "fails" : box.found.length ? plural(box.found.length, "finding") : "");
+  const spokenState = (box) => (box.failed ? "fails" : box.findings.length ? plural(box.findings.length, "finding") : "");
 
   function badge(box) {
-    if (box.failed && !box.found.length) return el("span", { class: "badge error" }, "!");
-    return box.found.length > 0 && el("span", { class: `badge ${box.severity}` }, box.found.length);
+    if (box.failed && !box.findings.length) return el("span", { class: "badge error" }, "!");
+    return box.findings.length > 0 && el("span", { class: `badge ${box.severity}` }, box.findings.length);
   }
 
-  // --- what the user does
+  // --- input
 
-  function chosen(event, box, group, isOpen) {
+  function clicked(event, box, group, isOpen) {
     event.stopPropagation();
     const chevron = event.target.closest("[data-chevron]");
     current = box;
@@ -156,7 +156,7 @@ function graphView(tables, select) {
     if (!open.delete(box.id)) open.add(box.id);
     redraw();
     const after = drawn.at.get(box.id);
-    if (before && after) { // it stays where it was on the screen
+    if (before && after) { // keep its place on the screen
       window_.scrollLeft += (after.x + after.width / 2 - before.x - before.width / 2) * zoom;
       window_.scrollTop += (after.y - before.y) * zoom;
     }
@@ -220,7 +220,7 @@ function graphView(tables, select) {
     const next = act();
     if (next) {
       goTo(next);
-      focusOn(shown.get(next.id));
+      focusOn(elements.get(next.id));
     }
   });
   let waiting = false;
@@ -236,11 +236,11 @@ function graphView(tables, select) {
 
   function zoomed(to) {
     const middle = (window_.scrollTop + window_.clientHeight / 2) / zoom;
-    const centre = (window_.scrollLeft + window_.clientWidth / 2) / zoom;
+    const center = (window_.scrollLeft + window_.clientWidth / 2) / zoom;
     zoom = to;
     resized();
     window_.scrollTop = middle * zoom - window_.clientHeight / 2;
-    window_.scrollLeft = centre * zoom - window_.clientWidth / 2;
+    window_.scrollLeft = center * zoom - window_.clientWidth / 2;
     paint();
   }
 
@@ -270,7 +270,7 @@ function graphView(tables, select) {
 }
 
 const contains = (outer, box) => {
-  for (let one = box; one; one = one.outer) if (one === outer) return true;
+  for (let current = box; current; current = current.outer) if (current === outer) return true;
   return false;
 };
 

@@ -1,13 +1,13 @@
-// Where boxes and lines go. A group is laid out in ranks from top to bottom: every box is below all that feed it, lines
-// that pass a rank get a narrow lane in it. An open box is a group by itself, and lines reach it at its two ports.
+// Positions of boxes and lines. A group is laid out in ranks from top to bottom: a box is below all its producers, and
+// lines that pass a rank get a narrow lane in it. An open box is a group itself, which lines reach at its two ports.
 
 const BOX = { width: 210, height: 50 };
 const GAP = { x: 22, y: 38, port: 26 };
 const PAD = 14;
 const HEAD = 30;
 const LANE = 10;
-const ALIGNED = 12; // times that rows are moved towards their neighbours
-const MOST_LANES = 5000; // beyond that a line is drawn straight to its end
+const ALIGNED = 12; // times that rows are moved towards their neighbors
+const MOST_LANES = 5000; // with more, lines are drawn straight to their ends
 
 function arrange(group, isOpen) {
   const parts = new Map(group.inside.map((box) => [box.id, itemOf(box, isOpen)]));
@@ -40,7 +40,7 @@ function itemOf(box, isOpen) {
   return { box, inner, width, height, into, out, up: [], down: [] };
 }
 
-// The rows of a group, and the lines between items of neighbouring rows.
+// The rows of a group, and the lines between items of neighboring rows.
 function ranked(group, parts) {
   const before = new Map(group.inside.map((box) => [box.id, []]));
   for (const { from, to } of group.links.values()) if (to !== OUT) before.get(to).push(from);
@@ -86,8 +86,8 @@ function joined(from, to, tensors) {
   return { from, to, tensors };
 }
 
-// Items that only feed each other hang on one thread, which is to be a straight line. Their shift is how far the left
-// side of each is from it.
+// Items that feed only each other form a thread, which becomes a straight line. The shift of an item is the distance
+// from its left side to that line.
 function threaded(rows) {
   for (const item of rows.flat()) {
     const [last] = item.up;
@@ -127,8 +127,8 @@ function positioned(rows, framed) {
   }
 }
 
-// Where an item would like to be for the sake of what its thread hangs between.
-function wish(item, sides) {
+// The best x of an item: in the middle of the neighbors at both ends of its thread.
+function idealX(item, sides) {
   const [first, last] = [item.thread[0], item.thread.at(-1)];
   const ends = [];
   if (sides.includes("up")) for (const other of first.up) ends.push(other.x + other.out);
@@ -137,22 +137,22 @@ function wish(item, sides) {
   return ends.reduce((sum, x) => sum + x, 0) / ends.length - item.shift;
 }
 
-// Sort a row by where its neighbours above or below are, so that few lines cross.
+// Sort a row by the neighbors above or below, so that few lines cross.
 function ordered(row, side) {
   if (row.length < 2) return;
   const axis = (item) => item.x + item.shift;
   const near = (item) => item[side].reduce((sum, other) => sum + axis(other), 0) / item[side].length || axis(item);
-  const wishes = new Map(row.map((item) => [item, near(item) - item.shift]));
-  row.sort((one, other) => near(one) - near(other));
-  spread(row, row.map((item) => wishes.get(item)), row.map(() => 1));
+  const ideals = new Map(row.map((item) => [item, near(item) - item.shift]));
+  row.sort((a, b) => near(a) - near(b));
+  spread(row, row.map((item) => ideals.get(item)), row.map(() => 1));
 }
 
 function aligned(row, sides) {
-  spread(row, row.map((item) => wish(item, sides)), row.map((item) => item.thread.length));
+  spread(row, row.map((item) => idealX(item, sides)), row.map((item) => item.thread.length));
 }
 
-// Put a row's items as near to their wishes as their order and widths allow (weighted isotonic regression).
-function spread(row, wishes, weights) {
+// Put a row's items as near to their ideal places as their order and widths allow (weighted isotonic regression).
+function spread(row, ideals, weights) {
   let offset = 0;
   const offsets = row.map((item) => {
     const at = offset;
@@ -161,7 +161,7 @@ function spread(row, wishes, weights) {
   });
   const blocks = [];
   row.forEach((_, n) => {
-    let block = { sum: weights[n] * (wishes[n] - offsets[n]), weight: weights[n], count: 1 };
+    let block = { sum: weights[n] * (ideals[n] - offsets[n]), weight: weights[n], count: 1 };
     while (blocks.length && blocks.at(-1).sum / blocks.at(-1).weight > block.sum / block.weight) {
       const last = blocks.pop();
       block = { sum: last.sum + block.sum, weight: last.weight + block.weight, count: last.count + block.count };

@@ -1,9 +1,9 @@
-// The page: what the whole report says, and the views of one model at a time.
+// The page: verdict, problems and findings of the whole report, and the views of one model at a time.
 
 const report = JSON.parse(document.getElementById("data").textContent);
 const page = document.getElementById("report");
 const panel = document.getElementById("details");
-let trigger = null; // what had the focus before the details
+let trigger = null; // the element that had the focus before the details opened
 
 function verdict() {
   const chips = SEVERITIES.map((severity) => [severity, report.findings.filter((finding) => finding.severity === severity).length])
@@ -20,15 +20,15 @@ function problems() {
     (problem.path || problem.target) && el("p", { class: "place" }, el("code", {}, problem.path ? `${problem.path}${problem.line ? `:${problem.line}` : ""}` : problem.target)))));
 }
 
-const measured = (title, bytes, how) => (bytes === null ? [title, "-", "not measured"] : [title, megabytes(bytes), how]);
+const memoryTile = (title, bytes, remark) => (bytes === null ? [title, "-", "not measured"] : [title, megabytes(bytes), remark]);
 
 function overview(model) {
   const { totals } = model;
   const tiles = [
     ["Parameters", short(totals.params), count(totals.params)], ["MACs", short(totals.macs), count(totals.macs)],
-    measured("Peak inference memory", totals.peak_inference_bytes, "measured"),
-    measured("Saved for backward", totals.saved_bytes, "measured"),
-    measured("Training step", totals.training_bytes, "including gradients and Adam"),
+    memoryTile("Peak inference memory", totals.peak_inference_bytes, "measured"),
+    memoryTile("Saved for backward", totals.saved_bytes, "measured"),
+    memoryTile("Training step", totals.training_bytes, "including gradients and Adam"),
     ["Layers", count(model.layers.length), plural(new Set(model.layers.map((layer) => layer.kind)).size, "kind")],
   ];
   return el("section", { class: "overview", "aria-label": "Totals" },
@@ -44,35 +44,35 @@ function overview(model) {
 function showModel(model) {
   const tables = prepare(report, model);
   const select = (name, box, byKey) => {
-    const chosen = box || boxOf(tables, name);
+    const target = box || boxOf(tables, name);
     trigger = document.activeElement;
-    if (chosen?.outer) graph.reveal(chosen);
-    details(tables, panel, name, box || (chosen?.op && !tables.layers.has(name) ? chosen : null), select);
+    if (target?.outer) graph.reveal(target);
+    details(tables, panel, name, box || (target?.op && !tables.layers.has(name) ? target : null), select);
     if (byKey) panel.querySelector("h2").focus();
   };
-  const nothing = { element: null, start: () => {} };
-  const graph = model.boxes.length > 1 ? graphView(tables, select) : nothing;
+  const emptyView = { element: null, start: () => {} };
+  const graph = model.boxes.length > 1 ? graphView(tables, select) : emptyView;
   const views = [graph, costsView(tables, select), memoryView(tables, select), tableView(tables, select)];
-  const found = ours(report, model);
-  const shown = [
+  const findings = findingsOf(report, model);
+  const sections = [
     overview(model),
-    found.length > 0 && section("findings", "Findings", cards(report, found, select)),
+    findings.length > 0 && section("findings", "Findings", findingCards(report, findings, select)),
     graph.element, views[1].element, views[2].element, suggestions(select), views[3].element,
   ].filter(Boolean);
   document.getElementById("model")?.remove();
-  page.append(el("div", { id: "model" }, contents(shown), shown));
+  page.append(el("div", { id: "model" }, contents(sections), sections));
   for (const view of views) view.start();
 }
 
 function suggestions(select) {
   if (!report.suggestions.length) return null;
-  return section("suggestions", "Suggestions", el("div", { class: "cards" }, report.suggestions.map((one) => suggestion(report, one, select))));
+  return section("suggestions", "Suggestions", el("div", { class: "cards" }, report.suggestions.map((suggestion) => suggestionCard(report, suggestion, select))));
 }
 
 function contents(sections) {
-  const named = sections.filter((one) => one.id);
-  return el("nav", { class: "contents", "aria-label": "Sections" }, named.map((one) =>
-    el("a", { href: `#${one.id}` }, one.querySelector("h2").textContent)));
+  const named = sections.filter((part) => part.id);
+  return el("nav", { class: "contents", "aria-label": "Sections" }, named.map((part) =>
+    el("a", { href: `#${part.id}` }, part.querySelector("h2").textContent)));
 }
 
 // --- light and dark
@@ -98,7 +98,7 @@ function themes() {
     try {
       localStorage.setItem("convlint-theme", theme);
     } catch {
-      // it lasts as long as the page then
+      // then it is not remembered
     }
     apply();
   });
@@ -116,11 +116,11 @@ themes();
 document.getElementById("verdict").append(...verdict());
 document.getElementById("foot").append(`convlint ${report.convlint}. 1 MB = 2^20 bytes; one multiply-accumulate (MAC) is two FLOPs.`);
 const targets = new Set(report.models.map((model) => model.target));
-const unplaced = report.findings.filter((finding) => !targets.has(finding.target));
+const ofFiles = report.findings.filter((finding) => !targets.has(finding.target));
 page.append(...[
   report.since.length > 0 && el("section", { "aria-label": "Compared" }, report.since.map((line) => el("p", {}, line))),
   problems(),
-  unplaced.length > 0 && section("files", report.models.length ? "Findings in files" : "Findings", cards(report, unplaced, null)),
+  ofFiles.length > 0 && section("files", report.models.length ? "Findings in files" : "Findings", findingCards(report, ofFiles, null)),
   !report.models.length && !report.findings.length && !report.problems.length && el("p", {}, "No findings."),
 ].filter(Boolean));
 if (report.models.length) {

@@ -1,4 +1,4 @@
-// Memory over the calls of one inference: what is held all the time, tensors, workspace, and the peak.
+// Memory over the calls of one inference: held throughout, tensors, workspace, and the peak.
 
 const PLOT = { height: 240, left: 64, right: 12, top: 22, bottom: 26 };
 
@@ -8,16 +8,16 @@ function memoryView(tables, select) {
   const { held, live, workspace, peak, measured } = memory;
   const last = live.length - 1;
   const most = live[peak] + workspace[peak];
-  let base = held > most * 1.5 ? held : 0; // from where the axis starts
+  let base = held > most * 1.5 ? held : 0; // the lower end of the axis
   let at = peak;
-  const chart = svg("svg", { class: "chart", role: "img", height: PLOT.height, "aria-label": `Memory over ${plural(live.length, "call")}; ${peakWords()}` });
+  const chart = svg("svg", { class: "chart", role: "img", height: PLOT.height, "aria-label": `Memory over ${plural(live.length, "call")}; ${peakText()}` });
   const slider = el("input", { type: "range", min: 0, max: last, value: at, "aria-label": "Call", oninput: () => move(Number(slider.value)) });
   const reading = el("output", { class: "reading", "aria-live": "polite" });
   const byNode = new Map(tables.boxes.filter((box) => box.op).map((box) => [box.first, box]));
   let cursor = null;
   let scale = null;
 
-  function peakWords() {
+  function peakText() {
     const real = measured === null ? "the peak was not measured" : `measured peak ${megabytes(measured)}`;
     return `${real}; estimated peak ${megabytes(held + most)}`;
   }
@@ -70,7 +70,7 @@ function memoryView(tables, select) {
     const box = byNode.get(at);
     const name = box ? `${box.kind} ${box.module}`.trim() : "a parameter or constant";
     const parts = [[held, "held throughout"], [live[at], "tensors"], [workspace[at], "workspace"]];
-    const sum = parts.filter(([bytes]) => bytes).map(([bytes, what]) => `${megabytes(bytes)} ${what}`).join(" + ");
+    const sum = parts.filter(([bytes]) => bytes).map(([bytes, name]) => `${megabytes(bytes)} ${name}`).join(" + ");
     refill(reading, `Call ${count(at + 1)} of ${count(last + 1)}, `, el("b", {}, name), `: ${megabytes(held + live[at] + workspace[at])} = ${sum}`);
     slider.setAttribute("aria-valuetext", reading.textContent);
     if (!cursor) return;
@@ -117,12 +117,12 @@ function memoryView(tables, select) {
   };
 }
 
-// Round numbers of bytes between two, some four of them.
+// About four round numbers of bytes in a range.
 function ticks(low, high) {
   const raw = (high - low) / MB / 4;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((one) => one >= raw) * MB;
-  const found = [];
-  for (let bytes = Math.ceil(low / step) * step; bytes < high; bytes += step) found.push(bytes);
-  return found;
+  const step = [1, 2, 5, 10].map((n) => n * power).find((size) => size >= raw) * MB;
+  const values = [];
+  for (let bytes = Math.ceil(low / step) * step; bytes < high; bytes += step) values.push(bytes);
+  return values;
 }

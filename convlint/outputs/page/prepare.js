@@ -1,4 +1,4 @@
-// Look-up tables of a model, made once: boxes with those inside them, who feeds whom, findings by module.
+// Lookup tables of a model: nested boxes with the links between them, findings and suggestions by module.
 
 const IN = -1;
 const OUT = -2;
@@ -20,27 +20,27 @@ function prepare(report, model) {
     report, model, boxes, modules,
     layers: names,
     module: new Map(modules.map((module) => [module.name, module])),
-    findings: grouped(ours(report, model), (finding) => instances(finding)),
-    suggestions: grouped(report.suggestions, (one) => one.instances),
+    findings: grouped(findingsOf(report, model), (finding) => instances(finding)),
+    suggestions: grouped(report.suggestions, (suggestion) => suggestion.instances),
     boxesOf: grouped(boxes, (box) => [box.module]),
     producer: new Map(boxes.flatMap((box) => (box.makes || []).map((id) => [id, box]))),
     readers: new Map(),
   };
   for (const box of boxes) connect(tables, box);
   for (const box of boxes) box.label = labelOf(box);
-  for (const box of [...boxes].reverse()) sumUp(tables, box);
+  for (const box of [...boxes].reverse()) addSums(tables, box);
   return tables;
 }
 
-function grouped(things, keys) {
-  const found = new Map();
-  for (const thing of things) {
-    for (const key of new Set(keys(thing))) {
-      if (!found.has(key)) found.set(key, []);
-      found.get(key).push(thing);
+function grouped(items, keys) {
+  const groups = new Map();
+  for (const item of items) {
+    for (const key of new Set(keys(item))) {
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(item);
     }
   }
-  return found;
+  return groups;
 }
 
 function instances(finding) {
@@ -48,17 +48,17 @@ function instances(finding) {
   return names.filter((name) => name !== null);
 }
 
-// What was found by running a model; findings in the text of files have no target.
-const ours = (report, model) => bySeverity(report.findings.filter((finding) => finding.target !== null && finding.target === model.target));
+// The findings of running a model; findings of static analysis have no target.
+const findingsOf = (report, model) => bySeverity(report.findings.filter((finding) => finding.target !== null && finding.target === model.target));
 
-// A tensor goes out of the boxes around the call that made it, over, and into those around its reader.
+// Link a tensor from its producer, out of the boxes that contain it, into those that contain its reader.
 function connect(tables, reader) {
   for (const tensor of reader.reads || []) {
-    const maker = tables.producer.get(tensor);
-    if (!maker) continue;
+    const producer = tables.producer.get(tensor);
+    if (!producer) continue;
     if (!tables.readers.has(tensor)) tables.readers.set(tensor, []);
     tables.readers.get(tensor).push(reader);
-    let [from, to] = [maker, reader];
+    let [from, to] = [producer, reader];
     while (from.outer !== to.outer) {
       const [out, into] = [from.depth >= to.depth, to.depth >= from.depth];
       if (out) {
@@ -80,7 +80,7 @@ function link(group, from, to, tensor) {
   group.links.get(key).tensors.add(tensor);
 }
 
-// The name of a box below the one around it.
+// The name of a box relative to the box that contains it.
 function labelOf(box) {
   const outer = box.outer ? box.outer.module : "";
   const name = box.module;
@@ -88,22 +88,22 @@ function labelOf(box) {
   return name === outer ? "" : name;
 }
 
-// What a box stands for when it is closed: calls, multiply-accumulates, the worst finding inside.
-function sumUp(tables, box) {
+// Set the sums of a closed box: calls, multiply-accumulates, findings and the worst severity.
+function addSums(tables, box) {
   const own = box.op && !tables.layers.has(box.module) ? [] : tables.findings.get(box.module) || [];
-  const found = new Set(own);
-  for (const part of box.inside) for (const finding of part.found) found.add(finding);
-  box.found = [...found];
+  const findings = new Set(own);
+  for (const part of box.inside) for (const finding of part.findings) findings.add(finding);
+  box.findings = [...findings];
   box.failed = Boolean(box.error || (tables.layers.get(box.module)?.failed && !box.inside.length)
     || box.inside.some((part) => part.failed));
   box.calls = box.inside.length ? box.inside.reduce((sum, part) => sum + part.calls, 0) : 1;
-  box.worked = box.inside.reduce((sum, part) => sum + part.worked, box.macs || 0);
+  box.totalMacs = box.inside.reduce((sum, part) => sum + part.totalMacs, box.macs || 0);
   box.last = box.inside.length ? box.inside.at(-1).last : box.first;
-  box.severity = box.failed ? "error" : worst(box.found);
+  box.severity = box.failed ? "error" : worst(box.findings);
   box.cheaper = tables.suggestions.has(box.module) || box.inside.some((part) => part.cheaper);
 }
 
-// The layer of the table that a box shows, where it shows one.
+// The layer of the table for a box, if there is one.
 function layerOf(tables, box) {
   const owned = tables.layers.get(box.module);
   if (!box.op || owned) return box.inside.length ? undefined : owned;
@@ -111,9 +111,9 @@ function layerOf(tables, box) {
   return tables.model.layers.find((layer) => layer.name.split("#")[0] === name && place(layer.site) === place(box.called));
 }
 
-// The box of a module or of a call in the table, the one that ran first.
+// The first box of a module or of a call in the table.
 function boxOf(tables, name) {
-  const found = tables.boxesOf.get(name);
-  if (found) return found[0];
+  const boxes = tables.boxesOf.get(name);
+  if (boxes) return boxes[0];
   return tables.boxes.find((box) => box.op && layerOf(tables, box)?.name === name);
 }

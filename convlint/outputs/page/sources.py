@@ -1,34 +1,31 @@
-"""The lines of source that a page shows."""
+"""The lines of source in the HTML report."""
 
 from __future__ import annotations
 
 from convlint.ir import Site
-from convlint.source_text import lines
+from convlint.source_text import lines as source_lines
 
-AROUND = 2
-"""Lines shown before and behind a span."""
-LONGEST = 12
-"""Lines shown of a span."""
-WIDEST = 240
-"""Characters shown of a line: generated code has lines that are longer than the rest of the page."""
+CONTEXT = 2  # lines before and after a span
+LONGEST = 12  # lines of a span
+WIDEST = 240  # characters of a line; lines of generated code can be longer than the whole page
 
 
 class Sources:
     """Collects the lines around sites, each once, by path and number."""
 
     def __init__(self) -> None:
-        self.found: dict[str, dict[int, str]] = {}
+        self.lines: dict[str, dict[int, str]] = {}
         self._files: dict[str, list[str]] = {}
 
     def add(self, site: Site | None) -> None:
-        """Keep the lines around a site; none where the file cannot be read."""
+        """Add the lines around a site; none if the file cannot be read."""
         if site is None:
             return
         if site.path not in self._files:
-            self._files[site.path] = lines.of(site.path)
+            self._files[site.path] = source_lines.of(site.path)
         text = self._files[site.path]
-        last = min(max(site.end_line, site.line), site.line + LONGEST - 1) + AROUND
-        for number in range(max(site.line - AROUND, 1), min(last, len(text)) + 1):
-            kept = self.found.setdefault(site.path, {})
+        last = min(max(site.end_line, site.line), site.line + LONGEST - 1) + CONTEXT
+        for number in range(max(site.line - CONTEXT, 1), min(last, len(text)) + 1):
+            kept = self.lines.setdefault(site.path, {})
             if number not in kept:
                 kept[number] = text[number - 1].rstrip()[:WIDEST]

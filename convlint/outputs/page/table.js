@@ -1,10 +1,10 @@
-// The table of layers: sorted by a click on a title, filtered by words, kind and findings.
+// The table of layers: a click on a title sorts it; filters by text, kind and findings.
 
-const ROWS = 300; // rows that are shown without being asked for
+const ROWS = 300; // rows that are shown at first
 
 function tableView(tables, select) {
   const { model } = tables;
-  const found = (layer) => tables.findings.get(layer.name) || [];
+  const findings = (layer) => tables.findings.get(layer.name) || [];
   const columns = [
     { title: "layer", of: (layer) => layer.name, show: (layer) => layer.name || "(model)", name: true },
     { title: "kind", of: (layer) => layer.kind, left: true },
@@ -16,13 +16,13 @@ function tableView(tables, select) {
     { title: "MACs", of: (layer) => layer.macs, show: (layer) => (layer.macs === null ? "?" : count(layer.macs)), share: model.totals.macs },
     { title: "output MB", of: (layer) => layer.output_bytes, show: (layer) => (layer.output_bytes / MB).toFixed(2) },
     { title: "saved MB", of: (layer) => layer.saved_bytes, show: (layer) => (layer.saved_bytes === null ? "" : (layer.saved_bytes / MB).toFixed(2)) },
-    { title: "findings", of: (layer) => found(layer).length, show: (layer) => found(layer).map((one) => one.code).join(" ") },
+    { title: "findings", of: (layer) => findings(layer).length, show: (layer) => findings(layer).map((finding) => finding.code).join(" ") },
   ];
   for (const column of columns) {
     if (column.share) column.most = model.layers.reduce((most, layer) => Math.max(most, column.of(layer) || 0), 0);
   }
   const kinds = [...new Set(model.layers.map((layer) => layer.kind))].sort();
-  const words = el("input", { type: "search", placeholder: "Filter layers", "aria-label": "Filter layers", oninput: () => refilled() });
+  const filter = el("input", { type: "search", placeholder: "Filter layers", "aria-label": "Filter layers", oninput: () => refilled() });
   const kind = el("select", { "aria-label": "Kind", onchange: () => refilled() },
     el("option", { value: "" }, "all kinds"), kinds.map((name) => el("option", {}, name)));
   const only = el("input", { type: "checkbox", onchange: () => refilled() });
@@ -37,7 +37,7 @@ function tableView(tables, select) {
     const numbers = model.layers.some((layer) => typeof columns[n].of(layer) === "number");
     if (sorted !== n) [sorted, down] = [n, numbers];
     else if (down === numbers) down = !down;
-    else sorted = null; // a third click: as they ran
+    else sorted = null; // a third click restores the order of execution
     heads.forEach((head, i) => {
       if (i === sorted) head.setAttribute("aria-sort", down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
@@ -45,20 +45,20 @@ function tableView(tables, select) {
     refilled();
   }
 
-  function chosen() {
-    const terms = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+  function filteredRows() {
+    const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = model.layers.filter((layer) => {
       const text = `${layer.name} ${layer.kind}`.toLowerCase();
       return terms.every((term) => text.includes(term)) && (!kind.value || layer.kind === kind.value)
-        && (!only.checked || layer.failed || found(layer).length);
+        && (!only.checked || layer.failed || findings(layer).length);
     });
     if (sorted === null) return rows;
     const { of } = columns[sorted];
-    return rows.sort((one, other) => (down ? -1 : 1) * compared(of(one), of(other)));
+    return rows.sort((a, b) => (down ? -1 : 1) * compare(of(a), of(b)));
   }
 
   function refilled(most = ROWS) {
-    const rows = chosen();
+    const rows = filteredRows();
     refill(body, ...rows.slice(0, most).map(rowOf));
     refill(status, `${count(rows.length)} of ${plural(model.layers.length, "layer")}`);
     more.hidden = rows.length <= most;
@@ -66,7 +66,7 @@ function tableView(tables, select) {
   }
 
   function rowOf(layer) {
-    const severity = layer.failed ? "error" : worst(found(layer));
+    const severity = layer.failed ? "error" : worst(findings(layer));
     const open = (event) => {
       event.stopPropagation();
       select(layer.name, null, event.detail === 0);
@@ -85,7 +85,7 @@ function tableView(tables, select) {
 
   return {
     element: section("layers", "Layers",
-      el("div", { class: "toolbar" }, words, kind, el("label", {}, only, " with findings only"), status),
+      el("div", { class: "toolbar" }, filter, kind, el("label", {}, only, " with findings only"), status),
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of layers" },
         el("table", {}, el("thead", {}, el("tr", {}, heads)), body)),
       more),
@@ -93,10 +93,10 @@ function tableView(tables, select) {
   };
 }
 
-const product = (shape) => (Array.isArray(shape) ? shape.reduce((one, other) => one * other, 1) : shape);
+const product = (shape) => (Array.isArray(shape) ? shape.reduce((a, b) => a * b, 1) : shape);
 
-function compared(one, other) {
-  const [none, noOther] = [one === null || one === undefined, other === null || other === undefined];
-  if (none || noOther) return none - noOther;
-  return typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other));
+function compare(a, b) {
+  const [noA, noB] = [a === null || a === undefined, b === null || b === undefined];
+  if (noA || noB) return noA - noB;
+  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
 }

@@ -1,4 +1,4 @@
-"""The words on a box of the drawn graph, and what kind of call it is."""
+"""Labels and colors of boxes in the drawn graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convlint.outputs.parts.columns import sizes
 
 
 def tag(node: Node) -> str:
-    """The numbers of a call that a reader looks for first: ``3x3, 64 to 128, stride 2``; empty where it has none."""
+    """The main attributes of a call: ``3x3, 64 to 128, stride 2``; empty if it has none."""
     return ", ".join(_parts(node.attrs))
 
 
@@ -36,7 +36,7 @@ def _parts(attrs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _steps(attrs: Mapping[str, Any]) -> Iterator[str]:
-    """Stride, dilation and groups, where they are not 1."""
+    """Stride, dilation and groups that are not 1."""
     for name in ("stride", "dilation"):
         value = _tuple(attrs.get(name))
         if any(step != 1 for step in value):
@@ -56,8 +56,8 @@ def _sizes(value: Any) -> str:
 
 
 def family(op: str) -> str:
-    """What a call is, for its colour: ``conv``, ``norm``, ``linear``, ``activation``, ``pool``, ``merge``, ``shape``,
-    ``end`` (an input or an output) or ``other``.
+    """The family of a call, which gives its color: ``conv``, ``norm``, ``linear``, ``activation``, ``pool``, ``merge``,
+    ``shape``, ``end`` (an input or an output) or ``other``.
     """
     for name, members in _FAMILIES.items():
         if op in members:
@@ -76,5 +76,5 @@ _FAMILIES = {
         *("movedim", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "select"),
     },
 }
+# Families by a part of the operator's name.
 _PARTS = (("conv", "conv"), ("norm", "norm"), ("pool", "pool"), ("attention", "linear"))
-"""Families by a part of the name, for the many that are called alike."""

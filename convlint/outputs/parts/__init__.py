@@ -1,1 +1,1 @@
-"""What the formats share: the layer table, excerpts of source, text for a terminal."""
+"""Shared parts of the formats: the layer table, excerpts of source, text for terminals."""

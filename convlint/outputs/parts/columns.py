@@ -1,4 +1,4 @@
-"""The columns of the layer table: what each shows, and how it sorts."""
+"""The columns of the layer table: their texts and sort keys."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from math import prod
 
 from convlint.ir import Row, Shape, Totals
 
-MB = 2**20  # as every table of this kind counts
+MB = 2**20  # as in torchsummary and torchinfo
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the table: a row, a module with its parts summed up, or a run of equal ones.
+    """One line of the table: a row, a module with the sums of its parts, or ``times`` equal consecutive ones.
 
-    ``group``: its parts follow, further in. ``times``: how many equal ones it stands for.
-    ``row.macs`` counts what was seen; ``at_least`` says that a part of it was not.
+    The parts of a ``group`` follow it, indented. ``at_least``: ``row.macs`` lacks calls that were not traced.
     """
 
     row: Row
@@ -29,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``value`` sorts (numbers descending), ``text`` is printed."""
+    """A column, sorted by ``value`` (numbers descending) and printed as ``text``."""
 
     title: str
     value: Callable[[Line, Totals], float | str | None]
@@ -38,7 +37,7 @@ class Column:
 
 
 def sizes(value: Shape | str | None) -> str:
-    """Sizes as a reader writes them: (3, 3) is "3x3"; a scalar's shape, which has none, is "()"."""
+    """Sizes as text: (3, 3) is "3x3", and the shape of a scalar is "()"."""
     if value is None or isinstance(value, str):
         return value or ""
     return "x".join(map(str, value)) or "()"
@@ -55,7 +54,7 @@ def megabytes(value: int | None) -> str:
 
 
 def macs(line: Line) -> str:
-    """Multiply-accumulates; "?" where nothing was seen, ">=" where a part was not."""
+    """Multiply-accumulates; "?" if no call was traced, ">=" if some were not."""
     if line.at_least:
         return f">={line.row.macs:,}" if line.row.macs else "?"
     return count(line.row.macs)
@@ -118,22 +117,21 @@ DEFAULT = (
     *("params", "params_share", "macs", "macs_share", "output_bytes", "saved"),
 )
 
+# The default columns by importance: a narrow terminal hides the last ones first.
 KEPT_FIRST = (
     *("name", "params", "macs", "kind", "output", "macs_share", "kernel", "groups"),
     *("params_share", "input", "saved", "output_bytes", "calls"),
 )
-"""The default columns by importance: where the terminal is narrow, the last ones make room."""
 
-SHARE = ("params_share", "macs_share")
-"""What the one word "share" stands for."""
+SHARE = ("params_share", "macs_share")  # the columns that "share" selects
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the layer table is shown. Raises ValueError for a name that is no column.
+    """Options of the layer table. Raises ValueError for an unknown column.
 
-    ``columns``: names in ``COLUMNS``, or ``share`` for both shares; none are the default ones.
-    ``depth``: modules deeper than that are summed up in the module around them; 0 is the model.
+    ``columns``: names in ``COLUMNS``, or ``share`` for both shares; empty for the default ones.
+    ``depth``: deeper modules are collapsed into their parent; 0 is the model.
     ``sort``: a column, numbers descending; implies ``flat``, which lists layers instead of the tree.
     """
 
@@ -154,8 +152,8 @@ class TableOptions:
                 raise ValueError(f"unknown column {name!r}: {hint}")
 
     @property
-    def wanted(self) -> tuple[str, ...]:
-        """The columns asked for, or the default ones; each once, the name always and first."""
+    def requested_columns(self) -> tuple[str, ...]:
+        """The requested or default columns, each once, with the name first."""
         names = [
             part
             for name in self.columns or DEFAULT
@@ -164,16 +162,14 @@ class TableOptions:
         return tuple(dict.fromkeys(["name", *names]))
 
     def importance(self, name: str) -> int:
-        """How late a column has to make room: the one sorted by first, then as the user named them."""
-        order = self.wanted if self.columns else KEPT_FIRST
+        """Rank by which columns are kept in a narrow terminal, the smallest first: sort key, then the user's order."""
+        order = self.requested_columns if self.columns else KEPT_FIRST
         return -1 if name == self.sort or name not in order else order.index(name)
 
-    def shown(self, lines: Sequence[Line], totals: Totals) -> tuple[str, ...]:
-        """The columns to show, in their order; default ones only where they have something to say,
-        so that memory that was not measured takes no room.
-        """
+    def visible_columns(self, lines: Sequence[Line], totals: Totals) -> tuple[str, ...]:
+        """The columns in their order. Default columns without any text, as of unmeasured memory, are left out."""
         order = (self.sort,) if self.sort in COLUMNS else ()
-        names = tuple(dict.fromkeys((*self.wanted, *order)))
+        names = tuple(dict.fromkeys((*self.requested_columns, *order)))
         if self.columns:
             return names
         return tuple(n for n in names if any(COLUMNS[n].text(line, totals) for line in lines))

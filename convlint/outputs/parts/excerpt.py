@@ -1,4 +1,4 @@
-"""Lines of the user's source with a span marked."""
+"""Excerpts of the user's source: a marked span, and a fix as a small diff."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from convlint.ir import Edit, Site
 from convlint.outputs.parts.terminal import Styled, cell_len, cut, styled, visible
 from convlint.source_text.lines import of as lines_of
 
-LONGEST = 6
-"""Lines shown of a span."""
+LONGEST = 6  # lines of a span
 
 
 def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
-    """The lines of a span, each underlined with ``mark``; nothing where the file cannot be read. A single place is
-    marked as if it were one character wide.
+    """The lines of a span, underlined with ``mark``; nothing if the file cannot be read.
 
-    Where a line is wider than ``width``, all lose the indentation that they share; what is still too wide is cut
-    around the span.
+    An empty span is marked as one character. If a line is wider than ``width``, all lines lose their common
+    indentation; lines that are still too wide are cut around the span.
     """
     source = lines_of(site.path)
     last = max(site.line, site.end_line)
@@ -42,20 +40,20 @@ def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[St
         yield styled((f"{'':{gutter}} | .. to line {last}", "dim"))
 
 
-def mended(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
-    """What edits make of their lines, as a small diff; nothing if they are of several files, or long.
+def fix_preview(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
+    """Edits as a small diff, with changes in bold; nothing for several files or many lines.
 
-    What changes in a line is bold. Lines are fitted to ``width`` as in an excerpt.
+    Lines are fitted to ``width`` as in an excerpt.
     """
     paths = {edit.site.path for edit in edits}
     source = lines_of(paths.pop()) if len(paths) == 1 else []
-    pieces = list(_pieces(edits))
-    if not all(pieces) or not pieces or pieces[-1].stop - 1 > len(source):
+    ranges = list(_edited_ranges(edits))
+    if not all(ranges) or not ranges or ranges[-1].stop - 1 > len(source):
         return
-    changes = [_Change(piece, source, edits) for piece in pieces]
+    changes = [_Change(lines, source, edits) for lines in ranges]
     if sum(len(change.old) + len(change.new) for change in changes) > 2 * LONGEST:
         return
-    gutter = len(str(pieces[-1].stop - 1))
+    gutter = len(str(ranges[-1].stop - 1))
     room = None if width is None else width - gutter - len(" - ")
     shift = _shift([text for change in changes for text in (*change.old, *change.new)], room)
     for change in changes:
@@ -73,8 +71,9 @@ def mended(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
 
 
 class _Change:
-    """Neighbouring lines of a file before and after edits. ``same``: how many characters at the start and at the end
-    of a line stay as they are, where it is one line for one line.
+    """Consecutive lines of a file before and after edits.
+
+    ``same``: the numbers of unchanged characters at the start and end, where one line replaces one line.
     """
 
     def __init__(self, lines: range, source: list[str], edits: tuple[Edit, ...]) -> None:
@@ -92,22 +91,22 @@ class _Change:
 
 
 def _span(site: Site, lines: range, starts: list[int]) -> tuple[int, int]:
-    """Where a span begins and ends in the text of ``lines``, whose own starts in it are ``starts``."""
+    """Start and end of a span in the text of ``lines``, which start at the offsets ``starts``."""
     first, last = site.line - lines.start, site.end_line - lines.start
     return starts[first] + site.column - 1, starts[last] + site.end_column - 1
 
 
-def _pieces(edits: tuple[Edit, ...]) -> Iterator[range]:
-    """The runs of lines that edits stand in, in order: edits on neighbouring lines are one change."""
+def _edited_ranges(edits: tuple[Edit, ...]) -> Iterator[range]:
+    """Ranges of lines with edits, in order; edits on consecutive lines share a range."""
     lines: range | None = None
-    for edit in sorted(edits, key=lambda one: (one.site.line, one.site.end_line)):
-        one = range(edit.site.line, edit.site.end_line + 1)
-        if lines is not None and one.start <= lines.stop:
-            lines = range(lines.start, max(lines.stop, one.stop))
+    for edit in sorted(edits, key=lambda edit: (edit.site.line, edit.site.end_line)):
+        edited = range(edit.site.line, edit.site.end_line + 1)
+        if lines is not None and edited.start <= lines.stop:
+            lines = range(lines.start, max(lines.stop, edited.stop))
             continue
         if lines is not None:
             yield lines
-        lines = one
+        lines = edited
     if lines is not None:
         yield lines
 
@@ -122,8 +121,8 @@ def _shift(texts: list[str], room: int | None) -> int:
 def _parts(
     text: str, span: tuple[int, int], shift: int, room: int | None, widest: int = 0
 ) -> tuple[str, str, str]:
-    """A line of source without its first ``shift`` characters, before, inside and behind the characters
-    ``span[0]`` to ``span[1]``, in ``room`` cells. ``widest``: what takes the place of the middle in another line.
+    """A line without its first ``shift`` characters, in ``room`` cells: the parts before, in and after the characters
+    ``span[0]`` to ``span[1]``. ``widest``: the width of the middle part in the other line of a diff.
     """
     start, end = span
     parts = (text[shift:start], text[max(start, shift) : end], text[end:])
@@ -136,7 +135,7 @@ def _spaced(text: str) -> str:
 
 
 def _cut(before: str, inside: str, after: str, room: int, widest: int) -> tuple[str, str, str]:
-    """The three parts of a line in ``room`` cells: what stands before gives way first."""
+    """The three parts of a line in ``room`` cells; the first part is cut first."""
     over = cell_len(before) + max(cell_len(inside), widest) - room
     if over > 0 and before.isspace():
         before = before[: max(len(before) - over, 4)]

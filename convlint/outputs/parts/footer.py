@@ -1,4 +1,4 @@
-"""What stands around the layer table: what was run before it, sums and what was not seen below it."""
+"""Text around the layer table: a heading, totals and notes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from convlint.ir import Model
 from convlint.outputs.parts.columns import MB, Line
 from convlint.outputs.parts.terminal import number_of, one_line
-from convlint.outputs.parts.tree import shown_rows
+from convlint.outputs.parts.tree import visible_rows
 
 Pairs = list[tuple[str, str]]
 
 
 def heading(model: Model) -> Pairs:
-    """What was run, on what."""
+    """The model, its inputs and outputs."""
     graph = model.graph
     inputs = "; ".join(model.inputs) or "none"
     source = f" ({graph.input_from})" if graph.input_from else ""
@@ -26,7 +26,7 @@ def heading(model: Model) -> Pairs:
 
 
 def stopped(model: Model) -> str:
-    """What ended the run, and what it did not come to; empty for a complete one."""
+    """The error that stopped the run, and the layers that it did not reach; empty for a complete run."""
     if model.status == "complete":
         return ""
     failure = model.graph.failure
@@ -35,10 +35,10 @@ def stopped(model: Model) -> str:
         layer = f" in `{failure.module}`" if failure.module else ""
         at = f" at {failure.site}" if failure.site else ""
         text += f"{layer}{at}: {failure.type}: {failure.message}"
-    shown = shown_rows(model)
-    missing = len(model.layers) - len(shown)
+    reached = visible_rows(model)
+    missing = len(model.layers) - len(reached)
     if missing:
-        params = model.totals.params - sum(row.params for row in shown)
+        params = model.totals.params - sum(row.params for row in reached)
         text += f"; not reached: {number_of(missing, 'layer')} with {params:,} parameters"
     return one_line(text)
 
@@ -55,7 +55,7 @@ def counts(model: Model) -> Pairs:
 
 
 def classic(model: Model) -> Pairs:
-    """Memory as torchsummary and torchinfo print it: every output twice, nothing shared or freed."""
+    """Memory as torchsummary and torchinfo estimate it: each output twice, and none is shared or freed."""
     totals = model.totals
     parts = (totals.input_bytes, totals.forward_backward_bytes, totals.params_bytes)
     return [
@@ -67,30 +67,25 @@ def classic(model: Model) -> Pairs:
 
 
 def measured(model: Model) -> Pairs:
-    """Memory as it was measured."""
+    """Measured memory."""
     totals = model.totals
     mode = " (in eval mode)" if model.graph.saved_bytes_mode == "eval" else ""
+    step = _mb(totals.training_bytes)
+    if totals.training_bytes is not None:
+        step += " (including gradients, Adam state and the backward pass)"
     return [
         ("Peak inference memory (MB)", _mb(totals.peak_inference_bytes)),
         ("Saved for backward (MB)", _mb(totals.saved_bytes) + mode),
-        (
-            "Training step (MB)",
-            _mb(totals.training_bytes)
-            + (
-                ""
-                if totals.training_bytes is None
-                else " (including gradients, Adam state and the backward pass)"
-            ),
-        ),
+        ("Training step (MB)", step),
     ]
 
 
-def notes(model: Model, found: Sequence[Line], limit: int = 10) -> list[str]:
-    """What the marks of the table's lines mean, and what the numbers leave out."""
+def notes(model: Model, rows: Sequence[Line], limit: int = 10) -> list[str]:
+    """Meanings of the marks in the table, and calls that the numbers do not include."""
     graph, remarks = model.graph, []
-    if any(line.row.failed for line in found):
+    if any(line.row.failed for line in rows):
         remarks.append("! fails as written")
-    if any(line.times > 1 for line in found):
+    if any(line.times > 1 for line in rows):
         remarks.append("(xN) N equal consecutive layers, added up in one line")
     if any(row.macs is None for row in model.layers):
         remarks.append("? not traced into; not included in sums")

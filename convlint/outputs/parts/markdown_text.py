@@ -1,4 +1,4 @@
-"""Text of the user's files in Markdown: it stays where it is put, and is no markup."""
+"""The user's text in Markdown, escaped so that none of it is markup."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _MENTION = re.compile(r"[@#](?=\w)")
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a table or a line of a list. What stands in backticks is code, and what looks like the name
-    of a user or an issue is none.
+    """Text for a cell of a table or a line of a list: text in backticks is code, and ``@name`` and ``#1`` are not
+    turned into links.
     """
     parts = _CODE.split(one_line(text))
     return "".join(code(part[1:-1]) if n % 2 else _plain(part) for n, part in enumerate(parts))
 
 
 def code(text: str) -> str:
-    """Text as code. A bar is escaped there too: in a table it would end the cell."""
+    """Text as code. Bars are escaped because they would end the cell of a table."""
     shown = one_line(text).replace("`", "'").replace("|", "\\|")
     return f"`{shown}`" if shown.strip() else ""
 

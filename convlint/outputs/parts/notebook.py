@@ -1,4 +1,4 @@
-"""A report as HTML for a notebook: one element that needs no network and no script."""
+"""A report as HTML for notebooks: one element without scripts or network requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STYLE = """
 
 
 def render(report: Report, *, table: TableOptions = DEFAULT_TABLE) -> str:
-    """The report as HTML. All that comes from the user's model and files is escaped."""
+    """The report as HTML, with all text of the user's model and files escaped."""
     parts = chain(
         chain.from_iterable(map(_finding, report.findings)),
         (
@@ -94,7 +94,7 @@ def _model(model: Model, options: TableOptions) -> Iterator[str]:
 
 
 def _table(model: Model, options: TableOptions, found: list[Line]) -> Iterator[str]:
-    names = options.shown(found, model.totals)
+    names = options.visible_columns(found, model.totals)
     titles = (f"<th{_side(name)}>{escape(COLUMNS[name].title)}</th>" for name in names)
     yield f"<table><thead><tr>{''.join(titles)}</tr></thead><tbody>"
     for line in found:

@@ -1,4 +1,4 @@
-"""Where things stand for a reader outside of this folder: paths as the repository has them."""
+"""Paths relative to the repository, for readers outside of the working directory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from convlint.ir import Finding, Problem
 from convlint.settings.targets import parse_target
 from convlint.support.errors import UsageError
 
+# The repository's folder on GitHub and GitLab, whose viewers expect paths relative to it.
 ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
-"""Where GitHub and GitLab say that the repository is; what reads a report there counts paths from it."""
 
 
 def root() -> str:
-    """The folder from which paths are counted: the repository's, or the working directory where nobody says."""
+    """The folder that paths are relative to: the repository if CI names it, else the working directory."""
     here = os.getcwd()
     for name in ROOTS:
         folder = os.environ.get(name, "")
@@ -23,7 +23,7 @@ def root() -> str:
 
 
 def from_root(path: str) -> str:
-    """A path as it is below ``root``, with slashes; an absolute one where it lies elsewhere."""
+    """A path relative to ``root``, with slashes; absolute if it is outside."""
     folder = root()
     whole = os.path.join(os.path.realpath(os.curdir), path)
     if not _inside(whole, folder):
@@ -39,13 +39,13 @@ def _inside(path: str, folder: str) -> bool:
     return relative != os.pardir and not relative.startswith(os.pardir + os.sep)
 
 
-def file_of(thing: Finding | Problem) -> str | None:
-    """The file that something is about, as it was named: where it stands, or where the model comes from."""
-    path = thing.path if isinstance(thing, Problem) else thing.site and thing.site.path
-    if path or not thing.target:
+def file_of(item: Finding | Problem) -> str | None:
+    """The file of a finding or problem, or else the file of its target."""
+    path = item.path if isinstance(item, Problem) else item.site and item.site.path
+    if path or not item.target:
         return path or None
     try:
-        target = parse_target(thing.target)
-    except UsageError:  # a live model, which comes from no file
+        target = parse_target(item.target)
+    except UsageError:  # a live model
         return None
     return target.path or (target.module or "").replace(".", "/") + ".py"

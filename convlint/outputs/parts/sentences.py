@@ -1,16 +1,15 @@
-"""Findings and problems in sentences, for formats that have one text for each."""
+"""Findings and problems as plain sentences, for formats that have one text for each."""
 
 from __future__ import annotations
 
 from convlint.ir import Finding, Fix, Problem
 from convlint.outputs.parts.terminal import one_line
 
-APPLIED = ("safe", "unsafe")
-"""Fixes that are whole changes of the text; those for display only are told, and not made by anyone's click."""
+APPLIED = ("safe", "unsafe")  # fixes that tools may apply; the others are only displayed
 
 
-def told(finding: Finding) -> list[str]:
-    """The message of a finding, and a line each for what proves it and how it is mended."""
+def finding_lines(finding: Finding) -> list[str]:
+    """The message of a finding, its witness and its fix, one line each."""
     lines = [one_line(finding.message)]
     witness, fix = finding.witness, finding.fix
     if witness is not None:
@@ -26,7 +25,7 @@ def _kind(fix: Fix) -> str:
     return "Help" if fix.applicability == "display" else f"Fix ({fix.applicability})"
 
 
-def unchecked(problem: Problem) -> str:
-    """A problem in one sentence that says it is one."""
+def problem_sentence(problem: Problem) -> str:
+    """One sentence that reports a problem."""
     about = f" in {problem.target}" if problem.target and problem.path else ""
     return one_line(f"Could not check everything{about}: {problem.message}")

@@ -17,10 +17,8 @@ from convlint.outputs.parts.tree import lines
 __all__ = ["TableOptions", "render"]
 
 GAP = "  "
-NAME_AT_LEAST = 24
-"""Cells that the layer column keeps before another column goes."""
-FAILED = "! "
-"""Stands before the name of a layer that cannot run."""
+NAME_AT_LEAST = 24  # cells that the layer column keeps; other columns are hidden first
+FAILED = "! "  # prefix of a layer that failed
 
 
 def render(
@@ -30,10 +28,10 @@ def render(
     width: int | None = None,
     color: bool = False,
 ) -> str:
-    """The table with its heading and sums.
+    """The table with its heading, totals and notes.
 
-    ``width`` is that of the terminal, in cells: the least important columns are left out, and named,
-    until the rest fits. None is as wide as it takes. ``color`` adds escape codes.
+    ``width``: cells of the terminal; the least important columns are hidden, and listed, until the others fit.
+    None does not limit it. ``color`` adds escape codes.
     """
     return painted(texts(model, options or TableOptions(), width), width=width, color=color)
 
@@ -41,11 +39,11 @@ def render(
 def texts(model: Model, options: TableOptions, width: int | None) -> Iterator[Text]:
     """The lines of ``render``, styled."""
     yield from (_pair(*pair, style="bold") for pair in footer.heading(model))
-    found = lines(model, options) if model.layers else []
+    rows = lines(model, options) if model.layers else []
     dropped: list[str] = []
-    if found:
+    if rows:
         yield Text()
-        grid, dropped = _fitted(options, found, model.totals, width)
+        grid, dropped = _fitted(options, rows, model.totals, width)
         yield from grid
     if reason := footer.stopped(model):
         yield Text(reason, "bold red")
@@ -55,7 +53,7 @@ def texts(model: Model, options: TableOptions, width: int | None) -> Iterator[Te
     yield from (_pair(f"  {name}", value) for name, value in footer.classic(model))
     yield Text("Memory in use, measured:", "dim")
     yield from (_pair(f"  {name}", value) for name, value in footer.measured(model))
-    remarks = footer.notes(model, found)
+    remarks = footer.notes(model, rows)
     if dropped:
         remarks.append(f"columns hidden in this width: {', '.join(dropped)}")
     yield from (Text(remark, "dim") for remark in remarks)
@@ -70,14 +68,14 @@ def _pair(name: str, value: str, style: str = "") -> Text:
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """A column with what it shows, and the cells that takes."""
+    """A column with its texts and its width in cells."""
 
     name: str
     cells: list[str]
     width: int
 
     def cell(self, n: int, width: int) -> str:
-        """Cell ``n`` in ``width`` cells; only text is ever cut, never a number."""
+        """Text ``n`` padded or cut to ``width`` cells; numbers are never cut."""
         text, right = self.cells[n], COLUMNS[self.name].right
         room = width - cell_len(text)
         if room < 0:
@@ -86,10 +84,10 @@ class _Filled:
 
 
 def _fitted(
-    options: TableOptions, found: list[Line], totals: Totals, width: int | None
+    options: TableOptions, rows: list[Line], totals: Totals, width: int | None
 ) -> tuple[list[Text], list[str]]:
-    """The table's lines, and the columns that had no room."""
-    every = {name: _filled(name, found, totals) for name in options.shown(found, totals)}
+    """The lines of the table, and the names of the hidden columns."""
+    every = {name: _filled(name, rows, totals) for name in options.visible_columns(rows, totals)}
     kept = ["name"]
     for name in sorted(every, key=options.importance):
         if name not in kept and (
@@ -101,29 +99,29 @@ def _fitted(
     if width is not None:
         rest = sum(widths.values()) - widths["name"] + len(GAP) * (len(columns) - 1)
         widths["name"] = max(min(widths["name"], width - rest), 1)
-    rows = [
-        [column.cell(n, widths[column.name]) for column in columns] for n in range(len(found) + 1)
+    head, *body = [
+        [column.cell(n, widths[column.name]) for column in columns] for n in range(len(rows) + 1)
     ]
-    grid = [Text(GAP.join(rows[0]), "bold"), Text("-" * len(GAP.join(rows[0])), "dim")]
-    grid += [_styled(line, columns, row) for line, row in zip(found, rows[1:], strict=True)]
+    grid = [Text(GAP.join(head), "bold"), Text("-" * len(GAP.join(head)), "dim")]
+    grid += [_styled(line, columns, cells) for line, cells in zip(rows, body, strict=True)]
     return grid, [name for name in every if name not in kept]
 
 
-def _filled(name: str, found: list[Line], totals: Totals) -> _Filled:
-    """A column with its title on top."""
+def _filled(name: str, rows: list[Line], totals: Totals) -> _Filled:
+    """A column with its title first."""
     column = COLUMNS[name]
-    cells = [one_line(column.text(line, totals)) for line in found]
+    cells = [one_line(column.text(line, totals)) for line in rows]
     if name == "name":
         cells = [
             "  " * line.indent + FAILED * bool(line.row.failed) + cell
-            for line, cell in zip(found, cells, strict=True)
+            for line, cell in zip(rows, cells, strict=True)
         ]
     cells.insert(0, column.title)
     return _Filled(name, cells, max(map(cell_len, cells)))
 
 
 def _least(columns: list[_Filled]) -> int:
-    """The cells that columns need at least."""
+    """The minimum width of columns in cells."""
     return sum(
         min(column.width, NAME_AT_LEAST) if column.name == "name" else column.width
         for column in columns
@@ -131,7 +129,7 @@ def _least(columns: list[_Filled]) -> int:
 
 
 def _cut(text: str, width: int) -> str:
-    """``text`` in ``width`` cells, without its start: the end of a module path says more. What fails stays marked."""
+    """``text`` in ``width`` cells without its start, because the end of a module path says more; marks are kept."""
     kept = text.strip()
     start = FAILED * kept.startswith(FAILED) + ".."
     while kept and cell_len(kept) > width - len(start):

@@ -1,6 +1,6 @@
-"""Text for a terminal: styles become escape codes, what the user's files hold does not.
+"""Text for terminals: styles become escape codes, and control characters of the user's files are escaped.
 
-Rich is loaded only where there are colours or a width: a hook that writes to a pipe does not wait for it.
+Rich is imported only for colors or a width, so that output to a pipe starts fast.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-Styled: TypeAlias = tuple[tuple[str, str], ...]
-"""A line in pieces, each with its style."""
+Styled: TypeAlias = tuple[tuple[str, str], ...]  # the pieces of a line, each with its style
 
 
 def styled(*parts: str | tuple[str, str]) -> Styled:
-    """A line of texts, with a style or without one."""
+    """A line of texts, each with or without a style."""
     return tuple((part, "") if isinstance(part, str) else part for part in parts)
 
 
 def cell_len(text: str) -> int:
-    """The columns that a text takes on a terminal."""
+    """The width of a text in terminal cells."""
     if text.isascii():
         return len(text)
     from rich import cells
@@ -34,7 +33,7 @@ def cell_len(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """``text`` in at most ``width`` columns; two dots stand for what has no room."""
+    """``text`` in at most ``width`` cells; two dots mark a cut."""
     if cell_len(text) <= width:
         return text
     from rich.cells import set_cell_size
@@ -43,9 +42,9 @@ def cut(text: str, width: int) -> str:
 
 
 def terminal(stream: TextIO) -> tuple[int | None, bool]:
-    """The width of what ``stream`` is shown on, None for a pipe or file, and whether it takes colours.
+    """The width of a stream's terminal (None for a pipe or file), and whether it supports colors.
 
-    Colours follow ``NO_COLOR``, ``FORCE_COLOR`` and ``TERM``.
+    ``NO_COLOR``, ``FORCE_COLOR`` and ``TERM`` are respected.
     """
     if not stream.isatty() and not os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}:
         return None, False
@@ -57,9 +56,9 @@ def terminal(stream: TextIO) -> tuple[int | None, bool]:
 
 
 def painted(lines: Iterable[Text | Styled], *, width: int | None, color: bool) -> str:
-    """The lines, with escape codes for their styles if ``color``, and without space at their ends.
+    """The lines as text without trailing space, with escape codes for their styles if ``color``.
 
-    A line that is wider than ``width`` goes on in the next, indented, where a word begins.
+    Lines that are wider than ``width`` are wrapped between words, and indented.
     """
     if width is None and not color:
         return "".join(f"{plain(line).rstrip()}\n" for line in lines)
@@ -112,7 +111,7 @@ def _any_console() -> Console:
 
 
 def visible(text: str) -> str:
-    """``text`` with control characters written out, so that a file's content cannot steer a terminal."""
+    """``text`` with control characters escaped, so that a file's content cannot control a terminal."""
     if text.isprintable():
         return text
     import unicodedata
@@ -127,7 +126,7 @@ _HIDDEN = {"Cc", "Cf", "Cs"}
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line, nothing hidden."""
+    """``text`` on one line, with control characters escaped."""
     return visible(" ".join(text.split()))
 
 

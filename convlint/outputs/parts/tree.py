@@ -1,4 +1,4 @@
-"""The lines of the layer table: the module tree or a list, summed up, with equal neighbours folded."""
+"""The lines of the layer table: the module tree or a list, with sums, and equal consecutive layers folded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = "(model)"
 
 @dataclass(slots=True)
 class Branch:
-    """A module or functional call: its own row, if it has one, and what is inside it."""
+    """A module or functional call: its own row, if it has one, and the modules in it."""
 
     name: str
     label: str
@@ -25,8 +25,8 @@ class Branch:
 
 
 def lines(model: Model, options: TableOptions) -> list[Line]:
-    """What the table shows, from top to bottom. A line's numbers are sums over all that it stands for."""
-    root = grown(model)
+    """The lines of the table from top to bottom, with the sums of all rows that each represents."""
+    root = module_tree(model)
     if options.order is None and not options.flat:
         return list(_as_tree(root, options.depth, 0))
     found = list(_as_list(root, options.depth, 0))
@@ -40,8 +40,8 @@ def lines(model: Model, options: TableOptions) -> list[Line]:
     return known + [line for line in found if keys[id(line)] is None]
 
 
-def shown_rows(model: Model) -> list[Row]:
-    """The rows that a table has: of a run that stopped, those it came to."""
+def visible_rows(model: Model) -> list[Row]:
+    """The rows of a table: of a run that stopped, those it reached."""
     if model.status == "complete":
         return list(model.layers)
     return [row for row in model.layers if row.calls or row.failed]
@@ -50,17 +50,17 @@ def shown_rows(model: Model) -> list[Row]:
 # --- the tree
 
 
-def grown(model: Model) -> Branch:
-    """The modules around all rows, in the order of their first rows, each with its sums."""
-    root = _grown(model)
+def module_tree(model: Model) -> Branch:
+    """The tree of modules that contain rows, in the order of their first rows, with their sums."""
+    root = _branches(model)
     _sum_up(model, root)
     return root
 
 
-def _grown(model: Model) -> Branch:
+def _branches(model: Model) -> Branch:
     root = Branch("", ROOT)
     branches = {"": root}
-    rows = shown_rows(model)
+    rows = visible_rows(model)
     modules = {layer.name for layer in model.graph.layers} | {row.name for row in rows}
     for row in rows:
         around, parts = root, row.name.split(".") if row.name else []
@@ -78,7 +78,7 @@ def _grown(model: Model) -> Branch:
 
 
 def _sum_up(model: Model, branch: Branch) -> Row:
-    """Set the totals of a branch and all that is inside it."""
+    """Set the totals of a branch and of all branches in it."""
     parts = [_sum_up(model, part) for part in branch.inside]
     own = branch.own or _container(model, branch)
     branch.at_least = own.macs is None or any(part.at_least for part in branch.inside)
@@ -87,7 +87,7 @@ def _sum_up(model: Model, branch: Branch) -> Row:
 
 
 def _container(model: Model, branch: Branch) -> Row:
-    """The row of a module that is none by itself; it saves what is computed between its parts."""
+    """A row for a module without one; its saved bytes are those of computations between its parts."""
     layer = model.graph.layer(branch.name)
     if layer is None:
         return Row(branch.name, "", calls=1, input_shape=None, output_shape=None)
@@ -113,14 +113,14 @@ def _summed(rows: Sequence[Row], calls: int) -> Row:
         params=sum(row.params for row in rows),
         trainable_params=sum(row.trainable_params for row in rows),
         params_bytes=sum(row.params_bytes for row in rows),
-        macs=_known([row.macs for row in rows]),
+        macs=_known_sum([row.macs for row in rows]),
         output_bytes=sum(row.output_bytes for row in rows),
-        saved_bytes=_known([row.saved_bytes for row in rows]),
+        saved_bytes=_known_sum([row.saved_bytes for row in rows]),
     )
 
 
-def _known(counts: Sequence[int | None]) -> int | None:
-    """The sum of what is known, None where nothing is."""
+def _known_sum(counts: Sequence[int | None]) -> int | None:
+    """The sum of the known counts, None if there are none."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 
@@ -158,8 +158,9 @@ def _line(branch: Branch, label: str, indent: int = 0, *, group: bool = False) -
 
 
 def _facts(line: Line) -> Line:
-    """What makes neighbours equal: all but what a line is called, where it was built, and what it
-    saved, for a tensor that several save counts at the first.
+    """The facts that make consecutive lines equal: all except name, site and saved bytes.
+
+    A tensor that several layers save is counted at the first.
     """
     return replace(line, label="", row=replace(line.row, name="", site=None, saved_bytes=None))
 
@@ -170,7 +171,7 @@ def _shape(block: list[Line]) -> list[Line]:
 
 
 def _folded(run: list[Line]) -> Line:
-    """One line for neighbours that are equal in all but their names; its numbers are their sums."""
+    """One line for consecutive lines that differ only in their names, with their sums."""
     first, label, times = run[0], run[0].label, len(run)
     if times == 1:
         return first

@@ -1,1 +1,1 @@
-"""What is suggested, one format a file."""
+"""Output formats of suggestions, one file each."""

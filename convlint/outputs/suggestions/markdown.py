@@ -6,11 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from convlint.ir import Report, Suggestion
 from convlint.outputs.parts.markdown_text import cell, code
-from convlint.outputs.suggestions.text import changed, listed, memory, timed, totals, verified
+from convlint.outputs.suggestions.text import (
+    count_change,
+    latency,
+    layer_names,
+    memory,
+    totals,
+    verification,
+)
 
 
 def render(report: Report, *, explain: bool = False) -> str:
-    """A table of the suggestions, the totals, and the diff; ``explain`` adds what stays as it is, and why."""
+    """A table of the suggestions, the totals and the diff; ``explain`` adds unchanged layers and the reasons."""
     parts = [*_head(report), *_table(report.suggestions), *_together(report)]
     if explain:
         parts += _refusals(report)
@@ -28,18 +35,19 @@ def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
     if not suggestions:
         yield "Nothing to rewrite.\n"
         return
-    yield "| rewrite | where | layers | parameters | MACs | memory | verified |"
+    yield "| rewrite | location | layers | parameters | MACs | memory | verified |"
     yield "|---|---|---|---|---|---|---|"
-    for one in suggestions:
-        chosen = "" if one.chosen else " (not in the diff)"
+    for suggestion in suggestions:
+        before, after = suggestion.before, suggestion.after
+        chosen = "" if suggestion.chosen else " (not in the diff)"
         cells = [
-            cell(f"{one.code} {one.title}{chosen}"),
-            code(str(one.site)) if one.site else "",
-            cell(listed(one.instances)),
-            cell(changed(one.before.params, one.after.params)),
-            cell(changed(one.before.macs, one.after.macs)),
-            cell(memory(one)),
-            cell(verified(one)),
+            cell(f"{suggestion.code} {suggestion.title}{chosen}"),
+            code(str(suggestion.site)) if suggestion.site else "",
+            cell(layer_names(suggestion.instances)),
+            cell(count_change(before.params, after.params)),
+            cell(count_change(before.macs, after.macs)),
+            cell(memory(suggestion)),
+            cell(verification(suggestion)),
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""
@@ -52,10 +60,10 @@ def _together(report: Report) -> Iterator[str]:
     for name, text in totals(report.rewritten):
         yield f"- {name}: {cell(text)}"
     for timing in report.rewritten.latency:
-        yield f"- time: {cell(timed(timing))}"
+        yield f"- time: {cell(latency(timing))}"
     yield ""
-    for kind, effect in dict.fromkeys((one.code, one.evidence) for one in report.suggestions):
-        yield f"{kind}: {effect}\n"
+    for kind, evidence in dict.fromkeys((s.code, s.evidence) for s in report.suggestions):
+        yield f"{kind}: {evidence}\n"
     fence = "```"
     while fence in report.rewritten.diff:
         fence += "`"
@@ -67,4 +75,4 @@ def _refusals(report: Report) -> Iterator[str]:
         yield "\nNot rewritten:\n"
     for refusal in report.refusals:
         place = code(str(refusal.site)) if refusal.site else "?"
-        yield f"- {refusal.code} {place}, {cell(listed(refusal.instances))}: {cell(refusal.reason)}"
+        yield f"- {refusal.code} {place}, {cell(layer_names(refusal.instances))}: {cell(refusal.reason)}"

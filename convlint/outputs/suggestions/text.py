@@ -1,4 +1,4 @@
-"""Suggestions for a reader: what each saves, what verifying it showed, totals, and the diff."""
+"""Suggestions as text: savings, verification, totals, and the diff."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
 from convlint.outputs.text import problem_line
 
-SMALL = MB // 10  # bytes, below which a figure in MB would say little
-_SHOWN = 6  # names of layers in a line
+SMALL = MB // 10  # bytes; smaller sizes are printed in kB
+CLOSE_ERROR = 0.1  # largest relative error of converted weights that is called close
+_MAX_NAMES = 6  # layers in a line
 
 
 def render(
     report: Report, *, width: int | None = None, color: bool = False, explain: bool = False
 ) -> str:
-    """The suggestions as text; ``explain`` says of every layer that could be cheaper why it stays as it is.
+    """The suggestions as text; ``explain`` adds why each other layer was not rewritten.
 
-    The diff comes last, as ``git apply`` takes it: that passes over what stands before.
+    The diff comes last: ``git apply`` skips the text before it.
     """
     lines = [
         *map(problem_line, report.problems),
         *(line for model in report.models for line in _model(model)),
-        *(line for one in report.suggestions for line in _suggestion(one, width)),
+        *(line for suggestion in report.suggestions for line in _suggestion(suggestion, width)),
         *_effects(report.suggestions),
         *_refusals(report, explain=explain),
         *_together(report),
@@ -41,28 +42,31 @@ def _model(model: Model) -> Iterator[Styled]:
     yield styled()
 
 
-# --- one suggestion
+# --- suggestion suggestion
 
 
-def _suggestion(one: Suggestion, width: int | None) -> Iterator[Styled]:
+def _suggestion(suggestion: Suggestion, width: int | None) -> Iterator[Styled]:
     yield styled(
-        (visible(str(one.site)) if one.site else listed(one.instances), "bold"),
+        (
+            visible(str(suggestion.site)) if suggestion.site else layer_names(suggestion.instances),
+            "bold",
+        ),
         ": ",
-        (one.code, "bold green"),
-        f" {one.title}",
-        "" if one.chosen else ("  (an alternative, not in the diff)", "dim"),
+        (suggestion.code, "bold green"),
+        f" {suggestion.title}",
+        "" if suggestion.chosen else ("  (an alternative, not in the diff)", "dim"),
     )
-    if one.site is not None:
-        yield from excerpt(one.site, "^", "bold green", width)
-    yield _remark("layers", listed(one.instances))
-    yield _remark("params", changed(one.before.params, one.after.params))
-    yield _remark("MACs", changed(one.before.macs, one.after.macs))
-    yield _remark("memory", memory(one))
-    if one.weight_error is not None:
-        yield _remark("weights", weights(one))
-    for timing in one.latency:
-        yield _remark("time", timed(timing), "red" if timing.slower else "")
-    yield _remark("verified", verified(one))
+    if suggestion.site is not None:
+        yield from excerpt(suggestion.site, "^", "bold green", width)
+    yield _remark("layers", layer_names(suggestion.instances))
+    yield _remark("params", count_change(suggestion.before.params, suggestion.after.params))
+    yield _remark("MACs", count_change(suggestion.before.macs, suggestion.after.macs))
+    yield _remark("memory", memory(suggestion))
+    if suggestion.weight_error is not None:
+        yield _remark("weights", weight_error(suggestion))
+    for timing in suggestion.latency:
+        yield _remark("time", latency(timing), "red" if timing.slower else "")
+    yield _remark("verified", verification(suggestion))
     yield styled()
 
 
@@ -70,49 +74,45 @@ def _remark(name: str, text: str, style: str = "") -> Styled:
     return styled(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names of layers, the first few."""
-    shown = ", ".join(name or "the model itself" for name in names[:_SHOWN])
-    more = len(names) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+def layer_names(names: Sequence[str]) -> str:
+    """The first names of layers."""
+    text = ", ".join(name or "the model itself" for name in names[:_MAX_NAMES])
+    more = len(names) - _MAX_NAMES
+    return f"{text} and {more} more" if more > 0 else text
 
 
-def changed(before: int, after: int) -> str:
-    """Two counts, and by how much of the first they differ."""
-    return f"{before:,} -> {after:,} ({percent(before, after)})"
+def count_change(before: int, after: int) -> str:
+    """Two counts and their relative change."""
+    return f"{before:,} -> {after:,} ({relative_change(before, after)})"
 
 
-def percent(before: int, after: int) -> str:
-    """The change in per cent of the first: ``-88.3 %``."""
+def relative_change(before: int, after: int) -> str:
+    """The change in percent of the first: ``-88.3 %``."""
     return f"{100 * (after - before) / before:+.1f} %" if before else f"+{after:,}"
 
 
-def memory(one: Suggestion) -> str:
-    """Bytes of maps and of what is saved for backward: rewrites often need more of both."""
-    maps = f"maps {_size(one.before.output_bytes)} -> {_size(one.after.output_bytes)}"
-    if one.before.saved_bytes is None or one.after.saved_bytes is None:
+def memory(suggestion: Suggestion) -> str:
+    """Bytes of feature maps and of tensors saved for backward; rewrites often need more of both."""
+    maps = f"maps {_size(suggestion.before.output_bytes)} -> {_size(suggestion.after.output_bytes)}"
+    if suggestion.before.saved_bytes is None or suggestion.after.saved_bytes is None:
         return f"{maps}; memory saved for backward could not be measured"
-    more = one.after.saved_bytes - one.before.saved_bytes
+    more = suggestion.after.saved_bytes - suggestion.before.saved_bytes
     if not more:
         return f"{maps}; saved for backward: unchanged"
     rises = "training takes more memory" if more > 0 else "training takes less memory"
     return f"{maps}; saved for backward {'+' if more > 0 else '-'}{_size(abs(more))}: {rises}"
 
 
-def weights(one: Suggestion) -> str:
-    """How well trained weights survive."""
-    worst = max(one.changes, key=lambda change: change.weight_error or 0)
-    error = one.weight_error or 0.0
-    safe = "close to the original" if error < SAFE else "retrain"
+def weight_error(suggestion: Suggestion) -> str:
+    """The error of converted trained weights."""
+    worst = max(suggestion.changes, key=lambda change: change.weight_error or 0)
+    error = suggestion.weight_error or 0.0
+    safe = "close to the original" if error < CLOSE_ERROR else "retrain"
     return f"relative error up to {error:.3f} (in {worst.layer}): {safe}"
 
 
-SAFE = 0.1
-"""Largest relative error of converted weights that is called close."""
-
-
-def timed(timing: Timing) -> str:
-    """Milliseconds before and after, the least and the median."""
+def latency(timing: Timing) -> str:
+    """Minimum and median milliseconds, before and after."""
     fastest, median = (
         f"{before * 1e3:,.2f} -> {after * 1e3:,.2f} ms"
         for before, after in zip(timing.before, timing.after, strict=True)
@@ -125,9 +125,9 @@ def timed(timing: Timing) -> str:
     )
 
 
-def verified(one: Suggestion) -> str:
-    """What was run to verify it."""
-    found = one.verified
+def verification(suggestion: Suggestion) -> str:
+    """The runs that verified a suggestion."""
+    found = suggestion.verified
     trained = "and trained" if found.trained else "(training fails on this input, as before)"
     ways = ""
     if found.ways:
@@ -139,11 +139,13 @@ def verified(one: Suggestion) -> str:
 
 
 def _effects(suggestions: Iterable[Suggestion]) -> Iterator[Styled]:
-    for code, effect in dict.fromkeys((one.code, one.evidence) for one in suggestions):
+    for code, effect in dict.fromkeys(
+        (suggestion.code, suggestion.evidence) for suggestion in suggestions
+    ):
         yield styled((f"{code}: ", "bold"), one_line(effect))
 
 
-# --- what stays
+# --- layers that are not rewritten
 
 
 def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
@@ -153,7 +155,7 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
             yield _refusal(refusal)
     elif report.suggestions or report.problems:
         left = {name for refusal in refusals for name in refusal.instances}
-        left -= {name for one in report.suggestions for name in one.instances}
+        left -= {name for suggestion in report.suggestions for name in suggestion.instances}
         if left:
             yield styled(f"{number_of(len(left), 'layer')} not rewritten; --explain lists why.")
     if report.models and not report.suggestions and not report.problems:
@@ -171,33 +173,33 @@ def _refusal(refusal: Refusal) -> Styled:
     place = visible(str(refusal.site)) if refusal.site else "?"
     code = f" not {refusal.code}" if refusal.code else ""
     return styled(
-        (place, "bold"), f":{code}: {listed(refusal.instances)}: ", one_line(refusal.reason)
+        (place, "bold"), f":{code}: {layer_names(refusal.instances)}: ", one_line(refusal.reason)
     )
 
 
-# --- all together
+# --- the set
 
 
 def _together(report: Report) -> Iterator[Styled]:
     rewritten = report.rewritten
     if rewritten is None:
         return
-    chosen = [one for one in report.suggestions if one.chosen]
-    layers = sum(len(one.instances) for one in chosen)
+    chosen = [suggestion for suggestion in report.suggestions if suggestion.chosen]
+    layers = sum(len(suggestion.instances) for suggestion in chosen)
     calls = f"{number_of(len(chosen), 'call')}, {number_of(layers, 'layer')}"
     yield styled()
     yield styled((f"Together ({calls}):", "bold"))
     for name, text in totals(rewritten):
         yield _remark(name, text)
     for timing in rewritten.latency:
-        yield _remark("time", timed(timing), "red" if timing.slower else "")
+        yield _remark("time", latency(timing), "red" if timing.slower else "")
 
 
 def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:
-    """The model before and after, as it was measured."""
+    """The measured totals of the model, before and after."""
     before, after = rewritten.before, rewritten.after
-    yield "params", changed(before.params, after.params)
-    yield "MACs", changed(before.macs, after.macs)
+    yield "params", count_change(before.params, after.params)
+    yield "MACs", count_change(before.macs, after.macs)
     yield "maps", _bytes(before.output_bytes, after.output_bytes)
     yield "saved for backward", _saved(before, after)
     if rewritten.goal:
@@ -205,7 +207,7 @@ def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:
 
 
 def _bytes(before: int, after: int) -> str:
-    return f"{_size(before)} -> {_size(after)} ({percent(before, after)})"
+    return f"{_size(before)} -> {_size(after)} ({relative_change(before, after)})"
 
 
 def _saved(before: Costs, after: Costs) -> str:
@@ -215,5 +217,5 @@ def _saved(before: Costs, after: Costs) -> str:
 
 
 def _size(value: int) -> str:
-    """Bytes for a reader, in the units of the tables."""
+    """Bytes with their unit, as in the tables."""
     return f"{value / MB:,.2f} MB" if value >= SMALL else f"{value / 2**10:,.2f} kB"

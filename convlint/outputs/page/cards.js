@@ -1,6 +1,6 @@
-// Findings, suggestions and lines of source in words.
+// Cards of findings and suggestions, and excerpts of source.
 
-const CARDS = 100; // findings that are shown without being asked for
+const CARDS = 100; // findings that are shown at first
 
 function excerpt(report, site, severity, around = 2) {
   const text = site && report.sources[site.path];
@@ -8,12 +8,12 @@ function excerpt(report, site, severity, around = 2) {
   const last = Math.max(site.end_line || site.line, site.line);
   const numbers = [];
   for (let number = site.line - around; number <= last + around; number += 1) if (text[number] !== undefined) numbers.push(number);
-  const deep = Math.min(...numbers.filter((number) => text[number]).map((number) => indent(text[number])));
+  const indentation = Math.min(...numbers.filter((number) => text[number]).map((number) => indent(text[number])));
   const lines = numbers.map((number) => {
     const inside = number >= site.line && number <= last;
     const parts = inside ? marked(text[number], number, site, last) : ["", "", text[number]];
-    parts[0] = parts[0].slice(deep);
-    if (!inside) parts[2] = parts[2].slice(deep);
+    parts[0] = parts[0].slice(indentation);
+    if (!inside) parts[2] = parts[2].slice(indentation);
     return el("span", { class: inside ? "at" : null },
       el("span", { class: "number" }, String(number).padStart(String(last + around).length)),
       parts[0], parts[1] && el("mark", { class: severity }, parts[1]), parts[2], "\n");
@@ -23,7 +23,7 @@ function excerpt(report, site, severity, around = 2) {
 
 const indent = (line) => line.length - line.trimStart().length;
 
-// A line before, in and behind a span. Columns count characters, not units of UTF-16.
+// The parts of a line before, in and after a span. Columns count characters, not UTF-16 code units.
 function marked(line, number, site, last) {
   const chars = Array.from(line);
   const start = number === site.line ? site.column - 1 : indent(line);
@@ -31,7 +31,7 @@ function marked(line, number, site, last) {
   return [chars.slice(0, start), chars.slice(start, end), chars.slice(end)].map((part) => part.join(""));
 }
 
-function card(report, finding, show) {
+function findingCard(report, finding, show) {
   const { witness, fix } = finding;
   return el("article", { class: `card ${finding.severity}` },
     el("h3", {}, el("span", { class: `badge ${finding.severity}` }, finding.severity), ` ${finding.code} `, el("small", {}, finding.name)),
@@ -53,34 +53,34 @@ function moduleButtons(names, show) {
     button({ onclick: (event) => show(name, null, event.detail === 0) }, name || "(model)")), more);
 }
 
-function cards(report, findings, show) {
+function findingCards(report, findings, show) {
   const all = bySeverity(findings).map((finding) => [finding, `${finding.code} ${finding.name} ${finding.message} ${finding.path} ${finding.module}`.toLowerCase()]);
   const list = el("div", { class: "cards" });
-  const words = el("input", { type: "search", placeholder: "Filter findings", "aria-label": "Filter findings", oninput: () => refilled() });
+  const filter = el("input", { type: "search", placeholder: "Filter findings", "aria-label": "Filter findings", oninput: () => refilled() });
   const more = button({ onclick: () => refilled(Infinity) });
   function refilled(most = CARDS) {
-    const terms = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = all.filter(([, text]) => terms.every((term) => text.includes(term)));
-    refill(list, ...wanted.slice(0, most).map(([finding]) => card(report, finding, show)));
+    refill(list, ...wanted.slice(0, most).map(([finding]) => findingCard(report, finding, show)));
     more.hidden = wanted.length <= most;
     refill(more, `Show the other ${count(wanted.length - most)}`);
   }
   refilled();
-  return [findings.length > 5 && el("div", { class: "toolbar" }, words), list, more];
+  return [findings.length > 5 && el("div", { class: "toolbar" }, filter), list, more];
 }
 
-function suggestion(report, one, show) {
-  const amounts = Object.entries(METRICS).map(([name, { title, whole }]) => {
-    const [before, after] = [one.before[name], one.after[name]];
+function suggestionCard(report, suggestion, show) {
+  const amounts = Object.entries(METRICS).map(([name, { title, exact }]) => {
+    const [before, after] = [suggestion.before[name], suggestion.after[name]];
     const change = before ? ` (${after > before ? "+" : ""}${((100 * (after - before)) / before).toFixed(1)} %)` : "";
-    return el("tr", {}, el("th", { scope: "row" }, title), el("td", {}, whole(before)), el("td", {}, whole(after) + change));
+    return el("tr", {}, el("th", { scope: "row" }, title), el("td", {}, exact(before)), el("td", {}, exact(after) + change));
   });
   return el("article", { class: "card cheaper" },
-    el("h3", {}, el("span", { class: "badge cheaper" }, "suggestion"), ` ${one.code} `, el("small", {}, one.name)),
-    el("p", {}, one.title),
-    one.path && el("p", { class: "place" }, el("code", {}, place(one))),
-    el("table", { class: "amounts" }, el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, "now"), el("th", { scope: "col" }, "then"))), el("tbody", {}, amounts)),
-    one.diff && el("pre", { class: "diff", tabindex: "0", "aria-label": "Diff" }, one.diff.split("\n").map((line) =>
+    el("h3", {}, el("span", { class: "badge cheaper" }, "suggestion"), ` ${suggestion.code} `, el("small", {}, suggestion.name)),
+    el("p", {}, suggestion.title),
+    suggestion.path && el("p", { class: "place" }, el("code", {}, place(suggestion))),
+    el("table", { class: "amounts" }, el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, "before"), el("th", { scope: "col" }, "after"))), el("tbody", {}, amounts)),
+    suggestion.diff && el("pre", { class: "diff", tabindex: "0", "aria-label": "Diff" }, suggestion.diff.split("\n").map((line) =>
       el("span", { class: { "+": "added", "-": "removed" }[line[0]] }, line, "\n"))),
-    show && moduleButtons(one.instances, show));
+    show && moduleButtons(suggestion.instances, show));
 }
