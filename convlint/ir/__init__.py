@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convlint.ir.problem import Problem
 from convlint.ir.report import (
     SEVERITIES,
     Confidence,
     Finding,
-    Problem,
     Related,
     Report,
     Severity,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from convlint.ir.problem import Problem
 from convlint.source_text.site import Fix, Site
 
 if TYPE_CHECKING:
@@ -50,18 +51,6 @@ class Finding:
 
     def with_(self, **changes: Any) -> Finding:
         return replace(self, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that could not be checked. ``kind`` is a short kebab-case name: ``timeout``, ``import-error`` ..."""
-
-    kind: str
-    message: str
-    path: str | None = None
-    line: int | None = None
-    target: str | None = None
-    traceback: str | None = None
 
 
 def reach(severities: Iterable[Severity], least: Severity) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from convlint.ir.graph import Graph
 from convlint.ir.nodes import Shape
-from convlint.ir.report import Problem
+from convlint.ir.problem import Problem
 from convlint.source_text.site import Edit, Site
 
 IntermediateLayers = Literal["none", "norm", "norm-relu", "norm-prelu"]

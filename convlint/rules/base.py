@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from convlint.ir import Confidence, Finding, Fix, Related, Severity, Site
+from convlint.rules.codes import Decides
 
 if TYPE_CHECKING:
     from convlint.ir import Graph
     from convlint.rules.example_files import Example
 
-Decides = Literal["source", "run"]
 Family = Literal["invalid", "latent", "advice", "file"]
 """1xx: cannot work; 2xx: works only for some arguments; 3xx: wasteful or ineffective; 9xx: about a file as such."""
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from typing import Literal
 
 import convlint.rules
+
+Decides = Literal["source", "run"]  # the modes that can decide a rule
 
 
 @cache

@@ -6,12 +6,9 @@ import shlex
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from convlint.rules.codes import codes
-
-if TYPE_CHECKING:
-    from convlint.rules.base import Decides
+from convlint.rules.codes import Decides, codes
 
 FOLDER = Path(__file__).with_name("examples")
 _HEADER = "# example:"

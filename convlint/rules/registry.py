@@ -14,7 +14,8 @@ from convlint.rules.codes import codes
 
 if TYPE_CHECKING:
     from convlint.ir import Finding
-    from convlint.rules.base import Decides, Rule
+    from convlint.rules.base import Rule
+    from convlint.rules.codes import Decides
 
 _NEEDS = re.compile(r'^    needs = "(.+)"$', re.MULTILINE)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from convlint.symbolic.atoms import Apply, Atom, Symbol
 from convlint.symbolic.expr import (
     UNKNOWN,
     ZERO,
+    Apply,
+    Atom,
     Dim,
+    Symbol,
     apply,
     as_dim,
     constant,

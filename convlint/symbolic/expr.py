@@ -1,8 +1,11 @@
 """Symbolic integers in normal form: what a channel count is as an expression over constructor
 parameters.
 
-A ``Dim`` is a polynomial with integer coefficients over the atoms of ``atoms``. Equal normal forms
-have equal values wherever Python can compute both, so ``2 * (a + b)`` and ``2 * a + 2 * b`` are one
+A ``Dim`` is a polynomial with integer coefficients over atoms. An atom is a ``Symbol``, or an
+``Apply`` of a function that polynomials cannot express: a floor division, a minimum, a maximum, or a
+function known by name only. Expressions and atoms contain each other, so this file holds both.
+
+Equal normal forms have equal values wherever Python can compute both, so ``2 * (a + b)`` and ``2 * a + 2 * b`` are one
 ``Dim``, while ``2 * (c // 2)`` and ``c`` are two. ``a % b`` is kept as ``a - b * (a // b)``.
 
 What grows beyond ``MAX_SIZE`` becomes ``UNKNOWN``, and so does everything computed from
@@ -17,19 +20,52 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from convlint.symbolic.atoms import (
-    Apply,
-    Atom,
-    Monomial,
-    Symbol,
-    atom_value,
-    key_of,
-    times,
-    without,
-)
+from convlint.symbolic.monomials import FUNCTIONS, Powers, key_of, times, without
 
 MAX_SIZE = 160  # atoms, powers and terms in one expression; sources of real models stay below 20
 MAX_COEFFICIENT = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A named integer of one scope. ``opaque``: its value is fixed, but its origin is not known."""
+
+    name: str
+    scope: int = 0
+    opaque: bool = False
+    key: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        key = f"{self.name} {self.scope}{'!' if self.opaque else ''}"
+        object.__setattr__(self, "key", key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @property
+    def size(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """``op`` is ``//``, ``min``, ``max`` or a name: equal arguments give equal values."""
+
+    op: str
+    args: tuple[Dim, ...]
+    key: str = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.op}({','.join([arg.key for arg in self.args])})")
+        object.__setattr__(self, "size", 1 + sum([arg.size for arg in self.args]))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+Atom = Symbol | Apply
+Monomial = Powers[Atom]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +191,23 @@ class Dim:
         for monomial, coefficient in self.terms:
             term = coefficient
             for atom, power in monomial:
-                term *= atom_value(atom, values) ** power
+                term *= _atom_value(atom, values) ** power
             total += term
         return total
+
+
+def _atom_value(atom: Atom, values: Mapping[Symbol, int]) -> Any:
+    """The value of an atom under a binding, as ``Dim.evaluate`` has it."""
+    if isinstance(atom, Symbol):
+        return values[atom]
+    if not atom.args:
+        return float(atom.op)
+    args = [arg.evaluate(values) for arg in atom.args]
+    if atom.op == "//":
+        return args[0] // args[1]
+    if atom.op not in FUNCTIONS:
+        raise ValueError(f"{atom.op} is known by name only")
+    return FUNCTIONS[atom.op](*args)
 
 
 UNKNOWN = Dim(None)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from convlint.symbolic.atoms import Apply, Atom, Monomial, Symbol
 from convlint.symbolic.expr import (
     MAX_SIZE,
     UNKNOWN,
     ZERO,
+    Apply,
+    Atom,
     Dim,
+    Monomial,
+    Symbol,
     applied,
     constant,
     only_atom,

@@ -11,8 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations, product
 
-from convlint.symbolic.atoms import Apply, Atom, Monomial, Symbol
-from convlint.symbolic.expr import ZERO, Dim, applied, as_dim, symbol
+from convlint.symbolic.expr import ZERO, Apply, Atom, Dim, Monomial, Symbol, applied, as_dim, symbol
 
 Pair = tuple[Dim, Dim]
 _MOST_FACTS = 200

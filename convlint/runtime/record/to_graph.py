@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import fx, nn
 
 from convlint import ir as facts
 from convlint.analysis import ops
-from convlint.ir import Graph, Node
+from convlint.ir import Failure, Graph, Node
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
 from convlint.runtime.record.call_attributes import Seen
 from convlint.runtime.record.layers import base_of, is_leaf, layers
+from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import Step, Value, named_tensors_in
+from convlint.runtime.record.to_fx import FxGraph
 from convlint.runtime.record.unregistered import unregistered
 
-if TYPE_CHECKING:
-    from convlint.runtime.record.record import Recording
+
+class RecordedForward(Protocol):
+    """The parts of ``record.Recording`` that the conversion reads."""
+
+    model: nn.Module
+    recorder: Recorder
+    result: Any
+    failure: Failure | None
+    training: bool
+    target: str | None
+
+    @property
+    def fx_graph(self) -> FxGraph: ...
 
 
-def convert(recording: Recording) -> Graph:
+def convert(recording: RecordedForward) -> Graph:
     """The graph of a recorded forward; see ``model.Graph`` for what it holds."""
     return _Conversion(recording).graph()
 
 
 class _Conversion:
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: RecordedForward) -> None:
         self.recording = recording
         self.recorder = recording.recorder
         self.fx_graph = recording.fx_graph
