@@ -19,7 +19,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from convlint.cli import sweep as sweep_command
-from convlint.cli.render import encoded
+from convlint.cli.render import encode
 from convlint.findings import baseline, compare, suppressions
 from convlint.ir import Finding, Fix, Graph, Problem, Report, Site, serialize
 from convlint.outputs import formats, renderer
@@ -234,7 +234,7 @@ def _report(data: bytes) -> str:
     report: Report = _arbitrary(Report, random)
     for name in formats():
         said = renderer(name)(report)
-        encoded(said)
+        encode(said)
         if name in ("json", "sarif", "gitlab", "rdjson"):
             json.loads(said)
     for render in (text.render, markdown.render):

@@ -157,6 +157,7 @@ def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
 def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
     """The error findings on the mutant in ``folder/mutant``. Call it in a child."""
     from convlint.pipelines import run_models
+    from convlint.pipelines.requests import CheckRequest
     from convlint.runtime.model_run import run_job
     from convlint.settings.config import Config
     from convlint.settings.input_shapes import parse_input
@@ -164,9 +165,9 @@ def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
 
     file = folder / "mutant" / "models" / f"{family.file}.py"
     shape = ",".join(map(str, family.input))
-    asked = run_models.Options(inputs=(parse_input(shape),))
+    asked = CheckRequest(input=(parse_input(shape),))
     settings = Config()
-    report = run_models.check(
+    report = run_models.check_models(
         run_models.jobs([parse_target(f"{file}:{family.call}")], asked, settings), run_job, settings
     )
     if report.problems:

@@ -61,7 +61,11 @@ def runs_models(arguments: Sequence[str]) -> bool:
     if arguments[:1] not in (["check"], ["summary"]) or {"--help", "-h"} & {*arguments}:
         return False
     rest = arguments[1:]
-    return "--prove" in rest or not rest or any(_MODEL.fullmatch(word) for word in rest)
+    return (
+        bool({"--confirm", "--prove"} & {*rest})
+        or not rest
+        or any(_MODEL.fullmatch(word) for word in rest)
+    )
 
 
 if __name__ == "__main__":

@@ -5,33 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from convlint import ir as model
-from convlint.pipelines import check as checking
+from convlint import ir
 from convlint.pipelines import run_models
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.pipelines.check import check_files
+from convlint.pipelines.executor import RunJob
+from convlint.pipelines.requests import CheckRequest
+from convlint.runtime.worker.client import Worker
 from convlint.settings import config
-from convlint.settings import discovery as files
-from convlint.settings.input_shapes import MODEL_DTYPES, InputSpec, parse_input
-from convlint.settings.jobs import DEVICES, Job, VersionsJob
+from convlint.settings.input_shapes import InputSpec, parse_input
+from convlint.settings.jobs import Job
 from convlint.settings.targets import Target, parse_target
 from convlint.support.errors import UsageError, check_choice
-from convlint.support.quantities import BUDGETS, parse_bytes, parse_count
+from convlint.support.quantities import parse_count
 
 if TYPE_CHECKING:
-    from torch import fx, nn
+    from torch import Tensor, fx, nn
 
     from convlint.ir import IntermediateLayers, Suggestion
-    from convlint.runtime.inputs.make_inputs import Inputs
+
+    ModelInput = Tensor | str | Sequence[object] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True, repr=False)
-class Report(model.Report):
-    """A report that shows itself: as text, and as HTML in a notebook.
+class Report(ir.Report):
+    """A report that prints as text, and as HTML in a notebook.
 
-    ``linted``: defects were looked for, ``suggested``: rewrites. ``files`` were checked by their text; None where a
-    model was run.
+    ``linted``: it is the report of ``check``, ``suggested``: of ``suggest``. ``files`` were checked statically; None
+    if a model was run.
     """
 
     linted: bool = True
@@ -56,51 +58,82 @@ class Report(model.Report):
 
 def check(
     model_or_target: nn.Module | str | os.PathLike[str],
-    input: Any = None,
+    input: ModelInput = None,
     *,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     extend_select: Sequence[str] = (),
-    **options: Any,
+    **options: object,
 ) -> Report:
-    """Find defects in a model, or in the files of one.
+    """Check a model, a file or a directory for bugs.
 
-    ``model_or_target`` is a live module, which is run in this process and left as it was; or a target
-    such as ``"net.py:Net(64)"``, which is run in a process of its own; or a file or a folder, which is
-    read, and nothing else: there are no further arguments for it. ``input`` is the shape of one
-    sample without the batch dimension, or what ``--input`` takes as text, or a tensor (live modules
-    only); several in a list, by keyword in a dict. ``options``: ``batch_size``, ``device`` and
-    ``dtype`` (of a target), ``train``, ``max_params``, ``max_macs``, ``max_activation_bytes``,
-    ``timeout`` in seconds, ``max_memory`` in bytes or as text (of a target), ``input_file``.
+    Args:
+        model_or_target: A live module, which runs in this process and is restored afterwards; a target such as
+            ``"net.py:Net(64)"``, which runs in a process of its own; or the path of a file or directory, which is
+            checked statically and takes none of the arguments below.
+        input: The shape of one input without the batch dimension, its text as for ``--input``, or, for a live
+            module, a tensor. A list for several inputs, a dict for inputs by keyword.
+        select: Rule codes or prefixes to enable.
+        ignore: Rule codes or prefixes to disable.
+        extend_select: Rule codes or prefixes to enable in addition to ``select``.
+        **options: ``input_file``, ``batch_size``, ``train``, ``max_params``, ``max_macs``, ``max_activation_bytes``;
+            for targets also ``device``, ``dtype``, ``timeout`` in seconds, and ``max_memory`` in bytes or as text.
 
-    Raises UsageError, a ValueError, for what cannot be understood.
+    Raises:
+        UsageError: A ``ValueError``; an argument is not valid.
+
     """
     settings = config.discover().overridden(
         select=select, ignore=ignore, extend_select=extend_select
     )
     if isinstance(model_or_target, str | os.PathLike):
-        path = _path(os.fspath(model_or_target))
-        if path is not None:
-            if input is not None or options:
-                raise UsageError(
-                    f"{path} is read, not run: {_one(options)} is for models that are run"
-                )
-            return _read(path, settings)
-    report = _run(model_or_target, input, options, settings, run_models.check)
+        text = os.fspath(model_or_target)
+        path = _path(text)
+        if path is None:
+            jobs = run_models.jobs(
+                [_model_target(text)], _request(options, _input_specs(input)), settings
+            )
+            with Worker() as worker:
+                report = run_models.check_models(jobs, worker.run, settings, worker.prove)
+        elif input is not None or options:
+            name = next(iter(options), "input")
+            raise UsageError(
+                f"{path} is checked statically; {name} only applies to models that are run "
+                f"({path if path.endswith('.py') else 'net.py'}:Net)"
+            )
+        else:
+            return _check_path(path, settings)
+    else:
+        job, run = _live_job(model_or_target, input, options, settings)
+        report = run_models.check_models([job], run, settings)
     return Report(report.findings, report.models, report.problems)
 
 
-def summary(model_or_target: nn.Module | str, input: Any = None, **options: Any) -> Report:
-    """Table the layers of a model, without judging it; arguments as for ``check``.
+def summary(
+    model_or_target: nn.Module | str, input: ModelInput = None, **options: object
+) -> Report:
+    """The layer table of a model, without linting it; arguments as for ``check``.
 
-    What kept the model from running as it is, is reported all the same.
+    Findings are only those that explain why the model does not run.
     """
-    report = _run(model_or_target, input, options, config.discover(), run_models.summary)
+    settings = config.discover()
+    if isinstance(model_or_target, str):
+        request = _request(options, _input_specs(input))
+        jobs = run_models.jobs([_model_target(model_or_target)], request, settings)
+        with Worker() as worker:
+            report = run_models.summarize_models(jobs, worker.run, settings)
+    else:
+        job, run = _live_job(model_or_target, input, options, settings)
+        report = run_models.summarize_models([job], run, settings)
     return Report(report.findings, report.models, report.problems, linted=False)
 
 
 def trace(
-    model: nn.Module, input: Any = None, *, train: bool = False, batch_size: int | None = None
+    model: nn.Module,
+    input: ModelInput = None,
+    *,
+    train: bool = False,
+    batch_size: int | None = None,
 ) -> fx.Graph:
     """Run a live model once and return what ran as a ``torch.fx.Graph``; the model is left as it was.
 
@@ -125,7 +158,7 @@ def trace(
             "import the model and pass it"
         )
     options = {"train": train, "batch_size": batch_size}
-    (job,), _, _ = _live(model, input, options, config.discover())
+    job, _ = _live_job(model, input, options, config.discover())
     try:
         return model_run.trace(model, job, model_run.tensor_inputs(input))
     except ProblemError as error:
@@ -134,7 +167,7 @@ def trace(
 
 def suggest(
     model_or_target: nn.Module | str,
-    input: Any = None,
+    input: ModelInput = None,
     *,
     kind: str | Sequence[str] = (),
     groups: int | None = None,
@@ -148,20 +181,21 @@ def suggest(
     measure: bool = False,
     weights: str | None = None,
     save_weights: str | None = None,
-    **options: Any,
+    **options: object,
 ) -> Report:
-    """Propose cheaper layers, each verified by running the rewritten model: ``report.suggestions``.
+    """Suggest cheaper layers, each verified by running the rewritten model: ``report.suggestions``.
 
-    Of a target such as ``"net.py:Net(64)"`` calls in the source are rewritten, each with a ``diff``, and
-    ``report.rewritten.diff`` for all that were chosen. A live module was built before: its layers are rewritten one by
-    one, and there is no diff; ``rewrite`` replaces them. The arguments are the options of ``convlint suggest``;
-    ``groups=None`` takes as many as fit. ``options`` are those of ``check``. Raises UsageError, a ValueError.
+    For a target such as ``"net.py:Net(64)"`` calls in the source are rewritten; each suggestion has a ``diff``, and
+    ``report.rewritten.diff`` combines those that were chosen. A live module has been built already: its layers are
+    rewritten one by one without a diff, and ``rewrite`` replaces them. The arguments are the options of
+    ``convlint suggest``; ``groups=None`` takes as many groups as fit. ``options`` are those of ``check``. Raises
+    UsageError, a ValueError.
     """
-    from convlint.pipelines import suggest as suggesting
+    from convlint.pipelines import suggest as suggestions
+    from convlint.rewriting import options as rewrite_options
     from convlint.rewriting.base import Wishes
-    from convlint.rewriting.options import parse
 
-    wanted = parse(
+    wanted = rewrite_options.parse(
         kinds=(kind,) if isinstance(kind, str) else tuple(kind),
         wishes=Wishes(groups, pairs, between),
         layers=(layer,) if isinstance(layer, str) else tuple(layer),
@@ -175,149 +209,126 @@ def suggest(
     )
     settings = config.discover()
     if isinstance(model_or_target, str):
-        target = parse_target(model_or_target)
-        if target.name is None:
-            raise UsageError(f"{target.text} names no model; write it as in net.py:Net")
-        (job,) = run_models.jobs([target], _options(options, _specs(input)), settings)
+        target, request = _model_target(model_or_target), _request(options, _input_specs(input))
+        (job,) = run_models.jobs([target], request, settings)
         with Worker() as worker:
-            found = suggesting.suggest(job, worker.run, wanted)
+            report = suggestions.suggest(job, worker.run, wanted)
     else:
         from convlint.runtime import model_run, versions
 
-        (job,), _, _ = _live(model_or_target, input, options, settings)
-        inputs = model_run.tensor_inputs(input)
-
-        def run_it(asked: VersionsJob) -> Answer:
-            return versions.try_live(model_or_target, asked, inputs)
-
-        found = suggesting.suggest(job, run_it, wanted, live=True)
-    return Report(**vars(found), linted=False, suggested=True)
+        job, _ = _live_job(model_or_target, input, options, settings)
+        tensors = model_run.tensor_inputs(input)
+        report = suggestions.suggest(
+            job,
+            lambda versions_job: versions.try_live(model_or_target, versions_job, tensors),
+            wanted,
+            live=True,
+        )
+    return Report(**vars(report), linted=False, suggested=True)
 
 
 def rewrite(
     model: nn.Module, suggestion: Suggestion | Sequence[Suggestion], *, weights: bool = True
 ) -> nn.Module:
-    """A copy of a live model with the layers of a suggestion, or of several, replaced by their rewritten forms.
+    """Copy a live model and replace the layers of one suggestion, or of several, with their rewritten forms.
 
-    ``weights``: the new layers get the weights that are nearest to those of the old, False leaves them fresh. Which
-    layers, the suggestion's ``instances`` say: it may come from the model itself or from the target that built it.
-    Raises UsageError, a ValueError, if the model has no such layers.
+    ``suggestion`` may come from the model itself or from the target that built it; its ``instances`` name the
+    layers. ``weights``: the new layers get the weights nearest to the old ones; False leaves them freshly
+    initialized. Raises UsageError, a ValueError, if the model has no such layers.
     """
-    from convlint.runtime.weights import replace_layers as replacing
+    from convlint.runtime.weights import replace_layers
 
-    several = list(suggestion) if isinstance(suggestion, Sequence) else [suggestion]
-    forms = {change.layer: change.form for one in several for change in one.changes}
+    suggestions = [*suggestion] if isinstance(suggestion, Sequence) else [suggestion]
+    forms = {change.layer: change.form for each in suggestions for change in each.changes}
     try:
-        return replacing.rewritten(model, forms, weights=weights)
+        return replace_layers.rewritten(model, forms, weights=weights)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
 def _path(text: str) -> str | None:
-    """A target that is a file or a folder, None if it names a model."""
+    """A target that is a file or directory; None if it names a model."""
     return text if os.path.exists(text) or parse_target(text).name is None else None
 
 
-def _one(options: Mapping[str, Any]) -> str:
-    return next(iter(options), "input")
-
-
-def _read(path: str, settings: config.Config) -> Report:
-    options = checking.Options(cache_folder=files.cache_folder(settings.root))
-    outcome = checking.check([path], None, model.Report(), settings, options)
+def _check_path(path: str, settings: config.Config) -> Report:
+    outcome = check_files([path], None, ir.Report(), settings, CheckRequest())
     return Report(outcome.report.findings, (), outcome.report.problems, files=outcome.files)
 
 
-def _run(
-    model_or_target: Any, given: Any, options: dict[str, Any], settings: config.Config, how: Any
-) -> model.Report:
-    if isinstance(model_or_target, str):
-        wanted = _options(options, _specs(given))
-        target = parse_target(model_or_target)
-        if target.name is None:
-            raise UsageError(f"{target.text} names no model; write it as in net.py:Net")
-        jobs = run_models.jobs([target], wanted, settings)
-        with Worker() as worker:
-            more = (worker.prove,) if how is run_models.check else ()
-            report = how(jobs, worker.run, settings, *more)
-    else:
-        report = how(*_live(model_or_target, given, options, settings))
-    assert isinstance(report, model.Report)
-    return report
+def _model_target(text: str) -> Target:
+    """The model that a target names. Raises UsageError."""
+    target = parse_target(text)
+    if target.name is None:
+        raise UsageError(f"{target.text} does not name a model; write it as in net.py:Net")
+    return target
 
 
-def _live(model: Any, given: Any, options: dict[str, Any], settings: config.Config) -> Any:
-    """The job for a live model, what runs it, and the settings."""
+def _live_job(
+    model: nn.Module, input: ModelInput, options: Mapping[str, object], settings: config.Config
+) -> tuple[Job, RunJob]:
+    """The job for a live model, and the function that runs it in this process. Raises UsageError."""
     from convlint.runtime import model_run
 
     if not model_run.is_module(model):
         kind = type(model).__name__
-        raise UsageError(f"a model or a target such as 'net.py:Net' is expected, not {kind}")
+        raise UsageError(f"expected a model or a target such as 'net.py:Net', not {kind}")
     for name in ("device", "dtype", "timeout", "max_memory"):
         if name in options:
-            raise UsageError(f"{name} is for targets; a live model is run as and where it is")
-    tensors = model_run.tensor_inputs(given)
-    wanted = _options(options, () if tensors else _specs(given))
-    target = Target(type(model).__name__, name=type(model).__name__)
-    (job,) = run_models.jobs([target], wanted, settings)
+            raise UsageError(
+                f"{name} only applies to targets; a live model runs as and where it is"
+            )
+    tensors = model_run.tensor_inputs(input)
+    request = _request(options, () if tensors else _input_specs(input))
+    name = type(model).__name__
+    (job,) = run_models.jobs([Target(name, name=name)], request, settings)
     job = replace(job, device=model_run.device_of(model), inputs_from="input")
-    return [job], _runner(model, tensors), settings
+    return job, lambda job: model_run.run_model(model, job, tensors)
 
 
-def _runner(model: nn.Module, inputs: Inputs | None) -> run_models.Run:
-    def run_it(job: Job) -> Answer:
-        from convlint.runtime import model_run
+_OPTIONS = tuple(
+    name
+    for name, option in CheckRequest.options("check").items()
+    if (option.models_only and name not in ("input", "executor")) or name == "timeout"
+)
+"""The options of a run that Python functions take by keyword."""
 
-        return model_run.run_model(model, job, inputs)
 
-    return run_it
-
-
-def _options(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> run_models.Options:
-    rest = dict(options)
-    budgets = {}
-    for key, parse in BUDGETS.items():
-        option = key.replace("-", "_")
-        value = rest.pop(option, None)
-        if value is not None:
-            budgets[key] = parse(value, option)
-    if rest.get("max_memory") is not None:
-        rest["max_memory"] = parse_bytes(rest["max_memory"], "max_memory")
-    if rest.get("batch_size") is not None:
-        rest["batch_size"] = parse_count(rest["batch_size"], "batch_size")
-    for name, choices in (("device", DEVICES), ("dtype", MODEL_DTYPES)):
-        if rest.get(name) is not None:
-            check_choice(rest[name], choices, name)
-    known = [
-        name
-        for name in run_models.Options.__dataclass_fields__
-        if name not in ("inputs", "budgets")
-    ]
-    unknown = [name for name in rest if name not in known]
+def _request(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> CheckRequest:
+    """The request for keyword arguments. Raises UsageError."""
+    unknown = [name for name in options if name not in _OPTIONS]
     if unknown:
-        there_are = ", ".join([*known, *(name.replace("-", "_") for name in BUDGETS)])
-        raise UsageError(f"unknown option {', '.join(unknown)}; there are input, {there_are}")
-    return run_models.Options(inputs=inputs, budgets=budgets, **rest)
+        raise UsageError(
+            f"unknown option {', '.join(unknown)}; choose from input, {', '.join(_OPTIONS)}"
+        )
+    values: dict[str, object] = {"input": inputs}
+    for name, value in options.items():
+        option = CheckRequest.options()[name]
+        if value is None:
+            continue
+        if option.choices:
+            check_choice(value, option.choices, name)
+        parse = parse_count if name == "batch_size" else option.parse
+        values[name] = value if parse is None else parse(value, name)
+    return CheckRequest(**values)
 
 
-def _specs(given: Any) -> tuple[InputSpec, ...]:
-    """Inputs from their Python forms; ``(3, 224, 224)`` is one shape."""
-    if given is None:
+def _input_specs(input: ModelInput) -> tuple[InputSpec, ...]:
+    """Inputs from their Python forms; ``(3, 224, 224)`` is one shape. Raises UsageError."""
+    if input is None:
         return ()
-    if isinstance(given, Mapping):
-        return tuple(replace(_spec(value), name=str(name)) for name, value in given.items())
-    if isinstance(given, str) or _is_shape(given):
-        return (_spec(given),)
-    if isinstance(given, Sequence):
-        return tuple(_spec(item) for item in given)
-    return (_spec(given),)
+    if isinstance(input, Mapping):
+        return tuple(replace(_input_spec(shape), name=str(name)) for name, shape in input.items())
+    if isinstance(input, Sequence) and not isinstance(input, str) and not _is_shape(input):
+        return tuple(_input_spec(shape) for shape in input)
+    return (_input_spec(input),)
 
 
-def _is_shape(value: Any) -> bool:
+def _is_shape(value: object) -> TypeGuard[Sequence[int]]:
     return isinstance(value, Sequence) and all(type(size) is int for size in value)
 
 
-def _spec(value: Any) -> InputSpec:
+def _input_spec(value: object) -> InputSpec:
     if isinstance(value, str):
         return parse_input(value)
     if _is_shape(value):

@@ -1,6 +1,7 @@
-"""The command line: options in, a report out. No logic of its own.
+"""The command line: parse the arguments, run a command, print its report.
 
-``quick`` reads the plain command lines of hooks and editors, ``app`` all others with typer. Both end in ``commands``.
+``fast_path`` parses plain ``check`` commands, ``app`` all others with typer; both by ``pipelines.requests``, the table
+of options. Each command is a module here with a function ``run``.
 """
 
 from __future__ import annotations
@@ -19,49 +20,45 @@ if TYPE_CHECKING:
 
 
 def main(worker: Worker | None = None) -> None:
-    """Run the command line; ``worker`` is one that was started already."""
-    if worker is not None:
-        from convlint.cli import session
-
-        session.started.append(worker)
+    """Run the command line and exit. ``worker`` is a worker process that has been started already."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold undecodable bytes
     try:
-        code = _run(sys.argv[1:])
-        if not sys.stdout.closed:  # the server closes it
+        code = _run(sys.argv[1:], worker)
+        if not sys.stdout.closed:  # the language server closes it
             sys.stdout.flush()
     except UsageError as error:
         print(f"convlint: {error}", file=sys.stderr)
         code = 2
     except BrokenPipeError:  # `convlint ... | head`
-        _write_no_more()
+        _discard_stdout()
         code = 141
-    except OSError as error:  # a full disk, mostly
+    except OSError as error:  # usually a full disk
         where = error.filename or "standard output"
         print(f"convlint: {where}: {error.strerror or error}", file=sys.stderr)
-        _write_no_more()
+        _discard_stdout()
         code = 2
     raise SystemExit(code)
 
 
-def _write_no_more() -> None:
-    """Let what is left for standard output go nowhere: Python would fail on it once more when it ends."""
+def _discard_stdout() -> None:
+    """Redirect standard output to nowhere: Python flushes it once more at exit, which would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], worker: Worker | None) -> int:
     if [*arguments] == ["--version"]:
         print(f"convlint {convlint.__version__}")
         return 0
     from convlint.cli import fast_path
 
-    asked = fast_path.parse(arguments)
-    if asked is None:
-        from convlint.cli import app  # typer takes longer to load than a file to check
+    request = fast_path.parse(arguments)
+    if request is None:
+        from convlint.cli import app  # loading typer takes longer than checking a file
 
-        return app.run()
-    from convlint.cli import commands
+        return app.run(worker)
+    from convlint.cli import check
 
-    return commands.check(asked)
+    return check.run(request, worker)

@@ -1,8 +1,8 @@
-"""Reads a plain ``convlint check`` without typer, whose loading takes longer than checking a file.
+"""Parse a plain ``convlint check`` without typer, which takes longer to load than a file takes to check.
 
-It reads long options, ``-q``, ``-j N`` and targets, and gives up on everything else: help, short options together,
-values that need a closer look, and all mistakes. Those are typer's, which says what is wrong. A test holds that both
-read the same from every command line that this one reads.
+Switches, options with a value and targets are read by the table of options; everything else is left to typer: help,
+combined short options, fractions and all mistakes, for which typer has the messages. A test holds that both make the
+same request of every command line that this module reads.
 """
 
 from __future__ import annotations
@@ -11,60 +11,47 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from convlint.cli.check_options import OPTIONS, Asked
-from convlint.outputs import formats
-
-SHORT = {"-q": "quiet", "-j": "jobs"}
-CHOICES = {
-    "output_format": formats(),
-    "fail_on": ("error", "warning", "info"),
-    "color": ("auto", "always", "never"),
-}
-COUNTS = ("jobs",)
-_KINDS = {name: kind for name, kind in OPTIONS.items() if name != "targets"}
+from convlint.pipelines.options import ARGUMENTS, Option
+from convlint.pipelines.requests import CheckRequest
 
 
-def parse(arguments: Sequence[str]) -> Asked | None:
-    """What a command line asks for; None where typer is to read it."""
+def parse(arguments: Sequence[str]) -> CheckRequest | None:
+    """The request of a command line; None if typer has to read it. Raises UsageError."""
     if arguments[:1] != ["check"] or "_CONVLINT_COMPLETE" in os.environ:
         return None
-    found: dict[str, Any] = {}
-    targets: list[str] = []
+    known = CheckRequest.options("check").values()
+    options = {flag: each for each in known if each.panel != ARGUMENTS for flag in each.flags}
+    values: dict[str, Any] = {"targets": ()}
     pending = list(reversed(arguments[1:]))
     while pending:
         argument = pending.pop()
         if argument == "-" or not argument.startswith("-"):
-            targets.append(argument)
+            values["targets"] += (argument,)
             continue
-        name, value = _option(argument)
-        kind = _KINDS.get(name or "")
-        if name is None or kind is None or (kind == "bool") != (value is None and kind == "bool"):
+        name, equals, text = argument.partition("=") if argument[1] == "-" else (argument, "", "")
+        option = options.get(name)
+        if option is None or (option.is_switch and equals):
             return None
-        if kind == "bool":
-            found[name] = True
+        if option.is_switch:
+            values[option.name] = True
             continue
-        if value is None and pending:
-            value = pending.pop()
-        if value is None or value.startswith("-") or not _fits(name, kind, value):
+        if not equals and pending:
+            text = pending.pop()
+        elif not equals:
             return None
-        if kind.startswith("tuple"):
-            found[name] = (*found.get(name, ()), value)
-        else:
-            found[name] = int(value) if name in COUNTS else value
-    return Asked(targets=tuple(targets), **found)
+        if text.startswith("-") or not _is_plain(option, text):
+            return None
+        value = option.kind(text)
+        values[option.name] = (
+            (*values.get(option.name, ()), value) if option.is_repeatable else value
+        )
+    return CheckRequest.parse(values)
 
 
-def _option(argument: str) -> tuple[str | None, str | None]:
-    """The field that an option stands for, and the value that is written in one with it."""
-    if not argument.startswith("--"):
-        return SHORT.get(argument), None
-    name, equals, value = argument[2:].partition("=")
-    return (None if "_" in name else name.replace("-", "_")), value if equals else None
-
-
-def _fits(name: str, kind: str, value: str) -> bool:
-    if name in CHOICES:
-        return value in CHOICES[name]
-    if name in COUNTS:
-        return value.isascii() and value.isdecimal() and int(value) > 0
-    return kind in ("str", "str | None", "tuple[str, ...]")
+def _is_plain(option: Option, text: str) -> bool:
+    """Whether a text is a value of an option as it stands."""
+    if option.choices:
+        return text in option.choices
+    if option.kind is int:
+        return text.isascii() and text.isdecimal() and int(text) >= (option.minimum or 0)
+    return option.kind is str

@@ -1,4 +1,4 @@
-"""``convlint init``: proposes the first settings of a project, and writes them into pyproject.toml or convlint.toml."""
+"""``convlint init``: write an initial configuration into pyproject.toml or convlint.toml."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from convlint.cli.progress import Progress
 from convlint.outputs.parts.terminal import number_of
+from convlint.pipelines.requests import InitRequest
 from convlint.settings import config, discovery
 from convlint.settings.schema import KEYS, MODEL_KEYS
 from convlint.source_text import edits
@@ -20,33 +21,31 @@ from convlint.static.project_models import Detected, detect
 from convlint.support.errors import UsageError
 
 SHARED, OWN = "pyproject.toml", "convlint.toml"
-_OF_TESTS = ("test_*.py", "*_test.py", "tests.py", "conftest.py")
-_FOLDERS_OF_TESTS = ("tests", "test", "testing")
-_SHOWN_KEYS = ("ignore", "exclude", "fail-on")
-_SHOWN_OF_A_MODEL = ("target", "input")
-_FACTORIES = 3
-"""Functions proposed of those that build the same class."""
+_TEST_FILES = ("test_*.py", "*_test.py", "tests.py", "conftest.py")
+_TEST_FOLDERS = ("tests", "test", "testing")
+_COMMENTED_KEYS = ("ignore", "exclude", "fail-on")
+_COMMENTED_MODEL_KEYS = ("target", "input")
+_MAX_FACTORIES = 3  # functions to propose of those that build the same class
 
 
-def init(paths: Sequence[str], *, yes: bool, dry_run: bool) -> int:
-    """Propose settings for the project in the working directory, and give the exit code. Raises UsageError.
+def run(request: InitRequest, _: object = None) -> int:
+    """Propose a configuration for the project in the working directory, and return the exit code.
 
-    Without ``yes`` it asks before it writes, unless nobody is there to answer. ``dry_run`` prints what it would write.
+    Asks on a terminal before it writes, unless ``--yes`` is given. Raises UsageError.
     """
     name = SHARED if os.path.isfile(SHARED) else OWN
-    before = _before(name)
-    found = _found(paths)
-    proposed, others = _chosen(found)
-    text = _text(proposed, shared=name == SHARED)
-    after = _extended(before, text, name)
-    if dry_run:
+    before = _current_text(name)
+    proposed, others = _select(_detect(request.paths))
+    text = _toml(proposed, shared=name == SHARED)
+    after = _appended(before, text, name)
+    if request.dry_run:
         print(text, end="")
-        _tell(f"Would write this to {name}.")
+        _print_error(f"Would write this to {name}.")
     else:
-        if not yes and sys.stdin.isatty() and sys.stderr.isatty():
-            _tell(text)
-            if not _agreed(f"Write this to {name}? [Y/n] "):
-                _tell("Nothing was written.")
+        if not request.yes and sys.stdin.isatty() and sys.stderr.isatty():
+            _print_error(text)
+            if not _confirm(f"Write this to {name}? [Y/n] "):
+                _print_error("Nothing was written.")
                 return 0
         _write(name, after)
         print(f"Wrote {number_of(len(proposed), 'model')} to {name}.")
@@ -54,15 +53,15 @@ def init(paths: Sequence[str], *, yes: bool, dry_run: bool) -> int:
     return 0
 
 
-def _before(name: str) -> str:
-    """The text of the file that gets the settings. Raises UsageError where some are there already."""
-    for there in (OWN, SHARED):
-        if not os.path.isfile(there):
+def _current_text(name: str) -> str:
+    """The text of the file to write to. Raises UsageError if there is a configuration already."""
+    for path in (OWN, SHARED):
+        if not os.path.isfile(path):
             continue
-        table, text = _read(there)
-        if there == OWN or "convlint" in table.get("tool", {}):
-            what = "exists" if there == OWN else f"has [tool.convlint] already{_line_of(text)}"
-            raise UsageError(f"{there} {what}; edit it, or take it away for a new one")
+        table, text = _read(path)
+        if path == OWN or "convlint" in table.get("tool", {}):
+            state = "exists" if path == OWN else f"has [tool.convlint] already{_line_of(text)}"
+            raise UsageError(f"{path} {state}; edit it, or delete it to write a new one")
     return _read(name)[1] if os.path.isfile(name) else ""
 
 
@@ -72,7 +71,7 @@ def _read(path: str) -> tuple[dict[str, Any], str]:
             text = file.read()
         return tomllib.loads(text.replace("\r\n", "\n")), text
     except RecursionError:
-        raise UsageError(f"{path}: it is nested too deep") from None
+        raise UsageError(f"{path}: nested too deeply") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
 
@@ -84,66 +83,69 @@ def _line_of(text: str) -> str:
     return ""
 
 
-# --- what is proposed
+# --- models
 
 
-def _found(paths: Sequence[str]) -> list[Detected]:
-    looked = discovery.find(paths or ["."], root=os.getcwd())
-    for problem in looked.problems:
+def _detect(paths: Sequence[str]) -> list[Detected]:
+    found = discovery.find(paths or ["."], root=os.getcwd())
+    for problem in found.problems:
         if problem.kind != "no-files":
             raise UsageError(problem.message)
-    own = [path for path in looked.files if paths or not _is_test(path)]
-    with Progress().during(f"following {number_of(len(own), 'file')}"):
+    own = [path for path in found.files if paths or not _is_test(path)]
+    with Progress().during(f"analyzing {number_of(len(own), 'file')}"):
         return detect(own, os.getcwd())
 
 
 def _is_test(path: str) -> bool:
     *folders, name = path.split(os.sep)
-    return any(fnmatch(name, pattern) for pattern in _OF_TESTS) or any(
-        folder in _FOLDERS_OF_TESTS for folder in folders
+    return any(fnmatch(name, pattern) for pattern in _TEST_FILES) or any(
+        folder in _TEST_FOLDERS for folder in folders
     )
 
 
-def _chosen(found: Sequence[Detected]) -> tuple[list[Detected], list[Detected]]:
-    """The models to configure, and the others: of those that build one class the class itself, or else the first few
-    functions.
+def _select(detected: Sequence[Detected]) -> tuple[list[Detected], list[Detected]]:
+    """The models to configure and the others.
+
+    Of the targets that build one class, the class itself is configured, or else the first few functions.
     """
     counts: dict[object, int] = {}
-    classes = {one.family for one in found if _is_class(one) and not one.missing}
+    classes = {model.family for model in detected if _is_class(model) and not model.missing}
     proposed, others = [], []
-    for one in found:
-        mine = _is_class(one) if one.family in classes else counts.get(one.family, 0) < _FACTORIES
-        if one.missing or not mine:
-            others.append(one)
+    for model in detected:
+        count = counts.get(model.family, 0)
+        wanted = _is_class(model) if model.family in classes else count < _MAX_FACTORIES
+        if model.missing or not wanted:
+            others.append(model)
             continue
-        counts[one.family] = counts.get(one.family, 0) + 1
-        proposed.append(one)
+        counts[model.family] = count + 1
+        proposed.append(model)
     return proposed, others
 
 
-def _is_class(one: Detected) -> bool:
-    name = one.target.partition(":")[2].partition("(")[0]
-    return one.target.startswith(f"{one.family[0]}:") and name == one.family[1]
+def _is_class(model: Detected) -> bool:
+    name = model.target.partition(":")[2].partition("(")[0]
+    return model.target.startswith(f"{model.family[0]}:") and name == model.family[1]
 
 
-def _text(proposed: Sequence[Detected], *, shared: bool) -> str:
-    """The settings as TOML."""
+def _toml(proposed: Sequence[Detected], *, shared: bool) -> str:
+    """The configuration as TOML, for pyproject.toml if ``shared``."""
     head = ["[tool.convlint]"] if shared else []
-    head += [f"# {key.name} = {key.example}" for key in KEYS if key.name in _SHOWN_KEYS]
+    head += [f"# {key.name} = {key.example}" for key in KEYS if key.name in _COMMENTED_KEYS]
     table = "[[tool.convlint.models]]" if shared else "[[models]]"
     blocks = ["\n".join(head)]
-    for one in proposed:
-        lines = [table, f"target = {_quoted(one.target)}"]
-        why = one.why or "its input is found when it runs"
-        if one.inputs:
-            value = ", ".join(map(_quoted, one.inputs))
-            lines.append(f"input = {value if len(one.inputs) == 1 else f'[{value}]'}  # {why}")
+    for model in proposed:
+        lines = [table, f"target = {_quoted(model.target)}"]
+        why = model.why or "the input is determined by a run"
+        if model.inputs:
+            value = ", ".join(map(_quoted, model.inputs))
+            lines.append(f"input = {value if len(model.inputs) == 1 else f'[{value}]'}  # {why}")
         else:
             lines[-1] += f"  # {why}"
         blocks.append("\n".join(lines))
     if not proposed:
-        own = [f"{key.name} = {key.example}" for key in MODEL_KEYS if key.name in _SHOWN_OF_A_MODEL]
-        blocks.append("\n".join(f"# {line}" for line in (table, *own)))
+        keys = [key for key in MODEL_KEYS if key.name in _COMMENTED_MODEL_KEYS]
+        lines = [table, *(f"{key.name} = {key.example}" for key in keys)]
+        blocks.append("\n".join(f"# {line}" for line in lines))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -154,8 +156,8 @@ def _quoted(text: str) -> str:
 # --- writing
 
 
-def _extended(before: str, text: str, name: str) -> str:
-    """The file with the settings behind what it has. Raises UsageError where TOML does not allow that."""
+def _appended(before: str, text: str, name: str) -> str:
+    """The file with the configuration appended. Raises UsageError if the result is not valid TOML."""
     ends = "\r\n" if "\r\n" in before else "\n"
     own = before.rstrip()
     after = f"{own}{ends * 2 if own else ''}" + text.replace("\n", ends)
@@ -174,30 +176,31 @@ def _write(name: str, text: str) -> None:
         raise UsageError(f"{name} cannot be written: {error.strerror or error}") from None
 
 
-def _agreed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     sys.stderr.write(question)
     sys.stderr.flush()
-    answer = sys.stdin.readline()  # "" where the terminal was closed
+    answer = sys.stdin.readline()  # "" if the terminal was closed
     return answer.strip().lower() in ("y", "yes") or answer == "\n"
 
 
 def _explain(proposed: Sequence[Detected], others: Sequence[Detected], name: str) -> None:
-    """What could not be proposed, and what to do next."""
-    families = {one.family for one in proposed}
-    lacking = [one for one in others if one.missing and one.family not in families]
-    for one in lacking[:5]:
-        _tell(f"Left out {one.target}: {one.missing}.")
-    if len(lacking) > 5:
-        _tell(f"Left out {number_of(len(lacking) - 5, 'class')} more for the same reason.")
-    built = [one.target for one in others if not one.missing]
-    if built:
-        more = f" and {len(built) - 5} more" if len(built) > 5 else ""
-        _tell(f"Left out what builds the same classes: {', '.join(built[:5])}{more}.")
+    """Print which models were left out, and what to do next."""
+    families = {model.family for model in proposed}
+    incomplete = [model for model in others if model.missing and model.family not in families]
+    for model in incomplete[:5]:
+        _print_error(f"Skipped {model.target}: {model.missing}.")
+    if len(incomplete) > 5:
+        number = number_of(len(incomplete) - 5, "class")
+        _print_error(f"Skipped {number} more for the same reason.")
+    targets = [model.target for model in others if not model.missing]
+    if targets:
+        more = f" and {len(targets) - 5} more" if len(targets) > 5 else ""
+        _print_error(f"Skipped targets of the same classes: {', '.join(targets[:5])}{more}.")
     if proposed:
-        _tell("`convlint check` runs these models.")
+        _print_error("Run `convlint check` to check these models.")
     else:
-        _tell(f"No model was found that can be built; name one in {name}, and its input.")
+        _print_error(f"No model can be built without arguments; add one with its input to {name}.")
 
 
-def _tell(text: str) -> None:
+def _print_error(text: str) -> None:
     print(text, file=sys.stderr)

@@ -1,33 +1,33 @@
-"""Where results go: to stdout, or to the file that ``--output-file`` names, which is complete or not there."""
+"""Write results to stdout or to ``--output-file``, which is written completely or not at all."""
 
 from __future__ import annotations
 
 import os
 
-from convlint.cli.render import encoded, raw
+from convlint.cli.render import encode, write_stdout
 from convlint.source_text import edits
 from convlint.support.errors import UsageError
 
 
-def check(path: str | None) -> None:
-    """Refuse a file that cannot be written, before anything runs. Raises UsageError."""
+def require_writable(path: str | None) -> None:
+    """Raise UsageError for a file that cannot be written; called before anything runs."""
     if path is None:
         return
     folder = os.path.dirname(os.path.realpath(path))
     if not path:
-        raise UsageError("--output-file needs the name of a file")
+        raise UsageError("--output-file requires a file name")
     if os.path.isdir(path):
-        raise UsageError(f"{path} is a folder; --output-file needs the name of a file")
+        raise UsageError(f"{path} is a directory; --output-file requires a file name")
     if not os.path.isdir(folder):
-        raise UsageError(f"{path} cannot be written: there is no folder {folder}")
+        raise UsageError(f"{path} cannot be written: directory {folder} does not exist")
 
 
-def put(text: str, path: str | None) -> None:
+def write(text: str, path: str | None) -> None:
     """Write results to the file at ``path``, or to stdout for None. Raises UsageError."""
     if path is None:
-        raw(text)
+        write_stdout(text)
         return
-    data = encoded(text)
+    data = encode(text)
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a pipe
             with open(path, "wb") as file:

@@ -1,88 +1,86 @@
-"""What ``convlint sweep`` does with its options."""
+"""``convlint sweep``: run many models and append the result of each to a file."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 
-from convlint.cli.check_options import Asked
-from convlint.cli.commands import run_options, settings_of, target_of_model
-from convlint.cli.session import Telling, running
+from convlint.cli.project import load_config, parse_model
+from convlint.cli.session import Session, session
 from convlint.outputs.parts.sentences import problem_sentence
 from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.pipelines import run_models
+from convlint.pipelines.requests import SweepRequest
 from convlint.pipelines.sweep import Result, Sweep, Tally
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import Answer, Worker
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
-from convlint.settings.targets import parse_pattern
+from convlint.settings.targets import Target, parse_pattern
 from convlint.support.errors import UsageError
 
 
-def sweep(targets: Sequence[str], path: str, asked: Asked, *, retry: bool = False) -> int:
-    """Run all models that targets stand for, keep what came of each, and give the exit code. Raises UsageError."""
-    settings = settings_of(asked)
-    options = run_options(asked)
-    at_once = asked.jobs or 1
+def run(request: SweepRequest, worker: Worker | None = None) -> int:
+    """Run all models of the targets, and return the exit code. Raises UsageError."""
+    config = load_config(request)
+    path, at_once = request.results, request.jobs
     tally = Tally()
-    with running(settings.root, options.max_memory, 0, at_once, asked.executor) as worker:
-        jobs, unlisted = _jobs(targets, worker, replace(options, at_once=at_once), settings)
+    with session(config.root, worker, request.max_memory, 0, at_once, request.executor) as runner:
+        jobs, unlisted = _jobs(request, runner, config)
         for answer in unlisted:
             for problem in answer.problems:
                 print(f"convlint: {problem_sentence(problem)}", file=sys.stderr)
         if not jobs:
             return 2
-        worker.expect(len(jobs))
-        results = Sweep(settings, worker.prove, retry).run(path, jobs, worker.as_they_come)
+        runner.models = len(jobs)
+        results = Sweep(config, runner.prove, request.retry).run(path, jobs, runner.run_unordered)
         for number, result in enumerate(results, start=1):
             tally.add(result)
-            if not (result.known and asked.quiet):
+            if not (result.known and request.quiet):
                 print(_line(number, len(jobs), result), flush=True)
     print(_summary(tally, path))
-    code = 2 if unlisted else tally.exit_code(settings.fail_on)
-    return 0 if code == 1 and asked.exit_zero else code
+    code = 2 if unlisted else tally.exit_code(config.fail_on)
+    return 0 if code == 1 and request.exit_zero else code
 
 
-def _jobs(
-    targets: Sequence[str], worker: Telling, options: run_models.Options, settings: Config
-) -> tuple[list[Job], list[Answer]]:
-    """The models to run, each once, and the answers that list none. Raises UsageError."""
-    if not targets and not settings.models:
+def _jobs(request: SweepRequest, runner: Session, config: Config) -> tuple[list[Job], list[Answer]]:
+    """The models to run, each once, and the answers to patterns that failed. Raises UsageError."""
+    if not request.targets and not config.models:
         raise UsageError(
-            "nothing to sweep: name models, or patterns of them as in 'timm:resnet*' or 'nets.py:*', "
+            "nothing to sweep: pass models, or patterns of models as in 'timm:resnet*' or 'nets.py:*', "
             "or configure [[tool.convlint.models]]"
         )
-    globs = {text: parse_pattern(text, settings.root) for text in targets}
-    named = {text: target_of_model(text, "run") for text, glob in globs.items() if glob is None}
-    found, unlisted = [], []
-    for text, glob in globs.items():
-        if glob is None:
-            found.append(named[text])
+    patterns = {text: parse_pattern(text, config.root) for text in request.targets}
+    models = {text: parse_model(text, "run") for text, each in patterns.items() if each is None}
+    targets: list[Target] = []
+    unlisted = []
+    for text, pattern in patterns.items():
+        if pattern is None:
+            targets.append(models[text])
             continue
-        answer = worker.list(replace(glob, timeout=options.timeout, max_memory=options.max_memory))
-        found += [target_of_model(one, "run") for one in answer.targets]
+        limited = replace(pattern, timeout=request.timeout, max_memory=request.max_memory)
+        answer = runner.list_models(limited)
+        targets += [parse_model(listed, "run") for listed in answer.targets]
         if answer.problems:
             unlisted.append(answer)
-    if not targets:
-        found = [entry.target for entry in settings.models]
-    jobs = run_models.jobs(found, options, settings) if found else []
+    if not request.targets:
+        targets = [entry.target for entry in config.models]
+    jobs = run_models.jobs(targets, request, config) if targets else []
     return list({job.text: job for job in jobs}.values()), unlisted
 
 
 def _line(number: int, total: int, result: Result) -> str:
     row = result.row
-    told = [f"{number:{len(str(total))}}/{total}", result.target]
+    parts = [f"{number:{len(str(total))}}/{total}", result.target]
     if row["models"]:
         totals = row["models"][0]["totals"]
-        told += [result.status, f"{totals['params']:,} params", f"{totals['macs']:,} MACs"]
+        parts += [result.status, f"{totals['params']:,} params", f"{totals['macs']:,} MACs"]
     if count := len(row["findings"]):
-        told.append(number_of(count, "finding"))
+        parts.append(number_of(count, "finding"))
     if row["device"] == "meta":
-        told.append("on meta")
-    told += [f"{problem['kind']}: {problem['message']}" for problem in row["problems"]]
-    told.append("known" if result.known else f"{row['seconds']:.1f} s")
-    return "  ".join(map(one_line, told))
+        parts.append("on meta")
+    parts += [f"{problem['kind']}: {problem['message']}" for problem in row["problems"]]
+    parts.append("known" if result.known else f"{row['seconds']:.1f} s")
+    return "  ".join(map(one_line, parts))
 
 
 def _summary(tally: Tally, path: str) -> str:

@@ -77,8 +77,9 @@ class Checks:
             yield SourceItem.from_parent(session, checks=self, name="source")
         if self.settings.models:
             from convlint.pipelines import run_models
+            from convlint.pipelines.requests import CheckRequest
 
-            for job in run_models.jobs([], run_models.Options(), self.settings):
+            for job in run_models.jobs([], CheckRequest(), self.settings):
                 yield ModelItem.from_parent(session, checks=self, name=job.text, job=job)
 
     @property
@@ -143,7 +144,9 @@ class ModelItem(CheckItem):
         from convlint.pipelines import run_models
 
         worker = self.checks.worker
-        self.told(run_models.check([self.job], worker.run, self.checks.settings, worker.prove))
+        self.told(
+            run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove)
+        )
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return self.job.target.path or str(self.config.rootpath), None, f"convlint {self.name}"
@@ -154,12 +157,11 @@ class SourceItem(CheckItem):
 
     def runtest(self) -> None:
         from convlint.ir import Report
-        from convlint.pipelines import check
-        from convlint.settings import discovery as files
+        from convlint.pipelines.check import check_files
+        from convlint.pipelines.requests import CheckRequest
 
         settings = self.checks.settings
-        options = check.Options(cache_folder=files.cache_folder(settings.root))
-        outcome = check.check(self.checks.paths, None, Report(), settings, options)
+        outcome = check_files(self.checks.paths, None, Report(), settings, CheckRequest())
         self.told(outcome.report, len(outcome.files))
 
     def reportinfo(self) -> tuple[str, int | None, str]:

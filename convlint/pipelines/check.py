@@ -1,4 +1,4 @@
-"""The check command: models that were run and files that are read -> findings -> what is done about them."""
+"""Check files: lint them, add the findings of model runs, and apply fixes, suppression comments or a baseline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from convlint.findings.select import joined
 from convlint.ir import Finding, Problem, Report
 from convlint.pipelines.lint_files import Linter, read
-from convlint.settings import discovery as files
+from convlint.pipelines.requests import CheckRequest
+from convlint.settings import discovery
 from convlint.settings.config import Config
 from convlint.source_text import lines
 
@@ -18,27 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How files are checked, and what is done about what is found."""
-
-    fix: bool = False
-    unsafe_fixes: bool = False
-    diff: bool = False  # as fix, but files are left as they are
-    add_noqa: bool = False
-    baseline: str | None = None
-    update_baseline: bool = False
-    force_exclude: bool = False
-    stdin_filename: str = "-"
-    jobs: int = 1
-    cache_folder: str | None = None
-    progress: Callable[[int, int], None] | None = (
-        None  # called with the files that were read, and all of them
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
-    """What fixes, or comments that silence, make of a file."""
+    """A file before and after fixes or suppression comments."""
 
     path: str
     before: bytes
@@ -47,10 +29,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it. ``files`` were read, ``fixed`` were found at first and are no more.
+    """The result of a check.
 
-    ``silenced`` is the number of findings that got a comment, ``recorded`` of those in a new baseline, None where
-    no such thing was asked for.
+    ``files`` were checked, ``fixed`` are findings that fixes removed. ``silenced`` is the number of findings that got
+    a suppression comment, ``recorded`` of those in a new baseline; None without ``--add-noqa`` or
+    ``--update-baseline``. ``standing`` is the text of standard input, after fixes.
     """
 
     report: Report
@@ -59,81 +42,99 @@ class Outcome:
     changes: tuple[Change, ...] = ()
     silenced: int | None = None
     recorded: int | None = None
-    standing: Mapping[str, bytes] = field(default_factory=dict)  # standard input, as it is by now
+    standing: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def check(
+def check_files(
     paths: Sequence[str],
     stdin: bytes | None,
     ran: Report,
     config: Config,
-    options: Options,
-    proves: Runs | None = None,
+    request: CheckRequest,
+    prove_claim: Runs | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Check the files that ``paths`` stand for, and the text of ``stdin``; ``ran`` is what runs of models found.
+    """Check files and directories.
 
-    ``proves`` builds and runs the classes of suspicions; None: no code of the user's is run.
+    Args: ``stdin`` is the text of standard input, if it is checked too; ``ran`` the report of model runs, to which
+    the findings are added. ``prove_claim`` builds and runs the classes of latent findings; None runs nothing.
+    ``progress`` is called before each file with the number of files that are done, and of all files.
     """
-    found = files.find(paths, exclude=config.exclude, root=config.root, force=options.force_exclude)
+    found = discovery.find(
+        paths, exclude=config.exclude, root=config.root, force=request.force_exclude
+    )
     texts, unread = read(found.files)
-    if stdin is not None:
-        texts[options.stdin_filename] = stdin
-    known = None
-    if options.baseline is not None:
-        from convlint.findings import baseline
+    standing = {} if stdin is None else {_stdin_path(request): stdin}
+    texts |= standing
+    baseline = None
+    if request.baseline is not None:
+        from convlint.findings import baseline as baselines
 
-        known = baseline.read(options.baseline, missing_ok=options.update_baseline)
-    hidden = None if options.update_baseline else known
-    linter = Linter(config, options.cache_folder, hidden, options.jobs, options.progress)
-    standing = {} if stdin is None else {options.stdin_filename: stdin}
+        baseline = baselines.read(request.baseline, missing_ok=request.update_baseline)
+    hidden = None if request.update_baseline else baseline
+    linter = Linter(config, _cache_folder(request, config), hidden, request.jobs, progress)
     with lines.standing_for(standing):
         ran = replace(ran, findings=tuple(hidden.unknown(ran.findings) if hidden else ran.findings))
-        outcome = _treated(texts, ran, linter, options, proves)
-        found_now = outcome.report.findings
-        recorded = known.write(found_now) if known and options.update_baseline else None
+        outcome = _outcome(texts, ran, linter, request, prove_claim)
+        findings = outcome.report.findings
+        recorded = baseline.write(findings) if baseline and request.update_baseline else None
     problems = (*ran.problems, *found.problems, *unread, *linter.problems, *outcome.report.problems)
     after = {change.path: change.after for change in outcome.changes if change.path in standing}
     return replace(
         outcome,
-        report=Report(found_now if recorded is None else (), ran.models, problems),
+        report=Report(findings if recorded is None else (), ran.models, problems),
         files=tuple(texts),
         recorded=recorded,
         standing={**standing, **after},
     )
 
 
-def _treated(
+def _stdin_path(request: CheckRequest) -> str:
+    """The path that findings in standard input are reported at."""
+    return request.stdin_filename or "-"
+
+
+def _cache_folder(request: CheckRequest, config: Config) -> str | None:
+    if request.no_cache:
+        return None
+    return request.cache_dir or discovery.cache_folder(config.root)
+
+
+def _outcome(
     texts: Mapping[str, bytes],
     ran: Report,
     linter: Linter,
-    options: Options,
-    proves: Runs | None,
+    request: CheckRequest,
+    prove_claim: Runs | None,
 ) -> Outcome:
-    if options.add_noqa:
-        return _silenced(texts, ran, linter, options)
-    if options.fix or options.diff:
-        return _fixed(texts, ran, linter, options)
-    return Outcome(Report(tuple(joined(ran.findings, linter.find(texts, proves)))))
+    if request.add_noqa:
+        return _add_suppressions(texts, ran, linter, request)
+    if request.fix or request.diff:
+        return _fix(texts, ran, linter, request)
+    return Outcome(Report(tuple(joined(ran.findings, linter.find(texts, prove_claim)))))
 
 
-def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
-    """Fix what the runs found, once, as that cannot be seen anew; then what the text shows, until it is settled."""
+def _fix(texts: Mapping[str, bytes], ran: Report, linter: Linter, request: CheckRequest) -> Outcome:
+    """Apply the fixes of model runs once, because no model is run again; then those of static analysis until nothing
+    changes.
+    """
     from convlint.findings import fix_loop
 
-    unsafe = options.unsafe_fixes
-    every = {**texts, **_of_models(ran, texts)}
-    step = fix_loop.once(every, ran.findings, unsafe=unsafe)
+    unsafe = request.unsafe_fixes
+    before = {**texts, **_texts_of_models(ran, texts)}
+    step = fix_loop.once(before, ran.findings, unsafe=unsafe)
 
     def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
-        with lines.standing_for({path: now[path] for path in now if now[path] != every[path]}):
+        changed = {path: data for path, data in now.items() if data != before[path]}
+        with lines.standing_for(changed):
             return linter.find(now)
 
     result = fix_loop.fixed({path: step.texts[path] for path in texts}, find, unsafe=unsafe)
     after = {**step.texts, **result.texts}
     changes = [
-        Change(path, every[path], after[path]) for path in every if after[path] != every[path]
+        Change(path, data, after[path]) for path, data in before.items() if after[path] != data
     ]
-    written, problems = (changes, []) if options.diff else _write(changes, options)
+    written, problems = (changes, []) if request.diff else _write(changes, request)
     paths = {change.path for change in written}
     fixed = (*step.applied, *result.applied)
     left = [finding for finding in ran.findings if finding not in step.applied]
@@ -144,45 +145,47 @@ def _fixed(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Opt
     )
 
 
-def _silenced(texts: Mapping[str, bytes], ran: Report, linter: Linter, options: Options) -> Outcome:
-    """Put a comment that silences it on the line of every finding."""
+def _add_suppressions(
+    texts: Mapping[str, bytes], ran: Report, linter: Linter, request: CheckRequest
+) -> Outcome:
+    """Add a suppression comment to the line of every finding."""
     from convlint.findings import suppressions
 
-    every = {**texts, **_of_models(ran, texts)}
-    found = joined(ran.findings, linter.find(texts))
+    before = {**texts, **_texts_of_models(ran, texts)}
+    findings = joined(ran.findings, linter.find(texts))
     changes, silenced = [], 0
-    for path, data in every.items():
-        here = [finding for finding in found if finding.site and finding.site.path == path]
-        after, count = suppressions.add_noqa(data, here)
+    for path, data in before.items():
+        in_file = [finding for finding in findings if finding.site and finding.site.path == path]
+        after, count = suppressions.add_noqa(data, in_file)
         silenced += count
         if after != data:
             changes.append(Change(path, data, after))
-    written, problems = _write(changes, options)
-    now = every | {one.path: one.after for one in written}
+    written, problems = _write(changes, request)
+    now = before | {change.path: change.after for change in written}
     left = [
-        f
-        for f in ran.findings
-        if not (f.site and suppressions.silences(now.get(f.site.path, b""), f))
+        finding
+        for finding in ran.findings
+        if not (finding.site and suppressions.silences(now.get(finding.site.path, b""), finding))
     ]
-    found = joined(left, linter.find({path: now[path] for path in texts}))
-    report = Report(tuple(found), problems=tuple(problems))
+    findings = joined(left, linter.find({path: now[path] for path in texts}))
+    report = Report(tuple(findings), problems=tuple(problems))
     return Outcome(report, changes=tuple(written), silenced=silenced)
 
 
-def _of_models(ran: Report, texts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files in which runs found something, besides those that are read anyway."""
+def _texts_of_models(ran: Report, texts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files with findings of model runs that are not among the checked files."""
     paths = {finding.site.path for finding in ran.findings if finding.site}
     return read(sorted(filter(lines.is_readable, paths - texts.keys())))[0]
 
 
-def _write(changes: Sequence[Change], options: Options) -> tuple[list[Change], list[Problem]]:
-    """Write changed files; the text of standard input is the caller's to write."""
+def _write(changes: Sequence[Change], request: CheckRequest) -> tuple[list[Change], list[Problem]]:
+    """Write changed files and return the changes that succeeded; standard input is written by the caller."""
     from convlint.source_text import edits
 
     written, problems = [], []
     for change in changes:
         try:
-            if change.path != options.stdin_filename:
+            if change.path != _stdin_path(request):
                 edits.write_atomically(change.path, change.after)
             written.append(change)
         except OSError as error:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import Executor, Future
+from concurrent.futures import as_completed as completed
 
 from convlint.ir import Problem
 from convlint.runtime.worker.client import Answer
 from convlint.settings.jobs import Job
 
-Run = Callable[[Job], Answer]
+RunJob = Callable[[Job], Answer]
 
 
-def in_order(executor: Executor, run: Run, jobs: Iterable[Job]) -> Iterator[Answer]:
+def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[Answer]:
     """The answers to jobs in the order of the jobs, each as soon as it and those before it are there."""
     asked = [(executor.submit(run, job), job) for job in jobs]
     try:
@@ -22,12 +23,14 @@ def in_order(executor: Executor, run: Run, jobs: Iterable[Job]) -> Iterator[Answ
         _cancel(future for future, _ in asked)
 
 
-def as_they_come(executor: Executor, run: Run, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+def as_completed(
+    executor: Executor, run: RunJob, jobs: Iterable[Job]
+) -> Iterator[tuple[Job, Answer]]:
     """Jobs with their answers, the first to be there first."""
     asked = {executor.submit(run, job): job for job in jobs}
     waiting = dict(asked)
     try:
-        for future in as_completed(asked):
+        for future in completed(asked):
             job = waiting.pop(future)
             yield job, _answer(future, job)
             asked.pop(future)  # an answer is a whole graph: it is not kept

@@ -4,97 +4,82 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from convlint.analysis import cost
 from convlint.findings.confirm import Runs, prove
 from convlint.findings.select import merged, selected
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Graph, Model, Problem, Report
+from convlint.pipelines.executor import RunJob
+from convlint.pipelines.requests import CheckRequest
 from convlint.rules.registry import decided_by, without_explained
 from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
-from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target
 
-Run = Callable[[Job], Answer]
-Each = Callable[[Run, Iterable[Job]], Iterator[Answer]]
-"""What runs all jobs: ``map``, or that of an executor."""
+RunAll = Callable[[RunJob, Iterable[Job]], Iterator[Answer]]
+"""Runs all jobs and yields the answers in the order of the jobs: ``map``, or that of an executor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How models are run; None where the configuration, or the default, decides."""
+def jobs(targets: Sequence[Target], request: CheckRequest, config: Config) -> list[Job]:
+    """One job for each target, or for each configured model if there are no targets.
 
-    inputs: tuple[InputSpec, ...] = ()
-    input_file: str | None = None
-    batch_size: int | None = None
-    device: str = "cpu"
-    dtype: str | None = None
-    train: bool = False
-    budgets: Mapping[str, int] = field(default_factory=dict)
-    timeout: float = 120.0
-    max_memory: int | None = None
-    at_once: int = 1
-
-
-def jobs(targets: Sequence[Target], options: Options, config: Config) -> list[Job]:
-    """One job for each target, or for each configured model if there is none.
-
-    A target that is configured takes its inputs and budgets from there, as far as ``options`` do not
-    say otherwise.
+    A target that is configured takes its inputs and budgets from the configuration unless ``request`` has them.
     """
     chosen = targets or [entry.target for entry in config.models]
-    return [_job(target, options, config) for target in chosen]
+    return [_job(target, request, config) for target in chosen]
 
 
-def _job(target: Target, options: Options, config: Config) -> Job:
-    entry = next((entry for entry in config.models if _same(entry.target, target)), None)
-    inputs, source = options.inputs, "--input"
-    if entry is not None and not inputs and options.input_file is None and entry.inputs:
+def _job(target: Target, request: CheckRequest, config: Config) -> Job:
+    entry = next((entry for entry in config.models if _is_same(entry.target, target)), None)
+    inputs, source = request.input, "--input"
+    if entry is not None and not inputs and request.input_file is None and entry.inputs:
         inputs, source = entry.inputs, os.path.relpath(config.path or "")
     return Job(
         target,
         inputs=inputs,
         inputs_from=source,
-        input_file=options.input_file,
-        batch_size=options.batch_size or (entry and entry.batch_size) or 1,
-        device=options.device,
-        dtype=options.dtype,
-        train=options.train or bool(entry and entry.train),
-        budgets={**(entry.budgets if entry else {}), **options.budgets},
-        timeout=options.timeout,
-        max_memory=options.max_memory,
-        at_once=options.at_once,
+        input_file=request.input_file,
+        batch_size=request.batch_size or (entry and entry.batch_size) or 1,
+        device=request.device,
+        dtype=request.dtype,
+        train=request.train or bool(entry and entry.train),
+        budgets={**(entry.budgets if entry else {}), **request.budgets},
+        timeout=request.timeout,
+        max_memory=request.max_memory,
+        at_once=request.jobs,
         root=config.root,
     )
 
 
-def _same(one: Target, other: Target) -> bool:
-    """Whether two targets are one model, however their paths are written."""
-    if (one.module, one.name, one.args, one.kwargs) != (
-        *(other.module, other.name, other.args, other.kwargs),
-    ):
+def _is_same(target: Target, other: Target) -> bool:
+    """Whether two targets name the same model; their paths may be written differently."""
+    if replace(target, text="", path=None) != replace(other, text="", path=None):
         return False
-    paths = {os.path.abspath(target.path) for target in (one, other) if target.path}
+    paths = {os.path.abspath(each.path) for each in (target, other) if each.path}
     return len(paths) < 2
 
 
-def check(
-    jobs: Iterable[Job], run: Run, config: Config, proves: Runs | None = None, each: Each = map
+def check_models(
+    jobs: Iterable[Job],
+    run: RunJob,
+    config: Config,
+    prove_claim: Runs | None = None,
+    run_all: RunAll = map,
 ) -> Report:
-    """Run every job and judge its graph. ``proves`` builds the classes of suspicions; None: nothing is built.
+    """Run every job and apply the rules to its graph.
 
-    ``each`` runs all jobs, and gives the answers in the order of the jobs.
+    ``prove_claim`` builds and runs the classes of latent findings; None leaves those findings as they are.
     """
-    report = _report(jobs, run, config, lambda _: True, each)
-    return replace(report, findings=tuple(prove(report.findings, proves)))
+    report = _report(jobs, run, config, lambda _: True, run_all)
+    return replace(report, findings=tuple(prove(report.findings, prove_claim)))
 
 
-def summary(jobs: Iterable[Job], run: Run, config: Config) -> Report:
-    """Run every job for its table. Only what kept a model from running as it is, is judged."""
+def summarize_models(jobs: Iterable[Job], run: RunJob, config: Config) -> Report:
+    """Run every job for its layer table. The rules apply only to models that could not run as they are."""
     return _report(jobs, run, config, failed)
 
 
@@ -109,23 +94,23 @@ def failed(graph: Graph) -> bool:
 
 def _report(
     jobs: Iterable[Job],
-    run: Run,
+    run: RunJob,
     config: Config,
-    judged: Callable[[Graph], bool],
-    each: Each = map,
+    is_linted: Callable[[Graph], bool],
+    run_all: RunAll = map,
 ) -> Report:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     models: list[Model] = []
     problems: list[Problem] = []
-    for answer in each(run, jobs):
+    for answer in run_all(run, jobs):
         problems += answer.problems
         if answer.graph is not None:
             models.append(cost.model_report(answer.graph))
-            if judged(answer.graph):
-                judgement, failures = _judged(answer.graph)
-                found += (f for f in selected(judgement, config) if not is_suppressed(f))
+            if is_linted(answer.graph):
+                in_graph, failures = _lint(answer.graph)
+                findings += (f for f in selected(in_graph, config) if not is_suppressed(f))
                 problems += failures
-    return Report(tuple(merged(found)), tuple(models), tuple(problems))
+    return Report(tuple(merged(findings)), tuple(models), tuple(problems))
 
 
 def findings(graph: Graph) -> list[Finding]:
@@ -133,8 +118,8 @@ def findings(graph: Graph) -> list[Finding]:
     return _explained([f for rule in decided_by("run") for f in rule.check(graph)], graph)
 
 
-def _judged(graph: Graph) -> tuple[list[Finding], list[Problem]]:
-    """The same; a rule that fails is a problem, and leaves the others their findings."""
+def _lint(graph: Graph) -> tuple[list[Finding], list[Problem]]:
+    """The same, but a rule that raises an error becomes a problem, and the other rules still run."""
     found: list[Finding] = []
     problems: list[Problem] = []
     for rule in decided_by("run"):

@@ -94,7 +94,7 @@ class Sweep:
             "seconds": round(answer.seconds, 3),
             "memory": answer.memory,
             "device": job.device,
-            **_report(run.check([job], lambda _: answer, self.config, self.proves)),
+            **_report(run.check_models([job], lambda _: answer, self.config, self.proves)),
         }
         line = memoryview(json.dumps(row).encode() + b"\n")
         try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from convlint.settings.devices import INPUT_DTYPES
 from convlint.support.errors import UsageError, check_choice
-
-MODEL_DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
-DTYPES = (*MODEL_DTYPES, "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def parse_input(text: str) -> InputSpec:
         raise UsageError(f"input {text!r}: write sizes as in 3,224,224 or name=3,224,224:int64")
     name, sizes, dtype = match.group("name", "shape", "dtype")
     if dtype is not None:
-        check_choice(dtype, DTYPES, f"input {text!r}: dtype")
+        check_choice(dtype, INPUT_DTYPES, f"input {text!r}: dtype")
     shape = []
     if not sizes.strip():
         raise UsageError(f"input {text!r} has no sizes; a scalar cannot be fed to a convolution")

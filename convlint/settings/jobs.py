@@ -9,8 +9,6 @@ from convlint.ir import Claim, ModelVersion
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import Target
 
-DEVICES = ("cpu", "cuda", "meta")
-
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -12,6 +12,7 @@ from torch import nn
 import convlint
 from convlint.ir import Finding
 from convlint.pipelines import run_models
+from convlint.pipelines.requests import CheckRequest
 from convlint.runtime.worker.client import Worker
 from convlint.settings.config import Config
 from convlint.settings.input_shapes import parse_input
@@ -45,9 +46,9 @@ def errors(worker: Worker, tmp_path: Path) -> Judge:
     def judge(source: str) -> Sequence[Finding]:
         file = tmp_path / "net.py"
         file.write_text(source, encoding="utf-8")
-        asked = run_models.Options(inputs=(parse_input("3,16,16"),))
+        asked = CheckRequest(input=(parse_input("3,16,16"),))
         jobs = run_models.jobs([parse_target(f"{file}:Net")], asked, Config())
-        report = run_models.check(jobs, worker.run, Config())
+        report = run_models.check_models(jobs, worker.run, Config())
         assert not report.problems
         return [finding for finding in report.findings if finding.severity == "error"]
 

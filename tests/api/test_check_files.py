@@ -45,14 +45,16 @@ def test_a_missing_file_is_a_problem(fake: Fake) -> None:
 
 
 def test_nothing_is_run_so_that_there_is_no_input(fake: Fake) -> None:
-    with pytest.raises(UsageError, match="src is read, not run: input is for models"):
+    with pytest.raises(UsageError, match="src is checked statically; input only applies to models"):
         convlint.check("src", input=(3, 8, 8))
-    with pytest.raises(UsageError, match="src is read, not run: max_params is for models"):
+    with pytest.raises(
+        UsageError, match="src is checked statically; max_params only applies to models"
+    ):
         convlint.check("src", max_params="5M")
 
 
 def test_a_folder_has_no_table() -> None:
-    with pytest.raises(UsageError, match="src names no model"):
+    with pytest.raises(UsageError, match="src does not name a model"):
         convlint.summary("./src")
 
 

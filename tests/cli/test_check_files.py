@@ -170,7 +170,7 @@ def test_a_folder_without_python_is_a_problem(convlint: Convlint) -> None:
 def test_nothing_to_check(convlint: Convlint) -> None:
     result = convlint()
     assert result.code == 2
-    assert result.err.startswith("convlint: nothing to check: name a file, a folder, or a model")
+    assert result.err.startswith("convlint: nothing to check: pass a file, a directory, or a model")
 
 
 def test_exclude(convlint: Convlint) -> None:
@@ -364,16 +364,19 @@ def test_diff_of_standard_input(convlint: Convlint) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--fix", "--add-noqa"), "--fix and --add-noqa do not go together"),
-        (("--diff", "--update-baseline", "--baseline", "b"), "--diff and --update-baseline"),
-        (("--unsafe-fixes",), "--unsafe-fixes goes with --fix or --diff"),
-        (("--update-baseline",), "--update-baseline needs --baseline FILE"),
-        (("--stdin-filename", "a.py"), "give - as a target too"),
-        (("--statistics", "--output-format", "json"), "--statistics is text"),
-        (("-", "--watch"), "standard input can be read once"),
-        (("--input", "3,8,8"), "--input is for models that are run; name one as in a.py:Name"),
-        (("--max-params", "5M"), "--max-params is for models that are run"),
-        (("--device", "cuda"), "--device is for models that are run"),
+        (("--fix", "--add-noqa"), "--fix cannot be used with --add-noqa"),
+        (
+            ("--diff", "--update-baseline", "--baseline", "b"),
+            "--diff cannot be used with --update-baseline",
+        ),
+        (("--unsafe-fixes",), "--unsafe-fixes requires --fix or --diff"),
+        (("--update-baseline",), "--update-baseline requires --baseline FILE"),
+        (("--stdin-filename", "a.py"), "--stdin-filename requires the target -"),
+        (("--statistics", "--output-format", "json"), "--statistics requires --output-format text"),
+        (("-", "--watch"), "standard input can be read only once"),
+        (("--input", "3,8,8"), "--input only applies to models that are run (a.py:Net)"),
+        (("--max-params", "5M"), "a.py is checked statically; --max-params only applies to models"),
+        (("--device", "cuda"), "--device only applies to models that are run"),
         (("--select", "CVL399"), "no rule has the code 'CVL399'"),
         (("--jobs", "many"), "'--jobs' / '-j'"),
         (("--fix-all",), "No such option: --fix-all"),
@@ -440,8 +443,8 @@ def test_files_alone_need_no_worker(convlint: Convlint, worker: type[Instead]) -
     ("cls", "options", "expected"),
     [
         ("Net", (), "CVL201 warning"),
-        ("Net", ("--prove",), "CVL201 error"),
-        ("Fine", ("--prove",), "No findings"),
+        ("Net", ("--confirm",), "CVL201 error"),
+        ("Fine", ("--confirm",), "No findings"),
     ],
 )
 def test_prove_runs_what_is_suspected(
@@ -464,10 +467,10 @@ def test_models_of_runs_the_configured_models_that_are_made_of_files(
 ) -> None:
     write(a="BAD\n", net="import blocks\n", blocks="x = 1\n")
     Path("convlint.toml").write_text('[[models]]\ntarget = "net.py:Net"')
-    assert "import-error" in convlint("--models-of", "blocks.py").out
+    assert "import-error" in convlint("--affected-by", "blocks.py").out
     assert worker.started == 1
-    result = convlint("--models-of", "a.py")
-    assert result == Result(0, "No configured model is made of these files.\n", "")
+    result = convlint("--affected-by", "a.py")
+    assert result == Result(0, "No configured model depends on these files.\n", "")
     assert worker.started == 1
 
 

@@ -18,7 +18,6 @@ import pytest
 import torch
 
 from convlint import cli
-from convlint.cli import session
 from convlint.runtime.worker.client import Worker
 
 NET = """
@@ -204,7 +203,6 @@ def convlint(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Convlint:
 
     def run(*arguments: str) -> Result:
         out, err = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(session, "started", [])
         monkeypatch.setattr(sys, "argv", ["convlint", *arguments])
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             cli.main(cast("Worker", Kept(worker)))
@@ -622,12 +620,12 @@ def test_summary_tables_without_judging(convlint: Convlint) -> None:
 
 @pytest.mark.parametrize(
     ("target", "hint"),
-    [("net.py", "did you mean net.py:Net?"), ("pack", "write pack/net.py:Name to table")],
+    [("net.py", "did you mean net.py:Net?"), ("pack", "write pack/net.py:Name to summarize")],
 )
 def test_only_a_model_is_tabled(convlint: Convlint, target: str, hint: str) -> None:
     result = convlint("summary", target)
     assert result.code == 2
-    assert f"{target} names no model; {hint}" in result.err
+    assert f"{target} does not name a model; {hint}" in result.err
 
 
 def test_results_go_to_stdout_and_usage_errors_to_stderr(convlint: Convlint) -> None:

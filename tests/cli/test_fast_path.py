@@ -10,38 +10,45 @@ from collections.abc import Sequence
 import pytest
 
 from convlint.__main__ import runs_models
-from convlint.cli import app, commands, fast_path
-from convlint.cli.check_options import OPTIONS, Asked
+from convlint.cli import app, check, fast_path
+from convlint.pipelines.options import ARGUMENTS, Option
+from convlint.pipelines.requests import CheckRequest
+
+OPTIONS = {
+    name: option
+    for name, option in CheckRequest.options("check").items()
+    if option.panel != ARGUMENTS
+}
 
 
-def by_typer(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> Asked:
-    seen: list[Asked] = []
-    monkeypatch.setattr(commands, "check", lambda asked: seen.append(asked) or 0)
+def by_typer(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> CheckRequest:
+    seen: list[CheckRequest] = []
+    monkeypatch.setattr(check, "run", lambda request, _: seen.append(request) or 0)
     monkeypatch.setattr(sys, "argv", ["convlint", *arguments])
     assert app.run() == 0
     return seen[0]
 
 
-def _values(kind: str, name: str) -> Sequence[str]:
-    if name in fast_path.CHOICES:
-        return fast_path.CHOICES[name]
-    return ("1", "3", "08") if kind.startswith("int") else ("some text", "a,b", "")
+def _values(option: Option) -> Sequence[str]:
+    if option.choices:
+        return option.choices
+    if option.kind is int:
+        return ("1", "3", "08")
+    if option.parse is not None:
+        return ("16", "1,8,8:int64") if option.is_repeatable else ("4096", "5M")
+    return ("some text", "a,b", "")
 
 
 def _each_option() -> list[list[str]]:
-    found = []
-    for name, kind in OPTIONS.items():
-        option = f"--{name.replace('_', '-')}"
-        if name == "targets":
-            continue
-        if kind == "bool":
-            found.append([option])
-            continue
-        if kind == "float" or (kind.startswith("int") and name not in fast_path.COUNTS):
-            continue
-        for value in _values(kind, name):
-            found += [[option, value], [f"{option}={value}"]]
-    return found
+    words: list[list[str]] = []
+    for option in OPTIONS.values():
+        for flag in option.flags:
+            if option.is_switch:
+                words.append([flag])
+            elif option.kind is not float:
+                words += [[flag, value] for value in _values(option)]
+                words += [[f"{flag}={value}"] for value in _values(option) if flag[1] == "-"]
+    return words
 
 
 @pytest.mark.slow
@@ -50,10 +57,40 @@ def test_every_option_is_read_as_typer_reads_it(
     monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
     arguments = ["check", "a.py", *option, "b/"]
-    asked = fast_path.parse(arguments)
-    assert asked is not None
-    assert asked != Asked(targets=("a.py", "b/")) or option[-1].endswith(("text", "auto"))
-    assert asked == by_typer(monkeypatch, arguments)
+    request = fast_path.parse(arguments)
+    assert request is not None
+    usual = option[-1].endswith(("text", "auto", "cpu", "1"))
+    assert request != CheckRequest(targets=("a.py", "b/")) or usual
+    assert request == by_typer(monkeypatch, arguments)
+
+
+@pytest.mark.parametrize("old", ["--prove", "--models-of"])
+def test_an_old_name_of_an_option_is_still_accepted(
+    monkeypatch: pytest.MonkeyPatch, old: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = {"--prove": "--confirm", "--models-of": "--affected-by"}[old]
+    for parse in (fast_path.parse, lambda words: by_typer(monkeypatch, words)):
+        assert parse(["check", "a.py", old]) == parse(["check", "a.py", new])
+    monkeypatch.setattr(sys, "argv", ["convlint", "check", "--help"])
+    app.run()
+    help_text = capsys.readouterr().out
+    assert new in help_text
+    assert old not in help_text
+
+
+def test_the_help_lists_every_option_in_its_panel(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command, (request, _) in app.COMMANDS.items():
+        monkeypatch.setattr(sys, "argv", ["convlint", command, "--help"])
+        app.run()
+        help_text = capsys.readouterr().out
+        assert "<" not in help_text  # no type in the words of typer
+        for option in request.options(command).values():
+            _, panel, rest = help_text.partition(f"\n{option.panel}:\n")
+            section = rest.partition("\n\n")[0]
+            assert panel, option.panel
+            assert (option.metavar if option.panel == ARGUMENTS else option.flag) in section
 
 
 @pytest.mark.parametrize(
@@ -69,9 +106,9 @@ def test_every_option_is_read_as_typer_reads_it(
     ],
 )
 def test_a_whole_command_line(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
-    asked = fast_path.parse(["check", *arguments])
-    assert asked is not None
-    assert asked == by_typer(monkeypatch, ["check", *arguments])
+    request = fast_path.parse(["check", *arguments])
+    assert request is not None
+    assert request == by_typer(monkeypatch, ["check", *arguments])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +134,7 @@ def test_a_whole_command_line(monkeypatch: pytest.MonkeyPatch, arguments: tuple[
         ("check", "-j", "\u0662"),
         ("check", "-qq"),
         ("check", "--timeout", "3"),
-        ("check", "--depth", "2"),
+        ("check", "--depth", "-2"),
         ("--version",),
     ],
 )
@@ -112,6 +149,7 @@ def test_everything_else_is_left_to_typer(arguments: tuple[str, ...]) -> None:
         ("check net.py:Net --input 3,8,8", True),
         ("check src net.py:Net(3)", True),
         ("check my.package:build", True),
+        ("check src --confirm", True),
         ("check src --prove", True),
         ("summary net.py:Net", True),
         ("check src", False),
@@ -187,6 +225,6 @@ def test_the_version_is_told_without_typer() -> None:
 
 
 def test_what_typer_reads_loads_no_torch() -> None:
-    names = loaded("check", "fixtures/gdconv.py", "--no-cache", "--depth", "1")
+    names = loaded("check", "fixtures/gdconv.py", "--no-cache", "--timeout", "3")
     assert "typer" in names
     assert not names & {"torch", "numpy", "libcst", "convlint.runtime.worker.client"}

@@ -402,7 +402,7 @@ def test_of_many_ways_to_build_a_class_a_few_are_written() -> None:
     done = convlint("init", "--dry-run")
     models = tomllib.loads(done.stdout)["models"]
     assert [m["target"] for m in models] == ["net.py:net4", "net.py:net5", "net.py:net6"]
-    assert "Left out what builds the same classes: net.py:net7, net.py:net8." in done.stderr
+    assert "Skipped targets of the same classes: net.py:net7, net.py:net8." in done.stderr
     write({"net.py": NET + factories})
     models = tomllib.loads(convlint("init", "--dry-run").stdout)["models"]
     assert [m["target"] for m in models] == ["net.py:Net"]
@@ -412,15 +412,15 @@ def test_what_is_left_out_is_said() -> None:
     write({"net.py": NET.replace("width=8", "width")})
     done = convlint("init")
     assert done.returncode == 0
-    assert "Left out net.py:Net: needs arguments: width." in done.stderr
-    assert "No model was found that can be built" in done.stderr
+    assert "Skipped net.py:Net: needs arguments: width." in done.stderr
+    assert "No model can be built without arguments" in done.stderr
     assert config.discover().models == ()
 
 
 def test_where_there_is_no_model_the_file_shows_how_one_is_written() -> None:
     write({"net.py": HEAD})
     done = convlint("init")
-    assert "No model was found" in done.stderr
+    assert "No model can be built" in done.stderr
     text = Path("convlint.toml").read_text()
     shown = text[text.index("# [[models]]") :].replace("# ", "")
     assert config.parse(tomllib.loads(shown), "convlint.toml").models[0].target.text == "net.py:Net"

@@ -113,9 +113,9 @@ def test_a_pipe_is_written_to_and_not_replaced(convlint: Convlint) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("no/where.txt", "no/where.txt cannot be written: there is no folder "),
-        (".", ". is a folder; --output-file needs the name of a file"),
-        ("", "--output-file needs the name of a file"),
+        ("no/where.txt", "no/where.txt cannot be written: directory "),
+        (".", ". is a directory; --output-file requires a file name"),
+        ("", "--output-file requires a file name"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused_before_anything_runs(
@@ -146,13 +146,13 @@ def test_a_file_that_cannot_be_written_in_the_end(
 def test_every_command_refuses_it_alike(tmp_path: Path, command: str) -> None:
     done = run(command, "net.py:Net", "--output-file", "no/where", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("convlint: no/where cannot be written: there is no folder")
+    assert done.stderr.startswith("convlint: no/where cannot be written: directory")
     assert done.stderr.count("\n") == 1
 
 
 def test_show_files_has_no_results(convlint: Convlint) -> None:
     result = convlint(".", "--show-files", "--output-file", "out")
-    assert result.err == "convlint: --show-files and --output-file do not go together\n"
+    assert result.err == "convlint: --show-files cannot be used with --output-file\n"
 
 
 # --- the other commands
@@ -244,7 +244,7 @@ def test_a_report_that_is_missing(convlint: Convlint) -> None:
 @pytest.mark.parametrize("name", sorted({*formats()} - {"text", "markdown"}))
 def test_a_format_that_says_nothing_of_changes_is_refused(convlint: Convlint, name: str) -> None:
     result = convlint("a.py", "--compare-to", "main.json", "--output-format", name)
-    assert result.err == "convlint: --compare-to goes with --output-format text or markdown\n"
+    assert result.err == "convlint: --compare-to requires --output-format text or markdown\n"
 
 
 def test_an_own_report_can_be_compared_with_itself(convlint: Convlint) -> None:

@@ -391,7 +391,7 @@ def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, l
         ),
         ("check nte.py:Block(2,2)", "nte.py does not exist; did you mean net.py?"),
         ("check net.py:Blok(2,2)", "net.py has no Blok; did you mean Block?"),
-        ("summary net.py", "net.py names no model; did you mean net.py:Block?"),
+        ("summary net.py", "net.py does not name a model; did you mean net.py:Block?"),
         ("suggest net.py:Block(2,2) --kind group", "did you mean 'grouped'?"),
         ("check net.py:Block(2,2) --input 3,8,8:int46", "did you mean 'int64'?"),
     ],

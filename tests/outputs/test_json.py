@@ -139,7 +139,7 @@ def test_what_was_read_and_proved_is_what_the_schema_describes() -> None:
         "convlint",
         "check",
         "fixtures/gdconv.py",
-        "--prove",
+        "--confirm",
         "--no-cache",
     )
     done = subprocess.run(

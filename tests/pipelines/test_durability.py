@@ -55,14 +55,14 @@ SWEEP = """
         print(result.target, result.known)
 """
 REWRITE = """
-    from convlint.cli.suggest import write
+    from convlint.cli.suggest import write_files
     from convlint.ir import RewrittenSet
 
     files = {name: (open(name, "rb").read(), b"# new\\n" * 99) for name in ("a.py", "b.py")}
     class Rewritten:
         pass
     Rewritten.files = {name: both for name, both in files.items() if both[0] != both[1]}
-    problems = write(Rewritten)
+    problems = write_files(Rewritten)
     assert not problems, problems
 """
 SAVE = """

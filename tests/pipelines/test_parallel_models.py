@@ -241,7 +241,7 @@ def test_answers_come_in_the_order_of_the_jobs_or_as_they_are_there(nets: Path) 
     found = executor.in_order(Fake(), lambda _: Answer(), jobs)
     assert [answer.targets for answer in found] == [("0",), ("1",), ("2",)]
     asked.clear()
-    pairs = list(executor.as_they_come(Fake(), lambda _: Answer(), jobs))
+    pairs = list(executor.as_completed(Fake(), lambda _: Answer(), jobs))
     assert {one.text: answer.targets for one, answer in pairs} == {
         one.text: (str(n),) for n, one in enumerate(jobs)
     }

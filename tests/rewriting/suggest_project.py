@@ -18,7 +18,6 @@ from typing import Any, Self, cast
 import pytest
 
 from convlint import cli
-from convlint.cli import session
 from convlint.ir import serialize
 from convlint.runtime.worker.client import Answer, Worker
 from convlint.settings.jobs import VersionsJob
@@ -98,7 +97,6 @@ class Project:
         """``convlint suggest ...`` in this process, the models in the worker's."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(session, "started", [])
             patch.setattr(sys, "argv", ["convlint", "suggest", *arguments])
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 cli.main(cast("Worker", self.worker))

@@ -107,7 +107,7 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
     ("target", "expected"),
     [
         ((), "Missing argument 'TARGET'"),
-        (("net.py",), "net.py names no model; did you mean net.py:Net?"),
+        (("net.py",), "net.py does not name a model; did you mean net.py:Net?"),
         (("nett.py:Net",), "nett.py does not exist; did you mean net.py?"),
         (("net.py:Nett",), "net.py has no Nett; did you mean Net?"),
         (("net.py:Net(width)",), "argument 1 of Net is `width`, which is not a literal"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from convlint.ir import Finding
 from convlint.pipelines import run_models
 from convlint.pipelines.lint_files import Linter
+from convlint.pipelines.requests import CheckRequest
 from convlint.rules.base import Decides
 from convlint.rules.example_files import Example
 from convlint.runtime.worker.client import Worker
@@ -37,7 +38,7 @@ class Check:
         words = [word for word in example.options if word != "--train"]
         self._train = "--train" in example.options
         self._budgets = {
-            name.removeprefix("--"): BUDGETS[name.removeprefix("--")](value, name)
+            name.removeprefix("--").replace("-", "_"): BUDGETS[name.removeprefix("--")](value, name)
             for name, value in zip(words[::2], words[1::2], strict=True)
             if name != "--extend-select"
         }
@@ -52,12 +53,10 @@ class Check:
             found = linter.find(texts)
             assert not linter.problems
             return found
-        options = run_models.Options(
-            inputs=self._inputs, train=self._train, budgets=self._budgets, timeout=60
-        )
+        request = CheckRequest(input=self._inputs, train=self._train, timeout=60, **self._budgets)
         config = Config(select=self._select)
-        jobs = run_models.jobs([self._target], options, config)
-        report = run_models.check(jobs, self._start_worker().run, config)
+        jobs = run_models.jobs([self._target], request, config)
+        report = run_models.check_models(jobs, self._start_worker().run, config)
         assert not report.problems
         return report.findings
 

@@ -29,6 +29,7 @@ from convlint.ir import (
     serialize,
 )
 from convlint.pipelines import run_models, suggest
+from convlint.pipelines.requests import CheckRequest
 from convlint.rewriting.options import Options
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
@@ -101,10 +102,10 @@ def answer(asked: Asked, worker: Worker) -> Answer:
     if not chosen:
         missing = ", ".join(asked.targets)
         raise UsageError(f"{missing} is not among the configured models any more")
-    jobs = run_models.jobs(chosen, run_models.Options(), settings)
+    jobs = run_models.jobs(chosen, CheckRequest(), settings)
     if asked.call is not None:
         return _suggested(jobs[0], asked.call, worker)
-    report = run_models.check(jobs, worker.run, settings, worker.prove)
+    report = run_models.check_models(jobs, worker.run, settings, worker.prove)
     found = report.findings
     known = None if asked.baseline is None else os.path.join(settings.root, asked.baseline)
     if known is not None and os.path.exists(known):

@@ -1,0 +1,195 @@
+"""``convlint check``: check files and models, print the findings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from convlint.cli.project import load_config, parse_model_or_path
+from convlint.cli.render import Printer
+from convlint.ir import Report
+from convlint.pipelines.check import Outcome, check_files
+from convlint.pipelines.requests import CheckRequest
+from convlint.settings import discovery
+from convlint.settings.config import Config
+from convlint.source_text import lines
+from convlint.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from convlint.findings.confirm import Runs
+    from convlint.runtime.worker.client import Worker
+    from convlint.settings.targets import Target
+
+STDIN = "-"
+_EXCLUSIVE = {
+    "diff": ("add_noqa", "update_baseline", "watch", "statistics", "confirm"),
+    "fix": ("add_noqa", "update_baseline", "confirm"),
+    "affected_by": ("confirm", "show_files"),
+    "show_files": ("output_file",),
+    "watch": ("add_noqa", "update_baseline", "fix"),
+    "add_noqa": ("update_baseline", "confirm"),
+}
+"""Options of which one makes the others meaningless."""
+
+
+def run(request: CheckRequest, worker: Worker | None = None) -> int:
+    """Check files and models, print the findings, and return the exit code. Raises UsageError.
+
+    ``worker`` is a worker process that has been started already.
+    """
+    _refuse_contradictions(request)
+    printer = Printer(request)
+    if request.compare_to is not None:
+        from convlint.findings import compare
+
+        printer.earlier = compare.read(request.compare_to)
+    if not request.watch:
+        return _check(request, printer, worker)
+    from convlint.cli.watch import watch
+
+    config = load_config(request)
+    paths, models = _sort_targets(request, config)
+    workers = [worker] if worker is not None else []  # for the first check; it ends with it
+
+    def check_again() -> int:
+        try:
+            return _check(request, printer, workers.pop() if workers else None)
+        except UsageError as error:  # in a configuration file that is being edited
+            print(f"convlint: {error}", file=sys.stderr)
+            return 2
+
+    return watch(check_again, [*paths, *([config.root] if models else [])], config)
+
+
+def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> int:
+    config = load_config(request)
+    paths, models = _sort_targets(request, config)
+    if request.show_files:
+        return _show_files(paths, config, request)
+    if request.affected_by and not models:
+        if request.output_format == "text" and request.output_file is None:
+            print("No configured model depends on these files.")
+        else:
+            printer.report(Report())
+        return 0
+    if not models and not request.confirm:
+        outcome = _check_files(paths, Report(), config, request)
+    else:
+        from convlint.cli.session import session
+        from convlint.pipelines import run_models
+
+        jobs = run_models.jobs(models, request, config) if models else []
+        at_once = min(request.jobs, len(jobs))
+        limits = (request.max_memory, len(jobs), at_once, request.executor)
+        with session(config.root, worker, *limits) as runner:
+            ran = run_models.check_models(
+                jobs, runner.run, config, runner.prove, runner.run_in_order
+            )
+            prove = runner.prove if request.confirm else None
+            outcome = _check_files(paths, ran, config, request, prove)
+    with lines.standing_for(outcome.standing):
+        printer.outcome(outcome)
+    return _exit_code(outcome, config, request)
+
+
+def _check_files(
+    paths: Sequence[str],
+    ran: Report,
+    config: Config,
+    request: CheckRequest,
+    prove: Runs | None = None,
+) -> Outcome:
+    stdin = sys.stdin.buffer.read() if STDIN in request.targets else None
+    if not paths or not sys.stderr.isatty():
+        return check_files(paths, stdin, ran, config, request, prove)
+    from convlint.cli.progress import Progress
+
+    progress = Progress()
+    try:
+        return check_files(paths, stdin, ran, config, request, prove, progress.step)
+    finally:
+        progress.clear()
+
+
+def _exit_code(outcome: Outcome, config: Config, request: CheckRequest) -> int:
+    code = outcome.report.exit_code(config.fail_on)
+    if code == 2:
+        return code
+    if request.diff:
+        code = int(bool(outcome.changes))
+    elif request.exit_non_zero_on_fix and outcome.fixed:
+        code = 1
+    return 0 if request.exit_zero else code
+
+
+def _sort_targets(request: CheckRequest, config: Config) -> tuple[list[str], list[Target]]:
+    """The files and directories to check, and the models to run. Raises UsageError."""
+    if not request.targets and not config.models:
+        raise UsageError(
+            "nothing to check: pass a file, a directory, or a model as in net.py:Net, "
+            "or configure [[tool.convlint.models]]"
+        )
+    if not request.targets:
+        return [], [entry.target for entry in config.models]
+    if request.affected_by:
+        from convlint.static.affected_models import models_of
+
+        return [], models_of(request.targets, config)
+    paths, models = [], []
+    for text in request.targets:
+        target = parse_model_or_path(text) if text != STDIN else None
+        if target is not None:
+            models.append(target)
+        elif text != STDIN:
+            paths.append(text)
+    if not models and not request.confirm:
+        _refuse_options_of_models(request)
+    return paths, models
+
+
+def _show_files(paths: Sequence[str], config: Config, request: CheckRequest) -> int:
+    found = discovery.find(
+        paths, exclude=config.exclude, root=config.root, force=request.force_exclude
+    )
+    for path in found.files:
+        print(path)
+    for problem in found.problems:
+        print(f"convlint: {problem.message}", file=sys.stderr)
+    return 2 if found.problems else 0
+
+
+def _refuse_contradictions(request: CheckRequest) -> None:
+    flags = {name: option.flag for name, option in request.options().items()}
+    for name, others in _EXCLUSIVE.items():
+        for other in others:
+            if getattr(request, name) and getattr(request, other):
+                raise UsageError(f"{flags[name]} cannot be used with {flags[other]}")
+    if request.unsafe_fixes and not (request.fix or request.diff):
+        raise UsageError("--unsafe-fixes requires --fix or --diff")
+    if request.update_baseline and request.baseline is None:
+        raise UsageError("--update-baseline requires --baseline FILE, the file to write")
+    if request.stdin_filename is not None and STDIN not in request.targets:
+        raise UsageError("--stdin-filename requires the target -, which is standard input")
+    if request.compare_to is not None and request.output_format not in ("text", "markdown"):
+        raise UsageError("--compare-to requires --output-format text or markdown")
+    if request.compare_to is not None and (request.quiet or request.diff):
+        other = "--quiet" if request.quiet else "--diff"
+        raise UsageError(f"--compare-to cannot be used with {other}")
+    if request.statistics and request.output_format != "text":
+        raise UsageError("--statistics requires --output-format text")
+    if STDIN in request.targets and (request.watch or request.add_noqa):
+        raise UsageError(
+            "standard input can be read only once and cannot be written; pass a file instead"
+        )
+
+
+def _refuse_options_of_models(request: CheckRequest) -> None:
+    for name, option in request.options("check").items():
+        if option.models_only and getattr(request, name) != option.default:
+            path = request.targets[0]
+            file = path if path.endswith(".py") else "net.py"
+            raise UsageError(
+                f"{path} is checked statically; {option.flag} only applies to models that are run "
+                f"({file}:Net)"
+            )

@@ -1,0 +1,56 @@
+"""The configuration and the models that a command line names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from convlint.pipelines.requests import CheckRequest
+from convlint.settings import config
+from convlint.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from convlint.settings.targets import Target
+
+
+def load_config(request: CheckRequest) -> config.Config:
+    """The configuration of the project with the options of the command line over it. Raises UsageError."""
+    return (config.Config() if request.isolated else config.discover()).overridden(
+        select=request.select,
+        ignore=request.ignore,
+        extend_select=request.extend_select,
+        exclude=request.exclude,
+        fail_on=request.fail_on,
+    )
+
+
+def parse_model_or_path(text: str) -> Target | None:
+    """The model that a target names; None if it is a file or directory. Raises UsageError."""
+    if os.path.lexists(text):
+        return None
+    from convlint.settings.targets import parse_target
+
+    target = parse_target(text)
+    return target if target.name is not None else None
+
+
+def parse_model(text: str, verb: str) -> Target:
+    """The model that a target names; ``verb`` is what the command does with it. Raises UsageError for a file."""
+    from convlint.settings.targets import parse_target
+
+    target = parse_target(text)
+    if target.name is None:
+        raise UsageError(f"{text} does not name a model; {_suggestion(text, verb)}")
+    return target
+
+
+def _suggestion(path: str, verb: str) -> str:
+    """How to name a model of a file: the first model that static analysis finds in it."""
+    if os.path.isfile(path):
+        from convlint.static.project_models import detect
+
+        found = sorted(detect([path], os.getcwd()), key=lambda model: bool(model.missing))
+        if found:
+            return f"did you mean {found[0].target}?"
+    file = f"{path.rstrip('/')}/net.py" if os.path.isdir(path) else path
+    return f"write {file}:Name to {verb} the model Name in it"

@@ -1,0 +1,265 @@
+"""The table of options: what each command can be asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convlint.ir import SEVERITIES
+from convlint.outputs import formats
+from convlint.pipelines.options import ARGUMENTS, Request, option, switch
+from convlint.settings.devices import DEVICES, MODEL_DTYPES
+from convlint.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from convlint.ir import IntermediateLayers, Severity
+    from convlint.settings.input_shapes import InputSpec
+
+RULES = "Rules"
+FILES = "Files"
+FIXES = "Fixes and baselines"
+EXECUTION = "Execution"
+MODELS = "Model runs"
+BUDGETS = "Budgets"
+OUTPUT = "Output"
+TABLE = "Layer table"
+REWRITES = "Rewrites"
+
+_CHECK = ("check",)
+_CHECK_AND_SWEEP = ("check", "sweep")
+_TABLES = ("check", "summary")
+_REPORTS = ("check", "summary", "suggest")
+_NOT_SUGGEST = ("check", "summary", "sweep")
+_ONE_MODEL = ("summary", "suggest")
+
+
+def _input_shape(text: str, _: str) -> InputSpec:
+    from convlint.settings.input_shapes import parse_input
+
+    return parse_input(text)
+
+
+def _count(text: str | int, name: str) -> int:
+    from convlint.support.quantities import parse_count
+
+    return parse_count(text, name)
+
+
+def _bytes(text: str | int, name: str) -> int:
+    from convlint.support.quantities import parse_bytes
+
+    return parse_bytes(text, name)
+
+
+def _groups(text: str, name: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isascii() or not text.isdecimal():
+        raise UsageError(f"{name} {text}: write auto, or a number of groups from 2 on")
+    return int(text)
+
+
+def _share(text: str, name: str) -> float:
+    """``5%`` or ``0.05``."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise UsageError(f"{name} {text}: write a share of the model, as in 5% or 0.05") from None
+
+
+# fmt: off
+class CheckRequest(Request):
+    """The options of ``check``, and those of them that other commands have too."""
+
+    targets: tuple[str, ...] = option((), ARGUMENTS, "TARGET",
+        "Files and directories to check statically (- for standard input), and models to run: path.py:Name, "
+        "'path.py:Name(64, groups=8)' or package.module:Name.",
+        note="the models configured in [tool.convlint]", commands=_CHECK)
+    target: str = option("", ARGUMENTS, "TARGET",
+        "Model to run: path.py:Name, 'path.py:Name(64, groups=8)' or package.module:Name.",
+        required=True, commands=_ONE_MODEL)
+
+    select: tuple[str, ...] = option((), RULES, "CODES",
+        "Rule codes or prefixes to enable, for example CVL1,CVL301.", commands=_CHECK_AND_SWEEP)
+    ignore: tuple[str, ...] = option((), RULES, "CODES",
+        "Rule codes or prefixes to disable.", commands=_CHECK_AND_SWEEP)
+    extend_select: tuple[str, ...] = option((), RULES, "CODES",
+        "Rule codes or prefixes to enable in addition to --select.", commands=_CHECK_AND_SWEEP)
+    fail_on: Severity | None = option(None, RULES, "SEVERITY",
+        "Lowest severity that makes the exit code 1: error, warning or info.",
+        choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP)
+    exit_zero: bool = switch(RULES,
+        "Exit with code 0 even if there are findings.", commands=_CHECK_AND_SWEEP)
+    isolated: bool = switch(RULES,
+        "Ignore all configuration files.", commands=_CHECK_AND_SWEEP)
+
+    exclude: tuple[str, ...] = option((), FILES, "GLOBS",
+        "Skip files that match these globs. Repeatable.", commands=_CHECK)
+    force_exclude: bool = switch(FILES,
+        "Apply exclusions to files named on the command line too.", commands=_CHECK)
+    stdin_filename: str | None = option(None, FILES, "FILE",
+        "Path to report for code read from standard input.", commands=_CHECK)
+    show_files: bool = switch(FILES,
+        "List the files that would be checked, and exit.", commands=_CHECK)
+    affected_by: bool = switch(FILES,
+        "Run only the configured models that depend on these files.",
+        alias="--models-of", commands=_CHECK)
+
+    fix: bool = switch(FIXES, "Apply safe fixes.", commands=_CHECK)
+    unsafe_fixes: bool = switch(FIXES, "Include unsafe fixes in --fix or --diff.", commands=_CHECK)
+    diff: bool = switch(FIXES,
+        "Print the changes that --fix would make; exit with code 1 if there are any.", commands=_CHECK)
+    exit_non_zero_on_fix: bool = switch(FIXES,
+        "Exit with code 1 if a finding was fixed.", commands=_CHECK)
+    add_noqa: bool = switch(FIXES,
+        "Add a suppression comment to every line with findings.", commands=_CHECK)
+    baseline: str | None = option(None, FIXES, "FILE",
+        "Report only findings that are not in this baseline.", commands=_CHECK)
+    update_baseline: bool = switch(FIXES,
+        "Write the current findings to the baseline.", commands=_CHECK)
+
+    jobs: int = option(1, EXECUTION, "N",
+        "Number of files to check, and models to run, in parallel.",
+        kind=int, minimum=1, short="-j", commands=_CHECK_AND_SWEEP)
+    executor: str | None = option(None, EXECUTION, "ADDRESS",
+        "Run models on a Dask cluster, for example dask://localhost:8786.",
+        models_only=True, commands=_CHECK_AND_SWEEP)
+    no_cache: bool = switch(EXECUTION, "Do not read or write the cache.", commands=_CHECK)
+    cache_dir: str | None = option(None, EXECUTION, "DIR",
+        "Cache directory.", note=".convlint_cache in the project", commands=_CHECK)
+    watch: bool = switch(EXECUTION,
+        "Check again whenever a file changes; Ctrl-C ends it.", commands=_CHECK)
+
+    confirm: bool = switch(MODELS,
+        "Confirm latent findings by building the class with other arguments (needs torch).",
+        alias="--prove", commands=_CHECK)
+    input: tuple[InputSpec, ...] = option((), MODELS, "SHAPE",
+        "Shape of one input without the batch dimension, for example 3,224,224, mask=1,32,32 or 128:int64. "
+        "Repeatable.", parse=_input_shape, models_only=True)
+    input_file: str | None = option(None, MODELS, "FILE",
+        "Input tensors, saved with torch.save.", models_only=True, commands=_REPORTS)
+    batch_size: int | None = option(None, MODELS, "N",
+        "Number of samples in a batch.", kind=int, minimum=1, note="1", models_only=True)
+    device: str = option("cpu", MODELS, "DEVICE",
+        "Device of the model: cpu, cuda, or meta for shapes without values.",
+        choices=DEVICES, models_only=True)
+    dtype: str | None = option(None, MODELS, "DTYPE",
+        "Data type of the model and its inputs, for example bfloat16.",
+        choices=MODEL_DTYPES, models_only=True)
+    train: bool = switch(MODELS,
+        "Run the model in training mode.", models_only=True, commands=_NOT_SUGGEST)
+    timeout: float = option(120.0, MODELS, "SECONDS",
+        "Time limit for each model in seconds.", kind=float, minimum=0.1)
+    max_memory: int | None = option(None, MODELS, "BYTES",
+        "Memory limit for each model, for example 4GB or 512MiB.", parse=_bytes, models_only=True)
+
+    max_params: int | None = option(None, BUDGETS, "N",
+        "Report CVL113 above this many parameters, for example 5M.",
+        parse=_count, models_only=True, commands=_CHECK)
+    max_macs: int | None = option(None, BUDGETS, "N",
+        "Report CVL113 above this many multiply-accumulates, for example 4G.",
+        parse=_count, models_only=True, commands=_CHECK)
+    max_activation_bytes: int | None = option(None, BUDGETS, "BYTES",
+        "Report CVL113 above this much peak activation memory, for example 512MB.",
+        parse=_bytes, models_only=True, commands=_CHECK)
+
+    output_format: str = option("text", OUTPUT, "FORMAT",
+        f"Output format: {', '.join(formats())}.", choices=formats(), commands=_TABLES)
+    output_file: str | None = option(None, OUTPUT, "FILE",
+        "Write the output to this file instead of standard output.", commands=_REPORTS)
+    compare_to: str | None = option(None, OUTPUT, "FILE",
+        "Compare with an earlier JSON report; prints text or markdown.", commands=_CHECK)
+    statistics: bool = switch(OUTPUT,
+        "Print the number of findings per rule instead of the findings.", commands=_CHECK)
+    quiet: bool = switch(OUTPUT,
+        "Print only findings and problems.", short="-q", commands=_CHECK_AND_SWEEP)
+    color: str = option("auto", OUTPUT, "WHEN",
+        "When to color the output: auto, always or never.",
+        choices=("auto", "always", "never"), commands=_REPORTS)
+    traceback: bool = switch(OUTPUT, "Print the tracebacks of failures.", commands=_REPORTS)
+
+    columns: str | None = option(None, TABLE, "NAMES",
+        "Columns of the layer table, for example name,params,macs.", commands=_TABLES)
+    depth: int | None = option(None, TABLE, "N",
+        "Collapse modules nested deeper than N.", kind=int, minimum=0, commands=_TABLES)
+    sort: str | None = option(None, TABLE, "COLUMN",
+        "Sort layers by this column; implies --flat.", commands=_TABLES)
+    flat: bool = switch(TABLE,
+        "List layers instead of the module tree.", commands=_TABLES)
+
+    @property
+    def budgets(self) -> dict[str, int]:
+        """The limits that were given, by their names in the settings."""
+        limits = {
+            "max-params": self.max_params,
+            "max-macs": self.max_macs,
+            "max-activation-bytes": self.max_activation_bytes,
+        }
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+class SuggestRequest(CheckRequest):
+    """The options of ``suggest``."""
+
+    kind: tuple[str, ...] = option((), REWRITES, "KIND",
+        "Rewrites to try: grouped, depthwise-separable, factorised or global-depthwise. Repeatable.", note="all")
+    groups: int | None = option(None, REWRITES, "N",
+        "Number of groups of a grouped convolution, or auto for as many as fit.", note="auto", parse=_groups)
+    pairs: int = option(1, REWRITES, "N",
+        "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.",
+        kind=int, minimum=1)
+    between: IntermediateLayers = option("none", REWRITES, "LAYERS",
+        "Layers between depthwise and pointwise convolution: none, norm, norm-relu or norm-prelu.",
+        choices=("none", "norm", "norm-relu", "norm-prelu"))
+    layer: tuple[str, ...] = option((), REWRITES, "GLOB",
+        "Rewrite only layers whose names match. Repeatable.")
+    min_saving: float = option(0.0, REWRITES, "SHARE",
+        "Hide suggestions that save less than this share of the model, for example 5%.",
+        note="0%", parse=_share)
+    top: int | None = option(None, REWRITES, "N", "Maximum number of suggestions.", kind=int, minimum=1)
+    target_params: str | None = option(None, REWRITES, "N",
+        "Choose the cheapest rewrites that bring the model down to this many parameters, for example 5M.")
+    target_macs: str | None = option(None, REWRITES, "N",
+        "Choose the cheapest rewrites that bring the model down to this many multiply-accumulates, for example 1G.")
+    explain: bool = switch(REWRITES, "Explain why each unchanged layer was not rewritten.")
+    write: bool = switch(REWRITES, "Write the rewritten files.")
+    measure: bool = switch(REWRITES, "Measure the latency of layers and model before and after.")
+    weights: str | None = option(None, REWRITES, "FILE",
+        "Checkpoint of the model to convert, .pt or .safetensors.")
+    save_weights: str | None = option(None, REWRITES, "FILE",
+        "Write the converted checkpoint to this file.")
+    output_format: str = option("text", OUTPUT, "FORMAT",
+        "Output format: text, json, diff or markdown.", choices=("text", "json", "diff", "markdown"))
+
+
+class SweepRequest(CheckRequest):
+    """The options of ``sweep``."""
+
+    targets: tuple[str, ...] = option((), ARGUMENTS, "TARGET",
+        "Models as for check, or patterns of models: 'timm:resnet*', 'nets.py:*', 'package.module:*(groups=8)'.",
+        note="the models configured in [tool.convlint]")
+    results: str = option("convlint-sweep.jsonl", EXECUTION, "FILE",
+        "File of results, one line of JSON per model.")
+    retry: bool = switch(EXECUTION, "Run models again that could not be checked before.")
+
+
+class InitRequest(Request):
+    """The options of ``init``."""
+
+    paths: tuple[str, ...] = option((), ARGUMENTS, "PATH", "Files and directories to search for models.", note=".")
+    yes: bool = switch(OUTPUT, "Write without asking.", short="-y")
+    dry_run: bool = switch(OUTPUT, "Print the settings instead of writing them.")
+
+
+class ServerRequest(Request):
+    """The options of ``server``."""
+
+    baseline: str | None = option(None, FIXES, "FILE",
+        "Report only findings that are not in this baseline; a path relative to each project.")
+    stdio: bool = switch(EXECUTION, "Communicate over standard input and output, which is the default.")
+
+
+class RuleRequest(Request):
+    """The options of ``rule``."""
+
+    code: str | None = option(None, ARGUMENTS, "CODE", "Rule code or name, for example CVL301.", note="all rules")
+    output_format: str = option("text", OUTPUT, "FORMAT", "Output format: text or json.", choices=("text", "json"))
