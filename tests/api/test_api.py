@@ -91,18 +91,18 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((3,), {}, "a model or a target such as 'net.py:Net' is expected, not int"),
-        ((nn.Conv2d,), {}, "is expected, not type"),
+        ((3,), {}, "expected a model or a target such as 'net.py:Net', not int"),
+        ((nn.Conv2d,), {}, "expected a model or a target such as 'net.py:Net', not type"),
         (
             (Two(), 3.5),
             {},
             "an input is a shape such as \\(3, 224, 224\\), its text, or a tensor, not float",
         ),
         ((Two(), (3, 0, 8)), {}, "size 0 would make an input without values"),
-        ((Two(),), {"device": "cuda"}, "device is for targets"),
+        ((Two(),), {"device": "cuda"}, "device only applies to targets"),
         ((Two(),), {"select": ["CVL999"]}, "no rule has the code 'CVL999'"),
-        ((Two(),), {"batchsize": 2}, "unknown option batchsize; there are .*batch_size"),
-        ((Two(),), {"inputs": (3, 8, 8)}, "unknown option inputs; there are input, "),
+        ((Two(),), {"batchsize": 2}, "unknown option batchsize; choose from .*batch_size"),
+        ((Two(),), {"inputs": (3, 8, 8)}, "unknown option inputs; choose from input, "),
         ((Two(),), {"max_params": "many"}, "max_params 'many' is no number"),
         (("net.py:net",), {"dtype": "int64"}, "dtype 'int64' is unknown"),
         (("net.py:net(x)",), {}, "argument 1 of net is `x`, which is not a literal"),
