@@ -106,7 +106,7 @@ def check(entry: Entry, repeats: int = 1, *, others: bool = True) -> dict[str, A
         lines=len(set(placed.values())),
         errors=tuple(f"{f.code} {f.message}" for f in findings if f.severity == "error"),
         findings=tuple(sorted(f.code for f in findings)),
-        unseen=len(graph.unseen),
+        unseen=len(graph.untraced),
         fvcore=_fvcore(model, arguments) if others else None,
         seconds=recorded,
         memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -239,9 +239,11 @@ def rewrite(
     from convlint.runtime.weights import replace_layers
 
     suggestions = [*suggestion] if isinstance(suggestion, Sequence) else [suggestion]
-    forms = {change.layer: change.form for each in suggestions for change in each.changes}
+    replacements = {
+        change.layer: change.replacement for each in suggestions for change in each.changes
+    }
     try:
-        return replace_layers.rewritten(model, forms, weights=weights)
+        return replace_layers.rewritten(model, replacements, weights=weights)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

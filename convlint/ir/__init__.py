@@ -1,9 +1,7 @@
-"""The facts that convlint passes around: sites, the graph of a model, findings, reports.
+"""The records that all parts of convlint exchange: graphs of models, findings, reports, suggestions.
 
-Everything here is a frozen record of ints, strings and tuples, so that it can be compared, hashed, put in a test by
-hand and sent from the worker as JSON. Text is made in ``outputs/``, numbers in ``cost/``, judgement in ``rules/``.
-
-Lines start at 1; columns start at 1 and count characters; ``end_column`` points behind the last character.
+They are frozen and hold numbers, strings and tuples, so tests can write them by hand and the worker can send them as
+JSON. Text is made in ``outputs``, costs in ``analysis.cost``, findings in ``rules``.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from convlint.ir.report import (
     Related,
     Report,
     Severity,
-    reach,
+    any_at_least,
 )
 from convlint.source_text.site import Applicability, Edit, Fix, Site
 
@@ -55,8 +53,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """The records of models and claims: a file in which nothing is suspected has none of them,
-        and to make them takes as long as to follow it.
+        """Load the records of models and claims when they are first used: checking a file without findings needs
+        none of them, and defining them takes as long as analyzing the file.
         """
         if name in __all__:
             from convlint.ir import claims, costs, graph, nodes, suggestions
@@ -115,5 +113,5 @@ __all__ = [
     "Verification",
     "VersionRun",
     "Witness",
-    "reach",
+    "any_at_least",
 ]

@@ -1,4 +1,4 @@
-"""What would prove a suspicion: calls of a class that are to fail at one layer, and what came of them."""
+"""Claims that a class fails for arguments that it accepts, and what running them showed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Literal
 from convlint.ir.nodes import Argument, Shape
 from convlint.source_text.site import Site
 
+# Integers for constructor parameters, by name; ``widths[0]`` is an item of the argument ``widths``.
 IntArguments = tuple[tuple[str, int], ...]
-"""Integers for parameters of a constructor; ``widths[0]`` is an item of the argument ``widths``."""
 
 Verdict = Literal["fails", "works", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Instantiation:
-    """Numbers to build a class with, and the channels that each input of its forward then has; none
-    where they are not known.
-    """
+    """Arguments to build a class with, and the channels of each input of its forward (empty: unknown)."""
 
     numbers: IntArguments
     channels: tuple[int, ...] = ()
@@ -26,22 +24,21 @@ class Instantiation:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An attempt that should fail, and one beside it that should work."""
+    """An instantiation that should fail, and a similar one that should work."""
 
-    fails: Instantiation
-    works: Instantiation
+    failing: Instantiation
+    control: Instantiation
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """That a class fails for numbers that it accepts, at a layer built at one of ``sites``.
+    """The claim that a class fails for arguments that it accepts, at a layer built at one of ``sites``.
 
-    ``path`` and ``cls`` say which class (``Outer.Inner``), ``arguments`` how it is called; the numbers
-    of a trial take the place of what those say. ``inputs`` are the shapes of tensors that its forward
-    was called with, none where that is not known. ``fails_in`` says whether the layer's constructor
-    refuses its numbers, or its call refuses what arrives. ``needed``: without a proof nothing is
-    to be reported. ``target`` is what was run when the claim was made; None where nothing was, and
-    ``arguments`` are examples then: those that are missing get usual ones.
+    ``path`` and ``cls`` name the class (``Outer.Inner``) and ``arguments`` its constructor call; the numbers of a trial
+    replace those in ``arguments``. ``inputs`` are the shapes that its forward was called with (empty: unknown).
+    ``fails_in`` says whether the layer's constructor or its call should fail. Where ``needed`` is set, nothing is
+    reported without a proof. ``target`` is the model whose run made the claim; None for static analysis, where
+    ``arguments`` are only examples and missing ones get usual values.
     """
 
     path: str
@@ -57,7 +54,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Proof of a latent bug: a constructor call and inputs that really fail, beside a control call that works."""
+    """Evidence of a latent bug: a constructor call and inputs that fail, and a control call that works."""
 
     call: str
     inputs: tuple[str, ...]
@@ -67,8 +64,10 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What came of a claim. ``fails``: the witness shows it. ``works``: the class did with every number
-    that it accepts. ``unknown``: neither could be shown, and ``reason`` says why.
+    """The result of checking a claim.
+
+    ``fails``: the witness shows it. ``works``: the class worked with all numbers that it accepts. ``unknown``: neither
+    was shown, for ``reason``.
     """
 
     verdict: Verdict

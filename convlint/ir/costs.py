@@ -1,4 +1,4 @@
-"""What is reported of a model that was run: a row for each layer, and sums."""
+"""The report of one model that was run: its layer table and totals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from convlint.source_text.site import Site
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the layer table: a leaf layer, or a functional call that no leaf layer owns.
+    """One row of the layer table: a leaf layer, or a functional call outside of all leaf layers.
 
-    Shapes are those of the first call. ``macs`` and ``output_bytes`` are summed over the calls; ``macs`` is None
-    for what was not seen inside.
+    Shapes are those of the first call. ``macs`` and ``output_bytes`` are sums over the calls; ``macs`` is None where
+    the calls were not traced into. ``failed`` is the error that ended the run here.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Row:
     output_bytes: int = 0
     saved_bytes: int | None = None
     site: Site | None = None
-    failed: str | None = None  # what stopped the run here, for the row of a partial table
+    failed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a model; bytes at the recorded batch size. ``None``: could not be measured."""
+    """Sums over a model; bytes at the recorded batch size. None: could not be measured."""
 
     params: int
     trainable_params: int
@@ -56,7 +56,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is reported of one model that was run."""
+    """The report of one model that was run."""
 
     target: str
     status: Status
@@ -70,8 +70,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class EarlierReport:
-    """A report that was written before, to compare with: the inputs and totals of its models by their targets, and
-    the code, path and module of each finding, or the message of one that has no module.
+    """An earlier JSON report, to compare with.
+
+    ``inputs`` and ``totals`` are those of its models, by target. ``findings`` are (code, path, module) each, with the
+    message where there is no module.
     """
 
     path: str

@@ -16,48 +16,47 @@ Status = Literal["complete", "partial", "failed"]
 
 @dataclass(frozen=True)  # without slots: look-up tables are cached on the instance
 class Graph:
-    """A recorded model: its layers, and the calls of one forward in the order in which they ran."""
+    """A recorded model: its layers, and the calls of one forward in the order in which they ran.
+
+    - ``inputs``, ``outputs``: as a reader would write them, "x: 1x3x224x224 float32"
+    - ``input_source``: where the input came from: "--input", "example_input_array", "inferred" ...
+    - ``untraced``: (module path, reason) of modules that were not traced into
+    - ``smallest_input``: the smallest spatial size that runs, where it was searched for
+    - ``unregistered_layers``: (module path, attribute, site) of lists and dicts that hide layers from ``parameters()``
+    - ``tried_sizes``: other spatial sizes that were tried, with the module that failed; None where the size runs
+    - ``saved_bytes_mode``: "train", or "eval" where the training forward could not run
+    - ``budgets``: max-params, max-macs, max-activation-bytes
+    - ``scopes``: the constructor calls whose parameters the layers' ``exprs`` use
+    - ``read_parameters``: parameters and buffers that a recorded call read
+    - ``called_in_training``: layers that a training forward called; None where none was run
+    - ``ignored_arguments``: (parameter, class, site) of constructor parameters that are never read
+    """
 
     target: str | None = None
     status: Status = "complete"
     layers: tuple[Layer, ...] = ()
     nodes: tuple[Node, ...] = ()
     calls: tuple[Call, ...] = ()
-    inputs: tuple[str, ...] = ()  # as a reader would write them: "x: 1x3x224x224 float32"
+    inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    input_from: str = (
-        ""  # where the input came from: "--input", "example_input_array", "inferred" ...
-    )
+    input_source: str = ""
     traced_by: str = "recorder"
     batch_size: int = 1
     training: bool = False
     failure: Failure | None = None
-    unseen: tuple[tuple[str, str], ...] = ()  # (module path, why its inside was not seen)
-    smallest_input: Shape | None = (
-        None  # smallest spatial size that runs, where it was searched for
-    )
-    unregistered: tuple[
-        tuple[str, str, Site | None], ...
-    ] = ()  # (module path, attribute, site): layers in a list/dict
-    sizes: tuple[
-        tuple[Shape, str | None], ...
-    ] = ()  # spatial sizes that were tried beside the recorded one; the module that refused each, None where it ran
+    untraced: tuple[tuple[str, str], ...] = ()
+    smallest_input: Shape | None = None
+    unregistered_layers: tuple[tuple[str, str, Site | None], ...] = ()
+    tried_sizes: tuple[tuple[Shape, str | None], ...] = ()
     peak_inference_bytes: int | None = None
     saved_bytes: int | None = None
-    saved_bytes_mode: str = ""  # "train", or "eval" where the training forward could not run
+    saved_bytes_mode: str = ""
     input_bytes: int = 0
-    budgets: Mapping[str, int] = field(
-        default_factory=dict
-    )  # max-params, max-macs, max-activation-bytes
-    scopes: tuple[Scope, ...] = ()  # the constructor calls that the layers' ``exprs`` speak of
-    read: tuple[str, ...] = ()  # names of the parameters and buffers that a recorded call read
-    called_in_training: tuple[str, ...] | None = (
-        None  # layers that a train-mode forward called, where one was run
-    )
-
-    ignored: tuple[
-        tuple[str, str, Site], ...
-    ] = ()  # (parameter, class, site) of constructor parameters that are never read
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    scopes: tuple[Scope, ...] = ()
+    read_parameters: tuple[str, ...] = ()
+    called_in_training: tuple[str, ...] | None = None
+    ignored_arguments: tuple[tuple[str, str, Site], ...] = ()
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""
@@ -100,33 +99,29 @@ class Graph:
         return layer.site if layer is not None and layer.site is not None else node.site
 
     def lint(self) -> None:
-        """Assert the graph's own invariants. Raises ValueError that names the first one broken.
+        """Check the graph's invariants. Raises ValueError that names the first one broken.
 
-        Node ids count up from 0; a tensor is made once, before it is read; every named layer exists, once; calls
-        cover runs of existing nodes, and two calls either nest or lie apart.
+        Node ids count up from 0; a tensor is created once, before it is read; every named layer exists, once; calls
+        cover ranges of existing nodes, and two calls either nest or are disjoint.
         """
-        made: set[int] = set()
+        created: set[int] = set()
         names = [layer.name for layer in self.layers]
         if len(set(names)) != len(names):
-            raise ValueError(
-                f"layer names repeat: {sorted({n for n in names if names.count(n) > 1})}"
-            )
+            repeated = sorted({n for n in names if names.count(n) > 1})
+            raise ValueError(f"layer names repeat: {repeated}")
         known = set(names) | {alias for layer in self.layers for alias in layer.aliases}
         for position, node in enumerate(self.nodes):
             if node.id != position:
-                raise ValueError(f"node {node.id} stands at position {position}")
-            if unmade := [i for i in node.inputs if i not in made]:
-                raise ValueError(
-                    f"node {node.id} ({node.op}) reads tensor {unmade[0]} before it is made"
-                )
+                raise ValueError(f"node {node.id} is at position {position}")
+            name = f"node {node.id} ({node.op})"
+            if missing := [id for id in node.inputs if id not in created]:
+                raise ValueError(f"{name} reads tensor {missing[0]} before it is created")
             if node.layer is not None and node.layer not in known:
-                raise ValueError(
-                    f"node {node.id} ({node.op}) belongs to unknown layer {node.layer!r}"
-                )
+                raise ValueError(f"{name} belongs to unknown layer {node.layer!r}")
             for tensor in node.outputs:
-                if tensor.id in made:
-                    raise ValueError(f"tensor {tensor.id} is made twice")
-                made.add(tensor.id)
+                if tensor.id in created:
+                    raise ValueError(f"tensor {tensor.id} is created twice")
+                created.add(tensor.id)
         open_calls: list[Call] = []
         for call in sorted(self.calls, key=lambda c: (c.start, -c.stop)):
             if call.layer not in known:
@@ -141,7 +136,7 @@ class Graph:
                 raise ValueError(f"calls of {open_calls[-1].layer!r} and {call.layer!r} overlap")
             open_calls.append(call)
 
-    # Look-up tables, each built when it is first needed. They are no fields: ``==`` and ``replace`` ignore them.
+    # Look-up tables, each built when it is first needed. ``==`` and ``replace`` ignore them: they are not fields.
 
     @cached_property
     def _derived(self) -> dict[Callable[[Graph], Any], Any]:

@@ -1,4 +1,4 @@
-"""What a graph is made of: tensors, calls, layers and the constructor calls that made them."""
+"""The parts of a graph: tensors, calls, layers, and the constructor calls that built them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A value that flows between calls. ``dtype`` is torch's name without the prefix (``float32``)."""
+    """A tensor that a call outputs. ``dtype`` is torch's name without the prefix (``float32``)."""
 
     id: int
     shape: Shape
@@ -34,25 +34,17 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One call that produced tensors: what ran, on which tensors, from which line, inside which module.
+    """One call of a function of torch: its operator, tensors, line, and the module that it ran in.
 
-    ``op`` is the function's name without in-place underscore and dunders: ``conv2d``, ``conv_transpose2d``,
-    ``batch_norm``, ``group_norm``, ``linear``, ``relu``, ``add``, ``mul``, ``cat``, ``flatten``, ``reshape`` (``view``
-    too), ``max_pool2d``, ``adaptive_avg_pool2d``, ``getitem`` ... and four that are no call: ``input``, ``parameter``
-    (a parameter or buffer used by a generic op), ``constant`` (a tensor that no recorded call made) and ``output``.
+    ``op`` and ``attrs`` are described in ``convlint.analysis.ops``. Four operators are not calls: ``input``,
+    ``parameter`` (a parameter or buffer that a generic call reads), ``constant`` (a tensor that no recorded call
+    created) and ``output``; ``unseen`` stands for calls that were not traced into.
 
-    ``inputs`` are ids of the tensors that went in, in argument order. A layer's own parameters are left out for
-    convolutions, norms and linear: there ``inputs[0]`` is the activation and ``attrs`` say what the weights ask for.
+    ``inputs`` are the ids of the tensors that the call read, in argument order. Convolutions, norms, linear layers and
+    PReLU leave out their parameters: ``inputs[0]`` is the activation, and ``attrs`` say what the weights expect. Where
+    a layer owns the call, ``attrs`` are the numbers in the source, also if the layer had to be repaired to go on.
 
-    ``attrs`` of conv: ``in_channels`` (what the weight accepts, times groups), ``out_channels``, ``kernel_size``,
-    ``stride``, ``padding`` (tuple of ints, or "same"/"valid"), ``dilation``, ``groups``, ``bias``, ``transposed``,
-    ``output_padding``; of norms: ``num_features`` (or ``normalized_shape``), ``num_groups``, ``affine``,
-    ``track_running_stats``, ``training``; of linear: ``in_features``, ``out_features``, ``bias``; of pools
-    ``kernel_size``, ``stride``, ``padding``, ``ceil_mode``; of cat/stack/flatten/softmax/mean/split/chunk: ``dim`` ...;
-    of reshape: ``shape``. Where a layer owns the call, these are the numbers that the *source* asked for, also when
-    the layer had to be repaired to go on. ``inplace`` is set on in-place calls.
-
-    ``error`` is what PyTorch raised when the call could not work and a stand-in output took its place.
+    ``error`` is the exception of a call that failed; a stand-in replaced its output.
     """
 
     id: int
@@ -71,11 +63,11 @@ class Layer:
     """One ``nn.Module`` instance, container or leaf, under its first name.
 
     ``kind`` is its class, ``base`` the nearest class of ``torch.nn`` in its MRO (``Conv2d``, ``BatchNorm2d``,
-    ``Sequential``, ``Module``). ``attrs`` are the numbers of the constructor call *as the source asked for them*
-    (``in_channels``, ``groups``, ``num_features`` ...), also where the constructor refused them (``error``) and a
-    repaired stand-in was built. ``exprs`` says for such a number which expression over the constructor parameters of
-    the classes around it it came from (``dims.to_json``), ``scope`` which constructor was running when the layer was
-    made. ``site`` is the constructor call, ``chain`` the calls that led there, innermost first.
+    ``Sequential``, ``Module``). ``attrs`` are the numbers in the constructor call (``in_channels``, ``groups``,
+    ``num_features`` ...), also where the constructor raised (``error``) and a repaired stand-in was built. ``exprs``
+    gives the expression for such a number over the constructor parameters of the enclosing classes
+    (``symbolic.to_json``), and ``scope`` the constructor that built the layer. ``site`` is the constructor call,
+    ``chain`` its callers, innermost first.
 
     ``params`` counts this module's own parameters, each parameter of the model at its first owner only, so that the
     sum over all layers is ``sum(p.numel() for p in model.parameters())``.
@@ -102,10 +94,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a constructor call, under the name of its parameter; what ``*args`` takes is ``args[0]`` ...
+    """One argument of a constructor call, by the name of its parameter; items of ``*args`` are ``args[0]`` ...
 
-    ``text`` is its value as source: a literal, or a dotted name that can be imported (``torch.nn.ReLU``). None where
-    it has no such form.
+    ``text`` is its source form: a literal, or a dotted name that can be imported (``torch.nn.ReLU``). None for other
+    values.
     """
 
     name: str
@@ -115,14 +107,14 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One constructor call, and its parameters as symbols of their own (``Symbol(name, id)`` in ``dims``).
+    """One constructor call, whose parameters are symbols of their own (``symbolic.Symbol(name, id)``).
 
-    ``kind`` is the class whose ``__init__`` ran, ``parent`` the scope that it was called in. ``symbols`` has for each
-    parameter that matters its name, its value, and the expression over outer symbols that was passed for it;
-    ``equal`` the pairs of expressions that a comparison on the way found equal. Expressions are in JSON form.
+    ``kind`` is the class whose ``__init__`` ran, ``parent`` the scope of its caller. ``symbols`` has (name, value,
+    expression over outer symbols) for each parameter that matters, ``equal`` the pairs of expressions that a comparison
+    found equal. Expressions are in JSON form.
 
-    ``path``, ``cls`` and ``arguments`` say how to make the call again: the file, the class in it (a subclass of
-    ``kind`` where that has no ``__init__`` of its own) and what was passed; empty where that is not known.
+    ``path``, ``cls`` and ``arguments`` describe the call: the file, the class in it (a subclass of ``kind`` where that
+    has no ``__init__`` of its own) and the arguments; empty where unknown.
     """
 
     id: int
@@ -137,7 +129,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a module: tensors in and out, and the run of nodes ``start <= id < stop`` made inside it."""
+    """One call of a module: its tensors, and the range of nodes ``start <= id < stop`` that ran inside it."""
 
     layer: str
     inputs: tuple[int, ...]
@@ -149,7 +141,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An exception that ended the run: ``phase`` is ``constructor`` or ``forward``; ``site`` the deepest user line."""
+    """The exception that ended the run: ``phase`` is ``constructor`` or ``forward``, ``site`` the deepest user line."""
 
     phase: Literal["constructor", "forward"]
     type: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that could not be checked. ``kind`` is a short kebab-case name: ``timeout``, ``import-error`` ..."""
+    """A file or model that could not be checked. ``kind`` is a name in kebab case: ``timeout``, ``import-error`` ..."""
 
     kind: str
     message: str

@@ -1,4 +1,4 @@
-"""What is reported: findings and problems, and of each model that was run its table."""
+"""The result of a command: findings, problems, and the reports of models that were run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The other end of a finding."""
+    """Another line that a finding refers to."""
 
     message: str
     site: Site
@@ -30,8 +30,10 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One defect at one line. ``nodes`` are the failed nodes that it explains, ``claim`` is what would prove it (both
-    are not part of the output).
+    """One defect at one line.
+
+    ``instances`` are all modules at this site with this defect, ``module`` first. Two fields are not part of the
+    output: ``nodes``, the failed nodes that the finding explains, and ``claim``, which a run can confirm.
     """
 
     code: str
@@ -46,17 +48,18 @@ class Finding:
     witness: Witness | None = None
     fix: Fix | None = None
     nodes: tuple[int, ...] = ()
-    instances: tuple[str, ...] = ()  # all modules at this site with this defect, ``module`` first
+    instances: tuple[str, ...] = ()
     claim: Claim | None = None
 
     def with_(self, **changes: Any) -> Finding:
+        """Return a copy with other values for some fields."""
         return replace(self, **changes)
 
 
-def reach(severities: Iterable[Severity], least: Severity) -> bool:
-    """Whether one of them is ``least`` or worse."""
-    worst = SEVERITIES.index(least)
-    return any(SEVERITIES.index(severity) <= worst for severity in severities)
+def any_at_least(severities: Iterable[Severity], threshold: Severity) -> bool:
+    """Whether one of the severities is ``threshold`` or worse."""
+    position = SEVERITIES.index(threshold)
+    return any(SEVERITIES.index(severity) <= position for severity in severities)
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,13 @@ class Report:
     suggestions: tuple[Suggestion, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     rewritten: RewrittenSet | None = None
-    earlier: EarlierReport | None = None  # what to compare with
+    earlier: EarlierReport | None = None
 
     def exit_code(self, fail_on: Severity = "warning") -> int:
-        """0 nothing found, 1 findings at ``fail_on`` or worse, 2 something could not be checked."""
+        """0: no findings, 1: findings at ``fail_on`` or worse, 2: something could not be checked."""
         if self.problems:
             return 2
-        return int(reach((finding.severity for finding in self.findings), fail_on))
+        return int(any_at_least((finding.severity for finding in self.findings), fail_on))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)

@@ -1,9 +1,9 @@
 """Records as JSON and back, for the pipe between the command line and the worker.
 
-Never pickle: the worker ran user code.
+Pickle is not safe here because the worker ran user code.
 
-Every frozen record of ``model.py`` and ``targets.py`` travels as the list of its fields; types are read from the
-annotations when it is rebuilt.
+Each frozen record of ``ir`` and ``settings`` is sent as the list of its fields; decoding reads the types from the
+annotations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from convlint import ir
 
 
 def encode(value: Any) -> Any:
-    """A JSON value for a record, or for a tuple, list, mapping or scalar of them.
+    """Convert a record, or a tuple, list, mapping or scalar, to a JSON value.
 
     Raises TypeError for anything else.
     """
@@ -40,7 +40,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: Any, value: Any) -> Any:
-    """Rebuild a value of type ``kind`` from what ``encode`` made. Raises TypeError or ValueError if it does not fit."""
+    """Rebuild a value of type ``kind`` from the result of ``encode``. Raises TypeError or ValueError if it cannot."""
     if kind is Any:
         return _frozen(value)
     origin = typing.get_origin(kind)
@@ -58,7 +58,7 @@ def decode(kind: Any, value: Any) -> Any:
         return tuple([decode(of, item) for of, item in zip(arguments, value, strict=True)])
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, dict):
-            raise TypeError(f"a mapping is expected, not {type(value).__name__}")
+            raise TypeError(f"expected a mapping, not {type(value).__name__}")
         return {key: decode(arguments[1], item) for key, item in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)
@@ -86,6 +86,6 @@ def _names(kind: type) -> tuple[str, ...]:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    """The types of a record's fields. A part of the model may name those of others without loading them."""
+    """The types of a record's fields. A module of ``ir`` may name records of others without importing them."""
     everywhere = {name: getattr(ir, name) for name in ir.__all__}
     return typing.get_type_hints(kind, localns={**everywhere, **vars(sys.modules[kind.__module__])})

@@ -1,4 +1,4 @@
-"""What layers are rewritten to, what that saves, and what verifying it showed."""
+"""Rewrites of layers: what replaces them, what that saves, and what running the rewritten model showed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ IntermediateLayers = Literal["none", "norm", "norm-relu", "norm-prelu"]
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What a dense layer becomes: the code of the rewrite, and the numbers that it needs.
+    """What replaces a dense layer: the code of the rewrite, and its numbers.
 
-    ``groups`` of a grouped convolution, each of at least ``width`` channels on both sides; ``pairs`` of depthwise and
-    pointwise kernels that are summed, and what stands ``between`` the two halves of a separable one; ``map_size``
-    (H, W) that a global depthwise convolution covers.
+    ``groups`` of a grouped convolution, each at least ``width`` channels wide on both sides; ``pairs`` of depthwise and
+    pointwise kernels that are summed; the layers ``between`` the two halves of a separable convolution; ``map_size``
+    (H, W), the input size of a global depthwise convolution.
     """
 
     code: str
@@ -33,8 +33,9 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a layer, or several, take: parameters, multiply-accumulates, bytes of the maps that come out and bytes that
-    autograd keeps for backward; the last is None where it could not be measured.
+    """Parameters, multiply-accumulates, bytes of the outputs, and bytes that autograd saves for backward.
+
+    ``saved_bytes`` is None where it could not be measured.
     """
 
     params: int = 0
@@ -43,57 +44,65 @@ class Costs:
     saved_bytes: int | None = 0
 
     def __add__(self, other: Costs) -> Costs:
-        return self._with(other, 1)
+        return self._plus(other, 1)
 
     def __sub__(self, other: Costs) -> Costs:
-        return self._with(other, -1)
+        return self._plus(other, -1)
 
-    def _with(self, other: Costs, sign: int) -> Costs:
-        known = self.saved_bytes is not None and other.saved_bytes is not None
+    def _plus(self, other: Costs, sign: int) -> Costs:
+        measured = self.saved_bytes is not None and other.saved_bytes is not None
         return Costs(
             self.params + sign * other.params,
             self.macs + sign * other.macs,
             self.output_bytes + sign * other.output_bytes,
-            (self.saved_bytes or 0) + sign * (other.saved_bytes or 0) if known else None,
+            (self.saved_bytes or 0) + sign * (other.saved_bytes or 0) if measured else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LayerChange:
-    """One layer before, as it was measured, and after, as it is estimated."""
+    """The measured costs of one layer, and its estimated costs after the rewrite.
+
+    ``weight_error`` is ``|W - W'| / |W|`` (Frobenius norm) of the best conversion of the trained weights; None without
+    weights.
+    """
 
     layer: str
-    form: Replacement
+    replacement: Replacement
     before: Costs
     after: Costs
     weight_error: float | None = None
-    """``|W - W'| / |W|`` (Frobenius) of the best conversion of trained weights; None without weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What running the rewritten model showed.
 
-    ``ran``: a forward and, where the original allows one, a training step; ``ways``: how many other ways in which the
-    file builds what was rewritten work as before.
+    ``ran``: a forward and, where the original allows one, a training step. ``trained`` is None where the original
+    cannot be trained on this input. ``saved_bytes_error`` is ``|estimated - measured| / measured`` of the whole model.
+    ``other_calls`` counts the other constructor calls of the file that build the rewritten layers and still work.
     """
 
     ran: bool
     output_shapes_equal: bool
     params_equal: bool
     macs_equal: bool
-    saved_bytes_error: float | None = None  # |estimated - measured| / measured, of the whole model
-    trained: bool | None = None  # None: the original model cannot be trained on this input either
-    ways: int = 0
+    saved_bytes_error: float | None = None
+    trained: bool | None = None
+    other_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one call, original and rewritten in turns: the least and the median of ``runs``."""
+    """Minimum and median seconds of ``runs`` calls, original and rewritten in turns.
 
-    what: str  # "model", the name of a layer, or "layers": the sum over those of a suggestion
+    ``subject`` is "model", the name of a layer, or "layers" for the sum over those of a suggestion; ``layout`` is
+    "contiguous" or "channels-last".
+    """
+
+    subject: str
     device: str
-    layout: str  # "contiguous" or "channels-last"
+    layout: str
     threads: int
     runs: int
     before: tuple[float, float]
@@ -101,16 +110,16 @@ class Timing:
 
     @property
     def slower(self) -> bool:
-        """Whether the rewritten one took longer, by both figures."""
+        """Whether the rewritten model took longer by both figures."""
         return self.after[0] > self.before[0] and self.after[1] > self.before[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A rewrite of one call in the source, verified. ``edits`` are to the files as they were when the model ran; of a
-    live model, which was built before, there are none, and no ``site``.
+    """A verified rewrite of one constructor call.
 
-    ``chosen``: it is part of the set whose totals the report gives and that ``--write`` applies.
+    ``edits`` apply to the files as they were when the model ran; a live model, which was built before, has no edits and
+    no ``site``. ``chosen``: part of the set that the report sums up and ``--write`` applies.
     """
 
     code: str
@@ -143,14 +152,14 @@ class Suggestion:
 
     @property
     def weight_error(self) -> float | None:
-        """The largest of its layers."""
+        """The largest error of its layers."""
         errors = [c.weight_error for c in self.changes if c.weight_error is not None]
         return max(errors, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Layers that could be rewritten, and are not. ``code`` is "" where no kind of rewrite was possible."""
+    """Layers that were not rewritten, and why. ``code`` is "" where no kind of rewrite was possible."""
 
     code: str
     site: Site | None
@@ -160,24 +169,30 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RewrittenSet:
-    """The chosen suggestions applied together, and the totals of the model before and after, measured."""
+    """The chosen suggestions applied together, and the measured totals of the model before and after.
+
+    ``files`` holds the bytes of each file before and after. ``goal`` says which total was to be reached, and whether
+    it was.
+    """
 
     before: Costs
     after: Costs
     diff: str
-    files: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)  # before and after
+    files: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
     verified: Verification | None = None
     latency: tuple[Timing, ...] = ()
-    goal: str | None = None  # what was asked of the totals, and whether it was reached
+    goal: str | None = None
 
 
-# --- between the command line and the worker
+# --- messages between the command line and the worker
 
 
 @dataclass(frozen=True, slots=True)
 class ReorderedState:
-    """State of a layer that changes its order with the channels of another: ``state.index_select(dim, permutation)``
-    for each of ``names`` that the layer has. The permutation says which old channel comes to each new position.
+    """Parameters and buffers of a layer that follow the channel order of another layer.
+
+    For each of ``names`` that the layer has: ``state.index_select(dim, permutation)``, where ``permutation[new]`` is
+    the old channel.
     """
 
     layer: str
@@ -187,8 +202,9 @@ class ReorderedState:
 
 @dataclass(frozen=True, slots=True)
 class ChannelOrder:
-    """What absorbs another order of the channels that a convolution reads, and of those that it makes; None where
-    they have to keep their order.
+    """The state to reorder when a convolution reads, or outputs, its channels in another order.
+
+    None where the order has to stay.
     """
 
     layer: str
@@ -198,17 +214,18 @@ class ChannelOrder:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A text of a project, to be built and run: files in place of those on disk, their bytes as latin-1.
+    """A version of a project's source text, to build and run.
 
-    ``ways`` are targets that are built beside the model. ``forms`` says what layers became: with ``weights``, a
-    checkpoint of the original, it is converted and loaded, and written to ``save``; ``orders`` are those in which
-    channels may come then. ``runs``: time that many calls of the original and of it.
+    ``texts`` replace files on disk (bytes as latin-1). ``other_calls`` are targets to build besides the model.
+    ``replacements`` by layer: with ``weights``, a checkpoint of the original is converted accordingly, loaded, and
+    written to ``save``; ``channel_orders`` may be used for it. With ``runs``, that many calls of the original and of
+    this version are timed.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
-    ways: tuple[str, ...] = ()
-    forms: Mapping[str, Replacement] = field(default_factory=dict)
-    orders: tuple[ChannelOrder, ...] = ()
+    other_calls: tuple[str, ...] = ()
+    replacements: Mapping[str, Replacement] = field(default_factory=dict)
+    channel_orders: tuple[ChannelOrder, ...] = ()
     weights: str | None = None
     save: str | None = None
     runs: int = 0
@@ -216,7 +233,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class BuiltLayer:
-    """A convolution or linear layer that a way made: where, and its numbers."""
+    """A convolution or linear layer that another constructor call built: its site and numbers."""
 
     site: Site
     kind: str
@@ -225,9 +242,9 @@ class BuiltLayer:
 
 @dataclass(frozen=True, slots=True)
 class OtherCall:
-    """What came of building a target beside the model: how far it came, and the shapes that came out.
+    """The result of another constructor call: how far it came, and its output shapes.
 
-    ``built`` has each call that made a layer once for the same numbers.
+    ``built`` has one entry for all layers of the same site and numbers.
     """
 
     target: str
@@ -239,15 +256,17 @@ class OtherCall:
 
 @dataclass(frozen=True, slots=True)
 class VersionRun:
-    """What a version did. ``untrained`` are parameters that a training step gave no gradient, ``training_error`` why
-    there was no step; ``libraries`` are modules from outside of the project that it imported.
+    """The result of running a version.
+
+    ``training_error`` says why there was no training step, ``untrained`` are the parameters that it gave no gradient.
+    ``libraries`` are the modules that were imported from outside of the project.
     """
 
     graph: Graph | None = None
     problems: tuple[Problem, ...] = ()
     training_error: str | None = None
     untrained: tuple[str, ...] = ()
-    ways: tuple[OtherCall, ...] = ()
+    other_calls: tuple[OtherCall, ...] = ()
     libraries: tuple[str, ...] = ()
     weight_errors: Mapping[str, float] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()

@@ -115,8 +115,8 @@ def _model(model: Model) -> dict[str, Any]:
         "traced_by": model.traced_by,
         "layers": [_layer(row) for row in model.layers],
         "totals": _totals(model.totals),
-        "input_from": graph.input_from,
-        "unseen": [{"module": module, "reason": reason} for module, reason in graph.unseen],
+        "input_from": graph.input_source,
+        "unseen": [{"module": module, "reason": reason} for module, reason in graph.untraced],
     }
 
 
@@ -208,7 +208,7 @@ def _verified(verified: Verification) -> dict[str, Any]:
         "macs_equal": verified.macs_equal,
         "saved_bytes_error": verified.saved_bytes_error,
         "trained": verified.trained,
-        "ways": verified.ways,
+        "ways": verified.other_calls,
     }
 
 
@@ -216,7 +216,7 @@ def _latency(timings: Sequence[Timing]) -> dict[str, Any] | None:
     """Seconds by model or layers, then by tensor layout; null if nothing was timed."""
     found: dict[str, Any] = {}
     for timing in timings:
-        found.setdefault(timing.what, {})[timing.layout] = _timing(timing)
+        found.setdefault(timing.subject, {})[timing.layout] = _timing(timing)
     return found or None
 
 

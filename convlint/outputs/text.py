@@ -205,7 +205,7 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
         parts.append((f"Could not check everything: {problems}.", "bold magenta"))
     if partial := [model for model in report.models if model.status != "complete"]:
         parts.append(f" {number_of(len(partial), 'model')} did not run to completion.")
-    unseen = {name for model in report.models for name, _ in model.graph.unseen if name}
+    unseen = {name for model in report.models for name, _ in model.graph.untraced if name}
     if unseen:
         parts.append(f" Not traced into: {_listed(tuple(sorted(unseen)))}.")
     return styled(*parts)

@@ -41,7 +41,7 @@ class Trials:
         """
         path = self.job.target.path
         tried = self.tried(
-            [ModelVersion(ways=self._ways([path] if path else []), weights=self.weights)]
+            [ModelVersion(other_calls=self._ways([path] if path else []), weights=self.weights)]
         )
         if tried is None:
             return None
@@ -75,9 +75,11 @@ class Trials:
             if os.path.realpath(path) != own and not self.project.refusal(site)
         ]
         ways = self._ways(others)
-        tried = self.tried([ModelVersion(ways=ways)]) if ways else None
+        tried = self.tried([ModelVersion(other_calls=ways)]) if ways else None
         if tried is not None:
-            self.original = replace(self.original, ways=(*self.original.ways, *tried[0].ways))
+            self.original = replace(
+                self.original, other_calls=(*self.original.other_calls, *tried[0].other_calls)
+            )
 
     def _ways(self, paths: Iterable[str]) -> tuple[str, ...]:
         found: list[str] = []
@@ -104,9 +106,11 @@ class Trials:
         sites = [place.site for place in places] + [each.site for each in layers if each.site]
         return ModelVersion(
             texts=made.texts,
-            ways=needed_ways(self.original.ways, [(s.path, s.line, s.column) for s in sites]),
-            forms={change.layer: change.form for c in of for change in c.changes},
-            orders=self._orders(of),
+            other_calls=needed_ways(
+                self.original.other_calls, [(s.path, s.line, s.column) for s in sites]
+            ),
+            replacements={change.layer: change.replacement for c in of for change in c.changes},
+            channel_orders=self._orders(of),
             weights=self.weights,
         )
 
@@ -115,7 +119,7 @@ class Trials:
         graph = self.original.graph
         if self.weights is None or graph is None:
             return ()
-        names = {c.layer for one in of for c in one.changes if c.form.code == "CVL501"}
+        names = {c.layer for one in of for c in one.changes if c.replacement.code == "CVL501"}
         run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
         return tuple(
             ChannelOrder(name, channel_order.before(graph, name), channel_order.behind(graph, name))
@@ -125,14 +129,14 @@ class Trials:
 
     def save_weights(self, version: ModelVersion, path: str) -> None:
         """Write the checkpoint that is converted for a version; a problem says where that failed."""
-        for outcome in self.tried([replace(version, ways=(), save=path)]) or ():
+        for outcome in self.tried([replace(version, other_calls=(), save=path)]) or ():
             self.problems += (self._named(problem) for problem in outcome.problems)
 
     def timed(self, version: ModelVersion, runs: int) -> tuple[Timing, ...]:
         """How long the model and the changed layers, together, take: original and rewritten. Nothing for no runs."""
         if not runs:
             return ()
-        tried = self.tried([replace(version, texts={}, ways=(), runs=runs)])
+        tried = self.tried([replace(version, texts={}, other_calls=(), runs=runs)])
         return () if tried is None else tuple(_summed(tried[0].timings))
 
     def _named(self, problem: Problem) -> Problem:
@@ -159,8 +163,8 @@ def _summed(timings: Sequence[Timing]) -> Iterator[Timing]:
     """Of each layout the timing of the model, and the sum of those of its layers."""
     for layout in dict.fromkeys(timing.layout for timing in timings):
         here = [timing for timing in timings if timing.layout == layout]
-        layers = [timing for timing in here if timing.what != "model"]
+        layers = [timing for timing in here if timing.subject != "model"]
         if layers:
             before, after = [t.before for t in layers], [t.after for t in layers]
-            yield replace(layers[0], what="layers", before=_sums(before), after=_sums(after))
-        yield from (timing for timing in here if timing.what == "model")
+            yield replace(layers[0], subject="layers", before=_sums(before), after=_sums(after))
+        yield from (timing for timing in here if timing.subject == "model")

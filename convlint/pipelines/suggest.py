@@ -91,7 +91,7 @@ class _Search:
             found, refused = candidates(
                 *(
                     graph,
-                    self.trials.original.ways,
+                    self.trials.original.other_calls,
                     self.trials.project,
                     wanted,
                     options.wishes,
@@ -207,7 +207,7 @@ class _Search:
             diff=made.diff,
             files=made.files,
             verified=verified,
-            latency=tuple(timing for timing in timings if timing.what == "model"),
+            latency=tuple(timing for timing in timings if timing.subject == "model"),
             goal=_goal(self.options.goal, after),
         )
 

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import Any, BinaryIO, get_args
 
 from convlint.findings.confirm import Runs
-from convlint.ir import SEVERITIES, Report, Severity, reach, serialize
+from convlint.ir import SEVERITIES, Report, Severity, any_at_least, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
 from convlint.pipelines import run_models as run
@@ -207,4 +207,4 @@ class Tally:
 
     def exit_code(self, fail_on: Severity) -> int:
         """As that of a report."""
-        return 2 if self.problems else int(reach(self.severities, fail_on))
+        return 2 if self.problems else int(any_at_least(self.severities, fail_on))

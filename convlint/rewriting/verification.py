@@ -28,13 +28,13 @@ def verify(
         return reason
     if reason := _training_differs(before, after):
         return reason
-    if reason := _ways_differ(before.ways, after.ways):
+    if reason := _ways_differ(before.other_calls, after.other_calls):
         return reason
     error = _saved_error(changes, old, new)
     if error is not None and error > CLOSE:
         return f"it saves other memory for backward than was estimated ({error:.1%} off)"
-    ways = {way.target: way for way in before.ways}
-    worked = sum(ways[way.target].stage != "failed" for way in after.ways)
+    ways = {way.target: way for way in before.other_calls}
+    worked = sum(ways[way.target].stage != "failed" for way in after.other_calls)
     trained = None if before.training_error else True
     return Verification(True, True, True, True, error, trained, worked)
 

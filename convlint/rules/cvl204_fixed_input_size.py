@@ -34,7 +34,7 @@ class FixedInputSize(Rule):
     severity = "info"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        refusing = {name for _, name in graph.sizes if name is not None}
+        refusing = {name for _, name in graph.tried_sizes if name is not None}
         for node in graph_queries.distinct(graph, frozenset({"linear"})):
             layer = graph.layer(node.layer)
             if layer is not None and layer.name in refusing and _is_written(graph, layer):
@@ -44,8 +44,8 @@ class FixedInputSize(Rule):
         flat = graph_queries.source(graph, node)
         shape = graph_queries.input_shape(graph, flat) if flat is not None and flat.inputs else ()
         image = next((t.shape[2:] for n in graph.nodes if n.op == "input" for t in n.outputs), ())
-        ran = sorted([image, *(size for size, refused in graph.sizes if refused is None)])
-        others = [size for size, refused in graph.sizes if refused is not None]
+        ran = sorted([image, *(size for size, refused in graph.tried_sizes if refused is None)])
+        others = [size for size, refused in graph.tried_sizes if refused is not None]
         fits = graph_queries.by(ran[0]) + (
             f" to {graph_queries.by(ran[-1])}" if len(ran) > 1 else " alone"
         )

@@ -32,7 +32,7 @@ class IgnoredArgument(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         if not any(layer.leaf and "out_channels" in layer.attrs for layer in graph.layers):
             return
-        for name, kind, site in graph.ignored:
+        for name, kind, site in graph.ignored_arguments:
             if graph_queries.is_width(name):
                 yield self.finding(
                     f"`{kind}` takes `{name}`, but none of its layers depends on it: use it where "

@@ -34,7 +34,7 @@ class UnregisteredModule(Rule):
     needs = "plain-container"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for module, attribute, site in graph.unregistered:
+        for module, attribute, site in graph.unregistered_layers:
             owner = f"`{module}`" if module else "the model"
             yield self.finding(
                 f"`{attribute}` of {owner} keeps layers in a plain container: their parameters are not "

@@ -59,8 +59,8 @@ class UnusedModule(Rule):
 def _used(graph: Graph) -> set[str]:
     """Names of the layers that were called, or read without a call, and of all modules around them."""
     called = {call.layer for call in graph.calls} | set(graph.called_in_training or ())
-    blind = [path for path, _ in graph.unseen]
-    owners = {name.rpartition(".")[0] for name in graph.read}
+    blind = [path for path, _ in graph.untraced]
+    owners = {name.rpartition(".")[0] for name in graph.read_parameters}
     used = {""}
     for layer in graph.layers:
         names = {layer.name, *layer.aliases}

@@ -225,7 +225,7 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
     external_failures.refuse_circumstances(recording.failure, job)
     graph = replace(
         provenance.annotate(recording.graph(), model),
-        input_from=inputs.source,
+        input_source=inputs.source,
         batch_size=inputs.batch_size,
         input_bytes=inputs.nbytes,
         budgets=job.budgets,
@@ -236,7 +236,7 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
             return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
     with silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
-        graph = replace(graph, sizes=resolution.sizes(model, inputs, graph))
+        graph = replace(graph, tried_sizes=resolution.sizes(model, inputs, graph))
     if not graph.outputs:
         kind = type(recording.result).__name__
         given = (

@@ -141,10 +141,10 @@ def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Ans
 
 def _tried_live(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
     if version.runs:
-        found = timing.timings(copy.deepcopy(model), inputs, version.forms, version.runs)
+        found = timing.timings(copy.deepcopy(model), inputs, version.replacements, version.runs)
         return VersionRun(timings=found)
     try:
-        rewritten = replaced(copy.deepcopy(model), version.forms)
+        rewritten = replaced(copy.deepcopy(model), version.replacements)
         return _run(rewritten, inputs, version, job)
     except Exception as error:
         return _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
@@ -164,7 +164,7 @@ def _tried(version: ModelVersion, job: Job) -> VersionRun:
         model = model_run.as_asked(value, job)
         inputs = model_run.inputs_of(model, job)
     if version.runs:
-        return VersionRun(timings=timing.timings(model, inputs, version.forms, version.runs))
+        return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
     tried = _run(model, inputs, version, job)
     return replace(tried, libraries=tuple(_libraries(before)))
 
@@ -173,13 +173,13 @@ def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> V
     """Run a model that was built."""
     errors = checkpoint.loaded(model, version) if version.weights is not None else {}
     graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
-    graph = replace(graph, input_from=inputs.source, batch_size=inputs.batch_size)
+    graph = replace(graph, input_source=inputs.source, batch_size=inputs.batch_size)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         return VersionRun(graph)
     with silent():
         graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
-        ways = tuple(_ways(version.ways, inputs, job))
+        ways = tuple(_ways(version.other_calls, inputs, job))
     return VersionRun(graph, (), error, untrained, ways, (), errors)
 
 

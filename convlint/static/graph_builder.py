@@ -157,9 +157,9 @@ class _Writer:
                 ]
             ),
             traced_by="source",
-            unregistered=tuple(_once(self.unregistered)),
+            unregistered_layers=tuple(_once(self.unregistered)),
             scopes=self._scopes(),
-            ignored=self.path.entry_point.ignored,
+            ignored_arguments=self.path.entry_point.ignored,
         )
 
     def _add(self, step: Step) -> None:

@@ -180,7 +180,7 @@ MODEL = Model(
     "recorder",
     ROWS,
     TOTALS,
-    Graph(input_from="--input"),
+    Graph(input_source="--input"),
 )
 BEFORE = Totals(
     params=164,

@@ -78,7 +78,7 @@ REPORT = Report(
             "recorder",
             (CONV, OPAQUE),
             Totals(112, 112, 448, 6912, 768, 2048, 3000, None, None),
-            Graph(input_from="--input", unseen=(("head", "a scripted module"),)),
+            Graph(input_source="--input", untraced=(("head", "a scripted module"),)),
         ),
     ),
     problems=(Problem("import-error", "no module named x", "other.py", 1, "other.py:Net"),),

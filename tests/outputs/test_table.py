@@ -77,7 +77,7 @@ class Net:
             calls=(Call("", (0,), (last - 1,), 1, last), *self.calls),
             inputs=("x: 1x64x56x56 float32",),
             outputs=("1x64x56x56 float32",),
-            input_from="--input",
+            input_source="--input",
             input_bytes=4 * 64 * 56 * 56,
         )
         graph.lint()
@@ -374,7 +374,7 @@ def test_macs_that_were_not_seen_are_a_question_mark() -> None:
     with net.module("body", "Sequential"):
         net.conv("body.0", kernel=1)
         net.scripted("body.1")
-    text = shown(net.report(unseen=(("body.1", "a scripted module"),)), "macs")
+    text = shown(net.report(untraced=(("body.1", "a scripted module"),)), "macs")
     assert cells(text) == [
         ["(model)", ">=12,845,056"],
         ["body", ">=12,845,056"],

@@ -371,7 +371,7 @@ def test_problem_says_where_and_what() -> None:
             "No findings in 1 model. 1 model did not run to completion.",
         ),
         (
-            Report((), (model(unseen=(("head", "scripted"), ("", "not measured"))),)),
+            Report((), (model(untraced=(("head", "scripted"), ("", "not measured"))),)),
             "No findings in 1 model. Not traced into: head.",
         ),
     ],

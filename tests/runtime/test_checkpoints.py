@@ -51,7 +51,7 @@ def models() -> tuple[nn.Module, nn.Module]:
 
 
 def version(weights: Path, save: Path) -> ModelVersion:
-    return ModelVersion(forms=FORMS, weights=str(weights), save=str(save))
+    return ModelVersion(replacements=FORMS, weights=str(weights), save=str(save))
 
 
 def parallel(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -170,7 +170,7 @@ def test_values_that_steer_python_do_not_hang_the_measurement() -> None:
         return x
 
     graph = measure(Function(until), torch.ones(1, 2))
-    assert graph.unseen == ()
+    assert graph.untraced == ()
     assert graph.peak_inference_bytes is not None
 
 
@@ -192,7 +192,7 @@ def test_a_forward_that_raises_leaves_the_graph_and_says_so() -> None:
         None,
         "",
     )
-    assert [why for _, why in graph.unseen] == [
+    assert [why for _, why in graph.untraced] == [
         "peak memory was not measured: a further forward raised ValueError: only once",
         "saved memory was not measured: a further forward raised ValueError: only once",
     ]

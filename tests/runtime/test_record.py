@@ -180,7 +180,7 @@ def test_every_convolution_is_seen_once(name: str) -> None:
         expected = model(x)
     recording = record(model, (x,))
     graph = recording.graph()
-    assert (graph.status, graph.failure, graph.unseen) == ("complete", None, ())
+    assert (graph.status, graph.failure, graph.untraced) == ("complete", None, ())
     assert len(convs(graph)) == run.count > 0
     assert torch.equal(recording.result, expected)
     assert sum(layer.params for layer in graph.layers) == sum(p.numel() for p in model.parameters())
@@ -233,7 +233,7 @@ def test_attention_is_seen_inside() -> None:
     assert ops(graph).count("addmm") == 2
     assert ops(graph).count("bmm") == 2
     assert {node.layer for node in graph.nodes if node.op == "addmm"} == {"parts.0"}
-    assert "parts.0.out_proj.weight" in graph.read
+    assert "parts.0.out_proj.weight" in graph.read_parameters
 
 
 def test_layers_in_a_plain_list_are_named_and_count_no_parameters() -> None:
@@ -248,7 +248,7 @@ def test_layers_in_a_plain_list_are_named_and_count_no_parameters() -> None:
 
     graph = graph_of(Hidden)
     assert [node.layer for node in convs(graph)] == ["convs[0]", "convs[1]", "heads['out']"]
-    assert [(owner, name) for owner, name, _ in graph.unregistered] == [
+    assert [(owner, name) for owner, name, _ in graph.unregistered_layers] == [
         ("", "convs"),
         ("", "heads"),
     ]
@@ -272,7 +272,7 @@ def test_what_numpy_makes_is_said_not_to_be_seen() -> None:
             return torch.from_dlpack(x.numpy() + 1)
 
     graph = graph_of(lambda: nn.Sequential(Opaque(), nn.Conv2d(3, 4, 1)))
-    assert [name for name, _ in graph.unseen] == ["0"]
+    assert [name for name, _ in graph.untraced] == ["0"]
     assert "unseen" in ops(graph)
 
 

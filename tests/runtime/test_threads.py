@@ -334,4 +334,6 @@ def test_a_recording_follows_the_threads_of_its_model(branches: Branches) -> Non
     inside = [called[1:4], called[4:7], called[7:10]]
     assert sorted(inside) == parts
     assert (called[0], called[-1]) == ("", "join")
-    assert sorted(name for name, _ in graph.unseen) == sorted(n for part in parts for n in part[1:])
+    assert sorted(name for name, _ in graph.untraced) == sorted(
+        n for part in parts for n in part[1:]
+    )

@@ -16,7 +16,7 @@ def heading(model: Model) -> Pairs:
     """The model, its inputs and outputs."""
     graph = model.graph
     inputs = "; ".join(model.inputs) or "none"
-    source = f" ({graph.input_from})" if graph.input_from else ""
+    source = f" ({graph.input_source})" if graph.input_source else ""
     pairs = [("model", model.target or "in memory"), ("input", inputs + source)]
     if model.outputs:
         pairs.append(("output", "; ".join(model.outputs)))
@@ -89,7 +89,7 @@ def notes(model: Model, rows: Sequence[Line], limit: int = 10) -> list[str]:
         remarks.append("(xN) N equal consecutive layers, added up in one line")
     if any(row.macs is None for row in model.layers):
         remarks.append("? not traced into; not included in sums")
-    unseen = [f"{path}: {reason}" if path else reason for path, reason in graph.unseen]
+    unseen = [f"{path}: {reason}" if path else reason for path, reason in graph.untraced]
     remarks += [f"not traced: {text}" for text in unseen[:limit]]
     if len(unseen) > limit:
         remarks.append(f"not traced: {len(unseen) - limit} more")

@@ -36,7 +36,7 @@ def render(
 
 
 def _model(model: Model) -> Iterator[Styled]:
-    source = f" ({model.graph.input_from})" if model.graph.input_from else ""
+    source = f" ({model.graph.input_source})" if model.graph.input_source else ""
     yield styled(("model: ", "bold"), one_line(model.target))
     yield styled(("input: ", "bold"), one_line("; ".join(model.inputs) + source))
     yield styled()
@@ -120,7 +120,7 @@ def latency(timing: Timing) -> str:
     slower = "SLOWER despite fewer MACs; " if timing.slower else ""
     threads = number_of(timing.threads, "thread")
     return (
-        f"{timing.what}, {timing.layout}: {slower}min {fastest}, median {median} "
+        f"{timing.subject}, {timing.layout}: {slower}min {fastest}, median {median} "
         f"({timing.runs} runs, {timing.device}, {threads})"
     )
 
@@ -130,11 +130,13 @@ def verification(suggestion: Suggestion) -> str:
     found = suggestion.verified
     trained = "and trained" if found.trained else "(training fails on this input, as before)"
     ways = ""
-    if found.ways:
+    if found.other_calls:
         many = (
-            "call in this file still works" if found.ways == 1 else "calls in this file still work"
+            "call in this file still works"
+            if found.other_calls == 1
+            else "calls in this file still work"
         )
-        ways = f"; {found.ways} other constructor {many}"
+        ways = f"; {found.other_calls} other constructor {many}"
     return f"built, run {trained}; output shapes, parameters and MACs as estimated{ways}"
 
 

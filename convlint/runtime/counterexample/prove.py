@@ -107,15 +107,15 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
     for trial in claim.trials:
         if time.monotonic() > until:
             return Proof("unknown", reason="the time was up")
-        if trial.works not in controls:
-            controls[trial.works] = _control(cls, claim, trial.works)
-        control = controls[trial.works]
+        if trial.control not in controls:
+            controls[trial.control] = _control(cls, claim, trial.control)
+        control = controls[trial.control]
         if control is None:
             continue
         works, inputs = control
-        call = _call(cls, claim, trial.fails)
+        call = _call(cls, claim, trial.failing)
         with at_most(_SECONDS):
-            outcome, failing, error = Tried(call, claim, trial.fails).outcome(inputs)
+            outcome, failing, error = Tried(call, claim, trial.failing).outcome(inputs)
         said = f"{type(error).__name__}: {one_line(error)}" if error else ""
         if outcome == "fails":
             shown = tuple("x".join(map(str, tensor.shape)) for tensor in failing.tensors)

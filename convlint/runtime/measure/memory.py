@@ -42,7 +42,7 @@ def measured(
     its figures stay None and ``unseen`` says why.
     """
     kwargs = kwargs or {}
-    unseen = list(graph.unseen)
+    unseen = list(graph.untraced)
     with _as_it_was(model):
         try:
             peak = _peak(model, args, kwargs, None if graph.training else _output_shapes(graph))
@@ -53,7 +53,7 @@ def measured(
             saved, mode = _saved(model, args, kwargs)
         except Exception as error:
             unseen.append(("", f"saved memory was not measured: {_described(error)}"))
-            return replace(graph, peak_inference_bytes=peak, unseen=tuple(unseen))
+            return replace(graph, peak_inference_bytes=peak, untraced=tuple(unseen))
     return replace(
         graph,
         peak_inference_bytes=peak,
@@ -63,7 +63,7 @@ def measured(
         layers=tuple(
             replace(layer, saved_bytes=saved.by_module.get(layer.name, 0)) for layer in graph.layers
         ),
-        unseen=tuple(unseen),
+        untraced=tuple(unseen),
     )
 
 

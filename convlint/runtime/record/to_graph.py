@@ -74,9 +74,11 @@ class _Conversion:
             outputs=tuple(_described(self.recording.result)),
             training=self.recording.training,
             failure=self.recording.failure,
-            unseen=tuple(recorder.unseen.items()),
-            unregistered=tuple(_sites_of([one for one in kept_lists if _has_state(one[-1])])),
-            read=tuple(self.read),
+            untraced=tuple(recorder.unseen.items()),
+            unregistered_layers=tuple(
+                _sites_of([one for one in kept_lists if _has_state(one[-1])])
+            ),
+            read_parameters=tuple(self.read),
         )
 
     def _status(self) -> facts.Status:

@@ -32,7 +32,7 @@ def loaded(model: nn.Module, version: ModelVersion) -> dict[str, float]:
     assert version.weights is not None
     state, put_back = _unwrapped(read(version.weights), version.weights)
     names = dict(model.named_modules(remove_duplicate=False))
-    state, errors = converted(state, version.forms, version.orders, names)
+    state, errors = converted(state, version.replacements, version.channel_orders, names)
     try:
         result = model.load_state_dict(state, strict=False)
         wrong = [f"missing {name}" for name in result.missing_keys]
