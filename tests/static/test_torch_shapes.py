@@ -95,14 +95,13 @@ def by_us(call: Call, run: Execution) -> Any:
     elif call.name.startswith("nn."):
         name = call.name[3:]
         kind, layer = torch_shapes.LAYERS[name], Instance(Class(f"torch.nn.{name}"))
-        assert torch_shapes.fits(kind.construct, len(call.built[0]), call.built[1])
+        assert kind.construct.bind(*call.built) is not None
         try:
             layer.attrs.update(kind.construct(run, *call.built[0], **call.built[1]))
         except Refused as refused:
             layer.attrs.update(refused.attrs)
             layer.error = str(refused)
-        assert kind.forward is not None
-        assert torch_shapes.fits(kind.forward, 1 + len(args), kwargs)
+        assert kind.forward.bind([layer, *args], kwargs) is not None
         result = kind.forward(run, layer, *args, **kwargs)
         if layer.error is not None:
             return layer.error
@@ -118,7 +117,7 @@ def handled(name: str, run: Execution, args: Any, kwargs: Any) -> Any:
         torch_shapes.function(f"{NAMES[owner]}.{last}") if owner else torch_shapes.method(last)
     )
     assert handler is not None, name
-    assert torch_shapes.fits(handler, len(args), kwargs), name
+    assert handler.bind(args, kwargs) is not None, name
     return handler(run, *args, **kwargs)
 
 

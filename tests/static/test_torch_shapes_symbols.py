@@ -32,9 +32,7 @@ def layer(run: Execution, name: str, *args: Any, **kwargs: Any) -> Instance:
 
 
 def call(run: Execution, owner: Instance, *args: Any) -> Any:
-    forward = torch_shapes.LAYERS[owner.kind or ""].forward
-    assert forward is not None
-    return forward(run, owner, *args)
+    return torch_shapes.LAYERS[owner.kind or ""].forward(run, owner, *args)
 
 
 def function(run: Execution, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -223,7 +221,7 @@ def test_what_torch_does_not_have_is_none() -> None:
 def test_fits_as_a_call_would() -> None:
     conv = torch_shapes.function("torch.nn.functional.conv2d")
     assert conv is not None
-    assert torch_shapes.fits(conv, 2, {"stride": 2})
-    assert not torch_shapes.fits(conv, 1, {})
-    assert not torch_shapes.fits(conv, 2, {"weight": 1})
-    assert not torch_shapes.fits(conv, 2, {"steps": 1})
+    assert conv.bind([1, 2], {"stride": 2}) is not None
+    assert conv.bind([1], {}) is None
+    assert conv.bind([1, 2], {"weight": 1}) is None
+    assert conv.bind([1, 2], {"steps": 1}) is None

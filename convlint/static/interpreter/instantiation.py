@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
-from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Refused
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
@@ -16,8 +13,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers, module_containers
 from convlint.static.plain_numbers import WIDTHS
-from convlint.static.torch_shapes import LAYERS
-from convlint.static.torch_shapes.registry import NOT_TAKEN, fits
+from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -108,13 +104,14 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
         return
     kwargs = call.kwargs
     if call.open_ended:
-        names = _parameters(layer.construct)[1 + len(call.args) :]
+        names = layer.construct.parameters[len(call.args) :]
         kwargs = dict.fromkeys(names, UNKNOWN) | kwargs
-    if not fits(layer.construct, len(call.args), kwargs):
+    arguments = layer.construct.bind(call.args, kwargs)
+    if arguments is None:
         instance.incomplete = True
         return
     try:
-        instance.attrs.update(layer.construct(execution, *call.args, **kwargs))
+        instance.attrs.update(layer.construct.call(execution, arguments))
     except Refused as refused:
         instance.attrs.update(refused.attrs)
         instance.error = str(refused)
@@ -123,12 +120,6 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
         instance.incomplete = True
     execution.note_widths([instance.attrs[name] for name in WIDTHS if name in instance.attrs])
     call.interpreter.demands[instance] = execution.taken()
-
-
-@cache
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of a function's parameters."""
-    return tuple(inspect.signature(function).parameters)
 
 
 # --- dataclasses

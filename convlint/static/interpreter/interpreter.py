@@ -16,7 +16,6 @@ from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
     Builtin,
-    Handler,
     Library,
     Num,
     Partial,
@@ -39,8 +38,7 @@ from convlint.static.interpreter.pymodel import builtin_functions, methods, stan
 from convlint.static.interpreter.pymodel.native import call_native
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
-from convlint.static.torch_shapes import function
-from convlint.static.torch_shapes.registry import NOT_TAKEN, fits
+from convlint.static.torch_shapes import NOT_TAKEN, Operation, function
 from convlint.symbolic import Dim
 
 EXPRESSIONS.update(expressions.HANDLERS)
@@ -160,13 +158,14 @@ class Interpreter:
         self.execution.site = call.site
         return self.execution.emit("unseen", tensors, [None])[0]
 
-    def call_torch(self, handler: Handler, call: Call) -> Value:
+    def call_torch(self, operation: Operation, call: Call) -> Value:
         """Call an operation of torch; the result of arguments that it does not accept is unknown."""
-        if call.open_ended or not fits(handler, len(call.args), call.kwargs):
+        arguments = None if call.open_ended else operation.bind(call.args, call.kwargs)
+        if arguments is None:
             return self.call_unknown(call)
         self.execution.site = call.site
         try:
-            return handler(self.execution, *call.args, **call.kwargs)
+            return operation.call(self.execution, arguments)
         except NOT_TAKEN:
             self.execution.record_gap("this operation does not accept these arguments")
             return self.call_unknown(call)

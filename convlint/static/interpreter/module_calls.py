@@ -10,8 +10,7 @@ from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.interpreter import call_cache
 from convlint.static.interpreter.call import Call, tensors_in
 from convlint.static.interpreter.pymodel import module_containers
-from convlint.static.torch_shapes import LAYERS
-from convlint.static.torch_shapes.registry import NOT_TAKEN, fits
+from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
 
 
 @dataclass(slots=True, eq=False)
@@ -79,17 +78,18 @@ def forward_layer(instance: Instance, call: Call) -> Value:
             value = interpreter.call(module, call.with_args([value], {}, open_ended=False))
         return value
     layer = LAYERS.get(name)
-    if layer is None or layer.forward is None or instance.incomplete or call.open_ended:
+    if layer is None or instance.incomplete or call.open_ended:
         return interpreter.call_unknown(call)
     if args and args[0] is UNKNOWN:
         args = [execution.emit("unseen", [], [None])[0], *args[1:]]
         call = call.with_args(args)
-    if not fits(layer.forward, len(args) + 1, call.kwargs):
+    arguments = layer.forward.bind([instance, *args], call.kwargs)
+    if arguments is None:
         return interpreter.call_unknown(call)
     outer, execution.layer = execution.layer, instance
     execution.site = call.site
     try:
-        return layer.forward(execution, instance, *args, **call.kwargs)
+        return layer.forward.call(execution, arguments)
     except NOT_TAKEN:
         execution.record_gap("this layer does not accept these arguments")
         return interpreter.call_unknown(call)

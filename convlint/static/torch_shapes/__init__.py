@@ -1,35 +1,54 @@
-"""What the operations of PyTorch do to shapes, exactly as PyTorch decides it."""
+"""The operations of PyTorch: what they do to shapes, and the errors that PyTorch raises."""
 
 from __future__ import annotations
 
 # Importing a family registers its operations.
 from convlint.static.torch_shapes import (  # noqa: F401
     activations,
+    attention,
+    concatenation,
     convolution,
+    convolution_layers,
     creation,
+    einsum,
     elementwise,
-    folding,
-    helpers,
-    layers_convolution,
-    layers_norms,
-    layers_plain,
-    layers_pooling,
-    layers_resizing,
+    environment,
+    expansion,
+    interpolation,
     linear,
-    merging,
-    norms,
-    order,
+    losses,
+    normalization,
+    normalization_layers,
     padding,
-    picking,
+    permutation,
+    pixel_shuffle,
     pooling,
+    recurrent,
     reductions,
-    resizing,
-    sequences,
-    shapes,
+    reshaping,
+    selection,
+    sliding_blocks,
     splitting,
-    stretching,
+    tensor_queries,
 )
 from convlint.static.torch_shapes.indexing import attribute, index, iterate
-from convlint.static.torch_shapes.registry import LAYERS, LayerKind, fits, function, method
+from convlint.static.torch_shapes.registry import (
+    LAYERS,
+    NOT_TAKEN,
+    LayerKind,
+    Operation,
+    function,
+    method,
+)
 
-__all__ = ["LAYERS", "LayerKind", "attribute", "fits", "function", "index", "iterate", "method"]
+__all__ = [
+    "LAYERS",
+    "NOT_TAKEN",
+    "LayerKind",
+    "Operation",
+    "attribute",
+    "function",
+    "index",
+    "iterate",
+    "method",
+]

@@ -1,4 +1,4 @@
-"""How shapes are stretched to fit each other."""
+"""Broadcasting: the common shape of tensors."""
 
 from __future__ import annotations
 
@@ -6,93 +6,88 @@ from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape
-from convlint.static.torch_shapes.sizing import loose
+from convlint.static.torch_shapes.sizes import is_indefinite
 from convlint.symbolic import Dim
 
 
 def broadcast(run: Execution, shapes: Sequence[Shape]) -> tuple[Shape, str | None]:
-    """The common shape of tensors, and what PyTorch says if there is none.
+    """Return the common shape of tensors and PyTorch's error if they have none.
 
-    A size of which nothing is known may be 1, so it demands nothing of the others. Parameters of the
-    program are taken not to be 1: they must be equal.
+    An unknown size may be 1, so it constrains no other. Parameters of the program are assumed not to
+    be 1, so they must be equal.
     """
-    first, *others = shapes
-    result, error = first, None
-    for other in others:
-        result, apart = _pair(run, result, other)
-        error = error or apart
+    result, error = shapes[0], None
+    for shape in shapes[1:]:
+        result, pair_error = _broadcast_pair(run, result, shape)
+        error = error or pair_error
     return result, error
 
 
-def _pair(run: Execution, one: Shape, other: Shape) -> tuple[Shape, str | None]:
-    if one == other:
-        return one, None
-    longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
-    lead = len(longer) - len(shorter)
+def _broadcast_pair(run: Execution, left: Shape, right: Shape) -> tuple[Shape, str | None]:
+    if left == right:
+        return left, None
+    longer, shorter = (left, right) if len(left) >= len(right) else (right, left)
     result = list(longer)
     error = None
-    for position, size in enumerate(shorter, lead):
-        found = _size(run, longer[position], size)
-        if found is None:
-            a, b = one[position - len(longer)], other[position - len(longer)]
+    for position, size in enumerate(shorter, len(longer) - len(shorter)):
+        common = _common_size(run, longer[position], size)
+        if common is None:
+            a, b = left[position - len(longer)], right[position - len(longer)]
             error = error or (
                 f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
                 f"non-singleton dimension {position}"
             )
-            found = _larger(a, b)
-        result[position] = found
+            common = max(a, b) if type(a) is int and type(b) is int else a  # a plausible stand-in
+        result[position] = common
     return tuple(result), error
 
 
-def _size(run: Execution, one: Num, other: Num) -> Num | None:
-    """The size of two that are brought together, None if that cannot be."""
-    if one == other:
-        return one
-    if type(one) is int and type(other) is int:
-        return other if one == 1 else one if other == 1 else None
-    if type(one) is int and one == 1:
-        return other
-    if type(other) is int and other == 1:
-        return one
-    equal = run.equal(one, other)
+def _common_size(run: Execution, left: Num, right: Num) -> Num | None:
+    """Return the size that two sizes are broadcast to, None if that is impossible."""
+    if left == right:
+        return left
+    if type(left) is int and type(right) is int:
+        return right if left == 1 else left if right == 1 else None
+    if type(left) is int and left == 1:
+        return right
+    if type(right) is int and right == 1:
+        return left
+    equal = run.equal(left, right)
     if equal:
-        return other if type(other) is int else one
+        return right if type(right) is int else left
     if equal is False:
-        if never_one(run, one) and never_one(run, other):
-            return None
-        small, large = (one, other) if never_one(run, other) else (other, one)
-        if not loose(small) and never_one(run, large):
-            run.demand(small, 1)
-        return large
-    if loose(one) or loose(other):
-        if loose(one) and loose(other):
+        return _common_unequal(run, left, right)
+    if is_indefinite(left) or is_indefinite(right):
+        if is_indefinite(left) and is_indefinite(right):
             return run.fresh("size")
-        return other if loose(one) else one
-    run.demand(one, other)
-    return other if type(other) is int else one
+        return right if is_indefinite(left) else left
+    run.demand(left, right)
+    return right if type(right) is int else left
 
 
-def never_one(run: Execution, size: Num) -> bool:
-    """Whether a size is other than 1, whatever its symbols are worth."""
+def _common_unequal(run: Execution, left: Num, right: Num) -> Num | None:
+    if is_never_one(run, left) and is_never_one(run, right):
+        return None
+    small, large = (left, right) if is_never_one(run, right) else (right, left)
+    if not is_indefinite(small) and is_never_one(run, large):
+        run.demand(small, 1)
+    return large
+
+
+def is_never_one(run: Execution, size: Num) -> bool:
+    """Whether a size differs from 1 for all values of its symbols."""
     if type(size) is int:
         return size != 1
-    return _least(size) > 1 or run.equal(size, 1) is False
+    return _lower_bound(size) > 1 or run.equal(size, 1) is False
 
 
-def _least(size: Num) -> int:
-    """A bound from below for a sum of positive terms; 0 where there is none."""
+def _lower_bound(size: Num) -> int:
+    """Return a lower bound of a sum of positive terms; 0 for other expressions."""
     if type(size) is not Dim or size.terms is None:
         return 0
-    total = 0
+    bound = 0
     for monomial, factor in size.terms:
         if factor < 0 or any(hasattr(atom, "op") for atom, _ in monomial):
             return 0
-        total += factor
-    return total
-
-
-def _larger(one: Num, other: Num) -> Num:
-    """The size of a stand-in: the larger one, as a run would have it."""
-    if type(one) is int and type(other) is int:
-        return max(one, other)
-    return one
+        bound += factor
+    return bound

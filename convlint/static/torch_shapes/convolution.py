@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from convlint import symbolic
 from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import UNKNOWN, Handler, Num, Shape, Tensor, Value
+from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import (
+    Attrs,
+    fresh_sizes,
+    is_passed,
+    size,
+    sizes,
+    unknown_result,
+)
 from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizing import (
+from convlint.static.torch_shapes.sizes import (
+    any_below,
     below,
     divided,
     plain,
     remainder,
     shape_of,
+    shape_of_rank,
     show,
-    size,
-    sizes,
-    unseen,
 )
 
 Padding = tuple[Num, ...] | str
@@ -27,7 +33,7 @@ Padding = tuple[Num, ...] | str
 
 @dataclass(slots=True)
 class Convolution:
-    """The numbers of a convolution. ``bias`` is True, False, or a value that is not decided."""
+    """The arguments of a convolution. ``bias`` is True, False, or a value that is unknown."""
 
     in_channels: Num
     out_channels: Num
@@ -48,8 +54,13 @@ class Convolution:
     def op(self) -> str:
         return f"conv{'_transpose' if self.transposed else ''}{self.spatial}d"
 
-    def attrs(self) -> dict[str, Any]:
-        """The numbers as ``Node.attrs`` has them."""
+    @property
+    def numeric_padding(self) -> tuple[Num, ...]:
+        """The padding of each dimension; 0 for ``valid``, and for ``same``, which has its own rule."""
+        return (0,) * self.spatial if isinstance(self.padding, str) else self.padding
+
+    def attrs(self) -> Attrs:
+        """Return the arguments as ``Node.attrs`` has them."""
         return {
             "in_channels": self.in_channels,
             "out_channels": self.out_channels,
@@ -64,35 +75,32 @@ class Convolution:
         }
 
 
-def call(run: Execution, x: Tensor, conv: Convolution, error: str | None = None) -> Tensor:
-    """Convolve ``x``. ``error`` is what PyTorch says of the arguments alone."""
+def convolve(run: Execution, x: Tensor, conv: Convolution, error: str | None = None) -> Tensor:
+    """Record a convolution. ``error`` is PyTorch's error for the arguments alone."""
     spatial = conv.spatial
-    shape = shape_of(run, x, spatial + 2)
-    assert shape is not None
+    shape = shape_of_rank(run, x, spatial + 2)
     if len(shape) not in (spatial + 1, spatial + 2):
         error = error or (
             f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to "
             f"{conv.op}, but got input of size: {show(shape)}"
         )
-        unknown = tuple([run.fresh("size") for _ in range(spatial)])
         batch = shape[:1] if len(shape) > spatial else ()
-        result = (*batch, conv.out_channels, *unknown)
+        result = (*batch, conv.out_channels, *fresh_sizes(run, spatial))
         return run.emit(conv.op, [x], [result], conv.attrs(), error)[0]
-    channels, around = shape[-spatial - 1], shape[-spatial:]
-    fits = run.demand(channels, conv.in_channels)
-    if not fits and error is None:
-        error = _wrong_channels(shape, channels, conv)
-    error = error or _bad_argument(conv)
-    moved = unpooled(around, conv) if conv.transposed else _moved(around, conv)
+    channels, image = shape[-spatial - 1], shape[-spatial:]
+    if not run.demand(channels, conv.in_channels) and error is None:
+        error = _channels_error(shape, channels, conv)
+    error = error or _argument_error(conv)
+    output = transposed_output_size(image, conv) if conv.transposed else _output_size(image, conv)
     if error is None:
-        error = _too_small(around, moved, conv)
+        error = _too_small(image, output, conv)
     if error is not None:
-        moved = tuple([1 if below(one, 1) else one for one in moved])
-    result = (*shape[: -spatial - 1], conv.out_channels, *moved)
+        output = tuple([1 if below(size, 1) else size for size in output])
+    result = (*shape[: -spatial - 1], conv.out_channels, *output)
     return run.emit(conv.op, [x], [result], conv.attrs(), error)[0]
 
 
-def _wrong_channels(shape: Shape, channels: Num, conv: Convolution) -> str:
+def _channels_error(shape: Shape, channels: Num, conv: Convolution) -> str:
     first, second = conv.out_channels, divided(conv.in_channels, conv.groups)
     if conv.transposed:
         first, second = conv.in_channels, divided(conv.out_channels, conv.groups)
@@ -104,74 +112,86 @@ def _wrong_channels(shape: Shape, channels: Num, conv: Convolution) -> str:
     )
 
 
-def _bad_argument(conv: Convolution) -> str | None:
+def _argument_error(conv: Convolution) -> str | None:
     first = conv.in_channels if conv.transposed else conv.out_channels
     if type(first) is int and type(conv.groups) is int and first < conv.groups:
         return (
             f"Given groups={conv.groups}, expected weight to be at least {conv.groups} at "
             f"dimension 0, but got weight of size [{first}, ...] instead"
         )
-    if any(below(one, 1) for one in conv.kernel_size):
+    if any_below(conv.kernel_size, 1):
         return "kernel size should be greater than zero"
-    if any(below(one, 1) for one in conv.stride):
+    if any_below(conv.stride, 1):
         return "non-positive stride is not supported"
-    if not conv.transposed and any(below(one, 1) for one in conv.dilation):
+    if not conv.transposed and any_below(conv.dilation, 1):
         return "dilation should be greater than zero"
     if isinstance(conv.padding, str):
-        if conv.padding == "same" and any(type(one) is int and one != 1 for one in conv.stride):
+        if conv.padding == "same" and has_stride(conv.stride):
             return "padding='same' is not supported for strided convolutions"
-    elif any(below(one, 0) for one in conv.padding):
+    elif any_below(conv.padding, 0):
         return "negative padding is not supported"
-    if conv.transposed:
-        if any(below(one, 0) for one in conv.output_padding):
-            return "negative output_padding is not supported"
-        for more, step, spread in zip(conv.output_padding, conv.stride, conv.dilation, strict=True):
-            if _at_least(more, step) and _at_least(more, spread):
-                return (
-                    "output padding must be smaller than either stride or dilation, but got "
-                    f"output_padding: {more} stride: {step} dilation: {spread}"
-                )
+    return _output_padding_error(conv) if conv.transposed else None
+
+
+def has_stride(stride: tuple[Num, ...]) -> bool:
+    """Whether a stride is known to differ from 1."""
+    return any(type(step) is int and step != 1 for step in stride)
+
+
+def _output_padding_error(conv: Convolution) -> str | None:
+    if any_below(conv.output_padding, 0):
+        return "negative output_padding is not supported"
+    for extra, stride, dilation in zip(
+        conv.output_padding, conv.stride, conv.dilation, strict=True
+    ):
+        if _at_least(extra, stride) and _at_least(extra, dilation):
+            return (
+                "output padding must be smaller than either stride or dilation, but got "
+                f"output_padding: {extra} stride: {stride} dilation: {dilation}"
+            )
     return None
 
 
-def _at_least(one: Num, other: Num) -> bool:
+def _at_least(left: Num, right: Num) -> bool:
     """Whether one number is known to be no less than another."""
-    return type(one) is int and type(other) is int and one >= other
+    return type(left) is int and type(right) is int and left >= right
 
 
-def _moved(around: Shape, conv: Convolution) -> tuple[Num, ...]:
-    """The size of the map that a convolution gives."""
+def _output_size(image: Shape, conv: Convolution) -> tuple[Num, ...]:
     if conv.padding == "same":
-        return tuple(around)
-    padding = (0,) * conv.spatial if isinstance(conv.padding, str) else conv.padding
+        return tuple(image)
+    return window_grid(image, conv.kernel_size, conv.stride, conv.numeric_padding, conv.dilation)
+
+
+def window_grid(
+    image: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
+) -> tuple[Num, ...]:
+    """Return how many positions a window has in each dimension."""
     return tuple(
         [
-            window(one, kernel, step, pad, spread)
-            for one, kernel, step, pad, spread in zip(
-                around, conv.kernel_size, conv.stride, padding, conv.dilation, strict=True
-            )
+            window_positions(*window)
+            for window in zip(image, kernel, stride, padding, dilation, strict=True)
         ]
     )
 
 
-def window(one: Num, kernel: Num, step: Num, pad: Num, spread: Num) -> Num:
-    """The output size of a convolution along a dimension; unknown where the stride is 0."""
-    if type(step) is int and step == 0:
+def window_positions(size: Num, kernel: Num, stride: Num, padding: Num, dilation: Num) -> Num:
+    """Return how many positions a window has along a dimension; unknown if the stride is 0."""
+    if type(stride) is int and stride == 0:
         return symbolic.UNKNOWN
-    return plain(ops.output_size(one, kernel, step, pad, spread))
+    return plain(ops.output_size(size, kernel, stride, padding, dilation))
 
 
-def unpooled(around: Shape, conv: Convolution) -> tuple[Num, ...]:
-    """The size of the map that a transposed convolution gives."""
-    padding = (0,) * conv.spatial if isinstance(conv.padding, str) else conv.padding
+def transposed_output_size(image: Shape, conv: Convolution) -> tuple[Num, ...]:
+    """Return the spatial size of the output of a transposed convolution."""
     return tuple(
         [
-            plain(ops.transposed_output_size(one, kernel, step, pad, spread, more))
-            for one, kernel, step, pad, spread, more in zip(
-                around,
+            plain(ops.transposed_output_size(*window))
+            for window in zip(
+                image,
                 conv.kernel_size,
                 conv.stride,
-                padding,
+                conv.numeric_padding,
                 conv.dilation,
                 conv.output_padding,
                 strict=True,
@@ -180,25 +200,21 @@ def unpooled(around: Shape, conv: Convolution) -> tuple[Num, ...]:
     )
 
 
-def _too_small(around: Shape, moved: tuple[Num, ...], conv: Convolution) -> str | None:
+def _too_small(image: Shape, output: tuple[Num, ...], conv: Convolution) -> str | None:
     if conv.transposed:
-        if any(below(one, 0) for one in moved):
+        if any_below(output, 0):
             return (
-                f"Given input size per channel: {show(around)}. Calculated output size per "
-                f"channel: {show(moved)}. Output size is too small"
+                f"Given input size per channel: {show(image)}. Calculated output size per "
+                f"channel: {show(output)}. Output size is too small"
             )
         return None
-    if isinstance(conv.padding, str) and conv.padding == "same":
+    if conv.padding == "same":
         return None
-    padding = (0,) * conv.spatial if isinstance(conv.padding, str) else conv.padding
-    padded = tuple([plain(one + 2 * pad) for one, pad in zip(around, padding, strict=True)])
-    spans = tuple(
-        [
-            plain(ops.kernel_extent(k, d))
-            for k, d in zip(conv.kernel_size, conv.dilation, strict=True)
-        ]
-    )
-    if any(_at_least(s, plain(p + 1)) for p, s in zip(padded, spans, strict=True)):
+    padded = [plain(size + 2 * pad) for size, pad in zip(image, conv.numeric_padding, strict=True)]
+    spans = [
+        plain(ops.kernel_extent(k, d)) for k, d in zip(conv.kernel_size, conv.dilation, strict=True)
+    ]
+    if any(_at_least(span, plain(size + 1)) for size, span in zip(padded, spans, strict=True)):
         return (
             f"Calculated padded input size per channel: {show(padded)}. Kernel size: "
             f"{show(spans)}. Kernel size can't be greater than actual input size"
@@ -209,92 +225,71 @@ def _too_small(around: Shape, moved: tuple[Num, ...], conv: Convolution) -> str 
 # --- functions
 
 
-def _of_weight(
+def _convolution(
     run: Execution,
-    x: Value,
+    spatial: int,
+    input: Value,
     weight: Value,
     bias: Value,
-    numbers: tuple[Value, Value, Value, Value],
-    spatial: int,
-    output_padding: Value = None,
+    stride: Value,
+    padding: Value,
+    dilation: Value,
+    groups: Value,
+    output_padding: Value,
 ) -> Value:
-    stride, padding, dilation, groups = numbers
     transposed = output_padding is not None
-    if type(x) is not Tensor or type(weight) is not Tensor:
-        return unseen(run, x, weight, bias)
-    form = shape_of(run, weight, spatial + 2)
-    assert form is not None
-    groups = size(run, groups, "groups")
+    if type(input) is not Tensor or type(weight) is not Tensor:
+        return unknown_result(run, input, weight, bias)
+    shape = shape_of_rank(run, weight, spatial + 2)
+    group_count = size(run, groups, "groups")
     error = None
-    if len(form) != spatial + 2:
-        error = f"expected {spatial + 2}-dimensional weight, but got weight of size {show(form)}"
-        form = tuple([run.fresh("size") for _ in range(spatial + 2)])
-    first, second = form[0], plain(form[1] * groups)
-    if below(groups, 1):
+    if len(shape) != spatial + 2:
+        error = f"expected {spatial + 2}-dimensional weight, but got weight of size {show(shape)}"
+        shape = fresh_sizes(run, spatial + 2)
+    first, second = shape[0], plain(shape[1] * group_count)
+    if below(group_count, 1):
         error = error or "non-positive groups is not supported"
-    elif type(remainder(first, groups)) is int and remainder(first, groups) != 0:
+    elif type(rest := remainder(first, group_count)) is int and rest != 0:
         error = error or (
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-            f"but got weight of size {show(form)} instead"
+            f"Given groups={group_count}, expected weight to be divisible by {group_count} at "
+            f"dimension 0, but got weight of size {show(shape)} instead"
         )
-    given: Value = bias is not None if bias is None or type(bias) is Tensor else UNKNOWN
-    out = second if transposed else first
+    in_channels, out_channels = (first, second) if transposed else (second, first)
     if type(bias) is Tensor:
         held = shape_of(run, bias)
-        if held is not None and (len(held) != 1 or not run.demand(held[0], out)):
-            error = error or f"expected bias of size [{out}], but got bias of size {show(held)}"
+        if held is not None and (len(held) != 1 or not run.demand(held[0], out_channels)):
+            error = error or (
+                f"expected bias of size [{out_channels}], but got bias of size {show(held)}"
+            )
     conv = Convolution(
-        first if transposed else second,
-        out,
-        form[2:],
+        in_channels,
+        out_channels,
+        shape[2:],
         sizes(run, stride, spatial, "stride"),
         padding if type(padding) is str else sizes(run, padding, spatial, "padding"),
         sizes(run, dilation, spatial, "dilation"),
-        groups,
-        given,
+        group_count,
+        is_passed(bias),
         transposed,
         sizes(run, output_padding, spatial, "padding") if transposed else (),
     )
     if type(padding) is str and (padding not in ("same", "valid") or transposed):
         error = error or f"Invalid padding string {padding!r}, should be one of 'same', 'valid'"
-    return call(run, x, conv, error)
-
-
-def _convolution(spatial: int) -> Handler:
-    def convolution(
-        run: Execution,
-        input: Value,
-        weight: Value,
-        bias: Value = None,
-        stride: Value = 1,
-        padding: Value = 0,
-        dilation: Value = 1,
-        groups: Value = 1,
-    ) -> Value:
-        numbers = stride, padding, dilation, groups
-        return _of_weight(run, input, weight, bias, numbers, spatial)
-
-    return convolution
-
-
-def _transposed_convolution(spatial: int) -> Handler:
-    def convolution(
-        run: Execution,
-        input: Value,
-        weight: Value,
-        bias: Value = None,
-        stride: Value = 1,
-        padding: Value = 0,
-        output_padding: Value = 0,
-        groups: Value = 1,
-        dilation: Value = 1,
-    ) -> Value:
-        numbers = stride, padding, dilation, groups
-        return _of_weight(run, input, weight, bias, numbers, spatial, output_padding)
-
-    return convolution
+    return convolve(run, input, conv, error)
 
 
 for _n in (1, 2, 3):
-    operation(f"F.conv{_n}d", f"conv{_n}d")(_convolution(_n))
-    operation(f"F.conv_transpose{_n}d", f"conv_transpose{_n}d")(_transposed_convolution(_n))
+    operation(
+        f"F.conv{_n}d",
+        f"conv{_n}d",
+        signature="input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
+        spatial=_n,
+        output_padding=None,
+    )(_convolution)
+    operation(
+        f"F.conv_transpose{_n}d",
+        f"conv_transpose{_n}d",
+        signature="input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, "
+        "dilation=1",
+        spatial=_n,
+    )(_convolution)

@@ -1,4 +1,4 @@
-"""Functions that make tensors of nothing: constants of known shape."""
+"""Functions that create tensors: constants of known shape."""
 
 from __future__ import annotations
 
@@ -7,28 +7,19 @@ from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Library, Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizing import (
-    below,
-    divided,
-    listed,
-    number,
-    plain,
-    shape_of,
-    size,
-    unseen,
+from convlint.static.torch_shapes.arguments import (
+    integer,
+    is_sequence,
+    size_list,
+    unknown_result,
+    unpacked,
 )
+from convlint.static.torch_shapes.arguments import size as size_of
+from convlint.static.torch_shapes.registry import operation
+from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of
 from convlint.symbolic import Dim
 
-
-def _dtype(dtype: Value, default: str = "float32") -> str:
-    """The name of a dtype as ``model.Tensor`` has it."""
-    if isinstance(dtype, Library):
-        return _SHORT.get(last := dtype.name.rsplit(".", 1)[-1], last)
-    return default
-
-
-_SHORT = {
+_DTYPES = {
     "float": "float32",
     "double": "float64",
     "half": "float16",
@@ -38,210 +29,136 @@ _SHORT = {
 }
 
 
-def _made(run: Execution, sizes: Sequence[Value], dtype: str = "float32") -> Tensor:
-    """A tensor of the sizes that were passed, one by one or as a sequence."""
-    if len(sizes) == 1 and type(sizes[0]) not in (tuple, list) and number(sizes[0]) is None:
+def _dtype(dtype: Value, default: str = "float32") -> str:
+    """Return the name of a dtype as a node of the graph has it."""
+    if isinstance(dtype, Library):
+        name = dtype.name.rsplit(".", 1)[-1]
+        return _DTYPES.get(name, name)
+    return default
+
+
+def _created(run: Execution, sizes: Sequence[Value], dtype: str = "float32") -> Tensor:
+    """Return a tensor of the sizes that were passed, one by one or as a sequence."""
+    if len(sizes) == 1 and not is_sequence(sizes[0]) and integer(sizes[0]) is None:
         return run.tensor(None, dtype)
-    found = listed(run, sizes)
-    if found is None or any(below(one, 1) for one in found):
-        return run.tensor(None, dtype)  # an empty one holds the place of another
-    return run.tensor(tuple(found), dtype)
-
-
-@operation("zeros", "ones", "rand", "randn", "empty")
-def _zeros(
-    run: Execution,
-    *sizes: Value,
-    size: Value = None,
-    out: Value = None,
-    dtype: Value = None,
-    layout: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-    generator: Value = None,
-    pin_memory: Value = False,
-    memory_format: Value = None,
-) -> Value:
-    if size is not None:
-        return _of_size(run, size, _dtype(dtype))
-    return _made(run, sizes, _dtype(dtype))
+    known = size_list(run, sizes)
+    if known is None or any_below(known, 1):
+        return run.tensor(None, dtype)  # an empty tensor is a placeholder of another
+    return run.tensor(tuple(known), dtype)
 
 
 def _of_size(run: Execution, size: Value, dtype: str) -> Tensor:
-    """A tensor of a ``size`` that is a sequence, or may be one: a parameter is called so."""
-    return _made(run, (size,), dtype) if type(size) is not Dim else run.tensor(None, dtype)
+    """Return a tensor of a ``size`` that is a sequence; a parameter of the program may be one."""
+    return run.tensor(None, dtype) if type(size) is Dim else _created(run, (size,), dtype)
 
 
-@operation("full")
-def _full(
-    run: Execution,
-    size: Value,
-    fill_value: Value,
-    *,
-    out: Value = None,
-    dtype: Value = None,
-    layout: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
+_OPTIONS = "out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False"
+
+
+@operation(
+    *("zeros", "ones", "rand", "randn", "empty"),
+    signature=f"*sizes, size=None, generator=None, memory_format=None, names=None, {_OPTIONS}",
+)
+def _zeros(run: Execution, sizes: tuple[Value, ...], size: Value, dtype: Value) -> Value:
+    if size is not None:
+        return _of_size(run, size, _dtype(dtype))
+    return _created(run, sizes, _dtype(dtype))
+
+
+@operation("full", signature=f"size, fill_value, *, names=None, {_OPTIONS}")
+def _full(run: Execution, size: Value, dtype: Value) -> Value:
     return _of_size(run, size, _dtype(dtype))
 
 
-@operation("randint")
-def _randint(
-    run: Execution,
-    *args: Value,
-    low: Value = 0,
-    high: Value = None,
-    size: Value = None,
-    generator: Value = None,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
-    given = size if size is not None else args[-1] if args else None
-    return _made(run, (given,), _dtype(dtype, "int64"))
+@operation("randint", signature=f"*args, low=0, high=None, size=None, generator=None, {_OPTIONS}")
+def _randint(run: Execution, args: tuple[Value, ...], size: Value, dtype: Value) -> Value:
+    passed = size if size is not None else args[-1] if args else None
+    return _created(run, (passed,), _dtype(dtype, "int64"))
 
 
-@operation("eye")
-def _eye(
-    run: Execution,
-    n: Value,
-    m: Value = None,
-    *,
-    out: Value = None,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
-    return _made(run, (n, n if m is None else m), _dtype(dtype))
+@operation("eye", signature=f"n, m=None, *, {_OPTIONS}")
+def _eye(run: Execution, n: Value, m: Value, dtype: Value) -> Value:
+    return _created(run, (n, n if m is None else m), _dtype(dtype))
 
 
-@operation("randperm")
-def _randperm(
-    run: Execution, n: Value, *, generator: Value = None, dtype: Value = None, device: Value = None
-) -> Value:
-    return _made(run, ((n,),), "int64")
+@operation("randperm", signature=f"n, *, generator=None, {_OPTIONS}")
+def _randperm(run: Execution, n: Value) -> Value:
+    return _created(run, ((n,),), "int64")
 
 
-@operation("arange", "range")
-def _arange(
-    run: Execution,
-    start: Value,
-    end: Value = None,
-    step: Value = 1,
-    *,
-    out: Value = None,
-    dtype: Value = None,
-    layout: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
+@operation("arange", "range", signature=f"start, end=None, step=1, *, {_OPTIONS}")
+def _arange(run: Execution, start: Value, end: Value, step: Value, dtype: Value) -> Value:
     first, last = (0, start) if end is None else (start, end)
-    whole = all(number(value) is not None for value in (first, last, step))
-    kind = _dtype(dtype, "int64" if whole else "float32")
+    are_integers = all(integer(value) is not None for value in (first, last, step))
+    kind = _dtype(dtype, "int64" if are_integers else "float32")
     numbers = (int, float)
     if type(first) in numbers and type(last) in numbers and type(step) in numbers and step:
         return run.tensor((max(0, math.ceil((last - first) / step)),), kind)
-    if not whole or (type(step) is int and step <= 0):
+    if not are_integers or (type(step) is int and step <= 0):
         return run.tensor((run.fresh("size"),), kind)
     return run.tensor((plain(divided(plain(last - first + step - 1), step)),), kind)
 
 
-@operation("linspace", "logspace")
-def _linspace(
-    run: Execution,
-    start: Value,
-    end: Value,
-    steps: Value,
-    base: Value = 10.0,
-    *,
-    out: Value = None,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
-    return run.tensor((size(run, steps),), _dtype(dtype))
+@operation("linspace", signature=f"start, end, steps, *, {_OPTIONS}")
+@operation("logspace", signature=f"start, end, steps, base=10.0, *, {_OPTIONS}")
+def _linspace(run: Execution, steps: Value, dtype: Value) -> Value:
+    return run.tensor((size_of(run, steps),), _dtype(dtype))
 
 
-@operation("tensor", "as_tensor", "from_numpy", "asarray")
-def _tensor(
-    run: Execution,
-    data: Value,
-    *,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-    pin_memory: Value = False,
-) -> Value:
+_TENSOR = "dtype=None, device=None, requires_grad=False, pin_memory=False"
+
+
+@operation("tensor", signature=f"data, *, {_TENSOR}")
+@operation("as_tensor", signature="data, dtype=None, device=None")
+@operation("from_numpy", signature="data", dtype=None)
+@operation("asarray", signature="data, *, dtype=None, device=None, copy=None, requires_grad=False")
+def _tensor(run: Execution, data: Value, dtype: Value) -> Value:
     if type(data) is Tensor:
         return data
-    return run.tensor(_nested(data), _dtype(dtype))
+    return run.tensor(_nested_shape(data), _dtype(dtype))
 
 
-def _nested(data: Value, depth: int = 6) -> Shape | None:
-    """The shape of numbers in nested lists; None where it is not known."""
+def _nested_shape(data: Value, depth: int = 6) -> Shape | None:
+    """Return the shape of numbers in nested lists; None if it is unknown."""
     if type(data) in (int, float, bool):
         return ()
-    if type(data) not in (list, tuple) or not depth:
+    if not is_sequence(data) or not depth:
         return None
     if not data:
         return (0,)
-    inner = _nested(data[0], depth - 1)
+    inner = _nested_shape(data[0], depth - 1)
     return None if inner is None else (len(data), *inner)
 
 
-@operation(".new_zeros", ".new_ones", ".new_empty")
-def _new(
-    run: Execution,
-    self: Value,
-    *sizes: Value,
-    size: Value = None,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-    layout: Value = None,
-    pin_memory: Value = False,
-) -> Value:
-    return _made(run, sizes if size is None else (size,), _dtype(dtype))
+_NEW = "dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False"
 
 
-@operation(".new_full")
-def _new_full(
-    run: Execution,
-    self: Value,
-    size: Value,
-    fill_value: Value,
-    *,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
-    return _made(run, (size,), _dtype(dtype))
+@operation(
+    *(".new_zeros", ".new_ones", ".new_empty"), signature=f"input, *sizes, size=None, {_NEW}"
+)
+def _new(run: Execution, sizes: tuple[Value, ...], size: Value, dtype: Value) -> Value:
+    return _created(run, sizes if size is None else (size,), _dtype(dtype))
 
 
-@operation(".new_tensor")
-def _new_tensor(
-    run: Execution,
-    self: Value,
-    data: Value,
-    *,
-    dtype: Value = None,
-    device: Value = None,
-    requires_grad: Value = False,
-) -> Value:
-    return _tensor(run, data)
+@operation(".new_full", signature=f"input, size, fill_value, *, {_NEW}")
+def _new_full(run: Execution, size: Value, dtype: Value) -> Value:
+    return _created(run, (size,), _dtype(dtype))
 
 
-@operation("meshgrid")
-def _meshgrid(run: Execution, *tensors: Value, indexing: Value = "ij") -> Value:
-    given = tensors[0] if len(tensors) == 1 and type(tensors[0]) in (list, tuple) else tensors
-    if not given or not all(type(one) is Tensor for one in given):
-        return unseen(run, given)
+@operation(".new_tensor", signature=f"input, data, *, {_NEW}")
+def _new_tensor(run: Execution, data: Value) -> Value:
+    return _tensor(run, data, None)
+
+
+@operation("meshgrid", signature="*tensors, indexing='ij'")
+def _meshgrid(run: Execution, tensors: tuple[Value, ...], indexing: Value) -> Value:
+    vectors = unpacked(tensors)
+    if not vectors or not all(type(vector) is Tensor for vector in vectors):
+        return unknown_result(run, vectors)
     lengths: list[Num] = []
-    for one in given:
-        shape = shape_of(run, one)
+    for vector in vectors:
+        shape = shape_of(run, vector)
         lengths.append(shape[0] if shape else run.fresh("size") if shape is None else 1)
     if indexing == "xy" and len(lengths) > 1:
         lengths[:2] = lengths[1::-1]
-    return run.emit("meshgrid", list(given), [tuple(lengths)] * len(given))
+    return run.emit("meshgrid", list(vectors), [tuple(lengths)] * len(vectors))

@@ -1,195 +1,178 @@
-"""Linear maps and products of matrices."""
+"""Linear maps and matrix products."""
 
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Handler, Num, Shape, Tensor, Value
+from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import (
+    Attrs,
+    check_parameter_sizes,
+    count,
+    is_passed,
+    is_present,
+    parameter,
+    unknown_result,
+)
 from convlint.static.torch_shapes.broadcasting import broadcast
-from convlint.static.torch_shapes.registry import LAYERS, LayerKind, both, operation
-from convlint.static.torch_shapes.sizing import shape_of, show, unseen
-from convlint.static.torch_shapes.words import Attrs, count, parameter, present, refuse_sizes
+from convlint.static.torch_shapes.registry import both, layer, operation
+from convlint.static.torch_shapes.sizes import shape_of, shape_of_rank, show
+
+# --- linear
 
 
-def call(run: Execution, x: Tensor, into: Num, out: Num, bias: Value) -> Tensor:
-    """Apply a linear map to the last dimension."""
-    attrs = {"in_features": into, "out_features": out, "bias": bias}
+def _apply_linear(
+    run: Execution, x: Tensor, in_features: Num, out_features: Num, bias: Value
+) -> Tensor:
+    """Record a linear map of the last dimension."""
+    attrs = {"in_features": in_features, "out_features": out_features, "bias": bias}
     shape = shape_of(run, x)
     if shape is None:
         return run.emit("linear", [x], [None], attrs)[0]
-    error = None
     if not shape:
-        return run.emit(
-            "linear", [x], [(out,)], attrs, "both arguments to linear need to be at least 1D"
-        )[0]
-    if not run.demand(shape[-1], into):
-        error = f"mat1 and mat2 shapes cannot be multiplied ({_flat(shape)}x{shape[-1]} and {into}x{out})"
-    return run.emit("linear", [x], [(*shape[:-1], out)], attrs, error)[0]
+        error: str | None = "both arguments to linear need to be at least 1D"
+        return run.emit("linear", [x], [(out_features,)], attrs, error)[0]
+    error = None
+    if not run.demand(shape[-1], in_features):
+        rows: Num = 1
+        for size in shape[:-1]:
+            rows = rows * size
+        error = (
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and "
+            f"{in_features}x{out_features})"
+        )
+    return run.emit("linear", [x], [(*shape[:-1], out_features)], attrs, error)[0]
 
 
-def _flat(shape: Shape) -> Num:
-    rows: Num = 1
-    for one in shape[:-1]:
-        rows = rows * one
-    return rows
+@operation("F.linear", signature="input, weight, bias=None")
+def _linear(run: Execution, input: Tensor, weight: Tensor, bias: Value) -> Value:
+    shape = shape_of(run, weight)
+    if shape is None or len(shape) != 2:
+        return unknown_result(run, input, weight)
+    return _apply_linear(run, input, shape[1], shape[0], is_passed(bias))
 
 
-@operation("F.linear")
-def _linear(run: Execution, input: Value, weight: Value, bias: Value = None) -> Value:
-    if type(input) is not Tensor or type(weight) is not Tensor:
-        return unseen(run, input, weight)
-    form = shape_of(run, weight)
-    if form is None or len(form) != 2:
-        return unseen(run, input, weight)
-    given: Value = bias is not None if bias is None or type(bias) is Tensor else UNKNOWN
-    return call(run, input, form[1], form[0], given)
-
-
-# --- layers
-
-
-def _construct(
-    run: Execution,
-    in_features: Value,
-    out_features: Value,
-    bias: Value = True,
-    device: Value = None,
-    dtype: Value = None,
-) -> Attrs:
-    into = None if in_features is None else count(run, in_features, "features")
-    out = count(run, out_features, "features")
-    attrs: Attrs = {"in_features": into, "out_features": out}
-    attrs["weight"] = None if into is None else run.tensor((out, into))
-    attrs["bias"] = parameter(run, bias, (out,))
-    refuse_sizes([v for v in (out_features, in_features) if v is not None], attrs)
+def _construct(run: Execution, in_features: Value, out_features: Value, bias: Value) -> Attrs:
+    """Return the attributes of a layer. ``in_features`` is None for a lazy one."""
+    inputs = None if in_features is None else count(run, in_features, "features")
+    outputs = count(run, out_features, "features")
+    attrs: Attrs = {"in_features": inputs, "out_features": outputs}
+    attrs["weight"] = None if inputs is None else run.tensor((outputs, inputs))
+    attrs["bias"] = parameter(run, bias, (outputs,))
+    features = [out_features] if in_features is None else [out_features, in_features]
+    check_parameter_sizes(features, attrs)
     return attrs
 
 
-def _construct_lazy(
-    run: Execution,
-    out_features: Value,
-    bias: Value = True,
-    device: Value = None,
-    dtype: Value = None,
-) -> Attrs:
-    return _construct(run, None, out_features, bias)
-
-
-def _forward(run: Execution, layer: Instance, input: Value) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
+def _forward(run: Execution, layer: Instance, input: Tensor) -> Value:
     attrs = layer.attrs
     if attrs["in_features"] is None:
         shape = shape_of(run, input)
-        into = shape[-1] if shape else run.fresh("features")
-        attrs["in_features"] = into
-        attrs["weight"] = run.tensor((attrs["out_features"], into))
+        features = shape[-1] if shape else run.fresh("features")
+        attrs |= {
+            "in_features": features,
+            "weight": run.tensor((attrs["out_features"], features)),
+        }
     weight = attrs["weight"]
-    out, into = attrs["out_features"], attrs["in_features"]
+    outputs, inputs = attrs["out_features"], attrs["in_features"]
     if type(weight) is Tensor and weight.shape is not None and len(weight.shape) == 2:
-        out, into = weight.shape
-    return call(run, input, into, out, present(attrs["bias"]))
+        outputs, inputs = weight.shape
+    return _apply_linear(run, input, inputs, outputs, is_present(attrs["bias"]))
+
+
+_LINEAR = "out_features, bias=True, device=None, dtype=None"
+layer("Linear", f"in_features, {_LINEAR}", _forward, _construct)
+layer("NonDynamicallyQuantizableLinear", f"in_features, {_LINEAR}", _forward, _construct)
+layer("LazyLinear", _LINEAR, _forward, _construct, in_features=None)
+
+# --- bilinear
 
 
 def _construct_bilinear(
-    run: Execution,
-    in1_features: Value,
-    in2_features: Value,
-    out_features: Value,
-    bias: Value = True,
-    device: Value = None,
-    dtype: Value = None,
+    run: Execution, in1_features: Value, in2_features: Value, out_features: Value, bias: Value
 ) -> Attrs:
-    one, other = count(run, in1_features, "features"), count(run, in2_features, "features")
+    left, right = count(run, in1_features, "features"), count(run, in2_features, "features")
     out = count(run, out_features, "features")
     return {
-        "in1_features": one,
-        "in2_features": other,
+        "in1_features": left,
+        "in2_features": right,
         "out_features": out,
-        "weight": run.tensor((out, one, other)),
+        "weight": run.tensor((out, left, right)),
         "bias": parameter(run, bias, (out,)),
     }
 
 
-def _forward_bilinear(run: Execution, layer: Instance, input1: Value, input2: Value) -> Value:
-    if type(input1) is not Tensor or type(input2) is not Tensor:
-        return unseen(run, input1, input2)
-    shape, other = shape_of(run, input1), shape_of(run, input2)
+def _forward_bilinear(run: Execution, layer: Instance, input1: Tensor, input2: Tensor) -> Value:
+    left, right = shape_of(run, input1), shape_of(run, input2)
     attrs, error = layer.attrs, None
-    if not shape or not other:
+    if not left or not right:
         return run.emit("bilinear", [input1, input2], [None])[0]
-    if len(shape) != len(other) or not all(
-        run.demand(a, b) for a, b in zip(shape[:-1], other[:-1], strict=True)
+    if len(left) != len(right) or not all(
+        run.demand(a, b) for a, b in zip(left[:-1], right[:-1], strict=True)
     ):
         error = "bilinear(): input dimensions do not match"
-    elif not run.demand(shape[-1], attrs["in1_features"]) or not run.demand(
-        other[-1], attrs["in2_features"]
+    elif not run.demand(left[-1], attrs["in1_features"]) or not run.demand(
+        right[-1], attrs["in2_features"]
     ):
         error = "bilinear(): input size does not match weight size"
-    result = (*shape[:-1], attrs["out_features"])
+    result = (*left[:-1], attrs["out_features"])
     return run.emit("bilinear", [input1, input2], [result], {}, error)[0]
 
 
-LAYERS["Linear"] = LAYERS["NonDynamicallyQuantizableLinear"] = LayerKind(_construct, _forward)
-LAYERS["LazyLinear"] = LayerKind(_construct_lazy, _forward)
-LAYERS["Bilinear"] = LayerKind(_construct_bilinear, _forward_bilinear)
+layer(
+    "Bilinear",
+    "in1_features, in2_features, out_features, bias=True, device=None, dtype=None",
+    _forward_bilinear,
+    _construct_bilinear,
+)
+
+# --- matrix products
 
 
-# --- products of matrices
+@operation(*both("matmul"), ".__matmul__", "linalg.matmul", signature="input, other", op="matmul")
+def _matmul(run: Execution, op: str, input: Tensor, other: Tensor) -> Value:
+    left, right = shape_of(run, input), shape_of(run, other)
+    if left is None or right is None:
+        return run.emit(op, [input, other], [None])[0]
+    result, error = _product_shape(run, left, right)
+    return run.emit(op, [input, other], [result], {}, error)[0]
 
 
-def _multiplied(run: Execution, one: Shape, other: Shape) -> tuple[Shape | None, str | None]:
-    """The shape of ``one @ other``, and what PyTorch says if there is none."""
-    if not one or not other:
-        return None, "both arguments to matmul need to be at least 1D, but they are 0D"
-    inner = other[-1] if len(other) == 1 else other[-2]
-    error = None
-    if not run.demand(one[-1], inner):
-        error = (
-            f"mat1 and mat2 shapes cannot be multiplied ({_rows(one)} and {_rows(other)})"
-            if len(one) <= 2 and len(other) <= 2
-            else f"Expected size for first two dimensions of batch2 tensor to fit: {show(one)} and "
-            f"{show(other)}"
+@operation(*both("bmm"), signature="input, mat2", op="bmm", rank=3)
+@operation(*both("mm"), signature="input, mat2", op="mm", rank=2)
+def _product(run: Execution, op: str, rank: int, input: Tensor, mat2: Tensor) -> Value:
+    """Multiply tensors of one rank, without broadcasting."""
+    left, right = shape_of_rank(run, input, rank), shape_of_rank(run, mat2, rank)
+    result: Shape | None = None
+    if len(left) != rank or len(right) != rank:
+        error: str | None = (
+            f"{op}: both arguments must be {rank}D, got {len(left)}D and {len(right)}D"
         )
-    batch, apart = broadcast(run, [one[:-2], other[:-2]])
-    result = batch or ()
-    if len(one) > 1:
-        result = (*result, one[-2])
-    if len(other) > 1:
-        result = (*result, other[-1])
-    return result, error or apart
+    elif rank == 3 and not run.demand(left[0], right[0]):
+        error = f"Expected size for first dimension of batch2 tensor to be {left[0]}"
+        result = (left[0], left[1], right[2])
+    else:
+        result, error = _product_shape(run, left, right)
+    return run.emit(op, [input, mat2], [result], {}, error)[0]
+
+
+def _product_shape(run: Execution, left: Shape, right: Shape) -> tuple[Shape | None, str | None]:
+    """Return the shape of ``left @ right`` and PyTorch's error."""
+    if not left or not right:
+        return None, "both arguments to matmul need to be at least 1D, but they are 0D"
+    inner = right[-1] if len(right) == 1 else right[-2]
+    error = None
+    if not run.demand(left[-1], inner):
+        error = (
+            f"mat1 and mat2 shapes cannot be multiplied ({_rows(left)} and {_rows(right)})"
+            if len(left) <= 2 and len(right) <= 2
+            else "Expected size for first two dimensions of batch2 tensor to fit: "
+            f"{show(left)} and {show(right)}"
+        )
+    batch, batch_error = broadcast(run, [left[:-2], right[:-2]])
+    result = (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
+    return result, error or batch_error
 
 
 def _rows(shape: Shape) -> str:
     return "x".join(map(str, shape))
-
-
-def _product(op: str, rank: int | None = None) -> Handler:
-    """A product of matrices; with ``rank``, of tensors of that rank only, and without stretching."""
-
-    def handler(run: Execution, input: Value, mat2: Value) -> Value:
-        if type(input) is not Tensor or type(mat2) is not Tensor:
-            return unseen(run, input, mat2)
-        one, other = shape_of(run, input, rank), shape_of(run, mat2, rank)
-        if one is None or other is None:
-            return run.emit(op, [input, mat2], [None])[0]
-        if rank is not None and (len(one) != rank or len(other) != rank):
-            told = f"{op}: both arguments must be {rank}D, got {len(one)}D and {len(other)}D"
-            return run.emit(op, [input, mat2], [None], {}, told)[0]
-        if rank == 3 and not run.demand(one[0], other[0]):
-            told = f"Expected size for first dimension of batch2 tensor to be {one[0]}"
-            return run.emit(op, [input, mat2], [(one[0], one[1], other[2])], {}, told)[0]
-        result, error = _multiplied(run, one, other)
-        return run.emit(op, [input, mat2], [result], {}, error)[0]
-
-    return handler
-
-
-def _matmul(run: Execution, input: Value, other: Value) -> Value:
-    return _any(run, input, other)
-
-
-_any = _product("matmul")
-operation(*both("matmul"), ".__matmul__", "linalg.matmul")(_matmul)
-operation(*both("bmm"))(_product("bmm", 3))
-operation(*both("mm"))(_product("mm", 2))

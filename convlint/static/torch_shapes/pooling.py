@@ -1,107 +1,108 @@
-"""Pooling, as functions."""
+"""Pooling and unpooling, as functions and as layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Handler, Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.convolution import window
-from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizing import (
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import (
+    Attrs,
+    fresh_sizes,
+    is_sequence,
+    size,
+    sizes,
+    unknown_result,
+)
+from convlint.static.torch_shapes.convolution import window_positions
+from convlint.static.torch_shapes.registry import functional_layer, layer, operation
+from convlint.static.torch_shapes.sizes import (
+    any_below,
     below,
     divided,
     plain,
-    shape_of,
+    shape_of_rank,
     show,
-    size,
-    sizes,
-    unseen,
 )
 
+# --- pooling with a window
 
-def pooled(
-    run: Execution, op: str, x: Value, spatial: int, numbers: dict[str, Value], outputs: int = 1
+
+def _pool(
+    run: Execution,
+    op: str,
+    spatial: int,
+    input: Tensor,
+    kernel_size: Value,
+    stride: Value,
+    padding: Value,
+    dilation: Value,
+    ceil_mode: Value,
+    return_indices: Value,
 ) -> Value:
-    """Pool with a window. ``numbers``: ``kernel_size``, ``stride``, ``padding``, ``dilation`` and
-    ``ceil_mode``; with two ``outputs`` the places of the maxima come along.
-    """
-    if type(x) is not Tensor:
-        return unseen(run, x)
-    shape = shape_of(run, x, spatial + 2) or ()
-    kernel = sizes(run, numbers["kernel_size"], spatial, "kernel")
-    stride = numbers["stride"]
-    attrs: dict[str, Any] = {
+    outputs = 2 if return_indices is True else 1
+    shape = shape_of_rank(run, input, spatial + 2)
+    kernel = sizes(run, kernel_size, spatial, "kernel")
+    has_own_stride = stride is not None and not (is_sequence(stride) and not stride)
+    attrs: Attrs = {
         "kernel_size": kernel,
-        "stride": kernel
-        if stride is None or (type(stride) in (tuple, list) and not stride)
-        else sizes(run, stride, spatial, "stride"),
-        "padding": sizes(run, numbers["padding"], spatial, "padding"),
-        "dilation": sizes(run, numbers["dilation"], spatial, "dilation"),
-        "ceil_mode": numbers["ceil_mode"] is not False and numbers["ceil_mode"] != 0,
+        "stride": sizes(run, stride, spatial, "stride") if has_own_stride else kernel,
+        "padding": sizes(run, padding, spatial, "padding"),
+        "dilation": sizes(run, dilation, spatial, "dilation"),
+        "ceil_mode": ceil_mode is not False and ceil_mode != 0,
     }
+    recorded_op = f"{op}_with_indices" if outputs == 2 else op
     if len(shape) not in (spatial + 1, spatial + 2):
-        told = (
-            f"{op}: Expected {spatial + 1}D or {spatial + 2}D input, but got {len(shape)}D: "
-            f"{show(shape)}"
+        error: str | None = (
+            f"{recorded_op}: Expected {spatial + 1}D or {spatial + 2}D input, but got "
+            f"{len(shape)}D: {show(shape)}"
         )
-        return _several(run.emit(op, [x], [None] * outputs, attrs, told))
-    around = shape[-spatial:]
-    error = _bad_argument(op, attrs)
-    if type(numbers["ceil_mode"]) is not bool:
-        moved: Shape = tuple([run.fresh("size") for _ in range(spatial)])
+        return _one_or_all(run.emit(recorded_op, [input], [None] * outputs, attrs, error))
+    image = shape[-spatial:]
+    if type(ceil_mode) is not bool:
+        output: Shape = fresh_sizes(run, spatial)
     else:
-        moved = tuple(
-            [
-                _places(run, *one, ceil=attrs["ceil_mode"])
-                for one in zip(
-                    around,
-                    kernel,
-                    attrs["stride"],
-                    attrs["padding"],
-                    attrs["dilation"],
-                    strict=True,
-                )
-            ]
+        windows = zip(
+            image, kernel, attrs["stride"], attrs["padding"], attrs["dilation"], strict=True
         )
-    if error is None and any(below(one, 1) for one in moved):
+        output = tuple([_positions(run, *window, ceil=ceil_mode) for window in windows])
+    error = _argument_error(recorded_op, attrs)
+    if error is None and any_below(output, 1):
         error = (
             f"Given input size: {show(shape[-spatial - 1 :])}. Calculated output size: "
-            f"{show((shape[-spatial - 1], *moved))}. Output size is too small"
+            f"{show((shape[-spatial - 1], *output))}. Output size is too small"
         )
     if error is None and op in ("avg_pool3d", "lp_pool3d"):
-        error = _smaller_than_kernel(around, kernel)
-    if op == "lp_pool1d" and type(numbers["kernel_size"]) is tuple:
+        error = _kernel_error(image, kernel)
+    if op == "lp_pool1d" and type(kernel_size) is tuple:
         error = error or "mul(): argument 'other' (position 1) must be Tensor, not tuple"
     if error is not None:
-        moved = tuple([1 if below(one, 1) else one for one in moved])
-    result = (*shape[:-spatial], *moved)
-    return _several(run.emit(op, [x], [result] * outputs, attrs, error))
+        output = tuple([1 if below(size, 1) else size for size in output])
+    result = (*shape[:-spatial], *output)
+    return _one_or_all(run.emit(recorded_op, [input], [result] * outputs, attrs, error))
 
 
-def _smaller_than_kernel(around: Shape, kernel: Shape) -> str | None:
-    """What the average over volumes says, padded or not."""
-    for one, k in zip(around, kernel, strict=True):
-        if type(one) is int and type(k) is int and one < k:
+def _kernel_error(image: Shape, kernel: Shape) -> str | None:
+    """Return the error of an average over volumes, which disregards the padding."""
+    for length, window in zip(image, kernel, strict=True):
+        if type(length) is int and type(window) is int and length < window:
             return (
-                f"input image (T: {around[0]} H: {around[1]} W: {around[2]}) smaller than kernel "
+                f"input image (T: {image[0]} H: {image[1]} W: {image[2]}) smaller than kernel "
                 f"size (kT: {kernel[0]} kH: {kernel[1]} kW: {kernel[2]})"
             )
     return None
 
 
-def _several(results: tuple[Tensor, ...]) -> Value:
+def _one_or_all(results: tuple[Tensor, ...]) -> Value:
     return results[0] if len(results) == 1 else results
 
 
-def _bad_argument(op: str, attrs: dict[str, Any]) -> str | None:
-    if any(below(one, 1) for one in attrs["kernel_size"]):
+def _argument_error(op: str, attrs: Attrs) -> str | None:
+    if any_below(attrs["kernel_size"], 1):
         return f"{op}: kernel_size must be greater than zero, but got {show(attrs['kernel_size'])}"
-    if any(below(one, 1) for one in attrs["stride"]):
+    if any_below(attrs["stride"], 1):
         return "stride should not be zero"
-    if any(below(one, 1) for one in attrs["dilation"]):
+    if any_below(attrs["dilation"], 1):
         return "dilation should be greater than zero"
     for pad, kernel in zip(attrs["padding"], attrs["kernel_size"], strict=True):
         if below(pad, 0):
@@ -114,177 +115,231 @@ def _bad_argument(op: str, attrs: dict[str, Any]) -> str | None:
     return None
 
 
-def _places(
-    run: Execution, one: Num, kernel: Num, step: Num, pad: Num, spread: Num, *, ceil: bool
+def _positions(
+    run: Execution,
+    length: Num,
+    kernel: Num,
+    stride: Num,
+    padding: Num,
+    dilation: Num,
+    *,
+    ceil: bool,
 ) -> Num:
-    """How many places a window has along a dimension. With ``ceil`` the last one may reach over the
-    edge, if it starts inside.
+    """Return how many positions a window has along a dimension.
+
+    With ``ceil`` the last window may reach over the edge if it starts inside; see ``nn.MaxPool2d``.
     """
     if not ceil:
-        return window(one, kernel, step, pad, spread)
-    span = plain(one + 2 * pad - ops.kernel_extent(kernel, spread))
-    count = plain(divided(plain(span + step - 1), step) + 1)
-    if all(type(value) is int for value in (count, one, pad, step)):
-        return plain(count - 1) if below(plain(one + pad - (count - 1) * step), 1) else count
+        return window_positions(length, kernel, stride, padding, dilation)
+    extent = ops.kernel_extent(kernel, dilation)
+    room = plain(length + 2 * padding - extent)
+    count = plain(divided(plain(room + stride - 1), stride) + 1)
+    if all(type(value) is int for value in (count, length, padding, stride)):
+        last_start = plain(length + padding - (count - 1) * stride)
+        return plain(count - 1) if below(last_start, 1) else count
     # The last window starts inside whenever padding and stride are within the window.
-    room = plain(ops.kernel_extent(kernel, spread) - pad - step)
-    return count if type(room) is int and room >= 0 else run.fresh("size")
+    inside = plain(extent - padding - stride)
+    return count if type(inside) is int and inside >= 0 else run.fresh("size")
 
 
-# --- functions
+def _construct(run: Execution, arguments: Attrs) -> Attrs:
+    """Keep the arguments of a layer; its stride is the kernel size by default."""
+    if arguments["stride"] is None:
+        arguments["stride"] = arguments["kernel_size"]
+    return arguments
 
 
-def _max(spatial: int) -> Callable[..., Value]:
-    def max_pool(
-        run: Execution,
-        input: Value,
-        kernel_size: Value,
-        stride: Value = None,
-        padding: Value = 0,
-        dilation: Value = 1,
-        ceil_mode: Value = False,
-        return_indices: Value = False,
-    ) -> Value:
-        numbers = {
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "ceil_mode": ceil_mode,
-        }
-        if return_indices is True:
-            return pooled(run, f"max_pool{spatial}d_with_indices", input, spatial, numbers, 2)
-        return pooled(run, f"max_pool{spatial}d", input, spatial, numbers)
+_MAX_POOL = "input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False"
+for _n in (1, 2, 3):
+    operation(
+        f"F.max_pool{_n}d",
+        f"max_pool{_n}d",
+        signature=f"{_MAX_POOL}, return_indices=False",
+        op=f"max_pool{_n}d",
+        spatial=_n,
+    )(_pool)
+    operation(
+        f"F.max_pool{_n}d_with_indices",
+        signature=f"{_MAX_POOL}, return_indices=True",
+        op=f"max_pool{_n}d",
+        spatial=_n,
+        return_indices=True,
+    )(_pool)
+    functional_layer(
+        f"MaxPool{_n}d",
+        "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False",
+        f"F.max_pool{_n}d",
+        _construct,
+    )
+    operation(
+        f"F.avg_pool{_n}d",
+        f"avg_pool{_n}d",
+        signature="input, kernel_size, stride=None, padding=0, ceil_mode=False, "
+        "count_include_pad=True" + (", divisor_override=None" if _n > 1 else ""),
+        op=f"avg_pool{_n}d",
+        spatial=_n,
+        dilation=1,
+        return_indices=False,
+    )(_pool)
+    functional_layer(
+        f"AvgPool{_n}d",
+        "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True"
+        + (", divisor_override=None" if _n > 1 else ""),
+        f"F.avg_pool{_n}d",
+        _construct,
+    )
+    operation(
+        f"F.lp_pool{_n}d",
+        signature="input, norm_type, kernel_size, stride=None, ceil_mode=False",
+        op=f"lp_pool{_n}d",
+        spatial=_n,
+        padding=0,
+        dilation=1,
+        return_indices=False,
+    )(_pool)
+    functional_layer(
+        f"LPPool{_n}d",
+        "norm_type, kernel_size, stride=None, ceil_mode=False",
+        f"F.lp_pool{_n}d",
+    )
 
-    return max_pool
-
-
-def _max_with_indices(spatial: int) -> Handler:
-    plain_form = _max(spatial)
-
-    def max_pool(
-        run: Execution,
-        input: Value,
-        kernel_size: Value,
-        stride: Value = None,
-        padding: Value = 0,
-        dilation: Value = 1,
-        ceil_mode: Value = False,
-        return_indices: Value = True,
-    ) -> Value:
-        return plain_form(run, input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-    return max_pool
-
-
-def _average(spatial: int) -> Callable[..., Value]:
-    def avg_pool(
-        run: Execution,
-        input: Value,
-        kernel_size: Value,
-        stride: Value = None,
-        padding: Value = 0,
-        ceil_mode: Value = False,
-        count_include_pad: Value = True,
-        divisor_override: Value = None,
-    ) -> Value:
-        numbers = {
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "padding": padding,
-            "dilation": 1,
-            "ceil_mode": ceil_mode,
-        }
-        return pooled(run, f"avg_pool{spatial}d", input, spatial, numbers)
-
-    return avg_pool
+# --- adaptive pooling
 
 
-def _power(spatial: int) -> Callable[..., Value]:
-    def lp_pool(
-        run: Execution,
-        input: Value,
-        norm_type: Value,
-        kernel_size: Value,
-        stride: Value = None,
-        ceil_mode: Value = False,
-    ) -> Value:
-        numbers = {
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "padding": 0,
-            "dilation": 1,
-            "ceil_mode": ceil_mode,
-        }
-        return pooled(run, f"lp_pool{spatial}d", input, spatial, numbers)
-
-    return lp_pool
-
-
-def adaptive(
-    run: Execution, op: str, x: Value, spatial: int, output_size: Value, outputs: int = 1
+def _adaptive_pool(
+    run: Execution,
+    op: str,
+    spatial: int,
+    input: Tensor,
+    output_size: Value,
+    return_indices: Value,
 ) -> Value:
-    """Pool to a size that is asked for; None keeps a dimension as it is."""
-    if type(x) is not Tensor:
-        return unseen(run, x)
-    shape = shape_of(run, x, spatial + 2) or ()
+    """Pool to a size; None in it keeps a dimension as it is."""
+    outputs = 2 if return_indices is True else 1
+    op = f"{op}_with_indices" if outputs == 2 and op.startswith("adaptive") else op
+    shape = shape_of_rank(run, input, spatial + 2)
     attrs = {"output_size": tuple(output_size) if type(output_size) is list else output_size}
-    if len(shape) >= spatial > 1 and "avg" in op and _all_ones(output_size, spatial):
+    if len(shape) >= spatial > 1 and "avg" in op and _is_global(output_size, spatial):
         result: Shape = (*shape[:-spatial], *(1,) * spatial)  # a mean, whatever the rank
-        return run.emit(op, [x], [result], attrs)[0]
+        return run.emit(op, [input], [result], attrs)[0]
     if len(shape) not in (spatial + 1, spatial + 2):
-        told = f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
-        return _several(run.emit(op, [x], [None] * outputs, attrs, told))
-    wanted = output_size if type(output_size) in (tuple, list) else (output_size,) * spatial
+        error: str | None = (
+            f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
+        )
+        return _one_or_all(run.emit(op, [input], [None] * outputs, attrs, error))
+    wanted = output_size if is_sequence(output_size) else (output_size,) * spatial
     if len(wanted) == 1:
         wanted = tuple(wanted) * spatial
     error = None
     if len(wanted) != spatial:
         error = f"{op}: Expected output_size to have {spatial} elements"
         wanted = (wanted[0] if wanted else 1,) * spatial
-    given = [
-        have if one is None else size(run, one)
-        for one, have in zip(wanted, shape[-spatial:], strict=True)
+    output = [
+        length if item is None else size(run, item)
+        for item, length in zip(wanted, shape[-spatial:], strict=True)
     ]
-    if any(below(one, 0) for one in given):
+    if any_below(output, 0):
         error = f"{op}: elements of output_size must be greater than or equal to 0"
-    result = (*shape[:-spatial], *given)
-    return _several(run.emit(op, [x], [result] * outputs, attrs, error))
+    result = (*shape[:-spatial], *output)
+    return _one_or_all(run.emit(op, [input], [result] * outputs, attrs, error))
 
 
-def _all_ones(output_size: Value, spatial: int) -> bool:
-    return output_size == 1 or (
-        type(output_size) in (tuple, list) and list(output_size) == [1] * spatial
-    )
+def _is_global(output_size: Value, spatial: int) -> bool:
+    return output_size == 1 or (is_sequence(output_size) and list(output_size) == [1] * spatial)
 
 
-def _adaptive_average(spatial: int) -> Handler:
-    def pool(run: Execution, input: Value, output_size: Value) -> Value:
-        return adaptive(run, f"adaptive_avg_pool{spatial}d", input, spatial, output_size)
-
-    return pool
-
-
-def _adaptive_max(spatial: int) -> Handler:
-    def pool(
-        run: Execution, input: Value, output_size: Value, return_indices: Value = False
-    ) -> Value:
-        outputs = 2 if return_indices is True else 1
-        op = f"adaptive_max_pool{spatial}d" + ("_with_indices" if outputs == 2 else "")
-        return adaptive(run, op, input, spatial, output_size, outputs)
-
-    return pool
+def _fractional_pool(run: Execution, layer: Instance, input: Tensor, spatial: int) -> Value:
+    wanted = layer.attrs["output_size"]
+    if wanted is None:
+        wanted = fresh_sizes(run, spatial)
+    op = f"fractional_max_pool{spatial}d"
+    return _adaptive_pool(run, op, spatial, input, wanted, layer.attrs["return_indices"])
 
 
-MAX = {n: _max(n) for n in (1, 2, 3)}
-AVERAGE = {n: _average(n) for n in (1, 2, 3)}
-POWER = {n: _power(n) for n in (1, 2, 3)}
-ADAPTIVE_AVERAGE = {n: _adaptive_average(n) for n in (1, 2, 3)}
-ADAPTIVE_MAX = {n: _adaptive_max(n) for n in (1, 2, 3)}
 for _n in (1, 2, 3):
-    operation(f"F.max_pool{_n}d", f"max_pool{_n}d")(MAX[_n])
-    operation(f"F.max_pool{_n}d_with_indices")(_max_with_indices(_n))
-    operation(f"F.avg_pool{_n}d", f"avg_pool{_n}d")(AVERAGE[_n])
-    operation(f"F.lp_pool{_n}d")(POWER[_n])
-    operation(f"F.adaptive_avg_pool{_n}d", f"adaptive_avg_pool{_n}d")(ADAPTIVE_AVERAGE[_n])
-    operation(f"F.adaptive_max_pool{_n}d")(ADAPTIVE_MAX[_n])
+    operation(
+        f"F.adaptive_avg_pool{_n}d",
+        f"adaptive_avg_pool{_n}d",
+        signature="input, output_size",
+        op=f"adaptive_avg_pool{_n}d",
+        spatial=_n,
+        return_indices=False,
+    )(_adaptive_pool)
+    functional_layer(f"AdaptiveAvgPool{_n}d", "output_size", f"F.adaptive_avg_pool{_n}d")
+    operation(
+        f"F.adaptive_max_pool{_n}d",
+        signature="input, output_size, return_indices=False",
+        op=f"adaptive_max_pool{_n}d",
+        spatial=_n,
+    )(_adaptive_pool)
+    functional_layer(
+        f"AdaptiveMaxPool{_n}d",
+        "output_size, return_indices=False",
+        f"F.adaptive_max_pool{_n}d",
+    )
+    if _n > 1:
+        layer(
+            f"FractionalMaxPool{_n}d",
+            "kernel_size, output_size=None, output_ratio=None, return_indices=False, "
+            "_random_samples=None",
+            _fractional_pool,
+            spatial=_n,
+        )
+
+# --- unpooling
+
+
+def _unpool(
+    run: Execution,
+    spatial: int,
+    input: Value,
+    indices: Value,
+    kernel_size: Value,
+    stride: Value,
+    padding: Value,
+    output_size: Value,
+) -> Value:
+    if type(input) is not Tensor:
+        return unknown_result(run, input, indices)
+    op, shape = f"max_unpool{spatial}d", shape_of_rank(run, input, spatial + 2)
+    if len(shape) not in (spatial + 1, spatial + 2):
+        return run.emit(op, [input], [None])[0]
+    if output_size is not None:
+        if is_sequence(output_size) and len(output_size) > spatial:
+            output_size = output_size[-spatial:]
+        output = sizes(run, output_size, spatial)
+    else:
+        kernel = sizes(run, kernel_size, spatial, "kernel")
+        steps = kernel if stride is None else sizes(run, stride, spatial, "stride")
+        padded = sizes(run, padding, spatial, "padding")
+        windows = zip(shape[-spatial:], steps, padded, kernel, strict=True)
+        output = tuple([plain((size - 1) * s - 2 * p + k) for size, s, p, k in windows])
+    return run.emit(op, [input], [(*shape[:-spatial], *output)])[0]
+
+
+def _forward_unpool(
+    run: Execution,
+    layer: Instance,
+    input: Value,
+    indices: Value,
+    spatial: int,
+    output_size: Value,
+) -> Value:
+    kernel, stride, padding = [layer.attrs[n] for n in ("kernel_size", "stride", "padding")]
+    return _unpool(run, spatial, input, indices, kernel, stride, padding, output_size)
+
+
+for _n in (1, 2, 3):
+    operation(
+        f"F.max_unpool{_n}d",
+        signature="input, indices, kernel_size, stride=None, padding=0, output_size=None",
+        spatial=_n,
+    )(_unpool)
+    layer(
+        f"MaxUnpool{_n}d",
+        "kernel_size, stride=None, padding=0",
+        _forward_unpool,
+        _construct,
+        "input, indices, output_size=None",
+        spatial=_n,
+    )

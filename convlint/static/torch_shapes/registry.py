@@ -1,27 +1,119 @@
-"""Which function of ours stands for which of torch, by name, and whether it takes given arguments.
+"""The operations of PyTorch that static analysis knows, by name.
 
-A handler has the parameters of the function that it stands for, with their names and defaults, after
-``run``. Names are written short: ``cat`` is ``torch.cat``, ``F.relu`` a function of
-``torch.nn.functional``, ``.view`` a method of tensors.
+Names are written short: ``cat`` is ``torch.cat``, ``F.relu`` a function of ``torch.nn.functional``,
+``.view`` a method of tensors. Each operation has a signature, which a program's arguments are bound
+to, and a handler, which records the call and returns its result. The parameters of a handler name
+the arguments that it needs; one annotated as ``Tensor`` is sure to receive a tensor.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import TypeVar
 
-from convlint.static.domain.values import Handler, Value
+from convlint.static.domain.execution import Execution
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Tensor, Value
+from convlint.static.torch_shapes.arguments import Attrs, unknown_result
 
-HANDLERS: dict[str, Handler] = {}
+_Handler = TypeVar("_Handler", bound=Callable[..., Value])
+
+# Exceptions of a handler for arguments of a kind that PyTorch accepts nowhere, such as a string for a
+# size. The result of the call is unknown.
+NOT_TAKEN = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
-def operation(*names: str) -> Callable[[Handler], Handler]:
-    """Let a handler stand for functions of torch."""
+class Operation:
+    """A function of torch: its signature and the handler of the calls that fit it.
 
-    def register(handler: Handler) -> Handler:
-        HANDLERS.update(dict.fromkeys(names, handler))
+    Args:
+        handler: called with the execution and those arguments that its parameters name. Three names
+            are special: ``arguments`` receives all arguments, ``passed`` (the last parameter) only
+            those that the call passes, and ``layer`` the layer whose forward is called.
+        signature: the parameters as PyTorch documents them, ``"input, weight, bias=None"``; None if
+            they are those of the handler.
+        fixed: arguments of the handler that no call passes, such as the name of the operation.
+    """
+
+    def __init__(
+        self, handler: Callable[..., Value], signature: str | None, fixed: Mapping[str, Value]
+    ) -> None:
+        code = handler.__code__
+        self._handler = handler
+        self._names = code.co_varnames[1 : code.co_argcount]
+        self._tensors = [
+            position
+            for position, name in enumerate(self._names)
+            if handler.__annotations__.get(name) == "Tensor"
+        ]
+        self._takes_passed = self._names[-1:] == ("passed",)
+        self._signature = signature
+        self._fixed = fixed
+
+    @cached_property
+    def binder(self) -> Callable[..., tuple[Value, ...]]:
+        """A function with the signature that returns the arguments for the handler.
+
+        It is compiled when it is first needed, so that Python itself binds the arguments.
+        """
+        signature = self._signature
+        if signature is None:
+            parameters = inspect.signature(self._handler).parameters.values()
+            own = [p.replace(annotation=p.empty) for p in parameters]
+            signature = ", ".join([str(p) for p in own[1:] if p.name not in self._fixed])
+        values = [self._source(name) for name in self._names if name != "passed"]
+        text = f"lambda {signature}: ({''.join([f'{value}, ' for value in values])})"
+        namespace = {f"fixed_{name}": value for name, value in self._fixed.items()}
+        return eval(text, namespace)  # type: ignore[no-any-return] # noqa: S307 - our own text
+
+    def _source(self, name: str) -> str:
+        if name == "arguments":
+            return "locals()"
+        return f"fixed_{name}" if name in self._fixed else name
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters, without ``*args`` and ``**kwargs``."""
+        code = self.binder.__code__
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    def bind(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> tuple[Value, ...] | None:
+        """Return the arguments for the handler; None if the call does not fit the signature."""
+        try:
+            values = self.binder(*args, **kwargs)
+        except TypeError:
+            return None
+        if self._takes_passed:
+            return (*values, dict(zip(self.parameters, args, strict=False)) | dict(kwargs))
+        return values
+
+    def call(self, run: Execution, values: tuple[Value, ...]) -> Value:
+        """Call the handler with the arguments that ``bind`` returned."""
+        for position in self._tensors:
+            if type(values[position]) is not Tensor:
+                return unknown_result(run, *[values[position] for position in self._tensors])
+        return self._handler(run, *values)
+
+    def __call__(self, run: Execution, *args: Value, **kwargs: Value) -> Value:
+        values = self.bind(args, kwargs)
+        if values is None:
+            raise TypeError(f"arguments that {self._signature} does not accept")
+        return self.call(run, values)
+
+
+FUNCTIONS: dict[str, Operation] = {}
+
+
+def operation(
+    *names: str, signature: str | None = None, **fixed: Value
+) -> Callable[[_Handler], _Handler]:
+    """Register a handler for functions of torch."""
+
+    def register(handler: _Handler) -> _Handler:
+        FUNCTIONS.update(dict.fromkeys(names, Operation(handler, signature, fixed)))
         return handler
 
     return register
@@ -32,26 +124,77 @@ def both(*names: str) -> tuple[str, ...]:
     return (*names, *[f".{name}" for name in names])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LayerKind:
     """What a class of ``torch.nn`` does.
 
-    ``construct(run, ...)`` has the parameters of the class and gives the attributes of the layer; it
-    raises ``Refused`` where the class would raise. ``forward(run, layer, ...)`` calls the layer; None
-    where the result is not known.
+    ``construct(run, ...)`` returns the attributes of the layer and raises ``Refused`` where the class
+    would raise; ``forward(run, layer, ...)`` calls the layer.
     """
 
-    construct: Callable[..., dict[str, Value]]
-    forward: Handler | None = None
+    construct: Operation
+    forward: Operation
 
 
 LAYERS: dict[str, LayerKind] = {}
 
-# What an operation meets in arguments of a kind that PyTorch takes nowhere: a word for a size, a
-# list for a number. The call is unknown then, and said to be.
-NOT_TAKEN = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
-_PLACES = (
+def _keep_arguments(run: Execution, arguments: Attrs) -> Attrs:
+    return {n: value for n, value in arguments.items() if n not in ("device", "dtype")}
+
+
+def layer(
+    name: str,
+    signature: str,
+    forward: Callable[..., Value],
+    construct: Callable[..., Attrs] = _keep_arguments,
+    inputs: str | None = None,
+    **fixed: Value,
+) -> None:
+    """Register a class of ``torch.nn``.
+
+    Args:
+        name: its name in ``torch.nn``.
+        signature: the parameters of its constructor.
+        forward: the handler of its ``forward``, with the parameters ``run, layer, ...``.
+        construct: the handler of its constructor; by default the layer keeps all arguments.
+        inputs: the parameters of its ``forward`` if they differ from those of the handler.
+        fixed: arguments of both handlers that no call passes.
+    """
+    LAYERS[name] = LayerKind(
+        Operation(construct, signature, fixed),
+        Operation(forward, inputs and f"layer, {inputs}", fixed),
+    )
+
+
+def functional_layer(
+    name: str,
+    signature: str,
+    function: str,
+    construct: Callable[..., Attrs] = _keep_arguments,
+    **constants: Value,
+) -> None:
+    """Register a class whose forward calls a function of torch with the attributes of the layer.
+
+    ``constants`` are attributes that are not arguments of its constructor.
+    """
+    called = FUNCTIONS[function]
+
+    def construct_with_constants(run: Execution, arguments: Attrs) -> Attrs:
+        return construct(run, arguments) | constants
+
+    @cache
+    def passed() -> set[str]:
+        attributes = {*LAYERS[name].construct.parameters, *constants}
+        return attributes.intersection(called.parameters)
+
+    def forward(run: Execution, layer: Instance, input: Value) -> Value:
+        return called(run, input, **{name: layer.attrs[name] for name in passed()})
+
+    layer(name, signature, forward, construct_with_constants)
+
+
+_PREFIXES = (
     ("torch.nn.functional.", "F."),
     ("torch.Tensor.", "."),
     ("torch.special.", ""),
@@ -61,63 +204,17 @@ _PLACES = (
 
 
 @cache
-def function(name: str) -> Handler | None:
-    """The handler of a function of torch by its qualified name, None if there is none."""
-    for prefix, short in _PLACES:
+def function(name: str) -> Operation | None:
+    """Return a function of torch by its qualified name, None if it is not known."""
+    for prefix, short in _PREFIXES:
         if name.startswith(prefix):
-            return HANDLERS.get(short + name[len(prefix) :])
+            return FUNCTIONS.get(short + name[len(prefix) :])
     return None
 
 
-def method(name: str) -> Handler | None:
-    """The handler of a method of tensors, None if there is none. It takes the tensor first; those of
-    operators take the operands as they stand in the source.
+def method(name: str) -> Operation | None:
+    """Return a method of tensors, None if it is not known.
+
+    Its first argument is the tensor. Those of operators receive the operands in source order.
     """
-    return HANDLERS.get("." + name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameters:
-    positional: tuple[str, ...]
-    keywords: frozenset[str]
-    required: frozenset[str]
-    more_positional: bool
-    more_keywords: bool
-
-
-@cache
-def _parameters(handler: Handler) -> _Parameters:
-    given = list(inspect.signature(handler).parameters.values())[1:]
-    kinds = [parameter.kind for parameter in given]
-    return _Parameters(
-        tuple([p.name for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]),
-        frozenset([p.name for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]),
-        frozenset(
-            [
-                p.name
-                for p in given
-                if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-            ]
-        ),
-        inspect.Parameter.VAR_POSITIONAL in kinds,
-        inspect.Parameter.VAR_KEYWORD in kinds,
-    )
-
-
-def fits(handler: Handler, count: int, kwargs: Mapping[str, Value] | Collection[str]) -> bool:
-    """Whether a handler takes ``count`` arguments after ``run``, and these keywords."""
-    return _fits(handler, count, tuple(kwargs))
-
-
-@cache
-def _fits(handler: Handler, count: int, kwargs: tuple[str, ...]) -> bool:
-    parameters = _parameters(handler)
-    if count > len(parameters.positional) and not parameters.more_positional:
-        return False
-    passed = parameters.positional[:count]
-    for name in kwargs:
-        if name in passed:
-            return False
-        if name not in parameters.keywords and not parameters.more_keywords:
-            return False
-    return all(name in passed or name in kwargs for name in parameters.required)
+    return FUNCTIONS.get("." + name)

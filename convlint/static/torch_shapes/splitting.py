@@ -1,50 +1,112 @@
-"""Taking tensors apart."""
+"""Splitting tensors into parts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import LONGEST, UNKNOWN, Num, Shape, Tensor, Value, has_more
+from convlint.static.torch_shapes.arguments import (
+    Attrs,
+    frozen,
+    integer,
+    is_sequence,
+)
+from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import both, operation
-from convlint.static.torch_shapes.sizing import (
+from convlint.static.torch_shapes.sizes import (
+    any_below,
     axis,
     below,
+    dim_error,
     divided,
-    frozen,
-    loose,
-    number,
-    out_of_range,
+    is_indefinite,
     plain,
     remainder,
+    replaced,
     shape_of,
     show,
-    size,
     total,
-    unseen,
 )
 from convlint.symbolic import Apply, Dim
 from convlint.symbolic.expr import only_atom
+
+_MOST_PARTS = 1024
 
 
 def _cut(
     run: Execution,
     op: str,
     x: Tensor,
-    at: int,
+    position: int,
     lengths: Sequence[Num],
-    attrs: dict[str, Any],
+    attrs: Attrs,
     error: str | None = None,
 ) -> tuple[Tensor, ...]:
+    """Record the parts of a tensor with ``lengths`` along a dimension."""
     shape = shape_of(run, x) or ()
-    shapes = [(*shape[:at], one, *shape[at + 1 :]) for one in lengths]
+    shapes = [replaced(shape, position, length) for length in lengths]
     return run.emit(op, [x], shapes, attrs, error)
 
 
-def _even(run: Execution, whole: Num, each: Num) -> list[Num] | None:
-    """Lengths of parts of ``each``, the last one shorter; None where their number is not known."""
+def _unknown_parts(
+    run: Execution, op: str, x: Tensor, attrs: Attrs, error: str | None = None
+) -> Value:
+    """Record a split into an unknown number of parts."""
+    run.emit(op, [x], [None], attrs, error)
+    return UNKNOWN
+
+
+def _position(run: Execution, x: Tensor, dim: Value) -> tuple[Shape | None, int | None, str | None]:
+    """Return the shape of a tensor, a dimension counted from the front, and PyTorch's error."""
+    shape = shape_of(run, x)
+    if shape is None:
+        return None, None, None
+    return shape, axis(dim, len(shape)), dim_error(dim, len(shape))
+
+
+# --- split
+
+_SPLIT = "dim=0, *, split_size=None"
+
+
+@operation(*both("split"), signature=f"tensor, split_size_or_sections=None, {_SPLIT}")
+@operation(*both("split_with_sizes"), signature=f"tensor, split_size_or_sections=None, {_SPLIT}")
+def _split(
+    run: Execution,
+    tensor: Tensor,
+    split_size_or_sections: Value,
+    dim: Value,
+    split_size: Value,
+) -> Value:
+    wanted = split_size_or_sections if split_size is None else split_size
+    attrs = {"split_size_or_sections": frozen(wanted), "dim": dim}
+    if has_more(wanted):
+        return _unknown_parts(run, "split", tensor, attrs)
+    if is_sequence(wanted):
+        return _split_by_lengths(run, tensor, list(wanted), dim, attrs)
+    shape, position, error = _position(run, tensor, dim)
+    each = integer(wanted)
+    if shape is None or position is None or each is None:
+        return _unknown_parts(run, "split", tensor, attrs, error)
+    whole = shape[position]
+    if below(each, 0):
+        error = f"split expects split_size be non-negative, but got split_size={each}"
+        return _cut(run, "split", tensor, position, [whole], attrs, error)
+    if below(each, 1) and run.equal(whole, 0) is False:
+        error = (
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {whole}"
+        )
+        return _cut(run, "split", tensor, position, [whole], attrs, error)
+    lengths = _equal_lengths(run, whole, each)
+    if lengths is None or len(lengths) > _MOST_PARTS:
+        return _unknown_parts(run, "split", tensor, attrs)
+    return _cut(run, "split", tensor, position, lengths, attrs)
+
+
+def _equal_lengths(run: Execution, whole: Num, each: Num) -> list[Num] | None:
+    """Return lengths of ``each`` with a shorter last one; None if their number is unknown."""
     if type(whole) is int and type(each) is int:
         if each <= 0 or whole <= 0:
             return [whole]
@@ -53,7 +115,7 @@ def _even(run: Execution, whole: Num, each: Num) -> list[Num] | None:
         return [min(each, whole - start) for start in range(0, whole, each)]
     quotient = only_atom(each) if isinstance(each, Dim) else None
     if isinstance(quotient, Apply) and quotient.op == "//" and quotient.args[0] == whole:
-        count = quotient.args[1].value  # split(c // 2): c is taken to be a multiple of 2
+        count = quotient.args[1].value  # split(c // 2): c is assumed to be a multiple of 2
         if count is not None and 0 < count <= 64 and run.demand(plain(each * count), whole):
             return [each] * count
     parts = divided(whole, each)
@@ -62,106 +124,53 @@ def _even(run: Execution, whole: Num, each: Num) -> list[Num] | None:
     return None
 
 
-@operation(*both("split"), ".split_with_sizes", "split_with_sizes")
-def _split(
-    run: Execution,
-    tensor: Value,
-    split_size_or_sections: Value = UNKNOWN,
-    dim: Value = 0,
-    *,
-    split_size: Value = None,
+def _split_by_lengths(
+    run: Execution, x: Tensor, wanted: list[Value], dim: Value, attrs: Attrs
 ) -> Value:
-    if type(tensor) is not Tensor:
-        return unseen(run, tensor)
-    wanted = split_size_or_sections if split_size is None else split_size
-    attrs = {"split_size_or_sections": frozen(wanted), "dim": dim}
-    shape = shape_of(run, tensor)
-    if has_more(wanted):
-        return _several_unknown(run, "split", tensor, attrs, None)
-    if type(wanted) in (list, tuple):
-        return _by_lengths(run, tensor, shape, list(wanted), dim, attrs)
-    at = None if shape is None else axis(dim, len(shape))
-    each = number(wanted)
-    if shape is None or at is None or each is None:
-        error = None if shape is None else out_of_range(dim, len(shape))
-        return _several_unknown(run, "split", tensor, attrs, error)
-    if below(each, 0):
-        error = f"split expects split_size be non-negative, but got split_size={each}"
-        return _cut(run, "split", tensor, at, [shape[at]], attrs, error)
-    if below(each, 1) and run.equal(shape[at], 0) is False:
+    lengths = [size_of(run, length) for length in wanted]
+    shape, position, error = _position(run, x, dim)
+    if shape is None or position is None:
+        return run.emit("split", [x], [None] * len(lengths), attrs, error)
+    if any_below(lengths, 0):
         error = (
-            "split_size can only be 0 if dimension size is 0, but got dimension size of "
-            f"{shape[at]}"
+            "split_with_sizes expects split_sizes have only non-negative entries, but got "
+            f"{show(lengths)}"
         )
-        return _cut(run, "split", tensor, at, [shape[at]], attrs, error)
-    lengths = _even(run, shape[at], each)
-    if lengths is None or len(lengths) > 1024:
-        return _several_unknown(run, "split", tensor, attrs, None)
-    return _cut(run, "split", tensor, at, lengths, attrs)
-
-
-def _several_unknown(
-    run: Execution, op: str, x: Tensor, attrs: dict[str, Any], error: str | None
-) -> Value:
-    """The parts of a tensor whose number is not known."""
-    run.emit(op, [x], [None], attrs, error)
-    return UNKNOWN
-
-
-def _by_lengths(
-    run: Execution,
-    x: Tensor,
-    shape: Shape | None,
-    wanted: list[Value],
-    dim: Value,
-    attrs: dict[str, Any],
-) -> Value:
-    lengths = [size(run, one) for one in wanted]
-    at = None if shape is None else axis(dim, len(shape))
-    if shape is None or at is None:
-        if shape is None:
-            return run.emit("split", [x], [None] * len(lengths), attrs)
-        return run.emit("split", [x], [None] * len(lengths), attrs, out_of_range(dim, len(shape)))
-    error = None
-    if any(below(one, 0) for one in lengths):
-        error = f"split_with_sizes expects split_sizes have only non-negative entries, but got {show(lengths)}"
-    elif not run.demand(shape[at], total(lengths)):
+    elif not run.demand(shape[position], total(lengths)):
         error = (
-            f"split_with_sizes expects split_sizes to sum exactly to {shape[at]} (input tensor's "
-            f"size at dimension {at}), but got split_sizes={show(lengths)}"
+            f"split_with_sizes expects split_sizes to sum exactly to {shape[position]} (input "
+            f"tensor's size at dimension {position}), but got split_sizes={show(lengths)}"
         )
-    return _cut(run, "split", x, at, lengths, attrs, error)
+    return _cut(run, "split", x, position, lengths, attrs, error)
+
+
+# --- chunk, tensor_split, unbind
 
 
 @operation(*both("chunk"))
-def _chunk(run: Execution, input: Value, chunks: Value, dim: Value = 0) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
+def _chunk(run: Execution, input: Tensor, chunks: Value, dim: Value = 0) -> Value:
     attrs = {"chunks": chunks, "dim": dim}
-    shape = shape_of(run, input)
-    if type(chunks) is not int or chunks > 1024:
-        return _several_unknown(run, "chunk", input, attrs, None)
+    if type(chunks) is not int or chunks > _MOST_PARTS:
+        return _unknown_parts(run, "chunk", input, attrs)
     if chunks < 1:
-        told = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
-        return _several_unknown(run, "chunk", input, attrs, told)
-    at = None if shape is None else axis(dim, len(shape))
-    if shape is None or at is None:
-        error = None if shape is None else out_of_range(dim, len(shape))
+        error: str | None = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
+        return _unknown_parts(run, "chunk", input, attrs, error)
+    shape, position, error = _position(run, input, dim)
+    if shape is None or position is None:
         return run.emit("chunk", [input], [None] * chunks, attrs, error)
-    whole = _multiple(run, shape[at], chunks)
+    whole = _as_multiple(run, shape[position], chunks)
     each = divided(plain(whole + chunks - 1), chunks)
-    lengths = _even(run, whole, each) if type(whole) is int else None
+    lengths = _equal_lengths(run, whole, each) if type(whole) is int else None
     if lengths is None:
         if remainder(whole, chunks) == 0:
             each = divided(whole, chunks)
-        last = plain(whole - each * (chunks - 1))
-        lengths = [each] * (chunks - 1) + [last]
-    return _cut(run, "chunk", input, at, lengths, attrs)
+        lengths = [each] * (chunks - 1) + [plain(whole - each * (chunks - 1))]
+    return _cut(run, "chunk", input, position, lengths, attrs)
 
 
-def _multiple(run: Execution, whole: Num, parts: int) -> Num:
-    """A length of which nothing is known is taken to be a multiple of the parts it is cut into."""
-    if isinstance(whole, Dim) and loose(whole) and len(whole.symbols()) == 1:
+def _as_multiple(run: Execution, whole: Num, parts: int) -> Num:
+    """Assume that an unknown length is a multiple of the number of its parts."""
+    if isinstance(whole, Dim) and is_indefinite(whole) and len(whole.symbols()) == 1:
         (symbol,) = whole.symbols()
         if whole == symbolic.symbol(symbol.name, symbol.scope):
             run.demand(whole, run.fresh("size") * parts)
@@ -169,43 +178,33 @@ def _multiple(run: Execution, whole: Num, parts: int) -> Num:
     return whole
 
 
-@operation(*both("tensor_split"))
-def _tensor_split(
-    run: Execution, input: Value, indices_or_sections: Value = UNKNOWN, dim: Value = 0
-) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
+@operation(*both("tensor_split"), signature="input, indices_or_sections=None, dim=0")
+def _tensor_split(run: Execution, input: Tensor, indices_or_sections: Value, dim: Value) -> Value:
     attrs = {"indices_or_sections": frozen(indices_or_sections), "dim": dim}
-    shape = shape_of(run, input)
-    at = None if shape is None else axis(dim, len(shape))
+    shape, position, error = _position(run, input, dim)
     parts = indices_or_sections
-    if shape is None or at is None or type(parts) is not int or not 0 < parts <= 1024:
-        error = None if shape is None else out_of_range(dim, len(shape))
+    if shape is None or position is None or type(parts) is not int or not 0 < parts <= _MOST_PARTS:
         if type(parts) is int and parts < 1:
             error = f"number of sections must be larger than 0, got {parts}"
-        return _several_unknown(run, "tensor_split", input, attrs, error)
-    whole = shape[at]
-    each, more = divided(whole, parts), remainder(whole, parts)
-    if type(more) is int:
-        lengths = [plain(each + 1)] * more + [each] * (parts - more)
+        return _unknown_parts(run, "tensor_split", input, attrs, error)
+    each, rest = divided(shape[position], parts), remainder(shape[position], parts)
+    if type(rest) is int:
+        lengths = [plain(each + 1)] * rest + [each] * (parts - rest)
     else:
         lengths = [run.fresh("size") for _ in range(parts)]
-    return _cut(run, "tensor_split", input, at, lengths, attrs)
+    return _cut(run, "tensor_split", input, position, lengths, attrs)
 
 
 @operation(*both("unbind"))
-def unbind(run: Execution, input: Value, dim: Value = 0) -> Value:
-    if type(input) is not Tensor:
-        return unseen(run, input)
-    shape = shape_of(run, input)
-    at = None if shape is None else axis(dim, len(shape))
-    error = None if shape is None else out_of_range(dim, len(shape))
+def unbind(run: Execution, input: Tensor, dim: Value = 0) -> Value:
+    """Record ``torch.unbind``."""
+    attrs = {"dim": dim}
+    shape, position, error = _position(run, input, dim)
     if shape is not None and not shape:
         error = "Dimension specified as 0 but tensor has no dimensions"
-    if shape is None or at is None or error is not None:
-        return _several_unknown(run, "unbind", input, {"dim": dim}, error)
-    rows = shape[at]
+    if shape is None or position is None or error is not None:
+        return _unknown_parts(run, "unbind", input, attrs, error)
+    rows = shape[position]
     if type(rows) is not int or rows > 256:
-        return _several_unknown(run, "unbind", input, {"dim": dim}, None)
-    rest = (*shape[:at], *shape[at + 1 :])
-    return run.emit("unbind", [input], [rest] * rows, {"dim": dim})
+        return _unknown_parts(run, "unbind", input, attrs)
+    return run.emit("unbind", [input], [replaced(shape, position)] * rows, attrs)

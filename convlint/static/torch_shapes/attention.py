@@ -1,0 +1,164 @@
+"""Embeddings, attention and transformers."""
+
+from __future__ import annotations
+
+from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import Attrs, count, size, unknown_result
+from convlint.static.torch_shapes.registry import layer, operation
+from convlint.static.torch_shapes.sizes import below, remainder, shape_of
+
+# --- embeddings
+
+
+def _embed(run: Execution, x: Value, width: Num) -> Value:
+    if type(x) is not Tensor:
+        return run.emit("embedding", [], [None])[0]
+    shape = shape_of(run, x)
+    result = None if shape is None else (*shape, width)
+    return run.emit("embedding", [x], [result], dtype="float32")[0]
+
+
+def _construct_embedding(run: Execution, num_embeddings: Value, embedding_dim: Value) -> Attrs:
+    rows, width = count(run, num_embeddings, "rows"), count(run, embedding_dim, "features")
+    weight = run.tensor((rows, width))
+    return {"num_embeddings": rows, "embedding_dim": width, "weight": weight}
+
+
+def _forward_embedding(run: Execution, layer: Instance, input: Value) -> Value:
+    return _embed(run, input, layer.attrs["embedding_dim"])
+
+
+_EMBEDDING = (
+    "padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False"
+)
+layer(
+    "Embedding",
+    f"num_embeddings, embedding_dim, {_EMBEDDING}, _weight=None, _freeze=False, device=None, "
+    "dtype=None",
+    _forward_embedding,
+    _construct_embedding,
+)
+
+
+@operation("F.embedding", signature=f"input, weight, {_EMBEDDING}")
+@operation(
+    "embedding",
+    signature="weight, input, padding_idx=None, scale_grad_by_freq=False, sparse=False",
+)
+def _embedding(run: Execution, input: Value, weight: Value) -> Value:
+    shape = shape_of(run, weight) if type(weight) is Tensor else None
+    if shape is None or len(shape) != 2:
+        return unknown_result(run, input, weight)
+    return _embed(run, input, shape[1])
+
+
+@operation("F.one_hot")
+def _one_hot(run: Execution, input: Tensor, num_classes: Value = -1) -> Value:
+    shape = shape_of(run, input)
+    classes = run.fresh("classes") if num_classes == -1 else size(run, num_classes, "classes")
+    result = None if shape is None else (*shape, classes)
+    return run.emit("one_hot", [input], [result], dtype="int64")[0]
+
+
+# --- attention
+
+
+@operation(
+    "F.scaled_dot_product_attention",
+    signature="query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, "
+    "enable_gqa=False",
+)
+def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor) -> Value:
+    queries, values = shape_of(run, query), shape_of(run, value)
+    result = (*queries[:-1], values[-1]) if queries and values else None
+    return run.emit("scaled_dot_product_attention", [query, key, value], [result])[0]
+
+
+def _construct_attention(
+    run: Execution, embed_dim: Value, num_heads: Value, batch_first: Value
+) -> Attrs:
+    width, heads = count(run, embed_dim, "features"), count(run, num_heads, "heads")
+    attrs: Attrs = {"embed_dim": width, "num_heads": heads, "batch_first": batch_first}
+    if below(width, 1) or below(heads, 1):
+        raise Refused("embed_dim and num_heads must be greater than 0", attrs)
+    if not run.demand(remainder(width, heads), 0):
+        raise Refused("embed_dim must be divisible by num_heads", attrs)
+    return attrs
+
+
+def _forward_attention(
+    run: Execution,
+    layer: Instance,
+    query: Value,
+    key: Value,
+    value: Value,
+    need_weights: Value,
+    average_attn_weights: Value,
+) -> Value:
+    inputs = [tensor for tensor in (query, key, value) if type(tensor) is Tensor]
+    if type(query) is not Tensor:
+        return (unknown_result(run, *inputs), unknown_result(run, *inputs))
+    shape, width, error = shape_of(run, query), layer.attrs["embed_dim"], None
+    if shape is not None and len(shape) not in (2, 3):
+        error = (
+            "query should be unbatched 2D or batched 3D tensor but received "
+            f"{len(shape)}-D query tensor"
+        )
+    elif shape and not run.demand(shape[-1], width):
+        error = f"was expecting embedding dimension of {width}, but got {shape[-1]}"
+    weights = None
+    if need_weights is True and average_attn_weights is True and type(key) is Tensor:
+        weights = _weights_shape(shape, shape_of(run, key), layer.attrs["batch_first"])
+    results = run.emit("multi_head_attention_forward", inputs, [shape, weights], {}, error)
+    return results if need_weights is not False else (results[0], None)
+
+
+def _weights_shape(queries: Shape | None, keys: Shape | None, batch_first: Value) -> Shape | None:
+    """Return the shape of the attention weights: (batch, queries, keys), averaged over heads."""
+    if not queries or not keys or type(batch_first) is not bool:
+        return None
+    if len(queries) != len(keys) or len(queries) not in (2, 3):
+        return None
+    if len(queries) == 2:
+        return (queries[0], keys[0])
+    if batch_first:
+        return (queries[0], queries[1], keys[1])
+    return (queries[1], queries[0], keys[0])
+
+
+layer(
+    "MultiheadAttention",
+    "embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, add_zero_attn=False, "
+    "kdim=None, vdim=None, batch_first=False, device=None, dtype=None",
+    _forward_attention,
+    _construct_attention,
+    "query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None, "
+    "average_attn_weights=True, is_causal=False",
+)
+
+# --- transformers
+
+
+def _construct_transformer(run: Execution) -> Attrs:
+    return {}
+
+
+def _forward_transformer(
+    run: Execution, layer: Instance, src: Value, args: tuple[Value, ...]
+) -> Value:
+    """The parts of a transformer keep the shape."""
+    if type(src) is not Tensor:
+        return unknown_result(run, src, *args)
+    return run.emit("unseen", [src], [], like=src)[0]
+
+
+for _part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer"):
+    layer(
+        f"Transformer{_part}",
+        "*args, **kwargs",
+        _forward_transformer,
+        _construct_transformer,
+        "src, *args, **kwargs",
+    )

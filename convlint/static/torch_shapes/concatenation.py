@@ -1,0 +1,128 @@
+"""Concatenating and stacking tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convlint.static.domain.execution import Execution
+from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import is_sequence, unknown_result
+from convlint.static.torch_shapes.registry import operation
+from convlint.static.torch_shapes.sizes import (
+    axis,
+    dim_error,
+    replaced,
+    shape_of,
+    show,
+    total,
+)
+
+
+def _parts(values: Value) -> list[Tensor] | None:
+    """Return the tensors to concatenate; None if one of them is unknown."""
+    if not is_sequence(values) or not all(type(v) is Tensor for v in values):
+        return None
+    return list(values)
+
+
+def _concatenate(
+    run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Sequence[Shape | None]
+) -> Tensor:
+    """Record ``torch.cat`` of tensors of known or unknown shapes."""
+    attrs = {"dim": dim}
+    known = [shape for shape in shapes if shape is not None]
+    if not known or any(shape == (0,) for shape in shapes):
+        return run.emit("cat", parts, [None], attrs)[0]
+    rank = len(known[0])
+    error = dim_error(dim, rank) if rank else "zero-dimensional tensor cannot be concatenated"
+    other = next((len(shape) for shape in known if len(shape) != rank), None)
+    if other is not None:
+        error = f"Tensors must have same number of dimensions: got {rank} and {other}"
+        return run.emit("cat", parts, [None], attrs, error)[0]
+    position = axis(dim, rank)
+    if position is None or error is not None:
+        return run.emit("cat", parts, [None if error is None else known[0]], attrs, error)[0]
+    result = list(known[0])
+    for index, shape in enumerate(known[1:], 1):
+        for at, size in enumerate(shape):
+            if at == position:
+                continue
+            if not run.demand(result[at], size):
+                error = error or (
+                    f"Sizes of tensors must match except in dimension {position}. Expected size "
+                    f"{result[at]} but got size {size} for tensor number {index} in the list."
+                )
+            elif type(size) is int:
+                result[at] = size
+    is_known = len(known) == len(shapes)
+    result[position] = total([s[position] for s in known]) if is_known else run.fresh("size")
+    return run.emit("cat", parts, [tuple(result)], attrs, error)[0]
+
+
+@operation("cat", "concat", "concatenate", signature="tensors, dim=0, *, axis=None, out=None")
+def _cat(run: Execution, tensors: Value, dim: Value, axis: Value) -> Value:
+    parts = _parts(tensors)
+    dim = dim if axis is None else axis
+    if parts is None:
+        return _with_unknown(run, tensors, dim)
+    if not parts:
+        return UNKNOWN
+    return _concatenate(run, parts, dim, [shape_of(run, part) for part in parts])
+
+
+def _with_unknown(run: Execution, values: Value, dim: Value) -> Value:
+    """Return a concatenation of which a part is unknown: its other sizes are known."""
+    parts = [v for v in values if type(v) is Tensor] if is_sequence(values) else []
+    shapes = [shape for part in parts if (shape := shape_of(run, part)) is not None]
+    position = axis(dim, len(shapes[0])) if shapes else None
+    if position is None:
+        return unknown_result(run, values)
+    return run.emit("unseen", parts, [replaced(shapes[0], position, run.fresh("size"))])[0]
+
+
+@operation("stack", signature="tensors, dim=0, *, axis=None, out=None")
+def _stack(run: Execution, tensors: Value, dim: Value, axis: Value) -> Value:
+    parts = _parts(tensors)
+    if not parts:
+        return unknown_result(run, tensors)
+    return _stack_tensors(run, parts, dim if axis is None else axis)
+
+
+def _stack_tensors(run: Execution, parts: list[Tensor], dim: Value) -> Tensor:
+    attrs = {"dim": dim}
+    known = [shape for part in parts if (shape := shape_of(run, part)) is not None]
+    if not known:
+        return run.emit("stack", parts, [None], attrs)[0]
+    first, error = known[0], dim_error(dim, len(known[0]) + 1)
+    for shape in known[1:]:
+        if len(shape) != len(first) or not all(
+            run.demand(a, b) for a, b in zip(first, shape, strict=True)
+        ):
+            error = error or (
+                f"stack expects each tensor to be equal size, but got {show(first)} at entry 0 "
+                f"and {show(shape)} at entry {known.index(shape)}"
+            )
+    position = axis(dim, len(first) + 1)
+    if position is None:
+        return run.emit("stack", parts, [None], attrs, error)[0]
+    result = (*first[:position], len(parts), *first[position:])
+    return run.emit("stack", parts, [result], attrs, error)[0]
+
+
+@operation("hstack", signature="tensors, *, out=None", op="hstack", least_rank=1, dim=1)
+@operation(
+    "vstack", "row_stack", signature="tensors, *, out=None", op="vstack", least_rank=2, dim=0
+)
+@operation("dstack", signature="tensors, *, out=None", op="dstack", least_rank=3, dim=2)
+def _stack_along(run: Execution, tensors: Value, op: str, least_rank: int, dim: int) -> Value:
+    """Concatenate tensors of at least ``least_rank`` dimensions; hstack joins vectors along 0."""
+    parts = _parts(tensors)
+    if not parts:
+        return unknown_result(run, tensors)
+    known: list[Shape] = []
+    for part in parts:
+        shape = shape_of(run, part)
+        if shape is None or len(shape) < least_rank:
+            return run.emit(op, parts, [None])[0]
+        known.append(shape)
+    return _concatenate(run, parts, 0 if len(known[0]) == 1 else dim, known)

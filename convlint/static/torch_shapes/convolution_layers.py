@@ -1,0 +1,240 @@
+"""The convolutions of ``torch.nn``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Num, Tensor, Value
+from convlint.static.torch_shapes.arguments import (
+    Attrs,
+    check_parameter_sizes,
+    count,
+    is_present,
+    is_sequence,
+    parameter,
+    sizes,
+)
+from convlint.static.torch_shapes.convolution import (
+    Convolution,
+    convolve,
+    has_stride,
+    transposed_output_size,
+)
+from convlint.static.torch_shapes.padding import pad_tensor
+from convlint.static.torch_shapes.registry import layer
+from convlint.static.torch_shapes.sizes import below, divided, plain, remainder, shape_of_rank, show
+
+_MODES = ("zeros", "reflect", "replicate", "circular")
+
+# --- constructors
+
+
+def _construct(
+    run: Execution,
+    spatial: int,
+    in_channels: Value,
+    out_channels: Value,
+    kernel_size: Value,
+    stride: Value,
+    padding: Value,
+    output_padding: Value,
+    dilation: Value,
+    groups: Value,
+    bias: Value,
+    padding_mode: Value,
+) -> Attrs:
+    """Return the attributes of a layer. ``in_channels`` is None for a lazy layer, and
+    ``output_padding`` for a convolution that is not transposed.
+    """
+    transposed = output_padding is not None
+    attrs: Attrs = {
+        "in_channels": None if in_channels is None else count(run, in_channels, "channels"),
+        "out_channels": count(run, out_channels, "channels"),
+        "kernel_size": sizes(run, kernel_size, spatial, "kernel"),
+        "stride": sizes(run, stride, spatial, "stride"),
+        "padding": padding if type(padding) is str else sizes(run, padding, spatial, "padding"),
+        "dilation": sizes(run, dilation, spatial, "dilation"),
+        "groups": count(run, groups, "groups"),
+        "padding_mode": padding_mode,
+        "transposed": transposed,
+        "output_padding": sizes(run, output_padding, spatial, "padding")
+        if transposed
+        else (0,) * spatial,
+    }
+    attrs["bias"] = parameter(run, bias, (attrs["out_channels"],))
+    attrs["weight"] = None if in_channels is None else run.tensor(_weight_shape(attrs))
+    _check(run, attrs)
+    channels = [n for n in (in_channels, out_channels, groups) if n is not None]
+    check_parameter_sizes([*channels, *attrs["kernel_size"]], attrs)
+    return attrs
+
+
+def _check(run: Execution, attrs: Attrs) -> None:
+    """Raise Refused if the constructor would raise."""
+    groups = attrs["groups"]
+    if below(groups, 1):
+        raise Refused("groups must be a positive integer", attrs)
+    if groups != 1 and attrs["in_channels"] is not None:  # a lazy layer checks them in its forward
+        for name in ("in_channels", "out_channels"):
+            if not run.demand(remainder(attrs[name], groups), 0):
+                raise Refused(f"{name} must be divisible by groups", attrs)
+    padding, mode = attrs["padding"], attrs["padding_mode"]
+    if type(padding) is str:
+        if padding not in ("same", "valid"):
+            raise Refused(
+                f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}", attrs
+            )
+        if padding == "same" and has_stride(attrs["stride"]):
+            raise Refused("padding='same' is not supported for strided convolutions", attrs)
+    if type(mode) is str and mode not in _MODES:
+        raise Refused(
+            "padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got "
+            f"padding_mode='{mode}'",
+            attrs,
+        )
+    if attrs["transposed"] and type(mode) is str and mode != "zeros":
+        raise Refused('Only "zeros" padding mode is supported for ConvTranspose', attrs)
+
+
+def _weight_shape(attrs: Attrs) -> tuple[Num, ...]:
+    in_channels, out_channels, groups = (
+        attrs["in_channels"],
+        attrs["out_channels"],
+        attrs["groups"],
+    )
+    first, second = (
+        (in_channels, out_channels) if attrs["transposed"] else (out_channels, in_channels)
+    )
+    return (first, second if groups == 1 else divided(second, groups), *attrs["kernel_size"])
+
+
+# --- forward
+
+
+def _forward(run: Execution, layer: Instance, input: Tensor) -> Value:
+    is_lazy = layer.attrs["in_channels"] is None
+    conv = _current(run, layer, input)
+    error = _lazy_error(run, conv) if is_lazy else None
+    if layer.attrs["padding_mode"] != "zeros" and layer.error is None:
+        input = pad_tensor(run, input, _pad_argument(conv), layer.attrs["padding_mode"])
+        conv = replace(conv, padding=(0,) * conv.spatial)
+    return convolve(run, input, conv, error)
+
+
+def _forward_transposed(
+    run: Execution, layer: Instance, input: Tensor, output_size: Value = None
+) -> Value:
+    is_lazy = layer.attrs["in_channels"] is None
+    conv = _current(run, layer, input)
+    error = _lazy_error(run, conv) if is_lazy else None
+    if output_size is not None:
+        error = _fit_output(run, input, conv, output_size) or error
+    return convolve(run, input, conv, error)
+
+
+def _current(run: Execution, layer: Instance, x: Tensor) -> Convolution:
+    """Return the arguments of a layer now: those of its weight if the program replaced that."""
+    attrs = layer.attrs
+    spatial = len(attrs["kernel_size"])
+    if attrs["in_channels"] is None:  # the first input makes a lazy layer an ordinary one
+        shape = shape_of_rank(run, x, spatial + 2)
+        attrs["in_channels"] = (
+            shape[-spatial - 1] if len(shape) > spatial else run.fresh("channels")
+        )
+        attrs["weight"] = run.tensor(_weight_shape(attrs))
+    conv = Convolution(
+        attrs["in_channels"],
+        attrs["out_channels"],
+        attrs["kernel_size"],
+        attrs["stride"],
+        attrs["padding"],
+        attrs["dilation"],
+        attrs["groups"],
+        is_present(attrs["bias"]),
+        attrs["transposed"],
+        attrs["output_padding"] if attrs["transposed"] else (),
+    )
+    weight = attrs["weight"].shape if type(attrs["weight"]) is Tensor else None
+    if weight is None or len(weight) != spatial + 2 or weight == _weight_shape(attrs):
+        return conv
+    first, second = weight[0], plain(weight[1] * conv.groups)
+    if not conv.transposed:
+        first, second = second, first
+    return replace(conv, in_channels=first, out_channels=second, kernel_size=weight[2:])
+
+
+def _lazy_error(run: Execution, conv: Convolution) -> str | None:
+    """Return the error of a lazy layer at its first input."""
+    if not run.demand(remainder(conv.in_channels, conv.groups), 0):
+        return "in_channels must be divisible by groups"
+    if not conv.transposed and not run.demand(remainder(conv.out_channels, conv.groups), 0):
+        return f"Given groups={conv.groups}, expected weight to be divisible by {conv.groups}"
+    return None
+
+
+def _pad_argument(conv: Convolution) -> tuple[Num, ...]:
+    """Return the padding of a layer as ``F.pad`` takes it: the last dimension first."""
+    result: list[Num] = []
+    for at in reversed(range(conv.spatial)):
+        if conv.padding == "same":
+            whole = plain(conv.dilation[at] * (conv.kernel_size[at] - 1))
+            result += [divided(whole, 2), plain(whole - divided(whole, 2))]
+        else:
+            result += [conv.numeric_padding[at]] * 2
+    return tuple(result)
+
+
+def _fit_output(run: Execution, x: Tensor, conv: Convolution, output_size: Value) -> str | None:
+    """Set the output padding that gives ``output_size``; return PyTorch's error if none does."""
+    spatial = conv.spatial
+    shape = shape_of_rank(run, x, spatial + 2)
+    if is_sequence(output_size) and len(output_size) > spatial:
+        output_size = output_size[-spatial:]
+    wanted = sizes(run, output_size, spatial, "size")
+    if len(shape) not in (spatial + 1, spatial + 2):
+        return None
+    conv.output_padding = (0,) * spatial
+    least = transposed_output_size(shape[-spatial:], conv)
+    conv.output_padding = tuple([plain(a - b) for a, b in zip(wanted, least, strict=True)])
+    for extra, stride in zip(conv.output_padding, conv.stride, strict=True):
+        if type(extra) is int and (extra < 0 or (type(stride) is int and extra >= stride)):
+            most = [plain(size + step - 1) for size, step in zip(least, conv.stride, strict=True)]
+            conv.output_padding = (0,) * spatial
+            return (
+                f"requested an output size of {show(wanted)}, but valid sizes range from "
+                f"{show(least)} to {show(most)}"
+            )
+    return None
+
+
+_CHANNELS = "in_channels, "
+_CONV = (
+    "out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, "
+    "padding_mode='zeros', device=None, dtype=None"
+)
+_TRANSPOSED = (
+    "out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, "
+    "dilation=1, padding_mode='zeros', device=None, dtype=None"
+)
+for _n in (1, 2, 3):
+    for _prefix, _first, _fixed in (
+        ("", _CHANNELS, {"spatial": _n}),
+        ("Lazy", "", {"spatial": _n, "in_channels": None}),
+    ):
+        layer(
+            f"{_prefix}Conv{_n}d",
+            _first + _CONV,
+            _forward,
+            _construct,
+            output_padding=None,
+            **_fixed,
+        )
+        layer(
+            f"{_prefix}ConvTranspose{_n}d",
+            _first + _TRANSPOSED,
+            _forward_transposed,
+            _construct,
+            **_fixed,
+        )

@@ -1,0 +1,239 @@
+"""Normalization as functions, and the checks that functions and layers share."""
+
+from __future__ import annotations
+
+from convlint.static.domain.execution import Execution
+from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence
+from convlint.static.torch_shapes.arguments import size as size_of
+from convlint.static.torch_shapes.elementwise import dims_error
+from convlint.static.torch_shapes.registry import operation
+from convlint.static.torch_shapes.sizes import (
+    below,
+    divided,
+    plain,
+    product,
+    remainder,
+    replaced,
+    shape_of,
+    show,
+)
+
+
+def normalize_channels(
+    run: Execution,
+    op: str,
+    x: Tensor,
+    num_features: Num | None,
+    attrs: Attrs,
+    error: str | None = None,
+    *,
+    dim: int = 1,
+    batch_statistics: bool = False,
+) -> Tensor:
+    """Record a batch norm or instance norm.
+
+    Args:
+        run: the execution.
+        op: ``batch_norm`` or ``instance_norm``.
+        x: the input.
+        num_features: the length of its weight and statistics, None if it has neither.
+        attrs: the attributes of the recorded node.
+        error: PyTorch's error for the arguments alone.
+        dim: the dimension of the channels.
+        batch_statistics: whether it computes mean and variance from this batch.
+    """
+    shape = shape_of(run, x)
+    if shape is None or len(shape) <= dim:
+        if shape is not None and error is None and num_features is not None:
+            error = f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
+        return run.emit(op, [x], [], attrs, error, like=x)[0]
+    if error is None and batch_statistics:
+        error = _single_value_error(op, shape, dim)
+    if num_features is None or run.demand(shape[dim], num_features):
+        return run.emit(op, [x], [], attrs, error, like=x)[0]
+    error = error or (
+        f"running_mean should contain {shape[dim]} elements not {num_features}"
+        if op == "batch_norm"
+        else f"expected input's size at dim={dim} to match num_features ({num_features}), but got: "
+        f"{shape[dim]}."
+    )
+    return run.emit(op, [x], [replaced(shape, dim, num_features)], attrs, error)[0]
+
+
+def _single_value_error(op: str, shape: Shape, dim: int) -> str | None:
+    if op == "instance_norm":
+        if product(shape[dim + 1 :]) == 1:
+            return (
+                f"Expected more than 1 spatial element when training, got input size {show(shape)}"
+            )
+    elif product((shape[0], *shape[2:])) == 1:
+        return f"Expected more than 1 value per channel when training, got input size {show(shape)}"
+    return None
+
+
+def normalize_groups(
+    run: Execution,
+    x: Tensor,
+    groups: Num,
+    num_channels: Num | None,
+    attrs: Attrs,
+    *,
+    is_refused: bool = False,
+) -> Tensor:
+    """Record a group norm.
+
+    ``num_channels`` is the length of its weight, None if it has none. ``is_refused`` says that its
+    constructor raised, so that its groups are meaningless.
+    """
+    shape = shape_of(run, x)
+    if shape is None:
+        shape = run.guess(x, 4)
+    error = _group_error(run, shape, groups, num_channels, is_refused=is_refused)
+    return run.emit("group_norm", [x], [], attrs, error, like=x)[0]
+
+
+def _group_error(
+    run: Execution, shape: Shape, groups: Num, num_channels: Num | None, *, is_refused: bool
+) -> str | None:
+    if len(shape) < 2:
+        return f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
+    if below(groups, 1):
+        return "integer division or modulo by zero" if groups == 0 else "num_groups is negative"
+    values = plain(divided(plain(shape[0] * shape[1]), groups) * product(shape[2:]))
+    if not is_refused and not run.demand(remainder(shape[1], groups), 0):
+        return (
+            "Expected number of channels in input to be divisible by num_groups, but got input "
+            f"of shape {show(shape)} and num_groups={groups}"
+        )
+    if num_channels is not None and not run.demand(shape[1], num_channels):
+        return (
+            "Expected weight to be a vector of size equal to the number of channels in input, "
+            f"but got weight of shape [{num_channels}] and input of shape {show(shape)}"
+        )
+    if values == 1:
+        return f"Expected more than 1 value per channel when training, got input size {show(shape)}"
+    return None
+
+
+def normalize_last(
+    run: Execution, op: str, x: Tensor, normalized_shape: Shape | None, attrs: Attrs
+) -> Tensor:
+    """Record a norm over the last dimensions: ``layer_norm`` or ``rms_norm``."""
+    shape = shape_of(run, x)
+    error = None
+    if shape is not None and normalized_shape is not None:
+        fits = len(normalized_shape) <= len(shape) and all(
+            run.demand(size, expected)
+            for size, expected in zip(
+                shape[-len(normalized_shape) :], normalized_shape, strict=False
+            )
+        )
+        expected = show(normalized_shape)
+        if not normalized_shape:
+            error = f"Expected normalized_shape to be at least 1-dimensional, but got {expected}"
+        elif not fits:
+            error = (
+                f"Given normalized_shape={expected}, expected input with shape "
+                f"[*, {expected[1:]}, but got input of size{show(shape)}"
+            )
+    if normalized_shape is not None:
+        attrs["normalized_shape"] = normalized_shape
+    return run.emit(op, [x], [], attrs, error, like=x)[0]
+
+
+def shape_argument(run: Execution, value: Value) -> Shape | None:
+    """Return a ``normalized_shape``; None if its length is unknown."""
+    size = integer(value)
+    if size is not None:
+        return (size,)
+    return tuple([size_of(run, item) for item in value]) if is_sequence(value) else None
+
+
+# --- functions
+
+
+def _vector_length(run: Execution, *values: Value) -> Num | None:
+    """Return the length of the first vector among values."""
+    for value in values:
+        if type(value) is Tensor:
+            shape = shape_of(run, value)
+            if shape is not None and len(shape) == 1:
+                return shape[0]
+    return None
+
+
+@operation(
+    "F.batch_norm",
+    signature="input, running_mean, running_var, weight=None, bias=None, training=False, "
+    "momentum=0.1, eps=1e-05",
+    op="batch_norm",
+)
+def _batch_norm(
+    run: Execution, op: str, input: Tensor, running_mean: Value, weight: Value, training: Value
+) -> Value:
+    num_features = _vector_length(run, running_mean, weight)
+    attrs: Attrs = {
+        "affine": type(weight) is Tensor,
+        "track_running_stats": type(running_mean) is Tensor,
+        "training": training is True,
+    }
+    if num_features is not None:
+        attrs["num_features"] = num_features
+    return normalize_channels(
+        run, op, input, num_features, attrs, batch_statistics=training is True
+    )
+
+
+@operation(
+    "F.instance_norm",
+    signature="input, running_mean=None, running_var=None, weight=None, bias=None, "
+    "use_input_stats=True, momentum=0.1, eps=1e-05",
+)
+def _instance_norm(
+    run: Execution, input: Tensor, running_mean: Value, weight: Value, use_input_stats: Value
+) -> Value:
+    return _batch_norm(run, "instance_norm", input, running_mean, weight, use_input_stats)
+
+
+@operation("F.group_norm", signature="input, num_groups, weight=None, bias=None, eps=1e-05")
+def _group_norm(
+    run: Execution, input: Tensor, num_groups: Value, weight: Value, bias: Value
+) -> Value:
+    groups = size_of(run, num_groups, "groups")
+    num_channels = _vector_length(run, weight, bias)
+    attrs: Attrs = {"affine": type(weight) is Tensor, "num_groups": groups}
+    if num_channels is not None:
+        attrs["num_features"] = num_channels
+    return normalize_groups(run, input, groups, num_channels, attrs)
+
+
+@operation(
+    "F.layer_norm",
+    signature="input, normalized_shape, weight=None, bias=None, eps=1e-05",
+    op="layer_norm",
+)
+@operation("F.rms_norm", signature="input, normalized_shape, weight=None, eps=None", op="rms_norm")
+def _layer_norm(
+    run: Execution, op: str, input: Tensor, normalized_shape: Value, weight: Value
+) -> Value:
+    shape = shape_argument(run, normalized_shape)
+    return normalize_last(run, op, input, shape, {"affine": type(weight) is Tensor})
+
+
+@operation("F.local_response_norm", signature="input, size, alpha=0.0001, beta=0.75, k=1.0")
+def _local_response_norm(run: Execution, input: Tensor, size: Value) -> Value:
+    shape = shape_of(run, input)
+    error = None
+    if shape is not None and len(shape) < 3:
+        error = f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)"
+    elif below(size, 1):
+        error = "kernel size should be greater than zero"
+    return run.emit("local_response_norm", [input], [], {"size": size}, error, like=input)[0]
+
+
+@operation("F.normalize", signature="input, p=2.0, dim=1, eps=1e-12, out=None")
+def _normalize(run: Execution, input: Tensor, dim: Value) -> Value:
+    attrs = {"dim": frozen(dim)}
+    error = dims_error(run, input, attrs["dim"])
+    return run.emit("normalize", [input], [], attrs, error, like=input)[0]

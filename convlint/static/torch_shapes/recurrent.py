@@ -1,0 +1,67 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from convlint.static.domain.execution import Execution
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Shape, Tensor, Value
+from convlint.static.torch_shapes.arguments import Attrs, count, unknown_result
+from convlint.static.torch_shapes.registry import layer
+from convlint.static.torch_shapes.sizes import plain, shape_of_rank
+
+
+def _construct(
+    run: Execution,
+    input_size: Value,
+    hidden_size: Value,
+    num_layers: Value,
+    batch_first: Value,
+    bidirectional: Value,
+    proj_size: Value,
+) -> Attrs:
+    return {
+        "input_size": count(run, input_size, "features"),
+        "hidden_size": count(run, hidden_size, "features"),
+        "num_layers": count(run, num_layers, "layers"),
+        "batch_first": batch_first,
+        "bidirectional": bidirectional,
+        "proj_size": proj_size,
+    }
+
+
+def _forward(run: Execution, layer: Instance, input: Value, op: str) -> Value:
+    """Return the output and the last state, which for an LSTM is a pair."""
+    if type(input) is not Tensor:
+        return (unknown_result(run, input), unknown_result(run, input))
+    attrs, shape, error = layer.attrs, shape_of_rank(run, input, 3), None
+    if len(shape) not in (2, 3):
+        error = f"{op.upper()}: Expected input to be 2D or 3D, got {len(shape)}D instead"
+    elif not run.demand(shape[-1], attrs["input_size"]):
+        error = (
+            f"input.size(-1) must be equal to input_size. Expected {attrs['input_size']}, "
+            f"got {shape[-1]}"
+        )
+    output: Shape | None = None
+    state: Shape | None = None
+    flags_known = type(attrs["bidirectional"]) is type(attrs["batch_first"]) is bool
+    if flags_known and len(shape) in (2, 3) and attrs["proj_size"] == 0:
+        directions, hidden = 2 if attrs["bidirectional"] else 1, attrs["hidden_size"]
+        output = (*shape[:-1], plain(hidden * directions))
+        batch = shape[:1] if attrs["batch_first"] else shape[1:2]
+        layers = plain(attrs["num_layers"] * directions)
+        state = (layers, *(batch if len(shape) == 3 else ()), hidden)
+    states = 2 if op == "lstm" else 1
+    results = run.emit(op, [input], [output, *[state] * states], {}, error)
+    return (results[0], results[1] if states == 1 else results[1:])
+
+
+_RECURRENT = (
+    "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, "
+    "bidirectional=False, proj_size=0, device=None, dtype=None"
+)
+for _name, _op, _signature in (
+    ("LSTM", "lstm", _RECURRENT),
+    ("GRU", "gru", _RECURRENT),
+    ("RNN", "rnn_tanh", f"{_RECURRENT}, *, nonlinearity='tanh'"),
+):
+    layer(_name, _signature, _forward, _construct, "input, hx=None", op=_op)

@@ -1,0 +1,122 @@
+"""Arithmetic on sizes, and the shapes and dimensions of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from convlint import symbolic
+from convlint.static.domain.execution import Execution
+from convlint.static.domain.facts import FRESH
+from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.symbolic import Dim
+
+
+def shape_of(run: Execution, tensor: Tensor) -> Shape | None:
+    """Return the shape of a tensor with everything known of its sizes; None for a guessed shape."""
+    shape = tensor.cell.shape
+    if shape is None or tensor.cell.is_guess:
+        return None
+    return _reduced(run, shape)
+
+
+def shape_of_rank(run: Execution, tensor: Tensor, rank: int) -> Shape:
+    """Return the shape of a tensor; one of unknown shape gets ``rank`` unknown sizes.
+
+    A tensor of known shape may have another rank all the same.
+    """
+    shape = tensor.cell.shape
+    if shape is None or tensor.cell.is_guess:
+        shape = run.of_rank(tensor, rank) or ()
+    return _reduced(run, shape)
+
+
+def _reduced(run: Execution, shape: Shape) -> Shape:
+    for size in shape:
+        if type(size) is not int:
+            return tuple([run.reduced(size) for size in shape])
+    return shape
+
+
+def show(shape: Sequence[Num]) -> str:
+    """Format a shape as PyTorch writes it in messages."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+# --- dimensions
+
+
+def axis(dim: Value, rank: int) -> int | None:
+    """Count a dimension from the front; None if it is unknown or out of range."""
+    if type(dim) is not int or not -max(rank, 1) <= dim < max(rank, 1):
+        return None
+    return dim % rank if rank else 0
+
+
+def dim_error(dim: Value, rank: int) -> str | None:
+    """Return PyTorch's error for a dimension that a tensor of ``rank`` does not have."""
+    low, high = -max(rank, 1), max(rank, 1) - 1
+    if type(dim) is int and not low <= dim <= high:
+        return f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+    return None
+
+
+def replaced(shape: Shape, position: int, *sizes: Num) -> Shape:
+    """Return a shape with other sizes, or none, in the place of one."""
+    return (*shape[:position], *sizes, *shape[position + 1 :])
+
+
+# --- arithmetic
+
+
+def plain(value: Num) -> Num:
+    """Return a constant expression as a plain integer."""
+    if type(value) is Dim and value.value is not None:
+        return value.value
+    return value
+
+
+def product(values: Iterable[Num]) -> Num:
+    """Multiply sizes."""
+    result: Num = 1
+    for value in values:
+        result = result * value
+    return plain(result)
+
+
+def total(values: Iterable[Num]) -> Num:
+    """Add sizes."""
+    result: Num = 0
+    for value in values:
+        result = result + value
+    return plain(result)
+
+
+def divided(left: Num, right: Num) -> Num:
+    """``left // right``; unknown if the divisor is 0."""
+    if type(right) is int and right == 0:
+        return symbolic.UNKNOWN
+    return plain(left // right)
+
+
+def remainder(left: Num, right: Num) -> Num:
+    """``left % right``; unknown if the divisor is 0."""
+    if type(right) is int and right == 0:
+        return symbolic.UNKNOWN
+    return plain(left % right)
+
+
+def below(value: Num, limit: int) -> bool:
+    """Whether a number is known to be less than ``limit``."""
+    return type(value) is int and value < limit
+
+
+def any_below(values: Iterable[Num], limit: int) -> bool:
+    """Whether one of several numbers is known to be less than ``limit``."""
+    return any(below(value, limit) for value in values)
+
+
+def is_indefinite(value: Num) -> bool:
+    """Whether a size depends on unknown numbers, so that it may be 1."""
+    return type(value) is Dim and (
+        value.is_unknown or any(symbol.scope == FRESH for symbol in value.symbols())
+    )
