@@ -150,7 +150,7 @@ def trace(
     Raises UsageError, a ValueError, for what cannot be run, and whatever the forward raises.
     """
     from convlint.runtime import model_run
-    from convlint.runtime.build.load_target import ProblemError
+    from convlint.runtime.failures import ProblemError
 
     if isinstance(model, str | os.PathLike):
         raise UsageError(

@@ -21,14 +21,14 @@ import torch
 from torch import fx, nn
 
 from convlint.ir import Graph, Problem
-from convlint.runtime import restore
+from convlint.runtime import code_sites, restore
 from convlint.runtime.build import (
     construction_sites,
     load_target,
     module_invariants,
     symbolic_build,
 )
-from convlint.runtime.build.load_target import ProblemError, refuse
+from convlint.runtime.failures import ProblemError, failure_of
 from convlint.runtime.inputs import make_inputs as model_inputs
 from convlint.runtime.inputs import probe, resolution
 from convlint.runtime.inputs.make_inputs import Inputs
@@ -67,7 +67,6 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer
 
 def prepare() -> None:
     """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
-    construction_sites.stay_in(os.getcwd())
     random.seed(0)
     torch.manual_seed(0)
     sys.dont_write_bytecode = True
@@ -80,7 +79,7 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
     except ProblemError:
         raise
     except Exception as error:
-        failure = record.failure_of(error, "constructor")
+        failure = failure_of(error, "constructor")
         external_failures.refuse_circumstances(failure, job)
         graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
         return Answer(graph)
@@ -126,7 +125,7 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
     ProblemError for a model that PyTorch itself could not run and for inputs that ``forward`` does not take.
     """
     try:
-        with exclusive():
+        with exclusive(), code_sites.paths_relative_to(os.getcwd()):
             module_invariants.check(model)
             if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
                 model = copy.deepcopy(model)
@@ -136,7 +135,7 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
                 model_inputs.check(model, inputs)
                 yield model, inputs
     except NestedRunError as error:
-        raise refuse("nested-run", str(error)) from None
+        raise ProblemError("nested-run", str(error)) from None
 
 
 def is_module(value: Any) -> bool:
@@ -160,7 +159,7 @@ def tensor_inputs(given: Any) -> Inputs | None:
 
 def _check_device(device: str) -> None:
     if device == "cuda" and not torch.cuda.is_available():
-        raise refuse("device", "this PyTorch sees no CUDA device; leave --device cuda away")
+        raise ProblemError("device", "this PyTorch sees no CUDA device; leave --device cuda away")
 
 
 # --- building

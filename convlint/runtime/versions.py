@@ -26,14 +26,13 @@ from convlint.ir import BuiltLayer, ModelVersion, OtherCall, Problem, VersionRun
 from convlint.rewriting.project import is_installed
 from convlint.runtime import model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
-from convlint.runtime.build.load_target import ProblemError
+from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
 from convlint.runtime.measure import memory, timing
 from convlint.runtime.record import layers
-from convlint.runtime.record.record import failure_of, flags_kept, record
+from convlint.runtime.record.record import flags_kept, record
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.recover.stand_ins import one_line
 from convlint.runtime.weights import checkpoint
 from convlint.runtime.weights.replace_layers import replaced
 from convlint.runtime.worker import processes

@@ -8,119 +8,24 @@ for a second attempt, after the model has really failed to build.
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
-import torch
 from torch import nn
 
-import convlint
-from convlint.ir import Site
+from convlint.runtime.code_sites import Instant, is_foreign, site_of
+from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import exclusive, in_run
 from convlint.runtime.recover import stand_ins
-from convlint.source_text import lines
+from convlint.source_text.site import Site
 
-_TORCH = os.path.dirname(torch.__file__) + os.sep
-_OWN = os.path.dirname(convlint.__file__) + os.sep
 _KEY = "_convlint_built"
-_DEEPEST = (
-    64  # frames kept above a constructor call: deeper ones belong to the caller's own machinery
-)
-
-Instant = tuple[CodeType, int]  # a code object and the instruction it stood at
-
-
-_foreign: dict[int, tuple[bool, CodeType]] = {}
-"""By id, for the hash of code is as slow as the code is long; it is kept, so that its id is not given anew."""
-
-
-def is_foreign(code: CodeType) -> bool:
-    """Whether code belongs to torch, to convlint or to the interpreter, and so is no line of the user's."""
-    known = _foreign.get(id(code))
-    if known is None:
-        path = code.co_filename
-        foreign = path.startswith((_TORCH, _OWN, "<frozen", "<string>"))
-        known = _foreign[id(code)] = (foreign or path.endswith("contextlib.py"), code)
-    return known[0]
-
-
-@cache
-def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
-    return list(code.co_positions())
-
-
-_sites: dict[tuple[int, int], tuple[Site, CodeType]] = {}  # as _foreign
-
-
-def site_of(instant: Instant) -> Site:
-    """The span of source that an instruction belongs to; the path relative to the working directory if below it."""
-    code, last = instant
-    known = _sites.get((id(code), last))
-    if known is None:
-        known = _sites[id(code), last] = (_read_site(code, last), code)
-    return known[0]
-
-
-def _read_site(code: CodeType, last: int) -> Site:
-    line, end_line, column, end_column = _positions(code)[last // 2]
-    path = code.co_filename
-    line = line or code.co_firstlineno
-    end_line = end_line or line
-    return Site(
-        path=shown_path(path),
-        line=line,
-        column=_characters(path, line, column),
-        end_line=end_line,
-        end_column=_characters(path, end_line, end_column),
-        function=code.co_qualname,
-    )
-
-
-def is_own(code: CodeType) -> bool:
-    """Whether code is convlint's."""
-    return code.co_filename.startswith(_OWN)
-
-
-_folder: str | None = None
-
-
-def stay_in(folder: str) -> None:
-    """Show paths relative to ``folder``, wherever the code of a model goes."""
-    global _folder  # noqa: PLW0603 - of the process of one job, as the working directory is
-    _folder = folder
-
-
-def shown_path(path: str) -> str:
-    """A path as reports show it: relative to the working directory where it lies below it."""
-    below = os.path.join(_folder or os.getcwd(), "")
-    absolute = os.path.abspath(path)
-    return absolute[len(below) :] if absolute.startswith(below) else path
-
-
-def _characters(path: str, line: int, column: int | None) -> int:
-    """The column in characters, from 1, for an offset in UTF-8 bytes, from 0."""
-    if column is None:
-        return 1
-    text = lines.at(path, line)
-    if text.isascii():
-        return column + 1
-    return len(text.encode()[:column].decode(errors="replace")) + 1
-
-
-def user_frame(frame: FrameType | None) -> FrameType | None:
-    """The nearest frame, upwards, that is the user's."""
-    while frame is not None:
-        known = _foreign.get(id(frame.f_code))
-        if not (known[0] if known is not None else is_foreign(frame.f_code)):
-            return frame
-        frame = frame.f_back
-    return None
+_MAX_FRAMES = 64  # above a constructor call; deeper ones belong to whoever runs convlint
 
 
 @dataclass(slots=True)
@@ -210,7 +115,7 @@ class Construction:
             frame = frame.f_back  # type: ignore[assignment]
         while self._running and next(reversed(self._running)) is not frame:
             self._running.popitem()  # that constructor has ended
-        frames = tuple(found[:_DEEPEST])
+        frames = tuple(found[:_MAX_FRAMES])
         if own is not None:
             self._running[own] = frames
         return frames
@@ -250,7 +155,7 @@ def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> 
             record = module.__dict__.get(_KEY)
             original(module, **accepted)
             if record is not None:
-                module.__dict__[_KEY] = Built(record.frames, declared, stand_ins.one_line(error))
+                module.__dict__[_KEY] = Built(record.frames, declared, one_line(error))
 
     __init__.__wrapped__ = original  # type: ignore[attr-defined]
     return __init__

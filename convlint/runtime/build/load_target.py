@@ -13,9 +13,7 @@ import os
 import pkgutil
 import sys
 import tokenize
-import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -23,35 +21,9 @@ from typing import Any
 
 from torch import nn
 
-from convlint.ir import Problem
-from convlint.runtime.build import construction_sites
-from convlint.runtime.record.record import failure_of
-from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime import code_sites
+from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.settings.targets import Target
-
-
-class ProblemError(Exception):
-    """Something that cannot be checked, with the ``Problem`` that says so."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self._problem = problem
-
-    @property
-    def problem(self) -> Problem:
-        """The problem, with the traceback of the exception that brought it about."""
-        if self.__cause__ is None:
-            return self._problem
-        return replace(self._problem, traceback="".join(traceback.format_exception(self.__cause__)))
-
-
-def refuse(
-    kind: str, message: str, path: str | None = None, line: int | None = None
-) -> ProblemError:
-    """An error to raise, from the parts of its problem."""
-    return ProblemError(
-        Problem(kind, message, None if path is None else construction_sites.shown_path(path), line)
-    )
 
 
 def find(target: Target, root: str) -> Any:
@@ -84,15 +56,17 @@ def call(value: Any, target: Target) -> Callable[[], Any]:
     args, kwargs = target.arguments()
     if isinstance(value, nn.Module):
         if args or kwargs:
-            raise refuse(
+            raise ProblemError(
                 "arguments", f"{name} is a model that is built already; it takes no arguments"
             )
         return lambda: value
     if isinstance(value, type) and not issubclass(value, nn.Module):
-        raise refuse("not-a-module", f"{name} is a class, but not an nn.Module")
+        raise ProblemError("not-a-module", f"{name} is a class, but not an nn.Module")
     if not callable(value):
         kind = type(value).__name__
-        raise refuse("not-a-module", f"{name} is of type {kind}, neither a model nor builds one")
+        raise ProblemError(
+            "not-a-module", f"{name} is of type {kind}, neither a model nor builds one"
+        )
     _check_arguments(value, target, args, kwargs)
     return lambda: value(*args, **kwargs)
 
@@ -102,7 +76,7 @@ def check_model(value: Any, target: Target) -> nn.Module:
     if isinstance(value, nn.Module):
         return value
     kind = type(value).__name__
-    raise refuse(
+    raise ProblemError(
         "not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module"
     )
 
@@ -161,7 +135,7 @@ def _import_module(name: str, root: str) -> ModuleType:
             if error.name is not None and f"{name}.".startswith(f"{error.name}."):
                 near = _near_module(error.name, root)
                 message = f"no module named {error.name!r} was found{near}"
-                raise refuse("missing-file", message) from None
+                raise ProblemError("missing-file", message) from None
             raise
 
     return _imported(load, f"module {name} cannot be imported")
@@ -174,24 +148,24 @@ def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
         raise
     except SyntaxError as error:
         message = f"{refusal}: {error.msg}"
-        raise refuse("syntax-error", message, error.filename, error.lineno) from error
+        raise ProblemError("syntax-error", message, error.filename, error.lineno) from error
     except Exception as error:
         site = failure_of(error, "constructor").site
         message = f"{refusal}: {type(error).__name__}: {one_line(error)}"
         where = (site.path, site.line) if site else (None, None)
-        raise refuse("import-error", message, *where) from error
+        raise ProblemError("import-error", message, *where) from error
 
 
 def _check_text(file: Path) -> None:
     if not file.exists():
-        raise refuse(
+        raise ProblemError(
             "missing-file",
-            f"{construction_sites.shown_path(str(file))} does not exist{_near(file)}",
+            f"{code_sites.shown_path(str(file))} does not exist{_near(file)}",
         )
     if file.is_dir():
-        raise refuse(
+        raise ProblemError(
             "missing-file",
-            f"{construction_sites.shown_path(str(file))} is a folder, not a Python file",
+            f"{code_sites.shown_path(str(file))} is a folder, not a Python file",
         )
     try:
         with file.open("rb") as stream:
@@ -199,15 +173,17 @@ def _check_text(file: Path) -> None:
         raw = file.read_bytes()
         raw.decode(encoding)
     except OSError as error:
-        raise refuse("missing-file", f"{file} cannot be read: {error.strerror}") from error
+        raise ProblemError("missing-file", f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         message = (
             f"the file is not {encoding.upper()}: byte 0x{raw[error.start]:02x}; save it as UTF-8"
         )
-        raise refuse("encoding", message, str(file), line) from error
+        raise ProblemError("encoding", message, str(file), line) from error
     except SyntaxError as error:
-        raise refuse("encoding", f"the file is not UTF-8: {error.msg}", str(file), 1) from error
+        raise ProblemError(
+            "encoding", f"the file is not UTF-8: {error.msg}", str(file), 1
+        ) from error
 
 
 def _near(file: Path) -> str:
@@ -216,9 +192,7 @@ def _near(file: Path) -> str:
     names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
     close = get_close_matches(file.name, names, n=1)
     return (
-        f"; did you mean {construction_sites.shown_path(str(file.with_name(close[0])))}?"
-        if close
-        else ""
+        f"; did you mean {code_sites.shown_path(str(file.with_name(close[0])))}?" if close else ""
     )
 
 
@@ -252,7 +226,7 @@ def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
         hint = f"; did you mean {' or '.join(close)}?"
     elif offered:
         hint = f"; it has {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}"
-    return refuse("no-such-name", f"{target.where} has no {target.name}{hint}")
+    return ProblemError("no-such-name", f"{target.where} has no {target.name}{hint}")
 
 
 def _is_model_like(value: Any, owner: Any) -> bool:
@@ -284,7 +258,7 @@ def _check_arguments(
         else:
             reason = f"{target.name}: {one_line(error)}"
             how = f"; it takes {shown_signature(signature)}"
-        raise refuse("arguments", reason + how) from None
+        raise ProblemError("arguments", reason + how) from None
 
 
 def _missing(

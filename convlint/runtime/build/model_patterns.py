@@ -14,9 +14,9 @@ from typing import Any
 
 from torch import nn
 
+from convlint.ir import Problem
 from convlint.runtime.build import load_target
-from convlint.runtime.build.load_target import ProblemError, refuse
-from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.worker.client import Answer
 from convlint.settings.targets import TargetPattern
 
@@ -29,10 +29,11 @@ def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None
     try:
         module = load_target.module(asked.where, asked.root)
         found = tuple(_targets(module, asked))
-        if not found:
-            raise refuse("no-models", f"{asked.text}: {asked.where.where} has no such models")
     except ProblemError as error:
         return Answer(None, (error.problem,))
+    if not found:
+        text = f"{asked.text}: {asked.where.where} has no such models"
+        return Answer(None, (Problem("no-models", text),))
     return Answer(targets=found)
 
 
@@ -56,7 +57,7 @@ def _listed(module: types.ModuleType, asked: TargetPattern) -> Any:
         return tuple(module.list_models())
     except Exception as error:
         text = f"{asked.where.where}.list_models() raised {type(error).__name__}: {one_line(error)}"
-        raise refuse("no-models", text) from error
+        raise ProblemError("no-models", text) from error
 
 
 def _builds(value: Any, module: str, asked: TargetPattern) -> bool:

@@ -11,8 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from convlint.runtime.build.load_target import refuse
-from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.failures import ProblemError, one_line
 
 _KIND = "broken-module"
 
@@ -23,7 +22,7 @@ def check(model: nn.Module) -> None:
         _check_parts(model)
     except RecursionError:
         text = "its modules are nested too deep: PyTorch itself gives up on them"
-        raise refuse(_KIND, text) from None
+        raise ProblemError(_KIND, text) from None
 
 
 def _check_parts(model: nn.Module) -> None:
@@ -32,7 +31,9 @@ def _check_parts(model: nn.Module) -> None:
     while pending:
         name, module, above = pending.pop()
         if id(module) in above:
-            raise refuse(_KIND, f"the module `{name}` contains itself: to() and eval() never end")
+            raise ProblemError(
+                _KIND, f"the module `{name}` contains itself: to() and eval() never end"
+            )
         if id(module) in seen:
             continue
         seen.add(id(module))
@@ -46,7 +47,7 @@ def _check_parts(model: nn.Module) -> None:
         ]
     given: Any = model.named_modules()
     if not isinstance(given, Iterable) or not all(map(_is_named_module, given)):
-        raise refuse(_KIND, "its named_modules() gives something else than names and modules")
+        raise ProblemError(_KIND, "its named_modules() gives something else than names and modules")
 
 
 def _is_named_module(given: Any) -> bool:
@@ -57,18 +58,20 @@ def _check_one(name: str, module: nn.Module) -> None:
     what = f"the module `{name}`" if name else type(module).__name__
     kind: Any = type(module)
     if kind.__hash__ is None:
-        raise refuse(_KIND, f"{what} cannot be hashed, and PyTorch keeps modules in sets")
+        raise ProblemError(_KIND, f"{what} cannot be hashed, and PyTorch keeps modules in sets")
     for key, wanted in _PARTS.items():
         parts = vars(module).get(key)
         if not isinstance(parts, dict):
             text = f"{what} has not been set up: its __init__ must call super().__init__()"
-            raise refuse(_KIND, text)
+            raise ProblemError(_KIND, text)
         for part, value in parts.items():
             if not isinstance(part, str):
-                raise refuse(_KIND, f"{what} has a part that is called {part!r}, which is no text")
+                raise ProblemError(
+                    _KIND, f"{what} has a part that is called {part!r}, which is no text"
+                )
             if value is not None and not isinstance(value, wanted):
                 of = f"which is of type {type(value).__name__}"
-                raise refuse(_KIND, f"{what} has {part!r} in its {key}, {of}")
+                raise ProblemError(_KIND, f"{what} has {part!r} in its {key}, {of}")
 
 
 _PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}
@@ -80,5 +83,5 @@ def moved(model: nn.Module, device: str) -> nn.Module:
         found = model.to(device)
     except NotImplementedError as error:  # from the meta device
         text = f"it cannot be put on {device}: {one_line(error)}; --device meta runs it as it is"
-        raise refuse("device", text) from error
+        raise ProblemError("device", text) from error
     return found if isinstance(found, nn.Module) else model

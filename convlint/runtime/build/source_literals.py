@@ -15,8 +15,8 @@ from collections.abc import Callable
 from functools import cache
 from types import CodeType
 
-from convlint.runtime.build.construction_sites import Instant, site_of
 from convlint.runtime.build.symbolic_int import Argument
+from convlint.runtime.code_sites import Instant, site_of
 from convlint.source_text import lines
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {

@@ -16,7 +16,7 @@ from typing import ClassVar, Self, SupportsIndex
 
 import torch
 
-from convlint.runtime.build.construction_sites import Instant
+from convlint.runtime.code_sites import Instant
 
 _MOST_EQUALITIES = 64  # of one scope
 _MOST_FRAMES = 4  # helpers between a constructor call and the line that holds the literal

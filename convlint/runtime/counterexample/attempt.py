@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Claim, Instantiation, Shape, Site
+from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
-from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.counterexample.call_again import ClassCall
+from convlint.runtime.failures import ProblemError, failure_of
 from convlint.runtime.inputs import probe
 from convlint.runtime.inputs.make_inputs import Inputs
-from convlint.runtime.record.record import failure_of
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target
 
@@ -164,7 +164,7 @@ def _is_stated(error: Exception) -> bool:
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
-    if step is None or construction_sites.is_foreign(step.tb_frame.f_code):
+    if step is None or code_sites.is_foreign(step.tb_frame.f_code):
         return False
     return step.tb_frame.f_code.co_code[step.tb_lasti] == _RAISE
 

@@ -18,11 +18,10 @@ from torch import nn
 
 from convlint.ir import Claim, Instantiation, Proof, Witness
 from convlint.runtime.build import load_target
-from convlint.runtime.build.load_target import ProblemError
 from convlint.runtime.counterexample.attempt import Outcome, Tried
 from convlint.runtime.counterexample.call_again import CannotCallError, ClassCall, class_call
+from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
-from convlint.runtime.recover.stand_ins import one_line
 from convlint.runtime.worker.client import Answer
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import ClaimJob

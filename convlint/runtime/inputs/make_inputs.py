@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convlint.runtime.build.load_target import refuse, shown_signature
+from convlint.runtime.build.load_target import shown_signature
+from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.recover.stand_ins import one_line
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
 
@@ -92,7 +92,7 @@ def make(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
         wide = dtype if dtype.is_complex else torch.float32
         return torch.rand(shape, dtype=wide, generator=torch.Generator().manual_seed(0)).to(dtype)
     except (RuntimeError, MemoryError) as error:
-        raise refuse("input", f"input {spec} cannot be made: {one_line(error)}") from error
+        raise ProblemError("input", f"input {spec} cannot be made: {one_line(error)}") from error
 
 
 def floating_dtype(model: nn.Module, asked: str | None) -> torch.dtype:
@@ -108,13 +108,13 @@ def _from_file(path: str) -> Inputs:
     try:
         value = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise refuse("missing-file", f"input file {path} does not exist") from None
+        raise ProblemError("missing-file", f"input file {path} does not exist") from None
     except pickle.UnpicklingError as error:
         message = f"input file {path} holds something else than tensors; write it with torch.save(x, {path!r})"
-        raise refuse("input", message) from error
+        raise ProblemError("input", message) from error
     except Exception as error:
         message = f"input file {path} cannot be read as tensors: {one_line(error)}"
-        raise refuse("input", message) from error
+        raise ProblemError("input", message) from error
     return _arguments(value, path)
 
 
@@ -127,10 +127,10 @@ def _arguments(value: Any, source: str) -> Inputs:
     else:
         found = Inputs((value,), {}, source)
     if not found.tensors:
-        raise refuse("input", f"{source} holds no tensor, but a {type(value).__name__}")
+        raise ProblemError("input", f"{source} holds no tensor, but a {type(value).__name__}")
     for tensor in found.tensors:
         if tensor.numel() == 0:
-            raise refuse(
+            raise ProblemError(
                 "input", f"{source}: a tensor of shape {tuple(tensor.shape)} has no values"
             )
     return found
@@ -153,7 +153,7 @@ def check(model: nn.Module, inputs: Inputs) -> None:
         signature.bind(*inputs.args, **inputs.kwargs)
     except TypeError as error:
         count = len(inputs.args) + len(inputs.kwargs)
-        raise refuse(
+        raise ProblemError(
             "input",
             f"forward takes {shown_signature(signature)}, and {inputs.source} gives "
             f"{count} input{'' if count == 1 else 's'}: {one_line(error)}",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from convlint.ir import Graph, Shape
 from convlint.runtime import isolation
-from convlint.runtime.build.load_target import refuse
+from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make, required
 from convlint.runtime.isolation import CallModule
 from convlint.runtime.record.record import flags_kept, record
@@ -48,7 +48,7 @@ def guess(model: nn.Module, job: Job) -> Inputs:
     if not names:
         return Inputs(source="none: forward takes no input")
     if len(names) > 1:
-        raise refuse(
+        raise ProblemError(
             "input",
             f"forward takes {len(names)} inputs, which are not guessed: {_asked(names, job)}",
         )

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from convlint.ir import Graph
 from convlint.runtime import isolation
+from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import CallModule
 from convlint.runtime.measure import workspace
 from convlint.runtime.record.record import _eager, flags_kept
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.unregistered import unregistered
-from convlint.runtime.recover import stand_ins
 
 aten = torch.ops.aten
 
@@ -68,7 +68,7 @@ def measured(
 
 
 def _described(error: Exception) -> str:
-    return f"a further forward raised {type(error).__name__}: {stand_ins.one_line(error)}"
+    return f"a further forward raised {type(error).__name__}: {one_line(error)}"
 
 
 def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:

@@ -13,6 +13,7 @@ from torch import nn
 
 from convlint import symbolic
 from convlint.ir import Graph, Layer, Scope
+from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites, source_literals
 from convlint.runtime.build.symbolic_build import scope_of
 from convlint.runtime.build.symbolic_int import (
@@ -216,7 +217,7 @@ class _Book:
         )
         equal = tuple((symbolic.to_json(left), symbolic.to_json(right)) for left, right in facts)
         parent = None if record.parent is None else record.parent.id
-        path = construction_sites.shown_path(record.path)
+        path = code_sites.shown_path(record.path)
         arguments = listed(record.given, record.named)
         return Scope(record.id, record.kind, parent, symbols, equal, path, record.cls, arguments)
 

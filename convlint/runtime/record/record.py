@@ -7,12 +7,10 @@ independent errors come out of one run; a forward that works is never touched.
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -20,12 +18,11 @@ from torch import Tensor, fx, nn
 
 from convlint.ir import Failure, Graph
 from convlint.runtime import isolation
-from convlint.runtime.build import construction_sites
+from convlint.runtime.failures import failure_of
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.to_fx import FxGraph
 from convlint.runtime.record.to_graph import convert
-from convlint.runtime.recover import stand_ins
 
 
 @dataclass
@@ -107,26 +104,6 @@ def _run(
             failure = failure_of(raised, "forward", recorder.failed_in or "")
     recorder.close(result)
     return Recording(model, recorder, result, failure, train, target, error)
-
-
-def failure_of(error: BaseException, phase: Any, module: str = "") -> Failure:
-    """An exception as a fact: its class, message, and the deepest line of the user's code."""
-    frames: list[construction_sites.Instant] = []
-    step: TracebackType | None = error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        if not construction_sites.is_foreign(code):
-            frames.append((code, step.tb_lasti))
-        step = step.tb_next
-    own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
-    chain = tuple(construction_sites.site_of(frame) for frame in reversed(frames))
-    site = construction_sites.site_of(own[-1]) if own else None
-    whole = "".join(traceback.format_exception(error))[:_LONGEST]
-    kind = " ".join(type(error).__name__.split())
-    return Failure(phase, kind, stand_ins.one_line(error), site, module, chain, whole)
-
-
-_LONGEST = 100_000  # characters of a traceback, which holds the message
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
+from convlint.runtime.failures import one_line
 from convlint.runtime.record import operations
 from convlint.runtime.record.steps import ModuleCall, Step, Value, structure, tensors_in
 from convlint.runtime.record.unregistered import unregistered
@@ -32,7 +34,7 @@ _ATOMS = frozenset(
     {int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)}
 )
 _setitem = Tensor.__setitem__
-_Stack = list[tuple[nn.Module | None, str, construction_sites.Instant | None]]
+_Stack = list[tuple[nn.Module | None, str, code_sites.Instant | None]]
 
 
 class _Track:
@@ -177,7 +179,7 @@ class Recorder(TorchFunctionMode):
         try:
             result = func(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError) as raised:
-            result, error = self._recovered(func, args, kwargs, raised), stand_ins.one_line(raised)
+            result, error = self._recovered(func, args, kwargs, raised), one_line(raised)
         if type(func) is MethodWrapperType and (
             not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])
         ):
@@ -221,9 +223,7 @@ class Recorder(TorchFunctionMode):
         step.frame = self._called_at(sys._getframe(2), self._track.stack)
         self._add(step, outputs)
 
-    def _called_at(
-        self, frame: FrameType | None, stack: _Stack
-    ) -> construction_sites.Instant | None:
+    def _called_at(self, frame: FrameType | None, stack: _Stack) -> code_sites.Instant | None:
         """The user's line, from ``frame`` outwards; no further than the last module call, whose line is known."""
         while frame is not None:
             code = frame.f_code
@@ -231,7 +231,7 @@ class Recorder(TorchFunctionMode):
                 return stack[-1][2]
             if code is self._bottom:
                 return None
-            if not construction_sites.is_foreign(code):
+            if not code_sites.is_foreign(code):
                 return code, frame.f_lasti
             frame = frame.f_back
         return None

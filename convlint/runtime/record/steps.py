@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from convlint.runtime.build.construction_sites import Instant
+from convlint.runtime.code_sites import Instant
 
 Kind = Literal["input", "state", "constant", "call", "unseen"]
 

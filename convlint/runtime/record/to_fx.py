@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from convlint.runtime.build import construction_sites
+from convlint.runtime import code_sites
 from convlint.runtime.record import operations
 from convlint.runtime.record.steps import Step, Value
 from convlint.source_text.site import Site
@@ -49,7 +49,7 @@ class FxGraph:
             assert func is not None
             arguments, keywords = self._arguments(step.args), self._arguments(dict(step.kwargs))
             node = self.graph.create_node("call_function", func, arguments, keywords)
-        site = None if step.frame is None else construction_sites.site_of(step.frame)
+        site = None if step.frame is None else code_sites.site_of(step.frame)
         node.meta = _meta(step.outputs, step.several, module, site)
         return node
 

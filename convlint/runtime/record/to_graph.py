@@ -11,6 +11,7 @@ from torch import fx, nn
 from convlint import ir as facts
 from convlint.analysis import ops
 from convlint.ir import Failure, Graph, Node
+from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
 from convlint.runtime.record.call_attributes import Seen
@@ -237,7 +238,7 @@ class _Conversion:
                     outputs=self._values(call.outputs),
                     start=starts[call.start],
                     stop=starts[call.stop],
-                    site=None if call.frame is None else construction_sites.site_of(call.frame),
+                    site=None if call.frame is None else code_sites.site_of(call.frame),
                 )
             )
         return found

@@ -5,9 +5,7 @@ the wrong kind. Each of them is a problem, not a finding.
 from __future__ import annotations
 
 from convlint.ir import Failure, Graph, Layer
-from convlint.runtime.build.load_target import refuse
-from convlint.runtime.record.record import failure_of
-from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.settings.jobs import Job
 
 _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
@@ -24,7 +22,9 @@ def refuse_allocation(error: BaseException | None) -> None:
         site = failure_of(error, "forward").site
         advice = "--max-memory sets the limit, --device meta runs without values"
         where = (site.path, site.line) if site else (None, None)
-        raise refuse("out-of-memory", f"memory ran out: {message}; {advice}", *where) from error
+        raise ProblemError(
+            "out-of-memory", f"memory ran out: {message}; {advice}", *where
+        ) from error
 
 
 def refuse_circumstances(failure: Failure | None, job: Job) -> None:
@@ -37,14 +37,14 @@ def refuse_circumstances(failure: Failure | None, job: Job) -> None:
     where = (failure.site.path, failure.site.line) if failure.site else (None, None)
     if failure.type in ("ModuleNotFoundError", "ImportError"):
         text = f"the {failure.phase} needs what cannot be imported here: {message}"
-        raise refuse("import-error", text, *where)
+        raise ProblemError("import-error", text, *where)
     if job.device == "meta" and "meta" in failure.message.lower():
         advice = "leave --device meta away"
-        raise refuse(
+        raise ProblemError(
             "device", f"the model needs values, which meta has not: {message}; {advice}", *where
         )
     if job.dtype is not None and "not implemented for" in failure.message:
-        raise refuse("dtype", f"--dtype {job.dtype} cannot be run here: {message}", *where)
+        raise ProblemError("dtype", f"--dtype {job.dtype} cannot be run here: {message}", *where)
 
 
 def refuse_input(graph: Graph, job: Job) -> None:
@@ -62,7 +62,7 @@ def refuse_input(graph: Graph, job: Job) -> None:
         return
     takes = ",".join([str(layer.attrs.get("in_channels", "C")), *("D", "H", "W")[-spatial:]])
     given = " ".join(f"--input {spec}" for spec in job.inputs)
-    raise refuse(
+    raise ProblemError(
         "input",
         f"{given} does not fit the model: its {layer.base} `{layer.name}` takes {takes} "
         f"({spatial + 1} sizes, and the batch in front)",

@@ -24,19 +24,6 @@ Repair = Callable[
 ]
 
 
-def one_line(error: BaseException) -> str:
-    """An exception's message on one line, cut where it is endless; its class where the message cannot be had."""
-    try:
-        text = str(error)
-        whole = " ".join(text[:_LONGEST].split()) or type(error).__name__
-        return whole if len(text) <= _LONGEST else f"{whole} ..."
-    except BaseException as broken:  # its own __str__ raises: it is to be named all the same
-        return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
-
-
-_LONGEST = 2000  # characters of a message
-
-
 # --- constructors -----------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import ChannelOrder, ModelVersion, ReorderedState, Replacement
-from convlint.runtime.build.load_target import refuse
-from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.weights import decompose
 from convlint.support.atomic_write import replacing
 
@@ -42,7 +41,7 @@ def loaded(model: nn.Module, version: ModelVersion) -> dict[str, float]:
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         text = f"{version.weights} is the checkpoint of another model: {'; '.join(wrong[:3])}{more}"
-        raise refuse("checkpoint", text, version.weights)
+        raise ProblemError("checkpoint", text, version.weights)
     if version.save is not None:
         state = {name: state[name] for name in model.state_dict()}
         save(version.save, put_back(state, bare=version.save.endswith(".safetensors")))
@@ -68,7 +67,7 @@ def _sizes(tensor: Tensor) -> str:
 def read(path: str) -> Any:
     """What a checkpoint holds: tensors, in dicts. Nothing that it may say is executed. Raises ProblemError."""
     if not os.path.isfile(path):
-        raise refuse("missing-file", f"{path} does not exist")
+        raise ProblemError("missing-file", f"{path} does not exist")
     try:
         if path.endswith(".safetensors"):
             return _safetensors().load_file(path)
@@ -78,13 +77,15 @@ def read(path: str) -> Any:
             f"{path} holds code, or something else than tensors, and is not loaded; save it anew as "
             "torch.save(model.state_dict(), path)"
         )
-        raise refuse("checkpoint", text, path) from error
+        raise ProblemError("checkpoint", text, path) from error
     except ImportError as error:
-        raise refuse("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
+        raise ProblemError(
+            "checkpoint", f"{path} needs safetensors: pip install safetensors"
+        ) from error
     except Exception as error:
         reason = one_line(error).partition(". ")[0]  # the rest is advice
         text = f"{path} cannot be read as a checkpoint: {reason}"
-        raise refuse("checkpoint", text, path) from error
+        raise ProblemError("checkpoint", text, path) from error
 
 
 def save(path: str, value: Any) -> None:
@@ -98,7 +99,9 @@ def save(path: str, value: Any) -> None:
                 with open(beside, "xb") as file:  # by its name, that would be in what is written
                     torch.save(value, file)
     except Exception as error:
-        raise refuse("checkpoint", f"{path} cannot be written: {one_line(error)}", path) from error
+        raise ProblemError(
+            "checkpoint", f"{path} cannot be written: {one_line(error)}", path
+        ) from error
 
 
 def _safetensors() -> Any:
@@ -115,7 +118,7 @@ def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
     found = whole if inner is None else whole[inner]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
         text = f"{path} holds no state dict: names with a tensor each"
-        raise refuse("checkpoint", text, path)
+        raise ProblemError("checkpoint", text, path)
     parallel = bool(found) and all(name.startswith(_PARALLEL) for name in found)
     prefix = _PARALLEL if parallel else ""
 

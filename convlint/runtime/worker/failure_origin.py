@@ -8,8 +8,8 @@ import traceback
 from types import TracebackType
 
 from convlint.ir import Problem, Site
-from convlint.runtime.build import construction_sites
-from convlint.runtime.recover.stand_ins import one_line
+from convlint.runtime import code_sites
+from convlint.runtime.failures import one_line
 
 _LIBRARY = sysconfig.get_path("stdlib")
 
@@ -39,10 +39,10 @@ def _of_the_model(step: TracebackType | None) -> Site | None:
     site: Site | None = None
     while step is not None:
         code = step.tb_frame.f_code
-        if construction_sites.is_own(code):
+        if code_sites.is_convlint(code):
             site = None
-        elif not construction_sites.is_foreign(code) and not code.co_filename.startswith(_LIBRARY):
-            site = construction_sites.site_of((code, step.tb_lasti))
+        elif not code_sites.is_foreign(code) and not code.co_filename.startswith(_LIBRARY):
+            site = code_sites.site_of((code, step.tb_lasti))
         step = step.tb_next
     return site
 

@@ -161,16 +161,17 @@ class _Child:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         faulthandler.enable(self._dump)
         faulthandler.register(signal.SIGUSR1, self._dump)
-        from convlint.runtime.worker import (
-            failure_origin,
-        )  # before the model can keep it from being imported
+        # Now, because a model may make these imports fail.
+        from convlint.runtime.code_sites import paths_relative_to
+        from convlint.runtime.worker import failure_origin
 
-        try:
-            answer = self._run_job(self._job, self._enter)
-        except MemoryError:
-            answer = Answer(None, (self._over_memory(),))
-        except BaseException as error:
-            answer = Answer(None, (failure_origin.problem(error, self._during()),))
+        with paths_relative_to(os.getcwd()):
+            try:
+                answer = self._run_job(self._job, self._enter)
+            except MemoryError:
+                answer = Answer(None, (self._over_memory(),))
+            except BaseException as error:
+                answer = Answer(None, (failure_origin.problem(error, self._during()),))
         processes.flush()
         seconds = time.monotonic() - self._began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT

@@ -1,0 +1,61 @@
+"""Exceptions as facts: failures of the model under test, and problems that keep convlint from testing it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+from types import TracebackType
+from typing import Literal
+
+from convlint.ir import Failure, Problem
+from convlint.runtime import code_sites
+
+_MESSAGE_LIMIT = 2000  # characters of a message
+_TRACEBACK_LIMIT = 100_000  # characters of a traceback, which contains the message
+
+
+class ProblemError(Exception):
+    """Something that cannot be checked. ``problem`` is what a report says about it."""
+
+    def __init__(
+        self, kind: str, message: str, path: str | None = None, line: int | None = None
+    ) -> None:
+        super().__init__(message)
+        shown = None if path is None else code_sites.shown_path(path)
+        self._problem = Problem(kind, message, shown, line)
+
+    @property
+    def problem(self) -> Problem:
+        """The problem, with the traceback of the exception that caused it."""
+        if self.__cause__ is None:
+            return self._problem
+        return replace(self._problem, traceback="".join(traceback.format_exception(self.__cause__)))
+
+
+def failure_of(
+    error: BaseException, phase: Literal["constructor", "forward"], module: str = ""
+) -> Failure:
+    """The class and message of an exception, and the deepest line of the user's code that it passed."""
+    frames: list[code_sites.Instant] = []
+    step: TracebackType | None = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if not code_sites.is_foreign(code):
+            frames.append((code, step.tb_lasti))
+        step = step.tb_next
+    own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
+    chain = tuple(code_sites.site_of(frame) for frame in reversed(frames))
+    site = code_sites.site_of(own[-1]) if own else None
+    whole = "".join(traceback.format_exception(error))[:_TRACEBACK_LIMIT]
+    kind = " ".join(type(error).__name__.split())
+    return Failure(phase, kind, one_line(error), site, module, chain, whole)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an exception on one line, shortened; its class if it has no message or ``str`` fails."""
+    try:
+        text = str(error)
+        line = " ".join(text[:_MESSAGE_LIMIT].split()) or type(error).__name__
+        return line if len(text) <= _MESSAGE_LIMIT else f"{line} ..."
+    except BaseException as broken:  # a user's __str__ may raise anything
+        return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
