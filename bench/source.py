@@ -138,7 +138,7 @@ def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
             assert module is not None, f"{file} cannot be read"
             for entry_point in entry_points.find_entry_points(project, module):
                 start = time.process_time()
-                list(report.judged(project, explore.exploration(project, entry_point)))
+                list(report.findings(project, explore.exploration(project, entry_point)))
                 name = f"`{entry_point.name}`" if entry_point.name else "the top level"
                 found.append((time.process_time() - start, f"{name} in {file}"))
     finally:

@@ -210,7 +210,7 @@ def _unused(path: str, comments: _Comments, directive: _Directive, spare: list[s
     else:
         edit = _without(path, comments, directive)
     names = ", ".join(spare)
-    title = f"take {names} out of the comment" if kept or edit.text else "delete the comment"
+    title = f"remove {names} from the comment" if kept or edit.text else "delete the comment"
     site = _span(path, line, start, end)
     return Unused(site, text[start:end], tuple(spare), Fix(title, "safe", (edit,)))
 

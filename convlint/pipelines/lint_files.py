@@ -217,6 +217,5 @@ def _unused(path: str, data: bytes, found: Sequence[Finding], config: Config) ->
         if "source" in one.decided_by and config.selects(code) and config.allows_in(path, code)
     }
     for comment in suppressions.unused(path, data, found, judged):
-        names = ", ".join(comment.codes)
-        text = f"`{comment.text}`: there is no {names} here to silence"
+        text = f"unused suppression: no {', '.join(comment.codes)} on this line"
         yield rule(UNUSED).finding(text, comment.site, fix=comment.fix)

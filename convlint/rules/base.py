@@ -1,4 +1,4 @@
-"""What a rule is: a code, a name, a page, examples that are executed, and a function that checks a graph."""
+"""Base classes of rules: a code, a name, a page, examples that are checked, and a function that checks a graph."""
 
 from __future__ import annotations
 

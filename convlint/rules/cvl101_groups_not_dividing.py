@@ -14,15 +14,15 @@ class GroupsNotDividing(Rule):
 
     ## Why is this bad?
 
-    `groups=g` cuts the input channels into g equal parts and computes an equal part of the output
-    channels from each. Channels that g does not divide cannot be shared out, and PyTorch refuses
-    the layer while it is built, before the model exists. The number is mostly copied from a layer
-    of another width, or was meant to be `groups=in_channels` of a layer that became wider.
+    `groups=g` splits the input channels into g equal parts and computes an equal share of the output channels from
+    each part. If g does not divide both channel counts, PyTorch raises an error while the layer is built, before
+    the model exists. Often the number was copied from a layer of another width, or was meant to be
+    `groups=in_channels` of a layer that was widened later.
 
-    ## What to do
+    ## Use instead
 
-    Take a common divisor of both channel counts, or change a channel count to a multiple of the
-    groups. The message lists the divisors and the nearest counts.
+    A common divisor of both channel counts, which the message lists, or channel counts that are multiples of the
+    groups.
     """
 
     code = "CVL101"
@@ -61,32 +61,17 @@ class GroupsNotDividing(Rule):
 
 
 def _why(attrs: Mapping[str, Any]) -> str:
-    """The arithmetic: what does not divide, what would, and the nearest counts that fit."""
+    """Say which channels ``groups`` does not divide, and which groups divide both counts."""
     into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
     if groups < 1:
-        return f"groups={groups}, but there must be at least 1"
+        return f"groups={groups} must be at least 1"
     undivided = [
-        f"{count:,} {name} channels ({count} = {count // groups}*{groups} + {count % groups})"
-        for name, count in (("input", into), ("output", out))
-        if count % groups
+        f"{count:,} {name}" for name, count in (("input", into), ("output", out)) if count % groups
     ]
-    nearest = [
-        f"{name}={_nearest(count, groups)}"
-        for name, count in (("in_channels", into), ("out_channels", out))
-        if count % groups
-    ]
-    common = gcd(into, out)
-    divisors = [str(n) for n in graph_queries.divisors(common)]
-    fitting = ", ".join(divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]])
-    return (
-        f"groups={groups} does not divide {' nor '.join(undivided)}; gcd({into}, {out}) = {common}, "
-        f"so groups={fitting} would fit, or {' and '.join(nearest)}"
-    )
-
-
-def _nearest(count: int, groups: int) -> str:
-    below, above = count // groups * groups, -(-count // groups) * groups
-    return f"{below} or {above}" if below else str(above)
+    divisors = [str(n) for n in graph_queries.divisors(gcd(into, out))]
+    *fitting, last = divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]]
+    choices = f"{', '.join(fitting)} or {last}" if fitting else last
+    return f"{' and '.join(undivided)} channels are not divisible by groups={groups}; use groups={choices}"
 
 
 def _through(name: str, sites: list[Site | None]) -> tuple[Related, ...]:

@@ -8,22 +8,21 @@ from convlint.rules.base import Rule
 
 
 class ConvInputChannels(Rule):
-    """A convolution takes another number of channels than the one that arrives.
+    """A convolution expects a different number of channels than it receives.
 
     ## Why is this bad?
 
-    The forward raises at this layer. PyTorch names two numbers and one layer, and the layer that
-    it names is as often right as wrong: the mistake may stand in the line that built the layer
-    before.
+    The forward raises an error at this layer. PyTorch names two numbers and one layer, and that layer is as often
+    right as wrong: the mistake may be in the line that builds the layer before.
 
-    convlint lets all layers vote that read or make the same channels. Where a norm, a later layer
-    and a shortcut agree on 64 and one convolution says 32, that convolution is reported, whichever
-    end of the call it stands at. The other ends are listed with it.
+    convlint compares all layers that read or output the same channels. If a norm, a later layer and a shortcut
+    agree on 64 and one convolution says 32, that convolution is reported, whether it reads the channels or outputs
+    them. The other layers are listed with the finding.
 
-    ## What to do
+    ## Use instead
 
-    Change the number that is reported, or all of those that it disagrees with. Better, write both
-    as one name, so that they cannot differ again.
+    The number that the other layers agree on. It is safer to write both numbers as one variable, so that they
+    cannot differ again.
     """
 
     code = "CVL102"

@@ -12,28 +12,26 @@ _REFUSING = {*ops.NORM_LAYERS["batch_norm"], *ops.NORM_LAYERS["instance_norm"]}
 
 
 class NormChannels(Rule):
-    """A BatchNorm or InstanceNorm is built for another number of channels than the one that arrives.
+    """A BatchNorm or InstanceNorm expects a different number of channels than it receives.
 
     ## Why is this bad?
 
-    The norm keeps a mean, a variance, a weight and a bias for every channel, so the forward raises.
-    It is the commonest mistake in a block of convolution, norm and activation: the norm was given
-    the channels that go into the convolution, not those that come out.
+    The norm has a mean, a variance, a weight and a bias for every channel, so the forward raises an error. It is
+    the most common mistake in a block of convolution, norm and activation: the norm gets the input channels of the
+    convolution instead of its output channels.
 
-    Which of the two is wrong is decided by the layers around: where the next layer takes what the
-    norm says, the convolution is reported.
+    The layers around decide which of the two is reported: if the next layer expects the number of the norm, it is
+    the convolution.
 
-    ## What to do
+    ## Use instead
 
-    Give the norm the `out_channels` of the convolution in front of it. The line of the other end is
-    listed with the finding.
+    The `out_channels` of the convolution before the norm. The line of the other layer is listed with the finding.
 
     ## Fix safety
 
-    The fix is unsafe: the model cannot run before it and can afterwards, but which of two numbers
-    was meant is judged by a vote of the layers around. It is offered only for a number that is
-    written in the norm's own call and is wrong for every layer which that call builds, and is
-    only right as long as the producer keeps its width.
+    The fix is unsafe. The model fails before it and runs after it, but which of the two numbers was meant is
+    inferred from the layers around. It is offered only for a number that is written in the norm's own call and is
+    wrong for every layer that this call builds.
     """
 
     code = "CVL103"
@@ -48,9 +46,9 @@ class NormChannels(Rule):
             yield finding.with_(fix=_fix(graph, finding))
         for layer in graph.layers:
             if layer.error is not None and layer.base in _REFUSING:
-                asked = layer.attrs.get("num_features")
+                channels = layer.attrs.get("num_features")
                 yield self.finding(
-                    f"{layer.kind} `{layer.name}` cannot be built for {asked!r} channels: {layer.error}",
+                    f"{layer.kind} `{layer.name}` cannot be built with num_features={channels!r}: {layer.error}",
                     layer.site,
                     module=layer.name,
                     nodes=tuple([node.id for node in graph.nodes_of(layer.name) if node.error]),
@@ -58,10 +56,10 @@ class NormChannels(Rule):
 
 
 def _fix(graph: Graph, finding: Finding) -> Fix | None:
-    """The number that the others agree on, where it stands for one that is written in a norm's call."""
+    """Replace a number that is written in a norm's call with the one that the other layers agree on."""
     built = [layer for layer in graph.layers if layer.site == finding.site]
     call = constructor_call(built[0]) if built and built[0].base in _REFUSING else None
-    found = [one for one in diagnosis.disagreements(graph) if one.site == finding.site]
+    found = [d for d in diagnosis.disagreements(graph) if d.site == finding.site]
     if call is None or len(found) != 1:
         return None
     wrong = {graph.nodes[vote.node].layer: (vote.number, right) for vote, right in found[0].wrong}
@@ -74,5 +72,5 @@ def _fix(graph: Graph, finding: Finding) -> Fix | None:
         return None
     if written.value != number:
         return None
-    title = f"write {right} for {number} (that the others are right is a guess)"
+    title = f"replace {number} with {right} (assumes the other layers are right)"
     return Fix(title, "unsafe", (call.replaced(written, str(right)),))

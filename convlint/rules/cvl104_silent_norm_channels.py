@@ -8,21 +8,21 @@ from convlint.rules.base import Rule
 
 
 class SilentNormChannels(Rule):
-    """A norm without weights and statistics is built for another number of channels than the one that
-    arrives, and nothing raises.
+    """A norm without weights and running statistics is built for a different number of channels than it receives, and
+    no error is raised.
 
     ## Why is this bad?
 
-    `InstanceNorm2d(16)` has neither weights nor running statistics, and so has
-    `BatchNorm2d(16, affine=False, track_running_stats=False)`. Nothing in them depends on the
-    number, and any input passes. The model runs, but it is not the model that was written down:
-    somebody took the channels to be 16 there. On the day that `affine=True` is added, it breaks.
+    `InstanceNorm2d(16)` has neither weights nor running statistics, and neither has `BatchNorm2d(16, affine=False,
+    track_running_stats=False)`. Nothing in them depends on the number, so they accept any input. The model runs,
+    but it differs from what its author believed: that there are 16 channels. It breaks on the day when
+    `affine=True` is added.
 
-    No exception will ever show it, so it is an error here.
+    No exception shows this bug, so convlint reports it as an error.
 
-    ## What to do
+    ## Use instead
 
-    Give the norm the number of channels that arrives, or mend the layer in front of it.
+    The number of channels that the norm receives, or a previous layer that outputs the expected number.
     """
 
     code = "CVL104"
@@ -31,30 +31,29 @@ class SilentNormChannels(Rule):
     severity = "error"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        told = {
+        reported = {
             vote.node
             for found in diagnosis.disagreements(graph)
             for vote in (*found.others, *(vote for vote, _ in found.wrong))
         }
         for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
             layer = graph.layer(node.layer)
-            if layer is None or node.error is not None or node.id in told:
+            if layer is None or node.error is not None or node.id in reported:
                 continue
-            asked, shape = layer.attrs.get("num_features"), graph_queries.input_shape(graph, node)
+            expected = layer.attrs.get("num_features")
+            shape = graph_queries.input_shape(graph, node)
             unbatched = layer.base[:-2] == "InstanceNorm" and len(shape) == int(layer.base[-2]) + 1
-            arrives = shape[0 if unbatched else 1]
-            if asked is None or asked == arrives or not layer.base.endswith("d"):
+            received = shape[0 if unbatched else 1]
+            if expected is None or expected == received or not layer.base.endswith("d"):
                 continue
             producer = graph_queries.maker(graph, node)
-            where = None if producer is None else graph.where(producer)
+            name = None if producer is None else graph_queries.called(graph, producer)
+            site = None if producer is None else graph.where(producer)
             yield self.finding(
-                f"{graph_queries.called(graph, node)} is built for {asked} channels, but {arrives} arrive; "
-                f"without weights and statistics it takes any number and never raises",
+                f"{graph_queries.called(graph, node)} expects {expected} channels but receives {received}"
+                f"{f' from {name}' if name else ''}; it has no weights and statistics, so no error is raised; "
+                f"use num_features={received}",
                 graph.where(node),
                 module=node.layer,
-                related=(
-                    Related(f"{graph_queries.called(graph, producer)} gives {arrives}", where),
-                )
-                if producer is not None and where is not None
-                else (),
+                related=(Related(f"{name} outputs {received} channels", site),) if site else (),
             )

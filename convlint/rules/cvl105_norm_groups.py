@@ -8,20 +8,20 @@ from convlint.rules.base import Rule
 
 
 class NormGroups(Rule):
-    """A GroupNorm, LayerNorm or PReLU does not fit the channels: groups that do not divide them, or
-    another count than the one that arrives.
+    """A GroupNorm, LayerNorm or PReLU does not fit the channels of its input: groups that do not divide them, or a
+    different count.
 
     ## Why is this bad?
 
-    GroupNorm shares the channels out among its groups, so the groups must divide them. 32 groups
-    are the usual choice and do not divide 24 or 48 channels. LayerNorm normalises over the sizes
-    that it is given, which must be the last ones of its input. PReLU has one slope, or one for
-    every channel. PyTorch raises for each of them.
+    GroupNorm splits the channels into groups of equal size, so the groups must divide the channels. 32 groups are
+    the usual choice and do not divide 24 or 48 channels. LayerNorm normalizes over the given sizes, which must be
+    the last ones of its input. PReLU has one slope, or one for every channel. PyTorch raises an error for each of
+    them.
 
-    ## What to do
+    ## Use instead
 
-    Take groups that divide the channels, for example `math.gcd(32, channels)`. For LayerNorm over
-    the channels of a feature map, permute the map to (N, H, W, C) first, or use `GroupNorm(1, C)`.
+    Groups that divide the channels, for example `math.gcd(32, channels)`. For a LayerNorm over the channels of a
+    feature map, permute the map to (N, H, W, C) first, or use `GroupNorm(1, C)`.
     """
 
     code = "CVL105"
@@ -44,7 +44,7 @@ class NormGroups(Rule):
                 owner = graph.layer(node.layer)
                 if (owner is None or owner.base != "GroupNorm") and count % max(1, groups):
                     yield self.finding(
-                        f"F.group_norm: {count} channels cannot be shared out among {groups} groups",
+                        f"F.group_norm: {count} channels are not divisible by num_groups={groups}",
                         node.site,
                         module=node.layer,
                         nodes=(node.id,),
@@ -55,12 +55,7 @@ def _why(layer: Layer) -> str:
     groups, count = layer.attrs.get("num_groups"), layer.attrs.get("num_channels")
     name = f"GroupNorm `{layer.name}`"
     if not isinstance(groups, int) or not isinstance(count, int) or groups < 1 or count < 1:
-        return (
-            f"{name} cannot be built with {groups!r} groups for {count!r} channels: {layer.error}"
-        )
-    nearest = sorted(sorted(graph_queries.divisors(count), key=lambda n: abs(n - groups))[:3])
-    return (
-        f"{name}: {count} channels cannot be shared out among {groups} groups "
-        f"({count} = {count // groups}*{groups} + {count % groups}); "
-        f"{', '.join(map(str, nearest))} groups would fit"
-    )
+        return f"{name} cannot be built with num_groups={groups!r} and num_channels={count!r}: {layer.error}"
+    nearest = sorted(sorted(graph_queries.divisors(count), key=lambda n: abs(n - groups))[:2])
+    choices = " or ".join(map(str, nearest))
+    return f"{name}: {count} channels are not divisible by num_groups={groups}; use {choices}"

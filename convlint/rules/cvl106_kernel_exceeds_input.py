@@ -8,21 +8,21 @@ from convlint.rules.base import Rule
 
 
 class KernelExceedsInput(Rule):
-    """A kernel is larger than the padded map that it reads, or pooling leaves nothing of the map.
+    """A kernel is larger than its padded input, or pooling leaves nothing of the map.
 
     ## Why is this bad?
 
-    A convolution needs at least one place where its kernel fits. With dilation d and kernel k it
-    spans `d*(k-1)+1` pixels, and the map with its padding must be that large. Every stride and
-    every pooling on the way makes the map smaller, so an image that is a little too small fails
-    deep in the network, at a layer that has nothing to do with it.
+    A convolution needs at least one position at which its kernel fits. A kernel of size k with dilation d spans
+    `d*(k-1)+1` pixels, and the padded map must be at least that large. Every stride and every pooling before it
+    makes the map smaller, so an image that is slightly too small fails deep in the network, at a layer that is not
+    the cause.
 
-    The message says what the **smallest input** is that the model accepts.
+    The message contains the **smallest input** that the model accepts.
 
-    ## What to do
+    ## Use instead
 
-    Give the model a larger input, or leave a stride or a pooling out. Where the map is to be
-    reduced to one pixel whatever its size, use `nn.AdaptiveAvgPool2d(1)`.
+    A larger input, or fewer strides and poolings. To reduce a map of any size to one pixel, use
+    `nn.AdaptiveAvgPool2d(1)`.
     """
 
     code = "CVL106"
@@ -37,35 +37,32 @@ class KernelExceedsInput(Rule):
         below: set[int] = set()
         for node in small:
             if not below.isdisjoint(node.inputs):
-                continue  # it reads what the map of a failed call would have left
+                continue  # its input depends on a call that failed
             made = graph_queries.downstream(graph, [node])
             below |= made
             explained = [n.id for n in small if n is node or not made.isdisjoint(n.inputs)]
             shrinking = _shrinking(graph, node)
-            where = None if shrinking is None else graph.where(shrinking)
+            related: tuple[Related, ...] = ()
+            if shrinking is not None and (site := graph.where(shrinking)) is not None:
+                name = graph_queries.called(graph, shrinking)
+                related = (Related(f"{name} reduces the map to this size", site),)
             yield self.finding(
-                f"{graph_queries.called(graph, node)}: {_why(graph, node)}{_smallest(graph)}",
+                f"{graph_queries.called(graph, node)} {_why(graph, node)}{_smallest(graph)}",
                 graph.where(node),
                 module=node.layer,
-                related=(
-                    Related(
-                        f"{graph_queries.called(graph, shrinking)} makes the map this small", where
-                    ),
-                )
-                if shrinking is not None and where is not None
-                else (),
+                related=related,
                 nodes=tuple(explained),
             )
 
 
 def _spans(node: Node) -> tuple[int, ...]:
-    """How many pixels the kernel covers in each direction."""
+    """Return the extent of the kernel in pixels, in each direction."""
     dilation = node.attrs.get("dilation") or (1,) * len(node.attrs["kernel_size"])
     return tuple(map(ops.kernel_extent, node.attrs["kernel_size"], dilation))
 
 
 def _padded(graph: Graph, node: Node) -> tuple[int, ...]:
-    """The spatial sizes that the kernel moves over."""
+    """Return the spatial sizes of the padded input."""
     count, padding = len(node.attrs["kernel_size"]), node.attrs["padding"]
     around = (0,) * count if isinstance(padding, str) else padding
     sizes = graph_queries.input_shape(graph, node)[-count:]
@@ -87,17 +84,12 @@ def _too_small(graph: Graph, node: Node) -> bool:
 def _why(graph: Graph, node: Node) -> str:
     spans, sizes, kernel = _spans(node), _padded(graph, node), node.attrs["kernel_size"]
     count = len(kernel)
-    map_ = graph_queries.by(graph_queries.input_shape(graph, node)[-count:])
-    padded = (
-        f" ({graph_queries.by(sizes)} with padding)"
-        if sizes != graph_queries.input_shape(graph, node)[-count:]
-        else ""
-    )
-    spread = (
-        f", which spans {graph_queries.by(spans)} with its dilation," if spans != kernel else ""
-    )
+    shape = graph_queries.input_shape(graph, node)[-count:]
+    dilated = f" ({graph_queries.by(spans)} with dilation)" if spans != kernel else ""
+    padded = f" ({graph_queries.by(sizes)} with padding)" if sizes != shape else ""
     return (
-        f"its kernel {graph_queries.by(kernel)}{spread} does not fit into the map of {map_}{padded}"
+        f"has a {graph_queries.by(kernel)} kernel{dilated}, larger than its "
+        f"{graph_queries.by(shape)} input{padded}"
     )
 
 
@@ -110,7 +102,7 @@ def _smallest(graph: Graph) -> str:
 
 
 def _shrinking(graph: Graph, node: Node) -> Node | None:
-    """The last call before ``node`` that made the map smaller."""
+    """Return the last call before ``node`` whose output is smaller than its input."""
     count = len(node.attrs["kernel_size"])
     before = graph_queries.source(graph, node)
     while before is not None and before.inputs and before.outputs:

@@ -9,23 +9,22 @@ from convlint.rules.base import Rule
 
 
 class SingleValueNorm(Rule):
-    """A BatchNorm or InstanceNorm sees one value for each channel.
+    """A BatchNorm or InstanceNorm normalizes a single value for each channel.
 
     ## Why is this bad?
 
-    Behind a global pooling, or a convolution as large as the map, every channel is one pixel. In
-    training a BatchNorm takes mean and variance over batch and pixels, so at batch 1 there is a
-    single value: PyTorch raises "Expected more than 1 value per channel when training". The last,
-    smaller batch of an epoch is often of size 1. With a batch of two it works, and the statistics
-    are taken over two values.
+    After global pooling, or after a convolution as large as its map, every channel is one pixel. In training a
+    BatchNorm computes mean and variance over batch and pixels. With batch size 1 that is a single value, and
+    PyTorch raises "Expected more than 1 value per channel when training". The last, smaller batch of an epoch often
+    has size 1. With batch size 2 it runs, but with statistics of two values.
 
-    An InstanceNorm takes them over the pixels alone, so that no batch size helps: that is an error.
-    A BatchNorm1d behind a linear layer has no pixels at all and is reported as info only.
+    An InstanceNorm computes them over the pixels alone, so no batch size helps: that is an error. A BatchNorm1d
+    after a linear layer never has pixels and is reported as info only.
 
-    ## What to do
+    ## Use instead
 
-    Leave the norm out behind a global pooling, use `GroupNorm` or `LayerNorm`, or make sure that
-    the training batches are large: `DataLoader(..., drop_last=True)`.
+    No norm after global pooling, `GroupNorm` or `LayerNorm`, or large training batches: `DataLoader(...,
+    drop_last=True)`.
     """
 
     code = "CVL107"
@@ -40,25 +39,27 @@ class SingleValueNorm(Rule):
                 continue
             instance = node.op == "instance_norm"
             reducing = _reducing(graph, node)
-            where = None if reducing is None else graph.where(reducing)
-            by = (
-                ""
-                if reducing is None
-                else f": {graph_queries.called(graph, reducing)} made the map 1x1"
+            site = None if reducing is None else graph.where(reducing)
+            size = graph_queries.by((1,) * max(2, len(shape) - 2))
+            what = f"a {size} map" if len(shape) > 2 else "one value per channel"
+            origin = "" if reducing is None else f" (from {graph_queries.called(graph, reducing)})"
+            effect = (
+                "one value per channel has no variance"
+                if instance
+                else "training with batch size 1 raises an error"
             )
-            works = "" if instance else "; training raises at batch 1 and works from batch 2 on"
             yield self.finding(
-                f"{graph_queries.called(graph, node)} sees one value per channel{by}{works}",
+                f"{graph_queries.called(graph, node)} normalizes {what}{origin}, so {effect}",
                 graph.where(node),
                 module=node.layer,
                 severity=_severity(node, shape),
-                related=(Related("this makes the map 1x1", where),) if where is not None else (),
+                related=(Related(f"this reduces the map to {size}", site),) if site else (),
                 nodes=(node.id,) if node.error is not None else (),
             )
 
 
 def _single(graph: Graph, node: Node) -> bool:
-    """Whether one sample gives one value per channel; several may be folded into the batch."""
+    """Return whether one sample has one value per channel; several may be folded into the batch."""
     batch = graph_queries.input_shape(graph, node)[0]
     if node.error is not None:
         return "more than 1" in node.error
@@ -72,7 +73,7 @@ def _severity(node: Node, shape: Shape) -> Severity:
 
 
 def _reducing(graph: Graph, node: Node) -> Node | None:
-    """The call that made one pixel of a larger map."""
+    """Return the call that reduced a larger map to one pixel."""
     before = graph_queries.source(graph, node)
     while before is not None and before.inputs:
         if prod(graph_queries.input_shape(graph, before)[2:]) > 1:

@@ -8,18 +8,18 @@ from convlint.rules.base import Rule
 
 
 class LinearInFeatures(Rule):
-    """A linear layer takes another number of features than the one that arrives.
+    """A linear layer expects a different number of features than it receives.
 
     ## Why is this bad?
 
-    The forward raises "mat1 and mat2 shapes cannot be multiplied". Behind a flattened map the right
-    number is C*H*W, and H and W follow from the size of the input and every padding, stride and
-    pooling on the way. The message does that arithmetic.
+    The forward raises "mat1 and mat2 shapes cannot be multiplied". For a flattened feature map the right number is
+    C*H*W, and H and W depend on the input size and on every padding, stride and pooling. The message contains that
+    calculation.
 
-    ## What to do
+    ## Use instead
 
-    Write the number that arrives. Where the input may have several sizes, put
-    `nn.AdaptiveAvgPool2d` in front of the flattening, or let `nn.LazyLinear` find the number.
+    The number that the layer receives. If inputs have different sizes, add `nn.AdaptiveAvgPool2d` before the
+    flattening, or use `nn.LazyLinear`, which infers the number.
     """
 
     code = "CVL108"
@@ -35,10 +35,10 @@ class LinearInFeatures(Rule):
         )
         for layer in graph.layers:
             if layer.error is not None and layer.base == "Linear":
-                asked = (layer.attrs.get("in_features"), layer.attrs.get("out_features"))
+                into, out = layer.attrs.get("in_features"), layer.attrs.get("out_features")
                 yield self.finding(
-                    f"{layer.kind} `{layer.name}` cannot be built from {asked[0]!r} to {asked[1]!r} "
-                    f"features: {layer.error}",
+                    f"{layer.kind} `{layer.name}` cannot be built with in_features={into!r} and "
+                    f"out_features={out!r}: {layer.error}",
                     layer.site,
                     module=layer.name,
                     nodes=tuple([node.id for node in graph.nodes_of(layer.name) if node.error]),

@@ -11,20 +11,19 @@ _SHUFFLES = ops.PIXEL_SHUFFLES | {"channel_shuffle"}
 
 
 class InvalidConvArgument(Rule):
-    """An argument of a convolution, pooling, padding or shuffle is one that PyTorch has no meaning
-    for.
+    """A convolution, pooling, padding or shuffle has an argument that PyTorch rejects.
 
     ## Why is this bad?
 
-    A stride of 0, a negative padding, `padding="same"` together with a stride, a pooling padded by
-    more than half of its kernel, reflect padding as large as the map, or a `PixelShuffle` whose
-    factor squared does not divide the channels: PyTorch raises, some of them while the layer is
-    built, others only when it is called.
+    PyTorch raises an error for a stride of 0, a negative padding, `padding="same"` with a stride, a pooling padded
+    by more than half of its kernel, reflect padding as large as the map, or a `PixelShuffle` whose squared factor
+    does not divide the channels. Some of these errors are raised while the layer is built, others only when it is
+    called.
 
-    ## What to do
+    ## Use instead
 
-    The message says what the argument must be. For "same" padding with a stride, compute it:
-    `padding=(kernel_size - 1) // 2`.
+    The value that the message names. Instead of `padding="same"` with a stride, use `padding=(kernel_size - 1) //
+    2`.
     """
 
     code = "CVL109"
@@ -36,11 +35,11 @@ class InvalidConvArgument(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         refused = {layer.name for refusal in diagnosis.refusals(graph) for layer in refusal.layers}
-        told = set()
+        reported = set()
         for layer in graph.layers:
             convolution = {"in_channels", "kernel_size"} <= layer.attrs.keys()
             if layer.error is not None and convolution and layer.name not in refused:
-                told.add(layer.name)
+                reported.add(layer.name)
                 failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
                 yield self.finding(
                     f"{layer.kind} `{layer.name}`: {_of_layer(layer)}",
@@ -49,7 +48,7 @@ class InvalidConvArgument(Rule):
                     nodes=tuple(failed),
                 )
         for node in graph.nodes:
-            if node.error is None or node.layer in told:
+            if node.error is None or node.layer in reported:
                 continue
             why = _of_call(graph, node)
             if why is not None:
@@ -62,13 +61,13 @@ class InvalidConvArgument(Rule):
 
 
 def _of_layer(layer: Layer) -> str:
-    """Why a constructor refused its arguments, its groups apart."""
+    """Say why a constructor rejects its arguments; groups are reported by CVL101."""
     attrs = layer.attrs
     if attrs.get("padding") == "same":
         kernel, dilation = attrs.get("kernel_size"), attrs.get("dilation")
         if isinstance(kernel, tuple) and isinstance(dilation, tuple):
             halves = tuple([d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)])
-            return f'padding="same" has no meaning with a stride; write padding={_one(halves)}'
+            return f'padding="same" is not supported with a stride; use padding={_text(halves)}'
     return f"{_arguments(attrs)}: {layer.error}"
 
 
@@ -78,7 +77,7 @@ def _arguments(attrs: Any) -> str:
 
 
 def _of_call(graph: Graph, node: Node) -> str | None:
-    """Why a call cannot work whatever the size of its input; None where that is not the reason."""
+    """Say why a call fails for every input size; None if it fails for another reason."""
     attrs = node.attrs
     shape = graph_queries.input_shape(graph, node) if node.inputs else ()
     if node.op in ops.ALL_CONVS or node.op in ops.WINDOW_POOLS:
@@ -86,8 +85,8 @@ def _of_call(graph: Graph, node: Node) -> str | None:
     if node.op == "pad" and attrs.get("mode") in ("reflect", "circular"):
         around = attrs.get("pad", ())
         return (
-            f"{attrs['mode']} padding of {max(around, default=0)} needs a map that is larger than "
-            f"that, and this one is {graph_queries.by(shape[-(len(around) // 2) :])}"
+            f"{attrs['mode']} padding of {max(around, default=0)} requires a larger map than "
+            f"{graph_queries.by(shape[-(len(around) // 2) :])}"
         )
     if node.op in _SHUFFLES:
         factor = attrs.get("upscale_factor", attrs.get("downscale_factor", attrs.get("groups")))
@@ -98,8 +97,8 @@ def _of_call(graph: Graph, node: Node) -> str | None:
             and shape[-3] % max(factor**2, 1)
         ):
             return (
-                f"upscale_factor={factor} makes {factor}*{factor} = {factor**2} channels into one, "
-                f"and {shape[-3]} channels arrive"
+                f"upscale_factor={factor} requires a multiple of {factor}*{factor} = {factor**2} "
+                f"channels but receives {shape[-3]}"
             )
         return f"{node.error}"
     return None
@@ -110,7 +109,7 @@ def _of_window(node: Node) -> str | None:
     for name, least in (("stride", 1), ("dilation", 1), ("kernel_size", 1), ("padding", 0)):
         sizes = attrs.get(name)
         if isinstance(sizes, tuple) and any(size < least for size in sizes):
-            return f"{name}={_one(sizes)}, but it must be at least {least}"
+            return f"{name}={_text(sizes)} must be at least {least}"
     padding, kernel = attrs.get("padding"), attrs.get("kernel_size")
     if (
         node.op in ops.WINDOW_POOLS
@@ -118,12 +117,13 @@ def _of_window(node: Node) -> str | None:
         and isinstance(kernel, tuple)
         and any(2 * p > k for p, k in zip(padding, kernel, strict=True))
     ):
-        most = _one(tuple([k // 2 for k in kernel]))
-        return f"padding={_one(padding)} is more than half of the kernel; at most {most} is valid"
+        most = _text(tuple([k // 2 for k in kernel]))
+        return f"padding={_text(padding)} is more than half of the kernel; use at most {most}"
     if "output padding" in error:
-        return f"output_padding={_one(attrs['output_padding'])} must be smaller than stride or dilation"
+        return f"output_padding={_text(attrs['output_padding'])} must be smaller than stride or dilation"
     return None
 
 
-def _one(sizes: tuple[int, ...]) -> str:
+def _text(sizes: tuple[int, ...]) -> str:
+    """Return sizes as an argument is written: one number if all are equal."""
     return str(sizes[0]) if len(set(sizes)) == 1 else str(sizes)

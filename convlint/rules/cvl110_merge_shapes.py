@@ -9,22 +9,34 @@ from convlint.rules.base import Rule
 _MERGES = ops.ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
 
 
+_VERBS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "divide",
+    "cat": "concatenate",
+    "stack": "stack",
+    "matmul": "matrix-multiply",
+    "bmm": "matrix-multiply",
+}
+
+
 class MergeShapes(Rule):
-    """Tensors are added, multiplied, concatenated or stacked whose shapes do not fit.
+    """Tensors of incompatible shapes are added, multiplied, concatenated or stacked.
 
     ## Why is this bad?
 
-    The forward raises. In a residual block it means that the branch changed the channels or the
-    size of the map and the shortcut did not. In a decoder it mostly means that an odd size was
-    halved and doubled again: 15 becomes 7 and then 14.
+    The forward raises an error. In a residual block it means that the branch changed the channels or the size of
+    the map and the shortcut did not. In a decoder it usually means that an odd size was halved and doubled: 15
+    becomes 7 and then 14.
 
-    Where the channels differ and the layers around tell which end is wrong, the finding stands at
-    that layer; else it stands at the line that merges, and lists who made each tensor.
+    If the channels differ and other layers show which side is wrong, the finding is reported at that layer.
+    Otherwise it is reported at the line that merges the tensors, with the layers that output them.
 
-    ## What to do
+    ## Use instead
 
-    Give the shortcut a 1x1 convolution with the same channels and stride, or resize one map to the
-    other: `F.interpolate(x, size=y.shape[-2:])`.
+    A 1x1 convolution with the same channels and stride as shortcut, or a map resized to the other:
+    `F.interpolate(x, size=y.shape[-2:])`.
     """
 
     code = "CVL110"
@@ -36,11 +48,11 @@ class MergeShapes(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         yield from diagnosis.findings(self.finding, graph, _MERGES)
-        told = {id for found in diagnosis.disagreements(graph) for id in found.nodes}
+        reported = {id for found in diagnosis.disagreements(graph) for id in found.nodes}
         merges = [n for n in graph.nodes if n.error is not None and n.op in _MERGES]
         below = graph_queries.downstream(graph, merges)
         for node in merges:
-            if node.id in told or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
+            if node.id in reported or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
                 continue
             shapes = [graph_queries.by(graph.tensor(id).shape) for id in node.inputs]
             after = [
@@ -49,31 +61,38 @@ class MergeShapes(Rule):
                 if not graph_queries.downstream(graph, [node]).isdisjoint(n.inputs)
             ]
             yield self.finding(
-                f"{node.op} of {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",
+                f"cannot {_VERBS.get(node.op, f'apply {node.op} to')} "
+                f"{' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",
                 node.site,
                 module=node.module or None,
                 related=_producers(graph, node),
-                nodes=(node.id, *[id for id in after if id not in told]),
+                nodes=(node.id, *[id for id in after if id not in reported]),
             )
 
 
 def _why(graph: Graph, node: Node) -> str:
-    """Which sizes differ."""
+    """Say which sizes differ."""
     shapes = [graph.tensor(id).shape for id in node.inputs]
     if len({len(shape) for shape in shapes}) > 1 and node.op in ("cat", "stack"):
-        return "they have different numbers of dimensions"
+        return "the numbers of dimensions differ"
     if node.op in ("matmul", "bmm"):
         return str(node.error)
     along = node.attrs.get("dim", 0) if node.op == "cat" else None
     rank = max(len(shape) for shape in shapes)
-    differing = []
+    differing: dict[int, set[int]] = {}
     for dim in range(-rank, 0):
         sizes = {shape[dim] for shape in shapes if -dim <= len(shape)}
         if node.op in ops.ELEMENTWISE:
             sizes.discard(1)  # stretched
         if len(sizes) > 1 and (along is None or dim + rank != along % rank):
-            differing.append(f"{min(sizes)} and {max(sizes)} in dimension {dim + rank}")
-    return f"they differ, {', '.join(differing)}" if differing else str(node.error)
+            differing[dim + rank] = sizes
+    if not differing:
+        return str(node.error)
+    *others, last = differing
+    if others:
+        return f"sizes differ in dimensions {', '.join(map(str, others))} and {last}"
+    sizes = differing[last]
+    return f"sizes differ in dimension {last} ({min(sizes)} and {max(sizes)})"
 
 
 def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
@@ -85,5 +104,5 @@ def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
         where = None if maker is None else graph.where(maker)
         if maker is not None and where is not None:
             shape = graph_queries.by(graph.tensor(id).shape)
-            found.append(Related(f"{graph_queries.called(graph, maker)} makes the {shape}", where))
+            found.append(Related(f"{graph_queries.called(graph, maker)} outputs {shape}", where))
     return tuple(found)

@@ -8,22 +8,22 @@ from convlint.rules.base import Rule
 
 
 class SilentBroadcast(Rule):
-    """Two feature maps of different shapes are added, and the smaller one is silently copied to fit.
+    """Two feature maps of different shapes are added, and the smaller one is silently broadcast.
 
     ## Why is this bad?
 
-    An addition of (N, 64, 32, 32) and (N, 1, 32, 32) does not fail: the one channel is added to all
-    64. Where a residual sum was meant, a branch with the wrong `out_channels`, or one that was
-    pooled to 1x1, goes unnoticed and the model trains badly.
+    Adding (N, 64, 32, 32) and (N, 1, 32, 32) raises no error: the one channel is added to all 64. In a residual
+    sum, a branch with the wrong `out_channels`, or one that was pooled to 1x1, goes unnoticed and the model trains
+    badly.
 
-    Products are exempt, since gates such as squeeze-and-excite multiply by a small map on purpose.
-    So are parameters, and maps that were brought to that shape explicitly: by indexing,
-    `unsqueeze`, `view`, or a mean with `keepdim=True`.
+    Products are not reported, because gates such as squeeze-and-excite multiply by a small map on purpose. Neither
+    are parameters, nor maps that were explicitly brought to their shape: by indexing, `unsqueeze`, `view`, or a
+    mean with `keepdim=True`.
 
-    ## What to do
+    ## Use instead
 
-    Give the branch the channels and the size of the map it is added to. Where the copy is meant,
-    say so with `expand_as`.
+    A branch with the channels and the size of the map that it is added to. If broadcasting is intended, make it
+    explicit with `expand_as`.
     """
 
     code = "CVL111"
@@ -42,17 +42,18 @@ class SilentBroadcast(Rule):
                     continue
                 where = graph.where(maker)
                 yield self.finding(
-                    f"{graph_queries.by(small.shape)} is added to {graph_queries.by(large.shape)} and "
-                    f"silently copied to fit; it comes from {graph_queries.called(graph, maker)}",
+                    f"{graph_queries.by(small.shape)} from {graph_queries.called(graph, maker)} is silently "
+                    f"broadcast when it is added to {graph_queries.by(large.shape)}; use equal shapes, or "
+                    f"expand_as if this is intended",
                     node.site,
                     module=node.module or None,
                     confidence="medium",
-                    related=(Related("this makes the smaller map", where),) if where else (),
+                    related=(Related("this outputs the smaller map", where),) if where else (),
                 )
 
 
 def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
-    """The layer that made a map which is stretched in an addition: in channels or to one pixel."""
+    """Return the layer whose output is broadcast in an addition, over channels or from one pixel; None if it is not."""
     if len(small.shape) != len(large.shape) or len(large.shape) < 4:
         return None
     if any(a not in (b, 1) for a, b in zip(small.shape, large.shape, strict=True)):

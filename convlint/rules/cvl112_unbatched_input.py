@@ -8,17 +8,17 @@ from convlint.rules.base import Rule
 
 
 class UnbatchedInput(Rule):
-    """A tensor without a batch dimension reaches a convolution, which takes it as a single sample.
+    """A convolution receives a tensor without a batch dimension and treats it as a single sample.
 
     ## Why is this bad?
 
-    Since PyTorch 1.11 a Conv2d takes (C, H, W) as well as (N, C, H, W). A `squeeze()` that removes
-    a batch of one, or an index such as `x[0]`, goes unnoticed: what was the batch is gone, or the
-    channels take its place. Everything works at batch 1 and fails, or mixes samples, at batch 2.
+    Since PyTorch 1.11 a Conv2d accepts (C, H, W) as well as (N, C, H, W). A `squeeze()` that removes a batch of
+    one, or an index such as `x[0]`, goes unnoticed: the batch is gone, or the channels take its place. It works for
+    batch size 1 and fails, or mixes samples, for batch size 2.
 
-    ## What to do
+    ## Use instead
 
-    Name the dimension to squeeze, `x.squeeze(-1)`, or keep it: `x[0:1]`.
+    `squeeze` with a dimension, `x.squeeze(-1)`, or a slice that keeps the dimension, `x[0:1]`.
     """
 
     code = "CVL112"
@@ -43,20 +43,22 @@ class UnbatchedInput(Rule):
             shape = graph_queries.input_shape(graph, node)
             dropping = _dropping(graph, node)
             where = None if dropping is None else dropping.site
+            reason = "it has no batch dimension"
+            if dropping is not None:
+                reason = f"`{dropping.op}` removed the batch dimension"
             yield self.finding(
-                f"{graph_queries.called(graph, node)} takes the {len(shape)}-D tensor {graph_queries.by(shape)} as one "
-                f"sample of {shape[0]} channels: it has no batch dimension"
-                + (f" since {dropping.op}" if dropping is not None else ""),
+                f"{graph_queries.called(graph, node)} treats the {len(shape)}-D tensor "
+                f"{graph_queries.by(shape)} as one sample: {reason}",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{dropping.op} makes the {graph_queries.by(shape)}", where),)
+                related=(Related(f"{dropping.op} outputs {graph_queries.by(shape)}", where),)
                 if dropping is not None and where is not None
                 else (),
             )
 
 
 def _dropping(graph: Graph, node: Node) -> Node | None:
-    """The call that took the batch dimension away."""
+    """Return the call that removed the batch dimension."""
     rank = len(graph_queries.input_shape(graph, node))
     before = graph_queries.source(graph, node)
     while before is not None and before.inputs:

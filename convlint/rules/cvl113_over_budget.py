@@ -14,15 +14,14 @@ class OverBudget(Rule):
 
     ## Why is this bad?
 
-    A device, a latency or a download size allows only so much. A budget in the settings turns it
-    into a check: `max-params` counts all parameters, `max-macs` the multiply-accumulates of one
-    forward with the given input, and `max-activation-bytes` the most memory that activations take
-    at any moment of an inference.
+    A device, a latency target or a download size limits the model. A budget in the settings makes that limit a
+    check: `max-params` counts all parameters, `max-macs` the multiply-accumulates of one forward with the given
+    input, and `max-activation-bytes` the peak memory of activations during inference.
 
-    ## What to do
+    ## Use instead
 
-    The finding stands at the layer that holds most, and lists the next ones. `convlint suggest`
-    proposes cheaper layers; or raise the budget.
+    Smaller layers: the finding is reported at the layer that contributes most, and lists the next ones. `convlint
+    suggest` proposes cheaper layers. Or raise the budget.
     """
 
     code = "CVL113"
@@ -49,15 +48,15 @@ class OverBudget(Rule):
             if budget is None or total is None or total <= budget:
                 continue
             holders = [f"{_called(row)} {count:,}" for row, count in shares]
-            held = f"; most of it in {', '.join(holders)}" if holders else ""
+            held = f"; most are in {', '.join(holders)}" if holders else ""
             yield self.finding(
-                f"{total:,} {unit} are {total - budget:,} ({total / max(1, budget) - 1:.0%}) more than "
-                f"{key}={budget:,}{held}",
+                f"{total:,} {unit} exceed {key}={budget:,} by {total - budget:,} "
+                f"({total / max(1, budget) - 1:.0%}){held}",
                 next((row.site for row, _ in shares if row.site is not None), None),
                 module=shares[0][0].name if shares else None,
                 related=tuple(
                     [
-                        Related(f"{_called(row)} holds {count:,}", row.site)
+                        Related(f"{_called(row)} has {count:,}", row.site)
                         for row, count in shares[1:]
                         if row.site is not None
                     ]
@@ -70,7 +69,7 @@ def _called(row: Row) -> str:
 
 
 def _shares(rows: tuple[Row, ...], column: str) -> list[tuple[Row, int]]:
-    """The rows that hold most of a column, the largest first."""
+    """Return the rows with the largest values of a column, the largest first."""
     counts = [(row, int(getattr(row, column) or 0)) for row in rows]
     largest = sorted([pair for pair in counts if pair[1]], key=lambda pair: -pair[1])
     return largest[:_HOLDERS]

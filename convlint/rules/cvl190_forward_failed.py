@@ -10,20 +10,19 @@ _OF_SHAPES = frozenset({"RuntimeError", "ValueError", "IndexError", "AssertionEr
 
 
 class ForwardFailed(Rule):
-    """The constructor or the forward of the model raises, for a reason that no other rule knows.
+    """The constructor or the forward of the model raises an error that no other rule explains.
 
     ## Why is this bad?
 
-    The model does not run. The finding stands at the deepest line of your own code on the way to
-    the exception, and says which module was being called. The table of layers goes up to there.
+    The model does not run. The finding is reported at the innermost line of your own code in the traceback, with
+    the module that was called. The table contains the layers up to there.
 
-    A failure that another finding explains is not reported a second time, and neither is one that
-    only follows from another: where a call cannot work, the run goes on with a stand-in of the
-    shape that was asked for.
+    An error that another finding explains is not reported again, and neither is one that only follows from another:
+    when a call fails, the run continues with a tensor of the expected shape.
 
-    ## What to do
+    ## Use instead
 
-    Read the exception's message. `--traceback` shows the whole way to it.
+    Code that fixes the exception in the message. `--traceback` shows the whole traceback.
     """
 
     code = "CVL190"

@@ -9,31 +9,29 @@ from convlint.rules.base import Rule
 
 
 class LatentNormChannels(Rule):
-    """A normalisation is built for one parameter of its class and reads a layer that is built for
-    another: the two are equal today, and nothing says that they stay so.
+    """A norm is sized by one parameter of its class and receives channels that are sized by another: the two are equal
+    now, and nothing ensures that they stay equal.
 
     ## Why is this bad?
 
-    `BatchNorm2d(in_planes)` behind `Conv2d(in_planes, out_planes, 3)` works in every model that
-    keeps the width. The first one that changes it fails, and the error names a shape, not the class
-    that confused its two parameters.
+    `BatchNorm2d(in_planes)` after `Conv2d(in_planes, out_planes, 3)` works in every model that keeps the width. The
+    first one that changes it fails, and the error names a shape, not the class that confused its two parameters.
 
-    Every integer that a constructor receives is followed through the arithmetic of the real
-    constructors, so the rule knows both channel counts as expressions over the parameters of the
-    class. It reports the norm if other parameters, which the class accepts, would make them
-    different. What the class asks of its parameters is taken as its contract: widths that it
-    compares, both sides of a residual add, the channels that the next convolution reads. Where a
-    number's origin was lost (`int(0.5 * planes)`, a config file) nothing is reported.
+    convlint traces every integer that a constructor receives through the arithmetic of the constructors, so both
+    channel counts are known as expressions over the parameters of the class. The norm is reported if other
+    arguments, which the class accepts, make them different. What the class requires of its parameters counts as its
+    contract: widths that it compares, both sides of a residual add, the channels that the next convolution reads.
+    Nothing is reported about a number whose origin is unknown (`int(0.5 * planes)`, a config file).
 
-    ## What to do
+    ## Use instead
 
-    Build the norm for the expression that its producer was built for, `BatchNorm2d(out_planes)`. If
-    the class is meant for equal widths only, take one parameter, or compare the two and raise.
+    The expression that sizes the layer before, `BatchNorm2d(out_planes)`. If the class is meant for equal widths
+    only, give it one parameter, or compare the two and raise an error.
 
     ## Fix safety
 
-    The fix is safe: at today's numbers the model is the same. Where the expression cannot be
-    written at the norm's line, because the names mean something else there, it is only shown.
+    The fix is safe: for the current arguments the model stays the same. It is only displayed if the expression
+    cannot be written at the norm's line because its names have another meaning there.
     """
 
     code = "CVL201"
@@ -52,7 +50,7 @@ class LatentNormChannels(Rule):
             found += filter(None, [next(filter(None, judged), None)])
         for finding in found:
             fixes = {other.fix for other in found if other.site == finding.site}
-            yield finding if len(fixes) == 1 else finding.with_(fix=_shown(finding.fix))
+            yield finding if len(fixes) == 1 else finding.with_(fix=_display_only(finding.fix))
 
     def _judged(self, graph: Graph, norm: Node, meetings: contracts.Meetings) -> Finding | None:
         wide, maker = graph.layer(norm.layer), _maker(graph, norm)
@@ -69,7 +67,7 @@ class LatentNormChannels(Rule):
         if meeting is None or meeting.now != shape[1:2] * 2:
             return None
         asked, given = meeting.dims
-        # A run does not tell what the number of concatenated tensors depends on.
+        # A run does not show what the number of concatenated tensors depends on.
         needed = maker is None and graph.traced_by == "recorder"
         claim = contracts.claim(meeting, contracts.differ, (wide.site,), needed=needed)
         if claim is None and needed:
@@ -77,21 +75,18 @@ class LatentNormChannels(Rule):
         end = made.site if made else None
         source = f" from {graph_queries.called(graph, maker)}" if maker else ""
         return self.finding(
-            f"{graph_queries.called(graph, norm)} is built for `{asked}` channels, but `{given}` "
-            f"arrive{source}: {meeting.equal_today}{meeting.kind} fails where they differ; "
-            f"build it for `{given}`",
+            f"{graph_queries.called(graph, norm)} is sized by `{asked}`, but its input{source} has `{given}` "
+            f"channels: {meeting.equal_today}{meeting.kind} fails unless they are equal; use `{given}`",
             wide.site,
             confidence="medium",
             module=norm.layer,
-            related=(Related(f"the layer that gives `{given}` channels", end),) if end else (),
+            related=(Related(f"this layer outputs `{given}` channels", end),) if end else (),
             fix=contracts.argument_fix(wide.site, meeting.scope, asked, given),
         ).with_(claim=claim)
 
 
 def _maker(graph: Graph, norm: Node) -> Node | None:
-    """The convolution (or linear layer) whose channels reach ``norm`` unchanged, and whose call and
-    the norm's worked.
-    """
+    """Return the convolution or linear layer whose channels reach ``norm`` unchanged, if both calls succeeded."""
     before = graph_queries.source(graph, norm)
     while before is not None and before.op in ops.CHANNEL_PRESERVING and len(before.inputs) == 1:
         before = graph_queries.source(graph, before)
@@ -101,6 +96,6 @@ def _maker(graph: Graph, norm: Node) -> Node | None:
     return before if len(before.outputs[0].shape) == rank else None
 
 
-def _shown(fix: Fix | None) -> Fix | None:
-    """A fix for people to judge: the call builds several layers, and each needs another one."""
+def _display_only(fix: Fix | None) -> Fix | None:
+    """Return the fix for display only: the call builds several layers that need different ones."""
     return fix and replace(fix, applicability="display", edits=())

@@ -9,22 +9,22 @@ from convlint.symbolic import text
 
 
 class LatentGroups(Rule):
-    """A convolution has one group per input channel, and its output channels come from another
-    parameter: only multiples work, and nothing says so.
+    """A convolution has one group per input channel, and its output channels are another parameter: only multiples
+    work, and the class does not check it.
 
     ## Why is this bad?
 
-    With `groups=in_planes` every group makes `out_planes / in_planes` channels, which must be a
-    whole number. The class works for `Block(32, 64)` and raises for `Block(64, 32)` and for
-    `Block(32, 48)`, from inside PyTorch and without a word about the class.
+    With `groups=in_planes` every group outputs `out_planes / in_planes` channels, which must be a whole number. The
+    class works for `Block(32, 64)` and fails for `Block(64, 32)` and `Block(32, 48)`, with an error from inside
+    PyTorch that does not mention the class.
 
-    The rule is silent where the class compares the two numbers, or asks for the same in another
-    way, and where the output channels are a multiple by construction (`groups * multiplier`).
+    Nothing is reported if the class compares the two numbers, or requires the same in another way, or if the output
+    channels are a multiple by construction (`groups * multiplier`).
 
-    ## What to do
+    ## Use instead
 
-    State the condition where the class begins: `if out_planes % in_planes: raise ValueError(...)`.
-    For any number of output channels, put a 1x1 convolution behind a depthwise one.
+    A check at the start of the constructor: `if out_planes % in_planes: raise ValueError(...)`. For any number of
+    output channels, add a 1x1 convolution after a depthwise one.
     """
 
     code = "CVL202"
@@ -55,9 +55,8 @@ class LatentGroups(Rule):
         sites = (layer.site,) if layer.site else ()
         return self.finding(
             f"{graph_queries.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
-            f"channels: {meeting.kind} works only where `{text(out % groups)} == 0` "
-            f"and does not say so; state the condition, or put a 1x1 convolution behind a "
-            f"depthwise one",
+            f"channels: {meeting.kind} fails unless `{text(out % groups)} == 0` and does not check it; "
+            f"add the check, or a 1x1 convolution after a depthwise one",
             layer.site,
             confidence="medium",
             module=conv.layer,

@@ -10,31 +10,30 @@ _READS = {**dict.fromkeys(ops.ALL_CONVS, "in_channels"), "linear": "in_features"
 
 
 class LatentConvChannels(Rule):
-    """A convolution or linear layer is built for one parameter of its class and reads what is built
-    for another: the two are equal today, and nothing says that they stay so.
+    """A convolution or linear layer is sized by one parameter of its class and receives channels that are sized by
+    another: the two are equal now, and nothing ensures that they stay equal.
 
     ## Why is this bad?
 
-    `Conv2d(in_planes, out_planes, 3)` behind `Conv2d(in_planes, hidden, 3)` works in every model
-    that keeps the width. The first one with another `hidden` fails, with an error that names a shape
-    and not the class that confused its parameters.
+    `Conv2d(in_planes, out_planes, 3)` after `Conv2d(in_planes, hidden, 3)` works in every model that keeps the
+    width. The first one with another `hidden` fails, and the error names a shape, not the class that confused its
+    parameters.
 
-    Channels are followed as expressions over the parameters of the class, through activations, norms
-    and pooling, additions and concatenations. What the class asks of its parameters in any other
-    place is taken as its contract: widths that it compares, both sides of a residual add, what
-    another layer reads. Where a number's origin was lost nothing is reported. Where the layers do
-    not stand in one class, or tensors are concatenated, nothing is reported without a witness: other
-    numbers with which the class really failed.
+    convlint traces channels as expressions over the parameters of the class, through activations, norms and
+    pooling, additions and concatenations. What the class requires of its parameters elsewhere counts as its
+    contract: widths that it compares, both sides of a residual add, the channels that another layer reads. Nothing
+    is reported about a number whose origin is unknown. If the layers are not in one class, or tensors are
+    concatenated, a finding needs a witness: arguments for which the class really failed.
 
-    ## What to do
+    ## Use instead
 
-    Build the layer for the expression that arrives, `Conv2d(hidden, out_planes, 3)`. If the class is
-    meant for equal widths only, take one parameter, or compare the two and raise.
+    The expression that sizes the layer before, `Conv2d(hidden, out_planes, 3)`. If the class is meant for equal
+    widths only, give it one parameter, or compare the two and raise an error.
 
     ## Fix safety
 
-    The fix is safe: at today's numbers the model is the same. Where the expression cannot be
-    written at the layer's line, because the names mean something else there, it is only shown.
+    The fix is safe: for the current arguments the model stays the same. It is only displayed if the expression
+    cannot be written at the layer's line because its names have another meaning there.
     """
 
     code = "CVL203"
@@ -61,7 +60,7 @@ class LatentConvChannels(Rule):
         asked, given = meeting.dims
         makers = list(_makers(graph, node))
         ends = [layer, *(made for m in makers if (made := graph.layer(m.layer)) is not None)]
-        # A run does not tell what the number of concatenated tensors depends on.
+        # A run does not show what the number of concatenated tensors depends on.
         counted = len(makers) > 1 and graph.traced_by == "recorder"
         needed = counted or any(end.scope != meeting.scope.id for end in ends)
         sites = (site, *_sites_of_norms(graph, node))
@@ -71,14 +70,13 @@ class LatentConvChannels(Rule):
         source = f" from {graph_queries.called(graph, makers[0])}" if len(makers) == 1 else ""
         place = _place(layer, site, meeting)
         yield self.finding(
-            f"{graph_queries.called(graph, node)} is built for `{asked}` channels, but `{given}` "
-            f"arrive{source}: {meeting.equal_today}{meeting.kind} fails where they differ; "
-            f"build it for `{given}`",
+            f"{graph_queries.called(graph, node)} expects `{asked}` channels but receives `{given}`{source}: "
+            f"{meeting.equal_today}{meeting.kind} fails unless they are equal; use `{given}`",
             place,
             confidence="medium",
             module=node.layer,
             related=tuple(
-                Related("a layer that gives these channels", end.site)
+                Related("this layer outputs these channels", end.site)
                 for end in ends[1:5]
                 if end.site
             ),
@@ -87,7 +85,7 @@ class LatentConvChannels(Rule):
 
 
 def _place(layer: Layer, site: Site, meeting: contracts.Meeting) -> Site:
-    """Where the class passes the number on: the layer's constructor, or that of a part around it."""
+    """Return the site at which the class passes the number: the layer's constructor, or that of a module around it."""
     if layer.scope == meeting.scope.id:
         return site
     inside = f"{meeting.scope.kind}.__init__"
@@ -95,7 +93,7 @@ def _place(layer: Layer, site: Site, meeting: contracts.Meeting) -> Site:
 
 
 def _makers(graph: Graph, node: Node) -> Iterator[Node]:
-    """The nearest calls before ``node`` that have channels of their own."""
+    """Yield the nearest calls before ``node`` that determine a number of channels."""
     pending = [graph.producer(id) for id in node.inputs[:1]]
     seen: set[int] = set()
     while pending:
@@ -110,7 +108,7 @@ def _makers(graph: Graph, node: Node) -> Iterator[Node]:
 
 
 def _sites_of_norms(graph: Graph, node: Node) -> Iterator[Site]:
-    """Norms between: they refuse the channels before the layer does where they are built for the same."""
+    """Yield the sites of norms before ``node``, which may fail before it does if they are sized by the same number."""
     before = graph_queries.source(graph, node)
     while before is not None and before.op in ops.CHANNEL_PRESERVING:
         norm = graph.layer(before.layer)

@@ -10,22 +10,20 @@ from convlint.rules.base import Rule
 
 
 class FixedInputSize(Rule):
-    """A number in the source fits one size of input: the model was tried on others, and refuses them.
+    """A number in the source fixes the input size: the model was run with other sizes and failed.
 
     ## Why is this bad?
 
-    `Linear(512 * 7 * 7, 1000)` behind a flattened map says that the map is 7x7, so the picture is
-    224x224, and says it far from where pictures are made. Other sizes fail with the shapes of two
-    matrices. The rule states the sizes that do run: half and double were tried, and those between,
-    up to the first that fails.
+    `Linear(512 * 7 * 7, 1000)` after a flattened map requires a 7x7 map and so an input of 224x224, far from the
+    line that loads the images. Other sizes fail with an error about the shapes of two matrices. convlint runs the
+    model with half and double the size and with sizes in between, and reports which ones work.
 
-    A layer whose features are computed, or passed to the class from outside, is not reported: the
-    class takes other sizes when it is told so.
+    A layer whose features are computed, or are an argument of the class, is not reported.
 
-    ## What to do
+    ## Use instead
 
-    Put `AdaptiveAvgPool2d((7, 7))` in front of the flattening: any size then runs, and at today's it
-    changes nothing. Or take the size as a parameter, and compute the features from it.
+    `AdaptiveAvgPool2d((7, 7))` before the flattening: then every size works, and the current one gives the same
+    result. Or make the size a parameter, and compute the features from it.
     """
 
     code = "CVL204"
@@ -46,21 +44,24 @@ class FixedInputSize(Rule):
         image = next((t.shape[2:] for n in graph.nodes if n.op == "input" for t in n.outputs), ())
         ran = sorted([image, *(size for size, refused in graph.tried_sizes if refused is None)])
         others = [size for size, refused in graph.tried_sizes if refused is not None]
-        fits = graph_queries.by(ran[0]) + (
-            f" to {graph_queries.by(ran[-1])}" if len(ran) > 1 else " alone"
+        works = (
+            f"{graph_queries.by(ran[0])} to {graph_queries.by(ran[-1])} work"
+            if len(ran) > 1
+            else f"only {graph_queries.by(ran[0])} works"
         )
-        tried = " and ".join(map(graph_queries.by, _nearest(others, ran)))
+        failing = [graph_queries.by(size) for size in _nearest(others, ran)]
+        fails = "fails" if len(failing) == 1 else "fail"
         whole = _global(graph, node)
-        read = f"reads {graph_queries.by(shape[1:])} values" if shape else "reads a whole map"
+        origin = f" ({graph_queries.by(shape[1:])})" if shape else ""
         related = (
             (Related("a convolution as large as its map", whole.site),)
             if whole is not None and whole.site is not None
             else ()
         )
         return self.finding(
-            f"{graph_queries.called(graph, node)} {read} as {layer.attrs.get('in_features')} features: the "
-            f"model runs on inputs of {fits}, and not on {tried}; pool adaptively in front of it, or "
-            f"compute the number from a size that the class is given",
+            f"in_features={layer.attrs.get('in_features')}{origin} of {graph_queries.called(graph, node)} fixes "
+            f"the input size: {works}, {' and '.join(failing)} {fails}; add adaptive pooling before it, or "
+            f"derive in_features from a size argument",
             layer.site,
             module=layer.name,
             related=related,
@@ -68,7 +69,7 @@ class FixedInputSize(Rule):
 
 
 def _is_written(graph: Graph, layer: Layer) -> bool:
-    """Whether the features are a number in the source, as far as that is known."""
+    """Return whether the features are a literal number in the source, as far as that is known."""
     features = symbolic.from_json(layer.exprs.get("in_features"))
     outermost = list(Scopes(graph.scopes).outwards(layer.scope))
     if outermost:
@@ -77,14 +78,14 @@ def _is_written(graph: Graph, layer: Layer) -> bool:
 
 
 def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
-    """Of the sizes that failed, the ones next to those that ran."""
+    """Return the sizes that failed next to those that worked."""
     below = [size for size in others if size < ran[0]]
     above = [size for size in others if size > ran[-1]]
     return [*([max(below)] if below else []), *([min(above)] if above else [])]
 
 
 def _global(graph: Graph, node: Node) -> Layer | None:
-    """A convolution before ``node`` whose kernel is as large as the map that it reads."""
+    """Return a convolution before ``node`` whose kernel is as large as its input."""
     before = graph_queries.source(graph, node)
     while before is not None:
         convolves = before.op in ops.CONVS

@@ -8,17 +8,17 @@ from convlint.rules.base import Rule
 
 
 class IgnoredArgument(Rule):
-    """A constructor takes a number of channels, and no layer depends on it.
+    """A constructor has a parameter for a number of channels, and no layer depends on it.
 
     ## Why is this bad?
 
-    The caller asks for a width and gets another one, the one that is written down in the class. It
-    works as long as both are the same, mostly at the default; the first caller that passes another
-    number gets a model that is not the one asked for, or a failure far behind it.
+    The caller asks for a width and gets the one that is written in the class. That works as long as both are equal,
+    usually for the default. The first caller that passes another number gets a different model than expected, or an
+    error far from the cause.
 
-    ## What to do
+    ## Use instead
 
-    Use the parameter where the number is repeated, or take it out of the signature.
+    The parameter wherever the number is repeated, or a signature without it.
     """
 
     code = "CVL205"
@@ -35,7 +35,6 @@ class IgnoredArgument(Rule):
         for name, kind, site in graph.ignored_arguments:
             if graph_queries.is_width(name):
                 yield self.finding(
-                    f"`{kind}` takes `{name}`, but none of its layers depends on it: use it where "
-                    f"its number is written down, or take it out",
+                    f"`{name}` of `{kind}` has no effect: no layer depends on it; use it, or remove it",
                     site,
                 )

@@ -7,19 +7,17 @@ from convlint.rules.base import Rule
 
 
 class UnregisteredModule(Rule):
-    """Layers are kept in a plain list, tuple or dict, where their model does not see them.
+    """Layers are stored in a plain list, tuple or dict, so the model does not register them.
 
     ## Why is this bad?
 
-    `nn.Module` finds its parts when they are assigned to an attribute, and does not look into
-    Python's own containers. The parameters of these layers are in neither `parameters()` nor
-    `state_dict()`: they never train, they are not saved, and `.to("cuda")` and `.eval()` pass them
-    by. The forward runs all the same.
+    `nn.Module` registers modules that are assigned to an attribute, and does not look into Python's own containers.
+    The parameters of these layers are in neither `parameters()` nor `state_dict()`: they are not trained, not
+    saved, and `.to("cuda")` and `.eval()` skip them. The forward works all the same.
 
-    ## What to do
+    ## Use instead
 
-    Keep them in `nn.ModuleList` or `nn.ModuleDict`, or in `nn.Sequential` if they run one after the
-    other.
+    `nn.ModuleList` or `nn.ModuleDict`, or `nn.Sequential` for layers that run one after the other.
 
     ## References
 
@@ -37,7 +35,7 @@ class UnregisteredModule(Rule):
         for module, attribute, site in graph.unregistered_layers:
             owner = f"`{module}`" if module else "the model"
             yield self.finding(
-                f"`{attribute}` of {owner} keeps layers in a plain container: their parameters are not "
+                f"`{attribute}` of {owner} stores layers in a plain container: their parameters are not "
                 f"trained, moved or saved; use nn.ModuleList or nn.ModuleDict",
                 site,
                 module=module or None,

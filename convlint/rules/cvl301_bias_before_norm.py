@@ -12,34 +12,30 @@ from convlint.source_text import call_sites
 
 
 class BiasBeforeNorm(Rule):
-    """A convolution or linear layer has a bias, and the normalisation behind it subtracts that bias
-    again.
+    """A convolution or linear layer has a bias, and the norm after it subtracts that bias.
 
     ## Why is this bad?
 
-    BatchNorm and InstanceNorm subtract the mean of every channel. A constant that was added to the
-    whole channel is part of that mean, so it disappears. In training its gradient is zero up to
-    rounding. The parameters, their optimizer state and the addition are paid for and change
-    nothing: what a bias could do, the norm's own bias does.
+    BatchNorm and InstanceNorm subtract the mean of every channel. A constant that is added to the whole channel is
+    part of that mean, so it cancels out, and in training its gradient is zero up to rounding. The parameters, their
+    optimizer state and the addition cost memory and time without effect: the norm has a bias of its own.
 
-    The rule is silent before LayerNorm, and before a GroupNorm with fewer groups than channels:
-    their mean is taken over several channels, and a bias per channel survives it. It is also silent
-    where anyone beside the norm reads the output.
+    Nothing is reported before LayerNorm, or before a GroupNorm with fewer groups than channels: their mean covers
+    several channels, so a bias per channel has an effect. Nor if anything besides the norm reads the output.
 
-    ## What to do
+    ## Use instead
 
-    Write `bias=False` in the constructor of the layer.
+    `bias=False` in the constructor of the layer.
 
     ## Fix safety
 
-    The change is unsafe for saved models: checkpoints written before hold a `bias` that the layer
-    no longer has. In eval mode the old bias must be subtracted from the norm's `running_mean` to
-    keep the outputs the same.
+    The fix is unsafe for saved models: old checkpoints contain a `bias` that the layer no longer has. In eval mode
+    the old bias must be subtracted from the norm's `running_mean` to keep the outputs the same.
 
-    It is only shown where the one call cannot be edited for all that it builds: where `bias` is
-    decided elsewhere (a parameter, `*args`, `**kwargs`, a class of your own), where the call also
-    builds a layer without such a norm, where the norm is built in another function, under a
-    condition or from a parameter, and where the file reads a `bias` without a look whether there is one.
+    It is only displayed if this one call cannot be edited for everything that it builds: if `bias` is a parameter
+    or comes from `*args`, `**kwargs` or your own class, if the call also builds a layer without such a norm, if the
+    norm is built in another function, conditionally or from a parameter, or if the file reads a `bias` without
+    checking that it exists.
 
     ## References
 
@@ -67,10 +63,10 @@ class BiasBeforeNorm(Rule):
             site = graph.where(norms[0])
             yield self.finding(
                 f"the bias of this {graph_queries.kind(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
-                f"has no effect: {graph_queries.called(graph, norms[0])} subtracts it again; use bias=False",
+                f"has no effect: {graph_queries.called(graph, norms[0])} subtracts it; use bias=False",
                 graph.where(node),
                 module=node.layer,
-                # Where the run ended early, a second reader of the output may not have been reached.
+                # If the run ended early, another reader of the output may not have been reached.
                 confidence="high" if graph.status == "complete" else "medium",
                 related=(Related("the norm that subtracts the bias", site),) if site else (),
                 fix=_fix(graph, node, norms, useless),
@@ -103,8 +99,8 @@ def _fix(graph: Graph, node: Node, norms: Sequence[Node], useless: Collection[st
         return None
     edit = _edit(graph, layer, norms, useless)
     if isinstance(edit, str):
-        return Fix(f"bias=False, by hand: {edit}", "display", ())
-    return Fix("write bias=False (checkpoints saved before still hold the bias)", "unsafe", (edit,))
+        return Fix(f"set bias=False manually: {edit}", "display", ())
+    return Fix("set bias=False (old checkpoints still contain the bias)", "unsafe", (edit,))
 
 
 def _edit(
@@ -113,10 +109,10 @@ def _edit(
     """The edit of the call that built ``layer``, or why none is right for all that it builds."""
     call = constructor_call(layer)
     if call is None:
-        return f"the line does not call {layer.base} of torch.nn itself"
+        return f"the line does not call torch.nn.{layer.base} directly"
     for other in graph.layers:
         if other.site == layer.site and other.name not in useless:
-            return f"the same call builds `{other.name}`, which no such norm follows"
+            return f"the same call builds `{other.name}`, which is not followed by such a norm"
     for norm in norms:
         site = graph.where(norm)
         beside = call_sites.at(site) if site is not None else None
@@ -126,10 +122,10 @@ def _edit(
         return f"`{reader}` is read in this file"
     given = call.given("bias", 2 if layer.base == "Linear" else 7)
     if given is None:
-        return "some arguments come from elsewhere" if call.unpacks else call.added("bias=False")
+        return "some arguments are unpacked" if call.unpacks else call.added("bias=False")
     if isinstance(given, ast.Constant) and given.value is True:
         return call.replaced(given, "False")
-    return f"`{ast.unparse(given)}` decides it"
+    return f"bias is `{ast.unparse(given)}`"
 
 
 @lru_cache(maxsize=64)
@@ -158,7 +154,7 @@ def _tested(file: call_sites.File) -> Iterator[str]:
 
 
 def _of_a_norm(file: call_sites.File, node: ast.AST) -> bool:
-    """Whether a node is reached only for what is an instance of some norm."""
+    """Return whether a node is only reached for instances of norms."""
     while node in file.parents:
         node, field = file.parents[node]
         if isinstance(node, ast.If) and field == "body":

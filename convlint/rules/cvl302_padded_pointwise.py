@@ -11,28 +11,25 @@ from convlint.rules.base import Rule
 
 
 class PaddedPointwise(Rule):
-    """A convolution is padded in a direction in which its kernel is 1: the outer pixels of its
-    output see no input.
+    """A convolution pads a dimension in which its kernel size is 1: the outer pixels of its output contain no input.
 
     ## Why is this bad?
 
-    A 1x1 kernel reads one pixel. With `padding=1` the outer ring of the output reads only zeros, so
-    it holds the bias and nothing else. The map grows by two in each direction, every layer behind
-    it pays for that, and a norm takes the ring into its statistics. It is mostly a leftover from a
-    3x3 layer that was copied.
+    A 1x1 kernel reads one pixel. With `padding=1` the outer ring of the output reads only zeros, so it contains
+    nothing but the bias. The map grows by two in each direction, every later layer processes those pixels, and a
+    norm includes the ring in its statistics. It is usually left over from a copied 3x3 layer.
 
-    The same holds for one direction: a 1x7 kernel needs `padding=(0, 3)`, and `padding=3` pads the
-    rows too.
+    The same applies to one direction: a 1x7 kernel needs `padding=(0, 3)`, and `padding=3` pads the rows as well.
 
-    ## What to do
+    ## Use instead
 
-    Write `padding=0`, or pad only the directions in which the kernel is larger than 1.
+    `padding=0`, or padding only in the directions in which the kernel is larger than 1.
 
     ## Fix safety
 
-    The change is unsafe: the output becomes smaller, and sizes that were written down for the
-    layers behind it change. It is only shown where kernel size and padding are not both written as
-    numbers in the call itself, or the call also builds a layer that is padded well.
+    The fix is unsafe: the output becomes smaller, and sizes written for later layers change. It is only displayed
+    if kernel size and padding are not both literal numbers in the call, or if the call also builds a layer that is
+    padded correctly.
     """
 
     code = "CVL302"
@@ -53,8 +50,8 @@ class PaddedPointwise(Rule):
             if len(graph_queries.input_shape(graph, node)) < len(kernel):
                 continue  # no map at all: another rule's
             yield self.finding(
-                f"padding {graph_queries.by(padding)} around a {graph_queries.by(kernel)} kernel: "
-                f"{_blind(graph, node)} see no input{' but the bias' if node.attrs['bias'] else ''}; "
+                f"padding {graph_queries.by(padding)} of a {graph_queries.by(kernel)} kernel: "
+                f"{_blind(graph, node)} contain no input{', only the bias' if node.attrs['bias'] else ''}; "
                 f"use padding={_wanted(node)}",
                 graph.where(node),
                 module=node.layer,
@@ -72,7 +69,7 @@ def _is_padded(graph: Graph, node: Node) -> bool:
 
 
 def _blind(graph: Graph, node: Node) -> str:
-    """The output pixels that lie outside of the input, counted where their number is known."""
+    """Describe the output pixels that read no input, with their number if it is known."""
     if graph.traced_by != "recorder":
         return "the outermost output pixels"
     kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
@@ -88,7 +85,7 @@ def _blind(graph: Graph, node: Node) -> str:
 
 
 def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:
-    """How many outputs of a kernel of 1 read a pixel in ``0 .. size-1``."""
+    """Return how many outputs of a kernel of size 1 read a pixel in ``0 .. size-1``."""
     if stride < 1:
         return outputs  # a stride that cannot be (CVL109)
     first, behind = -(-padding // stride), -(-(padding + size) // stride)
@@ -96,7 +93,7 @@ def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:
 
 
 def _wanted(node: Node) -> str:
-    """The padding that leaves out the directions in which the kernel is 1, as it is written."""
+    """Return the padding without the directions in which the kernel is 1, as it is written in a call."""
     kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
     wanted = tuple([0 if k == 1 else around for k, around in zip(kernel, padding, strict=True)])
     return str(wanted[0]) if len(set(wanted)) == 1 else str(wanted)
@@ -106,7 +103,7 @@ def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
     layer = graph.layer(node.layer)
     if layer is None or layer.site is None:
         return None
-    title = f"write padding={_wanted(node)} (the output becomes smaller)"
+    title = f"set padding={_wanted(node)} (the output becomes smaller)"
     call = constructor_call(layer)
     built = [other.name for other in graph.layers if other.site == layer.site]
     if call is None or not all(name in padded for name in built):
@@ -118,7 +115,7 @@ def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
 
 
 def _is_number(node: ast.expr) -> bool:
-    """Whether an expression is a number, or a tuple or list of numbers, written out."""
+    """Return whether an expression is a literal number, or a tuple or list of literal numbers."""
     if isinstance(node, ast.Tuple | ast.List):
         return all(map(_is_number, node.elts))
     return isinstance(node, ast.Constant) and type(node.value) is int

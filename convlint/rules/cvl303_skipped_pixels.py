@@ -11,22 +11,21 @@ _STEPS_TO_A_SUM = 4  # conv, norm, activation, drop path: what a shortcut is mad
 
 
 class SkippedPixels(Rule):
-    """A convolution strides over pixels that it never reads.
+    """A convolution has a stride that skips pixels.
 
     ## Why is this bad?
 
-    With a stride `s` larger than the kernel `k`, only `(k/s)^2` of the input pixels are read. A 1x1
-    kernel with stride 2 drops three of four: the layers before have computed them for nothing, and
-    what they held is lost. A dilated kernel can do the same: with dilation 2 and stride 2 all its
-    taps fall on even pixels.
+    With a stride `s` larger than the kernel size `k`, only `(k/s)^2` of the input pixels are read. A 1x1 kernel
+    with stride 2 skips three of four pixels: the layers before computed them for nothing, and their information is
+    lost. A dilated kernel can do the same: with dilation 2 and stride 2 it reads only even pixels.
 
-    A shortcut of a residual block that subsamples with a 1x1 kernel is common and is reported as
-    info: the main path still reads those pixels.
+    A shortcut of a residual block that subsamples with a 1x1 kernel is common and is reported as info, because the
+    main path still reads those pixels.
 
-    ## What to do
+    ## Use instead
 
-    Move the stride to a layer with a larger kernel, as ResNet-B does with its 3x3, or average
-    before: `AvgPool2d(2)` and then a 1x1 with stride 1, as ResNet-D does in its shortcut.
+    The stride in a layer with a larger kernel, as ResNet-B does with its 3x3 convolution, or average pooling first:
+    `AvgPool2d(2)` and a 1x1 convolution with stride 1, as in the shortcut of ResNet-D.
 
     ## References
 
@@ -69,8 +68,9 @@ class SkippedPixels(Rule):
 
 
 def _share_read(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Of ``stride`` neighbouring pixels in one direction, how many are read: the taps' distinct
-    remainders.
+    """Return how many of ``stride`` neighboring pixels are read in one direction, and ``stride``.
+
+    The taps of a kernel read as many as they have distinct remainders modulo the stride.
     """
     if stride < 1 or size <= stride:
         return 1, 1  # a stride that cannot be (CVL109), or a map on which the kernel stands once
@@ -78,7 +78,7 @@ def _share_read(size: int, kernel: int, stride: int, dilation: int) -> tuple[int
 
 
 def _ends_in_a_sum(graph: Graph, node: Node) -> bool:
-    """Whether what ``node`` makes goes, through norms and activations alone, into an addition."""
+    """Return whether only norms and activations are between the output of ``node`` and an addition."""
     step: Node | None = node
     for _ in range(_STEPS_TO_A_SUM):
         step = None if step is None else graph_queries.only_consumer(graph, step)

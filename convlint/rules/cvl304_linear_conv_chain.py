@@ -12,28 +12,24 @@ _AFFINE = frozenset(
 
 
 class LinearConvChain(Rule):
-    """Two convolutions follow each other with no nonlinearity between them, and one could do what
-    both do.
+    """Two convolutions follow each other without a nonlinearity between them, and one could replace both.
 
     ## Why is this bad?
 
-    A convolution of a convolution is a convolution: without a nonlinearity between, the second
-    layer adds parameters and time but no functions that one layer could not compute. Mostly the
-    activation was forgotten. A BatchNorm between the two changes nothing about that: once trained
-    it is a scale and a shift.
+    A convolution of a convolution is a convolution: without a nonlinearity between them, the second layer adds
+    parameters and time but no functions that one layer could not compute. Usually the activation was forgotten. A
+    BatchNorm between the two does not change that: in eval mode it is a scale and a shift.
 
-    Chains that are made on purpose are exempt, because the pair is cheaper than the one layer it
-    equals:
+    Pairs that are cheaper than the one layer that they equal are not reported:
 
     - pairs with a grouped or depthwise layer, as in depthwise separable convolutions;
-    - low-rank pairs and linear bottlenecks, with fewer channels in the middle than at one of the
-      ends that counts;
+    - low-rank pairs and linear bottlenecks, with fewer channels in the middle than at either end;
     - a kernel split into 1xk and kx1.
 
-    ## What to do
+    ## Use instead
 
-    Put an activation between the two, or replace them by one convolution. Its kernel is the size
-    that the message names; at the borders of a padded map the two are not exactly equal.
+    An activation between the two, or one convolution with the kernel size that the message names. At the borders of
+    a padded map the two are not exactly equal.
 
     ## References
 
@@ -62,13 +58,11 @@ class LinearConvChain(Rule):
             if _is_factorisation(first, second, one, sum(weights)):
                 continue
             site = graph.where(first)
-            better = (
-                "replace the two" if one <= sum(weights) else "or an activation is missing between"
-            )
+            advice = "merge them" if one <= sum(weights) else "an activation may be missing"
             yield self.finding(
                 f"no nonlinearity between {graph_queries.called(graph, first)} and this "
                 f"{graph_queries.kind(graph, second)}: one {graph_queries.by(merged)} convolution with {one:,} weights "
-                f"could do what these two do with {weights[0]:,} + {weights[1]:,}; {better}",
+                f"could replace their {weights[0]:,} + {weights[1]:,}; {advice}",
                 graph.where(second),
                 module=second.layer,
                 related=(Related("the first of the two", site),) if site else (),
@@ -76,9 +70,7 @@ class LinearConvChain(Rule):
 
 
 def _conv_before(graph: Graph, node: Node) -> Node | None:
-    """The convolution of the same rank whose output reaches ``node``, and nobody else, with no
-    nonlinearity between.
-    """
+    """Return the convolution of the same rank whose output only ``node`` reads, without a nonlinearity between."""
     reader, step = node, graph_queries.source(graph, node)
     while step is not None and graph_queries.only_consumer(graph, step) is reader:
         if step.op == node.op:
@@ -90,9 +82,7 @@ def _conv_before(graph: Graph, node: Node) -> Node | None:
 
 
 def _merged_kernel(first: Node, second: Node) -> Shape:
-    """Kernel of the one convolution: ``k1 + (k2 - 1) * s1``, with the extents of dilated kernels
-    for ``k1``, ``k2``.
-    """
+    """Return the kernel size of the merged convolution: ``k1 + (k2 - 1) * s1``, with the extents of dilated kernels."""
     return tuple(
         [
             one + (two - 1) * stride
@@ -115,9 +105,7 @@ def _weights(node: Node) -> int:
 
 
 def _is_factorisation(first: Node, second: Node, merged: int, pair: int) -> bool:
-    """Whether the pair is cheaper than what it equals for a reason: groups, rank, or a split
-    kernel.
-    """
+    """Return whether the pair is cheaper than one convolution on purpose: groups, low rank, or a split kernel."""
     if first.attrs["groups"] != 1 or second.attrs["groups"] != 1:
         return True
     into, middle, out = (

@@ -7,24 +7,23 @@ from convlint.rules.base import Rule
 
 
 class UnusedModule(Rule):
-    """A module is registered and holds parameters, but the forward never calls it.
+    """A module with parameters is registered, but the forward never calls it.
 
     ## Why is this bad?
 
-    Its parameters are saved, moved and given to the optimizer, and get no gradient.
-    DistributedDataParallel stops with "Expected to have finished reduction in the prior iteration"
-    on such a model, or needs `find_unused_parameters=True`, which costs time in every step. Often
-    the layer was meant to be called, and another one is called twice in its place.
+    Its parameters are saved, moved and passed to the optimizer, and get no gradient. DistributedDataParallel fails
+    on such a model with "Expected to have finished reduction in the prior iteration", or needs
+    `find_unused_parameters=True`, which costs time in every step. Often another layer is called twice instead of
+    this one.
 
-    The outermost module that is not used is named. A module whose parameters are read without a
-    call of it is used, as with `F.linear(x, self.head.weight)`. A module that a training forward
-    calls, such as an auxiliary head, is not reported. Where only eval mode was seen, the finding is
-    an info.
+    The outermost unused module is reported. A module whose parameters are read without calling it counts as used,
+    as in `F.linear(x, self.head.weight)`. A module that a training forward calls, such as an auxiliary head, is not
+    reported. If only eval mode was recorded, the finding is an info.
 
-    ## What to do
+    ## Use instead
 
-    Call it in `forward`, or take it out of `__init__`. If it is used in some runs only, build it
-    only for those.
+    A call in `forward`, or an `__init__` without the module. If only some configurations use it, build it only for
+    those.
 
     ## References
 
@@ -49,7 +48,7 @@ class UnusedModule(Rule):
             yield self.finding(
                 f"{layer.kind} `{layer.name}` ({params:,} parameters) is registered, but forward never "
                 f"calls it"
-                + ("" if seen_training else " in eval mode; --train shows whether training does"),
+                + ("" if seen_training else " in eval mode; use --train to check training mode"),
                 layer.site,
                 module=layer.name,
                 severity=None if seen_training else "info",
@@ -57,7 +56,7 @@ class UnusedModule(Rule):
 
 
 def _used(graph: Graph) -> set[str]:
-    """Names of the layers that were called, or read without a call, and of all modules around them."""
+    """Return the names of layers that were called, or whose parameters were read, and of all modules around them."""
     called = {call.layer for call in graph.calls} | set(graph.called_in_training or ())
     blind = [path for path, _ in graph.untraced]
     owners = {name.rpartition(".")[0] for name in graph.read_parameters}
@@ -72,7 +71,7 @@ def _used(graph: Graph) -> set[str]:
 
 
 def _outermost(graph: Graph, used: set[str]) -> Iterator[Layer]:
-    """The unused layers that hold parameters and lie in no other unused layer."""
+    """Yield the unused layers with parameters that are not inside another unused layer."""
     holders = [layer.name for layer in graph.layers if layer.params]
     reported: list[str] = []
     for layer in sorted(graph.layers, key=lambda layer: layer.name.count(".")):
@@ -84,5 +83,5 @@ def _outermost(graph: Graph, used: set[str]) -> Iterator[Layer]:
 
 
 def _holds(outer: str, inner: str) -> bool:
-    """Whether one module path is another or lies inside it."""
+    """Return whether one module path is another or is inside it."""
     return outer == inner or not outer or inner.startswith(f"{outer}.")

@@ -8,23 +8,22 @@ from convlint.rules.base import Rule
 
 
 class SharedNorm(Rule):
-    """A norm that keeps running statistics is called more than once in one forward.
+    """A norm with running statistics is called more than once in one forward.
 
     ## Why is this bad?
 
-    BatchNorm has one running mean and one running variance per channel. Called on two different
-    maps, it learns a mixture that fits neither; in training every call uses the statistics of its
-    own map, in eval mode all use the mixture, so the model behaves differently there. Each forward
-    also updates the statistics several times, so the effective momentum is another than the one
-    written down.
+    BatchNorm has one running mean and one running variance per channel. Called on two different maps, it learns a
+    mixture that matches neither. In training every call uses the statistics of its own map, in eval mode all calls
+    use the mixture, so the model behaves differently. Each forward also updates the statistics several times, so
+    the effective momentum differs from the argument.
 
-    Where a whole block is called again with the same shape (the two arms of a siamese network, a
-    recurrent step), the inputs may well be alike: this is reported as info.
+    If a whole block is called again with the same shape (the two branches of a siamese network, a recurrent step),
+    the inputs may be similar: that is reported as info.
 
-    ## What to do
+    ## Use instead
 
-    Give each place a norm of its own; convolutions may stay shared (EfficientDet does this in its
-    heads). Or use a norm without state: GroupNorm, LayerNorm.
+    A norm for each call; convolutions may stay shared, as in the heads of EfficientDet. Or a norm without running
+    statistics: GroupNorm, LayerNorm.
 
     ## References
 
@@ -47,18 +46,15 @@ class SharedNorm(Rule):
                     graph_queries.by(graph_queries.input_shape(graph, call)) for call in calls
                 )
             )
-            on = (
-                f"on maps of {' and '.join(shapes)}"
-                if len(shapes) > 1
-                else f"each time on {shapes[0]}"
+            sizes = " and ".join(shapes) if len(shapes) > 1 else f"each {shapes[0]}"
+            where, effect = (
+                ("in a shared block", "mix all of them")
+                if again
+                else ("on different inputs", "match none of them")
             )
             yield self.finding(
-                f"one {graph_queries.kind(graph, node)} is called {len(calls)} times in a forward, {on}: "
-                + (
-                    "its block is shared, and its running statistics mix what the calls see"
-                    if again
-                    else "its running statistics mix what the calls see and fit none of them"
-                ),
+                f"this {graph_queries.kind(graph, node)} is called {len(calls)} times in one forward {where} "
+                f"({sizes}), so its running statistics {effect}",
                 graph.where(node),
                 module=node.layer,
                 severity="info" if again and len(shapes) == 1 else None,
@@ -66,7 +62,7 @@ class SharedNorm(Rule):
 
 
 def _is_block_called_again(graph: Graph, calls: tuple[Node, ...]) -> bool:
-    """Whether the same layer made the norm's input every time."""
+    """Return whether the same layer outputs the norm's input in every call."""
     makers = {
         maker.layer if (maker := graph_queries.source(graph, call)) else None for call in calls
     }

@@ -8,23 +8,21 @@ from convlint.rules.base import Rule
 
 
 class UnmixedGroups(Rule):
-    """Grouped convolutions follow each other with the same groups, and nothing mixes the groups
-    between them.
+    """Grouped convolutions with the same groups follow each other, and nothing mixes the groups between them.
 
     ## Why is this bad?
 
-    A grouped convolution reads only its own group. Two in a row with the same groups are so many
-    separate narrow networks: an output of the second depends on one group of the input, however
-    many layers follow. ShuffleNet measured it (Table 3): at 8 groups the top-1 error is 37.6 %
-    without a channel shuffle and 32.4 % with one.
+    A grouped convolution reads only its own group. Two in a row with the same groups are separate narrow networks:
+    an output of the second depends on one group of the input, however many layers follow. ShuffleNet measured the
+    effect (Table 3): with 8 groups the top-1 error is 37.6 % without a channel shuffle and 32.4 % with one.
 
-    Depthwise layers are not reported, but neither do they mix anything: one between two grouped
-    layers changes nothing.
+    Depthwise layers are not reported. They do not mix channels either, so one between two grouped layers changes
+    nothing.
 
-    ## What to do
+    ## Use instead
 
-    Put `nn.ChannelShuffle(groups)` or a dense 1x1 convolution between the two, or give the second
-    another number of groups.
+    `nn.ChannelShuffle(groups)` or a dense 1x1 convolution between the two, or a different number of groups in the
+    second.
 
     ## References
 
@@ -46,8 +44,8 @@ class UnmixedGroups(Rule):
             groups, site = node.attrs["groups"], graph.where(before)
             yield self.finding(
                 f"{graph_queries.called(graph, before)} and this {graph_queries.kind(graph, node)} both "
-                f"have groups={groups}, and nothing between mixes them: each output sees 1/{groups} of the channels; "
-                f"shuffle the channels between the two or use a dense 1x1",
+                f"have groups={groups}, and nothing between them mixes the groups: each output depends on "
+                f"1/{groups} of the channels; add a channel shuffle or a dense 1x1 convolution between them",
                 graph.where(node),
                 module=node.layer,
                 related=(Related(f"the layer before with groups={groups}", site),) if site else (),
@@ -59,9 +57,7 @@ def _is_grouped(node: Node) -> bool:
 
 
 def _grouped_before(graph: Graph, node: Node) -> Node | None:
-    """The grouped convolution with the same groups that ``node`` reads, with nothing between that
-    mixes channels.
-    """
+    """Return the grouped convolution with the same groups before ``node``, if nothing between mixes channels."""
     groups = node.attrs["groups"]
     step = graph_queries.source(graph, node)
     while step is not None and _keeps_groups(step, groups):
@@ -72,9 +68,7 @@ def _grouped_before(graph: Graph, node: Node) -> Node | None:
 
 
 def _keeps_groups(node: Node, groups: int) -> bool:
-    """Whether a call leaves each of ``groups`` runs of channels to itself, and is not itself a
-    grouped convolution.
-    """
+    """Return whether a call mixes no channels of different groups, and is not a grouped convolution itself."""
     if node.op in ops.CONVS:
         return graph_queries.is_depthwise(node) and node.error is None
     if node.op == "group_norm":

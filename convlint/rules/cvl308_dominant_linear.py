@@ -9,20 +9,18 @@ from convlint.rules.base import Rule
 
 
 class DominantLinear(Rule):
-    """The first linear layer after the feature map is flattened holds more than half of all
-    parameters.
+    """The first linear layer after the flattened feature map has more than half of all parameters.
 
     ## Why is this bad?
 
-    A flattened map of C channels and H x W pixels needs `C * H * W * D` weights to give D features.
-    In VGG16 this one layer holds 103 of 138 million parameters. They cost memory and time to load,
-    overfit easily, and fix the size of the input.
+    A flattened map of C channels and H x W pixels needs `C * H * W * D` weights for D features. In VGG16 this one
+    layer has 103 of 138 million parameters. They cost memory and load time, overfit easily, and fix the input size.
 
-    ## What to do
+    ## Use instead
 
-    Average over the map first (`nn.AdaptiveAvgPool2d(1)`), or weigh the positions with a global
-    depthwise convolution and then apply a 1x1: `C * H * W + C * D` weights. CVL504 proposes the
-    latter. MobileFaceNet gained accuracy by it.
+    Global average pooling first (`nn.AdaptiveAvgPool2d(1)`), or a global depthwise convolution, which weights the
+    positions, and a 1x1 convolution: `C * H * W + C * D` weights. CVL504 proposes the latter. MobileFaceNet gained
+    accuracy with it.
 
     ## References
 
@@ -49,17 +47,15 @@ class DominantLinear(Rule):
                 continue
             yield self.finding(
                 f"{layer.params:,} of {total:,} parameters ({layer.params / total:.0%}) are in this "
-                f"Linear: it reads {graph_queries.by(flattened[1:])} values for {out:,} features; a global "
-                f"depthwise convolution and a 1x1 would have {channels * (pixels + out):,} (CVL504)",
+                f"Linear, which maps {graph_queries.by(flattened[1:])} values to {out:,} features; a global depthwise "
+                f"and a 1x1 convolution would have {channels * (pixels + out):,} (CVL504)",
                 layer.site or node.site,
                 module=node.layer,
             )
 
 
 def _flattened(graph: Graph, node: Node) -> Shape | None:
-    """The shape of the feature map, with the batch, that was flattened into the input of a linear
-    layer.
-    """
+    """Return the shape, with the batch, of the feature map that was flattened before a linear layer."""
     step = graph_queries.source(graph, node)
     while step is not None and step.op in ops.ACTIVATIONS | {"batch_norm"}:
         step = graph_queries.source(graph, step)

@@ -8,23 +8,22 @@ from convlint.rules.base import Rule
 
 
 class EvenKernelShift(Rule):
-    """A convolution with an even kernel, stride 1 and the same padding on both sides shifts the map
-    and changes its size.
+    """A convolution with an even kernel, stride 1 and equal padding on both sides shifts the map and changes its size.
 
     ## Why is this bad?
 
-    An even kernel has no middle pixel. With the same padding on both sides every output lies half a
-    pixel off its input, and the map becomes larger or smaller by an odd number: `H + 2p - k + 1` is
-    never `H`. Added to a shortcut it does not fit, and several in a row move the picture.
+    An even kernel has no center pixel. With equal padding on both sides every output is half a pixel away from its
+    input, and the size of the map changes by an odd number: `H + 2p - k + 1` never equals `H`. The result does not
+    fit a shortcut, and several such layers move the image.
 
-    What counts is the extent of the kernel, `d * (k - 1) + 1`: a 2x2 kernel with dilation 2 is odd.
-    A causal convolution that pads by `d * (k - 1)` and cuts the end off again is exempt, and so is
-    a convolution without padding.
+    What counts is the extent of the kernel, `d * (k - 1) + 1`: a 2x2 kernel with dilation 2 is odd. A causal
+    convolution that pads by `d * (k - 1)` and slices off the end is not reported, and neither is a convolution
+    without padding.
 
-    ## What to do
+    ## Use instead
 
-    Use an odd kernel, or pad one side more with `nn.ZeroPad2d`, or write `padding="same"`, which
-    keeps the size.
+    An odd kernel, one pixel more padding on one side with `nn.ZeroPad2d`, or `padding="same"`, which keeps the
+    size.
 
     ## References
 
@@ -61,14 +60,14 @@ class EvenKernelShift(Rule):
 
 
 def _change(graph: Graph, node: Node) -> str:
-    """What becomes of the size of the map, as far as it is known."""
+    """Describe how the size of the map changes, as far as it is known."""
     spatial = len(node.attrs["padding"])
     before, after = (
         graph_queries.input_shape(graph, node)[-spatial:],
         node.outputs[0].shape[-spatial:],
     )
     if graph.traced_by == "recorder":
-        return f"goes from {graph_queries.by(before)} to {graph_queries.by(after)}"
+        return f"changes from {graph_queries.by(before)} to {graph_queries.by(after)}"
     if max(node.attrs["stride"]) > 1:
         return "changes its size"
     more = [b - a for a, b in zip(before, after, strict=True)]
@@ -77,6 +76,6 @@ def _change(graph: Graph, node: Node) -> str:
 
 
 def _is_cut(graph: Graph, node: Node) -> bool:
-    """Whether only a slice reads the output, as causal convolutions do to undo padding."""
+    """Return whether only a slice reads the output, as causal convolutions do to undo padding."""
     reader = graph_queries.only_consumer(graph, node)
     return reader is not None and reader.op in ("getitem", "narrow")

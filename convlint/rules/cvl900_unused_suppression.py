@@ -4,21 +4,20 @@ from convlint.rules.base import FileRule
 
 
 class UnusedSuppression(FileRule):
-    """A comment silences a code of convlint on a line where that code is not found.
+    """A comment suppresses a convlint code on a line where that code is not reported.
 
     ## Why is this bad?
 
-    The defect was mended, or the layer was moved, and the comment stayed. It tells readers of a
-    defect that is not there, and silences the next one that somebody makes on this line.
+    The bug was fixed, or the layer was moved, and the comment stayed. It misleads readers, and it hides the next
+    bug of that kind on this line.
 
-    Only comments that name a code are judged, and only by a rule that was selected and can be
-    decided from source alone: a comment for a rule that needs a run may well be needed there.
-    Nothing is said of codes of other linters, of a `# noqa` without a code, of prefixes such as
-    `CVL3`, and of classes and functions in which the source could not be followed.
+    Only comments with a code are checked, and only for enabled rules that static analysis decides: a comment for a
+    rule that needs a run may be needed there. Codes of other linters, a `# noqa` without a code, prefixes such as
+    `CVL3`, and code where the analysis stopped are not checked.
 
-    ## What to do
+    ## Use instead
 
-    Take the code out of the comment, or delete the comment.
+    A comment without the code, or no comment.
 
     ## Fix safety
 

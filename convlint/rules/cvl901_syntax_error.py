@@ -4,20 +4,19 @@ from convlint.rules.base import FileRule
 
 
 class SyntaxError(FileRule):
-    """Python cannot parse the file, so nothing in it was checked.
+    """Python cannot parse the file, so it was not checked.
 
     ## Why is this bad?
 
     A file that does not parse cannot be imported. Every other file is still checked.
 
-    The file is parsed by the Python that convlint runs on. What is newer than that is an error too:
-    run convlint with the Python that your project runs on.
+    The file is parsed by the Python that runs convlint. Newer syntax is an error too: run convlint with the Python
+    version of your project.
 
-    ## What to do
+    ## Use instead
 
-    Mend the line that is named, or the one before it: a bracket that is not closed is noticed only
-    where the text stops to make sense. A file that is no Python, a template for instance, belongs in
-    `exclude`.
+    Valid syntax in the reported line or the one before it: an unclosed bracket is noticed only where the text stops
+    making sense. Add a file that is not Python, for example a template, to `exclude`.
     """
 
     code = "CVL901"

@@ -4,20 +4,19 @@ from convlint.rules.base import FileRule
 
 
 class NotAnalysed(FileRule):
-    """The source could not be followed here, and what hangs on it was not checked.
+    """Static analysis stopped here, and code that depends on this value was not checked.
 
     ## Why is this bad?
 
-    It is no defect. A value that source alone does not tell (it comes from a file, from the
-    environment, from a library) is unknown, and nothing is ever reported of what is unknown. This
-    rule shows which calls and classes could not be followed and why, for those who wonder about a
-    defect that was not found. A number that is unknown keeps nothing from being followed, and is not
-    shown. It is off by default.
+    It is not a bug. A value that static analysis cannot determine (from a file, the environment, or a library) is
+    unknown, and convlint reports nothing about unknown values. This rule lists the calls and classes at which the
+    analysis stopped, with the reason, for users who expected a finding. An unknown number does not stop the
+    analysis and is not listed. The rule is off by default.
 
-    ## What to do
+    ## Use instead
 
-    Nothing, or check the model by a run: `convlint check net.py:Net --input 3,224,224` follows what
-    really happens.
+    A run of the model, which records what really happens: `convlint check net.py:Net --input 3,224,224`. No change
+    is needed.
     """
 
     code = "CVL902"

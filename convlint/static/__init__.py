@@ -42,7 +42,7 @@ def check_file(path: str, data: bytes, project: Project) -> Checked:
         if not error.is_syntax:
             return Checked(problems=(Problem("too-deep", str(error), path),))
         site = Site(path, error.line, error.column, error.line, error.column)
-        return Checked((rule("CVL901").finding(f"the file does not parse: {error}", site),))
+        return Checked((rule("CVL901").finding(f"cannot parse the file: {error}", site),))
     try:
         if not any(b"torch" in one.data for one in project.reached(module)):
             return Checked(files=tuple(sorted(project.files_of(module))))
@@ -81,7 +81,7 @@ def _found(
 ) -> Iterator[Finding]:
     gaps: dict[tuple[int, int], Gap] = {}
     for one in followed:
-        yield from report.judged(project, one)
+        yield from report.findings(project, one)
         for path in one.paths:
             for thing in path.execution.gaps:
                 if thing.site is not None and thing.site.path == module.path:

@@ -1,4 +1,4 @@
-"""Which rules may find something in an execution.
+"""Selection of the rules that may find something in an execution.
 
 Building the graph of an execution and running every rule takes as long as interpreting the program, and in most
 executions no rule finds anything. So each execution is searched for the evidence that rules name in ``Rule.needs``,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convlint.rules.base import Needs, Rule
 
 Evidence = tuple["Needs", Site | None, object]
-"""What was found, the site, and what tells two of a kind at one site apart."""
+"""The kind of evidence, its site, and a value that distinguishes two of a kind at one site."""
 
 _LATENT: frozenset[Needs] = frozenset(
     {
@@ -105,7 +105,7 @@ def _exceeds(stride: Num, size: Num) -> bool:
 
 
 def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
-    """Whether some assumption about sizes involves parameters of the class."""
+    """Return whether some assumption about sizes involves parameters of the class."""
     return any(
         symbol.scope == PARAMETERS for pair in pairs for n in pair for symbol in symbols_of(n)
     )
@@ -118,7 +118,7 @@ def _is_depthwise(path: ExecutionPath, instance: Instance) -> bool:
 
 
 def _has_modules_in_containers(instance: Instance) -> bool:
-    """Whether attributes of an object are lists, tuples or dicts of modules."""
+    """Return whether attributes of an object are lists, tuples or dicts of modules."""
     return any(
         _holds_module(value)
         for value in instance.attrs.values()

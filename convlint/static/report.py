@@ -1,7 +1,6 @@
-"""What the rules find in the executions of a file, and what of that is certain.
+"""The findings of static analysis: which ones of single executions hold for a whole class or function, and their lines.
 
-What a class asks of its parameters is no defect of the class: it is reported at the call that does
-not keep it.
+A class may require something of its parameters. Where a constructor call violates it, the call is reported.
 """
 
 from __future__ import annotations
@@ -29,32 +28,28 @@ if TYPE_CHECKING:
 Place = tuple[str, int, int]
 
 
-def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
-    """What is found in the executions of a root.
+def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
+    """Yield the findings in the executions of an entry point.
 
-    A piece of advice must hold in all of them: a bias that one path needs is no waste. So must an
-    error, unless no condition was decided on the path to it: `in_planes == out_planes` may be what
-    the class never has.
+    Advice must apply to every execution that reaches its line: a bias that one of them needs is useful. So must an
+    error, unless its path depends on no condition: with `if in_planes == out_planes` the class may never be used so.
     """
     found: dict[tuple[str, Place], list[Finding]] = {}
     certain: set[tuple[str, Place]] = set()
-    passed: list[set[Place]] = []
+    reached: list[set[Place]] = []
     known: set[Evidence] = set()
     for path in explored.paths:
-        passed.append(set(_places(path)))
+        reached.append(set(_places(path)))
         rules = candidates(path, known)
         if not rules:
             continue
-        from convlint.static.graph_builder import graph  # most executions need none
-
         try:
-            judgement = list(_located(project, path, graph(path, rules), rules))
-        except Exception:  # noqa: BLE001 - a mistake of ours is told, and the rest is checked
+            here = _findings_of(project, path, rules)
+        except Exception:  # noqa: BLE001 - a bug in convlint is reported, and the rest is checked
             import traceback
 
             path.failure = traceback.format_exc()
             continue
-        here = {(f.code, _place(f.site)): f for f in judgement if f.site is not None}
         invalid = {key for key, f in here.items() if _family(f) == "invalid"}
         if path.interpreter.left_out and invalid:
             invalid &= _found_with_all_inputs(project, explored, path)
@@ -64,7 +59,7 @@ def judged(project: Project, explored: Exploration) -> Iterator[Finding]:
         if not path.interpreter.choices.choices:
             certain |= invalid
     for key, findings in found.items():
-        everywhere = sum(key[1] in places for places in passed) <= len(findings)
+        everywhere = sum(key[1] in places for places in reached) <= len(findings)
         if _family(findings[0]) == "latent" or key in certain or everywhere:
             yield findings[0]
 
@@ -76,16 +71,10 @@ def _family(finding: Finding) -> Family:
 def _found_with_all_inputs(
     project: Project, explored: Exploration, path: ExecutionPath
 ) -> set[tuple[str, Place]]:
-    """The findings when every optional input is passed: others may only be due to one that was left out."""
+    """Return the places of findings when every optional input is passed: others may be due to an omitted one."""
     again = explored.with_all_inputs(path)
     path.failure = path.failure or again.failure
-    rules = candidates(again, set())
-    if not rules:
-        return set()
-    from convlint.static.graph_builder import graph  # most executions need none
-
-    found = _located(project, again, graph(again, rules), rules)
-    return {(f.code, _place(f.site)) for f in found}
+    return set(_findings_of(project, again, candidates(again, set())))
 
 
 def _places(path: ExecutionPath) -> Iterator[Place]:
@@ -101,25 +90,33 @@ def _place(site: Site | None) -> Place:
     return ("", 0, 0) if site is None else (site.path, site.line, site.column)
 
 
-# --- rules
+# --- findings of one execution, and where they are reported
 
 
-def _located(
-    project: Project, path: ExecutionPath, made: Graph, rules: Sequence[Rule]
-) -> Iterator[Finding]:
-    found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(made)]
+def _findings_of(
+    project: Project, path: ExecutionPath, rules: Sequence[Rule]
+) -> dict[tuple[str, Place], Finding]:
+    """Return what rules find in one execution, by code and place."""
+    if not rules:
+        return {}
+    from convlint.static.graph_builder import graph as build_graph  # most executions need no graph
+
+    graph = build_graph(path, rules)
+    found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(graph)]
+    placed: list[Finding] = []
     for finding in without_explained(found):
         if _family(finding) != "invalid":
             literal = rule(finding.code).literal_numbers_only
-            if not literal or _is_written_down(path, made, finding):
-                yield _in_own_code(path, made, finding)
-        elif not _is_supposed(path, made, finding):
-            yield _at_the_call(project, path, made, _at_the_input(made, finding))
+            if not literal or _has_literal_numbers(path, graph, finding):
+                placed.append(_at_own_code(path, graph, finding))
+        elif not _is_assumed(path, graph, finding):
+            placed.append(_at_the_call(project, path, graph, _at_the_input(graph, finding)))
+    return {(f.code, _place(f.site)): f for f in placed if f.site is not None}
 
 
-def _is_written_down(path: ExecutionPath, made: Graph, finding: Finding) -> bool:
-    """Whether the numbers that a piece of advice is about stand in the program: no parameter, and nothing unknown."""
-    layer = made.layer(finding.module)
+def _has_literal_numbers(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
+    """Return whether the numbers of a finding are written in the program: not parameters, and not unknown."""
+    layer = graph.layer(finding.module)
     sites = {finding.site, None if layer is None else layer.site}
     return all(
         type(number) is int
@@ -132,20 +129,20 @@ def _is_written_down(path: ExecutionPath, made: Graph, finding: Finding) -> bool
     )
 
 
-def _is_supposed(path: ExecutionPath, made: Graph, finding: Finding) -> bool:
-    """Whether what raises is no layer, and stands under a condition that may go with the very shapes."""
-    nodes = [made.nodes[id] for id in finding.nodes]
+def _is_assumed(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
+    """Return whether only calls without a layer fail, under conditions that may depend on these shapes."""
+    nodes = [graph.nodes[id] for id in finding.nodes]
     if not nodes or any(node.layer is not None for node in nodes):
         return False
     sites = {node.site for node in nodes}
     return all(step.supposed for step in path.execution.steps if step.error and step.site in sites)
 
 
-def _in_own_code(path: ExecutionPath, made: Graph, finding: Finding) -> Finding:
-    """A latent finding at the line of the class that is followed, where a helper or another class
-    built the layer: it is this class that passes it the wrong number.
+def _at_own_code(path: ExecutionPath, graph: Graph, finding: Finding) -> Finding:
+    """Move a latent finding to the line of the interpreted class if a helper or another class builds the layer: this
+    class passes the wrong number.
     """
-    layer = made.layer(finding.module)
+    layer = graph.layer(finding.module)
     if path.entry_point.kind != "class" or layer is None or finding.site is None:
         return finding
     own = f"{path.entry_point.value.qualname}."
@@ -159,28 +156,24 @@ def _in_own_code(path: ExecutionPath, made: Graph, finding: Finding) -> Finding:
     return replace(finding, site=place, fix=fix, related=(built, *finding.related))
 
 
-def _at_the_input(made: Graph, finding: Finding) -> Finding:
-    """The finding at the layer that fails, where the input of the model is what does not fit: its
-    line built no layer, so the vote goes by it.
-    """
+def _at_the_input(graph: Graph, finding: Finding) -> Finding:
+    """Move a finding to the layer that fails if that layer reads the input of the model, which no line builds."""
     if not finding.nodes or finding.site is None:
         return finding
-    node = made.nodes[finding.nodes[0]]
-    layer = made.layer(node.layer)
-    place = made.where(node)
-    if layer is None or place is None or graph_queries.maker(made, node) is not None:
+    node = graph.nodes[finding.nodes[0]]
+    layer = graph.layer(node.layer)
+    place = graph.where(node)
+    if layer is None or place is None or graph_queries.maker(graph, node) is not None:
         return finding
     if finding.site == place or finding.site in layer.chain:
         return finding
     return replace(finding, site=place, module=layer.name)
 
 
-def _at_the_call(project: Project, path: ExecutionPath, made: Graph, finding: Finding) -> Finding:
-    """The finding at the constructor call that breaks what a class asks of its parameters, if that
-    is what it is about.
-    """
+def _at_the_call(project: Project, path: ExecutionPath, graph: Graph, finding: Finding) -> Finding:
+    """Move a finding to the constructor call whose arguments violate the contract of a class, if there is one."""
     for id in finding.nodes:
-        site = made.nodes[id].site
+        site = graph.nodes[id].site
         if site is None:
             continue
         step = next((s for s in path.execution.steps if s.site == site and s.error), None)
@@ -191,20 +184,18 @@ def _at_the_call(project: Project, path: ExecutionPath, made: Graph, finding: Fi
                 break
             blamed, owner = owner, path.interpreter.creators.get(owner)
         if blamed is not None and blamed.site is not None:
-            asks = Related(f"`{blamed.cls.name}` asks for it here", site)
+            requires = Related(f"`{blamed.cls.name}` requires it here", site)
             return replace(
                 finding,
                 site=blamed.site,
-                message=f"{blamed.cls.name} cannot work with these arguments: {finding.message}",
-                related=(asks, *[r for r in finding.related if r.site != blamed.site]),
+                message=f"{blamed.cls.name} does not work with these arguments: {finding.message}",
+                related=(requires, *[r for r in finding.related if r.site != blamed.site]),
             )
     return finding
 
 
 def _breaks_contract(project: Project, path: ExecutionPath, instance: Instance, site: Site) -> bool:
-    """Whether the arguments of an object break what its class, followed for itself, asks of its
-    parameters at ``site``.
-    """
+    """Return whether the arguments of an object violate the contract of its class at ``site``."""
     cls = instance.cls
     assert cls.module is not None
     given: dict[Atom, symbolic.Dim] = {
@@ -212,8 +203,8 @@ def _breaks_contract(project: Project, path: ExecutionPath, instance: Instance, 
         for name, value in path.interpreter.arguments.get(instance, {}).items()
         if type(value) in (int, symbolic.Dim)
     }
-    asked = contracts(project, EntryPoint(cls.module, "class", cls.qualname, cls)).get(site, ())
-    return any(_broken(path, pair, given) for pair in asked)
+    required = contracts(project, EntryPoint(cls.module, "class", cls.qualname, cls)).get(site, ())
+    return any(_broken(path, pair, given) for pair in required)
 
 
 def _broken(path: ExecutionPath, pair: tuple[Num, Num], given: Mapping[Atom, symbolic.Dim]) -> bool:

@@ -87,13 +87,13 @@ async def test_a_bug_is_told_with_all_that_an_editor_can_show(editor: Editor) ->
     assert underlined(text, bug) == BUG
     assert bug.severity == types.DiagnosticSeverity.Warning
     assert bug.source == "convlint"
-    assert "`in_planes` channels, but `out_planes` arrive" in bug.message
+    assert "is sized by `in_planes`, but its input from" in bug.message
     (other,) = bug.related_information or ()
     assert other.location.uri == editor.uri("net.py")
     assert underlined(text, types.Diagnostic(other.location.range, "")).startswith("nn.Conv2d(\n")
     assert bug.code_description is not None
     assert read(bug.code_description.href) == rule_pages.page("CVL201")
-    assert bug.data["fix"]["title"] == "write out_planes for in_planes"
+    assert bug.data["fix"]["title"] == "replace `in_planes` with `out_planes`"
 
 
 async def test_it_tells_what_the_command_line_tells(editor: Editor) -> None:

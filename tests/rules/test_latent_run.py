@@ -222,21 +222,21 @@ class Net(nn.Module):
 
 def test_the_sizes_that_run_are_stated(worker: Worker, tmp_path: Path) -> None:
     (message,) = sizes(worker, tmp_path / "net.py", FIXED)
-    assert "Linear `head` reads 8x16x16 values as 2048 features" in message
-    assert "runs on inputs of 64x64 to 67x67, and not on 63x63 and 68x68" in message
+    assert "in_features=2048 (8x16x16) of Linear `head` fixes the input size" in message
+    assert "64x64 to 67x67 work, 63x63 and 68x68 fail" in message
 
 
 def test_a_size_alone(worker: Worker, tmp_path: Path) -> None:
     body = FIXED.replace("nn.MaxPool2d(4)", "nn.Conv2d(8, 1, 5, padding=2)").replace("2048", "4096")
     (message,) = sizes(worker, tmp_path / "net.py", body)
-    assert "inputs of 64x64 alone, and not on 63x63 and 65x65" in message
+    assert "only 64x64 works, 63x63 and 65x65 fail" in message
 
 
 def test_a_global_convolution_in_front_is_named(worker: Worker, tmp_path: Path) -> None:
     body = FIXED.replace("nn.MaxPool2d(4)", "nn.MaxPool2d(8), nn.Conv2d(8, 8, 8, groups=8)")
     body = body.replace("2048", "8")
     (message,) = sizes(worker, tmp_path / "net.py", body)
-    assert "runs on inputs of 64x64 to 71x71" in message
+    assert "64x64 to 71x71 work" in message
 
 
 @pytest.mark.parametrize(

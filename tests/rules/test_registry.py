@@ -23,7 +23,7 @@ from convlint.rules.registry import rules
 
 ROOT = Path(__file__).parents[2]
 ALL = list(rules().values())
-HEADINGS = ["Why is this bad?", "What to do", "Fix safety", "References"]
+HEADINGS = ["Why is this bad?", "Use instead", "Fix safety", "References"]
 
 each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 

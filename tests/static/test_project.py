@@ -70,7 +70,7 @@ def test_the_line_that_demands_it_is_named() -> None:
     (finding,) = checked("net.py", WRONG).findings
     asks = finding.related[0]
     assert (asks.site.path, asks.site.line) == ("blocks.py", 10)
-    assert "`Residual` asks for it here" in asks.message
+    assert "`Residual` requires it here" in asks.message
 
 
 def test_a_module_that_comes_later_makes_what_was_found_stale(folder: Path) -> None:

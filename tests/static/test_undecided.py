@@ -168,4 +168,4 @@ def test_advice_is_about_numbers_that_stand_in_the_text(parameters: str) -> None
     text = net(f"self.body = nn.Conv2d(3, 8, {kernel}, padding={around})", parameters=parameters)
     found = check_file("net.py", (HEAD + text).encode(), Project("nowhere")).findings
     assert [f.code for f in found] == ([] if parameters else ["CVL302"])
-    assert all("the outermost output pixels see no input" in f.message for f in found)
+    assert all("the outermost output pixels contain no input" in f.message for f in found)

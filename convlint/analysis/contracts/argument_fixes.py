@@ -17,7 +17,7 @@ def argument_fix(site: Site, scope: Scope, asked: Dim, wanted: Dim) -> Fix:
     It is only shown, not made, unless the call stands in the constructor of ``scope`` itself and
     every name in ``wanted`` means there what it means in the expression.
     """
-    title = f"write {symbolic.text(wanted)} for {symbolic.text(asked)}"
+    title = f"replace `{symbolic.text(asked)}` with `{symbolic.text(wanted)}`"
     edit = _edit(site, scope, symbolic.text(asked), wanted)
     return Fix(title, "display", ()) if edit is None else Fix(title, "safe", (edit,))
 

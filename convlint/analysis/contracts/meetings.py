@@ -51,8 +51,8 @@ class Meeting:
 
     @property
     def equal_today(self) -> str:
-        """What a reader is told of the numbers in the model that was run; nothing where none was."""
-        return f"equal here ({self.now[0]}), yet " if self.target is not None else ""
+        """The part of a message about the equal numbers in the model that was run; empty without a run."""
+        return f"both are {self.now[0]} here, but " if self.target is not None else ""
 
     def may_be(self, wrong: Wrong) -> bool:
         """Whether the numbers would be wrong for other parameters that the class accepts."""

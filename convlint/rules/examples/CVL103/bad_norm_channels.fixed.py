@@ -1,4 +1,4 @@
-"""The norm is as wide as the input of the convolution in front of it, not as its output."""
+"""The norm has the input channels of the convolution before it, not its output channels."""
 
 import torch
 from torch import nn

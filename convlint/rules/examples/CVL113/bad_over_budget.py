@@ -1,5 +1,5 @@
 # example: --max-params 100k
-"""The network is meant for a device that has room for 100,000 parameters."""
+"""The target device has memory for 100,000 parameters."""
 
 import torch
 from torch import nn

@@ -1,5 +1,5 @@
 # example: run only
-"""The layer is called by a name that it was not given."""
+"""The forward calls an attribute that does not exist."""
 
 import torch
 from torch import nn

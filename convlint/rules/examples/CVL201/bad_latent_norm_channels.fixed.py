@@ -1,4 +1,4 @@
-"""The norm of a block is as wide as its input: it works while the block keeps the width."""
+"""The norm has the input channels of its block: it works while the block keeps the width."""
 
 import torch
 from torch import nn

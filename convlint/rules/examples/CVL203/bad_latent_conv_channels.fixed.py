@@ -1,4 +1,4 @@
-"""The second convolution reads in_planes, and hidden arrive: equal here."""
+"""The second convolution expects in_planes channels but receives hidden, which is equal here."""
 
 import torch
 from torch import nn

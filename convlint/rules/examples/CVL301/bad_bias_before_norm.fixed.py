@@ -1,4 +1,4 @@
-"""The norm subtracts the mean, and with it every bias of the convolution."""
+"""The norm subtracts the mean, and with it the bias of the convolution."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Padding a 1x1 convolution adds a ring of pixels that hold nothing but the bias."""
+"""Padding a 1x1 convolution adds a ring of pixels that contain only the bias."""
 
 import torch
 from torch import nn

@@ -10,5 +10,5 @@ class Net(nn.Module):
     def forward(self, x):
         x = self.stem(x)
         for _ in range(3):
-            x = self.again(x).relu()  # its weights serve behind a ReLU as well
+            x = self.again(x).relu()  # its weights also process the output of a ReLU
         return x

@@ -3,7 +3,7 @@ from torch.nn import functional as F
 
 
 class Net(nn.Module):
-    """A head that is shared by three scales."""
+    """One head for three scales."""
 
     def __init__(self):
         super().__init__()
