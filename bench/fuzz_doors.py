@@ -30,6 +30,7 @@ from convlint.rules.codes import codes as all_codes
 from convlint.runtime.worker.client import Answer
 from convlint.settings import config, input_shapes, targets
 from convlint.settings.jobs import Job
+from convlint.source_text.texts import SourceTexts
 from convlint.support import quantities
 from convlint.support.errors import UsageError
 
@@ -136,18 +137,18 @@ def _cache(data: bytes) -> str:
     """What is broken is not used: what is found are the findings that were put in, or nothing."""
     _put("a.py", b"x = 1\n")
     cache = Cache("cache")
-    cache.put("a.py", b"x = 1\n", {}, [], [_FINDING])
+    cache.put("a.py", b"x = 1\n", SourceTexts(), [], [_FINDING])
     cache.save()
     (written,) = Path("cache").glob("*.json")
     whole = written.read_bytes()
     written.write_bytes(near(Random(data), [whole]))
-    found = Cache("cache").get("a.py", b"x = 1\n", {})
+    found = Cache("cache").get("a.py", b"x = 1\n", SourceTexts())
     assert found in (None, [_FINDING])
     key = json.loads(whole.partition(b"\n")[0])["key"]
     entries = data.replace(b"PATH", json.dumps(os.path.abspath("a.py")).encode())
     head = {"key": key, "digest": blake2b(entries, digest_size=16).hexdigest()}
     written.write_bytes(json.dumps(head).encode() + b"\n" + entries)
-    Cache("cache").get("a.py", b"x = 1\n", {})
+    Cache("cache").get("a.py", b"x = 1\n", SourceTexts())
     return "refused" if found is None else "read"
 
 

@@ -106,7 +106,7 @@ def check(
     else:
         job, run = _live_job(model_or_target, input, options, settings)
         report = run_models.check_models([job], run, settings)
-    return Report(report.findings, report.models, report.problems)
+    return Report(**vars(report))
 
 
 def summary(
@@ -125,7 +125,7 @@ def summary(
     else:
         job, run = _live_job(model_or_target, input, options, settings)
         report = run_models.summarize_models([job], run, settings)
-    return Report(report.findings, report.models, report.problems, linted=False)
+    return Report(**vars(report), linted=False)
 
 
 def trace(
@@ -255,7 +255,7 @@ def _path(text: str) -> str | None:
 
 def _check_path(path: str, settings: config.Config) -> Report:
     outcome = check_files([path], None, ir.Report(), settings, CheckRequest())
-    return Report(outcome.report.findings, (), outcome.report.problems, files=outcome.files)
+    return Report(**vars(outcome.report), files=outcome.files)
 
 
 def _model_target(text: str) -> Target:

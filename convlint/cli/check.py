@@ -13,7 +13,6 @@ from convlint.pipelines.check import Outcome, check_files
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
-from convlint.source_text import lines
 from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,8 +87,7 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
             )
             prove = runner.prove if request.confirm else None
             outcome = _check_files(paths, ran, config, request, prove)
-    with lines.standing_for(outcome.standing):
-        printer.outcome(outcome)
+    printer.outcome(outcome)
     return _exit_code(outcome, config, request)
 
 

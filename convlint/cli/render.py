@@ -39,9 +39,8 @@ class Printer:
             self._diff(outcome)
             return
         stream = sys.stdout
-        if request.fix and outcome.standing:
-            for data in outcome.standing.values():
-                write_stdout(data.decode(errors="surrogateescape"))
+        if request.fix and outcome.stdin is not None:
+            write_stdout(outcome.stdin.decode(errors="surrogateescape"))
             stream = sys.stderr
         is_text = request.output_format == "text" and request.output_file is None
         messages = stream if is_text else sys.stderr

@@ -18,7 +18,7 @@ from convlint.rewriting import options as rewrite_options
 from convlint.rewriting.base import Wishes
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
-from convlint.source_text import edits, lines
+from convlint.source_text import edits
 
 
 def run(request: SuggestRequest, worker: Worker | None = None) -> int:
@@ -43,9 +43,7 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
     if request.write and report.rewritten is not None and not report.problems:
         problems = write_files(report.rewritten)
         report = replace(report, problems=(*report.problems, *problems))
-    files = report.rewritten.files if report.rewritten else {}
-    with lines.standing_for({path: before for path, (before, _) in files.items()}):
-        _print(report, request)
+    _print(report, request)
     print_tracebacks(report, request)
     return report.exit_code()
 

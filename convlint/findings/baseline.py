@@ -15,6 +15,7 @@ from typing import Any
 from convlint.findings.fingerprints import Identity, identity
 from convlint.ir import Finding
 from convlint.source_text import edits
+from convlint.source_text.texts import SourceTexts
 from convlint.support.errors import UsageError
 
 _FIELDS = ("path", "code", "function", "line")
@@ -28,20 +29,20 @@ class Baseline:
         self.path = path
         self._known = known or Counter()
 
-    def unknown(self, found: Iterable[Finding]) -> list[Finding]:
+    def unknown(self, found: Iterable[Finding], texts: SourceTexts) -> list[Finding]:
         """Those that are not in the baseline; of several that are alike, as many as it does not have."""
         left = self._known.copy()
         new = []
         for finding in found:
-            known = self._identity(finding)
+            known = self._identity(finding, texts)
             left[known] -= 1
             if left[known] < 0:
                 new.append(finding)
         return new
 
-    def write(self, found: Iterable[Finding]) -> int:
+    def write(self, found: Iterable[Finding], texts: SourceTexts) -> int:
         """Make these findings the baseline, and say how many there are. Raises UsageError."""
-        counted = Counter(self._identity(finding) for finding in found)
+        counted = Counter(self._identity(finding, texts) for finding in found)
         rows = [
             json.dumps({**dict(zip(_FIELDS, known, strict=True)), "count": count})
             for known, count in sorted(counted.items())
@@ -54,8 +55,8 @@ class Baseline:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
         return counted.total()
 
-    def _identity(self, finding: Finding) -> Identity:
-        return identity(finding, os.path.dirname(os.path.abspath(self.path)))
+    def _identity(self, finding: Finding, texts: SourceTexts) -> Identity:
+        return identity(finding, os.path.dirname(os.path.abspath(self.path)), texts)
 
 
 def read(path: str, *, missing_ok: bool = False) -> Baseline:

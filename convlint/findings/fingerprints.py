@@ -11,28 +11,27 @@ from collections import Counter
 from collections.abc import Iterable
 
 from convlint.ir import Finding
-from convlint.source_text import lines
+from convlint.source_text.texts import SourceTexts
 
 Identity = tuple[str, str, str, str]
 """Path, code, function and line; a finding without a line is known by "", code, target and message."""
 
 
-def identity(finding: Finding, folder: str) -> Identity:
+def identity(finding: Finding, folder: str, texts: SourceTexts) -> Identity:
     """What a finding is known by; its path is relative to ``folder``. Findings that are alike have the same."""
     site = finding.site
     if site is None:
         return ("", finding.code, finding.target or "", finding.message)
     path = os.path.relpath(os.path.abspath(site.path), os.path.abspath(folder))
-    source = lines.of(site.path)
-    line = source[site.line - 1] if 0 < site.line <= len(source) else ""
+    line = texts.line(site.path, site.line)
     return (path.replace(os.sep, "/"), finding.code, site.function, " ".join(line.split()))
 
 
-def fingerprints(findings: Iterable[Finding], folder: str) -> list[str]:
+def fingerprints(findings: Iterable[Finding], folder: str, texts: SourceTexts) -> list[str]:
     """A fingerprint for each finding, 32 hexadecimal digits: of those that are alike, the first, the second ... each
     have their own.
     """
-    return distinct(identity(finding, folder) for finding in findings)
+    return distinct(identity(finding, folder, texts) for finding in findings)
 
 
 def distinct(known: Iterable[tuple[str, ...]]) -> list[str]:

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from convlint.ir import Edit, Finding, Fix, Site
 from convlint.source_text import edits, lines
+from convlint.source_text.texts import SourceTexts
 
 _DIRECTIVE = re.compile(
     r"#\s*(?:"
@@ -34,13 +34,12 @@ _OWN = re.compile(r"CVL9", re.IGNORECASE)
 # --- what is silenced
 
 
-def is_suppressed(finding: Finding) -> bool:
-    """Whether a comment in the finding's own file, as it is on disk, silences it."""
+def is_suppressed(finding: Finding, texts: SourceTexts) -> bool:
+    """Whether a comment in the finding's own file suppresses it."""
     if finding.site is None:
         return False
-    path = finding.site.path
     try:
-        data = Path(path).read_bytes() if lines.is_readable(path) else b""
+        data = texts.data(finding.site.path)
     except OSError:
         return False  # code that has no file, and so no comments
     return silences(data, finding)

@@ -43,7 +43,9 @@ class Plugin:
         if suppressions.is_skipped(self._data):
             return
         checked = static.check_file(self._path, self._data, self._project)
-        for finding in told(self._path, self._data, checked.findings, self._settings):
+        for finding in told(
+            self._path, self._data, checked.findings, self._settings, self._project.texts
+        ):
             site = finding.site
             if site is None or os.path.abspath(site.path) != os.path.abspath(self._path):
                 continue  # told of the file that it is in

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from convlint.ir.nodes import Call, Failure, Layer, Node, Scope, Shape, Tensor
 from convlint.source_text.site import Site
+from convlint.source_text.texts import SourceTexts
 
 T = TypeVar("T")
 Status = Literal["complete", "partial", "failed"]
@@ -30,6 +31,7 @@ class Graph:
     - ``read_parameters``: parameters and buffers that a recorded call read
     - ``called_in_training``: layers that a training forward called; None where none was run
     - ``ignored_arguments``: (parameter, class, site) of constructor parameters that are never read
+    - ``texts``: the files that sites refer to; they are not sent to other processes
     """
 
     target: str | None = None
@@ -57,6 +59,9 @@ class Graph:
     read_parameters: tuple[str, ...] = ()
     called_in_training: tuple[str, ...] | None = None
     ignored_arguments: tuple[tuple[str, str, Site], ...] = ()
+    texts: SourceTexts = field(
+        default_factory=SourceTexts, repr=False, compare=False, metadata={"local": True}
+    )
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""

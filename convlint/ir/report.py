@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from convlint.ir.problem import Problem
 from convlint.source_text.site import Fix, Site
+from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.ir.claims import Claim, Witness
@@ -64,7 +65,10 @@ def any_at_least(severities: Iterable[Severity], threshold: Severity) -> bool:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a command: the same object from the command line and from Python."""
+    """The result of a command: the same object from the command line and from Python.
+
+    ``texts`` are the files that sites refer to.
+    """
 
     findings: tuple[Finding, ...] = ()
     models: tuple[Model, ...] = ()
@@ -73,6 +77,7 @@ class Report:
     refusals: tuple[Refusal, ...] = ()
     rewritten: RewrittenSet | None = None
     earlier: EarlierReport | None = None
+    texts: SourceTexts = field(default_factory=SourceTexts, repr=False, compare=False)
 
     def exit_code(self, fail_on: Severity = "warning") -> int:
         """0: no findings, 1: findings at ``fail_on`` or worse, 2: something could not be checked."""

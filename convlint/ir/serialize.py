@@ -81,7 +81,8 @@ def _frozen(value: Any) -> Any:
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+    """The fields that are sent: all but those that only have a meaning where they were made."""
+    return tuple(f.name for f in dataclasses.fields(kind) if not f.metadata.get("local"))
 
 
 @cache

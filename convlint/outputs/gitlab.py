@@ -20,7 +20,7 @@ def render(report: Report) -> str:
     """
     folder = root()
     identities = [_identity(problem) for problem in report.problems]
-    identities += [identity(finding, folder) for finding in report.findings]
+    identities += [identity(finding, folder, report.texts) for finding in report.findings]
     issues = [*map(_blocker, report.problems), *map(_issue, report.findings)]
     prints = zip(issues, distinct(identities), strict=True)
     return as_json([{**issue, "fingerprint": fingerprint} for issue, fingerprint in prints])

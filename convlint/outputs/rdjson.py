@@ -10,7 +10,7 @@ from convlint.ir import Edit, Finding, Fix, Problem, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of
 from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
-from convlint.source_text import lines
+from convlint.source_text.texts import SourceTexts
 
 SEVERITIES: dict[Severity, str] = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
 MOST_LINES = 20  # of one suggestion; a longer one is not readable in a comment
@@ -18,21 +18,27 @@ MOST_LINES = 20  # of one suggestion; a longer one is not readable in a comment
 
 def render(report: Report) -> str:
     """The report as one ``DiagnosticResult``, whose columns count bytes of UTF-8."""
-    diagnostics = [*map(_problem, report.problems), *map(_diagnostic, report.findings)]
+    diagnostics = [
+        *map(_problem, report.problems),
+        *(_diagnostic(finding, report.texts) for finding in report.findings),
+    ]
     return as_json({"source": {"name": "convlint"}, "diagnostics": diagnostics})
 
 
-def _diagnostic(finding: Finding) -> dict[str, Any]:
+def _diagnostic(finding: Finding, texts: SourceTexts) -> dict[str, Any]:
     site = finding.site
     place: dict[str, Any] = {"path": file_of(finding) or "."}
     related = [
-        {"message": end.message, "location": {"path": end.site.path, "range": _range(end.site)}}
+        {
+            "message": end.message,
+            "location": {"path": end.site.path, "range": _range(end.site, texts)},
+        }
         for end in finding.related
     ]
-    suggestion = _suggestion(finding.fix) if finding.fix else None
+    suggestion = _suggestion(finding.fix, texts) if finding.fix else None
     return {
         "message": "\n".join(finding_lines(finding)),
-        "location": {**place, "range": _range(site)} if site else place,
+        "location": {**place, "range": _range(site, texts)} if site else place,
         "severity": SEVERITIES[finding.severity],
         "code": {"value": finding.code},
         **({"suggestions": [suggestion]} if suggestion else {}),
@@ -52,18 +58,17 @@ def _problem(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _range(site: Site) -> dict[str, Any]:
+def _range(site: Site, texts: SourceTexts) -> dict[str, Any]:
     end = (site.end_line or site.line, site.end_column or site.column)
     return {
-        "start": _position(site.path, site.line, site.column),
-        "end": _position(site.path, *end),
+        "start": _position(texts, site.path, site.line, site.column),
+        "end": _position(texts, site.path, *end),
     }
 
 
-def _position(path: str, line: int, column: int) -> dict[str, int]:
+def _position(texts: SourceTexts, path: str, line: int, column: int) -> dict[str, int]:
     """A position in bytes. If the file cannot be read, its characters are assumed to be ASCII."""
-    source = lines.of(path)
-    before = source[line - 1][: column - 1] if 0 < line <= len(source) else ""
+    before = texts.line(path, line)[: column - 1]
     extra = len(before.encode("utf-8", "surrogatepass")) - len(before)
     return {"line": line, "column": column + extra}
 
@@ -71,7 +76,7 @@ def _position(path: str, line: int, column: int) -> dict[str, int]:
 # --- suggestions
 
 
-def _suggestion(fix: Fix) -> dict[str, Any] | None:
+def _suggestion(fix: Fix, texts: SourceTexts) -> dict[str, Any] | None:
     """A fix as one replacement, or None if that is impossible or too long.
 
     Reviewers commit each suggestion separately, so the edits of a fix are joined with the text between them.
@@ -84,11 +89,11 @@ def _suggestion(fix: Fix) -> dict[str, Any] | None:
     end = _end(last)
     if end[0] - first.line >= MOST_LINES:
         return None
-    text = edits[0].text if len(edits) == 1 else _joined(edits)
+    text = edits[0].text if len(edits) == 1 else _joined(edits, texts)
     if text is None:
         return None
     whole = Site(first.path, first.line, first.column, *end)
-    return {"range": _range(whole), "text": text}
+    return {"range": _range(whole, texts), "text": text}
 
 
 def _start(edit: Edit) -> tuple[int, int]:
@@ -99,9 +104,9 @@ def _end(site: Site) -> tuple[int, int]:
     return (site.end_line or site.line, site.end_column or site.column)
 
 
-def _joined(edits: Sequence[Edit]) -> str | None:
+def _joined(edits: Sequence[Edit], texts: SourceTexts) -> str | None:
     """The texts of edits and the source between them; None if they overlap or the file has no such lines."""
-    source = lines.of(edits[0].site.path)
+    source = texts.lines(edits[0].site.path)
     parts = [edits[0].text]
     for one, other in pairwise(edits):
         between = _between(source, _end(one.site), _start(other))

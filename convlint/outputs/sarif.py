@@ -16,6 +16,7 @@ from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of, from_root, root
 from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
 from convlint.rules import registry
+from convlint.source_text.texts import SourceTexts
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS = 25_000  # GitHub rejects a run with more
@@ -47,7 +48,7 @@ def document(report: Report) -> dict[str, Any]:
                         "toolExecutionNotifications": notifications,
                     }
                 ],
-                "results": _results(findings, codes),
+                "results": _results(findings, codes, report.texts),
                 "columnKind": "unicodeCodePoints",
             }
         ],
@@ -100,9 +101,11 @@ def _on_one_line(text: str) -> str:
 # --- results
 
 
-def _results(findings: Sequence[Finding], codes: Sequence[str]) -> list[dict[str, Any]]:
+def _results(
+    findings: Sequence[Finding], codes: Sequence[str], texts: SourceTexts
+) -> list[dict[str, Any]]:
     index = {code: n for n, code in enumerate(codes)}
-    prints = fingerprints(findings, root())
+    prints = fingerprints(findings, root(), texts)
     return [
         _result(finding, index[finding.code], fingerprint)
         for finding, fingerprint in zip(findings, prints, strict=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from convlint.ir import Witness
     from convlint.outputs.parts.columns import TableOptions
+    from convlint.source_text.texts import SourceTexts
 
 COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
 
@@ -79,7 +80,7 @@ def _tables(
 def _findings(report: Report, width: int | None) -> Iterator[Styled]:
     several = len({model.target for model in report.models}) > 1
     for finding in report.findings:
-        yield from _finding(finding, width, several=several)
+        yield from _finding(finding, report.texts, width, several=several)
         yield styled()
 
 
@@ -93,7 +94,9 @@ def _statistics(report: Report) -> Iterator[Styled]:
         yield styled()
 
 
-def _finding(finding: Finding, width: int | None, *, several: bool) -> Iterator[Styled]:
+def _finding(
+    finding: Finding, texts: SourceTexts, width: int | None, *, several: bool
+) -> Iterator[Styled]:
     color = COLORS[finding.severity]
     yield styled(
         (visible(str(finding.site or finding.target or "model")), "bold"),
@@ -103,9 +106,9 @@ def _finding(finding: Finding, width: int | None, *, several: bool) -> Iterator[
         one_line(finding.message),
     )
     if finding.site is not None:
-        yield from excerpt(finding.site, "^", f"bold {color}", width)
+        yield from excerpt(texts, finding.site, "^", f"bold {color}", width)
     for related in finding.related:
-        yield from _related(related, width)
+        yield from _related(related, texts, width)
     if several and finding.target:
         yield _remark("model", finding.target)
     if len(finding.instances) > 1:
@@ -115,12 +118,12 @@ def _finding(finding: Finding, width: int | None, *, several: bool) -> Iterator[
     if finding.witness is not None:
         yield from _witness(finding.witness)
     if finding.fix is not None:
-        yield from _fix(finding.fix, width)
+        yield from _fix(finding.fix, texts, width)
 
 
-def _related(related: Related, width: int | None) -> Iterator[Styled]:
+def _related(related: Related, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
     yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
-    yield from excerpt(related.site, "-", "blue", width)
+    yield from excerpt(texts, related.site, "-", "blue", width)
 
 
 def _witness(witness: Witness) -> Iterator[Styled]:
@@ -130,10 +133,10 @@ def _witness(witness: Witness) -> Iterator[Styled]:
         yield _remark("control", f"{witness.control} works")
 
 
-def _fix(fix: Fix, width: int | None) -> Iterator[Styled]:
+def _fix(fix: Fix, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
     kind = "help" if fix.applicability == "display" else f"{fix.applicability} fix"
     yield _remark(kind, fix.title, "green")
-    yield from fix_preview(fix.edits, width)
+    yield from fix_preview(texts, fix.edits, width)
 
 
 def _remark(name: str, text: str, style: str = "") -> Styled:

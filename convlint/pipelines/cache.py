@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import convlint
 from convlint.ir import Finding
+from convlint.source_text.texts import SourceTexts
 
 Mark = str | bytes
 _Entry = tuple[Mark, dict[str, Mark], Sequence[Finding]]
@@ -42,14 +43,11 @@ class Cache:
         self._changed = False
 
     def look_again(self) -> None:
-        """Forget what files on the disk held when they were last looked at."""
+        """Forget what files held when they were last looked at."""
         self._marks.clear()
 
-    def get(self, path: str, data: bytes, texts: Mapping[str, bytes]) -> list[Finding] | None:
-        """What was found in a file with this content, None if that is not known.
-
-        ``texts`` are contents that stand for those of files, by absolute path, as for ``put``.
-        """
+    def get(self, path: str, data: bytes, texts: SourceTexts) -> list[Finding] | None:
+        """What was found in a file with this content, None if that is not known. ``texts`` gives all other files."""
         path = os.path.abspath(path)
         entry = self._known.get(path) or self._restored(path)
         if entry is None:
@@ -65,7 +63,7 @@ class Cache:
         self,
         path: str,
         data: bytes,
-        texts: Mapping[str, bytes],
+        texts: SourceTexts,
         files: Iterable[str],
         findings: Sequence[Finding],
     ) -> None:
@@ -80,14 +78,11 @@ class Cache:
         """What tells contents apart: within one process the contents do."""
         return data if self._folder is None else _digest(data)
 
-    def _mark_of(self, path: str, texts: Mapping[str, bytes]) -> Mark:
+    def _mark_of(self, path: str, texts: SourceTexts) -> Mark:
         """The same of a file; that of a file that cannot be read is empty."""
-        if path in texts:
-            return self._mark(texts[path])
         if path not in self._marks:
             try:
-                with open(path, "rb") as file:
-                    self._marks[path] = self._mark(file.read())
+                self._marks[path] = self._mark(texts.data(path))
             except OSError:
                 self._marks[path] = ""
         return self._marks[path]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convlint.findings.select import joined
@@ -12,7 +13,7 @@ from convlint.pipelines.lint_files import Linter, read
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
-from convlint.source_text import lines
+from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.findings.confirm import Runs
@@ -33,7 +34,7 @@ class Outcome:
 
     ``files`` were checked, ``fixed`` are findings that fixes removed. ``silenced`` is the number of findings that got
     a suppression comment, ``recorded`` of those in a new baseline; None without ``--add-noqa`` or
-    ``--update-baseline``. ``standing`` is the text of standard input, after fixes.
+    ``--update-baseline``. ``stdin`` is the text of standard input, after fixes.
     """
 
     report: Report
@@ -42,7 +43,7 @@ class Outcome:
     changes: tuple[Change, ...] = ()
     silenced: int | None = None
     recorded: int | None = None
-    standing: Mapping[str, bytes] = field(default_factory=dict)
+    stdin: bytes | None = None
 
 
 def check_files(
@@ -63,9 +64,10 @@ def check_files(
     found = discovery.find(
         paths, exclude=config.exclude, root=config.root, force=request.force_exclude
     )
-    texts, unread = read(found.files)
-    standing = {} if stdin is None else {_stdin_path(request): stdin}
-    texts |= standing
+    contents, unread = read(found.files)
+    given = {} if stdin is None else {_stdin_path(request): stdin}
+    contents |= given
+    texts = SourceTexts(given)
     baseline = None
     if request.baseline is not None:
         from convlint.findings import baseline as baselines
@@ -73,19 +75,20 @@ def check_files(
         baseline = baselines.read(request.baseline, missing_ok=request.update_baseline)
     hidden = None if request.update_baseline else baseline
     linter = Linter(config, _cache_folder(request, config), hidden, request.jobs, progress)
-    with lines.standing_for(standing):
-        ran = replace(ran, findings=tuple(hidden.unknown(ran.findings) if hidden else ran.findings))
-        outcome = _outcome(texts, ran, linter, request, prove_claim)
-        findings = outcome.report.findings
-        recorded = baseline.write(findings) if baseline and request.update_baseline else None
+    if hidden:
+        ran = replace(ran, findings=tuple(hidden.unknown(ran.findings, texts)))
+    outcome = _outcome(contents, texts, ran, linter, request, prove_claim)
+    texts = texts.with_overlays({change.path: change.after for change in outcome.changes})
+    findings = outcome.report.findings
+    recorded = baseline.write(findings, texts) if baseline and request.update_baseline else None
     problems = (*ran.problems, *found.problems, *unread, *linter.problems, *outcome.report.problems)
-    after = {change.path: change.after for change in outcome.changes if change.path in standing}
+    left = findings if recorded is None else ()
     return replace(
         outcome,
-        report=Report(findings if recorded is None else (), ran.models, problems),
-        files=tuple(texts),
+        report=Report(left, ran.models, problems, texts=texts),
+        files=tuple(contents),
         recorded=recorded,
-        standing={**standing, **after},
+        stdin=None if stdin is None else texts.data(_stdin_path(request)),
     )
 
 
@@ -101,35 +104,41 @@ def _cache_folder(request: CheckRequest, config: Config) -> str | None:
 
 
 def _outcome(
-    texts: Mapping[str, bytes],
+    contents: Mapping[str, bytes],
+    texts: SourceTexts,
     ran: Report,
     linter: Linter,
     request: CheckRequest,
     prove_claim: Runs | None,
 ) -> Outcome:
     if request.add_noqa:
-        return _add_suppressions(texts, ran, linter, request)
+        return _add_suppressions(contents, texts, ran, linter, request)
     if request.fix or request.diff:
-        return _fix(texts, ran, linter, request)
-    return Outcome(Report(tuple(joined(ran.findings, linter.find(texts, prove_claim)))))
+        return _fix(contents, texts, ran, linter, request)
+    return Outcome(Report(tuple(joined(ran.findings, linter.find(contents, prove_claim, texts)))))
 
 
-def _fix(texts: Mapping[str, bytes], ran: Report, linter: Linter, request: CheckRequest) -> Outcome:
+def _fix(
+    contents: Mapping[str, bytes],
+    texts: SourceTexts,
+    ran: Report,
+    linter: Linter,
+    request: CheckRequest,
+) -> Outcome:
     """Apply the fixes of model runs once, because no model is run again; then those of static analysis until nothing
     changes.
     """
     from convlint.findings import fix_loop
 
     unsafe = request.unsafe_fixes
-    before = {**texts, **_texts_of_models(ran, texts)}
+    before = {**contents, **_files_of_models(ran, contents, texts)}
     step = fix_loop.once(before, ran.findings, unsafe=unsafe)
+    texts = texts.with_overlays(step.texts)
 
     def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
-        changed = {path: data for path, data in now.items() if data != before[path]}
-        with lines.standing_for(changed):
-            return linter.find(now)
+        return linter.find(now, texts=texts)
 
-    result = fix_loop.fixed({path: step.texts[path] for path in texts}, find, unsafe=unsafe)
+    result = fix_loop.fixed({path: step.texts[path] for path in contents}, find, unsafe=unsafe)
     after = {**step.texts, **result.texts}
     changes = [
         Change(path, data, after[path]) for path, data in before.items() if after[path] != data
@@ -146,13 +155,17 @@ def _fix(texts: Mapping[str, bytes], ran: Report, linter: Linter, request: Check
 
 
 def _add_suppressions(
-    texts: Mapping[str, bytes], ran: Report, linter: Linter, request: CheckRequest
+    contents: Mapping[str, bytes],
+    texts: SourceTexts,
+    ran: Report,
+    linter: Linter,
+    request: CheckRequest,
 ) -> Outcome:
     """Add a suppression comment to the line of every finding."""
     from convlint.findings import suppressions
 
-    before = {**texts, **_texts_of_models(ran, texts)}
-    findings = joined(ran.findings, linter.find(texts))
+    before = {**contents, **_files_of_models(ran, contents, texts)}
+    findings = joined(ran.findings, linter.find(contents, texts=texts))
     changes, silenced = [], 0
     for path, data in before.items():
         in_file = [finding for finding in findings if finding.site and finding.site.path == path]
@@ -167,15 +180,21 @@ def _add_suppressions(
         for finding in ran.findings
         if not (finding.site and suppressions.silences(now.get(finding.site.path, b""), finding))
     ]
-    findings = joined(left, linter.find({path: now[path] for path in texts}))
+    findings = joined(left, linter.find({path: now[path] for path in contents}, texts=texts))
     report = Report(tuple(findings), problems=tuple(problems))
     return Outcome(report, changes=tuple(written), silenced=silenced)
 
 
-def _texts_of_models(ran: Report, texts: Mapping[str, bytes]) -> dict[str, bytes]:
+def _files_of_models(
+    ran: Report, contents: Mapping[str, bytes], texts: SourceTexts
+) -> dict[str, bytes]:
     """The files with findings of model runs that are not among the checked files."""
+    files = {}
     paths = {finding.site.path for finding in ran.findings if finding.site}
-    return read(sorted(filter(lines.is_readable, paths - texts.keys())))[0]
+    for path in sorted(paths - contents.keys()):
+        with suppress(OSError):
+            files[path] = texts.data(path)
+    return files
 
 
 def _write(changes: Sequence[Change], request: CheckRequest) -> tuple[list[Change], list[Problem]]:

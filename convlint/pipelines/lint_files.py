@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from convlint.findings.select import merged, selected
 from convlint.ir import Finding, Problem
 from convlint.pipelines.cache import Cache
-from convlint.pipelines.lint_pool import Judge, Judged, Texts, in_processes
+from convlint.pipelines.lint_pool import Judge, Judged, in_processes
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
+from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.findings.baseline import Baseline
@@ -66,30 +67,33 @@ class Linter:
         self.problems: tuple[Problem, ...] = ()
 
     def find(
-        self, texts: Texts, proves: Runs | None = None, beside: Texts | None = None
+        self,
+        files: Mapping[str, bytes],
+        proves: Runs | None = None,
+        texts: SourceTexts | None = None,
     ) -> list[Finding]:
         """What is found in files with these contents: selected, not silenced, not in the baseline.
 
         ``proves`` builds and runs the classes of suspicions, as they stand on the disk; None: nothing is run.
-        ``beside`` are contents of further files, which are not judged, but may be imported.
+        ``texts`` gives the files that these import; None reads them from disk.
         """
-        wanted = {path: data for path, data in texts.items() if not _is_skipped(data)}
-        known = {os.path.abspath(path): data for path, data in {**(beside or {}), **texts}.items()}
-        judged = self._judged(wanted, known)
+        texts = (texts or SourceTexts()).with_overlays(files)
+        wanted = {path: data for path, data in files.items() if not _is_skipped(data)}
+        judged = self._judged(wanted, texts)
         self.problems = tuple(problem for one in judged.values() for problem in one.problems)
         standing = _by_file(finding for one in judged.values() for finding in one.findings)
         found = merged(
             finding
             for path, data in wanted.items()
             for finding in told(
-                *(path, data, judged[path].findings, self._config, proves),
+                *(path, data, judged[path].findings, self._config, texts, proves),
                 standing.get(os.path.abspath(path), ()),
             )
         )
-        return found if self._baseline is None else self._baseline.unknown(found)
+        return found if self._baseline is None else self._baseline.unknown(found, texts)
 
-    def _judged(self, wanted: Texts, texts: Texts) -> dict[str, Judged]:
-        """Every file's judgement, from the cache where it is known; ``texts`` has absolute paths."""
+    def _judged(self, wanted: Mapping[str, bytes], texts: SourceTexts) -> dict[str, Judged]:
+        """Every file's judgement, from the cache where it is known."""
         judged = {}
         self._cache.look_again()
         for path, data in wanted.items():
@@ -104,7 +108,7 @@ class Linter:
         self._cache.save()
         return judged
 
-    def _judge(self, paths: Sequence[str], texts: Texts) -> list[Judged]:
+    def _judge(self, paths: Sequence[str], texts: SourceTexts) -> list[Judged]:
         if not paths:
             return []
         about = (self._config.root, self._entries(texts), texts)
@@ -121,12 +125,10 @@ class Linter:
                 self._progress(done, len(paths))
             yield path
 
-    def _entries(self, texts: Texts) -> tuple[ModelEntry, ...]:
+    def _entries(self, texts: SourceTexts) -> tuple[ModelEntry, ...]:
         """The configured models whose file is among those that are checked."""
         entries = self._config.models
-        return tuple(
-            e for e in entries if e.target.path and os.path.abspath(e.target.path) in texts
-        )
+        return tuple(e for e in entries if e.target.path and texts.has_overlay(e.target.path))
 
 
 @contextmanager
@@ -159,6 +161,7 @@ def told(
     data: bytes,
     found: Sequence[Finding],
     config: Config,
+    texts: SourceTexts,
     proves: Runs | None = None,
     standing: Sequence[Finding] | None = None,
 ) -> Iterator[Finding]:
@@ -167,7 +170,7 @@ def told(
     ``found`` came of judging this file, and may stand in others that it builds on. ``standing`` is what
     stands in this file, whichever was judged; by default nothing but what was found stands in it.
     """
-    chosen = [f for f in selected(found, config) if not _is_silenced_elsewhere(f, path)]
+    chosen = [f for f in selected(found, config) if not _is_silenced_elsewhere(f, path, texts)]
     plain = data.lower()
     if b"noqa" in plain or b"convlint:" in plain:
         from convlint.findings import suppressions
@@ -195,13 +198,13 @@ def _is_in(finding: Finding, path: str) -> bool:
     return finding.site is None or os.path.abspath(finding.site.path) == os.path.abspath(path)
 
 
-def _is_silenced_elsewhere(finding: Finding, path: str) -> bool:
+def _is_silenced_elsewhere(finding: Finding, path: str, texts: SourceTexts) -> bool:
     """Whether a finding that stands in another file than the one that was judged is silenced there."""
     if _is_in(finding, path):
         return False
     from convlint.findings import suppressions
 
-    return suppressions.is_suppressed(finding)
+    return suppressions.is_suppressed(finding, texts)
 
 
 UNUSED = "CVL900"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convlint.ir import Finding, Problem
 from convlint.settings.config import ModelEntry
+from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.static import Project
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200_000
 """Lines of a project whose syntax trees are kept at once, with what was followed in them: about half a GB."""
-
-Texts = Mapping[str, bytes]
-"""The contents of files, by the paths that findings call them by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Judge:
         self,
         root: str,
         entries: tuple[ModelEntry, ...],
-        texts: Texts,
+        texts: SourceTexts,
         parsed: Parsed | None = None,
     ) -> None:
         from convlint import static
@@ -69,9 +66,8 @@ class Judge:
         gc.collect()  # the parts of the old one hold each other
 
     def _judged(self, path: str) -> Judged:
-        data = self._texts[os.path.abspath(path)]
         try:
-            checked = self._source.check_file(path, data, self._project)
+            checked = self._source.check_file(path, self._texts.data(path), self._project)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
             text = (
                 f"convlint failed in this file: {type(error).__name__}: {error}; please report this"

@@ -85,7 +85,7 @@ class Trials:
         found: list[str] = []
         for path in paths:
             try:
-                text, _ = lines.decode(self.project.data(path))
+                text, _ = lines.decode(self.project.texts.data(path))
             except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
                 continue  # the run says what is wrong with the file
             found += ways_in(path, text)

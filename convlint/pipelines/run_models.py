@@ -19,6 +19,7 @@ from convlint.runtime.worker.client import Answer
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target
+from convlint.source_text.texts import SourceTexts
 
 RunAll = Callable[[RunJob, Iterable[Job]], Iterator[Answer]]
 """Runs all jobs and yields the answers in the order of the jobs: ``map``, or that of an executor."""
@@ -102,15 +103,17 @@ def _report(
     findings: list[Finding] = []
     models: list[Model] = []
     problems: list[Problem] = []
+    texts = SourceTexts()
     for answer in run_all(run, jobs):
         problems += answer.problems
         if answer.graph is not None:
-            models.append(cost.model_report(answer.graph))
-            if is_linted(answer.graph):
-                in_graph, failures = _lint(answer.graph)
-                findings += (f for f in selected(in_graph, config) if not is_suppressed(f))
+            graph = replace(answer.graph, texts=texts)
+            models.append(cost.model_report(graph))
+            if is_linted(graph):
+                in_graph, failures = _lint(graph)
+                findings += (f for f in selected(in_graph, config) if not is_suppressed(f, texts))
                 problems += failures
-    return Report(tuple(merged(findings)), tuple(models), tuple(problems))
+    return Report(tuple(merged(findings)), tuple(models), tuple(problems), texts=texts)
 
 
 def findings(graph: Graph) -> list[Finding]:

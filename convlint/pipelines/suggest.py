@@ -77,6 +77,7 @@ class _Search:
             suggestions=tuple(ranked(suggestions, totals)),
             refusals=tuple(self.refused),
             rewritten=rewritten,
+            texts=self.trials.project.texts,
         )
 
     # --- candidates, each for itself

@@ -218,7 +218,7 @@ class _Call:
         refusal = self.project.refusal(layer.site, layer.chain)
         if refusal is not None:
             return refusal
-        call = call_sites.at(layer.site)
+        call = call_sites.at(layer.site, self.project.texts)
         if call is None:
             return f"{layer.site} is no call that could be edited"
         if name := _runs_text(call):
@@ -236,7 +236,7 @@ class _Call:
         *,
         through: bool = False,
     ) -> Candidate:
-        call = call_sites.at(site) if site else None
+        call = call_sites.at(site, self.project.texts) if site else None
         assert call is not None
         place = Place(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through)
         all_fit = all(self.kind.fits(other, form, self.wishes) for other in place.others)
@@ -293,7 +293,7 @@ class _Call:
         return (
             site is not None
             and self.project.refusal(site) is None
-            and call_sites.at(site) is not None
+            and call_sites.at(site, self.project.texts) is not None
         )
 
 

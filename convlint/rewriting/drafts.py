@@ -43,7 +43,7 @@ def written(drafts: Sequence[Draft], project: Project) -> Written | str:
     files: dict[str, tuple[bytes, bytes]] = {}
     for path, here in by_path.items():
         try:
-            before = project.data(path)
+            before = project.texts.data(path)
             made = helpers.edits(path, lines.decode(before)[0], here)
             after = edits.apply(before, made)
         except (OSError, ValueError, SyntaxError, LookupError) as error:

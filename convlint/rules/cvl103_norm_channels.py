@@ -58,7 +58,7 @@ class NormChannels(Rule):
 def _fix(graph: Graph, finding: Finding) -> Fix | None:
     """Replace a number that is written in a norm's call with the one that the other layers agree on."""
     built = [layer for layer in graph.layers if layer.site == finding.site]
-    call = constructor_call(built[0]) if built and built[0].base in _REFUSING else None
+    call = constructor_call(graph, built[0]) if built and built[0].base in _REFUSING else None
     found = [d for d in diagnosis.disagreements(graph) if d.site == finding.site]
     if call is None or len(found) != 1:
         return None

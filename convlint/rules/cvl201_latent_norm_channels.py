@@ -81,7 +81,7 @@ class LatentNormChannels(Rule):
             confidence="medium",
             module=norm.layer,
             related=(Related(f"this layer outputs `{given}` channels", end),) if end else (),
-            fix=contracts.argument_fix(wide.site, meeting.scope, asked, given),
+            fix=contracts.argument_fix(wide.site, meeting.scope, asked, given, graph.texts),
         ).with_(claim=claim)
 
 

@@ -80,7 +80,7 @@ class LatentConvChannels(Rule):
                 for end in ends[1:5]
                 if end.site
             ),
-            fix=contracts.argument_fix(place, meeting.scope, asked, given),
+            fix=contracts.argument_fix(place, meeting.scope, asked, given, graph.texts),
         ).with_(claim=claim)
 
 

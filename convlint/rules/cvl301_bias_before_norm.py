@@ -107,7 +107,7 @@ def _edit(
     graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]
 ) -> Edit | str:
     """The edit of the call that built ``layer``, or why none is right for all that it builds."""
-    call = constructor_call(layer)
+    call = constructor_call(graph, layer)
     if call is None:
         return f"the line does not call torch.nn.{layer.base} directly"
     for other in graph.layers:
@@ -115,7 +115,7 @@ def _edit(
             return f"the same call builds `{other.name}`, which is not followed by such a norm"
     for norm in norms:
         site = graph.where(norm)
-        beside = call_sites.at(site) if site is not None else None
+        beside = call_sites.at(site, graph.texts) if site is not None else None
         if beside is None or not call.always_with(beside) or not beside.callee:
             return "this layer may also be built without such a norm"
     if reader := _reader(call.file, layer.name.rpartition(".")[2]):

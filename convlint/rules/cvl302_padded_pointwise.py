@@ -104,7 +104,7 @@ def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
     if layer is None or layer.site is None:
         return None
     title = f"set padding={_wanted(node)} (the output becomes smaller)"
-    call = constructor_call(layer)
+    call = constructor_call(graph, layer)
     built = [other.name for other in graph.layers if other.site == layer.site]
     if call is None or not all(name in padded for name in built):
         return Fix(title, "display", ())

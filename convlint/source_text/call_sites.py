@@ -1,6 +1,6 @@
 """A call as it stands in a file: what is called, its arguments and their spans, what stands around it.
 
-Everything is read from the text (see ``lines.of``), for a fix to be written from it.
+Everything is read from the text (see ``SourceTexts``), for a fix to be written from it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 from convlint.source_text import lines
 from convlint.source_text.site import Edit, Site
+from convlint.source_text.texts import SourceTexts
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = Function | ast.ClassDef | ast.Module
@@ -30,9 +31,9 @@ _NAMING = (
 )
 
 
-def at(site: Site) -> WrittenCall | None:
-    """The call whose span is ``site``, None if there is none or the file cannot be read and parsed."""
-    file = _file("".join(lines.of(site.path)))
+def at(site: Site, texts: SourceTexts) -> WrittenCall | None:
+    """Find the call whose span is ``site``; None if there is none, or the file cannot be read and parsed."""
+    file = _file(texts.text(site.path))
     node = file.calls.get(_key(site)) if file else None
     return WrittenCall(site, node, file) if file and node else None
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from convlint import symbolic
 from convlint.ir import Call, Graph, Layer, Node, Scope, Shape, Site
 from convlint.ir import Tensor as Value
+from convlint.source_text.texts import SourceTexts
 from convlint.static.domain.execution import Step
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
@@ -39,14 +40,17 @@ _WITH_PARAMETERS = frozenset(
 _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
-def graph(path: ExecutionPath, rules: Sequence[Rule]) -> Graph:
-    """The graph of one execution, with what ``rules`` need."""
+def graph(path: ExecutionPath, rules: Sequence[Rule], texts: SourceTexts) -> Graph:
+    """The graph of one execution, with what ``rules`` need. ``texts`` are the files of the project."""
     families = {rule.family for rule in rules}
-    return _Writer(path, "latent" in families, fitting=families != {"advice"}).graph()
+    return _Writer(path, "latent" in families, texts, fitting=families != {"advice"}).graph()
 
 
 class _Writer:
-    def __init__(self, path: ExecutionPath, with_exprs: bool, *, fitting: bool) -> None:
+    def __init__(
+        self, path: ExecutionPath, with_exprs: bool, texts: SourceTexts, *, fitting: bool
+    ) -> None:
+        self.texts = texts
         self.path = path
         self.with_exprs = with_exprs
         self.execution = path.execution
@@ -160,6 +164,7 @@ class _Writer:
             unregistered_layers=tuple(_once(self.unregistered)),
             scopes=self._scopes(),
             ignored_arguments=self.path.entry_point.ignored,
+            texts=self.texts,
         )
 
     def _add(self, step: Step) -> None:

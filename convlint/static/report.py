@@ -101,7 +101,7 @@ def _findings_of(
         return {}
     from convlint.static.graph_builder import graph as build_graph  # most executions need no graph
 
-    graph = build_graph(path, rules)
+    graph = build_graph(path, rules, project.texts)
     found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(graph)]
     placed: list[Finding] = []
     for finding in without_explained(found):

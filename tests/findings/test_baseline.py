@@ -9,6 +9,7 @@ import pytest
 
 from convlint.findings import baseline
 from convlint.ir import Finding, Site
+from convlint.source_text.texts import SourceTexts
 from tests.cli.test_check_files import Convlint, Result, convlint, write
 from tests.static.fake_source import fake
 
@@ -102,10 +103,10 @@ def test_standard_input_is_known_by_its_name(convlint: Convlint) -> None:
 def test_a_finding_without_a_line_is_known_by_its_message(tmp_path: Path) -> None:
     finding = Finding("CVL113", "over-budget", "error", "5 > 4", None, target="a.py:Net")
     one = baseline.Baseline(str(tmp_path / "known.json"))
-    one.write([finding])
+    one.write([finding], SourceTexts())
     again = baseline.read(one.path)
-    assert again.unknown([finding, finding]) == [finding]
-    assert again.unknown([finding.with_(message="6 > 4")]) != []
+    assert again.unknown([finding, finding], SourceTexts()) == [finding]
+    assert again.unknown([finding.with_(message="6 > 4")], SourceTexts()) != []
 
 
 @pytest.mark.parametrize(
@@ -154,6 +155,6 @@ def test_a_baseline_that_cannot_be_written(convlint: Convlint) -> None:
 def test_a_function_that_is_renamed_is_another(tmp_path: Path) -> None:
     finding = Finding("CVL101", "n", "error", "m", Site("a.py", 1, 1, function="Net.__init__"))
     one = baseline.Baseline(str(tmp_path / "known.json"))
-    one.write([finding])
+    one.write([finding], SourceTexts())
     moved = finding.with_(site=Site("a.py", 9, 1, function="Other.__init__"))
-    assert baseline.read(one.path).unknown([finding, moved]) == [moved]
+    assert baseline.read(one.path).unknown([finding, moved], SourceTexts()) == [moved]

@@ -13,6 +13,7 @@ from convlint.findings import suppressions
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Site
 from convlint.source_text import edits
+from convlint.source_text.texts import SourceTexts
 
 
 def finding(code: str, line: int, end_line: int = 0) -> Finding:
@@ -21,9 +22,8 @@ def finding(code: str, line: int, end_line: int = 0) -> Finding:
 
 def silenced(path: Path, text: str, code: str = "CVL301", line: int = 2, end_line: int = 3) -> bool:
     path.write_text(text, encoding="utf-8")
-    return is_suppressed(
-        Finding(code, "a-name", "warning", "m", Site(str(path), line, 1, end_line, 5))
-    )
+    site = Site(str(path), line, 1, end_line, 5)
+    return is_suppressed(Finding(code, "a-name", "warning", "m", site), SourceTexts())
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,9 @@ def test_comments_before_a_broken_place_count(tmp_path: Path) -> None:
 
 
 def test_a_finding_without_a_file_is_never_silenced(tmp_path: Path) -> None:
-    assert not is_suppressed(Finding("CVL113", "a-name", "error", "m", None))
-    assert not is_suppressed(
-        Finding("CVL301", "a-name", "error", "m", Site(str(tmp_path / "gone.py"), 1, 1))
-    )
+    site, texts = Site(str(tmp_path / "gone.py"), 1, 1), SourceTexts()
+    assert not is_suppressed(Finding("CVL113", "a-name", "error", "m", None), texts)
+    assert not is_suppressed(Finding("CVL301", "a-name", "error", "m", site), texts)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "rewriting": {"support", "ir", "source_text", "analysis"},
     "settings": {"support", "ir", "rules"},
     "findings": {"support", "ir", "source_text", "settings"},
-    "static": {"support", "ir", "symbolic", "analysis", "rules", "settings"},
+    "static": {"support", "ir", "symbolic", "source_text", "analysis", "rules", "settings"},
     "runtime": {"support", "ir", "symbolic", "analysis", "source_text", "rewriting", "settings"},
     "docsgen": {"rules", "rewriting", "settings"},
     "outputs": {

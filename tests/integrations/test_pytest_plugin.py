@@ -288,7 +288,7 @@ def test_nothing_is_loaded_without_the_option(run: Run, pytester: pytest.Pyteste
 
         def test_own():
             ours = {name for name in sys.modules if name.split(".")[0] == "convlint"}
-            assert ours == {"convlint", "convlint.integrations.pytest"}
+            assert ours == {"convlint", "convlint.integrations", "convlint.integrations.pytest"}
             assert not {"torch", "rich", "typer"} & sys.modules.keys()
         """
     )

@@ -18,6 +18,7 @@ from convlint.rewriting.base import Draft, Helper, NamedEdit, Place
 from convlint.rewriting.kinds import of_code
 from convlint.rewriting.layer_numbers import Numbers
 from convlint.source_text import call_sites, edits, lines
+from convlint.source_text.texts import SourceTexts
 
 # --- helpers in a file
 
@@ -44,13 +45,12 @@ def rewritten_bytes(
     tree, source = ast.parse(text), lines.split(text)
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_dense(node)]
     found.sort(key=lambda node: node.lineno)
-    with lines.standing_for({"net.py": data}):
-        call = call_sites.at(lines.span("net.py", found[number], source))
-        assert call is not None
-        drafts = of_code(form.code).drafts(
-            Place(call.site, call, (), others), form, all_fit=not others
-        )
-        draft = list(drafts)[0 if others else -1]
+    texts = SourceTexts({"net.py": data})
+    call = call_sites.at(lines.span("net.py", found[number], source), texts)
+    assert call is not None
+    place = Place(call.site, call, (), others)
+    drafts = of_code(form.code).drafts(place, form, all_fit=not others)
+    draft = list(drafts)[0 if others else -1]
     return edits.apply(data, helpers.edits("net.py", text, [draft]))
 
 
@@ -58,12 +58,10 @@ def edited(call: str, form: Replacement) -> str:
     """A call in a file, written as it is proposed first."""
     text = f"from torch import nn\nlayer = {call}\n"
     (node,) = [n.value for n in ast.parse(text).body if isinstance(n, ast.Assign)]
-    with lines.standing_for({"net.py": text.encode()}):
-        written = call_sites.at(lines.span("net.py", node, lines.split(text)))
-        assert written is not None
-        draft = next(
-            of_code(form.code).drafts(Place(written.site, written, ()), form, all_fit=True)
-        )
+    texts = SourceTexts({"net.py": text.encode()})
+    written = call_sites.at(lines.span("net.py", node, lines.split(text)), texts)
+    assert written is not None
+    draft = next(of_code(form.code).drafts(Place(written.site, written, ()), form, all_fit=True))
     return edits.apply(text.encode(), draft.edits).decode().partition("layer = ")[2].rstrip()
 
 

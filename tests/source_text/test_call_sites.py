@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from convlint.ir import Site
 from convlint.source_text import call_sites, edits, lines
+from convlint.source_text.texts import SourceTexts
 
 PATH = "<text>"
 
@@ -22,8 +23,8 @@ def written(text: str, function: str = "f") -> list[call_sites.WrittenCall]:
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(function)
     ]
-    with lines.standing_for({PATH: text.encode()}):
-        found = [call_sites.at(lines.span(PATH, node, source)) for node in names]
+    texts = SourceTexts({PATH: text.encode()})
+    found = [call_sites.at(lines.span(PATH, node, source), texts) for node in names]
     assert None not in found
     return sorted(filter(None, found), key=lambda call: (call.site.line, call.site.column))
 
@@ -69,20 +70,20 @@ def test_an_argument_is_found_by_name_or_position(call: str, expected: str | Non
 
 
 def test_there_is_no_call_where_none_is() -> None:
-    with lines.standing_for({PATH: b"f(1)\n", "broken.py": b"f(1\n"}):
-        assert call_sites.at(Site(PATH, 1, 1, 1, 5)) is not None
-        assert call_sites.at(Site(PATH, 1, 1, 1, 4)) is None
-        assert call_sites.at(Site("broken.py", 1, 1, 1, 4)) is None
-    assert call_sites.at(Site(PATH, 1, 1, 1, 5)) is None
+    texts = SourceTexts({PATH: b"f(1)\n", "broken.py": b"f(1\n"})
+    assert call_sites.at(Site(PATH, 1, 1, 1, 5), texts) is not None
+    assert call_sites.at(Site(PATH, 1, 1, 1, 4), texts) is None
+    assert call_sites.at(Site("broken.py", 1, 1, 1, 4), texts) is None
+    assert call_sites.at(Site(PATH, 1, 1, 1, 5), SourceTexts()) is None
 
 
 def test_calls_within_f_strings_are_left() -> None:
-    with lines.standing_for({PATH: b"x = f'''{\nf(1)}'''\n"}):
-        assert all(
-            call_sites.at(Site(PATH, line, column, line, column + 4)) is None
-            for line in (1, 2)
-            for column in range(1, 12)
-        )
+    texts = SourceTexts({PATH: b"x = f'''{\nf(1)}'''\n"})
+    assert all(
+        call_sites.at(Site(PATH, line, column, line, column + 4), texts) is None
+        for line in (1, 2)
+        for column in range(1, 12)
+    )
 
 
 SPACE = st.lists(st.sampled_from([" ", "\n", "# (a) comment,\n", "  "]), max_size=3).map("".join)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from convlint.ir import Edit, Fix, Site
 from convlint.source_text import edits, lines
+from convlint.source_text.texts import SourceTexts
 
 ODD = "aé\t\f\v\x1c\x1d\x85\u2028😀#'"
 """Characters that some count as line ends, and Python does not."""
@@ -57,17 +58,16 @@ def test_lines_are_counted_as_python_counts_them(
 def test_a_text_can_stand_for_a_file(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "net.py"
     file.write_bytes(data)
-    read = lines.of(str(file))
+    read = SourceTexts().lines(str(file))
     file.write_bytes(b"other\n")
-    with lines.standing_for({str(file): data, "<stdin>": data}):
-        assert lines.of(str(file)) == lines.of("<stdin>") == read
-    assert lines.of(str(file)) == ["other\n"]
-    assert lines.of("<stdin>") == []
+    texts = SourceTexts({str(file): data, "<stdin>": data})
+    assert texts.lines(str(file)) == texts.lines("<stdin>") == read
+    assert SourceTexts().lines(str(file)) == ["other\n"]
+    assert SourceTexts().lines("<stdin>") == []
 
 
 def test_a_text_that_cannot_be_decoded_has_no_lines() -> None:
-    with lines.standing_for({"net.py": b"# coding: latin-5000\n"}):
-        assert lines.of("net.py") == []
+    assert SourceTexts({"net.py": b"# coding: latin-5000\n"}).lines("net.py") == []
 
 
 # --- apply

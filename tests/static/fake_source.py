@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 
 from convlint import static
 from convlint.ir import Claim, Edit, Finding, Fix, Problem, Severity, Site
+from convlint.source_text.texts import SourceTexts
 
 RULES: dict[str, tuple[str, str, Severity, Any]] = {
     "BAD": ("CVL101", "groups-not-dividing", "error", None),
@@ -34,19 +35,15 @@ class Project:
         self,
         root: str,
         entries: Sequence[Any] = (),
-        texts: Mapping[str, bytes] | None = None,
+        texts: SourceTexts | None = None,
         _parsed: object = None,
     ) -> None:
-        self.root, self.entries, self.texts = root, entries, dict(texts or {})
+        self.root, self.entries, self.texts = root, entries, texts or SourceTexts()
 
     def text(self, path: str) -> bytes:
-        absolute = os.path.abspath(path)
-        if absolute in self.texts:
-            return self.texts[absolute]
-        if not os.path.exists(absolute):
-            return b""
-        with open(absolute, "rb") as file:
-            return file.read()
+        return (
+            self.texts.data(path) if os.path.exists(path) or self.texts.has_overlay(path) else b""
+        )
 
 
 @dataclass

@@ -8,22 +8,23 @@ from collections.abc import Iterator
 from convlint import symbolic
 from convlint.ir import Edit, Fix, Scope, Site
 from convlint.source_text import call_sites
+from convlint.source_text.texts import SourceTexts
 from convlint.symbolic import Dim
 
 
-def argument_fix(site: Site, scope: Scope, asked: Dim, wanted: Dim) -> Fix:
+def argument_fix(site: Site, scope: Scope, asked: Dim, wanted: Dim, texts: SourceTexts) -> Fix:
     """A fix of the call at ``site``: ``wanted`` in the place of its one argument ``asked``.
 
     It is only shown, not made, unless the call stands in the constructor of ``scope`` itself and
     every name in ``wanted`` means there what it means in the expression.
     """
     title = f"replace `{symbolic.text(asked)}` with `{symbolic.text(wanted)}`"
-    edit = _edit(site, scope, symbolic.text(asked), wanted)
+    edit = _edit(site, scope, symbolic.text(asked), wanted, texts)
     return Fix(title, "display", ()) if edit is None else Fix(title, "safe", (edit,))
 
 
-def _edit(site: Site, scope: Scope, asked: str, wanted: Dim) -> Edit | None:
-    call = call_sites.at(site) if site.function == f"{scope.kind}.__init__" else None
+def _edit(site: Site, scope: Scope, asked: str, wanted: Dim, texts: SourceTexts) -> Edit | None:
+    call = call_sites.at(site, texts) if site.function == f"{scope.kind}.__init__" else None
     if call is None or not isinstance(call.scope, ast.FunctionDef):
         return None
     given = [*call.node.args, *(keyword.value for keyword in call.node.keywords)]

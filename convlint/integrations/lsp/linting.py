@@ -1,7 +1,6 @@
-"""Source mode over the texts of an editor: what ``convlint check`` would find if all of them were saved.
+"""Static analysis of the texts of an editor: what ``convlint check`` would find if all of them were saved.
 
-All that is here looks at the lines of files through one table of the process (``lines.standing_for``), so that it
-is called from one thread only.
+A ``Judge`` keeps parsed files and findings from one text to the next, so it is called from one thread only.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from convlint.findings import baseline, fix_loop, suppressions
@@ -19,6 +17,7 @@ from convlint.pipelines.lint_files import Linter
 from convlint.settings import config, discovery
 from convlint.settings.targets import Target
 from convlint.source_text import call_sites, lines
+from convlint.source_text.texts import SourceTexts
 from convlint.static import affected_models as models_of
 from convlint.support.errors import UsageError
 
@@ -58,10 +57,7 @@ class Judge:
             if _is_excluded(path, settings):
                 return Judged()
             linter = self._linter(settings)
-            shown = discovery.shown(path)
-            with _standing(buffers):
-                found = linter.find({shown: buffers[path]}, beside=buffers)
-                found = [f for f in found if not _is_silenced(f, buffers)]
+            found = linter.find({discovery.shown(path): buffers[path]}, texts=SourceTexts(buffers))
             return Judged(tuple(found), linter.problems)
         except UsageError as error:
             return Judged(problems=(Problem("settings", str(error)),))
@@ -88,23 +84,22 @@ class Judge:
         if _is_excluded(path, settings):
             return buffers[path]
         linter, shown = self._linter(settings), discovery.shown(path)
+        texts = SourceTexts(buffers)
 
         def find(now: fix_loop.Texts) -> Sequence[Finding]:
-            with _standing({**buffers, path: now[shown]}):
-                return linter.find(now, beside={**buffers, path: now[shown]})
+            return linter.find(now, texts=texts)
 
         return fix_loop.fixed({shown: buffers[path]}, find).texts.get(shown, buffers[path])
 
     def can_be_made(self, finding: Finding, buffers: Buffers) -> bool:
         """Whether the fix of a finding can be made in the texts as they are, and leaves files that parse."""
-        texts = {}
-        for edit in finding.fix.edits if finding.fix else ():
-            path = edit.site.path
-            data = buffers.get(os.path.abspath(path)) or _read(path)
-            if data is None:
-                return False
-            texts[path] = data
-        return bool(fix_loop.once(texts, [finding], unsafe=True).applied)
+        texts = SourceTexts(buffers)
+        edits = finding.fix.edits if finding.fix else ()
+        try:
+            files = {edit.site.path: texts.data(edit.site.path) for edit in edits}
+        except OSError:
+            return False
+        return bool(fix_loop.once(files, [finding], unsafe=True).applied)
 
     def silenced(self, finding: Finding, data: bytes) -> bytes:
         """The text with a comment that silences a finding in it; as it was where none could."""
@@ -133,15 +128,12 @@ class Judge:
         tree = lines.parsed(buffers[path])
         if tree is None:
             return None
-        with _standing(buffers):
-            source = lines.of(path)
-            sites = [
-                lines.span(path, node, source)
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Call)
-            ]
-            around = [site for site in sites if contains(site, line, column)]
-            return call_sites.at(innermost(around)) if around else None
+        texts = SourceTexts(buffers)
+        source = texts.lines(path)
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+        sites = [lines.span(path, node, source) for node in calls]
+        around = [site for site in sites if contains(site, line, column)]
+        return call_sites.at(innermost(around), texts) if around else None
 
     def layer_call_at(
         self, path: str, line: int, column: int, buffers: Buffers
@@ -152,9 +144,8 @@ class Judge:
             return None
         from convlint.rewriting.kinds import kinds
 
-        with _standing(buffers):
-            bases = {f"torch.nn.{kind.base}" for kind in kinds().values()}
-            return call if call.callee in bases else None
+        bases = {f"torch.nn.{kind.base}" for kind in kinds().values()}
+        return call if call.callee in bases else None
 
 
 def contains(site: Site, line: int, column: int) -> bool:
@@ -168,23 +159,9 @@ def innermost(sites: Sequence[Site]) -> Site:
     return max(sites, key=lambda s: (s.line, s.column, -s.end_line, -s.end_column))
 
 
-@contextmanager
-def _standing(buffers: Buffers) -> Iterator[None]:
-    """Context in which files have the contents of the editor, whether they are named by whole or relative paths."""
-    named = {name: data for path, data in buffers.items() for name in (path, os.path.relpath(path))}
-    with lines.standing_for(named):
-        yield
-
-
 def _is_excluded(path: str, settings: config.Config) -> bool:
     found = discovery.find([path], exclude=settings.exclude, root=settings.root, force=True)
     return not found.files and not found.problems
-
-
-def _is_silenced(finding: Finding, buffers: Buffers) -> bool:
-    """Whether a comment in another open document, which may not be saved, silences a finding there."""
-    data = buffers.get(os.path.abspath(finding.site.path)) if finding.site else None
-    return data is not None and suppressions.silences(data, finding)
 
 
 def _stamp(path: str | None) -> tuple[int, int] | None:
@@ -194,11 +171,3 @@ def _stamp(path: str | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return None if status is None else (status.st_mtime_ns, status.st_size)
-
-
-def _read(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return None

@@ -24,7 +24,7 @@ def document(report: Report) -> dict[str, Any]:
     sums; ``layer`` is a position in ``layers``), ``boxes`` (nested calls; ``around`` is the position of the containing
     one), ``tensors`` (shapes by id) and ``memory`` (bytes while each node runs).
     """
-    sources = Sources()
+    sources = Sources(report.texts)
     for site in _sites(report):
         sources.add(site)
     data = json_.document(report)

@@ -6,28 +6,30 @@ from collections.abc import Iterator
 
 from convlint.ir import Edit, Site
 from convlint.outputs.parts.terminal import Styled, cell_len, cut, styled, visible
-from convlint.source_text.lines import of as lines_of
+from convlint.source_text.texts import SourceTexts
 
 LONGEST = 6  # lines of a span
 
 
-def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
+def excerpt(
+    texts: SourceTexts, site: Site, mark: str, style: str, width: int | None
+) -> Iterator[Styled]:
     """The lines of a span, underlined with ``mark``; nothing if the file cannot be read.
 
     An empty span is marked as one character. If a line is wider than ``width``, all lines lose their common
     indentation; lines that are still too wide are cut around the span.
     """
-    source = lines_of(site.path)
+    source = texts.lines(site.path)
     last = max(site.line, site.end_line)
     shown = range(site.line, min(last, site.line + LONGEST - 1, len(source)) + 1)
-    texts = [source[number - 1].rstrip() for number in shown]
+    shown_lines = [source[number - 1].rstrip() for number in shown]
     end_column = site.end_column
-    if (site.line, site.column) == (site.end_line, end_column) and texts:
-        texts, end_column = [texts[0].ljust(site.column)], site.column + 1
+    if (site.line, site.column) == (site.end_line, end_column) and shown_lines:
+        shown_lines, end_column = [shown_lines[0].ljust(site.column)], site.column + 1
     gutter = len(str(shown.stop - 1))
     room = None if width is None else width - gutter - len(" | ")
-    shift = _shift(texts, room)
-    for number, text in zip(shown, texts, strict=True):
+    shift = _shift(shown_lines, room)
+    for number, text in zip(shown, shown_lines, strict=True):
         indent = len(text) - len(text.lstrip())
         start = site.column - 1 if number == site.line else indent
         end = end_column - 1 if number == site.end_line else len(text)
@@ -40,13 +42,13 @@ def excerpt(site: Site, mark: str, style: str, width: int | None) -> Iterator[St
         yield styled((f"{'':{gutter}} | .. to line {last}", "dim"))
 
 
-def fix_preview(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
+def fix_preview(texts: SourceTexts, edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
     """Edits as a small diff, with changes in bold; nothing for several files or many lines.
 
     Lines are fitted to ``width`` as in an excerpt.
     """
     paths = {edit.site.path for edit in edits}
-    source = lines_of(paths.pop()) if len(paths) == 1 else []
+    source = texts.lines(paths.pop()) if len(paths) == 1 else []
     ranges = list(_edited_ranges(edits))
     if not all(ranges) or not ranges or ranges[-1].stop - 1 > len(source):
         return
@@ -59,8 +61,8 @@ def fix_preview(edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
     for change in changes:
         start, end = change.same
         widest = max(cell_len(t[start : len(t) - end]) for t in (*change.old, *change.new, ""))
-        for sign, style, texts in (("-", "red", change.old), ("+", "green", change.new)):
-            for number, text in enumerate(texts, change.first):
+        for sign, style, changed in (("-", "red", change.old), ("+", "green", change.new)):
+            for number, text in enumerate(changed, change.first):
                 parts = _parts(text, (start, len(text) - end), shift, room, widest)
                 yield styled(
                     (f"{number:{gutter}} ", "blue"),

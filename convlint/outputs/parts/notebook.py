@@ -12,6 +12,7 @@ from convlint.outputs.parts.columns import COLUMNS, SHARE, Line, TableOptions
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import one_line, plain
 from convlint.outputs.parts.tree import lines
+from convlint.source_text.texts import SourceTexts
 
 DEFAULT_TABLE = TableOptions()
 
@@ -34,7 +35,7 @@ STYLE = """
 def render(report: Report, *, table: TableOptions = DEFAULT_TABLE) -> str:
     """The report as HTML, with all text of the user's model and files escaped."""
     parts = chain(
-        chain.from_iterable(map(_finding, report.findings)),
+        chain.from_iterable(_finding(finding, report.texts) for finding in report.findings),
         (
             f'<div><b class="problem">problem [{_text(problem.kind)}]</b> {_text(problem.message)}</div>'
             for problem in report.problems
@@ -51,16 +52,16 @@ def _text(text: str) -> str:
 # --- findings
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, texts: SourceTexts) -> Iterator[str]:
     place = str(finding.site or finding.target or "model")
     yield (
         f'<div><b class="{finding.severity}">{finding.code} [{_text(finding.name)}]</b> '
         f"{_text(finding.message)} <code>{_text(place)}</code></div>"
     )
-    yield from _source(finding.site, "^")
+    yield from _source(texts, finding.site, "^")
     for related in finding.related:
         yield f"<div>{_text(related.message)} <code>{_text(str(related.site))}</code></div>"
-        yield from _source(related.site, "-")
+        yield from _source(texts, related.site, "-")
     if finding.witness is not None:
         yield (
             f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: "
@@ -70,8 +71,9 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield f"<div>{finding.fix.applicability} fix: {_text(finding.fix.title)}</div>"
 
 
-def _source(site: Site | None, mark: str) -> Iterator[str]:
-    shown = "\n".join(plain(line) for line in excerpt(site, mark, "", None)) if site else ""
+def _source(texts: SourceTexts, site: Site | None, mark: str) -> Iterator[str]:
+    lines = excerpt(texts, site, mark, "", None) if site else ()
+    shown = "\n".join(map(plain, lines))
     if shown:
         yield f"<pre>{escape(shown)}</pre>"
 

@@ -10,6 +10,7 @@ from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
 from convlint.outputs.text import problem_line
+from convlint.source_text.texts import SourceTexts
 
 SMALL = MB // 10  # bytes; smaller sizes are printed in kB
 CLOSE_ERROR = 0.1  # largest relative error of converted weights that is called close
@@ -26,7 +27,11 @@ def render(
     lines = [
         *map(problem_line, report.problems),
         *(line for model in report.models for line in _model(model)),
-        *(line for suggestion in report.suggestions for line in _suggestion(suggestion, width)),
+        *(
+            line
+            for suggestion in report.suggestions
+            for line in _suggestion(suggestion, report.texts, width)
+        ),
         *_effects(report.suggestions),
         *_refusals(report, explain=explain),
         *_together(report),
@@ -42,10 +47,10 @@ def _model(model: Model) -> Iterator[Styled]:
     yield styled()
 
 
-# --- suggestion suggestion
+# --- one suggestion
 
 
-def _suggestion(suggestion: Suggestion, width: int | None) -> Iterator[Styled]:
+def _suggestion(suggestion: Suggestion, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
     yield styled(
         (
             visible(str(suggestion.site)) if suggestion.site else layer_names(suggestion.instances),
@@ -57,7 +62,7 @@ def _suggestion(suggestion: Suggestion, width: int | None) -> Iterator[Styled]:
         "" if suggestion.chosen else ("  (an alternative, not in the diff)", "dim"),
     )
     if suggestion.site is not None:
-        yield from excerpt(suggestion.site, "^", "bold green", width)
+        yield from excerpt(texts, suggestion.site, "^", "bold green", width)
     yield _remark("layers", layer_names(suggestion.instances))
     yield _remark("params", count_change(suggestion.before.params, suggestion.after.params))
     yield _remark("MACs", count_change(suggestion.before.macs, suggestion.after.macs))

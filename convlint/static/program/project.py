@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from convlint.source_text.texts import SourceTexts
 from convlint.static.program.parse import Text, UnreadableError, parse
 from convlint.static.program.source_module import SourceModule
 
@@ -20,16 +21,15 @@ Parsed = dict[str, tuple[bytes, Text]]
 class Project:
     """The modules below a folder, read when they are needed.
 
-    ``entries`` are the configured models. ``texts`` are contents that stand for a file on the disk:
-    standard input, or a text that was just mended. ``parsed`` keeps what is imported for further
-    projects: a file that is the same is not parsed again.
+    ``entries`` are the configured models, ``texts`` the files, read from disk if none are given. ``parsed`` keeps what
+    is imported for further projects: a file that is the same is not parsed again.
     """
 
     def __init__(
         self,
         root: str,
         entries: Sequence[Any] = (),
-        texts: Mapping[str, bytes] | None = None,
+        texts: SourceTexts | None = None,
         parsed: Parsed | None = None,
     ) -> None:
         self.root = os.path.abspath(root)
@@ -37,7 +37,7 @@ class Project:
         self.explorations: dict[Any, Any] = {}  # of its classes, functions and files
         self.contracts: dict[Any, Any] = {}  # what its classes take for granted
         self.lines = 0  # of all that was read
-        self._texts = {os.path.abspath(path): data for path, data in (texts or {}).items()}
+        self.texts = texts or SourceTexts()
         self._parsed: Parsed = {} if parsed is None else parsed
         self._modules: dict[str, SourceModule | None] = {}
         self._places: dict[str, bool] = {}
@@ -76,10 +76,7 @@ class Project:
         if key not in self._modules:
             self._modules[key] = None  # an import of itself, on the way, finds nothing
             try:
-                data = self._texts.get(key)
-                if data is None:
-                    with open(key, "rb") as file:
-                        data = file.read()
+                data = self.texts.data(key)
                 self._modules[key] = self._made(self._text(os.path.relpath(key), data), data)
             except (OSError, UnreadableError):
                 self._modules[key] = None
@@ -150,7 +147,7 @@ class Project:
 
     def _is_file(self, path: str) -> bool:
         if path not in self._places:
-            self._places[path] = path in self._texts or os.path.isfile(path)
+            self._places[path] = self.texts.has_overlay(path) or os.path.isfile(path)
         return self._places[path]
 
 
