@@ -78,8 +78,8 @@ def test_two_neighbours_agree_against_a_norm(errors: Judge) -> None:
     (found,) = errors(chain(*layers))
     assert (found.code, text_at(found)) == ("CVL103", layers[1])
     assert others(found) == {layers[0], layers[2]}
-    assert "is for 32 channels" in found.message
-    assert "16 would fit" in found.message
+    assert "expects 32 channels but receives 16 from Conv2d `0`" in found.message
+    assert "use num_features=16" in found.message
 
 
 def test_two_neighbours_agree_against_the_convolution_before_them(errors: Judge) -> None:
@@ -87,7 +87,7 @@ def test_two_neighbours_agree_against_the_convolution_before_them(errors: Judge)
     (found,) = errors(chain(*layers))
     assert text_at(found) == layers[0]
     assert others(found) == {layers[1], layers[2]}
-    assert "16 would fit" in found.message
+    assert "use out_channels=16" in found.message
 
 
 def test_one_wrong_call_of_a_helper_is_blamed_and_not_the_helper(errors: Judge) -> None:
@@ -125,12 +125,12 @@ def test_independent_mistakes_come_out_of_one_run(errors: Judge) -> None:
 def test_a_depthwise_convolution_that_another_count_reaches(errors: Judge) -> None:
     (found,) = errors(chain("nn.Conv2d(8, 8, 3, groups=8)"))
     assert (found.code, text_at(found)) == ("CVL102", "nn.Conv2d(8, 8, 3, groups=8)")
-    assert "takes 8 channels, but 3 arrive" in found.message
+    assert "expects 8 input channels but receives 3" in found.message
 
 
 def test_the_product_at_a_linear_layer_is_spelled_out(errors: Judge) -> None:
     (found,) = errors(chain("nn.Conv2d(3, 8, 3)", "nn.Flatten()", "nn.Linear(8 * 7 * 7, 10)"))
-    assert "8*14*14 = 1568 arrive" in found.message
+    assert "receives 1568 (8x14x14 from `0`)" in found.message
 
 
 def test_the_sum_behind_a_concatenation_is_spelled_out(errors: Judge) -> None:
@@ -149,7 +149,7 @@ class Net(nn.Module):
 """
     )
     assert text_at(found) == "self.joined = nn.Conv2d(32, 8, 1)"
-    assert "16 + 32 = 48 arrive from the cat" in found.message
+    assert "receives 48 (16 + 32, concatenated)" in found.message
     assert {"self.left = block(3, 16)", "self.right = block(3, 32)"} <= others(found)
 
 
@@ -176,7 +176,7 @@ def Net():
 """
     )
     assert text_at(found) == "Branches(65)"
-    assert "56 would fit" in found.message
+    assert "use in_channels=56" in found.message
 
 
 def test_layers_of_a_live_model_are_told_apart_though_nobody_saw_them_being_built() -> None:
@@ -184,7 +184,9 @@ def test_layers_of_a_live_model_are_told_apart_though_nobody_saw_them_being_buil
     report = convlint.check(nn.Sequential(*layers), input=(3, 8, 8), ignore=["CVL301"])
     (found,) = report
     assert (found.code, found.module, found.instances) == ("CVL103", "1", ("1",))
-    assert "Conv2d `0` gives 16 channels and Conv2d `2` takes 16 channels" in found.message
+    assert (
+        "expects 32 channels but receives 16 from Conv2d `0`; use num_features=16" in found.message
+    )
     assert found.site is None  # no line of a user's runs it
 
 

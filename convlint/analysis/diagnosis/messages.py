@@ -1,116 +1,156 @@
-"""What a disagreement reads like: one sentence with both ends, and the lines of the others."""
+"""Findings about disagreements: one sentence with both numbers, and the lines of the other layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from math import prod
 
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.vote import Disagreement, disagreements
 from convlint.ir import Finding, Graph, Node, Related, Site
 
-_MOST = 12  # other ends that a finding lists
-_FRAMES = (
-    3  # calls that are listed of one other end: the layer, and who called the helper around it
+_MAX_RELATED = 12  # related lines of one finding
+_MAX_FRAMES = (
+    3  # lines for each other layer: its constructor call, and callers of the function around it
 )
+_MAX_TERMS = 4  # terms of a sum that are written out
 
 
 def findings(
     make: Callable[..., Finding], graph: Graph, operators: Iterable[str]
 ) -> Iterator[Finding]:
-    """What disagrees at failed calls of ``operators``, as findings that ``make`` (``Rule.finding``) makes.
+    """Find disagreements at failed calls of ``operators``. ``make`` is ``Rule.finding``.
 
-    A disagreement is told of the blamed layer's own call, where that failed, else of the first
-    call that failed for it: each is found for one set of ``operators`` only.
+    A disagreement is reported at the call of the blamed layer if that failed, else at the first call that failed
+    because of it, so that each is found for one set of operators only.
     """
     wanted = frozenset(operators)
     explained: set[int] = set()
-    for found in disagreements(graph):
-        explained.update(found.nodes)
-        if _told_of(graph, found).op in wanted:
-            modules = _modules(graph, [vote for vote, _ in found.wrong])
+    for disagreement in disagreements(graph):
+        explained.update(disagreement.nodes)
+        if _reported_call(graph, disagreement).op in wanted:
+            modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
             yield make(
-                message(graph, found),
-                found.site if found.site.path else None,
+                message(graph, disagreement),
+                disagreement.site if disagreement.site.path else None,
                 module=modules[0] if modules else None,
-                related=related(graph, found),
-                nodes=found.nodes,
+                related=related(graph, disagreement),
+                nodes=disagreement.nodes,
             ).with_(instances=modules)
 
     for node in graph.nodes:
-        if node.op in wanted and node.id not in explained and _refuses_what_arrives(graph, node):
-            arrives = graph_queries.input_shape(graph, node)[-ops.spatial_dims(node.op) - 1]
-            takes = node.attrs["in_channels"]
+        if node.op in wanted and node.id not in explained and _has_wrong_input(graph, node):
             yield make(
-                f"{graph_queries.called(graph, node)} takes {takes} channels, but {arrives} arrive",
+                f"{graph_queries.called(graph, node)} expects {node.attrs['in_channels']} input "
+                f"channels but receives {_received_channels(graph, node)}",
                 graph.where(node),
                 module=node.layer,
                 nodes=(node.id,),
             )
 
 
-def _refuses_what_arrives(graph: Graph, node: Node) -> bool:
-    """Whether a convolution failed for its channels. Where it is depthwise, two of its numbers stand
-    against the one that arrives, and no vote says that they are one mistake.
+def _has_wrong_input(graph: Graph, node: Node) -> bool:
+    """Whether a convolution failed because of its input channels.
+
+    Of a depthwise convolution two numbers contradict the input, and the vote does not know that they are one mistake.
     """
     layer = graph.layer(node.layer)
     if node.error is None or "in_channels" not in node.attrs or (layer and layer.error):
         return False
-    shape, spatial = graph_queries.input_shape(graph, node), ops.spatial_dims(node.op)
-    return len(shape) > spatial and shape[-spatial - 1] != node.attrs["in_channels"]
+    return _received_channels(graph, node) not in (None, node.attrs["in_channels"])
 
 
-def _told_of(graph: Graph, found: Disagreement) -> Node:
-    own = {vote.node for vote, _ in found.wrong}
-    return graph.nodes[next((id for id in found.nodes if id in own), found.nodes[0])]
+def _received_channels(graph: Graph, node: Node) -> int | None:
+    """The channels of a convolution's input; None where the input has too few dimensions."""
+    shape, dim = graph_queries.input_shape(graph, node), -ops.spatial_dims(node.op) - 1
+    return shape[dim] if len(shape) >= -dim else None
 
 
-def message(graph: Graph, found: Disagreement) -> str:
-    """The blamed number, the nearest that contradict it, and what they make of it."""
-    node = _told_of(graph, found)
-    vote, right = next((pair for pair in found.wrong if pair[0].node == node.id), found.wrong[0])
-    contradicting: dict[str, None] = {}
-    for other in sorted(found.others, key=lambda other: other.number != right):
-        if other.node != vote.node:
-            contradicting.setdefault(phrase(graph, other))
-    said = [*_arithmetic(graph, vote), *contradicting][:2]
-    if not said:
-        said = [f"{right} arrive" if right is not None else "nothing else agrees"]
-    advice = f"; {right} would fit" if right is not None and right.denominator == 1 else ""
-    several = len(_modules(graph, [vote for vote, _ in found.wrong]))
-    times = f" (and {several - 1} more built here)" if several > 1 else ""
-    return f"{phrase(graph, vote)}{times}, but {' and '.join(said)}{advice}"
+def _reported_call(graph: Graph, disagreement: Disagreement) -> Node:
+    blamed = {vote.node for vote, _ in disagreement.wrong}
+    failed = disagreement.nodes
+    return graph.nodes[next((id for id in failed if id in blamed), failed[0])]
 
 
-def _arithmetic(graph: Graph, vote: Vote) -> Iterator[str]:
-    """How many arrive, where that is a sum or a product: "16 + 32 = 48 arrive from the cat" at a
-    convolution or norm, "16*8*8 = 1024 arrive" at a linear layer behind a flattened map.
+def message(graph: Graph, disagreement: Disagreement) -> str:
+    """State the blamed number, the number that contradicts it, and the number to use."""
+    node = _reported_call(graph, disagreement)
+    vote, right = next(
+        (pair for pair in disagreement.wrong if pair[0].node == node.id), disagreement.wrong[0]
+    )
+    modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
+    others = f" (and {len(modules) - 1} more built here)" if len(modules) > 1 else ""
+    evidence = _input(graph, vote, right) or _other_statements(graph, vote, right, disagreement)
+    return f"{statement(graph, vote, others)} but {evidence}{_advice(graph, vote, right)}"
+
+
+def statement(graph: Graph, vote: Vote, others: str = "") -> str:
+    """What a layer says about its sizes: "Conv2d `stem` outputs 16 channels"."""
+    node = graph.nodes[vote.node]
+    if node.op == "reshape":
+        return f"the view expects {vote.number} features"
+    unit = "features" if node.op in ("linear", "layer_norm") else "channels"
+    if vote.label == "groups":
+        verb, unit = "has", "groups"
+    elif node.op not in ops.PROJECTIONS:
+        verb = "expects"
+    elif vote.label == "in":
+        verb, unit = "expects", f"input {unit}"
+    else:
+        verb = "outputs"
+    return f"{graph_queries.called(graph, node)}{others} {verb} {vote.number} {unit}"
+
+
+def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
+    """The size of the input and where it comes from: "receives 16 from Conv2d `stem`".
+
+    None if the vote is not about the input, or if the input agrees with it or with nobody.
     """
     node = graph.nodes[vote.node]
-    parts = _concatenated(graph, node) if vote.label == "in" or node.op in ops.CHANNEL_NORMS else ()
-    if parts:
-        shown = parts if len(parts) < 5 else (*parts[:2], "...", parts[-1])
-        yield f"{' + '.join(map(str, shown))} = {sum(parts)} arrive from the cat"
-    elif node.op == "linear" and vote.label == "in":
-        tensor = graph.tensor(node.inputs[0])
-        before = graph.producer(tensor.id)
-        arrives = f"{tensor.shape[-1]} arrive"
-        if before is not None and before.op in ops.FLATTENING and before.inputs:
-            shape = graph.tensor(before.inputs[0]).shape[1:]
-            if len(shape) > 1 and before.error is None:
-                yield f"{'*'.join(map(str, shape))} = {arrives}"
-                return
-        yield arrives
-    elif node.op == "reshape" and node.inputs:
-        shape = graph.tensor(node.inputs[0]).shape[1:]
-        product = 1
-        for size in shape:
-            product *= size
-        yield f"{'*'.join(map(str, shape))} = {product} arrive"
+    if vote.label == "groups" or (vote.label == "out" and node.op in ops.PROJECTIONS):
+        return None
+    shape = graph_queries.input_shape(graph, node) if node.inputs else ()
+    size = _input_size(node, shape)
+    if size is None or size == vote.number or (right is not None and right != size):
+        return None
+    producer = graph_queries.source(graph, node)
+    if node.op == "reshape":
+        return f"receives {size} ({graph_queries.by(shape[1:])})"
+    if parts := _concatenated(graph, node):
+        shown = parts if len(parts) <= _MAX_TERMS else (*parts[:2], "...", parts[-1])
+        return f"receives {size} ({' + '.join(map(str, shown))}, concatenated)"
+    maker = graph_queries.maker(graph, node)
+    if node.op == "linear" and producer is not None and producer.op in ops.FLATTENING:
+        image = graph_queries.input_shape(graph, producer)[1:] if producer.inputs else ()
+        if len(image) > 1 and producer.error is None:
+            name = f" from `{maker.layer}`" if maker is not None and maker.layer else ""
+            return f"receives {size} ({graph_queries.by(image)}{name})"
+    if maker is None or _output_size(maker) != size:
+        return f"receives {size}"
+    return f"receives {size} from {graph_queries.called(graph, maker)}"
+
+
+def _input_size(node: Node, shape: tuple[int, ...]) -> int | None:
+    """The number of channels or features that a call reads; None where it has no such dimension."""
+    if node.op == "reshape":
+        return prod(shape[1:])
+    if node.op in ops.ALL_CONVS:
+        dim = -ops.spatial_dims(node.op) - 1
+    else:
+        dim = -1 if node.op in ("linear", "layer_norm") else 1
+    return shape[dim] if -len(shape) <= dim < len(shape) else None
+
+
+def _output_size(node: Node) -> int | None:
+    shape = node.outputs[0].shape if node.outputs else ()
+    dim = -1 if node.op == "linear" else 1
+    return shape[dim] if len(shape) > 1 else None
 
 
 def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
-    """The channels that a concatenation joined into what ``node`` reads, behind activations at most."""
+    """The channels that a concatenation joined to the input of ``node``, before activations at most."""
     before = graph_queries.source(graph, node)
     while before is not None and before.op in ops.ACTIVATIONS and len(before.inputs) == 1:
         before = graph_queries.source(graph, before)
@@ -121,38 +161,51 @@ def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
     return tuple(shape[1] for shape in shapes) if along_channels and len(shapes[0]) > 1 else ()
 
 
-def phrase(graph: Graph, vote: Vote) -> str:
-    """What a vote says, as a sentence: "Conv2d `stem` gives 16 channels"."""
+def _other_statements(
+    graph: Graph, vote: Vote, right: Fraction | None, disagreement: Disagreement
+) -> str:
+    """What the nearest other layers say, those with the right number first."""
+    others = sorted(disagreement.others, key=lambda other: other.number != right)
+    texts = dict.fromkeys(statement(graph, other) for other in others if other.node != vote.node)
+    if texts:
+        return " and ".join([*texts][:2])
+    return "no other layer agrees" if right is None else f"receives {right}"
+
+
+def _advice(graph: Graph, vote: Vote, right: Fraction | None) -> str:
+    """The number to use and its argument: "; use in_channels=64"; empty if the vote does not say."""
+    if right is None or right.denominator != 1:
+        return ""
     node = graph.nodes[vote.node]
-    if node.op == "reshape":
-        return f"the view asks for {vote.number} features"
-    unit = "features" if node.op in ("linear", "layer_norm") else "channels"
+    argument = _argument(node, vote) if node.layer is not None else None
+    return f"; use {right}" if argument is None else f"; use {argument}={right}"
+
+
+def _argument(node: Node, vote: Vote) -> str | None:
+    """The constructor argument that a vote comes from."""
     if vote.label == "groups":
-        verb, unit = "has", "groups"
-    elif vote.label == "in":
-        verb = "takes"
-    elif node.op in ops.PROJECTIONS:
-        verb = "gives"
-    else:
-        verb = "is for"
-    return f"{graph_queries.called(graph, node)} {verb} {vote.number} {unit}"
+        return "groups"
+    if node.op in ops.PROJECTIONS:
+        return f"{vote.label}_{'features' if node.op == 'linear' else 'channels'}"
+    if node.op == "layer_norm":
+        return "normalized_shape" if len(node.attrs["normalized_shape"]) == 1 else None
+    names = {"group_norm": "num_channels", "prelu": "num_parameters", "reshape": None}
+    return names.get(node.op, "num_features")
 
 
-def related(graph: Graph, found: Disagreement) -> tuple[Related, ...]:
-    """The lines of the other ends, nearest first, with the callers of helpers around them."""
-    ends: dict[Site, str] = {}
-    for vote in [*found.others, *(vote for vote, _ in found.wrong)]:
-        if len(ends) >= _MOST:
+def related(graph: Graph, disagreement: Disagreement) -> tuple[Related, ...]:
+    """The lines of the other layers, nearest first, with the callers of the functions around them."""
+    messages: dict[Site, str] = {}
+    for vote in [*disagreement.others, *(vote for vote, _ in disagreement.wrong)]:
+        if len(messages) >= _MAX_RELATED:
             break
-        for depth, site in enumerate(vote.frames[:_FRAMES]):
-            near = depth == 0 or site.path == found.site.path
-            if site.path and site != found.site and near:
-                ends.setdefault(site, phrase(graph, vote) if depth == 0 else _through(graph, vote))
-    return tuple(Related(text, site) for site, text in ends.items())
-
-
-def _through(graph: Graph, vote: Vote) -> str:
-    return f"{graph_queries.called(graph, graph.nodes[vote.node])} is built through this call"
+        for depth, site in enumerate(vote.frames[:_MAX_FRAMES]):
+            near = depth == 0 or site.path == disagreement.site.path
+            if site.path and site != disagreement.site and near:
+                name = graph_queries.called(graph, graph.nodes[vote.node])
+                text = statement(graph, vote) if depth == 0 else f"{name} is built by this call"
+                messages.setdefault(site, text)
+    return tuple(Related(text, site) for site, text in messages.items())
 
 
 def _modules(graph: Graph, votes: Iterable[Vote]) -> tuple[str, ...]:
