@@ -169,6 +169,6 @@ class SourceItem(CheckItem):
 
 
 def _shown(path: Any) -> str:
-    from convlint.settings.discovery import shown
+    from convlint.settings.discovery import display_path
 
-    return shown(str(path))
+    return display_path(str(path))

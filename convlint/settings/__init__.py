@@ -1,1 +1,1 @@
-"""What the user asked for: configuration files, targets, inputs, and which files a folder stands for."""
+"""Configuration files, targets, input shapes, jobs, and the discovery of files."""

@@ -1,7 +1,7 @@
-"""Settings: ``[tool.convlint]`` in pyproject.toml, or the same keys in convlint.toml.
+"""Read the configuration: ``[tool.convlint]`` in pyproject.toml, or the same keys in convlint.toml.
 
-The nearest file upwards from the working directory counts. An unknown key or code is an error that
-names the nearest valid one. Paths and patterns are relative to the file's folder.
+The nearest file upwards from the working directory counts. An unknown key or code is an error that names the nearest
+valid one. Paths and patterns are relative to the directory of the file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of one run; ``path`` is the file they came from, None where there is none."""
+    """The configuration of a command; ``path`` is its file, None without one."""
 
     path: str | None = None
     select: tuple[str, ...] = DEFAULT_SELECT
@@ -49,19 +49,19 @@ class Config:
 
     @property
     def root(self) -> str:
-        """The folder that paths in the settings are relative to."""
+        """The directory that paths in the configuration are relative to."""
         return os.path.dirname(self.path) if self.path else os.getcwd()
 
     def selects(self, code: str) -> bool:
-        """Whether a rule runs: of the prefixes that fit, the longest decides; a tie ignores it."""
+        """Return True for a rule that runs: the longest matching prefix decides, a tie ignores the rule."""
         return _longest(self.select + self.extend_select, code) > _longest(self.ignore, code)
 
     def allows(self, finding: Finding) -> bool:
-        """Whether no per-file ignore takes a finding out."""
+        """Return False for a finding that a per-file ignore removes."""
         return finding.site is None or self.allows_in(finding.site.path, finding.code)
 
     def allows_in(self, path: str, code: str) -> bool:
-        """Whether no per-file ignore takes a code out of a file."""
+        """Return False for a code that a per-file ignore removes in a file."""
         path = os.path.relpath(os.path.abspath(path), self.root)
         return not any(
             _longest(prefixes, code) and _matches(path, pattern)
@@ -77,10 +77,10 @@ class Config:
         exclude: Iterable[str] = (),
         fail_on: Severity | None = None,
     ) -> Config:
-        """The settings with those of the command line over them: select and fail-on take the place
-        of the file's, ignore, extend-select and exclude add to it. Raises UsageError for an unknown code.
+        """The configuration with the options of the command line over it.
 
-        ``exclude`` has patterns relative to the working directory, several may stand in one string.
+        ``select`` and ``fail_on`` replace the values of the file, the others add to them. ``exclude`` has patterns
+        relative to the working directory, several of them in one string. Raises UsageError for an unknown code.
         """
         patterns = (part.strip() for text in exclude for part in text.split(",") if part.strip())
         chosen = _codes(list(select), "--select")
@@ -99,7 +99,7 @@ def _longest(prefixes: tuple[str, ...], code: str) -> int:
 
 
 def _matches(path: str, pattern: str) -> bool:
-    """Whether a path, or a folder above it, fits a glob; a pattern without a slash fits the name."""
+    """Match a path or a directory above it with a glob; a pattern without a slash matches the name."""
     from fnmatch import fnmatch
 
     pattern = os.path.normpath(pattern)
@@ -114,10 +114,10 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def discover(start: str | None = None) -> Config:
-    """The settings of the nearest file upwards from ``start``, by default the working directory.
+    """The configuration in the nearest file upwards from ``start``, by default the working directory.
 
-    In one folder convlint.toml comes before pyproject.toml; a pyproject.toml without
-    ``[tool.convlint]`` is passed over. Raises UsageError.
+    In one directory convlint.toml comes before pyproject.toml; a pyproject.toml without ``[tool.convlint]`` is
+    skipped. Raises UsageError.
     """
     folder = os.path.abspath(start or os.getcwd())
     while True:
@@ -125,7 +125,7 @@ def discover(start: str | None = None) -> Config:
         if os.path.isfile(own):
             return parse(_table(own), own)
         shared = os.path.join(folder, "pyproject.toml")
-        if os.path.isfile(shared) and _names_us(shared):
+        if os.path.isfile(shared) and _mentions_convlint(shared):
             tool = _table(shared).get("tool", {})
             if "convlint" in tool:
                 return parse(tool["convlint"], shared)
@@ -135,13 +135,13 @@ def discover(start: str | None = None) -> Config:
         folder = above
 
 
-def _names_us(path: str) -> bool:
-    """Whether a file may have settings of ours: most have none, and to parse them takes time."""
+def _mentions_convlint(path: str) -> bool:
+    """Search a file for the name before parsing it, which takes longer: most have no configuration for convlint."""
     try:
         with open(path, "rb") as file:
             return b"convlint" in file.read()
     except OSError:
-        return True  # what is wrong with it is told when it is parsed
+        return True  # parsing it reports the error
 
 
 def _table(path: str) -> dict[str, Any]:
@@ -151,19 +151,19 @@ def _table(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             return tomllib.load(file)
     except RecursionError:
-        raise UsageError(f"{os.path.relpath(path)}: it is nested too deep") from None
-    except (OSError, ValueError) as error:  # also of a number or a date that there is not
+        raise UsageError(f"{os.path.relpath(path)}: nested too deeply") from None
+    except (OSError, ValueError) as error:  # ValueError also for an invalid number or date
         raise UsageError(f"{os.path.relpath(path)}: {error}") from None
 
 
 def parse(table: Any, path: str) -> Config:
-    """Settings from the parsed table of the file at ``path``. Raises UsageError."""
+    """The configuration in the parsed table of the file at ``path``. Raises UsageError."""
     from convlint.settings.schema import KEYS
 
     shown = os.path.relpath(path)
     if not isinstance(table, dict):
-        raise UsageError(f"{shown}: the settings of convlint must be a table")
-    _check(table, KEYS, shown)
+        raise UsageError(f"{shown}: the configuration must be a table")
+    _require_valid(table, KEYS, shown)
     return Config(
         path=os.path.abspath(path),
         select=_codes(table["select"], f"{shown}: select") if "select" in table else DEFAULT_SELECT,
@@ -182,8 +182,8 @@ def parse(table: Any, path: str) -> Config:
     )
 
 
-def _check(table: dict[str, Any], keys: tuple[Key, ...], where: str) -> None:
-    """Raise UsageError for the first key that there is not, that is missing, or whose value has not its form."""
+def _require_valid(table: dict[str, Any], keys: tuple[Key, ...], where: str) -> None:
+    """Raise UsageError for the first key that is unknown, missing, or has a value of the wrong form."""
     known = {key.name: key for key in keys}
     for name, value in table.items():
         if name not in known:
@@ -203,7 +203,7 @@ def _strings(value: str | list[str]) -> tuple[str, ...]:
 
 
 def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
-    """Codes and prefixes of codes, each of which some rule has; several may stand in one string."""
+    """Parse codes and prefixes of codes, several of them in one string. Raises UsageError for unknown ones."""
     known = tuple(all_codes())
     found = []
     for code in (part for text in _strings(value) for part in text.split(",")):
@@ -217,7 +217,7 @@ def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
 
 
 def _code_of(name: str) -> str:
-    """The code of the rule that is called about so; what is no name stays as it is."""
+    """The code of the rule with a name similar to this; an unknown name is returned unchanged."""
     from difflib import get_close_matches
 
     names = {name.upper(): code for code, name in all_codes().items()}
@@ -227,12 +227,12 @@ def _code_of(name: str) -> str:
 
 def _model(entry: Any, where: str, root: str) -> ModelEntry:
     if not isinstance(entry, dict):
-        raise UsageError(f"{where}: a table is expected")
+        raise UsageError(f"{where}: must be a table")
     from convlint.settings import input_shapes, targets
     from convlint.settings.schema import MODEL_KEYS
     from convlint.support import quantities
 
-    _check(entry, MODEL_KEYS, where)
+    _require_valid(entry, MODEL_KEYS, where)
     try:
         target = _with_arguments(targets.parse_target(entry["target"]), entry.get("args"))
         if target.path is not None:
@@ -253,13 +253,13 @@ def _model(entry: Any, where: str, root: str) -> ModelEntry:
 
 
 def _with_arguments(target: Target, args: Any) -> Target:
-    """The target with ``args``: the text between parentheses, a list, or a table of keywords."""
+    """The target with ``args``: the text of arguments, a list, or a table of keywords."""
     if args is None:
         return target
     if target.args or target.kwargs:
-        raise UsageError(f"{target.text} has arguments already; args would give them twice")
+        raise UsageError(f"{target.text}: arguments given both in target and in `args`")
     if target.name is None:
-        raise UsageError(f"{target.text} names no model that args could be passed to")
+        raise UsageError(f"{target.text} does not name a model, so `args` cannot be passed")
     if isinstance(args, list):
         args = ", ".join(map(repr, args))
     elif isinstance(args, dict):

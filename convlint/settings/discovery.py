@@ -1,7 +1,7 @@
-"""Which files are checked: the Python files below folders, less what is excluded or ignored by git.
+"""Find the files to check: Python files in directories, except those that are excluded or that git ignores.
 
-What is named itself is checked whatever it is called and whatever excludes it, unless ``force`` is set: so says who
-typed it, and so does ruff. Links to folders are not followed, so that a loop of them is no loop here.
+A file that is passed itself is checked whatever its name is and even if it is excluded, unless ``force`` is set, as in
+ruff. Links to directories are not followed, because they may form a loop.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ DEFAULT_EXCLUDE = (
     *("_build", "build", "buck-out", "dist"),
     ".#*",  # the lock of an Emacs that edits the file, a link to nothing
 )
-"""Names of folders and files that nobody means when they name a folder above them; ruff's, and the usual caches."""
+"""Directories and files that are skipped in a directory: those of ruff, and the usual caches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The files to check, in order, each once; and what could not be looked at."""
+class DiscoveredFiles:
+    """The files to check, in order, each once, and the problems of those that cannot be read."""
 
     files: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -39,12 +39,12 @@ class Found:
 
 def find(
     targets: Iterable[str], *, exclude: Sequence[str] = (), root: str = ".", force: bool = False
-) -> Found:
-    """The Python files that files and folders stand for.
+) -> DiscoveredFiles:
+    """Find the Python files of ``targets``, which are files and directories.
 
-    ``exclude`` holds globs besides the default ones: without a slash for a name at any depth, with one for a path
-    below ``root``. ``force`` excludes also what is named itself. A path that is missing or cannot be read, and a
-    folder without any Python file, is a problem.
+    ``exclude`` adds globs to the default ones: without a slash they match a name at any depth, with a slash a path
+    relative to ``root``. ``force`` applies them to the targets too. A path that is missing or cannot be read, and a
+    directory without Python files, is a problem.
     """
     excluded = _Exclusions((*DEFAULT_EXCLUDE, *exclude), os.path.abspath(root))
     files: dict[str, str] = {}
@@ -55,7 +55,7 @@ def find(
         if not os.path.isdir(target):
             problem = _unreadable(target) or _endless(target)
             if problem is None:
-                files.setdefault(os.path.realpath(target), shown(target))
+                files.setdefault(os.path.realpath(target), display_path(target))
             else:
                 problems.append(problem)
             continue
@@ -64,22 +64,22 @@ def find(
         problems += walk.problems
         if not below and not walk.problems:
             problems.append(
-                Problem("no-files", f"no Python file to check is in {target}", path=target)
+                Problem("no-files", f"no Python files to check in {target}", path=target)
             )
         for path in below:
-            files.setdefault(os.path.realpath(path), shown(path))
-    return Found(tuple(files.values()), tuple(problems))
+            files.setdefault(os.path.realpath(path), display_path(path))
+    return DiscoveredFiles(tuple(files.values()), tuple(problems))
 
 
-def shown(path: str) -> str:
-    """A path as reports show it: relative to the working directory where it lies below it."""
+def display_path(path: str) -> str:
+    """A path as in reports: relative to the working directory if it is inside."""
     below = os.path.join(os.getcwd(), "")
     absolute = os.path.abspath(path)
     return absolute[len(below) :] if absolute.startswith(below) else path
 
 
 def cache_folder(root: str) -> str | None:
-    """Where the cache of the project in ``root`` lies; None where there is no project to keep one for."""
+    """The cache directory of the project in ``root``; None if ``root`` is not a project."""
     marks = (".git", "pyproject.toml", "convlint.toml", "setup.py", "setup.cfg")
     if any(os.path.exists(os.path.join(root, mark)) for mark in marks):
         return os.path.join(root, ".convlint_cache")
@@ -87,15 +87,11 @@ def cache_folder(root: str) -> str | None:
 
 
 def _unreadable(path: str) -> Problem | None:
-    """Why something cannot be read, as far as that shows without reading it."""
+    """The problem of a path that is missing or not accessible."""
     try:
         os.stat(path)
     except FileNotFoundError:
-        what = (
-            "is a link to nothing"
-            if os.path.islink(path)
-            else f"does not exist{nearest_file(path)}"
-        )
+        what = "is a broken link" if os.path.islink(path) else f"does not exist{nearest_file(path)}"
         return Problem("missing-file", f"{path} {what}", path=path)
     except OSError as error:
         return unreadable(path, error)
@@ -103,8 +99,9 @@ def _unreadable(path: str) -> Problem | None:
 
 
 def _endless(path: str) -> Problem | None:
-    """Why something that is no file would be read for ever, or waited for. What this process has
-    open, as in ``<(git show ...)``, ends.
+    """The problem of a pipe or device, which might never end.
+
+    Pipes that this process has open, as in ``<(git show ...)``, do end.
     """
     if os.path.isfile(path) or path.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/")):
         return None
@@ -112,7 +109,7 @@ def _endless(path: str) -> Problem | None:
 
 
 def unreadable(path: str, error: OSError) -> Problem:
-    """The problem that a file or folder cannot be read."""
+    """The problem of a file or directory that cannot be read."""
     reason = error.strerror or type(error).__name__
     return Problem("unreadable-file", f"{path} cannot be read: {reason}", path=path)
 
@@ -121,7 +118,7 @@ def unreadable(path: str, error: OSError) -> Problem:
 
 
 class _Exclusions:
-    """Whether globs exclude a path, by its name or as a whole."""
+    """Matches names and paths with the globs of exclusions."""
 
     def __init__(self, patterns: Iterable[str], root: str) -> None:
         self._patterns = tuple(patterns)
@@ -133,7 +130,7 @@ class _Exclusions:
 
     @cached_property
     def _compiled(self) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
-        """What fits a name, and what a whole path. Nobody asks where only files are named."""
+        """The patterns of names and of paths; compiled for the first directory."""
         from fnmatch import translate
         from glob import escape
 
@@ -147,7 +144,7 @@ class _Exclusions:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """A path and the folders above it."""
+    """A path and the directories above it."""
     while path != os.path.dirname(path):
         yield path
         path = os.path.dirname(path)
@@ -155,7 +152,7 @@ def _upwards(path: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Ignores:
-    """What the .gitignore files of a folder and of those above it say, the outermost first."""
+    """The rules in the .gitignore files of a directory and of those above it, the outermost first."""
 
     specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
 
@@ -168,7 +165,7 @@ class _Ignores:
         return False
 
     def within(self, folder: str, file: str = ".gitignore") -> _Ignores:
-        """The same with what ``file`` in a folder adds."""
+        """These rules and those of ``file`` in a directory."""
         try:
             with open(os.path.join(folder, file), encoding="utf-8", errors="replace") as lines:
                 text = lines.read().splitlines()
@@ -180,7 +177,7 @@ class _Ignores:
 
 
 def _above(folder: str) -> _Ignores:
-    """What git ignores in a folder by the files above it, up to the folder that git manages."""
+    """The rules of the .gitignore files above a directory, up to the root of its repository."""
     over = []
     for above in _upwards(folder):
         over.append(above)
@@ -199,13 +196,13 @@ def _above(folder: str) -> _Ignores:
 
 @dataclass
 class _Walk:
-    """One walk below a folder."""
+    """One walk through a directory."""
 
     excluded: _Exclusions
     problems: list[Problem] = field(default_factory=list)
 
     def files(self, top: str) -> Iterator[str]:
-        """The Python files below ``top``, by name, a folder's own among its neighbours'."""
+        """The Python files in ``top``, sorted by name."""
         try:
             pending = [(top, _above(os.path.abspath(top)))]
         except OSError as error:
@@ -234,7 +231,7 @@ class _Walk:
         try:
             if not folder and entry.is_dir():
                 return False
-        except OSError:  # a link to itself: it is told of when it is to be read
+        except OSError:  # a link to itself: a problem when it is read
             return True
         path = os.path.abspath(entry.path)
         return not self.excluded(path) and not ignores(path, folder=folder)

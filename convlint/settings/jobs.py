@@ -12,11 +12,11 @@ from convlint.settings.targets import Target
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One model to run, and how. ``timeout`` is in seconds, ``max_memory`` in bytes.
+    """A model to run, with its limits: ``timeout`` in seconds, ``max_memory`` in bytes.
 
-    ``inputs_from`` is the place that a report names for ``inputs``: the option or the configuration
-    file. Dotted modules are looked up in ``root`` first. ``at_once`` is how many jobs share the machine, its memory
-    and its cores; ``folder`` is the working directory, where it is not that of the worker.
+    ``inputs_from`` names the source of ``inputs`` in reports: the option or the configuration file. Dotted modules are
+    looked up in ``root`` first. ``at_once`` is the number of jobs that share the memory and the cores of the machine;
+    ``folder`` is the working directory if it is not that of the worker.
     """
 
     target: Target
@@ -36,13 +36,13 @@ class Job:
 
     @property
     def text(self) -> str:
-        """What is run, for messages."""
+        """The name of the job in messages."""
         return self.target.text
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimJob:
-    """A claim to prove by running its class, with limits as those of a ``Job``."""
+    """A claim to test by building and running its class, with limits as in ``Job``."""
 
     claim: Claim
     timeout: float = 30.0
@@ -52,15 +52,15 @@ class ClaimJob:
 
     @property
     def text(self) -> str:
-        """What is run, for messages."""
+        """The name of the job in messages."""
         return self.claim.cls
 
 
 @dataclass(frozen=True, slots=True)
 class VersionsJob:
-    """Versions of a project's text to run the model of a job in, each for itself and with the job's limits.
+    """Versions of a project's text in which to run the model of ``job``, each on its own and with the job's limits.
 
-    ``libraries`` are imported once, before: they are the same for all.
+    ``libraries`` are modules that all versions share; they are imported once, before the first version.
     """
 
     job: Job
@@ -69,20 +69,20 @@ class VersionsJob:
 
     @property
     def text(self) -> str:
-        """What is run, for messages."""
+        """The name of the job in messages."""
         return self.job.text
 
     @property
     def timeout(self) -> float:
-        """Of all versions, and of importing libraries."""
+        """The limit for all versions and for importing the libraries."""
         return self.job.timeout * (1 + len(self.versions))
 
     @property
     def max_memory(self) -> int | None:
-        """As the job's."""
+        """The limit of the job."""
         return self.job.max_memory
 
     @property
     def at_once(self) -> int:
-        """As the job's."""
+        """The number of jobs that share the machine."""
         return self.job.at_once

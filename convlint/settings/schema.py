@@ -1,7 +1,7 @@
-"""The keys of the settings: what each takes, what it is for, and its default.
+"""The table of configuration keys: their values, defaults and documentation.
 
-``config`` reads a file by them and says by them what is wrong; ``reference`` writes docs/configuration.md and
-docs/config-schema.json from them. Loaded only where there is a file with settings.
+``config`` validates files by it, ``docsgen.config_reference`` generates docs/configuration.md and
+docs/config-schema.json from it. It is loaded only if there is a configuration file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from convlint.ir import SEVERITIES
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a value looks like: in words, as JSON schema (draft 7), and as a test of a parsed value."""
+    """The form of a value: in words, as JSON schema (draft 7), and as a test of a parsed value."""
 
     words: str
     schema: Mapping[str, Any]
@@ -24,7 +24,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. ``default`` and ``example`` are TOML, ``default`` is "" where a key has none; ``doc`` is Markdown."""
+    """A key. ``default`` and ``example`` are TOML, ``default`` is "" if there is none; ``doc`` is Markdown."""
 
     name: str
     form: Form
@@ -54,9 +54,7 @@ _STRINGS: Mapping[str, Any] = {
 
 WORD = Form("a string", {"type": "string"}, lambda value: isinstance(value, str))
 STRINGS = Form("a string or a list of strings", _STRINGS, _is_strings)
-CODES = Form(
-    "a string or a list of strings, codes of rules or their beginnings", _STRINGS, _is_strings
-)
+CODES = Form("a string or a list of strings, rule codes or prefixes", _STRINGS, _is_strings)
 IGNORES = Form(
     "a table of patterns and codes",
     {"type": "object", "additionalProperties": _STRINGS},
@@ -79,7 +77,7 @@ COUNT = Form(
 )
 BYTES = Form("a number of bytes such as 536_870_912 or '512MiB'", COUNT.schema, COUNT.fits)
 
-_CODES_DOC = "codes, or beginnings of codes (`CVL3`), or `ALL`"
+_CODES_DOC = "codes, prefixes of codes (`CVL3`), or `ALL`"
 
 MODEL_KEYS = (
     Key(
@@ -87,38 +85,43 @@ MODEL_KEYS = (
         TARGET,
         "The model: `path.py:Name`, `package.module:Name`, or with constructor arguments `path.py:Name(64, "
         "groups=8)`. `Name` is a class, a function that returns a model, or an instance. Paths are relative "
-        "to the file with the settings.",
+        "to the configuration file.",
         "'net.py:Net'",
         needed=True,
     ),
     Key(
         "input",
         STRINGS,
-        "One sample without its batch dimension, as for `--input`: `3,224,224`, `mask=1,32,32` for a keyword, "
-        "`128:int64` for a dtype. A list for several inputs. Without it the model's `example_input_array`, or "
-        "a size that runs.",
+        "Shape of one input without the batch dimension, as for `--input`: `3,224,224`, `mask=1,32,32` for a "
+        "keyword, `128:int64` for a dtype. A list for several inputs. The default is the model's "
+        "`example_input_array`, or a size with which the model runs.",
         "'3,224,224'",
     ),
     Key(
         "args",
         ARGUMENTS,
-        "Constructor arguments, where they do not stand in the target: a list, a table of keywords, or the "
-        "text between the parentheses. Python literals only.",
+        "Constructor arguments, if the target has none: a list, a table of keywords, or the text of the "
+        "arguments. Python literals only.",
         "{ width = 64, groups = 8 }",
     ),
-    Key("batch-size", WHOLE, "Samples in a batch.", "2", default="1"),
+    Key("batch-size", WHOLE, "Number of samples in a batch.", "2", default="1"),
     Key("train", FLAG, "Whether the model runs in training mode.", "true", default="false"),
     Key(
         "max-params",
         COUNT,
-        "Budget of parameters: more are a finding (CVL113). Units: `K`, `M`, `G`.",
+        "Report CVL113 above this many parameters. Units: `K`, `M`, `G`.",
         "'5M'",
     ),
-    Key("max-macs", COUNT, "Budget of multiply-accumulates of one forward.", "'600M'"),
+    Key(
+        "max-macs",
+        COUNT,
+        "Report CVL113 above this many multiply-accumulates in one forward pass.",
+        "'600M'",
+    ),
     Key(
         "max-activation-bytes",
         BYTES,
-        "Budget of the memory that activations take at the peak of a forward. Units: `MB` (10**6), `MiB` "
+        "Report CVL113 above this much peak activation memory in one forward pass. Units: `MB` (10**6), `MiB` "
         "(2**20).",
         "'64MiB'",
     ),
@@ -135,26 +138,32 @@ KEYS = (
     Key(
         "select",
         CODES,
-        f"The rules that run: {_CODES_DOC}. Of the beginnings in `select` and `ignore` that fit a code, the "
-        "longest decides.",
+        f"Rules to enable: {_CODES_DOC}. The longest prefix in `select` and `ignore` that matches a code "
+        "decides.",
         '["CVL1", "CVL2"]',
         default='["CVL1", "CVL2", "CVL3", "CVL900", "CVL901"]',
     ),
-    Key("extend-select", CODES, "Rules that run as well.", '["CVL902"]', default="[]"),
-    Key("ignore", CODES, f"Rules that do not run: {_CODES_DOC}.", '["CVL308"]', default="[]"),
+    Key(
+        "extend-select",
+        CODES,
+        "Rules to enable in addition to `select`.",
+        '["CVL902"]',
+        default="[]",
+    ),
+    Key("ignore", CODES, f"Rules to disable: {_CODES_DOC}.", '["CVL308"]', default="[]"),
     Key(
         "per-file-ignores",
         IGNORES,
-        "Rules that are not told of some files: patterns and codes. A pattern without a slash fits a name at "
-        "any depth, one with a slash a path relative to the file with the settings.",
+        "Rules that do not run in some files: patterns and codes. A pattern without a slash matches a name at "
+        "any depth, one with a slash a path relative to the configuration file.",
         '{ "tests/*" = ["CVL3"], "legacy.py" = "ALL" }',
         default="{}",
     ),
     Key(
         "exclude",
         STRINGS,
-        "Files and folders that are not read, besides what git ignores and the usual caches; patterns as "
-        "above. What is named on the command line itself is read all the same, unless `--force-exclude` is "
+        "Files and directories to skip, in addition to those that git ignores and the usual caches; patterns as "
+        "above. Files that are named on the command line are checked nevertheless, unless `--force-exclude` is "
         "given.",
         '["experiments/", "*_old.py"]',
         default="[]",
@@ -162,7 +171,7 @@ KEYS = (
     Key(
         "fail-on",
         WORD,
-        "The least severity that gives exit code 1.",
+        "The lowest severity that makes the exit code 1.",
         '"error"',
         default='"warning"',
         choices=SEVERITIES,
@@ -171,8 +180,8 @@ KEYS = (
     Key(
         "models",
         MODELS,
-        "The models that `convlint check` runs where it is given no target; where files are read, their "
-        "inputs are followed.",
+        "The models that `convlint check` runs without a target. The static analysis of their files uses their "
+        "inputs.",
         "[{ target = 'net.py:Net', input = '3,224,224' }]",
         default="[]",
     ),

@@ -17,10 +17,10 @@ from convlint.support.errors import UsageError, nearest_file
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A model to check, as it was written (``text``) and taken apart.
+    """A parsed target; ``text`` is its original form.
 
-    Exactly one of ``path`` and ``module`` is set. Without ``name`` the whole file or folder is
-    meant. ``args`` and ``kwargs`` hold the source text of literals.
+    Exactly one of ``path`` and ``module`` is set. Without ``name`` it is a file or directory. ``args`` and ``kwargs``
+    hold the source text of literals.
     """
 
     text: str
@@ -43,9 +43,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetPattern:
-    """Models of a module or file to find by a pattern of their names: ``timm:resnet*``.
+    """A job that lists the models of a module or file whose names match a pattern: ``timm:resnet*``.
 
-    ``call`` is what stands in parentheses behind it, the arguments of every one of them.
+    ``call`` is the text of the arguments in parentheses, with which each of them is built.
     """
 
     text: str
@@ -62,7 +62,7 @@ _GLOB = re.compile(r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?P<call>\(.
 
 
 def parse_pattern(text: str, root: str = ".") -> TargetPattern | None:
-    """The pattern of models that ``text`` is; None if it is none. Raises UsageError.
+    """Parse a pattern of models; None if ``text`` is not a pattern. Raises UsageError.
 
     >>> parse_pattern("timm:resnet*").pattern
     'resnet*'
@@ -82,7 +82,7 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def parse_target(text: str) -> Target:
-    """The target that ``text`` names. Raises UsageError.
+    """Parse a target. Raises UsageError.
 
     >>> parse_target("net.py:Net(64, groups=8)")
     Target(text='net.py:Net(64, groups=8)', path='net.py', module=None, name='Net', args=('64',), \
@@ -94,9 +94,9 @@ kwargs=(('groups', '8'),))
 
 
 def _placed(text: str, where: str, name: str | None, call: str | None) -> Target:
-    """A target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
+    """Build a target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
     if not where.strip():
-        raise UsageError("an empty target: write path.py:Name, package.module:Name or a path")
+        raise UsageError("the target is empty; write path.py:Name, package.module:Name or a path")
     if _is_path(where):
         place = Target(text, path=where, name=name)
     elif name and _MODULE.fullmatch(where):
@@ -107,7 +107,7 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
         return place
     args, kwargs = parse_arguments(call[1:-1] if call.endswith(")") else call[1:], str(name), text)
     if not call.endswith(")"):
-        raise UsageError(f"{text}: the parenthesis behind {name} is not closed")
+        raise UsageError(f"{text}: the parenthesis after {name} is not closed")
     return Target(text, place.path, place.module, name, args, kwargs)
 
 
@@ -116,15 +116,17 @@ def _is_path(where: str) -> bool:
 
 
 def _misread(text: str, where: str) -> str:
-    """Why ``text`` is no target."""
+    """The message for a text that is not a target."""
     head, colon, rest = text.partition(":")
     if colon and (_is_path(head) or _MODULE.fullmatch(head)):
         if not rest.strip():
-            return f"{text!r} names nothing behind the colon; write {head}:Name"
+            return f"{text!r} has no name after the colon; write {head}:Name"
         return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
     if _MODULE.fullmatch(where):
         near = nearest_file(where)
-        return f"{text}: no such file or folder; a model in a module is written {where}:Name{near}"
+        return (
+            f"{text}: no such file or directory; a model in a module is written {where}:Name{near}"
+        )
     return f"{text}: not a target; write path.py:Name or package.module:Name"
 
 
@@ -133,15 +135,15 @@ def parse_arguments(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Positional and keyword arguments of a call, as the source text of literals.
 
-    Raises UsageError that names the argument which is no literal.
+    Raises UsageError that names the argument that is not a literal.
     """
     try:
         call = ast.parse(f"f({text}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "too deep"
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
         raise UsageError(f"{context}: the arguments of {callee} do not parse: {reason}") from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise UsageError(f"{context}: one call with arguments is expected behind {callee}")
+        raise UsageError(f"{context}: expected one call with arguments after {callee}")
     args = [
         _literal(node, f"argument {position} of {callee}", context)
         for position, node in enumerate(call.args, start=1)

@@ -164,7 +164,7 @@ def test_a_folder_without_python_is_a_problem(convlint: Convlint) -> None:
     Path("empty").mkdir()
     result = convlint("empty")
     assert result.code == 2
-    assert "no Python file to check is in empty" in result.out
+    assert "no Python files to check in empty" in result.out
 
 
 def test_nothing_to_check(convlint: Convlint) -> None:

@@ -257,10 +257,10 @@ BAD = {
         ("net.py:Net(width=open('x'))",),
         "argument width of Net is `open('x')`, which is not a literal",
     ),
-    "an open parenthesis": (("net.py:Net(4",), "the parenthesis behind Net is not closed"),
+    "an open parenthesis": (("net.py:Net(4",), "the parenthesis after Net is not closed"),
     "no file or folder": (
         ("net",),
-        "no such file or folder; a model in a module is written net:Name",
+        "no such file or directory; a model in a module is written net:Name",
     ),
     "too many inputs": (
         ("net.py:Net", *INPUT, *INPUT),
@@ -281,7 +281,7 @@ BAD = {
         ("net.py:Net", "--input", "3,-1,8"),
         "size -1 would make an input without values",
     ),
-    "no size": (("net.py:Net", "--input", "3,x,8"), "'x' is no size"),
+    "no size": (("net.py:Net", "--input", "3,x,8"), "'x' is not a size"),
     "an import that fails": (
         ("bad_import.py:Net",),
         "bad_import.py:2: ",

@@ -132,7 +132,7 @@ def told(table: Any) -> str:
         ({"models": [{"target": 3}]}, r"models\[0\]: target must be a string such as 'net.py:Net'"),
         ({"models": [{}]}, r"models\[0\]: target must be .*; it is missing"),
         ({"models": [MODEL | {"inptu": "3"}]}, r"models\[0\]: unknown key 'inptu'.* 'input'"),
-        ({"models": ["net.py:Net"]}, "a table is expected"),
+        ({"models": ["net.py:Net"]}, "must be a table"),
     ],
 )
 def test_a_mistake_is_named_and_the_schema_sees_it_too(table: Any, message: str) -> None:

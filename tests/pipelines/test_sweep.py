@@ -158,7 +158,7 @@ def test_arguments_go_to_every_model_of_a_registry(folder: Path) -> None:
         ("zzz:*", "no module named 'zzz' was found"),
         ("zzz.py:*", "zzz.py"),
         ("nets.py:*(x)", "nets.py:*(x): argument 1 of * is `x`, which is not a literal"),
-        ("nets.py:*(1", "nets.py:*(1: the parenthesis behind * is not closed"),
+        ("nets.py:*(1", "nets.py:*(1: the parenthesis after * is not closed"),
     ],
 )
 def test_a_pattern_that_stands_for_nothing_is_one_clear_line(

@@ -63,11 +63,14 @@ def test_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"models": {}}, r"\[\[tool.convlint.models\]\]"),
         ({"models": [{}]}, "target must be a string"),
         ({"models": [{"target": "n.py:N", "inptu": "3"}]}, "did you mean 'input'"),
-        ({"models": [{"target": "n.py:N", "input": "3,x"}]}, r"models\[0\].*'x' is no size"),
+        ({"models": [{"target": "n.py:N", "input": "3,x"}]}, r"models\[0\].*'x' is not a size"),
         ({"models": [{"target": "n.py:N", "batch-size": 0}]}, "at least 1"),
         ({"models": [{"target": "n.py:N", "train": 1}]}, "true or false"),
-        ({"models": [{"target": "n.py:N(1)", "args": [2]}]}, "arguments already"),
-        ({"models": [{"target": "n.py", "args": [2]}]}, "names no model"),
+        (
+            {"models": [{"target": "n.py:N(1)", "args": [2]}]},
+            "arguments given both in target and in",
+        ),
+        ({"models": [{"target": "n.py", "args": [2]}]}, "does not name a model"),
         ({"models": [{"target": "n.py:N", "max-params": "x"}]}, "is no number"),
     ],
 )

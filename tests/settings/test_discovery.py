@@ -135,9 +135,9 @@ def test_files_above_count_up_to_the_folder_that_git_manages() -> None:
         ("gone.py", "gone.py does not exist"),
         ("nett.py", "nett.py does not exist; did you mean net.py?"),
         ("no/where", "no/where does not exist"),
-        ("loose.py", "loose.py is a link to nothing"),
+        ("loose.py", "loose.py is a broken link"),
         ("round.py", "round.py cannot be read: Too many levels of symbolic links"),
-        ("empty", "no Python file to check is in empty"),
+        ("empty", "no Python files to check in empty"),
     ],
 )
 def test_a_target_that_is_no_file_is_a_problem_of_one_line(target: str, message: str) -> None:

@@ -58,8 +58,8 @@ def test_arguments_arrive_as_they_were_written(args: list[object], named: object
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "empty target"),
-        ("net.py:", "names nothing behind the colon"),
+        ("", "the target is empty"),
+        ("net.py:", "has no name after the colon"),
         ("net.py:1", "neither a name nor a call"),
         ("net.py:Net(*a)", "not a literal"),
         ("net.py:Net(**a)", "not a literal"),

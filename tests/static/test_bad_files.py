@@ -169,7 +169,7 @@ def test_a_folder_of_bad_files(folder: Path) -> None:
     }
     said = {problem["path"]: problem["message"] for problem in found["problems"]}
     assert said == {
-        "./nothing.py": "./nothing.py is a link to nothing",
+        "./nothing.py": "./nothing.py is a broken link",
         "./round.py": "./round.py cannot be read: Too many levels of symbolic links",
         "deep.py": "the code is nested too deeply to parse",
     }
@@ -199,7 +199,7 @@ def test_a_terminal_may_know_few_letters(folder: Path, encoding: str) -> None:
         ("pipe.py", "pipe.py cannot be read: it is a pipe or a device"),
         ("/dev/zero", "/dev/zero cannot be read: it is a pipe or a device"),
         ("round.py", "round.py cannot be read: Too many levels of symbolic links"),
-        ("nothing.py", "nothing.py is a link to nothing"),
+        ("nothing.py", "nothing.py is a broken link"),
         ("deep.py", "the code is nested too deeply to parse"),
         ("gone.py", "gone.py does not exist"),
     ],
@@ -235,7 +235,7 @@ def test_a_file_that_is_gone_when_it_is_read(
         Path(name).write_text(TEXT)
     find = discovery.find
 
-    def find_and_remove(*args: Any, **kwargs: Any) -> discovery.Found:
+    def find_and_remove(*args: Any, **kwargs: Any) -> discovery.DiscoveredFiles:
         found = find(*args, **kwargs)
         Path("a.py").unlink()
         return found

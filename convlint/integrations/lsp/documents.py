@@ -57,7 +57,7 @@ class Document:
     @property
     def shown(self) -> str:
         """The path as reports show it."""
-        return discovery.shown(self.path)
+        return discovery.display_path(self.path)
 
     def change(
         self,

@@ -57,7 +57,9 @@ class Judge:
             if _is_excluded(path, settings):
                 return Judged()
             linter = self._linter(settings)
-            found = linter.find({discovery.shown(path): buffers[path]}, texts=SourceTexts(buffers))
+            found = linter.find(
+                {discovery.display_path(path): buffers[path]}, texts=SourceTexts(buffers)
+            )
             return Judged(tuple(found), linter.problems)
         except UsageError as error:
             return Judged(problems=(Problem("settings", str(error)),))
@@ -83,7 +85,7 @@ class Judge:
         settings = config.discover(os.path.dirname(path))
         if _is_excluded(path, settings):
             return buffers[path]
-        linter, shown = self._linter(settings), discovery.shown(path)
+        linter, shown = self._linter(settings), discovery.display_path(path)
         texts = SourceTexts(buffers)
 
         def find(now: fix_loop.Texts) -> Sequence[Finding]:
