@@ -27,7 +27,7 @@ from convlint.outputs.suggestions import markdown, text
 from convlint.pipelines import sweep
 from convlint.pipelines.cache import Cache
 from convlint.rules.codes import codes as all_codes
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings import config, input_shapes, targets
 from convlint.settings.jobs import Job
 from convlint.source_text.texts import SourceTexts
@@ -155,8 +155,8 @@ def _cache(data: bytes) -> str:
 def _sweep(data: bytes) -> str:
     path = _put("sweep.jsonl", data)
 
-    def answers(jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
-        return ((job, Answer(None, (Problem("exit", "over"),))) for job in jobs)
+    def answers(jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
+        return ((job, JobResult(None, (Problem("exit", "over"),))) for job in jobs)
 
     def run() -> None:
         tally = sweep.Tally()
@@ -179,7 +179,7 @@ def _sweep_text() -> bytes:
 
 def _answer(data: bytes) -> str:
     def decode() -> None:
-        serialize.encode(serialize.decode(Answer, json.loads(data)))
+        serialize.encode(serialize.decode(JobResult, json.loads(data)))
 
     return _refused(decode, (ValueError, TypeError, RecursionError))
 
@@ -278,7 +278,7 @@ def _doors() -> dict[str, Door]:
         + b"]]}"
     )
     answer = json.dumps(
-        serialize.encode(Answer(None, (Problem("exit", "over", "a.py", 3),)))
+        serialize.encode(JobResult(None, (Problem("exit", "over", "a.py", 3),)))
     ).encode()
     return {
         "pyproject": Door(_settings("pyproject.toml"), (toml,)),

@@ -29,7 +29,7 @@ from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
 from convlint.analysis import cost
 from convlint.ir import Totals
-from convlint.runtime.measure.memory import measured
+from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record.record import record
 from convlint.runtime.record.steps import tensors_in
 
@@ -120,7 +120,7 @@ def nbytes(*groups: Any) -> int:
 def predicted(model: nn.Module, arguments: tuple[Any, ...]) -> Totals:
     """What convlint says."""
     graph = record(model, arguments).graph()
-    return cost.totals(measured(graph, model, arguments))
+    return cost.totals(with_memory(graph, model, arguments))
 
 
 def compare(entry: Entry, batch: int) -> dict[str, Any]:

@@ -83,17 +83,17 @@ def construction(entry: Entry, rounds: int) -> dict[str, float]:
     """
 
     def recorded() -> None:
-        with construction_sites.Construction():
+        with construction_sites.WatchedConstruction():
             build(entry)
 
-    def carried() -> None:
-        with construction_sites.Construction(), symbolic_build.carrying():
+    def symbolic() -> None:
+        with construction_sites.WatchedConstruction(), symbolic_build.symbolic_arguments():
             build(entry)
 
     ways: dict[str, Callable[[], object]] = {
         "bare": lambda: build(entry),
         "sites": recorded,
-        "sites and expressions": carried,
+        "sites and expressions": symbolic,
     }
     return shortest(ways, rounds)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Replacement
-from convlint.runtime.weights.checkpoint import converted_layer
+from convlint.runtime.weights.checkpoint import convert_layer
 
 BATCH = 50
 
@@ -78,7 +78,7 @@ def exact(model: nn.Module) -> tuple[nn.Module, float]:
         for name, conv in module.named_children():
             if isinstance(conv, nn.Conv2d):
                 into, out = conv.in_channels, conv.out_channels
-                state, error = converted_layer(conv.weight, None, Replacement("CVL505", pairs=9))
+                state, error = convert_layer(conv.weight, None, Replacement("CVL505", pairs=9))
                 pair = nn.Sequential(
                     nn.Conv2d(into, 9 * into, 3, conv.stride[0], 1, groups=into, bias=False),
                     nn.Conv2d(9 * into, out, 1, bias=False),

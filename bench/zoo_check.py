@@ -55,7 +55,7 @@ class Result:
     memory: int
     build_s: tuple[
         float, ...
-    ]  # shortest: plain, with construction sites, with carried integers too
+    ]  # shortest: plain, with construction sites, with symbolic integers too
 
     @property
     def wrong(self) -> str:
@@ -125,8 +125,8 @@ def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, ...]]:
     """
     ways: tuple[tuple[Callable[[], AbstractContextManager[object]], ...], ...] = (
         (),
-        (sites.Construction,),
-        (sites.Construction, symbolic_build.carrying),
+        (sites.WatchedConstruction,),
+        (sites.WatchedConstruction, symbolic_build.symbolic_arguments),
     )
     model, _ = _timed(entry, ways[-1])  # imports, caches
     seconds = [inf] * len(ways) if repeats else []
@@ -188,7 +188,7 @@ def _fvcore(model: nn.Module, arguments: tuple[Any, ...]) -> int | None:
 
 def site_of(module: nn.Module) -> Site | None:
     """The construction site of a module, without the function's name."""
-    built = sites.built(module)
+    built = sites.construction_of(module)
     return None if built is None or built.site is None else replace(built.site, function="")
 
 

@@ -220,7 +220,7 @@ def suggest(
         tensors = model_run.tensor_inputs(input)
         report = suggestions.suggest(
             job,
-            lambda versions_job: versions.try_live(model_or_target, versions_job, tensors),
+            lambda versions_job: versions.run_live_versions(model_or_target, versions_job, tensors),
             wanted,
             live=True,
         )

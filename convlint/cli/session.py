@@ -11,7 +11,7 @@ from convlint.cli.progress import Progress
 from convlint.ir import Claim, Proof
 from convlint.pipelines import executor as executors
 from convlint.pipelines.executor import RunJob
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import TargetPattern
 
@@ -43,7 +43,7 @@ class Session:
         self._counting = threading.Lock()
         self._progress = Progress()
 
-    def run(self, job: Job) -> Answer:
+    def run(self, job: Job) -> JobResult:
         with self._counting:
             self._started += 1
             number = self._started
@@ -51,7 +51,7 @@ class Session:
         with self._progress.during(f"{which}running {job.target.text}"):
             return self._worker.run(job)
 
-    def run_in_order(self, run: RunJob, jobs: Iterable[Job]) -> Iterator[Answer]:
+    def run_in_order(self, run: RunJob, jobs: Iterable[Job]) -> Iterator[JobResult]:
         """The answers to all jobs, in their order; the executor decides how many run at the same time."""
         if self._executor is None:
             yield from map(run, jobs)
@@ -60,7 +60,7 @@ class Session:
         with self._waiting():
             yield from executors.in_order(self._executor, run, jobs)
 
-    def run_unordered(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+    def run_unordered(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
         """Jobs with their answers, in the order in which they end."""
         if self._executor is None:
             yield from ((job, self.run(job)) for job in jobs)
@@ -85,11 +85,11 @@ class Session:
         with self._progress.during(f"running {self.models} models on {self._cluster}"):
             yield
 
-    def list_models(self, pattern: TargetPattern) -> Answer:
+    def list_models(self, pattern: TargetPattern) -> JobResult:
         with self._progress.during(f"listing {pattern.text}"):
             return self._worker.run(pattern)
 
-    def run_versions(self, versions: VersionsJob) -> Answer:
+    def run_versions(self, versions: VersionsJob) -> JobResult:
         count = len(versions.versions)
         of_versions = f" in {count} versions" if count > 1 else ""
         with self._progress.during(f"running {versions.text}{of_versions}"):

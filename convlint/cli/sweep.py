@@ -12,7 +12,7 @@ from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.pipelines import run_models
 from convlint.pipelines.requests import SweepRequest
 from convlint.pipelines.sweep import Result, Sweep, Tally
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target, parse_pattern
@@ -42,7 +42,9 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
     return 0 if code == 1 and request.exit_zero else code
 
 
-def _jobs(request: SweepRequest, runner: Session, config: Config) -> tuple[list[Job], list[Answer]]:
+def _jobs(
+    request: SweepRequest, runner: Session, config: Config
+) -> tuple[list[Job], list[JobResult]]:
     """The models to run, each once, and the answers to patterns that failed. Raises UsageError."""
     if not request.targets and not config.models:
         raise UsageError(

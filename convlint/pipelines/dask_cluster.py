@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
 
@@ -42,7 +42,7 @@ def connected(address: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]
 
 
-def run_there(job: Job) -> Answer:
+def run_there(job: Job) -> JobResult:
     """Run a job in this process of a cluster: what ``connected`` is given to execute."""
     from distributed import get_worker  # an extra
 

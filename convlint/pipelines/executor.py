@@ -7,13 +7,13 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import as_completed as completed
 
 from convlint.ir import Problem
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job
 
-RunJob = Callable[[Job], Answer]
+RunJob = Callable[[Job], JobResult]
 
 
-def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[Answer]:
+def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[JobResult]:
     """The answers to jobs in the order of the jobs, each as soon as it and those before it are there."""
     asked = [(executor.submit(run, job), job) for job in jobs]
     try:
@@ -25,7 +25,7 @@ def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[A
 
 def as_completed(
     executor: Executor, run: RunJob, jobs: Iterable[Job]
-) -> Iterator[tuple[Job, Answer]]:
+) -> Iterator[tuple[Job, JobResult]]:
     """Jobs with their answers, the first to be there first."""
     asked = {executor.submit(run, job): job for job in jobs}
     waiting = dict(asked)
@@ -38,15 +38,15 @@ def as_completed(
         _cancel(asked)
 
 
-def _answer(future: Future[Answer], job: Job) -> Answer:
+def _answer(future: Future[JobResult], job: Job) -> JobResult:
     """What came of a job. An executor that lost it, as a cluster can, is a problem of the answer."""
     try:
         return future.result()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs go on
         text = f"the executor lost it: {type(error).__name__}: {error}"
-        return Answer(None, (Problem("executor", text, target=job.text),))
+        return JobResult(None, (Problem("executor", text, target=job.text),))
 
 
-def _cancel(futures: Iterable[Future[Answer]]) -> None:
+def _cancel(futures: Iterable[Future[JobResult]]) -> None:
     for future in futures:
         future.cancel()

@@ -13,11 +13,11 @@ from convlint.rewriting.drafts import Written
 from convlint.rewriting.other_calls import ways as ways_in
 from convlint.rewriting.project import Project, package_folder
 from convlint.rewriting.verification import needed_ways
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text import lines
 
-Runs = Callable[[VersionsJob], Answer]
+Runs = Callable[[VersionsJob], JobResult]
 
 
 class Trials:

@@ -15,13 +15,13 @@ from convlint.ir import Finding, Graph, Model, Problem, Report
 from convlint.pipelines.executor import RunJob
 from convlint.pipelines.requests import CheckRequest
 from convlint.rules.registry import decided_by, without_explained
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target
 from convlint.source_text.texts import SourceTexts
 
-RunAll = Callable[[RunJob, Iterable[Job]], Iterator[Answer]]
+RunAll = Callable[[RunJob, Iterable[Job]], Iterator[JobResult]]
 """Runs all jobs and yields the answers in the order of the jobs: ``map``, or that of an executor."""
 
 

@@ -23,7 +23,7 @@ from convlint.ir import SEVERITIES, Report, Severity, any_at_least, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
 from convlint.pipelines import run_models as run
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
@@ -62,7 +62,7 @@ class Sweep:
         self,
         path: str,
         jobs: Sequence[Job],
-        answers: Callable[[Sequence[Job]], Iterator[tuple[Job, Answer]]],
+        answers: Callable[[Sequence[Job]], Iterator[tuple[Job, JobResult]]],
     ) -> Iterator[Result]:
         """The results of all jobs, those that the file at ``path`` has already first; the others are added to it.
 
@@ -87,7 +87,9 @@ class Sweep:
             for job, answer in answers(too_large) if too_large else ():
                 yield self._written(file, job, answer, asked)
 
-    def _written(self, file: BinaryIO, job: Job, answer: Answer, asked: dict[str, str]) -> Result:
+    def _written(
+        self, file: BinaryIO, job: Job, answer: JobResult, asked: dict[str, str]
+    ) -> Result:
         row = {
             "target": job.text,
             "asked": asked[job.text],

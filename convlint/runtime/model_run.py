@@ -37,55 +37,55 @@ from convlint.runtime.measure import memory
 from convlint.runtime.record import provenance, record
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.recover import external_failures
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job
 
 Phase = Literal["import", "constructor", "forward"]
 
 
-def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> Answer:
+def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> JobResult:
     """Load, build and run what a job names. ``enter`` is told which phase begins.
 
     For a process that ends after the job: the target's code is left imported.
     """
-    prepare()
+    prepare_process()
     if job.at_once > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // job.at_once))
     threads = set(threading.enumerate())
     try:
         _check_device(job.device)
         enter("import")
-        value = _built(lambda: load_target.find(job.target, job.root))
+        value = _build(lambda: load_target.find_object(job.target, job.root))
         threads |= {thread for thread in threading.enumerate() if thread.daemon}
-        make = load_target.call(value, job.target)
+        make = load_target.constructor_call(value, job.target)
         enter("constructor")
         answer = _run_built(job, make, enter)
     except ProblemError as error:
-        return Answer(None, (error.problem,))
-    return Answer(answer.graph, (*answer.problems, *_threads_left(threads)))
+        return JobResult(None, (error.problem,))
+    return JobResult(answer.graph, (*answer.problems, *_threads_left(threads)))
 
 
-def prepare() -> None:
+def prepare_process() -> None:
     """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
     random.seed(0)
     torch.manual_seed(0)
     sys.dont_write_bytecode = True
 
 
-def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]) -> Answer:
+def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]) -> JobResult:
     try:
         with device_of_job(job):
-            value = _built(make)
+            value = _build(make)
     except ProblemError:
         raise
     except Exception as error:
         failure = failure_of(error, "constructor")
-        external_failures.refuse_circumstances(failure, job)
+        external_failures.raise_if_environment(failure, job)
         graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
-        return Answer(graph)
-    model = as_asked(value, job)
+        return JobResult(graph)
+    model = configured_model(value, job)
     enter("forward")
-    return _recorded(model, inputs_of(model, job), job)
+    return _record_and_measure(model, inputs_of(model, job), job)
 
 
 def device_of_job(job: Job) -> Any:
@@ -93,21 +93,21 @@ def device_of_job(job: Job) -> Any:
     return torch.device("meta") if job.device == "meta" else nullcontext()
 
 
-def as_asked(value: Any, job: Job) -> nn.Module:
+def configured_model(value: Any, job: Job) -> nn.Module:
     """What was built, on the device and in the dtype that the job names. Raises ProblemError if it is no model."""
     model = load_target.check_model(value, job.target)
-    module_invariants.check(model)
-    model = module_invariants.moved(model, job.device)
+    module_invariants.check_modules(model)
+    model = module_invariants.move_to(model, job.device)
     return model if job.dtype is None else model.to(getattr(torch, job.dtype))
 
 
-def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> Answer:
+def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> JobResult:
     """Run a live model, and leave it and the process as they were found; see ``live``."""
     try:
         with live(model, job, inputs) as (prepared, arguments):
-            return _recorded(prepared, arguments, job)
+            return _record_and_measure(prepared, arguments, job)
     except ProblemError as error:
-        return Answer(None, (error.problem,))
+        return JobResult(None, (error.problem,))
 
 
 def trace(model: nn.Module, job: Job, inputs: Inputs | None = None) -> fx.Graph:
@@ -126,13 +126,13 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
     """
     try:
         with exclusive(), code_sites.paths_relative_to(os.getcwd()):
-            module_invariants.check(model)
+            module_invariants.check_modules(model)
             if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
                 model = copy.deepcopy(model)
             with restore.as_found(model):
                 inputs = inputs_of(model, job) if inputs is None else inputs
                 inputs = inputs.map(lambda tensor: tensor.detach().clone())
-                model_inputs.check(model, inputs)
+                model_inputs.check_signature(model, inputs)
                 yield model, inputs
     except NestedRunError as error:
         raise ProblemError("nested-run", str(error)) from None
@@ -170,19 +170,19 @@ def _check_device(device: str) -> None:
 _ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, carry
 
 
-def _built(make: Callable[[], Any]) -> Any:
+def _build(make: Callable[[], Any]) -> Any:
     """What ``make`` gives while constructions are watched. Raises what it raises unwatched."""
     failed: Exception | None = None
     for repair, carry in _ATTEMPTS:
         try:
             with (
-                construction_sites.Construction(repair),
-                symbolic_build.carrying() if carry else nullcontext(),
+                construction_sites.WatchedConstruction(repair),
+                symbolic_build.symbolic_arguments() if carry else nullcontext(),
             ):
                 return make()
         except Exception as error:
             cause = error.__cause__ if isinstance(error, ProblemError) else error
-            external_failures.refuse_allocation(cause)
+            external_failures.raise_if_out_of_memory(cause)
             if isinstance(error, ProblemError) and not _while_building(cause):
                 raise
             if not repair:
@@ -208,20 +208,20 @@ def _while_building(error: BaseException | None) -> bool:
 
 def inputs_of(model: nn.Module, job: Job) -> Inputs:
     """What the job, or the model itself, says to run it on; else a guess. Raises ProblemError."""
-    found = model_inputs.given(model, job)
+    found = model_inputs.requested(model, job)
     if found is not None:
         return found
     with silent():
-        return probe.guess(model, job)
+        return probe.guess_inputs(model, job)
 
 
-def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
+def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult:
     """Record one forward and, where it works, measure its memory."""
     recording = record.record(
         model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text
     )
-    external_failures.refuse_allocation(recording.error)
-    external_failures.refuse_circumstances(recording.failure, job)
+    external_failures.raise_if_out_of_memory(recording.error)
+    external_failures.raise_if_environment(recording.failure, job)
     graph = replace(
         provenance.annotate(recording.graph(), model),
         input_source=inputs.source,
@@ -229,20 +229,22 @@ def _recorded(model: nn.Module, inputs: Inputs, job: Job) -> Answer:
         input_bytes=inputs.nbytes,
         budgets=job.budgets,
     )
-    external_failures.refuse_input(graph, job)
+    external_failures.raise_if_wrong_rank(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         with silent():
-            return Answer(replace(graph, smallest_input=probe.smallest(model, inputs, graph)))
+            return JobResult(
+                replace(graph, smallest_input=probe.smallest_size(model, inputs, graph))
+            )
     with silent():
-        graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
-        graph = replace(graph, tried_sizes=resolution.sizes(model, inputs, graph))
+        graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
+        graph = replace(graph, tried_sizes=resolution.tried_sizes(model, inputs, graph))
     if not graph.outputs:
         kind = type(recording.result).__name__
         given = (
             "None; is its return missing?" if recording.result is None else f"no tensor, but {kind}"
         )
-        return Answer(graph, (Problem("no-output", f"forward returned {given}"),))
-    return Answer(graph)
+        return JobResult(graph, (Problem("no-output", f"forward returned {given}"),))
+    return JobResult(graph)
 
 
 def _threads_left(before: set[threading.Thread]) -> list[Problem]:

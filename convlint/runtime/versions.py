@@ -31,12 +31,12 @@ from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
 from convlint.runtime.measure import memory, timing
 from convlint.runtime.record import layers
-from convlint.runtime.record.record import flags_kept, record
+from convlint.runtime.record.record import record, training_flags_restored
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.weights import checkpoint
-from convlint.runtime.weights.replace_layers import replaced
+from convlint.runtime.weights.replace_layers import replace_layers
 from convlint.runtime.worker import processes
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import parse_target
@@ -45,9 +45,9 @@ _SECONDS = 5.0  # that one way may take
 _SHARE = 0.3  # of the job's time, after which no further way is begun
 
 
-def try_job(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+def run_versions(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
     """Run every version. What one of them does to its process is a problem of its own."""
-    model_run.prepare()
+    model_run.prepare_process()
     enter("import")
     for name in asked.libraries:
         with (
@@ -56,7 +56,7 @@ def try_job(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -
         ):  # the version that needs it says what is wrong
             importlib.import_module(name)
     enter("forward")
-    return Answer(tried=tuple(_forked(version, asked.job) for version in asked.versions))
+    return JobResult(tried=tuple(_forked(version, asked.job) for version in asked.versions))
 
 
 def _forked(version: ModelVersion, job: Job) -> VersionRun:
@@ -106,7 +106,7 @@ def _received(pipe: int, timeout: float) -> bytes | None:
 
 def _in_the_fork(version: ModelVersion, job: Job) -> VersionRun:
     try:
-        with overlay.standing(version.texts):
+        with overlay.files_replaced(version.texts):
             return _tried(version, job)
     except ProblemError as error:
         return VersionRun(problems=(error.problem,))
@@ -128,14 +128,14 @@ def _failed(kind: str, message: str) -> VersionRun:
     return VersionRun(problems=(Problem(kind, message),))
 
 
-def try_live(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> Answer:
+def run_live_versions(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> JobResult:
     """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
     try:
         with model_run.live(model, asked.job, inputs) as (original, arguments):
             tried = [_tried_live(original, arguments, v, asked.job) for v in asked.versions]
-            return Answer(tried=tuple(tried))
+            return JobResult(tried=tuple(tried))
     except ProblemError as error:
-        return Answer(problems=(error.problem,))
+        return JobResult(problems=(error.problem,))
 
 
 def _tried_live(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
@@ -143,7 +143,7 @@ def _tried_live(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Jo
         found = timing.timings(copy.deepcopy(model), inputs, version.replacements, version.runs)
         return VersionRun(timings=found)
     try:
-        rewritten = replaced(copy.deepcopy(model), version.replacements)
+        rewritten = replace_layers(copy.deepcopy(model), version.replacements)
         return _run(rewritten, inputs, version, job)
     except Exception as error:
         return _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
@@ -156,11 +156,13 @@ def _tried(version: ModelVersion, job: Job) -> VersionRun:
     """Build and run the model from the text that stands now. Raises what it raises."""
     before = set(sys.modules)
     with silent() if version.texts else nullcontext():  # what it prints is told once
-        with construction_sites.Construction():
-            make = load_target.call(load_target.find(job.target, job.root), job.target)
+        with construction_sites.WatchedConstruction():
+            make = load_target.constructor_call(
+                load_target.find_object(job.target, job.root), job.target
+            )
             with model_run.device_of_job(job):
                 value = make()
-        model = model_run.as_asked(value, job)
+        model = model_run.configured_model(value, job)
         inputs = model_run.inputs_of(model, job)
     if version.runs:
         return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
@@ -170,13 +172,13 @@ def _tried(version: ModelVersion, job: Job) -> VersionRun:
 
 def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
     """Run a model that was built."""
-    errors = checkpoint.loaded(model, version) if version.weights is not None else {}
+    errors = checkpoint.load_into(model, version) if version.weights is not None else {}
     graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
     graph = replace(graph, input_source=inputs.source, batch_size=inputs.batch_size)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         return VersionRun(graph)
     with silent():
-        graph = memory.measured(graph, model, inputs.args, inputs.kwargs)
+        graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
         ways = tuple(_ways(version.other_calls, inputs, job))
     return VersionRun(graph, (), error, untrained, ways, (), errors)
@@ -199,7 +201,7 @@ def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[
     for batch in (inputs, inputs.map(_doubled)):
         model.zero_grad(set_to_none=True)
         try:
-            with flags_kept(model), torch.enable_grad():
+            with training_flags_restored(model), torch.enable_grad():
                 model.train()
                 result = model(*batch.args, **batch.kwargs)
                 losses = [t.float().sum() for t in tensors_in(result) if t.requires_grad]
@@ -233,7 +235,7 @@ def _way(text: str, inputs: Inputs, job: Job) -> OtherCall:
     target = parse_target(text)
     try:
         with at_most(_SECONDS), torch.no_grad():
-            make = load_target.call(load_target.find(target, job.root), target)
+            make = load_target.constructor_call(load_target.find_object(target, job.root), target)
             model, meta = _made(make)
             model = load_target.check_model(model, target)
             built = tuple(_built(model))
@@ -251,10 +253,10 @@ def _way(text: str, inputs: Inputs, job: Job) -> OtherCall:
 def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
     """A model on the meta device, True; one with values, False, where the constructor looks at them."""
     try:
-        with construction_sites.Construction(), torch.device("meta"):
+        with construction_sites.WatchedConstruction(), torch.device("meta"):
             return make(), True
     except Exception:
-        with construction_sites.Construction():
+        with construction_sites.WatchedConstruction():
             return make(), False
 
 

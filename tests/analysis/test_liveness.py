@@ -13,7 +13,7 @@ from bench.zoo_models import entries as zoo
 from convlint.analysis.cost.liveness import Timeline, timeline
 from convlint.ir import Call, Graph, Layer, Node
 from convlint.ir import Tensor as Shape
-from convlint.runtime.measure.memory import measured
+from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record.record import record
 
 FLOAT = 4  # bytes
@@ -152,7 +152,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def error(model: nn.Module, *args: Tensor) -> float:
     """How far the estimated peak is off, as a part of the measured one."""
-    found = measured(record(model, args).graph(), model, args)
+    found = with_memory(record(model, args).graph(), model, args)
     assert found.peak_inference_bytes is not None
     return max(timeline(found).total) / found.peak_inference_bytes - 1
 

@@ -18,7 +18,7 @@ import pytest
 
 from convlint import cli
 from convlint.ir import Claim, Problem, Proof, Witness
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job
 from tests.static.fake_source import Fake, fake
 
@@ -406,8 +406,8 @@ class Instead:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def run(self, job: Job) -> Answer:
-        return Answer(problems=(Problem("import-error", "no torch", job.target.path),))
+    def run(self, job: Job) -> JobResult:
+        return JobResult(problems=(Problem("import-error", "no torch", job.target.path),))
 
     def prove(self, claim: Claim, **_: object) -> Proof:
         witness = Witness("Net(2, 4)", ("1x2x8x8",), "RuntimeError", "Net(2, 2)")

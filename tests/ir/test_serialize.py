@@ -15,7 +15,7 @@ from torch import nn
 from convlint.ir import Failure, Graph, Node, Problem, Site, Tensor, serialize
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record.record import record
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 
 texts = st.text(max_size=8)
 sites_ = st.builds(
@@ -45,13 +45,13 @@ def test_a_node_comes_back_equal(node: Node) -> None:
     assert sent(node, Node) == node
 
 
-@given(st.builds(Answer, problems=st.lists(st.builds(Problem, texts, texts)).map(tuple)))
-def test_an_answer_comes_back_equal(answer: Answer) -> None:
-    assert sent(answer, Answer) == answer
+@given(st.builds(JobResult, problems=st.lists(st.builds(Problem, texts, texts)).map(tuple)))
+def test_an_answer_comes_back_equal(answer: JobResult) -> None:
+    assert sent(answer, JobResult) == answer
 
 
 def test_a_recorded_graph_comes_back_equal() -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten())
     graph = record(model, (torch.rand(1, 3, 8, 8),)).graph()
     back = sent(graph, Graph)

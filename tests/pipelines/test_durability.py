@@ -47,10 +47,10 @@ SWEEP = """
     from convlint.settings import config, targets
     from convlint.settings import jobs as job_types
     from convlint.ir import Problem
-    from convlint.runtime.worker.client import Answer
+    from convlint.runtime.worker.client import JobResult
 
     jobs = [job_types.Job(targets.parse_target(f"net.py:Net({n})")) for n in range(3)]
-    answers = lambda jobs: ((job, Answer(None, (Problem("exit", job.text * 50),))) for job in jobs)
+    answers = lambda jobs: ((job, JobResult(None, (Problem("exit", job.text * 50),))) for job in jobs)
     for result in sweeping.Sweep(config.Config()).run("sweep.jsonl", jobs, answers):
         print(result.target, result.known)
 """

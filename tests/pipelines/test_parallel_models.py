@@ -17,7 +17,7 @@ import pytest
 
 from convlint.ir import Problem
 from convlint.pipelines import executor
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
 from convlint.settings.targets import parse_target
@@ -130,12 +130,12 @@ def job(nets: Path, call: str, **how: object) -> Job:
     )  # type: ignore[arg-type]
 
 
-def at_once(worker: Worker, jobs: list[Job]) -> list[Answer]:
+def at_once(worker: Worker, jobs: list[Job]) -> list[JobResult]:
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(executor.in_order(pool, worker.run, jobs))
 
 
-def kinds(answer: Answer) -> list[str]:
+def kinds(answer: JobResult) -> list[str]:
     return [problem.kind for problem in answer.problems]
 
 
@@ -234,24 +234,24 @@ def test_answers_come_in_the_order_of_the_jobs_or_as_they_are_there(nets: Path) 
             asked.append(mine)
             if len(asked) == len(jobs):
                 for n in order:
-                    asked[n].set_result(Answer(targets=(str(n),)))
+                    asked[n].set_result(JobResult(targets=(str(n),)))
             return mine
 
     asked: list[Future[object]] = []
-    found = executor.in_order(Fake(), lambda _: Answer(), jobs)
+    found = executor.in_order(Fake(), lambda _: JobResult(), jobs)
     assert [answer.targets for answer in found] == [("0",), ("1",), ("2",)]
     asked.clear()
-    pairs = list(executor.as_completed(Fake(), lambda _: Answer(), jobs))
+    pairs = list(executor.as_completed(Fake(), lambda _: JobResult(), jobs))
     assert {one.text: answer.targets for one, answer in pairs} == {
         one.text: (str(n),) for n, one in enumerate(jobs)
     }
 
 
 def test_what_an_executor_lost_is_a_problem_of_that_job(nets: Path) -> None:
-    def run(one: Job) -> Answer:
+    def run(one: Job) -> JobResult:
         if one.text.endswith("(1)"):
             raise OSError("the machine is gone")
-        return Answer()
+        return JobResult()
 
     jobs = [job(nets, f"Net({n})") for n in range(3)]
     with ThreadPoolExecutor(2) as pool:

@@ -19,7 +19,7 @@ import pytest
 
 from convlint import cli
 from convlint.ir import serialize
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.jobs import VersionsJob
 
 GIT = shutil.which("git") or "git"
@@ -46,22 +46,22 @@ class Remembering:
     def __init__(self, worker: Worker, folder: Path) -> None:
         self._worker = worker
         self._folder = folder
-        self._known: dict[tuple[object, ...], Answer] = {}
+        self._known: dict[tuple[object, ...], JobResult] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
-    def run(self, asked: VersionsJob) -> Answer:
+    def run(self, asked: VersionsJob) -> JobResult:
         answers = [self._one(replace(asked, versions=(version,))) for version in asked.versions]
         problems = [problem for answer in answers for problem in answer.problems]
-        return Answer(
+        return JobResult(
             problems=tuple(dict.fromkeys(problems)),
             tried=tuple(tried for answer in answers for tried in answer.tried),
         )
 
-    def _one(self, asked: VersionsJob) -> Answer:
+    def _one(self, asked: VersionsJob) -> JobResult:
         (version,) = asked.versions
         if version.runs or version.weights:
             return self._worker.run(asked)

@@ -18,10 +18,10 @@ from convlint.rewriting.base import Wishes
 from convlint.rewriting.kinds import kinds, of_code
 from convlint.rewriting.kinds.cvl501_grouped import auto_groups
 from convlint.rewriting.layer_numbers import Numbers, Use, numbers, use
-from convlint.runtime.measure.memory import measured
+from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record import layers
 from convlint.runtime.record.record import record
-from convlint.runtime.weights.replace_layers import made_of
+from convlint.runtime.weights.replace_layers import replacement_for
 
 # Of "same" with an even kernel PyTorch says that it pads a copy.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -68,7 +68,7 @@ def numbers_of(layer: nn.Module) -> Numbers:
 
 def used(model: nn.Module, name: str, x: Tensor) -> tuple[Graph, Use]:
     """A layer of a model that ran on ``x``."""
-    graph = measured(record(model, (x,)).graph(), model, (x,))
+    graph = with_memory(record(model, (x,)).graph(), model, (x,))
     layer = graph.layer(name)
     assert layer is not None
     return graph, use(graph, layer)
@@ -86,14 +86,14 @@ def amounts(model: nn.Module, x: Tensor) -> Costs:
         sum(parameter.numel() for parameter in model.parameters()),
         flops.get_total_flops() // 2,
         sum(tensor.nbytes for tensor in made),
-        measured(record(model, (x,)).graph(), model, (x,)).saved_bytes,
+        with_memory(record(model, (x,)).graph(), model, (x,)).saved_bytes,
     )
 
 
 def check(layer: nn.Conv2d, form: Replacement, size: tuple[int, int, int]) -> None:
     """A layer before, and its estimate after, are what PyTorch counts of it and of the rewritten one."""
     x = torch.rand(size[0], layer.in_channels, *size[1:], dtype=layer.weight.dtype)
-    made = made_of(layer, form)
+    made = replacement_for(layer, form)
     assert made is not layer
     _, one = used(layer, "", x)
     assert one.before == amounts(layer, x)
@@ -151,7 +151,7 @@ def test_global_depthwise(
     form = kind.form([one], Wishes(between=between), graph)
     assert isinstance(form, Replacement)
     assert form.map_size == shape[2:]
-    made, flat = made_of(model[2], form), x.flatten(1)
+    made, flat = replacement_for(model[2], form), x.flatten(1)
     assert one.before == amounts(model[2], flat)
     assert kind.after(one, form) == amounts(made, flat)
     assert made(flat).shape == model(x).shape
@@ -175,7 +175,7 @@ def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:
     ):
         after = of_code(form.code).after(one, form)
         rewritten = Twice()
-        rewritten.conv = made_of(model.conv, form)  # type: ignore[assignment]
+        rewritten.conv = replacement_for(model.conv, form)  # type: ignore[assignment]
         counted = amounts(rewritten, x)
         assert (after.params, after.macs, after.saved_bytes) == (
             *(counted.params, counted.macs, counted.saved_bytes),
@@ -207,7 +207,7 @@ def test_a_function_around_a_call_leaves_alone_what_does_not_fit(
     form: Replacement, layer: nn.Conv2d, training: bool
 ) -> None:
     wishes = Wishes(form.groups if form.groups > 1 else None, form.pairs, form.between)
-    made = made_of(layer.train(training), form)
+    made = replacement_for(layer.train(training), form)
     assert (made is not layer) == of_code(form.code).fits(numbers_of(layer), form, wishes)
     assert made.training == training
 
@@ -223,7 +223,7 @@ def test_a_function_around_a_call_leaves_alone_what_does_not_fit(
 def test_a_function_around_a_call_leaves_other_layers_alone(
     layer: nn.Module, form: Replacement
 ) -> None:
-    assert made_of(layer, form) is layer
+    assert replacement_for(layer, form) is layer
 
 
 @given(st.integers(1, 24), st.integers(1, 24), st.integers(1, 5), st.integers(1, 12))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import convlint
-from convlint.runtime.weights.checkpoint import converted_layer
+from convlint.runtime.weights.checkpoint import convert_layer
 from convlint.support.errors import UsageError
 
 NET = """\
@@ -198,7 +198,7 @@ def test_new_layers_have_the_nearest_weights_or_fresh_ones() -> None:
     model = net()
     (one,) = convlint.suggest(model, SHAPE, kind="depthwise-separable").suggestions
     weight = model.body[2].weight.detach()
-    nearest, _ = converted_layer(weight, None, one.changes[0].replacement)
+    nearest, _ = convert_layer(weight, None, one.changes[0].replacement)
     made: Any = convlint.rewrite(model, one)
     assert all(torch.equal(made.body[2].state_dict()[n], t) for n, t in nearest.items())
     fresh: Any = convlint.rewrite(model, one, weights=False)

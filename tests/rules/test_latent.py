@@ -963,7 +963,7 @@ def example(channels: int, rank: int = 4) -> torch.Tensor:
 
 def traced(source: str, call: str, given: torch.Tensor, file: Path) -> Graph:
     names = module(source, file)
-    with construction_sites.Construction(), symbolic_build.carrying():
+    with construction_sites.WatchedConstruction(), symbolic_build.symbolic_arguments():
         model = eval(call, names)  # noqa: S307
     graph = provenance.annotate(record(model, (given,)).graph(), model)
     assert graph.status == "complete"

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import ModelVersion, Replacement
-from convlint.runtime.build.load_target import ProblemError
-from convlint.runtime.weights.checkpoint import loaded
-from convlint.runtime.weights.replace_layers import replaced
+from convlint.runtime.failures import ProblemError
+from convlint.runtime.weights.checkpoint import load_into
+from convlint.runtime.weights.replace_layers import replace_layers
 from tests.rewriting.suggest_project import Project, refused
 
 NET = """\
@@ -47,7 +47,7 @@ def models() -> tuple[nn.Module, nn.Module]:
     names: dict[str, Any] = {"__name__": "net"}
     exec(NET, names)  # noqa: S102 - a text of this file
     model = names["Net"]()
-    return model, replaced(copy.deepcopy(model), FORMS)
+    return model, replace_layers(copy.deepcopy(model), FORMS)
 
 
 def version(weights: Path, save: Path) -> ModelVersion:
@@ -77,7 +77,7 @@ def test_a_wrapped_checkpoint_keeps_its_form(
     model, made = models
     wrap, unwrap = WRAPPERS[wrapper]
     torch.save(wrap(model.state_dict()), tmp_path / "net.pt")
-    errors = loaded(made, version(tmp_path / "net.pt", tmp_path / "new.pt"))
+    errors = load_into(made, version(tmp_path / "net.pt", tmp_path / "new.pt"))
     assert errors.keys() == FORMS.keys()
     old, new = torch.load(tmp_path / "net.pt"), torch.load(tmp_path / "new.pt")
     state = unwrap(new)
@@ -98,7 +98,7 @@ def test_safetensors_hold_the_state_alone(
 ) -> None:
     model, made = models
     torch.save(WRAPPERS[wrapper][0](model.state_dict()), tmp_path / "net.pt")
-    loaded(made, version(tmp_path / "net.pt", tmp_path / "new.safetensors"))
+    load_into(made, version(tmp_path / "net.pt", tmp_path / "new.safetensors"))
     state = safetensors.torch.load_file(tmp_path / "new.safetensors")
     again = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     assert again.keys() == made.state_dict().keys()
@@ -108,7 +108,7 @@ def test_safetensors_hold_the_state_alone(
 def test_safetensors_are_read(models: tuple[nn.Module, nn.Module], tmp_path: Path) -> None:
     model, made = models
     safetensors.torch.save_file(model.state_dict(), tmp_path / "net.safetensors")
-    loaded(made, version(tmp_path / "net.safetensors", tmp_path / "new.pt"))
+    load_into(made, version(tmp_path / "net.safetensors", tmp_path / "new.pt"))
     kept = [name for name in model.state_dict() if not name.startswith(("1.", "4."))]
     state = torch.load(tmp_path / "new.pt")
     assert all(torch.equal(state[name], model.state_dict()[name]) for name in kept)
@@ -133,7 +133,7 @@ def test_a_checkpoint_is_replaced_as_a_whole_or_not_at_all(
     monkeypatch.setattr(torch, "save", half)
     monkeypatch.setattr(safetensors.torch, "save_file", half)
     with pytest.raises(ProblemError, match=f"{name} cannot be written: no space left"):
-        loaded(made, version(tmp_path / "net.pt", tmp_path / name))
+        load_into(made, version(tmp_path / "net.pt", tmp_path / name))
     assert (tmp_path / name).read_text() == "the old one"
     assert {path.name for path in tmp_path.iterdir()} == {"net.pt", name}
 

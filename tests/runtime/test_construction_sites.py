@@ -85,20 +85,20 @@ def text_at(site: Site) -> str:
 
 
 def site_of(module: nn.Module) -> Site:
-    record = construction_sites.built(module)
+    record = construction_sites.construction_of(module)
     assert record is not None
     assert record.site is not None
     return record.site
 
 
 def chain_of(module: nn.Module) -> list[str]:
-    record = construction_sites.built(module)
+    record = construction_sites.construction_of(module)
     assert record is not None
     return [text_at(site) for site in record.chain]
 
 
 def test_a_site_is_the_span_of_the_call_in_characters(written: ModuleType) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         unit = written.Ünit(8)
     assert text_at(site_of(unit.second)) == "nn.Conv2d(width, width, 1)"
     assert site_of(unit.second).function == "Ünit.__init__"
@@ -106,7 +106,7 @@ def test_a_site_is_the_span_of_the_call_in_characters(written: ModuleType) -> No
 
 
 def test_a_helper_gives_its_own_call_and_the_callers(written: ModuleType) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         unit = written.Ünit(8)
     assert (
         text_at(site_of(unit.first)) == "nn.Conv2d(into, out, 3,\n                     padding=1)"
@@ -115,7 +115,7 @@ def test_a_helper_gives_its_own_call_and_the_callers(written: ModuleType) -> Non
 
 
 def test_a_subclass_of_a_layer_is_built_where_it_is_called(written: ModuleType) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         unit = written.Ünit(8)
     assert text_at(site_of(unit.own)) == "Own(width, 4)"
 
@@ -123,7 +123,7 @@ def test_a_subclass_of_a_layer_is_built_where_it_is_called(written: ModuleType) 
 def test_a_class_that_descends_from_a_users_class_is_built_where_it_is_called(
     written: ModuleType,
 ) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         both = written.Both()
     assert text_at(site_of(both)) == "written.Both()"
     assert text_at(site_of(both.second)) == "nn.Conv2d(width, width, 1)"
@@ -131,7 +131,7 @@ def test_a_class_that_descends_from_a_users_class_is_built_where_it_is_called(
 
 
 def test_each_call_of_a_helper_has_its_own_callers(written: ModuleType) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         twice, again = written.Twice(), written.Twice()
     assert chain_of(twice.left[0]) == ["conv3x3(1, 2)", "written.Twice()"]
     assert chain_of(twice.right[0]) == ["conv3x3(3, 4)", "written.Twice()"]
@@ -139,25 +139,25 @@ def test_each_call_of_a_helper_has_its_own_callers(written: ModuleType) -> None:
 
 
 def test_a_decorator_around_a_constructor_hides_nothing(written: ModuleType) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         twice = written.Twice()
     assert chain_of(twice.right[1])[-2:] == ["Logged(4)", "written.Twice()"]
 
 
 def test_a_copy_knows_where_its_original_was_built(written: ModuleType) -> None:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         unit = written.Ünit(8)
     assert site_of(copy.deepcopy(unit).second) == site_of(unit.second)
 
 
 def test_what_was_built_before_has_no_site() -> None:
-    assert construction_sites.built(nn.Conv2d(3, 4, 1)) is None
+    assert construction_sites.construction_of(nn.Conv2d(3, 4, 1)) is None
 
 
 def test_repair_builds_a_stand_in_and_keeps_what_was_asked_for() -> None:
-    with construction_sites.Construction(repair=True):
+    with construction_sites.WatchedConstruction(repair=True):
         conv = nn.Conv2d(64, 100, 3, groups=8)
-    record = construction_sites.built(conv)
+    record = construction_sites.construction_of(conv)
     assert record is not None
     assert record.error == "out_channels must be divisible by groups"
     assert record.declared is not None
@@ -166,5 +166,8 @@ def test_repair_builds_a_stand_in_and_keeps_what_was_asked_for() -> None:
 
 
 def test_without_repair_torch_raises_as_ever() -> None:
-    with pytest.raises(ValueError, match="divisible by groups"), construction_sites.Construction():
+    with (
+        pytest.raises(ValueError, match="divisible by groups"),
+        construction_sites.WatchedConstruction(),
+    ):
         nn.Conv2d(64, 100, 3, groups=8)

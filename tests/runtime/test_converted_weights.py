@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from convlint.ir import IntermediateLayers, Replacement
 from convlint.rewriting.kinds import of_code
-from convlint.runtime.weights.checkpoint import converted, converted_layer
-from convlint.runtime.weights.replace_layers import _defined, made_of
+from convlint.runtime.weights.checkpoint import convert, convert_layer
+from convlint.runtime.weights.replace_layers import _defined, replacement_for
 from tests.rewriting.suggest_project import Project
 
 # Of "same" with an even kernel PyTorch says that it pads a copy.
@@ -37,7 +37,7 @@ def randomised(model: nn.Module) -> nn.Module:
 def of_form(dense: Any, form: Replacement) -> nn.Module:
     """The rewritten form of a layer, also where it saves nothing."""
     if form.code in ("CVL501", "CVL504"):
-        return made_of(dense, form).eval()
+        return replacement_for(dense, form).eval()
     made = _defined(form)[of_code(form.code).helpers(form)[0].name](
         *(dense.in_channels, dense.out_channels, dense.kernel_size),
         *(dense.stride, dense.padding, dense.dilation),
@@ -109,7 +109,7 @@ def test_weights_that_a_form_can_have_are_kept(layer: nn.Conv2d, form: Replaceme
         layer.padding_mode = "zeros"
     random = randomised(of_form(alone(layer), form))
     layer.weight.copy_(kernel(random, layer.in_channels, *layer.kernel_size))
-    parts, error = converted_layer(layer.weight, layer.bias, form)
+    parts, error = convert_layer(layer.weight, layer.bias, form)
     made = of_form(layer, form)
     made.load_state_dict(parts)
     x = torch.rand(2, layer.in_channels, 11, 12)
@@ -122,7 +122,7 @@ def test_weights_that_a_form_can_have_are_kept(layer: nn.Conv2d, form: Replaceme
 def test_the_error_is_by_how_much_the_layer_answers_otherwise(
     layer: nn.Conv2d, form: Replacement
 ) -> None:
-    parts, error = converted_layer(layer.weight, layer.bias, form)
+    parts, error = convert_layer(layer.weight, layer.bias, form)
     made = of_form(alone(layer), form)
     made.load_state_dict(parts)
     away = kernel(made, layer.in_channels, *layer.kernel_size) - layer.weight
@@ -144,9 +144,9 @@ def test_a_linear_layer_over_a_map(
     form = Replacement("CVL504", map_size=size[1:], between=between)
     torch.manual_seed(out)
     layer = nn.Linear(prod(size), out).requires_grad_(requires_grad=False)
-    with_error = converted_layer(layer.weight, layer.bias, form)[1]
+    with_error = convert_layer(layer.weight, layer.bias, form)[1]
     layer.weight.copy_(kernel(randomised(of_form(layer, form)), prod(size)))
-    parts, error = converted_layer(layer.weight, layer.bias, form)
+    parts, error = convert_layer(layer.weight, layer.bias, form)
     made = of_form(layer, form)
     made.load_state_dict(parts)
     x = torch.rand(3, prod(size))
@@ -157,15 +157,13 @@ def test_a_linear_layer_over_a_map(
 @pytest.mark.parametrize("between", ["norm-relu", "norm-prelu"])
 def test_nothing_is_near_a_form_with_an_activation(between: IntermediateLayers) -> None:
     with pytest.raises(ValueError, match=f"cannot be converted with {between} between"):
-        converted_layer(torch.rand(8, 8, 3, 3), None, separable(1, between))
+        convert_layer(torch.rand(8, 8, 3, 3), None, separable(1, between))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_weights_keep_their_dtype(form: Replacement, dtype: torch.dtype) -> None:
-    parts, _ = converted_layer(
-        torch.rand(8, 8, 3, 3, dtype=dtype), torch.rand(8, dtype=dtype), form
-    )
+    parts, _ = convert_layer(torch.rand(8, 8, 3, 3, dtype=dtype), torch.rand(8, dtype=dtype), form)
     assert {tensor.dtype for tensor in parts.values()} - {torch.int64} == {dtype}
 
 
@@ -190,7 +188,7 @@ def test_a_pair_for_every_pixel_of_a_kernel_is_exact_in_a_whole_model() -> None:
         owner, _, attribute = name.rpartition(".")
         made = of_form(model.get_submodule(name), form)
         setattr(other.get_submodule(owner), attribute, made)
-    state, errors = converted(model.state_dict(), forms)
+    state, errors = convert(model.state_dict(), forms)
     other.load_state_dict(state)
     x = torch.rand(2, 3, 17, 18)
     assert errors.keys() == forms.keys()
@@ -284,8 +282,8 @@ def test_where_channels_have_to_keep_their_order_a_shuffle_costs() -> None:
     torch.manual_seed(2)
     weight = kernel(randomised(nn.Conv2d(32, 32, 3, groups=2, bias=False)), 32, 3, 3)
     forms = {"": Replacement("CVL501", groups=2)}
-    assert converted({"weight": weight}, forms)[1][""] < 1e-6
-    assert converted({"weight": weight[torch.randperm(32)]}, forms)[1][""] > 0.5
+    assert convert({"weight": weight}, forms)[1][""] < 1e-6
+    assert convert({"weight": weight[torch.randperm(32)]}, forms)[1][""] > 0.5
 
 
 @pytest.mark.slow

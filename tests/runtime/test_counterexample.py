@@ -14,7 +14,7 @@ import torch
 from convlint.findings import confirm
 from convlint.ir import Argument, Claim, Edit, Finding, Instantiation, Proof, Site, Trial, Witness
 from convlint.pipelines import run_models
-from convlint.runtime.counterexample.arguments import noted, text
+from convlint.runtime.counterexample.arguments import snapshot, text
 from convlint.runtime.counterexample.call_again import CannotCallError, class_call
 from convlint.runtime.worker.client import Worker
 from convlint.settings.input_shapes import InputSpec
@@ -462,25 +462,25 @@ def test_one_claim_is_proved_once() -> None:
     "value", [3, -1.5, "a'b", True, None, (1, [2, "x"]), {"k": (1,)}, b"x", 2 + 3j]
 )
 def test_a_plain_value_is_a_literal(value: Any) -> None:
-    written = text(noted(value))
+    written = text(snapshot(value))
     assert written is not None
     assert ast.literal_eval(written) == value
 
 
 def test_a_class_or_function_is_a_dotted_name() -> None:
-    assert text(noted(torch.nn.ReLU)) == "torch.nn.modules.activation.ReLU"
-    assert text(noted(torch.nn.functional.silu)) == "torch.nn.functional.silu"
-    assert text(noted(lambda x: x)) is None
+    assert text(snapshot(torch.nn.ReLU)) == "torch.nn.modules.activation.ReLU"
+    assert text(snapshot(torch.nn.functional.silu)) == "torch.nn.functional.silu"
+    assert text(snapshot(lambda x: x)) is None
 
 
 @pytest.mark.parametrize("value", [torch.nn.ReLU(), [torch.zeros(1)], float("nan"), ["x" * 3000]])
 def test_anything_else_has_no_text(value: Any) -> None:
-    assert text(noted(value)) is None
+    assert text(snapshot(value)) is None
 
 
 def test_a_list_is_noted_as_it_was() -> None:
     widths = [1, 2]
-    kept = noted(widths)
+    kept = snapshot(widths)
     widths.clear()
     assert text(kept) == "[1, 2]"
 

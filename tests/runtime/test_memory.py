@@ -16,14 +16,14 @@ from bench import memory as bench
 from bench.zoo_models import Entry, build, example
 from convlint.analysis import cost
 from convlint.ir import Graph
-from convlint.runtime.measure.memory import measured
+from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record.record import record
 
 FLOAT = 4  # bytes
 
 
 def measure(model: nn.Module, *args: Any) -> Graph:
-    return measured(record(model, args).graph(), model, args)
+    return with_memory(record(model, args).graph(), model, args)
 
 
 def saved(graph: Graph) -> dict[str, int | None]:
@@ -72,7 +72,7 @@ def test_paddings_in_words_give_maps_of_the_same_size(padding: Any) -> None:
     model = layers()
     x = torch.rand(1, 3, 16, 16)
     between = model[0](x)  # type: ignore[index]
-    assert measured(record(model, (x,)).graph(), model, (x,)).saved_bytes == (
+    assert with_memory(record(model, (x,)).graph(), model, (x,)).saved_bytes == (
         (x.numel() + between.numel()) * 4
     )
 
@@ -212,7 +212,7 @@ def test_the_model_is_left_as_it_was(fails: bool) -> None:
     flags = [module.training for module in model.modules()]
     states = torch.get_rng_state(), random.getstate()
     hooks = dict(nn.modules.module._global_forward_hooks)
-    measured(graph, model, (x,))
+    with_memory(graph, model, (x,))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert flags == [module.training for module in model.modules()]
     assert torch.equal(torch.get_rng_state(), states[0])
@@ -235,7 +235,7 @@ def test_buffers_that_are_replaced_are_put_back() -> None:
     model = Counter()
     graph = record(model, (torch.ones(1),)).graph()
     buffer = model.count
-    measured(graph, model, (torch.ones(1),))
+    with_memory(graph, model, (torch.ones(1),))
     assert model.count is buffer
 
 

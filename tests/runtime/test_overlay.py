@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from convlint.runtime.build.overlay import standing
+from convlint.runtime.build.overlay import files_replaced
 from convlint.source_text import lines
 
 Import = Callable[[str], Any]
@@ -47,7 +47,7 @@ def compiled(path: Path) -> Path:
 def test_an_import_reads_the_text_that_stands(tmp_path: Path, imported: Import) -> None:
     path = tmp_path / "net_over.py"
     path.write_text("where = 'disk'\n")
-    with standing({str(path): "where = 'here'\n"}):
+    with files_replaced({str(path): "where = 'here'\n"}):
         assert imported("net_over").where == "here"
     assert imported("net_over").where == "disk"
     assert path.read_text() == "where = 'disk'\n"
@@ -58,11 +58,11 @@ def test_a_compiled_file_is_neither_read_nor_written(tmp_path: Path, imported: I
     path.write_text("where = 'disk'\n")
     assert imported("net_over").where == "disk"
     stale = compiled(path).read_bytes()
-    with standing({str(path): "where = 'here'\n"}):  # as long, and as old
+    with files_replaced({str(path): "where = 'here'\n"}):  # as long, and as old
         assert imported("net_over").where == "here"
     assert compiled(path).read_bytes() == stale
     compiled(path).unlink()
-    with standing({str(path): "where = 'here'\n"}):
+    with files_replaced({str(path): "where = 'here'\n"}):
         assert imported("net_over").where == "here"
     assert not compiled(path).exists()
     assert imported("net_over").where == "disk"
@@ -79,7 +79,7 @@ def test_a_package_whose_files_import_each_other(tmp_path: Path, imported: Impor
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     name = "over_pack/parts/block.py"
-    with standing({str(tmp_path / name): files[name].replace("disk", "here")}):
+    with files_replaced({str(tmp_path / name): files[name].replace("disk", "here")}):
         package = imported("over_pack")
         assert package.net() == ["net", "here"]
         assert package.__file__ == str(tmp_path / "over_pack/__init__.py")
@@ -95,7 +95,7 @@ def test_a_path_may_be_relative_or_lead_through_a_link(
     (tmp_path / "link").symlink_to("real")
     monkeypatch.syspath_prepend(str(tmp_path / "real"))
     for path in ("real/net_over.py", "./real/../real/net_over.py", "link/net_over.py"):
-        with standing({path: "where = 'here'\n"}):
+        with files_replaced({path: "where = 'here'\n"}):
             assert imported("net_over").where == "here"
 
 
@@ -103,7 +103,7 @@ def test_bytes_of_any_encoding_stand(tmp_path: Path, imported: Import) -> None:
     path = tmp_path / "net_over.py"
     path.write_text("")
     data = "# coding: latin-1\r\nwhere = 'caf\u00e9'\r\n".encode("latin-1")
-    with standing({str(path): data.decode("latin-1")}):
+    with files_replaced({str(path): data.decode("latin-1")}):
         assert imported("net_over").where == "caf\u00e9"
         assert lines.of(str(path))[1] == "where = 'caf\u00e9'\n"
 
@@ -114,7 +114,7 @@ def test_tracebacks_and_excerpts_show_the_text_that_stands(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "net_over.py"
     path.write_text("disk = 1\n")
-    with standing({"net_over.py": "# A line.\nraise ValueError\n"}):
+    with files_replaced({"net_over.py": "# A line.\nraise ValueError\n"}):
         assert (
             lines.of("net_over.py") == lines.of(str(path)) == ["# A line.\n", "raise ValueError\n"]
         )
@@ -130,7 +130,7 @@ def test_all_is_put_back_whatever_is_raised(tmp_path: Path) -> None:
     lines.of(str(path))
     loader = SourceFileLoader.get_data, SourceFileLoader.path_stats
     cached, entries = linecache.cache[str(path)], set(linecache.cache)
-    with suppress(KeyError), standing({str(path): "here = 1\n", str(tmp_path / "no.py"): ""}):
+    with suppress(KeyError), files_replaced({str(path): "here = 1\n", str(tmp_path / "no.py"): ""}):
         assert loader != (SourceFileLoader.get_data, SourceFileLoader.path_stats)
         raise KeyError
     assert (SourceFileLoader.get_data, SourceFileLoader.path_stats) == loader
@@ -141,7 +141,7 @@ def test_all_is_put_back_whatever_is_raised(tmp_path: Path) -> None:
 def test_standing_texts_may_be_within_each_other(tmp_path: Path, imported: Import) -> None:
     path = tmp_path / "net_over.py"
     path.write_text("where = 'disk'\n")
-    with standing({str(path): "where = 'outside'\n"}):
-        with standing({str(path): "where = 'inside'\n"}):
+    with files_replaced({str(path): "where = 'outside'\n"}):
+        with files_replaced({str(path): "where = 'inside'\n"}):
             assert imported("net_over").where == "inside"
         assert imported("net_over").where == "outside"

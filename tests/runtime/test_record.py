@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 def built(make: Callable[[], nn.Module]) -> nn.Module:
-    with construction_sites.Construction():
+    with construction_sites.WatchedConstruction():
         return make()
 
 

@@ -20,8 +20,8 @@ from torch import nn
 from bench.zoo_models import import_torchvision
 from convlint import symbolic
 from convlint.runtime.build import construction_sites
-from convlint.runtime.build.symbolic_build import carrying, scope_of
-from convlint.runtime.build.symbolic_int import Argument, Carried, Parameter, ScopeRecord
+from convlint.runtime.build.symbolic_build import scope_of, symbolic_arguments
+from convlint.runtime.build.symbolic_int import Argument, Parameter, ScopeRecord, SymbolicInt
 from convlint.runtime.record import provenance
 from convlint.runtime.record.record import record
 from convlint.symbolic import Symbol
@@ -30,10 +30,10 @@ INTS = st.integers(-(2**70), 2**70) | st.integers(-9, 9)
 SMALL = st.integers(-9, 9)
 
 
-def carried(value: int, name: str = "n") -> Carried:
+def symbolic_int(value: int, name: str = "n") -> SymbolicInt:
     """What a constructor receives for a plain integer."""
     scope = ScopeRecord(0, [], "Net", None, ())
-    return Carried(value, Parameter(scope, Argument(name), (), value, None))
+    return SymbolicInt(value, Parameter(scope, Argument(name), (), value, None))
 
 
 def outcome(function: Callable[..., Any], *args: Any) -> tuple[Any, str]:
@@ -65,13 +65,13 @@ def test_two_operands(
 ) -> None:
     def check() -> None:
         expected, reflected = outcome(function, left, right), outcome(function, right, left)
-        assert repr(outcome(function, carried(left), right)) == repr(expected)
-        assert repr(outcome(function, right, carried(left))) == repr(reflected)
+        assert repr(outcome(function, symbolic_int(left), right)) == repr(expected)
+        assert repr(outcome(function, right, symbolic_int(left))) == repr(reflected)
         if type(right) is int:
-            assert outcome(function, carried(left), carried(right)) == expected
+            assert outcome(function, symbolic_int(left), symbolic_int(right)) == expected
 
     if active:
-        with carrying():
+        with symbolic_arguments():
             check()
     else:
         check()
@@ -82,9 +82,9 @@ def test_two_operands(
 def test_powers_shifts_and_digits(
     function: Callable[[int, int], Any], left: int, right: int
 ) -> None:
-    with carrying():
-        assert outcome(function, carried(left), right) == outcome(function, left, right)
-        assert outcome(function, left, carried(right)) == outcome(function, left, right)
+    with symbolic_arguments():
+        assert outcome(function, symbolic_int(left), right) == outcome(function, left, right)
+        assert outcome(function, left, symbolic_int(right)) == outcome(function, left, right)
 
 
 UNARY = (
@@ -102,29 +102,29 @@ UNARY = (
 @settings(max_examples=20)
 @given(value=INTS)
 def test_one_operand(function: Callable[[int], Any], value: int) -> None:
-    with carrying():
-        assert outcome(function, carried(value)) == outcome(function, value)
-    assert outcome(function, carried(value)) == outcome(function, value)
+    with symbolic_arguments():
+        assert outcome(function, symbolic_int(value)) == outcome(function, value)
+    assert outcome(function, symbolic_int(value)) == outcome(function, value)
 
 
 @given(value=st.integers(0, 9), other=st.integers(1, 9))
 def test_as_a_size_an_index_and_a_count(value: int, other: int) -> None:
-    n, letters = carried(value), "abcdefghij"
+    n, letters = symbolic_int(value), "abcdefghij"
     assert list(range(n)) == list(range(value))
-    assert list(range(0, 10, carried(other))) == list(range(0, 10, other))
+    assert list(range(0, 10, symbolic_int(other))) == list(range(0, 10, other))
     assert letters[n] == letters[value]
     assert letters[:n] * n == letters[:value] * value
-    assert torch.empty(n, carried(other)).shape == torch.Size([value, other])
+    assert torch.empty(n, symbolic_int(other)).shape == torch.Size([value, other])
     assert torch.zeros(other, 4).new_empty((n, 2)).shape == (value, 2)
     assert torch.full((2,), n).equal(torch.full((2,), value))
-    assert torch.zeros(12).view(carried(3), -1).shape == (3, 4)
+    assert torch.zeros(12).view(symbolic_int(3), -1).shape == (3, 4)
     assert math.gcd(n, other) == math.gcd(value, other)
 
 
 def test_a_pickle_a_copy_and_json_are_plain() -> None:
-    assert type(pickle.loads(pickle.dumps(carried(3)))) is int  # noqa: S301
-    assert json.dumps({"width": carried(3)}) == '{"width": 3}'
-    assert copy.deepcopy([carried(3)]) == [3]
+    assert type(pickle.loads(pickle.dumps(symbolic_int(3)))) is int  # noqa: S301
+    assert json.dumps({"width": symbolic_int(3)}) == '{"width": 3}'
+    assert copy.deepcopy([symbolic_int(3)]) == [3]
 
 
 # --- its expression
@@ -146,15 +146,17 @@ def test_an_expression_has_the_value_that_was_computed(
 ) -> None:
     functions = {"+": operator.add, "-": operator.sub, "*": operator.mul}
     functions |= {"/": operator.floordiv, "%": operator.mod}
-    numbers: list[int] = [carried(v, name) for v, name in zip(given_numbers, "abc", strict=True)]
-    with carrying():
+    numbers: list[int] = [
+        symbolic_int(v, name) for v, name in zip(given_numbers, "abc", strict=True)
+    ]
+    with symbolic_arguments():
         for sign, left, right in steps:
             if sign in "/%" and numbers[right] == 0:
                 return
             numbers.append(functions[sign](numbers[left], numbers[right]))
     values = {Symbol(name, 0): v for name, v in zip("abc", given_numbers, strict=True)}
     last = numbers[-1]
-    assert isinstance(last, Carried)
+    assert isinstance(last, SymbolicInt)
     dim = provenance._Book().dim(last.origin)
     assert dim.is_unknown or dim.evaluate(values) == int(last)
 
@@ -183,7 +185,7 @@ class Outer(nn.Module):
 
 
 def test_expressions_of_a_model() -> None:
-    with construction_sites.Construction(), carrying():
+    with construction_sites.WatchedConstruction(), symbolic_arguments():
         model = Outer([16, 32])
     graph = provenance.annotate(record(model, (torch.zeros(1, 3),)).graph(), model)
     exprs = {
@@ -246,7 +248,7 @@ def test_numbers_that_were_compared(compare: Callable[[int, int], Any], late: bo
             return x
 
     def facts(one: int, other: int) -> tuple[Any, ...]:
-        with construction_sites.Construction(), carrying():
+        with construction_sites.WatchedConstruction(), symbolic_arguments():
             model = Comparing(one, other)
         (scope,) = provenance.annotate(record(model, (torch.zeros(1),)).graph(), model).scopes
         return scope.equal
@@ -266,7 +268,7 @@ def test_too_many_comparisons_may_have_been_of_anything() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x
 
-    with construction_sites.Construction(), carrying():
+    with construction_sites.WatchedConstruction(), symbolic_arguments():
         model = Comparing(5)
     (scope,) = provenance.annotate(record(model, (torch.zeros(1),)).graph(), model).scopes
     assert (None, None) in scope.equal
@@ -287,7 +289,7 @@ def test_a_model_is_the_same_as_built_plainly(name: str) -> None:
 
     with torch.device("cpu"):
         plain = build()
-        with construction_sites.Construction(), carrying():
+        with construction_sites.WatchedConstruction(), symbolic_arguments():
             model = build()
     assert repr(model) == repr(plain)
     assert list(model.state_dict()) == list(plain.state_dict())
@@ -296,7 +298,7 @@ def test_a_model_is_the_same_as_built_plainly(name: str) -> None:
 
 
 def test_a_model_can_be_copied_saved_and_traced() -> None:
-    with carrying():
+    with symbolic_arguments():
         model = import_torchvision().models.shufflenet_v2_x0_5().eval()
     x = torch.rand(1, 3, 64, 64)
     expected = model(x)
@@ -323,7 +325,7 @@ def constructors() -> dict[type, Any]:
 
 def test_torch_and_classes_are_left_as_found() -> None:
     before = constructors()
-    with carrying():
+    with symbolic_arguments():
         assert constructors() != before
 
         class Inside(nn.Module):
@@ -331,7 +333,7 @@ def test_torch_and_classes_are_left_as_found() -> None:
                 super().__init__()
                 self.n = n
 
-        assert type(Inside(3).n) is Carried
+        assert type(Inside(3).n) is SymbolicInt
     after = constructors()
     assert type(Inside(3).n) is int
     assert {cls: after[cls] for cls in before} == before
@@ -342,18 +344,22 @@ def test_torch_and_classes_are_left_as_found_after_an_error() -> None:
     before = constructors()
 
     def fail() -> None:
-        with carrying():
+        with symbolic_arguments():
             Block(16, 24, "no number")  # type: ignore[arg-type]
 
     with pytest.raises(TypeError):
         fail()
     assert constructors() == before
-    with carrying():  # it can be active again
+    with symbolic_arguments():  # it can be active again
         pass
 
 
 def test_it_is_active_once_at_a_time() -> None:
-    with carrying(), pytest.raises(RuntimeError, match="already active"), carrying():
+    with (
+        symbolic_arguments(),
+        pytest.raises(RuntimeError, match="already active"),
+        symbolic_arguments(),
+    ):
         pass
 
 
@@ -365,7 +371,7 @@ def test_a_list_that_the_constructor_changes_is_changed_for_the_caller() -> None
             widths.append(self.first + 1)
 
     widths = [4, 5]
-    with carrying():
+    with symbolic_arguments():
         assert Taking(widths).first == 4
     assert widths == [5, 5]
     assert all(type(width) is int for width in widths)
@@ -378,7 +384,7 @@ def test_a_list_that_the_constructor_keeps_is_the_callers_own_where_it_holds_no_
             self.names, self.flags = names, flags
 
     names, flags = ["a"], (True, False)
-    with carrying():
+    with symbolic_arguments():
         model = Keeping(names, flags)
     assert model.names is names
     assert model.flags is flags
@@ -390,5 +396,5 @@ def test_classes_that_ask_for_exact_integers_get_them() -> None:
             super().__init__()
             assert type(n) is int
 
-    with carrying():
+    with symbolic_arguments():
         assert scope_of(Strict(3)) is None

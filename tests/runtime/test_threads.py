@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 import convlint
 from convlint import outputs
-from convlint.runtime.build.construction_sites import Construction, built
-from convlint.runtime.build.symbolic_build import carrying, scope_of
+from convlint.runtime.build.construction_sites import WatchedConstruction, construction_of
+from convlint.runtime.build.symbolic_build import scope_of, symbolic_arguments
 from convlint.runtime.record.record import record
 
 SECONDS = 60.0  # after which a test counts as a deadlock
@@ -248,7 +248,7 @@ def test_a_model_that_another_thread_builds_meanwhile_is_not_watched() -> None:
     watching, finished = threading.Event(), threading.Event()
 
     def builds_watched() -> Model:
-        with Construction(repair=True), carrying():
+        with WatchedConstruction(repair=True), symbolic_arguments():
             own = Model()
             assert nn.Conv2d(3, 4, 3, groups=2).groups == 1
             watching.set()
@@ -267,7 +267,7 @@ def test_a_model_that_another_thread_builds_meanwhile_is_not_watched() -> None:
     own, foreign = in_threads(builds_watched, builds)
     assert isinstance(own, Model)
     assert isinstance(foreign, Model)
-    assert (built(own) is None, built(foreign) is None) == (False, True)
+    assert (construction_of(own) is None, construction_of(foreign) is None) == (False, True)
     assert (scope_of(own.conv) is None, scope_of(foreign.conv) is None) == (False, True)
 
 

@@ -14,14 +14,14 @@ from textwrap import dedent, indent
 import pytest
 
 from convlint.ir import Problem, Report
-from convlint.runtime.worker.client import Answer, Worker
+from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
 from convlint.settings.targets import parse_target
 from tests.support.processes import gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
-Run = Callable[..., Answer]
+Run = Callable[..., JobResult]
 LIMIT = 5.0  # seconds that any of these models may take
 
 TEMPLATE = """\
@@ -57,7 +57,7 @@ def run(worker: Worker, tmp_path: Path) -> Run:
         forward: str = "",
         timeout: float = 30.0,
         max_memory: int | None = None,
-    ) -> Answer:
+    ) -> JobResult:
         text = TEMPLATE.format(
             top=dedent(top),
             init=indent(dedent(init), " " * 8),
@@ -76,7 +76,7 @@ def run(worker: Worker, tmp_path: Path) -> Run:
     return run_it
 
 
-def only(answer: Answer) -> Problem:
+def only(answer: JobResult) -> Problem:
     """The one problem of an answer without a graph; a report of it exits with 2."""
     assert answer.graph is None
     (problem,) = answer.problems

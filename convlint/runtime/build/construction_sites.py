@@ -1,8 +1,8 @@
-"""Where a module was constructed: the exact call expression, and the calls that led there.
+"""Construction sites of modules: the call expression that built each one, and the calls that led there.
 
-While a ``Construction`` is active every new ``nn.Module`` remembers the frames that built it. With ``repair``, the
-constructors of ``torch.nn`` that refuse their arguments are given arguments they accept (see ``recover.py``): that is
-for a second attempt, after the model has really failed to build.
+While a ``WatchedConstruction`` is active, every new ``nn.Module`` stores the frames that built it. With ``repair``,
+constructors of ``torch.nn`` that reject their arguments receive arguments that they accept (see ``stand_ins.py``). This
+is for a second attempt, after the model has failed to build.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _MAX_FRAMES = 64  # above a constructor call; deeper ones belong to whoever runs
 
 
 @dataclass(slots=True)
-class Built:
+class Construction:
     """What is remembered of one constructor call: its frames, innermost first, and what had to be repaired."""
 
     frames: tuple[Instant, ...]
     declared: dict[str, Any] | None = None
     error: str | None = None
 
-    def __deepcopy__(self, memo: object) -> Built:
+    def __deepcopy__(self, memo: object) -> Construction:
         return self
 
     @property
@@ -48,8 +48,8 @@ class Built:
         return tuple(site_of(instant) for instant in self.frames[1:])
 
 
-class Construction:
-    """Context in which a model is built; afterwards ``built(module)`` tells where each module came from.
+class WatchedConstruction:
+    """Context in which a model is built; afterwards ``construction_of(module)`` tells where each module came from.
 
     Modules keep the record in their ``__dict__`` while they live, so that a deep copy knows its original's line.
     Names that are patched on ``torch.nn`` are put back on exit.
@@ -88,7 +88,7 @@ class Construction:
     def _recording_init(self, original: Callable[..., None]) -> Callable[..., None]:
         def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             if in_run() and _KEY not in module.__dict__:
-                module.__dict__[_KEY] = Built(self._frames(module))
+                module.__dict__[_KEY] = Construction(self._frames(module))
             original(module, *args, **kwargs)
 
         __init__.__wrapped__ = original  # type: ignore[attr-defined]
@@ -155,12 +155,12 @@ def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> 
             record = module.__dict__.get(_KEY)
             original(module, **accepted)
             if record is not None:
-                module.__dict__[_KEY] = Built(record.frames, declared, one_line(error))
+                module.__dict__[_KEY] = Construction(record.frames, declared, one_line(error))
 
     __init__.__wrapped__ = original  # type: ignore[attr-defined]
     return __init__
 
 
-def built(module: nn.Module) -> Built | None:
+def construction_of(module: nn.Module) -> Construction | None:
     """Where a module was constructed, or None if that was not recorded."""
     return module.__dict__.get(_KEY)

@@ -26,13 +26,13 @@ from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.settings.targets import Target
 
 
-def find(target: Target, root: str) -> Any:
+def find_object(target: Target, root: str) -> Any:
     """The class, function or instance that a target names. Raises ProblemError.
 
     A file is imported under the name that it has in its package, so that relative imports work; the
     folder of the package, or ``root`` for a dotted module, comes first on ``sys.path``.
     """
-    value: Any = module(target, root)
+    value: Any = import_target_module(target, root)
     for part in (target.name or "").split("."):
         try:
             value = getattr(value, part)
@@ -41,12 +41,12 @@ def find(target: Target, root: str) -> Any:
     return value
 
 
-def module(target: Target, root: str) -> ModuleType:
+def import_target_module(target: Target, root: str) -> ModuleType:
     """The module in which a target is looked up, imported. Raises ProblemError."""
     return _import_file(target.path) if target.path else _import_module(target.module or "", root)
 
 
-def call(value: Any, target: Target) -> Callable[[], Any]:
+def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
     """How to get the model from what the target names: the call to make. Raises ProblemError.
 
     A constructor that needs other arguments than the target passes is refused here, so that what

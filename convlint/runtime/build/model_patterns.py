@@ -17,24 +17,24 @@ from torch import nn
 from convlint.ir import Problem
 from convlint.runtime.build import load_target
 from convlint.runtime.failures import ProblemError, one_line
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.settings.targets import TargetPattern
 
 BUILDERS = ("create_model", "get_model")
 
 
-def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
     """The targets that a pattern stands for, in the order of their names."""
     enter("import")
     try:
-        module = load_target.module(asked.where, asked.root)
+        module = load_target.import_target_module(asked.where, asked.root)
         found = tuple(_targets(module, asked))
     except ProblemError as error:
-        return Answer(None, (error.problem,))
+        return JobResult(None, (error.problem,))
     if not found:
         text = f"{asked.text}: {asked.where.where} has no such models"
-        return Answer(None, (Problem("no-models", text),))
-    return Answer(targets=found)
+        return JobResult(None, (Problem("no-models", text),))
+    return JobResult(targets=found)
 
 
 def _targets(module: types.ModuleType, asked: TargetPattern) -> Iterator[str]:

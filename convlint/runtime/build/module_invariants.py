@@ -16,7 +16,7 @@ from convlint.runtime.failures import ProblemError, one_line
 _KIND = "broken-module"
 
 
-def check(model: nn.Module) -> None:
+def check_modules(model: nn.Module) -> None:
     """Raise ProblemError for a model that is not made as PyTorch wants it."""
     try:
         _check_parts(model)
@@ -77,7 +77,7 @@ def _check_one(name: str, module: nn.Module) -> None:
 _PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}
 
 
-def moved(model: nn.Module, device: str) -> nn.Module:
+def move_to(model: nn.Module, device: str) -> nn.Module:
     """The model on a device. Raises ProblemError where PyTorch cannot put it there."""
     try:
         found = model.to(device)

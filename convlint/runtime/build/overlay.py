@@ -12,7 +12,7 @@ from convlint.source_text import lines
 
 
 @contextmanager
-def standing(texts: Mapping[str, str]) -> Iterator[None]:
+def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
     """Context in which an import of one of these files reads the text given here, bytes as latin-1.
 
     Everything else lies where it lies: a project's data, its packages, its folder. Nothing is copied and

@@ -1,6 +1,6 @@
 """Builds a model from integers that carry their expression through the real constructors.
 
-While ``carrying()`` is active, the ``__init__`` of every ``nn.Module`` class outside torch receives
+While ``symbolic_arguments()`` is active, the ``__init__`` of every ``nn.Module`` class outside torch receives
 its integers, defaults included, as fresh symbols of that call: a *scope*.
 """
 
@@ -16,8 +16,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from convlint.runtime.build.symbolic_int import Argument, Carried, Parameter, ScopeRecord, Tracking
-from convlint.runtime.counterexample.arguments import noted
+from convlint.runtime.build.symbolic_int import (
+    Argument,
+    Parameter,
+    ScopeRecord,
+    SymbolicInt,
+    Tracker,
+)
+from convlint.runtime.counterexample.arguments import snapshot
 from convlint.runtime.isolation import exclusive, in_run
 
 _KEY = "_convlint_scope"
@@ -26,15 +32,15 @@ _MOST_NUMBERS = 256  # in one list or tuple argument
 
 
 @contextmanager
-def carrying() -> Iterator[Tracking]:
+def symbolic_arguments() -> Iterator[Tracker]:
     """Give every user class's constructor its integers as symbols, until the block ends.
 
-    Everything that was patched is put back. Integers that were made stay ``Carried``, and behave as
+    Everything that was patched is put back. Integers that were made stay ``SymbolicInt``, and behave as
     plain ones from then on. Raises RuntimeError if it is active already.
     """
-    if Tracking.active is not None:
-        raise RuntimeError("carrying() is already active")
-    tracking = Tracking()
+    if Tracker.active is not None:
+        raise RuntimeError("symbolic_arguments() is already active")
+    tracking = Tracker()
     patched: list[tuple[type, str, Any]] = []
 
     def patch(cls: type, name: str, value: Any) -> None:
@@ -64,10 +70,10 @@ def carrying() -> Iterator[Tracking]:
             patch(nn.Module, "__init_subclass__", classmethod(__init_subclass__))
             for cls in _subclasses(nn.Module):
                 wrap(cls)
-            Tracking.active = tracking
+            Tracker.active = tracking
             yield tracking
         finally:
-            Tracking.active = None
+            Tracker.active = None
             for owner, name, before in reversed(patched):
                 delattr(owner, name) if before is None else setattr(owner, name, before)
 
@@ -98,7 +104,7 @@ def _may_receive(cls: type, init: FunctionType) -> bool:
     return not any("type" in known and "int" in known for known in names)
 
 
-def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..., None]:
+def _receiving(init: FunctionType, cls: type, tracking: Tracker) -> Callable[..., None]:
     """``init`` with integers, also those in lists and tuples, replaced by symbols of a scope.
 
     There are many classes and few are built: what is to be known of one is found out at its first call.
@@ -111,7 +117,7 @@ def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..
         if signature is None:
             signature = _Signature(init)
             refused = not _may_receive(cls, init)
-        untracked = Tracking.active is not tracking or not in_run()
+        untracked = Tracker.active is not tracking or not in_run()
         if refused or untracked or len(tracking.scopes) >= _MOST_SCOPES:
             init(module, *args, **kwargs)
             return
@@ -121,8 +127,10 @@ def _receiving(init: FunctionType, cls: type, tracking: Tracking) -> Callable[..
         scope.path = init.__code__.co_filename
         built: Any = type(module)
         scope.cls = (built if built.__init__ is __init__ else cls).__qualname__
-        scope.given = tuple([(at.keyword, noted(v)) for v, at in zip(args, positions, strict=True)])
-        scope.named = {name: noted(value) for name, value in kwargs.items()}
+        scope.given = tuple(
+            [(at.keyword, snapshot(v)) for v, at in zip(args, positions, strict=True)]
+        )
+        scope.named = {name: snapshot(value) for name, value in kwargs.items()}
         try:
             take = received.take
             given = [take(v, at) for v, at in zip(args, positions, strict=True)]
@@ -188,11 +196,11 @@ class _Received:
     def take(self, value: Any, at: Argument, path: tuple[int, ...] = ()) -> Any:
         """The value with symbols for its integers; the very object where it holds none."""
         kind = type(value)
-        if kind is int or kind is Carried:
-            outer = value.origin if kind is Carried else None
+        if kind is int or kind is SymbolicInt:
+            outer = value.origin if kind is SymbolicInt else None
             parameter = Parameter(self._scope, at, path, int(value), outer)
             self._scope.parameters.append(parameter)
-            return Carried(value, parameter)
+            return SymbolicInt(value, parameter)
         if (kind is tuple or kind is list) and len(value) <= _MOST_NUMBERS and len(path) <= 2:
             return self._sequence(value, at, path)
         return value
@@ -210,4 +218,4 @@ class _Received:
         """Do to the caller's lists what the constructor did to their copies."""
         for given, copy, before in self._lists:
             if list(map(id, copy)) != list(map(id, before)):
-                given[:] = [int(item) if type(item) is Carried else item for item in copy]
+                given[:] = [int(item) if type(item) is SymbolicInt else item for item in copy]

@@ -93,7 +93,7 @@ class Operation:
 Origin = Parameter | Operation
 
 
-class Carried(int):
+class SymbolicInt(int):
     """An ``int`` with an ``origin``. While a model is built, arithmetic with it gives such
     integers.
     """
@@ -104,17 +104,17 @@ class Carried(int):
     )  # a plain int to torch, without asking
 
     def __new__(cls, value: int, origin: Origin) -> Self:
-        carried = int.__new__(cls, value)
-        carried.origin = origin
-        return carried
+        symbolic = int.__new__(cls, value)
+        symbolic.origin = origin
+        return symbolic
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[int], tuple[int]]:
         return int, (int(self),)  # a pickled model is a plain one
 
-    def __copy__(self) -> Carried:
+    def __copy__(self) -> SymbolicInt:
         return self
 
-    def __deepcopy__(self, memo: object) -> Carried:
+    def __deepcopy__(self, memo: object) -> SymbolicInt:
         return self
 
     __hash__ = int.__hash__
@@ -134,12 +134,12 @@ class Carried(int):
     # max(a, b) of equal a and b gives the first, and max(b, a) the other: a tie is a comparison too.
 
     def __lt__(self, other: int) -> bool:
-        if type(other) is Carried and int.__eq__(self, other):
+        if type(other) is SymbolicInt and int.__eq__(self, other):
             _found_equal(self, other, sys._getframe(1))
         return int.__lt__(self, other)
 
     def __gt__(self, other: int) -> bool:
-        if type(other) is Carried and int.__eq__(self, other):
+        if type(other) is SymbolicInt and int.__eq__(self, other):
             _found_equal(self, other, sys._getframe(1))
         return int.__gt__(self, other)
 
@@ -150,22 +150,22 @@ class Carried(int):
         return true
 
     def __neg__(self) -> int:
-        if Tracking.active is None:
+        if Tracker.active is None:
             return int.__neg__(self)
-        return _carried("neg", int.__neg__(self), self.origin, 0, sys._getframe(1))
+        return _symbolic("neg", int.__neg__(self), self.origin, 0, sys._getframe(1))
 
     def __truediv__(self, other: float) -> float:
         quotient = int.__truediv__(self, other)  # type: ignore[operator]
-        if quotient == 1 and type(other) is Carried:
+        if quotient == 1 and type(other) is SymbolicInt:
             _found_equal(self, other, sys._getframe(1))
         return quotient
 
     def __divmod__(self, other: int) -> tuple[int, int]:
-        if type(other) is not int and type(other) is not Carried:
+        if type(other) is not int and type(other) is not SymbolicInt:
             return int.__divmod__(self, other)
         return self // other, self % other
 
-    def __pos__(self) -> Carried:
+    def __pos__(self) -> SymbolicInt:
         return self
 
     def __round__(self, digits: SupportsIndex | None = None) -> int:
@@ -175,7 +175,7 @@ class Carried(int):
     def __abs__(self) -> int:
         return self if self >= 0 else -self
 
-    def __floor__(self) -> Carried:
+    def __floor__(self) -> SymbolicInt:
         return self
 
     __ceil__ = __trunc__ = __floor__
@@ -184,48 +184,48 @@ class Carried(int):
 _new = int.__new__
 
 
-def _carried(
+def _symbolic(
     op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType
-) -> Carried:
-    carried = _new(Carried, value)  # its __new__ would take as long as all the rest
-    carried.origin = Operation(op, left, right, (frame.f_code, frame.f_lasti))
-    return carried
+) -> SymbolicInt:
+    symbolic = _new(SymbolicInt, value)  # its __new__ would take as long as all the rest
+    symbolic.origin = Operation(op, left, right, (frame.f_code, frame.f_lasti))
+    return symbolic
 
 
 def _define_operator(name: str, op: str) -> None:
     forward: Callable[[int, int], int] = getattr(int, f"__{name}__")
     backward: Callable[[int, int], int] = getattr(int, f"__r{name}__")
 
-    def method(self: Carried, other: int) -> int:
+    def method(self: SymbolicInt, other: int) -> int:
         value = forward(self, other)
         kind = type(other)
-        if Tracking.active is None or (kind is not int and kind is not Carried):
+        if Tracker.active is None or (kind is not int and kind is not SymbolicInt):
             return value
-        right = other.origin if isinstance(other, Carried) else other
-        return _carried(op, value, self.origin, right, sys._getframe(1))
+        right = other.origin if isinstance(other, SymbolicInt) else other
+        return _symbolic(op, value, self.origin, right, sys._getframe(1))
 
-    def reflected(self: Carried, other: int) -> int:
+    def reflected(self: SymbolicInt, other: int) -> int:
         value = backward(self, other)
-        if Tracking.active is None or type(other) is not int:
+        if Tracker.active is None or type(other) is not int:
             return value
         if op == "+" and other == 0:  # where sum() starts
             return self
-        return _carried(op, value, other, self.origin, sys._getframe(1))
+        return _symbolic(op, value, other, self.origin, sys._getframe(1))
 
-    setattr(Carried, f"__{name}__", method)
-    setattr(Carried, f"__r{name}__", reflected)
+    setattr(SymbolicInt, f"__{name}__", method)
+    setattr(SymbolicInt, f"__r{name}__", reflected)
 
 
-Carried.__name__ = "int"  # errors name the type of an operand: "int" is what the user wrote
+SymbolicInt.__name__ = "int"  # errors name the type of an operand: "int" is what the user wrote
 
 for _name, _op in (("add", "+"), ("sub", "-"), ("mul", "*"), ("floordiv", "//"), ("mod", "%")):
     _define_operator(_name, _op)
 
 
-class Tracking:
+class Tracker:
     """The constructor calls seen so far, and those that are running. One at a time is active."""
 
-    active: ClassVar[Tracking | None] = None
+    active: ClassVar[Tracker | None] = None
 
     def __init__(self) -> None:
         self.scopes: list[ScopeRecord] = []
@@ -245,13 +245,13 @@ class Tracking:
         self._running.pop()
 
 
-def _found_equal(left: Carried, right: object, frame: FrameType) -> None:
+def _found_equal(left: SymbolicInt, right: object, frame: FrameType) -> None:
     """Keep a comparison that came out equal, unless torch made it: it is not the user's.
 
-    In a forward only two carried numbers count: a plain one there is the size of a tensor.
+    In a forward only two symbolic numbers count: a plain one there is the size of a tensor.
     """
-    building = Tracking.active
-    if type(right) is Carried:
+    building = Tracker.active
+    if type(right) is SymbolicInt:
         other: Origin | int = right.origin
     elif building is not None and type(right) is int:
         other = right

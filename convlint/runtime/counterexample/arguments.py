@@ -10,7 +10,7 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from convlint.ir import Argument
-from convlint.runtime.build.symbolic_int import Carried
+from convlint.runtime.build.symbolic_int import SymbolicInt
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _MOST_ITEMS = 256  # of one list, tuple or dict
@@ -26,22 +26,22 @@ class _Other:
 _OTHER = _Other()
 
 
-def noted(value: Any, depth: int = 0) -> Any:
+def snapshot(value: Any, depth: int = 0) -> Any:
     """A value as it is now, without subclasses of int, for ``text`` to read later."""
     kind = type(value)
     if kind in _PLAIN or isinstance(value, type | FunctionType | BuiltinFunctionType):
         return value
-    if kind is Carried:
+    if kind is SymbolicInt:
         return int(value)
     if depth < _DEEPEST and kind in (list, tuple, dict) and len(value) <= _MOST_ITEMS:
         if kind is dict:
-            return {noted(k, depth + 1): noted(v, depth + 1) for k, v in value.items()}
-        return kind([noted(item, depth + 1) for item in value])
+            return {snapshot(k, depth + 1): snapshot(v, depth + 1) for k, v in value.items()}
+        return kind([snapshot(item, depth + 1) for item in value])
     return _OTHER
 
 
 def text(value: Any) -> str | None:
-    """The source of a noted value: a literal, or the dotted name of a class or function that can be
+    """The source of a snapshot value: a literal, or the dotted name of a class or function that can be
     imported. None for anything else.
     """
     if isinstance(value, type | FunctionType | BuiltinFunctionType):

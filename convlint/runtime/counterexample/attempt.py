@@ -32,7 +32,7 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 Result = tuple[Outcome, Inputs, Exception | None]
 
 
-class Tried:
+class SuspectCall:
     """A call of the class, with what the suspected layers said when its model ran."""
 
     def __init__(self, call: ClassCall, claim: Claim, attempt: Instantiation) -> None:
@@ -77,7 +77,7 @@ class Tried:
         except Exception as error:
             return error
         for module in self._model.modules():
-            built = construction_sites.built(module)
+            built = construction_sites.construction_of(module)
             if built is not None and self._is_suspected(built.site):
                 self._watch(module)
         return None
@@ -119,9 +119,9 @@ class Tried:
                 yield Inputs(tuple(torch.rand(shape) for shape in shapes))
         job = Job(Target(self._call.text))
         with suppress(ProblemError):
-            for spec in probe.specs(self._model, job, _SIZES):
+            for spec in probe.candidate_specs(self._model, job, _SIZES):
                 if spatial in (None, spec.shape[1:]):
-                    yield probe.arguments(self._model, job, spec)
+                    yield probe.inputs_for(self._model, job, spec)
 
     def _run(self, inputs: Inputs) -> Exception | None:
         assert self._model is not None

@@ -34,7 +34,7 @@ class ClassCall:
 
     def build(self) -> nn.Module:
         """The model, its layers with their construction sites."""
-        with construction_sites.Construction():
+        with construction_sites.WatchedConstruction():
             return self.cls(*self.args, **self.kwargs)
 
 

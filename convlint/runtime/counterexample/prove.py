@@ -18,11 +18,11 @@ from torch import nn
 
 from convlint.ir import Claim, Instantiation, Proof, Witness
 from convlint.runtime.build import load_target
-from convlint.runtime.counterexample.attempt import Outcome, Tried
+from convlint.runtime.counterexample.attempt import Outcome, SuspectCall
 from convlint.runtime.counterexample.call_again import CannotCallError, ClassCall, class_call
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
-from convlint.runtime.worker.client import Answer
+from convlint.runtime.worker.client import JobResult
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import ClaimJob
 from convlint.settings.targets import Target, parse_target
@@ -31,7 +31,7 @@ _SECONDS = 5.0  # of one attempt
 _SHARE = 0.8  # of the time limit, after which no further trial is begun
 
 
-def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> Answer:
+def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
     """Try to prove a claim. For a process that ends after the job."""
     _drop_output()
     random.seed(0)
@@ -39,18 +39,18 @@ def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> A
     sys.dont_write_bytecode = True  # nothing is written beside the user's files
     until = time.monotonic() + _SHARE * job.timeout
     enter("import")
-    cls = _found(job)
+    cls = _load_class(job)
     if isinstance(cls, str):
-        return Answer(proof=Proof("unknown", reason=cls))
+        return JobResult(proof=Proof("unknown", reason=cls))
     enter("witness")
     try:
         with torch.no_grad():
-            return Answer(proof=_proof(cls, job.claim, until))
+            return JobResult(proof=_proof(cls, job.claim, until))
     except CannotCallError as refusal:
-        return Answer(proof=Proof("unknown", reason=str(refusal)))
+        return JobResult(proof=Proof("unknown", reason=str(refusal)))
     except TooLongError:
         reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other numbers"
-        return Answer(proof=Proof("unknown", reason=reason))
+        return JobResult(proof=Proof("unknown", reason=reason))
 
 
 def _drop_output() -> None:
@@ -63,13 +63,13 @@ def _drop_output() -> None:
 # --- the class
 
 
-def _found(job: ClaimJob) -> type[nn.Module] | str:
+def _load_class(job: ClaimJob) -> type[nn.Module] | str:
     """The class of a claim, or why there is none."""
     claim = job.claim
     try:
         if claim.target is not None:  # what it imports is found as it was then
-            load_target.find(parse_target(claim.target), job.root)
-        cls = _loaded(claim) or load_target.find(
+            load_target.find_object(parse_target(claim.target), job.root)
+        cls = _imported_class(claim) or load_target.find_object(
             Target(claim.cls, claim.path, name=claim.cls), job.root
         )
     except ProblemError as error:
@@ -81,7 +81,7 @@ def _found(job: ClaimJob) -> type[nn.Module] | str:
     return f"{claim.cls} is no class of nn.Module"
 
 
-def _loaded(claim: Claim) -> Any:
+def _imported_class(claim: Claim) -> Any:
     """The class where its file was imported on the way to the target."""
     file = os.path.realpath(claim.path)
     for module in list(sys.modules.values()):
@@ -114,7 +114,7 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
         works, inputs = control
         call = _call(cls, claim, trial.failing)
         with at_most(_SECONDS):
-            outcome, failing, error = Tried(call, claim, trial.failing).outcome(inputs)
+            outcome, failing, error = SuspectCall(call, claim, trial.failing).outcome(inputs)
         said = f"{type(error).__name__}: {one_line(error)}" if error else ""
         if outcome == "fails":
             shown = tuple("x".join(map(str, tensor.shape)) for tensor in failing.tensors)
@@ -136,5 +136,5 @@ def _control(
     """A call with numbers that should work, and an input on which it does."""
     call = _call(cls, claim, attempt)
     with at_most(_SECONDS):
-        inputs = Tried(call, claim, attempt).works_on()
+        inputs = SuspectCall(call, claim, attempt).works_on()
     return None if inputs is None else (call.text, inputs)

@@ -57,7 +57,7 @@ def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
-def given(model: nn.Module, job: Job) -> Inputs | None:
+def requested(model: nn.Module, job: Job) -> Inputs | None:
     """The inputs that the job or the model itself names; None where neither does.
 
     Raises ProblemError where they cannot be had or ``forward`` does not take them.
@@ -65,7 +65,7 @@ def given(model: nn.Module, job: Job) -> Inputs | None:
     if job.input_file is not None:
         found = _from_file(job.input_file)
     elif job.inputs:
-        specs = [(spec.name, make(spec, model, job)) for spec in job.inputs]
+        specs = [(spec.name, make_tensor(spec, model, job)) for spec in job.inputs]
         args = tuple(tensor for name, tensor in specs if name is None)
         found = Inputs(args, {name: tensor for name, tensor in specs if name}, job.inputs_from)
     else:
@@ -74,11 +74,11 @@ def given(model: nn.Module, job: Job) -> Inputs | None:
             return None
         found = _arguments(example, "example_input_array")
     found = found.map(lambda tensor: tensor.detach().to(job.device))
-    check(model, found)
+    check_signature(model, found)
     return found
 
 
-def make(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
+def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
     """A batch of that shape: numbers from 0 to 1 from a generator of its own, zeros for integers,
     which are indices as a rule.
     """
@@ -144,7 +144,7 @@ def signature_of(model: nn.Module) -> inspect.Signature | None:
         return None
 
 
-def check(model: nn.Module, inputs: Inputs) -> None:
+def check_signature(model: nn.Module, inputs: Inputs) -> None:
     """Raise ProblemError unless ``forward`` takes that many inputs, by those names."""
     signature = signature_of(model)
     if signature is None:

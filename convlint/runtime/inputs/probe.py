@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from convlint.ir import Graph, Shape
 from convlint.runtime import isolation
 from convlint.runtime.failures import ProblemError
-from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make, required
+from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make_tensor, required
 from convlint.runtime.isolation import CallModule
-from convlint.runtime.record.record import flags_kept, record
+from convlint.runtime.record.record import record, training_flags_restored
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
 
@@ -39,7 +39,7 @@ _TOO_SMALL = re.compile(  # PyTorch's own words
 # --- an input to run on
 
 
-def guess(model: nn.Module, job: Job) -> Inputs:
+def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     """An input from the first layer that is called: its channels, at the size that the model says it is for, else the
     smallest common one that runs. Where none runs, the size with the fewest failures. Raises ProblemError where
     ``forward`` takes no input that could be guessed.
@@ -53,13 +53,13 @@ def guess(model: nn.Module, job: Job) -> Inputs:
             f"forward takes {len(names)} inputs, which are not guessed: {_asked(names, job)}",
         )
     tried: list[InputSpec] = []
-    for spec in specs(model, job):
+    for spec in candidate_specs(model, job):
         tried.append(spec)
-        inputs = arguments(model, job, spec)
+        inputs = inputs_for(model, job, spec)
         if _runs(model, inputs):
             return inputs
     common = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
-    guesses = [arguments(model, job, spec) for spec in common]
+    guesses = [inputs_for(model, job, spec) for spec in common]
     counts = [_failures(record(model, each.args, each.kwargs).graph()) for each in guesses]
     return guesses[counts.index(min(counts))]
 
@@ -71,16 +71,16 @@ def _asked(names: Sequence[str], job: Job) -> str:
     return " ".join(f"--input {name}=..." for name in names)
 
 
-def arguments(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
+def inputs_for(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
     """The arguments of a forward that takes one input, made as ``spec`` says."""
-    tensor, source = make(spec, model, job), f"inferred, {job.inputs_from} {spec}"
+    tensor, source = make_tensor(spec, model, job), f"inferred, {job.inputs_from} {spec}"
     names = keyword_only(model)
     return Inputs((), {names[0]: tensor}, source) if names else Inputs((tensor,), {}, source)
 
 
 def _runs(model: nn.Module, inputs: Inputs) -> bool:
     """Whether a plain forward in eval mode works."""
-    with flags_kept(model), torch.no_grad():
+    with training_flags_restored(model), torch.no_grad():
         model.eval()
         try:
             model(*inputs.args, **inputs.kwargs)
@@ -93,7 +93,7 @@ def _failures(graph: Graph) -> tuple[bool, int]:
     return graph.failure is not None, sum(node.error is not None for node in graph.nodes)
 
 
-def specs(
+def candidate_specs(
     model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES
 ) -> Iterator[InputSpec]:
     """Inputs that the first layer asks for, the likeliest channels first; ``sizes`` by the number of
@@ -172,7 +172,7 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
         return call(module, *args, **kwargs)
 
     with isolation.module_calls(call_or_stop):
-        _runs(model, arguments(model, job, InputSpec((3, 64, 64))))
+        _runs(model, inputs_for(model, job, InputSpec((3, 64, 64))))
     if found:
         return found[0]
     return next((m for m in model.modules() if isinstance(m, _ASKING)), None), None
@@ -181,7 +181,7 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
 # --- the smallest input that is accepted
 
 
-def smallest(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | None:
+def smallest_size(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | None:
     """The smallest spatial size at which no call fails for its size, all other sizes as they are.
 
     Searched only where such a call failed in ``graph``, and only for one image-like input; all

@@ -20,7 +20,7 @@ _SECONDS = 5.0
 Tried = tuple[Shape, str | None]
 
 
-def sizes(model: nn.Module, inputs: Inputs, graph: Graph) -> tuple[Tried, ...]:
+def tried_sizes(model: nn.Module, inputs: Inputs, graph: Graph) -> tuple[Tried, ...]:
     """Spatial sizes tried beside that of ``inputs``, each with the module that refused it, None where
     it ran: half and double, and if neither runs, those next to the last that do.
 

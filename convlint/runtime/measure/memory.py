@@ -20,7 +20,7 @@ from convlint.runtime import isolation
 from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import CallModule
 from convlint.runtime.measure import workspace
-from convlint.runtime.record.record import _eager, flags_kept
+from convlint.runtime.record.record import eager, training_flags_restored
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.unregistered import unregistered
@@ -28,7 +28,7 @@ from convlint.runtime.record.unregistered import unregistered
 aten = torch.ops.aten
 
 
-def measured(
+def with_memory(
     graph: Graph, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
 ) -> Graph:
     """The graph with the figures that need a forward of their own; see ``docs/costs.md``.
@@ -43,7 +43,7 @@ def measured(
     """
     kwargs = kwargs or {}
     unseen = list(graph.untraced)
-    with _as_it_was(model):
+    with _state_restored(model):
         try:
             peak = _peak(model, args, kwargs, None if graph.training else _output_shapes(graph))
         except Exception as error:
@@ -215,7 +215,7 @@ def _no_backward(_: Any) -> Tensor:
 
 
 @contextmanager
-def _as_it_was(model: nn.Module) -> Iterator[None]:
+def _state_restored(model: nn.Module) -> Iterator[None]:
     """Put training flags, buffers and random generators back, run compiled parts as Python."""
     kept = [
         (module, name, buffer, buffer.detach().clone())
@@ -225,7 +225,7 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
     ]
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     python = random.getstate()
-    with flags_kept(model), torch.random.fork_rng(cuda), _eager():
+    with training_flags_restored(model), torch.random.fork_rng(cuda), eager():
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from convlint.ir import Replacement, Timing
 from convlint.runtime.inputs.make_inputs import Inputs
-from convlint.runtime.weights.replace_layers import replaced
+from convlint.runtime.weights.replace_layers import replace_layers
 
 _WARM = 3  # calls before the first that counts
 _LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
@@ -27,7 +27,7 @@ def timings(
     The rewritten model is the original with its layers replaced, in the same process. Every call of one is
     followed by a call of the other, so that both meet the same machine; both are warmed up first.
     """
-    rewritten = replaced(copy.deepcopy(model), forms)
+    rewritten = replace_layers(copy.deepcopy(model), forms)
     found: list[Timing] = []
     with torch.inference_mode():
         for layout in _LAYOUTS:

@@ -36,7 +36,7 @@ def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> 
 def _layer(
     module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[int] | None
 ) -> Layer:
-    built = construction_sites.built(module)
+    built = construction_sites.construction_of(module)
     own = [(key, p) for key, p in module._parameters.items() if p is not None]
     params = trainable = size = 0
     for _, parameter in own:
@@ -105,7 +105,7 @@ def _constants(cls: type) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _attrs(module: nn.Module, built: construction_sites.Built | None) -> dict[str, Any]:
+def _attrs(module: nn.Module, built: construction_sites.Construction | None) -> dict[str, Any]:
     cls: Any = type(module)
     values = {name: getattr(module, name, None) for name in _constants(cls)}
     if built is not None and built.declared is not None:

@@ -18,11 +18,11 @@ from convlint.runtime.build import construction_sites, source_literals
 from convlint.runtime.build.symbolic_build import scope_of
 from convlint.runtime.build.symbolic_int import (
     Argument,
-    Carried,
     Operation,
     Origin,
     Parameter,
     ScopeRecord,
+    SymbolicInt,
 )
 from convlint.runtime.counterexample.arguments import listed
 from convlint.symbolic import Dim, Symbol
@@ -35,7 +35,7 @@ def annotate(graph: Graph, model: nn.Module) -> Graph:
     """The graph with ``Layer.exprs`` and ``Layer.scope`` of every layer that has channels, and
     ``Graph.scopes``.
 
-    The model must have been built under ``symbols.carrying()``; otherwise nothing is known, and
+    The model must have been built under ``symbols.symbolic_arguments()``; otherwise nothing is known, and
     nothing is put in.
     """
     modules = dict(model.named_modules())
@@ -59,14 +59,14 @@ class _Book:
         self._wanted: set[Symbol] = set()
 
     def annotated(self, layer: Layer, module: nn.Module) -> Layer:
-        built = construction_sites.built(module)
+        built = construction_sites.construction_of(module)
         declared = (built and built.declared) or vars(module)
         exprs = {}
         for name in _DECLARED:
             value = declared.get(name)
             if isinstance(value, tuple) and value:
                 value = value[-1]  # normalized_shape: the channels come last
-            if type(value) is int or isinstance(value, Carried):
+            if type(value) is int or isinstance(value, SymbolicInt):
                 dim = self._of_attribute(value, name, module, built)
                 self._wanted |= dim.symbols()
                 exprs[name] = symbolic.to_json(dim)
@@ -76,9 +76,13 @@ class _Book:
         return replace(layer, exprs=exprs, scope=self._keep(scope))
 
     def _of_attribute(
-        self, value: int, name: str, module: nn.Module, built: construction_sites.Built | None
+        self,
+        value: int,
+        name: str,
+        module: nn.Module,
+        built: construction_sites.Construction | None,
     ) -> Dim:
-        if isinstance(value, Carried):
+        if isinstance(value, SymbolicInt):
             return self.dim(value.origin)
         position = _positions(type(module).__init__).get(name)
         if built is None or position is None:

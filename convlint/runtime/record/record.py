@@ -90,9 +90,9 @@ def _run(
         recorder.add_input(name, tensor)
     result, failure, error = None, None, None
     with ExitStack() as stack:
-        flags = stack.enter_context(flags_kept(model))
+        flags = stack.enter_context(training_flags_restored(model))
         stack.enter_context(isolation.module_calls(recorder.call_module))
-        stack.enter_context(_eager())
+        stack.enter_context(eager())
         if any(flag is not train for flag in flags):
             model.train(train)
         stack.enter_context(torch.no_grad())
@@ -107,7 +107,7 @@ def _run(
 
 
 @contextmanager
-def flags_kept(model: nn.Module) -> Iterator[list[bool]]:
+def training_flags_restored(model: nn.Module) -> Iterator[list[bool]]:
     """Put every module's own training flag back afterwards; gives the flags."""
     flags = [(module, module.training) for module in model.modules()]
     try:
@@ -119,7 +119,7 @@ def flags_kept(model: nn.Module) -> Iterator[list[bool]]:
 
 
 @contextmanager
-def _eager() -> Iterator[None]:
+def eager() -> Iterator[None]:
     """Run compiled submodules as the Python that they were made from. Without torch._dynamo there is none."""
     if "torch._dynamo" not in sys.modules:
         yield

@@ -302,5 +302,5 @@ def _sites_of(
     for owner, attribute, _, module in kept:
         if (owner, attribute) not in seen:
             seen.add((owner, attribute))
-            built = construction_sites.built(module)
+            built = construction_sites.construction_of(module)
             yield owner, attribute, built.site if built else None

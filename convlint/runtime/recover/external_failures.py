@@ -11,7 +11,7 @@ from convlint.settings.jobs import Job
 _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
-def refuse_allocation(error: BaseException | None) -> None:
+def raise_if_out_of_memory(error: BaseException | None) -> None:
     """Raise ProblemError for an exception that says that memory ran out."""
     if error is None:
         return
@@ -27,7 +27,7 @@ def refuse_allocation(error: BaseException | None) -> None:
         ) from error
 
 
-def refuse_circumstances(failure: Failure | None, job: Job) -> None:
+def raise_if_environment(failure: Failure | None, job: Job) -> None:
     """Raise ProblemError for a failure that the device or the dtype asked for brought about, or a package that is not
     installed: the model may be sound.
     """
@@ -47,7 +47,7 @@ def refuse_circumstances(failure: Failure | None, job: Job) -> None:
         raise ProblemError("dtype", f"--dtype {job.dtype} cannot be run here: {message}", *where)
 
 
-def refuse_input(graph: Graph, job: Job) -> None:
+def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
     """Raise ProblemError where an input that was asked for has another number of sizes than the
     convolution that it goes into, and say what that takes.
     """

@@ -22,7 +22,7 @@ _PARALLEL = "module."
 _EPS = 1e-5  # of the norms that stand between two halves
 
 
-def loaded(model: nn.Module, version: ModelVersion) -> dict[str, float]:
+def load_into(model: nn.Module, version: ModelVersion) -> dict[str, float]:
     """Load a version's checkpoint into its model, converted where layers were rewritten, and save it if it says so.
 
     Gives ``|W - W'| / |W|`` of every converted layer. Raises ProblemError for a checkpoint that cannot be read,
@@ -31,7 +31,7 @@ def loaded(model: nn.Module, version: ModelVersion) -> dict[str, float]:
     assert version.weights is not None
     state, put_back = _unwrapped(read(version.weights), version.weights)
     names = dict(model.named_modules(remove_duplicate=False))
-    state, errors = converted(state, version.replacements, version.channel_orders, names)
+    state, errors = convert(state, version.replacements, version.channel_orders, names)
     try:
         result = model.load_state_dict(state, strict=False)
         wrong = [f"missing {name}" for name in result.missing_keys]
@@ -136,7 +136,7 @@ def _of(value: Any, key: str) -> Any:
 # --- conversion
 
 
-def converted(
+def convert(
     state: Mapping[str, Tensor],
     forms: Mapping[str, Replacement],
     orders: Iterable[ChannelOrder] = (),
@@ -156,7 +156,7 @@ def converted(
             if key not in found:
                 continue  # loading says that it is missing
             weight, bias = found.pop(key), found.pop(_key(name, "bias"), None)
-            parts, error = converted_layer(weight, bias, form)
+            parts, error = convert_layer(weight, bias, form)
             found |= {_key(name, part): tensor for part, tensor in parts.items()}
             errors[layer] = error
     return found, errors
@@ -172,7 +172,7 @@ def _key(layer: str, part: str) -> str:
     return f"{layer}.{part}" if layer else part
 
 
-def converted_layer(weight: Tensor, bias: Tensor | None, form: Replacement) -> tuple[State, float]:
+def convert_layer(weight: Tensor, bias: Tensor | None, form: Replacement) -> tuple[State, float]:
     """The state of a rewritten layer that is nearest to a dense one, and the relative error of its weight.
 
     ``weight`` has shape (D, C, k, k), of a linear layer (D, C * H * W). Raises ValueError if the form has an

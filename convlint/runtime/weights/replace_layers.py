@@ -14,7 +14,7 @@ from convlint.rewriting.kinds import of_code
 from convlint.runtime.weights import checkpoint as conversion
 
 
-def replaced(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Module:
+def replace_layers(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Module:
     """``model`` with these layers replaced, in place; the model itself where that is one of them.
 
     New layers have fresh weights, and the training flag, device and dtype of those that they replace; a layer
@@ -22,7 +22,8 @@ def replaced(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Module:
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     made = {
-        id(modules[name]): (modules[name], made_of(modules[name], forms[name])) for name in forms
+        id(modules[name]): (modules[name], replacement_for(modules[name], forms[name]))
+        for name in forms
     }
     for name, module in modules.items():
         if name and id(module) in made:
@@ -44,14 +45,14 @@ def rewritten(model: nn.Module, forms: Mapping[str, Replacement], *, weights: bo
             raise ValueError(  # noqa: TRY004 - the name is what is wrong
                 f"the model has no {base} called {name!r}: {there_is}"
             )
-    made = replaced(copy.deepcopy(model), forms)
+    made = replace_layers(copy.deepcopy(model), forms)
     if weights:
-        state, _ = conversion.converted(model.state_dict(), forms, (), modules)
+        state, _ = conversion.convert(model.state_dict(), forms, (), modules)
         made.load_state_dict(state)
     return made
 
 
-def made_of(layer: nn.Module, form: Replacement) -> nn.Module:
+def replacement_for(layer: nn.Module, form: Replacement) -> nn.Module:
     """The rewritten form of one layer, with fresh weights."""
     made = eval(_making(form), {**_defined(form), "layer": layer})  # noqa: S307 - convlint's own text
     assert isinstance(made, nn.Module)

@@ -30,13 +30,13 @@ _STARTING = 120.0  # seconds that loading torch may take, on top of a job's own 
 _ENDING = 5.0
 
 
-Asked = Job | ClaimJob | VersionsJob | TargetPattern
+AnyJob = Job | ClaimJob | VersionsJob | TargetPattern
 KINDS = {"run": Job, "prove": ClaimJob, "try": VersionsJob, "list": TargetPattern}
 """What a worker does, by the name that travels with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JobResult:
     """What a job gave: a graph, or the proof, the trials or the targets that were asked for, and what could not be
     checked. ``seconds`` and ``memory``, in bytes and with torch itself, are what its process took.
     """
@@ -84,7 +84,7 @@ class Worker:
         reasons = [problem.message for problem in answer.problems]
         return Proof("unknown", reason="; ".join(reasons))
 
-    def run(self, job: Asked) -> Answer:
+    def run(self, job: AnyJob) -> JobResult:
         """The answer to one job. Never raises for what the job does; a worker that dies, or does
         not answer in time, is a problem of the answer, and the next job gets a new one.
         """
@@ -123,14 +123,14 @@ class _Process:
         )
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._numbers = itertools.count()
-        self._waiting: dict[int, futures.Future[Answer]] = {}
+        self._waiting: dict[int, futures.Future[JobResult]] = {}
         self._children: dict[int, int] = {}  # the process groups that jobs run in, by their numbers
         self._reader: threading.Thread | None = None
         self.running = True
 
-    def ask(self, job: Asked) -> futures.Future[Answer]:
+    def ask(self, job: AnyJob) -> futures.Future[JobResult]:
         """What will be the answer to a job."""
-        asked: futures.Future[Answer] = futures.Future()
+        asked: futures.Future[JobResult] = futures.Future()
         kind = next(name for name, asked_for in KINDS.items() if type(job) is asked_for)
         with self._lock:
             if not self.running:
@@ -175,7 +175,7 @@ class _Process:
         if "child" in message:
             self._children[int(number)] = message["child"]
             return
-        answer = serialize.decode(Answer, message["answer"])
+        answer = serialize.decode(JobResult, message["answer"])
         with self._lock:
             self._children.pop(int(number), None)
             asked = self._waiting.pop(int(number))
@@ -209,11 +209,11 @@ class _Process:
         self._children.clear()
 
 
-def _lost(message: str) -> Answer:
-    return Answer(None, (Problem("worker", message),))
+def _lost(message: str) -> JobResult:
+    return JobResult(None, (Problem("worker", message),))
 
 
-def _on_behalf(answer: Answer, job: Asked) -> Answer:
+def _on_behalf(answer: JobResult, job: AnyJob) -> JobResult:
     """The answer with the job's target in its problems."""
     from dataclasses import replace
 

@@ -22,10 +22,10 @@ from typing import NoReturn
 
 from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
-from convlint.runtime.worker.client import KINDS, Answer
+from convlint.runtime.worker.client import KINDS, JobResult
 from convlint.runtime.worker.watcher import watch, write_line
 
-RunJob = Callable[..., Answer]
+RunJob = Callable[..., JobResult]
 
 _LATE = 5.0  # seconds behind a job's limit after which its watcher is not waited for
 
@@ -51,7 +51,7 @@ def main() -> NoReturn:
             runs = {
                 "run": model_run.run_job,
                 "prove": prove.prove_job,
-                "try": versions.try_job,
+                "try": versions.run_versions,
                 "list": model_patterns.list_job,
             }
     except ImportError as error:
@@ -164,5 +164,5 @@ class _Worker:
             write_line(self._answers, b"%d %b" % (running.number, line))
 
     def _answer(self, number: int, problem: Problem) -> None:
-        answer = json.dumps({"answer": serialize.encode(Answer(None, (problem,)))})
+        answer = json.dumps({"answer": serialize.encode(JobResult(None, (problem,)))})
         write_line(self._answers, f"{number} {answer}".encode())

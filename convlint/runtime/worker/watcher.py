@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 import convlint
 from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
-from convlint.runtime.worker.client import Answer, Asked
+from convlint.runtime.worker.client import AnyJob, JobResult
 from convlint.settings.jobs import Job
 
 _TICK = 0.05  # seconds between two looks at the child's memory
@@ -36,7 +36,7 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage(2
 _LAST_WORDS = 0.3  # seconds that a child which is out of time has to say which line it is in
 
 
-def watch(job: Asked, run_job: Callable[..., Answer], said: int) -> NoReturn:
+def watch(job: AnyJob, run_job: Callable[..., JobResult], said: int) -> NoReturn:
     """Run a job in a child, write that and its answer to the pipe ``said``, leave nothing running, and end."""
     processes.end_with_parent()
     processes.adopt_orphans()
@@ -57,7 +57,7 @@ def write_line(pipe: int, line: bytes) -> None:
 class _Child:
     """One job in a process of its own."""
 
-    def __init__(self, job: Asked, run_job: Callable[..., Answer], said: int) -> None:
+    def __init__(self, job: AnyJob, run_job: Callable[..., JobResult], said: int) -> None:
         self._job = job
         self._run_job = run_job
         self._said = said
@@ -84,7 +84,7 @@ class _Child:
             processes.end_children(pid)
         if isinstance(answer, Problem):
             seconds = time.monotonic() - self._began
-            placed = Answer(None, (self._placed(answer),), seconds=seconds, memory=self._most)
+            placed = JobResult(None, (self._placed(answer),), seconds=seconds, memory=self._most)
             answer = dumps({"answer": serialize.encode(placed)}).encode()
         write_line(self._said, answer)
 
@@ -169,9 +169,9 @@ class _Child:
             try:
                 answer = self._run_job(self._job, self._enter)
             except MemoryError:
-                answer = Answer(None, (self._over_memory(),))
+                answer = JobResult(None, (self._over_memory(),))
             except BaseException as error:
-                answer = Answer(None, (failure_origin.problem(error, self._during()),))
+                answer = JobResult(None, (failure_origin.problem(error, self._during()),))
         processes.flush()
         seconds = time.monotonic() - self._began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
