@@ -30,8 +30,8 @@ class Net(nn.Module):
 """
 
 
-def mended(start_worker: StartWorker, file: Path, code: str, source: str) -> tuple[str, str]:
-    """How the first finding may be fixed, and the file after that, without its head."""
+def fixed_source(start_worker: StartWorker, file: Path, code: str, source: str) -> tuple[str, str]:
+    """Return how the first finding may be fixed, and the file after that, without its head."""
     find = Check("run", start_worker, file, EXAMPLE, (code,))
     data = {str(file): source.encode()}
     found = find(data)
@@ -72,12 +72,12 @@ def mended(start_worker: StartWorker, file: Path, code: str, source: str) -> tup
         ("nn.Conv2d(3, int('é' != '') * 4, 3)", "nn.Conv2d(3, int('é' != '') * 4, 3, bias=False)"),
     ],
 )
-def test_bias_is_taken_away(
+def test_cvl301_adds_bias_false(
     start_worker: StartWorker, tmp_path: Path, conv: str, after: str
 ) -> None:
     source = HEAD + NET.format(conv=conv, norm="nn.BatchNorm2d(4)")
     expected = NET.format(conv=after, norm="nn.BatchNorm2d(4)")
-    assert mended(start_worker, tmp_path / "net.py", "CVL301", source) == ("unsafe", expected)
+    assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", source) == ("unsafe", expected)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_bias_is_taken_away(
         "(nn.Conv2d if use else nn.Conv2d)(3, 4, 3)",
     ],
 )
-def test_a_bias_that_is_decided_elsewhere_is_left(
+def test_cvl301_leaves_a_bias_that_is_not_a_literal(
     start_worker: StartWorker, tmp_path: Path, conv: str
 ) -> None:
     source = HEAD + NET.format(conv=conv, norm="nn.BatchNorm2d(4)")
-    assert mended(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
+    assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_a_bias_that_is_decided_elsewhere_is_left(
         "norm(4)",
     ],
 )
-def test_a_bias_is_left_where_the_norm_may_not_be_there(
+def test_cvl301_leaves_a_bias_if_the_norm_is_conditional(
     start_worker: StartWorker, tmp_path: Path, norm: str
 ) -> None:
     source = HEAD + NET.format(conv="nn.Conv2d(3, 4, 3)", norm=norm)
-    assert mended(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
+    assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def Net():
     ids=["one-with-one-without", "helper", "way-out", "reader", "own-class"],
 )
 @pytest.mark.slow
-def test_a_bias_is_left_where_something_else_needs_it(
+def test_cvl301_leaves_a_bias_that_something_else_needs(
     start_worker: StartWorker, tmp_path: Path, net: str
 ) -> None:
-    assert mended(start_worker, tmp_path / "net.py", "CVL301", HEAD + net) == ("display", "")
+    assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", HEAD + net) == ("display", "")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_bias_is_left_where_something_else_needs_it(
         "module.bias = module.bias if module.bias is None else module.bias",
     ],
 )
-def test_a_bias_may_be_read_where_none_is_expected(
+def test_cvl301_removes_a_bias_that_is_checked_for_none(
     start_worker: StartWorker, tmp_path: Path, initialised: str
 ) -> None:
     source = f"""\
@@ -196,7 +196,7 @@ def Net():
     return net
 """
     after = source.replace("4, 3)", "4, 3, bias=False)")
-    answer = mended(start_worker, tmp_path / "net.py", "CVL301", HEAD + source)
+    answer = fixed_source(start_worker, tmp_path / "net.py", "CVL301", HEAD + source)
     assert answer == ("unsafe", after)
 
 
@@ -213,12 +213,12 @@ def Net():
         ("C(padding=1, kernel_size=1, out_channels=4, in_channels=3)",) * 2,
     ],
 )
-def test_padding_is_taken_away(
+def test_cvl302_sets_padding(
     start_worker: StartWorker, tmp_path: Path, conv: str, after: str
 ) -> None:
     source, expected = (HEAD + f"def Net():\n    return {call}\n" for call in (conv, after))
     expected = expected.removeprefix(HEAD).replace("C(padding=1", "C(padding=0")
-    assert mended(start_worker, tmp_path / "net.py", "CVL302", source) == ("unsafe", expected)
+    assert fixed_source(start_worker, tmp_path / "net.py", "CVL302", source) == ("unsafe", expected)
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def test_padding_is_taken_away(
         "nn.Conv2d(3, 4, 1, **{'padding': 1})",
     ],
 )
-def test_a_padding_that_is_decided_elsewhere_is_left(
+def test_cvl302_leaves_a_padding_that_is_not_a_literal(
     start_worker: StartWorker, tmp_path: Path, conv: str
 ) -> None:
     source = HEAD + f"def Net(padding=1, kernel=1):\n    return {conv}\n"
-    assert mended(start_worker, tmp_path / "net.py", "CVL302", source) == ("display", "")
+    assert fixed_source(start_worker, tmp_path / "net.py", "CVL302", source) == ("display", "")
 
 
 def wide(norm: str) -> str:
@@ -255,17 +255,17 @@ def Net(width=8):
         ("*[nn.BatchNorm2d(8) for _ in 'ab']", "*[nn.BatchNorm2d(16) for _ in 'ab']"),
     ],
 )
-def test_the_width_of_a_norm_is_mended(
+def test_cvl103_replaces_the_width(
     start_worker: StartWorker, tmp_path: Path, norm: str, after: str
 ) -> None:
-    answer = mended(start_worker, tmp_path / "net.py", "CVL103", HEAD + wide(norm))
+    answer = fixed_source(start_worker, tmp_path / "net.py", "CVL103", HEAD + wide(norm))
     assert answer == ("unsafe", wide(after))
 
 
 @pytest.mark.parametrize(
     "norm", ["nn.BatchNorm2d(width)", "nn.BatchNorm2d(*[8])", "nn.BatchNorm2d(2 * 4)"]
 )
-def test_a_width_that_is_decided_elsewhere_is_left(
+def test_cvl103_leaves_a_width_that_is_not_a_literal(
     start_worker: StartWorker, tmp_path: Path, norm: str
 ) -> None:
     file = tmp_path / "net.py"

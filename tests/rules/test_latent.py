@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 from convlint.ir import Edit, Finding, Graph
 from convlint.rules.cvl201_latent_norm_channels import LatentNormChannels
 from convlint.rules.cvl202_latent_groups import LatentGroups
-from convlint.runtime.build import construction_sites, symbolic_build
-from convlint.runtime.record import provenance
-from convlint.runtime.record.record import record
+
+if TYPE_CHECKING:
+    import torch
 
 HEAD = "import math\nfrom functools import partial\nimport torch\nfrom torch import nn\n"
 
@@ -958,14 +957,25 @@ def module(source: str, file: Path) -> dict[str, Any]:
 
 
 def example(channels: int, rank: int = 4) -> torch.Tensor:
+    import torch  # only tests that run models need it
+
     return torch.zeros(2, channels, *[8] * (rank - 2))
 
 
+def recorded(model: torch.nn.Module, given: torch.Tensor) -> Graph:
+    from convlint.runtime.record import provenance
+    from convlint.runtime.record.record import record
+
+    return provenance.annotate(record(model, (given,)).graph(), model)
+
+
 def traced(source: str, call: str, given: torch.Tensor, file: Path) -> Graph:
+    from convlint.runtime.build import construction_sites, symbolic_build
+
     names = module(source, file)
     with construction_sites.WatchedConstruction(), symbolic_build.symbolic_arguments():
         model = eval(call, names)  # noqa: S307
-    graph = provenance.annotate(record(model, (given,)).graph(), model)
+    graph = recorded(model, given)
     assert graph.status == "complete"
     return graph
 
@@ -1050,4 +1060,4 @@ def test_the_groups_message_is_a_condition(tmp_path: Path) -> None:
 def test_nothing_is_known_of_a_model_built_plainly(tmp_path: Path) -> None:
     case = BAD["plain"]
     model = eval(case.works, module(HEAD + case.source, tmp_path / "net.py"))  # noqa: S307
-    assert found(provenance.annotate(record(model, (example(16),)).graph(), model)) == []
+    assert found(recorded(model, example(16))) == []

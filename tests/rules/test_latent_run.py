@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from convlint.findings import confirm
 from convlint.ir import Finding
@@ -57,6 +56,8 @@ def latent(worker: Worker, file: Path, source: str, use: Use) -> list[Finding] |
 
 def tried(source: str, file: Path, call: str, inputs: tuple[str, ...]) -> Any:
     """What PyTorch makes of a call and inputs that a witness names."""
+    import torch  # only tests that run models need it
+
     names: dict[str, Any] = {"__name__": "case"}
     exec(compile(source, str(file), "exec"), names)  # noqa: S102
     model = eval(call, vars(torch.nn) | names).eval()  # noqa: S307
