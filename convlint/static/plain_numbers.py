@@ -47,7 +47,7 @@ class PlainNumbers:
                     value = _SMALL.get(name, _WIDTH)
                     for symbol in symbols_of(number):
                         roles[symbol] = max(roles.get(symbol, 0), value)
-        known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.known.items()]
+        known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.bindings.items()]
         pairs = [*known, *self._execution.facts, *self._execution.demands]
         wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
         wanted |= {

@@ -135,7 +135,9 @@ def _is_assumed(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
     if not nodes or any(node.layer is not None for node in nodes):
         return False
     sites = {node.site for node in nodes}
-    return all(step.supposed for step in path.execution.steps if step.error and step.site in sites)
+    return all(
+        step.hypothetical for step in path.execution.steps if step.error and step.site in sites
+    )
 
 
 def _at_own_code(path: ExecutionPath, graph: Graph, finding: Finding) -> Finding:

@@ -1,1 +1,1 @@
-"""What the interpreter computes with: values, objects, facts about numbers, the state of an execution."""
+"""The values, objects and facts about numbers that the interpreter computes with, and the record of an execution."""

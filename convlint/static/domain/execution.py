@@ -1,8 +1,6 @@
-"""One execution of a piece of the program, on numbers that may be symbols: the calls of torch that were made, and
-what was learned of tensors on the way.
+"""The record of one execution: the calls of torch that the program made, and the facts learned.
 
-The operations of ``convlint.static.torch_shapes`` write to it; ``convlint.static.graph_builder`` makes a graph
-of it.
+``torch_shapes`` writes to it, and ``graph_builder`` makes a graph of it.
 """
 
 from __future__ import annotations
@@ -10,47 +8,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from convlint.ir import Site
-from convlint.static.domain.facts import Knowledge
+from convlint.static.domain.facts import Knowledge, Pair
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Cell, Num, Shape, Tensor, Value
+from convlint.static.domain.values import UNKNOWN, Cell, Shape, Tensor, Value
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an outcome here, not an error of ours
-    """What PyTorch would raise for a constructor call; the layer is built all the same, with the
-    attributes ``attrs`` that were asked for.
-    """
+class Refused(Exception):  # noqa: N818 - an outcome of the program, not an error of convlint
+    """PyTorch raises for a constructor call; the layer is built with the attributes ``attrs`` anyway."""
 
     def __init__(self, message: str, attrs: Mapping[str, Value] | None = None) -> None:
         super().__init__(message)
         self.attrs = dict(attrs or {})
 
 
-class Stop(Exception):  # noqa: N818 - the execution ends here, and that is no error
-    """The execution cannot go on: too many steps, or the program raises."""
+class Stop(Exception):  # noqa: N818 - an outcome of the program, not an error of convlint
+    """The execution ends: too many steps, or the program raises."""
 
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """One recorded call, as ``model.Node``; ``outputs`` are the tensors that it made."""
+    """One recorded call, as ``ir.Node``; ``outputs`` are the tensors that it created."""
 
     op: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    attrs: dict[str, Any]
+    attrs: dict[str, Value]
     layer: Instance | None
-    owner: Instance | None  # the module whose code called it
+    owner: Instance | None  # the module whose code made the call
     site: Site | None
     error: str | None
-    demands: tuple[tuple[Num, Num], ...] = ()
-    supposed: bool = False  # made under a condition of which nothing is known
+    demands: tuple[Pair, ...] = ()
+    hypothetical: bool = False  # made under an unknown condition
 
 
 @dataclass(slots=True)
 class Gap:
-    """Something that could not be followed, and why."""
+    """A place where the analysis stopped, and why."""
 
     site: Site | None
     reason: str
@@ -58,76 +53,76 @@ class Gap:
 
 @dataclass
 class Execution(Knowledge):
-    """What happens on the way, and what is known by then."""
+    """The calls of one execution in order, and the facts known so far."""
 
     steps: list[Step] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
-    layer: Instance | None = None  # the leaf layer whose forward runs
-    owner: Instance | None = None
-    site: Site | None = None  # the call in the program that is being followed
+    layer: Instance | None = None  # the layer of torch whose forward runs
+    owner: Instance | None = None  # the module of the program whose forward runs
+    site: Site | None = None  # of the call that is executed
     _tensors: int = 0
-    _learned: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)  # what it was
+    _earlier_shapes: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)
 
     @contextmanager
     def hypothetical(self) -> Iterator[None]:
-        """What happens inside may never happen: the calls are kept as they are then, and what is learned of numbers and
-        shapes on the way is forgotten afterwards.
+        """A block that may never run. Its calls are recorded with the facts known there; afterwards
+        the facts that were learned in it are forgotten.
         """
-        bound, learned, made = dict(self._bound), len(self._learned), len(self.steps)
+        bound, learned, start = dict(self._bound), len(self._earlier_shapes), len(self.steps)
         try:
             yield
         finally:
-            for step in self.steps[made:]:
-                step.supposed = True
-            if len(self._learned) > learned or len(self._bound) > len(bound):
-                self._keep_as_it_is(self.steps[made:])
+            steps = self.steps[start:]
+            for step in steps:
+                step.hypothetical = True
+            if len(self._earlier_shapes) > learned or len(self._bound) > len(bound):
+                self._freeze(steps)
                 self._bound = bound
                 self._reduced.clear()
-                for cell, shape, is_guess in reversed(self._learned[learned:]):
+                for cell, shape, is_guess in reversed(self._earlier_shapes[learned:]):
                     cell.shape, cell.is_guess = shape, is_guess
-                del self._learned[learned:]
+                del self._earlier_shapes[learned:]
 
-    def _keep_as_it_is(self, steps: Sequence[Step]) -> None:
-        """Put into calls what is known now of their tensors and numbers."""
-        kept: dict[Tensor, Tensor] = {}
+    def _freeze(self, steps: Sequence[Step]) -> None:
+        """Substitute the facts known now into the tensors and numbers of calls."""
+        frozen: dict[Tensor, Tensor] = {}
         for step in steps:
             for tensor in (*step.inputs, *step.outputs):
-                if tensor not in kept:
-                    shape = None if tensor.shape is None else self._now(tensor.shape)
-                    kept[tensor] = Tensor(Cell(shape), tensor.id, tensor.dtype)
-            step.inputs = tuple([kept[tensor] for tensor in step.inputs])
-            step.outputs = tuple([kept[tensor] for tensor in step.outputs])
-            step.attrs = {name: self._now(value) for name, value in step.attrs.items()}
+                if tensor not in frozen:
+                    shape = None if tensor.shape is None else self._substitute(tensor.shape)
+                    frozen[tensor] = Tensor(Cell(shape), tensor.id, tensor.dtype)
+            step.inputs = tuple([frozen[tensor] for tensor in step.inputs])
+            step.outputs = tuple([frozen[tensor] for tensor in step.outputs])
+            step.attrs = {name: self._substitute(value) for name, value in step.attrs.items()}
 
-    def _now(self, value: Any) -> Any:
-        """A number of the program, or several, with all that is known of their symbols."""
+    def _substitute(self, value: Value) -> Value:
         if type(value) is tuple:
-            return tuple([self._now(one) for one in value])
+            return tuple([self._substitute(item) for item in value])
         return self.reduced(value)
 
     # --- tensors
 
     def tensor(self, shape: Shape | None, dtype: str = "float32") -> Tensor:
-        """A tensor that no recorded call made: a parameter or a constant."""
+        """A tensor that no recorded call created: a parameter or a constant."""
         return Tensor(Cell(shape), None, dtype)
 
     def of_rank(self, tensor: Tensor, rank: int) -> Shape | None:
-        """The shape of a tensor that must have so many dimensions: one of unknown shape gets that
-        many unknown sizes. None if it has another number of dimensions.
+        """The shape of a tensor that must have ``rank`` dimensions; an unknown shape gets that many
+        unknown sizes. None if the number of dimensions is known to be another.
         """
         cell = tensor.cell
         if cell.shape is None or cell.is_guess:
-            self._learned.append((cell, cell.shape, cell.is_guess))
+            self._earlier_shapes.append((cell, cell.shape, cell.is_guess))
         if cell.shape is None or (cell.is_guess and len(cell.shape) != rank):
             known = (cell.shape or ())[: min(rank, 2)]
-            names = _NAMES.get(rank, ("size",) * rank)[len(known) :]
+            names = _DIMENSIONS.get(rank, ("size",) * rank)[len(known) :]
             cell.shape = (*known, *[self.fresh(name) for name in names])
         cell.is_guess = False
         return cell.shape if len(cell.shape) == rank else None
 
     def guess(self, tensor: Tensor, rank: int) -> Shape:
-        """The shape of a tensor that most likely has so many dimensions: whoever asks for another
-        number afterwards gets it, with the same batch and channels.
+        """The shape of a tensor that most likely has ``rank`` dimensions. A later ``of_rank`` with
+        another number changes it, and keeps batch and channels.
         """
         shape = self.of_rank(tensor, rank) or ()
         tensor.cell.is_guess = True
@@ -138,46 +133,43 @@ class Execution(Knowledge):
         op: str,
         inputs: Sequence[Tensor],
         shapes: Sequence[Shape | None],
-        attrs: Mapping[str, Any] | None = None,
+        attrs: Mapping[str, Value] | None = None,
         error: str | None = None,
         *,
         like: Tensor | None = None,
         dtype: str | None = None,
     ) -> tuple[Tensor, ...]:
-        """Record a call and give its results, one for each of ``shapes``.
+        """Record a call and return its results, one for each of ``shapes``.
 
-        With ``like`` the result has the very shape of that tensor, known or not, and ``shapes`` is
-        left empty. ``error`` is what PyTorch would raise; the call is then a stand-in of that shape.
+        With ``like`` there is one result, with the shape of that tensor, known or not. ``error`` is
+        the message with which PyTorch would raise; the results then stand in for those of the call.
         """
-        kind = dtype or (inputs[0].dtype if inputs else "float32")
+        dtype = dtype or (inputs[0].dtype if inputs else "float32")
         cells = [like.cell] if like is not None else [Cell(shape) for shape in shapes]
-        made = []
-        for cell in cells:
-            made.append(Tensor(cell, self._tensors, kind))
-            self._tensors += 1
-        demands = self.taken()
+        outputs = tuple([Tensor(cell, self._tensors + n, dtype) for n, cell in enumerate(cells)])
+        self._tensors += len(outputs)
         self.steps.append(
             Step(
                 op,
                 tuple(inputs),
-                tuple(made),
+                outputs,
                 dict(attrs or {}),
                 self.layer,
                 self.owner,
                 self.site,
                 error,
-                demands,
+                self.take_pending(),
             )
         )
-        return tuple(made)
+        return outputs
 
     def record_gap(self, reason: str) -> Value:
-        """Note that something could not be followed, and give ``UNKNOWN``."""
+        """Note that the analysis stopped at the current site, and return UNKNOWN."""
         self.gaps.append(Gap(self.site, reason))
         return UNKNOWN
 
 
-_NAMES = {
+_DIMENSIONS = {
     2: ("batch", "features"),
     3: ("batch", "channels", "length"),
     4: ("batch", "channels", "height", "width"),

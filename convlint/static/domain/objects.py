@@ -1,4 +1,4 @@
-"""Classes, functions and objects of the program, and the calls that are running."""
+"""Classes, functions and objects of the program, and the stack of its calls."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ UNKNOWN_CHILD = "?"  # the attribute of a module that stands for children under 
 
 @dataclass(slots=True, eq=False)
 class Class:
-    """A class of the project (``node`` and ``module`` are set), or one of a library by its
-    qualified name (``torch.nn.Conv2d``).
+    """A class of the project (with ``node`` and ``module``), or one of a library, whose name is
+    qualified (``torch.nn.Conv2d``).
     """
 
     name: str
@@ -27,7 +27,6 @@ class Class:
     node: ast.ClassDef | None = None
     module: SourceModule | None = None
     namespace: dict[str, Value] = field(default_factory=dict)
-    scope: Scope | None = None  # where its methods look names up
     qualname: str = ""
     mro: tuple[Class, ...] = ()
     _is_module: bool | None = None
@@ -45,7 +44,7 @@ class Class:
 
     @property
     def layer(self) -> str | None:
-        """The nearest class of ``torch.nn`` it is, or is derived from: ``Conv2d``."""
+        """The name of the first class of ``torch.nn`` in its method resolution order: ``Conv2d``."""
         for cls in self.mro:
             if cls.is_library and cls.name.startswith("torch.nn."):
                 return cls.name.rsplit(".", 1)[-1]
@@ -98,18 +97,18 @@ class Function:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Super:
-    """``super()``: the attributes of ``instance`` as the classes behind ``owner`` have them."""
+    """``super()``: looks up attributes of ``instance`` in the classes after ``owner``."""
 
     owner: Class
     instance: Instance
 
 
 class Outside(ast.Name):
-    """Stands for the call of a class or function that is followed for itself: nobody wrote it."""
+    """Stands for the call of an entry point, which is not in the program."""
 
 
 class Frame:
-    """A call that is running, and where it was called from."""
+    """A running call: the expression that makes it."""
 
     __slots__ = ("node", "scope")
 
@@ -119,7 +118,7 @@ class Frame:
 
 
 def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
-    """The span of a node of the program. It is asked for at every call, and kept at the node."""
+    """The span of a node of the program, cached at the node: every call needs it."""
     site: Site | None = node.__dict__.get("site")
     if site is None:
         site = node.site = scope.module.text.site(node, scope.qualname)  # type: ignore[union-attr]
@@ -127,11 +126,12 @@ def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
 
 
 class Instance:
-    """An object: a module of the project, a layer of ``torch.nn``, or anything else with attributes.
+    """An object: a module of the project, a layer of ``torch.nn``, or any other.
 
-    ``kind`` of a layer is its class in ``torch.nn`` once that class's constructor ran; its numbers
-    (``in_channels`` ...) are among the attributes. ``frames`` are the calls that were running when
-    it was built. ``error`` is what PyTorch would say to the constructor call.
+    ``kind`` of a layer is the name of its class in ``torch.nn``, set when the constructor of that
+    class runs; ``attrs`` then include its numbers, such as ``in_channels``. ``frames`` are the calls
+    that were running when it was built. ``error`` is the message with which PyTorch would reject the
+    constructor call.
     """
 
     __slots__ = ("attrs", "cls", "error", "frames", "incomplete", "kind", "site")
@@ -145,7 +145,7 @@ class Instance:
         self.frames = frames
         self.kind: str | None = None
         self.error: str | None = None
-        self.incomplete = False  # part of its constructor could not be followed
+        self.incomplete = False  # whether part of its constructor was not executed
 
     @property
     def is_module(self) -> bool:

@@ -1,9 +1,9 @@
-"""What the interpreter computes with.
+"""The values that the interpreter computes with.
 
-Numbers, strings, tuples, lists and dicts of the program are Python's own; lists and dicts hold
-values. An integer that depends on a constructor parameter is a ``Dim``. Whatever could not be
-followed is ``UNKNOWN``: every operation accepts it, gives ``UNKNOWN`` again, and nothing is ever
-reported of it.
+Numbers, strings, tuples, lists and dicts of the program are those of Python; lists and dicts hold
+values. An integer that depends on a constructor parameter is a ``Dim``. A value that the analysis
+cannot determine is ``UNKNOWN``: every operation accepts it and returns ``UNKNOWN``, and the rules
+report nothing about it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Value = Any  # one of the classes below, or a plain Python value
 
 
 class _Unknown:
-    """The one value of which nothing is known."""
+    """The type of UNKNOWN, the value of which nothing is known."""
 
     __slots__ = ()
 
@@ -41,18 +41,18 @@ class Real:
 
 @dataclass(slots=True, eq=False)
 class Condition:
-    """A truth that depends on parameters: ``left op right`` with ``op`` one of ``== < <=``,
-    ``truth`` (of ``left``), ``none`` (``left is None``), ``not``, ``and``, ``or``.
+    """A truth that depends on parameters: ``left op right``, where ``op`` is ``==``, ``<``, ``<=``,
+    ``and``, ``or``, or with ``left`` alone ``not`` or ``truth``.
     """
 
     op: str
     left: Value
     right: Value = None
-    weight: int = 1  # how many conditions it is made of
+    weight: int = 1  # the number of conditions in it
 
 
 def joined(op: str, left: Value, right: Value = None) -> Value:
-    """A condition made of conditions; UNKNOWN if they are too many to look at again and again."""
+    """A condition made of conditions; UNKNOWN if it would be too large to evaluate repeatedly."""
     weight = left.weight + (0 if right is None else right.weight)
     return Condition(op, left, right, weight) if weight <= _HEAVIEST else UNKNOWN
 
@@ -61,20 +61,20 @@ _HEAVIEST = 64
 
 
 class Cell:
-    """A shape that is not known yet, or known; tensors that are elementwise functions of each other
-    share one, and the first layer that asks for a rank fills it.
+    """A shape, None while it is not known. Tensors that are elementwise functions of each other share
+    a cell, so a layer that needs a certain rank fills it for all of them.
     """
 
     __slots__ = ("is_guess", "shape")
 
     def __init__(self, shape: Shape | None = None) -> None:
         self.shape = shape
-        self.is_guess = False  # the rank is the usual one, and nobody has asked for it
+        self.is_guess = False  # whether the rank is only the usual one
 
 
 class Tensor:
-    """A tensor of the program. ``id`` is that of the recorded value, None where none was recorded:
-    a parameter, or a constant.
+    """A tensor of the program. ``id`` is None for parameters and constants: no recorded call created
+    these.
     """
 
     __slots__ = ("cell", "dtype", "id")
@@ -111,21 +111,21 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Something of a library, by its qualified name: ``torch.nn.functional.relu``."""
+    """Anything in a library, by its qualified name: ``torch.nn.functional.relu``."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """A function of Python itself, by its name; ``str.format``-like methods are ``Bound`` to it."""
+    """A function of Python itself, by its name; a method such as ``list.append`` is ``Bound`` to it."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sizes:
-    """The shape of a tensor that has none yet: taking it apart tells the rank."""
+    """The shape of a tensor whose rank is not known; unpacking it determines the rank."""
 
     tensor: Tensor
 
@@ -139,22 +139,22 @@ _DEEPEST = 8
 
 
 def is_small(value: Value) -> bool:
-    """Whether a list, tuple or dict holds few enough items to look at each, those of its items
-    counted wherever they stand: one that holds itself, or another twice over and over, has no end.
+    """Whether a list, tuple or dict has few enough nested items to visit each. An item counts each
+    time that it occurs, so a container that holds itself is not small.
     """
-    left, level = LONGEST, [value]
+    budget, level = LONGEST, [value]
     for _ in range(_DEEPEST):
-        holders = [one for one in level if isinstance(one, list | tuple | dict) and one]
-        left -= sum(map(len, holders))
-        if not holders or left < 0:
-            return left >= 0
-        level = [item for one in holders for item in one]
-        level += [item for one in holders if isinstance(one, dict) for item in one.values()]
+        holders = [item for item in level if isinstance(item, list | tuple | dict) and item]
+        budget -= sum(map(len, holders))
+        if not holders or budget < 0:
+            return budget >= 0
+        level = [item for holder in holders for item in holder]
+        level += [v for holder in holders if isinstance(holder, dict) for v in holder.values()]
     return False
 
 
 def has_more(value: Value) -> bool:
-    """Whether a list may have more items than are known: something unknown in it stands for any number of them."""
+    """Whether a list may have more items than are known: UNKNOWN stands for any number of items."""
     return type(value) is list and any(item is UNKNOWN for item in value)
 
 
@@ -171,7 +171,7 @@ def is_number(value: Value) -> bool:
 
 
 def as_real(value: float | Dim | Real) -> Dim:
-    """The expression of a number that stands in one with floats."""
+    """The expression of a number, for arithmetic with floats."""
     if isinstance(value, Real):
         return value.dim
     if isinstance(value, float):
@@ -179,7 +179,7 @@ def as_real(value: float | Dim | Real) -> Dim:
     return symbolic.as_dim(value)
 
 
-def symbols_of(number: Any) -> Iterable[Symbol]:
+def symbols_of(number: Value) -> Iterable[Symbol]:
     """The symbols of a number, or of a tuple of numbers."""
     if type(number) is Dim:
         return number.symbols()

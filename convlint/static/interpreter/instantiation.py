@@ -119,7 +119,7 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
         execution.record_gap("this layer does not accept these arguments")
         instance.incomplete = True
     execution.note_widths([instance.attrs[name] for name in WIDTHS if name in instance.attrs])
-    call.interpreter.demands[instance] = execution.taken()
+    call.interpreter.demands[instance] = execution.take_pending()
 
 
 # --- dataclasses

@@ -111,7 +111,7 @@ def _decide_atom(interpreter: Interpreter, condition: Condition) -> bool:
     )
     key = (condition.op, _key(left), _key(right))
     taken = interpreter.choices.choose(
-        key, interpreter.execution.hinted(condition), both=interpreter.in_entry_point
+        key, interpreter.execution.holds_at_defaults(condition), both=interpreter.in_entry_point
     )
     difference = symbolic.as_dim(left) - symbolic.as_dim(right)
     if condition.op in ("<", "<="):
