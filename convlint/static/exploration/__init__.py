@@ -1,1 +1,1 @@
-"""What is executed abstractly, and along which paths: entry points, argument variants, bounds."""
+"""The executions of a file: its entry points, the arguments to try, and the paths through each."""

@@ -14,7 +14,7 @@ from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.interpreter import Interpreter, PathChoices
-from convlint.static.program.parse import children, kept, walk
+from convlint.static.program.parse import cached, children, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 
@@ -117,7 +117,7 @@ def _defined(project: Project, module: SourceModule, name: str) -> Value:
 
 def _may_use_models(node: ast.AST) -> bool:
     """Whether code calls something named like a class, or creates a tensor."""
-    return kept(
+    return cached(
         node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node))
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from convlint.static.domain.objects import Function
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter.call import Call
-from convlint.static.program.parse import kept
+from convlint.static.program.parse import cached
 
 _UNKNOWN_KEY: Any = UNKNOWN  # stands for keyword arguments whose names are not known
 
@@ -17,7 +17,7 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
     """The values of the parameters by name; None if the arguments do not fit."""
     args, open_ended = call.args, call.open_ended
     parameters = function.node.args
-    positional = kept(parameters, "positional", lambda: _positional(parameters))
+    positional = cached(parameters, "positional", lambda: _positional(parameters))
     names: dict[str, Value] = dict(zip(positional, args, strict=False))
     rest: dict[str, Value] = dict(call.kwargs)
     if parameters.vararg is not None:

@@ -9,7 +9,7 @@ from functools import cache, partial
 
 from convlint.static.domain.objects import Class
 from convlint.static.domain.values import Library, Value
-from convlint.static.program.parse import kept, walk
+from convlint.static.program.parse import cached, walk
 
 # --- libraries
 
@@ -115,7 +115,7 @@ def _looks_like_module(cls: Class, base: Value) -> bool:
 def is_replaced(cls: Class, name: str) -> bool:
     """Whether a method that is called after construction assigns an attribute, such as a cache."""
     return any(
-        name in kept(base.node, "replaced", partial(_replaced, base.node))
+        name in cached(base.node, "replaced", partial(_replaced, base.node))
         for base in cls.mro
         if base.node is not None
     )

@@ -25,7 +25,7 @@ from convlint.static.interpreter.definitions import make_function
 from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler, evaluate
 from convlint.static.interpreter.operators import PLAIN, compare, operate
 from convlint.static.interpreter.pymodel import containers
-from convlint.static.program.parse import kept
+from convlint.static.program.parse import cached
 from convlint.static.torch_shapes import index, method
 from convlint.symbolic import Dim
 
@@ -182,7 +182,7 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
 
 def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
     callee = EXPRESSIONS[type(node.func)](interpreter, node.func, scope)
-    if kept(node, "unpacks", partial(_unpacks, node)):
+    if cached(node, "unpacks", partial(_unpacks, node)):
         return interpreter.call(callee, _unpacked(interpreter, callee, node, scope))
     args = [EXPRESSIONS[type(part)](interpreter, part, scope) for part in node.args]
     kwargs: dict[str, Value] = {

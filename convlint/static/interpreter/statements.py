@@ -23,7 +23,7 @@ from convlint.static.interpreter.dispatch import (
 )
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers
-from convlint.static.program.parse import is_generator, kept, own_nodes
+from convlint.static.program.parse import cached, is_generator, own_nodes
 from convlint.static.program.source_module import CHANGING, bound_names
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ class _Effects:
 
 
 def _effects(statement: ast.stmt) -> _Effects:
-    return kept(statement, "effects", lambda: _Effects(statement))
+    return cached(statement, "effects", lambda: _Effects(statement))
 
 
 def _with(

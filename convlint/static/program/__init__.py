@@ -1,1 +1,1 @@
-"""The program as text: parsed files, their top-level names, and the imports between them."""
+"""The program: its files, the syntax tree of each, and the statements that bind each name."""

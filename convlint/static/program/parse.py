@@ -1,4 +1,4 @@
-"""A file's bytes as a syntax tree, with spans in characters."""
+"""Parsing: a file as a syntax tree with spans in characters, and walks over trees."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 class UnreadableError(Exception):
-    """The file cannot be parsed. ``line`` and ``column`` count from 1; ``is_syntax`` tells a mistake
-    in the file from something that this Python cannot take.
+    """The file cannot be parsed. ``line`` and ``column`` start at 1; without ``is_syntax`` the file may
+    be valid, but the parser cannot handle it.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class UnreadableError(Exception):
 
 @dataclass(slots=True, eq=False)
 class Text:
-    """A parsed file. ``path`` is what reports call it."""
+    """A parsed file. ``path`` is its name in reports."""
 
     path: str
     text: str
     tree: ast.Module
     ascii: bool
-    yields: bool  # whether there may be a generator in it
+    yields: bool  # whether it may contain a generator
     _lines: list[str] | None = None
 
     @property
@@ -51,7 +51,7 @@ class Text:
 
     @property
     def length(self) -> int:
-        """About how many lines there are."""
+        """The number of lines, approximately."""
         return self.text.count("\n") + 1
 
     def site(self, node: ast.expr | ast.stmt | ast.arg, function: str = "") -> Site:
@@ -81,61 +81,63 @@ def parse(path: str, data: bytes) -> Text:
     """The file at ``path``, whose content is ``data``. Raises UnreadableError."""
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise UnreadableError("it holds null bytes: it is no text, or not UTF-8", line)
+        raise UnreadableError("the file contains null bytes: it is not text, or not UTF-8", line)
     try:
         text = decoded(data)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in strings are not ours to tell
+            warnings.simplefilter(
+                "ignore"
+            )  # invalid escapes in strings are reported by other linters
             tree = ast.parse(data)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         raise UnreadableError(error.msg, max(line, 1), max(column, 1)) from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise UnreadableError(f"it cannot be decoded: {error}", line) from None
-    except (UnicodeError, LookupError) as error:  # an encoding that is none for text
-        raise UnreadableError(f"it cannot be decoded: {error}") from None
+        raise UnreadableError(f"the file cannot be decoded: {error}", line) from None
+    except (UnicodeError, LookupError) as error:  # the declared encoding is not one of text
+        raise UnreadableError(f"the file cannot be decoded: {error}") from None
     except (RecursionError, MemoryError):
         raise UnreadableError("the code is nested too deeply to parse", is_syntax=False) from None
     return Text(path, text, tree, text.isascii(), "yield" in text)
 
 
 def decoded(data: bytes) -> str:
-    """The text of a Python file, in the encoding that it declares. Raises SyntaxError as Python
-    does, UnicodeDecodeError or LookupError.
+    """Decode a Python file with the encoding that it declares. Raises SyntaxError as Python does,
+    UnicodeDecodeError or LookupError.
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return data.decode(encoding)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes directly below one, without operators and contexts, which have nothing below."""
-    found: list[ast.AST] = []
+    """The child nodes, without operators and contexts, which have no children."""
+    nodes: list[ast.AST] = []
     for name in node._fields:
         if name in _NO_CHILDREN:
             continue
         value = getattr(node, name, None)
         if type(value) is list:
-            found.extend([item for item in value if isinstance(item, ast.AST)])
+            nodes.extend([item for item in value if isinstance(item, ast.AST)])
         elif isinstance(value, ast.AST):
-            found.append(value)
-    return found
+            nodes.append(value)
+    return nodes
 
 
 _NO_CHILDREN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "type_comment"})
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all below it, in no particular order: several times as fast as ``ast.walk``."""
+    """A node and its descendants, in no particular order; several times as fast as ``ast.walk``."""
     pending = [node]
     while pending:
-        one = pending.pop()
-        yield one
-        pending += children(one)
+        current = pending.pop()
+        yield current
+        pending += children(current)
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function without those of the functions in it."""
+    """The descendants of a function without those of functions and classes nested in it."""
     pending = children(function)
     while pending:
         node = pending.pop()
@@ -144,21 +146,21 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
             pending += children(node)
 
 
-def kept(node: ast.AST, name: str, make: Callable[[], T]) -> T:
-    """What ``make`` gives for a node, made once and kept there under ``name``: it goes when the tree
-    goes. It must hang on the tree alone, for other files around it may be others the next time.
+def cached(node: ast.AST, name: str, make: Callable[[], T]) -> T:
+    """The result of ``make``, cached at a node under ``name``. It must depend on the tree alone: trees
+    are reused for further projects, whose other files may have changed.
     """
-    found: T
+    value: T
     if name in node.__dict__:
-        found = node.__dict__[name]
+        value = node.__dict__[name]
     else:
-        found = node.__dict__[name] = make()
-    return found
+        value = node.__dict__[name] = make()
+    return value
 
 
 def is_generator(node: ast.FunctionDef) -> bool:
     """Whether a function yields."""
-    return kept(
+    return cached(
         node,
         "is_generator",
         lambda: any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)),

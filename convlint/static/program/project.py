@@ -1,4 +1,4 @@
-"""The files of a project: which module an import means, read when somebody asks for it."""
+"""The files of a project, read when an import needs them."""
 
 from __future__ import annotations
 
@@ -7,99 +7,98 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from convlint.settings.config import ModelEntry
 from convlint.source_text.texts import SourceTexts
 from convlint.static.program.parse import Text, UnreadableError, parse
 from convlint.static.program.source_module import SourceModule
 
-Looked = tuple[str | None, tuple[str, ...]]  # where a module is, and where it is not before that
-
-
-Parsed = dict[str, tuple[bytes, Text]]
-"""What files held and what that is as a tree, by the paths that findings call them by."""
+Search = tuple[str | None, tuple[str, ...]]  # the file of a module, and those searched before it
+Parsed = dict[str, tuple[bytes, Text]]  # content and tree of files, by their paths in findings
 
 
 class Project:
     """The modules below a folder, read when they are needed.
 
-    ``entries`` are the configured models, ``texts`` the files, read from disk if none are given. ``parsed`` keeps what
-    is imported for further projects: a file that is the same is not parsed again.
+    ``entries`` are the configured models, and ``texts`` the contents of files, read from disk if none
+    are given. ``parsed`` keeps imported files for further projects, so that unchanged ones are not
+    parsed again.
     """
 
     def __init__(
         self,
         root: str,
-        entries: Sequence[Any] = (),
+        entries: Sequence[ModelEntry] = (),
         texts: SourceTexts | None = None,
         parsed: Parsed | None = None,
     ) -> None:
         self.root = os.path.abspath(root)
         self.entries = tuple(entries)
-        self.explorations: dict[Any, Any] = {}  # of its classes, functions and files
-        self.contracts: dict[Any, Any] = {}  # what its classes take for granted
-        self.lines = 0  # of all that was read
+        self.explorations: dict[object, Any] = {}  # by class, or by other entry point
+        self.contracts: dict[object, Any] = {}  # the equalities that each class assumes
+        self.lines = 0  # of all files that were read
         self.texts = texts or SourceTexts()
         self._parsed: Parsed = {} if parsed is None else parsed
         self._modules: dict[str, SourceModule | None] = {}
-        self._places: dict[str, bool] = {}
-        self._found: dict[tuple[str, str], Looked] = {}
+        self._exists: dict[str, bool] = {}
+        self._searches: dict[tuple[str, str], Search] = {}
 
     def add(self, path: str, data: bytes) -> SourceModule:
-        """The module of a file whose content is at hand. Raises UnreadableError."""
+        """The module of a file with a given content. Raises UnreadableError."""
         key = os.path.abspath(path)
         known = self._modules.get(key)
         if known is not None and (known.path, known.data) == (path, data):
             return known
-        module = self._modules[key] = self._made(parse(path, data), data)
+        module = self._modules[key] = self._module(parse(path, data), data)
         return module
 
-    def _made(self, text: Text, data: bytes) -> SourceModule:
+    def _module(self, text: Text, data: bytes) -> SourceModule:
         self.lines += text.length
         name, is_package = _dotted(os.path.abspath(text.path))
         return SourceModule(text, name, is_package, data)
 
     def reached(self, module: SourceModule) -> Iterator[SourceModule]:
-        """A module and all of the project that its imports lead to, those in functions too."""
+        """A module and the modules of the project that it imports, directly or not, in functions too."""
         seen = {os.path.abspath(module.path)}
         pending = [module]
         while pending:
             importer = pending.pop()
             yield importer
             for name, level in imported_names(importer):
-                found = self.find(name, importer, level)
-                if found is not None and os.path.abspath(found.path) not in seen:
-                    seen.add(os.path.abspath(found.path))
-                    pending.append(found)
+                imported = self.find(name, importer, level)
+                if imported is not None and os.path.abspath(imported.path) not in seen:
+                    seen.add(os.path.abspath(imported.path))
+                    pending.append(imported)
 
     def load(self, path: str) -> SourceModule | None:
-        """The module at a path, None where it cannot be read or parsed."""
+        """The module at a path; None if it cannot be read or parsed."""
         key = os.path.abspath(path)
         if key not in self._modules:
-            self._modules[key] = None  # an import of itself, on the way, finds nothing
+            self._modules[key] = None  # it finds nothing if it imports itself meanwhile
             try:
                 data = self.texts.data(key)
-                self._modules[key] = self._made(self._text(os.path.relpath(key), data), data)
+                self._modules[key] = self._module(self._text(os.path.relpath(key), data), data)
             except (OSError, UnreadableError):
                 self._modules[key] = None
         return self._modules[key]
 
     def _text(self, path: str, data: bytes) -> Text:
-        before = self._parsed.get(path)
-        if before is None or before[0] != data:
-            before = self._parsed[path] = (data, parse(path, data))
-        return before[1]
+        earlier = self._parsed.get(path)
+        if earlier is None or earlier[0] != data:
+            earlier = self._parsed[path] = (data, parse(path, data))
+        return earlier[1]
 
     def find(self, name: str, importer: SourceModule, level: int = 0) -> SourceModule | None:
-        """The module that ``importer`` means by a dotted name; None if it is not of the project."""
-        path, before = self._path(name, importer, level)
-        importer.missing.update(before)
-        found = None if path is None else self.load(path)
-        if found is not None and found is not importer:
-            importer.uses[os.path.abspath(found.path)] = found
-        return found
+        """The module that a dotted name means in ``importer``; None if it is outside of the project."""
+        path, missing = self._path(name, importer, level)
+        importer.missing.update(missing)
+        module = None if path is None else self.load(path)
+        if module is not None and module is not importer:
+            importer.uses[os.path.abspath(module.path)] = module
+        return module
 
     def files_of(self, module: SourceModule) -> set[str]:
-        """The paths of the modules that one imports from, directly or not, and those where a module
-        that is not there would be found: what is said of a file hangs on all of them.
+        """The paths on which the findings of a module depend: of the modules that it imports, directly
+        or not, and those at which a missing module would be found.
         """
         seen: dict[str, SourceModule] = {}
         pending = [module]
@@ -108,25 +107,25 @@ class Project:
                 if path not in seen and used is not module:
                     seen[path] = used
                     pending.append(used)
-        return set(seen).union(*[one.missing for one in (module, *seen.values())])
+        return set(seen).union(*[used.missing for used in (module, *seen.values())])
 
-    def _path(self, name: str, importer: SourceModule, level: int) -> Looked:
+    def _path(self, name: str, importer: SourceModule, level: int) -> Search:
         folder = os.path.dirname(os.path.abspath(importer.path))
         if level:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             return self._first([folder], name)
         head = name.split(".", 1)[0]
-        if head in _NOT_OF_A_PROJECT:
+        if head in _LIBRARIES:
             return None, ()
         key = (folder, name)
-        if key not in self._found:
-            self._found[key] = self._search(name, folder)
-        return self._found[key]
+        if key not in self._searches:
+            self._searches[key] = self._search(name, folder)
+        return self._searches[key]
 
-    def _search(self, name: str, folder: str) -> Looked:
-        """A module by its full name: beside the importer, in the folders above it up to the
-        project's, and in ``src`` there.
+    def _search(self, name: str, folder: str) -> Search:
+        """Search a module by its full name: in the folder of the importer, in its parents up to the
+        root of the project, and in ``src`` there.
         """
         folders = [folder]
         while folder.startswith(f"{self.root}{os.sep}"):
@@ -134,8 +133,8 @@ class Project:
             folders.append(folder)
         return self._first([*folders, self.root, os.path.join(self.root, "src")], name)
 
-    def _first(self, folders: Sequence[str], name: str) -> Looked:
-        """The first of some folders that has a module, and where it is not before that."""
+    def _first(self, folders: Sequence[str], name: str) -> Search:
+        """Search a module in folders: its file, and the paths that were tried before."""
         missing: list[str] = []
         for folder in dict.fromkeys(folders):
             place = os.path.join(folder, *name.split(".")) if name else folder
@@ -146,14 +145,14 @@ class Project:
         return None, tuple(missing)
 
     def _is_file(self, path: str) -> bool:
-        if path not in self._places:
-            self._places[path] = self.texts.has_overlay(path) or os.path.isfile(path)
-        return self._places[path]
+        if path not in self._exists:
+            self._exists[path] = self.texts.has_overlay(path) or os.path.isfile(path)
+        return self._exists[path]
 
 
 def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
-    """The dotted names that a module imports, and how many dots stand before each. The packages
-    around an imported module count: they are loaded before it.
+    """The dotted names that a module imports, each with its number of leading dots. Includes the
+    packages of an imported module, which are loaded before it.
     """
     for node in _imports(module.text.tree):
         if isinstance(node, ast.Import):
@@ -163,13 +162,13 @@ def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
         inner = f"{node.module}." if node.module else ""
         for package in _with_packages(node.module or ""):
             yield package, node.level
-        for alias in node.names:  # may be a module, too
+        for alias in node.names:  # may be a module as well
             if alias.name != "*":
                 yield f"{inner}{alias.name}", node.level
 
 
 def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of a file, wherever they stand: no expression holds one."""
+    """The imports of a file, at any level."""
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
@@ -186,13 +185,11 @@ def _with_packages(name: str) -> Iterator[str]:
     return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
-_NOT_OF_A_PROJECT = frozenset(
-    {"torch", "numpy", "typing", "functools", "collections", "math", "os"}
-)
+_LIBRARIES = frozenset({"torch", "numpy", "typing", "functools", "collections", "math", "os"})
 
 
 def _dotted(path: str) -> tuple[str, bool]:
-    """A file's dotted module name, from the packages around it, and whether it is a package."""
+    """The dotted module name of a file, and whether it is a package."""
     folder, file = os.path.split(path)
     stem = file.removesuffix(".py")
     parts = [] if stem == "__init__" else [stem]

@@ -1,6 +1,6 @@
 """One file as a module: the statements that bind each of its names.
 
-Nothing is imported. A name is looked up when somebody asks for it, and only the statements that bind it are followed.
+A name is evaluated when it is first used, and only the statements that bind it are executed.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from convlint.static.program.parse import Text, children, walk
 
 
 class SourceModule:
-    """One file. ``bindings`` are the statements at its top level that bind each name, in order."""
+    """One file. ``bindings`` are the top-level statements that bind each name, in order."""
 
     def __init__(self, text: Text, name: str, is_package: bool, data: bytes = b"") -> None:
         self.text = text
         self.data = data
         self.name = name
         self.is_package = is_package
-        self.values: dict[str, Any] = {}
-        self.pending: set[str] = set()
-        self.ran = False  # whether the top level was run from start to end
+        self.values: dict[str, Any] = {}  # of the names evaluated so far
+        self.pending: set[str] = set()  # names that are being evaluated
+        self.ran = False  # whether the whole top level was executed
         self.bindings: dict[str, list[ast.stmt]] = {}
         self.stars: list[ast.ImportFrom] = []
-        self.main: list[ast.stmt] = []  # what runs at the top level and is no definition
-        self.uses: dict[str, SourceModule] = {}  # other modules that it imports from, by path
-        self.missing: set[str] = set()  # where a module that it imports would be found first
+        self.main: list[ast.stmt] = []  # the top level without definitions and imports
+        self.uses: dict[str, SourceModule] = {}  # the modules that it imports from, by path
+        self.missing: set[str] = set()  # paths tried before those of imported modules
         self._index(text.tree.body)
 
     @property
@@ -51,7 +51,7 @@ class SourceModule:
                     self._index(statement.body)
                     self._index(statement.orelse)
                 case ast.Try():
-                    # What it raises is caught.
+                    # The handlers catch what it raises.
                     self._index([s for s in statement.body if not isinstance(s, ast.Raise)])
                     for handler in statement.handlers:
                         self._index_missing(handler.body)
@@ -61,10 +61,10 @@ class SourceModule:
                         self._bind(name, statement)
 
     def _named_by(self, statement: ast.stmt) -> set[str]:
-        """The names that a statement binds, and those whose objects it changes: no modules."""
+        """The names that a statement binds, and those whose objects it changes, except modules."""
         if isinstance(statement, ast.Assign) and all(
             isinstance(target, ast.Name) for target in statement.targets
-        ):  # most of all statements, and some hold tables of a thousand lines
+        ):  # most statements; some contain tables of a thousand lines
             return {target.id for target in statement.targets if isinstance(target, ast.Name)}
         changed = [
             name
@@ -75,9 +75,7 @@ class SourceModule:
 
     @cached_property
     def unsteady(self) -> frozenset[str]:
-        """Names that the top level binds or changes more than once: what they mean depends on when
-        somebody asks.
-        """
+        """Names that the top level binds or changes more than once: their value depends on the time."""
         counts: dict[str, int] = {}
         for statement in self.main:
             for name in self._named_by(statement):
@@ -85,7 +83,7 @@ class SourceModule:
         return frozenset([name for name, count in counts.items() if count > 1])
 
     def depends_on_order(self, name: str) -> bool:
-        """Whether the value of a name can only be had by running the top level from its start."""
+        """Whether the value of a name requires executing the top level from its start."""
         if not self.unsteady:
             return False
         read = {
@@ -98,7 +96,7 @@ class SourceModule:
         return name in self.unsteady or not read.isdisjoint(self.unsteady)
 
     def _index_missing(self, body: Sequence[ast.stmt]) -> None:
-        """What a handler binds counts only where nothing else binds it."""
+        """Index the bindings of a handler, for names that nothing else binds."""
         for statement in body:
             for name in bound_names(statement):
                 if name not in self.bindings:
@@ -146,11 +144,11 @@ def bound_names(statement: ast.AST) -> Iterator[str]:
         pending += children(node)
 
 
+# Methods that change the object on which they are called.
 CHANGING = frozenset(
     {"append", "extend", "insert", "add", "update", "setdefault", "pop", "remove", "clear"}
     | {"add_module", "register_module", "reverse", "sort"}
 )
-"""Methods that change the object they are called on."""
 
 
 def changed_names(statement: ast.stmt) -> Iterator[str]:

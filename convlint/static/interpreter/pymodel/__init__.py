@@ -1,1 +1,1 @@
-"""Models of Python's own functions, containers, methods and standard library."""
+"""The parts of Python, its standard library and ``nn.Module`` that models use."""
