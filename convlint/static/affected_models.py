@@ -1,4 +1,4 @@
-"""Which configured models a set of files is about: the ones to run again when these files changed."""
+"""The configured models that depend on a set of files: those to run again when these files changed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from convlint.support.errors import UsageError
 
 
 def models_of(files: Iterable[str], config: Config) -> list[Target]:
-    """The configured models that are made of any of ``files``: that stand in one, or in a file whose
-    imports lead to one. A change of the settings themselves is about all of them.
+    """The configured models that depend on any of ``files``: they are defined in one, or in a file
+    whose imports lead to one. A change of the configuration file affects all of them.
 
-    A model whose file cannot be read is among them always, for only its run says so. Imports that
-    are no statement, and those from outside the project, are not followed. Raises UsageError where no
+    A model whose file cannot be read is always included, because its run reports that. Imports by
+    function call, and those of modules outside of the project, do not count. Raises UsageError if no
     model is configured.
     """
     if not config.models:
         raise UsageError(
-            "no model is configured, so that none can be made of these files: "
+            "no model is configured, so none depends on these files; "
             "add [[tool.convlint.models]] to pyproject.toml"
         )
     changed = {os.path.realpath(file) for file in files}
@@ -31,18 +31,18 @@ def models_of(files: Iterable[str], config: Config) -> list[Target]:
     if config.path is not None and os.path.realpath(config.path) in changed:
         return targets
     project = Project(config.root)
-    return [target for target in targets if _is_of(target, changed, project)]
+    return [target for target in targets if _depends_on(target, changed, project)]
 
 
-def _is_of(target: Target, changed: set[str], project: Project) -> bool:
-    module = _entry(target, project)
+def _depends_on(target: Target, changed: set[str], project: Project) -> bool:
+    module = _module_of(target, project)
     if module is None:
         return True
-    return any(os.path.realpath(one.path) in changed for one in project.reached(module))
+    return any(os.path.realpath(used.path) in changed for used in project.reached(module))
 
 
-def _entry(target: Target, project: Project) -> SourceModule | None:
-    """The module that a model is taken from; None where its file cannot be read."""
+def _module_of(target: Target, project: Project) -> SourceModule | None:
+    """The module that defines a model; None if its file cannot be read."""
     if target.path is not None:
         return project.load(target.path)
     where = os.path.join(project.root, f"{target.module} is imported here")

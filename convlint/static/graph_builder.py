@@ -1,8 +1,8 @@
-"""From an execution to convlint's own graph: the same that a recorded run gives.
+"""The graph of an execution, in the form that a recorded run has.
 
-The graph has plain numbers, as the rules want them: every symbol gets a value that fits, defaults
-where there are any. What the numbers are as expressions stands in ``Layer.exprs`` and
-``Graph.scopes``, as in a recorded run.
+Rules read plain numbers, so every symbol gets a value: the default of the parameter if it has one,
+changed to fit the demands of the execution if necessary. ``Layer.exprs`` and ``Graph.scopes`` have
+the numbers as expressions.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from convlint.symbolic import Dim
 if TYPE_CHECKING:
     from convlint.rules.base import Rule
 
-_SPATIAL = ("1d", "2d", "3d")
-_WITH_PARAMETERS = frozenset(
-    {
-        *("Linear", "Bilinear", "PReLU", "GroupNorm", "LayerNorm", "RMSNorm", "SyncBatchNorm"),
-        *("Embedding", "EmbeddingBag", "LSTM", "GRU", "RNN", "MultiheadAttention"),
-        *(f"{name}{n}" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in _SPATIAL),
-        *(f"Lazy{name}{n}" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in _SPATIAL),
-        "LazyLinear",
-    }
+_SPATIAL = tuple(
+    f"{name}{n}d" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3)
+)
+_WITH_PARAMETERS = (
+    frozenset(_SPATIAL + tuple(f"Lazy{name}" for name in _SPATIAL))
+    | {"Linear", "LazyLinear", "Bilinear", "PReLU", "GroupNorm", "LayerNorm", "RMSNorm", "LSTM"}
+    | {"SyncBatchNorm", "Embedding", "EmbeddingBag", "GRU", "RNN", "MultiheadAttention"}
 )
 _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
 def graph(path: ExecutionPath, rules: Sequence[Rule], texts: SourceTexts) -> Graph:
-    """The graph of one execution, with what ``rules`` need. ``texts`` are the files of the project."""
+    """Build the graph of one execution, with the expressions and values that ``rules`` need. ``texts`` are
+    the files of the project.
+    """
     families = {rule.family for rule in rules}
-    return _Writer(path, "latent" in families, texts, fitting=families != {"advice"}).graph()
+    return _GraphBuilder(path, "latent" in families, texts, fitting=families != {"advice"}).graph()
 
 
-class _Writer:
+class _GraphBuilder:
     def __init__(
         self, path: ExecutionPath, with_exprs: bool, texts: SourceTexts, *, fitting: bool
     ) -> None:
@@ -55,11 +55,10 @@ class _Writer:
         self.with_exprs = with_exprs
         self.execution = path.execution
         self.names: dict[Instance, str] = {}
-        self.layers: list[Layer] = []
         self.ids: dict[Tensor, int] = {}
-        self.recorded: dict[int, Value] = {}  # by the number of the tensor
+        self.recorded: dict[int, Value] = {}  # by the id of the tensor in the execution
         self.nodes: list[Node] = []
-        self._made_so_far = 0  # tensors
+        self._value_count = 0  # the number of values so far
         self.unregistered: list[tuple[str, str, Site | None]] = []
         self.instances = list(self._instances())
         self.numbers = PlainNumbers(path.execution, self.instances, fitting=fitting)
@@ -67,7 +66,7 @@ class _Writer:
     # --- layers
 
     def _instances(self) -> Iterator[Instance]:
-        """Every module of the execution, named as a reader would find it."""
+        """The modules of the execution. Sets their names: paths of attributes, as in a recorded run."""
         interpreter = self.path.interpreter
         owned = {child for built in interpreter.built for _, child in built.children()}
         tops = [built for built in interpreter.built if built not in owned]
@@ -95,15 +94,15 @@ class _Writer:
             prefix = f"{name}." if name else ""
             pending[:0] = [(f"{prefix}{key}", child) for key, child in instance.children()]
             if instance.cls.node is not None:
-                pending += self._kept_in_lists(instance, name, prefix)
+                pending += self._in_plain_containers(instance, name, prefix)
 
-    def _kept_in_lists(
+    def _in_plain_containers(
         self, instance: Instance, name: str, prefix: str
     ) -> Iterator[tuple[str, Instance]]:
-        """Modules in containers of Python. They are told of where they have parameters and nobody may have registered
-        them: one that is added under a name that is not known may be any.
+        """Modules in lists, tuples and dicts. They are recorded as unregistered if they have parameters, unless
+        ``instance`` may have registered them under an unknown name.
         """
-        known = not instance.may_have_more_children
+        complete = not instance.may_have_more_children
         for attribute, value in instance.attrs.items():
             if type(value) not in (list, tuple, dict):
                 continue
@@ -112,7 +111,7 @@ class _Writer:
                 if type(item) is Instance and item.is_module and item not in self.registered:
                     below = list(descendants(item))
                     self.registered.update(below)
-                    if known and any(one.kind in _WITH_PARAMETERS for one in below):
+                    if complete and any(module.kind in _WITH_PARAMETERS for module in below):
                         self.unregistered.append((name, attribute, item.site))
                     yield f"{prefix}{attribute}[{key!r}]", item
 
@@ -173,7 +172,7 @@ class _Writer:
         if not known and op not in ("input", "output"):
             op = "unseen"
         inputs = tuple([self._id(tensor) for tensor in step.inputs])
-        outputs = tuple([self._made(tensor) for tensor in step.outputs])
+        outputs = tuple([self._value(tensor) for tensor in step.outputs])
         layer = self._layer_of(step)
         owner = step.layer or step.owner
         self.nodes.append(
@@ -191,8 +190,8 @@ class _Writer:
         )
 
     def _layer_of(self, step: Step) -> Instance | None:
-        """The layer that a call belongs to: one of torch, or the module around it if that is one
-        without parts, as in a recorded run.
+        """The layer of a call: one of torch, or the module that makes the call if it has no children, as in a recorded
+        run.
         """
         layer, owner = step.layer, step.owner
         if layer is None and owner is not None and self.names.get(owner):
@@ -200,24 +199,24 @@ class _Writer:
         return layer if layer in self.names else None
 
     def _id(self, tensor: Tensor) -> int:
-        """The id of a tensor that a call reads; one that no recorded call made is a constant. So is one of which more
-        was known there than elsewhere.
+        """The id of a tensor that a call reads. If no recorded call created it, or with another shape because more
+        was known there, it becomes a constant.
         """
         if tensor not in self.ids:
             known = None if tensor.id is None else self.recorded.get(tensor.id)
             if known is not None and known.shape == self._shape(tensor):
                 self.ids[tensor] = known.id
             else:
-                self.nodes.append(Node(len(self.nodes), "constant", outputs=(self._made(tensor),)))
+                self.nodes.append(Node(len(self.nodes), "constant", outputs=(self._value(tensor),)))
         return self.ids[tensor]
 
-    def _made(self, tensor: Tensor) -> Value:
-        made = Value(self._made_so_far, self._shape(tensor), tensor.dtype)
-        self._made_so_far += 1
-        self.ids[tensor] = made.id
+    def _value(self, tensor: Tensor) -> Value:
+        value = Value(self._value_count, self._shape(tensor), tensor.dtype)
+        self._value_count += 1
+        self.ids[tensor] = value.id
         if tensor.id is not None:
-            self.recorded.setdefault(tensor.id, made)
-        return made
+            self.recorded.setdefault(tensor.id, value)
+        return value
 
     def _shape(self, tensor: Tensor) -> Shape:
         return tuple([max(self.numbers.of(size), 0) for size in tensor.shape or ()])
@@ -253,10 +252,10 @@ class _Writer:
         return (Scope(PARAMETERS, name, None, symbols, equal, path=file, cls=name),)
 
 
-def _once(found: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:
-    """Each container once, with the line of its first module."""
+def _once(containers: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:
+    """Each container once, with the site of its first module."""
     seen = set()
-    for name, attribute, site in found:
+    for name, attribute, site in containers:
         if (name, attribute) not in seen:
             seen.add((name, attribute))
             yield name, attribute, site

@@ -1,5 +1,5 @@
-"""The input of a model whose text is followed: the channels that its first layer asks for, at a size that all layers
-work with.
+"""Guess the input of a model from its execution: the channels that its first layer expects, at a size
+with which all layers work.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ SIZES = {
     2: (32, 64, 96, 128, 224, 256, 299, 384, 512, 28),
     3: (16, 32, 64, 112, 224),
 }
-"""Sizes of inputs that are tried, by the number of spatial dimensions: the first that is large enough is taken."""
-_WIDE_ENOUGH = 7  # a map that ImageNet's models end with
+"""Sizes to try, by the number of spatial dimensions: the first that is large enough is taken."""
+_LARGE_ENOUGH = 7  # the size of the smallest map; models for ImageNet end with 7x7
 
 Run = Callable[[tuple[InputSpec, ...]], ExecutionPath | None]
 
 
-def fitting(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], str]:
-    """The one input of a model, and why it is that; none where only a run can tell. ``way`` is the execution of its
-    text with any input, ``run`` follows it with a given one.
+def guess_input(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], str]:
+    """Guess the single input of a model.
+
+    ``path`` is its execution on an input of unknown shape; ``run`` executes it on a given input.
+    Returns the input and the reason for its size; no input if only a real run can determine it.
     """
-    asked = next((step.outputs[0] for step in path.execution.steps if step.op == "input"), None)
-    shape = () if asked is None else tuple(path.execution.reduced(n) for n in asked.shape or ())
+    execution = path.execution
+    first = next((step.outputs[0] for step in execution.steps if step.op == "input"), None)
+    shape = () if first is None else tuple(execution.reduced(n) for n in first.shape or ())
     spatial = len(shape) - 2
     if spatial not in SIZES or type(shape[1]) is not int:
         return (), ""
@@ -36,22 +39,22 @@ def fitting(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], str]:
     def spec(size: int) -> InputSpec:
         return InputSpec((channels, *(size,) * spatial))
 
-    smallest = {}  # of sizes that work, that of the smallest map a convolution makes
+    smallest = {}  # the size of the smallest output of a convolution, for each input size that works
     for size in SIZES[spatial]:
-        tried = run((spec(size),))
-        if tried is not None and (found := _smallest_map(tried)):
-            smallest[size] = found
+        attempt = run((spec(size),))
+        if attempt is not None and (map_size := _smallest_map(attempt)):
+            smallest[size] = map_size
     if not smallest:
         return (), ""
     if len(smallest) == 1:
         return (spec(*smallest),), "no other usual size works"
-    enough = (size for size in smallest if smallest[size] >= _WIDE_ENOUGH)
-    return (spec(next(enough, max(smallest))),), "other sizes work as well"
+    large = (size for size in smallest if smallest[size] >= _LARGE_ENOUGH)
+    return (spec(next(large, max(smallest))),), "other sizes work as well"
 
 
 def _smallest_map(path: ExecutionPath) -> int:
-    """The smallest size of a map that a convolution makes; 0 where something fails, or what becomes of the input is
-    not known to the end: a model may insist on a size there.
+    """The smallest spatial size of an output of a convolution; 0 if a call fails, or if a shape is not
+    known: the model may require a size there.
     """
     if not path.complete or path.execution.gaps or any(step.error for step in path.execution.steps):
         return 0

@@ -1,16 +1,15 @@
-"""Plain numbers for symbolic ones, which fit what an execution demands of them."""
+"""Plain numbers for symbolic ones that meet the demands of an execution."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Num, is_small, symbols_of
+from convlint.static.domain.values import UNKNOWN, Num, Value, is_small, symbols_of
 from convlint.symbolic import Dim, Facts, Symbol
 
 WIDTHS = (
@@ -27,8 +26,10 @@ _SIZES = {"batch": 2, "height": 64, "width": 64, "depth": 16, "length": 64, "cha
 
 
 class PlainNumbers:
-    """The numbers of one execution. ``values`` has one for every symbol: those that it was seen with, defaults, and
-    what is usual for its role; where ``fitting``, changed so that all demands hold that can be solved.
+    """Plain numbers for one execution.
+
+    ``values`` has a number for every symbol: the default of the parameter, else a usual number for
+    its role. With ``fitting`` they are changed to meet all demands that can be solved.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class PlainNumbers:
         self.values = self._values(instances, fitting=fitting)
 
     def _values(self, instances: Sequence[Instance], *, fitting: bool) -> dict[Symbol, int]:
-        """A value for every symbol; one that fits what was demanded of them, if that is wanted."""
+        """A number for every symbol."""
         roles: dict[Symbol, int] = {}
         for instance in instances:
             for name, number in instance.attrs.items():
@@ -49,28 +50,28 @@ class PlainNumbers:
                         roles[symbol] = max(roles.get(symbol, 0), value)
         known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.bindings.items()]
         pairs = [*known, *self._execution.facts, *self._execution.demands]
-        wanted = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
-        wanted |= {
+        symbols = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
+        symbols |= {
             symbol
             for step in self._execution.steps
             for tensor in step.outputs
             for number in tensor.shape or ()
             for symbol in symbols_of(number)
         }
-        values = {symbol: self._first_value(symbol, roles) for symbol in wanted}
+        values = {symbol: self._usual(symbol, roles) for symbol in symbols}
         if not fitting:
             return values
         facts = Facts([(symbolic.as_dim(left), symbolic.as_dim(right)) for left, right in pairs])
         for symbol in values:
-            one = symbolic.symbol(symbol.name, symbol.scope)
-            solved = facts.reduce(one)
-            if solved != one:
-                found = _evaluated(solved, values, facts)
-                if found is not None and found > 0:
-                    values[symbol] = found
+            number = symbolic.symbol(symbol.name, symbol.scope)
+            solved = facts.reduce(number)
+            if solved != number:
+                value = _evaluated(solved, values, facts)
+                if value is not None and value > 0:
+                    values[symbol] = value
         return values
 
-    def _first_value(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
+    def _usual(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
         if symbol in self._execution.hints:
             return self._execution.hints[symbol]
         if symbol.scope == FRESH:
@@ -78,14 +79,14 @@ class PlainNumbers:
         return roles.get(symbol, _WIDTH)
 
     def of(self, number: Num) -> int:
-        """A plain number for one that may be symbolic."""
+        """The plain number for a number that may be symbolic."""
         if not isinstance(number, Dim):
             return int(number)
         if number not in self._numbers:
-            self._numbers[number] = self._worth(self._execution.reduced(number))
+            self._numbers[number] = self._evaluate(self._execution.reduced(number))
         return self._numbers[number]
 
-    def _worth(self, number: Num) -> int:
+    def _evaluate(self, number: Num) -> int:
         if not isinstance(number, Dim):
             return number
         try:
@@ -93,8 +94,8 @@ class PlainNumbers:
         except (KeyError, ValueError, ZeroDivisionError, OverflowError):
             return 1
 
-    def plain(self, value: Any) -> Any:
-        """An attribute as rules read it; None for what they cannot."""
+    def plain(self, value: Value) -> Value:
+        """An attribute with plain numbers; None if rules cannot read it."""
         if type(value) is Dim:
             return self.of(value)
         if value is None or isinstance(value, bool | int | float | str):
@@ -103,25 +104,25 @@ class PlainNumbers:
             return tuple([self.plain(item) for item in value])
         return None
 
-    def attributes(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of a layer or a call that rules can read."""
-        found = {name: self.plain(value) for name, value in attrs.items() if _is_plain(value)}
+    def attributes(self, attrs: Mapping[str, Value]) -> dict[str, Value]:
+        """The attributes of a layer or a call that rules can read, with plain numbers."""
+        plain = {name: self.plain(value) for name, value in attrs.items() if _is_plain(value)}
         if "bias" in attrs:
-            found["bias"] = attrs["bias"] is True
-        return found
+            plain["bias"] = attrs["bias"] is True
+        return plain
 
 
 def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | None:
     start = dict(values)
     try:
-        for quotient, meaning in facts.quotients.items():
-            start[quotient] = max(math.floor(meaning.evaluate(values)), 1)
+        for quotient, definition in facts.quotients.items():
+            start[quotient] = max(math.floor(definition.evaluate(values)), 1)
         return math.floor(dim.evaluate(start))
     except (KeyError, ValueError, ZeroDivisionError, OverflowError):
         return None
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Value) -> bool:
     if isinstance(value, tuple | list):
         return is_small(value) and all(_is_plain(item) for item in value)
     return value is not UNKNOWN and (

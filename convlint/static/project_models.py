@@ -1,7 +1,7 @@
-"""The models that the files of a project define, and the input that each takes, as far as their text says so.
+"""The models that the files of a project define, and their inputs, as far as static analysis can tell.
 
-Files are followed as in source mode: nothing is imported or run. What a project defines is a class that no other
-class builds, or a function that returns one, if it holds a convolution.
+A model is a class that no other class builds, or a function that returns one, if it contains a
+convolution.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from convlint.static.exploration.entry_points import (
 )
 from convlint.static.exploration.execute import descendants
 from convlint.static.exploration.explore import Exploration, explored
-from convlint.static.input_guess import fitting
+from convlint.static.input_guess import guess_input
 from convlint.static.program.parse import UnreadableError, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -33,99 +33,101 @@ from convlint.static.recursion import with_room
 from convlint.support.errors import UsageError
 
 _STEPS = 15_000
-_ALIKE = 3  # functions followed of those in a file that call the same
+_ALIKE = 3  # functions executed of those in a file that call the same
 
-Key = tuple[str, str]
-"""A class: its file and its qualified name."""
+ClassKey = tuple[str, str]  # the file and the qualified name of a class
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """A model. ``target`` is what to check, ``inputs`` are samples as for ``--input``, none where a run is to find one;
-    ``why`` says where they are from. ``missing`` says what has to be filled in before it can run, "" for nothing.
+    """A model. ``target`` is its target on the command line, and ``inputs`` are its inputs as for
+    ``--input``, none if only a run can determine them; ``why`` says where they come from. ``missing``
+    says what has to be filled in before it can run, "" for nothing.
     """
 
     target: str
     inputs: tuple[str, ...] = ()
     why: str = ""
     missing: str = ""
-    family: Key = ("", "")  # the class that is built
+    family: ClassKey = ("", "")  # the class that is built
 
 
 @dataclass
-class _Seen:
-    """What the code of a project does with its classes."""
+class _Usage:
+    """How the code of a project uses its classes."""
 
-    parts: set[Key] = field(default_factory=set)  # built by another class
-    built: dict[Key, str] = field(
-        default_factory=dict
-    )  # the arguments of a call, where all are literals
-    fed: dict[Key, tuple[tuple[InputSpec, ...], str]] = field(
-        default_factory=dict
-    )  # and by which file
+    parts: set[ClassKey] = field(default_factory=set)  # built by another class
+    arguments: dict[ClassKey, str] = field(default_factory=dict)  # of a call, if all are literals
+    inputs: dict[ClassKey, tuple[tuple[InputSpec, ...], str]] = field(default_factory=dict)
+    # ... and the file that passes them
 
 
 def detect(files: Iterable[str], root: str) -> list[Detected]:
-    """The models in files, in their order. ``root`` is the folder of the project, to which targets are relative."""
+    """Find the models in files, in their order. ``root`` is the folder of the project, to which the
+    targets are relative.
+    """
     return with_room(lambda: _detect([*files], root))
 
 
 def _detect(files: list[str], root: str) -> list[Detected]:
-    project, seen = Project(root), _Seen()
+    project, usage = Project(root), _Usage()
     modules = [m for m in (_module(project, file) for file in files) if m is not None]
     for module in modules:
         for exploration in explored(project, module):
             for path in exploration.paths:
-                _note(path, seen)
-    found = [one for module in modules for one in _in_module(project, module, seen)]
-    return [one for one in found if one.family not in seen.parts]
+                _note_usage(path, usage)
+    models = [model for module in modules for model in _models_in(project, module, usage)]
+    return [model for model in models if model.family not in usage.parts]
 
 
 def _module(project: Project, file: str) -> SourceModule | None:
-    """The module of a file, None where it cannot be read or has nothing to do with torch."""
+    """The module of a file; None if it cannot be read, which ``check`` reports, or does not use torch."""
     try:
         with open(file, "rb") as stream:
             module = project.add(file, stream.read())
     except (OSError, UnreadableError):
-        return None  # what is wrong with it, `check` tells
-    return module if any(b"torch" in one.data for one in project.reached(module)) else None
+        return None
+    return module if any(b"torch" in used.data for used in project.reached(module)) else None
 
 
-def _note_parts(path: ExecutionPath, seen: _Seen) -> None:
+# --- how classes are used
+
+
+def _note_parts(path: ExecutionPath, usage: _Usage) -> None:
     for instance, creator in path.interpreter.creators.items():
         if creator is not None and creator.cls.node is not None and instance.cls is not creator.cls:
-            seen.parts.add(_key(instance.cls))
+            usage.parts.add(_key(instance.cls))
 
 
-def _note(path: ExecutionPath, seen: _Seen) -> None:
-    _note_parts(path, seen)
+def _note_usage(path: ExecutionPath, usage: _Usage) -> None:
+    _note_parts(path, usage)
     if path.entry_point.kind not in ("file", "function"):
         return
     for call in path.interpreter.calls:
-        place = path.interpreter.called_at.get(call.instance)
-        key = _key(call.instance.cls)
-        if place is None or not isinstance(place[0], ast.Call) or call.instance.cls.node is None:
+        node, _ = path.interpreter.called_at.get(call.instance, (None, None))
+        if not isinstance(node, ast.Call) or call.instance.cls.node is None:
             continue
-        if (arguments := _literals(place[0])) is not None and not _is_returned(
-            place[0], path.entry_point
-        ):
-            seen.built.setdefault(key, arguments)
+        key = _key(call.instance.cls)
+        arguments = _literals(node)
+        if arguments is not None and not _is_returned(node, path.entry_point):
+            usage.arguments.setdefault(key, arguments)
         if specs := _specs(path, call.inputs):
-            seen.fed.setdefault(key, (specs, path.entry_point.module.path))
+            usage.inputs.setdefault(key, (specs, path.entry_point.module.path))
 
 
 def _is_returned(call: ast.Call, entry_point: EntryPoint) -> bool:
-    """Whether a function is there to make a call: it stands for it then."""
+    """Whether a function returns a call: then the function is the model, not the class with these
+    arguments.
+    """
     return entry_point.kind == "function" and any(
         isinstance(node, ast.Return) and node.value is call for node in walk(entry_point.value.node)
     )
 
 
 def _literals(call: ast.Call) -> str | None:
-    """The arguments of a call as text, None where one is no literal."""
-    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    """The arguments of a call as text; None unless all are literals."""
     try:
-        for value in values:
+        for value in (*call.args, *(keyword.value for keyword in call.keywords)):
             ast.literal_eval(value)
     except (ValueError, TypeError, SyntaxError):
         return None
@@ -135,113 +137,112 @@ def _literals(call: ast.Call) -> str | None:
 
 
 def _specs(path: ExecutionPath, tensors: tuple[Tensor, ...]) -> tuple[InputSpec, ...]:
-    """Tensors of a call as inputs without their batch; none where a size is not known."""
-    found = []
+    """The shapes of tensors without their batch dimension; none if a size is not known."""
+    specs = []
     for tensor in tensors:
         shape = tuple(path.execution.reduced(size) for size in tensor.shape or ())
         plain = tuple(size for size in shape if type(size) is int)
         if len(plain) < 2 or len(plain) != len(shape):
             return ()
-        found.append(
-            InputSpec(plain[1:], dtype=None if tensor.dtype == "float32" else tensor.dtype)
-        )
-    return tuple(found)
+        dtype = None if tensor.dtype == "float32" else tensor.dtype
+        specs.append(InputSpec(plain[1:], dtype=dtype))
+    return tuple(specs)
 
 
-def _key(cls: Class) -> Key:
+def _key(cls: Class) -> ClassKey:
     return (cls.module.path if cls.module else "", cls.qualname)
 
 
-# --- what a file defines
+# --- the models of a file
 
 
-def _in_module(project: Project, module: SourceModule, seen: _Seen) -> Iterator[Detected]:
-    where = os.path.relpath(module.path, project.root)
-    for one in find_entry_points(project, module):
-        if one.name.startswith("_") or one.kind not in ("class", "function") or "." in one.name:
+def _models_in(project: Project, module: SourceModule, usage: _Usage) -> Iterator[Detected]:
+    file = os.path.relpath(module.path, project.root)
+    for entry_point in find_entry_points(project, module):
+        name, value = entry_point.name, entry_point.value
+        is_class = entry_point.kind == "class"
+        if name.startswith("_") or "." in name or not (is_class or entry_point.kind == "function"):
             continue
-        call = f"{where}:{one.name}"
-        maker = one.value.lookup("__init__") if one.kind == "class" else one.value
-        needed = _needed(maker, skip=int(one.kind == "class"))
-        key = _key(one.value) if one.kind == "class" else ("", "")
-        if key in seen.parts or (needed and one.kind == "function"):
+        target = f"{file}:{name}"
+        required = _required_of(value.lookup("__init__") if is_class else value, skip=int(is_class))
+        key = _key(value) if is_class else ("", "")
+        if key in usage.parts or (required and not is_class):
             continue
-        if needed and (given := seen.built.get(key)):
-            call, needed = f"{call}({given})", []
-        if needed:
-            if _has_convolution(_first_path(project, one)):
-                yield Detected(call, missing=f"needs arguments: {', '.join(needed)}", family=key)
-            continue
-        yield from _proposed(project, module, call, seen)
+        if required and (arguments := usage.arguments.get(key)):
+            target, required = f"{target}({arguments})", []
+        if not required:
+            yield from _model(project, module, target, usage)
+        elif _has_convolution(_first_path(project, entry_point)):
+            yield Detected(target, missing=f"needs arguments: {', '.join(required)}", family=key)
     for name in _factories(project, module):
-        yield from _proposed(project, module, f"{where}:{name}", seen)
+        yield from _model(project, module, f"{file}:{name}", usage)
 
 
 def _factories(project: Project, module: SourceModule) -> Iterator[str]:
-    """Functions that leave it to another one to build what they return: no roots, for they name no class. Of those
-    that call the same the first few: packages have hundreds.
+    """Functions that return the result of another function. They are not entry points, because they
+    call no class. Only the first few of those that call the same: packages have hundreds.
     """
-    followed = {one.name for one in find_entry_points(project, module)}
+    entry_points = {entry_point.name for entry_point in find_entry_points(project, module)}
     counts: Counter[frozenset[str]] = Counter()
     for name, bindings in module.bindings.items():
         node = bindings[-1]
-        if not isinstance(node, ast.FunctionDef) or name in followed or name.startswith("_"):
+        if not isinstance(node, ast.FunctionDef) or name in entry_points or name.startswith("_"):
             continue
-        called = frozenset(one.id for one in callees(node) if isinstance(one, ast.Name))
+        called = frozenset(callee.id for callee in callees(node) if isinstance(callee, ast.Name))
         if called and isinstance(node.body[-1], ast.Return) and not _required(node.args):
             counts[called] += 1
             if counts[called] <= _ALIKE:
                 yield name
 
 
-def _needed(maker: object, skip: int) -> list[str]:
-    """The parameters of a function without a default, but for the first ``skip``."""
-    return _required(maker.node.args, skip) if type(maker) is Function else []
+def _required_of(function: object, skip: int) -> list[str]:
+    """The required parameters of a function, without the first ``skip``; none of anything else."""
+    return _required(function.node.args, skip) if type(function) is Function else []
 
 
-def _required(given: ast.arguments, skip: int = 0) -> list[str]:
-    positional = [*given.posonlyargs, *given.args]
-    without = positional[skip : len(positional) - len(given.defaults)]
-    without += [
-        one
-        for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-        if default is None
-    ]
-    return [one.arg for one in without]
+def _required(parameters: ast.arguments, skip: int = 0) -> list[str]:
+    positional = [*parameters.posonlyargs, *parameters.args]
+    keyword = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
+    required = positional[skip : len(positional) - len(parameters.defaults)]
+    required += [parameter for parameter, default in keyword if default is None]
+    return [parameter.arg for parameter in required]
 
 
-def _proposed(project: Project, module: SourceModule, call: str, seen: _Seen) -> Iterator[Detected]:
-    """The model that a call gives, if it gives one, with its input."""
+def _model(
+    project: Project, module: SourceModule, target: str, usage: _Usage
+) -> Iterator[Detected]:
+    """The model that a target returns, with its input; nothing unless it is one."""
 
     def run(inputs: tuple[InputSpec, ...] = ()) -> ExecutionPath | None:
-        target = parse_target(f"./{call}")
-        return _first_path(project, EntryPoint(module, "model", call, ModelEntry(target, inputs)))
+        entry = ModelEntry(parse_target(f"./{target}"), inputs)
+        return _first_path(project, EntryPoint(module, "model", target, entry))
 
     try:
         path = run()
     except UsageError:
-        return  # a file whose name cannot stand in a target
+        return  # the name of the file cannot be part of a target
     model = None if path is None else path.model
     if path is None or type(model) is not Instance or not _has_convolution(path):
         return
-    _note_parts(path, seen)
-    key = _key(model.cls) if model.cls.node is not None else (module.path, call)
-    made = Detected(call, family=key)
-    wanted = _needed(model.cls.lookup("forward"), skip=1)
+    _note_parts(path, usage)
+    key = _key(model.cls) if model.cls.node is not None else (module.path, target)
+    detected = Detected(target, family=key)
+    required = _required_of(model.cls.lookup("forward"), skip=1)
     if _has_example(model):
-        yield replace(made, why="its input is example_input_array")
-    elif key in seen.fed and len(seen.fed[key][0]) >= len(wanted):
-        specs, by = seen.fed[key]
-        yield replace(made, inputs=tuple(map(str, specs)), why=f"as in {by}")
-    elif len(wanted) > 1:
-        yield replace(made, missing=f"forward takes {len(wanted)} inputs: {', '.join(wanted)}")
+        yield replace(detected, why="its input is example_input_array")
+    elif key in usage.inputs and len(usage.inputs[key][0]) >= len(required):
+        specs, file = usage.inputs[key]
+        yield replace(detected, inputs=tuple(map(str, specs)), why=f"as in {file}")
+    elif len(required) > 1:
+        missing = f"forward takes {len(required)} inputs: {', '.join(required)}"
+        yield replace(detected, missing=missing)
     else:
-        specs, why = fitting(path, run)
-        yield replace(made, inputs=tuple(map(str, specs)), why=why)
+        specs, why = guess_input(path, run)
+        yield replace(detected, inputs=tuple(map(str, specs)), why=why)
 
 
 def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | None:
-    """The first execution of something that is followed for itself."""
+    """The first execution of an entry point; None if convlint failed."""
     exploration = Exploration(project, entry_point)
     exploration.advance(_STEPS)
     path = exploration.paths[0] if exploration.paths else None

@@ -1,9 +1,8 @@
-"""Room for deep recursion.
+"""Stack space for deep recursion.
 
-Python keeps the frames of its calls in pieces of 16 KiB. A program that calls back and forth over
-the edge of a piece has it mapped and unmapped each time: following syntax trees did that a hundred
-thousand times in a few seconds, which took a seventh of them. A frame that does not fit gets a
-larger piece, and what is called from it has the rest.
+CPython keeps the frames of Python calls in chunks of 16 KiB. Recursion that crosses the edge of a
+chunk back and forth maps and unmaps memory each time, which took a seventh of the time of an
+analysis. A frame that does not fit gets a larger chunk, and the calls below it use the rest of it.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ T = TypeVar("T")
 
 
 def with_room(function: Callable[[], T]) -> T:
-    """The result of ``function``, called where the frames of some thousand calls fit in one piece."""
+    """Call ``function`` where the frames of some thousand calls fit into one chunk."""
     return function()
 
 
-_SLOTS = 33_000  # of 8 bytes: 258 KiB, for which Python takes a piece of 512 KiB
+_SLOTS = 33_000  # of 8 bytes: 258 KiB, for which Python allocates a chunk of 512 KiB
 with_room.__code__ = with_room.__code__.replace(co_stacksize=_SLOTS)
