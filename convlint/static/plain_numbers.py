@@ -50,7 +50,9 @@ class PlainNumbers:
                         roles[symbol] = max(roles.get(symbol, 0), value)
         known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.bindings.items()]
         pairs = [*known, *self._execution.facts, *self._execution.demands]
-        symbols = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
+        symbols = {
+            s for pair in pairs for number in pair for s in symbols_of(number)
+        } | roles.keys()
         symbols |= {
             symbol
             for step in self._execution.steps
@@ -66,9 +68,9 @@ class PlainNumbers:
             number = symbolic.symbol(symbol.name, symbol.scope)
             solved = facts.reduce(number)
             if solved != number:
-                value = _evaluated(solved, values, facts)
-                if value is not None and value > 0:
-                    values[symbol] = value
+                fitted = _evaluated(solved, values, facts)
+                if fitted is not None and fitted > 0:
+                    values[symbol] = fitted
         return values
 
     def _usual(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:

@@ -53,16 +53,16 @@ class Fake:
     judged: list[str] = field(default_factory=list)
     projects: list[Project] = field(default_factory=list)
 
-    def check_file(self, path: str, data: bytes, project: Project) -> static.Checked:
+    def check_file(self, path: str, data: bytes, project: Project) -> static.CheckedFile:
         self.judged.append(path)
         self.projects.append(project)
         text = data.decode()
         if "CRASH" in text:
             raise RecursionError("too deep")
         if "SLOW" in text:
-            return static.Checked(problems=(Problem("timeout", "it took too long", path),))
+            return static.CheckedFile(problems=(Problem("timeout", "it took too long", path),))
         used = tuple(re.findall(r"uses (\S+)", text))
-        return static.Checked(tuple(self._found(path, text, project)), used)
+        return static.CheckedFile(tuple(self._found(path, text, project)), used)
 
     def _found(self, path: str, text: str, project: Project) -> Iterator[Finding]:
         for number, line in enumerate(text.splitlines(), start=1):

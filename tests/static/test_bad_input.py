@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from convlint.static import Checked, Project, check_file
+from convlint.static import CheckedFile, Project, check_file
 
 HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 BUG = "nn.Conv2d(3, 8, 3, groups=2)  # CVL101\n"
 
 
-def checked(text: str, path: str = "net.py") -> Checked:
+def checked(text: str, path: str = "net.py") -> CheckedFile:
     """What is said of a text, which is said soon."""
     start = time.process_time()
     found = check_file(path, text.encode(), Project("nowhere"))

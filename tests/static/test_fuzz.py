@@ -26,7 +26,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from convlint.static import Checked, Project, check_file
+from convlint.static import CheckedFile, Project, check_file
 from tests.programs.generator import random_program
 from tests.static.test_bad_names import CALLS, LAYERS
 from tests.static.test_bad_names import ODD as ODD_ARGUMENTS
@@ -83,7 +83,7 @@ KNOWN = (
 ODD = ("0", "-1", "1.5", "'a'", "None", "10**9", "[]", "()", "{}", "x", "self", "True", "*x", "nn")
 
 
-def checked(text: str) -> Checked:
+def checked(text: str) -> CheckedFile:
     """What is said of a text. Nothing may go wrong in convlint itself, or take seconds."""
     start = time.process_time()
     found = check_file("nowhere/net.py", text.encode(), Project("nowhere"))

@@ -12,7 +12,7 @@ from convlint import static
 from convlint.pipelines import lint_pool
 from convlint.pipelines.lint_files import Linter, read
 from convlint.settings.config import Config
-from convlint.static import Checked, Project, check_file
+from convlint.static import CheckedFile, Project, check_file
 from convlint.static.exploration import explore
 from convlint.static.program import project
 from convlint.static.program.source_module import SourceModule
@@ -39,12 +39,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def checked(name: str, text: str, project: Project | None = None) -> Checked:
+def checked(name: str, text: str, project: Project | None = None) -> CheckedFile:
     Path(name).write_text(text)
     return check_file(name, text.encode(), project or Project("."))
 
 
-def places(found: Checked) -> list[tuple[str, int]]:
+def places(found: CheckedFile) -> list[tuple[str, int]]:
     assert not found.problems
     return [
         (finding.code, finding.site.line)
