@@ -42,17 +42,19 @@ class LatentNormChannels(Rule):
     needs = "norm-of-parameters"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        meetings = contracts.Meetings(graph)
+        comparisons = contracts.Comparisons(graph)
         found: list[Finding] = []
         for node in graph_queries.distinct(graph, ops.CHANNEL_NORMS):
             calls = graph_queries.calls_of_same_layer(graph, node)
-            judged = (self._judged(graph, norm, meetings) for norm in calls)
+            judged = (self._judged(graph, norm, comparisons) for norm in calls)
             found += filter(None, [next(filter(None, judged), None)])
         for finding in found:
             fixes = {other.fix for other in found if other.site == finding.site}
             yield finding if len(fixes) == 1 else finding.with_(fix=_display_only(finding.fix))
 
-    def _judged(self, graph: Graph, norm: Node, meetings: contracts.Meetings) -> Finding | None:
+    def _judged(
+        self, graph: Graph, norm: Node, comparisons: contracts.Comparisons
+    ) -> Finding | None:
         wide, maker = graph.layer(norm.layer), _maker(graph, norm)
         if wide is None or wide.site is None or wide.error or norm.error:
             return None
@@ -60,28 +62,28 @@ class LatentNormChannels(Rule):
         made = graph.layer(maker.layer if maker else None)
         if maker is not None and made is not None and not made.error:
             gives = "out_features" if maker.op == "linear" else "out_channels"
-            meeting = meetings.of(((wide, asks), (made, gives)), (maker, norm))
+            comparison = comparisons.of(((wide, asks), (made, gives)), (maker, norm))
         else:
-            meeting = meetings.arriving(norm, wide, asks)
+            comparison = comparisons.with_input(norm, wide, asks)
         shape = graph_queries.input_shape(graph, norm)
-        if meeting is None or meeting.now != shape[1:2] * 2:
+        if comparison is None or comparison.current != shape[1:2] * 2:
             return None
-        asked, given = meeting.dims
+        asked, given = comparison.dims
         # A run does not show what the number of concatenated tensors depends on.
         needed = maker is None and graph.traced_by == "recorder"
-        claim = contracts.claim(meeting, contracts.differ, (wide.site,), needed=needed)
+        claim = contracts.claim(comparison, contracts.differ, (wide.site,), needed=needed)
         if claim is None and needed:
             return None
         end = made.site if made else None
         source = f" from {graph_queries.called(graph, maker)}" if maker else ""
         return self.finding(
             f"{graph_queries.called(graph, norm)} is sized by `{asked}`, but its input{source} has `{given}` "
-            f"channels: {meeting.equal_today}{meeting.kind} fails unless they are equal; use `{given}`",
+            f"channels: {comparison.equal_in_run}{comparison.kind} fails unless they are equal; use `{given}`",
             wide.site,
             confidence="medium",
             module=norm.layer,
             related=(Related(f"this layer outputs `{given}` channels", end),) if end else (),
-            fix=contracts.argument_fix(wide.site, meeting.scope, asked, given, graph.texts),
+            fix=contracts.argument_fix(wide.site, comparison.scope, asked, given, graph.texts),
         ).with_(claim=claim)
 
 

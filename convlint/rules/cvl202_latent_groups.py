@@ -35,32 +35,34 @@ class LatentGroups(Rule):
     needs = "depthwise-of-parameters"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        meetings = contracts.Meetings(graph)
+        comparisons = contracts.Comparisons(graph)
         for node in graph_queries.distinct(graph, ops.ALL_CONVS):
-            found = self._judged(graph, node, meetings)
+            found = self._judged(graph, node, comparisons)
             if found is not None:
                 yield found
 
-    def _judged(self, graph: Graph, conv: Node, meetings: contracts.Meetings) -> Finding | None:
+    def _judged(
+        self, graph: Graph, conv: Node, comparisons: contracts.Comparisons
+    ) -> Finding | None:
         layer = graph.layer(conv.layer)
         if layer is None or conv.error or not graph_queries.is_depthwise(conv):
             return None
         numbers = [(layer, name) for name in ("out_channels", "groups", "in_channels")]
-        meeting = meetings.of(numbers, (conv,), _leaves_a_rest)
-        if meeting is None:
+        comparison = comparisons.of(numbers, (conv,), _leaves_a_rest)
+        if comparison is None:
             return None
-        out, groups, into = meeting.dims
-        if not meeting.facts.equal(groups, into) or meeting.facts.divisible(out, groups):
+        out, groups, into = comparison.dims
+        if not comparison.facts.equal(groups, into) or comparison.facts.divisible(out, groups):
             return None
         sites = (layer.site,) if layer.site else ()
         return self.finding(
             f"{graph_queries.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
-            f"channels: {meeting.kind} fails unless `{text(out % groups)} == 0` and does not check it; "
+            f"channels: {comparison.kind} fails unless `{text(out % groups)} == 0` and does not check it; "
             f"add the check, or a 1x1 convolution after a depthwise one",
             layer.site,
             confidence="medium",
             module=conv.layer,
-        ).with_(claim=contracts.claim(meeting, _leaves_a_rest, sites, fails_in="constructor"))
+        ).with_(claim=contracts.claim(comparison, _leaves_a_rest, sites, fails_in="constructor"))
 
 
 def _leaves_a_rest(numbers: tuple[int, ...]) -> bool:

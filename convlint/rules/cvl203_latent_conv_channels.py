@@ -44,34 +44,34 @@ class LatentConvChannels(Rule):
     needs = "layer-of-parameters"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        meetings = contracts.Meetings(graph)
+        comparisons = contracts.Comparisons(graph)
         for node in graph_queries.distinct(graph, ops.PROJECTIONS):
             layer = graph.layer(node.layer)
             if layer is not None and layer.site is not None and not node.error:
-                yield from self._judged(graph, node, layer, layer.site, meetings)
+                yield from self._judged(graph, node, layer, layer.site, comparisons)
 
     def _judged(
-        self, graph: Graph, node: Node, layer: Layer, site: Site, meetings: contracts.Meetings
+        self, graph: Graph, node: Node, layer: Layer, site: Site, comparisons: contracts.Comparisons
     ) -> Iterator[Finding]:
         name = _READS[node.op]
-        meeting = meetings.arriving(node, layer, name)
-        if meeting is None or meeting.now != (layer.attrs.get(name),) * 2:
+        comparison = comparisons.with_input(node, layer, name)
+        if comparison is None or comparison.current != (layer.attrs.get(name),) * 2:
             return
-        asked, given = meeting.dims
+        asked, given = comparison.dims
         makers = list(_makers(graph, node))
         ends = [layer, *(made for m in makers if (made := graph.layer(m.layer)) is not None)]
         # A run does not show what the number of concatenated tensors depends on.
         counted = len(makers) > 1 and graph.traced_by == "recorder"
-        needed = counted or any(end.scope != meeting.scope.id for end in ends)
+        needed = counted or any(end.scope != comparison.scope.id for end in ends)
         sites = (site, *_sites_of_norms(graph, node))
-        claim = contracts.claim(meeting, contracts.differ, sites, needed=needed)
+        claim = contracts.claim(comparison, contracts.differ, sites, needed=needed)
         if claim is None and needed:
             return
         source = f" from {graph_queries.called(graph, makers[0])}" if len(makers) == 1 else ""
-        place = _place(layer, site, meeting)
+        place = _place(layer, site, comparison)
         yield self.finding(
             f"{graph_queries.called(graph, node)} expects `{asked}` channels but receives `{given}`{source}: "
-            f"{meeting.equal_today}{meeting.kind} fails unless they are equal; use `{given}`",
+            f"{comparison.equal_in_run}{comparison.kind} fails unless they are equal; use `{given}`",
             place,
             confidence="medium",
             module=node.layer,
@@ -80,15 +80,15 @@ class LatentConvChannels(Rule):
                 for end in ends[1:5]
                 if end.site
             ),
-            fix=contracts.argument_fix(place, meeting.scope, asked, given, graph.texts),
+            fix=contracts.argument_fix(place, comparison.scope, asked, given, graph.texts),
         ).with_(claim=claim)
 
 
-def _place(layer: Layer, site: Site, meeting: contracts.Meeting) -> Site:
+def _place(layer: Layer, site: Site, comparison: contracts.Comparison) -> Site:
     """Return the site at which the class passes the number: the layer's constructor, or that of a module around it."""
-    if layer.scope == meeting.scope.id:
+    if layer.scope == comparison.scope.id:
         return site
-    inside = f"{meeting.scope.kind}.__init__"
+    inside = f"{comparison.scope.kind}.__init__"
     return next((s for s in (site, *layer.chain) if s.function == inside), site)
 
 

@@ -71,9 +71,9 @@ class FixedInputSize(Rule):
 def _is_written(graph: Graph, layer: Layer) -> bool:
     """Return whether the features are a literal number in the source, as far as that is known."""
     features = symbolic.from_json(layer.exprs.get("in_features"))
-    outermost = list(Scopes(graph.scopes).outwards(layer.scope))
+    outermost = list(Scopes(graph.scopes).ancestors(layer.scope))
     if outermost:
-        features = Scopes(graph.scopes).lifted(features, outermost[-1])
+        features = Scopes(graph.scopes).expressed_in(features, outermost[-1])
     return features.is_unknown or features.value is not None
 
 

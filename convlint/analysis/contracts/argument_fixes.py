@@ -1,4 +1,4 @@
-"""The edit that puts one expression in the place of another in a constructor call."""
+"""Fixes that replace one expression by another in a constructor call."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ from convlint.source_text.texts import SourceTexts
 from convlint.symbolic import Dim
 
 
-def argument_fix(site: Site, scope: Scope, asked: Dim, wanted: Dim, texts: SourceTexts) -> Fix:
-    """A fix of the call at ``site``: ``wanted`` in the place of its one argument ``asked``.
+def argument_fix(site: Site, scope: Scope, old: Dim, new: Dim, texts: SourceTexts) -> Fix:
+    """Replace the one argument ``old`` of the call at ``site`` with ``new``.
 
-    It is only shown, not made, unless the call stands in the constructor of ``scope`` itself and
-    every name in ``wanted`` means there what it means in the expression.
+    The fix is only displayed unless the call is in the constructor of ``scope`` itself, and every name in ``new`` means
+    there what it means in the expression.
     """
-    title = f"replace `{symbolic.text(asked)}` with `{symbolic.text(wanted)}`"
-    edit = _edit(site, scope, symbolic.text(asked), wanted, texts)
+    title = f"replace `{symbolic.text(old)}` with `{symbolic.text(new)}`"
+    edit = _edit(site, scope, symbolic.text(old), new, texts)
     return Fix(title, "display", ()) if edit is None else Fix(title, "safe", (edit,))
 
 
-def _edit(site: Site, scope: Scope, asked: str, wanted: Dim, texts: SourceTexts) -> Edit | None:
+def _edit(site: Site, scope: Scope, old: str, new: Dim, texts: SourceTexts) -> Edit | None:
     call = call_sites.at(site, texts) if site.function == f"{scope.kind}.__init__" else None
     if call is None or not isinstance(call.scope, ast.FunctionDef):
         return None
-    given = [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
-    places = [argument for argument in given if ast.unparse(argument) == asked]
-    fixed = _parameters(call.scope) - set(_rebound(call.scope))
-    known = all(s.scope == scope.id and s.name in fixed for s in wanted.symbols())
-    return call.replaced(places[0], symbolic.text(wanted)) if len(places) == 1 and known else None
+    arguments = [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
+    matching = [argument for argument in arguments if ast.unparse(argument) == old]
+    unchanged = _parameters(call.scope) - set(_rebound(call.scope))
+    if len(matching) != 1 or any(
+        s.scope != scope.id or s.name not in unchanged for s in new.symbols()
+    ):
+        return None
+    return call.replaced(matching[0], symbolic.text(new))
 
 
 def _parameters(function: ast.FunctionDef) -> set[str]:
-    given = function.args
-    return {arg.arg for arg in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+    arguments = function.args
+    return {arg.arg for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
 
 
 def _rebound(function: ast.FunctionDef) -> Iterator[str]:
-    """Names that mean something else in some part of a function than what was passed for them."""
+    """Names that a function binds again, so they may not have the value that was passed for them."""
     own = set(ast.walk(function.args))
     for node in ast.walk(function):
         if node in own or node is function:

@@ -1,4 +1,4 @@
-"""The constructor calls of a graph as a tree, and expressions carried outwards in it."""
+"""The constructor calls of a graph as a tree, and expressions in the symbols of an outer call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convlint.symbolic import Dim, Symbol
 
 
 class Scopes:
-    """Every scope by its id, with what its symbols are worth and what was passed for them."""
+    """Scopes by id, the values of their symbols, and the expressions that were passed for them."""
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self.by_id = {scope.id: scope for scope in scopes}
@@ -22,27 +22,28 @@ class Scopes:
                 self.values[symbol] = value
                 self._outer[symbol] = symbolic.from_json(outer)
 
-    def outwards(self, id: int | None) -> Iterator[int]:
-        """A scope, the one that it was called in, and so on."""
+    def ancestors(self, id: int | None) -> Iterator[int]:
+        """The id of a scope, of the scope that called it, and so on."""
         while id is not None and id in self.by_id:
             yield id
             id = self.by_id[id].parent
 
     def within(self, id: int | None, scope: int) -> bool:
-        """Whether a scope is ``scope``, or was called in it."""
-        return scope in self.outwards(id)
+        """Whether a scope is ``scope`` or was called inside it."""
+        return scope in self.ancestors(id)
 
     def innermost(self, ids: Iterable[int | None]) -> Scope | None:
-        """The innermost scope that all of ``ids`` are within; None if there is none."""
-        paths = [list(self.outwards(id)) for id in ids]
+        """The innermost scope that contains all of ``ids``, or None."""
+        paths = [list(self.ancestors(id)) for id in ids]
         common = set[int].intersection(*map(set, paths)) if paths else set()
         return next((self.by_id[id] for id in paths[0] if id in common), None) if paths else None
 
-    def lifted(self, dim: Dim, scope: int) -> Dim:
-        """An expression over the symbols of ``scope`` and of those around it: any other symbol is
-        replaced by what was passed for it. Unknown if that cannot be told.
+    def expressed_in(self, dim: Dim, scope: int) -> Dim:
+        """Write an expression in the symbols of ``scope`` and the scopes around it.
+
+        Other symbols are replaced by the expressions that were passed for them; unknown if one is missing.
         """
-        visible = set(self.outwards(scope))
+        visible = set(self.ancestors(scope))
         while hidden := {
             symbol for symbol in dim.symbols() if not symbol.opaque and symbol.scope not in visible
         }:
@@ -52,11 +53,11 @@ class Scopes:
         return dim
 
     def compared(self, scope: int) -> Iterator[tuple[Dim, Dim]]:
-        """What was compared and found equal while ``scope`` ran, over its symbols."""
+        """Pairs that comparisons in ``scope`` found equal, in its symbols."""
         for inner in self.by_id.values():
             if self.within(inner.id, scope):
                 for left, right in inner.equal:
                     yield (
-                        self.lifted(symbolic.from_json(left), scope),
-                        self.lifted(symbolic.from_json(right), scope),
+                        self.expressed_in(symbolic.from_json(left), scope),
+                        self.expressed_in(symbolic.from_json(right), scope),
                     )
