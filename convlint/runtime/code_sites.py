@@ -6,46 +6,66 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from types import CodeType
 
 import torch
 
 import convlint
-from convlint.source_text import lines
 from convlint.source_text.site import Site
+from convlint.source_text.texts import SourceTexts
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _CONVLINT = os.path.dirname(convlint.__file__) + os.sep
 
 Instant = tuple[CodeType, int]  # a code object and the offset of the instruction that it executes
 
-# Caches by the id of the code, because its hash takes time in proportion to its length. They hold the code, so that no
-# other object gets its id.
+# By the id of the code, because its hash takes time in proportion to its length. The code is kept, so that no other
+# object gets its id.
 _foreign: dict[int, tuple[bool, CodeType]] = {}
-_sites: dict[tuple[int, int, str], tuple[Site, CodeType]] = {}
-_folder: ContextVar[str] = ContextVar("folder")
+
+
+@dataclass
+class _Run:
+    """The source files of a run: the folder that paths are relative to, texts, and the sites that are known."""
+
+    folder: str = field(default_factory=os.getcwd)
+    texts: SourceTexts = field(default_factory=SourceTexts)
+    sites: dict[tuple[int, int], tuple[Site, CodeType]] = field(default_factory=dict)
+
+
+_run: ContextVar[_Run] = ContextVar("run")
 
 
 @contextmanager
-def paths_relative_to(folder: str) -> Iterator[None]:
-    """Context in which paths are shown relative to ``folder``, even if a model changes the working directory."""
-    token = _folder.set(folder)
+def sites_of_run(folder: str | None = None, texts: SourceTexts | None = None) -> Iterator[None]:
+    """Context in which paths are shown relative to ``folder``, even if a model changes the working directory.
+
+    None keeps the folder of the context around it. ``texts`` has the source of the code that runs; None reads it from
+    disk.
+    """
+    token = _run.set(_Run(folder or _current().folder, texts or SourceTexts()))
     try:
         yield
     finally:
-        _folder.reset(token)
+        _run.reset(token)
+
+
+def _current() -> _Run:
+    return _run.get(None) or _Run()
 
 
 def shown_path(path: str) -> str:
     """A path as reports show it: relative to the working directory where it lies below it."""
-    below = os.path.join(_base(), "")
+    below = os.path.join(_current().folder, "")
     absolute = os.path.abspath(path)
     return absolute[len(below) :] if absolute.startswith(below) else path
 
 
-def _base() -> str:
-    return _folder.get(None) or os.getcwd()
+def source_line(path: str, number: int) -> str:
+    """A line of the source of running code; an empty text if there is none."""
+    return _current().texts.line(path, number)
 
 
 def is_convlint(code: CodeType) -> bool:
@@ -66,10 +86,11 @@ def is_foreign(code: CodeType) -> bool:
 def site_of(instant: Instant) -> Site:
     """The source range of the expression that an instruction belongs to; see ``shown_path`` for its path."""
     code, offset = instant
-    key = (id(code), offset, _base())
-    if key not in _sites:
-        _sites[key] = (_read_site(code, offset), code)
-    return _sites[key][0]
+    sites = _current().sites
+    key = (id(code), offset)
+    if key not in sites:
+        sites[key] = (_read_site(code, offset), code)
+    return sites[key][0]
 
 
 def _read_site(code: CodeType, offset: int) -> Site:
@@ -96,7 +117,7 @@ def _character(path: str, line: int, column: int | None) -> int:
     """The column in characters, from 1, of an offset in UTF-8 bytes, from 0."""
     if column is None:
         return 1
-    text = lines.at(path, line)
+    text = source_line(path, line)
     if text.isascii():
         return column + 1
     return len(text.encode()[:column].decode(errors="replace")) + 1

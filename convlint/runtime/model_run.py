@@ -125,7 +125,7 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
     ProblemError for a model that PyTorch itself could not run and for inputs that ``forward`` does not take.
     """
     try:
-        with exclusive(), code_sites.paths_relative_to(os.getcwd()):
+        with exclusive(), code_sites.sites_of_run(os.getcwd()):
             module_invariants.check_modules(model)
             if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
                 model = copy.deepcopy(model)

@@ -7,14 +7,9 @@ characters that ``str.splitlines`` takes for line ends.
 from __future__ import annotations
 
 import ast
-import linecache
-import os
 import re
-import stat
 import tokenize
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
 from convlint.source_text.site import Site
 
@@ -51,59 +46,6 @@ def encoded(text: str) -> bytes:
         return plain
 
 
-def of(path: str) -> list[str]:
-    r"""The lines of a file, of a notebook's cell, or of the text that stands for a file; none if it
-    cannot be read. Every line ends in ``\n``.
-    """
-    linecache.checkcache(path)
-    return linecache.getlines(path) if path in linecache.cache or is_readable(path) else []
-
-
-def at(path: str, line: int) -> str:
-    """The line of a file with this number, as it was when the file was first looked at; empty where there is none."""
-    if path in linecache.cache or is_readable(path):
-        return linecache.getline(path, line)
-    return ""
-
-
-def is_readable(path: str) -> bool:
-    """Whether reading a path ends soon: what a model puts in the place of its own file may be a pipe, or a terabyte.
-    What is not there is, for there may be other ways to its text.
-    """
-    try:
-        status = os.stat(path)
-    except OSError:
-        return True
-    except ValueError:  # no path at all
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size <= _LONGEST
-
-
-_LONGEST = 1 << 26  # bytes of a file of Python; the largest known are a few million
-
-
-@contextmanager
-def standing_for(texts: Mapping[str, bytes]) -> Iterator[None]:
-    """Context in which each of ``texts`` is what its path holds, whatever is on disk: text from a
-    pipe, or a file as its fixes would leave it. What cannot be decoded has no lines.
-    """
-    before = {path: linecache.cache.get(path) for path in texts}
-    for path, data in texts.items():
-        try:
-            text = _unix(decode(data)[0])
-        except (SyntaxError, UnicodeDecodeError, LookupError):
-            text = ""
-        # An entry without a time is never compared with the disk.
-        linecache.cache[path] = (len(text), None, split(_ended(text)), path)
-    try:
-        yield
-    finally:
-        for path, entry in before.items():
-            linecache.cache.pop(path, None)
-            if entry is not None:
-                linecache.cache[path] = entry
-
-
 def parsed(text: str | bytes) -> ast.Module | None:
     """The syntax tree of a text, None if Python cannot parse it. Warnings about it are not ours to tell."""
     with warnings.catch_warnings():
@@ -131,11 +73,3 @@ def _characters(line: str, column: int) -> int:
     if line.isascii():
         return column + 1
     return len(line.encode()[:column].decode(errors="replace")) + 1
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from convlint.runtime.build.overlay import files_replaced
-from convlint.source_text import lines
+from convlint.runtime.code_sites import source_line
 
 Import = Callable[[str], Any]
 
@@ -105,7 +105,7 @@ def test_bytes_of_any_encoding_stand(tmp_path: Path, imported: Import) -> None:
     data = "# coding: latin-1\r\nwhere = 'caf\u00e9'\r\n".encode("latin-1")
     with files_replaced({str(path): data.decode("latin-1")}):
         assert imported("net_over").where == "caf\u00e9"
-        assert lines.of(str(path))[1] == "where = 'caf\u00e9'\n"
+        assert source_line(str(path), 2) == "where = 'caf\u00e9'\n"
 
 
 def test_tracebacks_and_excerpts_show_the_text_that_stands(
@@ -115,19 +115,21 @@ def test_tracebacks_and_excerpts_show_the_text_that_stands(
     path = tmp_path / "net_over.py"
     path.write_text("disk = 1\n")
     with files_replaced({"net_over.py": "# A line.\nraise ValueError\n"}):
-        assert (
-            lines.of("net_over.py") == lines.of(str(path)) == ["# A line.\n", "raise ValueError\n"]
-        )
+        for name in ("net_over.py", str(path)):
+            assert source_line(name, 1) == "# A line.\n"
+            assert source_line(name, 2) == "raise ValueError\n"
+            assert linecache.getlines(name) == ["# A line.\n", "raise ValueError\n"]
         with pytest.raises(ValueError) as raised:
             imported("net_over")
         assert str(raised.traceback[-1].statement) == "raise ValueError"
-    assert lines.of("net_over.py") == ["disk = 1\n"]
+    assert source_line("net_over.py", 1) == "disk = 1\n"
+    assert linecache.getlines("net_over.py") == ["disk = 1\n"]
 
 
 def test_all_is_put_back_whatever_is_raised(tmp_path: Path) -> None:
     path = tmp_path / "net_over.py"
     path.write_text("disk = 1\n")
-    lines.of(str(path))
+    linecache.getlines(str(path))
     loader = SourceFileLoader.get_data, SourceFileLoader.path_stats
     cached, entries = linecache.cache[str(path)], set(linecache.cache)
     with suppress(KeyError), files_replaced({str(path): "here = 1\n", str(tmp_path / "no.py"): ""}):

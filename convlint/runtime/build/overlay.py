@@ -1,24 +1,27 @@
-"""A project's text as it would be: files are imported with other contents than those on disk."""
+"""Import files of a project with other contents than those on disk."""
 
 from __future__ import annotations
 
+import linecache
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
-from convlint.source_text import lines
+from convlint.runtime.code_sites import sites_of_run
+from convlint.source_text.texts import SourceTexts
 
 
 @contextmanager
 def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
-    """Context in which an import of one of these files reads the text given here, bytes as latin-1.
+    """Context in which importing one of these files reads the content given here (bytes as latin-1).
 
-    Everything else lies where it lies: a project's data, its packages, its folder. Nothing is copied and
-    nothing written; compiled files that are kept beside the source are not looked at.
+    All other files of the project stay where they are. Nothing is copied or written, and compiled files of these
+    modules are ignored.
     """
-    contents = {os.path.realpath(path): text.encode("latin-1") for path, text in texts.items()}
+    data_by_path = {path: text.encode("latin-1") for path, text in texts.items()}
+    contents = {os.path.realpath(path): data for path, data in data_by_path.items()}
     get_data, path_stats = SourceFileLoader.get_data, SourceFileLoader.path_stats
 
     def get_data_here(loader: Any, path: str) -> bytes:
@@ -32,11 +35,27 @@ def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
 
     SourceFileLoader.get_data = get_data_here  # type: ignore[method-assign,assignment]
     SourceFileLoader.path_stats = path_stats_here  # type: ignore[method-assign,assignment]
-    by_path = {path: text.encode("latin-1") for path, text in texts.items()}
-    absolute = {os.path.abspath(path): data for path, data in by_path.items()}
     try:
-        with lines.standing_for({**by_path, **absolute}):
+        with _in_tracebacks(data_by_path), sites_of_run(texts=SourceTexts(data_by_path)):
             yield
     finally:
         SourceFileLoader.get_data = get_data  # type: ignore[method-assign]
         SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign]
+
+
+@contextmanager
+def _in_tracebacks(contents: Mapping[str, bytes]) -> Iterator[None]:
+    """Context in which Python's tracebacks quote these contents."""
+    texts = SourceTexts(contents)
+    paths = {*contents, *map(os.path.abspath, contents)}
+    before = {path: linecache.cache.get(path) for path in paths}
+    for path in paths:
+        # Python does not compare an entry without a time with the file on disk.
+        linecache.cache[path] = (len(texts.text(path)), None, texts.lines(path), path)
+    try:
+        yield
+    finally:
+        for path, entry in before.items():
+            linecache.cache.pop(path, None)
+            if entry is not None:
+                linecache.cache[path] = entry

@@ -16,8 +16,7 @@ from functools import cache
 from types import CodeType
 
 from convlint.runtime.build.symbolic_int import Argument
-from convlint.runtime.code_sites import Instant, site_of
-from convlint.source_text import lines
+from convlint.runtime.code_sites import Instant, site_of, source_line
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -57,7 +56,7 @@ def is_literal_operand(instant: Instant, value: int, left: bool) -> bool:
 def _expression(instant: Instant) -> ast.AST | None:
     """The syntax tree of the expression (or assignment) that an instruction belongs to."""
     code, site = instant[0], site_of(instant)
-    span = [lines.at(code.co_filename, number) for number in range(site.line, site.end_line + 1)]
+    span = [source_line(code.co_filename, number) for number in range(site.line, site.end_line + 1)]
     if not span or not span[-1]:
         return None
     span[-1] = span[-1][: site.end_column - 1]

@@ -162,10 +162,10 @@ class _Child:
         faulthandler.enable(self._dump)
         faulthandler.register(signal.SIGUSR1, self._dump)
         # Now, because a model may make these imports fail.
-        from convlint.runtime.code_sites import paths_relative_to
+        from convlint.runtime.code_sites import sites_of_run
         from convlint.runtime.worker import failure_origin
 
-        with paths_relative_to(os.getcwd()):
+        with sites_of_run(os.getcwd()):
             try:
                 answer = self._run_job(self._job, self._enter)
             except MemoryError:
