@@ -38,12 +38,12 @@ class Plugin:
         from convlint import static
         from convlint.findings import suppressions
         from convlint.ir import Report
-        from convlint.pipelines.lint_files import told
+        from convlint.pipelines.lint_files import reported
 
         if suppressions.is_skipped(self._data):
             return
         checked = static.check_file(self._path, self._data, self._project)
-        for finding in told(
+        for finding in reported(
             self._path, self._data, checked.findings, self._settings, self._project.texts
         ):
             site = finding.site

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from convlint.findings.select import joined
 from convlint.ir import Finding, Problem, Report
-from convlint.pipelines.lint_files import Linter, read
+from convlint.pipelines.lint_files import Linter, read_files
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
@@ -64,7 +64,7 @@ def check_files(
     found = discovery.find(
         paths, exclude=config.exclude, root=config.root, force=request.force_exclude
     )
-    contents, unread = read(found.files)
+    contents, unread = read_files(found.files)
     given = {} if stdin is None else {_stdin_path(request): stdin}
     contents |= given
     texts = SourceTexts(given)

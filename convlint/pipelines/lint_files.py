@@ -1,6 +1,6 @@
-"""Source mode: files -> what the rules find in their text -> what settings and comments leave of it.
+"""Lint files statically: apply the rules, the selection of the configuration, and suppression comments.
 
-Nothing is imported or run, and torch is not loaded.
+No code of the user's is imported or run, and torch is not loaded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from convlint.findings.select import merged, selected
 from convlint.ir import Finding, Problem
 from convlint.pipelines.cache import Cache
-from convlint.pipelines.lint_pool import Judge, Judged, in_processes
+from convlint.pipelines.lint_pool import FileLinter, LintedFile, lint_in_processes
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
 from convlint.source_text.texts import SourceTexts
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from convlint.findings.confirm import Runs
     from convlint.static.program.project import Parsed
 
-FEWEST_FOR_JOBS = 16
-"""Files below which further processes take longer to start than they save."""
+UNUSED_SUPPRESSION = "CVL900"
+_MIN_FILES_FOR_PROCESSES = 16  # for fewer files, starting processes takes longer than it saves
 
 
-def read(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
-    """The contents of files, and which could not be read."""
-    texts: dict[str, bytes] = {}
+def read_files(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
+    """The contents of files, and the problems of those that cannot be read."""
+    contents: dict[str, bytes] = {}
     problems = []
     for path in paths:
         try:
             with open(path, "rb") as file:
-                texts[path] = file.read()
+                contents[path] = file.read()
         except OSError as error:
             problems.append(unreadable(path, error))
-    return texts, problems
+    return contents, problems
 
 
 class Linter:
-    """Judges files, and keeps what it found: a file is judged again when something that matters changed.
+    """Lints files, and again only those that changed or that depend on a changed file.
 
-    ``jobs`` is the number of processes; ``progress`` is called with the files that were judged, and with all of
-    them, before each. ``parsed`` keeps the trees of imported files from one call of ``find`` to the next, which is
-    for who calls it again and again. ``problems`` are those of the last call.
+    ``jobs`` is the number of processes. ``progress`` is called before each file with the number of files that are
+    done, and of all files. ``parsed`` keeps the syntax trees of imported files from one call of ``find`` to the next.
+    ``problems`` are those of the last call.
     """
 
     def __init__(
@@ -69,72 +69,79 @@ class Linter:
     def find(
         self,
         files: Mapping[str, bytes],
-        proves: Runs | None = None,
+        prove_claim: Runs | None = None,
         texts: SourceTexts | None = None,
     ) -> list[Finding]:
-        """What is found in files with these contents: selected, not silenced, not in the baseline.
+        """The findings in files with these contents that are selected, not suppressed and not in the baseline.
 
-        ``proves`` builds and runs the classes of suspicions, as they stand on the disk; None: nothing is run.
+        ``prove_claim`` builds and runs the classes of latent findings, as they are on disk; None runs nothing.
         ``texts`` gives the files that these import; None reads them from disk.
         """
         texts = (texts or SourceTexts()).with_overlays(files)
-        wanted = {path: data for path, data in files.items() if not _is_skipped(data)}
-        judged = self._judged(wanted, texts)
-        self.problems = tuple(problem for one in judged.values() for problem in one.problems)
-        standing = _by_file(finding for one in judged.values() for finding in one.findings)
-        found = merged(
+        contents = {path: data for path, data in files.items() if not _is_skipped(data)}
+        linted = self._lint_or_recall(contents, texts)
+        self.problems = tuple(problem for each in linted.values() for problem in each.problems)
+        by_file = _by_file(finding for each in linted.values() for finding in each.findings)
+        findings = merged(
             finding
-            for path, data in wanted.items()
-            for finding in told(
-                *(path, data, judged[path].findings, self._config, texts, proves),
-                standing.get(os.path.abspath(path), ()),
+            for path, data in contents.items()
+            for finding in reported(
+                path,
+                data,
+                linted[path].findings,
+                self._config,
+                texts,
+                prove_claim,
+                by_file.get(os.path.abspath(path), ()),
             )
         )
-        return found if self._baseline is None else self._baseline.unknown(found, texts)
+        return findings if self._baseline is None else self._baseline.unknown(findings, texts)
 
-    def _judged(self, wanted: Mapping[str, bytes], texts: SourceTexts) -> dict[str, Judged]:
-        """Every file's judgement, from the cache where it is known."""
-        judged = {}
-        self._cache.look_again()
-        for path, data in wanted.items():
+    def _lint_or_recall(
+        self, contents: Mapping[str, bytes], texts: SourceTexts
+    ) -> dict[str, LintedFile]:
+        """The results of all files, from the cache if it has them."""
+        linted = {}
+        self._cache.forget_files()
+        for path, data in contents.items():
             known = self._cache.get(path, data, texts)
             if known is not None:
-                judged[path] = Judged(known)
-        unknown = [path for path in wanted if path not in judged]
-        for path, one in zip(unknown, self._judge(unknown, texts), strict=True):
-            judged[path] = one
-            if not one.problems:
-                self._cache.put(path, wanted[path], texts, one.files, one.findings)
+                linted[path] = LintedFile(known)
+        unknown = [path for path in contents if path not in linted]
+        for path, result in zip(unknown, self._lint(unknown, texts), strict=True):
+            linted[path] = result
+            if not result.problems:
+                self._cache.put(path, contents[path], texts, result.files, result.findings)
         self._cache.save()
-        return judged
+        return linted
 
-    def _judge(self, paths: Sequence[str], texts: SourceTexts) -> list[Judged]:
+    def _lint(self, paths: Sequence[str], texts: SourceTexts) -> list[LintedFile]:
         if not paths:
             return []
-        about = (self._config.root, self._entries(texts), texts)
-        if self._jobs < 2 or len(paths) < FEWEST_FOR_JOBS:
+        program = (self._config.root, self._entries(texts), texts)
+        if self._jobs < 2 or len(paths) < _MIN_FILES_FOR_PROCESSES:
             with _without_collector():
-                judge = Judge(*about, self._parsed)
-                return [judge.judge(path) for path in self._told(paths)]
-        judged = in_processes(paths, about, min(self._jobs, len(paths)))
-        return [one for _, one in zip(self._told(paths), judged, strict=True)]
+                linter = FileLinter(program, self._parsed)
+                return [linter.lint(path) for path in self._with_progress(paths)]
+        results = lint_in_processes(paths, program, min(self._jobs, len(paths)))
+        return [result for _, result in zip(self._with_progress(paths), results, strict=True)]
 
-    def _told(self, paths: Sequence[str]) -> Iterator[str]:
+    def _with_progress(self, paths: Sequence[str]) -> Iterator[str]:
         for done, path in enumerate(paths):
             if self._progress is not None:
                 self._progress(done, len(paths))
             yield path
 
     def _entries(self, texts: SourceTexts) -> tuple[ModelEntry, ...]:
-        """The configured models whose file is among those that are checked."""
+        """The configured models in the files that are linted."""
         entries = self._config.models
         return tuple(e for e in entries if e.target.path and texts.has_overlay(e.target.path))
 
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Nothing is collected while files are judged: their syntax trees are kept for each other in any
-    case, and looking through them again and again took a third of the time.
+    """Turn the garbage collector off: the syntax trees of a project are kept in any case, and traversing them again
+    and again took a third of the time.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -145,7 +152,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-# --- what is told of it
+# --- selection and suppression
 
 
 def _is_skipped(data: bytes) -> bool:
@@ -156,39 +163,43 @@ def _is_skipped(data: bytes) -> bool:
     return suppressions.is_skipped(data)
 
 
-def told(
+def reported(
     path: str,
     data: bytes,
-    found: Sequence[Finding],
+    findings: Sequence[Finding],
     config: Config,
     texts: SourceTexts,
-    proves: Runs | None = None,
-    standing: Sequence[Finding] | None = None,
-) -> Iterator[Finding]:
-    """What is selected, no comment silences and no proof refutes; and comments that silence nothing (CVL900).
+    prove_claim: Runs | None = None,
+    in_file: Sequence[Finding] | None = None,
+) -> list[Finding]:
+    """The findings of a linted file to report: selected, not suppressed, not refuted; and unused suppressions.
 
-    ``found`` came of judging this file, and may stand in others that it builds on. ``standing`` is what
-    stands in this file, whichever was judged; by default nothing but what was found stands in it.
+    ``findings`` may be in other files that this one imports. ``in_file`` are the findings in this file, of whichever
+    file that was linted; None stands for ``findings``.
     """
-    chosen = [f for f in selected(found, config) if not _is_silenced_elsewhere(f, path, texts)]
-    plain = data.lower()
-    if b"noqa" in plain or b"convlint:" in plain:
+    chosen = [
+        finding
+        for finding in selected(findings, config)
+        if not _is_suppressed_elsewhere(finding, path, texts)
+    ]
+    lower = data.lower()
+    if b"noqa" in lower or b"convlint:" in lower:
         from convlint.findings import suppressions
 
-        if b"cvl" in plain and config.selects(UNUSED):
-            there = found if standing is None else standing
-            chosen += selected(_unused(path, data, there, config), config)
+        if b"cvl" in lower and config.selects(UNUSED_SUPPRESSION):
+            suppressible = findings if in_file is None else in_file
+            chosen += selected(_unused_suppressions(path, data, suppressible, config), config)
         chosen = [f for f in chosen if not (_is_in(f, path) and suppressions.silences(data, f))]
     if any(finding.claim for finding in chosen):
         from convlint.findings.confirm import prove
 
-        chosen = prove(chosen, proves)
-    yield from chosen
+        chosen = prove(chosen, prove_claim)
+    return chosen
 
 
-def _by_file(found: Iterable[Finding]) -> dict[str, list[Finding]]:
+def _by_file(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     by_file: dict[str, list[Finding]] = {}
-    for finding in found:
+    for finding in findings:
         if finding.site is not None:
             by_file.setdefault(os.path.abspath(finding.site.path), []).append(finding)
     return by_file
@@ -198,8 +209,8 @@ def _is_in(finding: Finding, path: str) -> bool:
     return finding.site is None or os.path.abspath(finding.site.path) == os.path.abspath(path)
 
 
-def _is_silenced_elsewhere(finding: Finding, path: str, texts: SourceTexts) -> bool:
-    """Whether a finding that stands in another file than the one that was judged is silenced there."""
+def _is_suppressed_elsewhere(finding: Finding, path: str, texts: SourceTexts) -> bool:
+    """Return True for a finding that a comment in another file than ``path`` suppresses."""
     if _is_in(finding, path):
         return False
     from convlint.findings import suppressions
@@ -207,18 +218,17 @@ def _is_silenced_elsewhere(finding: Finding, path: str, texts: SourceTexts) -> b
     return suppressions.is_suppressed(finding, texts)
 
 
-UNUSED = "CVL900"
-
-
-def _unused(path: str, data: bytes, found: Sequence[Finding], config: Config) -> Iterator[Finding]:
+def _unused_suppressions(
+    path: str, data: bytes, findings: Sequence[Finding], config: Config
+) -> Iterator[Finding]:
     from convlint.findings import suppressions
     from convlint.rules.registry import rule, rules
 
-    judged = {
+    active = {
         code
-        for code, one in rules().items()
-        if "source" in one.decided_by and config.selects(code) and config.allows_in(path, code)
+        for code, each in rules().items()
+        if "source" in each.decided_by and config.selects(code) and config.allows_in(path, code)
     }
-    for comment in suppressions.unused(path, data, found, judged):
+    for comment in suppressions.unused(path, data, findings, active):
         text = f"unused suppression: no {', '.join(comment.codes)} on this line"
-        yield rule(UNUSED).finding(text, comment.site, fix=comment.fix)
+        yield rule(UNUSED_SUPPRESSION).finding(text, comment.site, fix=comment.fix)

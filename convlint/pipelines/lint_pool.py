@@ -1,120 +1,146 @@
-"""Who judges files: one after the other in this process, or several at once in others."""
+"""Apply the rules to one file after the other, in this process or in several others."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from convlint.ir import Finding, Problem
 from convlint.settings.config import ModelEntry
 from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from convlint.static import Project
     from convlint.static.program.project import Parsed
 
-MOST_LINES = 200_000
-"""Lines of a project whose syntax trees are kept at once, with what was followed in them: about half a GB."""
+MOST_LINES = 200_000  # of a project whose syntax trees are in memory at once: about half a GB
+
+Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
+"""The root directory of a project, its configured models, and the texts of its files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """All that was found in one file, whatever is selected, and the other files that this hangs on."""
+class LintedFile:
+    """All findings of one file, whichever rules are selected; ``files`` are the other files that they depend on."""
 
     findings: Sequence[Finding]
     files: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
-class Judge:
-    """Judges one file after the other, and keeps what was read of the project on the way, as far as there is room.
+class FileLinter:
+    """Lints one file after the other, and keeps the parsed project in between as long as memory allows.
 
-    What is still needed then is read again; there is more room where a single file leads to most of it.
+    ``parsed`` keeps the syntax trees of imported files for further linters.
     """
 
-    def __init__(
-        self,
-        root: str,
-        entries: tuple[ModelEntry, ...],
-        texts: SourceTexts,
-        parsed: Parsed | None = None,
-    ) -> None:
+    def __init__(self, program: Program, parsed: Parsed | None = None) -> None:
         from convlint import static
 
-        self._source = static
-        self._texts = texts
-        self._about = (root, entries, texts, parsed)
-        self._project: Project = static.Project(*self._about)
-        self._room = MOST_LINES
+        self._static = static
+        self._program = program
+        self._parsed = parsed
+        self._project: Project = static.Project(*program, parsed)
+        self._max_lines = MOST_LINES
 
-    def judge(self, path: str) -> Judged:
-        if self._project.lines > self._room:
-            self._start_afresh()
+    def lint(self, path: str) -> LintedFile:
+        if self._project.lines > self._max_lines:
+            self._restart()
         is_first = not self._project.lines
-        judged = self._judged(path)
-        if is_first:
-            self._room = MOST_LINES + self._project.lines
-        return judged
+        linted = self._lint(path)
+        if is_first:  # one file may import most of a project
+            self._max_lines = MOST_LINES + self._project.lines
+        return linted
 
-    def _start_afresh(self) -> None:
-        *_, parsed = self._about
-        if parsed is not None:
-            parsed.clear()
-        self._project = self._source.Project(*self._about)
-        gc.collect()  # the parts of the old one hold each other
+    def _restart(self) -> None:
+        if self._parsed is not None:
+            self._parsed.clear()
+        self._project = self._static.Project(*self._program, self._parsed)
+        gc.collect()  # the parts of the old project refer to each other
 
-    def _judged(self, path: str) -> Judged:
+    def _lint(self, path: str) -> LintedFile:
+        *_, texts = self._program
         try:
-            checked = self._source.check_file(path, self._texts.data(path), self._project)
+            checked = self._static.check_file(path, texts.data(path), self._project)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
+            import traceback
+
             text = (
                 f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
             )
-            import traceback
-
-            shown = traceback.format_exc()
-            return Judged((), problems=(Problem("internal", text, path=path, traceback=shown),))
-        return Judged(checked.findings, checked.files, checked.problems)
+            trace = traceback.format_exc()
+            return LintedFile((), problems=(Problem("internal", text, path=path, traceback=trace),))
+        return LintedFile(checked.findings, checked.files, checked.problems)
 
 
-_judge: list[Judge] = []  # in a process of its own: the one that judges there
+def lint_in_processes(paths: Sequence[str], program: Program, jobs: int) -> Iterator[LintedFile]:
+    """Lint files in ``jobs`` processes, and yield the results in the order of ``paths``.
 
+    The processes are spawned, so that they inherit no locks or threads.
+    """
+    from multiprocessing import get_context
+    from multiprocessing.connection import wait
 
-def in_processes(paths: Sequence[str], about: tuple[Any, ...], jobs: int) -> Iterator[Judged]:
-    """The same in several processes, in the same order. They start afresh, so that no lock or thread is inherited."""
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import active_children, get_context
+    # Neighbors import each other: a process that lints several of them parses less twice.
+    size = max(1, len(paths) // (jobs * 4))
+    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
+    waiting = iter(enumerate(chunks))
+    done: dict[int, list[LintedFile]] = {}
+    running: dict[Connection, int] = {}
+    context = get_context("spawn")
+    processes = []
 
-    # Neighbours import each other: a process that has several reads less twice.
-    chunk = max(1, len(paths) // (jobs * 4))
-    given = (gc.get_threshold(), about)
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _appoint, given)
-    left = list(reversed(paths))
+    def send_next(connection: Connection) -> None:
+        number, chunk = next(waiting, (-1, []))
+        if chunk:
+            running[connection] = number
+        with suppress(OSError):  # a crashed process: receiving from it reports the crash
+            connection.send(chunk)
+
     try:
-        for judged in pool.map(_judge_there, paths, chunksize=chunk):
-            left.pop()
-            yield judged
-    except BrokenProcessPool:
-        text = "a process that reads files has crashed, and this file was not checked; --jobs 1 shows more"
-        yield from (Judged((), problems=(Problem("crash", text, path=p),)) for p in reversed(left))
-    except (KeyboardInterrupt, GeneratorExit):  # the latter where it was raised by who reads this
-        for child in active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+        for _ in range(min(jobs, len(chunks))):
+            ours, theirs = context.Pipe()
+            arguments = (theirs, gc.get_threshold(), program)
+            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            processes.append(process)
+            send_next(ours)
+        for number in range(len(chunks)):
+            while number not in done and running:
+                for connection in cast("list[Connection]", wait([*running])):
+                    finished = running.pop(connection)
+                    try:
+                        done[finished] = connection.recv()
+                    except (EOFError, OSError):
+                        done[finished] = [_crashed(path) for path in chunks[finished]]
+                    else:
+                        send_next(connection)
+            if number not in done:  # all processes have crashed
+                done[number] = [_crashed(path) for path in chunks[number]]
+            yield from done.pop(number)
+    finally:  # also if the caller stops early
+        for process in processes:
+            process.terminate()
+            process.join()
 
 
-def _appoint(threshold: tuple[int, int, int], about: tuple[Any, ...]) -> None:
+def _crashed(path: str) -> LintedFile:
+    text = "the process that checked this file has crashed; --jobs 1 shows more"
+    return LintedFile((), problems=(Problem("crash", text, path=path),))
+
+
+def _serve(connection: Connection, threshold: tuple[int, int, int], program: Program) -> None:
+    """Lint the files that come through a connection until an empty list comes."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that is asked to end ends these
-    gc.set_threshold(*threshold)  # as it is in the process that asks
-    _judge.append(Judge(*about))
-
-
-def _judge_there(path: str) -> Judged:
-    return _judge[0].judge(path)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
+    gc.set_threshold(*threshold)  # as in the parent process
+    linter = FileLinter(program)
+    while paths := connection.recv():
+        connection.send([linter.lint(path) for path in paths])

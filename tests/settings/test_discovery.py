@@ -196,7 +196,7 @@ def test_hundreds_of_folders_deep() -> None:
 def test_a_file_that_cannot_be_read_is_a_problem_and_the_others_are_read() -> None:
     make("x.py")
     Path("folder.py").mkdir()
-    texts, problems = lint_files.read(["folder.py", "x.py"])
+    texts, problems = lint_files.read_files(["folder.py", "x.py"])
     assert texts == {"x.py": b""}
     assert [p.message for p in problems] == ["folder.py cannot be read: Is a directory"]
 

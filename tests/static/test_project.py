@@ -10,7 +10,7 @@ import pytest
 
 from convlint import static
 from convlint.pipelines import lint_pool
-from convlint.pipelines.lint_files import Linter, read
+from convlint.pipelines.lint_files import Linter, read_files
 from convlint.settings.config import Config
 from convlint.static import CheckedFile, Project, check_file
 from convlint.static.exploration import explore
@@ -152,7 +152,7 @@ def test_no_more_is_kept_of_a_large_project_than_there_is_room_for(
     for number in range(30):
         folder.joinpath(f"net{number:02}.py").write_text(WRONG if number % 2 else RIGHT)
     counts: list[int] = []
-    texts, _ = read(sorted(map(str, folder.glob("*.py"))))
+    texts, _ = read_files(sorted(map(str, folder.glob("*.py"))))
     linter = Linter(Config(), progress=lambda done, of: counts.append(len(kept)))
     assert [
         Path(f.site.path).name for f in linter.find(texts) if f.site and f.code == "CVL110"
