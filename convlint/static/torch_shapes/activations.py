@@ -6,7 +6,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, count
-from convlint.static.torch_shapes.elementwise import dims_error, register_unary
+from convlint.static.torch_shapes.elementwise import dims_error, register_unary, unary
 from convlint.static.torch_shapes.registry import functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import (
     axis,
@@ -31,7 +31,8 @@ _PARAMETERS = {
     **dict.fromkeys(("sigmoid", "tanh", "logsigmoid", "softsign", "tanhshrink"), ""),
     "gelu": "*, approximate='none'",
     "softplus": "beta=1, threshold=20",
-    **dict.fromkeys(("hardshrink", "softshrink"), "lambd=0.5"),
+    "hardshrink": "lambd=0.5, *, out=None",
+    "softshrink": "lambd=0.5",
     **dict.fromkeys(
         ("dropout", "dropout1d", "dropout2d", "dropout3d"), f"p=0.5, training=True, {_INPLACE}"
     ),
@@ -45,16 +46,17 @@ for _name, _parameters in _PARAMETERS.items():
     register_unary(_name, f"F.{_name}", signature=_signature)
     if _name in ("threshold", "hardtanh", "elu", "selu", "celu", "leaky_relu", "rrelu", "relu"):
         _inplace = _signature.removesuffix(f", {_INPLACE}")
+        _inplace += ", generator=None" if _name == "rrelu" else ""
         register_unary(_name, f"F.{_name}_", signature=_inplace, inplace=True)
-register_unary(
-    "gumbel_softmax",
-    "F.gumbel_softmax",
-    signature="input, tau=1, hard=False, eps=1e-10, dim=-1",
-)
 for _name in ("dropout", "feature_dropout", "alpha_dropout"):
     register_unary(_name, _name, signature="input, p, train")
 for _name in ("selu", "celu", "rrelu", "threshold"):
     register_unary(_name, _name)
+
+
+@operation("F.gumbel_softmax", signature="logits, tau=1, hard=False, eps=1e-10, dim=-1")
+def _gumbel_softmax(run: Execution, logits: Tensor, passed: Attrs) -> Value:
+    return unary(run, "gumbel_softmax", logits, inplace=False, dtype=None, passed=passed)
 
 
 @operation("F.prelu", "prelu", ".prelu")
@@ -85,7 +87,7 @@ def _apply_prelu(run: Execution, x: Tensor, slopes: Num) -> Tensor:
     return run.emit("prelu", [x], [], attrs, error, like=x)[0]
 
 
-@operation("F.glu", ".glu")
+@operation("F.glu")
 def _glu(run: Execution, input: Tensor, dim: Value = -1) -> Value:
     shape = shape_of(run, input)
     if shape is None:

@@ -43,10 +43,6 @@ layer(
 
 
 @operation("F.embedding", signature=f"input, weight, {_EMBEDDING}")
-@operation(
-    "embedding",
-    signature="weight, input, padding_idx=None, scale_grad_by_freq=False, sparse=False",
-)
 def _embedding(run: Execution, input: Value, weight: Value) -> Value:
     shape = shape_of(run, weight) if type(weight) is Tensor else None
     if shape is None or len(shape) != 2:
@@ -54,12 +50,20 @@ def _embedding(run: Execution, input: Value, weight: Value) -> Value:
     return _embed(run, input, shape[1])
 
 
+@operation(
+    "embedding",
+    signature="weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False",
+)
+def _native_embedding(run: Execution, weight: Value, indices: Value) -> Value:
+    return _embedding(run, indices, weight)
+
+
 @operation("F.one_hot")
-def _one_hot(run: Execution, input: Tensor, num_classes: Value = -1) -> Value:
-    shape = shape_of(run, input)
+def _one_hot(run: Execution, tensor: Tensor, num_classes: Value = -1) -> Value:
+    shape = shape_of(run, tensor)
     classes = run.fresh("classes") if num_classes == -1 else size(run, num_classes, "classes")
     result = None if shape is None else (*shape, classes)
-    return run.emit("one_hot", [input], [result], dtype="int64")[0]
+    return run.emit("one_hot", [tensor], [result], dtype="int64")[0]
 
 
 # --- attention

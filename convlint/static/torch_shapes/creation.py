@@ -55,10 +55,9 @@ def _of_size(run: Execution, size: Value, dtype: str) -> Tensor:
 _OPTIONS = "out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False"
 
 
-@operation(
-    *("zeros", "ones", "rand", "randn", "empty"),
-    signature=f"*sizes, size=None, generator=None, memory_format=None, names=None, {_OPTIONS}",
-)
+@operation("zeros", "ones", signature=f"*sizes, size=None, {_OPTIONS}")
+@operation("rand", "randn", signature=f"*sizes, size=None, generator=None, {_OPTIONS}")
+@operation("empty", signature=f"*sizes, size=None, memory_format=None, {_OPTIONS}")
 def _zeros(run: Execution, sizes: tuple[Value, ...], size: Value, dtype: Value) -> Value:
     if size is not None:
         return _of_size(run, size, _dtype(dtype))
@@ -86,7 +85,7 @@ def _randperm(run: Execution, n: Value) -> Value:
     return _created(run, ((n,),), "int64")
 
 
-@operation("arange", "range", signature=f"start, end=None, step=1, *, {_OPTIONS}")
+@operation("arange", "range", signature=f"start=0, end=None, step=1, *, {_OPTIONS}")
 def _arange(run: Execution, start: Value, end: Value, step: Value, dtype: Value) -> Value:
     first, last = (0, start) if end is None else (start, end)
     are_integers = all(integer(value) is not None for value in (first, last, step))
@@ -110,8 +109,10 @@ _TENSOR = "dtype=None, device=None, requires_grad=False, pin_memory=False"
 
 @operation("tensor", signature=f"data, *, {_TENSOR}")
 @operation("as_tensor", signature="data, dtype=None, device=None")
-@operation("from_numpy", signature="data", dtype=None)
-@operation("asarray", signature="data, *, dtype=None, device=None, copy=None, requires_grad=False")
+@operation("from_numpy", signature="data, /", dtype=None)
+@operation(
+    "asarray", signature="data, /, *, dtype=None, device=None, copy=None, requires_grad=None"
+)
 def _tensor(run: Execution, data: Value, dtype: Value) -> Value:
     if type(data) is Tensor:
         return data
@@ -145,12 +146,12 @@ def _new_full(run: Execution, size: Value, dtype: Value) -> Value:
     return _created(run, (size,), _dtype(dtype))
 
 
-@operation(".new_tensor", signature=f"input, data, *, {_NEW}")
+@operation(".new_tensor", signature=f"input, data, *, {_TENSOR}")
 def _new_tensor(run: Execution, data: Value) -> Value:
     return _tensor(run, data, None)
 
 
-@operation("meshgrid", signature="*tensors, indexing='ij'")
+@operation("meshgrid", signature="*tensors, indexing=None")
 def _meshgrid(run: Execution, tensors: tuple[Value, ...], indexing: Value) -> Value:
     vectors = unpacked(tensors)
     if not vectors or not all(type(vector) is Tensor for vector in vectors):

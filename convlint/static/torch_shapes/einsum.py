@@ -11,9 +11,9 @@ from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizes import shape_of
 
 
-@operation("einsum", signature="equation, *operands")
-def _einsum(run: Execution, equation: Value, operands: tuple[Value, ...]) -> Value:
-    tensors = unpacked(operands)
+@operation("einsum", signature="*args")
+def _einsum(run: Execution, args: tuple[Value, ...]) -> Value:
+    equation, tensors = args[0], unpacked(args[1:])
     if type(equation) is not str or not all(type(tensor) is Tensor for tensor in tensors):
         return unknown_result(run, *tensors)
     attrs = {"equation": equation}

@@ -54,18 +54,24 @@ def dims_error(run: Execution, x: Tensor, dims: Value) -> str | None:
     return next((error for error in errors if error is not None), None)
 
 
-_FUNCTIONS_AND_METHODS = (
-    "abs absolute acos acosh angle asin asinh atan atanh bernoulli bitwise_not ceil clone conj cos "
-    "cosh detach digamma erf erfc erfinv exp exp2 expm1 fix fliplr flipud floor frac isfinite isinf "
-    "isnan lgamma log log10 log1p log2 logical_not logit nan_to_num neg negative positive reciprocal "
-    "relu round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh tril triu trunc"
+_PURE = "angle clone conj fliplr flipud isfinite isinf isnan positive"
+_WITH_INPLACE_METHOD = (
+    "absolute bernoulli bitwise_not digamma erfinv lgamma logical_not sgn sign tril triu"
 )
-for _name in _FUNCTIONS_AND_METHODS.split():
+_WITH_INPLACE_FUNCTION = (
+    "abs acos acosh asin asinh atan atanh ceil cos cosh detach erf erfc exp exp2 expm1 fix floor "
+    "frac log log10 log1p log2 logit nan_to_num neg negative reciprocal relu round rsqrt sigmoid "
+    "sin sinc sinh sqrt square tan tanh trunc"
+)
+for _name in f"{_PURE} {_WITH_INPLACE_METHOD} {_WITH_INPLACE_FUNCTION}".split():
     register_unary(_name, *both(_name))
-    register_unary(_name, f".{_name}_", f"{_name}_", inplace=True)
+for _name in f"{_WITH_INPLACE_METHOD} {_WITH_INPLACE_FUNCTION}".split():
+    register_unary(_name, f".{_name}_", inplace=True)
+for _name in _WITH_INPLACE_FUNCTION.split():
+    register_unary(_name, f"{_name}_", inplace=True)
 
 _METHODS = (
-    "bernoulli_ bfloat16 clamp_max clamp_min contiguous copy_ cpu cuda detach_ double exp_ "
+    "bfloat16 clamp_max clamp_min contiguous copy_ cpu cuda double "
     "exponential_ fill_ float half masked_fill masked_fill_ normal_ pin_memory random_ "
     "requires_grad_ retain_grad share_memory_ to type type_as uniform_ xpu zero_"
 )
@@ -86,7 +92,9 @@ for _name, _op in (
     ("abs", "abs"),
 ):
     register_unary(_op, f".__{_name}__", signature="input")
-for _name in ("softmax", "log_softmax", "cumsum", "cumprod"):
+for _name in ("softmax", "log_softmax"):
+    register_unary(_name, *both(_name), signature="input, dim, dtype=None, *, out=None")
+for _name in ("cumsum", "cumprod"):
     register_unary(_name, *both(_name), signature="input, dim, *, dtype=None, out=None")
 register_unary("logcumsumexp", *both("logcumsumexp"), signature="input, dim, *, out=None")
 _CLAMP = "input, min=None, max=None, *, out=None"
@@ -167,19 +175,20 @@ _ALPHA = "input, other, *, alpha=1, out=None"
 _ROUNDING = "input, other, *, rounding_mode=None, out=None"
 _SIGNATURES = {
     **dict.fromkeys(("add", "sub", "subtract"), _ALPHA),
-    "rsub": "input, other, alpha=1",
     **dict.fromkeys(("div", "divide"), _ROUNDING),
 }
 _ALIASES = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div"}
 _BINARY = (
     "add atan2 bitwise_and bitwise_or bitwise_xor div divide eq floor_divide fmax fmin fmod ge gt "
-    "hypot le logical_and logical_or logical_xor lt maximum minimum mul multiply ne remainder rsub "
+    "hypot le logical_and logical_or logical_xor lt maximum minimum mul multiply ne remainder "
     "sub subtract true_divide xlogy"
 )
 for _name in _BINARY.split():
     _op, _signature = _ALIASES.get(_name, _name), _SIGNATURES.get(_name, _OTHER)
     operation(*both(_name), signature=_signature, op=_op, inplace=False)(_binary)
-    operation(f".{_name}_", signature=_signature, op=_op, inplace=True)(_binary)
+    if _name not in ("fmax", "fmin", "maximum", "minimum"):
+        operation(f".{_name}_", signature=_signature, op=_op, inplace=True)(_binary)
+operation("rsub", signature="input, other, *, alpha=1", op="rsub", inplace=False)(_binary)
 for _name in ("pow", "float_power"):
     _signature = "input, exponent, *, out=None"
     operation(*both(_name), signature=_signature, op=_name, inplace=False)(_power)
@@ -188,8 +197,10 @@ for _name in ("pow", "float_power"):
 _OPERATORS = "add sub mul pow and or xor lshift rshift eq ne lt le gt ge truediv floordiv mod"
 for _name in _OPERATORS.split():
     _op = "div" if _name == "truediv" else _name
-    operation(f".__{_name}__", f".__r{_name}__", op=_op, inplace=False)(_binary)
-    operation(f".__i{_name}__", op=_op, inplace=True)(_binary)
+    operation(f".__{_name}__", op=_op, inplace=False)(_binary)
+    if _name not in ("eq", "ne", "lt", "le", "gt", "ge"):
+        operation(f".__r{_name}__", op=_op, inplace=False)(_binary)
+        operation(f".__i{_name}__", op=_op, inplace=True)(_binary)
 
 
 @operation("where", signature="condition, input=None, other=None, *, out=None")

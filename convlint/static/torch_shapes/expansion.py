@@ -22,7 +22,8 @@ from convlint.static.torch_shapes.sizes import (
 # --- expand
 
 
-@operation(".expand", ".broadcast_to", signature="input, *sizes, size=None, implicit=False")
+@operation(".expand", signature="input, *sizes, size=None, implicit=False")
+@operation(".broadcast_to", signature="input, *sizes, size=None")
 def _expand(run: Execution, input: Tensor, sizes: tuple[Value, ...], size: Value) -> Value:
     return _broadcast_to(run, input, unpacked(sizes) if size is None else size)
 
@@ -80,7 +81,6 @@ def _expand_as(run: Execution, input: Value, other: Value) -> Value:
 
 
 @operation(".repeat", signature="input, *sizes, repeats=None", op="repeat")
-@operation(".tile", signature="input, *sizes", op="tile", repeats=None)
 def _repeat(
     run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Value, op: str
 ) -> Value:
@@ -103,6 +103,11 @@ def _repeat(
     padded = [1] * (len(counts) - len(shape)) + list(shape)
     result = tuple([plain(size * n) for size, n in zip(padded, counts, strict=True)])
     return run.emit(op, [input], [result], attrs)[0]
+
+
+@operation(".tile", signature="input, *sizes, dims=None")
+def _tile_method(run: Execution, input: Tensor, sizes: tuple[Value, ...], dims: Value) -> Value:
+    return _repeat(run, input, sizes, dims, "tile")
 
 
 @operation("tile")

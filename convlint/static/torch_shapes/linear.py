@@ -129,7 +129,13 @@ layer(
 # --- matrix products
 
 
-@operation(*both("matmul"), ".__matmul__", "linalg.matmul", signature="input, other", op="matmul")
+@operation(
+    *both("matmul"),
+    ".__matmul__",
+    "linalg.matmul",
+    signature="input, other, *, out=None",
+    op="matmul",
+)
 def _matmul(run: Execution, op: str, input: Tensor, other: Tensor) -> Value:
     left, right = shape_of(run, input), shape_of(run, other)
     if left is None or right is None:
@@ -138,8 +144,8 @@ def _matmul(run: Execution, op: str, input: Tensor, other: Tensor) -> Value:
     return run.emit(op, [input, other], [result], {}, error)[0]
 
 
-@operation(*both("bmm"), signature="input, mat2", op="bmm", rank=3)
-@operation(*both("mm"), signature="input, mat2", op="mm", rank=2)
+@operation(*both("bmm"), signature="input, mat2, *, out=None", op="bmm", rank=3)
+@operation(*both("mm"), signature="input, mat2, *, out=None", op="mm", rank=2)
 def _product(run: Execution, op: str, rank: int, input: Tensor, mat2: Tensor) -> Value:
     """Multiply tensors of one rank, without broadcasting."""
     left, right = shape_of_rank(run, input, rank), shape_of_rank(run, mat2, rank)

@@ -149,59 +149,31 @@ def _construct(run: Execution, arguments: Attrs) -> Attrs:
     return arguments
 
 
-_MAX_POOL = "input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False"
+_MAX = "kernel_size, stride=None, padding=0, dilation=1"
+_AVERAGE = "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True"
+_POWER = "norm_type, kernel_size, stride=None, ceil_mode=False"
 for _n in (1, 2, 3):
-    operation(
-        f"F.max_pool{_n}d",
-        f"max_pool{_n}d",
-        signature=f"{_MAX_POOL}, return_indices=False",
-        op=f"max_pool{_n}d",
-        spatial=_n,
-    )(_pool)
-    operation(
-        f"F.max_pool{_n}d_with_indices",
-        signature=f"{_MAX_POOL}, return_indices=True",
-        op=f"max_pool{_n}d",
-        spatial=_n,
-        return_indices=True,
-    )(_pool)
+    _max, _fixed = f"input, {_MAX}, ceil_mode=False", {"op": f"max_pool{_n}d", "spatial": _n}
+    _returns = f"{_max}, return_indices=False"
+    operation(f"F.max_pool{_n}d", signature=_returns, **_fixed)(_pool)
+    operation(f"max_pool{_n}d", signature=_max, return_indices=False, **_fixed)(_pool)
+    operation(f"F.max_pool{_n}d_with_indices", signature=_returns, **_fixed, return_indices=True)(
+        _pool
+    )
     functional_layer(
         f"MaxPool{_n}d",
-        "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False",
+        f"{_MAX}, return_indices=False, ceil_mode=False",
         f"F.max_pool{_n}d",
         _construct,
     )
-    operation(
-        f"F.avg_pool{_n}d",
-        f"avg_pool{_n}d",
-        signature="input, kernel_size, stride=None, padding=0, ceil_mode=False, "
-        "count_include_pad=True" + (", divisor_override=None" if _n > 1 else ""),
-        op=f"avg_pool{_n}d",
-        spatial=_n,
-        dilation=1,
-        return_indices=False,
-    )(_pool)
-    functional_layer(
-        f"AvgPool{_n}d",
-        "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True"
-        + (", divisor_override=None" if _n > 1 else ""),
-        f"F.avg_pool{_n}d",
-        _construct,
-    )
-    operation(
-        f"F.lp_pool{_n}d",
-        signature="input, norm_type, kernel_size, stride=None, ceil_mode=False",
-        op=f"lp_pool{_n}d",
-        spatial=_n,
-        padding=0,
-        dilation=1,
-        return_indices=False,
-    )(_pool)
-    functional_layer(
-        f"LPPool{_n}d",
-        "norm_type, kernel_size, stride=None, ceil_mode=False",
-        f"F.lp_pool{_n}d",
-    )
+    _names = (f"F.avg_pool{_n}d", "avg_pool1d") if _n == 1 else (f"F.avg_pool{_n}d",)
+    _average = _AVERAGE if _n == 1 else f"{_AVERAGE}, divisor_override=None"
+    _fixed = {"spatial": _n, "dilation": 1, "return_indices": False}
+    operation(*_names, signature=f"input, {_average}", op=f"avg_pool{_n}d", **_fixed)(_pool)
+    functional_layer(f"AvgPool{_n}d", _average, f"F.avg_pool{_n}d", _construct)
+    _op = f"lp_pool{_n}d"
+    operation(f"F.{_op}", signature=f"input, {_POWER}", op=_op, padding=0, **_fixed)(_pool)
+    functional_layer(f"LPPool{_n}d", _POWER, f"F.{_op}")
 
 # --- adaptive pooling
 
@@ -257,26 +229,15 @@ def _fractional_pool(run: Execution, layer: Instance, input: Tensor, spatial: in
 
 
 for _n in (1, 2, 3):
-    operation(
-        f"F.adaptive_avg_pool{_n}d",
-        f"adaptive_avg_pool{_n}d",
-        signature="input, output_size",
-        op=f"adaptive_avg_pool{_n}d",
-        spatial=_n,
-        return_indices=False,
-    )(_adaptive_pool)
-    functional_layer(f"AdaptiveAvgPool{_n}d", "output_size", f"F.adaptive_avg_pool{_n}d")
-    operation(
-        f"F.adaptive_max_pool{_n}d",
-        signature="input, output_size, return_indices=False",
-        op=f"adaptive_max_pool{_n}d",
-        spatial=_n,
-    )(_adaptive_pool)
-    functional_layer(
-        f"AdaptiveMaxPool{_n}d",
-        "output_size, return_indices=False",
-        f"F.adaptive_max_pool{_n}d",
+    _op = f"adaptive_avg_pool{_n}d"
+    _names = (f"F.{_op}", _op) if _n == 1 else (f"F.{_op}",)
+    operation(*_names, signature="input, output_size", op=_op, spatial=_n, return_indices=False)(
+        _adaptive_pool
     )
+    functional_layer(f"AdaptiveAvgPool{_n}d", "output_size", f"F.{_op}")
+    _op, _signature = f"adaptive_max_pool{_n}d", "output_size, return_indices=False"
+    operation(f"F.{_op}", signature=f"input, {_signature}", op=_op, spatial=_n)(_adaptive_pool)
+    functional_layer(f"AdaptiveMaxPool{_n}d", _signature, f"F.{_op}")
     if _n > 1:
         layer(
             f"FractionalMaxPool{_n}d",

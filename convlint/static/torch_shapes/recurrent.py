@@ -55,13 +55,22 @@ def _forward(run: Execution, layer: Instance, input: Value, op: str) -> Value:
     return (results[0], results[1] if states == 1 else results[1:])
 
 
-_RECURRENT = (
-    "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, "
-    "bidirectional=False, proj_size=0, device=None, dtype=None"
+_SIZES = "input_size, hidden_size, num_layers=1"
+_OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False"
+_PLACE = "device=None, dtype=None"
+_INPUTS = "input, hx=None"
+layer(
+    "LSTM", f"{_SIZES}, {_OPTIONS}, proj_size=0, {_PLACE}", _forward, _construct, _INPUTS, op="lstm"
 )
-for _name, _op, _signature in (
-    ("LSTM", "lstm", _RECURRENT),
-    ("GRU", "gru", _RECURRENT),
-    ("RNN", "rnn_tanh", f"{_RECURRENT}, *, nonlinearity='tanh'"),
-):
-    layer(_name, _signature, _forward, _construct, "input, hx=None", op=_op)
+layer(
+    "GRU", f"{_SIZES}, {_OPTIONS}, {_PLACE}", _forward, _construct, _INPUTS, op="gru", proj_size=0
+)
+layer(
+    "RNN",
+    f"{_SIZES}, nonlinearity='tanh', {_OPTIONS}, {_PLACE}",
+    _forward,
+    _construct,
+    _INPUTS,
+    op="rnn_tanh",
+    proj_size=0,
+)

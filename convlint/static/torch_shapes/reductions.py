@@ -64,13 +64,19 @@ def _reduce(
     return reduce(run, op, input, along, keepdim if keepdims is None else keepdims)[0]
 
 
-_REDUCTIONS = "mean sum prod nanmean nansum amax amin all any argmax argmin logsumexp count_nonzero"
-for _name in _REDUCTIONS.split():
-    operation(
-        *both(_name),
-        signature="input, dim=None, keepdim=False, *, dtype=None, axis=None, keepdims=None, out=None",
-        op=_name,
-    )(_reduce)
+_REDUCTION = "input, dim=None, keepdim=False, *, axis=None, keepdims=None, out=None"
+for _name in ("mean", "sum", "prod", "nanmean", "nansum"):
+    operation(*both(_name), signature=f"{_REDUCTION}, dtype=None", op=_name)(_reduce)
+for _name in ("amax", "amin", "all", "any", "argmax", "argmin"):
+    operation(*both(_name), signature=_REDUCTION, op=_name)(_reduce)
+operation(*both("logsumexp"), signature=_REDUCTION, op="logsumexp")(_reduce)
+operation(
+    *both("count_nonzero"),
+    signature="input, dim=None, *, axis=None",
+    op="count_nonzero",
+    keepdim=False,
+    keepdims=None,
+)(_reduce)
 
 
 def _deviation(
@@ -88,13 +94,16 @@ def _deviation(
     return results[0] if outputs == 1 else results
 
 
-_DEVIATION = "input, dim=None, unbiased=True, keepdim=False, *, correction=1, axis=None, out=None"
+_DEVIATION = (
+    "input, dim=None, unbiased=True, keepdim=False, *, correction=None, axis=None, out=None"
+)
 for _name in ("var", "std"):
     operation(*both(_name), signature=_DEVIATION, op=_name, outputs=1)(_deviation)
     operation(f"{_name}_mean", signature=_DEVIATION, op=f"{_name}_mean", outputs=2)(_deviation)
 
 
-@operation(*both("norm"), signature="input, p='fro', dim=None, keepdim=False, out=None, dtype=None")
+@operation("norm", signature="input, p='fro', dim=None, keepdim=False, out=None, dtype=None")
+@operation(".norm", signature="input, p='fro', dim=None, keepdim=False, dtype=None")
 @operation(
     "linalg.norm",
     signature="input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None",
@@ -171,7 +180,7 @@ def _topk(run: Execution, input: Tensor, k: Value, dim: Value) -> Value:
 
 @operation(
     *both("sort"),
-    signature="input, dim=-1, descending=False, stable=False, *, out=None",
+    signature="input, dim=-1, descending=False, *, stable=False, out=None",
     op="sort",
 )
 @operation(*both("cummax", "cummin"), signature="input, dim, *, out=None", op="cummax")
@@ -181,7 +190,7 @@ def _values_and_indices(run: Execution, op: str, input: Tensor, dim: Value) -> V
     return run.emit(op, [input], [shape, shape], {"dim": dim}, error)
 
 
-@operation(*both("argsort"), signature="input, dim=-1, descending=False, stable=False")
+@operation(*both("argsort"), signature="input, dim=-1, descending=False, *, stable=False, out=None")
 def _argsort(run: Execution, input: Tensor, dim: Value) -> Value:
     shape = shape_of(run, input)
     error = None if shape is None else dim_error(dim, len(shape))

@@ -42,7 +42,7 @@ class Operation:
         self, handler: Callable[..., Value], signature: str | None, fixed: Mapping[str, Value]
     ) -> None:
         code = handler.__code__
-        self._handler = handler
+        self.handler = handler
         self._names = code.co_varnames[1 : code.co_argcount]
         self._tensors = [
             position
@@ -61,7 +61,7 @@ class Operation:
         """
         signature = self._signature
         if signature is None:
-            parameters = inspect.signature(self._handler).parameters.values()
+            parameters = inspect.signature(self.handler).parameters.values()
             own = [p.replace(annotation=p.empty) for p in parameters]
             signature = ", ".join([str(p) for p in own[1:] if p.name not in self._fixed])
         values = [self._source(name) for name in self._names if name != "passed"]
@@ -95,7 +95,7 @@ class Operation:
         for position in self._tensors:
             if type(values[position]) is not Tensor:
                 return unknown_result(run, *[values[position] for position in self._tensors])
-        return self._handler(run, *values)
+        return self.handler(run, *values)
 
     def __call__(self, run: Execution, *args: Value, **kwargs: Value) -> Value:
         values = self.bind(args, kwargs)

@@ -34,7 +34,7 @@ from convlint.static.torch_shapes.sizes import (
 _LARGEST_BATCH = 16  # a batch of up to this size must be able to fail for ``view`` to be an error
 
 
-@operation(*(".view", ".reshape", ".view_copy"), signature="input, *shape, size=None, dtype=None")
+@operation(".view", signature="input, *shape, size=None, dtype=None")
 def _view(
     run: Execution, input: Value, shape: tuple[Value, ...], size: Value, dtype: Value
 ) -> Value:
@@ -43,6 +43,11 @@ def _view(
     if type(input) is not Tensor:
         return unknown_result(run, input)
     return _to_sizes(run, input, shape if size is None else (size,))
+
+
+@operation(".reshape", signature="input, *sizes, shape=None")
+def _reshape_method(run: Execution, input: Tensor, sizes: tuple[Value, ...], shape: Value) -> Value:
+    return _to_sizes(run, input, sizes if shape is None else (shape,))
 
 
 @operation("reshape")

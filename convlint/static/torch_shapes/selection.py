@@ -116,6 +116,7 @@ def _unfold(run: Execution, input: Tensor, dimension: Value, size: Value, step: 
     return run.emit("unfold", [input], [result], {"dimension": dimension})[0]
 
 
-_WRITES = "roll index_add index_copy index_fill index_put masked_scatter scatter scatter_add"
+register_unary("roll", *both("roll"))
+_WRITES = "index_add index_copy index_fill index_put masked_scatter scatter scatter_add"
 for _name in _WRITES.split():
     register_unary(_name, *both(_name), f".{_name}_")

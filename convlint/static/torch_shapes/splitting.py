@@ -68,19 +68,10 @@ def _position(run: Execution, x: Tensor, dim: Value) -> tuple[Shape | None, int 
 
 # --- split
 
-_SPLIT = "dim=0, *, split_size=None"
 
-
-@operation(*both("split"), signature=f"tensor, split_size_or_sections=None, {_SPLIT}")
-@operation(*both("split_with_sizes"), signature=f"tensor, split_size_or_sections=None, {_SPLIT}")
-def _split(
-    run: Execution,
-    tensor: Tensor,
-    split_size_or_sections: Value,
-    dim: Value,
-    split_size: Value,
-) -> Value:
-    wanted = split_size_or_sections if split_size is None else split_size
+@operation("split")
+def _split(run: Execution, tensor: Tensor, split_size_or_sections: Value, dim: Value = 0) -> Value:
+    wanted = split_size_or_sections
     attrs = {"split_size_or_sections": frozen(wanted), "dim": dim}
     if has_more(wanted):
         return _unknown_parts(run, "split", tensor, attrs)
@@ -103,6 +94,16 @@ def _split(
     if lengths is None or len(lengths) > _MOST_PARTS:
         return _unknown_parts(run, "split", tensor, attrs)
     return _cut(run, "split", tensor, position, lengths, attrs)
+
+
+@operation(".split")
+def _split_method(run: Execution, input: Tensor, split_size: Value, dim: Value = 0) -> Value:
+    return _split(run, input, split_size, dim)
+
+
+@operation(*both("split_with_sizes"))
+def _split_with_sizes(run: Execution, input: Tensor, split_sizes: Value, dim: Value = 0) -> Value:
+    return _split(run, input, split_sizes, dim)
 
 
 def _equal_lengths(run: Execution, whole: Num, each: Num) -> list[Num] | None:
