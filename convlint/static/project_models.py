@@ -26,7 +26,7 @@ from convlint.static.exploration.entry_points import (
 from convlint.static.exploration.execute import descendants
 from convlint.static.exploration.explore import Exploration, explored
 from convlint.static.input_guess import guess_input
-from convlint.static.program.parse import UnreadableError, walk
+from convlint.static.program.parse import UnreadableError, positional, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.recursion import with_room
@@ -201,10 +201,10 @@ def _required_of(function: object, skip: int) -> list[str]:
 
 
 def _required(parameters: ast.arguments, skip: int = 0) -> list[str]:
-    positional = [*parameters.posonlyargs, *parameters.args]
-    keyword = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
-    required = positional[skip : len(positional) - len(parameters.defaults)]
-    required += [parameter for parameter, default in keyword if default is None]
+    by_position = positional(parameters)
+    by_name = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
+    required = by_position[skip : len(by_position) - len(parameters.defaults)]
+    required += [parameter for parameter, default in by_name if default is None]
     return [parameter.arg for parameter in required]
 
 

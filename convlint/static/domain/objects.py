@@ -61,22 +61,14 @@ class Class:
         return f"Class({self.name})"
 
 
+@dataclass(slots=True, eq=False)
 class Scope:
     """The names of a function or module, and the scope around it."""
 
-    __slots__ = ("module", "names", "outer", "qualname")
-
-    def __init__(
-        self,
-        module: SourceModule,
-        outer: Scope | None = None,
-        qualname: str = "",
-        names: dict[str, Value] | None = None,
-    ) -> None:
-        self.module = module
-        self.outer = outer
-        self.qualname = qualname
-        self.names: dict[str, Value] = {} if names is None else names
+    module: SourceModule
+    outer: Scope | None = None
+    qualname: str = ""
+    names: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -86,8 +78,7 @@ class Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: Scope
     qualname: str
-    defaults: tuple[Value, ...] = ()
-    keyword_defaults: Mapping[str, Value] = field(default_factory=dict)
+    defaults: Mapping[str, Value] = field(default_factory=dict)  # by the name of the parameter
     owner: Class | None = None  # the class whose method it is
     kind: str = ""  # "property", "staticmethod" or "classmethod"
 
@@ -107,14 +98,12 @@ class Outside(ast.Name):
     """Stands for the call of an entry point, which is not in the program."""
 
 
+@dataclass(slots=True, eq=False)
 class Frame:
     """A running call: the expression that makes it."""
 
-    __slots__ = ("node", "scope")
-
-    def __init__(self, node: ast.expr, scope: Scope) -> None:
-        self.node = node
-        self.scope = scope
+    node: ast.expr
+    scope: Scope
 
 
 def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
@@ -125,6 +114,7 @@ def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
     return site
 
 
+@dataclass(slots=True, eq=False)
 class Instance:
     """An object: a module of the project, a layer of ``torch.nn``, or any other.
 
@@ -134,18 +124,13 @@ class Instance:
     constructor call.
     """
 
-    __slots__ = ("attrs", "cls", "error", "frames", "incomplete", "kind", "site")
-
-    def __init__(
-        self, cls: Class, site: Site | None = None, frames: tuple[Frame, ...] = ()
-    ) -> None:
-        self.cls = cls
-        self.attrs: dict[str, Value] = {}
-        self.site = site
-        self.frames = frames
-        self.kind: str | None = None
-        self.error: str | None = None
-        self.incomplete = False  # whether part of its constructor was not executed
+    cls: Class
+    site: Site | None = None
+    frames: tuple[Frame, ...] = ()
+    attrs: dict[str, Value] = field(default_factory=dict)
+    kind: str | None = None
+    error: str | None = None
+    incomplete: bool = False  # whether part of its constructor was not executed
 
     @property
     def is_module(self) -> bool:

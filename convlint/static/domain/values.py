@@ -60,29 +60,25 @@ def joined(op: str, left: Value, right: Value = None) -> Value:
 _HEAVIEST = 64
 
 
+@dataclass(slots=True, eq=False)
 class Cell:
     """A shape, None while it is not known. Tensors that are elementwise functions of each other share
     a cell, so a layer that needs a certain rank fills it for all of them.
     """
 
-    __slots__ = ("is_guess", "shape")
-
-    def __init__(self, shape: Shape | None = None) -> None:
-        self.shape = shape
-        self.is_guess = False  # whether the rank is only the usual one
+    shape: Shape | None = None
+    is_guess: bool = False  # whether the rank is only the usual one
 
 
+@dataclass(slots=True, eq=False)
 class Tensor:
     """A tensor of the program. ``id`` is None for parameters and constants: no recorded call created
     these.
     """
 
-    __slots__ = ("cell", "dtype", "id")
-
-    def __init__(self, cell: Cell, id: int | None = None, dtype: str = "float32") -> None:
-        self.cell = cell
-        self.id = id
-        self.dtype = dtype
+    cell: Cell
+    id: int | None = None
+    dtype: str = "float32"
 
     @property
     def shape(self) -> Shape | None:

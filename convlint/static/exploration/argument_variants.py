@@ -26,7 +26,7 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
         return variants
     switches = {
         name: default
-        for name, default in defaults(init).items()
+        for name, default in init.defaults.items()
         if type(default) in (bool, str) or (default is None and is_width(name))
     }
     if switches:
@@ -71,12 +71,3 @@ def builds_on_condition(entry_point: EntryPoint) -> bool:
         if part is not node.test
         for _ in callees(part)
     )
-
-
-def defaults(function: Function) -> dict[str, Value]:
-    """The defaults of a function's parameters, by their names."""
-    parameters = function.node.args
-    positional = [*parameters.posonlyargs, *parameters.args]
-    with_default = positional[len(positional) - len(function.defaults) :]
-    values = {p.arg: value for p, value in zip(with_default, function.defaults, strict=True)}
-    return values | dict(function.keyword_defaults)

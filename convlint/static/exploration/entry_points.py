@@ -14,7 +14,7 @@ from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.interpreter import Interpreter, PathChoices
-from convlint.static.program.parse import cached, children, walk
+from convlint.static.program.parse import cached, children, positional, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 
@@ -100,8 +100,7 @@ def _ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:
     if not read.isdisjoint(("locals", "vars")):
         return
     parameters = init.node.args
-    positional = [*parameters.posonlyargs, *parameters.args]
-    for parameter in [*positional[1:], *parameters.kwonlyargs]:
+    for parameter in [*positional(parameters)[1:], *parameters.kwonlyargs]:
         if parameter.arg not in read:
             text = init.scope.module.text
             yield parameter.arg, cls.qualname, text.site(parameter, init.qualname)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from convlint import symbolic
 from convlint.static.domain.objects import Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
-from convlint.static.exploration.argument_variants import defaults
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.interpreter import Call, Interpreter
-from convlint.static.program.parse import walk
+from convlint.static.program.parse import positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.symbolic import Symbol
 
@@ -29,7 +28,7 @@ def _execute_class(path: ExecutionPath) -> None:
     call = _call_of(path, cls.node)
     init = cls.lookup("__init__")
     if type(init) is Function:
-        optional = _optional(interpreter, defaults(init), _is_empty)
+        optional = _optional(interpreter, init.defaults, _is_empty)
         call.kwargs = _arguments(interpreter, init, optional | path.variant, skip=1)
         call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
     path.instance = interpreter.instantiate(cls, call)
@@ -69,15 +68,11 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
             interpreter.call(instance, inputs)
         return
     parameters = forward.node.args
-    positional = [*parameters.posonlyargs, *parameters.args][1:]
-    required = positional[: max(len(positional) - len(forward.defaults), 0)]
+    required = [p for p in positional(parameters)[1:] if p.arg not in forward.defaults]
     args = [_input_for(interpreter, parameter) for parameter in required]
-    kwargs = {
-        parameter.arg: _input_for(interpreter, parameter)
-        for parameter in parameters.kwonlyargs
-        if parameter.arg not in forward.keyword_defaults
-    }
-    kwargs |= _optional(interpreter, defaults(forward), _is_none_or_number)
+    required = [p for p in parameters.kwonlyargs if p.arg not in forward.defaults]
+    kwargs = {parameter.arg: _input_for(interpreter, parameter) for parameter in required}
+    kwargs |= _optional(interpreter, forward.defaults, _is_none_or_number)
     open_ended = parameters.vararg is not None
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=open_ended))
 
@@ -97,7 +92,7 @@ def _input_for(interpreter: Interpreter, parameter: ast.arg) -> Value:
 
 
 def _optional(
-    interpreter: Interpreter, values: dict[str, Value], is_placeholder: Callable[[Value], bool]
+    interpreter: Interpreter, values: Mapping[str, Value], is_placeholder: Callable[[Value], bool]
 ) -> dict[str, Value]:
     """UNKNOWN for the parameters whose default may only be a placeholder; nothing unless the
     interpreter passes all inputs.
@@ -116,10 +111,9 @@ def _arguments(
     default.
     """
     parameters = function.node.args
-    default = defaults(function) | variant
-    values: dict[str, Value] = dict(default)
-    positional = [*parameters.posonlyargs, *parameters.args]
-    for parameter in [*positional[skip:], *parameters.kwonlyargs]:
+    default = {**function.defaults, **variant}
+    values = dict(default)
+    for parameter in [*positional(parameters)[skip:], *parameters.kwonlyargs]:
         name = parameter.arg
         if name not in default:
             values[name] = _symbol(parameter)
@@ -163,12 +157,12 @@ def _execute_function(path: ExecutionPath) -> None:
     interpreter, entry_point = path.interpreter, path.entry_point
     function: Function = entry_point.value
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
-    optional = _optional(interpreter, defaults(function), _is_none_or_empty)
+    optional = _optional(interpreter, function.defaults, _is_none_or_empty)
     kwargs = _arguments(interpreter, function, optional, skip)
     parameters = function.node.args
-    positional = [*parameters.posonlyargs, *parameters.args][skip:]
     call = _call_of(path, function.node)
-    call.args = [UNKNOWN] * skip + [kwargs.pop(parameter.arg) for parameter in positional]
+    args = [kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
+    call.args = [UNKNOWN] * skip + args
     call.kwargs = kwargs
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)

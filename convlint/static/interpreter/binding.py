@@ -8,7 +8,7 @@ from typing import Any
 from convlint.static.domain.objects import Function
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter.call import Call
-from convlint.static.program.parse import cached
+from convlint.static.program.parse import cached, positional
 
 _UNKNOWN_KEY: Any = UNKNOWN  # stands for keyword arguments whose names are not known
 
@@ -17,32 +17,20 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
     """The values of the parameters by name; None if the arguments do not fit."""
     args, open_ended = call.args, call.open_ended
     parameters = function.node.args
-    positional = cached(parameters, "positional", lambda: _positional(parameters))
-    names: dict[str, Value] = dict(zip(positional, args, strict=False))
+    by_position, by_name = cached(parameters, "parameter_names", lambda: _names(parameters))
+    names: dict[str, Value] = dict(zip(by_position, args, strict=False))
     rest: dict[str, Value] = dict(call.kwargs)
     if parameters.vararg is not None:
-        names[parameters.vararg.arg] = UNKNOWN if open_ended else tuple(args[len(positional) :])
-    elif len(args) > len(positional):
+        names[parameters.vararg.arg] = UNKNOWN if open_ended else tuple(args[len(by_position) :])
+    elif len(args) > len(by_position):
         return None
-    first_default = len(positional) - len(function.defaults)
-    for position in range(len(args), len(positional)):
-        name = positional[position]
+    for name in (*by_position[len(args) :], *by_name):
         if name in rest:
             names[name] = rest.pop(name)
         elif open_ended:
             names[name] = UNKNOWN
-        elif position >= first_default:
-            names[name] = function.defaults[position - first_default]
-        else:
-            return None
-    for parameter in parameters.kwonlyargs:
-        name = parameter.arg
-        if name in rest:
-            names[name] = rest.pop(name)
-        elif open_ended:
-            names[name] = UNKNOWN
-        elif name in function.keyword_defaults:
-            names[name] = function.keyword_defaults[name]
+        elif name in function.defaults:
+            names[name] = function.defaults[name]
         else:
             return None
     if parameters.kwarg is not None:
@@ -54,6 +42,7 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
     return names
 
 
-def _positional(parameters: ast.arguments) -> list[str]:
-    """The names of the parameters that can be passed by position."""
-    return [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+def _names(parameters: ast.arguments) -> tuple[list[str], list[str]]:
+    """The names of the parameters that can be passed by position, and of those that cannot."""
+    by_position = [parameter.arg for parameter in positional(parameters)]
+    return by_position, [parameter.arg for parameter in parameters.kwonlyargs]

@@ -9,6 +9,7 @@ from convlint.static.domain.objects import Class, Function, Scope
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter import classes
 from convlint.static.interpreter.dispatch import evaluate, execute
+from convlint.static.program.parse import positional
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -34,17 +35,18 @@ def make_function(
     """The function that a definition creates; its defaults are evaluated."""
     name = getattr(node, "name", "<lambda>")
     prefix = f"{scope.qualname}.<locals>." if scope.qualname else ""
-    return Function(
-        node,
-        scope,
-        prefix + name,
-        tuple([_default(interpreter, default, scope) for default in node.args.defaults]),
-        {
-            parameter.arg: _default(interpreter, default, scope)
-            for parameter, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            if default is not None
-        },
-    )
+    by_position = positional(node.args)
+    with_default = by_position[len(by_position) - len(node.args.defaults) :]
+    defaults = [
+        *zip(with_default, node.args.defaults, strict=True),
+        *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
+    ]
+    values = {
+        parameter.arg: _default(interpreter, default, scope)
+        for parameter, default in defaults
+        if default is not None
+    }
+    return Function(node, scope, prefix + name, values)
 
 
 def _default(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from convlint.static.domain.objects import Scope
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class BlockEnd:
-    """How a block ended before its last statement; ``value`` is what it returns."""
+    """A block ended before its last statement; ``value`` is the value that it returns."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: Value = None) -> None:
-        self.value = value
+    value: Value = None
 
 
 BREAK: Final = BlockEnd()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Stop
@@ -21,10 +20,10 @@ from convlint.static.interpreter.dispatch import (
     evaluate,
     execute_block,
 )
+from convlint.static.interpreter.effects import forget
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers
-from convlint.static.program.parse import cached, is_generator, own_nodes
-from convlint.static.program.source_module import CHANGING, bound_names
+from convlint.static.program.parse import is_generator
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -226,42 +225,6 @@ def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd 
     interpreter.record_gap("loop with an unknown condition", node.test, scope)
     forget(interpreter, node.body, scope)
     return None
-
-
-def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
-    """Make everything unknown that statements may have changed."""
-    for statement in statements:
-        effects = _effects(statement)
-        for name in effects.names:
-            scope.names[name] = UNKNOWN
-        for owner_node, attribute in effects.attributes:
-            owner = evaluate(interpreter, owner_node, scope)
-            if type(owner) is Instance:
-                owner.attrs[attribute] = UNKNOWN
-        for container in effects.containers:
-            containers.taint(evaluate(interpreter, container, scope))
-
-
-class _Effects:
-    """The names, attributes and containers that a statement may change."""
-
-    def __init__(self, statement: ast.stmt) -> None:
-        self.names = list(dict.fromkeys(bound_names(statement)))
-        self.attributes: list[tuple[ast.expr, str]] = []
-        self.containers: list[ast.expr] = []
-        for node in own_nodes(statement):
-            match node:
-                case ast.Attribute(ctx=ast.Store()):
-                    self.attributes.append((node.value, node.attr))
-                case ast.Subscript(ctx=ast.Store()):
-                    self.containers.append(node.value)
-                case ast.Call(func=ast.Attribute(attr=attr)) if attr in CHANGING:
-                    assert isinstance(node.func, ast.Attribute)
-                    self.containers.append(node.func.value)
-
-
-def _effects(statement: ast.stmt) -> _Effects:
-    return cached(statement, "effects", lambda: _Effects(statement))
 
 
 def _with(

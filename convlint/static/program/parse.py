@@ -127,6 +127,11 @@ def children(node: ast.AST) -> list[ast.AST]:
 _NO_CHILDREN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "type_comment"})
 
 
+def positional(arguments: ast.arguments) -> list[ast.arg]:
+    """The parameters that can be passed by position."""
+    return [*arguments.posonlyargs, *arguments.args]
+
+
 def walk(node: ast.AST) -> Iterator[ast.AST]:
     """A node and its descendants, in no particular order; several times as fast as ``ast.walk``."""
     pending = [node]

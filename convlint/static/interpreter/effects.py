@@ -1,0 +1,55 @@
+"""The names, attributes and containers that statements may change, for those that are not executed
+once in order.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.objects import Instance, Scope
+from convlint.static.domain.values import UNKNOWN
+from convlint.static.interpreter.dispatch import evaluate
+from convlint.static.interpreter.pymodel import containers
+from convlint.static.program.parse import cached, own_nodes
+from convlint.static.program.source_module import CHANGING, bound_names
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
+    """Make everything unknown that statements may have changed."""
+    for statement in statements:
+        effects = _effects(statement)
+        for name in effects.names:
+            scope.names[name] = UNKNOWN
+        for owner_node, attribute in effects.attributes:
+            owner = evaluate(interpreter, owner_node, scope)
+            if type(owner) is Instance:
+                owner.attrs[attribute] = UNKNOWN
+        for container in effects.containers:
+            containers.taint(evaluate(interpreter, container, scope))
+
+
+class _Effects:
+    """The names, attributes and containers that a statement may change."""
+
+    def __init__(self, statement: ast.stmt) -> None:
+        self.names = list(dict.fromkeys(bound_names(statement)))
+        self.attributes: list[tuple[ast.expr, str]] = []
+        self.containers: list[ast.expr] = []
+        for node in own_nodes(statement):
+            match node:
+                case ast.Attribute(ctx=ast.Store()):
+                    self.attributes.append((node.value, node.attr))
+                case ast.Subscript(ctx=ast.Store()):
+                    self.containers.append(node.value)
+                case ast.Call(func=ast.Attribute(attr=attr)) if attr in CHANGING:
+                    assert isinstance(node.func, ast.Attribute)
+                    self.containers.append(node.func.value)
+
+
+def _effects(statement: ast.stmt) -> _Effects:
+    return cached(statement, "effects", lambda: _Effects(statement))
