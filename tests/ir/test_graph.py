@@ -8,7 +8,7 @@ import pytest
 
 from bench import changed_layers
 from convlint.analysis import diagnosis
-from convlint.analysis.diagnosis import vote
+from convlint.analysis.diagnosis import blame
 from convlint.ir import Graph, Node
 
 TABLES = {
@@ -68,12 +68,12 @@ def test_two_failing_graphs_in_turn_are_diagnosed_once_each(
 ) -> None:
     diagnosed: list[Graph] = []
 
-    class Counting(vote._Diagnosis):
+    class Counting(blame._Diagnosis):
         def __init__(self, graph: Graph) -> None:
             diagnosed.append(graph)
             super().__init__(graph)
 
-    monkeypatch.setattr(vote, "_Diagnosis", Counting)
+    monkeypatch.setattr(blame, "_Diagnosis", Counting)
     graphs = failing(3), failing(4)
     for _ in range(3):
         for graph in graphs:

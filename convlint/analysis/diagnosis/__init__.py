@@ -1,15 +1,15 @@
-"""Who disagrees with whom about channels, and which end is to blame.
+"""Layers that disagree about a number of channels, and the place in the source to blame.
 
-``ends`` reads from a graph which numbers must be equal, ``vote`` finds the fewest places in the
-source that explain why some are not, and ``words`` says it. Rules ask for ``disagreements``.
+``votes`` reads from a graph which numbers have to be equal, ``blame`` finds the fewest places in the source that
+explain the disagreements, and ``messages`` turns them into findings.
 """
 
 from __future__ import annotations
 
+from convlint.analysis.diagnosis.blame import Disagreement, disagreements, refusals
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.messages import findings
 from convlint.analysis.diagnosis.refused import Refusal, home
-from convlint.analysis.diagnosis.vote import Disagreement, disagreements, refusals
 
 __all__ = [
     "Disagreement",

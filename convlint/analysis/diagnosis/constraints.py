@@ -1,4 +1,4 @@
-"""The sizes of tensors as variables, and the votes for their values."""
+"""Sizes of tensors as variables, and votes for their values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Literal
 from convlint.analysis.diagnosis.variables import Variables
 from convlint.ir import Graph, Layer, Node, Site, Tensor
 
-Label = Literal["in", "out", "groups", "arrives"]
+Label = Literal["in", "out", "groups", "observed"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vote:
-    """A number that one call declares.
+    """A number of channels, features or groups that one call declares.
 
-    ``label`` says which: what it takes ("in"), what it gives ("out", a norm's width too), the groups
-    of a depthwise convolution, or what arrives from a call that declares nothing. ``frames`` are the
-    places in the source that may have got it wrong, innermost first; none where nobody could have.
+    ``label``: "in" for its input, "out" for its output and the width of a norm, "groups" for the groups of a depthwise
+    convolution, "observed" for the size of a tensor that no call declared. ``frames`` are the places in the source that
+    may be wrong, innermost first; empty for an observed size.
     """
 
     node: int
@@ -28,77 +28,77 @@ class Vote:
 
 
 class Sizes:
-    """The dimensions of tensors that hold channels or features, each with its variable.
+    """The variables of the dimensions that hold channels or features, and what calls say about them.
 
-    Dimensions are counted from the right, from -1 on. ``votes`` are by variable; ``involved`` are failed calls with
-    the variables that they bring together.
+    Dimensions count from -1, the last one. ``votes`` are (variable, vote), ``sums`` (whole, parts) of concatenations,
+    and ``involved`` (variable, node id) of failed calls.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.votes: list[tuple[int, Vote]] = []
-        self.sums: list[tuple[int, tuple[int, ...]]] = []  # concatenations: the whole, its parts
+        self.sums: list[tuple[int, tuple[int, ...]]] = []
         self.involved: list[tuple[int, int]] = []
         self._variables = Variables()
         self._at: dict[int, dict[int, int]] = {}  # tensor -> dimension -> variable
 
-    def new(self) -> int:
-        """A variable of which nothing is known."""
+    def new_variable(self) -> int:
+        """Create a variable without any constraints."""
         return self._variables.new()
 
     def tie(self, one: int, other: int, ratio: Fraction = Fraction(1)) -> None:
-        """State that ``one`` is ``ratio`` times ``other``."""
+        """State that ``one == ratio * other``."""
         self._variables.tie(one, other, ratio)
 
     def find(self, variable: int) -> tuple[int, Fraction]:
-        """A variable's class, and its value over that of the class."""
+        """The class of a variable, and the ratio of its value to that of the class."""
         return self._variables.find(variable)
 
-    def known(self, tensor: Tensor) -> dict[int, int]:
-        """The variables of a tensor's dimensions, of those that have one."""
+    def of(self, tensor: Tensor) -> dict[int, int]:
+        """The variables of a tensor, by dimension."""
         return self._at.get(tensor.id, {})
 
     def variable(self, tensor: Tensor, dim: int) -> int:
-        """The variable of a dimension; one that no call declared votes for the size that it has."""
-        known = self._at.setdefault(tensor.id, {})
-        if dim not in known:
-            known[dim] = self._variables.new()
+        """The variable of a dimension. If no call declared it, its size becomes an observed vote."""
+        variables = self._at.setdefault(tensor.id, {})
+        if dim not in variables:
+            variables[dim] = self._variables.new()
             producer = self.graph.producer(tensor.id)
             id = 0 if producer is None else producer.id
-            self.votes.append((known[dim], Vote(id, "arrives", tensor.shape[dim], ())))
-        return known[dim]
+            self.votes.append((variables[dim], Vote(id, "observed", tensor.shape[dim], ())))
+        return variables[dim]
 
     def set(self, tensor: Tensor, dim: int, variable: int) -> None:
-        """State that a dimension is a variable."""
+        """State that a dimension has the value of ``variable``."""
         if len(tensor.shape) < -dim:
-            return  # what a call gives that failed, or was not followed
+            return  # the output of a call that failed or was not traced
         self._at.setdefault(tensor.id, {})[dim] = variable
 
     def vote(self, variable: int, node: Node, label: Label, number: int) -> None:
-        """A number that the layer of a call declares, or the call where there is none."""
+        """Add a vote of the layer that a call belongs to, or of the call itself."""
         layer = self.graph.layer(node.layer)
         frames: tuple[Site, ...]
         if layer is None:
             frames = () if node.site is None else (node.site,)
         elif layer.site is None:
-            frames = (self._unseen(layer),)
+            frames = (self._unknown_site(layer),)
         else:
             frames = (layer.site, *layer.chain)
         self.votes.append((variable, Vote(node.id, label, number, frames)))
 
-    def _unseen(self, layer: Layer) -> Site:
-        """A place for a layer that nobody saw being built: the line that calls it first, if there is
-        one, and as several layers may be called there, the layer's name.
+    def _unknown_site(self, layer: Layer) -> Site:
+        """A place for a layer whose construction was not recorded: the first call, if known, and the layer's name,
+        because one line may call several layers.
         """
         called = self.graph.nodes_of(layer.name)[0].site
         return replace(called or Site("", 0), function=layer.name)
 
     def vote_at_call(self, variable: int, node: Node, label: Label, number: int) -> None:
-        """A number that the line of the call itself declares."""
+        """Add a vote of the line of the call itself."""
         frames = () if node.site is None else (node.site,)
         self.votes.append((variable, Vote(node.id, label, number, frames)))
 
     def involve(self, node: Node, *variables: int) -> None:
-        """State that a call brings variables together, if it failed."""
+        """State that a call, if it failed, depends on these variables."""
         if node.error is not None:
             self.involved += [(variable, node.id) for variable in variables]

@@ -1,77 +1,77 @@
-"""Layers that declare the sizes they take and give."""
+"""Calls of layers that declare the sizes of their input and output."""
 
 from __future__ import annotations
 
 from convlint.analysis import ops
 from convlint.analysis.diagnosis.constraints import Sizes
-from convlint.analysis.diagnosis.reshapes import kept
+from convlint.analysis.diagnosis.reshapes import unchanged
 from convlint.ir import Node, Tensor
 
 
 def convolution(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """Channels in and out, and the groups of a depthwise one, which are as many."""
+    """Vote for input and output channels, and for the groups of a depthwise convolution, which equal them."""
     attrs = node.attrs
     dim = -ops.spatial_dims(node.op) - 1
     if "in_channels" not in attrs or len(before.shape) < -dim:
         return
-    taken, given = sizes.variable(before, dim), sizes.new()
+    input, output = sizes.variable(before, dim), sizes.new_variable()
     into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
-    sizes.vote(taken, node, "in", into)
-    sizes.vote(given, node, "out", out)
+    sizes.vote(input, node, "in", into)
+    sizes.vote(output, node, "out", out)
     if groups > 1 and groups in (into, out):
-        sizes.vote(taken, node, "groups", groups)
+        sizes.vote(input, node, "groups", groups)
         if out == groups:
-            sizes.vote(given, node, "groups", groups)
-    sizes.set(after, dim, given)
-    sizes.involve(node, taken)
+            sizes.vote(output, node, "groups", groups)
+    sizes.set(after, dim, output)
+    sizes.involve(node, input)
 
 
 def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """Features in and out, in the last dimension."""
+    """Vote for input and output features, in the last dimension."""
     if "in_features" not in node.attrs or not before.shape:
         return
-    taken, given = sizes.variable(before, -1), sizes.new()
-    sizes.vote(taken, node, "in", node.attrs["in_features"])
-    sizes.vote(given, node, "out", node.attrs["out_features"])
-    sizes.involve(node, taken)
-    for dim, variable in sizes.known(before).items():
-        sizes.set(after, dim, given if dim == -1 else variable)
-    sizes.set(after, -1, given)
+    input, output = sizes.variable(before, -1), sizes.new_variable()
+    sizes.vote(input, node, "in", node.attrs["in_features"])
+    sizes.vote(output, node, "out", node.attrs["out_features"])
+    sizes.involve(node, input)
+    for dim, variable in sizes.of(before).items():
+        sizes.set(after, dim, output if dim == -1 else variable)
+    sizes.set(after, -1, output)
 
 
 def norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """A norm over the channels, which it gives as it takes them."""
+    """Vote for the channels of a norm, which are the same in its output."""
     if len(before.shape) < 2:
         return
     dim = 1 - len(before.shape)
     width = sizes.variable(before, dim)
     layer = sizes.graph.layer(node.layer)
     attrs = {} if layer is None else layer.attrs
-    asked = attrs.get("num_features", attrs.get("num_channels"))
-    asked = node.attrs.get("num_features", asked)
-    if asked is not None:
-        sizes.vote(width, node, "out", asked)
+    declared = attrs.get("num_features", attrs.get("num_channels"))
+    declared = node.attrs.get("num_features", declared)
+    if declared is not None:
+        sizes.vote(width, node, "out", declared)
     sizes.involve(node, width)
-    for other, variable in sizes.known(before).items():
+    for other, variable in sizes.of(before).items():
         sizes.set(after, other, variable)
 
 
 def layer_norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """A norm over the last dimensions; those that hold channels or features count."""
+    """Vote for the last dimensions, those of them that hold channels or features."""
     shape = node.attrs.get("normalized_shape", ())
     for dim in range(-len(shape), 0):
-        if -dim <= len(before.shape) and (node.error or dim in sizes.known(before)):
+        if -dim <= len(before.shape) and (node.error or dim in sizes.of(before)):
             width = sizes.variable(before, dim)
             sizes.vote(width, node, "out", shape[dim])
             sizes.involve(node, width)
-    kept(sizes, before, after)
+    unchanged(sizes, before, after)
 
 
 def prelu(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """One slope for each channel, where there is more than one."""
+    """Vote for the channels if there is a slope for each."""
     count = node.attrs.get("num_parameters", 1)
     if count != 1 and len(before.shape) > 1:
         width = sizes.variable(before, 1 - len(before.shape))
         sizes.vote(width, node, "out", count)
         sizes.involve(node, width)
-    kept(sizes, before, after)
+    unchanged(sizes, before, after)

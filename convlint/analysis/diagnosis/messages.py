@@ -7,8 +7,8 @@ from fractions import Fraction
 from math import prod
 
 from convlint.analysis import graph_queries, ops
+from convlint.analysis.diagnosis.blame import Disagreement, disagreements
 from convlint.analysis.diagnosis.constraints import Vote
-from convlint.analysis.diagnosis.vote import Disagreement, disagreements
 from convlint.ir import Finding, Graph, Node, Related, Site
 
 _MAX_RELATED = 12  # related lines of one finding

@@ -1,4 +1,4 @@
-"""Constructors that PyTorch refused for their groups, and the places that built them."""
+"""Convolutions whose constructor raised because of their groups, and the places that built them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from convlint.ir import Graph, Layer, Site
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A place that built convolutions whose channels its groups do not divide; ``nodes`` are the
-    failed calls that only its numbers contradict.
+    """A place that built convolutions whose groups do not divide their channels.
+
+    ``nodes`` are the failed calls that only its numbers contradict.
     """
 
     site: Site
@@ -19,10 +20,12 @@ class Refusal:
 
 
 def places(
-    wrong: list[Layer], right: list[Layer], depth: int, at_home: str | None
+    wrong: list[Layer], right: list[Layer], depth: int, home_path: str | None
 ) -> tuple[int, list[tuple[Site, list[Layer]]]]:
-    """The fewest places that built ``wrong``, each layer of ``right`` built there counting as one
-    more; the innermost ones, unless only an outer one stands ``at_home``.
+    """Find the fewest places that built all layers of ``wrong``, from the frames at ``depth`` outwards.
+
+    A place costs one, and one more for each layer of ``right`` that it built. Inner places are preferred, except that
+    a place in the file ``home_path`` is preferred to one in other files. Returns the cost and the layers of each place.
     """
     cost = 0
     found: list[tuple[Site, list[Layer]]] = []
@@ -36,10 +39,10 @@ def places(
         if not bad:
             continue
         here = 1 + len(good)
-        outside, further = places(bad, good, depth + 1, at_home)
+        outside, further = places(bad, good, depth + 1, home_path)
         reached = sum(len(layers) for _, layers in further) == len(bad)
-        stranger = site.path != at_home and any(s.path == at_home for s, _ in further)
-        if reached and (outside < here or (outside == here and stranger)):
+        prefers_outer = site.path != home_path and any(s.path == home_path for s, _ in further)
+        if reached and (outside < here or (outside == here and prefers_outer)):
             cost, found = cost + outside, found + further
         else:
             cost, found = cost + here, [*found, (site, bad)]
@@ -47,7 +50,7 @@ def places(
 
 
 def refuses(layer: Layer) -> bool:
-    """Whether a convolution was refused for its groups."""
+    """Whether the constructor of a convolution raised because of its groups."""
     attrs = layer.attrs
     if layer.error is None or not {"in_channels", "out_channels", "groups"} <= attrs.keys():
         return False
@@ -58,7 +61,7 @@ def refuses(layer: Layer) -> bool:
 
 
 def is_depthwise(layer: Layer) -> bool:
-    """Whether the groups are one of a convolution's counts: then it is the other that is wrong."""
+    """Whether the groups equal one of the channel numbers; then the other number is wrong."""
     attrs = layer.attrs
     return bool(attrs["groups"] in (attrs["in_channels"], attrs["out_channels"]))
 
@@ -68,7 +71,7 @@ def _frames(layer: Layer) -> tuple[Site, ...]:
 
 
 def home(graph: Graph) -> str | None:
-    """The file that the model's own class stands in: files beside it hold what others use as well."""
+    """The file of the model's class. Other files hold code that other models use too."""
     root = graph.layer("")
     if root is None:
         return None

@@ -1,4 +1,4 @@
-"""Calls that move, merge or split the dimensions of one tensor, and what they say of their sizes."""
+"""Variables of the output of calls that move, merge or split dimensions."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from convlint.analysis.diagnosis.variables import grouped_dims
 from convlint.ir import Node, Tensor
 
 
-def kept(sizes: Sizes, before: Tensor, after: Tensor) -> None:
-    """The default: a call of one tensor keeps the dimensions that keep their size."""
+def unchanged(sizes: Sizes, before: Tensor, after: Tensor) -> None:
+    """Keep the variables of dimensions that keep their size: the default for a call with one input."""
     if len(before.shape) == len(after.shape):
-        for dim, variable in sizes.known(before).items():
+        for dim, variable in sizes.of(before).items():
             if before.shape[dim] == after.shape[dim]:
                 sizes.set(after, dim, variable)
 
 
 def chunk(sizes: Sizes, node: Node, before: Tensor) -> None:
-    """Each of n parts of a dimension has 1 / n of it, where they are equal."""
+    """Give each of n equal parts 1 / n of the variable."""
     rank, along = len(before.shape), node.attrs.get("dim", 0)
     along = along - rank if along >= 0 else along
-    variable = sizes.known(before).get(along)
+    variable = sizes.of(before).get(along)
     even = len({t.shape for t in node.outputs}) == 1
     for tensor in node.outputs:
-        kept(sizes, before, tensor)
+        unchanged(sizes, before, tensor)
         if variable is not None and even and tensor.shape[along] != before.shape[along]:
-            sizes.set(tensor, along, sizes.new())
-            part = sizes.known(tensor)[along]
+            sizes.set(tensor, along, sizes.new_variable())
+            part = sizes.of(tensor)[along]
             sizes.tie(part, variable, Fraction(1, len(node.outputs)))
 
 
 def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """A reshape: channels that are merged with pixels are multiplied by their number."""
-    known = sizes.known(before)
+    """Multiply the variable of channels by the number of pixels that a reshape merges them with."""
+    known = sizes.of(before)
     if node.error is None:
         groups = grouped_dims(before.shape, after.shape)
-    elif len(after.shape) == 2:  # view(batch, features) with the wrong count of features
+    elif len(after.shape) == 2:  # view(batch, features) with wrong features
         groups = [(range(1, len(before.shape)), range(1, 2))]
     else:
         return
@@ -52,7 +52,7 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
         if not factor or not shared:
             continue
         if factor != shared:
-            scaled = sizes.new()
+            scaled = sizes.new_variable()
             sizes.tie(scaled, variable, Fraction(factor, shared))
             variable = scaled
         sizes.set(after, place - len(after.shape), variable)
@@ -62,7 +62,7 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 
 
 def permute(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """Dimensions take their variables with them; two are exchanged, or all are named."""
+    """Move the variables along with their dimensions."""
     rank = len(before.shape)
     order = list(node.attrs.get("dims", ()))
     if {"dim0", "dim1"} <= node.attrs.keys():
@@ -72,31 +72,31 @@ def permute(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
             one, other = one % rank, other % rank
             order[one], order[other] = other, one
     if len(order) == rank and all(isinstance(origin, int) for origin in order):
-        known = sizes.known(before)
+        known = sizes.of(before)
         for place, origin in enumerate(order):
             if (origin % rank) - rank in known:
                 sizes.set(after, place - rank, known[(origin % rank) - rank])
 
 
 def reduced(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """A mean, sum or the like keeps the dimensions that it does not go over."""
+    """Keep the variables of the dimensions that a mean or sum does not reduce."""
     rank, dims = len(before.shape), node.attrs.get("dim")
     named = dims if isinstance(dims, tuple | list) else (dims,)
     if not rank or not all(isinstance(dim, int) for dim in named):
         return
-    gone = {dim % rank for dim in named}
-    stays = len(after.shape) == rank
-    rest = [dim for dim in range(rank) if stays or dim not in gone]
-    known = sizes.known(before)
+    reduced_dims = {dim % rank for dim in named}
+    keeps_dims = len(after.shape) == rank
+    rest = [dim for dim in range(rank) if keeps_dims or dim not in reduced_dims]
+    known = sizes.of(before)
     for place, dim in enumerate(rest):
-        if dim not in gone and dim - rank in known:
+        if dim not in reduced_dims and dim - rank in known:
             sizes.set(after, place - len(rest), known[dim - rank])
 
 
 def pixel_shuffle(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
-    """Channels become pixels, or pixels channels, by a known factor."""
-    variable = sizes.known(before).get(-3)
+    """Scale the variable by the factor between channels and pixels."""
+    variable = sizes.of(before).get(-3)
     if variable is not None and before.shape[-3] and after.shape[-3] and not node.error:
-        given = sizes.new()
-        sizes.tie(given, variable, Fraction(after.shape[-3], before.shape[-3]))
-        sizes.set(after, -3, given)
+        output = sizes.new_variable()
+        sizes.tie(output, variable, Fraction(after.shape[-3], before.shape[-3]))
+        sizes.set(after, -3, output)

@@ -1,7 +1,4 @@
-"""The places in the source that may have got a number wrong.
-
-A suspect is a place and what it may have got wrong there, with all votes that this gives.
-"""
+"""Suspects: places in the source that may be wrong, and the number there that may be wrong."""
 
 from __future__ import annotations
 
@@ -13,29 +10,30 @@ from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.tally import Poll
 from convlint.ir import Site
 
-Key = tuple[object, ...]  # the calls within a place that a number went through, and its label
-Suspect = tuple[Site, frozenset[Key]]  # a place, and which of its numbers is wrong
-Held = tuple[set[Vote], set[Vote]]  # a suspect's votes: contradicted, and not
-Counts = dict[int, Counter[Fraction]]  # what is said of a class
+Key = tuple[object, ...]  # the calls from a place to the layer, and the vote's label
+Suspect = tuple[Site, frozenset[Key]]  # a place, and which of its numbers may be wrong
+Split = tuple[set[Vote], set[Vote]]  # votes of a suspect: contradicted, and others
+Counts = dict[int, Counter[Fraction]]  # places by value, for each class
 
 
 class Suspects:
-    """Who may be to blame, as the poll stands: votes that are struck out accuse nobody. ``home`` is the model's own
-    file: a place in it is suspected before one in the libraries that it calls.
+    """Places to suspect, given the votes that remain in the poll.
+
+    ``home`` is the file of the model: a place in it is suspected before one in the libraries that it calls.
     """
 
     def __init__(self, poll: Poll, home: str | None) -> None:
         self._poll = poll
         self._home = home
 
-    def accused(self, open_: Counts) -> dict[Suspect, Held]:
-        """The places to suspect, with their votes: those that somebody contradicts, and the others.
+    def accused(self, open_: Counts) -> dict[Suspect, Split]:
+        """The places to suspect, with their contradicted and other votes.
 
-        The innermost place comes first. Only where it also built what nobody contradicts, as a
-        helper does that many call, the places that called it are suspected too.
+        The innermost place is suspected first. Its callers are suspected only if it also built layers that nothing
+        contradicts, as a function with many callers does.
         """
-        near = self._poll.upstream(open_)
-        found: dict[Suspect, set[Vote]] = {}
+        related = self._poll.upstream(open_)
+        suspects: dict[Suspect, set[Vote]] = {}
         votes = [vote for vote in self._poll.root if vote.frames and vote not in self._poll.struck]
         depth = 0
         while votes:
@@ -47,51 +45,52 @@ class Suspects:
             depth += 1
             votes = []
             for suspect, held in reached.items():
-                if near.isdisjoint([self._poll.root[vote] for vote in held]):
+                if related.isdisjoint([self._poll.root[vote] for vote in held]):
                     continue
-                bad, good = self._split(held, near, open_)
+                bad, good = self._split(held, related, open_)
                 further = {vote for vote in held if len(vote.frames) > depth}
-                if bad and not self._rather_outside(suspect[0], held, depth, near, open_):
-                    found.setdefault(suspect, set()).update(held)
+                if bad and not self._callers_explain_better(
+                    suspect[0], held, depth, related, open_
+                ):
+                    suspects.setdefault(suspect, set()).update(held)
                 if good or suspect[0].path != self._home:
                     votes += further
-        found |= self._passed_on(near)
-        split = {suspect: self._split(held, near, open_) for suspect, held in found.items()}
+        suspects |= self._shared_numbers(related)
+        split = {suspect: self._split(held, related, open_) for suspect, held in suspects.items()}
         return {suspect: held for suspect, held in split.items() if held[0]}
 
-    def _rather_outside(
-        self, site: Site, held: set[Vote], depth: int, near: set[int], open_: Counts
+    def _callers_explain_better(
+        self, site: Site, held: set[Vote], depth: int, related: set[int], open_: Counts
     ) -> bool:
-        """Whether the calls around a place explain its wrong votes better than the place: each place
-        costs one, and one more for each class that its votes are right in.
+        """Whether the callers of a place explain its wrong votes at a lower cost than the place itself.
+
+        A place costs one, and one more for each class in which its votes are right.
         """
-        _, good = self._split(held, near, open_)
+        _, good = self._split(held, related, open_)
         if not good and site.path == self._home:
             return False
         here = 1 + self._classes(good)
-        outside, at_home = self._cost_outside(held, depth, near, open_)
+        outside, at_home = self._cost_outside(held, depth, related, open_)
         return outside < here or (outside == here and at_home and site.path != self._home)
 
     def _cost_outside(
-        self, held: set[Vote], depth: int, near: set[int], open_: Counts
+        self, held: set[Vote], depth: int, related: set[int], open_: Counts
     ) -> tuple[float, bool]:
-        """The least cost of the calls from ``depth`` outwards, and whether the model's own file holds
-        them all.
-        """
+        """The lowest cost of the calls from ``depth`` outwards, and whether all of them are in the model's file."""
         around: dict[Site, set[Vote]] = {}
         for vote in held:
             if len(vote.frames) > depth:
                 around.setdefault(vote.frames[depth], set()).add(vote)
-            elif vote in self._split({vote}, near, open_)[0]:
+            elif vote in self._split({vote}, related, open_)[0]:
                 return inf, False
         total, all_at_home = 0.0, True
         for site, votes in around.items():
-            bad, good = self._split(votes, near, open_)
+            bad, good = self._split(votes, related, open_)
             if not bad:
                 continue
             cost, at_home = 1.0 + self._classes(good), site.path == self._home
             if good or not at_home:
-                beyond = self._cost_outside(votes, depth + 1, near, open_)
+                beyond = self._cost_outside(votes, depth + 1, related, open_)
                 if beyond[0] < cost or (beyond[0] == cost and beyond[1] and not at_home):
                     cost, at_home = beyond
             total, all_at_home = total + cost, all_at_home and at_home
@@ -100,13 +99,14 @@ class Suspects:
     def _classes(self, votes: set[Vote]) -> int:
         return len({self._poll.root[vote] for vote in votes})
 
-    def _passed_on(self, near: set[int]) -> dict[Suspect, set[Vote]]:
-        """Calls that handed one number to several layers which agree: a wrapper's convolution and
-        its norm, for instance. That number may be wrong all the same.
+    def _shared_numbers(self, related: set[int]) -> dict[Suspect, set[Vote]]:
+        """Calls that passed one number to several layers, such as a convolution and its norm.
+
+        These layers agree with each other, but the number may still be wrong.
         """
         together: dict[tuple[Site, int, Fraction], set[Key]] = {}
-        for root in near:
-            for value, vote in self._poll.ends.votes.get(root, ()):
+        for root in related:
+            for value, vote in self._poll.votes.by_class.get(root, ()):
                 if vote not in self._poll.struck:
                     for depth, site in enumerate(vote.frames[1:], 1):
                         key = (*vote.frames[:depth], vote.label)
@@ -128,19 +128,19 @@ class Suspects:
                 )
         return found
 
-    def _split(self, held: set[Vote], near: set[int], open_: Counts) -> Held:
-        """A suspect's votes: those that somebody contradicts, and those that most others agree with.
+    def _split(self, held: set[Vote], related: set[int], open_: Counts) -> Split:
+        """Split the votes of a suspect into those that others contradict and those that most others agree with.
 
-        What one suspect says counts once in a class, however many layers it built.
+        A suspect counts once in a class, however many layers it built.
         """
         bad, good = set(), set()
         places: dict[tuple[int, Fraction], set[object]] = {}
         for vote in held:
-            said = (self._poll.root[vote], self._poll.value[vote])
-            places.setdefault(said, set()).add((vote.label, vote.frames))
+            key = (self._poll.root[vote], self._poll.value[vote])
+            places.setdefault(key, set()).add((vote.label, vote.frames))
         for vote in held:
             root, value = self._poll.root[vote], self._poll.value[vote]
-            if root not in near:
+            if root not in related:
                 good.add(vote)
             elif root not in open_:
                 bad.add(vote)

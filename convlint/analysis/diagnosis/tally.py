@@ -1,4 +1,4 @@
-"""Counting votes: what the places in the source say of each class of equal numbers."""
+"""Counts of votes: how many places in the source vote for each value of a class."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from convlint.analysis.diagnosis.constraints import Vote
-from convlint.analysis.diagnosis.endpoints import Ends
+from convlint.analysis.diagnosis.votes import Votes
 
-_DEEPEST = 100  # concatenations of concatenations
+_MAX_DEPTH = 100  # of nested concatenations
 
 
 class Poll:
-    """The votes that count while some are struck out."""
+    """The votes that remain when some are struck out."""
 
-    def __init__(self, ends: Ends) -> None:
-        self.ends = ends
-        self.counted = 0  # ballots, over and over
+    def __init__(self, votes: Votes) -> None:
+        self.votes = votes
+        self.counted = 0  # ballots so far, a measure of the work
         self.struck: set[Vote] = set()
-        self.corrected: dict[Vote, Fraction] = {}  # what struck votes should have said
+        self.corrected: dict[
+            Vote, Fraction
+        ] = {}  # the values of struck votes that should have been given
         self.value: dict[Vote, Fraction] = {}
         self.root: dict[Vote, int] = {}
         self._sums: dict[int, list[tuple[Fraction, tuple[tuple[int, Fraction], ...]]]] = {}
         self._readers: dict[int, set[int]] = {}
-        for whole, ratio, parts in ends.sums:
+        for whole, ratio, parts in votes.sums:
             self._sums.setdefault(whole, []).append((ratio, parts))
             for part, _ in parts:
                 self._readers.setdefault(part, set()).add(whole)
-        # A loop that builds equal layers at one place casts one vote.
+        # Equal layers built at one place, in a loop for instance, have one ballot.
         self._ballots: dict[int, dict[object, list[Vote]]] = {}
-        for root, votes in ends.votes.items():
-            for value, vote in votes:
+        for root, members in votes.by_class.items():
+            for value, vote in members:
                 self.value[vote], self.root[vote] = value, root
                 key = (value, vote.label, vote.frames or vote.node)
                 self._ballots.setdefault(root, {}).setdefault(key, []).append(vote)
 
     def count(self, root: int) -> Counter[Fraction]:
-        """How many places vote for each value of a class; the sum of a concatenation's parts is one."""
+        """How many places vote for each value of a class; the sum of a concatenation is one place."""
         return self._count(root, frozenset())
 
     def _count(self, root: int, above: frozenset[int]) -> Counter[Fraction]:
@@ -49,7 +51,7 @@ class Poll:
                 counted[self.value[votes[0]]] += 1
             else:
                 counted.update({self.corrected[v] for v in votes if v in self.corrected})
-        for ratio, parts in self._sums.get(root, ()) if len(above) < _DEEPEST else ():
+        for ratio, parts in self._sums.get(root, ()) if len(above) < _MAX_DEPTH else ():
             total = self._total(parts, above | {root})
             if total is not None:
                 counted[total / ratio] += 1
@@ -60,16 +62,16 @@ class Poll:
     ) -> Fraction | None:
         total = Fraction(0)
         for part, ratio in parts:
-            said = None if part in above else winner(self._count(part, above))
-            if said is None:
+            value = None if part in above else winner(self._count(part, above))
+            if value is None:
                 return None
-            total += said * ratio
+            total += value * ratio
         return total
 
     def instead(self, root: int) -> Fraction | None:
-        """What most places say of a class; where none does, what a concatenation leaves for it."""
-        said = winner(self.count(root))
-        for whole in self._readers.get(root, ()) if said is None else ():
+        """The value that most places vote for; without votes, what a concatenation leaves for the class."""
+        value = winner(self.count(root))
+        for whole in self._readers.get(root, ()) if value is None else ():
             counted = self.count(whole)
             for ratio, parts in self._sums[whole]:
                 left = winner(counted)
@@ -80,41 +82,36 @@ class Poll:
                 mine = sum((its for part, its in parts if part == root), Fraction(0))
                 if left is not None and mine:
                     return left * ratio / mine
-        return said
+        return value
 
     def downstream(self, roots: Iterable[int]) -> set[int]:
-        """The classes and all whose counts depend on them."""
+        """The classes, and all classes whose counts depend on them."""
         return _closure(roots, lambda root: self._readers.get(root, ()))
 
     def upstream(self, roots: Iterable[int]) -> set[int]:
-        """The classes and all that their counts depend on."""
+        """The classes, and all classes that their counts depend on."""
         return _closure(
             roots, lambda root: [part for _, parts in self._sums.get(root, ()) for part, _ in parts]
         )
 
 
-def _closure(roots: Iterable[int], nearby: Callable[[int], Iterable[int]]) -> set[int]:
-    found: set[int] = set()
-    waiting = list(roots)
-    while waiting:
-        root = waiting.pop()
-        if root not in found:
-            found.add(root)
-            waiting += nearby(root)
-    return found
+def _closure(roots: Iterable[int], neighbors: Callable[[int], Iterable[int]]) -> set[int]:
+    reached: set[int] = set()
+    pending = list(roots)
+    while pending:
+        root = pending.pop()
+        if root not in reached:
+            reached.add(root)
+            pending += neighbors(root)
+    return reached
 
 
 def winner(counted: Counter[Fraction]) -> Fraction | None:
-    """What most places say."""
+    """The value with the most votes, None without votes."""
     return counted.most_common(1)[0][0] if counted else None
 
 
-def sole_winner(counted: Counter[Fraction]) -> Fraction | None:
-    first, *others = counted.most_common(2)
-    return None if others and others[0][1] == first[1] else first[0]
-
-
 def disputes(counted: Counter[Fraction]) -> int:
-    """Pairs of places that say different things."""
+    """The number of pairs of places that vote for different values."""
     total = counted.total()
     return (total * total - sum(n * n for n in counted.values())) // 2

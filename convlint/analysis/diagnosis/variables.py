@@ -1,4 +1,4 @@
-"""Variables of which some are known to be a multiple of others, and the dimensions that a reshape ties."""
+"""Variables that are multiples of each other, and the dimensions that correspond in a reshape."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from convlint.ir import Shape
 
 
 class Variables:
-    """Numbers, counted from 0, in classes: within one, each is known as a multiple of all others (union-find)."""
+    """Union-find over variables, numbered from 0: in one class, each is a known multiple of the others."""
 
     def __init__(self) -> None:
         self._parents: list[int] = []
         self._ratios: list[Fraction] = []  # a variable's value over that of its parent
 
     def new(self) -> int:
-        """A variable of which nothing is known."""
+        """Create a variable in a class of its own."""
         self._parents.append(len(self._parents))
         self._ratios.append(Fraction(1))
         return len(self._parents) - 1
 
     def find(self, variable: int) -> tuple[int, Fraction]:
-        """A variable's class, and its value over that of the class."""
+        """The class of a variable, and the ratio of its value to that of the class."""
         path = []
         while self._parents[variable] != variable:
             path.append(variable)
@@ -33,17 +33,18 @@ class Variables:
         return variable, ratio
 
     def tie(self, one: int, other: int, ratio: Fraction = Fraction(1)) -> None:
-        """State that ``one`` is ``ratio`` times ``other``."""
+        """State that ``one == ratio * other``."""
         (root, mine), (under, its) = self.find(one), self.find(other)
         if root != under:
             self._parents[root], self._ratios[root] = under, ratio * its / mine
 
 
 def grouped_dims(before: Shape, after: Shape) -> list[tuple[range, range]]:
-    """Runs of dimensions of two shapes with equal products, in order: (2, 12, 5) as (2, 3, 4, 5) is
-    0-0, 1-12, 2-3.
+    """Match ranges of dimensions of two shapes with equal products, in order.
+
+    For (2, 12, 5) and (2, 3, 4, 5): dimensions 0 and 0, 1 and 1 to 2, 2 and 3.
     """
-    found: list[tuple[range, range]] = []
+    groups: list[tuple[range, range]] = []
     i = j = 0
     while i < len(before) and j < len(after):
         start, begin = i, j
@@ -56,7 +57,7 @@ def grouped_dims(before: Shape, after: Shape) -> list[tuple[range, range]]:
                 j += 1
                 right *= after[j]
             else:
-                return found
+                return groups
         i, j = i + 1, j + 1
-        found.append((range(start, i), range(begin, j)))
-    return found
+        groups.append((range(start, i), range(begin, j)))
+    return groups

@@ -1,8 +1,7 @@
-"""Blame by vote: the fewest places in the source that explain every disagreement.
+"""Blame by vote: the fewest places in the source that explain all disagreements.
 
-Striking a suspect out takes its votes away, in every module that it built; the one whose removal
-settles most disagreements, and takes fewest votes that nobody disputes, is to blame. That repeats
-until all who are left agree.
+Striking out a suspect removes its votes, in every module that it built. The suspect is to blame whose removal settles
+most disagreements and removes fewest undisputed votes. This repeats until the remaining votes agree.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from math import prod
 
 from convlint.analysis import ops
 from convlint.analysis.diagnosis.constraints import Vote
-from convlint.analysis.diagnosis.endpoints import Ends
 from convlint.analysis.diagnosis.refused import Refusal, home, is_depthwise, places, refuses
 from convlint.analysis.diagnosis.suspects import Counts, Suspect, Suspects
 from convlint.analysis.diagnosis.tally import Poll, disputes, winner
+from convlint.analysis.diagnosis.votes import Votes
 from convlint.ir import Graph, Site
 
-# Beyond these the numbers are wrong all over the place, and no majority is worth waiting for: each
-# failed call is told of for itself.
-_MOST_OPEN = 200  # classes that are disputed
-_MOST_COUNTS = 200_000  # of ballots
+# Above these limits too much is wrong for a majority: each failed call is reported on its own.
+_MAX_OPEN = 200  # disputed classes
+_MAX_COUNTED = 200_000  # ballots
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A place to blame. ``wrong`` are its votes that the others contradict, with what the others
-    make of it (None where nobody else says); ``others`` are the votes at the other ends, nearest
-    first; ``nodes`` the failed calls that it explains.
+    """A place to blame.
+
+    ``wrong``: its contradicted votes, with the number that the others vote for (None without other votes). ``others``:
+    the votes of the other layers, nearest first. ``nodes``: the failed calls that it explains.
     """
 
     site: Site
@@ -46,8 +45,8 @@ class _Diagnosis:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.ends = Ends(graph)
-        self.poll = Poll(self.ends)
+        self.votes = Votes(graph)
+        self.poll = Poll(self.votes)
         self.refused = self._strike_refused()
         ballots = {(vote.label, vote.frames): vote.number for vote in self.poll.root}
         self.popular = Counter(ballots.values())
@@ -55,8 +54,9 @@ class _Diagnosis:
         self.suspects = Suspects(self.poll, self.home)
 
     def _strike_refused(self) -> dict[str, list[int]]:
-        """Strike out the counts that made a constructor refuse its groups, where the groups are
-        right; the failed calls that this explains, by layer.
+        """Strike out the channel numbers that made a constructor raise, if its groups are right.
+
+        Returns the ids of the failed calls that this explains, by layer.
         """
         struck: dict[str, set[Vote]] = {}
         refused = [layer for layer in self.graph.layers if refuses(layer)]
@@ -68,9 +68,9 @@ class _Diagnosis:
             groups = layer.attrs["groups"]
             if layer.site not in one_off and groups and vote.number % groups:
                 value = self.poll.value[vote]
-                same = self.ends.votes[self.poll.root[vote]]
-                beside = {v for x, v in same if x == value and _beside(v, vote)} | {vote}
-                struck.setdefault(layer.name, set()).update(beside)
+                same = self.votes.by_class[self.poll.root[vote]]
+                built_together = {v for x, v in same if x == value and _same_caller(v, vote)}
+                struck.setdefault(layer.name, set()).update(built_together, {vote})
         for votes in struck.values():
             self.poll.struck |= votes
         return {
@@ -78,7 +78,7 @@ class _Diagnosis:
                 id
                 for vote in votes
                 if winner(self.poll.count(self.poll.root[vote])) != self.poll.value[vote]
-                for id in self.ends.failed.get(self.poll.root[vote], ())
+                for id in self.votes.failed.get(self.poll.root[vote], ())
             ]
             for name, votes in struck.items()
         }
@@ -88,10 +88,10 @@ class _Diagnosis:
         return tuple(self._blamed())
 
     def _blamed(self) -> Iterator[Disagreement]:
-        while self.poll.counted < _MOST_COUNTS:
-            counts = {root: self.poll.count(root) for root in self.ends.failed}
+        while self.poll.counted < _MAX_COUNTED:
+            counts = {root: self.poll.count(root) for root in self.votes.failed}
             open_ = {root: count for root, count in counts.items() if disputes(count)}
-            if len(open_) > _MOST_OPEN:
+            if len(open_) > _MAX_OPEN:
                 return
             coverage = self.suspects.accused(open_)
             ranked = {
@@ -104,15 +104,15 @@ class _Diagnosis:
                 return
             struck = coverage[best][0] | coverage[best][1]
             self.poll.struck |= struck
-            found = self._explained(best, coverage[best][0], struck, open_)
-            self.poll.corrected.update(self._corrected(found.wrong))
-            yield found
+            disagreement = self._disagreement(best, coverage[best][0], struck, open_)
+            self.poll.corrected.update(self._corrections(disagreement.wrong))
+            yield disagreement
 
-    def _corrected(self, wrong: Iterable[tuple[Vote, Fraction | None]]) -> dict[Vote, Fraction]:
-        """Votes that should have said something else than the others in their class do.
+    def _corrections(self, wrong: Iterable[tuple[Vote, Fraction | None]]) -> dict[Vote, Fraction]:
+        """Values of struck votes that differ from what the others in their class vote for.
 
-        A place that is wrong for many layers is wrong for all in one way, by a factor or by a
-        difference. Where that does not give what the others say, somebody else is wrong too.
+        A place that is wrong for many layers is wrong in the same way for all, by a factor or a difference. Where this
+        does not lead to the value of the others, one of them is wrong too.
         """
         wrong = [(vote, right) for vote, right in wrong if vote.number]
         known = {vote: right for vote, right in wrong if right is not None}
@@ -121,18 +121,18 @@ class _Diagnosis:
         if not known:
             return {}
         (ratio, by_ratio), (step, by_step) = ratios.most_common(1)[0], steps.most_common(1)[0]
-        found = {}
+        corrections = {}
         for vote, right in wrong:
             meant = vote.number * ratio if by_ratio >= by_step else vote.number + step
             if meant != right and meant >= 1 and meant.denominator == 1:
-                found[vote] = self.poll.value[vote] * meant / vote.number
-        fitting = {vote.number for vote in known if vote not in found}
-        return found if 2 * len(found) < len(wrong) and len(fitting) > 1 else {}
+                corrections[vote] = self.poll.value[vote] * meant / vote.number
+        fitting = {vote.number for vote in known if vote not in corrections}
+        return corrections if 2 * len(corrections) < len(wrong) and len(fitting) > 1 else {}
 
     def _rank(
         self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: Counts
     ) -> tuple[float, ...] | None:
-        """How likely a suspect is to blame; None where striking it out settles nothing."""
+        """Rank a suspect, higher is more likely to blame; None if striking it out settles nothing."""
         bad, good = held
         struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
         gain, known = 0.0, 0
@@ -150,7 +150,7 @@ class _Diagnosis:
                 if other is not None:
                     right = _meant(vote, self.poll.value[vote], other)
                     if right.denominator != 1 or right < 1:
-                        gain -= 1  # no number there could have been meant
+                        gain -= 1  # no integer would be right there
                     elsewhere = self.popular[vote.number] - own[vote.number]
                     known += self.popular[int(right)] - elsewhere
         finally:
@@ -167,8 +167,8 @@ class _Diagnosis:
         )
 
     def _flattened(self, vote: Vote) -> bool:
-        """Whether it is the product of channels and pixels that a linear layer was written down with:
-        the pixels are what people get wrong.
+        """Whether a vote is the in_features of a linear layer after a flattened map, where the number of pixels is a
+        frequent mistake.
         """
         node = self.graph.nodes[vote.node]
         if node.op != "linear" or vote.label != "in":
@@ -178,7 +178,7 @@ class _Diagnosis:
             return False
         return prod(self.graph.tensor(before.inputs[0]).shape[2:]) > 1
 
-    def _explained(
+    def _disagreement(
         self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts
     ) -> Disagreement:
         poll = self.poll
@@ -191,12 +191,12 @@ class _Diagnosis:
                 wrong.append((vote, _meant(vote, poll.value[vote], instead)))
         roots = {poll.root[vote] for vote, _ in wrong}
         settled = poll.downstream(roots or {poll.root[vote] for vote in bad}) & open_.keys()
-        nodes = sorted({id for root in settled for id in self.ends.failed[root]})
+        nodes = sorted({id for root in settled for id in self.votes.failed[root]})
         others = [
             vote
             for root in poll.upstream(settled)
-            for _, vote in self.ends.votes.get(root, ())
-            if vote not in struck and vote.label != "arrives"
+            for _, vote in self.votes.by_class.get(root, ())
+            if vote not in struck and vote.label != "observed"
         ]
         first = min((vote.node for vote, _ in wrong), default=0)
         others.sort(key=lambda vote: (abs(vote.node - first), vote.node))
@@ -204,24 +204,24 @@ class _Diagnosis:
 
 
 def _meant(vote: Vote, value: Fraction, instead: Fraction) -> Fraction:
-    """The number to write for a class to be worth ``instead``, where it now is worth ``value``."""
+    """The number to declare so that the value of the class becomes ``instead`` rather than ``value``."""
     return instead / value * vote.number if value else instead
 
 
-def _beside(one: Vote, other: Vote) -> bool:
-    """Whether one constructor built both layers."""
+def _same_caller(one: Vote, other: Vote) -> bool:
+    """Whether the same calls led to the constructors of both layers."""
     return len(other.frames) > 1 and other.frames[1:] == one.frames[1:]
 
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
-    """What the failed calls of a graph disagree about, one entry for each place to blame."""
+    """Find the disagreements behind the failed calls of a graph, one for each place to blame."""
     return (
         graph.derived(_Diagnosis).disagreements if any(node.error for node in graph.nodes) else ()
     )
 
 
 def refusals(graph: Graph) -> tuple[Refusal, ...]:
-    """The constructors that refused their groups, by the place to blame."""
+    """Group the convolutions whose constructor raised because of their groups by the place to blame."""
     wrong = [layer for layer in graph.layers if refuses(layer)]
     if not wrong:
         return ()

@@ -1,9 +1,8 @@
-"""Which numbers of a model must agree.
+"""Which numbers of a model have to be equal.
 
-Every dimension of a tensor that holds channels or features is a variable. Calls that keep channels
-keep the variable; reshaping scales it, so that ``Linear(512 * 7 * 7)`` speaks of 512 channels;
-concatenation sums variables. Each number that the source declared (a convolution's in and out, a
-norm's width ...) is a vote for the value of a variable.
+Each dimension of a tensor that holds channels or features is a variable. A call that keeps channels keeps the variable;
+a reshape scales it, so that ``Linear(512 * 7 * 7)`` is about 512 channels; a concatenation is a sum of variables. Each
+number that the source declares (in_channels, out_channels, num_features ...) is a vote for the value of a variable.
 """
 
 from __future__ import annotations
@@ -17,22 +16,21 @@ from convlint.analysis.diagnosis.constraints import Sizes, Vote
 from convlint.ir import Graph, Node, Tensor
 
 
-class Ends:
-    """The votes of a graph, and which of them must agree.
+class Votes:
+    """The votes of a graph, by the class of variables whose value they have to agree on.
 
-    ``votes`` are lists by class: votes of one class must have the same value, ``(value, vote)``,
-    which is the vote's number in the class's own unit. ``sums`` are the concatenations, and
-    ``failed`` the failed calls by the classes that they bring together.
+    ``by_class``: (value, vote) by class, the value being the vote's number in the unit of the class. ``failed``: ids of
+    the failed calls that depend on a class.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._sizes = sizes = Sizes(graph)
         for node in graph.nodes:
             _read(sizes, node)
-        self.votes: dict[int, list[tuple[Fraction, Vote]]] = {}
+        self.by_class: dict[int, list[tuple[Fraction, Vote]]] = {}
         for variable, vote in sizes.votes:
             root, ratio = sizes.find(variable)
-            self.votes.setdefault(root, []).append((vote.number / ratio, vote))
+            self.by_class.setdefault(root, []).append((vote.number / ratio, vote))
         self.failed: dict[int, list[int]] = {}
         for variable, id in sizes.involved:
             nodes = self.failed.setdefault(sizes.find(variable)[0], [])
@@ -41,14 +39,14 @@ class Ends:
 
     @property
     def sums(self) -> Iterator[tuple[int, Fraction, tuple[tuple[int, Fraction], ...]]]:
-        """Each concatenation: the class and ratio of the whole, and those of its parts."""
+        """Concatenations: class and ratio of the whole, and (class, ratio) of each part."""
         find = self._sizes.find
         for whole, parts in self._sizes.sums:
             yield (*find(whole), tuple([find(part) for part in parts]))
 
 
 def _read(sizes: Sizes, node: Node) -> None:
-    """What a call says of the sizes of its tensors."""
+    """Add the votes and constraints of one call."""
     inputs = [sizes.graph.tensor(id) for id in node.inputs]
     if not node.outputs or not inputs:
         for tensor in node.outputs:
@@ -58,21 +56,21 @@ def _read(sizes: Sizes, node: Node) -> None:
     before, after = inputs[0], node.outputs[0]
     if node.op in ops.ALL_CONVS:
         declared.convolution(sizes, node, before, after)
-    elif node.error is not None and node.op in _MOVED_BY_NUMBER:
+    elif node.error is not None and node.op in _NUMBERED_DIMS:
         return
-    elif node.op in _OF_ONE:
-        _OF_ONE[node.op](sizes, node, before, after)
+    elif node.op in _READERS:
+        _READERS[node.op](sizes, node, before, after)
     elif node.op in ops.ELEMENTWISE:
         _elementwise(sizes, node, inputs, after)
     elif node.op == "cat":
         _concatenation(sizes, node, inputs, after)
     elif node.op in ("chunk", "tensor_split"):
         reshapes.chunk(sizes, node, before)
-    elif len(inputs) == 1 and node.op not in _MOVING:
-        reshapes.kept(sizes, before, after)
+    elif len(inputs) == 1 and node.op not in _MOVES_DIMS:
+        reshapes.unchanged(sizes, before, after)
 
 
-_OF_ONE: dict[str, Callable[[Sizes, Node, Tensor, Tensor], None]] = {
+_READERS: dict[str, Callable[[Sizes, Node, Tensor, Tensor], None]] = {
     "linear": declared.linear,
     **dict.fromkeys(ops.CHANNEL_NORMS, declared.norm),
     "layer_norm": declared.layer_norm,
@@ -82,9 +80,9 @@ _OF_ONE: dict[str, Callable[[Sizes, Node, Tensor, Tensor], None]] = {
     **dict.fromkeys(ops.REDUCTIONS, reshapes.reduced),
     **dict.fromkeys(ops.PIXEL_SHUFFLES, reshapes.pixel_shuffle),
 }
-# Calls that name dimensions. One that failed may name any, and says nothing of the others.
-_MOVED_BY_NUMBER = ops.TRANSPOSES | ops.REDUCTIONS | ops.PIXEL_SHUFFLES | {"chunk", "tensor_split"}
-_MOVING = frozenset(
+# Calls with numbers of dimensions. If one fails, the numbers may be wrong, and nothing follows.
+_NUMBERED_DIMS = ops.TRANSPOSES | ops.REDUCTIONS | ops.PIXEL_SHUFFLES | {"chunk", "tensor_split"}
+_MOVES_DIMS = frozenset(
     {"T", "mT", "H", "mH", "t", "adjoint", "movedim", "moveaxis", "rot90", "einsum"}
     | {"unseen", "unfold", "fold"}
     | ops.RECURRENT
@@ -92,12 +90,12 @@ _MOVING = frozenset(
 
 
 def _elementwise(sizes: Sizes, node: Node, inputs: list[Tensor], after: Tensor) -> None:
-    """Operands agree in every dimension, where none of them is stretched."""
+    """Tie the variables of the operands, except in dimensions in which one is broadcast."""
     for dim in range(-len(after.shape), 0):
-        reaching = [t for t in inputs if -dim <= len(t.shape)]
-        whole = [t for t in reaching if t.shape[dim] != 1] or reaching
+        operands = [t for t in inputs if -dim <= len(t.shape)]
+        whole = [t for t in operands if t.shape[dim] != 1] or operands
         differ = len({t.shape[dim] for t in whole}) > 1
-        if not any(dim in sizes.known(t) for t in whole):
+        if not any(dim in sizes.of(t) for t in whole):
             continue
         first, *others = [sizes.variable(t, dim) for t in whole]
         if differ:
@@ -114,11 +112,11 @@ def _concatenation(sizes: Sizes, node: Node, inputs: list[Tensor], after: Tensor
         return
     along = along - rank if along >= 0 else along
     for dim in range(-rank, 0):
-        if not any(dim in sizes.known(t) for t in inputs):
+        if not any(dim in sizes.of(t) for t in inputs):
             continue
         parts = [sizes.variable(t, dim) for t in inputs]
         if dim == along:
-            whole = sizes.new()
+            whole = sizes.new_variable()
             sizes.set(after, dim, whole)
             sizes.sums.append((whole, tuple(parts)))
             continue
