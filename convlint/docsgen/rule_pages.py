@@ -149,7 +149,8 @@ def _severity(entry: Rule | Kind) -> str:
 def _deciders(rule: Rule | Kind) -> str:
     if isinstance(rule, Kind):
         return "a run"
-    return " or ".join({"source": "source alone", "run": "a run"}[way] for way in rule.decided_by)
+    names = {"source": "static analysis", "run": "a run"}
+    return " or ".join(names[mode] for mode in rule.decided_by)
 
 
 def _example(rule: Rule, example: Example) -> str:

@@ -57,15 +57,15 @@ class NormChannels(Rule):
 
 def _fix(graph: Graph, finding: Finding) -> Fix | None:
     """Replace a number that is written in a norm's call with the one that the other layers agree on."""
-    built = [layer for layer in graph.layers if layer.site == finding.site]
-    call = constructor_call(graph, built[0]) if built and built[0].base in _REFUSING else None
-    found = [d for d in diagnosis.disagreements(graph) if d.site == finding.site]
-    if call is None or len(found) != 1:
+    layers = [layer for layer in graph.layers if layer.site == finding.site]
+    call = constructor_call(graph, layers[0]) if layers and layers[0].base in _REFUSING else None
+    causes = [d for d in diagnosis.disagreements(graph) if d.site == finding.site]
+    if call is None or len(causes) != 1:
         return None
-    wrong = {graph.nodes[vote.node].layer: (vote.number, right) for vote, right in found[0].wrong}
+    wrong = {graph.nodes[vote.node].layer: (vote.number, right) for vote, right in causes[0].wrong}
     numbers = set(wrong.values())
     written = call.given("num_features", 0)
-    if len(numbers) != 1 or not wrong.keys() >= {layer.name for layer in built}:
+    if len(numbers) != 1 or not wrong.keys() >= {layer.name for layer in layers}:
         return None
     number, right = numbers.pop()
     if right is None or right.denominator != 1 or not isinstance(written, ast.Constant):

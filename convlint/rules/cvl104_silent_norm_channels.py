@@ -33,8 +33,8 @@ class SilentNormChannels(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         reported = {
             vote.node
-            for found in diagnosis.disagreements(graph)
-            for vote in (*found.others, *(vote for vote, _ in found.wrong))
+            for cause in diagnosis.disagreements(graph)
+            for vote in (*cause.others, *(vote for vote, _ in cause.wrong))
         }
         for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
             layer = graph.layer(node.layer)

@@ -38,9 +38,9 @@ class KernelExceedsInput(Rule):
         for node in small:
             if not below.isdisjoint(node.inputs):
                 continue  # its input depends on a call that failed
-            made = graph_queries.downstream(graph, [node])
-            below |= made
-            explained = [n.id for n in small if n is node or not made.isdisjoint(n.inputs)]
+            after = graph_queries.downstream(graph, [node])
+            below |= after
+            explained = [n.id for n in small if n is node or not after.isdisjoint(n.inputs)]
             shrinking = _shrinking(graph, node)
             related: tuple[Related, ...] = ()
             if shrinking is not None and (site := graph.where(shrinking)) is not None:
@@ -73,7 +73,7 @@ def _too_small(graph: Graph, node: Node) -> bool:
     if "kernel_size" not in node.attrs or not node.inputs:
         return False
     if len(graph_queries.input_shape(graph, node)) < len(node.attrs["kernel_size"]):
-        return False  # no map at all
+        return False  # not a feature map
     spans, sizes = _spans(node), _padded(graph, node)
     if node.op in ops.CONVS and node.attrs["padding"] == "same":
         return False

@@ -48,7 +48,7 @@ class MergeShapes(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         yield from diagnosis.findings(self.finding, graph, _MERGES)
-        reported = {id for found in diagnosis.disagreements(graph) for id in found.nodes}
+        reported = {id for cause in diagnosis.disagreements(graph) for id in cause.nodes}
         merges = [n for n in graph.nodes if n.error is not None and n.op in _MERGES]
         below = graph_queries.downstream(graph, merges)
         for node in merges:

@@ -37,7 +37,7 @@ class SilentBroadcast(Rule):
                 continue
             left, right = (graph.tensor(id) for id in node.inputs)
             for small, large in ((left, right), (right, left)):
-                maker = _stretched_from(graph, small, large)
+                maker = _broadcast_source(graph, small, large)
                 if maker is None:
                     continue
                 where = graph.where(maker)
@@ -52,7 +52,7 @@ class SilentBroadcast(Rule):
                 )
 
 
-def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
+def _broadcast_source(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
     """Return the layer whose output is broadcast in an addition, over channels or from one pixel; None if it is not."""
     if len(small.shape) != len(large.shape) or len(large.shape) < 4:
         return None
@@ -68,10 +68,10 @@ def _stretched_from(graph: Graph, small: Tensor, large: Tensor) -> Node | None:
                 return node
         elif node.op in ops.POOLS and pixels:
             return node
-        elif node.op not in _KEEPING:
+        elif node.op not in _PASS_THROUGH:
             return None
         node = graph_queries.source(graph, node)
     return None
 
 
-_KEEPING = ops.ACTIVATIONS | ops.CHANNEL_NORMS | ops.POOLS | ops.COPIES
+_PASS_THROUGH = ops.ACTIVATIONS | ops.CHANNEL_NORMS | ops.POOLS | ops.COPIES

@@ -43,47 +43,50 @@ class LatentNormChannels(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         comparisons = contracts.Comparisons(graph)
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for node in graph_queries.distinct(graph, ops.CHANNEL_NORMS):
             calls = graph_queries.calls_of_same_layer(graph, node)
-            judged = (self._judged(graph, norm, comparisons) for norm in calls)
-            found += filter(None, [next(filter(None, judged), None)])
-        for finding in found:
-            fixes = {other.fix for other in found if other.site == finding.site}
+            of_calls = (self._finding(graph, norm, comparisons) for norm in calls)
+            findings += [f for f in of_calls if f is not None][:1]
+        for finding in findings:
+            fixes = {other.fix for other in findings if other.site == finding.site}
             yield finding if len(fixes) == 1 else finding.with_(fix=_display_only(finding.fix))
 
-    def _judged(
+    def _finding(
         self, graph: Graph, norm: Node, comparisons: contracts.Comparisons
     ) -> Finding | None:
-        wide, maker = graph.layer(norm.layer), _maker(graph, norm)
-        if wide is None or wide.site is None or wide.error or norm.error:
+        layer, maker = graph.layer(norm.layer), _maker(graph, norm)
+        if layer is None or layer.site is None or layer.error or norm.error:
             return None
-        asks = "num_features" if "num_features" in wide.exprs else "num_channels"
-        made = graph.layer(maker.layer if maker else None)
-        if maker is not None and made is not None and not made.error:
-            gives = "out_features" if maker.op == "linear" else "out_channels"
-            comparison = comparisons.of(((wide, asks), (made, gives)), (maker, norm))
+        width = "num_features" if "num_features" in layer.exprs else "num_channels"
+        before = graph.layer(maker.layer if maker else None)
+        if maker is not None and before is not None and not before.error:
+            output = "out_features" if maker.op == "linear" else "out_channels"
+            comparison = comparisons.of(((layer, width), (before, output)), (maker, norm))
         else:
-            comparison = comparisons.with_input(norm, wide, asks)
+            comparison = comparisons.with_input(norm, layer, width)
         shape = graph_queries.input_shape(graph, norm)
         if comparison is None or comparison.current != shape[1:2] * 2:
             return None
-        asked, given = comparison.dims
+        expected, received = comparison.dims
         # A run does not show what the number of concatenated tensors depends on.
         needed = maker is None and graph.traced_by == "recorder"
-        claim = contracts.claim(comparison, contracts.differ, (wide.site,), needed=needed)
+        claim = contracts.claim(comparison, contracts.differ, (layer.site,), needed=needed)
         if claim is None and needed:
             return None
-        end = made.site if made else None
+        site = before.site if before else None
         source = f" from {graph_queries.called(graph, maker)}" if maker else ""
         return self.finding(
-            f"{graph_queries.called(graph, norm)} is sized by `{asked}`, but its input{source} has `{given}` "
-            f"channels: {comparison.equal_in_run}{comparison.kind} fails unless they are equal; use `{given}`",
-            wide.site,
+            f"{graph_queries.called(graph, norm)} is sized by `{expected}`, but its input{source} has "
+            f"`{received}` channels: {comparison.equal_in_run}{comparison.kind} fails unless they are equal; "
+            f"use `{received}`",
+            layer.site,
             confidence="medium",
             module=norm.layer,
-            related=(Related(f"this layer outputs `{given}` channels", end),) if end else (),
-            fix=contracts.argument_fix(wide.site, comparison.scope, asked, given, graph.texts),
+            related=(Related(f"this layer outputs `{received}` channels", site),) if site else (),
+            fix=contracts.argument_fix(
+                layer.site, comparison.scope, expected, received, graph.texts
+            ),
         ).with_(claim=claim)
 
 

@@ -37,18 +37,18 @@ class LatentGroups(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         comparisons = contracts.Comparisons(graph)
         for node in graph_queries.distinct(graph, ops.ALL_CONVS):
-            found = self._judged(graph, node, comparisons)
-            if found is not None:
-                yield found
+            finding = self._finding(graph, node, comparisons)
+            if finding is not None:
+                yield finding
 
-    def _judged(
+    def _finding(
         self, graph: Graph, conv: Node, comparisons: contracts.Comparisons
     ) -> Finding | None:
         layer = graph.layer(conv.layer)
         if layer is None or conv.error or not graph_queries.is_depthwise(conv):
             return None
         numbers = [(layer, name) for name in ("out_channels", "groups", "in_channels")]
-        comparison = comparisons.of(numbers, (conv,), _leaves_a_rest)
+        comparison = comparisons.of(numbers, (conv,), _not_divisible)
         if comparison is None:
             return None
         out, groups, into = comparison.dims
@@ -62,9 +62,9 @@ class LatentGroups(Rule):
             layer.site,
             confidence="medium",
             module=conv.layer,
-        ).with_(claim=contracts.claim(comparison, _leaves_a_rest, sites, fails_in="constructor"))
+        ).with_(claim=contracts.claim(comparison, _not_divisible, sites, fails_in="constructor"))
 
 
-def _leaves_a_rest(numbers: tuple[int, ...]) -> bool:
+def _not_divisible(numbers: tuple[int, ...]) -> bool:
     out, groups, _ = numbers
     return out % groups != 0

@@ -48,39 +48,39 @@ class LatentConvChannels(Rule):
         for node in graph_queries.distinct(graph, ops.PROJECTIONS):
             layer = graph.layer(node.layer)
             if layer is not None and layer.site is not None and not node.error:
-                yield from self._judged(graph, node, layer, layer.site, comparisons)
+                yield from self._findings(graph, node, layer, layer.site, comparisons)
 
-    def _judged(
+    def _findings(
         self, graph: Graph, node: Node, layer: Layer, site: Site, comparisons: contracts.Comparisons
     ) -> Iterator[Finding]:
         name = _READS[node.op]
         comparison = comparisons.with_input(node, layer, name)
         if comparison is None or comparison.current != (layer.attrs.get(name),) * 2:
             return
-        asked, given = comparison.dims
+        expected, received = comparison.dims
         makers = list(_makers(graph, node))
-        ends = [layer, *(made for m in makers if (made := graph.layer(m.layer)) is not None)]
+        sources = [source for m in makers if (source := graph.layer(m.layer)) is not None]
         # A run does not show what the number of concatenated tensors depends on.
         counted = len(makers) > 1 and graph.traced_by == "recorder"
-        needed = counted or any(end.scope != comparison.scope.id for end in ends)
+        needed = counted or any(end.scope != comparison.scope.id for end in (layer, *sources))
         sites = (site, *_sites_of_norms(graph, node))
         claim = contracts.claim(comparison, contracts.differ, sites, needed=needed)
         if claim is None and needed:
             return
-        source = f" from {graph_queries.called(graph, makers[0])}" if len(makers) == 1 else ""
+        origin = f" from {graph_queries.called(graph, makers[0])}" if len(makers) == 1 else ""
         place = _place(layer, site, comparison)
         yield self.finding(
-            f"{graph_queries.called(graph, node)} expects `{asked}` channels but receives `{given}`{source}: "
-            f"{comparison.equal_in_run}{comparison.kind} fails unless they are equal; use `{given}`",
+            f"{graph_queries.called(graph, node)} expects `{expected}` channels but receives `{received}`{origin}: "
+            f"{comparison.equal_in_run}{comparison.kind} fails unless they are equal; use `{received}`",
             place,
             confidence="medium",
             module=node.layer,
             related=tuple(
-                Related("this layer outputs these channels", end.site)
-                for end in ends[1:5]
-                if end.site
+                Related("this layer outputs these channels", source.site)
+                for source in sources[:4]
+                if source.site
             ),
-            fix=contracts.argument_fix(place, comparison.scope, asked, given, graph.texts),
+            fix=contracts.argument_fix(place, comparison.scope, expected, received, graph.texts),
         ).with_(claim=claim)
 
 

@@ -50,42 +50,37 @@ class BiasBeforeNorm(Rule):
     needs = "bias-before-norm"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        found: list[tuple[Node, Sequence[Node]]] = []
+        cancelled: list[tuple[Node, Sequence[Node]]] = []
         for node in graph_queries.distinct(graph, ops.PROJECTIONS):
             if node.attrs["bias"]:
-                same = graph_queries.calls_of_same_layer(graph, node)
-                judged = [_norm_that_cancels(graph, call) for call in same]
-                cancelling = [norm for norm in judged if norm is not None]
-                if len(cancelling) == len(judged):
-                    found.append((node, cancelling))
-        useless = {layer.name for node, _ in found if (layer := graph.layer(node.layer))}
-        for node, norms in found:
-            site = graph.where(norms[0])
+                calls = graph_queries.calls_of_same_layer(graph, node)
+                norms = [n for call in calls if (n := _norm_that_cancels(graph, call)) is not None]
+                if len(norms) == len(calls):
+                    cancelled.append((node, norms))
+        useless = {layer.name for node, _ in cancelled if (layer := graph.layer(node.layer))}
+        for node, norms_after in cancelled:
+            site = graph.where(norms_after[0])
             yield self.finding(
                 f"the bias of this {graph_queries.kind(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
-                f"has no effect: {graph_queries.called(graph, norms[0])} subtracts it; use bias=False",
+                f"has no effect: {graph_queries.called(graph, norms_after[0])} subtracts it; use bias=False",
                 graph.where(node),
                 module=node.layer,
                 # If the run ended early, another reader of the output may not have been reached.
                 confidence="high" if graph.status == "complete" else "medium",
                 related=(Related("the norm that subtracts the bias", site),) if site else (),
-                fix=_fix(graph, node, norms, useless),
+                fix=_fix(graph, node, norms_after, useless),
             )
 
 
 def _norm_that_cancels(graph: Graph, node: Node) -> Node | None:
-    """The only reader of ``node``, if it subtracts each channel's own mean and the bias is constant
-    on the channel.
-    """
+    """Return the only reader of ``node`` if it subtracts the mean of each channel and the bias is constant on it."""
     norm = graph_queries.only_consumer(graph, node)
     if norm is None or norm.inputs[0] != node.outputs[0].id:
         return None
     shape = node.outputs[0].shape
     batched = 2 if node.op == "linear" else 2 + ops.spatial_dims(node.op)
-    if (
-        len(shape) != batched
-    ):  # the bias lies along the last dimension, or there is no batch: not dimension 1
-        return None
+    if len(shape) != batched:
+        return None  # the bias is not along dimension 1: there is no batch, or it is along the last one
     if norm.op in ops.PER_CHANNEL_NORMS:
         return norm
     if norm.op == "group_norm" and norm.attrs["num_groups"] == shape[1] and len(shape) > 2:
@@ -106,7 +101,7 @@ def _fix(graph: Graph, node: Node, norms: Sequence[Node], useless: Collection[st
 def _edit(
     graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]
 ) -> Edit | str:
-    """The edit of the call that built ``layer``, or why none is right for all that it builds."""
+    """Return the edit of the call that builds ``layer``, or the reason why the call cannot be edited."""
     call = constructor_call(graph, layer)
     if call is None:
         return f"the line does not call torch.nn.{layer.base} directly"
@@ -115,24 +110,22 @@ def _edit(
             return f"the same call builds `{other.name}`, which is not followed by such a norm"
     for norm in norms:
         site = graph.where(norm)
-        beside = call_sites.at(site, graph.texts) if site is not None else None
-        if beside is None or not call.always_with(beside) or not beside.callee:
+        norm_call = call_sites.at(site, graph.texts) if site is not None else None
+        if norm_call is None or not call.always_with(norm_call) or not norm_call.callee:
             return "this layer may also be built without such a norm"
     if reader := _reader(call.file, layer.name.rpartition(".")[2]):
         return f"`{reader}` is read in this file"
-    given = call.given("bias", 2 if layer.base == "Linear" else 7)
-    if given is None:
+    bias = call.given("bias", 2 if layer.base == "Linear" else 7)
+    if bias is None:
         return "some arguments are unpacked" if call.unpacks else call.added("bias=False")
-    if isinstance(given, ast.Constant) and given.value is True:
-        return call.replaced(given, "False")
-    return f"bias is `{ast.unparse(given)}`"
+    if isinstance(bias, ast.Constant) and bias.value is True:
+        return call.replaced(bias, "False")
+    return f"bias is `{ast.unparse(bias)}`"
 
 
 @lru_cache(maxsize=64)
 def _reader(file: call_sites.File, attribute: str) -> str | None:
-    """An expression in the file that may read the bias of the layer ``attribute``, and would not
-    expect None.
-    """
+    """Return an expression in the file that may read the bias of the layer ``attribute`` and does not expect None."""
     reads: dict[str, None] = {}
     for node in file.nodes:
         if isinstance(node, ast.Attribute) and node.attr == "bias":
@@ -140,12 +133,12 @@ def _reader(file: call_sites.File, attribute: str) -> str | None:
             of_another = isinstance(owner, ast.Attribute) and owner.attr != attribute
             if isinstance(node.ctx, ast.Load) and not of_another and not _of_a_norm(file, node):
                 reads.setdefault(ast.unparse(node))
-    asked = set(_tested(file)) if reads else set()
-    return next((read for read in reads if read not in asked), None)
+    tested = set(_tested(file)) if reads else set()
+    return next((read for read in reads if read not in tested), None)
 
 
 def _tested(file: call_sites.File) -> Iterator[str]:
-    """Expressions that the file tests for being there: ``x`` in ``if x`` and ``x is not None``."""
+    """Yield the expressions that the file compares with None: ``x`` in ``if x`` and ``x is not None``."""
     for node in file.nodes:
         if isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]) == "None":
             yield ast.unparse(node.left)

@@ -41,17 +41,17 @@ class PaddedPointwise(Rule):
     literal_numbers_only = True
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        found = [
+        reported = [
             node for node in graph_queries.distinct(graph, ops.CONVS) if _is_padded(graph, node)
         ]
-        padded = {layer.name for node in found if (layer := graph.layer(node.layer))}
-        for node in found:
+        padded = {layer.name for node in reported if (layer := graph.layer(node.layer))}
+        for node in reported:
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
             if len(graph_queries.input_shape(graph, node)) < len(kernel):
-                continue  # no map at all: another rule's
+                continue  # not a feature map: reported by another rule
             yield self.finding(
                 f"padding {graph_queries.by(padding)} of a {graph_queries.by(kernel)} kernel: "
-                f"{_blind(graph, node)} contain no input{', only the bias' if node.attrs['bias'] else ''}; "
+                f"{_empty_pixels(graph, node)} contain no input{', only the bias' if node.attrs['bias'] else ''}; "
                 f"use padding={_wanted(node)}",
                 graph.where(node),
                 module=node.layer,
@@ -68,28 +68,28 @@ def _is_padded(graph: Graph, node: Node) -> bool:
     return any(size == 1 and around > 0 for size, around in zip(kernel, padding, strict=True))
 
 
-def _blind(graph: Graph, node: Node) -> str:
+def _empty_pixels(graph: Graph, node: Node) -> str:
     """Describe the output pixels that read no input, with their number if it is known."""
     if graph.traced_by != "recorder":
         return "the outermost output pixels"
     kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
     into = graph_queries.input_shape(graph, node)[-len(kernel) :]
     output = node.outputs[0].shape[-len(kernel) :]
-    seeing = [
-        _seeing(size, outputs, stride, around) if k == 1 else outputs
+    reading = [
+        _reading(size, outputs, stride, around) if k == 1 else outputs
         for size, outputs, k, stride, around in zip(
             into, output, kernel, node.attrs["stride"], padding, strict=True
         )
     ]
-    return f"{prod(output) - prod(seeing):,} of {prod(output):,} output pixels"
+    return f"{prod(output) - prod(reading):,} of {prod(output):,} output pixels"
 
 
-def _seeing(size: int, outputs: int, stride: int, padding: int) -> int:
+def _reading(size: int, outputs: int, stride: int, padding: int) -> int:
     """Return how many outputs of a kernel of size 1 read a pixel in ``0 .. size-1``."""
     if stride < 1:
-        return outputs  # a stride that cannot be (CVL109)
-    first, behind = -(-padding // stride), -(-(padding + size) // stride)
-    return max(min(behind, outputs) - first, 0)
+        return outputs  # an invalid stride (CVL109)
+    first, end = -(-padding // stride), -(-(padding + size) // stride)
+    return max(min(end, outputs) - first, 0)
 
 
 def _wanted(node: Node) -> str:

@@ -7,7 +7,7 @@ from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node
 from convlint.rules.base import Rule
 
-_STEPS_TO_A_SUM = 4  # conv, norm, activation, drop path: what a shortcut is made of
+_STEPS_TO_A_SUM = 4  # a shortcut is convolution, norm, activation and drop path
 
 
 class SkippedPixels(Rule):
@@ -47,7 +47,7 @@ class SkippedPixels(Rule):
             )
             sizes = graph_queries.input_shape(graph, node)[-len(kernel) :]
             if len(sizes) < len(kernel):
-                continue  # no map at all: another rule's
+                continue  # not a feature map: reported by another rule
             read = [
                 _share_read(*numbers)
                 for numbers in zip(sizes, kernel, stride, dilation, strict=True)
@@ -73,7 +73,7 @@ def _share_read(size: int, kernel: int, stride: int, dilation: int) -> tuple[int
     The taps of a kernel read as many as they have distinct remainders modulo the stride.
     """
     if stride < 1 or size <= stride:
-        return 1, 1  # a stride that cannot be (CVL109), or a map on which the kernel stands once
+        return 1, 1  # an invalid stride (CVL109), or a map with one position for the kernel
     return min(kernel, stride // gcd(dilation, stride)), stride
 
 

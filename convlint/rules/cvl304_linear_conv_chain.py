@@ -49,20 +49,22 @@ class LinearConvChain(Rule):
             if any(
                 len(graph_queries.calls_of_same_layer(graph, node)) > 1 for node in (first, second)
             ):
-                continue  # the same weights are read elsewhere, too
+                continue  # the same weights are used elsewhere as well
             merged = _merged_kernel(first, second)
             weights = [_weights(first), _weights(second)]
-            one = graph_queries.conv_weights(
+            merged_weights = graph_queries.conv_weights(
                 first.attrs["in_channels"], second.attrs["out_channels"], merged
             )
-            if _is_factorisation(first, second, one, sum(weights)):
+            if _is_factorization(first, second, merged_weights, sum(weights)):
                 continue
             site = graph.where(first)
-            advice = "merge them" if one <= sum(weights) else "an activation may be missing"
+            advice = (
+                "merge them" if merged_weights <= sum(weights) else "an activation may be missing"
+            )
             yield self.finding(
                 f"no nonlinearity between {graph_queries.called(graph, first)} and this "
-                f"{graph_queries.kind(graph, second)}: one {graph_queries.by(merged)} convolution with {one:,} weights "
-                f"could replace their {weights[0]:,} + {weights[1]:,}; {advice}",
+                f"{graph_queries.kind(graph, second)}: one {graph_queries.by(merged)} convolution with "
+                f"{merged_weights:,} weights could replace their {weights[0]:,} + {weights[1]:,}; {advice}",
                 graph.where(second),
                 module=second.layer,
                 related=(Related("the first of the two", site),) if site else (),
@@ -85,8 +87,8 @@ def _merged_kernel(first: Node, second: Node) -> Shape:
     """Return the kernel size of the merged convolution: ``k1 + (k2 - 1) * s1``, with the extents of dilated kernels."""
     return tuple(
         [
-            one + (two - 1) * stride
-            for one, two, stride in zip(
+            k1 + (k2 - 1) * stride
+            for k1, k2, stride in zip(
                 _extent(first), _extent(second), first.attrs["stride"], strict=True
             )
         ]
@@ -104,7 +106,7 @@ def _weights(node: Node) -> int:
     )
 
 
-def _is_factorisation(first: Node, second: Node, merged: int, pair: int) -> bool:
+def _is_factorization(first: Node, second: Node, merged: int, pair: int) -> bool:
     """Return whether the pair is cheaper than one convolution on purpose: groups, low rank, or a split kernel."""
     if first.attrs["groups"] != 1 or second.attrs["groups"] != 1:
         return True
@@ -116,6 +118,6 @@ def _is_factorisation(first: Node, second: Node, merged: int, pair: int) -> bool
     if middle < min(into, out):
         return True
     kernels = first.attrs["kernel_size"], second.attrs["kernel_size"]
-    both_wide = any(one > 1 and two > 1 for one, two in zip(*kernels, strict=True))
-    # Two kernels wide in the same direction only enlarge the field of view, which a nonlinearity between would keep.
+    both_wide = any(k1 > 1 and k2 > 1 for k1, k2 in zip(*kernels, strict=True))
+    # If both are wide in one direction, they enlarge the receptive field: an activation between them would keep that.
     return not both_wide and merged > pair

@@ -40,7 +40,7 @@ class SharedNorm(Rule):
             calls = graph_queries.calls_of_same_layer(graph, node)
             if len(calls) == 1 or not node.attrs["track_running_stats"]:
                 continue
-            again = _is_block_called_again(graph, calls)
+            shared_block = _is_in_shared_block(graph, calls)
             shapes = list(
                 dict.fromkeys(
                     graph_queries.by(graph_queries.input_shape(graph, call)) for call in calls
@@ -49,7 +49,7 @@ class SharedNorm(Rule):
             sizes = " and ".join(shapes) if len(shapes) > 1 else f"each {shapes[0]}"
             where, effect = (
                 ("in a shared block", "mix all of them")
-                if again
+                if shared_block
                 else ("on different inputs", "match none of them")
             )
             yield self.finding(
@@ -57,11 +57,11 @@ class SharedNorm(Rule):
                 f"({sizes}), so its running statistics {effect}",
                 graph.where(node),
                 module=node.layer,
-                severity="info" if again and len(shapes) == 1 else None,
+                severity="info" if shared_block and len(shapes) == 1 else None,
             )
 
 
-def _is_block_called_again(graph: Graph, calls: tuple[Node, ...]) -> bool:
+def _is_in_shared_block(graph: Graph, calls: tuple[Node, ...]) -> bool:
     """Return whether the same layer outputs the norm's input in every call."""
     makers = {
         maker.layer if (maker := graph_queries.source(graph, call)) else None for call in calls

@@ -1,4 +1,4 @@
-"""The latent rules from source alone: at least 95 % of the marked lines are found, and nothing else.
+"""The latent rules by static analysis: at least 95 % of the marked lines are found, and nothing else.
 
 Each case is first proved with real PyTorch: what is marked fails for some of what its class accepts,
 and what is not marked runs for all of it.
