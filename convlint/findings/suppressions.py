@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from convlint.ir import Edit, Finding, Fix, Site
+from convlint.rules.registry import rule
 from convlint.source_text import edits, lines
 from convlint.source_text.texts import SourceTexts
 
@@ -28,7 +29,6 @@ _DIRECTIVE = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Z]+\d+", re.IGNORECASE)
-_OWN = re.compile(r"CVL9", re.IGNORECASE)
 
 
 # --- what is silenced
@@ -251,7 +251,7 @@ def add_noqa(data: bytes, found: Iterable[Finding]) -> tuple[bytes, int]:
     wanted: dict[int, list[str]] = {}
     for finding in found:
         site = finding.site
-        if site is None or _OWN.match(finding.code) or silences(data, finding):
+        if site is None or rule(finding.code).family == "file" or silences(data, finding):
             continue
         if 1 <= site.line <= len(comments.lines):
             wanted.setdefault(comments.holding(site.line), []).append(finding.code)

@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "rules": {"ir", "symbolic", "source_text", "analysis"},
     "rewriting": {"support", "ir", "source_text", "analysis"},
     "settings": {"support", "ir", "rules"},
-    "findings": {"support", "ir", "source_text", "settings"},
+    "findings": {"support", "ir", "source_text", "rules", "settings"},
     "static": {"support", "ir", "symbolic", "source_text", "analysis", "rules", "settings"},
     "runtime": {"support", "ir", "symbolic", "analysis", "source_text", "rewriting", "settings"},
     "docsgen": {"rules", "rewriting", "settings"},
