@@ -1,6 +1,4 @@
-"""Questions that rules ask about a graph: which calls are convolutions, who reads a tensor, what
-lies between.
-"""
+"""Queries that rules share: calls of one kind, the call that reads or outputs a tensor, names for messages."""
 
 from __future__ import annotations
 
@@ -15,14 +13,14 @@ if TYPE_CHECKING:
     from convlint.ir import Graph, Node, Shape
 
 
-def distinct(graph: Graph, ops: frozenset[str]) -> Iterator[Node]:
-    """Calls of ``ops``: the first call of each layer, and every call that no layer owns.
+def first_calls(graph: Graph, operators: frozenset[str]) -> Iterator[Node]:
+    """Find calls of ``operators``: the first call of each layer, and every call outside of layers.
 
-    Layers whose constructor was refused are left out: their numbers are no basis for advice.
+    Layers whose constructor raised are left out, because their numbers have to change anyway.
     """
     seen: set[str] = set()
     for node in graph.nodes:
-        if node.op not in ops or node.layer in seen:
+        if node.op not in operators or node.layer in seen:
             continue
         layer = graph.layer(node.layer)
         if layer is not None:
@@ -32,24 +30,22 @@ def distinct(graph: Graph, ops: frozenset[str]) -> Iterator[Node]:
 
 
 def calls_of_same_layer(graph: Graph, node: Node) -> tuple[Node, ...]:
-    """All calls with the weights of ``node``: those of its layer, or itself where no layer owns it."""
+    """All calls of the layer of ``node``, or ``node`` itself if it is outside of layers."""
     if node.layer is None:
         return (node,)
     return tuple([other for other in graph.nodes_of(node.layer) if other.op == node.op])
 
 
 def only_consumer(graph: Graph, node: Node) -> Node | None:
-    """The one call that reads what ``node`` made, or None if there is not exactly one (the output
-    counts as one).
-    """
+    """The one call that reads the output of ``node``, the model's output included; None for none or several."""
     if len(node.outputs) != 1:
         return None
     consumers = graph.consumers(node.outputs[0].id)
     return consumers[0] if len(consumers) == 1 else None
 
 
-def source(graph: Graph, node: Node) -> Node | None:
-    """The call that made the first input of ``node``, or None if it has none."""
+def producer_of(graph: Graph, node: Node) -> Node | None:
+    """The call whose output is the first input of ``node``, or None without inputs."""
     return graph.producer(node.inputs[0]) if node.inputs else None
 
 
@@ -58,64 +54,64 @@ def input_shape(graph: Graph, node: Node) -> Shape:
     return graph.tensor(node.inputs[0]).shape
 
 
-def kind(graph: Graph, node: Node) -> str:
-    """What a reader calls a call: the class of its layer, else the function (``F.conv2d``)."""
+def kind_name(graph: Graph, node: Node) -> str:
+    """The class of a call's layer, else the function: "BatchNorm2d", "F.conv2d"."""
     layer = graph.layer(node.layer)
     return f"F.{node.op}" if layer is None else layer.kind
 
 
-def called(graph: Graph, node: Node) -> str:
+def name(graph: Graph, node: Node) -> str:
     """The class of a call's layer with its module path, else the function: "BatchNorm2d `bn1`"."""
-    return kind(graph, node) if node.layer is None else f"{kind(graph, node)} `{node.layer}`"
+    kind = kind_name(graph, node)
+    return kind if node.layer is None else f"{kind} `{node.layer}`"
 
 
-def by(sizes: Shape) -> str:
-    """Sizes as a reader writes them: (3, 3) is "3x3", (7,) is "7"."""
-    return "x".join(map(str, sizes))
+def sizes(shape: Shape) -> str:
+    """Sizes as text: (3, 3) is "3x3", (7,) is "7"."""
+    return "x".join(map(str, shape))
 
 
 def divisors(number: int) -> list[int]:
-    """The divisors of a positive number, the smallest first; of one beyond all sizes those that are
-    found soon.
+    """The divisors of a positive number in increasing order; of a huge number only those below 2**20 and their
+    counterparts.
     """
     low = [n for n in range(1, min(isqrt(number), 2**20) + 1) if number % n == 0]
     return sorted({*low, *(number // n for n in low)})
 
 
-def conv_weights(into: int, out: int, kernel: Shape, groups: int = 1) -> int:
-    """Weights of a convolution: ``out * (into / groups) * prod(kernel)``, without bias."""
-    return out * (into // groups) * prod(kernel)
+def conv_weights(in_channels: int, out_channels: int, kernel: Shape, groups: int = 1) -> int:
+    """The weights of a convolution: ``out_channels * (in_channels / groups) * prod(kernel)``, without bias."""
+    return out_channels * (in_channels // groups) * prod(kernel)
 
 
 def is_depthwise(node: Node) -> bool:
-    """Whether a convolution gives every input channel a filter of its own; one channel alone is not
-    depthwise.
-    """
+    """Whether each of several input channels of a convolution has filters of its own."""
     return bool(node.attrs["groups"] == node.attrs["in_channels"] > 1)
 
 
-def maker(graph: Graph, node: Node) -> Node | None:
-    """The layer's call that made what ``node`` reads first, behind activations, pooling and
-    reshaping; None if it came from an input, or from several tensors.
+def source_layer(graph: Graph, node: Node) -> Node | None:
+    """The call of a layer with weights that the input of ``node`` comes from, before activations, pools and reshapes.
+
+    None if it comes from an input of the model or from several tensors.
     """
-    before = source(graph, node)
-    while before is not None and before.op not in _MAKERS:
+    before = producer_of(graph, node)
+    while before is not None and before.op not in _SOURCES:
         if len(before.inputs) != 1:
             return None
-        before = source(graph, before)
+        before = producer_of(graph, before)
     return before
 
 
-_MAKERS = ops.PROJECTIONS | ops.CHANNEL_NORMS
+_SOURCES = ops.PROJECTIONS | ops.CHANNEL_NORMS
 
 
-def downstream(graph: Graph, nodes: Iterable[Node]) -> set[int]:
-    """Ids of the tensors that ``nodes`` made, and of all that were made from them."""
-    made = {tensor.id for node in nodes for tensor in node.outputs}
+def downstream_tensors(graph: Graph, nodes: Iterable[Node]) -> set[int]:
+    """Ids of the outputs of ``nodes``, and of all tensors computed from them."""
+    reached = {tensor.id for node in nodes for tensor in node.outputs}
     for node in graph.nodes:
-        if not made.isdisjoint(node.inputs):
-            made.update(tensor.id for tensor in node.outputs)
-    return made
+        if not reached.isdisjoint(node.inputs):
+            reached.update(tensor.id for tensor in node.outputs)
+    return reached
 
 
 _WIDTH = (
@@ -124,6 +120,6 @@ _WIDTH = (
 )
 
 
-def is_width(name: str) -> bool:
-    """Whether a parameter is named like a number of channels: ``in_channels``, ``planes``, ``ngf``."""
+def is_width_name(name: str) -> bool:
+    """Whether a parameter has the name of a number of channels: ``in_channels``, ``planes``, ``ngf``."""
     return re.fullmatch(_WIDTH, name) is not None

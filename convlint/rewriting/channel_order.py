@@ -28,7 +28,7 @@ def before(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
     if conv is None:
         return None
     found: list[ReorderedState] = []
-    reader, step = conv, graph_queries.source(graph, conv)
+    reader, step = conv, graph_queries.producer_of(graph, conv)
     while step is not None and graph_queries.only_consumer(graph, step) is reader:
         if step.op in ops.CONVS:
             if step.layer is None or _dense(graph, step.layer) is not step:
@@ -38,7 +38,7 @@ def before(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
         if through is None:
             return None
         found += through
-        reader, step = step, graph_queries.source(graph, step)
+        reader, step = step, graph_queries.producer_of(graph, step)
     return None
 
 

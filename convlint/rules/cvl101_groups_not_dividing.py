@@ -54,7 +54,7 @@ class GroupsNotDividing(Rule):
                 continue
             groups = node.attrs["groups"]
             if groups < 1 or node.attrs["out_channels"] % groups:
-                name = graph_queries.called(graph, node)
+                name = graph_queries.name(graph, node)
                 yield self.finding(
                     f"{name}: {_why(node.attrs)}", node.site, module=node.layer, nodes=(node.id,)
                 )

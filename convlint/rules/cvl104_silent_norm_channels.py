@@ -36,7 +36,7 @@ class SilentNormChannels(Rule):
             for cause in diagnosis.disagreements(graph)
             for vote in (*cause.others, *(vote for vote, _ in cause.wrong))
         }
-        for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
+        for node in graph_queries.first_calls(graph, ops.PER_CHANNEL_NORMS):
             layer = graph.layer(node.layer)
             if layer is None or node.error is not None or node.id in reported:
                 continue
@@ -46,11 +46,11 @@ class SilentNormChannels(Rule):
             received = shape[0 if unbatched else 1]
             if expected is None or expected == received or not layer.base.endswith("d"):
                 continue
-            producer = graph_queries.maker(graph, node)
-            name = None if producer is None else graph_queries.called(graph, producer)
+            producer = graph_queries.source_layer(graph, node)
+            name = None if producer is None else graph_queries.name(graph, producer)
             site = None if producer is None else graph.where(producer)
             yield self.finding(
-                f"{graph_queries.called(graph, node)} expects {expected} channels but receives {received}"
+                f"{graph_queries.name(graph, node)} expects {expected} channels but receives {received}"
                 f"{f' from {name}' if name else ''}; it has no weights and statistics, so no error is raised; "
                 f"use num_features={received}",
                 graph.where(node),

@@ -38,16 +38,16 @@ class KernelExceedsInput(Rule):
         for node in small:
             if not below.isdisjoint(node.inputs):
                 continue  # its input depends on a call that failed
-            after = graph_queries.downstream(graph, [node])
+            after = graph_queries.downstream_tensors(graph, [node])
             below |= after
             explained = [n.id for n in small if n is node or not after.isdisjoint(n.inputs)]
             shrinking = _shrinking(graph, node)
             related: tuple[Related, ...] = ()
             if shrinking is not None and (site := graph.where(shrinking)) is not None:
-                name = graph_queries.called(graph, shrinking)
+                name = graph_queries.name(graph, shrinking)
                 related = (Related(f"{name} reduces the map to this size", site),)
             yield self.finding(
-                f"{graph_queries.called(graph, node)} {_why(graph, node)}{_smallest(graph)}",
+                f"{graph_queries.name(graph, node)} {_why(graph, node)}{_smallest(graph)}",
                 graph.where(node),
                 module=node.layer,
                 related=related,
@@ -85,26 +85,24 @@ def _why(graph: Graph, node: Node) -> str:
     spans, sizes, kernel = _spans(node), _padded(graph, node), node.attrs["kernel_size"]
     count = len(kernel)
     shape = graph_queries.input_shape(graph, node)[-count:]
-    dilated = f" ({graph_queries.by(spans)} with dilation)" if spans != kernel else ""
-    padded = f" ({graph_queries.by(sizes)} with padding)" if sizes != shape else ""
+    dilated = f" ({graph_queries.sizes(spans)} with dilation)" if spans != kernel else ""
+    padded = f" ({graph_queries.sizes(sizes)} with padding)" if sizes != shape else ""
     return (
-        f"has a {graph_queries.by(kernel)} kernel{dilated}, larger than its "
-        f"{graph_queries.by(shape)} input{padded}"
+        f"has a {graph_queries.sizes(kernel)} kernel{dilated}, larger than its "
+        f"{graph_queries.sizes(shape)} input{padded}"
     )
 
 
 def _smallest(graph: Graph) -> str:
     if graph.smallest_input is None:
         return ""
-    return (
-        f"; the smallest input that the model accepts is {graph_queries.by(graph.smallest_input)}"
-    )
+    return f"; the smallest input that the model accepts is {graph_queries.sizes(graph.smallest_input)}"
 
 
 def _shrinking(graph: Graph, node: Node) -> Node | None:
     """Return the last call before ``node`` whose output is smaller than its input."""
     count = len(node.attrs["kernel_size"])
-    before = graph_queries.source(graph, node)
+    before = graph_queries.producer_of(graph, node)
     while before is not None and before.inputs and before.outputs:
         into, out = (
             graph_queries.input_shape(graph, before)[-count:],
@@ -112,5 +110,5 @@ def _shrinking(graph: Graph, node: Node) -> Node | None:
         )
         if len(into) == len(out) and any(i > o for i, o in zip(into, out, strict=True)):
             return before
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)
     return None

@@ -33,23 +33,23 @@ class SingleValueNorm(Rule):
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
+        for node in graph_queries.first_calls(graph, ops.PER_CHANNEL_NORMS):
             shape = graph_queries.input_shape(graph, node)
             if len(shape) < 2 or prod(shape[2:]) != 1 or not _single(graph, node):
                 continue
             instance = node.op == "instance_norm"
             reducing = _reducing(graph, node)
             site = None if reducing is None else graph.where(reducing)
-            size = graph_queries.by((1,) * max(2, len(shape) - 2))
+            size = graph_queries.sizes((1,) * max(2, len(shape) - 2))
             what = f"a {size} map" if len(shape) > 2 else "one value per channel"
-            origin = "" if reducing is None else f" (from {graph_queries.called(graph, reducing)})"
+            origin = "" if reducing is None else f" (from {graph_queries.name(graph, reducing)})"
             effect = (
                 "one value per channel has no variance"
                 if instance
                 else "training with batch size 1 raises an error"
             )
             yield self.finding(
-                f"{graph_queries.called(graph, node)} normalizes {what}{origin}, so {effect}",
+                f"{graph_queries.name(graph, node)} normalizes {what}{origin}, so {effect}",
                 graph.where(node),
                 module=node.layer,
                 severity=_severity(node, shape),
@@ -74,9 +74,9 @@ def _severity(node: Node, shape: Shape) -> Severity:
 
 def _reducing(graph: Graph, node: Node) -> Node | None:
     """Return the call that reduced a larger map to one pixel."""
-    before = graph_queries.source(graph, node)
+    before = graph_queries.producer_of(graph, node)
     while before is not None and before.inputs:
         if prod(graph_queries.input_shape(graph, before)[2:]) > 1:
             return before
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)
     return None

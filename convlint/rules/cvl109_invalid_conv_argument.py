@@ -53,7 +53,7 @@ class InvalidConvArgument(Rule):
             why = _of_call(graph, node)
             if why is not None:
                 yield self.finding(
-                    f"{graph_queries.called(graph, node)}: {why}",
+                    f"{graph_queries.name(graph, node)}: {why}",
                     graph.where(node),
                     module=node.layer,
                     nodes=(node.id,),
@@ -86,7 +86,7 @@ def _of_call(graph: Graph, node: Node) -> str | None:
         around = attrs.get("pad", ())
         return (
             f"{attrs['mode']} padding of {max(around, default=0)} requires a larger map than "
-            f"{graph_queries.by(shape[-(len(around) // 2) :])}"
+            f"{graph_queries.sizes(shape[-(len(around) // 2) :])}"
         )
     if node.op in _SHUFFLES:
         factor = attrs.get("upscale_factor", attrs.get("downscale_factor", attrs.get("groups")))

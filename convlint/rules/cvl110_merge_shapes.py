@@ -50,15 +50,15 @@ class MergeShapes(Rule):
         yield from diagnosis.findings(self.finding, graph, _MERGES)
         reported = {id for cause in diagnosis.disagreements(graph) for id in cause.nodes}
         merges = [n for n in graph.nodes if n.error is not None and n.op in _MERGES]
-        below = graph_queries.downstream(graph, merges)
+        below = graph_queries.downstream_tensors(graph, merges)
         for node in merges:
             if node.id in reported or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
                 continue
-            shapes = [graph_queries.by(graph.tensor(id).shape) for id in node.inputs]
+            shapes = [graph_queries.sizes(graph.tensor(id).shape) for id in node.inputs]
             after = [
                 n.id
                 for n in merges
-                if not graph_queries.downstream(graph, [node]).isdisjoint(n.inputs)
+                if not graph_queries.downstream_tensors(graph, [node]).isdisjoint(n.inputs)
             ]
             yield self.finding(
                 f"cannot {_VERBS.get(node.op, f'apply {node.op} to')} "
@@ -103,6 +103,6 @@ def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
             maker = graph.producer(maker.inputs[0])
         where = None if maker is None else graph.where(maker)
         if maker is not None and where is not None:
-            shape = graph_queries.by(graph.tensor(id).shape)
-            found.append(Related(f"{graph_queries.called(graph, maker)} outputs {shape}", where))
+            shape = graph_queries.sizes(graph.tensor(id).shape)
+            found.append(Related(f"{graph_queries.name(graph, maker)} outputs {shape}", where))
     return tuple(found)

@@ -42,8 +42,8 @@ class SilentBroadcast(Rule):
                     continue
                 where = graph.where(maker)
                 yield self.finding(
-                    f"{graph_queries.by(small.shape)} from {graph_queries.called(graph, maker)} is silently "
-                    f"broadcast when it is added to {graph_queries.by(large.shape)}; use equal shapes, or "
+                    f"{graph_queries.sizes(small.shape)} from {graph_queries.name(graph, maker)} is silently "
+                    f"broadcast when it is added to {graph_queries.sizes(large.shape)}; use equal shapes, or "
                     f"expand_as if this is intended",
                     node.site,
                     module=node.module or None,
@@ -70,7 +70,7 @@ def _broadcast_source(graph: Graph, small: Tensor, large: Tensor) -> Node | None
             return node
         elif node.op not in _PASS_THROUGH:
             return None
-        node = graph_queries.source(graph, node)
+        node = graph_queries.producer_of(graph, node)
     return None
 
 

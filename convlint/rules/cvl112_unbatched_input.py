@@ -31,7 +31,7 @@ class UnbatchedInput(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         unbatched = [
             node
-            for node in graph_queries.distinct(graph, ops.ALL_CONVS)
+            for node in graph_queries.first_calls(graph, ops.ALL_CONVS)
             if node.error is None
             and len(graph_queries.input_shape(graph, node)) == ops.spatial_dims(node.op) + 1
         ]
@@ -39,7 +39,7 @@ class UnbatchedInput(Rule):
         for node in unbatched:
             if not below.isdisjoint(node.inputs):
                 continue  # the convolution before it is reported
-            below |= graph_queries.downstream(graph, [node])
+            below |= graph_queries.downstream_tensors(graph, [node])
             shape = graph_queries.input_shape(graph, node)
             dropping = _dropping(graph, node)
             where = None if dropping is None else dropping.site
@@ -47,11 +47,11 @@ class UnbatchedInput(Rule):
             if dropping is not None:
                 reason = f"`{dropping.op}` removed the batch dimension"
             yield self.finding(
-                f"{graph_queries.called(graph, node)} treats the {len(shape)}-D tensor "
-                f"{graph_queries.by(shape)} as one sample: {reason}",
+                f"{graph_queries.name(graph, node)} treats the {len(shape)}-D tensor "
+                f"{graph_queries.sizes(shape)} as one sample: {reason}",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{dropping.op} outputs {graph_queries.by(shape)}", where),)
+                related=(Related(f"{dropping.op} outputs {graph_queries.sizes(shape)}", where),)
                 if dropping is not None and where is not None
                 else (),
             )
@@ -60,9 +60,9 @@ class UnbatchedInput(Rule):
 def _dropping(graph: Graph, node: Node) -> Node | None:
     """Return the call that removed the batch dimension."""
     rank = len(graph_queries.input_shape(graph, node))
-    before = graph_queries.source(graph, node)
+    before = graph_queries.producer_of(graph, node)
     while before is not None and before.inputs:
         if len(graph_queries.input_shape(graph, before)) > rank:
             return before
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)
     return None

@@ -35,7 +35,7 @@ class ForwardFailed(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         failed = [node for node in graph.nodes if node.error is not None]
-        below = graph_queries.downstream(graph, failed)
+        below = graph_queries.downstream_tensors(graph, failed)
         for node in failed:
             if below.isdisjoint(node.inputs):
                 yield self.finding(

@@ -44,7 +44,7 @@ class LatentNormChannels(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         comparisons = contracts.Comparisons(graph)
         findings: list[Finding] = []
-        for node in graph_queries.distinct(graph, ops.CHANNEL_NORMS):
+        for node in graph_queries.first_calls(graph, ops.CHANNEL_NORMS):
             calls = graph_queries.calls_of_same_layer(graph, node)
             of_calls = (self._finding(graph, norm, comparisons) for norm in calls)
             findings += [f for f in of_calls if f is not None][:1]
@@ -75,9 +75,9 @@ class LatentNormChannels(Rule):
         if claim is None and needed:
             return None
         site = before.site if before else None
-        source = f" from {graph_queries.called(graph, maker)}" if maker else ""
+        source = f" from {graph_queries.name(graph, maker)}" if maker else ""
         return self.finding(
-            f"{graph_queries.called(graph, norm)} is sized by `{expected}`, but its input{source} has "
+            f"{graph_queries.name(graph, norm)} is sized by `{expected}`, but its input{source} has "
             f"`{received}` channels: {comparison.equal_in_run}{comparison.kind} fails unless they are equal; "
             f"use `{received}`",
             layer.site,
@@ -92,9 +92,9 @@ class LatentNormChannels(Rule):
 
 def _maker(graph: Graph, norm: Node) -> Node | None:
     """Return the convolution or linear layer whose channels reach ``norm`` unchanged, if both calls succeeded."""
-    before = graph_queries.source(graph, norm)
+    before = graph_queries.producer_of(graph, norm)
     while before is not None and before.op in ops.CHANNEL_PRESERVING and len(before.inputs) == 1:
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)
     if before is None or before.op not in ops.PROJECTIONS or norm.error or before.error:
         return None
     rank = 2 if before.op == "linear" else 2 + ops.spatial_dims(before.op)  # with a batch dimension

@@ -36,7 +36,7 @@ class LatentGroups(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         comparisons = contracts.Comparisons(graph)
-        for node in graph_queries.distinct(graph, ops.ALL_CONVS):
+        for node in graph_queries.first_calls(graph, ops.ALL_CONVS):
             finding = self._finding(graph, node, comparisons)
             if finding is not None:
                 yield finding
@@ -56,7 +56,7 @@ class LatentGroups(Rule):
             return None
         sites = (layer.site,) if layer.site else ()
         return self.finding(
-            f"{graph_queries.called(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
+            f"{graph_queries.name(graph, conv)} has `{text(groups)}` groups and `{text(out)}` output "
             f"channels: {comparison.kind} fails unless `{text(out % groups)} == 0` and does not check it; "
             f"add the check, or a 1x1 convolution after a depthwise one",
             layer.site,

@@ -45,7 +45,7 @@ class LatentConvChannels(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         comparisons = contracts.Comparisons(graph)
-        for node in graph_queries.distinct(graph, ops.PROJECTIONS):
+        for node in graph_queries.first_calls(graph, ops.PROJECTIONS):
             layer = graph.layer(node.layer)
             if layer is not None and layer.site is not None and not node.error:
                 yield from self._findings(graph, node, layer, layer.site, comparisons)
@@ -67,10 +67,10 @@ class LatentConvChannels(Rule):
         claim = contracts.claim(comparison, contracts.differ, sites, needed=needed)
         if claim is None and needed:
             return
-        origin = f" from {graph_queries.called(graph, makers[0])}" if len(makers) == 1 else ""
+        origin = f" from {graph_queries.name(graph, makers[0])}" if len(makers) == 1 else ""
         place = _place(layer, site, comparison)
         yield self.finding(
-            f"{graph_queries.called(graph, node)} expects `{expected}` channels but receives `{received}`{origin}: "
+            f"{graph_queries.name(graph, node)} expects `{expected}` channels but receives `{received}`{origin}: "
             f"{comparison.equal_in_run}{comparison.kind} fails unless they are equal; use `{received}`",
             place,
             confidence="medium",
@@ -109,9 +109,9 @@ def _makers(graph: Graph, node: Node) -> Iterator[Node]:
 
 def _sites_of_norms(graph: Graph, node: Node) -> Iterator[Site]:
     """Yield the sites of norms before ``node``, which may fail before it does if they are sized by the same number."""
-    before = graph_queries.source(graph, node)
+    before = graph_queries.producer_of(graph, node)
     while before is not None and before.op in ops.CHANNEL_PRESERVING:
         norm = graph.layer(before.layer)
         if norm is not None and norm.site is not None and before.op.endswith("norm"):
             yield norm.site
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)

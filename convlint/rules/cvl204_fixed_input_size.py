@@ -33,33 +33,33 @@ class FixedInputSize(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         refusing = {name for _, name in graph.tried_sizes if name is not None}
-        for node in graph_queries.distinct(graph, frozenset({"linear"})):
+        for node in graph_queries.first_calls(graph, frozenset({"linear"})):
             layer = graph.layer(node.layer)
             if layer is not None and layer.name in refusing and _is_written(graph, layer):
                 yield self._finding(graph, node, layer)
 
     def _finding(self, graph: Graph, node: Node, layer: Layer) -> Finding:
-        flat = graph_queries.source(graph, node)
+        flat = graph_queries.producer_of(graph, node)
         shape = graph_queries.input_shape(graph, flat) if flat is not None and flat.inputs else ()
         image = next((t.shape[2:] for n in graph.nodes if n.op == "input" for t in n.outputs), ())
         ran = sorted([image, *(size for size, refused in graph.tried_sizes if refused is None)])
         others = [size for size, refused in graph.tried_sizes if refused is not None]
         works = (
-            f"{graph_queries.by(ran[0])} to {graph_queries.by(ran[-1])} work"
+            f"{graph_queries.sizes(ran[0])} to {graph_queries.sizes(ran[-1])} work"
             if len(ran) > 1
-            else f"only {graph_queries.by(ran[0])} works"
+            else f"only {graph_queries.sizes(ran[0])} works"
         )
-        failing = [graph_queries.by(size) for size in _nearest(others, ran)]
+        failing = [graph_queries.sizes(size) for size in _nearest(others, ran)]
         fails = "fails" if len(failing) == 1 else "fail"
         whole = _global(graph, node)
-        origin = f" ({graph_queries.by(shape[1:])})" if shape else ""
+        origin = f" ({graph_queries.sizes(shape[1:])})" if shape else ""
         related = (
             (Related("a convolution as large as its map", whole.site),)
             if whole is not None and whole.site is not None
             else ()
         )
         return self.finding(
-            f"in_features={layer.attrs.get('in_features')}{origin} of {graph_queries.called(graph, node)} fixes "
+            f"in_features={layer.attrs.get('in_features')}{origin} of {graph_queries.name(graph, node)} fixes "
             f"the input size: {works}, {' and '.join(failing)} {fails}; add adaptive pooling before it, or "
             f"derive in_features from a size argument",
             layer.site,
@@ -86,7 +86,7 @@ def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
 
 def _global(graph: Graph, node: Node) -> Layer | None:
     """Return a convolution before ``node`` whose kernel is as large as its input."""
-    before = graph_queries.source(graph, node)
+    before = graph_queries.producer_of(graph, node)
     while before is not None:
         convolves = before.op in ops.CONVS
         if (
@@ -94,5 +94,5 @@ def _global(graph: Graph, node: Node) -> Layer | None:
             and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]
         ):
             return graph.layer(before.layer)
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)
     return None

@@ -33,7 +33,7 @@ class IgnoredArgument(Rule):
         if not any(layer.leaf and "out_channels" in layer.attrs for layer in graph.layers):
             return
         for name, kind, site in graph.ignored_arguments:
-            if graph_queries.is_width(name):
+            if graph_queries.is_width_name(name):
                 yield self.finding(
                     f"`{name}` of `{kind}` has no effect: no layer depends on it; use it, or remove it",
                     site,

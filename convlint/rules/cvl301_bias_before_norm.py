@@ -51,7 +51,7 @@ class BiasBeforeNorm(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         cancelled: list[tuple[Node, Sequence[Node]]] = []
-        for node in graph_queries.distinct(graph, ops.PROJECTIONS):
+        for node in graph_queries.first_calls(graph, ops.PROJECTIONS):
             if node.attrs["bias"]:
                 calls = graph_queries.calls_of_same_layer(graph, node)
                 norms = [n for call in calls if (n := _norm_that_cancels(graph, call)) is not None]
@@ -61,8 +61,8 @@ class BiasBeforeNorm(Rule):
         for node, norms_after in cancelled:
             site = graph.where(norms_after[0])
             yield self.finding(
-                f"the bias of this {graph_queries.kind(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
-                f"has no effect: {graph_queries.called(graph, norms_after[0])} subtracts it; use bias=False",
+                f"the bias of this {graph_queries.kind_name(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
+                f"has no effect: {graph_queries.name(graph, norms_after[0])} subtracts it; use bias=False",
                 graph.where(node),
                 module=node.layer,
                 # If the run ended early, another reader of the output may not have been reached.

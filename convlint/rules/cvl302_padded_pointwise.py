@@ -42,7 +42,7 @@ class PaddedPointwise(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         reported = [
-            node for node in graph_queries.distinct(graph, ops.CONVS) if _is_padded(graph, node)
+            node for node in graph_queries.first_calls(graph, ops.CONVS) if _is_padded(graph, node)
         ]
         padded = {layer.name for node in reported if (layer := graph.layer(node.layer))}
         for node in reported:
@@ -50,7 +50,7 @@ class PaddedPointwise(Rule):
             if len(graph_queries.input_shape(graph, node)) < len(kernel):
                 continue  # not a feature map: reported by another rule
             yield self.finding(
-                f"padding {graph_queries.by(padding)} of a {graph_queries.by(kernel)} kernel: "
+                f"padding {graph_queries.sizes(padding)} of a {graph_queries.sizes(kernel)} kernel: "
                 f"{_empty_pixels(graph, node)} contain no input{', only the bias' if node.attrs['bias'] else ''}; "
                 f"use padding={_wanted(node)}",
                 graph.where(node),

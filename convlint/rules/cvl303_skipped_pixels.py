@@ -41,7 +41,7 @@ class SkippedPixels(Rule):
     literal_numbers_only = True
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, ops.CONVS):
+        for node in graph_queries.first_calls(graph, ops.CONVS):
             kernel, stride, dilation = (
                 node.attrs[n] for n in ("kernel_size", "stride", "dilation")
             )
@@ -56,10 +56,10 @@ class SkippedPixels(Rule):
                 continue
             never = 1 - prod(taps / steps for taps, steps in read)
             shortcut = prod(kernel) == 1 and _ends_in_a_sum(graph, node)
-            spread = f", dilation {graph_queries.by(dilation)}" if max(dilation) > 1 else ""
+            spread = f", dilation {graph_queries.sizes(dilation)}" if max(dilation) > 1 else ""
             yield self.finding(
-                f"{never:.0%} of the input pixels are never read by this {graph_queries.kind(graph, node)}: "
-                f"kernel {graph_queries.by(kernel)}{spread}, stride {graph_queries.by(stride)}"
+                f"{never:.0%} of the input pixels are never read by this {graph_queries.kind_name(graph, node)}: "
+                f"kernel {graph_queries.sizes(kernel)}{spread}, stride {graph_queries.sizes(stride)}"
                 + (" (a shortcut: the main path may read them)" if shortcut else ""),
                 graph.where(node),
                 module=node.layer,

@@ -42,7 +42,7 @@ class LinearConvChain(Rule):
     severity = "info"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for second in graph_queries.distinct(graph, ops.CONVS):
+        for second in graph_queries.first_calls(graph, ops.CONVS):
             first = _conv_before(graph, second)
             if first is None or first.error or second.error:
                 continue
@@ -62,8 +62,8 @@ class LinearConvChain(Rule):
                 "merge them" if merged_weights <= sum(weights) else "an activation may be missing"
             )
             yield self.finding(
-                f"no nonlinearity between {graph_queries.called(graph, first)} and this "
-                f"{graph_queries.kind(graph, second)}: one {graph_queries.by(merged)} convolution with "
+                f"no nonlinearity between {graph_queries.name(graph, first)} and this "
+                f"{graph_queries.kind_name(graph, second)}: one {graph_queries.sizes(merged)} convolution with "
                 f"{merged_weights:,} weights could replace their {weights[0]:,} + {weights[1]:,}; {advice}",
                 graph.where(second),
                 module=second.layer,
@@ -73,13 +73,13 @@ class LinearConvChain(Rule):
 
 def _conv_before(graph: Graph, node: Node) -> Node | None:
     """Return the convolution of the same rank whose output only ``node`` reads, without a nonlinearity between."""
-    reader, step = node, graph_queries.source(graph, node)
+    reader, step = node, graph_queries.producer_of(graph, node)
     while step is not None and graph_queries.only_consumer(graph, step) is reader:
         if step.op == node.op:
             return step
         if step.op not in _AFFINE:
             return None
-        reader, step = step, graph_queries.source(graph, step)
+        reader, step = step, graph_queries.producer_of(graph, step)
     return None
 
 

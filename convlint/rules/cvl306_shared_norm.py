@@ -36,14 +36,14 @@ class SharedNorm(Rule):
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, ops.PER_CHANNEL_NORMS):
+        for node in graph_queries.first_calls(graph, ops.PER_CHANNEL_NORMS):
             calls = graph_queries.calls_of_same_layer(graph, node)
             if len(calls) == 1 or not node.attrs["track_running_stats"]:
                 continue
             shared_block = _is_in_shared_block(graph, calls)
             shapes = list(
                 dict.fromkeys(
-                    graph_queries.by(graph_queries.input_shape(graph, call)) for call in calls
+                    graph_queries.sizes(graph_queries.input_shape(graph, call)) for call in calls
                 )
             )
             sizes = " and ".join(shapes) if len(shapes) > 1 else f"each {shapes[0]}"
@@ -53,7 +53,7 @@ class SharedNorm(Rule):
                 else ("on different inputs", "match none of them")
             )
             yield self.finding(
-                f"this {graph_queries.kind(graph, node)} is called {len(calls)} times in one forward {where} "
+                f"this {graph_queries.kind_name(graph, node)} is called {len(calls)} times in one forward {where} "
                 f"({sizes}), so its running statistics {effect}",
                 graph.where(node),
                 module=node.layer,
@@ -64,6 +64,6 @@ class SharedNorm(Rule):
 def _is_in_shared_block(graph: Graph, calls: tuple[Node, ...]) -> bool:
     """Return whether the same layer outputs the norm's input in every call."""
     makers = {
-        maker.layer if (maker := graph_queries.source(graph, call)) else None for call in calls
+        maker.layer if (maker := graph_queries.producer_of(graph, call)) else None for call in calls
     }
     return len(makers) == 1 and None not in makers

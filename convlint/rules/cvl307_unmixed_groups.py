@@ -35,7 +35,7 @@ class UnmixedGroups(Rule):
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, ops.CONVS):
+        for node in graph_queries.first_calls(graph, ops.CONVS):
             if not _is_grouped(node):
                 continue
             before = _grouped_before(graph, node)
@@ -43,7 +43,7 @@ class UnmixedGroups(Rule):
                 continue
             groups, site = node.attrs["groups"], graph.where(before)
             yield self.finding(
-                f"{graph_queries.called(graph, before)} and this {graph_queries.kind(graph, node)} both "
+                f"{graph_queries.name(graph, before)} and this {graph_queries.kind_name(graph, node)} both "
                 f"have groups={groups}, and nothing between them mixes the groups: each output depends on "
                 f"1/{groups} of the channels; add a channel shuffle or a dense 1x1 convolution between them",
                 graph.where(node),
@@ -59,9 +59,9 @@ def _is_grouped(node: Node) -> bool:
 def _grouped_before(graph: Graph, node: Node) -> Node | None:
     """Return the grouped convolution with the same groups before ``node``, if nothing between mixes channels."""
     groups = node.attrs["groups"]
-    step = graph_queries.source(graph, node)
+    step = graph_queries.producer_of(graph, node)
     while step is not None and _keeps_groups(step, groups):
-        step = graph_queries.source(graph, step)
+        step = graph_queries.producer_of(graph, step)
     if step is None or step.op not in ops.CONVS:
         return None
     return step if _is_grouped(step) and step.attrs["groups"] == groups else None

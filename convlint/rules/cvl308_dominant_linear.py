@@ -35,7 +35,7 @@ class DominantLinear(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         total = sum(layer.params for layer in graph.layers)
         convolved = any(node.op in ops.CONVS for node in graph.nodes)
-        for node in graph_queries.distinct(graph, frozenset({"linear"})) if convolved else ():
+        for node in graph_queries.first_calls(graph, frozenset({"linear"})) if convolved else ():
             layer = graph.layer(node.layer)
             if layer is None or 2 * layer.params <= total or node.error is not None:
                 continue
@@ -47,8 +47,8 @@ class DominantLinear(Rule):
                 continue
             yield self.finding(
                 f"{layer.params:,} of {total:,} parameters ({layer.params / total:.0%}) are in this "
-                f"Linear, which maps {graph_queries.by(flattened[1:])} values to {out:,} features; a global depthwise "
-                f"and a 1x1 convolution would have {channels * (pixels + out):,} (CVL504)",
+                f"Linear, which maps {graph_queries.sizes(flattened[1:])} values to {out:,} features; a global "
+                f"depthwise and a 1x1 convolution would have {channels * (pixels + out):,} (CVL504)",
                 layer.site or node.site,
                 module=node.layer,
             )
@@ -56,9 +56,9 @@ class DominantLinear(Rule):
 
 def _flattened(graph: Graph, node: Node) -> Shape | None:
     """Return the shape, with the batch, of the feature map that was flattened before a linear layer."""
-    step = graph_queries.source(graph, node)
+    step = graph_queries.producer_of(graph, node)
     while step is not None and step.op in ops.ACTIVATIONS | {"batch_norm"}:
-        step = graph_queries.source(graph, step)
+        step = graph_queries.producer_of(graph, step)
     if step is None or step.op not in ops.FLATTENING or not step.inputs:
         return None
     before, after = graph_queries.input_shape(graph, step), step.outputs[0].shape

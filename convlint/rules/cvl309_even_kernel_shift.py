@@ -40,7 +40,7 @@ class EvenKernelShift(Rule):
     literal_numbers_only = True
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for node in graph_queries.distinct(graph, ops.CONVS):
+        for node in graph_queries.first_calls(graph, ops.CONVS):
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
             if isinstance(padding, str) or _is_cut(graph, node):
                 continue
@@ -52,7 +52,7 @@ class EvenKernelShift(Rule):
             ):
                 continue
             yield self.finding(
-                f"even kernel {graph_queries.by(kernel)} with padding {graph_queries.by(padding)} on both sides: "
+                f"even kernel {graph_queries.sizes(kernel)} with padding {graph_queries.sizes(padding)} on both sides: "
                 f"the map {_change(graph, node)} and shifts by half a pixel",
                 graph.where(node),
                 module=node.layer,
@@ -67,11 +67,11 @@ def _change(graph: Graph, node: Node) -> str:
         node.outputs[0].shape[-spatial:],
     )
     if graph.traced_by == "recorder":
-        return f"changes from {graph_queries.by(before)} to {graph_queries.by(after)}"
+        return f"changes from {graph_queries.sizes(before)} to {graph_queries.sizes(after)}"
     if max(node.attrs["stride"]) > 1:
         return "changes its size"
     more = [b - a for a, b in zip(before, after, strict=True)]
-    grown = graph_queries.by(tuple(map(abs, more)))
+    grown = graph_queries.sizes(tuple(map(abs, more)))
     return f"{'grows' if max(more) > 0 else 'shrinks'} by {grown}"
 
 

@@ -165,7 +165,7 @@ def _at_the_input(graph: Graph, finding: Finding) -> Finding:
     node = graph.nodes[finding.nodes[0]]
     layer = graph.layer(node.layer)
     place = graph.where(node)
-    if layer is None or place is None or graph_queries.maker(graph, node) is not None:
+    if layer is None or place is None or graph_queries.source_layer(graph, node) is not None:
         return finding
     if finding.site == place or finding.site in layer.chain:
         return finding

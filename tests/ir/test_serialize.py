@@ -55,7 +55,7 @@ def test_a_recorded_graph_comes_back_equal() -> None:
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten())
     graph = record(model, (torch.rand(1, 3, 8, 8),)).graph()
     back = sent(graph, Graph)
-    for field in fields(Graph):
+    for field in (field for field in fields(Graph) if field.compare):
         assert getattr(back, field.name) == getattr(graph, field.name), field.name
 
 

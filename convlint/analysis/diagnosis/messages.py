@@ -43,7 +43,7 @@ def findings(
     for node in graph.nodes:
         if node.op in wanted and node.id not in explained and _has_wrong_input(graph, node):
             yield make(
-                f"{graph_queries.called(graph, node)} expects {node.attrs['in_channels']} input "
+                f"{graph_queries.name(graph, node)} expects {node.attrs['in_channels']} input "
                 f"channels but receives {_received_channels(graph, node)}",
                 graph.where(node),
                 module=node.layer,
@@ -100,7 +100,7 @@ def statement(graph: Graph, vote: Vote, others: str = "") -> str:
         verb, unit = "expects", f"input {unit}"
     else:
         verb = "outputs"
-    return f"{graph_queries.called(graph, node)}{others} {verb} {vote.number} {unit}"
+    return f"{graph_queries.name(graph, node)}{others} {verb} {vote.number} {unit}"
 
 
 def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
@@ -115,21 +115,21 @@ def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
     size = _input_size(node, shape)
     if size is None or size == vote.number or (right is not None and right != size):
         return None
-    producer = graph_queries.source(graph, node)
+    producer = graph_queries.producer_of(graph, node)
     if node.op == "reshape":
-        return f"receives {size} ({graph_queries.by(shape[1:])})"
+        return f"receives {size} ({graph_queries.sizes(shape[1:])})"
     if parts := _concatenated(graph, node):
         shown = parts if len(parts) <= _MAX_TERMS else (*parts[:2], "...", parts[-1])
         return f"receives {size} ({' + '.join(map(str, shown))}, concatenated)"
-    maker = graph_queries.maker(graph, node)
+    maker = graph_queries.source_layer(graph, node)
     if node.op == "linear" and producer is not None and producer.op in ops.FLATTENING:
         image = graph_queries.input_shape(graph, producer)[1:] if producer.inputs else ()
         if len(image) > 1 and producer.error is None:
             name = f" from `{maker.layer}`" if maker is not None and maker.layer else ""
-            return f"receives {size} ({graph_queries.by(image)}{name})"
+            return f"receives {size} ({graph_queries.sizes(image)}{name})"
     if maker is None or _output_size(maker) != size:
         return f"receives {size}"
-    return f"receives {size} from {graph_queries.called(graph, maker)}"
+    return f"receives {size} from {graph_queries.name(graph, maker)}"
 
 
 def _input_size(node: Node, shape: tuple[int, ...]) -> int | None:
@@ -151,9 +151,9 @@ def _output_size(node: Node) -> int | None:
 
 def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
     """The channels that a concatenation joined to the input of ``node``, before activations at most."""
-    before = graph_queries.source(graph, node)
+    before = graph_queries.producer_of(graph, node)
     while before is not None and before.op in ops.ACTIVATIONS and len(before.inputs) == 1:
-        before = graph_queries.source(graph, before)
+        before = graph_queries.producer_of(graph, before)
     if before is None or before.op != "cat" or before.error is not None:
         return ()
     shapes = [graph.tensor(id).shape for id in before.inputs]
@@ -202,7 +202,7 @@ def related(graph: Graph, disagreement: Disagreement) -> tuple[Related, ...]:
         for depth, site in enumerate(vote.frames[:_MAX_FRAMES]):
             near = depth == 0 or site.path == disagreement.site.path
             if site.path and site != disagreement.site and near:
-                name = graph_queries.called(graph, graph.nodes[vote.node])
+                name = graph_queries.name(graph, graph.nodes[vote.node])
                 text = statement(graph, vote) if depth == 0 else f"{name} is built by this call"
                 messages.setdefault(site, text)
     return tuple(Related(text, site) for site, text in messages.items())

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 
 from convlint import symbolic
-from convlint.analysis.graph_queries import is_width
+from convlint.analysis.graph_queries import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, callees
@@ -27,7 +27,7 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
     switches = {
         name: default
         for name, default in init.defaults.items()
-        if type(default) in (bool, str) or (default is None and is_width(name))
+        if type(default) in (bool, str) or (default is None and is_width_name(name))
     }
     if switches:
         tested = _tested_names(init.node)
