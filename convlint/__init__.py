@@ -1,8 +1,9 @@
-"""The linter that proves its claims about PyTorch conv models.
+"""Linter for PyTorch convolutional models.
 
-``check`` finds defects in a model, ``summary`` tables its layers, ``suggest`` proposes cheaper ones and ``rewrite``
-makes them. They take a live ``nn.Module``, or a target as on the command line. ``trace`` returns the forward of a live
-module as a ``torch.fx.Graph``. Importing convlint loads nothing else: torch, rich and typer come when they are needed.
+``check`` reports the bugs of a model, ``summary`` returns its layer table, ``suggest`` proposes cheaper layers and
+``rewrite`` replaces them. They take a live ``nn.Module``, or a target as on the command line. ``trace`` returns the
+forward pass of a live module as a ``torch.fx.Graph``. Importing convlint loads nothing else; torch, rich and typer are
+imported when they are needed.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 
 def main() -> None:
-    """Run the command line. Where it runs a model, the worker starts first: it loads torch while the rest loads."""
-    # Nearly all that is made lives to the end, and to look through it takes a fifth of the time:
-    # every 50,000 new objects rather than 700, and not once more when Python ends.
+    """Run the command line. For a model, the worker process starts first and imports torch in the meantime."""
+    # Most objects live until the end, and traversing them takes a fifth of the time: collect garbage
+    # after 50,000 new objects instead of 700, and not at exit.
     gc.set_threshold(50_000)
     _open_closed_streams()
     try:
@@ -25,12 +25,15 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Put something in the place of streams that the caller closed, as in ``>&-``: files opened later would get their
-    numbers. What is written to standard output then fails, for it is lost.
+    """Open streams that the caller closed, as in ``>&-``, because files opened later would get their numbers.
+
+    Standard output is opened for reading, so that writing results to it fails.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)  # the lowest free
+            os.open(
+                os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY
+            )  # gets the lowest free number
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8"))
 
@@ -54,9 +57,9 @@ _MODEL = re.compile(r".+\.py:[^\W\d].*|[^\W\d]\w*(\.\w+)*:[^\W\d].*", re.DOTALL)
 
 
 def runs_models(arguments: Sequence[str]) -> bool:
-    """Whether a command line is about to run a model, as far as can be told without parsing it.
+    """Guess from unparsed arguments if the command runs a model.
 
-    Where this is mistaken, the worker starts later, or ends unused.
+    If the guess is wrong, the worker starts later, or ends unused.
     """
     if arguments[:1] not in (["check"], ["summary"]) or {"--help", "-h"} & {*arguments}:
         return False
@@ -70,5 +73,7 @@ def runs_models(arguments: Sequence[str]) -> bool:
 
 if __name__ == "__main__":
     if not sys.flags.safe_path:
-        del sys.path[0]  # the working directory: a random.py of the user's is not the standard one
+        del sys.path[
+            0
+        ]  # the working directory: the user's random.py must not replace the standard one
     main()

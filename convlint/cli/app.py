@@ -85,10 +85,10 @@ def run(worker: Worker | None = None) -> int:
     try:
         code: int = _app(worker)(prog_name="convlint", standalone_mode=False) or 0
     except _UsageError as error:
-        from convlint.cli.usage_errors import misuse
+        from convlint.cli.usage_errors import message_of
 
         # Without any arguments the message is the help.
-        text = misuse(error) if sys.argv[1:] else error.format_message()
+        text = message_of(error) if sys.argv[1:] else error.format_message()
         print(text, file=sys.stderr)
         return 2
     except typer.Abort:
@@ -151,7 +151,7 @@ def _function(
 
 
 def _default(option: Option) -> bool | None:
-    """What an option is that was not given: the defaults are those of the request."""
+    """The value of an option that was not given; the request has the defaults."""
     return False if option.is_switch else None
 
 

@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str]) -> CheckRequest | None:
 
 
 def _is_plain(option: Option, text: str) -> bool:
-    """Whether a text is a value of an option as it stands."""
+    """Return True for a text that is a valid value without conversion by typer."""
     if option.choices:
         return text in option.choices
     if option.kind is int:

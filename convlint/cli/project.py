@@ -45,7 +45,7 @@ def parse_model(text: str, verb: str) -> Target:
 
 
 def _suggestion(path: str, verb: str) -> str:
-    """How to name a model of a file: the first model that static analysis finds in it."""
+    """Suggest the first model that static analysis finds in a file."""
     if os.path.isfile(path):
         from convlint.static.project_models import detect
 

@@ -132,7 +132,7 @@ def print_tracebacks(report: Report, request: CheckRequest) -> None:
 
 
 def _table_options(request: CheckRequest) -> TableOptions | Literal["usual"]:
-    """How tables are printed. Raises UsageError for unknown columns."""
+    """The options of tables. Raises UsageError for unknown columns."""
     columns, depth, sort, flat = request.columns, request.depth, request.sort, request.flat
     if not (columns or depth is not None or sort or flat):
         return "usual"

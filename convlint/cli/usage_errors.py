@@ -1,4 +1,4 @@
-"""What is said of a command line that typer could not read: one line that names what was meant, as near as it shows."""
+"""Turn typer's errors into one line that suggests the closest command, option or value."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _CHOICE = re.compile(
 )
 
 
-def misuse(error: Any) -> str:
-    """The line for one of typer's errors about a command line."""
+def message_of(error: Any) -> str:
+    """The message for a usage error of typer."""
     message = " ".join(error.format_message().split())
     if match := _CHOICE.match(message):
         choices = tuple(re.findall(r"'([^']*)'", match["choices"]))
@@ -29,11 +29,11 @@ def misuse(error: Any) -> str:
         )
     elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
         word = match["word"]
-        return f"convlint: no command is called {word!r}; did you mean `convlint check {word}`?"
+        return f"convlint: no command is named {word!r}; did you mean `convlint check {word}`?"
     command = error.ctx.command_path if error.ctx else "convlint"
-    return f"{command}: {message} ({command} --help lists what there is)"
+    return f"{command}: {message} (see {command} --help)"
 
 
 def _is_target(word: str) -> bool:
-    """Whether a word that stands for a command is what a command is to check."""
+    """Return True for a word in the place of a command that is a target of a command."""
     return os.path.exists(word) or word.endswith(".py") or ":" in word

@@ -1,7 +1,7 @@
 """Check again whenever a file changes.
 
-The times of all files are looked at again and again. Over the files of a project this takes milliseconds, works on
-every disk, also on those that tell nobody of changes, and needs no package.
+The sizes and times of all files are polled. For a project this takes milliseconds, works on every file system, also
+without change notifications, and needs no package.
 """
 
 from __future__ import annotations
@@ -11,49 +11,49 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from convlint.outputs.parts.terminal import number_of
 from convlint.settings import discovery
 from convlint.settings.config import Config
 
 INTERVAL = 0.3
-Seen = dict[str, tuple[int, int]]
+Snapshot = dict[str, tuple[int, int]]
 
 
-def watch(once: Callable[[], int], paths: Sequence[str], config: Config) -> int:
-    """Call ``once`` now, and each time after a file below ``paths`` or the settings changed. Ctrl-C ends it, with 0."""
+def watch(check: Callable[[], int], paths: Sequence[str], config: Config) -> int:
+    """Call ``check`` now and whenever a file in ``paths`` or the configuration changes; return 0 after Ctrl-C."""
     try:
         while True:
-            seen = snapshot(paths, config)
+            before = snapshot(paths, config)
             _clear()
-            once()
+            check()
             sys.stdout.flush()
-            count = "1 file" if len(seen) == 1 else f"{len(seen):,} files"
-            _tell(f"convlint: watching {count}; Ctrl-C ends")
-            wait(seen, paths, config)
+            _print_error(f"convlint: watching {number_of(len(before), 'file')}; Ctrl-C ends")
+            wait(before, paths, config)
     except KeyboardInterrupt:
-        _tell("")
+        _print_error("")
         return 0
 
 
-def wait(seen: Seen, paths: Sequence[str], config: Config) -> None:
-    """Come back when something is not as it was ``seen``. A look takes at most a tenth of the time."""
+def wait(before: Snapshot, paths: Sequence[str], config: Config) -> None:
+    """Return when a file differs from ``before``. Polling takes at most a tenth of the time."""
     while True:
         started = time.monotonic()
-        if snapshot(paths, config) != seen:
+        if snapshot(paths, config) != before:
             return
         time.sleep(max(INTERVAL, 9 * (time.monotonic() - started)))
 
 
-def snapshot(paths: Sequence[str], config: Config) -> Seen:
+def snapshot(paths: Sequence[str], config: Config) -> Snapshot:
     """The files to watch, with their sizes and times."""
     found = discovery.find(paths, exclude=config.exclude, root=config.root).files
-    seen = {}
+    files = {}
     for path in (*found, *([config.path] if config.path else [])):
         try:
             status = os.stat(path)
         except OSError:
-            continue  # gone since it was found: a change, when it is looked for next
-        seen[path] = (status.st_size, status.st_mtime_ns)
-    return seen
+            continue  # deleted since it was found: the next snapshot differs
+        files[path] = (status.st_size, status.st_mtime_ns)
+    return files
 
 
 def _clear() -> None:
@@ -61,5 +61,5 @@ def _clear() -> None:
         sys.stdout.write("\x1b[2J\x1b[H")
 
 
-def _tell(text: str) -> None:
+def _print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""A cluster of Dask as the executor of jobs: ``--executor dask://host:port``.
+"""Run jobs on a Dask cluster: ``--executor dask://host:port``.
 
-convlint and torch are installed on its machines, and the project lies there under the same path. Every process of the
-cluster has one worker of ours, which is started for its first job and ends with it.
+The machines of the cluster need convlint, torch, and the project under the same path. Each process of the cluster
+starts one worker process for its first job, which ends with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CONNECTING = 10.0  # seconds to reach the scheduler
 
 @contextmanager
 def connected(address: str) -> Iterator[Executor]:
-    """The executor of the cluster at ``dask://host:port``. Raises UsageError where there is none."""
+    """The executor of the cluster at ``dask://host:port``. Raises UsageError if it cannot be reached."""
     if not address.startswith(SCHEME):
         raise UsageError(f"--executor {address}: write the scheduler as in {SCHEME}localhost:8786")
     try:
@@ -38,12 +38,12 @@ def connected(address: str) -> Iterator[Executor]:
     except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
         raise UsageError(f"--executor {address}: {str(error).rstrip('.')}") from None
     with client:
-        # Not pure: the same target may be another model by now.
+        # Not pure: the model of a target may change between calls.
         yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]
 
 
 def run_there(job: Job) -> JobResult:
-    """Run a job in this process of a cluster: what ``connected`` is given to execute."""
+    """Run a job in this process of the cluster."""
     from distributed import get_worker  # an extra
 
     return _worker().run(replace(job, at_once=max(job.at_once, get_worker().state.nthreads)))
@@ -51,10 +51,10 @@ def run_there(job: Job) -> JobResult:
 
 @functools.cache
 def _worker() -> Worker:
-    """The worker of this process. It ends when its stdin does: with the process."""
+    """The worker of this process; it ends when its stdin is closed, with the process."""
     return Worker()
 
 
 def absolute(job: Job) -> Job:
-    """A job that means the same in any working directory."""
+    """A copy of a job that does not depend on the working directory."""
     return replace(job, folder=os.getcwd())

@@ -1,4 +1,4 @@
-"""Several models at once: jobs for an executor of the standard library's kind, and their answers as they come."""
+"""Run several jobs at once with an executor as in ``concurrent.futures``."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ RunJob = Callable[[Job], JobResult]
 
 
 def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[JobResult]:
-    """The answers to jobs in the order of the jobs, each as soon as it and those before it are there."""
-    asked = [(executor.submit(run, job), job) for job in jobs]
+    """Yield the results of jobs in the order of the jobs, each as soon as it and those before it are available."""
+    submitted = [(executor.submit(run, job), job) for job in jobs]
     try:
-        for future, job in asked:
-            yield _answer(future, job)
+        for future, job in submitted:
+            yield _result(future, job)
     finally:
-        _cancel(future for future, _ in asked)
+        _cancel(future for future, _ in submitted)
 
 
 def as_completed(
     executor: Executor, run: RunJob, jobs: Iterable[Job]
 ) -> Iterator[tuple[Job, JobResult]]:
-    """Jobs with their answers, the first to be there first."""
-    asked = {executor.submit(run, job): job for job in jobs}
-    waiting = dict(asked)
+    """Yield jobs with their results in the order in which they end."""
+    submitted = {executor.submit(run, job): job for job in jobs}
+    waiting = dict(submitted)
     try:
-        for future in completed(asked):
+        for future in completed(submitted):
             job = waiting.pop(future)
-            yield job, _answer(future, job)
-            asked.pop(future)  # an answer is a whole graph: it is not kept
+            yield job, _result(future, job)
+            submitted.pop(future)  # frees the graph in the result
     finally:
-        _cancel(asked)
+        _cancel(submitted)
 
 
-def _answer(future: Future[JobResult], job: Job) -> JobResult:
-    """What came of a job. An executor that lost it, as a cluster can, is a problem of the answer."""
+def _result(future: Future[JobResult], job: Job) -> JobResult:
+    """The result of a job; a problem if the executor lost the job, as a cluster can."""
     try:
         return future.result()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs go on
-        text = f"the executor lost it: {type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs continue
+        text = f"the executor lost the job: {type(error).__name__}: {error}"
         return JobResult(None, (Problem("executor", text, target=job.text),))
 
 

@@ -1,4 +1,4 @@
-"""Runs the original of a model and rewritten versions of it, and remembers what the original did."""
+"""Run a model and rewritten versions of it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text import lines
 
-Runs = Callable[[VersionsJob], JobResult]
+RunVersions = Callable[[VersionsJob], JobResult]
 
 
-class Trials:
-    """A model, its project, and what became of its versions. ``problems`` are what could not be done.
+class VersionRunner:
+    """Runs the original and rewritten versions of the model of a job; ``problems`` collects the problems of all runs.
 
-    ``weights`` is a checkpoint of the original, that every version gets converted for it.
+    ``weights`` is a checkpoint of the original, which is converted for every version.
     """
 
-    def __init__(self, job: Job, run: Runs, weights: str | None) -> None:
+    def __init__(self, job: Job, run: RunVersions, weights: str | None) -> None:
         self.job = job
         self.run = run
         self.weights = weights
@@ -35,38 +35,38 @@ class Trials:
         self.problems: list[Problem] = []
         self.original = VersionRun()
 
-    def explored(self, patterns: Sequence[str]) -> Graph | None:
-        """The model as it is, run, and built in the other ways of its file. None, and a problem, if it does not run
-        or has no layers of these names.
+    def run_original(self, patterns: Sequence[str]) -> Graph | None:
+        """Run the original, and build it with the other constructor calls in its files.
+
+        Returns None, and adds a problem, if it does not run or has no layers with names like ``patterns``.
         """
         path = self.job.target.path
-        tried = self.tried(
-            [ModelVersion(other_calls=self._ways([path] if path else []), weights=self.weights)]
-        )
-        if tried is None:
+        other_calls = self._other_calls([path] if path else [])
+        runs = self.run_versions([ModelVersion(other_calls=other_calls, weights=self.weights)])
+        if runs is None:
             return None
-        self.original = tried[0]
+        self.original = runs[0]
         graph = self.original.graph
         if graph is None or self.original.problems:
             self.problems += (self._named(problem) for problem in self.original.problems)
             return None
         if (reason := _does_not_run(graph)) is not None:
             text = (
-                "the model does not run, so nothing could be verified; convlint check says why; "
+                "the model does not run, so nothing could be verified; convlint check reports all errors; "
                 f"the first is {reason}"
             )
             self.problems.append(self._named(Problem("does-not-run", text)))
             return None
         for pattern in patterns:
             if not any(matches(layer.name, [pattern]) for layer in graph.layers):
-                text = f"no layer is called {pattern}; convlint summary lists all"
+                text = f"no layer is named {pattern}; convlint summary lists all layers"
                 self.problems.append(self._named(Problem("no-such-layer", text)))
                 return None
-        self._explore_files(graph)
+        self._build_other_files(graph)
         return graph
 
-    def _explore_files(self, graph: Graph) -> None:
-        """Build what other files of the project build, where layers come from them."""
+    def _build_other_files(self, graph: Graph) -> None:
+        """Build the models in other files of the project that define layers of this one."""
         own = os.path.realpath(self.job.target.path or "")
         sites = {layer.site.path: layer.site for layer in graph.layers if layer.site}
         others = [
@@ -74,52 +74,53 @@ class Trials:
             for path, site in sites.items()
             if os.path.realpath(path) != own and not self.project.refusal(site)
         ]
-        ways = self._ways(others)
-        tried = self.tried([ModelVersion(other_calls=ways)]) if ways else None
-        if tried is not None:
+        calls = self._other_calls(others)
+        runs = self.run_versions([ModelVersion(other_calls=calls)]) if calls else None
+        if runs is not None:
             self.original = replace(
-                self.original, other_calls=(*self.original.other_calls, *tried[0].other_calls)
+                self.original, other_calls=(*self.original.other_calls, *runs[0].other_calls)
             )
 
-    def _ways(self, paths: Iterable[str]) -> tuple[str, ...]:
-        found: list[str] = []
+    def _other_calls(self, paths: Iterable[str]) -> tuple[str, ...]:
+        calls: list[str] = []
         for path in paths:
             try:
                 text, _ = lines.decode(self.project.texts.data(path))
             except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
-                continue  # the run says what is wrong with the file
-            found += ways_in(path, text)
-        return tuple(found)
+                continue  # the run reports the error
+            calls += ways_in(path, text)
+        return tuple(calls)
 
-    # --- versions
-
-    def tried(self, versions: Sequence[ModelVersion]) -> tuple[VersionRun, ...] | None:
-        """What became of these versions; None, and a problem, where nothing did."""
+    def run_versions(self, versions: Sequence[ModelVersion]) -> tuple[VersionRun, ...] | None:
+        """Run versions of the model; None, and a problem, if they could not be run."""
         answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries))
         self.problems += answer.problems
         return answer.tried if len(answer.tried) == len(versions) else None
 
-    def version(self, made: Written, of: Sequence[Candidate]) -> ModelVersion:
-        """The version of the project with these candidates written into it."""
-        places = [one.place for one in of if one.place]
+    def version(self, written: Written, candidates: Sequence[Candidate]) -> ModelVersion:
+        """The version of the project in which ``candidates`` have been written."""
+        places = [candidate.place for candidate in candidates if candidate.place]
         layers = [use.layer for place in places for use in place.uses]
         sites = [place.site for place in places] + [each.site for each in layers if each.site]
         return ModelVersion(
-            texts=made.texts,
+            texts=written.texts,
             other_calls=needed_ways(
                 self.original.other_calls, [(s.path, s.line, s.column) for s in sites]
             ),
-            replacements={change.layer: change.replacement for c in of for change in c.changes},
-            channel_orders=self._orders(of),
+            replacements={
+                change.layer: change.replacement for c in candidates for change in c.changes
+            },
+            channel_orders=self._channel_orders(candidates),
             weights=self.weights,
         )
 
-    def _orders(self, of: Sequence[Candidate]) -> tuple[ChannelOrder, ...]:
-        """In which orders the channels of grouped layers may come, for trained weights."""
+    def _channel_orders(self, candidates: Sequence[Candidate]) -> tuple[ChannelOrder, ...]:
+        """The possible orders of the channels of grouped layers, for trained weights."""
         graph = self.original.graph
         if self.weights is None or graph is None:
             return ()
-        names = {c.layer for one in of for c in one.changes if c.replacement.code == "CVL501"}
+        changes = [change for candidate in candidates for change in candidate.changes]
+        names = {change.layer for change in changes if change.replacement.code == "CVL501"}
         run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
         return tuple(
             ChannelOrder(name, channel_order.before(graph, name), channel_order.behind(graph, name))
@@ -128,23 +129,23 @@ class Trials:
         )
 
     def save_weights(self, version: ModelVersion, path: str) -> None:
-        """Write the checkpoint that is converted for a version; a problem says where that failed."""
-        for outcome in self.tried([replace(version, other_calls=(), save=path)]) or ():
+        """Write the converted checkpoint of a version; adds a problem if that fails."""
+        for outcome in self.run_versions([replace(version, other_calls=(), save=path)]) or ():
             self.problems += (self._named(problem) for problem in outcome.problems)
 
-    def timed(self, version: ModelVersion, runs: int) -> tuple[Timing, ...]:
-        """How long the model and the changed layers, together, take: original and rewritten. Nothing for no runs."""
+    def measure(self, version: ModelVersion, runs: int) -> tuple[Timing, ...]:
+        """Measure the latency of the model, and of the changed layers together, before and after; () for 0 runs."""
         if not runs:
             return ()
-        tried = self.tried([replace(version, texts={}, other_calls=(), runs=runs)])
-        return () if tried is None else tuple(_summed(tried[0].timings))
+        measured = self.run_versions([replace(version, texts={}, other_calls=(), runs=runs)])
+        return () if measured is None else tuple(_totals(measured[0].timings))
 
     def _named(self, problem: Problem) -> Problem:
         return replace(problem, target=self.job.text)
 
 
 def _does_not_run(graph: Graph) -> str | None:
-    """The first thing in a model that fails, and where."""
+    """The first error of a model and its location; None if the model runs."""
     layers = [(layer.name, layer.site, layer.error) for layer in graph.layers if layer.error]
     calls = [(n.layer or n.module or n.op, graph.where(n), n.error) for n in graph.nodes if n.error]
     for name, site, error in (*layers, *calls):
@@ -152,19 +153,19 @@ def _does_not_run(graph: Graph) -> str | None:
     if graph.failure is not None:
         place = f" at {graph.failure.site}" if graph.failure.site else ""
         return f"{graph.failure.type}{place}: {graph.failure.message}"
-    return None if graph.status == "complete" else "it did not run to its end"
+    return None if graph.status == "complete" else "the forward pass did not complete"
 
 
 def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return sum(first for first, _ in pairs), sum(second for _, second in pairs)
 
 
-def _summed(timings: Sequence[Timing]) -> Iterator[Timing]:
-    """Of each layout the timing of the model, and the sum of those of its layers."""
+def _totals(timings: Sequence[Timing]) -> Iterator[Timing]:
+    """For each memory layout the timing of the model, and the sum of the timings of its layers."""
     for layout in dict.fromkeys(timing.layout for timing in timings):
-        here = [timing for timing in timings if timing.layout == layout]
-        layers = [timing for timing in here if timing.subject != "model"]
+        in_layout = [timing for timing in timings if timing.layout == layout]
+        layers = [timing for timing in in_layout if timing.subject != "model"]
         if layers:
             before, after = [t.before for t in layers], [t.after for t in layers]
             yield replace(layers[0], subject="layers", before=_sums(before), after=_sums(after))
-        yield from (timing for timing in here if timing.subject == "model")
+        yield from (timing for timing in in_layout if timing.subject == "model")

@@ -22,9 +22,10 @@ Parse = Callable[[Any, str], object]
 class Option:
     """One option or positional argument of a command.
 
-    ``kind`` is the type of a value on the command line, ``parse`` turns such a value into that of the field; it gets
-    the name of the option for its error. ``alias`` is an old name, which the help does not list, and ``note`` the
-    default in words where the field's own default does not show it. ``models_only``: it has no effect on files.
+    ``kind`` is the type of a value on the command line; ``parse`` converts such a value, given the name of the option
+    for error messages. ``alias`` is an old name that the help does not list. ``note`` is the default in words if the
+    field's default is not informative. ``models_only``: it has no effect on files. ``commands`` have the option, ()
+    stands for all commands of the request.
     """
 
     name = ""
@@ -81,12 +82,12 @@ class Option:
 
     @property
     def is_switch(self) -> bool:
-        """Whether it takes no value."""
+        """True for an option without a value."""
         return self.default is False
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be given several times."""
+        """True for an option that can be repeated."""
         return isinstance(self.default, tuple)
 
     def help_row(self) -> tuple[str, str]:
@@ -102,7 +103,7 @@ class Option:
 
 
 class Request:
-    """What a user asked a command for: one field for each option. Fields that were not given have their defaults."""
+    """The options of one command line; a field that was not given has its default."""
 
     def __init__(self, **values: object) -> None:
         vars(self).update(values)
@@ -112,7 +113,7 @@ class Request:
             getattr(self, name) == getattr(other, name) for name in self.options()
         )
 
-    __hash__ = None  # type: ignore[assignment]  # nobody looks one up
+    __hash__ = None  # type: ignore[assignment]  # not hashable, as it is compared by value
 
     @classmethod
     def options(cls, command: str | None = None) -> dict[str, Option]:

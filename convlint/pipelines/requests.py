@@ -1,4 +1,7 @@
-"""The table of options: what each command can be asked for."""
+"""The table of options: the request of each command, with types, defaults, help panels and help texts.
+
+Options are laid out by hand, one paragraph each, so that the table can be read as one.
+"""
 
 from __future__ import annotations
 

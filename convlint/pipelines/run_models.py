@@ -1,4 +1,4 @@
-"""The pipeline: what was asked for -> jobs -> graphs -> findings -> report."""
+"""Run models: targets and options -> jobs -> recorded graphs -> findings -> report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from convlint.settings.targets import Target
 from convlint.source_text.texts import SourceTexts
 
 RunAll = Callable[[RunJob, Iterable[Job]], Iterator[JobResult]]
-"""Runs all jobs and yields the answers in the order of the jobs: ``map``, or that of an executor."""
+"""Runs all jobs and yields the results in the order of the jobs: ``map``, or that of an executor."""
 
 
 def jobs(targets: Sequence[Target], request: CheckRequest, config: Config) -> list[Job]:
@@ -57,7 +57,7 @@ def _job(target: Target, request: CheckRequest, config: Config) -> Job:
 
 
 def _is_same(target: Target, other: Target) -> bool:
-    """Whether two targets name the same model; their paths may be written differently."""
+    """Return True for two targets of the same model; their paths may be written differently."""
     if replace(target, text="", path=None) != replace(other, text="", path=None):
         return False
     paths = {os.path.abspath(each.path) for each in (target, other) if each.path}
@@ -85,7 +85,7 @@ def summarize_models(jobs: Iterable[Job], run: RunJob, config: Config) -> Report
 
 
 def failed(graph: Graph) -> bool:
-    """Whether something in the graph could not run."""
+    """Return True for a graph in which something could not run."""
     return (
         graph.failure is not None
         or any(node.error for node in graph.nodes)
@@ -117,12 +117,12 @@ def _report(
 
 
 def findings(graph: Graph) -> list[Finding]:
-    """What all rules that a run decides find in a graph, each finding with the target that it is about."""
+    """The findings of all rules that apply to runs, each with the target of the graph."""
     return _explained([f for rule in decided_by("run") for f in rule.check(graph)], graph)
 
 
 def _lint(graph: Graph) -> tuple[list[Finding], list[Problem]]:
-    """The same, but a rule that raises an error becomes a problem, and the other rules still run."""
+    """The findings of a graph; a rule that raises an error becomes a problem, and the other rules still run."""
     found: list[Finding] = []
     problems: list[Problem] = []
     for rule in decided_by("run"):

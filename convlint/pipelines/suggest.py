@@ -1,4 +1,4 @@
-"""The pipeline of suggestions: a run -> candidates -> edits, each really run -> the set that is proposed."""
+"""Suggest rewrites: run the model, write each candidate, verify it by a run, and choose the set to propose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convlint.ir import (
     Verification,
     VersionRun,
 )
-from convlint.pipelines.model_versions import Runs, Trials
+from convlint.pipelines.model_versions import RunVersions, VersionRunner
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate, candidates, of_live_model
 from convlint.rewriting.drafts import Written, written
@@ -29,14 +29,14 @@ from convlint.rewriting.verification import verify
 from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
 
-_AT_ONCE = 6  # versions of one process that has the libraries loaded
+_BATCH = 6  # versions that one process runs after importing the libraries once
 
 
-def suggest(job: Job, run: Runs, options: Options, *, live: bool = False) -> Report:
-    """Rewrites of a model that were run, and what could not be rewritten. Never raises for what the model does.
+def suggest(job: Job, run: RunVersions, options: Options, *, live: bool = False) -> Report:
+    """Suggest verified rewrites of the model of a job; refusals explain why other layers stay as they are.
 
-    ``live``: the model was built before, so its layers are rewritten one by one, and no text. Raises UsageError if
-    libcst, which edits text, is not installed.
+    ``live``: the model has been built already, so its layers are rewritten one by one instead of source code. Errors
+    of the model are problems in the report. Raises UsageError if libcst, which edits text, is not installed.
     """
     if not live and find_spec("libcst") is None:
         raise UsageError("suggest needs libcst: pip install 'convlint[torch]' (or libcst)")
@@ -44,178 +44,181 @@ def suggest(job: Job, run: Runs, options: Options, *, live: bool = False) -> Rep
 
 
 @dataclass(frozen=True, slots=True)
-class _Proved:
-    """A candidate, as it was written when it held."""
+class _Verified:
+    """A candidate that was verified, with the draft that was written."""
 
     candidate: Candidate
     draft: Draft
     written: Written
-    outcome: VersionRun
+    run: VersionRun
     suggestion: Suggestion
 
 
 class _Search:
-    def __init__(self, job: Job, run: Runs, options: Options, *, live: bool) -> None:
+    def __init__(self, job: Job, run: RunVersions, options: Options, *, live: bool) -> None:
         self.live = live
         self.options = options
-        self.trials = Trials(job, run, options.weights)
+        self.versions = VersionRunner(job, run, options.weights)
         self.refused: list[Refusal] = []
 
     def report(self) -> Report:
-        """Do it all."""
-        graph = self.trials.explored(self.options.layers)
+        graph = self.versions.run_original(self.options.layers)
         if graph is None:
-            return Report(problems=tuple(self.trials.problems))
+            return Report(problems=tuple(self.versions.problems))
         model = cost.model_report(graph)
         totals = _totals(model)
-        proved = self._proved(self._candidates(graph, totals), totals)
-        chosen, rewritten = self._set(proved, totals)
-        suggestions = [chosen.get(one.suggestion, one.suggestion) for one in proved]
+        verified = self._verify(self._candidates(graph, totals), totals)
+        chosen, rewritten = self._choose(verified, totals)
+        suggestions = [chosen.get(each.suggestion, each.suggestion) for each in verified]
         return Report(
             models=(model,),
-            problems=tuple(self.trials.problems),
+            problems=tuple(self.versions.problems),
             suggestions=tuple(ranked(suggestions, totals)),
             refusals=tuple(self.refused),
             rewritten=rewritten,
-            texts=self.trials.project.texts,
+            texts=self.versions.project.texts,
         )
 
-    # --- candidates, each for itself
+    # --- candidates, each on its own
 
     def _candidates(self, graph: Graph, totals: Costs) -> list[Candidate]:
-        """What could be made, the most worthwhile first."""
+        """The candidates that save enough, the largest savings first."""
         options = self.options
-        wanted = [all_kinds()[name] for name in options.kinds] or list(all_kinds().values())
+        kinds = [all_kinds()[name] for name in options.kinds] or list(all_kinds().values())
         if self.live:
-            found, refused = of_live_model(graph, wanted, options.wishes, options.layers)
+            found, refused = of_live_model(graph, kinds, options.wishes, options.layers)
         else:
             found, refused = candidates(
-                *(
-                    graph,
-                    self.trials.original.other_calls,
-                    self.trials.project,
-                    wanted,
-                    options.wishes,
-                    options.layers,
-                )
+                graph,
+                self.versions.original.other_calls,
+                self.versions.project,
+                kinds,
+                options.wishes,
+                options.layers,
             )
         self.refused += refused
-        kept = []
-        for one in sorted(found, key=lambda one: -worth(one.changes, totals)):
-            saved = sum((change.before - change.after for change in one.changes), Costs())
+        worthwhile = []
+        for candidate in sorted(found, key=lambda candidate: -worth(candidate.changes, totals)):
+            saved = sum((change.before - change.after for change in candidate.changes), Costs())
             shares = saved.params / max(totals.params, 1), saved.macs / max(totals.macs, 1)
             if min(shares) < 0 or max(shares) == 0:
-                self._refuse(one, _costs_more(*shares))
+                self._refuse(candidate, _costs_more(*shares))
             elif max(shares) < options.least:
-                self._refuse(one, f"it would save {max(shares):.1%} of the model")
+                self._refuse(candidate, f"it would save {max(shares):.1%} of the model")
             else:
-                kept.append(one)
-        return kept
+                worthwhile.append(candidate)
+        return worthwhile
 
     def _refuse(self, candidate: Candidate, reason: str) -> None:
         names = tuple(change.layer for change in candidate.changes)
         self.refused.append(Refusal(candidate.kind.code, candidate.site, names, reason))
 
-    def _proved(self, found: list[Candidate], totals: Costs) -> list[_Proved]:
-        """The candidates that hold when they are run, at most as many as are wanted."""
-        proved: list[_Proved] = []
+    def _verify(self, found: list[Candidate], totals: Costs) -> list[_Verified]:
+        """The candidates that are verified by a run, at most ``--top`` of them."""
+        verified: list[_Verified] = []
         top = self.options.top
-        while found and (top is None or len(proved) < top):
-            count = _AT_ONCE if top is None else min(_AT_ONCE, top - len(proved))
-            proved += self._proved_now(found[:count])
+        while found and (top is None or len(verified) < top):
+            count = _BATCH if top is None else min(_BATCH, top - len(verified))
+            verified += self._verify_batch(found[:count])
             found = found[count:]
-        return sorted(proved, key=lambda one: -worth(one.suggestion.changes, totals))
+        return sorted(verified, key=lambda each: -worth(each.suggestion.changes, totals))
 
-    def _proved_now(self, found: Sequence[Candidate]) -> Iterator[_Proved]:
-        """Those of a few candidates that hold, each written in the first way that does."""
-        left = [(candidate, list(candidate.drafts)) for candidate in found]
+    def _verify_batch(self, batch: Sequence[Candidate]) -> Iterator[_Verified]:
+        """Run candidates together, each with its first draft that can be written and verified."""
+        left = [(candidate, list(candidate.drafts)) for candidate in batch]
         while left:
-            trials = []
+            attempts = []
             for candidate, drafts in left:
                 if not drafts:
-                    self._refuse(candidate, "there is no way to write it into this call")
+                    self._refuse(candidate, "this call cannot be rewritten")
                     continue
                 draft = drafts.pop(0)
-                made = written([draft], self.trials.project)
-                while isinstance(made, str) and drafts:
+                rewrite = written([draft], self.versions.project)
+                while isinstance(rewrite, str) and drafts:
                     draft = drafts.pop(0)
-                    made = written([draft], self.trials.project)
-                if isinstance(made, str):
-                    self._refuse(candidate, candidate.otherwise or made)
+                    rewrite = written([draft], self.versions.project)
+                if isinstance(rewrite, str):
+                    self._refuse(candidate, candidate.otherwise or rewrite)
                 else:
-                    trials.append((candidate, drafts, draft, made))
-            versions = [self.trials.version(made, [candidate]) for candidate, _, _, made in trials]
-            tried = self.trials.tried(versions) if versions else ()
-            if tried is None:
+                    version = self.versions.version(rewrite, [candidate])
+                    attempts.append((candidate, drafts, draft, rewrite, version))
+            runs = (
+                self.versions.run_versions([version for *_, version in attempts])
+                if attempts
+                else ()
+            )
+            if runs is None:
                 return
             left = []
-            for (candidate, drafts, draft, made), outcome in zip(trials, tried, strict=True):
-                verified = verify(candidate.changes, self.trials.original, outcome)
-                if isinstance(verified, Verification):
-                    suggestion = _suggestion(candidate, made, verified, outcome)
-                    latency = self.trials.timed(
-                        self.trials.version(made, [candidate]), self.options.runs
-                    )
+            for (candidate, drafts, draft, rewrite, version), run in zip(
+                attempts, runs, strict=True
+            ):
+                verification = verify(candidate.changes, self.versions.original, run)
+                if isinstance(verification, Verification):
+                    suggestion = _suggestion(candidate, rewrite, verification, run)
+                    latency = self.versions.measure(version, self.options.runs)
                     suggestion = replace(suggestion, latency=latency)
-                    yield _Proved(candidate, draft, made, outcome, suggestion)
+                    yield _Verified(candidate, draft, rewrite, run, suggestion)
                 elif drafts:
                     left.append((candidate, drafts))
                 else:
-                    self._refuse(candidate, candidate.otherwise or verified)
+                    self._refuse(candidate, candidate.otherwise or verification)
 
     # --- the set
 
-    def _set(
-        self, proved: Sequence[_Proved], totals: Costs
+    def _choose(
+        self, verified: Sequence[_Verified], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet | None]:
-        """The suggestions that are proposed together, each as it is in the set, and what they make of the model."""
-        chosen = together([one.suggestion for one in proved], totals, self.options.goal)
+        """Choose the suggestions to propose together: each with its form in the set, and the rewritten model."""
+        chosen = together([each.suggestion for each in verified], totals, self.options.goal)
         while chosen:
-            parts = [one for one in proved if one.suggestion in chosen]
-            made = written([one.draft for one in parts], self.trials.project)
-            found = made if isinstance(made, str) else self._together(made, parts, totals)
-            if not isinstance(found, str):
-                return found
-            kept = chosen[: len(chosen) // 2]  # two of them do not go together
-            for one in chosen[len(kept) :]:
-                text = f"it is not proposed beside the others: {found}"
-                self.refused.append(Refusal(one.code, one.site, one.instances, text))
-            chosen = kept
+            parts = [each for each in verified if each.suggestion in chosen]
+            rewrite = written([part.draft for part in parts], self.versions.project)
+            rewritten = (
+                rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
+            )
+            if not isinstance(rewritten, str):
+                return rewritten
+            half = chosen[: len(chosen) // 2]  # two of the suggestions are incompatible
+            for suggestion in chosen[len(half) :]:
+                text = f"incompatible with the other suggestions: {rewritten}"
+                refusal = Refusal(suggestion.code, suggestion.site, suggestion.instances, text)
+                self.refused.append(refusal)
+            chosen = half
         return {}, None
 
-    def _together(
-        self, made: Written, parts: Sequence[_Proved], totals: Costs
+    def _verify_set(
+        self, rewrite: Written, parts: Sequence[_Verified], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
-        """The model with all these, run; or why they do not go together."""
-        version = self.trials.version(made, [one.candidate for one in parts])
-        tried = (parts[0].outcome,) if len(parts) == 1 else self.trials.tried([version])
-        if tried is None:
-            return "it gave no answer"
-        (outcome,) = tried
-        changes = [change for one in parts for change in one.suggestion.changes]
-        verified = verify(changes, self.trials.original, outcome)
-        if isinstance(verified, str) or outcome.graph is None:
+        """Run the model with all ``parts``; returns the reason if they are incompatible."""
+        version = self.versions.version(rewrite, [part.candidate for part in parts])
+        runs = (parts[0].run,) if len(parts) == 1 else self.versions.run_versions([version])
+        if runs is None:
+            return "the run failed"
+        (run,) = runs
+        changes = [change for part in parts for change in part.suggestion.changes]
+        verified = verify(changes, self.versions.original, run)
+        if isinstance(verified, str) or run.graph is None:
             return str(verified)
         if self.options.save_weights is not None:
-            self.trials.save_weights(version, self.options.save_weights)
-        after = _totals(cost.model_report(outcome.graph))
-        timings = self.trials.timed(version, self.options.runs)
-        return {
-            one.suggestion: _in_the_set(one.suggestion, outcome) for one in parts
-        }, RewrittenSet(
+            self.versions.save_weights(version, self.options.save_weights)
+        after = _totals(cost.model_report(run.graph))
+        timings = self.versions.measure(version, self.options.runs)
+        suggestions = {part.suggestion: _in_set(part.suggestion, run) for part in parts}
+        return suggestions, RewrittenSet(
             before=totals,
             after=after,
-            diff=made.diff,
-            files=made.files,
+            diff=rewrite.diff,
+            files=rewrite.files,
             verified=verified,
             latency=tuple(timing for timing in timings if timing.subject == "model"),
             goal=_goal(self.options.goal, after),
         )
 
 
-def _in_the_set(suggestion: Suggestion, outcome: VersionRun) -> Suggestion:
-    """A chosen suggestion with the errors of weights in the whole set: neighbours share the orders of channels."""
-    errors = outcome.weight_errors
+def _in_set(suggestion: Suggestion, run: VersionRun) -> Suggestion:
+    """A chosen suggestion with the weight errors of the whole set: neighbors share channel orders."""
+    errors = run.weight_errors
     changes = (replace(c, weight_error=errors.get(c.layer)) for c in suggestion.changes)
     return replace(suggestion, chosen=True, changes=tuple(changes))
 
@@ -224,7 +227,7 @@ def _costs_more(params: float, macs: float) -> str:
     if params == macs == 0:
         return "it would save nothing"
     more = "parameters" if params < 0 else "multiply-accumulates"
-    return f"it would take more {more}"
+    return f"it would need more {more}"
 
 
 def _totals(model: Model) -> Costs:
@@ -233,30 +236,30 @@ def _totals(model: Model) -> Costs:
 
 
 def _suggestion(
-    candidate: Candidate, made: Written, verified: Verification, outcome: VersionRun
+    candidate: Candidate, rewrite: Written, verified: Verification, run: VersionRun
 ) -> Suggestion:
-    kind, form, errors = candidate.kind, candidate.form, outcome.weight_errors
+    kind, form, errors = candidate.kind, candidate.form, run.weight_errors
     return Suggestion(
         code=form.code,
         name=kind.name,
         title=kind.title(form),
         site=candidate.site,
         changes=tuple(replace(c, weight_error=errors.get(c.layer)) for c in candidate.changes),
-        edits=made.edits,
-        diff=made.diff,
+        edits=rewrite.edits,
+        diff=rewrite.diff,
         verified=verified,
         evidence=kind.evidence,
     )
 
 
 def _goal(goal: Goal, after: Costs) -> str | None:
-    """Whether what was asked of the totals was reached."""
+    """The result for ``--target-params`` and ``--target-macs`` in words; None without a goal."""
     if not goal:
         return None
-    asked = [
-        f"{limit:,} {what}"
-        for limit, what in ((goal.params, "parameters"), (goal.macs, "multiply-accumulates"))
+    limits = [
+        f"{limit:,} {unit}"
+        for limit, unit in ((goal.params, "parameters"), (goal.macs, "multiply-accumulates"))
         if limit is not None
     ]
     reached = "reached" if goal.reached(after) else "not reached"
-    return f"at most {' and '.join(asked)}: {reached}"
+    return f"at most {' and '.join(limits)}: {reached}"

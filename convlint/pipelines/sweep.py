@@ -1,8 +1,8 @@
-"""Sweeps: many models, the result of each in a line of a file as soon as it is there. A sweep that was ended goes on.
+"""Run many models, and append the result of each to a file as soon as it is available.
 
-A line is the JSON report of one model without its layers, with ``target``, the ``device`` that it ran on, the
-``seconds`` and bytes of ``memory`` that its process took, and ``asked``, which stands for what was asked of it. A model
-that has a line for the same is not run again.
+A line is the JSON report of one model without its layers, with its ``target`` and ``device``, the ``seconds`` and
+bytes of ``memory`` of its process, and ``asked``, a digest of its job. An interrupted sweep resumes: a model that has
+a line with the same digest is not run again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from convlint.findings.confirm import Runs
 from convlint.ir import SEVERITIES, Report, Severity, any_at_least, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
-from convlint.pipelines import run_models as run
+from convlint.pipelines import run_models
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
@@ -34,7 +34,7 @@ STATUSES = get_args(Status)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a model: its line. ``known``: it was in the file already."""
+    """The result of a model: its line in the file. ``known``: the line is from an earlier sweep."""
 
     row: Row
     known: bool = False
@@ -45,18 +45,18 @@ class Result:
 
     @property
     def status(self) -> str:
-        """``complete``, ``partial`` or ``failed`` as of a model, ``unchecked`` where there is none for a problem."""
+        """The status of the model, or ``unchecked`` if a problem prevented its run."""
         models = self.row["models"]
         return str(models[0]["status"]) if models else "unchecked"
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How the models of a sweep are judged. ``proves`` builds the classes of suspicions."""
+    """A sweep with its configuration; ``prove_claim`` builds and runs the classes of latent findings."""
 
     config: Config
-    proves: Runs | None = None
-    retry: bool = False  # run again what could not be checked
+    prove_claim: Runs | None = None
+    retry: bool = False  # run models again that could not be checked
 
     def run(
         self,
@@ -64,17 +64,19 @@ class Sweep:
         jobs: Sequence[Job],
         answers: Callable[[Sequence[Job]], Iterator[tuple[Job, JobResult]]],
     ) -> Iterator[Result]:
-        """The results of all jobs, those that the file at ``path`` has already first; the others are added to it.
+        """Yield the results of all jobs: first those in the file at ``path``, then the others, which are appended.
 
-        ``answers`` gives jobs with their answers, in any order. A model that takes too much memory is run
-        again on the meta device. Raises UsageError where the file is no file of a sweep, or another sweep's.
+        ``answers`` runs jobs and yields them with their results in any order. A model that exceeds the memory limit
+        is run again on the meta device. Raises UsageError if the file is not that of a sweep, or another sweep is
+        writing to it.
         """
-        asked = {job.text: self._digest(job) for job in jobs}
+        digests = {job.text: self._digest(job) for job in jobs}
         with _opened(path) as file:
             known = {
                 row["target"]: row
                 for row in _rows(file, path)
-                if row["asked"] == asked.get(row["target"]) and not (self.retry and row["problems"])
+                if row["asked"] == digests.get(row["target"])
+                and not (self.retry and row["problems"])
             }
             yield from (Result(known[job.text], known=True) for job in jobs if job.text in known)
             too_large: list[Job] = []
@@ -83,35 +85,35 @@ class Sweep:
                 if job.device != "meta" and any(p.kind == "out-of-memory" for p in answer.problems):
                     too_large.append(replace(job, device="meta"))
                     continue
-                yield self._written(file, job, answer, asked)
+                yield self._write(file, job, answer, digests[job.text])
             for job, answer in answers(too_large) if too_large else ():
-                yield self._written(file, job, answer, asked)
+                yield self._write(file, job, answer, digests[job.text])
 
-    def _written(
-        self, file: BinaryIO, job: Job, answer: JobResult, asked: dict[str, str]
-    ) -> Result:
+    def _write(self, file: BinaryIO, job: Job, answer: JobResult, digest: str) -> Result:
         row = {
             "target": job.text,
-            "asked": asked[job.text],
+            "asked": digest,
             "seconds": round(answer.seconds, 3),
             "memory": answer.memory,
             "device": job.device,
-            **_report(run.check_models([job], lambda _: answer, self.config, self.proves)),
+            **_report(
+                run_models.check_models([job], lambda _: answer, self.config, self.prove_claim)
+            ),
         }
         line = memoryview(json.dumps(row).encode() + b"\n")
         try:
-            while line:  # no buffer of Python's, which would try once more when the file is closed
+            while line:  # unbuffered: Python would write a buffer again when it closes the file
                 line = line[os.write(file.fileno(), line) :]
         except OSError as error:
             raise UsageError(f"{file.name} cannot be written: {error.strerror or error}") from None
         return Result(row)
 
     def _digest(self, job: Job) -> str:
-        """What a line is known by: the version, and all that decides what is in it."""
+        """The digest of everything that a line depends on: the version, the job and the selected rules."""
         how = serialize.encode(replace(job, timeout=0.0, max_memory=None, at_once=1, folder=None))
         rules = (self.config.select, self.config.ignore, self.config.extend_select)
         text = json.dumps(
-            [version("convlint"), how, serialize.encode(rules), self.proves is not None]
+            [version("convlint"), how, serialize.encode(rules), self.prove_claim is not None]
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -128,7 +130,7 @@ def _report(report: Report) -> Row:
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    """The file, to be added to by this sweep alone. Raises UsageError."""
+    """Open and lock the file for appending. Raises UsageError."""
     try:
         file = open(path, "a+b")  # noqa: SIM115 - closed below
     except OSError as error:
@@ -144,7 +146,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 
 
 def _rows(file: BinaryIO, path: str) -> Iterator[Row]:
-    """The lines of a file. The last may be half a line, of a sweep that was killed: it is cut off."""
+    """The lines of a file. An incomplete last line, of a sweep that was killed, is removed."""
     file.seek(0)
     end = 0
     for number, line in enumerate(file, start=1):
@@ -154,11 +156,11 @@ def _rows(file: BinaryIO, path: str) -> Iterator[Row]:
         end += len(line)
         try:
             row = json.loads(line)
-            whole = _fits(row, _ROW)
+            is_valid = _fits(row, _ROW)
         except (ValueError, RecursionError):
-            whole = False
-        if not whole:
-            raise UsageError(f"{path}, line {number}: not the result of a model; name another file")
+            is_valid = False
+        if not is_valid:
+            raise UsageError(f"{path}, line {number}: not the result of a model; pass another file")
         yield row
     file.seek(0, os.SEEK_END)
 
@@ -170,33 +172,32 @@ _ROW = {
     "models": [{"status": STATUSES, "totals": {"params": int, "macs": int}}],
     "problems": [{"kind": str, "message": str}],
 }
-"""What is read of a line: the types of its parts, or the texts that they may be."""
+"""The parts of a line that are read: their types, or the texts that they may have."""
 
 
-def _fits(value: Any, form: Any) -> bool:
+def _fits(value: object, form: Any) -> bool:
     if isinstance(form, dict):
         return isinstance(value, dict) and all(
             name in value and _fits(value[name], part) for name, part in form.items()
         )
     if isinstance(form, list):
-        return isinstance(value, list) and all(_fits(one, form[0]) for one in value)
+        return isinstance(value, list) and all(_fits(item, form[0]) for item in value)
     if isinstance(form, tuple):
         return value in form
     return isinstance(value, form)
 
 
-# --- what came of all
+# --- totals
 
 
 @dataclass
 class Tally:
-    """What is told of a whole sweep."""
+    """The totals of a sweep; ``models`` counts the models with findings of a rule."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
-    """How many models have findings of a rule."""
     severities: set[Severity] = field(default_factory=set)
 
     def add(self, result: Result) -> None:
@@ -208,5 +209,5 @@ class Tally:
         self.severities |= {finding["severity"] for finding in result.row["findings"]}
 
     def exit_code(self, fail_on: Severity) -> int:
-        """As that of a report."""
+        """The exit code, as of a report."""
         return 2 if self.problems else int(any_at_least(self.severities, fail_on))

@@ -295,7 +295,7 @@ def test_files_are_counted(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> N
     told = Progress(screen.stream)
     told.step(0, 1234)
     told.step(1, 1234)  # so soon after the last that nobody could read both
-    assert screen.read() == "\r\x1b[Kconvlint: reading file 1 of 1,234 ..."
+    assert screen.read() == "\r\x1b[Kconvlint: checking file 1 of 1,234 ..."
 
 
 def test_a_long_line_is_cut_so_that_it_can_be_taken_back(

@@ -256,7 +256,7 @@ def test_what_an_executor_lost_is_a_problem_of_that_job(nets: Path) -> None:
     jobs = [job(nets, f"Net({n})") for n in range(3)]
     with ThreadPoolExecutor(2) as pool:
         answers = list(executor.in_order(pool, run, jobs))
-    text = "the executor lost it: OSError: the machine is gone"
+    text = "the executor lost the job: OSError: the machine is gone"
     assert [answer.problems for answer in answers] == [
         (),
         (Problem("executor", text, target=jobs[1].text),),

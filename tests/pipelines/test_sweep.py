@@ -177,7 +177,7 @@ def test_nothing_to_sweep_is_not_clean(folder: Path) -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("convlint: nothing to sweep: name models")
+    assert line.startswith("convlint: nothing to sweep: pass models")
 
 
 @pytest.mark.slow
@@ -376,7 +376,7 @@ def test_a_file_of_something_else_is_refused_and_left(folder: Path, text: str) -
     assert done.returncode == 2
     assert (
         done.stderr.strip()
-        == "convlint: results.jsonl, line 1: not the result of a model; name another file"
+        == "convlint: results.jsonl, line 1: not the result of a model; pass another file"
     )
     assert path.read_bytes() == text.encode("latin-1")
 

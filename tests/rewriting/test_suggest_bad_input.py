@@ -114,11 +114,11 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
         (("net.py:Net", "--input", "4,8,8"), "net.py"),
         (
             ("net.py:Broken",),
-            "the model does not run, so nothing could be verified; convlint check says why",
+            "the model does not run, so nothing could be verified; convlint check reports all errors",
         ),
         (
             ("net.py:Raises",),
-            "the model does not run, so nothing could be verified; convlint check says why",
+            "the model does not run, so nothing could be verified; convlint check reports all errors",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_traceback_is_shown_where_it_is_asked_for(here: Project) -> None:
 
 def test_a_layer_that_the_model_does_not_have_is_one_clear_line(here: Project) -> None:
     line = refused(here.suggest("net.py:Net", *INPUT, "--layer", "conv*", "--layer", "1"))
-    assert "no layer is called conv*" in line
+    assert "no layer is named conv*" in line
 
 
 # --- nothing to rewrite
@@ -258,7 +258,7 @@ def test_a_file_that_was_changed_since_the_run_is_not_overwritten(
     result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--write")
     assert result.code == 2
     assert (
-        "net.py was changed since the model ran; no file was changed, run suggest again"
+        "net.py changed after the model ran, so nothing was written; run suggest again"
         in result.out
     )
     assert "Wrote" not in result.err
@@ -273,8 +273,7 @@ def test_a_file_that_is_gone_is_not_written_anew(
     result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--write")
     assert result.code == 2
     assert (
-        "net.py cannot be read any more: No such file or directory; no file was changed"
-        in result.out
+        "net.py can no longer be read: No such file or directory; no file was changed" in result.out
     )
     assert not path.exists()
 
