@@ -1,10 +1,10 @@
-"""A stand-in for the analysis of files, so that what is around it can be tested on files of one line.
+"""A fake static analysis, for tests of its callers with files of one line.
 
-A word in capitals is found: BAD is an error (CVL101), ODD a warning with an unsafe fix (CVL301),
-MEND one with a safe fix (CVL302), both to ``good``. ``LATENT = Net`` is a suspicion of the class Net
-(CVL201). ``uses NAME`` leans on the file NAME: where that says WIDE, the line is an error (CVL102).
-``blames NAME`` finds an error in the first line of the file NAME
-(CVL103). CRASH makes the analysis fail, SLOW makes it give up.
+It reports words in capitals: BAD is an error (CVL101), ODD a warning with an unsafe fix (CVL301), MEND
+a warning with a safe fix (CVL302), both to ``good``. ``LATENT = Net`` is a latent finding about the
+class Net (CVL201). ``uses NAME`` depends on the file NAME: if that contains WIDE, the line is an error
+(CVL102). ``blames NAME`` is an error in the first line of the file NAME (CVL103). CRASH makes the
+analysis fail, and SLOW is a problem.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Project:
 
 @dataclass
 class Fake:
-    """Checks files, and notes which."""
+    """Checks files and records which."""
 
     judged: list[str] = field(default_factory=list)
     projects: list[Project] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Which configured models are run when some files changed."""
+"""The configured models that depend on changed files."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def names(*files: str) -> list[str]:
         ("package/parts/stem.py", ["build"]),  # named like what is imported from its package
         ("package/parts/__init__.py", ["build"]),
         ("package/widths.py", ["build"]),  # through a star
-        ("package/__init__.py", ["Net", "build"]),  # it is loaded before what lies in it
-        ("tests.py", []),  # who imports a model is no part of it
+        ("package/__init__.py", ["Net", "build"]),  # a package is loaded before its modules
+        ("tests.py", []),  # it imports a model, which does not depend on it
         ("pyproject.toml", ["Net", "build", "Lone"]),
     ],
 )
-def test_models_that_are_made_of_a_file(file: str, models: list[str]) -> None:
+def test_models_that_depend_on_a_file(file: str, models: list[str]) -> None:
     assert names(file) == models
 
 
@@ -87,7 +87,7 @@ def test_a_model_whose_file_cannot_be_read_is_run_whatever_changed(text: str | N
     assert names("tests.py") == ["Lone"]
 
 
-def test_without_configured_models_nothing_could_ever_be_found() -> None:
+def test_an_error_without_configured_models() -> None:
     Path("pyproject.toml").write_text("[tool.convlint]\n")
     with pytest.raises(UsageError, match=r"no model is configured"):
         names("net.py")

@@ -1,5 +1,5 @@
-"""Files that are no Python, cannot be read, or have names that nobody would give: one clear line
-each, the right exit code, and all other files are still checked.
+"""Files that are not Python, cannot be read, or have unusual names: one clear line for each, the right
+exit code, and all other files are still checked.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ TEXT = "import torch\nfrom torch import nn\nnn.Conv2d(3, 8, 3, groups=2)\n"
 BUG = TEXT.encode()
 
 
-def found_in(data: bytes) -> list[tuple[str, int, int]]:
-    """Codes, lines and columns of what is found in a file."""
+def findings_in(data: bytes) -> list[tuple[str, int, int]]:
+    """Codes, lines and columns of the findings in a file."""
     found = check_file("net.py", data, Project("nowhere"))
     assert found.problems == ()
     return [(f.code, f.site.line, f.site.column) for f in found.findings if f.site]
@@ -31,7 +31,7 @@ def found_in(data: bytes) -> list[tuple[str, int, int]]:
 
 PROGRAMS = {
     "UTF-8": (BUG, 3, 1),
-    "a mark of UTF-8 in front": (b"\xef\xbb\xbf" + BUG, 3, 1),
+    "a byte order mark of UTF-8": (b"\xef\xbb\xbf" + BUG, 3, 1),
     "a declared encoding": (b"# -*- coding: latin-1 -*-\n# \xe9\n" + BUG, 5, 1),
     "UTF-7": (b"# coding: utf-7\nx = '+AOk-'\n" + BUG, 5, 1),
     "letters of two bytes before it": (TEXT.replace("nn.C", "'éé'; nn.C").encode(), 3, 7),
@@ -40,39 +40,39 @@ PROGRAMS = {
         4,
         7,
     ),
-    "lines as Windows ends them": (BUG.replace(b"\n", b"\r\n"), 3, 1),
-    "lines as old Macs ended them": (BUG.replace(b"\n", b"\r"), 3, 1),
-    "lines that end in every way": (b"import torch\rfrom torch import nn\r\n" + BUG, 5, 1),
+    "line ends of Windows": (BUG.replace(b"\n", b"\r\n"), 3, 1),
+    "line ends of old Macs": (BUG.replace(b"\n", b"\r"), 3, 1),
+    "mixed line ends": (b"import torch\rfrom torch import nn\r\n" + BUG, 5, 1),
     "no end of the last line": (BUG.rstrip(), 3, 1),
     "tabs": (b"import torch\nfrom torch import nn\nif 1:\n\tnn.Conv2d(3, 8, 3, groups=2)\n", 4, 2),
     "form feeds": (b"\x0cimport torch\n\x0c\n" + BUG, 5, 1),
     "a form feed before an indent": (b"import torch\nif 1:\n\x0c    pass\n" + BUG, 6, 1),
-    "what other languages take for line ends": (
+    "line ends of other languages": (
         "x = '\x1c\x1d\x1e\x85\u2028\u2029\x0b\x0c'\n'''\u2028\x1c'''\n".encode() + BUG,
         5,
         1,
     ),
-    "escapes that mean nothing": (b"x = '\\d \\_'\n" + BUG, 4, 1),
+    "invalid escapes": (b"x = '\\d \\_'\n" + BUG, 4, 1),
 }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_bytes_that_are_a_program(name: str) -> None:
     data, line, column = PROGRAMS[name]
-    assert found_in(data) == [("CVL101", line, column)]
+    assert findings_in(data) == [("CVL101", line, column)]
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\n\n", b"# torch\n", b"\xef\xbb\xbf", b"'''torch'''", b"\x0c"]
 )
-def test_nothing_is_found_in_nothing(data: bytes) -> None:
-    assert found_in(data) == []
+def test_empty_files_have_no_findings(data: bytes) -> None:
+    assert findings_in(data) == []
 
 
-# --- bytes that are none
+# --- bytes that are not a program
 
 
-NO_PROGRAMS = {
+NOT_PROGRAMS = {
     "not UTF-8, and nothing declared": (BUG + b"x = '\xe9'\n", 4, "can't decode byte 0xe9"),
     "not what it declares": (b"# coding: ascii\nx = '\xe9'\n", 2, "can't decode byte 0xe9"),
     "no such encoding": (b"# coding: klingon\n" + BUG, 1, "unknown encoding: klingon"),
@@ -94,9 +94,9 @@ NO_PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("name", NO_PROGRAMS)
-def test_bytes_that_are_no_program_are_one_finding(name: str) -> None:
-    data, line, words = NO_PROGRAMS[name]
+@pytest.mark.parametrize("name", NOT_PROGRAMS)
+def test_bytes_that_are_not_a_program_are_one_finding(name: str) -> None:
+    data, line, words = NOT_PROGRAMS[name]
     found = check_file("net.py", data, Project("nowhere"))
     (finding,) = found.findings
     assert (finding.code, found.problems) == ("CVL901", ())
@@ -134,7 +134,7 @@ def convlint(folder: Path, *arguments: str | bytes, **env: str) -> subprocess.Co
 
 
 def report(folder: Path, *arguments: str | bytes) -> tuple[int, dict[str, Any]]:
-    """The exit code and the JSON; nothing else is said."""
+    """The exit code and the JSON; nothing else is printed."""
     done = convlint(folder, "--output-format", "json", *arguments)
     assert done.stderr == ""
     return done.returncode, json.loads(done.stdout)
@@ -153,7 +153,7 @@ def folder(tmp_path: Path) -> Path:
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "binary.py").write_bytes(bytes(range(256)))
     (tmp_path / "deep.py").write_text(f"x = {'-' * 9000}1\n")
-    (tmp_path / "notes").write_text("These are no Python.\n")
+    (tmp_path / "notes").write_text("This is not Python.\n")
     return tmp_path
 
 
@@ -175,7 +175,7 @@ def test_a_folder_of_bad_files(folder: Path) -> None:
     }
 
 
-def test_each_is_one_line_of_text(folder: Path) -> None:
+def test_each_finding_and_problem_is_one_line_of_text(folder: Path) -> None:
     done = convlint(folder, ".")
     assert (done.returncode, done.stderr) == (2, "")
     heads = [line for line in done.stdout.splitlines() if ": CVL" in line or ": problem [" in line]
@@ -187,7 +187,7 @@ def test_each_is_one_line_of_text(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_a_terminal_may_know_few_letters(folder: Path, encoding: str) -> None:
+def test_terminals_with_other_encodings(folder: Path, encoding: str) -> None:
     done = convlint(folder, ".", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (2, "")
 
@@ -211,22 +211,22 @@ def test_a_file_that_cannot_be_read_is_one_problem(folder: Path, name: str, mess
 
 
 @pytest.mark.parametrize("name", ["notes", "binary.py"])
-def test_a_file_that_is_no_python_is_a_finding(folder: Path, name: str) -> None:
+def test_a_file_that_is_not_python_is_a_finding(folder: Path, name: str) -> None:
     code, found = report(folder, name)
     assert (code, [finding["code"] for finding in found["findings"]]) == (1, ["CVL901"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["folder.py", "a\nb.py", "😀.py", "./-x.py", b"bad\xff.py"])
-def test_a_file_is_found_by_its_name(folder: Path, name: str | bytes) -> None:
+def test_files_with_unusual_names(folder: Path, name: str | bytes) -> None:
     code, found = report(folder, name)
     assert (code, [finding["code"] for finding in found["findings"]]) == (1, ["CVL101"])
 
 
-def test_a_file_that_is_gone_when_it_is_read(
+def test_a_file_that_is_deleted_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the moment in which a folder is listed and the moment in which its files are read."""
+    """It is deleted after its folder was listed."""
     import convlint as api
     from convlint.settings import discovery
 

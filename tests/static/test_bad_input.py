@@ -1,5 +1,5 @@
-"""Programs that nobody should write: long, deep, endless, huge, or made of names that only exist at
-run time. Source mode reads them in a moment, says what it can, and never fails itself.
+"""Extreme programs: long, deeply nested, endless or huge. Static analysis checks them in seconds and
+never fails itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 BUG = "nn.Conv2d(3, 8, 3, groups=2)  # CVL101\n"
 
 
-def checked(text: str, path: str = "net.py") -> CheckedFile:
-    """What is said of a text, which is said soon."""
+def check(text: str, path: str = "net.py") -> CheckedFile:
+    """Check a text, in limited time and without an error in convlint."""
     start = time.process_time()
     found = check_file(path, text.encode(), Project("nowhere"))
     assert time.process_time() - start < 10
@@ -24,19 +24,19 @@ def checked(text: str, path: str = "net.py") -> CheckedFile:
     return found
 
 
-def found_in(text: str) -> list[tuple[str, int]]:
-    """Codes and lines of what is found, without what was not followed."""
-    return [(f.code, f.site.line) for f in checked(text).findings if f.site and f.code != "CVL902"]
+def findings_in(text: str) -> list[tuple[str, int]]:
+    """Codes and lines of the findings, except CVL902."""
+    return [(f.code, f.site.line) for f in check(text).findings if f.site and f.code != "CVL902"]
 
 
-def marked(text: str) -> list[tuple[str, int]]:
+def marked_lines(text: str) -> list[tuple[str, int]]:
     """The lines that end in a comment with a code."""
     lines = enumerate(text.splitlines(), 1)
     return [(m[1], n) for n, line in lines if (m := re.search(r"# (CVL\d+)$", line))]
 
 
 def before_a_bug(text: str) -> str:
-    """A text that stands before a line with a bug, which is to be found whatever stands there."""
+    """The text and, after it, a line with a bug, which is always found."""
     return f"{HEAD}{text}\n{BUG}"
 
 
@@ -71,12 +71,12 @@ LONG = {
 @pytest.mark.parametrize("name", LONG)
 def test_long_text(name: str) -> None:
     text = before_a_bug(LONG[name])
-    assert found_in(text) == marked(text)
+    assert findings_in(text) == marked_lines(text)
 
 
-def test_a_column_behind_a_megabyte() -> None:
+def test_a_column_after_a_megabyte() -> None:
     text = f"{HEAD}x = '{'é' * 500_000}'; {BUG}"
-    (finding,) = checked(text).findings
+    (finding,) = check(text).findings
     assert finding.site is not None
     assert (finding.site.line, finding.site.column) == (4, len("x = ''; ") + 500_000 + 1)
 
@@ -96,16 +96,16 @@ def test_a_hundred_thousand_lines_of_classes() -> None:
     assert len([f for f in found.findings if f.code == "CVL102"]) == 10
 
 
-def test_thousands_of_numbers_that_disagree() -> None:
+def test_thousands_of_wrong_numbers() -> None:
     layers = "".join(f"    nn.Conv2d({n % 7 + 1}, {n % 5 + 1}, 1),\n" for n in range(2000))
     text = f"{HEAD}net = nn.Sequential(\n{layers})\nnet(torch.randn(1, 3, 8, 8))\n"
-    assert {code for code, _ in found_in(text)} == {"CVL102"}
+    assert {code for code, _ in findings_in(text)} == {"CVL102"}
 
 
-def test_hundreds_of_concatenations_that_disagree() -> None:
+def test_hundreds_of_wrong_concatenations() -> None:
     layers = "\n".join(f"self.c{n} = nn.Conv2d(3 + 7 * {n}, 8, 1)" for n in range(300))
     calls = "\n".join(f"x = torch.cat([x, self.c{n}(x)], 1)" for n in range(300))
-    assert found_in(net(layers, f"{calls}\nreturn x"))
+    assert findings_in(net(layers, f"{calls}\nreturn x"))
 
 
 # --- deep
@@ -117,7 +117,7 @@ def _nested(opening: str, middle: str, closing: str, depth: int) -> str:
 
 @pytest.mark.parametrize("text", [_nested("(", "1", ")", 10_000), _nested("[", "", "]", 10_000)])
 def test_parentheses_that_python_does_not_parse_are_a_syntax_error(text: str) -> None:
-    (finding,) = checked(HEAD + text).findings
+    (finding,) = check(HEAD + text).findings
     assert (finding.code, finding.site.line if finding.site else 0) == ("CVL901", 4)
     assert "too many nested parentheses" in finding.message
 
@@ -135,8 +135,8 @@ DEEP = {
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_what_python_cannot_hold_is_a_problem_of_one_line(name: str) -> None:
-    found = checked(before_a_bug(DEEP[name]))
+def test_code_too_deep_for_python_is_one_problem(name: str) -> None:
+    found = check(before_a_bug(DEEP[name]))
     assert [problem.kind for problem in found.problems] == ["too-deep"]
     assert found.findings == ()
 
@@ -148,7 +148,7 @@ def test_one_deep_statement_hides_no_other(name: str, depth: int) -> None:
     shorter = re.sub(r"(.)(.+?)\2{100,}", lambda m: m[1] + m[2] * depth, text, flags=re.DOTALL)
     assert len(shorter) < len(text)
     text = before_a_bug(shorter)
-    assert found_in(text) == marked(text)
+    assert findings_in(text) == marked_lines(text)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def test_one_deep_statement_hides_no_other(name: str, depth: int) -> None:
 def test_ninety_blocks_deep(opening: str) -> None:
     depth = 18 if opening.startswith(("for", "with")) else 90  # Python takes 20 of these
     deep = "\n".join(" " * level + opening for level in range(depth)) + "\n" + " " * depth + "pass"
-    assert not {code for code, _ in found_in(before_a_bug(deep))} - {"CVL101"}
+    assert not {code for code, _ in findings_in(before_a_bug(deep))} - {"CVL101"}
 
 
 def test_a_hundred_and_one_blocks_deep_is_a_syntax_error() -> None:
     deep = "\n".join(" " * level + "if 1:" for level in range(101)) + "\n" + " " * 101 + "pass"
-    assert found_in(HEAD + deep) == [("CVL901", 104)]
+    assert findings_in(HEAD + deep) == [("CVL901", 104)]
 
 
 # --- without an end
@@ -191,9 +191,9 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_programs_without_an_end(name: str) -> None:
+def test_endless_programs(name: str) -> None:
     text = f"{HEAD}{BUG}{ENDLESS[name]}\n"
-    assert marked(text)[0] in found_in(text)
+    assert marked_lines(text)[0] in findings_in(text)
 
 
 ENDLESS_CLASSES = {
@@ -244,8 +244,8 @@ ENDLESS_CLASSES = {
 
 
 @pytest.mark.parametrize("name", ENDLESS_CLASSES)
-def test_classes_without_an_end(name: str) -> None:
-    assert not {code for code, _ in found_in(ENDLESS_CLASSES[name])} - {"CVL201", "CVL205"}
+def test_endless_classes(name: str) -> None:
+    assert not {code for code, _ in findings_in(ENDLESS_CLASSES[name])} - {"CVL201", "CVL205"}
 
 
 # --- huge
@@ -283,4 +283,4 @@ HUGE = {
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_numbers_and_lists(name: str) -> None:
     text = f"{HEAD}{BUG}{HUGE[name]}\n"
-    assert marked(text)[0] in found_in(text)
+    assert marked_lines(text)[0] in findings_in(text)

@@ -1,5 +1,5 @@
-"""Programs whose names only exist at run time, imports that go round, and arguments that no layer
-takes: what cannot be followed is unknown, and everything else is still judged.
+"""Names that only exist at run time, circular imports, and arguments that layers reject: their values
+are unknown, and everything else is still checked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from convlint.static import Project, check_file
-from tests.static.test_bad_input import BUG, HEAD, before_a_bug, checked, found_in, marked
+from tests.static.test_bad_input import BUG, HEAD, before_a_bug, check, findings_in, marked_lines
 
 # --- names that are made at run time
 
@@ -94,18 +94,18 @@ DYNAMIC = {
 @pytest.mark.parametrize("name", DYNAMIC)
 def test_names_that_are_made_at_run_time(name: str) -> None:
     text = before_a_bug(DYNAMIC[name])
-    assert found_in(text) == marked(text)
+    assert findings_in(text) == marked_lines(text)
 
 
-def test_what_a_name_may_mean_is_unknown_once_it_is_shadowed() -> None:
-    assert found_in(f"{HEAD}nn = something()\nnn.Conv2d(3, 8, 3, groups=2)\n") == []
+def test_a_shadowed_name_is_unknown() -> None:
+    assert findings_in(f"{HEAD}nn = something()\nnn.Conv2d(3, 8, 3, groups=2)\n") == []
 
 
 # --- imports that go round
 
 
-def found_in_files(files: Mapping[str, str], folder: Path) -> list[tuple[str, str, int]]:
-    """What is found in the first of several files."""
+def findings_in_files(files: Mapping[str, str], folder: Path) -> list[tuple[str, str, int]]:
+    """The findings in the first of several files."""
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -153,12 +153,12 @@ ROUND: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("name", ROUND)
-def test_imports_that_go_round(name: str, tmp_path: Path) -> None:
+def test_circular_imports(name: str, tmp_path: Path) -> None:
     files = dict(ROUND[name])
     first = next(iter(files))
     files[first] = before_a_bug(files[first])
     line = files[first].count("\n")
-    assert found_in_files(files, tmp_path) == [("CVL101", Path(first).name, line)]
+    assert findings_in_files(files, tmp_path) == [("CVL101", Path(first).name, line)]
 
 
 def test_a_file_that_imports_itself_from_a_pipe(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_file_that_imports_itself_from_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "loop.py").symlink_to("loop.py")
     text = before_a_bug("import pipe\nfrom pipe import x\nimport loop\n")
-    assert [code for code, *_ in found_in_files({"a.py": text}, tmp_path)] == ["CVL101"]
+    assert [code for code, *_ in findings_in_files({"a.py": text}, tmp_path)] == ["CVL101"]
 
 
 # --- arguments that no layer takes
@@ -249,7 +249,7 @@ LAYERS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS)
-def test_arguments_that_no_layer_takes(layer: str) -> None:
+def test_arguments_that_layers_reject(layer: str) -> None:
     built = [layer.format(odd) for odd in ODD if odd or layer.endswith("d({})")]
     text = HEAD + "".join(
         f"class Net{n}(nn.Module):\n    def __init__(self, x):\n        super().__init__()\n"
@@ -258,7 +258,7 @@ def test_arguments_that_no_layer_takes(layer: str) -> None:
         f"nn.{one}(torch.randn(1, 3, 8, 8))\nnn.{one}(torch.randn({shape}))\n"
         for n, (one, shape) in enumerate(product(built, ("8", "0, 0, 0, 0", "2, 3, 4, 5, 6, 7")))
     )
-    codes = {code for code, _ in found_in(text + BUG)}
+    codes = {code for code, _ in findings_in(text + BUG)}
     assert "CVL101" in codes
     assert "CVL901" not in codes
 
@@ -299,7 +299,7 @@ CALLS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
-def test_arguments_that_no_operation_takes(call: str) -> None:
+def test_arguments_that_operations_reject(call: str) -> None:
     given = [odd for odd in ODD if odd]
     lines = "".join(f"        y = {call.format(odd)}\n        self.a(y)\n" for odd in given)
     text = (
@@ -307,5 +307,5 @@ def test_arguments_that_no_operation_takes(call: str) -> None:
         f"        self.a = nn.Conv2d(3, 8, 3)\n\n    def forward(self, x):\n{lines}\n"
         f"Net()(torch.randn(1, 3, 8, 8))\n"
     )
-    assert not checked(text).problems
-    assert "CVL901" not in {code for code, _ in found_in(text)}
+    assert not check(text).problems
+    assert "CVL901" not in {code for code, _ in findings_in(text)}

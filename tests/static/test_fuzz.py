@@ -1,7 +1,6 @@
-"""Whatever the text, source mode says something of it: random Python, and real models with tokens
-out of place.
+"""Static analysis never fails: random Python, and real models with misplaced tokens.
 
-``pytest -m sweep tests/static/test_fuzz.py`` goes on for an hour, or for ``CONVLINT_FUZZ_MINUTES``.
+``pytest -m sweep tests/static/test_fuzz.py`` runs for an hour, or for ``CONVLINT_FUZZ_MINUTES``.
 """
 
 from __future__ import annotations
@@ -83,8 +82,8 @@ KNOWN = (
 ODD = ("0", "-1", "1.5", "'a'", "None", "10**9", "[]", "()", "{}", "x", "self", "True", "*x", "nn")
 
 
-def checked(text: str) -> CheckedFile:
-    """What is said of a text. Nothing may go wrong in convlint itself, or take seconds."""
+def check(text: str) -> CheckedFile:
+    """Check a text, in limited time and without an error in convlint."""
     start = time.process_time()
     found = check_file("nowhere/net.py", text.encode(), Project("nowhere"))
     assert time.process_time() - start < 10, text
@@ -97,8 +96,8 @@ def checked(text: str) -> CheckedFile:
 # --- random Python
 
 
-def with_known_names(text: str) -> str:
-    """The same with names that mean something: random ones mean nothing, and nothing follows."""
+def with_familiar_names(text: str) -> str:
+    """The same text with names that exist: random names would be unknown values."""
 
     def known(match: re.Match[str]) -> str:
         name = match[0]
@@ -112,12 +111,12 @@ def with_known_names(text: str) -> str:
 def _statements() -> st.SearchStrategy[str]:
     kinds = [libcst.SimpleStatementLine, libcst.If, libcst.For, libcst.FunctionDef, libcst.With]
     made = st.one_of([hypothesmith.from_node(kind, auto_target=False) for kind in kinds])
-    return made.map(with_known_names)
+    return made.map(with_familiar_names)
 
 
 def _expressions() -> st.SearchStrategy[str]:
     made = hypothesmith.from_node(libcst.Expr, auto_target=False)
-    return made.map(lambda text: f"({with_known_names(text).strip()})")
+    return made.map(lambda text: f"({with_familiar_names(text).strip()})")
 
 
 def _in_a_net(init: str, forward: str) -> str:
@@ -133,7 +132,7 @@ KINDS: dict[str, st.SearchStrategy[str]] = {
 
 
 def fuzz(kind: str, examples: int, start: int = 0) -> Counter[str]:
-    """Check random texts of a kind; how many, and how many of them parse."""
+    """Check random texts of a kind; count them, and those that do not parse."""
     counts: Counter[str] = Counter()
 
     @seed(start)
@@ -146,7 +145,7 @@ def fuzz(kind: str, examples: int, start: int = 0) -> Counter[str]:
     )
     @given(KINDS[kind])
     def each(text: str) -> None:
-        codes = {finding.code for finding in checked(text).findings}
+        codes = {finding.code for finding in check(text).findings}
         counts[f"{kind}, no Python" if "CVL901" in codes else kind] += 1
 
     each()
@@ -161,7 +160,7 @@ def test_random_python(kind: str) -> None:
     assert counts[kind] > counts[f"{kind}, no Python"]
 
 
-# --- layers and operations in a row, with arguments that few of them take
+# --- layers and operations in a row, with unusual arguments
 
 
 def odd_calls(random: Random) -> str:
@@ -184,7 +183,7 @@ def fuzz_odd_calls(count: int, start: int = 0) -> Counter[str]:
     """Check models of odd calls."""
     counts: Counter[str] = Counter()
     for number in range(start, start + count):
-        codes = {finding.code for finding in checked(odd_calls(Random(number))).findings}
+        codes = {finding.code for finding in check(odd_calls(Random(number))).findings}
         counts["odd calls, no Python" if "CVL901" in codes else "odd calls"] += 1
         counts["odd calls with a finding"] += bool(codes - {"CVL901", "CVL902"})
     return counts
@@ -197,7 +196,7 @@ def test_odd_calls_in_a_row() -> None:
     assert counts["odd calls with a finding"] > 100
 
 
-# --- real models with tokens out of place
+# --- real models with misplaced tokens
 
 
 def _models() -> list[str]:
@@ -268,14 +267,14 @@ def fuzz_models(count: int, start: int = 0) -> Counter[str]:
     for number in range(start, start + count):
         random = Random(number)
         text = random_program(number).source if number % 4 == 0 else random.choice(models)
-        codes: set[Any] = {finding.code for finding in checked(_changed(random, text)).findings}
+        codes: set[Any] = {finding.code for finding in check(_changed(random, text)).findings}
         counts["mutants, no Python" if "CVL901" in codes else "mutants"] += 1
         counts["mutants with a finding"] += bool(codes - {"CVL901", "CVL902"})
     return counts
 
 
 @pytest.mark.slow
-def test_real_models_with_tokens_out_of_place() -> None:
+def test_real_models_with_misplaced_tokens() -> None:
     counts = fuzz_models(400)
     assert counts["mutants"] > 200
     assert counts["mutants with a finding"] > 50

@@ -1,12 +1,12 @@
-"""Models as source mode follows them: small programs, each with one number that is right or wrong,
-written as ``<right|wrong>``. The line of the wrong one ends in a comment with its code.
+"""Models in static analysis: small programs, each with one number that is right or wrong, written as
+``<right|wrong>``. The line that is wrong then ends in a comment with the code.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from tests.static.test_python import HEAD, expect, found_in
+from tests.static.test_python import HEAD, expect_one_bug, findings_in
 
 CALL = "Net()(torch.zeros(1, 3, 32, 32))\n"
 
@@ -144,7 +144,7 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models(name: str) -> None:
-    expect(f"{HEAD}\n\n{MODELS[name]}{CALL}")
+    expect_one_bug(f"{HEAD}\n\n{MODELS[name]}{CALL}")
 
 
 INPUTS = {
@@ -162,9 +162,9 @@ INPUTS = {
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_inputs_that_the_file_makes(name: str) -> None:
+def test_inputs_created_in_the_file(name: str) -> None:
     text = net("self.body = nn.Conv2d(3, 8, 3)  # CVL102")
-    expect(f"{HEAD}\n\n{text}{INPUTS[name]}")
+    expect_one_bug(f"{HEAD}\n\n{text}{INPUTS[name]}")
 
 
 LATENT = {
@@ -183,8 +183,8 @@ LATENT = {
 
 
 @pytest.mark.parametrize("name", LATENT)
-def test_what_no_call_shows(name: str) -> None:
-    expect(f"{HEAD}\n\n{LATENT[name]}")
+def test_bugs_without_a_call(name: str) -> None:
+    expect_one_bug(f"{HEAD}\n\n{LATENT[name]}")
 
 
 CONTRACTS = {
@@ -204,9 +204,11 @@ CONTRACTS = {
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
-def test_what_a_class_asks_for_is_no_defect_of_it(name: str) -> None:
-    assert found_in(f"{HEAD}\n\n{CONTRACTS[name]}") == []
+def test_a_contract_of_a_class_is_not_a_bug_of_the_class(name: str) -> None:
+    assert findings_in(f"{HEAD}\n\n{CONTRACTS[name]}") == []
 
 
-def test_what_a_class_asks_for_is_told_at_the_call() -> None:
-    expect(f"{HEAD}\n\n{CONTRACTS['a residual']}Net(8, <8|9>)(torch.zeros(1, 8, 9, 9))  # CVL110\n")
+def test_a_broken_contract_is_reported_at_the_call() -> None:
+    expect_one_bug(
+        f"{HEAD}\n\n{CONTRACTS['a residual']}Net(8, <8|9>)(torch.zeros(1, 8, 9, 9))  # CVL110\n"
+    )

@@ -1,4 +1,4 @@
-"""Source mode over the files of a project: what one file means for another, and when."""
+"""Static analysis of several files of a project: how the findings of one depend on others."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def checked(name: str, text: str, project: Project | None = None) -> CheckedFile:
+def check(name: str, text: str, project: Project | None = None) -> CheckedFile:
     Path(name).write_text(text)
     return check_file(name, text.encode(), project or Project("."))
 
@@ -53,27 +53,27 @@ def places(found: CheckedFile) -> list[tuple[str, int]]:
     ]
 
 
-def test_a_file_that_never_says_torch_may_build_what_torch_runs() -> None:
+def test_a_file_without_torch_may_build_models() -> None:
     Path("blocks.py").write_text(BLOCK)
-    assert places(checked("net.py", RIGHT)) == []
-    assert places(checked("net.py", WRONG)) == [("CVL110", 3)]
+    assert places(check("net.py", RIGHT)) == []
+    assert places(check("net.py", WRONG)) == [("CVL110", 3)]
 
 
-def test_a_file_may_get_torch_from_afar() -> None:
+def test_torch_may_be_imported_indirectly() -> None:
     Path("blocks.py").write_text(BLOCK)
     Path("middle.py").write_text("from blocks import *\nimport net\n")
-    assert places(checked("net.py", WRONG.replace("blocks", "middle"))) == [("CVL110", 3)]
+    assert places(check("net.py", WRONG.replace("blocks", "middle"))) == [("CVL110", 3)]
 
 
-def test_the_line_that_demands_it_is_named() -> None:
+def test_the_line_that_needs_equal_numbers_is_related() -> None:
     Path("blocks.py").write_text(BLOCK)
-    (finding,) = checked("net.py", WRONG).findings
+    (finding,) = check("net.py", WRONG).findings
     asks = finding.related[0]
     assert (asks.site.path, asks.site.line) == ("blocks.py", 10)
     assert "`Residual` requires it here" in asks.message
 
 
-def test_a_module_that_comes_later_makes_what_was_found_stale(folder: Path) -> None:
+def test_a_new_module_invalidates_cached_findings(folder: Path) -> None:
     Path("net.py").write_text(WRONG)
 
     def found() -> list[str]:
@@ -86,15 +86,15 @@ def test_a_module_that_comes_later_makes_what_was_found_stale(folder: Path) -> N
     assert found() == ["CVL110"]
 
 
-def test_a_text_is_judged_as_it_is_given_and_not_as_an_import_read_it() -> None:
+def test_a_given_text_replaces_an_imported_file() -> None:
     Path("blocks.py").write_text(BLOCK)
     project = Project(".")
-    assert places(checked("net.py", WRONG, project)) == [("CVL110", 3)]
+    assert places(check("net.py", WRONG, project)) == [("CVL110", 3)]
     newer = BLOCK.replace("inp, oup, 3", "inp, oup, 3, groups=0").encode()
     assert ("CVL101", 7) in places(check_file("blocks.py", newer, project))
 
 
-def test_a_mistake_of_convlint_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_convlint_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     def explored(*_: object) -> None:
         raise KeyError("lost")
 
@@ -107,7 +107,7 @@ def test_a_mistake_of_convlint_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_layer_alone_has_a_name() -> None:
-    (finding,) = checked(
+    (finding,) = check(
         "net.py", "from torch import nn\nconv = nn.Conv2d(3, 8, 1, groups=2)\n"
     ).findings
     assert "`conv`" in finding.message
@@ -133,10 +133,10 @@ heads = [Head(width) for width in (True, 1)]
 heads[0](torch.zeros(1, 3, 8, 8))
 heads[1](torch.zeros(1, 8, 8, 8))
 """
-    assert places(checked("net.py", text)) == []
+    assert places(check("net.py", text)) == []
 
 
-def test_no_more_is_kept_of_a_large_project_than_there_is_room_for(
+def test_memory_for_a_large_project_is_limited(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: WeakSet[SourceModule] = WeakSet()

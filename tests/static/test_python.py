@@ -1,7 +1,7 @@
-"""Python as source mode follows it: small programs, each with one number that is right or wrong.
+"""Python in static analysis: small programs, each with one number that is right or wrong.
 
-A program is written once, with ``<right|wrong>`` where the two differ. The right one is silent; the
-wrong one is found on the line that ends in a comment with the code.
+A program is written once, with ``<right|wrong>`` where the two versions differ. The right one has no
+findings, the wrong one has one, on the line that ends in a comment with the code.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ def wrong(text: str) -> str:
     return re.sub(r"<[^<>|]*\|([^<>|]*)>", r"\1", text)
 
 
-def found_in(
+def findings_in(
     text: str, path: str = "net.py", project: Project | None = None
 ) -> list[tuple[str, int]]:
-    """Codes and lines of what is found, without what was not followed."""
+    """Codes and lines of the findings, except CVL902."""
     found = check_file(path, text.encode(), project or Project("nowhere"))
     assert found.problems == ()
     return [(f.code, f.site.line) for f in found.findings if f.site and f.code != "CVL902"]
 
 
-def marked(text: str) -> list[tuple[str, int]]:
+def marked_lines(text: str) -> list[tuple[str, int]]:
     lines = enumerate(text.splitlines(), 1)
     return [(m[1], n) for n, line in lines if (m := re.search(r"# (CVL\d+)$", line))]
 
 
-def expect(text: str) -> None:
+def expect_one_bug(text: str) -> None:
     assert "|" in text
-    assert found_in(right(text)) == []
-    assert found_in(wrong(text)) == marked(text) != []
+    assert findings_in(right(text)) == []
+    assert findings_in(wrong(text)) == marked_lines(text) != []
 
 
-# --- numbers: each program makes an ``n`` that has to be 3
+# --- numbers: each program computes an ``n`` that has to be 3
 
 
 NUMBERS = {
@@ -124,7 +124,9 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers(name: str) -> None:
-    expect(f"{HEAD}{NUMBERS[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))  # CVL102\n")
+    expect_one_bug(
+        f"{HEAD}{NUMBERS[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))  # CVL102\n"
+    )
 
 
 UNKNOWN = {
@@ -149,8 +151,10 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_is_not_known_is_never_a_finding(name: str) -> None:
-    assert found_in(f"{HEAD}{UNKNOWN[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
+def test_unknown_values_have_no_findings(name: str) -> None:
+    assert (
+        findings_in(f"{HEAD}{UNKNOWN[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
+    )
 
 
 # --- names of torch
@@ -171,14 +175,14 @@ def test_what_is_not_known_is_never_a_finding(name: str) -> None:
     ],
 )
 def test_names_of_torch(text: str) -> None:
-    expect(f"{text}  # CVL102\n")
+    expect_one_bug(f"{text}  # CVL102\n")
 
 
-def test_what_only_sounds_like_torch_is_not() -> None:
+def test_other_modules_named_like_torch() -> None:
     text = (
         "import torch\nfrom mine import nn, Conv2d\nnn.Conv2d(4, 8, 1)(torch.zeros(1, 3, 8, 8))\n"
     )
-    assert found_in(f"{text}Conv2d(4, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
+    assert findings_in(f"{text}Conv2d(4, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
 
 
 # --- files of a project
@@ -234,12 +238,12 @@ FILES: dict[str, dict[str, str]] = {
 }
 
 
-def found_in_files(files: Mapping[str, str], folder: Path) -> list[tuple[str, int]]:
+def findings_in_files(files: Mapping[str, str], folder: Path) -> list[tuple[str, int]]:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     name = next(iter(files))
-    return found_in(files[name], str(folder / name), Project(str(folder)))
+    return findings_in(files[name], str(folder / name), Project(str(folder)))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -247,6 +251,6 @@ def test_files_of_a_project(name: str, tmp_path: Path) -> None:
     files = dict(FILES[name])
     first = next(iter(files))
     files[first] = f"{HEAD}{files[first]}nn.Conv2d(N, 8, 1)(torch.zeros(1, 3, 8, 8))  # CVL102\n"
-    assert found_in_files({n: right(text) for n, text in files.items()}, tmp_path) == []
-    found = found_in_files({n: wrong(text) for n, text in files.items()}, tmp_path)
-    assert found == marked(files[first])
+    assert findings_in_files({n: right(text) for n, text in files.items()}, tmp_path) == []
+    found = findings_in_files({n: wrong(text) for n, text in files.items()}, tmp_path)
+    assert found == marked_lines(files[first])

@@ -1,5 +1,5 @@
-"""What a program may do or not is no reason to find fault: programs as people publish them, each with something that
-nobody can decide from its text, and a place where it would go wrong the one way and not the other.
+"""Programs like published ones with a condition that static analysis cannot decide: they fail on one path and work on
+the other, so there is no finding.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import pytest
 
 from convlint.static import Project, check_file
 from tests.static.test_models import net
-from tests.static.test_python import HEAD, expect, found_in
+from tests.static.test_python import HEAD, expect_one_bug, findings_in
 
 UNDECIDED = {
     "an image in one branch, three channels in the other": net(
@@ -122,8 +122,8 @@ UNDECIDED = {
 
 
 @pytest.mark.parametrize("name", UNDECIDED)
-def test_what_may_be_otherwise_is_no_finding(name: str) -> None:
-    assert [found for found in found_in(HEAD + UNDECIDED[name]) if found[0] < "CVL3"] == []
+def test_undecided_programs_have_no_findings(name: str) -> None:
+    assert [found for found in findings_in(HEAD + UNDECIDED[name]) if found[0] < "CVL3"] == []
 
 
 DECIDED = {
@@ -158,12 +158,12 @@ DECIDED = {
 
 
 @pytest.mark.parametrize("name", DECIDED)
-def test_what_is_certain_is_found_all_the_same(name: str) -> None:
-    expect(HEAD + DECIDED[name])
+def test_certain_bugs_in_undecided_programs(name: str) -> None:
+    expect_one_bug(HEAD + DECIDED[name])
 
 
 @pytest.mark.parametrize("parameters", ["", ", kernel=1, around=1"])
-def test_advice_is_about_numbers_that_stand_in_the_text(parameters: str) -> None:
+def test_advice_is_about_literal_numbers(parameters: str) -> None:
     kernel, around = ("kernel", "around") if parameters else ("1", "1")
     text = net(f"self.body = nn.Conv2d(3, 8, {kernel}, padding={around})", parameters=parameters)
     found = check_file("net.py", (HEAD + text).encode(), Project("nowhere")).findings

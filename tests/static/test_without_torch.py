@@ -1,4 +1,4 @@
-"""Source mode where torch is not installed, and that it does not ask for it where it is."""
+"""Static analysis without torch installed, and without an attempt to import it where it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_SOURCE = (
     "tests/api/test_check_files.py",
     "tests/cli/test_check_files.py",
 )
-"""The files with tests that have `source` in their names, or in that of the file."""
+"""Test files, or tests in them, with `source` in their names."""
 
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -28,7 +28,7 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Python of an environment with the wheel, what the wheel asks for, and pytest."""
+    """The Python of an environment with the wheel, its dependencies and pytest."""
     folder = tmp_path_factory.mktemp("without")
     build = run(
         sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT
@@ -74,13 +74,13 @@ def test_the_tests_of_source_mode_pass_without_torch(python: str) -> None:
 WATCHED = """
 import sys
 
-asked = []
+attempted = []
 
 
 class Watch:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {"torch", "torchvision", "timm", "rich", "libcst", "typer"}:
-            asked.append(name)
+            attempted.append(name)
 
 
 sys.meta_path.insert(0, Watch())
@@ -94,10 +94,10 @@ from tests.rules.latent_cases import CASES
 texts = {str(file): file.read_bytes() for file in Path("fixtures").rglob("*.py")}
 texts |= {f"case{number}.py": case.source.encode() for number, case in enumerate(CASES)}
 linter = Linter(Config(select=("CVL",)))
-print(len(texts), len({finding.site.path for finding in linter.find(texts)}), len(linter.problems), *asked)
+print(len(texts), len({finding.site.path for finding in linter.find(texts)}), len(linter.problems), *attempted)
 """
-"""Checks many files, and tells how many there are, in how many it finds something, how many problems
-there are, and which imports it tried.
+"""Checks many files and prints the number of files, of files with findings and of problems, and the
+attempted imports.
 """
 
 
@@ -105,8 +105,8 @@ there are, and which imports it tried.
 def test_an_import_of_torch_is_not_even_tried() -> None:
     done = run(sys.executable, "-c", WATCHED, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    files, with_findings, problems, *asked = done.stdout.split()
-    assert asked == []
+    files, with_findings, problems, *attempted = done.stdout.split()
+    assert attempted == []
     assert int(files) > 100
     assert int(with_findings) > 50
     assert int(problems) == 0
