@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from convlint import symbolic
 from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape, Tensor, Value
@@ -12,8 +11,8 @@ from convlint.static.torch_shapes.arguments import (
     Attrs,
     fresh_sizes,
     is_passed,
+    is_present,
     size,
-    sizes,
     unknown_result,
 )
 from convlint.static.torch_shapes.registry import operation
@@ -27,8 +26,7 @@ from convlint.static.torch_shapes.sizes import (
     shape_of_rank,
     show,
 )
-
-Padding = tuple[Num, ...] | str
+from convlint.static.torch_shapes.windows import at_least_one, grid, window_sizes
 
 
 @dataclass(slots=True)
@@ -37,14 +35,20 @@ class Convolution:
 
     in_channels: Num
     out_channels: Num
-    kernel_size: tuple[Num, ...]
-    stride: tuple[Num, ...]
-    padding: Padding
-    dilation: tuple[Num, ...]
+    kernel_size: Shape
+    stride: Shape
+    padding: Shape | str
+    dilation: Shape
     groups: Num
     bias: Value
-    transposed: bool = False
-    output_padding: tuple[Num, ...] = ()
+    transposed: bool
+    output_padding: Shape
+
+    @classmethod
+    def of_layer(cls, attrs: Attrs) -> Convolution:
+        """Read the arguments from the attributes of a layer."""
+        values = {name: attrs[name] for name in _FIELDS}
+        return cls(**values | {"bias": is_present(attrs["bias"])})
 
     @property
     def spatial(self) -> int:
@@ -55,24 +59,26 @@ class Convolution:
         return f"conv{'_transpose' if self.transposed else ''}{self.spatial}d"
 
     @property
-    def numeric_padding(self) -> tuple[Num, ...]:
+    def numeric_padding(self) -> Shape:
         """The padding of each dimension; 0 for ``valid``, and for ``same``, which has its own rule."""
         return (0,) * self.spatial if isinstance(self.padding, str) else self.padding
 
     def attrs(self) -> Attrs:
         """Return the arguments as ``Node.attrs`` has them."""
-        return {
-            "in_channels": self.in_channels,
-            "out_channels": self.out_channels,
-            "kernel_size": self.kernel_size,
-            "stride": self.stride,
-            "padding": self.padding,
-            "dilation": self.dilation,
-            "groups": self.groups,
-            "bias": self.bias,
-            "transposed": self.transposed,
-            "output_padding": self.output_padding or (0,) * self.spatial,
-        }
+        return {name: getattr(self, name) for name in _FIELDS}
+
+    def output_size(self, image: Shape) -> Shape:
+        """Return the spatial size of the output."""
+        if self.padding == "same":
+            return image
+        if not self.transposed:
+            return grid(image, self.attrs() | {"padding": self.numeric_padding})
+        window = self.kernel_size, self.stride, self.numeric_padding, self.dilation
+        windows = zip(image, *window, self.output_padding, strict=True)
+        return tuple([plain(ops.transposed_output_size(*numbers)) for numbers in windows])
+
+
+_FIELDS = tuple([field.name for field in fields(Convolution)])
 
 
 def convolve(run: Execution, x: Tensor, conv: Convolution, error: str | None = None) -> Tensor:
@@ -91,11 +97,9 @@ def convolve(run: Execution, x: Tensor, conv: Convolution, error: str | None = N
     if not run.demand(channels, conv.in_channels) and error is None:
         error = _channels_error(shape, channels, conv)
     error = error or _argument_error(conv)
-    output = transposed_output_size(image, conv) if conv.transposed else _output_size(image, conv)
-    if error is None:
-        error = _too_small(image, output, conv)
-    if error is not None:
-        output = tuple([1 if below(size, 1) else size for size in output])
+    output = conv.output_size(image)
+    error = error or _too_small(image, output, conv)
+    output = output if error is None else at_least_one(output)
     result = (*shape[: -spatial - 1], conv.out_channels, *output)
     return run.emit(conv.op, [x], [result], conv.attrs(), error)[0]
 
@@ -133,7 +137,7 @@ def _argument_error(conv: Convolution) -> str | None:
     return _output_padding_error(conv) if conv.transposed else None
 
 
-def has_stride(stride: tuple[Num, ...]) -> bool:
+def has_stride(stride: Shape) -> bool:
     """Whether a stride is known to differ from 1."""
     return any(type(step) is int and step != 1 for step in stride)
 
@@ -157,50 +161,7 @@ def _at_least(left: Num, right: Num) -> bool:
     return type(left) is int and type(right) is int and left >= right
 
 
-def _output_size(image: Shape, conv: Convolution) -> tuple[Num, ...]:
-    if conv.padding == "same":
-        return tuple(image)
-    return window_grid(image, conv.kernel_size, conv.stride, conv.numeric_padding, conv.dilation)
-
-
-def window_grid(
-    image: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
-) -> tuple[Num, ...]:
-    """Return how many positions a window has in each dimension."""
-    return tuple(
-        [
-            window_positions(*window)
-            for window in zip(image, kernel, stride, padding, dilation, strict=True)
-        ]
-    )
-
-
-def window_positions(size: Num, kernel: Num, stride: Num, padding: Num, dilation: Num) -> Num:
-    """Return how many positions a window has along a dimension; unknown if the stride is 0."""
-    if type(stride) is int and stride == 0:
-        return symbolic.UNKNOWN
-    return plain(ops.output_size(size, kernel, stride, padding, dilation))
-
-
-def transposed_output_size(image: Shape, conv: Convolution) -> tuple[Num, ...]:
-    """Return the spatial size of the output of a transposed convolution."""
-    return tuple(
-        [
-            plain(ops.transposed_output_size(*window))
-            for window in zip(
-                image,
-                conv.kernel_size,
-                conv.stride,
-                conv.numeric_padding,
-                conv.dilation,
-                conv.output_padding,
-                strict=True,
-            )
-        ]
-    )
-
-
-def _too_small(image: Shape, output: tuple[Num, ...], conv: Convolution) -> str | None:
+def _too_small(image: Shape, output: Shape, conv: Convolution) -> str | None:
     if conv.transposed:
         if any_below(output, 0):
             return (
@@ -226,33 +187,24 @@ def _too_small(image: Shape, output: tuple[Num, ...], conv: Convolution) -> str 
 
 
 def _convolution(
-    run: Execution,
-    spatial: int,
-    input: Value,
-    weight: Value,
-    bias: Value,
-    stride: Value,
-    padding: Value,
-    dilation: Value,
-    groups: Value,
-    output_padding: Value,
+    run: Execution, spatial: int, input: Value, weight: Value, bias: Value, arguments: Attrs
 ) -> Value:
-    transposed = output_padding is not None
     if type(input) is not Tensor or type(weight) is not Tensor:
         return unknown_result(run, input, weight, bias)
+    transposed = "output_padding" in arguments
     shape = shape_of_rank(run, weight, spatial + 2)
-    group_count = size(run, groups, "groups")
+    groups = size(run, arguments["groups"], "groups")
     error = None
     if len(shape) != spatial + 2:
         error = f"expected {spatial + 2}-dimensional weight, but got weight of size {show(shape)}"
         shape = fresh_sizes(run, spatial + 2)
-    first, second = shape[0], plain(shape[1] * group_count)
-    if below(group_count, 1):
+    first, second = shape[0], plain(shape[1] * groups)
+    if below(groups, 1):
         error = error or "non-positive groups is not supported"
-    elif type(rest := remainder(first, group_count)) is int and rest != 0:
+    elif type(rest := remainder(first, groups)) is int and rest != 0:
         error = error or (
-            f"Given groups={group_count}, expected weight to be divisible by {group_count} at "
-            f"dimension 0, but got weight of size {show(shape)} instead"
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+            f"but got weight of size {show(shape)} instead"
         )
     in_channels, out_channels = (first, second) if transposed else (second, first)
     if type(bias) is Tensor:
@@ -261,34 +213,34 @@ def _convolution(
             error = error or (
                 f"expected bias of size [{out_channels}], but got bias of size {show(held)}"
             )
-    conv = Convolution(
-        in_channels,
-        out_channels,
-        shape[2:],
-        sizes(run, stride, spatial, "stride"),
-        padding if type(padding) is str else sizes(run, padding, spatial, "padding"),
-        sizes(run, dilation, spatial, "dilation"),
-        group_count,
-        is_passed(bias),
-        transposed,
-        sizes(run, output_padding, spatial, "padding") if transposed else (),
-    )
+    padding = arguments["padding"]
     if type(padding) is str and (padding not in ("same", "valid") or transposed):
         error = error or f"Invalid padding string {padding!r}, should be one of 'same', 'valid'"
-    return convolve(run, input, conv, error)
+    attrs = convolution_attrs(run, spatial, arguments | {"kernel_size": shape[2:]})
+    attrs |= {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
+    return convolve(run, input, Convolution(**attrs, bias=is_passed(bias)), error)
+
+
+def convolution_attrs(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
+    """Return the attributes of a convolution that have one number for each dimension."""
+    padding = arguments["padding"]
+    is_text = type(padding) is str
+    attrs = window_sizes(run, spatial, arguments | ({"padding": 0} if is_text else {}))
+    attrs["padding"] = padding if is_text else attrs["padding"]
+    attrs |= {"transposed": "output_padding" in arguments, "output_padding": (0,) * spatial}
+    if attrs["transposed"]:
+        attrs |= window_sizes(run, spatial, arguments, ("output_padding",))
+    return attrs
 
 
 for _n in (1, 2, 3):
     operation(
-        f"F.conv{_n}d",
-        f"conv{_n}d",
+        *(f"F.conv{_n}d", f"conv{_n}d"),
         signature="input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
         spatial=_n,
-        output_padding=None,
     )(_convolution)
     operation(
-        f"F.conv_transpose{_n}d",
-        f"conv_transpose{_n}d",
+        *(f"F.conv_transpose{_n}d", f"conv_transpose{_n}d"),
         signature="input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, "
         "dilation=1",
         spatial=_n,

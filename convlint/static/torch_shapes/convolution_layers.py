@@ -11,16 +11,15 @@ from convlint.static.torch_shapes.arguments import (
     Attrs,
     check_parameter_sizes,
     count,
-    is_present,
     is_sequence,
     parameter,
     sizes,
 )
 from convlint.static.torch_shapes.convolution import (
     Convolution,
+    convolution_attrs,
     convolve,
     has_stride,
-    transposed_output_size,
 )
 from convlint.static.torch_shapes.padding import pad_tensor
 from convlint.static.torch_shapes.registry import layer
@@ -31,43 +30,20 @@ _MODES = ("zeros", "reflect", "replicate", "circular")
 # --- constructors
 
 
-def _construct(
-    run: Execution,
-    spatial: int,
-    in_channels: Value,
-    out_channels: Value,
-    kernel_size: Value,
-    stride: Value,
-    padding: Value,
-    output_padding: Value,
-    dilation: Value,
-    groups: Value,
-    bias: Value,
-    padding_mode: Value,
-) -> Attrs:
-    """Return the attributes of a layer. ``in_channels`` is None for a lazy layer, and
-    ``output_padding`` for a convolution that is not transposed.
-    """
-    transposed = output_padding is not None
-    attrs: Attrs = {
-        "in_channels": None if in_channels is None else count(run, in_channels, "channels"),
-        "out_channels": count(run, out_channels, "channels"),
-        "kernel_size": sizes(run, kernel_size, spatial, "kernel"),
-        "stride": sizes(run, stride, spatial, "stride"),
-        "padding": padding if type(padding) is str else sizes(run, padding, spatial, "padding"),
-        "dilation": sizes(run, dilation, spatial, "dilation"),
-        "groups": count(run, groups, "groups"),
-        "padding_mode": padding_mode,
-        "transposed": transposed,
-        "output_padding": sizes(run, output_padding, spatial, "padding")
-        if transposed
-        else (0,) * spatial,
-    }
-    attrs["bias"] = parameter(run, bias, (attrs["out_channels"],))
-    attrs["weight"] = None if in_channels is None else run.tensor(_weight_shape(attrs))
+def _construct(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
+    """Return the attributes of a layer. A lazy one has no argument ``in_channels``."""
+    channels = {n: arguments[n] for n in ("in_channels", "out_channels") if n in arguments}
+    attrs: Attrs = {"in_channels": None}
+    attrs |= {name: count(run, value, "channels") for name, value in channels.items()}
+    attrs |= convolution_attrs(run, spatial, arguments)
+    attrs["groups"] = count(run, arguments["groups"], "groups")
+    attrs["padding_mode"] = arguments["padding_mode"]
+    attrs["bias"] = parameter(run, arguments["bias"], (attrs["out_channels"],))
+    is_lazy = attrs["in_channels"] is None
+    attrs["weight"] = None if is_lazy else run.tensor(_weight_shape(attrs))
     _check(run, attrs)
-    channels = [n for n in (in_channels, out_channels, groups) if n is not None]
-    check_parameter_sizes([*channels, *attrs["kernel_size"]], attrs)
+    numbers = [*channels.values(), arguments["groups"], *attrs["kernel_size"]]
+    check_parameter_sizes(numbers, attrs)
     return attrs
 
 
@@ -99,14 +75,10 @@ def _check(run: Execution, attrs: Attrs) -> None:
 
 
 def _weight_shape(attrs: Attrs) -> tuple[Num, ...]:
-    in_channels, out_channels, groups = (
-        attrs["in_channels"],
-        attrs["out_channels"],
-        attrs["groups"],
-    )
-    first, second = (
-        (in_channels, out_channels) if attrs["transposed"] else (out_channels, in_channels)
-    )
+    first, second = attrs["out_channels"], attrs["in_channels"]
+    if attrs["transposed"]:
+        first, second = second, first
+    groups = attrs["groups"]
     return (first, second if groups == 1 else divided(second, groups), *attrs["kernel_size"])
 
 
@@ -144,18 +116,7 @@ def _current(run: Execution, layer: Instance, x: Tensor) -> Convolution:
             shape[-spatial - 1] if len(shape) > spatial else run.fresh("channels")
         )
         attrs["weight"] = run.tensor(_weight_shape(attrs))
-    conv = Convolution(
-        attrs["in_channels"],
-        attrs["out_channels"],
-        attrs["kernel_size"],
-        attrs["stride"],
-        attrs["padding"],
-        attrs["dilation"],
-        attrs["groups"],
-        is_present(attrs["bias"]),
-        attrs["transposed"],
-        attrs["output_padding"] if attrs["transposed"] else (),
-    )
+    conv = Convolution.of_layer(attrs)
     weight = attrs["weight"].shape if type(attrs["weight"]) is Tensor else None
     if weight is None or len(weight) != spatial + 2 or weight == _weight_shape(attrs):
         return conv
@@ -196,7 +157,7 @@ def _fit_output(run: Execution, x: Tensor, conv: Convolution, output_size: Value
     if len(shape) not in (spatial + 1, spatial + 2):
         return None
     conv.output_padding = (0,) * spatial
-    least = transposed_output_size(shape[-spatial:], conv)
+    least = conv.output_size(shape[-spatial:])
     conv.output_padding = tuple([plain(a - b) for a, b in zip(wanted, least, strict=True)])
     for extra, stride in zip(conv.output_padding, conv.stride, strict=True):
         if type(extra) is int and (extra < 0 or (type(stride) is int and extra >= stride)):
@@ -209,7 +170,6 @@ def _fit_output(run: Execution, x: Tensor, conv: Convolution, output_size: Value
     return None
 
 
-_CHANNELS = "in_channels, "
 _CONV = (
     "out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, "
     "padding_mode='zeros', device=None, dtype=None"
@@ -219,22 +179,12 @@ _TRANSPOSED = (
     "dilation=1, padding_mode='zeros', device=None, dtype=None"
 )
 for _n in (1, 2, 3):
-    for _prefix, _first, _fixed in (
-        ("", _CHANNELS, {"spatial": _n}),
-        ("Lazy", "", {"spatial": _n, "in_channels": None}),
-    ):
+    for _lazy, _first in (("", "in_channels, "), ("Lazy", "")):
+        layer(f"{_lazy}Conv{_n}d", _first + _CONV, _forward, _construct, spatial=_n)
         layer(
-            f"{_prefix}Conv{_n}d",
-            _first + _CONV,
-            _forward,
-            _construct,
-            output_padding=None,
-            **_fixed,
-        )
-        layer(
-            f"{_prefix}ConvTranspose{_n}d",
+            f"{_lazy}ConvTranspose{_n}d",
             _first + _TRANSPOSED,
             _forward_transposed,
             _construct,
-            **_fixed,
+            spatial=_n,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.domain.values import Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.elementwise import dims_error
@@ -21,34 +21,20 @@ from convlint.static.torch_shapes.sizes import (
 
 
 def normalize_channels(
-    run: Execution,
-    op: str,
-    x: Tensor,
-    num_features: Num | None,
-    attrs: Attrs,
-    error: str | None = None,
-    *,
-    dim: int = 1,
-    batch_statistics: bool = False,
+    run: Execution, op: str, x: Tensor, attrs: Attrs, error: str | None = None, dim: int = 1
 ) -> Tensor:
-    """Record a batch norm or instance norm.
+    """Record a batch norm or instance norm over the channels in dimension ``dim``.
 
-    Args:
-        run: the execution.
-        op: ``batch_norm`` or ``instance_norm``.
-        x: the input.
-        num_features: the length of its weight and statistics, None if it has neither.
-        attrs: the attributes of the recorded node.
-        error: PyTorch's error for the arguments alone.
-        dim: the dimension of the channels.
-        batch_statistics: whether it computes mean and variance from this batch.
+    ``attrs`` has ``num_features`` if there are weights or statistics. ``error`` is PyTorch's error
+    for the arguments alone.
     """
+    num_features = attrs.get("num_features")
     shape = shape_of(run, x)
     if shape is None or len(shape) <= dim:
         if shape is not None and error is None and num_features is not None:
             error = f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
         return run.emit(op, [x], [], attrs, error, like=x)[0]
-    if error is None and batch_statistics:
+    if error is None and attrs["training"]:
         error = _single_value_error(op, shape, dim)
     if num_features is None or run.demand(shape[dim], num_features):
         return run.emit(op, [x], [], attrs, error, like=x)[0]
@@ -73,29 +59,18 @@ def _single_value_error(op: str, shape: Shape, dim: int) -> str | None:
 
 
 def normalize_groups(
-    run: Execution,
-    x: Tensor,
-    groups: Num,
-    num_channels: Num | None,
-    attrs: Attrs,
-    *,
-    is_refused: bool = False,
+    run: Execution, x: Tensor, attrs: Attrs, *, is_refused: bool = False
 ) -> Tensor:
-    """Record a group norm.
-
-    ``num_channels`` is the length of its weight, None if it has none. ``is_refused`` says that its
-    constructor raised, so that its groups are meaningless.
-    """
+    """Record a group norm. If its constructor raised, it ``is_refused``: its groups mean nothing."""
     shape = shape_of(run, x)
     if shape is None:
         shape = run.guess(x, 4)
-    error = _group_error(run, shape, groups, num_channels, is_refused=is_refused)
+    error = _group_error(run, shape, attrs, is_refused=is_refused)
     return run.emit("group_norm", [x], [], attrs, error, like=x)[0]
 
 
-def _group_error(
-    run: Execution, shape: Shape, groups: Num, num_channels: Num | None, *, is_refused: bool
-) -> str | None:
+def _group_error(run: Execution, shape: Shape, attrs: Attrs, *, is_refused: bool) -> str | None:
+    groups, width = attrs["num_groups"], attrs.get("num_features")
     if len(shape) < 2:
         return f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
     if below(groups, 1):
@@ -106,10 +81,10 @@ def _group_error(
             "Expected number of channels in input to be divisible by num_groups, but got input "
             f"of shape {show(shape)} and num_groups={groups}"
         )
-    if num_channels is not None and not run.demand(shape[1], num_channels):
+    if width is not None and not run.demand(shape[1], width):
         return (
             "Expected weight to be a vector of size equal to the number of channels in input, "
-            f"but got weight of shape [{num_channels}] and input of shape {show(shape)}"
+            f"but got weight of shape [{width}] and input of shape {show(shape)}"
         )
     if values == 1:
         return f"Expected more than 1 value per channel when training, got input size {show(shape)}"
@@ -117,28 +92,24 @@ def _group_error(
 
 
 def normalize_last(
-    run: Execution, op: str, x: Tensor, normalized_shape: Shape | None, attrs: Attrs
+    run: Execution, op: str, x: Tensor, normalized: Shape | None, affine: Value
 ) -> Tensor:
     """Record a norm over the last dimensions: ``layer_norm`` or ``rms_norm``."""
-    shape = shape_of(run, x)
-    error = None
-    if shape is not None and normalized_shape is not None:
-        fits = len(normalized_shape) <= len(shape) and all(
-            run.demand(size, expected)
-            for size, expected in zip(
-                shape[-len(normalized_shape) :], normalized_shape, strict=False
-            )
+    attrs: Attrs = {"affine": affine}
+    if normalized is None:
+        return run.emit(op, [x], [], attrs, like=x)[0]
+    attrs["normalized_shape"] = normalized
+    shape, error, shown = shape_of(run, x), None, show(normalized)
+    if shape is not None and not normalized:
+        error = f"Expected normalized_shape to be at least 1-dimensional, but got {shown}"
+    elif shape is not None and (
+        len(normalized) > len(shape)
+        or not all(map(run.demand, shape[-len(normalized) :], normalized))
+    ):
+        error = (
+            f"Given normalized_shape={shown}, expected input with shape [*, {shown[1:]}, but got "
+            f"input of size{show(shape)}"
         )
-        expected = show(normalized_shape)
-        if not normalized_shape:
-            error = f"Expected normalized_shape to be at least 1-dimensional, but got {expected}"
-        elif not fits:
-            error = (
-                f"Given normalized_shape={expected}, expected input with shape "
-                f"[*, {expected[1:]}, but got input of size{show(shape)}"
-            )
-    if normalized_shape is not None:
-        attrs["normalized_shape"] = normalized_shape
     return run.emit(op, [x], [], attrs, error, like=x)[0]
 
 
@@ -153,14 +124,12 @@ def shape_argument(run: Execution, value: Value) -> Shape | None:
 # --- functions
 
 
-def _vector_length(run: Execution, *values: Value) -> Num | None:
-    """Return the length of the first vector among values."""
-    for value in values:
-        if type(value) is Tensor:
-            shape = shape_of(run, value)
-            if shape is not None and len(shape) == 1:
-                return shape[0]
-    return None
+def _note_width(run: Execution, attrs: Attrs, *values: Value) -> None:
+    """Set ``num_features`` to the length of the first vector among values."""
+    shapes = [shape_of(run, value) for value in values if type(value) is Tensor]
+    lengths = [shape[0] for shape in shapes if shape is not None and len(shape) == 1]
+    if lengths:
+        attrs["num_features"] = lengths[0]
 
 
 @operation(
@@ -172,17 +141,13 @@ def _vector_length(run: Execution, *values: Value) -> Num | None:
 def _batch_norm(
     run: Execution, op: str, input: Tensor, running_mean: Value, weight: Value, training: Value
 ) -> Value:
-    num_features = _vector_length(run, running_mean, weight)
     attrs: Attrs = {
         "affine": type(weight) is Tensor,
         "track_running_stats": type(running_mean) is Tensor,
         "training": training is True,
     }
-    if num_features is not None:
-        attrs["num_features"] = num_features
-    return normalize_channels(
-        run, op, input, num_features, attrs, batch_statistics=training is True
-    )
+    _note_width(run, attrs, running_mean, weight)
+    return normalize_channels(run, op, input, attrs)
 
 
 @operation(
@@ -201,24 +166,21 @@ def _group_norm(
     run: Execution, input: Tensor, num_groups: Value, weight: Value, bias: Value
 ) -> Value:
     groups = size_of(run, num_groups, "groups")
-    num_channels = _vector_length(run, weight, bias)
     attrs: Attrs = {"affine": type(weight) is Tensor, "num_groups": groups}
-    if num_channels is not None:
-        attrs["num_features"] = num_channels
-    return normalize_groups(run, input, groups, num_channels, attrs)
+    _note_width(run, attrs, weight, bias)
+    return normalize_groups(run, input, attrs)
 
 
-@operation(
-    "F.layer_norm",
-    signature="input, normalized_shape, weight=None, bias=None, eps=1e-05",
-    op="layer_norm",
-)
+_LAYER_NORM = "input, normalized_shape, weight=None, bias=None, eps=1e-05"
+
+
+@operation("F.layer_norm", signature=_LAYER_NORM, op="layer_norm")
 @operation("F.rms_norm", signature="input, normalized_shape, weight=None, eps=None", op="rms_norm")
 def _layer_norm(
     run: Execution, op: str, input: Tensor, normalized_shape: Value, weight: Value
 ) -> Value:
     shape = shape_argument(run, normalized_shape)
-    return normalize_last(run, op, input, shape, {"affine": type(weight) is Tensor})
+    return normalize_last(run, op, input, shape, type(weight) is Tensor)
 
 
 @operation("F.local_response_norm", signature="input, size, alpha=0.0001, beta=0.75, k=1.0")

@@ -68,29 +68,15 @@ def _forward(
         dim = 0
     if attrs["num_features"] is None and shape is not None and len(shape) > dim:
         _set_num_features(run, attrs, shape[dim])
-    width, affine, tracked = (
-        attrs["num_features"],
-        attrs["affine"],
-        attrs["track_running_stats"],
-    )
-    recorded = {
+    affine, tracked = attrs["affine"], attrs["track_running_stats"]
+    recorded: Attrs = {
         "affine": affine,
         "track_running_stats": tracked,
         "training": tracked is False,
     }
-    is_checked = affine is True or tracked is True
-    if is_checked:
-        recorded["num_features"] = width
-    return normalize_channels(
-        run,
-        op,
-        input,
-        width if is_checked else None,
-        recorded,
-        error,
-        dim=dim,
-        batch_statistics=tracked is False,
-    )
+    if affine is True or tracked is True:
+        recorded["num_features"] = attrs["num_features"]
+    return normalize_channels(run, op, input, recorded, error, dim)
 
 
 def _set_num_features(run: Execution, attrs: Attrs, width: Num) -> None:
@@ -148,12 +134,10 @@ def _construct_group(
 
 def _forward_group(run: Execution, layer: Instance, input: Tensor) -> Value:
     attrs = layer.attrs
-    width = attrs["num_channels"] if attrs["affine"] is True else None
     recorded: Attrs = {"affine": attrs["affine"], "num_groups": attrs["num_groups"]}
-    if width is not None:
-        recorded["num_features"] = width
-    is_refused = layer.error is not None
-    return normalize_groups(run, input, attrs["num_groups"], width, recorded, is_refused=is_refused)
+    if attrs["affine"] is True:
+        recorded["num_features"] = attrs["num_channels"]
+    return normalize_groups(run, input, recorded, is_refused=layer.error is not None)
 
 
 def _construct_rms(run: Execution, normalized_shape: Value, elementwise_affine: Value) -> Attrs:
@@ -178,9 +162,8 @@ def _construct_layer(
 
 
 def _forward_last(run: Execution, layer: Instance, input: Tensor, op: str) -> Value:
-    attrs = layer.attrs
-    recorded: Attrs = {"affine": attrs["elementwise_affine"]}
-    return normalize_last(run, op, input, attrs["normalized_shape"], recorded)
+    shape, affine = layer.attrs["normalized_shape"], layer.attrs["elementwise_affine"]
+    return normalize_last(run, op, input, shape, affine)
 
 
 layer(

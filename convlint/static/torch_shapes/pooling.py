@@ -14,7 +14,6 @@ from convlint.static.torch_shapes.arguments import (
     sizes,
     unknown_result,
 )
-from convlint.static.torch_shapes.convolution import window_positions
 from convlint.static.torch_shapes.registry import functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import (
     any_below,
@@ -24,62 +23,50 @@ from convlint.static.torch_shapes.sizes import (
     shape_of_rank,
     show,
 )
+from convlint.static.torch_shapes.windows import WINDOW, at_least_one, grid, window_sizes
 
 # --- pooling with a window
 
 
-def _pool(
-    run: Execution,
-    op: str,
-    spatial: int,
-    input: Tensor,
-    kernel_size: Value,
-    stride: Value,
-    padding: Value,
-    dilation: Value,
-    ceil_mode: Value,
-    return_indices: Value,
-) -> Value:
-    outputs = 2 if return_indices is True else 1
+def _pool(run: Execution, op: str, spatial: int, input: Tensor, arguments: Attrs) -> Value:
+    indices = arguments.get("return_indices") is True and not op.endswith("_with_indices")
+    op = f"{op}_with_indices" if indices else op
+    outputs = 2 if op.endswith("_with_indices") else 1
+    window: Attrs = {"padding": 0, "dilation": 1} | arguments
+    stride, ceil = arguments["stride"], arguments["ceil_mode"]
+    if stride is None or (is_sequence(stride) and not stride):
+        window["stride"] = window["kernel_size"]
     shape = shape_of_rank(run, input, spatial + 2)
-    kernel = sizes(run, kernel_size, spatial, "kernel")
-    has_own_stride = stride is not None and not (is_sequence(stride) and not stride)
-    attrs: Attrs = {
-        "kernel_size": kernel,
-        "stride": sizes(run, stride, spatial, "stride") if has_own_stride else kernel,
-        "padding": sizes(run, padding, spatial, "padding"),
-        "dilation": sizes(run, dilation, spatial, "dilation"),
-        "ceil_mode": ceil_mode is not False and ceil_mode != 0,
-    }
-    recorded_op = f"{op}_with_indices" if outputs == 2 else op
+    attrs = window_sizes(run, spatial, window)
+    attrs["ceil_mode"] = ceil is not False and ceil != 0
     if len(shape) not in (spatial + 1, spatial + 2):
         error: str | None = (
-            f"{recorded_op}: Expected {spatial + 1}D or {spatial + 2}D input, but got "
-            f"{len(shape)}D: {show(shape)}"
+            f"{op}: Expected {spatial + 1}D or {spatial + 2}D input, but got {len(shape)}D: "
+            f"{show(shape)}"
         )
-        return _one_or_all(run.emit(recorded_op, [input], [None] * outputs, attrs, error))
+        return _one_or_all(run.emit(op, [input], [None] * outputs, attrs, error))
     image = shape[-spatial:]
-    if type(ceil_mode) is not bool:
-        output: Shape = fresh_sizes(run, spatial)
+    if type(ceil) is not bool:
+        output = fresh_sizes(run, spatial)
+    elif ceil:
+        windows = zip(image, *[attrs[name] for name in WINDOW], strict=True)
+        output = tuple([_ceil_positions(run, *window) for window in windows])
     else:
-        windows = zip(
-            image, kernel, attrs["stride"], attrs["padding"], attrs["dilation"], strict=True
-        )
-        output = tuple([_positions(run, *window, ceil=ceil_mode) for window in windows])
-    error = _argument_error(recorded_op, attrs)
+        output = grid(image, attrs)
+    error = _argument_error(op, attrs)
     if error is None and any_below(output, 1):
         error = (
             f"Given input size: {show(shape[-spatial - 1 :])}. Calculated output size: "
             f"{show((shape[-spatial - 1], *output))}. Output size is too small"
         )
     if error is None and op in ("avg_pool3d", "lp_pool3d"):
-        error = _kernel_error(image, kernel)
-    if op == "lp_pool1d" and type(kernel_size) is tuple:
+        error = _kernel_error(image, attrs["kernel_size"])
+    if op == "lp_pool1d" and type(arguments["kernel_size"]) is tuple:
         error = error or "mul(): argument 'other' (position 1) must be Tensor, not tuple"
-    if error is not None:
-        output = tuple([1 if below(size, 1) else size for size in output])
-    result = (*shape[:-spatial], *output)
-    return _one_or_all(run.emit(recorded_op, [input], [result] * outputs, attrs, error))
+    output = output if error is None else at_least_one(output)
+    return _one_or_all(
+        run.emit(op, [input], [(*shape[:-spatial], *output)] * outputs, attrs, error)
+    )
 
 
 def _kernel_error(image: Shape, kernel: Shape) -> str | None:
@@ -115,22 +102,12 @@ def _argument_error(op: str, attrs: Attrs) -> str | None:
     return None
 
 
-def _positions(
-    run: Execution,
-    length: Num,
-    kernel: Num,
-    stride: Num,
-    padding: Num,
-    dilation: Num,
-    *,
-    ceil: bool,
+def _ceil_positions(
+    run: Execution, length: Num, kernel: Num, stride: Num, padding: Num, dilation: Num
 ) -> Num:
-    """Return how many positions a window has along a dimension.
-
-    With ``ceil`` the last window may reach over the edge if it starts inside; see ``nn.MaxPool2d``.
+    """Return how many positions a window has along a dimension with ``ceil_mode``: the last window
+    may reach over the edge if it starts inside; see ``nn.MaxPool2d``.
     """
-    if not ceil:
-        return window_positions(length, kernel, stride, padding, dilation)
     extent = ops.kernel_extent(kernel, dilation)
     room = plain(length + 2 * padding - extent)
     count = plain(divided(plain(room + stride - 1), stride) + 1)
@@ -153,27 +130,24 @@ _MAX = "kernel_size, stride=None, padding=0, dilation=1"
 _AVERAGE = "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True"
 _POWER = "norm_type, kernel_size, stride=None, ceil_mode=False"
 for _n in (1, 2, 3):
-    _max, _fixed = f"input, {_MAX}, ceil_mode=False", {"op": f"max_pool{_n}d", "spatial": _n}
-    _returns = f"{_max}, return_indices=False"
-    operation(f"F.max_pool{_n}d", signature=_returns, **_fixed)(_pool)
-    operation(f"max_pool{_n}d", signature=_max, return_indices=False, **_fixed)(_pool)
-    operation(f"F.max_pool{_n}d_with_indices", signature=_returns, **_fixed, return_indices=True)(
-        _pool
-    )
-    functional_layer(
-        f"MaxPool{_n}d",
-        f"{_MAX}, return_indices=False, ceil_mode=False",
-        f"F.max_pool{_n}d",
-        _construct,
-    )
-    _names = (f"F.avg_pool{_n}d", "avg_pool1d") if _n == 1 else (f"F.avg_pool{_n}d",)
     _average = _AVERAGE if _n == 1 else f"{_AVERAGE}, divisor_override=None"
-    _fixed = {"spatial": _n, "dilation": 1, "return_indices": False}
-    operation(*_names, signature=f"input, {_average}", op=f"avg_pool{_n}d", **_fixed)(_pool)
+    _max = f"{_MAX}, ceil_mode=False"
+    for _op, _names, _parameters in (
+        (f"max_pool{_n}d", (f"F.max_pool{_n}d",), f"{_max}, return_indices=False"),
+        (f"max_pool{_n}d", (f"max_pool{_n}d",), _max),
+        (
+            f"max_pool{_n}d_with_indices",
+            (f"F.max_pool{_n}d_with_indices",),
+            f"{_max}, return_indices=False",
+        ),
+        (f"avg_pool{_n}d", (f"F.avg_pool{_n}d", "avg_pool1d")[: 2 if _n == 1 else 1], _average),
+        (f"lp_pool{_n}d", (f"F.lp_pool{_n}d",), _POWER),
+    ):
+        operation(*_names, signature=f"input, {_parameters}", op=_op, spatial=_n)(_pool)
+    _max = f"{_MAX}, return_indices=False, ceil_mode=False"
+    functional_layer(f"MaxPool{_n}d", _max, f"F.max_pool{_n}d", _construct)
     functional_layer(f"AvgPool{_n}d", _average, f"F.avg_pool{_n}d", _construct)
-    _op = f"lp_pool{_n}d"
-    operation(f"F.{_op}", signature=f"input, {_POWER}", op=_op, padding=0, **_fixed)(_pool)
-    functional_layer(f"LPPool{_n}d", _POWER, f"F.{_op}")
+    functional_layer(f"LPPool{_n}d", _POWER, f"F.lp_pool{_n}d")
 
 # --- adaptive pooling
 
@@ -250,57 +224,35 @@ for _n in (1, 2, 3):
 # --- unpooling
 
 
-def _unpool(
-    run: Execution,
-    spatial: int,
-    input: Value,
-    indices: Value,
-    kernel_size: Value,
-    stride: Value,
-    padding: Value,
-    output_size: Value,
-) -> Value:
+def _unpool(run: Execution, spatial: int, input: Value, indices: Value, arguments: Attrs) -> Value:
     if type(input) is not Tensor:
         return unknown_result(run, input, indices)
     op, shape = f"max_unpool{spatial}d", shape_of_rank(run, input, spatial + 2)
     if len(shape) not in (spatial + 1, spatial + 2):
         return run.emit(op, [input], [None])[0]
-    if output_size is not None:
-        if is_sequence(output_size) and len(output_size) > spatial:
-            output_size = output_size[-spatial:]
-        output = sizes(run, output_size, spatial)
+    wanted = arguments["output_size"]
+    if wanted is not None:
+        is_full = is_sequence(wanted) and len(wanted) > spatial
+        output = sizes(run, wanted[-spatial:] if is_full else wanted, spatial)
     else:
-        kernel = sizes(run, kernel_size, spatial, "kernel")
-        steps = kernel if stride is None else sizes(run, stride, spatial, "stride")
-        padded = sizes(run, padding, spatial, "padding")
-        windows = zip(shape[-spatial:], steps, padded, kernel, strict=True)
+        if arguments["stride"] is None:
+            arguments["stride"] = arguments["kernel_size"]
+        window = window_sizes(run, spatial, arguments, ("stride", "padding", "kernel_size"))
+        windows = zip(shape[-spatial:], *window.values(), strict=True)
         output = tuple([plain((size - 1) * s - 2 * p + k) for size, s, p, k in windows])
     return run.emit(op, [input], [(*shape[:-spatial], *output)])[0]
 
 
 def _forward_unpool(
-    run: Execution,
-    layer: Instance,
-    input: Value,
-    indices: Value,
-    spatial: int,
-    output_size: Value,
+    run: Execution, layer: Instance, input: Value, indices: Value, spatial: int, output_size: Value
 ) -> Value:
-    kernel, stride, padding = [layer.attrs[n] for n in ("kernel_size", "stride", "padding")]
-    return _unpool(run, spatial, input, indices, kernel, stride, padding, output_size)
+    window = {name: layer.attrs[name] for name in ("kernel_size", "stride", "padding")}
+    return _unpool(run, spatial, input, indices, window | {"output_size": output_size})
 
 
+_WINDOW = "kernel_size, stride=None, padding=0"
 for _n in (1, 2, 3):
-    operation(
-        f"F.max_unpool{_n}d",
-        signature="input, indices, kernel_size, stride=None, padding=0, output_size=None",
-        spatial=_n,
-    )(_unpool)
-    layer(
-        f"MaxUnpool{_n}d",
-        "kernel_size, stride=None, padding=0",
-        _forward_unpool,
-        _construct,
-        "input, indices, output_size=None",
-        spatial=_n,
-    )
+    _signature = f"input, indices, {_WINDOW}, output_size=None"
+    operation(f"F.max_unpool{_n}d", signature=_signature, spatial=_n)(_unpool)
+    _inputs = "input, indices, output_size=None"
+    layer(f"MaxUnpool{_n}d", _WINDOW, _forward_unpool, _construct, _inputs, spatial=_n)

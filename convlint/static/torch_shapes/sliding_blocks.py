@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import sizes
-from convlint.static.torch_shapes.convolution import window_grid
+from convlint.static.domain.values import Tensor, Value
+from convlint.static.torch_shapes.arguments import Attrs, sizes
 from convlint.static.torch_shapes.registry import functional_layer, operation
 from convlint.static.torch_shapes.sizes import (
     any_below,
@@ -16,25 +15,14 @@ from convlint.static.torch_shapes.sizes import (
     shape_of_rank,
     show,
 )
+from convlint.static.torch_shapes.windows import grid, window_sizes
 
 
-def _window(
-    run: Execution, kernel_size: Value, dilation: Value, padding: Value, stride: Value
-) -> tuple[Shape, Shape, Shape, Shape]:
-    """Return kernel size, stride, padding and dilation, each for two dimensions."""
-    kernel, pad = sizes(run, kernel_size, 2, "kernel"), sizes(run, padding, 2, "padding")
-    return kernel, sizes(run, stride, 2, "stride"), pad, sizes(run, dilation, 2, "dilation")
-
-
-def _window_error(kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> str | None:
-    for name, numbers, least in (
-        ("kernel size", kernel, 1),
-        ("dilation", dilation, 1),
-        ("padding", padding, 0),
-        ("stride", stride, 1),
-    ):
-        if any_below(numbers, least):
-            return f"{name} should be at least {least}, but got {show(numbers)}"
+def _window_error(window: Attrs) -> str | None:
+    for name, least in (("kernel_size", 1), ("dilation", 1), ("padding", 0), ("stride", 1)):
+        if any_below(window[name], least):
+            shown = name.replace("_", " ")
+            return f"{shown} should be at least {least}, but got {show(window[name])}"
     return None
 
 
@@ -42,57 +30,40 @@ _WINDOW = "kernel_size, dilation=1, padding=0, stride=1"
 
 
 @operation("F.unfold", signature=f"input, {_WINDOW}")
-def _unfold(
-    run: Execution,
-    input: Tensor,
-    kernel_size: Value,
-    dilation: Value,
-    padding: Value,
-    stride: Value,
-) -> Value:
-    shape = shape_of_rank(run, input, 4)
-    window = _window(run, kernel_size, dilation, padding, stride)
+def _unfold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
+    shape, window = shape_of_rank(run, input, 4), window_sizes(run, 2, arguments)
     if len(shape) not in (3, 4):
         error: str | None = f"Expected 3D or 4D input to unfold, but got {len(shape)}D"
         return run.emit("unfold", [input], [None], {}, error)[0]
-    blocks = window_grid(shape[-2:], *window)
-    error = _window_error(*window)
+    kernel, blocks = window["kernel_size"], grid(shape[-2:], window)
+    error = _window_error(window)
     if error is None and any_below(blocks, 1):
         error = (
-            f"Given input with spatial size {show(shape[-2:])}, kernel_size={show(window[0])}, "
+            f"Given input with spatial size {show(shape[-2:])}, kernel_size={show(kernel)}, "
             f"calculated shape of the array of sliding blocks as {show(blocks)}, but its "
             "components must be at least one."
         )
-    result = (*shape[:-3], plain(shape[-3] * product(window[0])), product(blocks))
+    result = (*shape[:-3], plain(shape[-3] * product(kernel)), product(blocks))
     return run.emit("unfold", [input], [result], {}, error)[0]
 
 
 @operation("F.fold", signature=f"input, output_size, {_WINDOW}")
-def _fold(
-    run: Execution,
-    input: Tensor,
-    output_size: Value,
-    kernel_size: Value,
-    dilation: Value,
-    padding: Value,
-    stride: Value,
-) -> Value:
-    shape = shape_of_rank(run, input, 3)
-    output = sizes(run, output_size, 2)
-    window = _window(run, kernel_size, dilation, padding, stride)
+def _fold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
+    shape, window = shape_of_rank(run, input, 3), window_sizes(run, 2, arguments)
     if len(shape) not in (2, 3):
         error: str | None = f"Expected 2D or 3D input to fold, but got {len(shape)}D"
         return run.emit("fold", [input], [None], {}, error)[0]
-    error = _window_error(*window)
-    area, blocks = product(window[0]), window_grid(output, *window)
+    kernel, output = window["kernel_size"], sizes(run, arguments["output_size"], 2)
+    error = _window_error(window)
+    area, blocks = product(kernel), grid(output, window)
     if error is None and not run.demand(remainder(shape[-2], area), 0):
         error = (
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
-            f"but got input.size(1)={shape[-2]} and kernel_size={show(window[0])}."
+            f"but got input.size(1)={shape[-2]} and kernel_size={show(kernel)}."
         )
     if error is None and (any_below(blocks, 1) or not run.demand(shape[-1], product(blocks))):
         error = (
-            f"Given output_size={show(output)}, kernel_size={show(window[0])}, expected size of "
+            f"Given output_size={show(output)}, kernel_size={show(kernel)}, expected size of "
             f"input's dimension 2 to match the calculated number of sliding blocks "
             f"{show(blocks)}, but got input.size(2)={shape[-1]}."
         )
