@@ -114,7 +114,7 @@ def _quantity(data: bytes) -> str:
 
 def _comments(data: bytes) -> str:
     path = _put("a.py", data)
-    suppressions.silences(data, _FINDING)
+    suppressions.suppresses(data, _FINDING)
     for unused in suppressions.unused(path, data, [_FINDING], ("CVL301", "CVL201")):
         assert isinstance(unused.fix, Fix)
     after, count = suppressions.add_noqa(data, [_FINDING])

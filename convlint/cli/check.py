@@ -16,7 +16,7 @@ from convlint.settings.config import Config
 from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
-    from convlint.findings.confirm import Runs
+    from convlint.findings.confirm import ProveClaim
     from convlint.runtime.worker.client import Worker
     from convlint.settings.targets import Target
 
@@ -96,7 +96,7 @@ def _check_files(
     ran: Report,
     config: Config,
     request: CheckRequest,
-    prove: Runs | None = None,
+    prove: ProveClaim | None = None,
 ) -> Outcome:
     stdin = sys.stdin.buffer.read() if STDIN in request.targets else None
     if not paths or not sys.stderr.isatty():

@@ -1,7 +1,7 @@
-"""A baseline: findings that are known, and not reported again, so that old code can be checked from today on.
+"""A baseline: known findings, which are not reported again, so that existing code can be checked from now on.
 
-A finding is known again by its identity (``fingerprints``), and never by its line number: what is written above it
-does not matter. The file is JSON, one finding a line, so that its changes can be read.
+A finding is recognized by its identity (see ``fingerprints``), not by its line number, so lines above it may change.
+The file is JSON with one finding per line, for readable diffs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from convlint.findings.fingerprints import Identity, identity
 from convlint.ir import Finding
@@ -18,34 +17,36 @@ from convlint.source_text import edits
 from convlint.source_text.texts import SourceTexts
 from convlint.support.errors import UsageError
 
-_FIELDS = ("path", "code", "function", "line")
-"""The names of what makes an identity."""
+_FIELDS = ("path", "code", "function", "line")  # of an identity
 
 
 class Baseline:
-    """The findings of a baseline file, and how often each is there."""
+    """The findings of a baseline file, with the number of times that each occurs."""
 
-    def __init__(self, path: str, known: Counter[Identity] | None = None) -> None:
+    def __init__(self, path: str, counts: Counter[Identity] | None = None) -> None:
         self.path = path
-        self._known = known or Counter()
+        self._counts = counts or Counter()
 
-    def unknown(self, found: Iterable[Finding], texts: SourceTexts) -> list[Finding]:
-        """Those that are not in the baseline; of several that are alike, as many as it does not have."""
-        left = self._known.copy()
+    def new_findings(self, findings: Iterable[Finding], texts: SourceTexts) -> list[Finding]:
+        """Return the findings that are not in the baseline.
+
+        Of findings with one identity, the baseline hides as many as it contains.
+        """
+        hidden = self._counts.copy()
         new = []
-        for finding in found:
-            known = self._identity(finding, texts)
-            left[known] -= 1
-            if left[known] < 0:
+        for finding in findings:
+            key = self._identity(finding, texts)
+            hidden[key] -= 1
+            if hidden[key] < 0:
                 new.append(finding)
         return new
 
-    def write(self, found: Iterable[Finding], texts: SourceTexts) -> int:
-        """Make these findings the baseline, and say how many there are. Raises UsageError."""
-        counted = Counter(self._identity(finding, texts) for finding in found)
+    def write(self, findings: Iterable[Finding], texts: SourceTexts) -> int:
+        """Write these findings as the baseline, and return their number. Raises UsageError."""
+        counts = Counter(self._identity(finding, texts) for finding in findings)
         rows = [
-            json.dumps({**dict(zip(_FIELDS, known, strict=True)), "count": count})
-            for known, count in sorted(counted.items())
+            json.dumps({**dict(zip(_FIELDS, key, strict=True)), "count": count})
+            for key, count in sorted(counts.items())
         ]
         body = ",\n    ".join(rows)
         text = f'{{\n  "version": 1,\n  "findings": [\n    {body}\n  ]\n}}\n'
@@ -53,18 +54,18 @@ class Baseline:
             edits.write_atomically(self.path, text.encode())
         except OSError as error:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
-        return counted.total()
+        return counts.total()
 
     def _identity(self, finding: Finding, texts: SourceTexts) -> Identity:
         return identity(finding, os.path.dirname(os.path.abspath(self.path)), texts)
 
 
 def read(path: str, *, missing_ok: bool = False) -> Baseline:
-    """The baseline in a file. Raises UsageError for a file that is missing, or is no baseline."""
+    """Read a baseline file. Raises UsageError if it is missing or not valid."""
     try:
         with open(path, encoding="utf-8") as file:
-            whole = json.load(file)
-        return Baseline(path, Counter(dict(map(_row, _rows(whole)))))
+            content = json.load(file)
+        return Baseline(path, Counter(dict(map(_row, _rows(content)))))
     except FileNotFoundError:
         if missing_ok:
             return Baseline(path)
@@ -73,20 +74,23 @@ def read(path: str, *, missing_ok: bool = False) -> Baseline:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"{path} is no baseline: {reason}; remove it, or name another") from None
+        raise UsageError(
+            f"{path} is not a valid baseline: {reason}; delete it or pass another file"
+        ) from None
 
 
-def _rows(whole: Any) -> list[Any]:
-    rows = whole.get("findings") if isinstance(whole, dict) and whole.get("version") == 1 else None
+def _rows(content: object) -> list[object]:
+    rows = None
+    if isinstance(content, dict) and content.get("version") == 1:
+        rows = content.get("findings")
     if not isinstance(rows, list):
         raise ValueError("version 1 with a list of findings is expected")  # noqa: TRY004 - of the file's text
     return rows
 
 
-def _row(row: Any) -> tuple[Identity, int]:
-    row = row if isinstance(row, dict) else {}
-    path, code, function, line = map(row.get, _FIELDS)
-    known, count = (path, code, function, line), row.get("count")
-    if not all(isinstance(value, str) for value in known) or type(count) is not int:
-        raise ValueError(f"{json.dumps(row)[:60]} is no finding")
-    return known, count
+def _row(row: object) -> tuple[Identity, int]:
+    fields = row if isinstance(row, dict) else {}
+    match [*map(fields.get, _FIELDS), fields.get("count")]:
+        case [str(path), str(code), str(function), str(line), int(count)] if type(count) is int:
+            return (path, code, function, line), count
+    raise ValueError(f"{json.dumps(row)[:60]} is not a finding")

@@ -1,4 +1,4 @@
-"""A report that was written before with ``--output-format json``, read again to be compared with."""
+"""Read an earlier report of ``--output-format json``, to compare with."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from typing import Any
 from convlint.ir import EarlierReport, Totals
 from convlint.support.errors import UsageError
 
+_OPTIONAL_TOTALS = {"peak_inference_bytes", "saved_bytes", "training_bytes"}  # None if not measured
+
 
 def read(path: str) -> EarlierReport:
-    """What a JSON report says of models and findings. Raises UsageError for a file that is missing, or is no report."""
+    """Read the models and findings of a JSON report. Raises UsageError if the file is missing or not a report."""
     try:
         with open(path, encoding="utf-8") as file:
-            return _earlier(path, json.load(file))
+            return _report(path, json.load(file))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"{path} is no report to compare with: {reason}; --output-format json writes one"
+            f"{path} is not a convlint JSON report: {reason}; --output-format json writes one"
         ) from None
 
 
-def _earlier(path: str, whole: Any) -> EarlierReport:
-    if not isinstance(whole, dict) or whole.get("schema_version") != 1:
+def _report(path: str, content: object) -> EarlierReport:
+    if not isinstance(content, dict) or content.get("schema_version") != 1:
         raise ValueError("an object with schema_version 1 is expected")
-    models = {_text(model, "target"): model for model in _objects(whole, "models")}
+    models = {_string(model, "target"): model for model in _objects(content, "models")}
     return EarlierReport(
         path,
-        inputs={target: _texts(model, "inputs") for target, model in models.items()},
+        inputs={target: _strings(model, "inputs") for target, model in models.items()},
         totals={target: _totals(model.get("totals")) for target, model in models.items()},
-        findings=tuple(_finding(row) for row in _objects(whole, "findings")),
+        findings=tuple(_finding(row) for row in _objects(content, "findings")),
     )
 
 
-def _objects(whole: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    rows = whole.get(key)
+def _objects(content: dict[str, object], key: str) -> list[dict[str, object]]:
+    rows = content.get(key)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"its {key} are no list of objects")
+        raise ValueError(f"{key} is not a list of objects")
     return rows
 
 
-def _texts(row: dict[str, Any], key: str) -> tuple[str, ...]:
+def _strings(row: dict[str, object], key: str) -> tuple[str, ...]:
     values = row.get(key)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError(f"its {key} are no list of texts")
+        raise ValueError(f"{key} is not a list of strings")
     return tuple(values)
 
 
-def _text(row: dict[str, Any], key: str) -> str:
+def _string(row: dict[str, object], key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str):
         raise ValueError(f"{json.dumps(row)[:60]} has no {key}")  # noqa: TRY004 - of the file's text
     return value
 
 
-def _totals(row: Any) -> Totals:
-    """The sums of a model; those that could not be measured are None."""
-    row = row if isinstance(row, dict) else {}
-    values = {field.name: row.get(field.name) for field in fields(Totals)}
-    optional = {"peak_inference_bytes", "saved_bytes", "training_bytes"}
+def _totals(row: object) -> Totals:
+    totals = row if isinstance(row, dict) else {}
+    values: dict[str, Any] = {field.name: totals.get(field.name) for field in fields(Totals)}
     for name, value in values.items():
-        if type(value) is not int and not (value is None and name in optional):
+        if type(value) is not int and not (value is None and name in _OPTIONAL_TOTALS):
             raise ValueError(f"a model's totals have no {name}")
     return Totals(**values)
 
 
-def _finding(row: dict[str, Any]) -> tuple[str, str, str]:
-    where = row.get("path") or row.get("target") or ""
-    return _text(row, "code"), str(where), str(row.get("module") or _text(row, "message"))
+def _finding(row: dict[str, object]) -> tuple[str, str, str]:
+    path = row.get("path") or row.get("target") or ""
+    return _string(row, "code"), str(path), str(row.get("module") or _string(row, "message"))

@@ -1,4 +1,4 @@
-"""What proofs make of findings: a bug that was shown is an error, a suspicion that was refuted is none."""
+"""Confirm latent findings: a claim that is proved makes an error, a claim that is refuted removes the finding."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterator, Sequence
 
 from convlint.ir import Claim, Finding, Proof
 
-Runs = Callable[[Claim], Proof]
+ProveClaim = Callable[[Claim], Proof]  # builds and runs the class of a claim
 
 
-def prove(findings: Sequence[Finding], worker_run: Runs | None) -> list[Finding]:
-    """The findings, each that claims something with its witness, or as the suspicion that it was.
+def confirmed(findings: Sequence[Finding], prove_claim: ProveClaim | None) -> list[Finding]:
+    """Return the findings after their claims were run; None runs nothing.
 
-    A finding whose claim was refuted is left out, and one that is nothing without a proof where it
-    has none. ``worker_run`` builds and runs the class of a claim; None: nothing is run.
+    A finding whose claim fails becomes an error with a witness. A finding whose claim works is dropped. If the claim
+    was not run, or the run does not decide it, the finding stays as it is, unless the claim is needed.
     """
     proofs: dict[Claim, Proof] = {}
-    return [proved for finding in findings for proved in _proved(finding, worker_run, proofs)]
+    return [after for finding in findings for after in _confirmed(finding, prove_claim, proofs)]
 
 
-def _proved(
-    finding: Finding, worker_run: Runs | None, proofs: dict[Claim, Proof]
+def _confirmed(
+    finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Claim, Proof]
 ) -> Iterator[Finding]:
     claim = finding.claim
     if claim is None:
         yield finding
         return
-    if worker_run is not None and claim not in proofs:
-        proofs[claim] = worker_run(claim)
+    if prove_claim is not None and claim not in proofs:
+        proofs[claim] = prove_claim(claim)
     proof = proofs.get(claim, Proof("unknown"))
     if proof.verdict == "fails":
         severity = finding.severity if finding.severity == "info" else "error"

@@ -1,6 +1,4 @@
-"""What a finding is known by, whatever line it moves to: its code, its file, the function or class that it stands in
-and the text of its line.
-"""
+"""The identity of a finding, which stays the same when its line moves: its code, file, function and source line."""
 
 from __future__ import annotations
 
@@ -13,33 +11,31 @@ from collections.abc import Iterable
 from convlint.ir import Finding
 from convlint.source_text.texts import SourceTexts
 
+# Path, code, function, and source line; of a finding without a line: "", code, target and message.
 Identity = tuple[str, str, str, str]
-"""Path, code, function and line; a finding without a line is known by "", code, target and message."""
 
 
 def identity(finding: Finding, folder: str, texts: SourceTexts) -> Identity:
-    """What a finding is known by; its path is relative to ``folder``. Findings that are alike have the same."""
+    """Return the identity of a finding, with its path relative to ``folder``; several findings can share one."""
     site = finding.site
     if site is None:
         return ("", finding.code, finding.target or "", finding.message)
     path = os.path.relpath(os.path.abspath(site.path), os.path.abspath(folder))
-    line = texts.line(site.path, site.line)
-    return (path.replace(os.sep, "/"), finding.code, site.function, " ".join(line.split()))
+    line = " ".join(texts.line(site.path, site.line).split())
+    return (path.replace(os.sep, "/"), finding.code, site.function, line)
 
 
 def fingerprints(findings: Iterable[Finding], folder: str, texts: SourceTexts) -> list[str]:
-    """A fingerprint for each finding, 32 hexadecimal digits: of those that are alike, the first, the second ... each
-    have their own.
-    """
+    """Return a fingerprint of 32 hexadecimal digits per finding; all are different."""
     return distinct(identity(finding, folder, texts) for finding in findings)
 
 
-def distinct(known: Iterable[tuple[str, ...]]) -> list[str]:
-    """A fingerprint for each, unlike all others: those that are equal are told apart by how many came before."""
-    before: Counter[tuple[str, ...]] = Counter()
-    found = []
-    for one in known:
-        text = json.dumps([*one, before[one]])
-        found.append(hashlib.sha256(text.encode()).hexdigest()[:32])
-        before[one] += 1
-    return found
+def distinct(identities: Iterable[tuple[str, ...]]) -> list[str]:
+    """Hash identities; equal ones get different hashes, by their position among the equal ones."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    hashes = []
+    for key in identities:
+        text = json.dumps([*key, counts[key]])
+        hashes.append(hashlib.sha256(text.encode()).hexdigest()[:32])
+        counts[key] += 1
+    return hashes

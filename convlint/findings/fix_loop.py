@@ -1,4 +1,4 @@
-"""The loop that applies fixes until nothing is left to fix."""
+"""Apply the fixes of findings, until nothing is left to fix."""
 
 from __future__ import annotations
 
@@ -8,106 +8,108 @@ from dataclasses import dataclass
 from convlint.ir import Edit, Finding, Fix
 from convlint.source_text import edits, lines
 
-MOST_ROUNDS = 10
+MAX_ROUNDS = 10
 
-Texts = Mapping[str, bytes]
-"""Files by the path that findings call them by."""
-
-Find = Callable[[Texts], Sequence[Finding]]
-"""What is found in files that have these contents."""
+Files = Mapping[str, bytes]  # contents, by the paths that findings have
+Lint = Callable[[Files], Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One round. ``texts`` are all files, ``applied`` the findings that were fixed, ``dropped`` those
-    whose fix would leave a file that Python cannot parse, or cannot be written in the file's encoding.
+class Round:
+    """The result of one round of fixes.
+
+    ``files`` are all files. ``applied`` are the findings that were fixed, ``dropped`` those whose fix would break the
+    syntax of a file, or needs a character that the file's encoding lacks.
     """
 
-    texts: dict[str, bytes]
+    files: dict[str, bytes]
     applied: tuple[Finding, ...]
     dropped: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
-    """What the fixes made of some files.
+class FixResult:
+    """The result of all rounds of fixes.
 
-    ``texts`` has the new contents of the files that changed, and only of those. ``applied`` are the
-    findings that were fixed, in the order in which that was done, ``dropped`` those of the last
-    round (see Step), ``remaining`` all that is still found. ``settled`` is False where fixes were
-    still at work after the last round.
+    ``files`` has the new contents of the changed files only. ``applied`` are the findings that were fixed, in order,
+    ``dropped`` those of the last round (see ``Round``), ``remaining`` the findings in the fixed files. ``converged`` is
+    False if the last round still applied fixes.
     """
 
-    texts: dict[str, bytes]
+    files: dict[str, bytes]
     applied: tuple[Finding, ...]
     dropped: tuple[Finding, ...]
     remaining: tuple[Finding, ...]
     rounds: int
-    settled: bool
+    converged: bool
 
 
-def fixed(texts: Texts, find: Find, *, unsafe: bool = False, most: int = MOST_ROUNDS) -> Fixed:
-    """Fix what ``find`` finds in ``texts``, look again, and so on until there is nothing to fix.
+def fix_files(
+    files: Files, lint: Lint, *, unsafe: bool = False, max_rounds: int = MAX_ROUNDS
+) -> FixResult:
+    """Apply the fixes of the findings that ``lint`` returns, lint again, and so on until there is nothing to fix.
 
-    Only files in ``texts`` are changed: a fix that also edits another file is not made. ``find`` is
-    called with all of ``texts`` in their present form, at most ``most + 1`` times. Safe fixes are
-    made, with ``unsafe`` the unsafe ones too, those for display never. Nothing is written to disk.
+    Only ``files`` are changed: a fix that also edits another file is skipped. Safe fixes are applied, with ``unsafe``
+    the unsafe ones too, display-only fixes never. ``lint`` is called with the present contents of all ``files``, at
+    most ``max_rounds + 1`` times. Nothing is written to disk.
     """
-    now = dict(texts)
+    current = dict(files)
     applied: list[Finding] = []
-    for rounds in range(most + 1):
-        found = find(now)
-        step = once(now, found, unsafe=unsafe)
-        if not step.applied or rounds == most:
+    for rounds in range(max_rounds + 1):
+        findings = lint(current)
+        step = fix_once(current, findings, unsafe=unsafe)
+        if not step.applied or rounds == max_rounds:
             break
-        now = step.texts
+        current = step.files
         applied += step.applied
-    changed = {path: data for path, data in now.items() if data != texts[path]}
-    return Fixed(changed, tuple(applied), step.dropped, tuple(found), rounds, not step.applied)
+    changed = {path: data for path, data in current.items() if data != files[path]}
+    converged = not step.applied
+    return FixResult(changed, tuple(applied), step.dropped, tuple(findings), rounds, converged)
 
 
-def once(texts: Texts, found: Iterable[Finding], *, unsafe: bool = False) -> Step:
-    """One round: the fixes of ``found`` that can be made together. For findings that cannot be found
-    anew in changed text, as those of a model that was run.
+def fix_once(files: Files, findings: Iterable[Finding], *, unsafe: bool = False) -> Round:
+    """Apply all fixes that do not overlap, once.
+
+    For findings that cannot be recomputed from the changed text, such as those of a model run.
     """
-    fixes: dict[Fix, list[Finding]] = {}
-    for finding in found:
-        if (fix := finding.fix) is not None and _may_be_made(fix, texts, unsafe):
-            fixes.setdefault(fix, []).append(finding)
-    chosen = edits.together(list(fixes))
-    now, made = dict(texts), chosen
+    by_fix: dict[Fix, list[Finding]] = {}
+    for finding in findings:
+        if (fix := finding.fix) is not None and _is_applicable(fix, files, unsafe):
+            by_fix.setdefault(fix, []).append(finding)
+    chosen = edits.compatible(list(by_fix))
+    current, applied = dict(files), chosen
     try:
-        now |= _edited(texts, chosen)
-    except edits.EditError:  # one at a time, then: those that do no harm are made
-        made = []
+        current |= _edited(files, chosen)
+    except edits.EditError:  # so each fix is tried after those that work
+        applied = []
         for fix in chosen:
             try:
-                now |= _edited(texts, [*made, fix])
+                current |= _edited(files, [*applied, fix])
             except edits.EditError:
                 continue
-            made.append(fix)
-    dropped = [fix for fix in chosen if fix not in made]
-    return Step(now, _all(fixes, made), _all(fixes, dropped))
+            applied.append(fix)
+    dropped = [fix for fix in chosen if fix not in applied]
+    return Round(current, _findings_of(by_fix, applied), _findings_of(by_fix, dropped))
 
 
-def _may_be_made(fix: Fix, texts: Texts, unsafe: bool) -> bool:
+def _is_applicable(fix: Fix, files: Files, unsafe: bool) -> bool:
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
-    known = all(edit.site.path in texts for edit in fix.edits)
-    return fix.applicability in allowed and bool(fix.edits) and known
+    in_files = all(edit.site.path in files for edit in fix.edits)
+    return fix.applicability in allowed and bool(fix.edits) and in_files
 
 
-def _edited(texts: Texts, fixes: Iterable[Fix]) -> dict[str, bytes]:
-    """The files that ``fixes`` change. Raises EditError where one could not be parsed afterwards."""
+def _edited(files: Files, fixes: Iterable[Fix]) -> dict[str, bytes]:
+    """Return the files that ``fixes`` change. Raises EditError if one would not parse afterwards."""
     by_path: dict[str, list[Edit]] = {}
     for fix in fixes:
         for edit in fix.edits:
             by_path.setdefault(edit.site.path, []).append(edit)
-    after = {path: edits.apply(texts[path], of_one) for path, of_one in by_path.items()}
-    for path, data in after.items():
-        if lines.parsed(data) is None:
-            raise edits.EditError(f"{path} could not be parsed any more")
-    return after
+    edited = {path: edits.apply(files[path], in_file) for path, in_file in by_path.items()}
+    for path, data in edited.items():
+        if lines.parse(data) is None:
+            raise edits.EditError(f"{path} would not parse after its fixes")
+    return edited
 
 
-def _all(fixes: Mapping[Fix, list[Finding]], chosen: Iterable[Fix]) -> tuple[Finding, ...]:
-    return tuple(finding for fix in chosen for finding in fixes[fix])
+def _findings_of(by_fix: Mapping[Fix, list[Finding]], fixes: Iterable[Fix]) -> tuple[Finding, ...]:
+    return tuple(finding for fix in fixes for finding in by_fix[fix])

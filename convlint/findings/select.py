@@ -1,4 +1,4 @@
-"""Which findings are reported, and how: selected, one for each place, in order."""
+"""Select, merge and sort findings before they are reported."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from convlint.ir import Finding
 from convlint.settings.config import Config
 
 
-def selected(found: Iterable[Finding], config: Config) -> Iterator[Finding]:
-    """Those whose rule is selected, also for their file."""
-    return (f for f in found if config.selects(f.code) and config.allows(f))
+def selected(findings: Iterable[Finding], config: Config) -> Iterator[Finding]:
+    """Yield the findings of rules that are selected, also for the finding's file."""
+    return (f for f in findings if config.selects(f.code) and config.allows(f))
 
 
-def merged(found: Iterable[Finding]) -> list[Finding]:
-    """One finding for each code, place and model, which names all modules built there; by place."""
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Merge the findings of one rule at one place of one model into one that names all modules; sorted by place."""
     groups: dict[object, list[Finding]] = {}
-    for finding in found:
-        groups.setdefault((finding.code, finding.target, _where(finding)), []).append(finding)
-    whole = [replace(group[0], instances=_modules(group)) for group in groups.values()]
-    return sorted(whole, key=_order)
+    for finding in findings:
+        groups.setdefault((finding.code, finding.target, _place(finding)), []).append(finding)
+    one_per_place = [replace(group[0], instances=_modules(group)) for group in groups.values()]
+    return sorted(one_per_place, key=_order)
 
 
-def joined(ran: Iterable[Finding], read: Iterable[Finding]) -> list[Finding]:
-    """What was found by running and by reading: what both found is told once, as the run tells it."""
-    ran = list(ran)
-    known = {(finding.code, _where(finding)) for finding in ran}
-    return sorted([*ran, *(f for f in read if (f.code, _where(f)) not in known)], key=_order)
+def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
+    """Join the findings of runs and of static analysis; of findings in both, keep that of the run."""
+    run = list(run)
+    known = {(finding.code, _place(finding)) for finding in run}
+    return sorted([*run, *(f for f in static if (f.code, _place(f)) not in known)], key=_order)
 
 
-def _where(finding: Finding) -> object:
+def _place(finding: Finding) -> object:
     site = finding.site
     return (site.path, site.line, site.column) if site else (finding.module, finding.message)
 

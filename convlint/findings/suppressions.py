@@ -1,8 +1,8 @@
-"""Comments that silence findings: ``# noqa: CVL301``, ``# convlint: ignore[CVL301]``, ``# convlint: skip-file``.
+"""Comments that suppress findings: ``# noqa: CVL301``, ``# convlint: ignore[CVL301]``, ``# convlint: skip-file``.
 
-A comment counts for a finding if it stands on a line of the finding's span. Where the last of these lines cannot hold
-a comment, since it ends in a backslash or within a string, the line counts in which that ends. Only real comments
-count, never text within a string. A bare ``# noqa`` silences every code, as everywhere.
+A comment applies to the findings whose span includes its line. If the last line of the span ends in a backslash or
+inside a string, it cannot have a comment, and the line where the string or statement ends counts too. Text in a string
+is not a comment. A bare ``# noqa`` suppresses every code, as in other linters.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from convlint.ir import Edit, Finding, Fix, Site
 from convlint.rules.registry import rule
@@ -31,38 +32,36 @@ _DIRECTIVE = re.compile(
 _CODE = re.compile(r"[A-Z]+\d+", re.IGNORECASE)
 
 
-# --- what is silenced
+# --- suppressed findings
 
 
 def is_suppressed(finding: Finding, texts: SourceTexts) -> bool:
-    """Whether a comment in the finding's own file suppresses it."""
+    """Whether a comment in the finding's file suppresses it."""
     if finding.site is None:
         return False
     try:
         data = texts.data(finding.site.path)
     except OSError:
-        return False  # code that has no file, and so no comments
-    return silences(data, finding)
+        return False  # code without a file has no comments
+    return suppresses(data, finding)
 
 
-def silences(data: bytes, finding: Finding) -> bool:
-    """Whether a comment in the file ``data`` silences a finding in it."""
+def suppresses(data: bytes, finding: Finding) -> bool:
+    """Whether a comment in the file ``data`` suppresses a finding in it."""
     if finding.site is None:
         return False
     comments = _comments(data)
-    return comments.skip or any(comments.silencing(finding))
+    return comments.skip_file or any(comments.suppressing(finding))
 
 
-def is_skipped(data: bytes) -> bool:
-    """Whether a file asks not to be checked at all."""
-    return _comments(data).skip
+def skips_file(data: bytes) -> bool:
+    """Whether a file has a ``# convlint: skip-file`` comment."""
+    return _comments(data).skip_file
 
 
 @dataclass(frozen=True, slots=True)
 class _Directive:
-    """One ``noqa`` or ``ignore`` within a comment, and its place in the line. ``codes`` are those that it
-    names, each with its place.
-    """
+    """A ``noqa`` or ``ignore`` in a comment, with its place in the line, and its codes with theirs."""
 
     line: int
     start: int
@@ -75,20 +74,22 @@ class _Directive:
         return self.is_noqa and not self.codes
 
     def names(self, finding: Finding) -> Iterator[str]:
-        """Which of its codes, or prefixes of codes, mean a finding."""
+        """Yield those of its codes and prefixes that match a finding."""
         return (code for code, _, _ in self.codes if finding.code.startswith(code.upper()))
 
 
 class _Comments:
-    """The comments of a file. ``lines`` are its lines, ``starts`` where in its line each comment begins."""
+    """The comments of a file. ``starts`` are their offsets in their lines."""
 
     def __init__(self, text: str) -> None:
         self.lines = lines.split(text)
-        self.skip = False
+        self.skip_file = False
         self.directives: dict[int, list[_Directive]] = {}
         self.starts: dict[int, int] = {}
-        self._joined: set[int] = set()  # lines that cannot hold a comment: the next goes on
-        # What comes before a broken place counts; the file itself is reported when it is read.
+        self._joined: set[int] = (
+            set()
+        )  # lines that cannot have a comment, because the next continues them
+        # Comments before a syntax error count; the error itself is reported when the file is parsed.
         with suppress(tokenize.TokenError, SyntaxError):
             self._read(text)
 
@@ -96,7 +97,7 @@ class _Comments:
         unix = text.replace("\r\n", "\n").replace("\r", "\n")
         ended, row = True, 1
         for token in tokenize.generate_tokens(io.StringIO(unix).readline):
-            # Behind a string whose last line looks like a comment, the end of the text is all that comes.
+            # After a string whose last line looks like a comment, only the end marker follows.
             if not ended and token.type != tokenize.ENDMARKER:
                 self._joined.update(range(row, token.start[0]))  # joined by a backslash
             self._joined.update(range(token.start[0], token.end[0]))  # a string of several lines
@@ -104,11 +105,11 @@ class _Comments:
             if token.type == tokenize.COMMENT:
                 self.starts[row] = token.start[1]
                 for match in _DIRECTIVE.finditer(token.string):
-                    self._note(match, row, token.start[1])
+                    self._add(match, row, token.start[1])
 
-    def _note(self, match: re.Match[str], line: int, shift: int) -> None:
+    def _add(self, match: re.Match[str], line: int, shift: int) -> None:
         if match["skip"]:
-            self.skip = True
+            self.skip_file = True
             return
         group = "noqa" if match["ignore"] is None else "ignore"
         first = shift + max(match.start(group), 0)
@@ -117,20 +118,20 @@ class _Comments:
             for code in _CODE.finditer(match[group] or "")
         ]
         start, end = shift + match.start(), shift + match.end()
-        found = _Directive(line, start, end, group == "noqa", tuple(codes))
-        self.directives.setdefault(line, []).append(found)
+        directive = _Directive(line, start, end, group == "noqa", tuple(codes))
+        self.directives.setdefault(line, []).append(directive)
 
-    def holding(self, line: int) -> int:
-        """The line, from ``line`` on, that can hold a comment."""
+    def comment_line(self, line: int) -> int:
+        """Return the first line, from ``line`` on, that can have a comment."""
         while line in self._joined:
             line += 1
         return line
 
-    def silencing(self, finding: Finding) -> Iterator[_Directive]:
-        """What silences a finding."""
+    def suppressing(self, finding: Finding) -> Iterator[_Directive]:
+        """Yield the directives that suppress a finding."""
         site = finding.site
         assert site is not None
-        for line in range(site.line, self.holding(max(site.line, site.end_line)) + 1):
+        for line in range(site.line, self.comment_line(max(site.line, site.end_line)) + 1):
             for directive in self.directives.get(line, ()):
                 if directive.is_bare or any(directive.names(finding)):
                     yield directive
@@ -141,18 +142,16 @@ def _comments(data: bytes) -> _Comments:
     try:
         text, _ = lines.decode(data)
     except (SyntaxError, UnicodeDecodeError, LookupError):
-        text = ""  # reported as such when it is read
+        text = ""  # reported when the file is parsed
     return _Comments(text)
 
 
-# --- what silences nothing
+# --- unused suppressions
 
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """A comment that silences nothing: its span and text, the codes that are not needed, and the edit
-    that takes them out, with the whole comment where nothing else is left of it.
-    """
+    """A comment that suppresses nothing: its site and text, its unused codes, and the fix that removes them."""
 
     site: Site
     text: str
@@ -161,61 +160,60 @@ class Unused:
 
 
 def unused(
-    path: str, data: bytes, found: Iterable[Finding], judged: Collection[str]
+    path: str, data: bytes, findings: Iterable[Finding], checked: Collection[str]
 ) -> list[Unused]:
-    """The comments of a file that name a code of convlint and silence nothing.
+    """Return the comments of a file that name a code of convlint and suppress nothing.
 
-    ``found`` is all that was found in the file before anything was silenced. ``judged`` are the
-    codes of the rules that were selected and that the mode which ran decides; nothing is said of
-    other codes, of prefixes, of CVL900 itself, and of places whose code could not be followed: a
-    file that cannot be parsed, a class or function with a CVL902.
+    ``findings`` are those of the file before suppression. ``checked`` are the codes of the selected rules that this
+    mode decides. Other codes, prefixes and CVL900 itself are never unused, nor is a comment where the analysis is
+    incomplete: in a file with a syntax error, or in a class or function with a CVL902.
     """
-    if b"CVL" not in data.upper() or (tree := lines.parsed(data)) is None:
+    if b"CVL" not in data.upper() or (tree := lines.parse(data)) is None:
         return []
-    found = [finding for finding in found if finding.site is not None]
+    findings = [finding for finding in findings if finding.site is not None]
     comments = _comments(data)
     needed = {
         (directive, code)
-        for finding in found
-        for directive in comments.silencing(finding)
+        for finding in findings
+        for directive in comments.suppressing(finding)
         for code in directive.names(finding)
     }
-    unfollowed = {f.site.line for f in found if f.code == "CVL902" and f.site is not None}
-    unsure: set[int] = set()
+    incomplete = {f.site.line for f in findings if f.code == "CVL902" and f.site is not None}
+    excluded: set[int] = set()
     for statement in tree.body:
-        span = range(statement.lineno, comments.holding(statement.end_lineno or 0) + 1)
-        if not unfollowed.isdisjoint(span):
-            unsure.update(span)
-    known = set(judged) - {"CVL900"}
+        span = range(statement.lineno, comments.comment_line(statement.end_lineno or 0) + 1)
+        if not incomplete.isdisjoint(span):
+            excluded.update(span)
+    candidates = set(checked) - {"CVL900"}
     result = []
-    for directive in [one for line in comments.directives.values() for one in line]:
-        spare = [
+    for directive in chain.from_iterable(comments.directives.values()):
+        unused_codes = [
             code
             for code, _, _ in directive.codes
-            if code.upper() in known and (directive, code) not in needed
+            if code.upper() in candidates and (directive, code) not in needed
         ]
-        if spare and directive.line not in unsure:
-            result.append(_unused(path, comments, directive, spare))
+        if unused_codes and directive.line not in excluded:
+            result.append(_unused(path, comments, directive, unused_codes))
     return result
 
 
-def _unused(path: str, comments: _Comments, directive: _Directive, spare: list[str]) -> Unused:
+def _unused(path: str, comments: _Comments, directive: _Directive, codes: list[str]) -> Unused:
     line, start, end = directive.line, directive.start, directive.end
     text = comments.lines[line - 1]
-    kept = [code for code, _, _ in directive.codes if code not in spare]
+    kept = [code for code, _, _ in directive.codes if code not in codes]
     if kept:
         span = _span(path, line, directive.codes[0][1], directive.codes[-1][2])
         edit = Edit(span, ", ".join(kept))
     else:
         edit = _without(path, comments, directive)
-    names = ", ".join(spare)
+    names = ", ".join(codes)
     title = f"remove {names} from the comment" if kept or edit.text else "delete the comment"
     site = _span(path, line, start, end)
-    return Unused(site, text[start:end], tuple(spare), Fix(title, "safe", (edit,)))
+    return Unused(site, text[start:end], tuple(codes), Fix(title, "safe", (edit,)))
 
 
 def _without(path: str, comments: _Comments, directive: _Directive) -> Edit:
-    """The edit that deletes a directive; other words in the comment stay, a line that is empty then goes."""
+    """Return the edit that deletes a directive, but no other text of the comment; a line left empty is deleted."""
     line = directive.line
     text = comments.lines[line - 1].rstrip("\r\n")
     start = comments.starts[line]
@@ -235,34 +233,33 @@ def _span(path: str, line: int, start: int, end: int) -> Site:
     return Site(path, line, start + 1, line, end + 1)
 
 
-# --- silencing what is there
+# --- suppress all findings
 
 
-def add_noqa(data: bytes, found: Iterable[Finding]) -> tuple[bytes, int]:
-    """The file with a ``# noqa`` comment for each finding, and how many findings that silences.
+def add_noqa(data: bytes, findings: Iterable[Finding]) -> tuple[bytes, int]:
+    """Return the file with a ``# noqa`` comment for each finding, and the number of findings that it suppresses.
 
-    ``found`` are findings in this file. Those that a comment silences already, and those about the
-    file itself (CVL9), are left. Codes join a comment that stands there, sorted. A file that Python
-    cannot parse stays as it is.
+    ``findings`` are in this file. Those that are already suppressed, and those about the file itself (CVL9), are
+    skipped. Codes are added to an existing comment, sorted. A file that Python cannot parse stays as it is.
     """
-    if lines.parsed(data) is None:
+    if lines.parse(data) is None:
         return data, 0
     comments = _comments(data)
-    wanted: dict[int, list[str]] = {}
-    for finding in found:
+    added: dict[int, list[str]] = {}
+    for finding in findings:
         site = finding.site
-        if site is None or rule(finding.code).family == "file" or silences(data, finding):
+        if site is None or rule(finding.code).family == "file" or suppresses(data, finding):
             continue
         if 1 <= site.line <= len(comments.lines):
-            wanted.setdefault(comments.holding(site.line), []).append(finding.code)
-    if not wanted:
+            added.setdefault(comments.comment_line(site.line), []).append(finding.code)
+    if not added:
         return data, 0
-    added = [_noqa(comments, line, codes) for line, codes in wanted.items()]
-    return edits.apply(data, added), sum(map(len, wanted.values()))
+    comment_edits = [_noqa(comments, line, codes) for line, codes in added.items()]
+    return edits.apply(data, comment_edits), sum(map(len, added.values()))
 
 
 def _noqa(comments: _Comments, line: int, codes: list[str]) -> Edit:
-    """The edit that names ``codes`` in the comment at the end of a line."""
+    """Return the edit that adds ``codes`` to the comment of a line."""
     for directive in comments.directives.get(line, ()):
         if directive.codes and directive.is_noqa:
             named = [code.upper() for code, _, _ in directive.codes]

@@ -40,7 +40,7 @@ class Plugin:
         from convlint.ir import Report
         from convlint.pipelines.lint_files import reported
 
-        if suppressions.is_skipped(self._data):
+        if suppressions.skips_file(self._data):
             return
         checked = static.check_file(self._path, self._data, self._project)
         for finding in reported(
@@ -67,6 +67,6 @@ def _shared() -> tuple[Config, Project]:
 
 def encoded(lines: Sequence[str]) -> bytes:
     """The bytes of a file of which only the decoded lines are at hand, in the encoding that it declares."""
-    from convlint.source_text.lines import encoded
+    from convlint.source_text.lines import encode
 
-    return encoded("".join(lines))
+    return encode("".join(lines))

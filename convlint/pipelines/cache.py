@@ -144,10 +144,10 @@ class Cache:
 
 
 def _write(path: str, text: str) -> None:
-    from convlint.support.atomic_write import replacing
+    from convlint.support.atomic_write import atomic_replacement
 
     with (
-        replacing(path, durable=False) as temporary,
+        atomic_replacement(path, durable=False) as temporary,
         open(temporary, "x", encoding="ascii") as file,
     ):
         file.write(text)

@@ -16,7 +16,7 @@ from convlint.settings.config import Config
 from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
-    from convlint.findings.confirm import Runs
+    from convlint.findings.confirm import ProveClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def check_files(
     ran: Report,
     config: Config,
     request: CheckRequest,
-    prove_claim: Runs | None = None,
+    prove_claim: ProveClaim | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Check files and directories.
@@ -76,7 +76,7 @@ def check_files(
     hidden = None if request.update_baseline else baseline
     linter = Linter(config, _cache_folder(request, config), hidden, request.jobs, progress)
     if hidden:
-        ran = replace(ran, findings=tuple(hidden.unknown(ran.findings, texts)))
+        ran = replace(ran, findings=tuple(hidden.new_findings(ran.findings, texts)))
     outcome = _outcome(contents, texts, ran, linter, request, prove_claim)
     texts = texts.with_overlays({change.path: change.after for change in outcome.changes})
     findings = outcome.report.findings
@@ -109,7 +109,7 @@ def _outcome(
     ran: Report,
     linter: Linter,
     request: CheckRequest,
-    prove_claim: Runs | None,
+    prove_claim: ProveClaim | None,
 ) -> Outcome:
     if request.add_noqa:
         return _add_suppressions(contents, texts, ran, linter, request)
@@ -132,14 +132,14 @@ def _fix(
 
     unsafe = request.unsafe_fixes
     before = {**contents, **_files_of_models(ran, contents, texts)}
-    step = fix_loop.once(before, ran.findings, unsafe=unsafe)
-    texts = texts.with_overlays(step.texts)
+    step = fix_loop.fix_once(before, ran.findings, unsafe=unsafe)
+    texts = texts.with_overlays(step.files)
 
     def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
         return linter.find(now, texts=texts)
 
-    result = fix_loop.fixed({path: step.texts[path] for path in contents}, find, unsafe=unsafe)
-    after = {**step.texts, **result.texts}
+    result = fix_loop.fix_files({path: step.files[path] for path in contents}, find, unsafe=unsafe)
+    after = {**step.files, **result.files}
     changes = [
         Change(path, data, after[path]) for path, data in before.items() if after[path] != data
     ]
@@ -178,7 +178,7 @@ def _add_suppressions(
     left = [
         finding
         for finding in ran.findings
-        if not (finding.site and suppressions.silences(now.get(finding.site.path, b""), finding))
+        if not (finding.site and suppressions.suppresses(now.get(finding.site.path, b""), finding))
     ]
     findings = joined(left, linter.find({path: now[path] for path in contents}, texts=texts))
     report = Report(tuple(findings), problems=tuple(problems))

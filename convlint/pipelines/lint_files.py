@@ -21,7 +21,7 @@ from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.findings.baseline import Baseline
-    from convlint.findings.confirm import Runs
+    from convlint.findings.confirm import ProveClaim
     from convlint.static.program.project import Parsed
 
 UNUSED_SUPPRESSION = "CVL900"
@@ -69,7 +69,7 @@ class Linter:
     def find(
         self,
         files: Mapping[str, bytes],
-        prove_claim: Runs | None = None,
+        prove_claim: ProveClaim | None = None,
         texts: SourceTexts | None = None,
     ) -> list[Finding]:
         """The findings in files with these contents that are selected, not suppressed and not in the baseline.
@@ -95,7 +95,7 @@ class Linter:
                 by_file.get(os.path.abspath(path), ()),
             )
         )
-        return findings if self._baseline is None else self._baseline.unknown(findings, texts)
+        return findings if self._baseline is None else self._baseline.new_findings(findings, texts)
 
     def _lint_or_recall(
         self, contents: Mapping[str, bytes], texts: SourceTexts
@@ -160,7 +160,7 @@ def _is_skipped(data: bytes) -> bool:
         return False
     from convlint.findings import suppressions
 
-    return suppressions.is_skipped(data)
+    return suppressions.skips_file(data)
 
 
 def reported(
@@ -169,7 +169,7 @@ def reported(
     findings: Sequence[Finding],
     config: Config,
     texts: SourceTexts,
-    prove_claim: Runs | None = None,
+    prove_claim: ProveClaim | None = None,
     in_file: Sequence[Finding] | None = None,
 ) -> list[Finding]:
     """The findings of a linted file to report: selected, not suppressed, not refuted; and unused suppressions.
@@ -189,11 +189,11 @@ def reported(
         if b"cvl" in lower and config.selects(UNUSED_SUPPRESSION):
             suppressible = findings if in_file is None else in_file
             chosen += selected(_unused_suppressions(path, data, suppressible, config), config)
-        chosen = [f for f in chosen if not (_is_in(f, path) and suppressions.silences(data, f))]
+        chosen = [f for f in chosen if not (_is_in(f, path) and suppressions.suppresses(data, f))]
     if any(finding.claim for finding in chosen):
-        from convlint.findings.confirm import prove
+        from convlint.findings.confirm import confirmed
 
-        chosen = prove(chosen, prove_claim)
+        chosen = confirmed(chosen, prove_claim)
     return chosen
 
 

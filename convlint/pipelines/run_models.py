@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from convlint.analysis import cost
-from convlint.findings.confirm import Runs, prove
+from convlint.findings.confirm import ProveClaim, confirmed
 from convlint.findings.select import merged, selected
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Graph, Model, Problem, Report
@@ -68,7 +68,7 @@ def check_models(
     jobs: Iterable[Job],
     run: RunJob,
     config: Config,
-    prove_claim: Runs | None = None,
+    prove_claim: ProveClaim | None = None,
     run_all: RunAll = map,
 ) -> Report:
     """Run every job and apply the rules to its graph.
@@ -76,7 +76,7 @@ def check_models(
     ``prove_claim`` builds and runs the classes of latent findings; None leaves those findings as they are.
     """
     report = _report(jobs, run, config, lambda _: True, run_all)
-    return replace(report, findings=tuple(prove(report.findings, prove_claim)))
+    return replace(report, findings=tuple(confirmed(report.findings, prove_claim)))
 
 
 def summarize_models(jobs: Iterable[Job], run: RunJob, config: Config) -> Report:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, BinaryIO, get_args
 
-from convlint.findings.confirm import Runs
+from convlint.findings.confirm import ProveClaim
 from convlint.ir import SEVERITIES, Report, Severity, any_at_least, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
@@ -55,7 +55,7 @@ class Sweep:
     """A sweep with its configuration; ``prove_claim`` builds and runs the classes of latent findings."""
 
     config: Config
-    prove_claim: Runs | None = None
+    prove_claim: ProveClaim | None = None
     retry: bool = False  # run models again that could not be checked
 
     def run(

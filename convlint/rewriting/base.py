@@ -139,7 +139,7 @@ def of_class(call: WrittenCall, base: str) -> bool:
 
 def called(call: WrittenCall, helper: str) -> Edit:
     """The edit that calls a helper instead."""
-    edit = call.replaced(call.node.func, helper)
+    edit = call.replacing(call.node.func, helper)
     return NamedEdit(edit.site, edit.text, helper)
 
 
@@ -162,7 +162,7 @@ def as_class_or_function(
     Groups that are no constant may be others tomorrow, and the class takes none.
     """
     call = place.call
-    groups = call.given("groups", 6)
+    groups = call.argument("groups", 6)
     constant = groups is None or isinstance(groups, ast.Constant)
     if all_fit and constant and not place.through and of_class(call, base):
         yield Draft((called(call, made.name),), (made,))

@@ -48,7 +48,7 @@ def written(drafts: Sequence[Draft], project: Project) -> Written | str:
             after = edits.apply(before, made)
         except (OSError, ValueError, SyntaxError, LookupError) as error:
             return f"{path} cannot be edited: {error}"
-        if lines.parsed(after) is None:
+        if lines.parse(after) is None:
             return f"{path} could not be parsed any more"
         files[path] = before, after
         every += made

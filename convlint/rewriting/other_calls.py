@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from convlint.source_text import lines
-from convlint.source_text.call_sites import File
+from convlint.source_text.call_sites import ParsedFile
 
 _PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Assert)
 _MOST = 64
@@ -21,10 +21,10 @@ def ways(path: str, text: str) -> list[str]:
 
     Only the call of a class, or of such a function, is ever made again: a function that trains is not one.
     """
-    tree = lines.parsed(text)
+    tree = lines.parse(text)
     if tree is None:
         return []
-    file = File(tree, lines.split(text))
+    file = ParsedFile(tree, lines.split(text))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     found: dict[str, None] = {}
     for node in file.nodes:

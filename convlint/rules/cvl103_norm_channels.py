@@ -64,7 +64,7 @@ def _fix(graph: Graph, finding: Finding) -> Fix | None:
         return None
     wrong = {graph.nodes[vote.node].layer: (vote.number, right) for vote, right in causes[0].wrong}
     numbers = set(wrong.values())
-    written = call.given("num_features", 0)
+    written = call.argument("num_features", 0)
     if len(numbers) != 1 or not wrong.keys() >= {layer.name for layer in layers}:
         return None
     number, right = numbers.pop()
@@ -73,4 +73,4 @@ def _fix(graph: Graph, finding: Finding) -> Fix | None:
     if written.value != number:
         return None
     title = f"replace {number} with {right} (assumes the other layers are right)"
-    return Fix(title, "unsafe", (call.replaced(written, str(right)),))
+    return Fix(title, "unsafe", (call.replacing(written, str(right)),))

@@ -111,20 +111,20 @@ def _edit(
     for norm in norms:
         site = graph.where(norm)
         norm_call = call_sites.at(site, graph.texts) if site is not None else None
-        if norm_call is None or not call.always_with(norm_call) or not norm_call.callee:
+        if norm_call is None or not call.implies(norm_call) or not norm_call.callee:
             return "this layer may also be built without such a norm"
     if reader := _reader(call.file, layer.name.rpartition(".")[2]):
         return f"`{reader}` is read in this file"
-    bias = call.given("bias", 2 if layer.base == "Linear" else 7)
+    bias = call.argument("bias", 2 if layer.base == "Linear" else 7)
     if bias is None:
-        return "some arguments are unpacked" if call.unpacks else call.added("bias=False")
+        return "some arguments are unpacked" if call.unpacks else call.adding("bias=False")
     if isinstance(bias, ast.Constant) and bias.value is True:
-        return call.replaced(bias, "False")
+        return call.replacing(bias, "False")
     return f"bias is `{ast.unparse(bias)}`"
 
 
 @lru_cache(maxsize=64)
-def _reader(file: call_sites.File, attribute: str) -> str | None:
+def _reader(file: call_sites.ParsedFile, attribute: str) -> str | None:
     """Return an expression in the file that may read the bias of the layer ``attribute`` and does not expect None."""
     reads: dict[str, None] = {}
     for node in file.nodes:
@@ -137,7 +137,7 @@ def _reader(file: call_sites.File, attribute: str) -> str | None:
     return next((read for read in reads if read not in tested), None)
 
 
-def _tested(file: call_sites.File) -> Iterator[str]:
+def _tested(file: call_sites.ParsedFile) -> Iterator[str]:
     """Yield the expressions that the file compares with None: ``x`` in ``if x`` and ``x is not None``."""
     for node in file.nodes:
         if isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]) == "None":
@@ -146,7 +146,7 @@ def _tested(file: call_sites.File) -> Iterator[str]:
             yield ast.unparse(node.test)
 
 
-def _of_a_norm(file: call_sites.File, node: ast.AST) -> bool:
+def _of_a_norm(file: call_sites.ParsedFile, node: ast.AST) -> bool:
     """Return whether a node is only reached for instances of norms."""
     while node in file.parents:
         node, field = file.parents[node]

@@ -108,10 +108,10 @@ def _fix(graph: Graph, node: Node, padded: Collection[str]) -> Fix | None:
     built = [other.name for other in graph.layers if other.site == layer.site]
     if call is None or not all(name in padded for name in built):
         return Fix(title, "display", ())
-    kernel, padding = call.given("kernel_size", 2), call.given("padding", 4)
+    kernel, padding = call.argument("kernel_size", 2), call.argument("padding", 4)
     if padding is None or not _is_number(padding) or kernel is None or not _is_number(kernel):
         return Fix(title, "display", ())
-    return Fix(title, "unsafe", (call.replaced(padding, _wanted(node)),))
+    return Fix(title, "unsafe", (call.replacing(padding, _wanted(node)),))
 
 
 def _is_number(node: ast.expr) -> bool:

@@ -1,6 +1,6 @@
-"""Edits of text: which can be made together, made, shown as a diff, and written to disk.
+"""Apply edits to files, show them as a diff, and write them to disk.
 
-Outside of its edits a file stays as it is, byte for byte: line ends, encoding, byte order mark.
+Everything outside the edits stays the same, byte for byte: line ends, encoding, byte order mark.
 """
 
 from __future__ import annotations
@@ -12,30 +12,31 @@ from difflib import unified_diff
 
 from convlint.source_text import lines
 from convlint.source_text.site import Edit, Fix
-from convlint.support.atomic_write import replacing
+from convlint.support.atomic_write import atomic_replacement
 
-_PLAIN = re.compile(r'[^\x00-\x1f\x7f"\\]+')
-"""Paths that a diff takes as they are; in others git quotes these characters."""
+_PLAIN = re.compile(r'[^\x00-\x1f\x7f"\\]+')  # paths that git does not quote in a diff
 
 
 class EditError(ValueError):
-    """An edit that cannot be made: its span is not in the text, it overlaps another, or the file's
-    encoding has no such character.
+    """An edit that cannot be applied.
+
+    Its span is not in the text, it overlaps another edit, or the file's encoding lacks a character.
     """
 
 
-# --- which edits, and making them
+# --- apply
 
 
-def together(fixes: Sequence[Fix]) -> list[Fix]:
-    """The fixes that can be made in one go: of those that overlap the first by position wins, and a
-    fix is made as a whole or not at all. Edits that say the same are one.
+def compatible(fixes: Sequence[Fix]) -> list[Fix]:
+    """Return the fixes that can be applied together: of overlapping ones, the first by position.
+
+    A fix is applied completely or not at all. Equal edits count once.
     """
     chosen: list[Fix] = []
     taken: dict[str, set[_Span]] = {}
     for fix in sorted(fixes, key=lambda fix: sorted(map(_order, fix.edits))):
         spans = [(edit.site.path, _span(edit)) for edit in dict.fromkeys(fix.edits)]
-        if all(_fits(span, taken.get(path, set())) for path, span in spans):
+        if all(_is_free(span, taken.get(path, set())) for path, span in spans):
             chosen.append(fix)
             for path, span in spans:
                 taken.setdefault(path, set()).add(span)
@@ -43,10 +44,10 @@ def together(fixes: Sequence[Fix]) -> list[Fix]:
 
 
 def apply(data: bytes, edits: Iterable[Edit]) -> bytes:
-    r"""The file ``data`` after ``edits``, which are all taken to be about it.
+    r"""Return the file ``data`` after ``edits``, whatever path they name.
 
-    Edits that say the same count once. ``\n`` in an edit's text becomes the line end that the file
-    has at that place. Raises EditError.
+    Equal edits count once. ``\n`` in an edit's text becomes the line end that the file uses at that place. Raises
+    EditError.
     """
     try:
         text, encoding = lines.decode(data)
@@ -67,7 +68,7 @@ def apply(data: bytes, edits: Iterable[Edit]) -> bytes:
     pieces.append(text[position:])
     try:
         if text.encode(encoding) != data:
-            raise EditError(f"what is read as {encoding} cannot be written back as it was")
+            raise EditError(f"the file does not survive decoding and encoding as {encoding}")
         return "".join(pieces).encode(encoding)
     except UnicodeEncodeError as error:
         raise EditError(f"the file's encoding lacks a character: {error}") from None
@@ -86,58 +87,57 @@ def _order(edit: Edit) -> tuple[str, _Span]:
     return edit.site.path, _span(edit)
 
 
-def _fits(span: _Span, taken: set[_Span]) -> bool:
+def _is_free(span: _Span, taken: set[_Span]) -> bool:
     return span in taken or all(_apart(*sorted((span, other))) for other in taken)
 
 
-def _apart(one: _Span, other: _Span) -> bool:
-    """Whether both can be made, ``one`` before ``other``. What is put in at one place has no order."""
-    return one[1] <= other[0] and one[:2] != other[:2]
+def _apart(first: _Span, second: _Span) -> bool:
+    """Whether two edits are compatible; two insertions at one place are not, because they have no order."""
+    return first[1] <= second[0] and first[:2] != second[:2]
 
 
 def _offset(place: _Place, source: list[str], starts: list[int]) -> int:
-    """The character at a line and column; the end of a line stands before its line end."""
+    """Return the offset of a line and column; the last column of a line is before its line end."""
     line, column = place
     if not 1 <= line <= len(starts):
         raise EditError(f"there is no line {line}")
-    inside = source[line - 1 : line]  # none behind the last line end
-    room = 1 + sum(len(text.rstrip("\r\n")) for text in inside)
-    if not 1 <= column <= room:
+    texts = source[line - 1 : line]  # empty after the last line end
+    last_column = 1 + sum(len(text.rstrip("\r\n")) for text in texts)
+    if not 1 <= column <= last_column:
         raise EditError(f"there is no column {column} in line {line}")
     return starts[line - 1] + column - 1
 
 
 def _line_end(source: list[str], line: int) -> str:
-    """The line end in use at a line: its own, or where it has none that of the line before."""
+    """Return the line end of a line, or of the line before if it has none."""
     for text in reversed(source[max(line - 2, 0) : line]):
         if end := text[len(text.rstrip("\r\n")) :]:
             return end
     return "\n"
 
 
-# --- showing them
+# --- show as a diff
 
 
 def diff(path: str, before: bytes, after: bytes) -> str:
-    """The change of one file as a diff that ``git apply`` takes; "" where there is none.
+    """Return the change of a file as a diff for ``git apply``; "" if nothing changed.
 
-    In a repository paths start at its root, as git reads them wherever it is called; elsewhere they stay as they are,
-    for ``patch -p1``.
-    Bytes that are no UTF-8 come as surrogate escapes: write the text with
+    In a repository paths are relative to its root, as git expects in every folder; elsewhere they stay as they are,
+    for ``patch -p1``. Bytes that are not UTF-8 become surrogate escapes: write the text with
     ``errors="surrogateescape"``.
     """
     if before == after:
         return ""
-    shown = _in_repository(path).replace(os.sep, "/").lstrip("/")
-    old, new = _quoted(f"a/{shown}"), _quoted(f"b/{shown}")
+    name = _in_repository(path).replace(os.sep, "/").lstrip("/")
+    old, new = _quoted(f"a/{name}"), _quoted(f"b/{name}")
     hunks = list(unified_diff(_diff_lines(before), _diff_lines(after)))[2:]
-    tab = "\t" if " " in shown else ""  # it ends a name with spaces
+    tab = "\t" if " " in name else ""  # marks the end of a name with spaces
     head = [f"diff --git {old} {new}\n", f"--- {old}{tab}\n", f"+++ {new}{tab}\n"]
     return "".join([*head, *map(_ended, hunks)])
 
 
 def _in_repository(path: str) -> str:
-    """A relative path from the root of the repository that the working directory lies in, if it lies in one."""
+    """Return a path relative to the root of the repository around the working directory, if there is one."""
     here = os.getcwd()
     root = here
     while not os.path.exists(os.path.join(root, ".git")):
@@ -159,7 +159,7 @@ def _ended(line: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as git writes it."""
+    """Quote a path as git does."""
     if _PLAIN.fullmatch(path):
         return path
     return '"' + "".join(map(_escaped, path)) + '"'
@@ -171,10 +171,10 @@ def _escaped(character: str) -> str:
     return character if _PLAIN.fullmatch(character) else f"\\{ord(character):03o}"
 
 
-# --- writing them
+# --- write
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Put ``data`` in the place of the file at ``path``, at once; see ``replacing``. Raises OSError."""
-    with replacing(path) as beside, open(beside, "xb") as file:
+    """Replace the file at ``path``; see ``atomic_replacement``. Raises OSError."""
+    with atomic_replacement(path) as temporary, open(temporary, "xb") as file:
         file.write(data)

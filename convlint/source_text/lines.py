@@ -1,7 +1,7 @@
-r"""A file's text as Python reads it: its encoding, where its lines end, and which lines a path has.
+r"""The text of a Python file: its encoding, its lines, its syntax tree, and the spans of expressions.
 
-A line ends at ``\n``, ``\r\n`` or ``\r``, and nowhere else: not at a form feed, nor at the other
-characters that ``str.splitlines`` takes for line ends.
+A line ends only at ``\n``, ``\r\n`` or ``\r``, as Python reads files; ``str.splitlines`` also splits at form feeds and
+other characters.
 """
 
 from __future__ import annotations
@@ -17,37 +17,41 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def split(text: str) -> list[str]:
-    """The lines of a text, each with its end."""
+    """Split a text into lines, each with its line end."""
     return _LINE.findall(text)
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """The text of a Python file, and the encoding that it declares (PEP 263, or a byte order mark).
+    """Return the text of a Python file and its encoding (PEP 263, or a byte order mark).
 
-    Line ends stay as they are; a byte order mark is left out, and the encoding is "utf-8-sig" then.
-    Raises SyntaxError as Python does, UnicodeDecodeError or LookupError.
+    Line ends are kept. A byte order mark is not part of the text; the encoding is then "utf-8-sig". Raises SyntaxError
+    as Python does, UnicodeDecodeError or LookupError.
     """
-    first = iter(data.splitlines(keepends=True)[:2])
-    encoding, _ = tokenize.detect_encoding(lambda: next(first, b""))
-    return data.decode(encoding), encoding
+    return data.decode(encoding := _declared_encoding(data)), encoding
 
 
-def encoded(text: str) -> bytes:
-    """The bytes of a file of which only the text is at hand, in the encoding that it declares.
+def encode(text: str) -> bytes:
+    """Return the bytes of a file whose text is known, in the encoding that it declares.
 
-    A character that is not of this encoding becomes a question mark, so that columns stay.
+    A character that the encoding lacks becomes a question mark, so that columns stay the same.
     """
-    plain = text.encode(errors="replace")
-    first = iter(plain.splitlines(keepends=True)[:2])
+    data = text.encode(errors="replace")
     try:
-        encoding, _ = tokenize.detect_encoding(lambda: next(first, b""))
-        return text.encode(encoding, errors="replace")
-    except (SyntaxError, LookupError):  # no encoding of text: whoever reads the file says so
-        return plain
+        return text.encode(_declared_encoding(data), errors="replace")
+    except (
+        SyntaxError,
+        LookupError,
+    ):  # not a valid encoding, which is reported when the file is parsed
+        return data
 
 
-def parsed(text: str | bytes) -> ast.Module | None:
-    """The syntax tree of a text, None if Python cannot parse it. Warnings about it are not ours to tell."""
+def _declared_encoding(data: bytes) -> str:
+    first = iter(data.splitlines(keepends=True)[:2])
+    return tokenize.detect_encoding(lambda: next(first, b""))[0]
+
+
+def parse(text: str | bytes) -> ast.Module | None:
+    """Return the syntax tree of a text, or None if Python cannot parse it; its warnings are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -57,19 +61,20 @@ def parsed(text: str | bytes) -> ast.Module | None:
 
 
 def span(path: str, node: ast.expr | ast.keyword, lines: list[str], function: str = "") -> Site:
-    """Where an expression or a keyword argument stands, its columns in characters from 1."""
+    """Return the span of an expression or keyword argument; columns start at 1 and count characters."""
     end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
     return Site(
         path,
         node.lineno,
-        _characters(lines[node.lineno - 1], node.col_offset),
+        character_column(lines[node.lineno - 1], node.col_offset),
         end_line,
-        _characters(lines[end_line - 1], end_column),
+        character_column(lines[end_line - 1], end_column),
         function,
     )
 
 
-def _characters(line: str, column: int) -> int:
+def character_column(line: str, offset: int) -> int:
+    """Convert an offset in UTF-8 bytes, from 0, to a column in characters, from 1."""
     if line.isascii():
-        return column + 1
-    return len(line.encode()[:column].decode(errors="replace")) + 1
+        return offset + 1
+    return len(line.encode()[:offset].decode(errors="replace")) + 1

@@ -1,1 +1,1 @@
-"""Small tools that know nothing of models: errors, quantities, atomic writes, serialization."""
+"""Small helpers that know nothing of models: errors, quantities, atomic writes."""

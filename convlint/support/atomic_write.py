@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: who reads one sees the old or the new, also where the writer is killed."""
+"""Replace files atomically: a reader sees the old or the new content, even if the writer is killed."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def replacing(path: str, *, durable: bool = True) -> Iterator[str]:
-    """The path of a new file, to be written, which takes the place of the one at ``path`` in the end.
+def atomic_replacement(path: str, *, durable: bool = True) -> Iterator[str]:
+    """Context that yields the path of a new file, which replaces the one at ``path`` at the end.
 
-    A symbolic link stays, and the file that it leads to is replaced; permissions are kept; nothing is left behind
-    after a failure, and a hidden ``.convlint-*.tmp`` by who is killed. ``durable`` waits for the disk, so that not even
-    a loss of power leaves half a file. Raises OSError.
+    The file that a symbolic link points to is replaced, and permissions are kept. After an error the new file is
+    deleted; a killed process can leave a hidden ``.convlint-*.tmp``. ``durable`` waits for the disk, so that a power
+    failure cannot leave half a file. Raises OSError.
     """
     target = os.path.realpath(path)
-    beside = os.path.join(os.path.dirname(target), f".convlint-{os.urandom(8).hex()}.tmp")
+    temporary = os.path.join(os.path.dirname(target), f".convlint-{os.urandom(8).hex()}.tmp")
     try:
-        yield beside
+        yield temporary
         if durable:
-            handle = os.open(beside, os.O_RDWR)
+            handle = os.open(temporary, os.O_RDWR)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-        with suppress(FileNotFoundError):  # a new file has the permissions of any new file
-            os.chmod(beside, os.stat(target).st_mode & 0o7777)
-        os.replace(beside, target)
+        with suppress(FileNotFoundError):  # a new file has the default permissions
+            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
+        os.replace(temporary, target)
     except BaseException:
-        with suppress(OSError):  # the first failure is the one to tell
-            os.unlink(beside)
+        with suppress(OSError):  # the first error is the one to report
+            os.unlink(temporary)
         raise

@@ -1,20 +1,20 @@
-"""What is said of a command line, a setting or an argument that cannot be understood."""
+"""Errors in command lines, settings and arguments."""
 
 from __future__ import annotations
 
 
 class UsageError(ValueError):
-    """What was asked cannot be understood; the message is one line that says what to write."""
+    """An invalid command line, setting or argument; the message is one line that says what to write instead."""
 
 
-def check_choice(value: str, choices: tuple[str, ...], what: str) -> None:
-    """Raise UsageError that names the nearest valid value, unless ``value`` is one of ``choices``."""
+def check_choice(value: str, choices: tuple[str, ...], name: str) -> None:
+    """Raise UsageError, which names the nearest valid value, unless ``value`` is one of ``choices``."""
     if value not in choices:
-        raise UsageError(f"{what} {value!r} is unknown{nearest(value, choices)}")
+        raise UsageError(f"{name} {value!r} is unknown{nearest(value, choices)}")
 
 
 def nearest(value: str, choices: tuple[str, ...]) -> str:
-    """``; did you mean 'int64'?``, or the list of all choices where none is near."""
+    """Return ``; did you mean 'int64'?``, or the list of all choices if none is similar."""
     from difflib import get_close_matches
 
     close = get_close_matches(value, choices, n=1, cutoff=0.5)
@@ -22,7 +22,7 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
 
 
 def nearest_file(path: str) -> str:
-    """``; did you mean src?`` of a path that is not there, or nothing where its folder has none that is near."""
+    """Return ``; did you mean src?`` for a path that does not exist, or "" if its folder has no similar one."""
     import os
     from difflib import get_close_matches
 

@@ -1,4 +1,4 @@
-"""Numbers and sizes as people write them: 1.5M parameters, 4GiB of memory."""
+"""Parse numbers and sizes with units: 1.5M parameters, 4GiB of memory."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import re
 from convlint.support.errors import UsageError
 
 _QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
-_DIGITS = 30
+_MAX_DIGITS = 30
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4}
 
 
-def parse_count(text: str | int, what: str) -> int:
-    """A number such as ``1500000``, ``1_500_000``, ``1.5M`` or ``4G``. Raises UsageError."""
-    number, unit = _number_and_unit(text, what)
+def parse_count(text: str | int, name: str) -> int:
+    """Parse a number such as ``1500000``, ``1_500_000``, ``1.5M`` or ``4G``. Raises UsageError."""
+    number, unit = _number_and_unit(text, name)
     if unit not in _THOUSANDS:
-        raise UsageError(f"{what} {text!r}: {unit!r} is no unit; write as in 1500000, 1.5M or 4G")
+        raise UsageError(f"{name} {text!r}: {unit!r} is not a unit; write 1500000, 1.5M or 4G")
     return int(number * 1000 ** _THOUSANDS[unit])
 
 
-def parse_bytes(text: str | int, what: str) -> int:
-    """A number of bytes such as ``4GB`` (10**9), ``4GiB`` (2**30) or ``512M``. Raises UsageError."""
-    number, unit = _number_and_unit(text, what)
+def parse_bytes(text: str | int, name: str) -> int:
+    """Parse a number of bytes such as ``4GB`` (10**9), ``4GiB`` (2**30) or ``512M``. Raises UsageError."""
+    number, unit = _number_and_unit(text, name)
     prefix = unit.removesuffix("ib") if unit.endswith("ib") else unit.removesuffix("b")
     if prefix not in ("", "k", "m", "g", "t"):
-        raise UsageError(f"{what} {text!r}: {unit!r} is no unit; write as in 4GB, 512MB or 4GiB")
+        raise UsageError(f"{name} {text!r}: {unit!r} is not a unit; write 4GB, 512MB or 4GiB")
     return int(number * (1024 if unit.endswith("ib") else 1000) ** _THOUSANDS[prefix])
 
 
-def _number_and_unit(text: str | int, what: str) -> tuple[float, str]:
+def _number_and_unit(text: str | int, name: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(str(text).strip().replace("_", ""))
     if match is None or isinstance(text, bool):
-        raise UsageError(f"{what} {text!r} is no number")
-    if len(match["number"]) > _DIGITS:
-        raise UsageError(f"{what} {match['number'][:9]}... is more than there can be")
+        raise UsageError(f"{name} {text!r} is not a number")
+    if len(match["number"]) > _MAX_DIGITS:
+        raise UsageError(f"{name} {match['number'][:9]}... is too large")
     return float(match["number"]), match["unit"].lower()
 
 
+# The limits on a model, by their names in settings, with the function that parses each.
 BUDGETS = {"max-params": parse_count, "max-macs": parse_count, "max-activation-bytes": parse_bytes}
-"""How the limits on a model are read, by the names that they have in settings."""

@@ -103,7 +103,7 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
         ((Two(),), {"select": ["CVL999"]}, "no rule has the code 'CVL999'"),
         ((Two(),), {"batchsize": 2}, "unknown option batchsize; choose from .*batch_size"),
         ((Two(),), {"inputs": (3, 8, 8)}, "unknown option inputs; choose from input, "),
-        ((Two(),), {"max_params": "many"}, "max_params 'many' is no number"),
+        ((Two(),), {"max_params": "many"}, "max_params 'many' is not a number"),
         (("net.py:net",), {"dtype": "int64"}, "dtype 'int64' is unknown"),
         (("net.py:net(x)",), {}, "argument 1 of net is `x`, which is not a literal"),
         (("net.py:net", torch.zeros(1, 3, 8, 8)), {}, "not Tensor"),

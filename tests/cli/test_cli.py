@@ -310,10 +310,10 @@ BAD = {
         "no rule has the code 'CVL399'; did you mean",
     ),
     "an unknown code to ignore": (("net.py:Net", "--ignore", "XYZ"), "no rule has the code 'XYZ'"),
-    "an unknown unit": (("net.py:Net", "--max-memory", "4parsecs"), "'parsecs' is no unit"),
+    "an unknown unit": (("net.py:Net", "--max-memory", "4parsecs"), "'parsecs' is not a unit"),
     "an unknown budget": (
         ("net.py:Net", "--max-params", "many"),
-        "--max-params 'many' is no number",
+        "--max-params 'many' is not a number",
     ),
     "an unknown severity": (("net.py:Net", "--fail-on", "wrning"), "did you mean 'warning'?"),
     "an unknown option": (("net.py:Net", "--dvice", "cpu"), "--device"),

@@ -213,7 +213,7 @@ def test_findings_of_files_are_compared_too(convlint: Convlint) -> None:
         ("", "Expecting value"),
         ("[]", "an object with schema_version 1 is expected"),
         ('{"schema_version": 2}', "an object with schema_version 1 is expected"),
-        ('{"schema_version": 1}', "its models are no list of objects"),
+        ('{"schema_version": 1}', "models is not a list of objects"),
         ('{"schema_version": 1, "models": [{}], "findings": []}', "{} has no target"),
         (
             '{"schema_version": 1, "models": [{"target": "a", "inputs": []}], "findings": []}',
@@ -229,7 +229,7 @@ def test_what_is_no_report_is_one_clear_line(convlint: Convlint, text: str, reas
     Path("main.json").write_text(text, encoding="latin-1")
     result = convlint("a.py", "--compare-to", "main.json")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("convlint: main.json is no report to compare with: ")
+    assert result.err.startswith("convlint: main.json is not a convlint JSON report: ")
     assert reason in result.err
     assert result.err.count("\n") == 1
 

@@ -105,8 +105,8 @@ def test_a_finding_without_a_line_is_known_by_its_message(tmp_path: Path) -> Non
     one = baseline.Baseline(str(tmp_path / "known.json"))
     one.write([finding], SourceTexts())
     again = baseline.read(one.path)
-    assert again.unknown([finding, finding], SourceTexts()) == [finding]
-    assert again.unknown([finding.with_(message="6 > 4")], SourceTexts()) != []
+    assert again.new_findings([finding, finding], SourceTexts()) == [finding]
+    assert again.new_findings([finding.with_(message="6 > 4")], SourceTexts()) != []
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_finding_without_a_line_is_known_by_its_message(tmp_path: Path) -> Non
         ("[]", "version 1 with a list of findings is expected"),
         ('{"version": 2, "findings": []}', "version 1 with a list of findings is expected"),
         ('{"version": 1, "findings": 3}', "version 1 with a list of findings is expected"),
-        ('{"version": 1, "findings": [[]]}', "is no finding"),
-        ('{"version": 1, "findings": [{"path": 3}]}', "is no finding"),
+        ('{"version": 1, "findings": [[]]}', "is not a finding"),
+        ('{"version": 1, "findings": [{"path": 3}]}', "is not a finding"),
         ("\xff\xfe", "codec can't decode"),
         ("[" * 100_000, "recursion"),
     ],
@@ -131,7 +131,7 @@ def test_what_is_no_baseline_is_one_clear_line_and_stays_as_it_is(
     for options in (KNOWN, UPDATE):
         result = convlint("a.py", *options)
         assert (result.code, result.out) == (2, "")
-        assert result.err.startswith("convlint: known.json is no baseline: ")
+        assert result.err.startswith("convlint: known.json is not a valid baseline: ")
         assert reason in result.err
         assert result.err.count("\n") == 1
     assert Path("known.json").read_text(encoding="latin-1") == text
@@ -157,4 +157,4 @@ def test_a_function_that_is_renamed_is_another(tmp_path: Path) -> None:
     one = baseline.Baseline(str(tmp_path / "known.json"))
     one.write([finding], SourceTexts())
     moved = finding.with_(site=Site("a.py", 9, 1, function="Other.__init__"))
-    assert baseline.read(one.path).unknown([finding, moved], SourceTexts()) == [moved]
+    assert baseline.read(one.path).new_findings([finding, moved], SourceTexts()) == [moved]

@@ -75,7 +75,7 @@ def test_a_finding_without_a_file_is_never_silenced(tmp_path: Path) -> None:
 def test_lines_are_counted_as_python_counts_them(end: str) -> None:
     text = end.join(["a = 1 #\f\x1c\u2028", "b = 2  # noqa: CVL301", "c = 3", ""])
     for data in (text.encode(), text.encode("utf-8-sig")):
-        found = [suppressions.silences(data, finding("CVL301", line)) for line in (1, 2, 3)]
+        found = [suppressions.suppresses(data, finding("CVL301", line)) for line in (1, 2, 3)]
         assert found == [False, True, False]
 
 
@@ -89,23 +89,23 @@ def test_lines_are_counted_as_python_counts_them(end: str) -> None:
 )
 def test_a_comment_counts_where_the_line_goes_on(text: str) -> None:
     last = text.count("\n")
-    assert suppressions.silences(text.encode(), finding("CVL301", 1))
-    assert not suppressions.silences(text.encode(), finding("CVL301", last))
+    assert suppressions.suppresses(text.encode(), finding("CVL301", 1))
+    assert not suppressions.suppresses(text.encode(), finding("CVL301", last))
 
 
 @pytest.mark.parametrize(
     "data", [b"\xff # noqa\n", b"# coding: no-such\na = 1  # noqa\n", b"\0", b"\t\x0c (\n"]
 )
 def test_files_that_cannot_be_read_have_no_comments(data: bytes) -> None:
-    assert not suppressions.silences(data, finding("CVL301", 1))
-    assert not suppressions.is_skipped(data)
+    assert not suppressions.suppresses(data, finding("CVL301", 1))
+    assert not suppressions.skips_file(data)
     assert suppressions.unused("net.py", data, [], ["CVL301"]) == []
     assert suppressions.add_noqa(data, [finding("CVL301", 1)]) == (data, 0)
 
 
 def test_a_skipped_file_says_so_in_a_comment() -> None:
-    assert suppressions.is_skipped(b"a = 1\n# Convlint: skip-file, it is generated\n")
-    assert not suppressions.is_skipped(b"a = '# convlint: skip-file'\n")
+    assert suppressions.skips_file(b"a = 1\n# Convlint: skip-file, it is generated\n")
+    assert not suppressions.skips_file(b"a = '# convlint: skip-file'\n")
 
 
 # --- comments that silence nothing
@@ -205,7 +205,7 @@ def test_nothing_is_said_where_the_source_was_not_followed() -> None:
 def test_noqa_is_added(before: str, found: list[tuple[str, int]], after: str) -> None:
     made = [finding(code, line) for code, line in found]
     assert suppressions.add_noqa(before.encode(), made) == (after.encode(), len(made))
-    assert all(suppressions.silences(after.encode(), one) for one in made)
+    assert all(suppressions.suppresses(after.encode(), one) for one in made)
     assert suppressions.add_noqa(after.encode(), made) == (after.encode(), 0)
 
 
@@ -248,7 +248,7 @@ def test_what_is_added_silences_all_and_changes_no_code(
     found = [finding(code, line, line + more) for code, line, more in places if line <= count]
     after, _ = suppressions.add_noqa(data, found)
     assert ast.dump(ast.parse(after)) == ast.dump(ast.parse(data))
-    assert all(suppressions.silences(after, one) for one in found)
+    assert all(suppressions.suppresses(after, one) for one in found)
     assert after.count(end.encode()) == data.count(end.encode())
     assert suppressions.add_noqa(after, found) == (after, 0)
     assert not suppressions.unused("net.py", after, found, ["CVL101", "CVL301"])

@@ -162,7 +162,7 @@ def test_a_model_that_does_not_run_is_a_problem() -> None:
         ({"kind": "group"}, "--kind 'group' is unknown; did you mean 'grouped'"),
         ({"groups": 1}, "from 2 on"),
         ({"min_saving": 2}, "is a share of the model"),
-        ({"target_macs": "few"}, "'few' is no number"),
+        ({"target_macs": "few"}, "'few' is not a number"),
         ({"save_weights": "new.pt"}, "--save-weights needs --weights"),
         ({"device": "cuda"}, "device is for targets"),
         ({"kinds": "grouped"}, "unknown option kinds"),

@@ -70,8 +70,8 @@ MISUSE = {
     "more than all": (("--min-saving", "101%"), "--min-saving is a share of the model"),
     "less than nothing": (("--min-saving", "-0.1"), "--min-saving is a share of the model"),
     "not a number": (("--min-saving", "nan"), "--min-saving is a share of the model"),
-    "no budget": (("--target-params", "few"), "--target-params 'few' is no number"),
-    "a budget of parsecs": (("--target-macs", "4parsecs"), "'parsecs' is no unit"),
+    "no budget": (("--target-params", "few"), "--target-params 'few' is not a number"),
+    "a budget of parsecs": (("--target-macs", "4parsecs"), "'parsecs' is not a unit"),
     "none at most": (("--top", "0"), "--top"),
     "no pairs": (("--pairs", "0"), "--pairs"),
     "nothing to stand between": (

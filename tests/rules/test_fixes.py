@@ -37,9 +37,9 @@ def fixed_source(start_worker: StartWorker, file: Path, code: str, source: str) 
     found = find(data)
     assert found
     assert found[0].fix is not None
-    done = fix_loop.fixed(data, find, unsafe=True)
-    assert bool(done.texts) == (found[0].fix.applicability != "display")
-    after = done.texts.get(str(file), b"").decode()
+    done = fix_loop.fix_files(data, find, unsafe=True)
+    assert bool(done.files) == (found[0].fix.applicability != "display")
+    after = done.files.get(str(file), b"").decode()
     ast.parse(after)
     return found[0].fix.applicability, after.removeprefix(HEAD)
 

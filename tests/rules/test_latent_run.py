@@ -51,7 +51,7 @@ def latent(worker: Worker, file: Path, source: str, use: Use) -> list[Finding] |
     assert not answer.problems
     assert answer.graph is not None
     found = [f for f in run_models.findings(answer.graph) if f.code in LATENT]
-    return confirm.prove(found, worker.prove)
+    return confirm.confirmed(found, worker.prove)
 
 
 def tried(source: str, file: Path, call: str, inputs: tuple[str, ...]) -> Any:

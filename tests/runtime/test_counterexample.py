@@ -56,7 +56,7 @@ class Checked:
         assert not answer.problems
         assert answer.graph is not None
         self.suspected = [f for f in run_models.findings(answer.graph) if f.claim is not None]
-        self.proved = confirm.prove(self.suspected, self.worker.prove)
+        self.proved = confirm.confirmed(self.suspected, self.worker.prove)
         return self
 
     @property
@@ -126,7 +126,7 @@ def test_mobilefacenet_has_this_bug_and_no_other(worker: Worker) -> None:
     graph = worker.run(Job(target, (InputSpec((3, 112, 112)),))).graph
     assert graph is not None
     latent = [f for f in run_models.findings(graph) if f.code.startswith("CVL2")]
-    found = confirm.prove(latent, worker.prove)
+    found = confirm.confirmed(latent, worker.prove)
     assert {Path(f.site.path).name for f in found if f.site} == {"gdconv.py"}
     (norm,) = [f for f in found if f.code == "CVL201"]
     assert norm.witness is not None  # the class sits in a larger model, and is built alone
@@ -213,7 +213,7 @@ def test_the_class_is_built_as_it_was_called(
     check(source, works, (16, 8, 8))
     capfd.readouterr()
     (suspected,) = check.suspected
-    (proved,) = confirm.prove([suspected], check.worker.prove)
+    (proved,) = confirm.confirmed([suspected], check.worker.prove)
     assert proved.witness is not None
     assert proved.witness.call == fails
     assert proved.severity == "error"
@@ -422,17 +422,17 @@ def says(proof: Proof) -> Callable[[Claim], Proof]:
 
 
 def test_with_a_witness_it_is_an_error() -> None:
-    (proved,) = confirm.prove([finding(ASKED)], says(Proof("fails", WITNESS)))
+    (proved,) = confirm.confirmed([finding(ASKED)], says(Proof("fails", WITNESS)))
     assert (proved.severity, proved.confidence, proved.witness) == ("error", "high", WITNESS)
 
 
 def test_an_info_stays_one() -> None:
-    (proved,) = confirm.prove([finding(ASKED, "info")], says(Proof("fails", WITNESS)))
+    (proved,) = confirm.confirmed([finding(ASKED, "info")], says(Proof("fails", WITNESS)))
     assert (proved.severity, proved.witness) == ("info", WITNESS)
 
 
 def test_what_is_refuted_is_dropped() -> None:
-    assert confirm.prove([finding(ASKED)], says(Proof("works"))) == []
+    assert confirm.confirmed([finding(ASKED)], says(Proof("works"))) == []
 
 
 @pytest.mark.parametrize("runs", [says(Proof("unknown")), None])
@@ -441,7 +441,7 @@ def test_what_is_not_proved_stays_a_suspicion_or_is_nothing(
 ) -> None:
     suspicion, plain = finding(ASKED), finding(None)
     needy = finding(replace(ASKED, needed=True))
-    assert confirm.prove([suspicion, plain, needy], runs) == [suspicion, plain]
+    assert confirm.confirmed([suspicion, plain, needy], runs) == [suspicion, plain]
 
 
 def test_one_claim_is_proved_once() -> None:
@@ -451,7 +451,7 @@ def test_one_claim_is_proved_once() -> None:
         asked.append(claim)
         return Proof("fails", WITNESS)
 
-    assert len(confirm.prove([finding(ASKED), finding(ASKED)], runs)) == 2
+    assert len(confirm.confirmed([finding(ASKED), finding(ASKED)], runs)) == 2
     assert asked == [ASKED]
 
 

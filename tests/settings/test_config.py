@@ -71,7 +71,7 @@ def test_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "arguments given both in target and in",
         ),
         ({"models": [{"target": "n.py", "args": [2]}]}, "does not name a model"),
-        ({"models": [{"target": "n.py:N", "max-params": "x"}]}, "is no number"),
+        ({"models": [{"target": "n.py:N", "max-params": "x"}]}, "is not a number"),
     ],
 )
 def test_what_is_wrong_is_named(table: Any, message: str) -> None:

@@ -64,7 +64,7 @@ def test_a_callee_is_named_as_it_is_imported(header: str, call: str, callee: str
 )
 def test_an_argument_is_found_by_name_or_position(call: str, expected: str | None) -> None:
     (found,) = written(call)
-    given_ = found.given("c", 2)
+    given_ = found.argument("c", 2)
     assert (given_ and ast.unparse(given_)) == expected
     assert found.unpacks == ("*" in call)
 
@@ -106,7 +106,7 @@ def call_texts(draw: st.DrawFn) -> str:
 @given(call_texts())
 def test_an_argument_is_added_behind_the_others(text: str) -> None:
     (call,) = written(text)
-    after = edits.apply(text.encode(), [call.added("new=3")]).decode()
+    after = edits.apply(text.encode(), [call.adding("new=3")]).decode()
     (changed,) = written(after)
     expected = [ast.unparse(keyword) for keyword in call.node.keywords]
     assert [ast.unparse(keyword) for keyword in changed.node.keywords] == [*expected, "new=3"]
@@ -118,7 +118,7 @@ def test_an_argument_is_added_behind_the_others(text: str) -> None:
 def test_an_argument_is_replaced(text: str) -> None:
     (call,) = written(text)
     for keyword in call.node.keywords:
-        after = edits.apply(text.encode(), [call.replaced(keyword.value, "3")]).decode()
+        after = edits.apply(text.encode(), [call.replacing(keyword.value, "3")]).decode()
         (changed,) = written(after)
         assert f"{keyword.arg}=3" in [
             f"{k.arg}={ast.unparse(k.value)}" for k in changed.node.keywords
@@ -154,4 +154,4 @@ def test_an_argument_is_replaced(text: str) -> None:
 )
 def test_one_call_comes_with_another(text: str, always: bool) -> None:
     first, second = written(f"{text}\n")
-    assert first.always_with(second) == always
+    assert first.implies(second) == always

@@ -153,31 +153,31 @@ REPLACED, WITHIN, BEHIND = edit(1, 3, 1, 9, "a"), edit(1, 5, 1, 6, "b"), edit(1,
 
 
 def test_of_two_that_overlap_the_first_is_made() -> None:
-    assert edits.together([fix(WITHIN), fix(REPLACED)]) == [fix(REPLACED)]
+    assert edits.compatible([fix(WITHIN), fix(REPLACED)]) == [fix(REPLACED)]
 
 
 def test_neighbours_go_together() -> None:
-    assert edits.together([fix(BEHIND), fix(REPLACED)]) == [fix(REPLACED), fix(BEHIND)]
+    assert edits.compatible([fix(BEHIND), fix(REPLACED)]) == [fix(REPLACED), fix(BEHIND)]
     assert edits.apply(b"f(old_xy)", [BEHIND, edit(1, 3, 1, 9, "new")]) == b"f(newc)"
 
 
 def test_a_fix_is_made_as_a_whole_or_not_at_all() -> None:
-    assert edits.together([fix(WITHIN, edit(7, 1, 7, 2, "z")), fix(REPLACED)]) == [fix(REPLACED)]
+    assert edits.compatible([fix(WITHIN, edit(7, 1, 7, 2, "z")), fix(REPLACED)]) == [fix(REPLACED)]
 
 
 def test_equal_edits_of_two_fixes_are_one() -> None:
     two = [fix(BEHIND), Fix("another", "unsafe", (BEHIND,))]
-    assert edits.together(two) == two
+    assert edits.compatible(two) == two
     assert edits.apply(b"f(old_xy)", [BEHIND, BEHIND]) == b"f(old_xyc)"
 
 
 def test_edits_of_different_files_do_not_overlap() -> None:
     elsewhere = Edit(Site("other.py", 1, 3, 1, 9), "a")
-    assert len(edits.together([fix(REPLACED), fix(elsewhere)])) == 2
+    assert len(edits.compatible([fix(REPLACED), fix(elsewhere)])) == 2
 
 
 def test_two_texts_at_one_place_have_no_order() -> None:
-    assert len(edits.together([fix(BEHIND), fix(edit(1, 9, 1, 9, "d"))])) == 1
+    assert len(edits.compatible([fix(BEHIND), fix(edit(1, 9, 1, 9, "d"))])) == 1
 
 
 # --- diff

@@ -34,7 +34,7 @@ def _edit(site: Site, scope: Scope, old: str, new: Dim, texts: SourceTexts) -> E
         s.scope != scope.id or s.name not in unchanged for s in new.symbols()
     ):
         return None
-    return call.replaced(matching[0], symbolic.text(new))
+    return call.replacing(matching[0], symbolic.text(new))
 
 
 def _parameters(function: ast.FunctionDef) -> set[str]:
@@ -53,4 +53,4 @@ def _rebound(function: ast.FunctionDef) -> Iterator[str]:
         elif isinstance(node, ast.alias):
             yield node.asname or node.name
         else:
-            yield from call_sites.bound(node)
+            yield from call_sites.bound_names(node)

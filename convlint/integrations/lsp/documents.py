@@ -52,7 +52,7 @@ class Document:
     def _set(self, text: str) -> None:
         self.text = text
         self.lines = lines.split(text)
-        self.data = lines.encoded(text)
+        self.data = lines.encode(text)
 
     @property
     def shown(self) -> str:

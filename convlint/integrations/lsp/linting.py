@@ -88,10 +88,10 @@ class Judge:
         linter, shown = self._linter(settings), discovery.display_path(path)
         texts = SourceTexts(buffers)
 
-        def find(now: fix_loop.Texts) -> Sequence[Finding]:
+        def find(now: fix_loop.Files) -> Sequence[Finding]:
             return linter.find(now, texts=texts)
 
-        return fix_loop.fixed({shown: buffers[path]}, find).texts.get(shown, buffers[path])
+        return fix_loop.fix_files({shown: buffers[path]}, find).files.get(shown, buffers[path])
 
     def can_be_made(self, finding: Finding, buffers: Buffers) -> bool:
         """Whether the fix of a finding can be made in the texts as they are, and leaves files that parse."""
@@ -101,7 +101,7 @@ class Judge:
             files = {edit.site.path: texts.data(edit.site.path) for edit in edits}
         except OSError:
             return False
-        return bool(fix_loop.once(files, [finding], unsafe=True).applied)
+        return bool(fix_loop.fix_once(files, [finding], unsafe=True).applied)
 
     def silenced(self, finding: Finding, data: bytes) -> bytes:
         """The text with a comment that silences a finding in it; as it was where none could."""
@@ -127,7 +127,7 @@ class Judge:
         self, path: str, line: int, column: int, buffers: Buffers
     ) -> call_sites.WrittenCall | None:
         """The innermost call around a place in an open document."""
-        tree = lines.parsed(buffers[path])
+        tree = lines.parse(buffers[path])
         if tree is None:
             return None
         texts = SourceTexts(buffers)

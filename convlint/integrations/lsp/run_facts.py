@@ -69,7 +69,7 @@ class Facts:
 
 def named_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
     """Where the layer is built whose name, ``self.conv``, stands at a place: what the class around sets it to."""
-    tree, split = lines.parsed(text), lines.split(text)
+    tree, split = lines.parse(text), lines.split(text)
     for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)) if tree else ():
         inside = [*ast.walk(cls)]
         for node in inside:
@@ -158,7 +158,7 @@ def lens(target: str, run: Run | None) -> str:
 
 def line_of(target: Target, path: str, text: str) -> int:
     """The line, from 1, of a file on which the model of a target stands; 1 where it is in another file, or not seen."""
-    tree = lines.parsed(text) if target.path and os.path.abspath(target.path) == path else None
+    tree = lines.parse(text) if target.path and os.path.abspath(target.path) == path else None
     line, body = 1, tree.body if tree else []
     for part in (target.name or "").split("."):
         found = next((node for node in body if part in _names(node)), None)

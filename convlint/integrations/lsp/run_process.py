@@ -109,7 +109,7 @@ def answer(asked: Asked, worker: Worker) -> Answer:
     found = report.findings
     known = None if asked.baseline is None else os.path.join(settings.root, asked.baseline)
     if known is not None and os.path.exists(known):
-        found = tuple(baseline.read(known).unknown(found, report.texts))
+        found = tuple(baseline.read(known).new_findings(found, report.texts))
     return Answer(found, tuple(map(_ran, report.models)), report.problems)
 
 

@@ -179,25 +179,25 @@ def _widths(every: Sequence[Numbers]) -> list[int]:
 def _by_argument(place: Place, groups: int, *, all_fit: bool) -> Iterator[Draft]:
     """``groups=8`` added, or put in the place of what is written for it."""
     call = place.call
-    given = call.given("groups", 6) if of_class(call, "Conv2d") else _keyword(place, "groups")
+    given = call.argument("groups", 6) if of_class(call, "Conv2d") else _keyword(place, "groups")
     if given is not None:
         text = ast.get_source_segment("".join(call.file.lines), given) or ""
         if isinstance(given, ast.Constant):
             if all_fit:
-                yield Draft((call.replaced(given, str(groups)),))
+                yield Draft((call.replacing(given, str(groups)),))
         elif _fit_but_for_groups(place, groups):
             asked = text if isinstance(given, ast.Name | ast.Attribute) else f"({text})"
-            yield Draft((call.replaced(given, f"{groups} if {asked} == 1 else {asked}"),))
+            yield Draft((call.replacing(given, f"{groups} if {asked} == 1 else {asked}"),))
         return
     if any(keyword.arg is None for keyword in call.node.keywords):
         return  # it may be among those
     if all_fit:
-        yield Draft((call.added(f"groups={groups}"),))
+        yield Draft((call.adding(f"groups={groups}"),))
     elif of_class(call, "Conv2d") and all(_stays_by_itself(n, groups) for n in place.others):
-        channels = [call.given("in_channels", 0), call.given("out_channels", 1)]
+        channels = [call.argument("in_channels", 0), call.argument("out_channels", 1)]
         if all(isinstance(c, ast.Name | ast.Attribute | ast.Constant) for c in channels):
             shown = ", ".join(ast.unparse(c) for c in channels if c is not None)
-            edit = call.added(f"groups=math.gcd({groups}, {shown})")
+            edit = call.adding(f"groups=math.gcd({groups}, {shown})")
             start = edit.text.index("math.gcd")
             yield Draft((NamedEdit(edit.site, edit.text, "math", start),), modules=("math",))
 

@@ -94,7 +94,7 @@ class GlobalDepthwise(Kind):
     def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         call = place.call
         if all_fit and not place.through and of_class(call, "Linear"):
-            size = call.added(f"map_size=({', '.join(map(str, form.map_size))})")
+            size = call.adding(f"map_size=({', '.join(map(str, form.map_size))})")
             yield Draft((called(call, CLASS), size), self.helpers(form))
 
     def title(self, form: Replacement) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from convlint.ir import ChannelOrder, ModelVersion, ReorderedState, Replacement
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.weights import decompose
-from convlint.support.atomic_write import replacing
+from convlint.support.atomic_write import atomic_replacement
 
 State = dict[str, Tensor]
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -91,7 +91,7 @@ def read(path: str) -> Any:
 def save(path: str, value: Any) -> None:
     """Write a checkpoint in the place of the file at ``path``, at once. Raises ProblemError."""
     try:
-        with replacing(path) as beside:
+        with atomic_replacement(path) as beside:
             if path.endswith(".safetensors"):
                 tensors = {name: tensor.contiguous() for name, tensor in value.items()}
                 _safetensors().save_file(tensors, beside)
