@@ -15,7 +15,7 @@ import pytest
 
 from convlint import symbolic
 from convlint.static import torch_shapes
-from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Class, Instance
 from convlint.static.domain.values import UNKNOWN, Library, Tensor
 from convlint.symbolic import Dim
@@ -98,9 +98,9 @@ def by_us(call: Call, run: Execution) -> Any:
         assert kind.construct.bind(*call.built) is not None
         try:
             layer.attrs.update(kind.construct(run, *call.built[0], **call.built[1]))
-        except Refused as refused:
-            layer.attrs.update(refused.attrs)
-            layer.error = str(refused)
+        except ConstructorError as rejection:
+            layer.attrs.update(rejection.attrs)
+            layer.error = str(rejection)
         assert kind.forward.bind([layer, *args], kwargs) is not None
         result = kind.forward(run, layer, *args, **kwargs)
         if layer.error is not None:

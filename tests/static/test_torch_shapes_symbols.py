@@ -8,7 +8,7 @@ import pytest
 
 from convlint import symbolic
 from convlint.static import torch_shapes
-from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Class, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor
 
@@ -24,9 +24,9 @@ def layer(run: Execution, name: str, *args: Any, **kwargs: Any) -> Instance:
     made = Instance(Class(f"torch.nn.{name}"))
     try:
         made.attrs.update(torch_shapes.LAYERS[name].construct(run, *args, **kwargs))
-    except Refused as refused:
-        made.attrs.update(refused.attrs)
-        made.error = str(refused)
+    except ConstructorError as rejection:
+        made.attrs.update(rejection.attrs)
+        made.error = str(rejection)
     made.kind = name
     return made
 
@@ -182,7 +182,7 @@ def test_halves_of_a_parameter(run: Execution) -> None:
 
 def test_chunks_of_an_unknown_width_are_equal(run: Execution) -> None:
     x = run.tensor(None)
-    run.of_rank(x, 4)
+    run.require_rank(x, 4)
     one, other = function(run, "torch.chunk", x, 2, dim=1)
     call(run, layer(run, "Conv2d", 32, 8, 3), one)
     assert (reduced(run, other)[1], reduced(run, x)[1]) == (32, 64)

@@ -15,7 +15,7 @@ from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import UNKNOWN, Cell, Shape, Tensor, Value
 
 
-class Refused(Exception):  # noqa: N818 - an outcome of the program, not an error of convlint
+class ConstructorError(Exception):
     """PyTorch raises for a constructor call; the layer is built with the attributes ``attrs`` anyway."""
 
     def __init__(self, message: str, attrs: Mapping[str, Value] | None = None) -> None:
@@ -106,7 +106,7 @@ class Execution(Knowledge):
         """A tensor that no recorded call created: a parameter or a constant."""
         return Tensor(Cell(shape), None, dtype)
 
-    def of_rank(self, tensor: Tensor, rank: int) -> Shape | None:
+    def require_rank(self, tensor: Tensor, rank: int) -> Shape | None:
         """The shape of a tensor that must have ``rank`` dimensions; an unknown shape gets that many
         unknown sizes. None if the number of dimensions is known to be another.
         """
@@ -120,11 +120,11 @@ class Execution(Knowledge):
         cell.is_guess = False
         return cell.shape if len(cell.shape) == rank else None
 
-    def guess(self, tensor: Tensor, rank: int) -> Shape:
-        """The shape of a tensor that most likely has ``rank`` dimensions. A later ``of_rank`` with
+    def guess_rank(self, tensor: Tensor, rank: int) -> Shape:
+        """The shape of a tensor that most likely has ``rank`` dimensions. A later ``require_rank`` with
         another number changes it, and keeps batch and channels.
         """
-        shape = self.of_rank(tensor, rank) or ()
+        shape = self.require_rank(tensor, rank) or ()
         tensor.cell.is_guess = True
         return shape
 

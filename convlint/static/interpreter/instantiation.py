@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.execution import Refused
+from convlint.static.domain.execution import ConstructorError
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter import call_cache, classes
@@ -112,9 +112,9 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
         return
     try:
         instance.attrs.update(layer.construct.call(execution, arguments))
-    except Refused as refused:
-        instance.attrs.update(refused.attrs)
-        instance.error = str(refused)
+    except ConstructorError as rejection:
+        instance.attrs.update(rejection.attrs)
+        instance.error = str(rejection)
     except NOT_TAKEN:
         execution.record_gap("this layer does not accept these arguments")
         instance.incomplete = True

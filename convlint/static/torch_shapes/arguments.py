@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.values import (
     UNKNOWN,
     Num,
@@ -112,10 +112,10 @@ def is_passed(value: Value) -> Value:
 
 
 def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -> None:
-    """Raise Refused if values cannot be the sizes of a parameter."""
+    """Raise ConstructorError if values cannot be the sizes of a parameter."""
     for value in values:
         if type(value) is float:
-            raise Refused(
+            raise ConstructorError(
                 "empty(): argument 'size' failed to unpack the object with error "
                 '"type must be tuple of ints,but got float"',
                 attrs,
@@ -123,7 +123,7 @@ def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -
     for value in values:
         if type(value) is int and value < 0:
             shown = ", ".join(map(str, values))
-            raise Refused(
+            raise ConstructorError(
                 f"Trying to create tensor with negative dimension {value}: [{shown}]", attrs
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, count, size, unknown_result
@@ -86,9 +86,9 @@ def _construct_attention(
     width, heads = count(run, embed_dim, "features"), count(run, num_heads, "heads")
     attrs: Attrs = {"embed_dim": width, "num_heads": heads, "batch_first": batch_first}
     if below(width, 1) or below(heads, 1):
-        raise Refused("embed_dim and num_heads must be greater than 0", attrs)
+        raise ConstructorError("embed_dim and num_heads must be greater than 0", attrs)
     if not run.demand(remainder(width, heads), 0):
-        raise Refused("embed_dim must be divisible by num_heads", attrs)
+        raise ConstructorError("embed_dim must be divisible by num_heads", attrs)
     return attrs
 
 

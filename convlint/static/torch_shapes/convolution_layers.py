@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
 from convlint.static.torch_shapes.arguments import (
@@ -48,30 +48,32 @@ def _construct(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
 
 
 def _check(run: Execution, attrs: Attrs) -> None:
-    """Raise Refused if the constructor would raise."""
+    """Raise ConstructorError if the constructor would raise."""
     groups = attrs["groups"]
     if below(groups, 1):
-        raise Refused("groups must be a positive integer", attrs)
+        raise ConstructorError("groups must be a positive integer", attrs)
     if groups != 1 and attrs["in_channels"] is not None:  # a lazy layer checks them in its forward
         for name in ("in_channels", "out_channels"):
             if not run.demand(remainder(attrs[name], groups), 0):
-                raise Refused(f"{name} must be divisible by groups", attrs)
+                raise ConstructorError(f"{name} must be divisible by groups", attrs)
     padding, mode = attrs["padding"], attrs["padding_mode"]
     if type(padding) is str:
         if padding not in ("same", "valid"):
-            raise Refused(
+            raise ConstructorError(
                 f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}", attrs
             )
         if padding == "same" and has_stride(attrs["stride"]):
-            raise Refused("padding='same' is not supported for strided convolutions", attrs)
+            raise ConstructorError(
+                "padding='same' is not supported for strided convolutions", attrs
+            )
     if type(mode) is str and mode not in _MODES:
-        raise Refused(
+        raise ConstructorError(
             "padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got "
             f"padding_mode='{mode}'",
             attrs,
         )
     if attrs["transposed"] and type(mode) is str and mode != "zeros":
-        raise Refused('Only "zeros" padding mode is supported for ConvTranspose', attrs)
+        raise ConstructorError('Only "zeros" padding mode is supported for ConvTranspose', attrs)
 
 
 def _weight_shape(attrs: Attrs) -> tuple[Num, ...]:

@@ -64,7 +64,7 @@ def normalize_groups(
     """Record a group norm. If its constructor raised, it ``is_refused``: its groups mean nothing."""
     shape = shape_of(run, x)
     if shape is None:
-        shape = run.guess(x, 4)
+        shape = run.guess_rank(x, 4)
     error = _group_error(run, shape, attrs, is_refused=is_refused)
     return run.emit("group_norm", [x], [], attrs, error, like=x)[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlint.static.domain.execution import Execution, Refused
+from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
 from convlint.static.torch_shapes.arguments import (
@@ -122,9 +122,9 @@ def _construct_group(
     attrs["weight"] = parameter(run, affine, (width,))
     attrs["bias"] = parameter(run, affine if bias is True else bias, (width,))
     if groups == 0 and type(groups) is int:
-        raise Refused("integer modulo by zero", attrs)
+        raise ConstructorError("integer modulo by zero", attrs)
     if not run.demand(remainder(width, groups), 0):
-        raise Refused(
+        raise ConstructorError(
             f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})", attrs
         )
     if attrs["affine"] is True:

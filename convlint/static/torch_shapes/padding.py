@@ -101,7 +101,7 @@ def _construct(run: Execution, padding: Value, spatial: int, arguments: Attrs) -
 def _forward(run: Execution, layer: Instance, input: Tensor, mode: str) -> Value:
     padding = layer.attrs["padding"]
     if shape_of(run, input) is None:  # the usual input of a padding layer is a batch of images
-        run.of_rank(input, len(padding) // 2 + 2)
+        run.require_rank(input, len(padding) // 2 + 2)
     return pad_tensor(run, input, padding, mode)
 
 

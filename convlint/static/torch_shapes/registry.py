@@ -128,7 +128,7 @@ def both(*names: str) -> tuple[str, ...]:
 class LayerKind:
     """What a class of ``torch.nn`` does.
 
-    ``construct(run, ...)`` returns the attributes of the layer and raises ``Refused`` where the class
+    ``construct(run, ...)`` returns the attributes of the layer and raises ``ConstructorError`` where the class
     would raise; ``forward(run, layer, ...)`` calls the layer.
     """
 

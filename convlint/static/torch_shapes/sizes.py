@@ -26,7 +26,7 @@ def shape_of_rank(run: Execution, tensor: Tensor, rank: int) -> Shape:
     """
     shape = tensor.cell.shape
     if shape is None or tensor.cell.is_guess:
-        shape = run.of_rank(tensor, rank) or ()
+        shape = run.require_rank(tensor, rank) or ()
     return _reduced(run, shape)
 
 

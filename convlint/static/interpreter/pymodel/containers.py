@@ -195,7 +195,7 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
     if kind is Instance and value.is_module:
         return module_containers.iterated(value)
     if kind is Sizes and count is not None:
-        shape = interpreter.execution.of_rank(value.tensor, count)
+        shape = interpreter.execution.require_rank(value.tensor, count)
         return None if shape is None else list(shape)
     if kind is Dim and count is not None and count < _MOST_PARTS:
         parts = [part(value, f"[{position}]") for position in range(count)]
