@@ -1,15 +1,12 @@
-"""Symbolic integers in normal form: what a channel count is as an expression over constructor
-parameters.
+"""Symbolic integers in normal form: a number of channels as an expression over constructor parameters.
 
-A ``Dim`` is a polynomial with integer coefficients over atoms. An atom is a ``Symbol``, or an
-``Apply`` of a function that polynomials cannot express: a floor division, a minimum, a maximum, or a
-function known by name only. Expressions and atoms contain each other, so this file holds both.
+A ``Dim`` is a polynomial with integer coefficients over atoms. An atom is a ``Symbol``, or an ``Apply`` of a function
+that a polynomial cannot express: floor division, minimum, maximum, or a function that is known only by name. Equal
+normal forms have equal values wherever Python can compute both: ``2 * (a + b)`` and ``2 * a + 2 * b`` are one ``Dim``,
+``2 * (c // 2)`` and ``c`` are two. ``a % b`` is represented as ``a - b * (a // b)``. An expression larger than
+``MAX_SIZE`` is ``UNKNOWN``, and so is everything computed from ``UNKNOWN``.
 
-Equal normal forms have equal values wherever Python can compute both, so ``2 * (a + b)`` and ``2 * a + 2 * b`` are one
-``Dim``, while ``2 * (c // 2)`` and ``c`` are two. ``a % b`` is kept as ``a - b * (a // b)``.
-
-What grows beyond ``MAX_SIZE`` becomes ``UNKNOWN``, and so does everything computed from
-``UNKNOWN``.
+The file is longer than others because expressions, atoms and the normal form define each other.
 """
 
 from __future__ import annotations
@@ -22,13 +19,13 @@ from typing import Any
 
 from convlint.symbolic.monomials import FUNCTIONS, Powers, key_of, times, without
 
-MAX_SIZE = 160  # atoms, powers and terms in one expression; sources of real models stay below 20
+MAX_SIZE = 160  # atoms, powers and terms in one expression; real models stay below 20
 MAX_COEFFICIENT = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A named integer of one scope. ``opaque``: its value is fixed, but its origin is not known."""
+    """A named integer of one scope. An ``opaque`` one has a fixed value, but unknown dependencies."""
 
     name: str
     scope: int = 0
@@ -49,7 +46,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """``op`` is ``//``, ``min``, ``max`` or a name: equal arguments give equal values."""
+    """A function of expressions: ``op`` is ``//``, ``min``, ``max`` or a name. Equal arguments give equal values."""
 
     op: str
     args: tuple[Dim, ...]
@@ -70,16 +67,13 @@ Monomial = Powers[Atom]
 
 @dataclass(frozen=True, slots=True)
 class Dim:
-    """An integer expression in normal form. Build it with ``constant``, ``symbol``, arithmetic,
-    ``minimum`` ...
+    """An integer expression in normal form, built with ``constant``, ``symbol``, arithmetic, ``minimum`` ...
 
-    ``==`` compares normal forms; ``UNKNOWN == UNKNOWN`` holds, so ask ``provably_equal`` about
-    values.
+    ``terms`` are sorted by key and have no coefficient 0; None is the unknown expression. ``==`` compares normal forms,
+    so ``UNKNOWN == UNKNOWN``; ``provably_equal`` compares values.
     """
 
-    terms: (
-        tuple[tuple[Monomial, int], ...] | None
-    )  # sorted by key, no coefficient is 0; None: unknown
+    terms: tuple[tuple[Monomial, int], ...] | None
     key: str = field(compare=False, repr=False, default="?")
     size: int = field(compare=False, repr=False, default=1)
 
@@ -92,14 +86,12 @@ class Dim:
 
     @property
     def determined(self) -> bool:
-        """Whether the value depends on nothing but parameters: not unknown, and free of opaque
-        symbols.
-        """
+        """Whether the value depends on parameters alone: it is known and has no opaque symbols."""
         return self.terms is not None and not any(symbol.opaque for symbol in self.symbols())
 
     @property
     def value(self) -> int | None:
-        """The integer that a constant is, None for everything else."""
+        """The integer of a constant, None for other expressions."""
         if self.terms == ():
             return 0
         if self.terms is not None and len(self.terms) == 1 and self.terms[0][0] == ():
@@ -110,7 +102,7 @@ class Dim:
         return dict(self.terms or ()).get(monomial, 0)
 
     def atoms(self) -> Iterator[Atom]:
-        """Every atom, also those inside arguments of others; one that occurs twice comes twice."""
+        """All atoms, those in arguments of other atoms included; with repetitions."""
         for monomial, _ in self.terms or ():
             for atom, _power in monomial:
                 yield atom
@@ -141,14 +133,12 @@ class Dim:
         divisor = as_dim(other)
         return self - divisor * _floordiv(self, divisor)
 
-    def __radd__(self, other: int) -> Dim:
-        return as_dim(other) + self
+    __radd__ = __add__
 
     def __rsub__(self, other: int) -> Dim:
         return as_dim(other) - self
 
-    def __rmul__(self, other: int) -> Dim:
-        return as_dim(other) * self
+    __rmul__ = __mul__
 
     def __rfloordiv__(self, other: int) -> Dim:
         return as_dim(other) // self
@@ -160,14 +150,12 @@ class Dim:
         return self * -1
 
     def __str__(self) -> str:
-        from convlint.symbolic.format import (
-            text,
-        )  #  it reads normal forms, and is imported after them
+        from convlint.symbolic.format import text  # imports this module
 
         return text(self)
 
     def substitute(self, values: Mapping[Atom, Dim]) -> Dim:
-        """The expression with atoms replaced; replacements are not looked into again."""
+        """Replace atoms, once: replacements are not searched again."""
         if self.terms is None:
             return UNKNOWN
         result = ZERO
@@ -181,9 +169,10 @@ class Dim:
         return result
 
     def evaluate(self, values: Mapping[Symbol, int]) -> int:
-        """The value under a binding. Raises KeyError for a symbol without one, ZeroDivisionError as
-        Python would, ValueError for what has no value: ``UNKNOWN``, or a function of which nothing
-        is known but its name. A constant of a float is an ``Apply`` of its own text to nothing.
+        """Compute the value for given values of the symbols.
+
+        Raises KeyError for a symbol without a value, ZeroDivisionError, and ValueError for ``UNKNOWN`` and for
+        functions that are known only by name.
         """
         if self.terms is None:
             raise ValueError("an unknown dimension has no value")
@@ -197,7 +186,7 @@ class Dim:
 
 
 def _atom_value(atom: Atom, values: Mapping[Symbol, int]) -> Any:
-    """The value of an atom under a binding, as ``Dim.evaluate`` has it."""
+    """The value of an atom; raises as ``Dim.evaluate``. A constant float is an ``Apply`` of its text to nothing."""
     if isinstance(atom, Symbol):
         return values[atom]
     if not atom.args:
@@ -206,7 +195,7 @@ def _atom_value(atom: Atom, values: Mapping[Symbol, int]) -> Any:
     if atom.op == "//":
         return args[0] // args[1]
     if atom.op not in FUNCTIONS:
-        raise ValueError(f"{atom.op} is known by name only")
+        raise ValueError(f"{atom.op} is known only by name")
     return FUNCTIONS[atom.op](*args)
 
 
@@ -231,24 +220,22 @@ def symbol(name: str, scope: int = 0, opaque: bool = False) -> Dim:
 
 
 def as_dim(value: Dim | int) -> Dim:
-    """Wrap a plain integer; a ``Dim`` is returned as it is."""
+    """Convert a plain integer; a ``Dim`` is returned as it is."""
     return value if isinstance(value, Dim) else constant(value)
 
 
 def minimum(*dims: Dim | int) -> Dim:
-    """``min`` of expressions; those that differ by a constant are decided at once."""
+    """The minimum of expressions; those that differ by a constant are compared."""
     return _extreme("min", dims)
 
 
 def maximum(*dims: Dim | int) -> Dim:
-    """``max`` of expressions; those that differ by a constant are decided at once."""
+    """The maximum of expressions; those that differ by a constant are compared."""
     return _extreme("max", dims)
 
 
 def apply(name: str, *args: Dim | int) -> Dim:
-    """A function known by name only: equal arguments give equal results, nothing else is known of
-    it.
-    """
+    """Apply a function that is known only by name: equal arguments give equal values."""
     dims = tuple(as_dim(arg) for arg in args)
     if any(dim.is_unknown for dim in dims):
         return UNKNOWN
@@ -272,17 +259,17 @@ def _atom(atom: Atom) -> Dim:
     return _make({((atom, 1),): 1})
 
 
-# Programs ask for the same sums and products again and again: the sizes of one block are those of
-# the next.
+# Results of pure functions, because the sizes of one block are those of the next. Bounded: a full table is cleared.
+# lru_cache would compare whole expressions where the keys are enough.
 _sums: dict[tuple[str, str, int], Dim] = {}
 _products: dict[tuple[str, str], Dim] = {}
 _quotients: dict[tuple[str, str], Dim] = {}
 _symbols: dict[str, frozenset[Symbol]] = {}
-_MOST_REMEMBERED = 100_000
+_MAX_REMEMBERED = 100_000
 
 
 def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(memory) >= _MOST_REMEMBERED:
+    if len(memory) >= _MAX_REMEMBERED:
         memory.clear()
     memory[key] = value
 
@@ -330,7 +317,6 @@ def _multiplied(
 
 
 def _floordiv(left: Dim, right: Dim) -> Dim:
-    """``left // right``, remembered."""
     key = (left.key, right.key)
     found = _quotients.get(key)
     if found is None:
@@ -340,9 +326,7 @@ def _floordiv(left: Dim, right: Dim) -> Dim:
 
 
 def _divided(left: Dim, right: Dim) -> Dim:
-    """``left // right``: whole multiples of the divisor come out, factors common to both go, nested
-    divisions merge.
-    """
+    """``left // right``: extract multiples of the divisor, cancel common factors, merge nested divisions."""
     if not left.terms or not right.terms:
         return ZERO if left.terms == () and right.terms else UNKNOWN
     lead, unit = right.terms[0]
@@ -368,8 +352,8 @@ def _divided(left: Dim, right: Dim) -> Dim:
 
 
 def _cancelled(left: Dim, right: Dim) -> tuple[Dim, Dim]:
-    """Both sides of a division without their common factors. A constant divisor takes a constant
-    term along: ``(2 * c + 1) // 4 == c // 2``.
+    """Cancel the common factors of a division. With a constant divisor, a constant term may be cut:
+    ``(2 * c + 1) // 4 == c // 2``.
     """
     if not left.terms or not right.terms:
         return left, right
@@ -401,7 +385,7 @@ def _merged(left: Dim, divisor: int) -> Dim | None:
 
 def _extreme(op: str, dims: tuple[Dim | int, ...]) -> Dim:
     if not dims:
-        raise ValueError(f"{op} of nothing")
+        raise ValueError(f"{op} without arguments")
     pending = [as_dim(dim) for dim in dims]
     kept: list[Dim] = []
     while pending:
@@ -426,7 +410,7 @@ def _extreme(op: str, dims: tuple[Dim | int, ...]) -> Dim:
 
 
 def only_atom(dim: Dim) -> Atom | None:
-    """The atom that an expression consists of, None if it is anything else."""
+    """The atom of an expression that is a single atom, else None."""
     if dim.terms is not None and len(dim.terms) == 1 and dim.terms[0][1] == 1:
         monomial = dim.terms[0][0]
         if len(monomial) == 1 and monomial[0][1] == 1:
@@ -443,7 +427,7 @@ def _replaced(atom: Atom, values: Mapping[Atom, Dim]) -> Dim:
 
 
 def applied(op: str, args: tuple[Dim, ...]) -> Dim:
-    """The function ``op`` of an ``Apply``, of other arguments: normalised anew."""
+    """Apply ``op`` of an ``Apply`` to other arguments, in normal form."""
     if op == "//":
         return args[0] // args[1]
     return _extreme(op, args) if op in ("min", "max") else apply(op, *args)

@@ -1,8 +1,7 @@
-"""Expressions as a reader would write them, and as JSON.
+"""Expressions as Python source and as JSON.
 
-JSON: an integer is itself, ``None`` is unknown, ``["s", name, scope]`` a symbol (a fourth item:
-opaque), ``["f", op, args]`` a function, ``["+", [coefficient, [atom, power], ...], ...]`` a
-polynomial.
+JSON: an integer is itself, ``None`` is unknown, ``["s", name, scope]`` a symbol (with a fourth item: opaque),
+``["f", op, args]`` a function, ``["+", [coefficient, [atom, power], ...], ...]`` a polynomial.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ from convlint.symbolic.expr import (
 
 
 def text(dim: Dim) -> str:
-    """Python source of an expression: ``in_planes + 2 * growth``, ``c // 2``, ``c % 8``; ``?`` for
-    unknown.
-    """
+    """Python source of an expression: ``in_planes + 2 * growth``, ``c // 2``, ``c % 8``; ``?`` for unknown."""
     if dim.terms is None:
         return "?"
     remainders, rest = _remainders(dim)
@@ -40,15 +37,13 @@ def text(dim: Dim) -> str:
         parts.append((str(abs(offset)), offset < 0))
     if len(parts) == 1 and len(remainders) == 1 and remainders[0][1] == 1:
         return remainders[0][0]
-    parts.sort(key=lambda part: part[1])  # a sum does not start with a minus where it need not
+    parts.sort(key=lambda part: part[1])  # a positive term first, if there is one
     sign = "-" if parts[0][1] else ""
     return sign + parts[0][0] + "".join(f" {'-' if minus else '+'} {t}" for t, minus in parts[1:])
 
 
 def _remainders(dim: Dim) -> tuple[list[tuple[str, int]], Dim]:
-    """The terms ``n * (x % y)`` hidden in a polynomial as ``n * x - n * y * (x // y)``, and what is
-    left of it.
-    """
+    """Find the terms ``n * (x % y)``, which a polynomial has as ``n * x - n * y * (x // y)``, and the rest."""
     found: list[tuple[str, int]] = []
     rest = dim
     for atom in dict.fromkeys(atom for monomial, _ in dim.terms or () for atom, _ in monomial):
@@ -72,9 +67,7 @@ def _scale(factor: int) -> str:
 
 
 def _product(monomial: Monomial, factor: int) -> str:
-    """A product with the absolute value of its factor; it can stand behind a minus if the factor is
-    negative.
-    """
+    """A product with the absolute value of its factor, so that a minus sign can precede it."""
     if factor == 1 and len(monomial) == 1 and monomial[0][1] == 1:
         return _atom(monomial[0][0])
     factors = [_tight(atom) + (f"**{power}" if power > 1 else "") for atom, power in monomial]
@@ -90,19 +83,19 @@ def _atom(atom: Atom) -> str:
 
 
 def _tight(atom: Atom) -> str:
-    """An atom's text as a factor of a product."""
+    """The text of an atom as a factor of a product."""
     quotient = isinstance(atom, Apply) and atom.op == "//"
     return f"({_atom(atom)})" if quotient else _atom(atom)
 
 
 def _operand(dim: Dim) -> str:
-    """An expression's text on one side of ``//`` or ``%``."""
+    """The text of an operand of ``//`` or ``%``."""
     plain = dim.value is not None and dim.value >= 0
     return text(dim) if plain or isinstance(only_atom(dim), Symbol) else f"({text(dim)})"
 
 
 def to_json(dim: Dim) -> Any:
-    """A JSON value that ``from_json`` reads back."""
+    """Convert an expression to a JSON value; see the module docstring."""
     if dim.terms is None:
         return None
     if dim.value is not None:
@@ -123,9 +116,7 @@ def _atom_json(atom: Atom) -> list[Any]:
 
 
 def from_json(value: Any) -> Dim:
-    """Read what ``to_json`` wrote (lists may have become tuples). Raises ValueError for anything
-    else.
-    """
+    """Convert the result of ``to_json`` back; lists may be tuples. Raises ValueError for other values."""
     try:
         return _read(value)
     except (TypeError, IndexError, KeyError) as error:

@@ -1,6 +1,4 @@
-"""Monomials: products of powers of atoms, whatever the atoms are; and the functions that an atom may
-apply.
-"""
+"""Monomials, which are products of powers of atoms, and the functions that an atom may apply."""
 
 from __future__ import annotations
 

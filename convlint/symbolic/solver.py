@@ -1,8 +1,6 @@
-"""What can be proved of expressions, given equalities that are known to hold, and numbers that
-refute it.
+"""Proofs about expressions from known equalities, and values that satisfy the equalities.
 
-A proof is a proof; that none was found proves nothing, so ask for a ``counterexample`` before
-accusing anybody.
+Not finding a proof does not refute a statement: rules also need values for which it is false (``Facts.instances``).
 """
 
 from __future__ import annotations
@@ -14,24 +12,23 @@ from itertools import combinations, product
 from convlint.symbolic.expr import ZERO, Apply, Atom, Dim, Monomial, Symbol, applied, as_dim, symbol
 
 Pair = tuple[Dim, Dim]
-_MOST_FACTS = 200
-_MOST_TRIED = 5_000
+_MAX_FACTS = 200
+_MAX_TRIED = 5_000
 
 
 class Facts:
-    """Equalities that hold (conditions that a path went through, demands of other
-    layers), made usable.
+    """Equalities that hold: conditions on the path of an execution, requirements of layers.
 
-    Each is solved for a symbol where that can be done and put into everything else; ``x % n == 0``
-    puts ``n * (x // n)`` for ``x``. The others are used as they are, in linear combination.
+    Each equality is solved for a symbol if possible, and the solution is substituted everywhere: ``x % n == 0``
+    replaces ``x`` by ``n * (x // n)``. The others are used as linear equations.
     """
 
     def __init__(self, equalities: Iterable[Pair] = ()) -> None:
         self.equalities = tuple(
             dict.fromkeys(pair for pair in equalities if not (pair[0] - pair[1]).is_unknown)
-        )[:_MOST_FACTS]
+        )[:_MAX_FACTS]
         self._solved: dict[Atom, Dim] = {}
-        self.quotients: dict[Symbol, Dim] = {}  # symbols made here, and what each stands for
+        self.quotients: dict[Symbol, Dim] = {}  # new symbols, with the quotients that they replace
         self._left: list[Dim] = []
         pending = [left - right for left, right in self.equalities]
         while pending:
@@ -51,44 +48,42 @@ class Facts:
         self._echelon = _echelon(self._left)
 
     def reduce(self, dim: Dim) -> Dim:
-        """The expression with every solved symbol replaced."""
+        """Replace all solved symbols."""
         return dim.substitute(self._solved) if self._solved else dim
 
     def _solve(self, fact: Dim) -> tuple[Symbol, Dim] | None:
-        """A symbol and what it equals, from ``fact == 0``."""
+        """Solve ``fact == 0`` for a symbol. Returns the symbol and its expression."""
         for monomial, factor in fact.terms or ():
             if len(monomial) != 1 or monomial[0][1] != 1 or abs(factor) != 1:
                 continue
             atom = monomial[0][0]
             if not isinstance(atom, Symbol) or atom.opaque or atom in self.quotients:
                 continue
-            value = (_one(atom) - fact) if factor == 1 else (fact + _one(atom))
+            value = (_as_dim(atom) - fact) if factor == 1 else (fact + _as_dim(atom))
             if atom not in value.symbols():
                 return atom, value
             divisor = _divisor(value, atom)
             if divisor is not None:
                 quotient = Symbol(f"({atom.name} // {divisor})", atom.scope)
-                self.quotients[quotient] = _one(atom) // divisor
-                return atom, divisor * _one(quotient)
+                self.quotients[quotient] = _as_dim(atom) // divisor
+                return atom, divisor * _as_dim(quotient)
         return None
 
     def equal(self, left: Dim | int, right: Dim | int) -> bool:
-        """Whether the two are proved equal."""
+        """Whether the expressions are proved equal."""
         goal = self.reduce(as_dim(left) - as_dim(right))
         if goal.terms is None:
             return False
         return not _reduced(dict(goal.terms), self._echelon)
 
     def divisible(self, dim: Dim | int, by: Dim | int) -> bool:
-        """Whether ``dim`` is proved a multiple of ``by``."""
+        """Whether ``dim`` is proved to be a multiple of ``by``."""
         return self.equal(as_dim(dim) % as_dim(by), ZERO) or self.equal(
             self.reduce(as_dim(dim)) % self.reduce(as_dim(by)), ZERO
         )
 
     def hold(self, values: Mapping[Symbol, int]) -> bool:
-        """Whether all the equalities hold under a binding. Raises KeyError for a symbol without a
-        value.
-        """
+        """Whether the equalities hold for given values. Raises KeyError for a symbol without a value."""
         return all(
             left.evaluate(values) == right.evaluate(values) for left, right in self.equalities
         )
@@ -96,11 +91,10 @@ class Facts:
     def instances(
         self, about: Iterable[Dim], values: Mapping[Symbol, int]
     ) -> Iterator[dict[Symbol, int]]:
-        """Bindings near ``values`` under which the equalities hold, with other values for what
-        ``about`` depends on.
+        """Find values near ``values`` that satisfy the equalities and differ in symbols of ``about``.
 
-        One free symbol is changed, then two; those that the equalities tie to them follow. Every
-        value that was positive stays so. ``values`` itself is not given.
+        One free symbol changes, then two; solved symbols follow. Positive values stay positive. ``values`` itself is
+        not among them.
         """
         reduced = [self.reduce(dim) for dim in about]
         free = sorted(
@@ -115,14 +109,14 @@ class Facts:
             for chosen in combinations([s for s in free if s in start], count):
                 for changed in product(*(_others(start[s]) for s in chosen)):
                     tried += 1
-                    if tried > _MOST_TRIED:
+                    if tried > _MAX_TRIED:
                         return
                     found = self._completed(start | dict(zip(chosen, changed, strict=True)))
                     if found is not None and all(found[s] > 0 for s in values if values[s] > 0):
                         yield {s: found[s] for s in values}
 
     def _completed(self, values: dict[Symbol, int]) -> dict[Symbol, int] | None:
-        """A binding with solved symbols computed from the free ones; None if an equality breaks."""
+        """Compute the solved symbols from the free ones; None if an equality does not hold then."""
         try:
             solved = {
                 s: v.evaluate(values) for s, v in self._solved.items() if isinstance(s, Symbol)
@@ -134,37 +128,34 @@ class Facts:
 
 
 def provably_equal(left: Dim | int, right: Dim | int, assume: Iterable[Pair] = ()) -> bool:
-    """Whether two expressions are proved equal, given equalities. Unknown equals nothing, itself
-    included.
-    """
+    """Whether two expressions are proved equal, given equalities. ``UNKNOWN`` equals nothing, not even itself."""
     return Facts(assume).equal(left, right)
 
 
 def provably_divisible(dim: Dim | int, by: Dim | int, assume: Iterable[Pair] = ()) -> bool:
-    """Whether an expression is proved a multiple of another, given equalities."""
+    """Whether an expression is proved to be a multiple of another, given equalities."""
     return Facts(assume).divisible(dim, by)
 
 
-def _one(atom: Symbol) -> Dim:
+def _as_dim(atom: Symbol) -> Dim:
     return symbol(atom.name, atom.scope, atom.opaque)
 
 
 def _divisor(value: Dim, atom: Symbol) -> Dim | None:
     """n where ``value`` is ``n * (atom // n)``."""
     for inner in value.atoms():
-        if isinstance(inner, Apply) and inner.op == "//" and inner.args[0] == _one(atom):
+        if isinstance(inner, Apply) and inner.op == "//" and inner.args[0] == _as_dim(atom):
             by = inner.args[1]
             if atom not in by.symbols() and by * applied("//", inner.args) == value:
                 return by
     return None
 
 
-Row = dict[Monomial, int]
-"""An equation: the sum of its terms is 0, and so is every multiple of it."""
+Row = dict[Monomial, int]  # an equation: the sum of its terms is 0
 
 
 def _echelon(facts: list[Dim]) -> list[tuple[Monomial, Row]]:
-    """Rows with a pivot each, from facts as linear equations over monomials."""
+    """Linear equations over monomials in echelon form, each with its pivot."""
     rows: list[tuple[Monomial, Row]] = []
     for fact in facts:
         row = _reduced(dict(fact.terms or ()), rows)
@@ -174,8 +165,9 @@ def _echelon(facts: list[Dim]) -> list[tuple[Monomial, Row]]:
 
 
 def _reduced(row: Row, rows: list[tuple[Monomial, Row]]) -> Row:
-    """A row without the pivots of others, or a multiple of it: factors stay integers. Later rows
-    may hold earlier pivots no more: one pass does.
+    """Eliminate the pivots of ``rows`` from a row, up to an integer factor.
+
+    One pass is enough because later rows do not contain earlier pivots.
     """
     for pivot, other in rows:
         factor = row.get(pivot)
@@ -188,7 +180,7 @@ def _reduced(row: Row, rows: list[tuple[Monomial, Row]]) -> Row:
 
 
 def _others(value: int) -> tuple[int, ...]:
-    """Other numbers worth trying, multiples first: they respect what divides what."""
+    """Other values to try, multiples first because they keep divisibility."""
     return tuple(
         dict.fromkeys(n for n in (2 * value, 3 * value, value + 1, value // 2, value + 2) if n > 0)
     )
