@@ -1,4 +1,4 @@
-"""What a model costs: multiply-accumulates, parameters and bytes, from the facts of its graph."""
+"""Costs of a model, computed from its graph: multiply-accumulates, parameters and bytes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["macs", "model_report", "rows", "totals"]
 
 
 def totals(graph: Graph) -> Totals:
-    """Sums over the model.
+    """Sum up the costs of a model.
 
-    - ``macs``: of all calls; those that were not seen inside add nothing
+    - ``macs``: of all calls; calls that were not traced into add nothing
     - ``forward_backward_bytes``: twice the outputs of all leaf layers, as torchsummary and torchinfo count
-    - ``training_bytes``: see ``training_bytes``
+    - ``training_bytes``: see the function ``training_bytes``
     """
     leaves = leaves_of(graph)
     outputs = [
@@ -38,7 +38,7 @@ def totals(graph: Graph) -> Totals:
 
 
 def model_report(graph: Graph) -> Model:
-    """A graph as it is reported: with its table and sums."""
+    """Build the report of a model from its graph: layer table and totals."""
     return Model(
         target=graph.target or "",
         status=graph.status,

@@ -1,7 +1,7 @@
 """Multiply-accumulates (MACs) of single calls, as pure functions of shapes.
 
-One MAC is one multiplication and one addition: two floating point operations (FLOPs). Biases, norms,
-activations and pooling count as none, as in fvcore and ``torch.utils.flop_counter``.
+One MAC is one multiplication and one addition: two floating point operations (FLOPs). Biases, norms, activations and
+pooling are not counted, as in fvcore and ``torch.utils.flop_counter``.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from convlint.ir import Graph, Node, Shape, Tensor
 
 
 def conv_macs(node: Node, x: Tensor, out: Tensor) -> int:
-    """``out * in_channels / groups * prod(kernel)``: every output value is a sum over its window.
+    """``out * in_channels / groups * prod(kernel)``: each output value is a sum over a window.
 
-    Transposed, every *input* value is spread over a window: ``in * out_channels / groups * prod(kernel)``.
+    Transposed, each *input* value is multiplied with a window: ``in * out_channels / groups * prod(kernel)``.
     Source: Dumoulin and Visin, A guide to convolution arithmetic, arXiv:1603.07285.
     """
     attrs = node.attrs
-    groups = max(int(attrs["groups"]), 1)  # arguments that cannot work are as they were written
+    groups = max(int(attrs["groups"]), 1)  # of an invalid call too
     window = int(prod(attrs["kernel_size"]))
-    moved, channels = (x, "out_channels") if attrs["transposed"] else (out, "in_channels")
-    return moved.numel * max(int(attrs[channels]), 0) // groups * window
+    positions, channels = (x, "out_channels") if attrs["transposed"] else (out, "in_channels")
+    return positions.numel * max(int(attrs[channels]), 0) // groups * window
 
 
 def attention_macs(q: Tensor, k: Tensor, out: Tensor) -> int:
-    """``(q + out) * S``: ``q @ k.T`` over S keys, then the weights times the S values; masks save none.
+    """``(q + out) * S``: ``q @ k.T`` over S keys, then the weights times the S values; masks save nothing.
 
     Source: Vaswani et al., Attention Is All You Need, arXiv:1706.03762, equation 1.
     """
@@ -35,14 +35,14 @@ def attention_macs(q: Tensor, k: Tensor, out: Tensor) -> int:
 
 
 def recurrent_macs(x: Tensor, weights: Sequence[Tensor]) -> int:
-    """``steps * batch * sum of all weight matrices``: each is applied once at every step."""
+    """``steps * batch * sum of all weight matrices``: each is applied once per step."""
     return x.numel // (x.shape[-1] or 1) * sum(w.numel for w in weights if len(w.shape) == 2)
 
 
 def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
-    """The product of all index sizes, pair by pair from the left; a pair that sums over nothing costs none.
+    """The product of all index sizes, pair by pair from the left; a pair without a summed index costs nothing.
 
-    None where an index is hidden behind an ellipsis.
+    None if the equation has an ellipsis.
     """
     if "." in equation:
         return None
@@ -66,14 +66,14 @@ def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
 
 
 def macs(graph: Graph, node: Node) -> int | None:
-    """The multiply-accumulates of one call; None for what was not seen inside.
+    """The multiply-accumulates of one call; None if it was not traced into.
 
-    - ``linear``: ``out * in_features``; matrix products: ``out * K``, K being what is summed over
-    - ``bilinear``: ``out * in1 * (in2 + 1)``: the weight with the second input, that with the first
-    - ``deform_conv2d``: as a convolution, the interpolation of its input counts as none
+    - ``linear``: ``out * in_features``; matrix products: ``out * K``, with the size K of the summed dimension
+    - ``bilinear``: ``out * in1 * (in2 + 1)``: the weight with the second input, the result with the first
+    - ``deform_conv2d``: as a convolution, without the interpolation of its input
     - convolutions, attention, recurrent layers and ``einsum``: see the functions above
     """
-    if node.op in _NOT_SEEN_INSIDE:
+    if node.op in _OPAQUE:
         return None
     ins = [graph.tensor(id) for id in node.inputs]
     if not ins or not node.outputs:
@@ -112,7 +112,7 @@ def _bilinear(_: Node, ins: list[Tensor], out: Tensor) -> int:
     return out.numel * ins[0].shape[-1] * (ins[1].shape[-1] + 1)
 
 
-def _deformed(_: Node, ins: list[Tensor], out: Tensor) -> int:
+def _deform_conv(_: Node, ins: list[Tensor], out: Tensor) -> int:
     weight = next(t for t in ins[1:] if t.shape[0] == out.shape[1])
     return out.numel * prod(weight.shape[1:])
 
@@ -123,10 +123,10 @@ _FORMULAS: dict[str, Callable[[Node, list[Tensor], Tensor], int]] = {
     **dict.fromkeys(("addmm", "addbmm", "baddbmm", "addmv"), _addmm),
     "tensordot": _tensordot,
     "bilinear": _bilinear,
-    "deform_conv2d": _deformed,
+    "deform_conv2d": _deform_conv,
 }
 _RECURRENT = ops.RECURRENT | {f"{op}_cell" for op in ops.RECURRENT}
-_NOT_SEEN_INSIDE = frozenset(
+_OPAQUE = frozenset(
     {"unseen", "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer"}
     | {"chain_matmul", "multi_dot", "linalg_multi_dot", "conv_tbc"}
 )

@@ -9,14 +9,14 @@ from convlint.ir import Call, Graph, Layer, Node, Row, Shape, Site
 
 
 def rows(graph: Graph) -> tuple[Row, ...]:
-    """The layer table: what was called, in the order of the first call, then what never was.
+    """Build the layer table: called layers in the order of their first call, then layers that were never called.
 
-    A row is a leaf layer; a module that has parameters of its own beside its parts (a class token);
-    or a call with MACs that no leaf layer owns, named ``module.op``. Parameters of all rows sum up to
-    the model's. ``failed`` marks the row that ended a partial run, and those that ran on a stand-in.
+    A row is a leaf layer, a container with parameters of its own (a class token), or a call with MACs outside of leaf
+    layers, named ``module.op``. The parameters of all rows sum up to those of the model. ``failed`` marks the row that
+    ended a partial run, and rows whose call was replaced by a stand-in.
     """
     leaves = leaves_of(graph)
-    found: list[tuple[int, int, Row]] = []  # by first node, then a module before what ran in it
+    found: list[tuple[int, int, Row]] = []  # sorted by first node, then modules before their calls
     for rank, layer in enumerate(graph.layers):
         calls = graph.calls_of(layer.name)
         row = _layer_row(graph, layer, calls, leaf=layer.name in leaves)
@@ -27,9 +27,9 @@ def rows(graph: Graph) -> tuple[Row, ...]:
 
 
 def leaves_of(graph: Graph) -> set[str]:
-    """Layers whose outputs count: those of torch.nn and those without parts.
+    """Names of the leaf layers: layers of torch.nn and modules without submodules.
 
-    Not those that only call others, as a ``TransformerEncoderLayer`` does.
+    Layers that only call others, as ``TransformerEncoderLayer`` does, are left out.
     """
     names = {layer.name for layer in graph.layers if layer.leaf}
     wrappers = {
@@ -50,13 +50,13 @@ def leaves_of(graph: Graph) -> set[str]:
 
 
 def _owner(graph: Graph, node: Node) -> Layer | None:
-    """The layer that a call belongs to; the model itself where it is one, a bare ``Conv2d``."""
+    """The leaf layer that a call belongs to; the model itself if it is a single layer."""
     layer = graph.layer(node.layer or node.module or "")
     return layer if layer is not None and layer.leaf else None
 
 
 def _nodes_of(graph: Graph, layer: Layer) -> tuple[Node, ...]:
-    """The calls that belong to a layer."""
+    """The calls that belong to a leaf layer."""
     if layer.name:
         return graph.nodes_of(layer.name)
     return tuple(node for node in graph.nodes if _owner(graph, node) is layer)
@@ -103,7 +103,7 @@ def _layer_row(graph: Graph, layer: Layer, calls: Sequence[Call], *, leaf: bool)
 
 
 def _functional_rows(graph: Graph) -> Iterator[tuple[Node, Row]]:
-    """Calls with MACs that no layer owns, one row for each line of the source that makes them."""
+    """Rows of calls with MACs outside of layers, one for each line of the source, with their first node."""
     places: dict[tuple[str, str, Site | None], list[Node]] = {}
     for node in graph.nodes:
         if _owner(graph, node) is None and macs(graph, node) != 0:
@@ -136,12 +136,12 @@ def _functional_rows(graph: Graph) -> Iterator[tuple[Node, Row]]:
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:
-    """The sum, None if one of them is not known."""
+    """The sum of counts, None if one is None."""
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
 
 def _sizes(value: object) -> Shape | None:
-    """A size as a tuple, also where the source gave one number for all dimensions; None for what is no size."""
+    """Sizes as a tuple, also for one number; None for other values."""
     sizes = value if isinstance(value, tuple) else (value,)
     return sizes if all(isinstance(size, int) for size in sizes) else None

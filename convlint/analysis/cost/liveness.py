@@ -1,7 +1,6 @@
-"""The memory of one inference over time, estimated from the graph: which tensors are alive at which call.
+"""Memory during an inference, estimated from the graph: which tensors are alive at which call.
 
-The peak of a whole inference is measured (``Graph.peak_inference_bytes``); this says where it lies, and what else is
-held on the way there.
+The peak of the whole inference is measured (``Graph.peak_inference_bytes``); the estimate shows where it occurs.
 """
 
 from __future__ import annotations
@@ -19,9 +18,8 @@ from convlint.ir import Graph, Node, Tensor
 class Timeline:
     """Bytes in use while each node of a graph runs, in the order of the nodes.
 
-    ``held`` is in use all the time: parameters, and the running statistics of norms. ``live`` are the tensors of the
-    forward, inputs and ``node``'s own outputs among them; ``workspace`` is what a convolution takes beside its output
-    while it runs.
+    ``held`` is in use all the time: parameters and running statistics. ``live`` are the tensors of the forward, with
+    the inputs and the node's own outputs; ``workspace`` is temporary memory of a convolution, besides its output.
     """
 
     held: int
@@ -30,26 +28,25 @@ class Timeline:
 
     @property
     def total(self) -> tuple[int, ...]:
-        """All three together, for each node."""
+        """The sum of all three, for each node."""
         pairs = zip(self.live, self.workspace, strict=True)
         return tuple([self.held + live + more for live, more in pairs])
 
     @property
     def peak(self) -> int:
-        """The id of the node at which most is in use, the first of several. Raises ValueError for no nodes."""
+        """The id of the first node with the most bytes in use. Raises ValueError without nodes."""
         return max(range(len(self.live)), key=lambda n: self.live[n] + self.workspace[n])
 
 
 def timeline(graph: Graph) -> Timeline:
-    """Memory over the nodes of a forward, estimated.
+    """Estimate the memory over the nodes of a forward.
 
-    A tensor is alive from the call that makes it to the last one that reads it, and at least until every module
-    returns that was called with it: the call holds its arguments. Inputs are the caller's, and stay. Views and results
-    of in-place calls share the memory of what they were made from; a ``reshape`` or ``contiguous`` copies where
-    something turned the dimensions around before. Buffers are only known of norms. Names in the user's own functions
-    may hold tensors for longer, so the figures are a lower bound as far as that goes.
+    A tensor is alive from the call that outputs it to the last call that reads it, and until every module that was
+    called with it returns. The caller keeps the inputs alive. Views and results of in-place calls share the memory of
+    their input; ``reshape`` and ``contiguous`` copy after a transpose. Of buffers, only running statistics are known.
+    Variables of the user's functions may keep tensors alive longer, so the result is a lower bound in that respect.
     """
-    born: dict[int, int] = {}  # storages, each named by the tensor that it was made for
+    born: dict[int, int] = {}  # by storage, named by its first tensor
     last: dict[int, int] = {}
     size: dict[int, int] = {}
     storage = _storages(graph)
@@ -67,7 +64,7 @@ def timeline(graph: Graph) -> Timeline:
             if (kept := storage[id]) is not None:
                 last[kept] = max(last[kept], call.stop - 1)
     for node in graph.nodes:
-        if node.op in _GIVEN:
+        if node.op in _ALWAYS_ALIVE:
             for tensor in node.outputs:
                 born[tensor.id], last[tensor.id] = 0, len(graph.nodes) - 1
     changes = [0] * (len(graph.nodes) + 1)
@@ -81,9 +78,9 @@ def timeline(graph: Graph) -> Timeline:
     )
 
 
-_GIVEN = frozenset({"input", "constant"})
-_TURNS = ops.TRANSPOSES | {"movedim", "moveaxis", "t"}
-_SPLITS = frozenset({"chunk", "split", "tensor_split", "getitem", "narrow", "expand"})
+_ALWAYS_ALIVE = frozenset({"input", "constant"})
+_TRANSPOSES = ops.TRANSPOSES | {"movedim", "moveaxis", "t"}
+_PARTS = frozenset({"chunk", "split", "tensor_split", "getitem", "narrow", "expand"})
 _VIEWS = frozenset(
     {
         "squeeze",
@@ -98,45 +95,45 @@ _VIEWS = frozenset(
     }
     | ops.DROPOUTS  # in eval mode
 )
-_IF_IN_ORDER = ops.FLATTENING | {"contiguous"}
+_VIEWS_IF_CONTIGUOUS = ops.FLATTENING | {"contiguous"}
 
 
 def _storages(graph: Graph) -> dict[int, int | None]:
-    """The tensor whose memory each tensor lies in; None for parameters, which are counted apart."""
+    """The storage of each tensor, named by its first tensor; None for parameters, which are counted separately."""
     found: dict[int, int | None] = {}
-    turned: set[int] = set()  # tensors whose values do not lie in the order of their dimensions
+    strided: set[int] = set()  # tensors that are not contiguous
     for node in graph.nodes:
         first = node.inputs[0] if node.inputs else None
         for tensor in node.outputs:
             shares = first is not None and (
-                node.op in _TURNS | _SPLITS | _VIEWS
+                node.op in _TRANSPOSES | _PARTS | _VIEWS
                 or bool(node.attrs.get("inplace"))
-                or (node.op in _IF_IN_ORDER and first not in turned)
+                or (node.op in _VIEWS_IF_CONTIGUOUS and first not in strided)
             )
             if node.op == "parameter":
                 found[tensor.id] = None
             elif shares and first is not None:
                 found[tensor.id] = found[first]
-                if first in turned or node.op in _TURNS | _SPLITS:
-                    turned.add(tensor.id)
+                if first in strided or node.op in _TRANSPOSES | _PARTS:
+                    strided.add(tensor.id)
             else:
                 found[tensor.id] = tensor.id
     return found
 
 
 def _running_statistics(graph: Graph) -> Iterator[int]:
-    """Bytes of mean and variance of each norm that keeps them."""
+    """Bytes of the running mean and variance of each norm."""
     for layer in graph.layers:
         if layer.attrs.get("track_running_stats") is True and "num_features" in layer.attrs:
             yield 2 * 4 * int(layer.attrs["num_features"])
 
 
 def _workspace(graph: Graph, node: Node) -> int:
-    """Bytes that a convolution takes beside its output: see "The workspace of a convolution" in ``docs/costs.md``.
+    """Temporary bytes of a convolution: see "The workspace of a convolution" in ``docs/costs.md``.
 
-    ``max(in + weight + out, 2 out) - out`` for copies in the layout of the CPU backend, channels of the copies rounded
-    up to eight (vectors of AVX2); the input of up to three channels is read as it is. On one thread a dense 1x1
-    convolution of stride 1 needs no copies. A small dense one, or one in double precision, unfolds its input:
+    ``max(in + weight + out, 2 out) - out`` for copies in the layout of the CPU backend, with channels rounded up to
+    eight (AVX2 vectors); an input of up to three channels is not copied. On one thread a dense 1x1 convolution of
+    stride 1 needs no copies. A small dense convolution, or one in double precision, unfolds its input:
     ``N * C * prod(kernel) * output positions``.
     """
     if node.op not in ops.ALL_CONVS or "kernel_size" not in node.attrs or not node.outputs:
@@ -149,16 +146,17 @@ def _workspace(graph: Graph, node: Node) -> int:
     small = x.numel <= _SMALL and max(attrs["kernel_size"]) <= 3
     if (small and plain) or x.dtype == "float64":
         return x.nbytes // prod(_positions(x)) * kernel * prod(_positions(out))
-    read, made = 0 if _channels(x) < 4 else _blocked(x), _blocked(out)
+    input_copy, output_copy = 0 if _channels(x) < 4 else _blocked(x), _blocked(out)
     weights = int(attrs["in_channels"]) * int(attrs["out_channels"]) // groups
-    return max(read + weights * kernel * x.itemsize + made, made + out.nbytes) - out.nbytes
+    all_copies = input_copy + weights * kernel * x.itemsize + output_copy
+    return max(all_copies, output_copy + out.nbytes) - out.nbytes
 
 
-_SMALL = 20480  # elements; PyTorch itself convolves dense inputs up to here
+_SMALL = 20480  # elements; up to this size PyTorch convolves dense inputs itself
 
 
 def _positions(x: Tensor) -> tuple[int, ...]:
-    """Sizes behind batch and channels; one position for a map of no size, which divides nothing."""
+    """Spatial sizes, at least 1 each because the product is a divisor."""
     return tuple([max(size, 1) for size in x.shape[2:]])
 
 

@@ -1,4 +1,4 @@
-"""The memory of a training step, from what was measured and the shapes of the calls."""
+"""Memory of a training step, from measured saved bytes and the shapes of the calls."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from convlint.ir import Graph, Node, Tensor
 
 
 def training_bytes(graph: Graph) -> int | None:
-    """``params + gradients + Adam's two states + the most that a step holds beside them``.
+    """``params + gradients + Adam's two states + the peak of everything else in a step``.
 
-    That is ``saved``, when backward begins; or, where it is more, what was saved up to a convolution
-    or linear layer and what its backward needs (``backward_bytes``), or two copies of the largest
-    parameter: Adam's ``sqrt`` and the quotient of it. The gradients are kept from step to step.
+    That peak is the largest of: all saved bytes, when backward begins; the bytes saved up to a convolution or linear
+    layer plus what its backward needs (``backward_bytes``); two copies of the largest parameter, Adam's ``sqrt`` and
+    quotient. Gradients are kept between steps. None if the saved bytes could not be measured.
     """
     if graph.saved_bytes is None:
         return None
@@ -32,9 +32,9 @@ def training_bytes(graph: Graph) -> int | None:
 
 
 def _in_backward(graph: Graph) -> Iterator[int]:
-    """Bytes in use at the backward of each call with weights: what was saved up to it, and its needs.
+    """Bytes in use during the backward of each call: those saved up to it, and those of the backward itself.
 
-    A layer's saved bytes are spread evenly over the calls made inside it.
+    The saved bytes of a layer are spread evenly over the calls inside it.
     """
     grown = [0.0] * (len(graph.nodes) + 1)
     for layer in graph.layers:
@@ -51,11 +51,11 @@ def _in_backward(graph: Graph) -> Iterator[int]:
 
 
 def backward_bytes(node: Node, x: Tensor, out: Tensor) -> int:
-    """What the backward of a convolution or linear layer holds, beside what was saved.
+    """Bytes that the backward of a convolution or linear layer needs, besides the saved ones.
 
-    Linear: ``in + weight + out``, the gradients of all three. Convolution: ``in + out`` for those of
-    the maps and ``max(in + weight + out, 2 weight)`` for copies in the layout of the CPU backend, or
-    the weight's gradient in both layouts. Found by experiment, see ``docs/costs.md``.
+    Linear: ``in + weight + out``, the gradients of all three. Convolution: ``in + out`` for the gradients of the maps,
+    and ``max(in + weight + out, 2 weight)`` for copies in the layout of the CPU backend, or for the weight's gradient
+    in both layouts. Found by experiment, see ``docs/costs.md``.
     """
     attrs = node.attrs
     if node.op == "linear" and "out_features" in attrs:
