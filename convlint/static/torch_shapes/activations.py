@@ -9,9 +9,8 @@ from convlint.static.torch_shapes.arguments import Attrs, count
 from convlint.static.torch_shapes.elementwise import dims_error, register_unary, unary
 from convlint.static.torch_shapes.registry import functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import (
-    axis,
-    dim_error,
     divided,
+    locate,
     remainder,
     replaced,
     shape_of,
@@ -89,11 +88,8 @@ def _apply_prelu(run: Execution, x: Tensor, slopes: Num) -> Tensor:
 
 @operation("F.glu")
 def _glu(run: Execution, input: Tensor, dim: Value = -1) -> Value:
-    shape = shape_of(run, input)
-    if shape is None:
-        return run.emit("glu", [input], [None], {"dim": dim})[0]
-    position, error = axis(dim, len(shape)), dim_error(dim, len(shape))
-    if not shape:
+    shape, position, error = locate(run, input, dim)
+    if shape is not None and not shape:
         error = "glu does not support 0-dimensional tensors"
     if position is None or not shape:
         return run.emit("glu", [input], [None], {"dim": dim}, error)[0]

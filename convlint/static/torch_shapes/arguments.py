@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from convlint.static.domain.execution import ConstructorError, Execution
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Num,
-    Real,
-    Tensor,
-    Value,
-    has_more,
-    is_small,
-)
+from convlint.static.domain.values import UNKNOWN, Num, Real, Tensor, Value, has_more, is_small
 from convlint.symbolic import Dim
 
 Attrs = dict[str, Value]

@@ -51,8 +51,7 @@ def _embedding(run: Execution, input: Value, weight: Value) -> Value:
 
 
 @operation(
-    "embedding",
-    signature="weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False",
+    "embedding", signature="weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False"
 )
 def _native_embedding(run: Execution, weight: Value, indices: Value) -> Value:
     return _embedding(run, indices, weight)

@@ -8,14 +8,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import is_sequence, unknown_result
 from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizes import (
-    axis,
-    dim_error,
-    replaced,
-    shape_of,
-    show,
-    total,
-)
+from convlint.static.torch_shapes.sizes import axis, dim_error, replaced, shape_of, show, total
 
 
 def _parts(values: Value) -> list[Tensor] | None:

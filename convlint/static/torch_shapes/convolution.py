@@ -71,9 +71,9 @@ class Convolution:
         """Return the spatial size of the output."""
         if self.padding == "same":
             return image
-        if not self.transposed:
-            return grid(image, self.attrs() | {"padding": self.numeric_padding})
         window = self.kernel_size, self.stride, self.numeric_padding, self.dilation
+        if not self.transposed:
+            return grid(image, window)
         windows = zip(image, *window, self.output_padding, strict=True)
         return tuple([plain(ops.transposed_output_size(*numbers)) for numbers in windows])
 

@@ -54,7 +54,7 @@ def dims_error(run: Execution, x: Tensor, dims: Value) -> str | None:
     return next((error for error in errors if error is not None), None)
 
 
-_PURE = "angle clone conj fliplr flipud isfinite isinf isnan positive"
+_WITHOUT_INPLACE = "angle clone conj fliplr flipud isfinite isinf isnan positive"
 _WITH_INPLACE_METHOD = (
     "absolute bernoulli bitwise_not digamma erfinv lgamma logical_not sgn sign tril triu"
 )
@@ -63,7 +63,7 @@ _WITH_INPLACE_FUNCTION = (
     "frac log log10 log1p log2 logit nan_to_num neg negative reciprocal relu round rsqrt sigmoid "
     "sin sinc sinh sqrt square tan tanh trunc"
 )
-for _name in f"{_PURE} {_WITH_INPLACE_METHOD} {_WITH_INPLACE_FUNCTION}".split():
+for _name in f"{_WITHOUT_INPLACE} {_WITH_INPLACE_METHOD} {_WITH_INPLACE_FUNCTION}".split():
     register_unary(_name, *both(_name))
 for _name in f"{_WITH_INPLACE_METHOD} {_WITH_INPLACE_FUNCTION}".split():
     register_unary(_name, f".{_name}_", inplace=True)
@@ -71,9 +71,9 @@ for _name in _WITH_INPLACE_FUNCTION.split():
     register_unary(_name, f"{_name}_", inplace=True)
 
 _METHODS = (
-    "bfloat16 clamp_max clamp_min contiguous copy_ cpu cuda double "
-    "exponential_ fill_ float half masked_fill masked_fill_ normal_ pin_memory random_ "
-    "requires_grad_ retain_grad share_memory_ to type type_as uniform_ xpu zero_"
+    "bfloat16 clamp_max clamp_min contiguous copy_ cpu cuda double exponential_ fill_ float half "
+    "masked_fill masked_fill_ normal_ pin_memory random_ requires_grad_ retain_grad share_memory_ "
+    "to type type_as uniform_ xpu zero_"
 )
 for _name in _METHODS.split():
     register_unary(_name.rstrip("_"), f".{_name}", inplace=_name.endswith("_"))
@@ -85,12 +85,7 @@ for _name in _FUNCTIONS.split():
     register_unary(_name, _name)
 for _name in ("long", "int", "bool", "short", "byte"):
     register_unary(_name, f".{_name}", dtype="bool" if _name == "bool" else "int64")
-for _name, _op in (
-    ("neg", "neg"),
-    ("pos", "positive"),
-    ("invert", "bitwise_not"),
-    ("abs", "abs"),
-):
+for _name, _op in (("neg", "neg"), ("pos", "positive"), ("invert", "bitwise_not"), ("abs", "abs")):
     register_unary(_op, f".__{_name}__", signature="input")
 for _name in ("softmax", "log_softmax"):
     register_unary(_name, *both(_name), signature="input, dim, dtype=None, *, out=None")

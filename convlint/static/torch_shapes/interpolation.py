@@ -26,8 +26,7 @@ _UPSAMPLE = f"{_SIZE}, mode='nearest', align_corners=None"
 
 
 @operation(
-    "F.interpolate",
-    signature=f"input, {_UPSAMPLE}, recompute_scale_factor=None, antialias=False",
+    "F.interpolate", signature=f"input, {_UPSAMPLE}, recompute_scale_factor=None, antialias=False"
 )
 @operation("F.upsample", signature=f"input, {_UPSAMPLE}")
 @operation("F.upsample_bilinear", signature=f"input, {_SIZE}", mode="bilinear", align_corners=None)
@@ -117,11 +116,7 @@ def _scaled(run: Execution, size: Num, factor: Value) -> Num:
 
 functional_layer("Upsample", f"{_UPSAMPLE}, recompute_scale_factor=None", "F.interpolate")
 functional_layer(
-    "UpsamplingBilinear2d",
-    _SIZE,
-    "F.interpolate",
-    mode="bilinear",
-    align_corners=True,
+    "UpsamplingBilinear2d", _SIZE, "F.interpolate", mode="bilinear", align_corners=True
 )
 functional_layer("UpsamplingNearest2d", _SIZE, "F.interpolate", mode="nearest", align_corners=None)
 

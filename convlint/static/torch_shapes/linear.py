@@ -69,10 +69,7 @@ def _forward(run: Execution, layer: Instance, input: Tensor) -> Value:
     if attrs["in_features"] is None:
         shape = shape_of(run, input)
         features = shape[-1] if shape else run.fresh("features")
-        attrs |= {
-            "in_features": features,
-            "weight": run.tensor((attrs["out_features"], features)),
-        }
+        attrs |= {"in_features": features, "weight": run.tensor((attrs["out_features"], features))}
     weight = attrs["weight"]
     outputs, inputs = attrs["out_features"], attrs["in_features"]
     if type(weight) is Tensor and weight.shape is not None and len(weight.shape) == 2:

@@ -15,15 +15,8 @@ from convlint.static.torch_shapes.arguments import (
     unknown_result,
 )
 from convlint.static.torch_shapes.registry import functional_layer, layer, operation
-from convlint.static.torch_shapes.sizes import (
-    any_below,
-    below,
-    divided,
-    plain,
-    shape_of_rank,
-    show,
-)
-from convlint.static.torch_shapes.windows import WINDOW, at_least_one, grid, window_sizes
+from convlint.static.torch_shapes.sizes import any_below, below, divided, plain, shape_of_rank, show
+from convlint.static.torch_shapes.windows import at_least_one, grid, window_sizes
 
 # --- pooling with a window
 
@@ -37,8 +30,8 @@ def _pool(run: Execution, op: str, spatial: int, input: Tensor, arguments: Attrs
     if stride is None or (is_sequence(stride) and not stride):
         window["stride"] = window["kernel_size"]
     shape = shape_of_rank(run, input, spatial + 2)
-    attrs = window_sizes(run, spatial, window)
-    attrs["ceil_mode"] = ceil is not False and ceil != 0
+    numbers = window_sizes(run, spatial, window)
+    attrs = numbers | {"ceil_mode": ceil is not False and ceil != 0}
     if len(shape) not in (spatial + 1, spatial + 2):
         error: str | None = (
             f"{op}: Expected {spatial + 1}D or {spatial + 2}D input, but got {len(shape)}D: "
@@ -49,10 +42,10 @@ def _pool(run: Execution, op: str, spatial: int, input: Tensor, arguments: Attrs
     if type(ceil) is not bool:
         output = fresh_sizes(run, spatial)
     elif ceil:
-        windows = zip(image, *[attrs[name] for name in WINDOW], strict=True)
-        output = tuple([_ceil_positions(run, *window) for window in windows])
+        dims = zip(image, *numbers.values(), strict=True)
+        output = tuple([_ceil_positions(run, *dim) for dim in dims])
     else:
-        output = grid(image, attrs)
+        output = grid(image, numbers.values())
     error = _argument_error(op, attrs)
     if error is None and any_below(output, 1):
         error = (
@@ -132,33 +125,26 @@ _POWER = "norm_type, kernel_size, stride=None, ceil_mode=False"
 for _n in (1, 2, 3):
     _average = _AVERAGE if _n == 1 else f"{_AVERAGE}, divisor_override=None"
     _max = f"{_MAX}, ceil_mode=False"
-    for _op, _names, _parameters in (
-        (f"max_pool{_n}d", (f"F.max_pool{_n}d",), f"{_max}, return_indices=False"),
-        (f"max_pool{_n}d", (f"max_pool{_n}d",), _max),
-        (
-            f"max_pool{_n}d_with_indices",
-            (f"F.max_pool{_n}d_with_indices",),
-            f"{_max}, return_indices=False",
-        ),
-        (f"avg_pool{_n}d", (f"F.avg_pool{_n}d", "avg_pool1d")[: 2 if _n == 1 else 1], _average),
-        (f"lp_pool{_n}d", (f"F.lp_pool{_n}d",), _POWER),
+    for _name, _parameters in (
+        (f"max_pool{_n}d", _max),
+        (f"F.max_pool{_n}d", f"{_max}, return_indices=False"),
+        (f"F.max_pool{_n}d_with_indices", f"{_max}, return_indices=False"),
+        (f"F.avg_pool{_n}d", _average),
+        (f"F.lp_pool{_n}d", _POWER),
     ):
-        operation(*_names, signature=f"input, {_parameters}", op=_op, spatial=_n)(_pool)
+        _op = _name.removeprefix("F.")
+        operation(_name, signature=f"input, {_parameters}", op=_op, spatial=_n)(_pool)
     _max = f"{_MAX}, return_indices=False, ceil_mode=False"
     functional_layer(f"MaxPool{_n}d", _max, f"F.max_pool{_n}d", _construct)
     functional_layer(f"AvgPool{_n}d", _average, f"F.avg_pool{_n}d", _construct)
     functional_layer(f"LPPool{_n}d", _POWER, f"F.lp_pool{_n}d")
+operation("avg_pool1d", signature=f"input, {_AVERAGE}", op="avg_pool1d", spatial=1)(_pool)
 
 # --- adaptive pooling
 
 
 def _adaptive_pool(
-    run: Execution,
-    op: str,
-    spatial: int,
-    input: Tensor,
-    output_size: Value,
-    return_indices: Value,
+    run: Execution, op: str, spatial: int, input: Tensor, output_size: Value, return_indices: Value
 ) -> Value:
     """Pool to a size; None in it keeps a dimension as it is."""
     outputs = 2 if return_indices is True else 1
@@ -203,11 +189,9 @@ def _fractional_pool(run: Execution, layer: Instance, input: Tensor, spatial: in
 
 
 for _n in (1, 2, 3):
-    _op = f"adaptive_avg_pool{_n}d"
-    _names = (f"F.{_op}", _op) if _n == 1 else (f"F.{_op}",)
-    operation(*_names, signature="input, output_size", op=_op, spatial=_n, return_indices=False)(
-        _adaptive_pool
-    )
+    _op, _fixed = f"adaptive_avg_pool{_n}d", {"spatial": _n, "return_indices": False}
+    _names = [f"F.{_op}", "adaptive_avg_pool1d"][: 2 if _n == 1 else 1]
+    operation(*_names, signature="input, output_size", op=_op, **_fixed)(_adaptive_pool)
     functional_layer(f"AdaptiveAvgPool{_n}d", "output_size", f"F.{_op}")
     _op, _signature = f"adaptive_max_pool{_n}d", "output_size, return_indices=False"
     operation(f"F.{_op}", signature=f"input, {_signature}", op=_op, spatial=_n)(_adaptive_pool)

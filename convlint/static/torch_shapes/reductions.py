@@ -13,7 +13,7 @@ from convlint.static.torch_shapes.arguments import (
 )
 from convlint.static.torch_shapes.elementwise import elementwise
 from convlint.static.torch_shapes.registry import both, operation
-from convlint.static.torch_shapes.sizes import axis, dim_error, replaced, shape_of
+from convlint.static.torch_shapes.sizes import axis, dim_error, locate, replaced, shape_of
 
 # --- reductions
 
@@ -52,13 +52,7 @@ def _reduced_shape(shape: Shape, dim: Value, keepdim: Value) -> tuple[Shape | No
 
 
 def _reduce(
-    run: Execution,
-    op: str,
-    input: Tensor,
-    dim: Value,
-    keepdim: Value,
-    axis: Value,
-    keepdims: Value,
+    run: Execution, op: str, input: Tensor, dim: Value, keepdim: Value, axis: Value, keepdims: Value
 ) -> Value:
     along = dim if axis is None else axis
     return reduce(run, op, input, along, keepdim if keepdims is None else keepdims)[0]
@@ -80,13 +74,7 @@ operation(
 
 
 def _deviation(
-    run: Execution,
-    op: str,
-    outputs: int,
-    input: Tensor,
-    dim: Value,
-    keepdim: Value,
-    axis: Value,
+    run: Execution, op: str, outputs: int, input: Tensor, dim: Value, keepdim: Value, axis: Value
 ) -> Value:
     if type(dim) is bool:  # var(unbiased)
         dim = None
@@ -105,16 +93,14 @@ for _name in ("var", "std"):
 @operation("norm", signature="input, p='fro', dim=None, keepdim=False, out=None, dtype=None")
 @operation(".norm", signature="input, p='fro', dim=None, keepdim=False, dtype=None")
 @operation(
-    "linalg.norm",
-    signature="input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None",
+    "linalg.norm", signature="input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None"
 )
 def _norm(run: Execution, input: Tensor, dim: Value, keepdim: Value) -> Value:
     return reduce(run, "norm", input, dim, keepdim)[0]
 
 
 @operation(
-    "linalg.vector_norm",
-    signature="x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None",
+    "linalg.vector_norm", signature="x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None"
 )
 def _vector_norm(run: Execution, x: Tensor, dim: Value, keepdim: Value) -> Value:
     return _norm(run, x, dim, keepdim)
@@ -135,10 +121,17 @@ _EXTREME = "input, dim=None, keepdim=False, *, other=None, axis=None, out=None"
 
 @operation(*both("max"), signature=_EXTREME, op="max")
 @operation(*both("min"), signature=_EXTREME, op="min")
+@operation(
+    *both("median"),
+    signature="input, dim=None, keepdim=False, *, out=None",
+    op="median",
+    other=None,
+    axis=None,
+)
 def _extreme(
     run: Execution, op: str, input: Value, dim: Value, keepdim: Value, other: Value, axis: Value
 ) -> Value:
-    """``max`` and ``min``: of all values, along a dimension with indices, or of two tensors."""
+    """Reduce all values, or a dimension to values and indices; ``max`` also compares two tensors."""
     along = dim if axis is None else axis
     if type(input) is not Tensor:
         return unknown_result(run, input, dim, other)
@@ -147,13 +140,6 @@ def _extreme(
     if along is None:
         return reduce(run, op, input, None, keepdim)[0]
     return reduce(run, op, input, along, keepdim, 2)
-
-
-@operation(*both("median"), signature="input, dim=None, keepdim=False, *, out=None")
-def _median(run: Execution, input: Tensor, dim: Value, keepdim: Value) -> Value:
-    if dim is None:
-        return reduce(run, "median", input, None, keepdim)[0]
-    return reduce(run, "median", input, dim, keepdim, 2)
 
 
 @operation(*both("mode"), signature="input, dim=-1, keepdim=False, *, out=None")
@@ -166,12 +152,11 @@ def _mode(run: Execution, input: Tensor, dim: Value, keepdim: Value) -> Value:
 
 @operation(*both("topk"), signature="input, k, dim=-1, largest=True, sorted=True, *, out=None")
 def _topk(run: Execution, input: Tensor, k: Value, dim: Value) -> Value:
-    shape, attrs = shape_of(run, input), {"k": k, "dim": dim}
-    position = None if shape is None else axis(dim, len(shape))
-    if shape is None or position is None or not shape:
-        error = None if shape is None else dim_error(dim, len(shape))
+    attrs = {"k": k, "dim": dim}
+    shape, position, error = locate(run, input, dim)
+    if position is None or not shape:
         return run.emit("topk", [input], [None, None], attrs, error)
-    wanted, length, error = integer(k), shape[position], None
+    wanted, length = integer(k), shape[position]
     if isinstance(wanted, int) and isinstance(length, int) and not 0 <= wanted <= length:
         error = "selected index k out of range"
     selected: Num = run.fresh("size") if wanted is None else wanted
@@ -179,19 +164,15 @@ def _topk(run: Execution, input: Tensor, k: Value, dim: Value) -> Value:
 
 
 @operation(
-    *both("sort"),
-    signature="input, dim=-1, descending=False, *, stable=False, out=None",
-    op="sort",
+    *both("sort"), signature="input, dim=-1, descending=False, *, stable=False, out=None", op="sort"
 )
 @operation(*both("cummax", "cummin"), signature="input, dim, *, out=None", op="cummax")
 def _values_and_indices(run: Execution, op: str, input: Tensor, dim: Value) -> Value:
-    shape = shape_of(run, input)
-    error = None if shape is None else dim_error(dim, len(shape))
+    shape, _, error = locate(run, input, dim)
     return run.emit(op, [input], [shape, shape], {"dim": dim}, error)
 
 
 @operation(*both("argsort"), signature="input, dim=-1, descending=False, *, stable=False, out=None")
 def _argsort(run: Execution, input: Tensor, dim: Value) -> Value:
-    shape = shape_of(run, input)
-    error = None if shape is None else dim_error(dim, len(shape))
+    error = locate(run, input, dim)[2]
     return run.emit("argsort", [input], [], {"dim": dim}, error, like=input, dtype="int64")[0]

@@ -128,8 +128,8 @@ def both(*names: str) -> tuple[str, ...]:
 class LayerKind:
     """What a class of ``torch.nn`` does.
 
-    ``construct(run, ...)`` returns the attributes of the layer and raises ``ConstructorError`` where the class
-    would raise; ``forward(run, layer, ...)`` calls the layer.
+    ``construct(run, ...)`` returns the attributes of the layer, or raises ``ConstructorError`` as the
+    class would raise; ``forward(run, layer, ...)`` calls the layer.
     """
 
     construct: Operation

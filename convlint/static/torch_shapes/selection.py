@@ -9,9 +9,8 @@ from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.elementwise import register_unary
 from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import (
-    axis,
-    dim_error,
     divided,
+    locate,
     plain,
     product,
     replaced,
@@ -23,19 +22,17 @@ def _along(
     run: Execution, op: str, x: Tensor, dim: Value, length: Num | None, error: str | None = None
 ) -> Value:
     """Record ``x`` with another length along ``dim``, or without that dimension for None."""
-    shape, attrs = shape_of(run, x), {"dim": dim}
-    position = None if shape is None else axis(dim, len(shape))
-    if shape is None or position is None or not shape:
-        error = error or (None if shape is None else dim_error(dim, len(shape)))
-        return run.emit(op, [x], [None], attrs, error)[0]
+    attrs = {"dim": dim}
+    shape, position, range_error = locate(run, x, dim)
+    if position is None or not shape:
+        return run.emit(op, [x], [None], attrs, error or range_error)[0]
     lengths = () if length is None else (length,)
     return run.emit(op, [x], [replaced(shape, position, *lengths)], attrs, error)[0]
 
 
 def _length(run: Execution, x: Tensor, dim: Value) -> Num | None:
     """Return the size of ``x`` along ``dim``, None if it is unknown."""
-    shape = shape_of(run, x)
-    position = None if shape is None else axis(dim, len(shape))
+    shape, position, _ = locate(run, x, dim)
     return None if not shape or position is None else shape[position]
 
 
@@ -83,9 +80,8 @@ def _take_along_dim(run: Execution, input: Tensor, indices: Tensor) -> Value:
 
 @operation(*both("diagonal"), signature="input, offset=0, dim1=0, dim2=1")
 def _diagonal(run: Execution, input: Tensor, offset: Value, dim1: Value, dim2: Value) -> Value:
-    shape = shape_of(run, input)
-    first = None if shape is None else axis(dim1, len(shape))
-    second = None if shape is None else axis(dim2, len(shape))
+    shape, first, _ = locate(run, input, dim1)
+    _, second, _ = locate(run, input, dim2)
     if shape is None or first is None or second is None:
         return run.emit("diagonal", [input], [None])[0]
     rest = tuple([size for at, size in enumerate(shape) if at not in (first, second)])
@@ -98,13 +94,11 @@ def _diagonal(run: Execution, input: Tensor, offset: Value, dim1: Value, dim2: V
 
 @operation(".unfold")
 def _unfold(run: Execution, input: Tensor, dimension: Value, size: Value, step: Value) -> Value:
-    shape = shape_of(run, input)
-    position = None if shape is None else axis(dimension, len(shape))
+    shape, position, error = locate(run, input, dimension)
     window, stride = integer(size), integer(step)
     if not shape or position is None or window is None or stride is None:
-        error = None if shape is None else dim_error(dimension, len(shape))
         return run.emit("unfold", [input], [None], {}, error)[0]
-    length, error = shape[position], None
+    length = shape[position]
     if isinstance(length, int) and isinstance(window, int) and window > length:
         error = f"maximum size for tensor at dimension {position} is {length} but size is {window}"
     elif type(stride) is int and stride < 1:

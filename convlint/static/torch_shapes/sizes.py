@@ -52,6 +52,14 @@ def axis(dim: Value, rank: int) -> int | None:
     return dim % rank if rank else 0
 
 
+def locate(run: Execution, x: Tensor, dim: Value) -> tuple[Shape | None, int | None, str | None]:
+    """Return the shape of a tensor, a dimension counted from the front, and PyTorch's error."""
+    shape = shape_of(run, x)
+    if shape is None:
+        return None, None, None
+    return shape, axis(dim, len(shape)), dim_error(dim, len(shape))
+
+
 def dim_error(dim: Value, rank: int) -> str | None:
     """Return PyTorch's error for a dimension that a tensor of ``rank`` does not have."""
     low, high = -max(rank, 1), max(rank, 1) - 1

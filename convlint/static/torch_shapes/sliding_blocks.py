@@ -35,7 +35,7 @@ def _unfold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
     if len(shape) not in (3, 4):
         error: str | None = f"Expected 3D or 4D input to unfold, but got {len(shape)}D"
         return run.emit("unfold", [input], [None], {}, error)[0]
-    kernel, blocks = window["kernel_size"], grid(shape[-2:], window)
+    kernel, blocks = window["kernel_size"], grid(shape[-2:], window.values())
     error = _window_error(window)
     if error is None and any_below(blocks, 1):
         error = (
@@ -55,7 +55,7 @@ def _fold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
         return run.emit("fold", [input], [None], {}, error)[0]
     kernel, output = window["kernel_size"], sizes(run, arguments["output_size"], 2)
     error = _window_error(window)
-    area, blocks = product(kernel), grid(output, window)
+    area, blocks = product(kernel), grid(output, window.values())
     if error is None and not run.demand(remainder(shape[-2], area), 0):
         error = (
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "

@@ -6,22 +6,16 @@ from collections.abc import Sequence
 
 from convlint import symbolic
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import LONGEST, UNKNOWN, Num, Shape, Tensor, Value, has_more
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    frozen,
-    integer,
-    is_sequence,
-)
+from convlint.static.domain.values import LONGEST, UNKNOWN, Num, Tensor, Value, has_more
+from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import (
     any_below,
-    axis,
     below,
-    dim_error,
     divided,
     is_indefinite,
+    locate,
     plain,
     remainder,
     replaced,
@@ -58,14 +52,6 @@ def _unknown_parts(
     return UNKNOWN
 
 
-def _position(run: Execution, x: Tensor, dim: Value) -> tuple[Shape | None, int | None, str | None]:
-    """Return the shape of a tensor, a dimension counted from the front, and PyTorch's error."""
-    shape = shape_of(run, x)
-    if shape is None:
-        return None, None, None
-    return shape, axis(dim, len(shape)), dim_error(dim, len(shape))
-
-
 # --- split
 
 
@@ -77,7 +63,7 @@ def _split(run: Execution, tensor: Tensor, split_size_or_sections: Value, dim: V
         return _unknown_parts(run, "split", tensor, attrs)
     if is_sequence(wanted):
         return _split_by_lengths(run, tensor, list(wanted), dim, attrs)
-    shape, position, error = _position(run, tensor, dim)
+    shape, position, error = locate(run, tensor, dim)
     each = integer(wanted)
     if shape is None or position is None or each is None:
         return _unknown_parts(run, "split", tensor, attrs, error)
@@ -129,7 +115,7 @@ def _split_by_lengths(
     run: Execution, x: Tensor, wanted: list[Value], dim: Value, attrs: Attrs
 ) -> Value:
     lengths = [size_of(run, length) for length in wanted]
-    shape, position, error = _position(run, x, dim)
+    shape, position, error = locate(run, x, dim)
     if shape is None or position is None:
         return run.emit("split", [x], [None] * len(lengths), attrs, error)
     if any_below(lengths, 0):
@@ -156,7 +142,7 @@ def _chunk(run: Execution, input: Tensor, chunks: Value, dim: Value = 0) -> Valu
     if chunks < 1:
         error: str | None = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
         return _unknown_parts(run, "chunk", input, attrs, error)
-    shape, position, error = _position(run, input, dim)
+    shape, position, error = locate(run, input, dim)
     if shape is None or position is None:
         return run.emit("chunk", [input], [None] * chunks, attrs, error)
     whole = _as_multiple(run, shape[position], chunks)
@@ -182,7 +168,7 @@ def _as_multiple(run: Execution, whole: Num, parts: int) -> Num:
 @operation(*both("tensor_split"), signature="input, indices_or_sections=None, dim=0")
 def _tensor_split(run: Execution, input: Tensor, indices_or_sections: Value, dim: Value) -> Value:
     attrs = {"indices_or_sections": frozen(indices_or_sections), "dim": dim}
-    shape, position, error = _position(run, input, dim)
+    shape, position, error = locate(run, input, dim)
     parts = indices_or_sections
     if shape is None or position is None or type(parts) is not int or not 0 < parts <= _MOST_PARTS:
         if type(parts) is int and parts < 1:
@@ -200,7 +186,7 @@ def _tensor_split(run: Execution, input: Tensor, indices_or_sections: Value, dim
 def unbind(run: Execution, input: Tensor, dim: Value = 0) -> Value:
     """Record ``torch.unbind``."""
     attrs = {"dim": dim}
-    shape, position, error = _position(run, input, dim)
+    shape, position, error = locate(run, input, dim)
     if shape is not None and not shape:
         error = "Dimension specified as 0 but tensor has no dimensions"
     if shape is None or position is None or error is not None:

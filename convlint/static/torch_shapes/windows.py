@@ -22,9 +22,12 @@ def window_sizes(
     return {name: sizes(run, arguments[name], spatial, _NAMES.get(name, name)) for name in names}
 
 
-def grid(image: Shape, window: Mapping[str, Shape]) -> tuple[Num, ...]:
-    """Return how many positions a window has in each dimension of an image."""
-    return tuple([positions(*one) for one in zip(image, *[window[n] for n in WINDOW], strict=True)])
+def grid(image: Shape, window: Iterable[Shape]) -> tuple[Num, ...]:
+    """Return how many positions a window has in each dimension of an image.
+
+    ``window`` is its kernel size, stride, padding and dilation.
+    """
+    return tuple([positions(*numbers) for numbers in zip(image, *window, strict=True)])
 
 
 def positions(size: Num, kernel: Num, stride: Num, padding: Num, dilation: Num) -> Num:
