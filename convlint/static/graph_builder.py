@@ -68,8 +68,8 @@ class _GraphBuilder:
     def _instances(self) -> Iterator[Instance]:
         """The modules of the execution. Sets their names: paths of attributes, as in a recorded run."""
         interpreter = self.path.interpreter
-        owned = {child for built in interpreter.built for _, child in built.children()}
-        tops = [built for built in interpreter.built if built not in owned]
+        owned = {child for built in interpreter.top_modules for _, child in built.children()}
+        tops = [built for built in interpreter.top_modules if built not in owned]
         if self.path.instance is not None and type(self.path.instance) is Instance:
             tops = [self.path.instance, *[top for top in tops if top is not self.path.instance]]
         names = {id(v): name for name, v in self.path.names.items() if type(v) is Instance}

@@ -74,8 +74,8 @@ class PlainNumbers:
         return values
 
     def _usual(self, symbol: Symbol, roles: Mapping[Symbol, int]) -> int:
-        if symbol in self._execution.hints:
-            return self._execution.hints[symbol]
+        if symbol in self._execution.defaults:
+            return self._execution.defaults[symbol]
         if symbol.scope == FRESH:
             return _SIZES.get(symbol.name.split()[0], 16)
         return roles.get(symbol, _WIDTH)
@@ -96,19 +96,15 @@ class PlainNumbers:
         except (KeyError, ValueError, ZeroDivisionError, OverflowError):
             return 1
 
-    def plain(self, value: Value) -> Value:
-        """An attribute with plain numbers; None if rules cannot read it."""
-        if type(value) is Dim:
-            return self.of(value)
-        if value is None or isinstance(value, bool | int | float | str):
-            return value
+    def _plain(self, value: Value) -> Value:
+        """An attribute with plain numbers."""
         if isinstance(value, tuple | list):
-            return tuple([self.plain(item) for item in value])
-        return None
+            return tuple([self._plain(item) for item in value])
+        return self.of(value) if type(value) is Dim else value
 
     def attributes(self, attrs: Mapping[str, Value]) -> dict[str, Value]:
         """The attributes of a layer or a call that rules can read, with plain numbers."""
-        plain = {name: self.plain(value) for name, value in attrs.items() if _is_plain(value)}
+        plain = {name: self._plain(value) for name, value in attrs.items() if _is_plain(value)}
         if "bias" in attrs:
             plain["bias"] = attrs["bias"] is True
         return plain

@@ -104,7 +104,7 @@ def _note_usage(path: ExecutionPath, usage: _Usage) -> None:
     if path.entry_point.kind not in ("file", "function"):
         return
     for call in path.interpreter.calls:
-        node, _ = path.interpreter.called_at.get(call.instance, (None, None))
+        node, _ = path.interpreter.built_at.get(call.instance, (None, None))
         if not isinstance(node, ast.Call) or call.instance.cls.node is None:
             continue
         key = _key(call.instance.cls)
@@ -252,7 +252,9 @@ def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | No
 def _has_convolution(path: ExecutionPath | None) -> bool:
     if path is None:
         return False
-    modules = [module for instance in path.interpreter.built for module in descendants(instance)]
+    modules = [
+        module for instance in path.interpreter.top_modules for module in descendants(instance)
+    ]
     kinds = {str(module.kind) for module in modules} | {step.op for step in path.execution.steps}
     return any(kind.lower().startswith("conv") for kind in kinds)
 

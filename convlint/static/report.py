@@ -51,7 +51,7 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
             path.failure = traceback.format_exc()
             continue
         invalid = {key for key, f in here.items() if _family(f) == "invalid"}
-        if path.interpreter.left_out and invalid:
+        if path.interpreter.left_out_inputs and invalid:
             invalid &= _found_with_all_inputs(project, explored, path)
             here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
         for key, finding in here.items():

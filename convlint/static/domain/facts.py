@@ -23,7 +23,7 @@ class Knowledge:
     facts: list[Pair] = field(
         default_factory=list
     )  # equalities that conditions of the program state
-    hints: dict[Symbol, int] = field(default_factory=dict)  # defaults of parameters
+    defaults: dict[Symbol, int] = field(default_factory=dict)  # of parameters
     widths: set[Symbol] = field(default_factory=set)  # parameters that are numbers of channels
     limits: dict[Symbol, tuple[float, float]] = field(default_factory=dict)  # from conditions
     _bound: dict[Symbol, Num] = field(default_factory=dict)
@@ -175,13 +175,13 @@ class Knowledge:
         """
         if not isinstance(atom, Symbol) or "pad" in atom.name:
             return False
-        if atom in self.hints:
-            return self.hints[atom] > 0
+        if atom in self.defaults:
+            return self.defaults[atom] > 0
         return atom.scope == FRESH or atom in self.widths
 
     # --- defaults
 
-    def settled(self, number: Dim) -> int | None:
+    def settle_at_defaults(self, number: Dim) -> int | None:
         """The value of a number at the defaults of its parameters, which have these values from here
         on; None if a parameter has no default.
         """
@@ -189,10 +189,10 @@ class Knowledge:
         if not isinstance(reduced, Dim):
             return reduced
         symbols = reduced.symbols()
-        if not all(symbol in self.hints for symbol in symbols):
+        if not all(symbol in self.defaults for symbol in symbols):
             return None
         for symbol in symbols:
-            self.bind(symbol, self.hints[symbol])
+            self.bind(symbol, self.defaults[symbol])
         reduced = self.reduced(number)
         return reduced if type(reduced) is int else None
 
@@ -201,8 +201,8 @@ class Knowledge:
         count as set, and numbers as different.
         """
         try:
-            left = symbolic.as_dim(condition.left).evaluate(self.hints)
-            right = symbolic.as_dim(condition.right or 0).evaluate(self.hints)
+            left = symbolic.as_dim(condition.left).evaluate(self.defaults)
+            right = symbolic.as_dim(condition.right or 0).evaluate(self.defaults)
         except (KeyError, ValueError, ZeroDivisionError):
             return condition.op == "truth"
         match condition.op:

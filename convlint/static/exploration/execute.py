@@ -98,8 +98,8 @@ def _optional(
     interpreter passes all inputs.
     """
     names = [name for name, value in values.items() if is_placeholder(value)]
-    if names and not interpreter.all_inputs:
-        interpreter.left_out = True
+    if names and not interpreter.pass_all_inputs:
+        interpreter.left_out_inputs = True
         return {}
     return dict.fromkeys(names, UNKNOWN)
 
@@ -119,7 +119,7 @@ def _arguments(
             values[name] = _symbol(parameter)
         elif type(default[name]) is int and name not in variant:
             values[name] = symbolic.symbol(name, PARAMETERS)
-            interpreter.execution.hints[Symbol(name, PARAMETERS)] = default[name]
+            interpreter.execution.defaults[Symbol(name, PARAMETERS)] = default[name]
     return values
 
 
@@ -210,7 +210,7 @@ def _execute_model(path: ExecutionPath) -> None:
 
 def _execute_file(path: ExecutionPath) -> None:
     interpreter, module = path.interpreter, path.entry_point.module
-    interpreter.top = scope = Scope(module, None, "", path.names)
+    interpreter.top_level = scope = Scope(module, None, "", path.names)
     for statement in module.main:
         try:
             if isinstance(statement, ast.If) and is_main_guard(statement.test):
@@ -227,13 +227,13 @@ def _call_built_models(path: ExecutionPath) -> None:
     """Call the models that were built and never called: most factories only build one."""
     interpreter = path.interpreter
     called = {call.instance for call in interpreter.calls}
-    for instance in interpreter.built:
+    for instance in interpreter.top_modules:
         called.update(child for child in descendants(instance) if child is not instance)
-    for instance in list(interpreter.built):
+    for instance in list(interpreter.top_modules):
         if instance in called or instance.incomplete:
             continue
         if instance.cls.node is not None or instance.kind == "Sequential":
-            node, scope = interpreter.called_at[instance]
+            node, scope = interpreter.built_at[instance]
             _forward(instance, Call(interpreter, [], {}, node, scope))
 
 

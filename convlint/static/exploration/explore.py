@@ -61,7 +61,7 @@ class Exploration:
         all_inputs: bool = False,
     ) -> ExecutionPath:
         interpreter = Interpreter(self.project, Execution(), choices)
-        interpreter.steps, interpreter.all_inputs = steps, all_inputs
+        interpreter.steps, interpreter.pass_all_inputs = steps, all_inputs
         path = ExecutionPath(self.entry_point, interpreter, variant, complete=False)
         try:
             execute_entry_point(path)

@@ -31,19 +31,19 @@ def instantiate(cls: Class, call: Call) -> Value:
     key = None
     if cls.node is not None and cls.is_module and not call.open_ended:
         key = call_cache.constructor_key(cls, call)
-        if key is not None and key in interpreter.twins:
-            return interpreter.twins[key]
+        if key is not None and key in interpreter.cached_instances:
+            return interpreter.cached_instances[key]
     site = None if type(call.node) is Outside else call.site
     instance = Instance(cls, site, tuple(interpreter.frames))
     if cls.is_module:
         creator = interpreter.constructing[-1] if interpreter.constructing else None
         interpreter.creators[instance] = creator
         if creator is None:
-            interpreter.built.append(instance)
-            interpreter.called_at[instance] = (call.node, call.scope)
+            interpreter.top_modules.append(instance)
+            interpreter.built_at[instance] = (call.node, call.scope)
     _construct(instance, call)
     if key is not None:
-        interpreter.twins[key] = instance
+        interpreter.cached_instances[key] = instance
     return instance
 
 

@@ -57,18 +57,20 @@ class Interpreter:
         self.choices = choices
         self.frames: list[Frame] = []
         self.calls: list[module_calls.ModuleCall] = []
-        self.built: list[Instance] = []  # modules that no other module's constructor built
+        self.top_modules: list[Instance] = []  # modules that no other module's constructor built
         self.creators: dict[Instance, Instance | None] = {}
-        self.called_at: dict[Instance, tuple[ast.expr, Scope]] = {}  # where those were built
+        self.built_at: dict[Instance, tuple[ast.expr, Scope]] = {}  # where those were built
         self.arguments: dict[Instance, dict[str, Value]] = {}  # of its own constructor
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.steps = _MOST_STEPS  # that are left
-        self.all_inputs = False  # whether the call of an entry point passes optional inputs too
-        self.left_out = False  # whether it left one out
-        self.top: Scope | None = None  # of the file, if the entry point is a file
-        self.twins: dict[Hashable, Instance] = {}  # by the key of their constructor call
-        self.known_results: dict[Hashable, Shape] = {}  # by the key of a call of a module
+        self.pass_all_inputs = (
+            False  # whether the call of an entry point passes optional inputs too
+        )
+        self.left_out_inputs = False  # whether it left one out
+        self.top_level: Scope | None = None  # of the file, if the entry point is a file
+        self.cached_instances: dict[Hashable, Instance] = {}  # by the key of their constructor call
+        self.cached_shapes: dict[Hashable, Shape] = {}  # by the key of a call of a module
 
     def step(self) -> None:
         """Count one step of the program. Raises Stop when there were too many."""

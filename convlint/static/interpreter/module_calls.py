@@ -38,9 +38,9 @@ def call_instance(instance: Instance, call: Call) -> Value:
     key = None
     if instance.cls.node is not None and not call.kwargs and not call.open_ended:
         key = call_cache.call_key(instance, call.args)
-        if key is not None and key in interpreter.known_results:
+        if key is not None and key in interpreter.cached_shapes:
             execution.site = call.site
-            return execution.emit("unseen", call.args, [interpreter.known_results[key]])[0]
+            return execution.emit("unseen", call.args, [interpreter.cached_shapes[key]])[0]
     start = len(execution.steps)
     owner, execution.owner = execution.owner, instance
     try:
@@ -52,7 +52,7 @@ def call_instance(instance: Instance, call: Call) -> Value:
     finally:
         execution.owner = owner
     if key is not None and type(result) is Tensor and result.shape is not None:
-        interpreter.known_results[key] = result.shape
+        interpreter.cached_shapes[key] = result.shape
     interpreter.calls.append(
         ModuleCall(
             instance,

@@ -30,7 +30,7 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
     scope = Scope(module, None, "", module.values)
     frames, interpreter.frames = interpreter.frames, []
     constructing, interpreter.constructing = interpreter.constructing, []
-    built, interpreter.built = interpreter.built, []
+    built, interpreter.top_modules = interpreter.top_modules, []
     try:
         for statement in _statements_for(module, name):
             execute(interpreter, statement, scope)
@@ -39,7 +39,7 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
         if interpreter.steps < 0:
             raise
     finally:
-        interpreter.frames, interpreter.constructing, interpreter.built = (
+        interpreter.frames, interpreter.constructing, interpreter.top_modules = (
             frames,
             constructing,
             built,

@@ -127,11 +127,11 @@ def _global(interpreter: Interpreter, node: ast.Global | ast.Nonlocal, scope: Sc
                 outer.names[name] = UNKNOWN
             outer = outer.outer
         if (
-            interpreter.top is not None
-            and interpreter.top.module is scope.module
-            and name in interpreter.top.names
+            interpreter.top_level is not None
+            and interpreter.top_level.module is scope.module
+            and name in interpreter.top_level.names
         ):
-            interpreter.top.names[name] = UNKNOWN
+            interpreter.top_level.names[name] = UNKNOWN
 
 
 def _break(interpreter: Interpreter, node: ast.Break, scope: Scope) -> BlockEnd | None:

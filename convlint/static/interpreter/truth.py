@@ -19,7 +19,7 @@ from convlint.static.domain.values import (
     Tensor,
     Value,
 )
-from convlint.symbolic import Dim, Symbol
+from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -105,24 +105,22 @@ def decide(interpreter: Interpreter, value: Value) -> bool:
 
 
 def _decide_atom(interpreter: Interpreter, condition: Condition) -> bool:
-    left, right = (
-        interpreter.execution.reduced(condition.left),
-        interpreter.execution.reduced(condition.right or 0),
-    )
+    execution = interpreter.execution
+    left, right = execution.reduced(condition.left), execution.reduced(condition.right or 0)
     key = (condition.op, _key(left), _key(right))
-    taken = interpreter.choices.choose(
-        key, interpreter.execution.holds_at_defaults(condition), both=interpreter.in_entry_point
-    )
+    preferred = execution.holds_at_defaults(condition)
+    taken = interpreter.choices.choose(key, preferred, both=interpreter.in_entry_point)
     difference = symbolic.as_dim(left) - symbolic.as_dim(right)
     if condition.op in ("<", "<="):
-        least = 0 if condition.op == "<=" else -1
-        interpreter.execution.limit(
-            difference if taken else -difference, least if taken else -1 - least
-        )
+        highest = 0 if condition.op == "<=" else -1
+        if taken:
+            execution.limit(difference, highest)
+        else:
+            execution.limit(-difference, -1 - highest)
     if condition.op == "==" and taken:
-        interpreter.execution.state(left, right)
+        execution.state(left, right)
     if condition.op == "truth" and not taken:
-        interpreter.execution.state(left, 0)
+        execution.state(left, 0)
     return taken
 
 
@@ -137,22 +135,10 @@ def assume(interpreter: Interpreter, value: Value, wanted: bool) -> bool:
         if value.op == "not":
             return assume(interpreter, value.left, not wanted)
         if value.op == ("and" if wanted else "or"):
-            return assume(interpreter, value.left, wanted) and assume(
-                interpreter, value.right, wanted
-            )
+            parts = (value.left, value.right)
+            return all(assume(interpreter, part, wanted) for part in parts)
         if value.op == "==" and wanted:
             interpreter.execution.state(value.left, value.right)
     if truth is None and type(value) is Dim and not wanted:
         interpreter.execution.state(value, 0)  # `if width % groups: raise`
     return truth is None or truth is wanted
-
-
-def only_symbol(value: Value) -> Symbol | None:
-    """The symbol, if a value is nothing but one symbol."""
-    if type(value) is Dim:
-        symbols = value.symbols()
-        if len(symbols) == 1:
-            (symbol,) = symbols
-            if symbolic.symbol(symbol.name, symbol.scope, symbol.opaque) == value:
-                return symbol
-    return None

@@ -21,7 +21,6 @@ from convlint.static.domain.values import (
 )
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.pymodel.native import whole_value
-from convlint.static.interpreter.truth import only_symbol
 from convlint.static.torch_shapes import iterate as rows_of
 from convlint.symbolic import Dim
 
@@ -86,8 +85,11 @@ def _module_at(instance: Instance, key: Value) -> Value:
 
 def part(value: Dim, suffix: str) -> Value:
     """An attribute or item of a parameter whose type is not known: a symbol of its own."""
-    symbol = only_symbol(value)
-    if symbol is None or symbol.scope == FRESH or suffix.startswith("._"):
+    if len(value.symbols()) != 1 or suffix.startswith("._"):
+        return UNKNOWN
+    (symbol,) = value.symbols()
+    is_symbol = symbolic.symbol(symbol.name, symbol.scope, symbol.opaque) == value
+    if not is_symbol or symbol.scope == FRESH:
         return UNKNOWN
     return symbolic.symbol(symbol.name + suffix, symbol.scope)
 

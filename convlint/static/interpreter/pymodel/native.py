@@ -36,7 +36,7 @@ def concrete(interpreter: Interpreter, value: Value) -> int:
     if type(value) is bool or type(value) is int:
         return int(value)
     if type(value) is Dim:
-        settled = interpreter.execution.settled(value)
+        settled = interpreter.execution.settle_at_defaults(value)
         if settled is not None:
             return settled
     raise TypeError
