@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -23,6 +24,7 @@ from convlint.support.quantities import parse_count
 if TYPE_CHECKING:
     from torch import Tensor, fx, nn
 
+    from convlint.findings.confirm import ProveClaim
     from convlint.ir import IntermediateLayers, Suggestion
 
     ModelInput = Tensor | str | Sequence[object] | Mapping[str, object] | None
@@ -70,7 +72,7 @@ def check(
     Args:
         model_or_target: A live module, which runs in this process and is restored afterwards; a target such as
             ``"net.py:Net(64)"``, which runs in a process of its own; or the path of a file or directory, which is
-            checked statically and takes none of the arguments below.
+            checked statically, without ``input`` and ``options``.
         input: The shape of one input without the batch dimension, its text as for ``--input``, or, for a live
             module, a tensor. A list for several inputs, a dict for inputs by keyword.
         select: Rule codes or prefixes to enable.
@@ -86,44 +88,32 @@ def check(
     settings = config.discover().overridden(
         select=select, ignore=ignore, extend_select=extend_select
     )
-    if isinstance(model_or_target, str | os.PathLike):
-        text = os.fspath(model_or_target)
-        path = _path(text)
-        if path is None:
-            jobs = run_models.jobs(
-                [_model_target(text)], _request(options, _input_specs(input)), settings
-            )
-            with Worker() as worker:
-                report = run_models.check_models(jobs, worker.run, settings, worker.prove)
-        elif input is not None or options:
-            name = next(iter(options), "input")
-            raise UsageError(
-                f"{path} is checked statically; {name} only applies to models that are run "
-                f"({path if path.endswith('.py') else 'net.py'}:Net)"
-            )
-        else:
-            return _check_path(path, settings)
-    else:
-        job, run = _live_job(model_or_target, input, options, settings)
-        report = run_models.check_models([job], run, settings)
-    return Report(**vars(report))
+    if isinstance(model_or_target, os.PathLike):
+        model_or_target = os.fspath(model_or_target)
+    path = _path(model_or_target) if isinstance(model_or_target, str) else None
+    if path is None:
+        with _prepared(model_or_target, input, options, settings) as (job, run, prove_claim):
+            report = run_models.check_models([job], run, settings, prove_claim)
+        return Report(**vars(report))
+    if input is not None or options:
+        name = next(iter(options), "input")
+        raise UsageError(
+            f"{path} is checked statically; {name} only applies to models that are run "
+            f"({path if path.endswith('.py') else 'net.py'}:Net)"
+        )
+    outcome = check_files([path], None, ir.Report(), settings, CheckRequest())
+    return Report(**vars(outcome.report), files=outcome.files)
 
 
 def summary(
     model_or_target: nn.Module | str, input: ModelInput = None, **options: object
 ) -> Report:
-    """The layer table of a model, without linting it; arguments as for ``check``.
+    """Return the layer table of a model, without linting it; the arguments are those of ``check``.
 
     Findings are only those that explain why the model does not run.
     """
     settings = config.discover()
-    if isinstance(model_or_target, str):
-        request = _request(options, _input_specs(input))
-        jobs = run_models.jobs([_model_target(model_or_target)], request, settings)
-        with Worker() as worker:
-            report = run_models.summarize_models(jobs, worker.run, settings)
-    else:
-        job, run = _live_job(model_or_target, input, options, settings)
+    with _prepared(model_or_target, input, options, settings) as (job, run, _):
         report = run_models.summarize_models([job], run, settings)
     return Report(**vars(report), linted=False)
 
@@ -253,17 +243,29 @@ def _path(text: str) -> str | None:
     return text if os.path.exists(text) or parse_target(text).name is None else None
 
 
-def _check_path(path: str, settings: config.Config) -> Report:
-    outcome = check_files([path], None, ir.Report(), settings, CheckRequest())
-    return Report(**vars(outcome.report), files=outcome.files)
-
-
 def _model_target(text: str) -> Target:
     """The model that a target names. Raises UsageError."""
     target = parse_target(text)
     if target.name is None:
         raise UsageError(f"{target.text} does not name a model; write it as in net.py:Net")
     return target
+
+
+@contextmanager
+def _prepared(
+    model_or_target: nn.Module | str,
+    input: ModelInput,
+    options: Mapping[str, object],
+    settings: config.Config,
+) -> Iterator[tuple[Job, RunJob, ProveClaim | None]]:
+    """The job of a model, with the functions that run it and that test claims about its classes."""
+    if not isinstance(model_or_target, str):
+        yield *_live_job(model_or_target, input, options, settings), None
+        return
+    request = _request(options, _input_specs(input))
+    (job,) = run_models.jobs([_model_target(model_or_target)], request, settings)
+    with Worker() as worker:
+        yield job, worker.run, worker.prove
 
 
 def _live_job(

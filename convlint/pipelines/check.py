@@ -77,7 +77,7 @@ def check_files(
     linter = Linter(config, _cache_folder(request, config), hidden, request.jobs, progress)
     if hidden:
         ran = replace(ran, findings=tuple(hidden.new_findings(ran.findings, texts)))
-    outcome = _outcome(contents, texts, ran, linter, request, prove_claim)
+    outcome = _Check(contents, texts, ran.findings, linter, request).outcome(prove_claim)
     texts = texts.with_overlays({change.path: change.after for change in outcome.changes})
     findings = outcome.report.findings
     recorded = baseline.write(findings, texts) if baseline and request.update_baseline else None
@@ -103,111 +103,97 @@ def _cache_folder(request: CheckRequest, config: Config) -> str | None:
     return request.cache_dir or discovery.cache_folder(config.root)
 
 
-def _outcome(
-    contents: Mapping[str, bytes],
-    texts: SourceTexts,
-    ran: Report,
-    linter: Linter,
-    request: CheckRequest,
-    prove_claim: ProveClaim | None,
-) -> Outcome:
-    if request.add_noqa:
-        return _add_suppressions(contents, texts, ran, linter, request)
-    if request.fix or request.diff:
-        return _fix(contents, texts, ran, linter, request)
-    return Outcome(Report(tuple(joined(ran.findings, linter.find(contents, prove_claim, texts)))))
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One check: the contents of the files, and ``ran``, the findings of model runs."""
+
+    contents: Mapping[str, bytes]
+    texts: SourceTexts
+    ran: Sequence[Finding]
+    linter: Linter
+    request: CheckRequest
+
+    def outcome(self, prove_claim: ProveClaim | None) -> Outcome:
+        if self.request.add_noqa:
+            return self._add_suppressions()
+        if self.request.fix or self.request.diff:
+            return self._fix()
+        findings = self.linter.find(self.contents, prove_claim, self.texts)
+        return Outcome(Report(tuple(joined(self.ran, findings))))
+
+    def _fix(self) -> Outcome:
+        """Apply the fixes of model runs once, because no model is run again; then those of static analysis until
+        nothing changes.
+        """
+        from convlint.findings import fix_loop
+
+        unsafe = self.request.unsafe_fixes
+        before = {**self.contents, **self._files_of_models()}
+        step = fix_loop.fix_once(before, self.ran, unsafe=unsafe)
+        texts = self.texts.with_overlays(step.files)
+
+        def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
+            return self.linter.find(now, texts=texts)
+
+        checked = {path: step.files[path] for path in self.contents}
+        result = fix_loop.fix_files(checked, find, unsafe=unsafe)
+        changes = _changes(before, {**step.files, **result.files})
+        written, problems = (changes, []) if self.request.diff else self._write(changes)
+        paths = {change.path for change in written}
+        fixed = (*step.applied, *result.applied)
+        left = [finding for finding in self.ran if finding not in step.applied]
+        return Outcome(
+            Report(tuple(joined(left, result.remaining)), problems=tuple(problems)),
+            fixed=tuple(f for f in fixed if f.site and f.site.path in paths),
+            changes=tuple(written),
+        )
+
+    def _add_suppressions(self) -> Outcome:
+        """Add a suppression comment to the line of every finding."""
+        from convlint.findings import suppressions
+
+        before = {**self.contents, **self._files_of_models()}
+        findings = joined(self.ran, self.linter.find(self.contents, texts=self.texts))
+        after, silenced = {}, 0
+        for path, data in before.items():
+            in_file = [f for f in findings if f.site and f.site.path == path]
+            after[path], count = suppressions.add_noqa(data, in_file)
+            silenced += count
+        written, problems = self._write(_changes(before, after))
+        now = before | {change.path: change.after for change in written}
+        left = [
+            f
+            for f in self.ran
+            if not (f.site and suppressions.suppresses(now.get(f.site.path, b""), f))
+        ]
+        remaining = self.linter.find({path: now[path] for path in self.contents}, texts=self.texts)
+        report = Report(tuple(joined(left, remaining)), problems=tuple(problems))
+        return Outcome(report, changes=tuple(written), silenced=silenced)
+
+    def _files_of_models(self) -> dict[str, bytes]:
+        """The files with findings of model runs that are not among the checked files."""
+        files = {}
+        paths = {finding.site.path for finding in self.ran if finding.site}
+        for path in sorted(paths - self.contents.keys()):
+            with suppress(OSError):
+                files[path] = self.texts.data(path)
+        return files
+
+    def _write(self, changes: Sequence[Change]) -> tuple[list[Change], list[Problem]]:
+        """Write changed files and return the changes that succeeded; the caller writes standard input."""
+        from convlint.source_text import edits
+
+        written, problems = [], []
+        for change in changes:
+            try:
+                if change.path != _stdin_path(self.request):
+                    edits.write_atomically(change.path, change.after)
+                written.append(change)
+            except OSError as error:
+                text = f"{change.path} cannot be written: {error.strerror or error}"
+                problems.append(Problem("unwritable-file", text, path=change.path))
+        return written, problems
 
 
-def _fix(
-    contents: Mapping[str, bytes],
-    texts: SourceTexts,
-    ran: Report,
-    linter: Linter,
-    request: CheckRequest,
-) -> Outcome:
-    """Apply the fixes of model runs once, because no model is run again; then those of static analysis until nothing
-    changes.
-    """
-    from convlint.findings import fix_loop
-
-    unsafe = request.unsafe_fixes
-    before = {**contents, **_files_of_models(ran, contents, texts)}
-    step = fix_loop.fix_once(before, ran.findings, unsafe=unsafe)
-    texts = texts.with_overlays(step.files)
-
-    def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
-        return linter.find(now, texts=texts)
-
-    result = fix_loop.fix_files({path: step.files[path] for path in contents}, find, unsafe=unsafe)
-    after = {**step.files, **result.files}
-    changes = [
-        Change(path, data, after[path]) for path, data in before.items() if after[path] != data
-    ]
-    written, problems = (changes, []) if request.diff else _write(changes, request)
-    paths = {change.path for change in written}
-    fixed = (*step.applied, *result.applied)
-    left = [finding for finding in ran.findings if finding not in step.applied]
-    return Outcome(
-        Report(tuple(joined(left, result.remaining)), problems=tuple(problems)),
-        fixed=tuple(finding for finding in fixed if finding.site and finding.site.path in paths),
-        changes=tuple(written),
-    )
-
-
-def _add_suppressions(
-    contents: Mapping[str, bytes],
-    texts: SourceTexts,
-    ran: Report,
-    linter: Linter,
-    request: CheckRequest,
-) -> Outcome:
-    """Add a suppression comment to the line of every finding."""
-    from convlint.findings import suppressions
-
-    before = {**contents, **_files_of_models(ran, contents, texts)}
-    findings = joined(ran.findings, linter.find(contents, texts=texts))
-    changes, silenced = [], 0
-    for path, data in before.items():
-        in_file = [finding for finding in findings if finding.site and finding.site.path == path]
-        after, count = suppressions.add_noqa(data, in_file)
-        silenced += count
-        if after != data:
-            changes.append(Change(path, data, after))
-    written, problems = _write(changes, request)
-    now = before | {change.path: change.after for change in written}
-    left = [
-        finding
-        for finding in ran.findings
-        if not (finding.site and suppressions.suppresses(now.get(finding.site.path, b""), finding))
-    ]
-    findings = joined(left, linter.find({path: now[path] for path in contents}, texts=texts))
-    report = Report(tuple(findings), problems=tuple(problems))
-    return Outcome(report, changes=tuple(written), silenced=silenced)
-
-
-def _files_of_models(
-    ran: Report, contents: Mapping[str, bytes], texts: SourceTexts
-) -> dict[str, bytes]:
-    """The files with findings of model runs that are not among the checked files."""
-    files = {}
-    paths = {finding.site.path for finding in ran.findings if finding.site}
-    for path in sorted(paths - contents.keys()):
-        with suppress(OSError):
-            files[path] = texts.data(path)
-    return files
-
-
-def _write(changes: Sequence[Change], request: CheckRequest) -> tuple[list[Change], list[Problem]]:
-    """Write changed files and return the changes that succeeded; standard input is written by the caller."""
-    from convlint.source_text import edits
-
-    written, problems = [], []
-    for change in changes:
-        try:
-            if change.path != _stdin_path(request):
-                edits.write_atomically(change.path, change.after)
-            written.append(change)
-        except OSError as error:
-            text = f"{change.path} cannot be written: {error.strerror or error}"
-            problems.append(Problem("unwritable-file", text, path=change.path))
-    return written, problems
+def _changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Change]:
+    return [Change(path, data, after[path]) for path, data in before.items() if after[path] != data]

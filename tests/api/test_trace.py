@@ -222,7 +222,7 @@ def test_train_mode_is_in_the_graph() -> None:
 def test_what_cannot_be_traced() -> None:
     with pytest.raises(ValueError, match=r"trace takes a live model, .* import the model"):
         convlint.trace("net.py:Net", (3, 16, 16))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="expected, not int"):
+    with pytest.raises(ValueError, match="not int"):
         convlint.trace(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="forward takes"):
         convlint.trace(made("residual"), [X, X])
