@@ -1,1 +1,1 @@
-"""What rules ask of a graph: queries, costs, diagnosis of conflicts, contracts of classes."""
+"""Analyses of a graph for rules and reports: queries, costs, diagnosis of disagreements, contracts of classes."""

@@ -85,7 +85,7 @@ def conv_weights(in_channels: int, out_channels: int, kernel: Shape, groups: int
 
 
 def is_depthwise(node: Node) -> bool:
-    """Whether each of several input channels of a convolution has filters of its own."""
+    """Check whether each of several input channels of a convolution has filters of its own."""
     return bool(node.attrs["groups"] == node.attrs["in_channels"] > 1)
 
 
@@ -121,5 +121,5 @@ _WIDTH = (
 
 
 def is_width_name(name: str) -> bool:
-    """Whether a parameter has the name of a number of channels: ``in_channels``, ``planes``, ``ngf``."""
+    """Check whether a parameter has the name of a number of channels: ``in_channels``, ``planes``, ``ngf``."""
     return re.fullmatch(_WIDTH, name) is not None

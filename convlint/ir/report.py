@@ -58,7 +58,7 @@ class Finding:
 
 
 def any_at_least(severities: Iterable[Severity], threshold: Severity) -> bool:
-    """Whether one of the severities is ``threshold`` or worse."""
+    """Check whether one of the severities is ``threshold`` or worse."""
     position = SEVERITIES.index(threshold)
     return any(SEVERITIES.index(severity) <= position for severity in severities)
 

@@ -16,7 +16,7 @@ IntermediateLayers = Literal["none", "norm", "norm-relu", "norm-prelu"]
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What replaces a dense layer: the code of the rewrite, and its numbers.
+    """The replacement of a dense layer: the code of the rewrite, and its numbers.
 
     ``groups`` of a grouped convolution, each at least ``width`` channels wide on both sides; ``pairs`` of depthwise and
     pointwise kernels that are summed; the layers ``between`` the two halves of a separable convolution; ``map_size``
@@ -76,7 +76,7 @@ class LayerChange:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What running the rewritten model showed.
+    """The result of running the rewritten model.
 
     ``ran``: a forward and, where the original allows one, a training step. ``trained`` is None where the original
     cannot be trained on this input. ``saved_bytes_error`` is ``|estimated - measured| / measured`` of the whole model.
@@ -110,7 +110,7 @@ class Timing:
 
     @property
     def slower(self) -> bool:
-        """Whether the rewritten model took longer by both figures."""
+        """Check whether the rewritten model took longer by both figures."""
         return self.after[0] > self.before[0] and self.after[1] > self.before[1]
 
 

@@ -86,7 +86,7 @@ class Dim:
 
     @property
     def determined(self) -> bool:
-        """Whether the value depends on parameters alone: it is known and has no opaque symbols."""
+        """Check whether the value depends on parameters alone: it is known and has no opaque symbols."""
         return self.terms is not None and not any(symbol.opaque for symbol in self.symbols())
 
     @property
@@ -111,11 +111,11 @@ class Dim:
                         yield from arg.atoms()
 
     def symbols(self) -> frozenset[Symbol]:
-        found = _symbols.get(self.key)
-        if found is None:
-            found = frozenset([atom for atom in self.atoms() if isinstance(atom, Symbol)])
-            _remember(_symbols, self.key, found)
-        return found
+        symbols = _symbols.get(self.key)
+        if symbols is None:
+            symbols = frozenset([atom for atom in self.atoms() if isinstance(atom, Symbol)])
+            _remember(_symbols, self.key, symbols)
+        return symbols
 
     def __add__(self, other: Dim | int) -> Dim:
         return _sum(self, as_dim(other), 1)

@@ -70,20 +70,20 @@ class Facts:
         return None
 
     def equal(self, left: Dim | int, right: Dim | int) -> bool:
-        """Whether the expressions are proved equal."""
+        """Check whether the expressions are proved equal."""
         goal = self.reduce(as_dim(left) - as_dim(right))
         if goal.terms is None:
             return False
         return not _reduced(dict(goal.terms), self._echelon)
 
     def divisible(self, dim: Dim | int, by: Dim | int) -> bool:
-        """Whether ``dim`` is proved to be a multiple of ``by``."""
+        """Check whether ``dim`` is proved to be a multiple of ``by``."""
         return self.equal(as_dim(dim) % as_dim(by), ZERO) or self.equal(
             self.reduce(as_dim(dim)) % self.reduce(as_dim(by)), ZERO
         )
 
     def hold(self, values: Mapping[Symbol, int]) -> bool:
-        """Whether the equalities hold for given values. Raises KeyError for a symbol without a value."""
+        """Check whether the equalities hold for given values. Raises KeyError for a symbol without a value."""
         return all(
             left.evaluate(values) == right.evaluate(values) for left, right in self.equalities
         )
@@ -128,12 +128,12 @@ class Facts:
 
 
 def provably_equal(left: Dim | int, right: Dim | int, assume: Iterable[Pair] = ()) -> bool:
-    """Whether two expressions are proved equal, given equalities. ``UNKNOWN`` equals nothing, not even itself."""
+    """Check whether two expressions are proved equal, given equalities. ``UNKNOWN`` equals nothing, not even itself."""
     return Facts(assume).equal(left, right)
 
 
 def provably_divisible(dim: Dim | int, by: Dim | int, assume: Iterable[Pair] = ()) -> bool:
-    """Whether an expression is proved to be a multiple of another, given equalities."""
+    """Check whether an expression is proved to be a multiple of another, given equalities."""
     return Facts(assume).divisible(dim, by)
 
 

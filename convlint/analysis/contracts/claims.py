@@ -83,8 +83,8 @@ class _Search:
     def _free(self) -> list[Symbol]:
         """Symbols that can vary: parameters, channels of tensors, and quotients that the facts introduced."""
         reduced = [self.comparison.facts.reduce(dim) for dim in self.comparison.dims]
-        found = {s for dim in reduced for s in dim.symbols() if not s.opaque}
-        return sorted(found, key=lambda s: (s.scope, s.name))
+        symbols = {s for dim in reduced for s in dim.symbols() if not s.opaque}
+        return sorted(symbols, key=lambda s: (s.scope, s.name))
 
     @cached_property
     def _current(self) -> Binding:
@@ -108,7 +108,7 @@ class _Search:
 
     @property
     def depends_on_the_class_alone(self) -> bool:
-        """Whether the arguments of the class determine the numbers."""
+        """Check whether the arguments of the class determine the numbers."""
         return {s for dim in self.comparison.dims for s in dim.symbols()} <= self.own.keys()
 
     def trials(self) -> Iterator[Trial]:

@@ -18,7 +18,7 @@ Wrong = Callable[[tuple[int, ...]], bool]
 
 
 def differ(numbers: tuple[int, ...]) -> bool:
-    """Whether numbers are not all equal."""
+    """Check whether numbers are not all equal."""
     return len(set(numbers)) > 1
 
 
@@ -53,7 +53,7 @@ class Comparison:
         return f"both are {self.current[0]} here, but " if self.target is not None else ""
 
     def can_be(self, wrong: Wrong) -> bool:
-        """Whether the numbers are wrong for other parameters that the class accepts."""
+        """Check whether the numbers are wrong for other parameters that the class accepts."""
         return any(map(wrong, self._others()))
 
     def _others(self) -> Iterator[tuple[int, ...]]:
@@ -83,7 +83,7 @@ class Comparisons:
 
         The comparison is made in the innermost constructor whose parameters express them all. ``nodes`` are the calls
         in which they have to fit. If groups are among the numbers, the requirement of their convolution on its output
-        channels is no fact.
+        channels is not assumed.
 
         Returns None if the expression of a number is unknown, if all are one expression, if a requirement of the
         constructor is unknown, and if no parameters that it accepts make the numbers ``wrong``.
@@ -104,7 +104,7 @@ class Comparisons:
         """Compare a number of ``layer`` with the input channels of its call ``node``.
 
         The comparison is made in the innermost constructor whose parameters express those channels; the layer's own
-        requirement on them is no fact. Returns None as ``of`` does, and if the input comes from outside of the model.
+        requirement on them is not assumed. Returns None as ``of`` does, and if the input comes from outside.
         """
         expected = dims.from_json(layer.exprs.get(name))
         for id in self._scopes.ancestors(layer.scope) if expected.determined else ():
@@ -160,7 +160,7 @@ class Comparisons:
         run, call = self._run(scope, nodes)
         requirements = self._requirements_of(scope, *run)
         equalities = set(_about(dims, [*compared, *requirements.pairs(checked)]))
-        if len(equalities) > _MAX_FACTS or (wrong is differ and _are_one(dims, equalities)):
+        if len(equalities) > _MAX_FACTS or (wrong is differ and _are_equal(dims, equalities)):
             return None
         opaque = {s for pair in equalities for dim in pair for s in dim.symbols() if s.opaque}
         values = (
@@ -206,16 +206,16 @@ def _about(dims: Sequence[Dim], pairs: Sequence[tuple[Dim, Dim]]) -> Iterator[tu
     """The equalities about the symbols in ``dims``, and about symbols that these are related to."""
     known = {symbol for dim in dims for symbol in dim.symbols() if not symbol.opaque}
     pending = [(pair, pair[0].symbols() | pair[1].symbols()) for pair in set(pairs)]
-    while found := [item for item in pending if item[1] & known]:
+    while connected := [item for item in pending if item[1] & known]:
         pending = [item for item in pending if not item[1] & known]
-        for pair, symbols in found:
+        for pair, symbols in connected:
             known |= {symbol for symbol in symbols if not symbol.opaque}
             if pair[0] != pair[1]:
                 yield pair
 
 
-def _are_one(dims: Sequence[Dim], pairs: Iterable[tuple[Dim, Dim]]) -> bool:
-    """Whether a chain of equalities connects all expressions, which settles most contracts."""
+def _are_equal(dims: Sequence[Dim], pairs: Iterable[tuple[Dim, Dim]]) -> bool:
+    """Check whether a chain of equalities connects all expressions, which settles most contracts."""
     neighbours: dict[str, set[str]] = {}
     for left, right in (pair for pair in pairs if not (pair[0].is_unknown or pair[1].is_unknown)):
         neighbours.setdefault(left.key, set()).add(right.key)

@@ -17,7 +17,7 @@ from convlint.symbolic import Dim, Symbol
 _REDUCING = ops.REDUCTIONS | ops.FLATTENING | {"squeeze"}
 
 Pair = tuple[Dim, Dim]
-# A layer, and which of its requirements is being checked, so it is no fact: "channels", "groups" ...
+# A layer, and which of its requirements is being checked and not assumed: "channels", "groups" ...
 Checked = tuple[str, str]
 
 _TENSORS = -1  # the scope of symbols for unknown channels of tensors
@@ -34,13 +34,13 @@ class Requirements:
         self.values: dict[Symbol, int] = {}
         self._graph, self._scopes, self._scope = graph, scopes, scope
         self._channels: dict[int, Dim] = {}
-        self._found: list[tuple[Checked | None, Pair]] = []
+        self._equalities: list[tuple[Checked | None, Pair]] = []
         for node in nodes:
-            self._found += self._of(node)
+            self._equalities += self._of(node)
 
     def pairs(self, without: Checked | None) -> list[Pair]:
         """The equalities, without those of the requirement that is being checked."""
-        return [pair for checked, pair in self._found if checked is None or checked != without]
+        return [pair for checked, pair in self._equalities if checked is None or checked != without]
 
     def channels(self, tensor: int) -> Dim:
         """The channels of a tensor that the calls read or output."""
@@ -58,7 +58,7 @@ class Requirements:
 
     @staticmethod
     def only_of_parameters(channels: Dim) -> bool:
-        """Whether channels depend on constructor parameters alone, not on a tensor from outside."""
+        """Check whether channels depend on constructor parameters alone, not on a tensor from outside."""
         return channels.determined and all(s.scope != _TENSORS for s in channels.symbols())
 
     def _of(self, node: Node) -> Iterator[tuple[Checked | None, Pair]]:
@@ -109,7 +109,7 @@ class Requirements:
             yield self._scopes.expressed_in(symbolic.from_json(layer.exprs.get(name)), self._scope)
 
     def _keeps_channels(self, node: Node) -> bool:
-        """Whether a reduction or reshape kept the batch and channel dimensions."""
+        """Check whether a reduction or reshape kept the batch and channel dimensions."""
         before, after = self._graph.tensor(node.inputs[0]).shape, node.outputs[0].shape
         return node.op in _REDUCING and len(after) > 1 and before[:2] == after[:2]
 

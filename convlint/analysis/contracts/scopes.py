@@ -29,7 +29,7 @@ class Scopes:
             id = self.by_id[id].parent
 
     def within(self, id: int | None, scope: int) -> bool:
-        """Whether a scope is ``scope`` or was called inside it."""
+        """Check whether a scope is ``scope`` or was called inside it."""
         return scope in self.ancestors(id)
 
     def innermost(self, ids: Iterable[int | None]) -> Scope | None:

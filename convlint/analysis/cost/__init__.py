@@ -11,7 +11,7 @@ __all__ = ["macs", "model_report", "rows", "totals"]
 
 
 def totals(graph: Graph) -> Totals:
-    """Sum up the costs of a model.
+    """Compute the total costs of a model.
 
     - ``macs``: of all calls; calls that were not traced into add nothing
     - ``forward_backward_bytes``: twice the outputs of all leaf layers, as torchsummary and torchinfo count

@@ -12,18 +12,20 @@ def rows(graph: Graph) -> tuple[Row, ...]:
     """Build the layer table: called layers in the order of their first call, then layers that were never called.
 
     A row is a leaf layer, a container with parameters of its own (a class token), or a call with MACs outside of leaf
-    layers, named ``module.op``. The parameters of all rows sum up to those of the model. ``failed`` marks the row that
+    layers, named ``module.op``. The parameters of all rows add up to those of the model. ``failed`` marks the row that
     ended a partial run, and rows whose call was replaced by a stand-in.
     """
     leaves = leaves_of(graph)
-    found: list[tuple[int, int, Row]] = []  # sorted by first node, then modules before their calls
+    entries: list[
+        tuple[int, int, Row]
+    ] = []  # sorted by first node, then modules before their calls
     for rank, layer in enumerate(graph.layers):
         calls = graph.calls_of(layer.name)
         row = _layer_row(graph, layer, calls, leaf=layer.name in leaves)
         if layer.name in leaves or row.params or row.macs != 0 or row.failed:
-            found.append((calls[0].start if calls else len(graph.nodes), rank, row))
-    found += [(node.id, len(graph.layers), row) for node, row in _functional_rows(graph)]
-    return tuple(row for *_, row in sorted(found, key=lambda item: item[:2]))
+            entries.append((calls[0].start if calls else len(graph.nodes), rank, row))
+    entries += [(node.id, len(graph.layers), row) for node, row in _functional_rows(graph)]
+    return tuple(row for *_, row in sorted(entries, key=lambda item: item[:2]))
 
 
 def leaves_of(graph: Graph) -> set[str]:

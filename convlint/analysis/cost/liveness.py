@@ -52,25 +52,25 @@ def timeline(graph: Graph) -> Timeline:
     storage = _storages(graph)
     for node in graph.nodes:
         for tensor in node.outputs:
-            if (kept := storage[tensor.id]) is not None:
-                size.setdefault(kept, tensor.nbytes)
-                born.setdefault(kept, node.id)
-                last[kept] = node.id
+            if (owner := storage[tensor.id]) is not None:
+                size.setdefault(owner, tensor.nbytes)
+                born.setdefault(owner, node.id)
+                last[owner] = node.id
         for id in node.inputs:
-            if (kept := storage[id]) is not None:
-                last[kept] = node.id
+            if (owner := storage[id]) is not None:
+                last[owner] = node.id
     for call in graph.calls:
         for id in call.inputs:
-            if (kept := storage[id]) is not None:
-                last[kept] = max(last[kept], call.stop - 1)
+            if (owner := storage[id]) is not None:
+                last[owner] = max(last[owner], call.stop - 1)
     for node in graph.nodes:
         if node.op in _ALWAYS_ALIVE:
             for tensor in node.outputs:
                 born[tensor.id], last[tensor.id] = 0, len(graph.nodes) - 1
     changes = [0] * (len(graph.nodes) + 1)
-    for kept, bytes in size.items():
-        changes[born[kept]] += bytes
-        changes[last[kept] + 1] -= bytes
+    for owner, bytes in size.items():
+        changes[born[owner]] += bytes
+        changes[last[owner] + 1] -= bytes
     return Timeline(
         held=sum(layer.params_bytes for layer in graph.layers) + sum(_running_statistics(graph)),
         live=tuple(accumulate(changes[:-1])),
@@ -100,7 +100,7 @@ _VIEWS_IF_CONTIGUOUS = ops.FLATTENING | {"contiguous"}
 
 def _storages(graph: Graph) -> dict[int, int | None]:
     """The storage of each tensor, named by its first tensor; None for parameters, which are counted separately."""
-    found: dict[int, int | None] = {}
+    storages: dict[int, int | None] = {}
     strided: set[int] = set()  # tensors that are not contiguous
     for node in graph.nodes:
         first = node.inputs[0] if node.inputs else None
@@ -111,14 +111,14 @@ def _storages(graph: Graph) -> dict[int, int | None]:
                 or (node.op in _VIEWS_IF_CONTIGUOUS and first not in strided)
             )
             if node.op == "parameter":
-                found[tensor.id] = None
+                storages[tensor.id] = None
             elif shares and first is not None:
-                found[tensor.id] = found[first]
+                storages[tensor.id] = storages[first]
                 if first in strided or node.op in _TRANSPOSES | _PARTS:
                     strided.add(tensor.id)
             else:
-                found[tensor.id] = tensor.id
-    return found
+                storages[tensor.id] = tensor.id
+    return storages
 
 
 def _running_statistics(graph: Graph) -> Iterator[int]:

@@ -60,13 +60,13 @@ class _Diagnosis:
         """
         struck: dict[str, set[Vote]] = {}
         refused = [layer for layer in self.graph.layers if refuses(layer)]
-        one_off = {layer.site for layer in refused if not is_depthwise(layer)}
+        dense_sites = {layer.site for layer in refused if not is_depthwise(layer)}
         for vote in self.poll.root if refused else ():
             layer = self.graph.layer(self.graph.nodes[vote.node].layer)
             if layer is None or vote.label not in ("in", "out") or layer not in refused:
                 continue
             groups = layer.attrs["groups"]
-            if layer.site not in one_off and groups and vote.number % groups:
+            if layer.site not in dense_sites and groups and vote.number % groups:
                 value = self.poll.value[vote]
                 same = self.votes.by_class[self.poll.root[vote]]
                 built_together = {v for x, v in same if x == value and _same_caller(v, vote)}
@@ -167,8 +167,9 @@ class _Diagnosis:
         )
 
     def _flattened(self, vote: Vote) -> bool:
-        """Whether a vote is the in_features of a linear layer after a flattened map, where the number of pixels is a
-        frequent mistake.
+        """Check whether a vote is the in_features of a linear layer after a flattened map.
+
+        A wrong number of pixels is a frequent mistake there.
         """
         node = self.graph.nodes[vote.node]
         if node.op != "linear" or vote.label != "in":
@@ -208,13 +209,13 @@ def _meant(vote: Vote, value: Fraction, instead: Fraction) -> Fraction:
     return instead / value * vote.number if value else instead
 
 
-def _same_caller(one: Vote, other: Vote) -> bool:
-    """Whether the same calls led to the constructors of both layers."""
-    return len(other.frames) > 1 and other.frames[1:] == one.frames[1:]
+def _same_caller(left: Vote, right: Vote) -> bool:
+    """Check whether the same calls led to the constructors of both layers."""
+    return len(right.frames) > 1 and right.frames[1:] == left.frames[1:]
 
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
-    """Find the disagreements behind the failed calls of a graph, one for each place to blame."""
+    """Find the disagreements that made calls of a graph fail, one for each place to blame."""
     return (
         graph.derived(_Diagnosis).disagreements if any(node.error for node in graph.nodes) else ()
     )

@@ -46,9 +46,9 @@ class Sizes:
         """Create a variable without any constraints."""
         return self._variables.new()
 
-    def tie(self, one: int, other: int, ratio: Fraction = Fraction(1)) -> None:
-        """State that ``one == ratio * other``."""
-        self._variables.tie(one, other, ratio)
+    def tie(self, left: int, right: int, ratio: Fraction = Fraction(1)) -> None:
+        """State that ``left == ratio * right``."""
+        self._variables.tie(left, right, ratio)
 
     def find(self, variable: int) -> tuple[int, Fraction]:
         """The class of a variable, and the ratio of its value to that of the class."""

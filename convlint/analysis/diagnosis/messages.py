@@ -52,7 +52,7 @@ def findings(
 
 
 def _has_wrong_input(graph: Graph, node: Node) -> bool:
-    """Whether a convolution failed because of its input channels.
+    """Check whether a convolution failed because of its input channels.
 
     Of a depthwise convolution two numbers contradict the input, and the vote does not know that they are one mistake.
     """
@@ -87,7 +87,7 @@ def message(graph: Graph, disagreement: Disagreement) -> str:
 
 
 def statement(graph: Graph, vote: Vote, others: str = "") -> str:
-    """What a layer says about its sizes: "Conv2d `stem` outputs 16 channels"."""
+    """Describe the size that a layer declares: "Conv2d `stem` outputs 16 channels"."""
     node = graph.nodes[vote.node]
     if node.op == "reshape":
         return f"the view expects {vote.number} features"
@@ -106,7 +106,7 @@ def statement(graph: Graph, vote: Vote, others: str = "") -> str:
 def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
     """The size of the input and where it comes from: "receives 16 from Conv2d `stem`".
 
-    None if the vote is not about the input, or if the input agrees with it or with nobody.
+    None if the vote is not about the input, or if the input agrees with it, or not with ``right``.
     """
     node = graph.nodes[vote.node]
     if vote.label == "groups" or (vote.label == "out" and node.op in ops.PROJECTIONS):
@@ -119,8 +119,8 @@ def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
     if node.op == "reshape":
         return f"receives {size} ({graph_queries.sizes(shape[1:])})"
     if parts := _concatenated(graph, node):
-        shown = parts if len(parts) <= _MAX_TERMS else (*parts[:2], "...", parts[-1])
-        return f"receives {size} ({' + '.join(map(str, shown))}, concatenated)"
+        terms = parts if len(parts) <= _MAX_TERMS else (*parts[:2], "...", parts[-1])
+        return f"receives {size} ({' + '.join(map(str, terms))}, concatenated)"
     maker = graph_queries.source_layer(graph, node)
     if node.op == "linear" and producer is not None and producer.op in ops.FLATTENING:
         image = graph_queries.input_shape(graph, producer)[1:] if producer.inputs else ()
@@ -164,7 +164,7 @@ def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
 def _other_statements(
     graph: Graph, vote: Vote, right: Fraction | None, disagreement: Disagreement
 ) -> str:
-    """What the nearest other layers say, those with the right number first."""
+    """Describe the sizes that the nearest other layers declare, those with the right number first."""
     others = sorted(disagreement.others, key=lambda other: other.number != right)
     texts = dict.fromkeys(statement(graph, other) for other in others if other.node != vote.node)
     if texts:

@@ -28,7 +28,7 @@ def places(
     a place in the file ``home_path`` is preferred to one in other files. Returns the cost and the layers of each place.
     """
     cost = 0
-    found: list[tuple[Site, list[Layer]]] = []
+    result: list[tuple[Site, list[Layer]]] = []
     by_site: dict[Site, tuple[list[Layer], list[Layer]]] = {}
     for layers, kind in ((wrong, 0), (right, 1)):
         for layer in layers:
@@ -43,14 +43,14 @@ def places(
         reached = sum(len(layers) for _, layers in further) == len(bad)
         prefers_outer = site.path != home_path and any(s.path == home_path for s, _ in further)
         if reached and (outside < here or (outside == here and prefers_outer)):
-            cost, found = cost + outside, found + further
+            cost, result = cost + outside, result + further
         else:
-            cost, found = cost + here, [*found, (site, bad)]
-    return cost, found
+            cost, result = cost + here, [*result, (site, bad)]
+    return cost, result
 
 
 def refuses(layer: Layer) -> bool:
-    """Whether the constructor of a convolution raised because of its groups."""
+    """Check whether the constructor of a convolution raised because of its groups."""
     attrs = layer.attrs
     if layer.error is None or not {"in_channels", "out_channels", "groups"} <= attrs.keys():
         return False
@@ -61,7 +61,7 @@ def refuses(layer: Layer) -> bool:
 
 
 def is_depthwise(layer: Layer) -> bool:
-    """Whether the groups equal one of the channel numbers; then the other number is wrong."""
+    """Check whether the groups equal one of the channel numbers; then the other number is wrong."""
     attrs = layer.attrs
     return bool(attrs["groups"] in (attrs["in_channels"], attrs["out_channels"]))
 

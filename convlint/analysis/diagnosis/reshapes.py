@@ -42,12 +42,12 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     else:
         return
     for into, out in groups:
-        held = [dim for dim in into if dim - len(before.shape) in known]
-        if len(held) != 1:
+        sized = [dim for dim in into if dim - len(before.shape) in known]
+        if len(sized) != 1:
             continue
         place = next((dim for dim in reversed(out) if after.shape[dim] != 1), out[-1])
-        variable = known[held[0] - len(before.shape)]
-        factor = prod(before.shape[dim] for dim in into if dim != held[0])
+        variable = known[sized[0] - len(before.shape)]
+        factor = prod(before.shape[dim] for dim in into if dim != sized[0])
         shared = prod(after.shape[dim] for dim in out if dim != place)
         if not factor or not shared:
             continue
@@ -66,11 +66,11 @@ def permute(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     rank = len(before.shape)
     order = list(node.attrs.get("dims", ()))
     if {"dim0", "dim1"} <= node.attrs.keys():
-        one, other = node.attrs["dim0"], node.attrs["dim1"]
+        first, second = node.attrs["dim0"], node.attrs["dim1"]
         order = list(range(rank))
-        if rank and isinstance(one, int) and isinstance(other, int):
-            one, other = one % rank, other % rank
-            order[one], order[other] = other, one
+        if rank and isinstance(first, int) and isinstance(second, int):
+            first, second = first % rank, second % rank
+            order[first], order[second] = second, first
     if len(order) == rank and all(isinstance(origin, int) for origin in order):
         known = sizes.of(before)
         for place, origin in enumerate(order):

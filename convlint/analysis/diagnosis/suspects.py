@@ -62,7 +62,7 @@ class Suspects:
     def _callers_explain_better(
         self, site: Site, held: set[Vote], depth: int, related: set[int], open_: Counts
     ) -> bool:
-        """Whether the callers of a place explain its wrong votes at a lower cost than the place itself.
+        """Check whether the callers of a place explain its wrong votes at a lower cost than the place itself.
 
         A place costs one, and one more for each class in which its votes are right.
         """
@@ -115,7 +115,7 @@ class Suspects:
         for (site, _, _), keys in together.items():
             if site.path == self._home and len({key[0] for key in keys}) > 1:
                 wanted.setdefault(site, set()).add(frozenset(keys))
-        found: dict[Suspect, set[Vote]] = {}
+        suspects: dict[Suspect, set[Vote]] = {}
         for site, groups in wanted.items():
             through: dict[Key, set[Vote]] = {}
             for vote in self._poll.root:
@@ -123,10 +123,10 @@ class Suspects:
                     inner = vote.frames[: vote.frames.index(site)]
                     through.setdefault((*inner, vote.label), set()).add(vote)
             for together_ in groups:
-                found[site, together_] = set().union(
+                suspects[site, together_] = set().union(
                     *[through.get(key, set()) for key in together_]
                 )
-        return found
+        return suspects
 
     def _split(self, held: set[Vote], related: set[int], open_: Counts) -> Split:
         """Split the votes of a suspect into those that others contradict and those that most others agree with.

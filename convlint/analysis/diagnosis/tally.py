@@ -39,7 +39,7 @@ class Poll:
                 self._ballots.setdefault(root, {}).setdefault(key, []).append(vote)
 
     def count(self, root: int) -> Counter[Fraction]:
-        """How many places vote for each value of a class; the sum of a concatenation is one place."""
+        """Count the places that vote for each value of a class; the sum of a concatenation is one place."""
         return self._count(root, frozenset())
 
     def _count(self, root: int, above: frozenset[int]) -> Counter[Fraction]:
@@ -75,13 +75,13 @@ class Poll:
             counted = self.count(whole)
             for ratio, parts in self._sums[whole]:
                 left = winner(counted)
-                for part, its in parts:
+                for part, factor in parts:
                     other = winner(self.count(part)) if part != root else None
                     if left is not None and part != root:
-                        left = None if other is None else left - other * its / ratio
-                mine = sum((its for part, its in parts if part == root), Fraction(0))
-                if left is not None and mine:
-                    return left * ratio / mine
+                        left = None if other is None else left - other * factor / ratio
+                own = sum((factor for part, factor in parts if part == root), Fraction(0))
+                if left is not None and own:
+                    return left * ratio / own
         return value
 
     def downstream(self, roots: Iterable[int]) -> set[int]:

@@ -32,11 +32,11 @@ class Variables:
             self._parents[step], self._ratios[step] = variable, ratio
         return variable, ratio
 
-    def tie(self, one: int, other: int, ratio: Fraction = Fraction(1)) -> None:
-        """State that ``one == ratio * other``."""
-        (root, mine), (under, its) = self.find(one), self.find(other)
-        if root != under:
-            self._parents[root], self._ratios[root] = under, ratio * its / mine
+    def tie(self, left: int, right: int, ratio: Fraction = Fraction(1)) -> None:
+        """State that ``left == ratio * right``."""
+        (root, left_ratio), (other_root, right_ratio) = self.find(left), self.find(right)
+        if root != other_root:
+            self._parents[root], self._ratios[root] = other_root, ratio * right_ratio / left_ratio
 
 
 def grouped_dims(before: Shape, after: Shape) -> list[tuple[range, range]]:

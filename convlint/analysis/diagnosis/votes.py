@@ -1,4 +1,4 @@
-"""Which numbers of a model have to be equal.
+"""Votes: the numbers of a model that have to be equal.
 
 Each dimension of a tensor that holds channels or features is a variable. A call that keeps channels keeps the variable;
 a reshape scales it, so that ``Linear(512 * 7 * 7)`` is about 512 channels; a concatenation is a sum of variables. Each
