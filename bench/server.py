@@ -178,7 +178,7 @@ flake8.
 
 def section(found: dict[str, dict[str, list[float]]], lines: dict[str, int], count: int) -> str:
     """The part of the page, from the seconds by file and server."""
-    from convlint.integrations.lsp.session import DEBOUNCE
+    from convlint.integrations.lsp.server import DEBOUNCE
 
     servers = list(next(iter(found.values())))
     columns = ["file", ">lines", *(f">{name}{what}" for name in servers for what in ("", ", 90 %"))]

@@ -1,8 +1,8 @@
-"""convlint as a plugin of flake8: what ``convlint check`` finds in the text of a file, told by flake8.
+"""The flake8 plugin: the static findings of ``convlint check``, reported by flake8.
 
-The settings of convlint hold here too: which rules are selected, and which comments silence them.
-flake8 then selects and silences by its own. It knows no severities, so that only what makes
-``convlint check`` fail is told. Nothing but what registers the plugin is imported with this file.
+The settings and suppression comments of convlint apply first, then those of flake8. flake8 has no severities, so only
+findings that make ``convlint check`` fail are reported. Other modules are imported when they are needed, so that flake8
+starts fast.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class Plugin:
-    """One file, as flake8 hands it over."""
+    """One file that flake8 checks."""
 
     name = "convlint"
     version = convlint.__version__
 
     def __init__(self, tree: ast.AST, filename: str, lines: Sequence[str]) -> None:
-        """Raises UsageError where the settings cannot be understood; flake8 tells it in one line."""
-        del tree  # a plugin that asks for it is called once for a file
+        """Raises UsageError for invalid settings, which flake8 reports in one line."""
+        del tree  # the parameter makes flake8 call the plugin once per file
         self._path = filename
         self._data = encoded(lines)
         self._settings, self._project = _shared()
 
     def run(self) -> Iterator[tuple[int, int, str, type]]:
-        """The findings in the file: line from 1, column from 0, code and message, and who says it."""
+        """Yield the findings in the file: line from 1, column from 0, code with message, and this class."""
         from convlint import static
         from convlint.findings import suppressions
         from convlint.ir import Report
@@ -48,16 +48,16 @@ class Plugin:
         ):
             site = finding.site
             if site is None or os.path.abspath(site.path) != os.path.abspath(self._path):
-                continue  # told of the file that it is in
+                continue  # it is reported for its own file
             if Report((finding,)).exit_code(self._settings.fail_on):
                 yield site.line, site.column - 1, f"{finding.code} {finding.message}", type(self)
-        for problem in checked.problems:  # raised, it would end the check of all other files
+        for problem in checked.problems:  # an exception would end the check of all other files
             yield problem.line or 1, 0, f"CVL902 {problem.message}", type(self)
 
 
 @cache
 def _shared() -> tuple[Config, Project]:
-    """What all files of one process have in common."""
+    """The settings and the project of all files that a process checks."""
     from convlint import static
     from convlint.settings import config
 
@@ -66,7 +66,7 @@ def _shared() -> tuple[Config, Project]:
 
 
 def encoded(lines: Sequence[str]) -> bytes:
-    """The bytes of a file of which only the decoded lines are at hand, in the encoding that it declares."""
+    """Return the bytes of a file from its decoded lines, in the encoding that it declares."""
     from convlint.source_text.lines import encode
 
     return encode("".join(lines))

@@ -1,8 +1,8 @@
-"""convlint as a plugin of pytest: ``pytest --convlint`` checks the configured models, each as a test.
+"""The pytest plugin: ``pytest --convlint`` checks each configured model as a test.
 
-The settings are those that ``convlint check`` finds in the folder where pytest is called. The files and folders of the
-option ``convlint_paths`` of pytest's own settings are read, as one more test. Nothing but what registers the plugin is
-imported with this file, so that pytest without ``--convlint`` starts as fast as before.
+The settings are those of ``convlint check`` in the folder where pytest is started. The files and folders in the pytest
+option ``convlint_paths`` are checked statically, as one more test. Other modules are imported when they are needed, so
+that pytest without ``--convlint`` starts as fast as before.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "convlint_paths",
-        "files and folders that --convlint reads, relative to this file",
+        "files and folders that --convlint checks statically, relative to this file",
         type="paths",
         default=[],
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{MARKER}: checks of convlint, made by --convlint")
+    config.addinivalue_line("markers", f"{MARKER}: convlint checks, added by --convlint")
     if config.getoption("convlint"):
         config.pluginmanager.register(Checks(config), "convlint-checks")
 
 
 class FindingsError(Exception):
-    """What a check has found or could not check, as ``convlint check`` prints it."""
+    """The findings and problems of a check, as ``convlint check`` prints them."""
 
 
 class Checks:
-    """The checks of one session, and the worker that runs all of its models."""
+    """The checks of a pytest session, and the worker that runs its models."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Raises pytest.UsageError where the settings cannot be understood, or name nothing to check."""
+        """Raises pytest.UsageError if the settings are invalid or there is nothing to check."""
         from convlint.settings import config as settings_
         from convlint.support.errors import UsageError
 
@@ -58,15 +58,15 @@ class Checks:
             self.settings: Config = settings_.discover(str(config.invocation_params.dir))
         except UsageError as error:
             raise pytest.UsageError(f"convlint: {error}") from None
-        self.paths = [_shown(path) for path in config.getini("convlint_paths")]
+        self.paths = [_display_path(path) for path in config.getini("convlint_paths")]
         if not (self.settings.models or self.paths):
             raise pytest.UsageError(
-                "convlint: nothing to check: configure [[tool.convlint.models]], "
-                "or convlint_paths in the settings of pytest"
+                "convlint: nothing to check; configure [[tool.convlint.models]], "
+                "or convlint_paths in the pytest settings"
             )
         self._worker: Worker | None = None
 
-    @pytest.hookimpl(tryfirst=True)  # -k, -m and --deselect choose among what is here by then
+    @pytest.hookimpl(tryfirst=True)  # before -k, -m and --deselect are applied
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
@@ -84,7 +84,7 @@ class Checks:
 
     @property
     def worker(self) -> Worker:
-        """The worker of the session, started for the first model."""
+        """The worker of the session, which is started for the first model."""
         if self._worker is None:
             from convlint.runtime.worker.client import Worker
 
@@ -97,32 +97,34 @@ class Checks:
 
 
 class CheckItem(pytest.Item):
-    """A check as a test. It fails where ``convlint check`` would not exit with 0."""
+    """A check as a test; it fails if ``convlint check`` would not exit with code 0."""
 
     def __init__(self, *, checks: Checks, **known: Any) -> None:
         super().__init__(nodeid=f"convlint::{known['name']}", **known)
         self.checks = checks
-        self.funcargs: dict[str, Any] = {}  # other plugins ask every test for its fixtures
+        self.funcargs: dict[str, Any] = {}  # other plugins read the fixtures of every test
         self.add_marker(MARKER)
         if self.config.pluginmanager.hasplugin("xdist"):
             self.add_marker(pytest.mark.xdist_group("convlint"))  # with loadgroup: one worker
 
-    def told(self, report: Report, files: int | None = None) -> None:
-        """Raise FindingsError, or put what does not fail into the test's own report."""
+    def report_findings(self, report: Report, files: int | None = None) -> None:
+        """Raise FindingsError if the check fails, else add the findings to the report of the test."""
         from convlint.outputs import text
 
         width, color = self._terminal
-        shown = text.render(report, table=None, width=width, color=color, files=files).rstrip("\n")
+        rendered = text.render(report, table=None, width=width, color=color, files=files).rstrip(
+            "\n"
+        )
         if report.exit_code(self.checks.settings.fail_on):
-            raise FindingsError(shown)
+            raise FindingsError(rendered)
         if report.findings:
-            self.add_report_section("call", MARKER, shown)
+            self.add_report_section("call", MARKER, rendered)
 
     @property
     def _terminal(self) -> tuple[int | None, bool]:
-        """The width of the terminal that pytest writes to, None where it is none, and whether it takes colours."""
+        """The width of the terminal that pytest writes to, None if it is not one, and whether it has colors."""
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None:  # another process writes: that of xdist
+        if reporter is None:  # with xdist, another process writes
             return None, False
         writer = self.config.get_terminal_writer()
         return (writer.fullwidth if reporter.isatty else None), writer.hasmarkup
@@ -134,7 +136,7 @@ class CheckItem(pytest.Item):
 
 
 class ModelItem(CheckItem):
-    """A configured model, built and run."""
+    """Builds and runs a configured model."""
 
     def __init__(self, *, job: Job, **known: Any) -> None:
         super().__init__(**known)
@@ -144,7 +146,7 @@ class ModelItem(CheckItem):
         from convlint.pipelines import run_models
 
         worker = self.checks.worker
-        self.told(
+        self.report_findings(
             run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove)
         )
 
@@ -153,7 +155,7 @@ class ModelItem(CheckItem):
 
 
 class SourceItem(CheckItem):
-    """The files of ``convlint_paths``, read."""
+    """Checks the files of ``convlint_paths`` statically."""
 
     def runtest(self) -> None:
         from convlint.ir import Report
@@ -162,13 +164,13 @@ class SourceItem(CheckItem):
 
         settings = self.checks.settings
         outcome = check_files(self.checks.paths, None, Report(), settings, CheckRequest())
-        self.told(outcome.report, len(outcome.files))
+        self.report_findings(outcome.report, len(outcome.files))
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return self.checks.paths[0], None, "convlint source"
 
 
-def _shown(path: Any) -> str:
+def _display_path(path: Any) -> str:
     from convlint.settings.discovery import display_path
 
     return display_path(str(path))

@@ -19,7 +19,7 @@ from lsprotocol import types
 from bench import prose
 from bench.peers_examples import broken_models
 from convlint.docsgen import rule_pages
-from convlint.integrations.lsp.linting import Judge
+from convlint.integrations.lsp.linting import EditorLinter
 from convlint.static.program import parse as reading
 from convlint.static.program import project
 from tests.integrations.editor import COMMAND, MARK, Editor, edited, kill, processes, underlined
@@ -315,15 +315,15 @@ def test_a_keystroke_parses_what_was_typed_and_nothing_else(
         return reading.parse(path, data)
 
     monkeypatch.setattr(project, "parse", parse)
-    judge = Judge()
-    judge.judge(net, {net: NET.encode()})
+    linter = EditorLinter()
+    linter.lint(net, {net: NET.encode()})
     assert sorted(parsed) == ["blocks.py", "net.py"]
     parsed.clear()
-    assert not judge.judge(net, {net: f"{NET}x = 1\n".encode()}).findings
+    assert not linter.lint(net, {net: f"{NET}x = 1\n".encode()}).findings
     assert parsed == ["net.py"]
     parsed.clear()
     wrong = BLOCKS.replace("Conv2d(planes,", "Conv2d(planes + 1,").encode()
-    assert judge.judge(net, {net: f"{NET}x = 1\n".encode(), blocks: wrong}).findings
+    assert linter.lint(net, {net: f"{NET}x = 1\n".encode(), blocks: wrong}).findings
     assert sorted(parsed) == ["blocks.py", "net.py"]
 
 
@@ -394,7 +394,7 @@ async def test_fixes_come_before_comments_that_silence(editor: Editor) -> None:
     await editor.told("net.py")
     whole = types.Range(types.Position(0, 0), types.Position(99, 0))
     titles = [a.title for a in await editor.actions("net.py", whole, "quickfix")]
-    silencing = [title.startswith("Silence") for title in titles]
+    silencing = [title.startswith("Suppress") for title in titles]
     assert {*silencing} == {True, False}
     assert silencing == sorted(silencing)
 
@@ -404,7 +404,7 @@ async def test_a_comment_silences_the_finding(editor: Editor) -> None:
     editor.open("net.py", GDCONV)
     bug = next(one for one in await editor.told("net.py") if one.code == "CVL201")
     actions = await editor.actions("net.py", bug.range.start)
-    (silence,) = [one for one in actions if one.title == "Silence CVL201 with # noqa"]
+    (silence,) = [one for one in actions if one.title == "Suppress CVL201 with # noqa"]
     assert editor.apply(silence.edit)
     assert editor.texts[editor.uri("net.py")] == GDCONV.replace(BUG, f"{BUG}  # noqa: CVL201")
     assert [one.code for one in await editor.told("net.py")] == ["CVL202"]
@@ -515,7 +515,7 @@ async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:
     editor.type("net.py", "(3, 8, 3)", "(3, 8, 5)")
     assert await editor.command("convlint.runModels", editor.uri("net.py")) is None
     assert editor.messages == [
-        "net.py has changes that are not saved: a run reads files, save it first"
+        "net.py has unsaved changes; save it first, because a run reads files"
     ]
     editor.save("net.py")
     result = await editor.command("convlint.runModels", editor.uri("net.py"))
@@ -527,8 +527,8 @@ async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:
     ("settings", "arguments", "told"),
     [
         ("", (), "no model is configured"),
-        (CONFIGURED, ("other.py",), "other.py is part of no configured model"),
-        (CONFIGURED, ("net.py", "net.py:Nat"), "net.py is part of no configured model net.py:Nat"),
+        (CONFIGURED, ("other.py",), "no configured model depends on other.py"),
+        (CONFIGURED, ("net.py", "net.py:Nat"), "no configured model net.py:Nat depends on net.py"),
         ("modles = []", (), "unknown key 'modles'"),
     ],
 )
@@ -683,7 +683,7 @@ async def test_a_suggestion_for_another_text_is_not_made(editor: Editor) -> None
     place = editor.place("net.py", "nn.Conv2d(32")
     at = {"line": place.line, "character": place.character}
     assert await editor.command("convlint.suggest", editor.uri("net.py"), at, "net.py:Net")
-    await editor.until(lambda: any("suggest again" in message for message in editor.messages))
+    await editor.until(lambda: any("run suggest again" in message for message in editor.messages))
     assert "groups" not in editor.texts[editor.uri("net.py")]
 
 
@@ -695,11 +695,11 @@ async def test_where_nothing_is_cheaper_it_says_why(editor: Editor) -> None:
     place = editor.place("net.py", "nn.Conv2d(3,")
     at = {"line": place.line, "character": place.character}
     assert await editor.command("convlint.suggest", editor.uri("net.py"), at) == []
-    assert editor.messages[0].startswith("Nothing cheaper was found for this layer: ")
+    assert editor.messages[0].startswith("No cheaper form of this layer was found: ")
     place = editor.place("net.py", "super()")
     at = {"line": place.line, "character": place.character}
     assert await editor.command("convlint.suggest", editor.uri("net.py"), at) == []
-    assert "builds no layer with this call" in editor.messages[-1]
+    assert "does not build a layer with this call" in editor.messages[-1]
 
 
 @pytest.mark.slow

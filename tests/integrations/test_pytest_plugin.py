@@ -259,7 +259,7 @@ def test_nothing_to_check_is_a_mistake(run: Run, pytester: pytest.Pytester) -> N
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
     result = run("--convlint")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "ERROR: convlint: nothing to check: configure" in result.stderr.str()
+    assert "ERROR: convlint: nothing to check; configure" in result.stderr.str()
     assert "Traceback" not in result.stderr.str()
 
 
@@ -299,4 +299,4 @@ def test_the_help_has_a_line_for_the_option_and_one_for_the_setting(run: Run) ->
     shown = run("--help").stdout.str()
     assert "--convlint " in shown
     assert "convlint_paths (paths)" in shown
-    assert "convlint: checks of convlint" in run("--markers").stdout.str()
+    assert "convlint: convlint checks" in run("--markers").stdout.str()

@@ -1,7 +1,7 @@
 """The language server: ``convlint server`` speaks the Language Server Protocol with an editor, on stdin and stdout.
 
-What is typed is judged as ``convlint check`` would, and no code of the user's is run; configured models run when the
-editor asks for it, in processes of their own.
+Open documents are checked statically as they are typed; no user code is run. Configured models run when the user
+requests it, in separate processes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from convlint.support.errors import UsageError
 
 
 def serve(baseline: str | None = None) -> int:
-    """Serve one editor until it says goodbye, and give the exit code: 0 after a shutdown, 1 where there was none.
+    """Serve one editor until it exits, and return the exit code: 0 after a shutdown request, else 1.
 
-    ``baseline`` is the path of a baseline in each project. Raises UsageError where pygls is not installed.
+    ``baseline`` is the path of a baseline file, relative to each project. Raises UsageError if pygls is not installed.
     """
     try:
         import pygls.lsp.server  # noqa: F401 - an extra
@@ -20,8 +20,8 @@ def serve(baseline: str | None = None) -> int:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
         raise UsageError("the server needs pygls: pip install 'convlint[lsp]'") from None
-    from convlint.integrations.lsp.features import server
+    from convlint.integrations.lsp.features import create_server
 
-    session = server(baseline)
-    session.start_io()
-    return session.exit_code
+    server = create_server(baseline)
+    server.start_io()
+    return server.exit_code

@@ -1,4 +1,4 @@
-"""What an editor can do about findings: changes of the text, and commands."""
+"""Code actions for findings: text edits and commands."""
 
 from __future__ import annotations
 
@@ -24,46 +24,48 @@ from convlint.integrations.lsp.positions import position, same_ends
 from convlint.ir import Fix
 from convlint.source_text import lines
 
-OURS_ALL = "source.fixAll.convlint"
-RUN, SUGGEST = "convlint.runModels", "convlint.suggest"
+FIX_ALL_KIND = "source.fixAll.convlint"
+RUN_COMMAND, SUGGEST_COMMAND = "convlint.runModels", "convlint.suggest"
 
 
-class Changes:
-    """Makes changes of texts in the form that an editor understands."""
+class WorkspaceEdits:
+    """Builds workspace edits in the form that the editor supports."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._versions = False
 
     def adapt(self, capabilities: ClientCapabilities) -> None:
-        """Make what this editor understands from now on."""
-        about = capabilities.workspace
-        self._versions = bool(
-            about and about.workspace_edit and about.workspace_edit.document_changes
-        )
+        """Adapt to the capabilities of the editor."""
+        workspace = capabilities.workspace
+        edit = workspace and workspace.workspace_edit
+        self._versions = bool(edit and edit.document_changes)
 
-    def of(
+    def create(
         self, edits: Mapping[str, Sequence[TextEdit]], versions: Mapping[str, int | None]
     ) -> WorkspaceEdit:
-        """Edits by path. ``versions`` are those of the open documents that they are for: an editor makes none of
-        them where one has changed since, if it can.
+        """Build a workspace edit from edits by path.
+
+        ``versions`` are those of the open documents: an editor that supports it refuses all edits if one has changed.
         """
         uris = {path: self._documents.uri(path) for path in edits}
         if not self._versions:
-            return WorkspaceEdit(changes={uris[path]: list(made) for path, made in edits.items()})
+            return WorkspaceEdit(
+                changes={uris[path]: list(in_file) for path, in_file in edits.items()}
+            )
         return WorkspaceEdit(
             document_changes=[
                 TextDocumentEdit(
                     OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path)),
-                    list(made),
+                    list(in_file),
                 )
-                for path, made in edits.items()
+                for path, in_file in edits.items()
             ]
         )
 
 
-def replaced(document: Document, data: bytes, codec: PositionCodec) -> TextEdit:
-    """The edit that makes ``data`` of a document: the lines that differ."""
+def replacement(document: Document, data: bytes, codec: PositionCodec) -> TextEdit:
+    """Return the edit that turns a document into ``data``, limited to the lines that differ."""
     before, after = document.lines, lines.split(lines.decode(data)[0])
     head, tail = same_ends(before, after)
     start = position(before, head + 1, 1, codec)
@@ -71,12 +73,12 @@ def replaced(document: Document, data: bytes, codec: PositionCodec) -> TextEdit:
     return TextEdit(TextRange(start, end), "".join(after[head : len(after) - tail]))
 
 
-def fix(code: str, made: Fix, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
-    """The fix of a finding: the preferred one where it is safe, and marked where it is not."""
-    safe = made.applicability == "safe"
-    about = code if safe else f"{code}, unsafe: may change results"
+def fix(code: str, fix: Fix, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
+    """Return the action that applies the fix of a finding, preferred if it is safe and marked if it is not."""
+    safe = fix.applicability == "safe"
+    note = code if safe else f"{code}, unsafe: may change results"
     return CodeAction(
-        title=f"{made.title[:1].upper()}{made.title[1:]} ({about})",
+        title=f"{fix.title[:1].upper()}{fix.title[1:]} ({note})",
         kind=CodeActionKind.QuickFix,
         diagnostics=[diagnostic],
         is_preferred=safe,
@@ -84,10 +86,10 @@ def fix(code: str, made: Fix, diagnostic: Diagnostic, edit: WorkspaceEdit) -> Co
     )
 
 
-def silence(code: str, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
-    """A comment that silences a finding."""
+def suppress(code: str, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
+    """Return the action that adds a comment to suppress a finding."""
     return CodeAction(
-        title=f"Silence {code} with # noqa",
+        title=f"Suppress {code} with # noqa",
         kind=CodeActionKind.QuickFix,
         diagnostics=[diagnostic],
         is_preferred=False,
@@ -96,25 +98,26 @@ def silence(code: str, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeActio
 
 
 def fix_all(edit: WorkspaceEdit) -> CodeAction:
-    """Every safe fix of a file."""
-    return CodeAction(title="Make all safe fixes of convlint", kind=OURS_ALL, edit=edit)
+    """Return the action that applies all safe fixes of a file."""
+    return CodeAction(title="Apply all safe convlint fixes", kind=FIX_ALL_KIND, edit=edit)
 
 
 def suggest(target: str, uri: str, place: Position) -> CodeAction:
-    """The search for a cheaper form of a layer: a command, for it runs the model."""
+    """Return the action that looks for a cheaper form of a layer; it is a command because it runs the model."""
     at = {"line": place.line, "character": place.character}
     title = f"Suggest a cheaper layer (runs {target})"
     return CodeAction(
         title=title,
         kind=CodeActionKind.RefactorRewrite,
-        command=Command(title=title, command=SUGGEST, arguments=[uri, at, target]),
+        command=Command(title=title, command=SUGGEST_COMMAND, arguments=[uri, at, target]),
     )
 
 
-def wants(only: Sequence[str] | None, kind: str) -> bool:
-    """Whether an editor asks for a kind of actions: ``source`` asks for ``source.fixAll.convlint`` too. What
-    changes a whole file is only for those who ask for it by name.
+def is_requested(only: Sequence[str] | None, kind: str) -> bool:
+    """Whether an editor requests a kind of action: ``source`` includes ``source.fixAll.convlint``.
+
+    Actions that change a whole file must be requested explicitly.
     """
     if not only:
         return not kind.startswith(CodeActionKind.Source.value)
-    return any(kind == asked or kind.startswith(f"{asked}.") for asked in only)
+    return any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)

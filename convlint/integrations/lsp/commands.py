@@ -1,4 +1,4 @@
-"""The commands: runs of configured models, and the search for cheaper layers."""
+"""Commands: run configured models, and search for cheaper layers."""
 
 from __future__ import annotations
 
@@ -12,99 +12,100 @@ from typing import Any
 
 from lsprotocol import types
 
-from convlint.integrations.lsp.diagnostics import RAN, lines_from
+from convlint.integrations.lsp import run_client
+from convlint.integrations.lsp.diagnostics import RUN, lines_from
 from convlint.integrations.lsp.documents import Document
-from convlint.integrations.lsp.run_client import ask
-from convlint.integrations.lsp.run_facts import Run
-from convlint.integrations.lsp.run_process import Answer, Asked, Offer
-from convlint.integrations.lsp.session import Session
+from convlint.integrations.lsp.run_facts import LastRun
+from convlint.integrations.lsp.run_process import RunRequest, RunResponse, SuggestedRewrite
+from convlint.integrations.lsp.server import ConvlintServer
 from convlint.ir import Site
 from convlint.outputs.parts.sentences import problem_sentence
 from convlint.settings import config
 from convlint.settings.targets import Target
 from convlint.support.errors import UsageError
 
-_OFFERED = 3  # buttons of a message
+_MAX_BUTTONS = 3  # buttons of a message
 
 
-async def run_models(ls: Session, *arguments: Any) -> dict[str, Any] | None:
-    """``convlint.runModels``: run configured models, and tell what was found.
+async def run_models(ls: ConvlintServer, *arguments: Any) -> dict[str, Any] | None:
+    """Run ``convlint.runModels``: run configured models and publish their findings.
 
-    Arguments: the URI of a document, for the models that it is part of; the target of one of them, as it is configured.
-    Without any: all that are configured in the working directory. The result counts what came of it.
+    Arguments: the URI of a document, to run the models that depend on it, and the configured target of one of them.
+    Without arguments, all models that are configured in the working directory run. The result is a summary.
     """
     uri, target = _texts(arguments, 2)
     try:
         settings, targets = await _models(ls, uri, target)
-        answers = [await _run(ls, settings, one) for one in targets]
+        responses = [await _run(ls, settings, target) for target in targets]
     except UsageError as error:
-        ls.tell(str(error))
+        ls.show(str(error))
         return None
     except asyncio.CancelledError:
-        return None  # by the user, or with the server
-    about = ls.client_capabilities.workspace
-    if about and about.code_lens and about.code_lens.refresh_support:
-        ls.start(ls.workspace_code_lens_refresh_async(None))
-    return _counts(answers)
+        return None  # cancelled by the user, or by the end of the server
+    workspace = ls.client_capabilities.workspace
+    if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+        ls.start_task(ls.workspace_code_lens_refresh_async(None))
+    return _summary(responses)
 
 
-async def _run(ls: Session, settings: config.Config, target: Target) -> Answer:
-    """Run a model, and show what came of it. Raises UsageError."""
-    async with ls.alone():
+async def _run(ls: ConvlintServer, settings: config.Config, target: Target) -> RunResponse:
+    """Run a model and publish the result. Raises UsageError."""
+    async with ls.exclusive_run():
         await _must_be_saved(ls, settings, target)
-        before = {one.path: one.lines for one in ls.documents}
+        before = {each.path: each.lines for each in ls.documents}
         async with _progress(ls, f"convlint: running {target.text}"):
-            answer = await ask(Asked(settings.root, (target.text,), ls.baseline))
-        _take(ls, settings, target, answer, before)
-        return answer
+            response = await run_client.run(RunRequest(settings.root, (target.text,), ls.baseline))
+        _publish(ls, settings, target, response, before)
+        return response
 
 
-def _take(
-    ls: Session,
+def _publish(
+    ls: ConvlintServer,
     settings: config.Config,
     target: Target,
-    answer: Answer,
+    response: RunResponse,
     before: dict[str, list[str]],
 ) -> None:
-    """Show what a run found, and keep what it showed. ``before`` are the lines of open texts when it began. What has no
-    line is told of the model's file, or else of the settings.
+    """Publish the diagnostics of a run, and store its facts. ``before`` are the lines of open documents at its start.
+
+    Findings without a site are shown in the model's file, or else in the settings.
     """
     root, lines_of = settings.root, lines_from(before, ls.documents)
     home = os.path.abspath(target.path or settings.path or root)
-    found = [ls.shower.finding(f, RAN, lines_of, home) for f in answer.findings]
-    for problem in answer.problems:
-        ls.tell(problem_sentence(problem))
+    found = [ls.diagnostics.finding(f, RUN, lines_of, home) for f in response.findings]
+    for problem in response.problems:
+        ls.show(problem_sentence(problem))
         if problem.path is not None:
-            found.append(ls.shower.problem(problem, RAN, lines_of, home))
-    for ran in answer.models:
+            found.append(ls.diagnostics.problem(problem, RUN, lines_of, home))
+    for ran in response.models:
         paths = dict.fromkeys(built.site.path for built in ran.built)
         lines = {path: lines_of(path) for path in paths}
-        ls.facts.put(root, target.text, Run(ran, len(answer.findings), lines))
-    ls.put_run(root, target.text, found)
+        ls.facts.add(root, target.text, LastRun(ran, len(response.findings), lines))
+    ls.set_run_diagnostics(root, target.text, found)
 
 
-def _counts(answers: Sequence[Answer]) -> dict[str, Any]:
+def _summary(responses: Sequence[RunResponse]) -> dict[str, Any]:
     return {
-        "findings": sum(len(answer.findings) for answer in answers),
+        "findings": sum(len(response.findings) for response in responses),
         "models": [
             {"target": m.target, "status": m.status, "params": m.params, "macs": m.macs}
-            for answer in answers
-            for m in answer.models
+            for response in responses
+            for m in response.models
         ],
-        "problems": [problem.message for answer in answers for problem in answer.problems],
+        "problems": [problem.message for response in responses for problem in response.problems],
     }
 
 
-async def suggest(ls: Session, *arguments: Any) -> list[dict[str, Any]] | None:
-    """``convlint.suggest``: look for something cheaper than the layers that a call builds.
+async def suggest(ls: ConvlintServer, *arguments: Any) -> list[dict[str, Any]] | None:
+    """Run ``convlint.suggest``: look for cheaper forms of the layers that a call builds.
 
-    Arguments: the URI of a document, a position in the call, and the target of the model. What was verified by running
-    the model with it is offered to the user, and given as title and edit.
+    Arguments: the URI of a document, a position in the call, and the target of the model. Rewrites that were verified
+    by running the model are offered to the user, and returned with title and edit.
     """
     uri, target = _texts((*arguments[:1], *arguments[2:]), 2)
-    document = ls.documents.of(uri or "")
+    document = ls.documents.by_uri(uri or "")
     if document is None or len(arguments) < 2:
-        ls.tell(
+        ls.show(
             f"convlint.suggest needs the URI of an open document and a position, not {arguments}"
         )
         return None
@@ -113,59 +114,65 @@ async def suggest(ls: Session, *arguments: Any) -> list[dict[str, Any]] | None:
         settings, targets = await _models(ls, uri, target)
         return await _suggested(ls, document, place, settings, targets[0])
     except UsageError as error:
-        ls.tell(str(error))
+        ls.show(str(error))
     except (TypeError, KeyError, ValueError):
-        ls.tell(f"convlint.suggest needs a position with line and character, not {arguments[1]!r}")
+        ls.show(f"convlint.suggest needs a position with line and character, not {arguments[1]!r}")
     except asyncio.CancelledError:
-        return None  # by the user, or with the server
+        return None  # cancelled by the user, or by the end of the server
     return None
 
 
 async def _suggested(
-    ls: Session, document: Document, place: types.Position, settings: config.Config, target: Target
+    ls: ConvlintServer,
+    document: Document,
+    place: types.Position,
+    settings: config.Config,
+    target: Target,
 ) -> list[dict[str, Any]]:
-    """What is cheaper than the layers of a call, offered. Raises UsageError."""
-    async with ls.alone():
+    """Offer cheaper forms of the layers of a call. Raises UsageError."""
+    async with ls.exclusive_run():
         await _must_be_saved(ls, settings, target)
         call = await _call_at(ls, document, place)
         before = document.lines
-        versions = {one.path: one.version for one in ls.documents}
-        lines_of = lines_from({one.path: one.lines for one in ls.documents}, ls.documents)
+        versions = {each.path: each.version for each in ls.documents}
+        lines_of = lines_from({each.path: each.lines for each in ls.documents}, ls.documents)
         async with _progress(ls, f"convlint: looking for cheaper layers in {target.text}"):
-            answer = await ask(Asked(settings.root, (target.text,), ls.baseline, call))
-    for problem in answer.problems:
-        ls.tell(problem_sentence(problem))
-    if not answer.offers and not answer.problems:
-        why = "; ".join(answer.reasons[:3]) or "nothing would be saved"
-        ls.tell(f"Nothing cheaper was found for this layer: {why}", types.MessageType.Info)
+            response = await run_client.run(
+                RunRequest(settings.root, (target.text,), ls.baseline, call)
+            )
+    for problem in response.problems:
+        ls.show(problem_sentence(problem))
+    if not response.offers and not response.problems:
+        why = "; ".join(response.reasons[:3]) or "no rewrite would save anything"
+        ls.show(f"No cheaper form of this layer was found: {why}", types.MessageType.Info)
     offers = [
-        (one, ls.changes.of(ls.shower.edits(one.edits, lines_of), versions))
-        for one in answer.offers
+        (one, ls.edits.create(ls.diagnostics.edits(one.edits, lines_of), versions))
+        for one in response.offers
     ]
     if offers:
-        ls.start(_offer(ls, document, before, target, offers[:_OFFERED]))
+        ls.start_task(_offer(ls, document, before, target, offers[:_MAX_BUTTONS]))
     return [{"code": o.code, "title": o.title, "edit": edit} for o, edit in offers]
 
 
-async def _call_at(ls: Session, document: Document, place: types.Position) -> Site:
+async def _call_at(ls: ConvlintServer, document: Document, place: types.Position) -> Site:
     line, column = ls.place_in(document, place)
-    work = partial(ls.judge.call_at, document.path, line, column, ls.buffers())
+    work = partial(ls.linter.call_at, document.path, line, column, ls.buffers())
     call = await ls.in_thread(work)
     if call is None:
         raise UsageError(
-            "there is no call at this place: put the cursor on the one that builds the layer"
+            "no call at this position; put the cursor on the call that builds the layer"
         )
     return call.site
 
 
 async def _offer(
-    ls: Session,
+    ls: ConvlintServer,
     document: Document,
     before: list[str],
     target: Target,
-    offers: Sequence[tuple[Offer, types.WorkspaceEdit]],
+    offers: Sequence[tuple[SuggestedRewrite, types.WorkspaceEdit]],
 ) -> None:
-    """Let the user choose one, and make it."""
+    """Let the user choose a rewrite, and apply it."""
     titles = [types.MessageActionItem(one.title) for one, _ in offers]
     text = f"Verified by building and running {target.text}. Apply?"
     asked = types.ShowMessageRequestParams(types.MessageType.Info, text, titles)
@@ -174,18 +181,18 @@ async def _offer(
         return
     offer, edit = next(each for each in offers if each[0].title == chosen.title)
     if document.lines != before:
-        ls.tell(
-            f"{document.shown} has changed since it was run: suggest again",
+        ls.show(
+            f"{document.shown_path} has changed since the run; run suggest again",
             types.MessageType.Warning,
         )
         return
     applied = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, offer.title))
     if not applied.applied:
-        reason = applied.failure_reason or "it gives no reason"
-        ls.tell(f"The editor did not make the change: {reason}", types.MessageType.Warning)
+        reason = applied.failure_reason or "no reason given"
+        ls.show(f"The editor did not apply the edit: {reason}", types.MessageType.Warning)
 
 
-# --- what both need
+# --- arguments and progress
 
 
 def _texts(arguments: Sequence[Any], count: int) -> list[str | None]:
@@ -194,41 +201,41 @@ def _texts(arguments: Sequence[Any], count: int) -> list[str | None]:
 
 
 async def _models(
-    ls: Session, uri: str | None, target: str | None
+    ls: ConvlintServer, uri: str | None, target: str | None
 ) -> tuple[config.Config, list[Target]]:
-    """The configured models that are meant. Raises UsageError where there are none."""
-    document = ls.documents.of(uri) if uri else None
+    """Return the settings and the requested models. Raises UsageError if there are none."""
+    document = ls.documents.by_uri(uri) if uri else None
     if document is not None:
-        settings, targets = await ls.in_thread(partial(ls.judge.models_of, document.path))
+        settings, targets = await ls.in_thread(partial(ls.linter.models_of, document.path))
     else:
         settings = await ls.in_thread(config.discover)
         targets = [entry.target for entry in settings.models]
     if not settings.models:
-        raise UsageError(
-            "no model is configured: `convlint init` writes [[tool.convlint.models]] into the settings"
-        )
+        raise UsageError("no model is configured; `convlint init` writes [[tool.convlint.models]]")
     chosen = [one for one in targets if target is None or one.text == target]
     if not chosen:
-        about = f"{document.shown} is part of" if document else "there is"
-        raise UsageError(f"{about} no configured model{f' {target}' if target else ''}")
+        model = f"configured model {target}" if target else "configured model"
+        if document:
+            raise UsageError(f"no {model} depends on {document.shown_path}")
+        raise UsageError(f"there is no {model}")
     return settings, chosen
 
 
-async def _must_be_saved(ls: Session, settings: config.Config, target: Target) -> None:
-    """Raise UsageError if a text that a model is made of is not saved: runs read files."""
+async def _must_be_saved(ls: ConvlintServer, settings: config.Config, target: Target) -> None:
+    """Raise UsageError if a document that the model depends on is not saved, because runs read files."""
     for document in ls.documents:
         if document.is_saved:
             continue
-        own, models = await ls.in_thread(partial(ls.judge.models_of, document.path))
+        own, models = await ls.in_thread(partial(ls.linter.models_of, document.path))
         if own.root == settings.root and target.text in {model.text for model in models}:
             raise UsageError(
-                f"{document.shown} has changes that are not saved: a run reads files, save it first"
+                f"{document.shown_path} has unsaved changes; save it first, because a run reads files"
             )
 
 
 @asynccontextmanager
-async def _progress(ls: Session, title: str) -> AsyncIterator[None]:
-    """Context in which the editor shows that something runs, where it can; cancelled there, it is cancelled here."""
+async def _progress(ls: ConvlintServer, title: str) -> AsyncIterator[None]:
+    """Context in which the editor shows progress, if it can; the user can cancel the task there."""
     window = ls.client_capabilities.window
     if not (window and window.work_done_progress):
         yield

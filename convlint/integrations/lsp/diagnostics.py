@@ -1,4 +1,4 @@
-"""Findings and problems as an editor shows them, at the places where their lines are by now."""
+"""Findings and problems as diagnostics of an editor, at the present positions of their lines."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ from convlint.ir import Edit, Finding, Problem, Site
 from convlint.outputs.parts.sentences import finding_lines, problem_sentence
 from convlint.rules import registry
 
-READ, RAN = "convlint", "convlint (run)"
-"""Who says it: the text of the file, or a run of a model."""
+STATIC, RUN = "convlint", "convlint (run)"  # sources of diagnostics
 
 _SEVERITIES = {
     "error": DiagnosticSeverity.Error,
@@ -41,9 +40,10 @@ _SEVERITIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A diagnostic, and the lines that its file had when it was made. ``path`` is absolute; without ``finding``
-    it is about something that could not be checked.
+class FileDiagnostic:
+    """A diagnostic, with the absolute path of its file and the lines that the file had when it was created.
+
+    ``finding`` is None for something that could not be checked.
     """
 
     path: str
@@ -52,24 +52,24 @@ class Shown:
     finding: Finding | None = None
 
     @property
-    def ran(self) -> bool:
-        return self.diagnostic.source == RAN
+    def is_from_run(self) -> bool:
+        return self.diagnostic.source == RUN
 
-    def holds(self, lines: Sequence[str]) -> bool:
-        """Whether the file still has the lines that this was found in."""
+    def is_current(self, lines: Sequence[str]) -> bool:
+        """Whether the file still has the same lines."""
         return lines is self.lines or lines == self.lines
 
-    def now(self, lines: Sequence[str]) -> Diagnostic | None:
-        """The diagnostic where the file has these ``lines``; None if what it is about has changed.
+    def moved_to(self, lines: Sequence[str]) -> Diagnostic | None:
+        """Return the diagnostic for a file that now has these ``lines``; None if the lines of the finding changed.
 
-        What a run found holds for the very text that was run. Other findings move with their lines, and have no
-        fix then.
+        A finding of a run only holds for the text that was run. Other findings move with their lines and lose their
+        fix.
         """
-        if self.holds(lines):
+        if self.is_current(lines):
             return self.diagnostic
         place = self.diagnostic.range
         shift = moved(self.lines, lines, place.start.line + 1, place.end.line + 1)
-        if self.ran or shift is None:
+        if self.is_from_run or shift is None:
             return None
         return attrs.evolve(self.diagnostic, range=_shifted(place, shift), data=None)
 
@@ -79,23 +79,21 @@ def _shifted(place: Range, lines: int) -> Range:
     return Range(start, attrs.evolve(place.end, line=place.end.line + lines))
 
 
-class Pages:
-    """The pages of the rules as files, for an editor to open: written when they are first named."""
+class RulePages:
+    """The pages of the rules as files that an editor can open, written when they are first needed."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def uri(self, code: str) -> str:
-        """The page of a rule. Raises OSError where it cannot be written."""
+        """Return the URI of a rule's page. Raises OSError if it cannot be written."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="convlint-rules-")
         path = Path(self._folder.name, f"{code}.md")
         if not path.exists():
-            from convlint.docsgen import (
-                rule_pages as pages,
-            )  # loaded when needed: with it all rules are
+            from convlint.docsgen import rule_pages  # which loads all rules
 
-            path.write_text(pages.page(code), encoding="utf-8")
+            path.write_text(rule_pages.page(code), encoding="utf-8")
         return uri_of(str(path))
 
     def close(self) -> None:
@@ -103,38 +101,36 @@ class Pages:
             self._folder.cleanup()
 
 
-class Shower:
-    """Makes diagnostics in the forms that an editor understands."""
+class DiagnosticBuilder:
+    """Builds diagnostics with the features that the editor supports."""
 
-    def __init__(self, documents: Documents, pages: Pages) -> None:
+    def __init__(self, documents: Documents, pages: RulePages) -> None:
         self._documents = documents
         self._pages = pages
-        self._can = PublishDiagnosticsClientCapabilities()
+        self._supported = PublishDiagnosticsClientCapabilities()
         self.codec = PositionCodec()
 
     def adapt(self, capabilities: ClientCapabilities, codec: PositionCodec) -> None:
-        """Make what this editor understands from now on."""
-        about = capabilities.text_document
-        self._can = (about and about.publish_diagnostics) or self._can
+        """Adapt to the capabilities of the editor."""
+        documents = capabilities.text_document
+        self._supported = (documents and documents.publish_diagnostics) or self._supported
         self.codec = codec
 
     @property
     def versions(self) -> bool:
-        """Whether the editor wants to know which version of a text diagnostics are about."""
-        return bool(self._can.version_support)
+        """Whether the editor expects the version of the document with its diagnostics."""
+        return bool(self._supported.version_support)
 
     def finding(
         self, finding: Finding, source: str, lines_of: Callable[[str], list[str]], home: str
-    ) -> Shown:
-        """A finding as a diagnostic. ``home`` is the file to tell it of where it names none; paths that are
-        relative are so to the working directory.
-        """
+    ) -> FileDiagnostic:
+        """Build the diagnostic of a finding; ``home`` is the file of a finding without a site."""
         site = finding.site or Site(home, 1)
         path = os.path.abspath(site.path)
         lines = lines_of(path)
         diagnostic = Diagnostic(
             range=range_of(lines, site, self.codec),
-            message="\n".join(_told(finding)),
+            message="\n".join(_message_lines(finding)),
             severity=_SEVERITIES[finding.severity],
             code=finding.code,
             code_description=self._page(finding.code),
@@ -143,12 +139,12 @@ class Shower:
             related_information=self._related(finding, lines_of),
             data=self._data(finding, lines_of),
         )
-        return Shown(path, lines, diagnostic, finding)
+        return FileDiagnostic(path, lines, diagnostic, finding)
 
     def problem(
         self, problem: Problem, source: str, lines_of: Callable[[str], list[str]], home: str
-    ) -> Shown:
-        """What could not be checked, at its line, or at the first of the file."""
+    ) -> FileDiagnostic:
+        """Build the diagnostic of a problem, at its line or at the first line of the file."""
         path = os.path.abspath(problem.path or home)
         lines = lines_of(path)
         site = Site(path, problem.line if problem.path and problem.line else 1)
@@ -159,12 +155,12 @@ class Shower:
             code=problem.kind,
             source=source,
         )
-        return Shown(path, lines, diagnostic)
+        return FileDiagnostic(path, lines, diagnostic)
 
     def edits(
         self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]
     ) -> dict[str, list[TextEdit]]:
-        """Edits as an editor makes them, each once, by the paths of the files."""
+        """Convert edits to those of an editor, without duplicates, by path."""
         found: dict[str, list[TextEdit]] = {}
         for edit in edits:
             path = os.path.abspath(edit.site.path)
@@ -179,21 +175,21 @@ class Shower:
         try:
             return (
                 CodeDescription(self._pages.uri(code))
-                if self._can.code_description_support
+                if self._supported.code_description_support
                 else None
             )
         except OSError:
-            return None  # no room for the page: the finding is told without
+            return None  # the finding is published without its page
 
     def _tags(self, finding: Finding) -> list[DiagnosticTag] | None:
-        known = self._can.tag_support.value_set if self._can.tag_support else ()
+        known = self._supported.tag_support.value_set if self._supported.tag_support else ()
         wanted = registry.rule(finding.code).unnecessary_code and DiagnosticTag.Unnecessary in known
         return [DiagnosticTag.Unnecessary] if wanted else None
 
     def _related(
         self, finding: Finding, lines_of: Callable[[str], list[str]]
     ) -> list[DiagnosticRelatedInformation] | None:
-        if not finding.related or not self._can.related_information:
+        if not finding.related or not self._supported.related_information:
             return None
         return [
             DiagnosticRelatedInformation(
@@ -207,8 +203,8 @@ class Shower:
         ]
 
     def _data(self, finding: Finding, lines_of: Callable[[str], list[str]]) -> Any:
-        """The fix, for editors that keep it: what it does, how safe that is, and its edits by URI."""
-        if finding.fix is None or not self._can.data_support:
+        """Return the fix for editors that keep it: title, applicability, and edits by URI."""
+        if finding.fix is None or not self._supported.data_support:
             return None
         fix = finding.fix
         edits = self.edits(fix.edits, lines_of)
@@ -216,9 +212,10 @@ class Shower:
         return {"fix": {"title": fix.title, "applicability": fix.applicability, "changes": changes}}
 
 
-def _told(finding: Finding) -> list[str]:
-    """A finding in lines, and which layers it is about where they are several. A fix that can be made is an action
-    of the editor; only one that cannot is told.
+def _message_lines(finding: Finding) -> list[str]:
+    """Return the message of a finding, with the layers if there are several.
+
+    Only a display-only fix is in the message; other fixes are code actions.
     """
     display = finding.fix is not None and finding.fix.applicability == "display"
     lines = finding_lines(finding if display else replace(finding, fix=None))
@@ -230,18 +227,18 @@ def _told(finding: Finding) -> list[str]:
 
 
 def _line_end(lines: Sequence[str]) -> str:
-    """How the lines of a text end."""
+    """Return the line end of a text."""
     first = lines[0] if lines else ""
     return first[len(first.rstrip("\r\n")) :] or "\n"
 
 
 def lines_from(known: Mapping[str, list[str]], documents: Documents) -> Callable[[str], list[str]]:
-    """The lines of files by their absolute paths: those that are ``known``, or else as they are now."""
-    kept = dict(known)
+    """Return a function that returns the lines of a file by its absolute path: the ``known`` or the present ones."""
+    cache = dict(known)
 
     def lines_of(path: str) -> list[str]:
-        if path not in kept:
-            kept[path] = documents.lines(path)
-        return kept[path]
+        if path not in cache:
+            cache[path] = documents.lines(path)
+        return cache[path]
 
     return lines_of

@@ -1,4 +1,4 @@
-"""The texts that are open in the editor, which may not be saved yet."""
+"""The documents that are open in the editor, and may not be saved."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def path_of(uri: str) -> str:
-    """The path of a document. One that was never saved gets a name in the working directory: ``untitled:...`` has one,
-    and Neovim's ``file://`` has not.
+    """Return the path of a document.
+
+    An unsaved one gets a path in the working directory: from its name in ``untitled:NAME``, while Neovim's ``file://``
+    has no name.
     """
     path = to_fs_path(uri)
     if path and os.path.basename(path):
@@ -28,20 +30,20 @@ def path_of(uri: str) -> str:
 
 
 def uri_of(path: str) -> str:
-    """The URI of a file that is not open."""
+    """Return the URI of a file that is not open."""
     uri: str | None = from_fs_path(os.path.abspath(path))
     assert uri is not None
     return uri
 
 
 def is_python(uri: str, language: str) -> bool:
-    """Whether a document is for us: a Python file, or a text that was never saved; no cell of a notebook."""
-    known = urlsplit(uri).scheme in ("file", "untitled")
-    return known and (language == "python" or uri.endswith(".py"))
+    """Whether to check a document: a Python file or an unsaved text, but not a notebook cell."""
+    is_text = urlsplit(uri).scheme in ("file", "untitled")
+    return is_text and (language == "python" or uri.endswith(".py"))
 
 
 class Document:
-    """One open text. ``version`` is the editor's, ``lines`` are new ones after every change."""
+    """An open document. ``version`` is the editor's; ``lines`` is a new list after every change."""
 
     def __init__(self, uri: str, text: str, version: int | None) -> None:
         self.uri = uri
@@ -55,7 +57,7 @@ class Document:
         self.data = lines.encode(text)
 
     @property
-    def shown(self) -> str:
+    def shown_path(self) -> str:
         """The path as reports show it."""
         return discovery.display_path(self.path)
 
@@ -65,7 +67,7 @@ class Document:
         version: int | None,
         codec: PositionCodec,
     ) -> None:
-        """Make changes, each to what the one before it left."""
+        """Apply changes in order, each to the result of the one before."""
         for change in changes:
             if isinstance(change, TextDocumentContentChangePartial):
                 start = self._offset(*place(self.lines, change.range.start, codec))
@@ -80,7 +82,7 @@ class Document:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the file on the disk holds this text."""
+        """Whether the file on disk has this text."""
         try:
             with open(self.path, "rb") as file:
                 return file.read().removeprefix(_BOM) == self.data.removeprefix(_BOM)
@@ -97,10 +99,10 @@ class Documents:
     def __iter__(self) -> Iterator[Document]:
         return iter(list(self._open.values()))
 
-    def at(self, path: str) -> Document | None:
+    def by_path(self, path: str) -> Document | None:
         return self._open.get(os.path.abspath(path))
 
-    def of(self, uri: str) -> Document | None:
+    def by_uri(self, uri: str) -> Document | None:
         return self._open.get(path_of(uri))
 
     def open(self, document: Document) -> None:
@@ -110,17 +112,17 @@ class Documents:
         return self._open.pop(path_of(uri), None)
 
     def uri(self, path: str) -> str:
-        """How the editor calls a file: as it was opened, where it is."""
-        document = self.at(path)
+        """Return the URI of a file: that of the editor if the file is open."""
+        document = self.by_path(path)
         return document.uri if document else uri_of(path)
 
     def lines(self, path: str) -> list[str]:
-        """The lines of a file as the editor has them, or else as they are on the disk."""
-        document = self.at(path)
+        """Return the lines of a file in the editor, or on disk if it is not open."""
+        document = self.by_path(path)
         if document is not None:
             return document.lines
         try:
             with open(path, "rb") as file:
                 return lines.split(lines.decode(file.read())[0])
         except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
-            return []  # a site in it is shown at its first line
+            return []  # sites in it move to the first line

@@ -1,4 +1,4 @@
-"""What the server can do, as an editor asks for it."""
+"""The handlers of editor requests and notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convlint.integrations.lsp import code_actions, commands, run_facts
 from convlint.integrations.lsp.diagnostics import lines_from
 from convlint.integrations.lsp.documents import Document, is_python
 from convlint.integrations.lsp.positions import range_of
-from convlint.integrations.lsp.session import Session
+from convlint.integrations.lsp.server import ConvlintServer
 from convlint.ir import Finding
 from convlint.source_text import edits
 from convlint.support.errors import UsageError
@@ -23,9 +23,9 @@ from convlint.support.errors import UsageError
 _WATCHED = ("**/*.py", "**/pyproject.toml", "**/convlint.toml")
 
 
-def server(baseline: str | None) -> Session:
-    """A server with all that it can do."""
-    session = Session(baseline)
+def create_server(baseline: str | None) -> ConvlintServer:
+    """Create a server with all handlers and commands."""
+    session = ConvlintServer(baseline)
     session.feature(types.INITIALIZE)(initialize)
     session.feature(types.INITIALIZED)(initialized)
     session.feature(types.SHUTDOWN)(shutdown)
@@ -39,28 +39,28 @@ def server(baseline: str | None) -> Session:
     kinds: list[types.CodeActionKind | str] = [
         types.CodeActionKind.QuickFix,
         types.CodeActionKind.RefactorRewrite,
-        code_actions.OURS_ALL,
+        code_actions.FIX_ALL_KIND,
     ]
     can = types.CodeActionOptions(code_action_kinds=kinds)
     session.feature(types.TEXT_DOCUMENT_CODE_ACTION, can)(code_action)
-    session.command(code_actions.RUN)(commands.run_models)
-    session.command(code_actions.SUGGEST)(commands.suggest)
+    session.command(code_actions.RUN_COMMAND)(commands.run_models)
+    session.command(code_actions.SUGGEST_COMMAND)(commands.suggest)
     return session
 
 
 # --- beginning and end
 
 
-def initialize(ls: Session, params: types.InitializeParams) -> None:
+def initialize(ls: ConvlintServer, params: types.InitializeParams) -> None:
     folders = [folder.uri for folder in params.workspace_folders or []]
     root = to_fs_path(next(iter(folders), params.root_uri) or "")
     if root and os.path.isdir(root):
-        os.chdir(root)  # as where the command line is used: paths are shown relative to it
+        os.chdir(root)  # paths are shown relative to it, as on the command line
     ls.adapt()
 
 
-async def initialized(ls: Session, params: types.InitializedParams) -> None:
-    """Ask to be told of files that change on the disk, where the editor can do that."""
+async def initialized(ls: ConvlintServer, params: types.InitializedParams) -> None:
+    """Register for changes of files on disk, if the editor supports that."""
     about = ls.client_capabilities.workspace
     watched = about and about.did_change_watched_files
     if watched and watched.dynamic_registration:
@@ -73,166 +73,171 @@ async def initialized(ls: Session, params: types.InitializedParams) -> None:
         )
         with suppress(
             JsonRpcException
-        ):  # it cannot after all: saved files are looked at anew all the same
+        ):  # without it, saving a document still lints all documents again
             await ls.client_register_capability_async(types.RegistrationParams([registration]))
 
 
-async def shutdown(ls: Session, params: None) -> None:
+async def shutdown(ls: ConvlintServer, params: None) -> None:
     await ls.close()
 
 
-# --- texts
+# --- documents
 
 
-def did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
+def did_open(ls: ConvlintServer, params: types.DidOpenTextDocumentParams) -> None:
     item = params.text_document
     if is_python(item.uri, str(item.language_id)):
-        ls.opened(Document(item.uri, item.text, item.version))
+        ls.open_document(Document(item.uri, item.text, item.version))
 
 
-def did_change(ls: Session, params: types.DidChangeTextDocumentParams) -> None:
+def did_change(ls: ConvlintServer, params: types.DidChangeTextDocumentParams) -> None:
     item = params.text_document
-    ls.changed(item.uri, params.content_changes, item.version)
+    ls.change_document(item.uri, params.content_changes, item.version)
 
 
-def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
-    ls.closed(params.text_document.uri)
+def did_close(ls: ConvlintServer, params: types.DidCloseTextDocumentParams) -> None:
+    ls.close_document(params.text_document.uri)
 
 
-def did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
-    ls.look_again()
+def did_save(ls: ConvlintServer, params: types.DidSaveTextDocumentParams) -> None:
+    ls.files_changed()
 
 
-def did_change_watched_files(ls: Session, params: types.DidChangeWatchedFilesParams) -> None:
-    ls.look_again()
+def did_change_watched_files(ls: ConvlintServer, params: types.DidChangeWatchedFilesParams) -> None:
+    ls.files_changed()
 
 
-# --- what is asked of a place
+# --- positions
 
 
-async def hover(ls: Session, params: types.HoverParams) -> types.Hover | None:
-    document = ls.documents.of(params.text_document.uri)
+async def hover(ls: ConvlintServer, params: types.HoverParams) -> types.Hover | None:
+    document = ls.documents.by_uri(params.text_document.uri)
     if document is None:
         return None
-    text, split, place = document.text, document.lines, ls.place_in(document, params.position)
-    here = ls.facts.at(document.path, split, *place)
-    if here is None:
-        built = await ls.in_thread(partial(run_facts.named_at, text, *place))
-        found = (ls.facts.at(document.path, split, *one) for one in built)
-        here = next((one for one in found if one is not None), None)
-    if here is None:
+    text, lines, place = document.text, document.lines, ls.place_in(document, params.position)
+    modules = ls.facts.modules_at(document.path, lines, *place)
+    if modules is None:
+        assignments = await ls.in_thread(partial(run_facts.assignments_at, text, *place))
+        candidates = (ls.facts.modules_at(document.path, lines, *each) for each in assignments)
+        modules = next((each for each in candidates if each is not None), None)
+    if modules is None:
         return None
-    shown = types.MarkupContent(types.MarkupKind.Markdown, run_facts.hover(here))
-    return types.Hover(shown, range_of(split, here.site, ls.shower.codec))
+    content = types.MarkupContent(types.MarkupKind.Markdown, run_facts.hover(modules))
+    return types.Hover(content, range_of(lines, modules.site, ls.diagnostics.codec))
 
 
-async def code_lens(ls: Session, params: types.CodeLensParams) -> list[types.CodeLens]:
-    document = ls.documents.of(params.text_document.uri)
+async def code_lens(ls: ConvlintServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+    document = ls.documents.by_uri(params.text_document.uri)
     if document is None:
         return []
     try:
-        settings, targets = await ls.in_thread(partial(ls.judge.models_of, document.path))
+        settings, targets = await ls.in_thread(partial(ls.linter.models_of, document.path))
     except UsageError:
-        return []  # the settings are told of as a diagnostic
-    found = []
+        return []  # a diagnostic reports the error in the settings
+    lenses = []
     for target in targets:
         line = run_facts.line_of(target, document.path, document.text) - 1
         place = types.Range(types.Position(line, 0), types.Position(line, 0))
-        title = run_facts.lens(target.text, ls.facts.of(settings.root, target.text))
-        command = types.Command(title, code_actions.RUN, arguments=[document.uri, target.text])
-        found.append(types.CodeLens(place, command))
-    return found
+        title = run_facts.lens(target.text, ls.facts.last_run(settings.root, target.text))
+        command = types.Command(
+            title, code_actions.RUN_COMMAND, arguments=[document.uri, target.text]
+        )
+        lenses.append(types.CodeLens(place, command))
+    return lenses
 
 
-async def code_action(ls: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
-    document = ls.documents.of(params.text_document.uri)
+async def code_action(ls: ConvlintServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    document = ls.documents.by_uri(params.text_document.uri)
     if document is None:
         return []
     only = [str(getattr(kind, "value", kind)) for kind in params.context.only or ()]
-    found: list[types.CodeAction] = []
-    if code_actions.wants(only, types.CodeActionKind.QuickFix.value):
-        told = await ls.told_at(document)
+    actions: list[types.CodeAction] = []
+    if code_actions.is_requested(only, types.CodeActionKind.QuickFix.value):
+        published = await ls.diagnostics_of(document)
         here = [
             (shown.finding, diagnostic)
-            for diagnostic, shown in told
+            for diagnostic, shown in published
             if shown.finding is not None
-            and shown.holds(document.lines)  # if not, the text cannot be parsed: first things first
+            and shown.is_current(
+                document.lines
+            )  # otherwise the document has a syntax error, to be fixed first
             and _touches(diagnostic.range, params.range)
         ]
-        found += await _fixes(ls, document, here)
-        found += await _silences(ls, document, here)
-    if code_actions.wants(only, types.CodeActionKind.RefactorRewrite.value):
-        found += await _suggestions(ls, document, params.range.start)
-    if code_actions.wants(only, code_actions.OURS_ALL):
-        found += await _all_fixes(ls, document)
-    return found
+        actions += await _fixes(ls, document, here)
+        actions += await _suppressions(ls, document, here)
+    if code_actions.is_requested(only, types.CodeActionKind.RefactorRewrite.value):
+        actions += await _suggestions(ls, document, params.range.start)
+    if code_actions.is_requested(only, code_actions.FIX_ALL_KIND):
+        actions += await _all_fixes(ls, document)
+    return actions
 
 
-def _touches(one: types.Range, other: types.Range) -> bool:
-    return (one.start.line, one.start.character) <= (other.end.line, other.end.character) and (
-        other.start.line,
-        other.start.character,
-    ) <= (one.end.line, one.end.character)
+def _touches(first: types.Range, second: types.Range) -> bool:
+    return first.start <= second.end and second.start <= first.end
 
 
-Told = Sequence[tuple[Finding, types.Diagnostic]]
+Findings = Sequence[tuple[Finding, types.Diagnostic]]
 
 
-async def _fixes(ls: Session, document: Document, told: Told) -> list[types.CodeAction]:
-    """The fixes of findings that can be made in the texts as they are."""
-    buffers, found = ls.buffers(), []
-    lines_of = lines_from({one.path: one.lines for one in ls.documents}, ls.documents)
-    versions = {one.path: one.version for one in ls.documents}
-    for finding, diagnostic in told:
+async def _fixes(
+    ls: ConvlintServer, document: Document, findings: Findings
+) -> list[types.CodeAction]:
+    """Return the fixes that apply to the present texts."""
+    buffers, actions = ls.buffers(), []
+    lines_of = lines_from({each.path: each.lines for each in ls.documents}, ls.documents)
+    versions = {each.path: each.version for each in ls.documents}
+    for finding, diagnostic in findings:
         fix = finding.fix
         if fix is None or fix.applicability == "display":
             continue
-        if await ls.in_thread(partial(ls.judge.can_be_made, finding, buffers)):
-            edit = ls.changes.of(ls.shower.edits(fix.edits, lines_of), versions)
-            found.append(code_actions.fix(finding.code, fix, diagnostic, edit))
-    return found
+        if await ls.in_thread(partial(ls.linter.is_fixable, finding, buffers)):
+            edit = ls.edits.create(ls.diagnostics.edits(fix.edits, lines_of), versions)
+            actions.append(code_actions.fix(finding.code, fix, diagnostic, edit))
+    return actions
 
 
-async def _silences(ls: Session, document: Document, told: Told) -> list[types.CodeAction]:
-    """The comments that silence findings, where there can be one."""
-    data, found = document.data, []
-    for finding, diagnostic in told:
-        silenced = await ls.in_thread(partial(ls.judge.silenced, finding, data))
+async def _suppressions(
+    ls: ConvlintServer, document: Document, findings: Findings
+) -> list[types.CodeAction]:
+    """Return the comments that suppress findings."""
+    data, actions = document.data, []
+    for finding, diagnostic in findings:
+        silenced = await ls.in_thread(partial(ls.linter.with_noqa, finding, data))
         if silenced != data:
-            edit = _replacing(ls, document, silenced)
-            found.append(code_actions.silence(finding.code, diagnostic, edit))
-    return found
+            edit = _replace_document(ls, document, silenced)
+            actions.append(code_actions.suppress(finding.code, diagnostic, edit))
+    return actions
 
 
 async def _suggestions(
-    ls: Session, document: Document, position: types.Position
+    ls: ConvlintServer, document: Document, position: types.Position
 ) -> Sequence[types.CodeAction]:
-    """The search for something cheaper, on a call that builds a layer of a configured model."""
+    """Return the search for cheaper layers, on a call that builds a layer of a configured model."""
     line, column = ls.place_in(document, position)
     try:
-        _, targets = await ls.in_thread(partial(ls.judge.models_of, document.path))
+        _, targets = await ls.in_thread(partial(ls.linter.models_of, document.path))
         if not targets:
             return []
     except UsageError:
-        return []  # the settings are told of as a diagnostic
+        return []  # a diagnostic reports the error in the settings
     buffers = ls.buffers()
-    work = partial(ls.judge.layer_call_at, document.path, line, column, buffers)
+    work = partial(ls.linter.layer_call_at, document.path, line, column, buffers)
     if await ls.in_thread(work) is None:
         return []
     return [code_actions.suggest(target.text, document.uri, position) for target in targets]
 
 
-async def _all_fixes(ls: Session, document: Document) -> Sequence[types.CodeAction]:
+async def _all_fixes(ls: ConvlintServer, document: Document) -> Sequence[types.CodeAction]:
     buffers = ls.buffers()
     try:
-        data = await ls.in_thread(partial(ls.judge.fixed, document.path, buffers))
+        data = await ls.in_thread(partial(ls.linter.fix_all, document.path, buffers))
     except (UsageError, edits.EditError):
-        return []  # the settings are told of as a diagnostic, and so is a text that cannot be read
+        return []  # these errors are diagnostics already
     if data == buffers[document.path]:
         return []
-    return [code_actions.fix_all(_replacing(ls, document, data))]
+    return [code_actions.fix_all(_replace_document(ls, document, data))]
 
 
-def _replacing(ls: Session, document: Document, data: bytes) -> types.WorkspaceEdit:
-    edit = code_actions.replaced(document, data, ls.shower.codec)
-    return ls.changes.of({document.path: [edit]}, {document.path: document.version})
+def _replace_document(ls: ConvlintServer, document: Document, data: bytes) -> types.WorkspaceEdit:
+    edit = code_actions.replacement(document, data, ls.diagnostics.codec)
+    return ls.edits.create({document.path: [edit]}, {document.path: document.version})

@@ -1,6 +1,6 @@
-"""Static analysis of the texts of an editor: what ``convlint check`` would find if all of them were saved.
+"""Lint the documents of an editor, as ``convlint check`` would if all of them were saved.
 
-A ``Judge`` keeps parsed files and findings from one text to the next, so it is called from one thread only.
+An ``EditorLinter`` keeps parsed files and findings between calls, so it is called from one thread only.
 """
 
 from __future__ import annotations
@@ -21,67 +21,68 @@ from convlint.source_text.texts import SourceTexts
 from convlint.static import affected_models as models_of
 from convlint.support.errors import UsageError
 
-Buffers = Mapping[str, bytes]
-"""The contents of all open documents, by their absolute paths."""
+Buffers = Mapping[str, bytes]  # contents of all open documents, by absolute path
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was found in a file, and what of it could not be checked."""
+class LintResult:
+    """The findings in a file, and what could not be checked."""
 
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The linter of a project, and what it was made for."""
+class _ProjectLinter:
+    """The linter of a project, with the settings and the baseline that it was created for."""
 
     settings: config.Config
-    known: tuple[int, int] | None
+    baseline: tuple[int, int] | None  # its modification time and size
     linter: Linter
 
 
-class Judge:
-    """Judges the files of any number of projects. ``baseline`` is a path relative to each project."""
+class EditorLinter:
+    """Lints files of any number of projects. ``baseline`` is a path relative to each project."""
 
     def __init__(self, baseline: str | None = None) -> None:
         self._baseline = baseline
-        self._kept: dict[str, _Kept] = {}
-        self._models: dict[str, tuple[config.Config, list[Target]]] = {}
+        self._linters: dict[str, _ProjectLinter] = {}
+        self._models_of_files: dict[str, tuple[config.Config, list[Target]]] = {}
 
-    def judge(self, path: str, buffers: Buffers) -> Judged:
-        """What is found in the open document at a path. Never raises."""
+    def lint(self, path: str, buffers: Buffers) -> LintResult:
+        """Lint an open document. Never raises."""
         try:
             settings = config.discover(os.path.dirname(path))
             if _is_excluded(path, settings):
-                return Judged()
+                return LintResult()
             linter = self._linter(settings)
             found = linter.find(
                 {discovery.display_path(path): buffers[path]}, texts=SourceTexts(buffers)
             )
-            return Judged(tuple(found), linter.problems)
+            return LintResult(tuple(found), linter.problems)
         except UsageError as error:
-            return Judged(problems=(Problem("settings", str(error)),))
-        except Exception as error:  # noqa: BLE001 - a mistake of ours is told, and the server goes on
+            return LintResult(problems=(Problem("settings", str(error)),))
+        except Exception as error:  # noqa: BLE001 - an internal error is reported, and the server goes on
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
-            return Judged(problems=(Problem("internal", text, traceback=traceback.format_exc()),))
+            return LintResult(
+                problems=(Problem("internal", text, traceback=traceback.format_exc()),)
+            )
 
     def _linter(self, settings: config.Config) -> Linter:
-        """The linter of a project: a new one when its settings or its baseline changed."""
+        """Return the linter of a project; a new one if its settings or its baseline changed."""
         path = None if self._baseline is None else os.path.join(settings.root, self._baseline)
-        known = _stamp(path)
-        kept = self._kept.get(settings.root)
-        if kept is None or (kept.settings, kept.known) != (settings, known):
-            hidden = baseline.read(path) if path is not None and known is not None else None
-            kept = _Kept(settings, known, Linter(settings, baseline=hidden, parsed={}))
-            self._kept[settings.root] = kept
-        return kept.linter
+        version = _version(path)
+        linter = self._linters.get(settings.root)
+        if linter is None or (linter.settings, linter.baseline) != (settings, version):
+            hidden = baseline.read(path) if path is not None and version is not None else None
+            linter = _ProjectLinter(settings, version, Linter(settings, baseline=hidden, parsed={}))
+            self._linters[settings.root] = linter
+        return linter.linter
 
-    # --- changes of the text
+    # --- edits
 
-    def fixed(self, path: str, buffers: Buffers) -> bytes:
-        """The text with every safe fix made that changes this file only. Raises UsageError."""
+    def fix_all(self, path: str, buffers: Buffers) -> bytes:
+        """Return the file after all safe fixes that change only this file. Raises UsageError."""
         settings = config.discover(os.path.dirname(path))
         if _is_excluded(path, settings):
             return buffers[path]
@@ -93,8 +94,8 @@ class Judge:
 
         return fix_loop.fix_files({shown: buffers[path]}, find).files.get(shown, buffers[path])
 
-    def can_be_made(self, finding: Finding, buffers: Buffers) -> bool:
-        """Whether the fix of a finding can be made in the texts as they are, and leaves files that parse."""
+    def is_fixable(self, finding: Finding, buffers: Buffers) -> bool:
+        """Whether the fix of a finding applies to the present texts, and the files still parse after it."""
         texts = SourceTexts(buffers)
         edits = finding.fix.edits if finding.fix else ()
         try:
@@ -103,30 +104,31 @@ class Judge:
             return False
         return bool(fix_loop.fix_once(files, [finding], unsafe=True).applied)
 
-    def silenced(self, finding: Finding, data: bytes) -> bytes:
-        """The text with a comment that silences a finding in it; as it was where none could."""
+    def with_noqa(self, finding: Finding, data: bytes) -> bytes:
+        """Return the file with a comment that suppresses a finding; unchanged if that is impossible."""
         return suppressions.add_noqa(data, [finding])[0]
 
     # --- models
 
     def models_of(self, path: str) -> tuple[config.Config, list[Target]]:
-        """The settings of a file, and the configured models that it is part of; kept until ``look_again``. Raises
-        UsageError.
+        """Return the settings of a file and the configured models that depend on it. Raises UsageError.
+
+        They are cached until ``forget_models``.
         """
-        if path not in self._models:
+        if path not in self._models_of_files:
             settings = config.discover(os.path.dirname(path))
             found = models_of.models_of([path], settings) if settings.models else []
-            self._models[path] = settings, found
-        return self._models[path]
+            self._models_of_files[path] = settings, found
+        return self._models_of_files[path]
 
-    def look_again(self) -> None:
-        """Files were saved or changed on the disk: look anew which models they make."""
-        self._models.clear()
+    def forget_models(self) -> None:
+        """Forget which models depend on which files, because files changed on disk."""
+        self._models_of_files.clear()
 
     def call_at(
         self, path: str, line: int, column: int, buffers: Buffers
     ) -> call_sites.WrittenCall | None:
-        """The innermost call around a place in an open document."""
+        """Return the innermost call around a position in an open document."""
         tree = lines.parse(buffers[path])
         if tree is None:
             return None
@@ -140,7 +142,7 @@ class Judge:
     def layer_call_at(
         self, path: str, line: int, column: int, buffers: Buffers
     ) -> call_sites.WrittenCall | None:
-        """The innermost call around a place, if it is written as one of a layer that may have a cheaper form."""
+        """Return the innermost call around a position if it builds a layer that ``suggest`` can rewrite."""
         call = self.call_at(path, line, column, buffers)
         if call is None:
             return None
@@ -151,13 +153,13 @@ class Judge:
 
 
 def contains(site: Site, line: int, column: int) -> bool:
-    """Whether a place lies in a span, its end included: that is where a cursor stands behind it."""
+    """Whether a position is in a span; its end is included, because the cursor can be there."""
     end = (site.end_line or site.line, site.end_column or site.column)
     return (site.line, site.column) <= (line, column) <= end
 
 
 def innermost(sites: Sequence[Site]) -> Site:
-    """Of spans around one place the one that starts last and ends first."""
+    """Return the span that starts last and ends first, of spans around one position."""
     return max(sites, key=lambda s: (s.line, s.column, -s.end_line, -s.end_column))
 
 
@@ -166,8 +168,8 @@ def _is_excluded(path: str, settings: config.Config) -> bool:
     return not found.files and not found.problems
 
 
-def _stamp(path: str | None) -> tuple[int, int] | None:
-    """What tells that a file is another than before; None where there is none."""
+def _version(path: str | None) -> tuple[int, int] | None:
+    """Return the modification time and size of a file; None if there is none."""
     try:
         status = os.stat(path) if path is not None else None
     except OSError:

@@ -1,4 +1,4 @@
-"""Columns of editors and ours: they count code units of an encoding from 0, we count characters from 1."""
+"""Convert positions: editors count code units of an encoding from 0, convlint counts characters from 1."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from convlint.ir import Site
 
 
 def units(text: str, codec: PositionCodec) -> int:
-    """How many code units a text has."""
+    """Return the number of code units in a text."""
     return int(codec.client_num_units(text))
 
 
 def characters(text: str, count: int, codec: PositionCodec) -> int:
-    """How many characters the first ``count`` code units of a text are; all, if it has fewer.
+    """Return the number of characters in the first ``count`` code units of a text.
 
-    A unit in the middle of a character stands for the place before it. pygls takes the one behind it, and one
-    character less than all for a count behind the end.
+    A position in the middle of a character counts as the one before it. (pygls takes the one after it, and is off by
+    one for a count beyond the end.)
     """
     count = min(count, units(text, codec))
     found = codec.position_from_client_units([text], Position(0, count)).character
@@ -27,12 +27,12 @@ def characters(text: str, count: int, codec: PositionCodec) -> int:
 
 
 def content(line: str) -> str:
-    """A line without its end."""
+    """Return a line without its line end."""
     return line.rstrip("\r\n")
 
 
 def place(lines: Sequence[str], position: Position, codec: PositionCodec) -> tuple[int, int]:
-    """The line and column, from 1, of an editor's position; the nearest there is, where it is outside."""
+    """Return the line and column, from 1, of an editor's position, or the nearest one in the text."""
     if position.line >= len(lines):
         last = lines[-1] if lines else ""
         if last == content(last) and lines:  # the text ends without a line end
@@ -43,7 +43,7 @@ def place(lines: Sequence[str], position: Position, codec: PositionCodec) -> tup
 
 
 def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec) -> Position:
-    """The editor's position of a line and column from 1; the nearest there is, where it is outside."""
+    """Return the editor's position of a line and column from 1, or the nearest one in the text."""
     line = max(line, 1)
     if line > len(lines):
         ended = not lines or lines[-1] != content(lines[-1])
@@ -55,7 +55,7 @@ def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec)
 
 
 def range_of(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
-    """The editor's range of a site; the rest of the line where it has no end behind its start."""
+    """Return the editor's range of a site; the rest of the line if the site is empty."""
     start = (site.line, site.column)
     end = (site.end_line or site.line, site.end_column or site.column)
     if end <= start and 1 <= site.line <= len(lines):
@@ -64,7 +64,7 @@ def range_of(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
 
 
 def exact_range(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
-    """The same of the site of an edit, which is empty where something is put in."""
+    """Return the editor's range of the site of an edit, which is empty for an insertion."""
     return Range(
         position(lines, site.line, site.column, codec),
         position(lines, site.end_line, site.end_column, codec),
@@ -72,7 +72,7 @@ def exact_range(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range
 
 
 def same_ends(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
-    """How many lines two texts have in common at their beginnings, and how many of the others at their ends."""
+    """Return how many lines two texts share at the beginning, and of the rest at the end."""
     most = min(len(before), len(after))
     head = next((i for i in range(most) if before[i] != after[i]), most)
     tail = next((i for i in range(most - head) if before[-1 - i] != after[-1 - i]), most - head)
@@ -80,9 +80,9 @@ def same_ends(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
 
 
 def moved(before: Sequence[str], after: Sequence[str], first: int, last: int) -> int | None:
-    """By how many lines the lines ``first`` to ``last``, from 1, have moved; None if one of them changed.
+    """Return by how many lines the lines ``first`` to ``last``, from 1, have moved; None if one of them changed.
 
-    All between the first and the last line that changed counts as changed.
+    All lines between the first and the last change count as changed.
     """
     if before is after:
         return 0

@@ -1,7 +1,7 @@
-"""The protocol, less the copies of texts that pygls keeps: ours have lines that end where Python's do.
+"""The protocol without the copies of documents that pygls keeps.
 
-pygls would also end a line at a form feed, and place a change behind it in the wrong line. And it would remember every
-keystroke for ever, as a request that might be cancelled.
+pygls also ends lines at form feeds, where Python does not, and then applies changes to the wrong line. It also keeps
+every change for ever, as a request that might be cancelled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pygls.protocol.language_server import lsp_method
 
 
 class Protocol(LanguageServerProtocol):
-    """Opens, changes and closes of texts go to the server's own handlers, and nowhere else."""
+    """Passes opened, changed and closed documents to the server's own handlers only."""
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:

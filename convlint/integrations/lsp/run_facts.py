@@ -1,4 +1,4 @@
-"""What runs of models showed of the calls in files: the text of a hover, and of the lens above a model."""
+"""The results of model runs per call in a file, as the text of hovers and code lenses."""
 
 from __future__ import annotations
 
@@ -10,82 +10,87 @@ from typing import TypeGuard
 
 from convlint.integrations.lsp.linting import contains, innermost
 from convlint.integrations.lsp.positions import moved
-from convlint.integrations.lsp.run_process import Built, Ran
+from convlint.integrations.lsp.run_process import BuiltModule, ModelSummary
 from convlint.ir import Shape, Site
 from convlint.settings.targets import Target
 from convlint.source_text import lines
 
-_MOST = 8  # rows of a hover
+_MAX_ROWS = 8  # of a hover
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The last run of a model: what it showed, how many findings came of it, and the lines of files then, by path."""
+class LastRun:
+    """The last run of a model, with its number of findings, and the lines of its files at that time, by path."""
 
-    ran: Ran
+    summary: ModelSummary
     findings: int
     lines: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
-    """What models built at one call: where it is by now, and whether the file has changed since."""
+class ModulesAtCall:
+    """The modules that models built at a call, its present site, and whether the file has changed since."""
 
     site: Site
-    built: tuple[tuple[str, Built], ...]  # with the model's target
+    built: tuple[tuple[str, BuiltModule], ...]  # with the model's target
     changed: bool
 
 
-class Facts:
-    """The last run of every model, by its project's folder and its target."""
+class RunFacts:
+    """The last run of each model, by the folder of its project and its target."""
 
     def __init__(self) -> None:
-        self._runs: dict[tuple[str, str], Run] = {}
+        self._runs: dict[tuple[str, str], LastRun] = {}
 
-    def put(self, root: str, target: str, run: Run) -> None:
+    def add(self, root: str, target: str, run: LastRun) -> None:
         self._runs[root, target] = run
 
-    def of(self, root: str, target: str) -> Run | None:
+    def last_run(self, root: str, target: str) -> LastRun | None:
         return self._runs.get((root, target))
 
-    def at(self, path: str, now: Sequence[str], line: int, column: int) -> Here | None:
-        """What was built by the innermost call around a place; None where no run built anything."""
-        found: dict[Site, list[tuple[str, Built]]] = {}
+    def modules_at(
+        self, path: str, now: Sequence[str], line: int, column: int
+    ) -> ModulesAtCall | None:
+        """Return the modules built by the innermost call around a position; None if no run built any."""
+        found: dict[Site, list[tuple[str, BuiltModule]]] = {}
         changed = False
         for (_, target), run in self._runs.items():
             before = run.lines.get(path)
             if before is None:
                 continue
             changed = changed or before != now
-            for built in run.ran.built:
+            for built in run.summary.built:
                 site = _moved(built.site, before, now) if built.site.path == path else None
                 if site is not None and contains(site, line, column):
                     found.setdefault(site, []).append((target, built))
         if not found:
             return None
         site = innermost(list(found))
-        return Here(site, tuple(found[site]), changed)
+        return ModulesAtCall(site, tuple(found[site]), changed)
 
 
-def named_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
-    """Where the layer is built whose name, ``self.conv``, stands at a place: what the class around sets it to."""
+def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
+    """Return the positions where the class assigns the attribute, such as ``self.conv``, at a position."""
     tree, split = lines.parse(text), lines.split(text)
     for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)) if tree else ():
         inside = [*ast.walk(cls)]
         for node in inside:
-            if _is_own(node) and contains(lines.span("", node, split), line, column):
+            if _is_self_attribute(node) and contains(lines.span("", node, split), line, column):
                 sites = [
                     lines.span("", one.value, split)
                     for one in inside
                     if isinstance(one, ast.Assign)
-                    and any(_is_own(target) and target.attr == node.attr for target in one.targets)
+                    and any(
+                        _is_self_attribute(target) and target.attr == node.attr
+                        for target in one.targets
+                    )
                 ]
                 return [(site.line, site.column) for site in sites]
     return []
 
 
-def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    """Whether a part of a program is ``self`` and a name."""
+def _is_self_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Whether a node is an attribute of ``self``."""
     return (
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
@@ -104,25 +109,25 @@ def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None
 # --- as text
 
 
-def hover(here: Here) -> str:
-    """A table of the modules that were built at a call, in Markdown."""
+def hover(here: ModulesAtCall) -> str:
+    """Return a Markdown table of the modules that were built at a call."""
     parts = []
     for target in dict.fromkeys(target for target, _ in here.built):
         built = [one for of, one in here.built if of == target]
-        rows = [_row(one) for one in built[:_MOST]]
-        if len(built) > _MOST:
-            rows.append(f"| and {len(built) - _MOST} more | | | | |")
+        rows = [_row(one) for one in built[:_MAX_ROWS]]
+        if len(built) > _MAX_ROWS:
+            rows.append(f"| and {len(built) - _MAX_ROWS} more | | | | |")
         if len(built) > 1:
             rows.append(_sum(built))
         kinds = ", ".join(dict.fromkeys(f"`{one.kind}`" for one in built))
         head = ["| layer | in | out | params | MACs |", "|---|---|---|---:|---:|"]
         parts.append("\n".join([f"{kinds} in `{target}`", "", *head, *rows]))
     if here.changed:
-        parts.append("As of the last run; the file has changed since.")
+        parts.append("From the last run; the file has changed since.")
     return "\n\n".join(parts)
 
 
-def _row(one: Built) -> str:
+def _row(one: BuiltModule) -> str:
     name = f"`{one.name}`" if one.name else "the model"
     if one.calls == 0:
         return f"| {name} | never called | | {one.params:,} | |"
@@ -131,7 +136,7 @@ def _row(one: Built) -> str:
     return f"| {name}{times} | {inside} | {out} | {one.params:,} | {_macs(one.macs)} |"
 
 
-def _sum(built: Sequence[Built]) -> str:
+def _sum(built: Sequence[BuiltModule]) -> str:
     macs = [one.macs for one in built if one.macs is not None]
     whole = sum(macs) if len(macs) == len(built) else None
     params = sum(one.params for one in built)
@@ -143,21 +148,21 @@ def _shapes(shapes: Sequence[Shape]) -> str:
 
 
 def _macs(macs: int | None) -> str:
-    return "not seen" if macs is None else f"{macs:,}"
+    return "unknown" if macs is None else f"{macs:,}"
 
 
-def lens(target: str, run: Run | None) -> str:
-    """What stands above a model: that it can be run, and what its last run showed."""
+def lens(target: str, run: LastRun | None) -> str:
+    """Return the title of the code lens of a model, with the result of its last run."""
     if run is None:
-        return f"Run {target}"
-    ran = run.ran
-    found = "1 finding" if run.findings == 1 else f"{run.findings} findings"
-    partly = "" if ran.status == "complete" else "; it did not run to the end"
-    return f"Run {target} again ({ran.params:,} params, {ran.macs:,} MACs, {found}{partly})"
+        return f"LastRun {target}"
+    summary = run.summary
+    findings = "1 finding" if run.findings == 1 else f"{run.findings} findings"
+    incomplete = "" if summary.status == "complete" else "; it did not run to the end"
+    return f"LastRun {target} again ({summary.params:,} params, {summary.macs:,} MACs, {findings}{incomplete})"
 
 
 def line_of(target: Target, path: str, text: str) -> int:
-    """The line, from 1, of a file on which the model of a target stands; 1 where it is in another file, or not seen."""
+    """Return the line, from 1, that defines the model of a target; 1 if that is in another file or not found."""
     tree = lines.parse(text) if target.path and os.path.abspath(target.path) == path else None
     line, body = 1, tree.body if tree else []
     for part in (target.name or "").split("."):

@@ -1,7 +1,6 @@
-"""One run of models, in a process of its own: asked for in a line of JSON on stdin, answered in one on stdout.
+"""A run of models in a separate process: the request is a line of JSON on stdin, the response one on stdout.
 
-It does what ``convlint check`` and ``convlint suggest`` do. The server that started it goes on meanwhile, and ends it
-by closing its stdin; then the worker and what that runs end, too.
+It does the same as ``convlint check`` and ``convlint suggest``. The server ends it and its worker by closing stdin.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ from convlint.support.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Which configured models of the project in ``root`` to run, by their targets as they are written there.
+class RunRequest:
+    """The configured models of the project in ``root`` to run, by target.
 
-    ``call`` is where the layers are built that cheaper ones are looked for; None: nothing is suggested.
+    ``call`` is the call whose layers are to be response cheaper; None checks the models.
     """
 
     root: str
@@ -51,8 +50,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A module that a run built at ``site``, with all that is in it. Shapes are those of its first call."""
+class BuiltModule:
+    """A module that was built at ``site``, with its submodules; the shapes are those of its first call."""
 
     site: Site
     name: str
@@ -65,19 +64,19 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """One model that was run. ``macs`` are those of all its layers."""
+class ModelSummary:
+    """A model that was run, with its totals and its modules."""
 
     target: str
     status: Status
     params: int
     macs: int
-    built: tuple[Built, ...]
+    built: tuple[BuiltModule, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A rewrite that was verified: what it does, what that saves, and its edits."""
+class SuggestedRewrite:
+    """A verified rewrite. The title says what it does and saves."""
 
     code: str
     title: str
@@ -85,41 +84,41 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of it. ``reasons`` say why nothing cheaper is offered."""
+class RunResponse:
+    """The result of a run. ``reasons`` say why there is no rewrite."""
 
     findings: tuple[Finding, ...] = ()
-    models: tuple[Ran, ...] = ()
+    models: tuple[ModelSummary, ...] = ()
     problems: tuple[Problem, ...] = ()
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[SuggestedRewrite, ...] = ()
     reasons: tuple[str, ...] = ()
 
 
-def answer(asked: Asked, worker: Worker) -> Answer:
-    """Run what is asked for. Raises UsageError."""
-    settings = config.discover(asked.root)
-    chosen = [e.target for e in settings.models if e.target.text in asked.targets]
+def respond(request: RunRequest, worker: Worker) -> RunResponse:
+    """Run the models of a request. Raises UsageError."""
+    settings = config.discover(request.root)
+    chosen = [e.target for e in settings.models if e.target.text in request.targets]
     if not chosen:
-        missing = ", ".join(asked.targets)
-        raise UsageError(f"{missing} is not among the configured models any more")
+        missing = ", ".join(request.targets)
+        raise UsageError(f"{missing} is no longer configured")
     jobs = run_models.jobs(chosen, CheckRequest(), settings)
-    if asked.call is not None:
-        return _suggested(jobs[0], asked.call, worker)
+    if request.call is not None:
+        return _suggest(jobs[0], request.call, worker)
     report = run_models.check_models(jobs, worker.run, settings, worker.prove)
     found = report.findings
-    known = None if asked.baseline is None else os.path.join(settings.root, asked.baseline)
+    known = None if request.baseline is None else os.path.join(settings.root, request.baseline)
     if known is not None and os.path.exists(known):
         found = tuple(baseline.read(known).new_findings(found, report.texts))
-    return Answer(found, tuple(map(_ran, report.models)), report.problems)
+    return RunResponse(found, tuple(map(_summary, report.models)), report.problems)
 
 
-def _ran(model: Model) -> Ran:
+def _summary(model: Model) -> ModelSummary:
     totals = model.totals
     built = tuple(_built(model))
-    return Ran(model.target, model.status, totals.params, totals.macs, built)
+    return ModelSummary(model.target, model.status, totals.params, totals.macs, built)
 
 
-def _built(model: Model) -> Iterator[Built]:
+def _built(model: Model) -> Iterator[BuiltModule]:
     graph = model.graph
     for layer in graph.layers:
         if layer.site is None:
@@ -129,7 +128,7 @@ def _built(model: Model) -> Iterator[Built]:
         called = graph.calls_of(layer.name)
         ids = (called[0].inputs, called[0].outputs) if called else ((), ())
         inputs, outputs = (tuple(graph.tensor(id).shape for id in each) for each in ids)
-        yield Built(
+        yield BuiltModule(
             site=layer.site,
             name=layer.name,
             kind=layer.kind,
@@ -148,25 +147,27 @@ def _is_in(name: str, module: str) -> bool:
 # --- suggestions
 
 
-def _suggested(job: Job, call: Site, worker: Worker) -> Answer:
-    ran = worker.run(job)
-    names = _names(ran.graph, call) if ran.graph is not None else ()
-    if ran.problems or not names:
-        text = f"{job.text} builds no layer with this call"
+def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
+    result = worker.run(job)
+    names = _names(result.graph, call) if result.graph is not None else ()
+    if result.problems or not names:
+        text = f"{job.text} does not build a layer with this call"
         problem = Problem("no-layer", text, call.path, call.line, job.text)
-        return Answer(problems=ran.problems or (problem,))
+        return RunResponse(problems=result.problems or (problem,))
     layers = tuple(glob.escape(name) for name in names)
     report = suggest.suggest(job, worker.run, Options(layers=layers))
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
-    return Answer(
+    return RunResponse(
         problems=report.problems,
-        offers=tuple(Offer(one.code, _title(one), one.edits) for one in report.suggestions),
+        offers=tuple(
+            SuggestedRewrite(one.code, _title(one), one.edits) for one in report.suggestions
+        ),
         reasons=tuple(dict.fromkeys(refusal.reason for refusal in of_these)),
     )
 
 
 def _names(graph: Graph, call: Site) -> tuple[str, ...]:
-    """The layers that a call builds, itself or on the way."""
+    """Return the layers that a call builds, directly or in the functions that it calls."""
     return tuple(
         layer.name
         for layer in graph.layers
@@ -174,14 +175,14 @@ def _names(graph: Graph, call: Site) -> tuple[str, ...]:
     )
 
 
-def _is_same(one: Site, other: Site) -> bool:
-    places = [(os.path.realpath(site.path), site.line, site.column) for site in (one, other)]
+def _is_same(first: Site, second: Site) -> bool:
+    places = [(os.path.realpath(site.path), site.line, site.column) for site in (first, second)]
     return places[0] == places[1]
 
 
-def _title(one: Suggestion) -> str:
-    names = ", ".join(one.instances[:3]) + (" ..." if len(one.instances) > 3 else "")
-    saved, before = one.saved, one.before
+def _title(suggestion: Suggestion) -> str:
+    names = ", ".join(suggestion.instances[:3]) + (" ..." if len(suggestion.instances) > 3 else "")
+    saved, before = suggestion.saved, suggestion.before
     parts = [
         f"{share:.0%} {'fewer' if amount > 0 else 'more'} {what}"
         for amount, whole, what in (
@@ -190,35 +191,35 @@ def _title(one: Suggestion) -> str:
         )
         if amount and (share := abs(amount) / max(whole, 1))
     ]
-    return f"{one.title} for {names}: {', '.join(parts)}"
+    return f"{suggestion.title} for {names}: {', '.join(parts)}"
 
 
 # --- the process
 
 
 def main() -> None:
-    """Answer what stands in the first line of stdin, and end."""
-    asked = serialize.decode(Asked, json.loads(sys.stdin.buffer.readline()))
+    """RunResponse what stands in the first line of stdin, and end."""
+    request = serialize.decode(RunRequest, json.loads(sys.stdin.buffer.readline()))
     answers = os.dup(1)
     os.dup2(2, 1)
     with Worker() as worker:
         threading.Thread(target=_end_with_the_server, args=[worker], daemon=True).start()
         try:
-            made = answer(asked, worker)
+            response = respond(request, worker)
         except UsageError as error:
-            made = Answer(problems=(Problem("settings", str(error)),))
-        except Exception as error:  # noqa: BLE001 - a mistake of ours is told by the server
+            response = RunResponse(problems=(Problem("settings", str(error)),))
+        except Exception as error:  # noqa: BLE001 - the server reports an internal error
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
             trace = traceback.format_exc()
-            made = Answer(problems=(Problem("internal", text, traceback=trace),))
+            response = RunResponse(problems=(Problem("internal", text, traceback=trace),))
     with open(answers, "w", encoding="ascii") as stream:
-        json.dump(serialize.encode(made), stream)
+        json.dump(serialize.encode(response), stream)
 
 
 def _end_with_the_server(worker: Worker) -> None:
-    """Wait until nobody waits for the answer any more, and end everything at once."""
+    """End all processes when the server closes stdin."""
     while os.read(0, 1):
-        pass  # nothing is said behind the line that asks
+        pass  # nothing follows the request
     worker.close()
     os._exit(1)
 
