@@ -367,7 +367,7 @@ async def test_a_safe_fix_is_preferred_and_makes_what_the_command_line_makes(
     bug = next(one for one in await editor.told("net.py") if one.code == "CVL201")
     fix, silence = await editor.actions("net.py", bug.range, "quickfix")
     assert (fix.kind, fix.is_preferred) == ("quickfix", True)
-    assert fix.title == "Write out_planes for in_planes (CVL201)"
+    assert fix.title == "Replace `in_planes` with `out_planes` (CVL201)"
     assert [one.code for one in fix.diagnostics or ()] == ["CVL201"]
     assert editor.apply(fix.edit)
     assert editor.texts[editor.uri("net.py")] == MENDED
