@@ -14,7 +14,7 @@ from typing import Any
 
 
 class ChildFailedError(RuntimeError):
-    """The function raised, its process died, or the time was up; the message says which."""
+    """The function raised, its process died, or the time limit was reached; the message says which."""
 
 
 def call(function: Callable[..., Any], *args: Any, timeout: float = 120) -> Any:

@@ -1,7 +1,8 @@
-"""One run at a time in a process, kept apart from the process's other threads.
+"""Isolate runs from each other and from the other threads of the process.
 
-A run patches what all threads share: ``nn.Module.__call__``, constructors, ``sys.stdout``. So runs hold a lock, and
-what they patch acts only in their own threads: the one that began the run, and those to which the model hands work.
+A run patches objects that all threads share: ``nn.Module.__call__``, constructors, ``sys.stdout``. Therefore a run
+holds a lock, and its patches only act in its own threads: the thread that began it, and the threads that the model
+starts.
 """
 
 from __future__ import annotations
@@ -21,40 +22,40 @@ OnModuleCall = Callable[[CallModule, nn.Module, tuple[Any, ...], dict[str, Any]]
 
 
 class NestedRunError(RuntimeError):
-    """A thread that works for a run wants to begin another one, which would wait for the first for ever."""
+    """A worker thread of a run tries to begin another run, which would be a deadlock."""
 
 
 class _Run:
-    """A run, and the thread that began it."""
+    """A run: the id of the thread that began it."""
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
 
 
 class _Member(threading.local):
-    """The run that the current thread works for."""
+    """The run that the current thread belongs to."""
 
     run: _Run | None = None
 
 
 _lock = threading.RLock()
 _member = _Member()
-_active: _Run | None = None  # it holds the lock
+_active: _Run | None = None  # the run that holds the lock
 
 
 def in_run() -> bool:
-    """Whether the current thread works for the active run."""
+    """Whether the current thread belongs to the active run."""
     return _active is not None and _member.run is _active
 
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """Wait until no other thread is in a run, and be the only run until the block ends.
+    """Context of a run. Waits until no other run is active.
 
-    A block inside another one of the same thread belongs to the same run: a forward may check another model. Raises
-    NestedRunError in the other threads of a run.
+    A nested context in the same thread belongs to the same run, because a forward may check another model. Raises
+    NestedRunError in a worker thread of the active run.
     """
-    global _active  # noqa: PLW0603 - what is patched is the process's too
+    global _active  # noqa: PLW0603 - patches are global as well
     run = _member.run
     if run is not None and run is _active and run.thread != threading.get_ident():
         raise NestedRunError("a thread of a model that is being run cannot begin another run")
@@ -72,7 +73,7 @@ def exclusive() -> Iterator[None]:
 
 @contextmanager
 def _threads_followed(run: _Run) -> Iterator[None]:
-    """Let the threads that a run starts, and the tasks that it gives to thread pools, work for it as well."""
+    """Context in which threads that a run starts, and tasks that it submits to thread pools, belong to the run."""
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
 
     def for_run(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +107,10 @@ def _threads_followed(run: _Run) -> Iterator[None]:
 
 @contextmanager
 def module_calls(handle: OnModuleCall) -> Iterator[None]:
-    """Send every module call of the run through ``handle(call, module, args, kwargs)``, which makes it by ``call``."""
+    """Context that replaces every module call of the run with ``handle(call, module, args, kwargs)``.
+
+    ``call`` is the original ``nn.Module.__call__``. Calls of other threads are not affected.
+    """
     with exclusive():
         call = nn.Module.__call__
 
@@ -124,7 +128,7 @@ def module_calls(handle: OnModuleCall) -> Iterator[None]:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Drop what the run prints, as a forward does that repeats the recorded one."""
+    """Context that discards the output of the run, for forwards that repeat the recorded one."""
     with (
         exclusive(),
         redirect_stdout(_Silenced(sys.stdout)),
@@ -134,11 +138,11 @@ def silent() -> Iterator[None]:
 
 
 class _Silenced:
-    """A stream for other threads, and a buffer that nobody reads for those of the run."""
+    """Forwards to a stream in other threads; discards the output of the run."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._dropped = io.StringIO()
+        self._discarded = io.StringIO()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._dropped if in_run() else self._stream, name)
+        return getattr(self._discarded if in_run() else self._stream, name)

@@ -1,7 +1,7 @@
-"""One model from start to graph: load, build, record, measure.
+"""Run one model: load, build, record a forward, measure.
 
-``run_job`` is what the worker's child runs for a target; ``run_model`` does it for a live model in
-the user's own process, and leaves that as it was found.
+``run_job`` does this for a target in a child of the worker, ``run_model`` for a live model in the user's own process,
+which it restores afterwards.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ from convlint.runtime.recover import external_failures
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job
 
+_MAX_NAMES = 3  # of threads in a message
 Phase = Literal["import", "constructor", "forward"]
 
 
 def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> JobResult:
-    """Load, build and run what a job names. ``enter`` is told which phase begins.
+    """Load, build and run the model of a job. ``enter`` is called with each phase that begins.
 
-    For a process that ends after the job: the target's code is left imported.
+    Only for a process that exits after the job, because the modules of the target stay imported.
     """
     prepare_process()
     if job.at_once > 1:
@@ -66,7 +67,7 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> JobRes
 
 
 def prepare_process() -> None:
-    """Make a process ready: the same random numbers every time, and nothing written beside the user's files."""
+    """Seed the random generators and disable bytecode files, so that runs are reproducible and write nothing."""
     random.seed(0)
     torch.manual_seed(0)
     sys.dont_write_bytecode = True
@@ -89,12 +90,12 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
 
 
 def device_of_job(job: Job) -> Any:
-    """Context in which a job's model is built: on the meta device from the start, where it is to be there."""
+    """Context in which a job's model is built: the meta device if the job runs there, else no change."""
     return torch.device("meta") if job.device == "meta" else nullcontext()
 
 
 def configured_model(value: Any, job: Job) -> nn.Module:
-    """What was built, on the device and in the dtype that the job names. Raises ProblemError if it is no model."""
+    """Move a model to the device and dtype of a job. Raises ProblemError if ``value`` is not a model."""
     model = load_target.check_model(value, job.target)
     module_invariants.check_modules(model)
     model = module_invariants.move_to(model, job.device)
@@ -102,7 +103,7 @@ def configured_model(value: Any, job: Job) -> nn.Module:
 
 
 def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> JobResult:
-    """Run a live model, and leave it and the process as they were found; see ``live``."""
+    """Run a live model, and restore it and the process; see ``live``."""
     try:
         with live(model, job, inputs) as (prepared, arguments):
             return _record_and_measure(prepared, arguments, job)
@@ -111,18 +112,18 @@ def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> JobRe
 
 
 def trace(model: nn.Module, job: Job, inputs: Inputs | None = None) -> fx.Graph:
-    """The forward of a live model as a graph. Raises ProblemError, and what the forward raises."""
+    """Return the FX graph of a forward of a live model. Raises ProblemError, and what the forward raises."""
     with live(model, job, inputs) as (prepared, arguments):
         return record.trace(prepared, arguments.args, arguments.kwargs, train=job.train)
 
 
 @contextmanager
 def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn.Module, Inputs]]:
-    """Context in which a live model can be run; it and the process are put back as they were found.
+    """Context in which a live model can be run. Yields the model and its inputs; restores model and process on exit.
 
-    Without ``inputs`` they come from ``job`` or the model itself; tensors are copied first, for a forward may write to
-    its input. A model with lazy layers is replaced with a copy. A run in another thread is waited for. Raises
-    ProblemError for a model that PyTorch itself could not run and for inputs that ``forward`` does not take.
+    If ``inputs`` is None, the job or the model itself provides them. Input tensors are copied, because a forward may
+    write to them. A model with lazy layers is replaced with a copy. Waits for runs in other threads. Raises
+    ProblemError for a model that PyTorch cannot run, and for inputs that do not match the signature of ``forward``.
     """
     try:
         with exclusive(), code_sites.sites_of_run(os.getcwd()):
@@ -139,45 +140,45 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
 
 
 def is_module(value: Any) -> bool:
-    """Whether a value is a live model."""
+    """Whether a value is an ``nn.Module``; for callers that do not import torch."""
     return isinstance(value, nn.Module)
 
 
 def device_of(model: nn.Module) -> str:
-    """Where a live model is: the device of its first parameter."""
+    """The device type of a live model's first parameter."""
     return next((parameter.device.type for parameter in model.parameters()), "cpu")
 
 
-def tensor_inputs(given: Any) -> Inputs | None:
-    """The arguments of a forward where they are given as tensors, None where they are shapes."""
-    if not any(True for _ in tensors_in(given)):
+def tensor_inputs(value: Any) -> Inputs | None:
+    """Arguments of a forward from a Python value with tensors; None if it contains no tensors."""
+    if not any(True for _ in tensors_in(value)):
         return None
-    if isinstance(given, dict):
-        return Inputs((), given, "input")
-    return Inputs(tuple(given) if isinstance(given, tuple | list) else (given,), {}, "input")
+    if isinstance(value, dict):
+        return Inputs((), value, "input")
+    return Inputs(tuple(value) if isinstance(value, tuple | list) else (value,), {}, "input")
 
 
 def _check_device(device: str) -> None:
     if device == "cuda" and not torch.cuda.is_available():
-        raise ProblemError("device", "this PyTorch sees no CUDA device; leave --device cuda away")
+        raise ProblemError("device", "PyTorch finds no CUDA device; drop --device cuda")
 
 
 # --- building
 
 
-# With integers that carry their expression first, then with plain ones. Where both fail, with the
-# constructors that PyTorch refuses repaired, so that the rest of the model is seen as well.
-_ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, carry
+# With symbolic integers first, then with plain ones. If both fail, constructors that reject their arguments are
+# repaired, so that the rest of the model can be checked, too.
+_ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, symbolic
 
 
 def _build(make: Callable[[], Any]) -> Any:
-    """What ``make`` gives while constructions are watched. Raises what it raises unwatched."""
+    """Call ``make`` while constructions are recorded. Raises what the first attempt with plain integers raises."""
     failed: Exception | None = None
-    for repair, carry in _ATTEMPTS:
+    for repair, symbolic in _ATTEMPTS:
         try:
             with (
                 construction_sites.WatchedConstruction(repair),
-                symbolic_build.symbolic_arguments() if carry else nullcontext(),
+                symbolic_build.symbolic_arguments() if symbolic else nullcontext(),
             ):
                 return make()
         except Exception as error:
@@ -192,7 +193,7 @@ def _build(make: Callable[[], Any]) -> Any:
 
 
 def _while_building(error: BaseException | None) -> bool:
-    """Whether an exception came through the constructor of a module: at import, for instance."""
+    """Whether an exception passed through the constructor of a module, for example one called at import."""
     traceback: TracebackType | None = error.__traceback__ if error else None
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -207,16 +208,16 @@ def _while_building(error: BaseException | None) -> bool:
 
 
 def inputs_of(model: nn.Module, job: Job) -> Inputs:
-    """What the job, or the model itself, says to run it on; else a guess. Raises ProblemError."""
-    found = model_inputs.requested(model, job)
-    if found is not None:
-        return found
+    """The inputs that the job or the model specifies, else guessed ones. Raises ProblemError."""
+    requested = model_inputs.requested(model, job)
+    if requested is not None:
+        return requested
     with silent():
         return probe.guess_inputs(model, job)
 
 
 def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult:
-    """Record one forward and, where it works, measure its memory."""
+    """Record one forward and, if it succeeds, measure its memory and try other input sizes."""
     recording = record.record(
         model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text
     )
@@ -241,14 +242,16 @@ def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult
     if not graph.outputs:
         kind = type(recording.result).__name__
         given = (
-            "None; is its return missing?" if recording.result is None else f"no tensor, but {kind}"
+            "None; is a return statement missing?"
+            if recording.result is None
+            else f"an object of type {kind} without tensors"
         )
         return JobResult(graph, (Problem("no-output", f"forward returned {given}"),))
     return JobResult(graph)
 
 
 def _threads_left(before: set[threading.Thread]) -> list[Problem]:
-    """A problem if threads that were started since are still running."""
+    """A problem if threads other than ``before`` are still running."""
     left = [thread for thread in threading.enumerate() if thread not in before]
     for thread in left:
         thread.join(0.2 / len(left))
@@ -256,9 +259,6 @@ def _threads_left(before: set[threading.Thread]) -> list[Problem]:
     if not names:
         return []
     what = "thread" if len(names) == 1 else f"{len(names)} threads:"
-    named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    named = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
     verbs = "was started and is" if len(names) == 1 else "were started and are"
     return [Problem("thread-left", f"{what} {named} {verbs} still running")]
-
-
-_NAMED = 3

@@ -1,4 +1,4 @@
-"""Leave a live model, its process and the random generators as they were found."""
+"""Restore a live model, the process and the random generators after a run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ _CONTAINERS = (dict, OrderedDict, list, set, deque)
 
 @contextmanager
 def as_found(model: nn.Module) -> Iterator[None]:
-    """Put back on exit whatever a forward may change, also when it raises.
+    """Context that undoes on exit what a forward may change, also if it raises.
 
-    That is: every module's attributes and what its own lists and dicts hold (hooks, submodules and
-    training flags among them), the values, gradients and ``requires_grad`` of parameters, buffers
-    and tensor attributes, the random generators, torch's global modes, ``sys.path``, the working
-    directory and ``os.environ``. Version counters of tensors do not move, so that a backward that
-    is still to come works. A second copy of all tensors is held meanwhile, in main memory.
+    This covers the attributes of every module and the contents of their lists and dicts (including hooks, submodules
+    and training flags); values, gradients and ``requires_grad`` of parameters, buffers and tensor attributes; the
+    random generators; torch's global modes; ``sys.path``, the working directory and ``os.environ``. Version counters of
+    tensors do not change, so a pending backward still works. A copy of all tensors is kept in main memory meanwhile.
+
+    The process's state is restored for all threads: if another thread draws random numbers or changes ``os.environ``
+    meanwhile, that is undone as well.
     """
     with ExitStack() as stack:
-        for keep in (_process, _generators, _modes):
-            stack.callback(keep())
+        for save in (_process, _generators, _modes):
+            stack.callback(save())
         modules = list(model.modules())
         tensors = list(_tensors(modules))
         stack.enter_context(_unsafe_preserve_version_counter(tuple(tensors)))
@@ -38,7 +40,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
 
 
 def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
-    """Attributes of modules, and the items of the plain containers among them."""
+    """Save the attributes of modules and the items of containers in them; return a function that restores them."""
     kept = [(module, dict(vars(module))) for module in modules]
     contents = [
         (value, value.copy())
@@ -96,14 +98,14 @@ def _values(tensors: list[Tensor]) -> Callable[[], None]:
 
 
 def _copy(tensor: Tensor | None) -> Tensor | None:
-    """The values in main memory; None where there are none to lose."""
+    """Copy the values to main memory; None for a tensor without values."""
     if tensor is None or tensor.is_meta or nn.parameter.is_lazy(tensor):
         return None
     return tensor.detach().to("cpu", copy=True)
 
 
 def _put_back(tensor: Tensor | None, values: Tensor | None) -> None:
-    """Write the values back, only where they differ: a tensor may be shared with other processes."""
+    """Write the values back if they differ. Equal ones are not written: other processes may share the tensor."""
     if tensor is None or values is None:
         return
     now = tensor.detach()
@@ -112,14 +114,14 @@ def _put_back(tensor: Tensor | None, values: Tensor | None) -> None:
 
 
 def _same(left: Tensor, right: Tensor) -> bool:
-    """Equal to the bit: NaN is itself."""
+    """Whether two tensors have the same bits; NaN equals itself."""
     if left.is_sparse or left.is_quantized or not left.is_contiguous() or not right.is_contiguous():
         return bool(torch.equal(left, right))
     return bool(torch.equal(left.view(-1).view(torch.uint8), right.view(-1).view(torch.uint8)))
 
 
 def _generators() -> Callable[[], None]:
-    """The states of all random generators that are in use."""
+    """Save the states of all random generators in use; return a function that restores them."""
     python, cpu = random.getstate(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     numpy = sys.modules.get("numpy")
@@ -137,7 +139,7 @@ def _generators() -> Callable[[], None]:
 
 
 def _modes() -> Callable[[], None]:
-    """Torch's global modes that a forward may set."""
+    """Save torch's global modes; return a function that restores them."""
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

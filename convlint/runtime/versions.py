@@ -1,7 +1,7 @@
-"""Runs a model from other texts than those on disk, each in a process of its own.
+"""Run versions of a model: rewritten source texts of its project, each in a process of its own.
 
-The child of the worker that does it runs no code of the project: it imports the libraries that the
-project uses, once, and forks a process for each version.
+The worker's child runs no code of the project. It imports the libraries that the project uses once, and forks a process
+for each version.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import parse_target
 
-_SECONDS = 5.0  # that one way may take
-_SHARE = 0.3  # of the job's time, after which no further way is begun
+_CALL_SECONDS = 5.0  # for one other call
+_CALLS_SHARE = 0.3  # of the job's time limit, after which no further call starts
 
 
 def run_versions(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
-    """Run every version. What one of them does to its process is a problem of its own."""
+    """Run every version of a job. A version that crashes its process only affects its own result."""
     model_run.prepare_process()
     enter("import")
     for name in asked.libraries:
         with (
             suppress(Exception),
             silent(),
-        ):  # the version that needs it says what is wrong
+        ):  # the version that needs it reports the error
             importlib.import_module(name)
     enter("forward")
-    return JobResult(tried=tuple(_forked(version, asked.job) for version in asked.versions))
+    return JobResult(tried=tuple(_run_forked(version, asked.job) for version in asked.versions))
 
 
-def _forked(version: ModelVersion, job: Job) -> VersionRun:
-    """What a version does in a process of its own."""
+def _run_forked(version: ModelVersion, job: Job) -> VersionRun:
+    """Run a version in a process of its own."""
     read, written = os.pipe()
-    processes.flush()  # what waits in a buffer would be told by both
+    processes.flush()  # otherwise both processes would print what is buffered
     pid = os.fork()
     if pid == 0:
         os.close(read)
@@ -72,7 +72,7 @@ def _forked(version: ModelVersion, job: Job) -> VersionRun:
             pipe.write(json.dumps(serialize.encode(answer)).encode())
         os._exit(0)
     os.close(written)
-    data = _received(read, job.timeout)
+    data = _read_all(read, job.timeout)
     os.close(read)
     if data is None:
         os.kill(pid, signal.SIGKILL)
@@ -90,8 +90,8 @@ def _forked(version: ModelVersion, job: Job) -> VersionRun:
     return tried
 
 
-def _received(pipe: int, timeout: float) -> bytes | None:
-    """All that comes through a pipe until it is closed; None where that takes too long."""
+def _read_all(pipe: int, timeout: float) -> bytes | None:
+    """Read a pipe until it is closed; None at the time limit (in seconds)."""
     until = time.monotonic() + timeout
     data = bytearray()
     while True:
@@ -107,17 +107,17 @@ def _received(pipe: int, timeout: float) -> bytes | None:
 def _in_the_fork(version: ModelVersion, job: Job) -> VersionRun:
     try:
         with overlay.files_replaced(version.texts):
-            return _tried(version, job)
+            return _run_version(version, job)
     except ProblemError as error:
         return VersionRun(problems=(error.problem,))
     except SystemExit as error:
         return _failed("exit", f"it called sys.exit({error.code!r})")
     except MemoryError:
-        return _failed("out-of-memory", "it took more memory than there is")
+        return _failed("out-of-memory", "it ran out of memory")
     except Exception as error:
         failure = failure_of(error, "constructor")
         place = f" at {failure.site}" if failure.site else ""
-        text = f"it cannot be built{place}: {failure.type}: {failure.message}"
+        text = f"it fails to build{place}: {failure.type}: {failure.message}"
         problem = Problem("does-not-run", text, traceback=failure.traceback)
         return VersionRun(problems=(problem,))
     except BaseException as error:
@@ -129,16 +129,18 @@ def _failed(kind: str, message: str) -> VersionRun:
 
 
 def run_live_versions(model: nn.Module, asked: VersionsJob, inputs: Inputs | None) -> JobResult:
-    """Run the versions of a live model: copies of it with layers replaced. It is left as it was found."""
+    """Run versions of a live model: copies with layers replaced. The model itself does not change."""
     try:
         with model_run.live(model, asked.job, inputs) as (original, arguments):
-            tried = [_tried_live(original, arguments, v, asked.job) for v in asked.versions]
+            tried = [_run_live_version(original, arguments, v, asked.job) for v in asked.versions]
             return JobResult(tried=tuple(tried))
     except ProblemError as error:
         return JobResult(problems=(error.problem,))
 
 
-def _tried_live(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
+def _run_live_version(
+    model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job
+) -> VersionRun:
     if version.runs:
         found = timing.timings(copy.deepcopy(model), inputs, version.replacements, version.runs)
         return VersionRun(timings=found)
@@ -152,10 +154,12 @@ def _tried_live(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Jo
 # --- one version
 
 
-def _tried(version: ModelVersion, job: Job) -> VersionRun:
-    """Build and run the model from the text that stands now. Raises what it raises."""
+def _run_version(version: ModelVersion, job: Job) -> VersionRun:
+    """Build and run the model from the replaced source files. Raises what the model raises."""
     before = set(sys.modules)
-    with silent() if version.texts else nullcontext():  # what it prints is told once
+    with (
+        silent() if version.texts else nullcontext()
+    ):  # the original version has printed it already
         with construction_sites.WatchedConstruction():
             make = load_target.constructor_call(
                 load_target.find_object(job.target, job.root), job.target
@@ -166,12 +170,12 @@ def _tried(version: ModelVersion, job: Job) -> VersionRun:
         inputs = model_run.inputs_of(model, job)
     if version.runs:
         return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
-    tried = _run(model, inputs, version, job)
-    return replace(tried, libraries=tuple(_libraries(before)))
+    result = _run(model, inputs, version, job)
+    return replace(result, libraries=tuple(_libraries(before)))
 
 
 def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
-    """Run a model that was built."""
+    """Record and measure a version's model."""
     errors = checkpoint.load_into(model, version) if version.weights is not None else {}
     graph = record(model, inputs.args, inputs.kwargs, target=job.target.text).graph()
     graph = replace(graph, input_source=inputs.source, batch_size=inputs.batch_size)
@@ -180,12 +184,12 @@ def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> V
     with silent():
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
-        ways = tuple(_ways(version.other_calls, inputs, job))
-    return VersionRun(graph, (), error, untrained, ways, (), errors)
+        other_calls = tuple(_run_other_calls(version.other_calls, inputs, job))
+    return VersionRun(graph, (), error, untrained, other_calls, (), errors)
 
 
 def _libraries(before: set[str]) -> Iterator[str]:
-    """The modules that were imported since, from where packages are installed."""
+    """The modules of installed packages that were imported after ``before``."""
     for name, module in list(sys.modules.items()):
         place = getattr(module, "__file__", None)
         if name not in before and isinstance(place, str) and is_installed(place):
@@ -193,9 +197,9 @@ def _libraries(before: set[str]) -> Iterator[str]:
 
 
 def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[str, ...]]:
-    """What a forward in train mode and its backward raise, and the parameters that get no gradient.
+    """Run a forward in train mode and its backward: the error, and the parameters that receive no gradient.
 
-    A norm refuses a single value for each channel, as a batch of one may have it: it is doubled then.
+    If it fails, it is repeated with a doubled batch, because norms reject a single value per channel.
     """
     error: str | None = None
     for batch in (inputs, inputs.map(_doubled)):
@@ -218,31 +222,31 @@ def _doubled(tensor: Tensor) -> Tensor:
     return torch.cat((tensor, tensor)) if tensor.dim() else tensor
 
 
-# --- other ways to build
+# --- other calls of constructors
 
 
-def _ways(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[OtherCall]:
-    """What came of building other targets, in the order given, as long as there is time."""
-    until = time.monotonic() + _SHARE * job.timeout
+def _run_other_calls(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[OtherCall]:
+    """Build other targets in order until the time limit."""
+    until = time.monotonic() + _CALLS_SHARE * job.timeout
     for target in targets:
         if time.monotonic() > until:
             return
-        yield _way(target, inputs, job)
+        yield _run_other_call(target, inputs, job)
 
 
-def _way(text: str, inputs: Inputs, job: Job) -> OtherCall:
-    """Build a target without values, or where that fails with them, and run it on the job's input."""
+def _run_other_call(text: str, inputs: Inputs, job: Job) -> OtherCall:
+    """Build a target, on the meta device if possible, and run it on the job's input."""
     target = parse_target(text)
     try:
-        with at_most(_SECONDS), torch.no_grad():
+        with at_most(_CALL_SECONDS), torch.no_grad():
             make = load_target.constructor_call(load_target.find_object(target, job.root), target)
-            model, meta = _made(make)
+            model, meta = _build(make)
             model = load_target.check_model(model, target)
-            built = tuple(_built(model))
-            given = inputs.map(lambda tensor: tensor.to("meta")) if meta else inputs
+            built = tuple(_rewritable_layers(model))
+            arguments = inputs.map(lambda tensor: tensor.to("meta")) if meta else inputs
             try:
-                result = model.eval()(*given.args, **given.kwargs)
-            except Exception:  # a block is no model: it wants other inputs
+                result = model.eval()(*arguments.args, **arguments.kwargs)
+            except Exception:  # a block needs other inputs than the model
                 return OtherCall(text, "built", built=built)
             shapes = tuple("x".join(map(str, tensor.shape)) for tensor in tensors_in(result))
             return OtherCall(text, "ran", shapes, built=built)
@@ -250,8 +254,8 @@ def _way(text: str, inputs: Inputs, job: Job) -> OtherCall:
         return OtherCall(text, "failed", error=f"{type(error).__name__}: {one_line(error)}")
 
 
-def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
-    """A model on the meta device, True; one with values, False, where the constructor looks at them."""
+def _build(make: Callable[[], Any]) -> tuple[Any, bool]:
+    """Build a model on the meta device, or with values if its constructor reads them. Returns whether it is on meta."""
     try:
         with construction_sites.WatchedConstruction(), torch.device("meta"):
             return make(), True
@@ -260,8 +264,8 @@ def _made(make: Callable[[], Any]) -> tuple[Any, bool]:
             return make(), False
 
 
-def _built(model: nn.Module) -> Iterator[BuiltLayer]:
-    """The layers that may be rewritten, each once for the same call and the same numbers."""
+def _rewritable_layers(model: nn.Module) -> Iterator[BuiltLayer]:
+    """The layers that could be rewritten, without duplicates of the same call with the same arguments."""
     seen: set[tuple[Any, str]] = set()
     for layer in layers.layers(model, ()):
         if layer.base in ("Conv2d", "Linear") and layer.site is not None:

@@ -119,7 +119,7 @@ def test_what_cannot_be_understood_is_a_usage_error(
 
 def test_inputs_that_the_model_does_not_take_are_a_problem() -> None:
     (problem,) = convlint.check(Two(), [(3, 8, 8)] * 3).problems
-    assert "forward takes (x, scale=None), and input gives 3 inputs" in problem.message
+    assert "forward takes (x, scale=None), but input has 3 inputs" in problem.message
 
 
 def test_inputs_that_cannot_be_guessed_are_asked_for_as_python_takes_them() -> None:

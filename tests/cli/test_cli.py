@@ -233,8 +233,8 @@ BAD = {
     "missing folder": (("no/where.py:Net",), "no/where.py does not exist"),
     "missing module": (("no_such.module:Net",), "no module named 'no_such'"),
     "unknown name": (("net.py:Nett",), "net.py has no Nett; did you mean Net"),
-    "a number": (("net.py:number",), "number is of type int, neither a model nor builds one"),
-    "another class": (("net.py:Other",), "Other is a class, but not an nn.Module"),
+    "a number": (("net.py:number",), "number is of type int, which is not a model and cannot build one"),
+    "another class": (("net.py:Other",), "Other is not a subclass of nn.Module"),
     "a factory of no model": (
         ("net.py:no_model",),
         "returned an object of type list, not an nn.Module",
@@ -249,7 +249,7 @@ BAD = {
     ),
     "an unknown argument": (
         ("net.py:Net(wide=4)",),
-        "unexpected keyword argument 'wide'; it takes (width=4)",
+        "unexpected keyword argument 'wide'; its signature is (width=4)",
     ),
     "arguments for an instance": (("net.py:instance(4)",), "it takes no arguments"),
     "no literal": (("net.py:Net(WIDTH)",), "argument 1 of Net is `WIDTH`, which is not a literal"),
@@ -264,15 +264,15 @@ BAD = {
     ),
     "too many inputs": (
         ("net.py:Net", *INPUT, *INPUT),
-        "forward takes (x), and --input gives 2 inputs",
+        "forward takes (x), but --input has 2 inputs",
     ),
     "too few inputs": (
         ("net.py:Two", *INPUT),
-        "forward takes (x, mask), and --input gives 1 input",
+        "forward takes (x, mask), but --input has 1 input",
     ),
     "no inputs for two": (("net.py:Two",), "--input x=... --input mask=..."),
     "an unknown input": (("net.py:Net", "--input", "y=3,8,8"), "forward takes (x)"),
-    "too few sizes": (("net.py:Net", "--input", "8,8"), "its Conv2d `conv` takes 3,H,W"),
+    "too few sizes": (("net.py:Net", "--input", "8,8"), "its Conv2d `conv` expects 3,H,W"),
     "a zero size": (
         ("net.py:Net", "--input", "3,0,8"),
         "size 0 would make an input without values",
@@ -292,7 +292,7 @@ BAD = {
     "not UTF-8": (("latin.py:Net",), "latin.py:", "not UTF-8"),
     "no tensors in a file": (("net.py:Net", "--input-file", "text.pt"), "input file text.pt"),
     "no input file": (("net.py:Net", "--input-file", "no.pt"), "input file no.pt does not exist"),
-    "no values in a file": (("net.py:Net", "--input-file", "empty.pt"), "has no values"),
+    "no values in a file": (("net.py:Net", "--input-file", "empty.pt"), "is empty"),
     "an unknown dtype": (
         ("net.py:Net", "--dtype", "flot32"),
         "'flot32' is unknown; did you mean 'float32'?",
@@ -389,13 +389,13 @@ def test_channels_that_do_not_fit_are_a_finding(convlint: Convlint) -> None:
 def test_a_model_that_returns_nothing_is_a_problem(convlint: Convlint) -> None:
     result = convlint("check", "net.py:Nothing", *INPUT)
     assert result.code == 2
-    assert "forward returned None; is its return missing?" in result.out
+    assert "forward returned None; is a return statement missing?" in result.out
 
 
 def test_a_model_that_returns_no_tensor_is_a_problem(convlint: Convlint) -> None:
     result = convlint("check", "net.py:Number", *INPUT)
     assert result.code == 2
-    assert "no tensor, but int" in result.out
+    assert "an object of type int without tensors" in result.out
 
 
 @pytest.mark.parametrize("target", ["Empty", "Dense"])
@@ -470,7 +470,7 @@ def test_a_package_that_is_missing_is_no_defect_of_the_model(
     )
     result = convlint("check", f"{file}:Net", "--input", "3,8,8")
     assert result.code == 2
-    needs = f"the {where} needs what cannot be imported here: ModuleNotFoundError"
+    needs = f"the {where} imports a module that is not available: ModuleNotFoundError"
     assert (
         f"needs.py:{7 if where == 'constructor' else 10}: problem [import-error] {needs}"
         in result.out
@@ -525,7 +525,7 @@ def test_a_size_that_is_none_is_passed_over(
 def test_a_generator_has_run_nothing_and_is_no_output(convlint: Convlint) -> None:
     result = convlint("check", "net.py:Yields", *INPUT)
     assert result.code == 2
-    assert "forward returned no tensor, but generator" in result.out
+    assert "forward returned an object of type generator without tensors" in result.out
     assert "CVL305" not in result.out
 
 

@@ -550,7 +550,7 @@ async def test_what_cannot_be_run_is_said(
     ("line", "told"),
     [
         ("import os; os.kill(os.getpid(), 9)", "crashed the process with SIGKILL"),
-        ("import os; os.kill(os.getppid(), 9)", "the worker died"),
+        ("import os; os.kill(os.getppid(), 9)", "the worker process died"),
         ("import nowhere", "nowhere"),
     ],
     ids=["itself", "worker", "import"],

@@ -370,7 +370,7 @@ class CrashesRewritten(Net):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Constructor", "[does-not-run] it cannot be built at hostile.py:20:21: ValueError: "),
+        ("Constructor", "[does-not-run] it fails to build at hostile.py:20:21: ValueError: "),
         ("SysExit", "[exit] it called sys.exit(3)"),
         ("OsExit", "[exit] it ended the process with exit code 4"),
         ("Crash", "[crash] it crashed the process with SIGSEGV"),

@@ -168,7 +168,7 @@ CHECKPOINTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "of another model": (
         "small.pt",
         lambda path: torch.save({"0.weight": torch.zeros(32, 3, 3, 3)}, path),
-        "small.pt is the checkpoint of another model: missing 0.bias; missing 1.weight; missing 1.bias",
+        "small.pt does not match the model: missing 0.bias; missing 1.weight; missing 1.bias",
     ),
     "of other sizes": (
         "wide.pt",
@@ -181,37 +181,37 @@ CHECKPOINTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
             },
             path,
         ),
-        "another model: 0.weight is 64x3x3x3, not 32x3x3x3; 0.bias is 64, not 32; 1.weight is 128x64x3x3, ",
+        "does not match the model: 0.weight is 64x3x3x3, not 32x3x3x3; 0.bias is 64, not 32; 1.weight is 128x64x3x3, ",
     ),
     "with code inside": (
         "code.pt",
         lambda path: torch.save({"state_dict": Code()}, path),
-        "code.pt holds code, or something else than tensors, and is not loaded",
+        "code.pt contains code or objects other than tensors and was not loaded",
     ),
     "a pickle": (
         "pickle.pt",
         lambda path: path.write_bytes(pickle.dumps(Code())),
-        "pickle.pt holds code, or something else than tensors, and is not loaded",
+        "pickle.pt contains code or objects other than tensors and was not loaded",
     ),
     "a whole model": (
         "whole.pt",
         lambda path: torch.save(torch.nn.Conv2d(3, 3, 3), path),
-        "whole.pt holds code, or something else than tensors, and is not loaded",
+        "whole.pt contains code or objects other than tensors and was not loaded",
     ),
     "a tensor": (
         "one.pt",
         lambda path: torch.save(torch.zeros(3), path),
-        "one.pt holds no state dict",
+        "one.pt contains no state dict",
     ),
     "numbers": (
         "numbers.pt",
         lambda path: torch.save({"a": {"b": 3}}, path),
-        "numbers.pt holds no state dict",
+        "numbers.pt contains no state dict",
     ),
     "text": (
         "text.pt",
         lambda path: path.write_text("no"),
-        "text.pt holds code, or something else than tensors",
+        "text.pt contains code or objects other than tensors",
     ),
     "half a file": ("half.pt", half_a_file, "half.pt cannot be read as a checkpoint"),
     "no safetensors": (

@@ -387,7 +387,7 @@ def test_a_wrong_argument_proves_nothing(file: Path, worker: Worker) -> None:
     ("text", "reason"),
     [
         ("import nothing_of_that_name\n", "net.py cannot be imported: ModuleNotFoundError"),
-        ("def Block(): pass\n", "Block is no class of nn.Module"),
+        ("def Block(): pass\n", "Block is not a subclass of nn.Module"),
         ("def broken(:\n", "net.py cannot be imported"),
     ],
 )
@@ -516,7 +516,7 @@ def test_a_call_is_made_again_with_other_numbers(
         ([], "missing a required argument: 'a'"),
         ([("a", None, True)], "missing a required argument: 'a'"),
         ([("a", "no.such.name", True)], "no.such.name was not found"),
-        ([("a", "1", True), ("b", None, True), ("rest[0]", "7", True)], r"in front of \*args"),
+        ([("a", "1", True), ("b", None, True), ("rest[0]", "7", True)], r"before \*args"),
     ],
 )
 def test_a_call_that_cannot_be_made_again_says_why(

@@ -333,14 +333,14 @@ def test_groups_are_of_one_size_and_never_worse_than_those_known() -> None:
     for seed in range(10):
         scores = drawn(24, 6, seed=seed).double()
         scores += 0.5 * functional.one_hot(known, 6)
-        found = decompose._assigned(scores, known.clone())
+        found = decompose._assign(scores, known.clone())
         assert found.bincount().tolist() == [4] * 6
         assert decompose._sum(scores, found) >= decompose._sum(scores, known)
     best = torch.tensor(
         [2, 1, 0]
     )  # the greedy choice comes to 10 of 11, and no exchange of two leads on
     scores = torch.tensor([[3.0, 0, 6], [0, 0, 5], [5, 2, 3]])
-    assert torch.equal(decompose._assigned(scores, best), best)
+    assert torch.equal(decompose._assign(scores, best), best)
 
 
 def test_a_partition_is_the_same_each_time() -> None:

@@ -193,8 +193,8 @@ def test_a_forward_that_raises_leaves_the_graph_and_says_so() -> None:
         "",
     )
     assert [why for _, why in graph.untraced] == [
-        "peak memory was not measured: a further forward raised ValueError: only once",
-        "saved memory was not measured: a further forward raised ValueError: only once",
+        "peak memory was not measured: another forward raised ValueError: only once",
+        "saved memory was not measured: another forward raised ValueError: only once",
     ]
     assert cost.totals(graph).training_bytes is None
 

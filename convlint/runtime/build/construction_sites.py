@@ -30,7 +30,7 @@ _MAX_FRAMES = 64  # above a constructor call; deeper ones belong to whoever runs
 
 @dataclass(slots=True)
 class Construction:
-    """What is remembered of one constructor call: its frames, innermost first, and what had to be repaired."""
+    """One constructor call: its frames, innermost first, and the arguments and error if it was repaired."""
 
     frames: tuple[Instant, ...]
     declared: dict[str, Any] | None = None
@@ -49,10 +49,10 @@ class Construction:
 
 
 class WatchedConstruction:
-    """Context in which a model is built; afterwards ``construction_of(module)`` tells where each module came from.
+    """Context that records the construction of modules; see ``construction_of``.
 
-    Modules keep the record in their ``__dict__`` while they live, so that a deep copy knows its original's line.
-    Names that are patched on ``torch.nn`` are put back on exit.
+    The record is stored in the ``__dict__`` of the module, so a deep copy has the record of its original. All patches
+    of ``torch.nn`` are undone on exit.
     """
 
     def __init__(self, repair: bool = False) -> None:
@@ -61,10 +61,12 @@ class WatchedConstruction:
         self._bottom: FrameType | None = None
         self._running: dict[
             FrameType, tuple[Instant, ...]
-        ] = {}  # constructors, and who called them
+        ] = {}  # constructors in progress, and their callers
 
     def __enter__(self) -> Self:
-        self._bottom = sys._getframe(1).f_back  # frames from here on are the caller's own
+        self._bottom = sys._getframe(
+            1
+        ).f_back  # this frame and those above do not belong to the model
         self._patches.enter_context(exclusive())
         self._patch(nn.Module, "__init__", self._recording_init(nn.Module.__init__))
         for owner, repair in stand_ins.CONSTRUCTORS.items() if self._repair else ():
@@ -95,9 +97,9 @@ class WatchedConstruction:
         return __init__
 
     def _frames(self, module: nn.Module) -> tuple[Instant, ...]:
-        """The user's frames above the constructor of ``module``, without the constructor's own.
+        """The user's frames above the constructor of ``module``, innermost first.
 
-        Modules are built inside other modules' constructors: from there outwards, the frames are known.
+        If an enclosing constructor is in progress, its cached frames are reused.
         """
         frame = sys._getframe(2)
         own: FrameType | None = None
@@ -114,7 +116,7 @@ class WatchedConstruction:
                     own = frame
             frame = frame.f_back  # type: ignore[assignment]
         while self._running and next(reversed(self._running)) is not frame:
-            self._running.popitem()  # that constructor has ended
+            self._running.popitem()  # that constructor has returned
         frames = tuple(found[:_MAX_FRAMES])
         if own is not None:
             self._running[own] = frames
@@ -122,20 +124,20 @@ class WatchedConstruction:
 
 
 def _constructs(frame: FrameType, module: nn.Module) -> bool:
-    """Whether a frame is an ``__init__`` of this very module."""
+    """Whether a frame executes an ``__init__`` of this module."""
     code = frame.f_code
     if code.co_name != "__init__" or not code.co_argcount:
         return False
     cls: Any = type(module)
     known = _constructors(cls)
     if known is not None and id(code) not in known:
-        return False  # so it is for most, and to make a frame's f_locals would cost more than all the rest
+        return False  # the most frequent case; f_locals below is expensive
     return frame.f_locals.get(code.co_varnames[0]) is module
 
 
 @cache
 def _constructors(cls: type) -> frozenset[int] | None:
-    """The id of the code of every ``__init__`` that a class has or inherits; None where a decorator hides one."""
+    """The ids of the code of all ``__init__`` of a class and its bases; None if a decorator hides one."""
     inits = [base.__dict__["__init__"] for base in cls.__mro__[:-1] if "__init__" in base.__dict__]
     codes: list[Any] = [getattr(inspect.unwrap(init), "__code__", None) for init in inits]
     hidden = any(code is None or code.co_name != "__init__" for code in codes)
@@ -162,5 +164,5 @@ def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> 
 
 
 def construction_of(module: nn.Module) -> Construction | None:
-    """Where a module was constructed, or None if that was not recorded."""
+    """The construction of a module, or None if it was not recorded."""
     return module.__dict__.get(_KEY)

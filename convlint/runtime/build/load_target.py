@@ -1,7 +1,7 @@
-"""From a target to the thing it names: imports a file or a dotted module, finds the name, calls it.
+"""Load a target: import its file or module, look up the name, and prepare the constructor call.
 
-What cannot be loaded is a ``ProblemError``; what the model's own constructor raises is left to the
-caller, for that is a finding.
+A target that cannot be loaded raises ProblemError. An exception of the model's constructor passes through: the caller
+reports it as a finding.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from convlint.settings.targets import Target
 
 
 def find_object(target: Target, root: str) -> Any:
-    """The class, function or instance that a target names. Raises ProblemError.
+    """Return the class, function or instance that a target names. Raises ProblemError.
 
-    A file is imported under the name that it has in its package, so that relative imports work; the
-    folder of the package, or ``root`` for a dotted module, comes first on ``sys.path``.
+    A file is imported under its name in its package, so that relative imports work. The parent folder of the package,
+    or ``root`` for a dotted module, becomes the first entry of ``sys.path``.
     """
     value: Any = import_target_module(target, root)
     for part in (target.name or "").split("."):
@@ -42,37 +42,34 @@ def find_object(target: Target, root: str) -> Any:
 
 
 def import_target_module(target: Target, root: str) -> ModuleType:
-    """The module in which a target is looked up, imported. Raises ProblemError."""
+    """Import the module of a target. Raises ProblemError."""
     return _import_file(target.path) if target.path else _import_module(target.module or "", root)
 
 
 def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
-    """How to get the model from what the target names: the call to make. Raises ProblemError.
+    """Return a function that builds the model from the object that the target names. Raises ProblemError.
 
-    A constructor that needs other arguments than the target passes is refused here, so that what
-    the call raises is the model's own doing.
+    Arguments that do not match the signature are rejected here, so whatever the function raises comes from the model.
     """
     name = str(target.name)
     args, kwargs = target.arguments()
     if isinstance(value, nn.Module):
         if args or kwargs:
-            raise ProblemError(
-                "arguments", f"{name} is a model that is built already; it takes no arguments"
-            )
+            raise ProblemError("arguments", f"{name} is a model instance; it takes no arguments")
         return lambda: value
     if isinstance(value, type) and not issubclass(value, nn.Module):
-        raise ProblemError("not-a-module", f"{name} is a class, but not an nn.Module")
+        raise ProblemError("not-a-module", f"{name} is not a subclass of nn.Module")
     if not callable(value):
         kind = type(value).__name__
         raise ProblemError(
-            "not-a-module", f"{name} is of type {kind}, neither a model nor builds one"
+            "not-a-module", f"{name} is of type {kind}, which is not a model and cannot build one"
         )
     _check_arguments(value, target, args, kwargs)
     return lambda: value(*args, **kwargs)
 
 
 def check_model(value: Any, target: Target) -> nn.Module:
-    """What a call gave, if it is a model. Raises ProblemError."""
+    """Return ``value`` if it is a model. Raises ProblemError otherwise."""
     if isinstance(value, nn.Module):
         return value
     kind = type(value).__name__
@@ -104,7 +101,7 @@ def _import_file(path: str) -> ModuleType:
             return sys.modules[name]
         spec = importlib.util.spec_from_file_location(name, file)
         if spec is None or spec.loader is None:
-            raise ImportError(f"{file} is no Python file")
+            raise ImportError(f"{file} is not a Python file")
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
@@ -117,7 +114,7 @@ def _import_file(path: str) -> ModuleType:
 
 
 def _is_free(name: str, folder: Path) -> bool:
-    """Whether an import of ``name`` would find what lies in ``folder``, not a module loaded before."""
+    """Whether importing ``name`` would find the module in ``folder`` and not one that is loaded already."""
     loaded = sys.modules.get(name)
     if loaded is None:
         return name not in sys.builtin_module_names
@@ -197,7 +194,7 @@ def _near(file: Path) -> str:
 
 
 def _near_module(name: str, root: str) -> str:
-    """The module that may be meant, of those that lie where this one would."""
+    """A suggestion with the most similar module name in the same package; empty if there is none."""
     *packages, own = name.split(".")
     names = [found.name for found in pkgutil.iter_modules([str(Path(root, *packages))])]
     close = get_close_matches(own, names, n=1)
@@ -208,13 +205,13 @@ def _near_module(name: str, root: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names as a sentence has them: "a, b and c"."""
+    """Join names for a sentence: "a, b and c"."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
-    """A problem that names the nearest models, or all there are."""
+    """A problem that suggests the most similar models of the module, or lists all of them."""
     offered = [
         name
         for name, value in vars(owner).items()
@@ -225,12 +222,12 @@ def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
     if close:
         hint = f"; did you mean {' or '.join(close)}?"
     elif offered:
-        hint = f"; it has {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}"
+        hint = f"; it defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}"
     return ProblemError("no-such-name", f"{target.where} has no {target.name}{hint}")
 
 
 def _is_model_like(value: Any, owner: Any) -> bool:
-    """A model, or a class or function of the file itself that may give one."""
+    """Whether a value is a model, or a class or function of this module that may build one."""
     if isinstance(value, nn.Module):
         return True
     home = getattr(value, "__module__", None)
@@ -245,7 +242,7 @@ def _check_arguments(
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
-        return  # written in C without a signature: the call itself will tell
+        return  # a C function without a signature: the call itself raises
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -257,14 +254,14 @@ def _check_arguments(
             how = f"; pass them as '{target.where}:{target.name}({how})'"
         else:
             reason = f"{target.name}: {one_line(error)}"
-            how = f"; it takes {shown_signature(signature)}"
+            how = f"; its signature is {shown_signature(signature)}"
         raise ProblemError("arguments", reason + how) from None
 
 
 def _missing(
     signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> list[str]:
-    """Names of the parameters without a default for which nothing is passed."""
+    """Names of the required parameters that receive no argument."""
     try:
         bound = signature.bind_partial(*args, **kwargs).arguments
     except TypeError:
@@ -280,6 +277,6 @@ def _missing(
 
 
 def shown_signature(signature: inspect.Signature) -> str:
-    """A signature without annotations: ``(x, mask=None)``."""
+    """Format a signature without annotations: ``(x, mask=None)``."""
     parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     return str(inspect.Signature(parameters))

@@ -1,7 +1,7 @@
-"""The models that a pattern stands for: names of a registry, or classes and functions of a module.
+"""Expand a target pattern to targets: names of a model registry, or classes and functions of a module.
 
-A registry is a module with a function ``list_models``, which gives names, and one that builds a model of a name,
-``create_model`` as in timm or ``get_model`` as in torchvision.
+A registry is a module with ``list_models()``, which returns names, and a function that builds a model by name:
+``create_model`` as in timm, or ``get_model`` as in torchvision.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUILDERS = ("create_model", "get_model")
 
 
 def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
-    """The targets that a pattern stands for, in the order of their names."""
+    """Return the targets that match a pattern, sorted by name. ``enter`` is called with the phase that begins."""
     enter("import")
     try:
         module = load_target.import_target_module(asked.where, asked.root)
@@ -32,7 +32,7 @@ def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None
     except ProblemError as error:
         return JobResult(None, (error.problem,))
     if not found:
-        text = f"{asked.text}: {asked.where.where} has no such models"
+        text = f"{asked.text}: no model in {asked.where.where} matches"
         return JobResult(None, (Problem("no-models", text),))
     return JobResult(targets=found)
 
@@ -61,19 +61,19 @@ def _listed(module: types.ModuleType, asked: TargetPattern) -> Any:
 
 
 def _builds(value: Any, module: str, asked: TargetPattern) -> bool:
-    """Whether something that a module defines is a class of models, or a function that says it returns one, and can be
-    called with the arguments that are asked for.
+    """Whether a value is a model class that the module defines, or a function annotated to return a model, and accepts
+    the arguments of the pattern.
     """
     home = str(getattr(value, "__module__", None))
     if home != module and not home.startswith(f"{module}."):
-        return False  # it is imported there
+        return False  # the module only imports it
     args, kwargs = asked.where.arguments()
     try:
         signature = inspect.signature(value, eval_str=isinstance(value, types.FunctionType))
         signature.bind(*args, **kwargs)
     except (NameError, SyntaxError, TypeError, ValueError, AttributeError):
         return (
-            False  # other arguments, none at all, or an annotation that is only for type checkers
+            False  # wrong arguments, not callable, or an annotation that only type checkers resolve
         )
     built = value if isinstance(value, type) else signature.return_annotation
     return isinstance(built, type) and issubclass(built, nn.Module)

@@ -1,7 +1,7 @@
-"""What PyTorch takes for granted of every module, and so does convlint.
+"""Check the invariants of ``nn.Module`` that PyTorch and convlint rely on.
 
-``to``, ``eval`` and ``named_modules`` of PyTorch never end on a module that contains itself, and fail somewhere inside
-on one whose parts are no modules: that is said here, before anything leans on them.
+PyTorch's ``to``, ``eval`` and ``named_modules`` never return for a module that contains itself, and fail with an
+obscure error if a submodule is not a module. These checks run before any of those calls.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _KIND = "broken-module"
 
 
 def check_modules(model: nn.Module) -> None:
-    """Raise ProblemError for a model that is not made as PyTorch wants it."""
+    """Raise ProblemError for a model that violates an invariant of ``nn.Module``."""
     try:
         _check_parts(model)
     except RecursionError:
-        text = "its modules are nested too deep: PyTorch itself gives up on them"
+        text = "its modules are nested too deeply for PyTorch"
         raise ProblemError(_KIND, text) from None
 
 
@@ -32,7 +32,7 @@ def _check_parts(model: nn.Module) -> None:
         name, module, above = pending.pop()
         if id(module) in above:
             raise ProblemError(
-                _KIND, f"the module `{name}` contains itself: to() and eval() never end"
+                _KIND, f"the module `{name}` contains itself, so to() and eval() never return"
             )
         if id(module) in seen:
             continue
@@ -47,7 +47,9 @@ def _check_parts(model: nn.Module) -> None:
         ]
     given: Any = model.named_modules()
     if not isinstance(given, Iterable) or not all(map(_is_named_module, given)):
-        raise ProblemError(_KIND, "its named_modules() gives something else than names and modules")
+        raise ProblemError(
+            _KIND, "its named_modules() returns something other than names and modules"
+        )
 
 
 def _is_named_module(given: Any) -> bool:
@@ -58,16 +60,16 @@ def _check_one(name: str, module: nn.Module) -> None:
     what = f"the module `{name}`" if name else type(module).__name__
     kind: Any = type(module)
     if kind.__hash__ is None:
-        raise ProblemError(_KIND, f"{what} cannot be hashed, and PyTorch keeps modules in sets")
+        raise ProblemError(_KIND, f"{what} is not hashable, but PyTorch keeps modules in sets")
     for key, wanted in _PARTS.items():
         parts = vars(module).get(key)
         if not isinstance(parts, dict):
-            text = f"{what} has not been set up: its __init__ must call super().__init__()"
+            text = f"{what} was not initialized: its __init__ must call super().__init__()"
             raise ProblemError(_KIND, text)
         for part, value in parts.items():
             if not isinstance(part, str):
                 raise ProblemError(
-                    _KIND, f"{what} has a part that is called {part!r}, which is no text"
+                    _KIND, f"{what} has a member named {part!r}, which is not a string"
                 )
             if value is not None and not isinstance(value, wanted):
                 of = f"which is of type {type(value).__name__}"
@@ -78,10 +80,10 @@ _PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}
 
 
 def move_to(model: nn.Module, device: str) -> nn.Module:
-    """The model on a device. Raises ProblemError where PyTorch cannot put it there."""
+    """Move the model to a device. Raises ProblemError if PyTorch cannot."""
     try:
         found = model.to(device)
     except NotImplementedError as error:  # from the meta device
-        text = f"it cannot be put on {device}: {one_line(error)}; --device meta runs it as it is"
+        text = f"the model cannot be moved to {device}: {one_line(error)}; use --device meta to run it as it is"
         raise ProblemError("device", text) from error
     return found if isinstance(found, nn.Module) else model

@@ -1,4 +1,4 @@
-"""Import files of a project with other contents than those on disk."""
+"""Import files with contents other than those on disk, for example after a fix."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from convlint.source_text.texts import SourceTexts
 
 @contextmanager
 def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
-    """Context in which importing one of these files reads the content given here (bytes as latin-1).
+    """Context in which imports of these files read the texts given here instead.
 
-    All other files of the project stay where they are. Nothing is copied or written, and compiled files of these
-    modules are ignored.
+    ``texts`` maps paths to file contents, bytes decoded as latin-1. All other files are read from disk. Nothing is
+    copied or written, and bytecode caches of the replaced files are ignored.
     """
     data_by_path = {path: text.encode("latin-1") for path, text in texts.items()}
     contents = {os.path.realpath(path): data for path, data in data_by_path.items()}

@@ -1,9 +1,8 @@
-"""Which plain integers are written out in the source: ``64`` is a constant, ``len(widths)`` has
-lost what it was.
+"""Find out whether a plain integer is a literal in the source: ``64`` is one, ``len(widths)`` is not.
 
-An integer is looked up at the instruction that passed it on: the source text of that very
-expression is parsed, and a name is followed to the one literal that a local variable holds, or to
-the call of the helper whose parameter it is. What cannot be followed counts as lost.
+The source of the expression that passed the integer is parsed. A name is resolved to the only literal that is assigned
+to the local variable, or, for a parameter of a helper function, to the argument of the helper's call. Everything else
+counts as unknown.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def is_literal_argument(
 ) -> bool:
     """Whether the call at ``frames[0]`` passes ``value`` as a literal.
 
-    ``frames`` lead outwards, for helpers; ``path`` leads into a list or tuple.
+    The other ``frames`` are those of its callers, innermost first. ``path`` are indices into a list or tuple argument.
     """
     call = _expression(frames[0]) if frames else None
     if not isinstance(call, ast.Call):
@@ -41,7 +40,7 @@ def is_literal_argument(
 
 
 def is_literal_operand(instant: Instant, value: int, left: bool) -> bool:
-    """Whether one side of the arithmetic at ``instant`` is written as a literal of that value."""
+    """Whether the left or right operand of the arithmetic at ``instant`` is a literal with this value."""
     node = _expression(instant)
     if isinstance(node, ast.BinOp):
         side = node.left if left else node.right
@@ -65,7 +64,7 @@ def _expression(instant: Instant) -> ast.AST | None:
     try:
         return ast.parse(f"({text}\n)", mode="eval").body
     except (SyntaxError, ValueError):
-        pass  # a statement, then
+        pass  # not an expression: try it as a statement
     try:
         statement = ast.parse(text).body
     except (SyntaxError, ValueError):
@@ -86,7 +85,7 @@ def _argument(call: ast.Call, keyword: str, position: int | None) -> ast.expr | 
 def _value(
     node: ast.AST | None, frames: tuple[Instant, ...], path: tuple[int, ...] = ()
 ) -> int | None:
-    """The integer that an expression writes out, None if it is none or cannot be followed."""
+    """The value of an expression made of integer literals; None for anything else."""
     for index in path:
         items = node.elts[: index + 1] if isinstance(node, ast.Tuple | ast.List) else []
         if len(items) <= index or any(isinstance(item, ast.Starred) for item in items):
@@ -115,9 +114,7 @@ def _computed(op: type[ast.operator], left: int | None, right: int | None) -> in
 
 
 def _named(name: str, frames: tuple[Instant, ...]) -> int | None:
-    """A local variable's only literal, or the literal that the helper's caller passed for a
-    parameter.
-    """
+    """The only literal assigned to a local variable, or the literal passed for a parameter of a helper."""
     code = frames[0][0]
     stores = _stores(code).get(name, [])
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -141,7 +138,7 @@ def _named(name: str, frames: tuple[Instant, ...]) -> int | None:
 
 @cache
 def _stores(code: CodeType) -> dict[str, list[int | None]]:
-    """What is assigned to each variable, in order: the integer if it is one literal, else None."""
+    """The values assigned to each variable, in order: an integer literal, or None for anything else."""
     found: dict[str, list[int | None]] = {}
     literal: int | None = None
     for instruction in dis.get_instructions(code):
@@ -162,7 +159,7 @@ def _stores(code: CodeType) -> dict[str, list[int | None]]:
 
 
 def _stored(instruction: dis.Instruction) -> tuple[str, ...]:
-    """The variables that an instruction assigns to; since Python 3.13 one may be two."""
+    """The variables that an instruction assigns to; instructions of Python 3.13 may name two."""
     if instruction.opname == "STORE_FAST_LOAD_FAST":
         return instruction.argval[:1]  # type: ignore[no-any-return]
     if isinstance(instruction.argval, tuple):

@@ -1,7 +1,7 @@
-"""Builds a model from integers that carry their expression through the real constructors.
+"""Build a model with symbolic integers as constructor arguments.
 
-While ``symbolic_arguments()`` is active, the ``__init__`` of every ``nn.Module`` class outside torch receives
-its integers, defaults included, as fresh symbols of that call: a *scope*.
+While ``symbolic_arguments()`` is active, the ``__init__`` of every ``nn.Module`` class outside torch receives its
+integer arguments, defaults included, as new symbols. Each constructor call is a *scope* of such symbols.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _MOST_NUMBERS = 256  # in one list or tuple argument
 
 @contextmanager
 def symbolic_arguments() -> Iterator[Tracker]:
-    """Give every user class's constructor its integers as symbols, until the block ends.
+    """Context in which constructors of user classes receive their integers as symbols.
 
-    Everything that was patched is put back. Integers that were made stay ``SymbolicInt``, and behave as
-    plain ones from then on. Raises RuntimeError if it is active already.
+    All patches are undone on exit. Existing symbolic integers keep their type and then behave like plain ones. Raises
+    RuntimeError if another such context is active.
     """
     if Tracker.active is not None:
         raise RuntimeError("symbolic_arguments() is already active")
@@ -79,7 +79,7 @@ def symbolic_arguments() -> Iterator[Tracker]:
 
 
 def scope_of(module: nn.Module) -> ScopeRecord | None:
-    """The constructor call in which a module was made; None outside of all, or if none was seen."""
+    """The constructor call that built a module; None if it was not built in a watched constructor."""
     scope = module.__dict__.get(_KEY)
     return scope if isinstance(scope, ScopeRecord) else None
 
@@ -96,7 +96,7 @@ def _subclasses(root: type) -> list[type]:
 
 
 def _may_receive(cls: type, init: FunctionType) -> bool:
-    """Whether a class may get symbols: not scripted, no test for exact ints."""
+    """Whether a class can handle symbols: it is not scripted and has no test for the exact type ``int``."""
     if issubclass(cls, torch.jit.ScriptModule):
         return False
     functions = [init, *(value for value in vars(cls).values() if type(value) is FunctionType)]
@@ -105,9 +105,9 @@ def _may_receive(cls: type, init: FunctionType) -> bool:
 
 
 def _receiving(init: FunctionType, cls: type, tracking: Tracker) -> Callable[..., None]:
-    """``init`` with integers, also those in lists and tuples, replaced by symbols of a scope.
+    """Wrap ``init`` so that integers, also in lists and tuples, are replaced with symbols of a new scope.
 
-    There are many classes and few are built: what is to be known of one is found out at its first call.
+    The class is inspected at its first call, because most classes are never built.
     """
     signature: _Signature | None = None
     refused = False
@@ -148,7 +148,7 @@ def _receiving(init: FunctionType, cls: type, tracking: Tracker) -> Callable[...
 
 
 class _Signature:
-    """What a constructor calls its arguments, and its integer defaults."""
+    """The parameter names of a constructor and its defaults that contain integers."""
 
     def __init__(self, init: FunctionType) -> None:
         code: CodeType = init.__code__
@@ -168,13 +168,13 @@ class _Signature:
                 self.defaults.append((sys.maxsize, Argument(name, None, True), value))
 
     def keyword(self, name: str) -> Argument:
-        """The argument that is passed by that name."""
+        """The argument with this keyword."""
         if name not in self._keywords:
             self._keywords[name] = Argument(name)
         return self._keywords[name]
 
     def positions(self, count: int) -> list[Argument]:
-        """The arguments that ``count`` values are passed for, without ``self``."""
+        """The first ``count`` positional arguments, without ``self``."""
         for position in range(len(self._positions), count):
             name = f"{self._variadic}[{position - len(self._names)}]"
             self._positions.append(Argument(name, position))
@@ -187,14 +187,14 @@ def _holds_int(value: Any) -> bool:
 
 
 class _Received:
-    """Turns the arguments of one call into symbols of its scope."""
+    """Replaces the integers in the arguments of one call with symbols of its scope."""
 
     def __init__(self, scope: ScopeRecord) -> None:
         self._scope = scope
         self._lists: list[tuple[list[Any], list[Any], list[Any]]] = []
 
     def take(self, value: Any, at: Argument, path: tuple[int, ...] = ()) -> Any:
-        """The value with symbols for its integers; the very object where it holds none."""
+        """Replace integers with symbols; a value without integers is returned as the same object."""
         kind = type(value)
         if kind is int or kind is SymbolicInt:
             outer = value.origin if kind is SymbolicInt else None
@@ -215,7 +215,7 @@ class _Received:
         return items
 
     def give_back(self) -> None:
-        """Do to the caller's lists what the constructor did to their copies."""
+        """Apply the constructor's changes of list arguments to the caller's lists."""
         for given, copy, before in self._lists:
             if list(map(id, copy)) != list(map(id, before)):
                 given[:] = [int(item) if type(item) is SymbolicInt else item for item in copy]

@@ -1,8 +1,7 @@
-"""An ``int`` that remembers the expression it came from, and the constructor calls whose symbols it
-speaks of.
+"""``SymbolicInt``, an ``int`` that records the operations it results from.
 
-Everything here is cheap, for it runs inside the real constructors: an operation is written down,
-not understood. What an expression says is worked out later, in ``provenance.py``.
+This code runs inside the constructors of models and has to be fast: operations are only recorded. ``provenance.py``
+turns them into expressions afterwards.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _MOST_FRAMES = 4  # helpers between a constructor call and the line that holds t
 
 @dataclass(slots=True, eq=False)
 class ScopeRecord:
-    """One constructor call: class, callers, parameters, and the conditions it went through.
+    """One constructor call: class, callers, parameters, and the comparisons that came out equal.
 
-    ``all`` are the constructor calls of the same construction, in the order in which they began.
-    ``path`` and ``cls`` say which class was called, ``given`` and ``named`` with what (see ``arguments.noted``).
+    ``all`` are the constructor calls of the whole construction in call order. ``path`` and ``cls`` identify the class,
+    ``given`` and ``named`` are its positional and keyword arguments (see ``arguments.snapshot``).
     """
 
     id: int
@@ -41,18 +40,18 @@ class ScopeRecord:
     named: dict[str, object] = field(default_factory=dict)
     parameters: list[Parameter] = field(default_factory=list)
     equal: dict[object, tuple[Origin, Origin | int]] = field(default_factory=dict)
-    overflowed: bool = False  # there were more comparisons than are kept
+    overflowed: bool = False  # there were more comparisons than _MOST_EQUALITIES
 
     def __deepcopy__(self, memo: object) -> ScopeRecord:
-        return self  # a copied module came from the same call
+        return self  # a copied module has the scope of its original
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        return type(None), ()  # a pickled module came from nowhere
+        return type(None), ()  # a pickled module has no scope
 
 
 @dataclass(slots=True, eq=False)
 class Argument:
-    """Which argument of a call: its keyword, its position where it was passed by position."""
+    """An argument of a call by keyword, and by position if it was passed by position."""
 
     keyword: str
     position: int | None = None
@@ -61,10 +60,9 @@ class Argument:
 
 @dataclass(slots=True, eq=False)
 class Parameter:
-    """An integer that a constructor received, or the one at ``path`` in a list or tuple that it
-    received.
+    """An integer argument of a constructor, or the integer at ``path`` in a list or tuple argument.
 
-    ``outer`` is what the caller had, None if that was a plain int.
+    ``outer`` is the origin of the caller's integer, None if that was a plain ``int``.
     """
 
     scope: ScopeRecord
@@ -80,9 +78,7 @@ class Parameter:
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """``left op right``, computed at ``instant``; one of the two may be plain. ``neg`` has no
-    right.
-    """
+    """``left op right``, computed at ``instant``; one operand may be a plain ``int``. ``neg`` ignores ``right``."""
 
     op: str
     left: Origin | int
@@ -94,14 +90,10 @@ Origin = Parameter | Operation
 
 
 class SymbolicInt(int):
-    """An ``int`` with an ``origin``. While a model is built, arithmetic with it gives such
-    integers.
-    """
+    """An ``int`` with an ``origin``. Arithmetic with it returns a ``SymbolicInt`` while a model is built."""
 
     origin: Origin
-    __torch_function__ = (
-        torch._C._disabled_torch_function_impl
-    )  # a plain int to torch, without asking
+    __torch_function__ = torch._C._disabled_torch_function_impl  # torch treats it as a plain int
 
     def __new__(cls, value: int, origin: Origin) -> Self:
         symbolic = int.__new__(cls, value)
@@ -109,7 +101,7 @@ class SymbolicInt(int):
         return symbolic
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[int], tuple[int]]:
-        return int, (int(self),)  # a pickled model is a plain one
+        return int, (int(self),)  # pickled models contain plain integers
 
     def __copy__(self) -> SymbolicInt:
         return self
@@ -187,7 +179,7 @@ _new = int.__new__
 def _symbolic(
     op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType
 ) -> SymbolicInt:
-    symbolic = _new(SymbolicInt, value)  # its __new__ would take as long as all the rest
+    symbolic = _new(SymbolicInt, value)  # SymbolicInt.__new__ would double the time
     symbolic.origin = Operation(op, left, right, (frame.f_code, frame.f_lasti))
     return symbolic
 
@@ -216,14 +208,16 @@ def _define_operator(name: str, op: str) -> None:
     setattr(SymbolicInt, f"__r{name}__", reflected)
 
 
-SymbolicInt.__name__ = "int"  # errors name the type of an operand: "int" is what the user wrote
+SymbolicInt.__name__ = (
+    "int"  # Python's error messages name the operand type, and the user wrote an int
+)
 
 for _name, _op in (("add", "+"), ("sub", "-"), ("mul", "*"), ("floordiv", "//"), ("mod", "%")):
     _define_operator(_name, _op)
 
 
 class Tracker:
-    """The constructor calls seen so far, and those that are running. One at a time is active."""
+    """Constructor calls so far and those in progress. At most one tracker is active in a process."""
 
     active: ClassVar[Tracker | None] = None
 
@@ -246,9 +240,9 @@ class Tracker:
 
 
 def _found_equal(left: SymbolicInt, right: object, frame: FrameType) -> None:
-    """Keep a comparison that came out equal, unless torch made it: it is not the user's.
+    """Record a comparison that came out equal, except for comparisons in torch's own code.
 
-    In a forward only two symbolic numbers count: a plain one there is the size of a tensor.
+    In a forward only comparisons of two symbolic integers count, because plain integers there are tensor sizes.
     """
     building = Tracker.active
     if type(right) is SymbolicInt:

@@ -1,1 +1,1 @@
-"""Witnesses: a class is built with other arguments and really run."""
+"""Confirm latent findings by building a class with other arguments and running it."""

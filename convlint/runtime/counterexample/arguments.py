@@ -1,4 +1,4 @@
-"""The arguments of a constructor call as source text, for the call to be made again."""
+"""Save the arguments of a constructor call as source text, so that the call can be repeated."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from convlint.ir import Argument
 from convlint.runtime.build.symbolic_int import SymbolicInt
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
-_MOST_ITEMS = 256  # of one list, tuple or dict
-_LONGEST = 2000  # characters of one argument
-_DEEPEST = 4
+_MAX_ITEMS = 256  # of one list, tuple or dict
+_MAX_LENGTH = 2000  # characters of one argument
+_MAX_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Other:
-    """Stands for a value that has no source text; the value itself is not kept alive."""
+    """Stands for a value without source text, which is not kept alive."""
 
 
 _OTHER = _Other()
 
 
 def snapshot(value: Any, depth: int = 0) -> Any:
-    """A value as it is now, without subclasses of int, for ``text`` to read later."""
+    """Copy a value in its current state, without subclasses of int, for a later call of ``text``."""
     kind = type(value)
     if kind in _PLAIN or isinstance(value, type | FunctionType | BuiltinFunctionType):
         return value
     if kind is SymbolicInt:
         return int(value)
-    if depth < _DEEPEST and kind in (list, tuple, dict) and len(value) <= _MOST_ITEMS:
+    if depth < _MAX_DEPTH and kind in (list, tuple, dict) and len(value) <= _MAX_ITEMS:
         if kind is dict:
             return {snapshot(k, depth + 1): snapshot(v, depth + 1) for k, v in value.items()}
         return kind([snapshot(item, depth + 1) for item in value])
@@ -41,14 +41,12 @@ def snapshot(value: Any, depth: int = 0) -> Any:
 
 
 def text(value: Any) -> str | None:
-    """The source of a snapshot value: a literal, or the dotted name of a class or function that can be
-    imported. None for anything else.
-    """
+    """The source of a snapshot: a literal, or the dotted name of an importable class or function; else None."""
     if isinstance(value, type | FunctionType | BuiltinFunctionType):
         return _dotted(value)
     written = repr(value)
     try:
-        same = len(written) <= _LONGEST and ast.literal_eval(written) == value
+        same = len(written) <= _MAX_LENGTH and ast.literal_eval(written) == value
     except (ValueError, SyntaxError):
         return None
     return written if same else None
@@ -63,6 +61,6 @@ def _dotted(value: Any) -> str | None:
 
 
 def listed(given: tuple[tuple[str, Any], ...], named: Mapping[str, Any]) -> tuple[Argument, ...]:
-    """Arguments by position, each with the name of its parameter, then those by keyword."""
+    """Positional arguments with the names of their parameters, then keyword arguments."""
     first = [Argument(name, text(value), positional=True) for name, value in given]
     return (*first, *(Argument(name, text(value)) for name, value in named.items()))

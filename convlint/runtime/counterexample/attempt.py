@@ -1,4 +1,4 @@
-"""One call of a suspected class: built, run, and judged by what happened at the suspected layer."""
+"""Build and run a suspected class with one set of arguments, and observe the suspected layer."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from convlint.settings.jobs import Job
 from convlint.settings.targets import Target
 
 Outcome = Literal["fails", "works", "refused", "broken"]
-"""``fails`` at the suspected layer, for what is suspected; ``refused`` by the class in so many words;
-``broken`` in any other way.
-"""
+# ``fails``: at the suspected layer, for the suspected reason. ``refused``: the class raises an error of its own.
+# ``broken``: any other error.
 
 _SIZES = {1: (7, 16, 32, 64, 128, 1024), 2: (7, 8, 16, 32, 64, 128, 224), 3: (7, 16, 32, 64)}
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -33,41 +32,41 @@ Result = tuple[Outcome, Inputs, Exception | None]
 
 
 class SuspectCall:
-    """A call of the class, with what the suspected layers said when its model ran."""
+    """A constructor call of the class, and how the suspected layers behave when its model runs."""
 
     def __init__(self, call: ClassCall, claim: Claim, attempt: Instantiation) -> None:
         self._call = call
         self._claim = claim
         self._attempt = attempt
         self._model: nn.Module | None = None
-        self._refusals: list[Exception] = []
-        self._taken = 0
+        self._channel_errors: list[Exception] = []
+        self._accepted = 0
 
-    def works_on(self) -> Inputs | None:
-        """An input that the class runs on, the smallest first; None if there is none."""
+    def find_working_input(self) -> Inputs | None:
+        """Find the smallest input that the class runs on; None if there is none."""
         if self._build() is not None:
             return None
         return next((inputs for inputs in self._inputs() if self._run(inputs) is None), None)
 
     def outcome(self, control: Inputs) -> Result:
-        """What comes of the call on inputs as large as that of a control, and of what channels it takes."""
+        """Run the call on inputs of the control's size, with all channel counts that it may accept."""
         error = self._build()
         if error is not None:
             return self._of_constructor(error), Inputs(), error
-        found: Result = ("broken", Inputs(), None)
+        result: Result = ("broken", Inputs(), None)
         failing: Result | None = None
-        taken = False
+        accepted = False
         for inputs in self._inputs(_spatial(control)):
             error = self._run(inputs)
-            if error is None and self._taken:
+            if error is None and self._accepted:
                 return "works", inputs, None
-            taken |= self._taken > 0 and not self._refusals
-            if any(error is refusal for refusal in self._refusals):
+            accepted |= self._accepted > 0 and not self._channel_errors
+            if any(error is raised for raised in self._channel_errors):
                 failing = failing or ("fails", inputs, error)
-            elif error is not None and found[0] == "broken":
-                found = ("refused" if _is_stated(error) else "broken"), inputs, error
-        # A layer that takes what arrives from one input has no quarrel with its own class.
-        return found if failing is None or taken else failing
+            elif error is not None and result[0] == "broken":
+                result = ("refused" if _is_raised_by_user(error) else "broken"), inputs, error
+        # A layer that accepts one of the inputs does not contradict its class.
+        return result if failing is None or accepted else failing
 
     # --- building
 
@@ -87,13 +86,13 @@ class SuspectCall:
         chain = failure_of(error, "constructor").chain
         if groups and self._claim.fails_in == "constructor" and self._is_suspected(*chain[:1]):
             return "fails"
-        return "refused" if _is_stated(error) else "broken"
+        return "refused" if _is_raised_by_user(error) else "broken"
 
     def _is_suspected(self, site: Site | None = None) -> bool:
         return site is not None and any(_is_same(site, other) for other in self._claim.sites)
 
     def _watch(self, module: nn.Module) -> None:
-        """Note when a layer refuses its input for its channels, and when it takes it."""
+        """Count when a layer accepts its input, and keep the errors about its channels."""
         original = module.forward
 
         def forward(*args: Any, **kwargs: Any) -> Any:
@@ -102,9 +101,9 @@ class SuspectCall:
             except Exception as error:
                 tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor)]
                 if tensors and _does_not_fit(module, tensors[0].shape):
-                    self._refusals.append(error)
+                    self._channel_errors.append(error)
                 raise
-            self._taken += 1
+            self._accepted += 1
             return result
 
         module.__dict__["forward"] = forward
@@ -112,7 +111,7 @@ class SuspectCall:
     # --- running
 
     def _inputs(self, spatial: Shape | None = None) -> Iterator[Inputs]:
-        """Inputs worth trying, the smallest first; only those of a spatial size where one is given."""
+        """Inputs to try, the smallest first; only those with this spatial size if it is not None."""
         assert self._model is not None
         for shapes in _shapes(self._attempt.channels, self._claim.inputs):
             if spatial in (None, shapes[0][2:]):
@@ -125,8 +124,8 @@ class SuspectCall:
 
     def _run(self, inputs: Inputs) -> Exception | None:
         assert self._model is not None
-        self._refusals.clear()
-        self._taken = 0
+        self._channel_errors.clear()
+        self._accepted = 0
         try:
             self._model(*inputs.args, **inputs.kwargs)
         except Exception as error:
@@ -135,7 +134,7 @@ class SuspectCall:
 
 
 def _shapes(channels: Sequence[int], recorded: Sequence[Shape]) -> Iterator[tuple[Shape, ...]]:
-    """Shapes for all inputs, with the channels of an attempt: small maps, then those that were recorded."""
+    """Shapes of all inputs with the channels of an attempt: small maps, then the recorded sizes."""
     known = recorded and len(channels) == len(recorded) and min(channels) > 0
     if not known or min(map(len, recorded)) < 2:
         return
@@ -150,17 +149,17 @@ def _spatial(inputs: Inputs) -> Shape:
     return tuple(inputs.tensors[0].shape[2:]) if inputs.tensors else ()
 
 
-def _does_not_fit(module: nn.Module, arrived: torch.Size) -> bool:
-    """Whether other channels arrive than a layer was built for."""
+def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
+    """Whether an input has other channels than a layer expects."""
     if isinstance(module, nn.Linear):
-        return bool(arrived[-1] != module.in_features)
+        return bool(shape[-1] != module.in_features)
     names = ("in_channels", "num_features", "num_channels")
     asked = next((getattr(module, name) for name in names if hasattr(module, name)), None)
-    return asked is not None and len(arrived) > 1 and bool(arrived[1] != asked)
+    return asked is not None and len(shape) > 1 and bool(shape[1] != asked)
 
 
-def _is_stated(error: Exception) -> bool:
-    """Whether an exception comes from a ``raise`` or ``assert`` outside torch: the class says what it wants."""
+def _is_raised_by_user(error: Exception) -> bool:
+    """Whether an exception comes from a ``raise`` or ``assert`` in the user's code."""
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next

@@ -1,4 +1,4 @@
-"""A class called with the arguments of a recorded call, some numbers among them changed."""
+"""Repeat a recorded constructor call with some integers replaced."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PATH = re.compile(r"\[(\d+)\]")
 
 
 class CannotCallError(Exception):
-    """The call cannot be made again; the message says why."""
+    """The call cannot be repeated, for the reason in the message."""
 
 
 @dataclass(frozen=True)
 class ClassCall:
-    """A constructor call, and how a reader would write it."""
+    """A constructor call and its source text."""
 
     cls: type[nn.Module]
     args: tuple[Any, ...]
@@ -33,7 +33,7 @@ class ClassCall:
     text: str
 
     def build(self) -> nn.Module:
-        """The model, its layers with their construction sites."""
+        """Build the model and record the construction sites of its layers."""
         with construction_sites.WatchedConstruction():
             return self.cls(*self.args, **self.kwargs)
 
@@ -45,10 +45,10 @@ def class_call(
     *,
     examples: bool = False,
 ) -> ClassCall:
-    """The call of ``cls`` with ``arguments``, and ``numbers`` in the place of what they say.
+    """Return the call of ``cls`` with ``arguments``, in which ``numbers`` replace integers by name.
 
-    An argument without source text is left to its default. ``examples``: no such call was seen, and
-    what the class needs beside is made up. Raises CannotCallError.
+    Arguments without source text keep their defaults. With ``examples``, other required parameters get typical values,
+    because no call of the class is known. Raises CannotCallError.
     """
     signature = inspect.signature(cls)
     given: dict[str, Any] = {}
@@ -63,23 +63,23 @@ def class_call(
         base, path = _split(name, given)
         if base not in given and path:
             given[base] = _default(signature, base)
-        given[base] = _with(given.get(base), path, number)
+        given[base] = _replaced(given.get(base), path, number)
     if examples:
         needed = [p.name for p in signature.parameters.values() if _is_needed(p)]
-        given = {name: given.get(name, _usual(name)) for name in needed} | given
+        given = {name: given.get(name, _typical_value(name)) for name in needed} | given
         given = {
             name: value for name, value in given.items() if not _is_default(signature, name, value)
         }
         in_order = needed
     named = {name: value for name, value in given.items() if name not in in_order}
     if any("[" in name for name in named):
-        raise CannotCallError("an argument in front of *args cannot be written")
+        raise CannotCallError("an argument before *args cannot be passed by name")
     args = tuple(given[name] for name in in_order)
     try:
         signature.bind(*args, **named)
     except TypeError as error:
         raise CannotCallError(f"{cls.__name__}: {error}") from None
-    texts = [*map(_shown, args), *(f"{name}={_shown(value)}" for name, value in named.items())]
+    texts = [*map(_source, args), *(f"{name}={_source(value)}" for name, value in named.items())]
     return ClassCall(cls, args, named, f"{cls.__qualname__}({', '.join(texts)})")
 
 
@@ -94,8 +94,8 @@ def _is_needed(parameter: inspect.Parameter) -> bool:
     return positional and parameter.default is parameter.empty
 
 
-def _usual(name: str) -> int:
-    """A number that a parameter of that name often has."""
+def _typical_value(name: str) -> int:
+    """A typical value of a parameter with this name."""
     words = name.lower().split("_")
     if any(word in ("kernel", "k", "ks", "ksize") for word in words):
         return 3
@@ -110,7 +110,7 @@ _WIDTH = 8
 
 
 def _value(text: str) -> Any:
-    """A literal, or what a dotted name stands for."""
+    """The value of a literal or a dotted name. Raises CannotCallError."""
     try:
         return ast.literal_eval(text)
     except ValueError:
@@ -129,7 +129,7 @@ def _value(text: str) -> Any:
 
 
 def _split(name: str, given: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
-    """The argument that a number belongs to, and where in it: ``widths[0]``; ``args[1]`` is one itself."""
+    """Split ``widths[0]`` into the argument and the indices inside; ``args[1]`` is an argument itself."""
     base = name
     while base not in given and base.endswith("]"):
         base = base[: base.rindex("[")]
@@ -139,21 +139,21 @@ def _split(name: str, given: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
 def _default(signature: inspect.Signature, name: str) -> Any:
     parameter = signature.parameters.get(name)
     if parameter is None or parameter.default is parameter.empty:
-        raise CannotCallError(f"nothing is known of {name}")
+        raise CannotCallError(f"the value of {name} is unknown")
     return parameter.default
 
 
-def _with(value: Any, path: tuple[int, ...], number: int) -> Any:
-    """A nest of lists and tuples with one number changed."""
+def _replaced(value: Any, path: tuple[int, ...], number: int) -> Any:
+    """Copy nested lists and tuples with one integer replaced."""
     if not path:
         return number
     try:
         items = list(value)
-        items[path[0]] = _with(items[path[0]], path[1:], number)
+        items[path[0]] = _replaced(items[path[0]], path[1:], number)
     except (TypeError, IndexError):
         raise CannotCallError(f"{value!r} has no item {path[0]}") from None
     return type(value)(items)
 
 
-def _shown(value: Any) -> str:
+def _source(value: Any) -> str:
     return value.__qualname__ if isinstance(value, type) or callable(value) else repr(value)

@@ -1,6 +1,6 @@
-"""Proves a claim: the class is built with other numbers and really run, beside a control that works.
+"""Prove a claim: build and run the class with other integers, and with others that work as a control.
 
-For a child of the worker: the class's file is imported and stays so, and what it prints is dropped.
+Only for a child of the worker, because the class's module stays imported and its output is discarded.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import ClaimJob
 from convlint.settings.targets import Target, parse_target
 
-_SECONDS = 5.0  # of one attempt
-_SHARE = 0.8  # of the time limit, after which no further trial is begun
+_SECONDS = 5.0  # for one attempt
+_SHARE = 0.8  # of the time limit, after which no further trial starts
 
 
 def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
-    """Try to prove a claim. For a process that ends after the job."""
-    _drop_output()
+    """Try to prove a claim. Only for a process that exits after the job."""
+    _discard_output()
     random.seed(0)
     torch.manual_seed(0)
-    sys.dont_write_bytecode = True  # nothing is written beside the user's files
+    sys.dont_write_bytecode = True  # write no bytecode files
     until = time.monotonic() + _SHARE * job.timeout
     enter("import")
     cls = _load_class(job)
@@ -49,11 +49,11 @@ def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> J
     except CannotCallError as refusal:
         return JobResult(proof=Proof("unknown", reason=str(refusal)))
     except TooLongError:
-        reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other numbers"
+        reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other arguments"
         return JobResult(proof=Proof("unknown", reason=reason))
 
 
-def _drop_output() -> None:
+def _discard_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -64,10 +64,10 @@ def _drop_output() -> None:
 
 
 def _load_class(job: ClaimJob) -> type[nn.Module] | str:
-    """The class of a claim, or why there is none."""
+    """Return the class of a claim, or the reason why it cannot be loaded."""
     claim = job.claim
     try:
-        if claim.target is not None:  # what it imports is found as it was then
+        if claim.target is not None:  # sets up sys.path as in the recorded run
             load_target.find_object(parse_target(claim.target), job.root)
         cls = _imported_class(claim) or load_target.find_object(
             Target(claim.cls, claim.path, name=claim.cls), job.root
@@ -78,11 +78,11 @@ def _load_class(job: ClaimJob) -> type[nn.Module] | str:
         return f"{claim.path} cannot be imported: {type(error).__name__}: {one_line(error)}"
     if isinstance(cls, type) and issubclass(cls, nn.Module):
         return cls
-    return f"{claim.cls} is no class of nn.Module"
+    return f"{claim.cls} is not a subclass of nn.Module"
 
 
 def _imported_class(claim: Claim) -> Any:
-    """The class where its file was imported on the way to the target."""
+    """The class, if importing the target has imported its file."""
     file = os.path.realpath(claim.path)
     for module in list(sys.modules.values()):
         place = getattr(module, "__file__", None)
@@ -95,17 +95,17 @@ def _imported_class(claim: Claim) -> Any:
 
 
 def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
-    """The first trial that shows the claim, else what all say together.
+    """Run the trials until one proves the claim.
 
-    A class that works with other numbers, or refuses them in words of its own, has no such bug; one
-    that fails elsewhere has told nothing. Raises CannotCallError and TooLongError.
+    The claim is refuted if the class works with other integers, or rejects them with an error of its own. Failures
+    elsewhere decide nothing. Raises CannotCallError and TooLongError.
     """
     outcomes: set[Outcome] = set()
-    reason = "no control call was found that works"
+    reason = "no control call works"
     controls: dict[Instantiation, tuple[str, Inputs] | None] = {}
     for trial in claim.trials:
         if time.monotonic() > until:
-            return Proof("unknown", reason="the time was up")
+            return Proof("unknown", reason="the time limit was reached")
         if trial.control not in controls:
             controls[trial.control] = _control(cls, claim, trial.control)
         control = controls[trial.control]
@@ -115,12 +115,12 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
         call = _call(cls, claim, trial.failing)
         with at_most(_SECONDS):
             outcome, failing, error = SuspectCall(call, claim, trial.failing).outcome(inputs)
-        said = f"{type(error).__name__}: {one_line(error)}" if error else ""
+        text = f"{type(error).__name__}: {one_line(error)}" if error else ""
         if outcome == "fails":
-            shown = tuple("x".join(map(str, tensor.shape)) for tensor in failing.tensors)
-            return Proof("fails", Witness(call.text, shown, said, works))
+            shapes = tuple("x".join(map(str, tensor.shape)) for tensor in failing.tensors)
+            return Proof("fails", Witness(call.text, shapes, text, works))
         outcomes.add(outcome)
-        reason = ": ".join(filter(None, (f"{call.text} {outcome}", said)))
+        reason = ": ".join(filter(None, (f"{call.text} {outcome}", text)))
     refuted = "works" in outcomes or outcomes == {"refused"}
     return Proof("works" if refuted else "unknown", reason=reason)
 
@@ -133,8 +133,8 @@ def _call(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> ClassCa
 def _control(
     cls: type[nn.Module], claim: Claim, attempt: Instantiation
 ) -> tuple[str, Inputs] | None:
-    """A call with numbers that should work, and an input on which it does."""
+    """The text of a call that should work, and an input on which it works; None if there is none."""
     call = _call(cls, claim, attempt)
     with at_most(_SECONDS):
-        inputs = SuspectCall(call, claim, attempt).works_on()
+        inputs = SuspectCall(call, claim, attempt).find_working_input()
     return None if inputs is None else (call.text, inputs)

@@ -1,1 +1,1 @@
-"""What a model is called with: given inputs, inputs found by trying, and which sizes work."""
+"""Inputs of a model: requested, guessed, and the input sizes that work."""

@@ -1,6 +1,4 @@
-"""What a model is called with: tensors from ``--input`` or a file, the model's own example, or a
-guess from its first layer.
-"""
+"""Arguments of a forward: tensors for ``--input``, from a file, or from the model's own example."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from convlint.settings.jobs import Job
 
 @dataclass(frozen=True)
 class Inputs:
-    """The arguments of one forward. ``source`` says in a report where they came from."""
+    """The arguments of one forward. ``source`` is the text that a report shows for their origin."""
 
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +39,7 @@ class Inputs:
         return sum(t.numel() * t.element_size() for t in self.tensors)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Inputs:
-        """The same arguments with every tensor changed."""
+        """Return the same arguments with ``change`` applied to every tensor."""
         return Inputs(_mapped(self.args, change), _mapped(self.kwargs, change), self.source)
 
 
@@ -58,9 +56,9 @@ def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def requested(model: nn.Module, job: Job) -> Inputs | None:
-    """The inputs that the job or the model itself names; None where neither does.
+    """Return the inputs that the job or the model specifies; None if neither does.
 
-    Raises ProblemError where they cannot be had or ``forward`` does not take them.
+    Raises ProblemError if they cannot be created or do not match the signature of ``forward``.
     """
     if job.input_file is not None:
         found = _from_file(job.input_file)
@@ -79,8 +77,9 @@ def requested(model: nn.Module, job: Job) -> Inputs | None:
 
 
 def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
-    """A batch of that shape: numbers from 0 to 1 from a generator of its own, zeros for integers,
-    which are indices as a rule.
+    """Create a batch of shape (B, *spec.shape): uniform in [0, 1) from a seeded generator.
+
+    Integers are zeros, because integer inputs are usually indices.
     """
     dtype = getattr(torch, spec.dtype) if spec.dtype else floating_dtype(model, job.dtype)
     shape = (job.batch_size, *spec.shape)
@@ -92,13 +91,13 @@ def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
         wide = dtype if dtype.is_complex else torch.float32
         return torch.rand(shape, dtype=wide, generator=torch.Generator().manual_seed(0)).to(dtype)
     except (RuntimeError, MemoryError) as error:
-        raise ProblemError("input", f"input {spec} cannot be made: {one_line(error)}") from error
+        raise ProblemError("input", f"input {spec} cannot be created: {one_line(error)}") from error
 
 
-def floating_dtype(model: nn.Module, asked: str | None) -> torch.dtype:
-    """The dtype of floating-point inputs: the one asked for, else that of the first parameter."""
-    if asked is not None:
-        dtype: torch.dtype = getattr(torch, asked)
+def floating_dtype(model: nn.Module, name: str | None) -> torch.dtype:
+    """The dtype of floating-point inputs: that of the job, else that of the first parameter."""
+    if name is not None:
+        dtype: torch.dtype = getattr(torch, name)
         return dtype
     floats = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
     return next(floats, torch.get_default_dtype())
@@ -110,7 +109,7 @@ def _from_file(path: str) -> Inputs:
     except FileNotFoundError:
         raise ProblemError("missing-file", f"input file {path} does not exist") from None
     except pickle.UnpicklingError as error:
-        message = f"input file {path} holds something else than tensors; write it with torch.save(x, {path!r})"
+        message = f"input file {path} contains objects other than tensors; write it with torch.save(x, {path!r})"
         raise ProblemError("input", message) from error
     except Exception as error:
         message = f"input file {path} cannot be read as tensors: {one_line(error)}"
@@ -119,7 +118,7 @@ def _from_file(path: str) -> Inputs:
 
 
 def _arguments(value: Any, source: str) -> Inputs:
-    """A tensor is the one argument, a tuple or list the positional ones, a dict the keywords."""
+    """Arguments from a tensor, a tuple or list of positional arguments, or a dict of keyword arguments."""
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         found = Inputs((), dict(value), source)
     elif isinstance(value, tuple | list):
@@ -127,17 +126,19 @@ def _arguments(value: Any, source: str) -> Inputs:
     else:
         found = Inputs((value,), {}, source)
     if not found.tensors:
-        raise ProblemError("input", f"{source} holds no tensor, but a {type(value).__name__}")
+        raise ProblemError(
+            "input", f"{source} contains no tensor: it is of type {type(value).__name__}"
+        )
     for tensor in found.tensors:
         if tensor.numel() == 0:
             raise ProblemError(
-                "input", f"{source}: a tensor of shape {tuple(tensor.shape)} has no values"
+                "input", f"{source}: a tensor of shape {tuple(tensor.shape)} is empty"
             )
     return found
 
 
 def signature_of(model: nn.Module) -> inspect.Signature | None:
-    """What ``forward`` takes, None where it cannot be told."""
+    """The signature of ``forward``, None if it has none."""
     try:
         return inspect.signature(model.forward)
     except (TypeError, ValueError):
@@ -145,7 +146,7 @@ def signature_of(model: nn.Module) -> inspect.Signature | None:
 
 
 def check_signature(model: nn.Module, inputs: Inputs) -> None:
-    """Raise ProblemError unless ``forward`` takes that many inputs, by those names."""
+    """Raise ProblemError unless the inputs match the signature of ``forward``."""
     signature = signature_of(model)
     if signature is None:
         return
@@ -155,13 +156,13 @@ def check_signature(model: nn.Module, inputs: Inputs) -> None:
         count = len(inputs.args) + len(inputs.kwargs)
         raise ProblemError(
             "input",
-            f"forward takes {shown_signature(signature)}, and {inputs.source} gives "
+            f"forward takes {shown_signature(signature)}, but {inputs.source} has "
             f"{count} input{'' if count == 1 else 's'}: {one_line(error)}",
         ) from None
 
 
 def required(model: nn.Module) -> list[str]:
-    """Names of the parameters of ``forward`` that need a value; ``*args`` counts as one."""
+    """Names of the required parameters of ``forward``; ``*args`` counts as one."""
     signature = signature_of(model)
     if signature is None:
         return ["input"]
@@ -169,7 +170,7 @@ def required(model: nn.Module) -> list[str]:
 
 
 def keyword_only(model: nn.Module) -> list[str]:
-    """Those of them that can only be given by name."""
+    """Names of the required parameters of ``forward`` that are keyword-only."""
     signature = signature_of(model)
     parameters = signature.parameters if signature else {}
     return [name for name in required(model) if name in parameters and _by_name(parameters[name])]

@@ -1,4 +1,4 @@
-"""Inputs found by trying: one that a model runs on, and the smallest that it accepts."""
+"""Find an input that a model runs on, and the smallest input size that it accepts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _SIZES = {
     2: (32, 64, 128, 224, 256, 299, 384, 512),
     3: (16, 32, 64, 112, 224),
 }
-_COMMON = 5  # sizes that are compared by their number of failures, where the model runs on none
+_COMMON = 5  # sizes that are compared by their number of failures if the model runs on none
 _LARGEST = 1024
 _SECONDS = 20.0
-_TOO_SMALL = re.compile(  # PyTorch's own words
+_TOO_SMALL = re.compile(  # error messages of PyTorch
     r"kernel size can't be greater than actual input|output size is too small|smaller than kernel"
     r"|padding size should be less than|wrapping around more than once|must be non-negative"
     r"|invalid computed output size|must be at least one|too large relative to input"
@@ -40,9 +40,10 @@ _TOO_SMALL = re.compile(  # PyTorch's own words
 
 
 def guess_inputs(model: nn.Module, job: Job) -> Inputs:
-    """An input from the first layer that is called: its channels, at the size that the model says it is for, else the
-    smallest common one that runs. Where none runs, the size with the fewest failures. Raises ProblemError where
-    ``forward`` takes no input that could be guessed.
+    """Guess an input: the channels of the first layer that is called, at the size that the model declares or else the
+    smallest common size that runs. If no size runs, return the one with the fewest failures.
+
+    Raises ProblemError if ``forward`` needs more than one input.
     """
     names = required(model)
     if not names:
@@ -50,7 +51,7 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     if len(names) > 1:
         raise ProblemError(
             "input",
-            f"forward takes {len(names)} inputs, which are not guessed: {_asked(names, job)}",
+            f"forward takes {len(names)} inputs, but only one can be guessed; use {_input_options(names, job)}",
         )
     tried: list[InputSpec] = []
     for spec in candidate_specs(model, job):
@@ -64,28 +65,28 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     return guesses[counts.index(min(counts))]
 
 
-def _asked(names: Sequence[str], job: Job) -> str:
-    """How to give inputs of these names: as options, or in Python."""
+def _input_options(names: Sequence[str], job: Job) -> str:
+    """How to pass inputs with these names: as command line options, or in Python."""
     if job.inputs_from == "input":
         return "input={" + ", ".join(f'"{name}": ...' for name in names) + "}"
     return " ".join(f"--input {name}=..." for name in names)
 
 
 def inputs_for(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
-    """The arguments of a forward that takes one input, made as ``spec`` says."""
+    """The arguments of a forward with one input, as specified by ``spec``."""
     tensor, source = make_tensor(spec, model, job), f"inferred, {job.inputs_from} {spec}"
     names = keyword_only(model)
     return Inputs((), {names[0]: tensor}, source) if names else Inputs((tensor,), {}, source)
 
 
 def _runs(model: nn.Module, inputs: Inputs) -> bool:
-    """Whether a plain forward in eval mode works."""
+    """Whether a forward in eval mode succeeds."""
     with training_flags_restored(model), torch.no_grad():
         model.eval()
         try:
             model(*inputs.args, **inputs.kwargs)
         except Exception:
-            return False  # what fails on every size is reported by the recorded run
+            return False  # the recorded run reports errors that occur at every size
     return True
 
 
@@ -96,8 +97,9 @@ def _failures(graph: Graph) -> tuple[bool, int]:
 def candidate_specs(
     model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES
 ) -> Iterator[InputSpec]:
-    """Inputs that the first layer asks for, the likeliest channels first; ``sizes`` by the number of
-    spatial dimensions.
+    """Inputs that suit the first layer, the most likely channel counts first.
+
+    ``sizes`` maps the number of spatial dimensions to the sizes to try.
     """
     layer, seen = _first_layer(model, job)
     if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
@@ -121,8 +123,8 @@ _CONFIGS = ("pretrained_cfg", "default_cfg")  # of timm: dicts with an input_siz
 
 
 def declared_size(model: nn.Module) -> tuple[int, int] | None:
-    """The height and width of images that a model says it is built for, in an attribute of its own, or of a part that
-    cuts images into patches; None where it says nothing. No code of the model is run.
+    """The image height and width that a model declares in an attribute, or in one of its patch embedding; None if it
+    declares none. No code of the model is run.
     """
     attributes = vars(model)
     values = [c.get("input_size") for n in _CONFIGS if isinstance(c := attributes.get(n), dict)]
@@ -139,31 +141,31 @@ def _as_size(value: Any) -> tuple[int, int] | None:
 
 
 def _channels(layer: Any, seen: int | None) -> list[int]:
-    """Channel counts of the input, the likeliest first; ``seen`` is what reached the layer from 3."""
+    """Channel counts of the input, the most likely first; ``seen`` are the channels that the layer receives for 3."""
     if layer is None:
         return [3, 1]
     wanted = max(1, int(layer.in_channels))
     found = [wanted, 3, 1]
     if seen is not None and (wanted * 3) % seen == 0:
-        found.insert(0, wanted * 3 // seen)  # something between input and layer changes the count
+        found.insert(0, wanted * 3 // seen)  # an operation before the layer changes the count
     return list(dict.fromkeys(found))
 
 
 class _FoundError(Exception):
-    """Ends a forward at the first layer that says what it takes."""
+    """Ends a forward at the first layer with a known number of input channels."""
 
 
-_ASKING = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
+_INPUT_LAYERS = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
 
 
 def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
-    """The first convolution, linear layer or embedding that a forward calls, and the channels that
-    reach it from an image of three; else the first that is registered.
+    """The first convolution, linear layer or embedding that a forward calls, and the channels that it receives for an
+    image of three; if none is called, the first that is registered.
     """
     found: list[tuple[nn.Module, int | None]] = []
 
     def call_or_stop(call: CallModule, module: nn.Module, args: Any, kwargs: Any) -> Any:
-        if isinstance(module, _ASKING):
+        if isinstance(module, _INPUT_LAYERS):
             tensor = args[0] if args and isinstance(args[0], Tensor) else None
             found.append(
                 (module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None)
@@ -175,17 +177,17 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
         _runs(model, inputs_for(model, job, InputSpec((3, 64, 64))))
     if found:
         return found[0]
-    return next((m for m in model.modules() if isinstance(m, _ASKING)), None), None
+    return next((m for m in model.modules() if isinstance(m, _INPUT_LAYERS)), None), None
 
 
 # --- the smallest input that is accepted
 
 
 def smallest_size(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | None:
-    """The smallest spatial size at which no call fails for its size, all other sizes as they are.
+    """Find the smallest spatial size at which no call fails because its input is too small.
 
-    Searched only where such a call failed in ``graph``, and only for one image-like input; all
-    spatial sizes are the same (8x8). None where it was not searched or not found below 1024.
+    All spatial sizes are equal (8x8). Searches only if such a call failed in ``graph``, and only for a model with one
+    image-like input. Returns None if it did not search or found none up to 1024.
     """
     tensors = inputs.tensors
     if not is_too_small(graph) or len(tensors) != 1 or tensors[0].dim() < 3:
@@ -211,7 +213,7 @@ def smallest_size(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | Non
 
 
 def is_too_small(graph: Graph) -> bool:
-    """Whether a call failed because its input is too small for it."""
+    """Whether a call failed because its input is too small."""
     failed = [node.error for node in graph.nodes if node.error]
     if graph.failure is not None:
         failed.append(graph.failure.message)

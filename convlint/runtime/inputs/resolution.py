@@ -1,4 +1,4 @@
-"""Which other sizes of its input a model runs on, where something in it looks made for one."""
+"""Find out which other input sizes a model accepts, if one of its layers seems to fix the size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convlint.ir import Graph, Shape
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.record.record import record
 
-_LARGEST = 512  # input sizes above that would take too long to double
+_LARGEST = 512  # larger input sizes take too long to double
 _LARGEST_KERNEL = 16
 _SECONDS = 5.0
 
@@ -21,11 +21,10 @@ Tried = tuple[Shape, str | None]
 
 
 def tried_sizes(model: nn.Module, inputs: Inputs, graph: Graph) -> tuple[Tried, ...]:
-    """Spatial sizes tried beside that of ``inputs``, each with the module that refused it, None where
-    it ran: half and double, and if neither runs, those next to the last that do.
+    """Try other spatial sizes than that of ``inputs``: half and double, and if both fail, the nearest that fail.
 
-    Nothing is tried unless a linear layer reads a whole map, or what a convolution as large as its
-    map has made of one.
+    Returns the sizes, each with the path of the module that fails, None if it works. Tries nothing unless a linear
+    layer reads a flattened map, or the output of a convolution with a kernel as large as its input.
     """
     tensors = inputs.tensors
     if len(tensors) != 1 or tensors[0].dim() < 3 or max(tensors[0].shape[2:]) > _LARGEST:
@@ -38,17 +37,17 @@ def _looks_fixed(graph: Graph) -> bool:
     for node in graph.nodes:
         if not node.inputs:
             continue
-        arrived = graph.tensor(node.inputs[0]).shape
+        shape = graph.tensor(node.inputs[0]).shape
         if node.op == "linear":
             before = graph.producer(node.inputs[0])
-            flat = before.op in ops.FLATTENING and len(arrived) == 2
+            flat = before.op in ops.FLATTENING and len(shape) == 2
             image = graph.tensor(before.inputs[0]).shape if flat and before.inputs else ()
-            if len(image) > 2 and (arrived[1] > image[1] or is_global):
+            if len(image) > 2 and (shape[1] > image[1] or is_global):
                 return True
-        elif node.op in ops.ALL_CONVS and node.attrs.get("kernel_size") == arrived[2:]:
-            if max(arrived[2:]) > _LARGEST_KERNEL:
-                return False  # it would take too long on a map that is larger
-            is_global |= max(arrived[2:]) > 1
+        elif node.op in ops.ALL_CONVS and node.attrs.get("kernel_size") == shape[2:]:
+            if max(shape[2:]) > _LARGEST_KERNEL:
+                return False  # takes too long on a larger map
+            is_global |= max(shape[2:]) > 1
     return False
 
 
@@ -59,12 +58,12 @@ def _tried(model: nn.Module, inputs: Inputs) -> Iterator[Tried]:
     known: dict[int, str | None] = {0: None}
 
     def runs(change: int) -> bool:
-        """Whether a size that is larger by ``change`` in every direction runs."""
+        """Whether the model runs on an input that is larger by ``change`` in every spatial dimension."""
         if change not in known:
-            known[change] = _refused_by(model, inputs, change)
+            known[change] = _failing_module(model, inputs, change)
         return known[change] is None
 
-    if not runs(-(least // 2)) and not runs(least):  # the small one first: it costs less
+    if not runs(-(least // 2)) and not runs(least):  # the smaller one first, because it is faster
         for direction, most in ((1, least), (-1, least // 2)):
             inside, step = 0, 1
             while step < most and runs(direction * step) and time.monotonic() < until:
@@ -80,8 +79,8 @@ def _tried(model: nn.Module, inputs: Inputs) -> Iterator[Tried]:
             yield tuple(size + change for size in shape[2:]), refused
 
 
-def _refused_by(model: nn.Module, inputs: Inputs, change: int) -> str | None:
-    """The module that refuses an input that is larger by ``change``; None if none does."""
+def _failing_module(model: nn.Module, inputs: Inputs, change: int) -> str | None:
+    """The path of the module that fails on an input that is larger by ``change``; None if none does."""
 
     def other(tensor: torch.Tensor) -> torch.Tensor:
         spatial = (size + change for size in tensor.shape[2:])

@@ -1,1 +1,1 @@
-"""What a run costs: memory and time, measured."""
+"""Measure the memory and the time of a run."""

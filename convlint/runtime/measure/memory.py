@@ -1,6 +1,6 @@
-"""Memory of a model, measured: the peak of an inference, and what autograd keeps for backward.
+"""Measure the memory of a model: the peak of an inference, and the tensors that autograd saves for backward.
 
-Each takes a forward of its own, for its shapes only (``shapes.py``).
+Each measurement takes a forward of its own that computes shapes only (see ``shapes_only.py``).
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ aten = torch.ops.aten
 def with_memory(
     graph: Graph, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
 ) -> Graph:
-    """The graph with the figures that need a forward of their own; see ``docs/costs.md``.
+    """Add the measured memory to a graph; see ``docs/costs.md``.
 
-    ``peak_inference_bytes`` is the most that is alive at once in eval mode without gradients:
-    parameters, buffers, inputs, and the forward's tensors. ``saved_bytes`` is what autograd keeps
-    of a forward in train mode, in eval mode where that one raises (``saved_bytes_mode``); a
-    layer's share is what was saved while it was the innermost module running.
+    ``peak_inference_bytes`` is the maximum of bytes alive at once in eval mode without gradients: parameters, buffers,
+    inputs, and the tensors of the forward. ``saved_bytes`` is what autograd saves in a forward in train mode, or in
+    eval mode if that raises (``saved_bytes_mode``); the share of a layer is what was saved while it was the innermost
+    module.
 
-    The model, its buffers and the random generators are left as they were. Where a forward raises,
-    its figures stay None and ``unseen`` says why.
+    The model, its buffers and the random generators are left as they were. Where a forward raises, its figures stay
+    None and ``unseen`` says why.
     """
     kwargs = kwargs or {}
     unseen = list(graph.untraced)
@@ -68,7 +68,7 @@ def with_memory(
 
 
 def _described(error: Exception) -> str:
-    return f"a further forward raised {type(error).__name__}: {one_line(error)}"
+    return f"another forward raised {type(error).__name__}: {one_line(error)}"
 
 
 def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
@@ -79,7 +79,7 @@ def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
 
 
 def _peak(model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ...]] | None) -> int:
-    """Bytes alive at once at most. Raises what the forward raises."""
+    """Maximum of bytes alive at once. Raises what the forward raises."""
     model.eval()
 
     def run(*, compute: bool) -> tuple[int, list[tuple[int, ...]]]:
@@ -95,7 +95,7 @@ def _peak(model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ..
 
 
 class _Liveness(ShapesOnly):
-    """Counts the bytes of all storages that are alive; views and in-place results share one."""
+    """Counts the bytes of all storages that are alive; views and in-place results share a storage."""
 
     def __init__(self, given: list[Tensor], *, compute: bool) -> None:
         super().__init__(compute=compute)
@@ -139,7 +139,7 @@ class _Liveness(ShapesOnly):
 
 
 def _storage(tensor: Tensor) -> torch.UntypedStorage | None:
-    """The one object that stands for a tensor's storage as long as that lives; None for sparse tensors."""
+    """The storage of a tensor, the same object as long as it is alive; None for sparse tensors."""
     if tensor.layout is not torch.strided or nn.parameter.is_lazy(tensor):
         return None
     return tensor.untyped_storage()
@@ -150,14 +150,14 @@ def _storage(tensor: Tensor) -> torch.UntypedStorage | None:
 
 @dataclass
 class _Saved:
-    """Bytes saved while a module was the innermost one running, and the modules called."""
+    """Bytes saved for backward by innermost module, and the modules called."""
 
     by_module: dict[str, int] = field(default_factory=dict)
     called: dict[str, None] = field(default_factory=dict)
 
 
 def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
-    """What a training forward saves, and its mode. Raises what the eval forward raises."""
+    """The saved bytes of a forward and its mode: train, or eval if train raises. Raises what eval raises."""
 
     def run(*, compute: bool) -> _Saved:
         with ShapesOnly(compute=compute):
@@ -166,7 +166,7 @@ def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
     model.train()
     try:
         return without_computing(run), "train"
-    except Exception:  # a norm of single values, a detector without targets: the mode tells
+    except Exception:  # for example a norm of single values, or a detector without targets
         model.eval()
         return without_computing(run), "eval"
 
@@ -216,7 +216,7 @@ def _no_backward(_: Any) -> Tensor:
 
 @contextmanager
 def _state_restored(model: nn.Module) -> Iterator[None]:
-    """Put training flags, buffers and random generators back, run compiled parts as Python."""
+    """Restore training flags, buffers and random generators on exit; run compiled submodules eagerly."""
     kept = [
         (module, name, buffer, buffer.detach().clone())
         for module in model.modules()
@@ -233,4 +233,6 @@ def _state_restored(model: nn.Module) -> Iterator[None]:
             for module, name, buffer, values in kept:
                 module._buffers[name] = buffer
                 if not buffer.is_meta and not torch.equal(buffer, values):
-                    buffer.data.copy_(values)  # of .data: a backward to come sees no new version
+                    buffer.data.copy_(
+                        values
+                    )  # .data, because a pending backward must not see a new version

@@ -1,4 +1,4 @@
-"""How long a model and its layers take, original and rewritten in turns."""
+"""Measure the time of a model and its layers, alternating between the original and the rewritten one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channe
 def timings(
     model: nn.Module, inputs: Inputs, forms: Mapping[str, Replacement], runs: int
 ) -> tuple[Timing, ...]:
-    """Seconds of the model and of each layer of ``forms``, in both layouts of memory.
+    """Measure the seconds of the model and of each layer in ``forms``, in both memory layouts.
 
-    The rewritten model is the original with its layers replaced, in the same process. Every call of one is
-    followed by a call of the other, so that both meet the same machine; both are warmed up first.
+    The rewritten model is the original with its layers replaced, in the same process. Calls alternate between the two,
+    so that changes in the machine's load affect both. Both are warmed up first.
     """
     rewritten = replace_layers(copy.deepcopy(model), forms)
     found: list[Timing] = []
@@ -55,7 +55,7 @@ def _device(tensors: list[Tensor]) -> str:
 
 
 def _layer_calls(model: nn.Module, inputs: Inputs, names: list[str]) -> dict[str, Tensor]:
-    """What each layer is called with, the first time; the model itself is timed anyway."""
+    """The first input of each layer. The model itself (the empty name) is left out."""
     found: dict[str, Tensor] = {}
     hooks = []
 
@@ -78,7 +78,7 @@ def _layer_calls(model: nn.Module, inputs: Inputs, names: list[str]) -> dict[str
 
 
 def _call(module: nn.Module, args: Any, kwargs: Any) -> Callable[[], float]:
-    """A call that gives its seconds; a device that works on its own is waited for."""
+    """A function that calls ``module`` and returns the seconds; it synchronizes with a CUDA device."""
     cuda = any(isinstance(a, Tensor) and a.is_cuda for a in (*args, *kwargs.values()))
 
     def run() -> float:
@@ -114,7 +114,7 @@ def _timed(
 def _in_turns(
     before: Callable[[], float], after: Callable[[], float], runs: int
 ) -> Iterator[tuple[float, float]]:
-    """Seconds of both, each first in every other turn."""
+    """Seconds of both calls for each run; the order changes from run to run."""
     for turn in range(runs):
         if turn % 2:
             second = after()

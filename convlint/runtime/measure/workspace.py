@@ -1,6 +1,6 @@
-"""What a convolution takes from PyTorch's CPU allocator while it runs, beside its input.
+"""Memory that a convolution allocates while it runs on the CPU.
 
-Found by experiment with the profiler's memory events, on torch 2.13 with oneDNN.
+The formulas are fitted to memory events of the PyTorch profiler, on torch 2.13 with oneDNN.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-_SMALL = 20480  # elements; PyTorch itself convolves dense inputs up to here
-_STEM = 4  # channels; oneDNN reads so few of them in the layout that they come in
+_SMALL = 20480  # elements; PyTorch's own kernel handles dense inputs up to this size
+_STEM = 4  # channels; oneDNN does not copy inputs with fewer
 
 
 def of_convolution(
@@ -23,13 +23,12 @@ def of_convolution(
     groups: int,
     threads: int,
 ) -> int:
-    """Bytes that the CPU backend has at once for one convolution, its output included.
+    """Peak bytes that the CPU backend allocates for one convolution, including its output.
 
-    oneDNN works in blocks of channels. It copies input and weight into that layout, makes the output
-    in it and copies that back: ``max(in + weight + out, 2 * out)``, channels rounded up to a whole
-    block. On one thread it takes a dense 1x1 convolution as it is; with a stride that reads from a
-    packed copy for each thread. PyTorch's own convolution, for small dense inputs and for
-    double precision, unfolds the input: ``out + N * C * kernel * output positions``.
+    oneDNN uses a layout in blocks of channels: it copies input and weight, computes the output in this layout and
+    copies it back. That is ``max(in + weight + out, 2 * out)`` with channels rounded up to a whole block. A dense 1x1
+    convolution on one thread needs no copies; with a stride it packs the input once per thread. PyTorch's own kernel,
+    for small dense inputs and double precision, unfolds the input: ``out + N * C * kernel * output positions``.
     """
     if x.device.type not in ("cpu", "meta"):
         return out.nbytes
@@ -59,6 +58,6 @@ def _is_channels_last(x: Tensor) -> bool:
 
 
 def _blocked(x: Tensor) -> int:
-    """Bytes of a map whose channels are rounded up to a whole vector register."""
+    """Bytes of a map with channels rounded up to a whole vector register."""
     block = 16 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 8
     return x.nbytes // x.shape[1] * (-(-x.shape[1] // block) * block) if x.numel() else 0

@@ -1,4 +1,4 @@
-"""The numbers of a call: which arguments of which function become ``Node.attrs``, by what name."""
+"""``Node.attrs`` of a call: its non-tensor arguments by name, and the sizes of its weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convlint.analysis import ops
 
 Shape = tuple[int, ...]
 
-# What a function calls its arguments, in order. Tensors among them are bound as well, and left out.
+# Parameter names of torch functions in order. Tensor arguments are bound, too, but do not become attributes.
 _SIGNATURES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ops.CONVS,
@@ -72,7 +72,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
         ("input", "p", "training", "inplace"),
     ),
 }
-# The builtin of the same name, and the operators below it, take the statistics last.
+# The builtin of the same name and the aten operators take the statistics last.
 _BUILTIN_BATCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training")
 _BATCH_NORM_EVAL = ("input", "weight", "bias", "running_mean", "running_var")
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -87,14 +87,14 @@ _VARIADIC = {"reshape": "shape", "expand": "shape", "permute": "dims", "repeat":
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TensorArgument:
     """A tensor among the arguments of a call."""
 
     shape: Shape
 
 
 def canonical(op: str, arguments: Sequence[Any]) -> str:
-    """The name of a call as ``Node.op`` has it, for operators below torch's own functions."""
+    """``Node.op`` of a call, also for aten operators."""
     if op in ("convolution", "_convolution", "mkldnn_convolution"):
         weight = arguments[1]
         transposed = len(arguments) > 6 and arguments[6] is True
@@ -115,7 +115,7 @@ def canonical(op: str, arguments: Sequence[Any]) -> str:
 def bound(
     op: str, func: Callable[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a call by name, as far as ``op`` is known; keywords always."""
+    """The arguments of a call by name. Positional ones are left out if ``op`` is unknown."""
     named = dict(_DEFAULTS.get(op, {}))
     if op in _VARIADIC:
         rest = args[1:]
@@ -141,16 +141,16 @@ def _names(op: str, func: Callable[..., Any] | str) -> tuple[str, ...]:
 
 
 def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
-    """``Node.attrs`` of a call from its named arguments, where tensors are ``Seen``."""
+    """``Node.attrs`` of a call from its arguments by name, with ``TensorArgument`` for tensors."""
     if op in ops.ALL_CONVS:
         return _of_convolution(op, named)
     if op in ops.NORMS:
         return _of_norm(op, named)
     weight = named.get("weight")
-    if op == "linear" and isinstance(weight, Seen):
+    if op == "linear" and isinstance(weight, TensorArgument):
         features = {"in_features": weight.shape[-1], "out_features": weight.shape[0]}
         return features | {"bias": named.get("bias") is not None}
-    if op == "prelu" and isinstance(weight, Seen):
+    if op == "prelu" and isinstance(weight, TensorArgument):
         return {"num_parameters": weight.shape[0] if weight.shape else 1}
     found = {
         name: plain(value)
@@ -177,7 +177,7 @@ def _of_convolution(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
         "transposed": transposed,
         "output_padding": sizes(named.get("output_padding", 0), spatial),
     }
-    if isinstance(weight, Seen) and len(weight.shape) >= 2:
+    if isinstance(weight, TensorArgument) and len(weight.shape) >= 2:
         first, second = weight.shape[0], weight.shape[1] * groups
         found["in_channels"], found["out_channels"] = (
             (first, second) if transposed else (second, first)
@@ -191,7 +191,7 @@ def _of_norm(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"affine": weight is not None}
     if op == "layer_norm":
         return found | {"normalized_shape": sizes(named.get("normalized_shape", ()), 1)}
-    widths = [s.shape[0] for s in (mean, weight) if isinstance(s, Seen) and s.shape]
+    widths = [s.shape[0] for s in (mean, weight) if isinstance(s, TensorArgument) and s.shape]
     if widths:
         found["num_features"] = widths[0]
     if op == "group_norm":
@@ -217,7 +217,7 @@ def _of_pool(op: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sizes(value: Any, count: int) -> Any:
-    """One size for each spatial dimension; a word such as "same" stays a word."""
+    """One size for each of ``count`` spatial dimensions; a string such as "same" is returned as it is."""
     if isinstance(value, str):
         return value
     if isinstance(value, int):
@@ -227,7 +227,7 @@ def sizes(value: Any, count: int) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a number, a word, None, or a tuple or list of them; an integer as torch has it, of 64 bits."""
+    """Whether a value is a number, string, None, or a tuple or list of them. Integers must fit in 64 bits."""
     if isinstance(value, int):
         return -(1 << 63) <= value < 1 << 63
     if value is None or isinstance(value, float | str):
@@ -236,7 +236,7 @@ def is_plain(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """The value without subclasses of int, and with tuples for lists."""
+    """Replace subclasses of int and float with the base class, and lists with tuples."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):

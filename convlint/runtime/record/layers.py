@@ -1,4 +1,4 @@
-"""The modules of a model as ``model.Layer`` records."""
+"""The modules of a model as ``ir.Layer`` records."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CONTAINERS = frozenset({"Module", "Sequential", "ModuleList", "ModuleDict", "Co
 
 
 def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> Iterator[Layer]:
-    """One layer for each module, and for each of ``others_called`` that is not registered.
+    """Return a layer for each registered module, and for each of ``others_called`` that is not registered.
 
-    A parameter counts at its first owner. Unregistered modules count no parameters: the model's own
-    ``parameters()`` do not have them either.
+    Shared parameters count for their first owner. Parameters of unregistered modules do not count, because the model's
+    ``parameters()`` does not contain them either.
     """
     registered: dict[int, tuple[nn.Module, list[str]]] = {}
     for name, module in model.named_modules(remove_duplicate=False):
@@ -65,14 +65,14 @@ def _layer(
 
 
 def kind_of(module: nn.Module) -> str:
-    """A module's class, for a scripted one the class it was made from."""
+    """The class name of a module; for a scripted module that of its original."""
     if isinstance(module, torch.jit.ScriptModule):
         return str(getattr(module, "original_name", type(module).__name__))
     return type(module).__name__
 
 
 def base_of(module: nn.Module) -> str:
-    """The nearest class of ``torch.nn`` that a module's class is or descends from, without "Lazy"."""
+    """The name of the first class of ``torch.nn`` among a module's class and its bases."""
     cls: Any = type(module)
     return _base_of(cls)
 
@@ -86,18 +86,18 @@ def _base_of(cls: type) -> str:
 
 
 _PARAMETRIZED = (
-    "torch.nn.utils.parametrize"  # whose classes stand for those of the layers they change
+    "torch.nn.utils.parametrize"  # its classes replace those of the layers that they parametrize
 )
 
 
 def is_leaf(module: nn.Module) -> bool:
-    """Whether a module is a layer: without parts, or a layer of torch.nn, parts or not."""
+    """Whether a module is a layer: it has no submodules, or it is a class of torch.nn other than a container."""
     return not module._modules or base_of(module) not in _CONTAINERS
 
 
 @cache
 def _constants(cls: type) -> tuple[str, ...]:
-    """The attributes that a class of torch.nn declares as the numbers of its constructor."""
+    """The constructor arguments that a class of torch.nn declares in ``__constants__``."""
     found: dict[str, None] = {}
     for base in cls.__mro__:
         if str(base.__module__).startswith("torch.nn"):

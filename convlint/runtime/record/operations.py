@@ -1,4 +1,4 @@
-"""What the functions of torch are called, and the three that the recorder adds to them."""
+"""Names of torch functions, and the three functions that the recorder adds to graphs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def name_of(func: Any) -> str:
-    """A function's name as ``Node.op`` has it: without overload, dunders, in-place mark; ``__radd__`` is ``add``."""
+    """``Node.op`` of a function: its name without overload, dunders and in-place mark; ``__radd__`` becomes ``add``."""
     if type(func) is MethodWrapperType:
         return str(func.__self__.__name__)  # type: ignore[attr-defined]
     if isinstance(func, torch._ops.OpOverload):
@@ -41,16 +41,16 @@ _SYNONYMS = {
 
 
 def item_of(value: Any, position: int) -> Any:
-    """One tensor of a call that gave several."""
+    """One of the tensors that a call returned."""
     return value[position]
 
 
 def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
-    """``tensor[index] = value``, which gives the tensor."""
+    """Execute ``tensor[index] = value`` and return the tensor."""
     tensor[index] = value
     return tensor
 
 
 def unseen(*_: Any) -> Any:
-    """Stands for what ran between its inputs and outputs, and could not be recorded."""
+    """Stands for computations between its inputs and outputs that could not be recorded."""
     raise RuntimeError("this stands for a call whose inside was not recorded")

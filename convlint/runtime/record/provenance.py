@@ -1,6 +1,4 @@
-"""Puts into a graph what its layers' numbers are as expressions over the constructor parameters
-around them.
-"""
+"""Express the channel counts of layers in terms of the parameters of the enclosing constructors."""
 
 from __future__ import annotations
 
@@ -32,25 +30,23 @@ _DECLARED = (*_CHANNELS, "num_channels", "num_groups", "normalized_shape")
 
 
 def annotate(graph: Graph, model: nn.Module) -> Graph:
-    """The graph with ``Layer.exprs`` and ``Layer.scope`` of every layer that has channels, and
-    ``Graph.scopes``.
+    """Return the graph with ``Layer.exprs`` and ``Layer.scope`` of every layer that has channels, and ``Graph.scopes``.
 
-    The model must have been built under ``symbols.symbolic_arguments()``; otherwise nothing is known, and
-    nothing is put in.
+    Nothing is added unless the model was built under ``symbolic_build.symbolic_arguments()``.
     """
     modules = dict(model.named_modules())
-    book = _Book()
+    expressions = _Expressions()
     layers = tuple(
-        book.annotated(layer, modules[layer.name])
+        expressions.annotated(layer, modules[layer.name])
         if layer.leaf and layer.name in modules
         else layer
         for layer in graph.layers
     )
-    return replace(graph, layers=layers, scopes=book.scopes())
+    return replace(graph, layers=layers, scopes=expressions.scopes())
 
 
-class _Book:
-    """Expressions that were worked out, and the scopes they speak of."""
+class _Expressions:
+    """Expressions of origins, and the scopes of their symbols."""
 
     def __init__(self) -> None:
         self._dims: dict[int, tuple[Origin, Dim]] = {}
@@ -65,7 +61,7 @@ class _Book:
         for name in _DECLARED:
             value = declared.get(name)
             if isinstance(value, tuple) and value:
-                value = value[-1]  # normalized_shape: the channels come last
+                value = value[-1]  # normalized_shape: channels are last
             if type(value) is int or isinstance(value, SymbolicInt):
                 dim = self._of_attribute(value, name, module, built)
                 self._wanted |= dim.symbols()
@@ -73,7 +69,7 @@ class _Book:
         if not exprs:
             return layer
         scope = scope_of(module)
-        return replace(layer, exprs=exprs, scope=self._keep(scope))
+        return replace(layer, exprs=exprs, scope=self._register(scope))
 
     def _of_attribute(
         self,
@@ -86,11 +82,11 @@ class _Book:
             return self.dim(value.origin)
         position = _positions(type(module).__init__).get(name)
         if built is None or position is None:
-            return _lost(value)
+            return _unknown(value)
         written = source_literals.is_literal_argument(built.frames, value, Argument(name, position))
-        return symbolic.constant(value) if written else _lost(value)
+        return symbolic.constant(value) if written else _unknown(value)
 
-    def _keep(self, scope: ScopeRecord | None) -> int | None:
+    def _register(self, scope: ScopeRecord | None) -> int | None:
         if scope is None:
             return None
         outwards: ScopeRecord | None = scope
@@ -100,7 +96,7 @@ class _Book:
         return scope.id
 
     def dim(self, origin: Origin) -> Dim:
-        """The expression of an origin over the symbols of the scopes where it was computed."""
+        """The expression of an origin over the symbols of the scopes that computed it."""
         pending = [origin]
         while pending:
             top = pending[-1]
@@ -109,7 +105,7 @@ class _Book:
             elif isinstance(top, Parameter):
                 known = Symbol(top.name, top.scope.id)
                 self._parameters[known] = top
-                self._keep(top.scope)
+                self._register(top.scope)
                 self._dims[id(top)] = (top, symbolic.symbol(top.name, top.scope.id))
             else:
                 sides = [side for side in (top.left, top.right) if not isinstance(side, int)]
@@ -140,10 +136,10 @@ class _Book:
         if not isinstance(side, int):
             return self._dims[id(side)][1]
         written = source_literals.is_literal_operand(operation.instant, side, left)
-        return symbolic.constant(side) if written else _lost(side)
+        return symbolic.constant(side) if written else _unknown(side)
 
     def _outer(self, parameter: Parameter) -> Dim:
-        """What a parameter was bound to, over the symbols of its caller."""
+        """The value of a parameter as an expression over the symbols of the calling scope."""
         if parameter.outer is not None:
             return self.dim(parameter.outer)
         value, at, path = parameter.value, parameter.argument, parameter.path
@@ -151,12 +147,10 @@ class _Book:
             parameter.scope.frames, value, at, path
         ):
             return symbolic.constant(value)
-        return _lost(value)
+        return _unknown(value)
 
     def scopes(self) -> tuple[Scope, ...]:
-        """All scopes that the layers stand in, with the symbols that matter to them, and those that
-        compared such symbols.
-        """
+        """The scopes of the layers and of comparisons of their symbols, with the symbols used."""
         bound: dict[Symbol, Dim] = {}
         facts = {record.id: self._facts(record) for record in self._everything() if record.equal}
         chosen: dict[int, list[tuple[Dim, Dim]]] = {}
@@ -168,7 +162,7 @@ class _Book:
                     bound[symbol] = self._outer(self._parameters[symbol])
                     pending += bound[symbol].symbols()
             for id, pairs in facts.items():
-                chosen[id] = [pair for pair in pairs if self._speaks_of(pair, bound)]
+                chosen[id] = [pair for pair in pairs if self._involves(pair, bound)]
                 pending += [
                     s
                     for pair in chosen[id]
@@ -183,9 +177,10 @@ class _Book:
     def _everything(self) -> list[ScopeRecord]:
         return next((record.all for record in self._records.values()), [])
 
-    def _speaks_of(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
-        """Whether a comparison is about known symbols, or parameters that were made of those; what
-        cannot be read may be about anything.
+    def _involves(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
+        """Whether a comparison involves known symbols, directly or through the parameters bound to them.
+
+        An unknown comparison may involve any symbol.
         """
         pending = list(_symbols(pair))
         seen = set(pending)
@@ -200,15 +195,15 @@ class _Book:
         return pair[0].is_unknown
 
     def _facts(self, record: ScopeRecord) -> list[tuple[Dim, Dim]]:
-        """The comparisons of a scope that came out equal. A plain integer counts as it is: a
-        condition more can only silence a rule.
-        """
+        """The comparisons of a scope that came out equal. An additional one can only silence a rule."""
         found: dict[tuple[Dim, Dim], None] = {}
         for left, right in record.equal.values():
             other = symbolic.constant(right) if isinstance(right, int) else self.dim(right)
             found[self.dim(left), other] = None
         if record.overflowed:
-            found[symbolic.UNKNOWN, symbolic.UNKNOWN] = None  # it may have asked for anything
+            found[symbolic.UNKNOWN, symbolic.UNKNOWN] = (
+                None  # a comparison that was not kept may involve any symbol
+            )
         return list(found)
 
     def _scope(
@@ -230,9 +225,10 @@ def _symbols(pair: tuple[Dim, Dim]) -> frozenset[Symbol]:
     return pair[0].symbols() | pair[1].symbols()
 
 
-def _lost(value: int) -> Dim:
-    """An integer whose expression is not known. Two of one value count as equal: better silent than
-    wrong.
+def _unknown(value: int) -> Dim:
+    """An opaque symbol for an integer of unknown origin.
+
+    Equal values are the same symbol, so that rules rather miss a defect than report a wrong one.
     """
     name = str(value) if value.bit_length() < 64 else hex(value)  # str() has a limit
     return symbolic.symbol(name, opaque=True)
@@ -240,7 +236,7 @@ def _lost(value: int) -> Dim:
 
 @cache
 def _positions(init: Callable[..., None]) -> dict[str, int]:
-    """Where a constructor of torch takes its arguments; nothing for anybody else's."""
+    """Positions of the parameters of a torch constructor, without ``self``; empty for other constructors."""
     if init.__module__.split(".", 1)[0] != "torch":
         return {}
     return {name: number - 1 for number, name in enumerate(inspect.signature(init).parameters)}

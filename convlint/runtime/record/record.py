@@ -1,7 +1,7 @@
-"""One real forward, written down as a ``torch.fx.Graph``.
+"""Record one real forward as a ``torch.fx.Graph``.
 
-A forward that raises is run a second time with stand-ins for the calls that cannot work (``recover.py``), so that all
-independent errors come out of one run; a forward that works is never touched.
+A forward that raises is run again with stand-ins for the calls that fail (see ``recover/stand_ins.py``), so that one
+run reports all independent errors. A forward that succeeds runs unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from convlint.runtime.record.to_graph import convert
 
 @dataclass
 class Recording:
-    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to convlint's own."""
+    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to ``ir.Graph``."""
 
     model: nn.Module
     recorder: Recorder
@@ -43,7 +43,7 @@ class Recording:
         return FxGraph(self.recorder.steps, self.recorder.result, self.recorder.returned)
 
     def graph(self) -> Graph:
-        """The recording as ``model.Graph``, its invariants checked."""
+        """Convert the recording to ``ir.Graph`` and check its invariants."""
         graph = convert(self)
         graph.lint()
         return graph
@@ -57,11 +57,11 @@ def record(
     train: bool = False,
     target: str | None = None,
 ) -> Recording:
-    """Run ``model(*args, **kwargs)`` once, without gradients, and write down what ran.
+    """Run ``model(*args, **kwargs)`` once without gradients and record the calls.
 
-    The model is put into eval mode (``train``: train mode) for the run and its training flags are put back. Buffers
-    and the generator states are the caller's to save. A forward that raises is run again with stand-ins; what still
-    raises then is the recording's ``failure``.
+    The run is in eval mode, or in train mode with ``train``; the training flags are restored. Saving buffers and random
+    generators is up to the caller. A forward that raises is run again with stand-ins; an exception of this second run
+    becomes ``Recording.failure``.
     """
     first = _run(model, args, kwargs or {}, train, target, repairing=False)
     if first.failure is None:
@@ -108,7 +108,7 @@ def _run(
 
 @contextmanager
 def training_flags_restored(model: nn.Module) -> Iterator[list[bool]]:
-    """Put every module's own training flag back afterwards; gives the flags."""
+    """Context that restores the training flag of every module on exit; yields the flags."""
     flags = [(module, module.training) for module in model.modules()]
     try:
         yield [flag for _, flag in flags]
@@ -120,7 +120,7 @@ def training_flags_restored(model: nn.Module) -> Iterator[list[bool]]:
 
 @contextmanager
 def eager() -> Iterator[None]:
-    """Run compiled submodules as the Python that they were made from. Without torch._dynamo there is none."""
+    """Context in which compiled submodules run eagerly. Without torch._dynamo loaded there are none."""
     if "torch._dynamo" not in sys.modules:
         yield
         return
@@ -129,7 +129,7 @@ def eager() -> Iterator[None]:
 
 
 def _named_inputs(model: nn.Module, args: Any, kwargs: Any) -> Iterator[tuple[str, Tensor]]:
-    """The tensors given to a model, named after the parameters of its ``forward``."""
+    """The input tensors of a model, named after the parameters of its ``forward``."""
     code = getattr(type(model).forward, "__code__", None)
     names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
     for position, value in enumerate(args):

@@ -1,8 +1,8 @@
-"""Writes down the calls of a forward while it runs.
+"""Record the calls of a forward while it runs.
 
-A ``TorchFunctionMode`` sees every call of a torch function, a patched ``nn.Module.__call__`` sees every call of a
-module. Real tensors run through real code, so Python control flow needs no rewriting. What the function mode cannot
-look into (scripted modules, fused attention) is recorded one level below, as the operators that the dispatcher runs.
+A ``TorchFunctionMode`` intercepts every call of a torch function, ``isolation.module_calls`` every call of a module.
+Real tensors run through real code, so Python control flow needs no rewriting. Regions that are opaque to the function
+mode (scripted modules, fused attention) are recorded one level below, as the operators that the dispatcher runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from convlint.runtime.record.steps import ModuleCall, Step, Value, structure, te
 from convlint.runtime.record.unregistered import unregistered
 from convlint.runtime.recover import stand_ins
 
-# Python functions of torch that run several of its operators, and hide them from the function mode.
+# Python functions of torch whose operators are hidden from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
 _SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
 _ATOMS = frozenset(
@@ -58,18 +58,18 @@ class _Track:
 
 
 class Recorder(TorchFunctionMode):
-    """Notes the calls made while it is active: ``steps`` in the order in which they ran, and ``calls`` of modules."""
+    """Records calls while it is active: ``steps`` in the order of execution, and ``calls`` of modules."""
 
     def __init__(self, model: nn.Module, repairing: bool) -> None:
         super().__init__()
         self.repairing = repairing
-        self._bottom = sys._getframe(1).f_code  # who is outside of it did not write the model
+        self._bottom = sys._getframe(1).f_code  # frames above it do not belong to the model
         self.steps: list[Step] = []
-        self.calls: list[ModuleCall] = []  # hold their modules: no id is given to another meanwhile
+        self.calls: list[ModuleCall] = []  # they hold their modules, so that ids stay unique
         self._thread = threading.local()
         self._adding = threading.Lock()
-        self.result: Any = None  # what the model returned, with values for tensors
-        self.returned: list[Value] = []  # the same without what is around them
+        self.result: Any = None  # of the model, with values for tensors
+        self.returned: list[Value] = []  # the tensors of the result
         self.unseen: dict[str, str] = {}
         self.failed_in: str | None = None
         self._names: dict[int, str] = {}
@@ -77,14 +77,14 @@ class Recorder(TorchFunctionMode):
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         self._track = self._thread.track = _Track(self.steps, self.calls, [])
         self._constants = 0
-        self._below = _Below(self)
+        self._operator_mode = _OperatorMode(self)
         modules = list(model.named_modules())
         self._name(modules, "")
         for _, _, name, module in unregistered(modules):
             self._name(module.named_modules(), name)
 
     def _name(self, modules: Iterable[tuple[str, nn.Module]], name: str) -> None:
-        """Names for a module and its parts, for their parameters and buffers; first names stay."""
+        """Name a module, its submodules, and their parameters and buffers. Existing names have precedence."""
         before = f"{name}." if name else ""
         for inner, module in modules:
             path = before + inner if inner else name
@@ -97,7 +97,7 @@ class Recorder(TorchFunctionMode):
     # --- tensors
 
     def value_of(self, tensor: Tensor) -> Value:
-        """What stands for a tensor; a parameter, buffer or unknown tensor gets a step on first sight."""
+        """The value of a tensor. A parameter, buffer or unknown tensor gets a step at its first use."""
         known = self._known.get(id(tensor))
         if known is not None and known[0]() is tensor:
             return known[1]
@@ -111,17 +111,17 @@ class Recorder(TorchFunctionMode):
         return self._known[id(tensor)][1]
 
     def add_input(self, name: str, tensor: Tensor) -> None:
-        """A tensor that is given to the model."""
+        """Add an input tensor of the model."""
         self._add(Step("input", name), [tensor])
 
     def close(self, result: Any) -> None:
-        """What the model returned: the end of the graph."""
+        """Set the result of the model."""
         self.returned = self._values(result)
         self.result = structure(result, self.value_of)
 
     def _values(self, nested: Any) -> list[Value]:
-        """What stands for the tensors in nested containers."""
-        if type(nested) is Tensor:  # most module calls take one tensor, and give one
+        """The values of the tensors in nested containers."""
+        if type(nested) is Tensor:  # the most frequent cases first
             return [self.value_of(nested)]
         if type(nested) is tuple and len(nested) == 1:
             return self._values(nested[0])
@@ -137,7 +137,7 @@ class Recorder(TorchFunctionMode):
             self._known[id(tensor)] = (weakref.ref(tensor), Value(step, position))
 
     def _arguments(self, values: Iterable[Any]) -> list[Any]:
-        """Values for tensors; containers are copied, everything else stays."""
+        """Replace tensors with values; containers are copied, other objects stay the same."""
         return [
             value
             if type(value) in _ATOMS
@@ -167,10 +167,10 @@ class Recorder(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if self._below.running:
+        if self._operator_mode.running:
             return func(*args, **kwargs)
         if func in _COMPOSITES:
-            with self._below:
+            with self._operator_mode:
                 result = func(*args, **kwargs)
             if not self._is_known(result):
                 self.add_call(func, args, kwargs, result)
@@ -183,7 +183,7 @@ class Recorder(TorchFunctionMode):
         if type(func) is MethodWrapperType and (
             not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])
         ):
-            return result  # a property such as x.shape, or of a parameter that has no shape yet
+            return result  # a property such as x.shape, or a property of a lazy parameter
         self.add_call(func, args, kwargs, result, error)
         return result
 
@@ -195,9 +195,7 @@ class Recorder(TorchFunctionMode):
         result: Any,
         error: str | None = None,
     ) -> None:
-        """Note a call that has run, unless it gave no tensor or wrote to a parameter or buffer: those
-        stay what they are to the graph.
-        """
+        """Record a call, unless it returned no tensor or a parameter or buffer that it has changed in place."""
         several = False
         if isinstance(result, Tensor):
             if id(result) in self._states:
@@ -206,7 +204,7 @@ class Recorder(TorchFunctionMode):
         elif type(result) in _SCALARS:
             if func is not _setitem:
                 return
-            outputs = [args[0]]  # the assigned tensor goes on under its own name
+            outputs = [args[0]]  # the step's value replaces that of the assigned tensor
             func = operations.setitem
         else:
             outputs, several = list(tensors_in(result)), True
@@ -224,7 +222,7 @@ class Recorder(TorchFunctionMode):
         self._add(step, outputs)
 
     def _called_at(self, frame: FrameType | None, stack: _Stack) -> code_sites.Instant | None:
-        """The user's line, from ``frame`` outwards; no further than the last module call, whose line is known."""
+        """The nearest user frame, from ``frame`` outwards. At a module call, that call's own frame is reused."""
         while frame is not None:
             code = frame.f_code
             if code is _CALL_MODULE and stack:
@@ -262,10 +260,10 @@ class Recorder(TorchFunctionMode):
     def call_module(
         self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
-        """Run a module's call and note its tensors and the steps made inside.
+        """Run a module call and record its tensors and the steps inside.
 
-        What a thread of the model's own runs is noted apart and goes in whole: calls of two threads may overlap. No
-        torch function can be seen there, so that the output of each layer is of unknown origin.
+        In a worker thread of the model it is recorded separately and appended as a whole, because calls of two threads
+        may overlap. Torch functions are not intercepted there, so the outputs of its layers have an unknown origin.
         """
         track: _Track | None = getattr(self._thread, "track", None)
         if track is not None:
@@ -300,7 +298,7 @@ class Recorder(TorchFunctionMode):
         stack.append((module, name, instant))
         try:
             if isinstance(module, torch.jit.ScriptModule):
-                with self._below:
+                with self._operator_mode:
                     result = original(module, *args, **kwargs)
             else:
                 result = original(module, *args, **kwargs)
@@ -315,11 +313,11 @@ class Recorder(TorchFunctionMode):
         return result
 
     def _close(self, call: ModuleCall, result: Any, track: _Track) -> None:
-        """Outputs of a module call; tensors that no recorded call made come from what was not seen inside."""
+        """Set the outputs of a module call. Tensors without a recorded origin become outputs of an ``unseen`` step."""
         unknown = [tensor for tensor in tensors_in(result) if not self._has(tensor)]
         if unknown:
             self.unseen.setdefault(
-                call.name, "its output was not made by a torch function that can be recorded"
+                call.name, "its output does not come from a torch function that can be recorded"
             )
             step = Step("unseen")
             step.args = tuple(call.inputs)
@@ -344,13 +342,13 @@ class Recorder(TorchFunctionMode):
 _CALL_MODULE = Recorder.call_module.__code__
 
 
-class _Below(TorchDispatchMode):
-    """Records aten operators, for regions that the function mode cannot look into."""
+class _OperatorMode(TorchDispatchMode):
+    """Records aten operators in regions that are opaque to the function mode."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
-        self.running = False  # an operator is: the function mode sees that call as well
+        self.running = False  # an operator is running; the function mode intercepts it, too
 
     def __torch_dispatch__(
         self,

@@ -1,8 +1,7 @@
-"""A forward for its shapes only: what costs the most is not computed.from convlint.analysis import ops
+"""Run a forward for its shapes only, without computing its most expensive operators.
 
-
-Sizes of tensors are all that measuring memory asks for. So zeros of the right shape take the place
-of convolutions and matrix products, unless the model looks at values.
+Measuring memory only needs the sizes of tensors, so zeros of the right shape replace the results of convolutions and
+matrix products, unless the model reads values.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ T = TypeVar("T")
 
 
 def without_computing(run: Callable[..., T]) -> T:
-    """``run(compute=False)``, or where the model looks at values or raises, ``run(compute=True)``."""
+    """Return ``run(compute=False)``; if the model reads values or raises, ``run(compute=True)``."""
     try:
         return run(compute=False)
-    except (ValuesReadError, Exception):  # zeros may lead anywhere: only the real values count
+    except (ValuesReadError, Exception):  # an error may result from the zeros, so it does not count
         return run(compute=True)
 
 
 class ValuesReadError(BaseException):
-    """The model looks at values. No Exception: it has to come through the user's own handlers."""
+    """The model reads values. A BaseException, so that ``except Exception`` in the model does not catch it."""
 
 
 class ShapesOnly(TorchDispatchMode):
-    """Runs operators, those that cost the most for their shapes only unless ``compute``."""
+    """Runs operators; unless ``compute``, the most expensive ones return zeros."""
 
     def __init__(self, *, compute: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -42,7 +41,7 @@ class ShapesOnly(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # else the first operator imports torch._dynamo: a second, for nothing
+        return False  # otherwise the first operator imports torch._dynamo, which takes a second
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -59,7 +58,7 @@ class ShapesOnly(TorchDispatchMode):
 
 @cache
 def _reads_values(func: Any) -> bool:
-    """Whether what comes out of an operator, or its shape, depends on values in a way that Python sees."""
+    """Whether the Python result or the output shape of an operator depends on tensor values."""
     tags = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
     return func.namespace not in ("aten", "prims", "prim") or any(tag in func.tags for tag in tags)
 

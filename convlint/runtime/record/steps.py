@@ -1,4 +1,4 @@
-"""What the recorder notes while a forward runs: cheap, and without a hold on any tensor."""
+"""Records that the recorder makes while a forward runs. They are cheap and hold no tensors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Kind = Literal["input", "state", "constant", "call", "unseen"]
 
 
 class Step:
-    """One call, or the appearance of a tensor that no recorded call made.
+    """One call, or a tensor that no recorded call made: an input, a parameter or buffer, or a constant.
 
-    ``name`` is the input's or the state's, ``func`` what was called, ``args`` and ``kwargs`` its arguments with
-    ``Value`` for tensors, ``owner`` and ``module`` the innermost module call and its path. ``several`` is set where
-    the call gave a tuple of tensors.
+    ``name`` is that of the input or state. ``args`` and ``kwargs`` are the arguments of ``func`` with ``Value`` for
+    tensors, ``owner`` and ``module`` the innermost module and its path. ``several`` is True if the call returned a
+    container of tensors.
     """
 
-    # Most steps keep most of these, and what a class has costs nothing to set up.
+    # Class attributes, because most steps have most of these defaults and this saves time.
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = MappingProxyType({})
     owner: nn.Module | None = None
@@ -40,7 +40,7 @@ class Step:
 
 
 class Value:
-    """A tensor, as what step ``step`` gave at ``position``."""
+    """A tensor: output number ``position`` of a step."""
 
     __slots__ = ("position", "step")
 
@@ -50,7 +50,7 @@ class Value:
 
 
 class ModuleCall:
-    """One call of a module: tensors in and out, and the run of steps made inside."""
+    """One call of a module: its inputs and outputs, and the range of steps inside."""
 
     __slots__ = ("frame", "inputs", "module", "name", "outputs", "start", "stop")
 
@@ -65,14 +65,15 @@ class ModuleCall:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists, mappings and objects with fields, in order."""
+    """Iterate over the tensors in nested tuples, lists, dicts and dataclasses, in order."""
     for _, tensor in named_tensors_in(value):
         yield tensor
 
 
 def named_tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
-    """The same, each with its way there: ``out[0].x``. What holds itself is not entered again, and no code of what
-    only looks like a list or a dict is run.
+    """Iterate over the tensors as ``tensors_in``, each with its path: ``[0].x``.
+
+    Containers that contain themselves are entered once. No overridden methods of container subclasses are called.
     """
     if isinstance(value, Tensor):
         yield "", value
@@ -94,9 +95,9 @@ def named_tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def structure(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) -> Any:
-    """``value`` with ``of_tensor(tensor)`` for its tensors, in plain tuples, lists and dicts; fields become keys.
+    """Copy nested containers to plain tuples, lists and dicts, with ``of_tensor(tensor)`` for tensors.
 
-    None for anything else that ``torch.fx`` cannot hold, and below ``_DEEPEST`` levels.
+    Fields become keys. Objects that ``torch.fx`` cannot represent, and levels below ``_MAX_DEPTH``, become None.
     """
     kind = type(value)
     if issubclass(kind, Tensor):
@@ -104,7 +105,7 @@ def structure(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) ->
     if kind in _ATOMS:
         return value
     items = _items(value)
-    if depth == _DEEPEST or not (items or kind in (tuple, list, dict)):
+    if depth == _MAX_DEPTH or not (items or kind in (tuple, list, dict)):
         return None
     parts = [structure(item, of_tensor, depth + 1) for _, item in items]
     if kind is list or (items and items[0][0] == "[0]"):
@@ -113,7 +114,7 @@ def structure(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) ->
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
-    """What a container holds, with how it is written behind the container's name."""
+    """The items of a container, each with the text that follows the container in an expression for the item."""
     kind = type(value)
     if kind in _ATOMS:
         return []
@@ -131,5 +132,5 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
-_DEEPEST = 20
+_MAX_DEPTH = 20
 _ATOMS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})

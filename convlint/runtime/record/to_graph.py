@@ -1,4 +1,4 @@
-"""From the FX graph that the recorder wrote to convlint's own graph, which knows no torch."""
+"""Convert the recorded FX graph to ``ir.Graph``, which does not depend on torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convlint.ir import Failure, Graph, Node
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
-from convlint.runtime.record.call_attributes import Seen
+from convlint.runtime.record.call_attributes import TensorArgument
 from convlint.runtime.record.layers import base_of, is_leaf, layers
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import Step, Value, named_tensors_in
@@ -37,7 +37,7 @@ class RecordedForward(Protocol):
 
 
 def convert(recording: RecordedForward) -> Graph:
-    """The graph of a recorded forward; see ``model.Graph`` for what it holds."""
+    """Convert a recorded forward to ``ir.Graph``."""
     return _Conversion(recording).graph()
 
 
@@ -90,7 +90,7 @@ class _Conversion:
     # --- nodes
 
     def _convert_nodes(self) -> list[int]:
-        """Fill ``nodes``; for each step, and the end, how many nodes were kept before it."""
+        """Fill ``nodes``. Returns for each step, and for the end, how many nodes precede it."""
         starts = [0] * (len(self.recorder.steps) + 1)
         wanted = self._read_as_activations()
         for node in self.fx_graph.graph.nodes:
@@ -116,7 +116,7 @@ class _Conversion:
         return starts
 
     def _read_as_activations(self) -> set[Step]:
-        """The steps whose tensors are read beside a layer's own weights."""
+        """The steps whose tensors are used as activations and not as weights of a layer."""
         wanted = {value.step for value in self.recorder.returned}
         for call in self.recorder.calls:
             wanted.update(value.step for value in (*call.inputs, *call.outputs))
@@ -128,7 +128,7 @@ class _Conversion:
         return wanted
 
     def _source(self, node: fx.Node) -> tuple[Step, int]:
-        """The step that made a node's tensor, and at which position of its results."""
+        """The step that a node's tensor comes from, and the position among its outputs."""
         step = self.fx_graph.steps.get(node)
         if step is not None:
             return step, 0
@@ -138,7 +138,7 @@ class _Conversion:
         return self.fx_graph.steps[several], position
 
     def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
-        """The tensors that a call reads; without the parameters and buffers where it has weights."""
+        """The tensors that a call reads, without the weights of convolutions, norms and the like."""
         read = list(_nodes_in((node.args, node.kwargs)))  # x + x reads x twice
         if op not in ops.WITH_WEIGHTS:
             return read
@@ -150,20 +150,22 @@ class _Conversion:
 
     def _op(self, node: fx.Node) -> str:
         name = operations.name_of(node.target)
-        return call_attributes.canonical(name, [self._seen(argument) for argument in node.args])
+        return call_attributes.canonical(
+            name, [self._tensor_argument(argument) for argument in node.args]
+        )
 
     @staticmethod
-    def _seen(value: Any) -> Any:
-        return Seen(value.meta["shape"]) if isinstance(value, fx.Node) else value
+    def _tensor_argument(value: Any) -> Any:
+        return TensorArgument(value.meta["shape"]) if isinstance(value, fx.Node) else value
 
     def _add_call(self, node: fx.Node, step: Step) -> None:
         op = self._ops[node]
         named = call_attributes.bound(op, node.target, node.args, node.kwargs)
-        named = {name: self._seen(value) for name, value in named.items()}
+        named = {name: self._tensor_argument(value) for name, value in named.items()}
         attrs = call_attributes.attributes(op, named)
         layer = self._layer_of(step)
         if layer is not None:
-            attrs |= self._asked_for(layer, attrs)
+            attrs |= self._declared(layer, attrs)
         if _is_inplace(node.target):
             attrs["inplace"] = True
         inputs = self._ids(self._inputs[node])
@@ -206,9 +208,10 @@ class _Conversion:
     # --- layers
 
     def _layer_of(self, step: Step) -> str | None:
-        """The layer that a call belongs to: the module around it, if that is a layer itself.
+        """The layer that a call belongs to: the innermost module, if it is a layer.
 
-        A model without parts that is a class of the user's calls functions: those speak for themselves.
+        A user class without submodules as the whole model is not a layer: its functional calls are reported on their
+        own.
         """
         if step.owner is None or not is_leaf(step.owner):
             return None
@@ -216,12 +219,12 @@ class _Conversion:
             return None
         return step.module if step.module in self.layers else None
 
-    def _asked_for(self, name: str, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The numbers that the source asked for, where they are not those of the stand-in."""
+    def _declared(self, name: str, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments in the source, if the layer was repaired with others."""
         layer = self.layers[name]
         if layer.error is None:
             return {}
-        found = {key: layer.attrs[key] for key in _ASKED_FOR if key in attrs and key in layer.attrs}
+        found = {key: layer.attrs[key] for key in _DECLARED if key in attrs and key in layer.attrs}
         if "num_channels" in layer.attrs and "num_features" in attrs:
             found["num_features"] = layer.attrs["num_channels"]
         return found
@@ -244,7 +247,7 @@ class _Conversion:
         return found
 
 
-_ASKED_FOR = (
+_DECLARED = (
     "in_channels",
     "out_channels",
     "groups",
@@ -283,14 +286,14 @@ def _shown(shape: Any, dtype: torch.dtype) -> str:
 
 
 def _described(result: Any) -> Iterator[str]:
-    """The tensors of a result as a reader would write them: ``out: 1x21x32x32 float32``."""
+    """Describe the tensors of a result: ``out: 1x21x32x32 float32``."""
     for name, tensor in named_tensors_in(result):
         shown = _shown(tensor.shape, tensor.dtype)
         yield f"{name.lstrip('.')}: {shown}" if name else shown
 
 
 def _has_state(module: nn.Module) -> bool:
-    """Whether there is anything to train, to move or to save."""
+    """Whether a module has parameters or buffers."""
     return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
 
 

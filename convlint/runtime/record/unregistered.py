@@ -1,4 +1,4 @@
-"""Modules that a model keeps in plain lists, tuples and dicts, where PyTorch does not see them."""
+"""Find modules in plain lists, tuples and dicts, which PyTorch does not register."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ from typing import Any
 
 from torch import nn
 
-_DEEPEST = 3  # containers within containers
+_MAX_DEPTH = 3  # of nested containers
 
 
 def unregistered(
     modules: Sequence[tuple[str, nn.Module]],
 ) -> Iterator[tuple[str, str, str, nn.Module]]:
-    """Path of the owner, attribute, path of the module (``net.convs[0]``) and the module itself.
+    """Iterate over unregistered modules: path of the owner, attribute, path of the module (``net.convs[0]``), module.
 
-    ``modules`` are a model's ``named_modules()``.
-
-    Modules that are registered somewhere in the model are left out, and each other one comes once.
+    ``modules`` are the model's ``named_modules()``. Each module appears once, and only if it is not registered
+    elsewhere.
     """
     seen = {id(module) for _, module in modules}
     for path, owner in modules:
         if not owner._modules and str(type(owner).__module__).startswith("torch.nn."):
-            continue  # most of all modules, and their lists hold sizes
+            continue  # the most frequent case; the lists of these contain sizes
         kept = [
             (attribute, value)
             for attribute, value in vars(owner).items()
             if type(value) in _CONTAINERS and value and attribute not in _OWN
         ]
         for attribute, value in kept:
-            for key, module in _modules_in(value, _DEEPEST):
+            for key, module in _modules_in(value, _MAX_DEPTH):
                 if id(module) not in seen:
                     seen.add(id(module))
                     name = f"{path}.{attribute}{key}" if path else f"{attribute}{key}"

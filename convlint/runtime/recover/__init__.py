@@ -1,1 +1,1 @@
-"""What cannot work is replaced, so that one run finds every error."""
+"""Continue after failing calls, so that one run finds every error."""

@@ -1,5 +1,6 @@
-"""Failures that are not the model's: memory that ran out, an option that asks too much, an input of
-the wrong kind. Each of them is a problem, not a finding.
+"""Failures that are not bugs of the model: out of memory, an unsupported option, an input of the wrong rank.
+
+Each of them is a problem and not a finding.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _ALLOCATION = ("can't allocate memory", "not enough memory", "out of memory", "b
 
 
 def raise_if_out_of_memory(error: BaseException | None) -> None:
-    """Raise ProblemError for an exception that says that memory ran out."""
+    """Raise ProblemError if the exception reports that memory ran out."""
     if error is None:
         return
     message = one_line(error)
@@ -23,40 +24,40 @@ def raise_if_out_of_memory(error: BaseException | None) -> None:
         advice = "--max-memory sets the limit, --device meta runs without values"
         where = (site.path, site.line) if site else (None, None)
         raise ProblemError(
-            "out-of-memory", f"memory ran out: {message}; {advice}", *where
+            "out-of-memory", f"out of memory: {message}; {advice}", *where
         ) from error
 
 
 def raise_if_environment(failure: Failure | None, job: Job) -> None:
-    """Raise ProblemError for a failure that the device or the dtype asked for brought about, or a package that is not
-    installed: the model may be sound.
-    """
+    """Raise ProblemError if the device, the dtype or a missing package caused the failure."""
     if failure is None:
         return
     message = f"{failure.type}: {failure.message}"
     where = (failure.site.path, failure.site.line) if failure.site else (None, None)
     if failure.type in ("ModuleNotFoundError", "ImportError"):
-        text = f"the {failure.phase} needs what cannot be imported here: {message}"
+        text = f"the {failure.phase} imports a module that is not available: {message}"
         raise ProblemError("import-error", text, *where)
     if job.device == "meta" and "meta" in failure.message.lower():
-        advice = "leave --device meta away"
+        advice = "drop --device meta"
         raise ProblemError(
-            "device", f"the model needs values, which meta has not: {message}; {advice}", *where
+            "device",
+            f"the model needs tensor values, which the meta device does not have: {message}; {advice}",
+            *where,
         )
     if job.dtype is not None and "not implemented for" in failure.message:
-        raise ProblemError("dtype", f"--dtype {job.dtype} cannot be run here: {message}", *where)
+        raise ProblemError(
+            "dtype", f"--dtype {job.dtype} is not supported by this model: {message}", *where
+        )
 
 
 def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
-    """Raise ProblemError where an input that was asked for has another number of sizes than the
-    convolution that it goes into, and say what that takes.
-    """
+    """Raise ProblemError if the rank of a requested input does not suit the convolution that receives it."""
     if not job.inputs:
         return
-    entered = _entered(graph)
-    if entered is None:
+    first = _first_convolution(graph)
+    if first is None:
         return
-    layer, rank = entered
+    layer, rank = first
     spatial = int(layer.base[-2])
     if rank == spatial + 2:
         return
@@ -64,15 +65,16 @@ def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
     given = " ".join(f"--input {spec}" for spec in job.inputs)
     raise ProblemError(
         "input",
-        f"{given} does not fit the model: its {layer.base} `{layer.name}` takes {takes} "
-        f"({spatial + 1} sizes, and the batch in front)",
+        f"{given} does not fit the model: its {layer.base} `{layer.name}` expects {takes} "
+        f"({spatial + 1} sizes, without the batch dimension)",
         *((layer.site.path, layer.site.line) if layer.site else (None, None)),
     )
 
 
-def _entered(graph: Graph) -> tuple[Layer, int] | None:
-    """The convolution that an input of the model goes into unchanged, and how many dimensions that
-    input has: where the call could be recorded, and where it failed.
+def _first_convolution(graph: Graph) -> tuple[Layer, int] | None:
+    """The convolution that receives an input of the model unchanged, and the number of dimensions of that input.
+
+    None if there is no such convolution.
     """
     inputs = {t.id: t for node in graph.nodes if node.op == "input" for t in node.outputs}
     for node in graph.nodes:

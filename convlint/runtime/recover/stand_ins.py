@@ -1,8 +1,7 @@
-"""Stand-ins for what cannot work, so that one run finds every mistake.
+"""Stand-ins for failing calls, so that one run finds every error.
 
-A constructor of ``torch.nn`` that refuses its arguments is given the nearest arguments that it accepts; a call whose
-shapes do not fit gives zeros of the shape that the layer was declared to give. What the source asked for stays on
-record, and the rules judge that.
+A constructor of ``torch.nn`` that rejects its arguments receives the nearest arguments that it accepts. A call with
+mismatched shapes returns zeros of the shape that the layer declares. The original arguments are recorded for the rules.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ Repair = Callable[
 ]
 
 
-# --- constructors -----------------------------------------------------------------------------------------------------
+# --- constructors
 
 
 def _bound(original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any) -> Arguments:
-    """The arguments by name, defaults included, without ``self``."""
+    """The arguments of a constructor call by name, with defaults, without ``self``."""
     call = inspect.signature(original).bind(module, *args, **kwargs)
     call.apply_defaults()
     return dict(list(call.arguments.items())[1:])
 
 
 def _count(value: Any) -> int | None:
-    """A number of channels that torch accepts: the value rounded, at least 1; None if it is no number."""
+    """A channel count that torch accepts: the value rounded, at least 1; None if it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return max(1, round(value))
@@ -111,13 +110,13 @@ CONSTRUCTORS: dict[type[nn.Module], Repair] = {
 }
 
 
-# --- calls ------------------------------------------------------------------------------------------------------------
+# --- calls
 
 
 def stand_in(name: str, args: Sequence[Any], kwargs: Arguments, output_channels: int | None) -> Any:
-    """What a failing call would have given, as zeros; None where that cannot be told from the shapes.
+    """Return zeros of the shape that a failing call should return; None if the shapes do not determine it.
 
-    ``name`` is the function's name (``conv2d``); ``output_channels`` is what the layer around it was declared to give.
+    ``name`` is the name of the function (``conv2d``), ``output_channels`` the declared channels of the enclosing layer.
     """
     maker = _STAND_INS.get(name)
     if maker is None:
@@ -243,12 +242,12 @@ def _reshape(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
     shape = [int(size) for size in shape or kwargs["shape"]]
     if -1 not in shape:
         return x.new_zeros(shape)
-    hole = shape.index(-1)
-    if hole == 0:  # x.view(-1, features): the hole stands for the batch
+    wildcard = shape.index(-1)
+    if wildcard == 0:  # x.view(-1, features): -1 stands for the batch
         shape[0] = x.shape[0]
     else:
         known = math.prod(size for size in shape if size != -1)
-        shape[hole] = max(1, x.numel() // max(1, known))
+        shape[wildcard] = max(1, x.numel() // max(1, known))
     return x.new_zeros(shape)
 
 

@@ -1,1 +1,1 @@
-"""Trained weights converted for rewritten layers."""
+"""Convert trained weights for rewritten layers."""

@@ -1,4 +1,4 @@
-"""A checkpoint of the original model, converted for a rewritten one: the nearest weights of its new layers."""
+"""Convert a checkpoint of the original model for a rewritten one, with the nearest weights for new layers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from convlint.support.atomic_write import atomic_replacement
 State = dict[str, Tensor]
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 _PARALLEL = "module."
-_EPS = 1e-5  # of the norms that stand between two halves
+_EPS = 1e-5  # of the norms between the two halves of a layer
 
 
 def load_into(model: nn.Module, version: ModelVersion) -> dict[str, float]:
-    """Load a version's checkpoint into its model, converted where layers were rewritten, and save it if it says so.
+    """Load the checkpoint of a version into its model, converted for rewritten layers, and save it to ``version.save``.
 
-    Gives ``|W - W'| / |W|`` of every converted layer. Raises ProblemError for a checkpoint that cannot be read,
-    that holds code, or that is of another model.
+    Returns ``|W - W'| / |W|`` for every converted layer. Raises ProblemError for a checkpoint that cannot be read, that
+    contains code, or that does not match the model.
     """
     assert version.weights is not None
     state, put_back = _unwrapped(read(version.weights), version.weights)
@@ -40,7 +40,7 @@ def load_into(model: nn.Module, version: ModelVersion) -> dict[str, float]:
         wrong = _resized(state, model.state_dict()) or [one_line(error)]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        text = f"{version.weights} is the checkpoint of another model: {'; '.join(wrong[:3])}{more}"
+        text = f"{version.weights} does not match the model: {'; '.join(wrong[:3])}{more}"
         raise ProblemError("checkpoint", text, version.weights)
     if version.save is not None:
         state = {name: state[name] for name in model.state_dict()}
@@ -49,7 +49,7 @@ def load_into(model: nn.Module, version: ModelVersion) -> dict[str, float]:
 
 
 def _resized(state: State, own: State) -> list[str]:
-    """What a state dict has in other sizes than a model's own."""
+    """Describe the tensors whose sizes differ from those of the model."""
     return [
         f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}"
         for name, tensor in state.items()
@@ -65,7 +65,7 @@ def _sizes(tensor: Tensor) -> str:
 
 
 def read(path: str) -> Any:
-    """What a checkpoint holds: tensors, in dicts. Nothing that it may say is executed. Raises ProblemError."""
+    """Read a checkpoint: nested dicts of tensors. No code in it is executed. Raises ProblemError."""
     if not os.path.isfile(path):
         raise ProblemError("missing-file", f"{path} does not exist")
     try:
@@ -74,7 +74,7 @@ def read(path: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         text = (
-            f"{path} holds code, or something else than tensors, and is not loaded; save it anew as "
+            f"{path} contains code or objects other than tensors and was not loaded; save it again with "
             "torch.save(model.state_dict(), path)"
         )
         raise ProblemError("checkpoint", text, path) from error
@@ -83,20 +83,22 @@ def read(path: str) -> Any:
             "checkpoint", f"{path} needs safetensors: pip install safetensors"
         ) from error
     except Exception as error:
-        reason = one_line(error).partition(". ")[0]  # the rest is advice
+        reason = one_line(error).partition(". ")[0]  # the other sentences are advice
         text = f"{path} cannot be read as a checkpoint: {reason}"
         raise ProblemError("checkpoint", text, path) from error
 
 
 def save(path: str, value: Any) -> None:
-    """Write a checkpoint in the place of the file at ``path``, at once. Raises ProblemError."""
+    """Write a checkpoint to ``path`` atomically. Raises ProblemError."""
     try:
         with atomic_replacement(path) as beside:
             if path.endswith(".safetensors"):
                 tensors = {name: tensor.contiguous() for name, tensor in value.items()}
                 _safetensors().save_file(tensors, beside)
             else:
-                with open(beside, "xb") as file:  # by its name, that would be in what is written
+                with open(
+                    beside, "xb"
+                ) as file:  # not by name, because torch.save would store the name
                     torch.save(value, file)
     except Exception as error:
         raise ProblemError(
@@ -111,13 +113,14 @@ def _safetensors() -> Any:
 
 
 def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
-    """The state dict in a checkpoint, and what puts another one in its place, named as it was, and wrapped as it was
-    unless it is to be ``bare``.
+    """Return the state dict in a checkpoint, and a function that replaces it with another one.
+
+    The function restores the prefix of names and, unless ``bare``, the surrounding dict.
     """
     inner = next((key for key in _WRAPPERS if isinstance(_of(whole, key), dict)), None)
     found = whole if inner is None else whole[inner]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        text = f"{path} holds no state dict: names with a tensor each"
+        text = f"{path} contains no state dict (a dict of tensors by name)"
         raise ProblemError("checkpoint", text, path)
     parallel = bool(found) and all(name.startswith(_PARALLEL) for name in found)
     prefix = _PARALLEL if parallel else ""
@@ -142,10 +145,10 @@ def convert(
     orders: Iterable[ChannelOrder] = (),
     modules: Mapping[str, nn.Module] | None = None,
 ) -> tuple[State, dict[str, float]]:
-    """A state dict with the weights of rewritten layers in place of the dense ones, and their relative errors.
+    """Replace the dense weights of rewritten layers in a state dict. Returns it and the relative errors by layer.
 
-    Channels are put into an order first, where neighbours absorb it, in which groups keep more of a layer.
-    ``modules`` are those of the rewritten model by all their names, for layers that have several.
+    First channels are reordered where neighboring layers can absorb the order, so that groups preserve more of a layer.
+    ``modules`` maps all names to the modules of the rewritten model, for layers with several names.
     """
     found = dict(state)
     _put_in_order(found, forms, orders)
@@ -154,7 +157,7 @@ def convert(
         for name in _names(layer, modules or {}):
             key = _key(name, "weight")
             if key not in found:
-                continue  # loading says that it is missing
+                continue  # loading reports that it is missing
             weight, bias = found.pop(key), found.pop(_key(name, "bias"), None)
             parts, error = convert_layer(weight, bias, form)
             found |= {_key(name, part): tensor for part, tensor in parts.items()}
@@ -173,10 +176,10 @@ def _key(layer: str, part: str) -> str:
 
 
 def convert_layer(weight: Tensor, bias: Tensor | None, form: Replacement) -> tuple[State, float]:
-    """The state of a rewritten layer that is nearest to a dense one, and the relative error of its weight.
+    """Return the state of a rewritten layer that best approximates a dense one, and the relative error of its weight.
 
-    ``weight`` has shape (D, C, k, k), of a linear layer (D, C * H * W). Raises ValueError if the form has an
-    activation between its halves: nothing linear is near that.
+    ``weight`` has shape (D, C, k, k), or (D, C * H * W) for a linear layer. Raises ValueError if the rewritten layer
+    has an activation between its halves, because it cannot approximate a linear map.
     """
     if form.between not in ("none", "norm"):
         raise ValueError(f"weights cannot be converted with {form.between} between")
@@ -225,7 +228,7 @@ _PARTS = {
 
 
 def _identity(like: Tensor) -> State:
-    """The state of a BatchNorm that changes nothing in eval mode."""
+    """The state of a BatchNorm that is the identity in eval mode."""
     ones, zeros = like.new_ones(like.shape[0]), like.new_zeros(like.shape[0])
     return {
         "norm.weight": ones * sqrt(1 + _EPS),
@@ -242,8 +245,9 @@ def _identity(like: Tensor) -> State:
 def _put_in_order(
     state: State, forms: Mapping[str, Replacement], orders: Iterable[ChannelOrder]
 ) -> None:
-    """Change the order of channels so that groups keep much of each layer, and neighbours with them: the dense model
-    computes the same as before. ``orders`` come as the layers run; what one has settled the next must keep.
+    """Reorder channels so that groups preserve more of each layer, without changing what the dense model computes.
+
+    ``orders`` are in the order of execution. A layer that is reordered once is not reordered again.
     """
     settled: set[str] = set()
     for order in orders:

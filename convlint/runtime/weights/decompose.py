@@ -1,9 +1,9 @@
-"""Trained dense weights as the weights of rewritten layers, and how much is lost.
+"""Approximate trained dense weights with the weights of rewritten layers, and compute the error.
 
-D are output channels, C input channels, (kh, kw) or (H, W) a kernel, as in ``nn.Conv2d``. All is computed on the CPU in
-float64, and given in the dtype and on the device of the weight. A weight that is not finite raises
-``torch.linalg.LinAlgError`` where a singular value decomposition (SVD) is taken of it. Biases stay what they are: they
-belong to the last layer of each pair.
+D is the number of output channels, C of input channels, (kh, kw) or (H, W) the kernel size, as in ``nn.Conv2d``.
+Computations run on the CPU in float64; results have the dtype and device of the weight. A weight that is not finite
+raises ``torch.linalg.LinAlgError`` in singular value decompositions (SVD). Biases do not change: they belong to the
+last layer of each pair.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_AT_ONCE = 64  # channels; the first linear layer of VGG16 would take 0.8 GB in float64
+_CHUNK = 64  # channels; the first linear layer of VGG16 would take 0.8 GB in float64
 
 
 def separable(weight: Tensor, pairs: int = 1) -> tuple[Tensor, Tensor]:
-    """A depthwise (C * pairs, 1, kh, kw) and a pointwise (D, C * pairs, 1, 1) kernel for a dense (D, C, kh, kw).
+    """Approximate a dense kernel (D, C, kh, kw) by a depthwise (C * pairs, 1, kh, kw) and a pointwise one.
 
-    Rows ``c * pairs`` to ``c * pairs + pairs - 1`` of the first read channel ``c``, as ``nn.Conv2d(C, C * pairs, k,
-    groups=C)`` has it. Each channel's matrix (D, kh * kw) gets its best approximation of rank ``pairs``: Network
-    Decoupling (Guo et al. 2018, arXiv:1808.05517). It is exact for ``pairs = kh * kw``; kernels beyond the rank
-    are zero. Raises ValueError if ``pairs`` is not positive.
+    The pointwise kernel has shape (D, C * pairs, 1, 1). Filters ``c * pairs`` to ``c * pairs + pairs - 1`` of the
+    depthwise kernel read channel ``c``, as in ``nn.Conv2d(C, C * pairs, k, groups=C)``. The matrix (D, kh * kw) of each
+    channel is replaced with its best approximation of rank ``pairs``: Network Decoupling (Guo et al. 2018,
+    arXiv:1808.05517). It is exact for ``pairs = kh * kw``; filters beyond the rank are zero. Raises ValueError if
+    ``pairs`` is not positive.
     """
     if pairs < 1:
         raise ValueError(f"{pairs} pairs of a depthwise and a pointwise kernel")
     kernel = weight.shape[2:]
     halves = [
         _low_rank(some.transpose(0, 1).flatten(2), pairs)
-        for some in weight.detach().split(_AT_ONCE, dim=1)
+        for some in weight.detach().split(_CHUNK, dim=1)
     ]
     pointwise = torch.cat([left for left, _ in halves])  # (C, D, pairs)
     depthwise = torch.cat([right for _, right in halves])  # (C, pairs, kh * kw)
@@ -38,16 +39,16 @@ def separable(weight: Tensor, pairs: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def dense_of_separable(depthwise: Tensor, pointwise: Tensor, pairs: int = 1) -> Tensor:
-    """The dense kernel (D, C, kh, kw) that does what the two of ``separable`` do."""
+    """The dense kernel (D, C, kh, kw) that is equivalent to the two of ``separable``."""
     left = _exact(pointwise).flatten(1).unflatten(1, (-1, pairs))
     right = _exact(depthwise).squeeze(1).unflatten(0, (-1, pairs))
     return torch.einsum("dcp,cp...->dc...", left, right).to(depthwise)
 
 
 def factorised(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """A kernel along rows (D, C, 1, kw), and one along columns (D, D, kh, 1) behind it, for a dense (D, C, kh, kw).
+    """Approximate a dense kernel (D, C, kh, kw) by a horizontal (D, C, 1, kw) followed by a vertical (D, D, kh, 1) one.
 
-    The best approximation of rank D of the matrix ((d, y), (c, x)): scheme 2 of Jaderberg et al. 2014,
+    This is the best approximation of rank D of the matrix ((d, y), (c, x)): scheme 2 of Jaderberg et al. 2014,
     arXiv:1405.3866. Filters beyond the rank are zero.
     """
     out, into, height, width = weight.shape
@@ -60,16 +61,16 @@ def factorised(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def dense_of_factorised(first: Tensor, second: Tensor) -> Tensor:
-    """The dense kernel (D, C, kh, kw) that does what the two of ``factorised`` do."""
+    """The dense kernel (D, C, kh, kw) that is equivalent to the two of ``factorised``."""
     rows, columns = _exact(first).squeeze(2), _exact(second).squeeze(3)
     return torch.einsum("dry,rcx->dcyx", columns, rows).to(first)
 
 
 def global_depthwise(weight: Tensor, map_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """A depthwise kernel (C, 1, H, W) over a whole map, and a linear weight (D, C) behind it, for a linear weight
-    (D, C * H * W) over the flattened map: the best approximation of rank 1 for each channel.
+    """Approximate a linear weight (D, C * H * W) by a global depthwise kernel (C, 1, H, W) and a linear weight (D, C).
 
-    Raises ValueError if no whole number of maps is C * H * W long.
+    ``map_size`` is (H, W). This is the best approximation of rank 1 for each channel. Raises ValueError if the features
+    are not a multiple of H * W.
     """
     height, width = map_size
     if weight.shape[1] % (height * width):
@@ -79,14 +80,16 @@ def global_depthwise(weight: Tensor, map_size: tuple[int, int]) -> tuple[Tensor,
 
 
 def dense_of_global(depthwise: Tensor, linear: Tensor) -> Tensor:
-    """The linear weight (D, C * H * W) that does what the two of ``global_depthwise`` do."""
+    """The linear weight (D, C * H * W) that is equivalent to the two of ``global_depthwise``."""
     maps = _exact(depthwise).flatten(1)
     return (_exact(linear)[:, :, None] * maps).flatten(1).to(linear)
 
 
 def grouped(weight: Tensor, groups: int) -> Tensor:
-    """The block diagonal part (D, C / groups, kh, kw) of a dense kernel: a grouped one, and the best for channels in
-    the order that they have. Raises ValueError if ``groups`` does not divide both numbers of channels.
+    """The block diagonal (D, C / groups, kh, kw) of a dense kernel: its best grouped approximation for this channel
+    order.
+
+    Raises ValueError if ``groups`` does not divide both channel counts.
     """
     _check_groups(weight, groups)
     blocks = zip(weight.detach().chunk(groups), range(groups), strict=True)
@@ -94,7 +97,7 @@ def grouped(weight: Tensor, groups: int) -> Tensor:
 
 
 def dense_of_grouped(weight: Tensor, groups: int) -> Tensor:
-    """The dense kernel (D, C, kh, kw) that does what the grouped one (D, C / groups, kh, kw) does."""
+    """The dense kernel (D, C, kh, kw) that is equivalent to a grouped one (D, C / groups, kh, kw)."""
     out, into, *kernel = weight.shape
     dense = weight.new_zeros(out, into * groups, *kernel)
     for position, block in enumerate(weight.detach().chunk(groups)):
@@ -104,7 +107,7 @@ def dense_of_grouped(weight: Tensor, groups: int) -> Tensor:
 
 
 def relative_error(weight: Tensor, approximation: Tensor) -> float:
-    """``|W - W'| / |W|`` in the Frobenius norm; infinite for something in place of zeros only.
+    """``|W - W'| / |W|`` in the Frobenius norm; infinite if only ``weight`` is zero.
 
     Raises ValueError if the shapes differ.
     """
@@ -123,9 +126,9 @@ def _exact(tensor: Tensor) -> Tensor:
 
 
 def _low_rank(matrices: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Factors (..., m, rank) and (..., rank, n), in float64, of the nearest matrices of that rank.
+    """Factors (..., m, rank) and (..., rank, n), in float64, of the nearest matrices of this rank.
 
-    Both have the square root of each singular value, so that neither half has the larger weights.
+    Each singular value is divided evenly between the factors (its square root), so that both have similar magnitudes.
     """
     left, values, right = torch.linalg.svd(_exact(matrices), full_matrices=False)
     root = values[..., :rank].sqrt()
@@ -142,48 +145,48 @@ def _check_groups(weight: Tensor, groups: int) -> None:
         raise ValueError(f"{groups} groups of {into} input and {out} output channels")
 
 
-# --- which channels form a group
+# --- assignment of channels to groups
 
 
 def partition(
     weight: Tensor, groups: int, *, inputs: bool = True, outputs: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """Orders of the input and of the output channels that leave much of a kernel in ``grouped``.
+    """Find orders of the input and output channels for which ``grouped`` preserves much of a kernel.
 
-    Each is a permutation, a LongTensor on the CPU: new position -> old channel. ``weight[outputs][:, inputs]`` is what
-    to take the blocks of. ``inputs=False`` or ``outputs=False`` says that this side must keep its order.
+    Returns two permutations (new position -> old channel), LongTensors on the CPU: ``grouped`` applies to
+    ``weight[outputs][:, inputs]``. With ``inputs=False`` or ``outputs=False`` this side keeps its order.
 
-    The energy E[d, c], the sum of squares of a kernel, says all that matters. With the groups of one side given, the
-    best groups of the other are a transportation problem: it is solved nearly (``_assigned``), for each side in turn
-    until nothing is gained. The order that the channels have is one of the starts, so it is never made worse.
-    Raises ValueError if ``groups`` does not divide both numbers of channels.
+    Only the energy E[d, c], the sum of squares of a filter's kernel, matters. For given groups of one side, the best
+    groups of the other are a transportation problem. ``_assign`` solves it approximately, alternating between the sides
+    until nothing improves. The original order is one of the starts, so the result is never worse. Raises ValueError if
+    ``groups`` does not divide both channel counts.
     """
     _check_groups(weight, groups)
     energy = _exact(weight).flatten(2).square().sum(2) if weight.dim() > 2 else _exact(weight) ** 2
-    rows, columns = (_as_they_are(size, groups) for size in energy.shape)
+    rows, columns = (_consecutive(size, groups) for size in energy.shape)
     if inputs and outputs:
-        by_rows = [_scores(energy.T, some, groups) for some in _seeded(energy, groups)]
-        starts = [columns, *_seeded(energy.T, groups), *(_assigned(s, columns) for s in by_rows)]
-        found = [_alternated(energy, start, groups) for start in starts]
-        kept = [_kept(energy, *both) for both in found]
+        by_rows = [_scores(energy.T, some, groups) for some in _seed(energy, groups)]
+        starts = [columns, *_seed(energy.T, groups), *(_assign(s, columns) for s in by_rows)]
+        found = [_alternate(energy, start, groups) for start in starts]
+        kept = [_energy_within(energy, *both) for both in found]
         rows, columns = found[kept.index(max(kept))]
     elif outputs:
-        rows = _assigned(_scores(energy, columns, groups), rows)
+        rows = _assign(_scores(energy, columns, groups), rows)
     elif inputs:
-        columns = _assigned(_scores(energy.T, rows, groups), columns)
+        columns = _assign(_scores(energy.T, rows, groups), columns)
     return columns.argsort(stable=True), rows.argsort(stable=True)
 
 
 _SEEDINGS = 4
 
 
-def _as_they_are(size: int, groups: int) -> Tensor:
-    """The group of each channel, (size,), where a group is a run of neighbours."""
+def _consecutive(size: int, groups: int) -> Tensor:
+    """The group of each channel, (size,), for groups of consecutive channels."""
     return torch.arange(size) // (size // groups)
 
 
-def _kept(energy: Tensor, rows: Tensor, columns: Tensor) -> float:
-    """The energy that lies within groups."""
+def _energy_within(energy: Tensor, rows: Tensor, columns: Tensor) -> float:
+    """The energy within groups."""
     return float(energy[rows[:, None] == columns].sum().item())
 
 
@@ -192,21 +195,21 @@ def _scores(energy: Tensor, columns: Tensor, groups: int) -> Tensor:
     return energy.new_zeros(len(energy), groups).index_add_(1, columns, energy)
 
 
-def _alternated(energy: Tensor, columns: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """Groups of rows and columns, from a start for the columns, where neither side can gain."""
-    rows = _as_they_are(len(energy), groups)
+def _alternate(energy: Tensor, columns: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Groups of rows and columns that neither side can improve, starting from groups of the columns."""
+    rows = _consecutive(len(energy), groups)
     kept = -1.0
-    while (now := _kept(energy, rows, columns)) > kept * (1 + 1e-12):
+    while (now := _energy_within(energy, rows, columns)) > kept * (1 + 1e-12):
         kept = now
-        rows = _assigned(_scores(energy, columns, groups), rows)
-        columns = _assigned(_scores(energy.T, rows, groups), columns)
+        rows = _assign(_scores(energy, columns, groups), rows)
+        columns = _assign(_scores(energy.T, rows, groups), columns)
     return rows, columns
 
 
-def _seeded(energy: Tensor, groups: int) -> list[Tensor]:
-    """Groups of the rows to start from: each grows around one row, and these are as unlike each other as can be.
+def _seed(energy: Tensor, groups: int) -> list[Tensor]:
+    """Initial groups of the rows, each around a seed; the seeds are as dissimilar as possible.
 
-    From blocks that hardly overlap the seeds are one row of each, whatever the first one is.
+    If the kernel consists of blocks that hardly overlap, the seeds are one row of each block.
     """
     unit = torch.nn.functional.normalize(energy, dim=1)
     alike = unit @ unit.T
@@ -219,19 +222,18 @@ def _seeded(energy: Tensor, groups: int) -> list[Tensor]:
             nearest[seeds[-1]] = float("inf")
             seeds.append(int(nearest.argmin().item()))
             nearest = torch.maximum(nearest, alike[seeds[-1]])
-        starts.append(_assigned(alike[:, seeds], _as_they_are(len(energy), groups)))
+        starts.append(_assign(alike[:, seeds], _consecutive(len(energy), groups)))
     return starts
 
 
-def _assigned(scores: Tensor, known: Tensor) -> Tensor:
-    """The group (n,) of each of n channels, groups of equal size, with a high sum of ``scores`` (n, groups).
+def _assign(scores: Tensor, known: Tensor) -> Tensor:
+    """Assign n channels to groups of equal size, (n,), with a high sum of ``scores`` (n, groups).
 
-    Greedy, those first that have most to lose by their second choice, or what is ``known`` where that is better; then
-    channels of two groups are exchanged while it gains.
+    Starts with a greedy assignment, or with ``known`` if that is better, and swaps channels while this improves it.
     """
     greedy = _greedy(scores)
     best = max(known, greedy, key=lambda groups: _sum(scores, groups))  # the first of equals
-    return _exchanged(scores, best.clone())
+    return _swap(scores, best.clone())
 
 
 def _sum(scores: Tensor, groups: Tensor) -> float:
@@ -253,13 +255,13 @@ def _greedy(scores: Tensor) -> Tensor:
     return torch.tensor(found)
 
 
-def _exchanged(scores: Tensor, groups: Tensor) -> Tensor:
-    """``groups``, changed in place: of each pair of groups the best two channels, while that gains anything.
+def _swap(scores: Tensor, groups: Tensor) -> Tensor:
+    """Swap channels between groups, in place, as long as this improves the sum of scores.
 
-    Exchanges between different groups do not touch each other's gains, so that a round makes many.
+    A round swaps the best two channels of each pair of groups. Swaps of disjoint pairs do not affect each other.
     """
     count = scores.shape[1]
-    least = 1e-12 * float(scores.abs().sum().item())  # less is rounding
+    least = 1e-12 * float(scores.abs().sum().item())  # smaller gains are rounding errors
     while True:
         moved = scores - scores.gather(1, groups[:, None])  # gain of each channel in each group
         members = groups.argsort(stable=True).view(count, -1)

@@ -1,4 +1,4 @@
-"""Layers of a live model replaced by their rewritten forms: what the edited source would build."""
+"""Replace layers of a live model with their rewritten forms, as the edited source would build them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from convlint.runtime.weights import checkpoint as conversion
 
 
 def replace_layers(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Module:
-    """``model`` with these layers replaced, in place; the model itself where that is one of them.
+    """Replace layers of ``model`` in place. Returns the model, or its replacement if it is itself one of the layers.
 
-    New layers have fresh weights, and the training flag, device and dtype of those that they replace; a layer
-    that is used under several names is replaced under all. Raises KeyError for a name that it does not have.
+    New layers have fresh weights, and the training flag, device and dtype of the layers that they replace. A layer with
+    several names is replaced under all of them. Raises KeyError for an unknown name.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     made = {
@@ -33,9 +33,9 @@ def replace_layers(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Mod
 
 
 def rewritten(model: nn.Module, forms: Mapping[str, Replacement], *, weights: bool) -> nn.Module:
-    """A copy of ``model`` with these layers replaced, with the nearest ``weights`` or fresh ones.
+    """Return a copy of ``model`` with layers replaced; with ``weights`` they get the nearest weights, else fresh ones.
 
-    Raises ValueError if it has no such layers, or they are of another kind than the forms are for.
+    Raises ValueError for an unknown name or a layer of the wrong class.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     for name, form in forms.items():
@@ -61,7 +61,7 @@ def replacement_for(layer: nn.Module, form: Replacement) -> nn.Module:
 
 @cache
 def _defined(form: Replacement) -> dict[str, Any]:
-    """The helpers of a form: the very text that goes into a user's file, run."""
+    """Execute the helpers of a form: the same text that is inserted into a user's file."""
     namespace: dict[str, Any] = {"nn": nn, "__name__": "convlint.rewritten"}
     for helper in of_code(form.code).helpers(form):
         exec(helper.text, namespace)  # noqa: S102 - convlint's own text

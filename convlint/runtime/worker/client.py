@@ -1,7 +1,6 @@
-"""The command line's end of the worker: starts it, sends jobs, and waits for answers.
+"""Client of the worker process: starts it, sends jobs, and waits for their results. Does not import torch.
 
-Nothing here imports torch. The worker is a process that has torch loaded and forks a child for each
-job; see ``worker.py`` for what a child may and may not do.
+The worker has torch loaded and forks a child for each job; see ``main.py``.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from convlint.settings.jobs import ClaimJob, Job, VersionsJob
 from convlint.settings.targets import TargetPattern
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.runtime.worker.main import main; main()"
-_STARTING = 120.0  # seconds that loading torch may take, on top of a job's own time
-_ENDING = 5.0
+_START_SECONDS = 120.0  # seconds for loading torch, in addition to a job's time limit
+_STOP_SECONDS = 5.0
 
 
 AnyJob = Job | ClaimJob | VersionsJob | TargetPattern
@@ -37,8 +36,9 @@ KINDS = {"run": Job, "prove": ClaimJob, "try": VersionsJob, "list": TargetPatter
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a job gave: a graph, or the proof, the trials or the targets that were asked for, and what could not be
-    checked. ``seconds`` and ``memory``, in bytes and with torch itself, are what its process took.
+    """The result of a job: a graph, a proof, version runs or targets, depending on its kind, and problems.
+
+    ``seconds`` and ``memory`` are the time and peak memory of its process; memory is in bytes and includes torch.
     """
 
     graph: Graph | None = None
@@ -51,11 +51,11 @@ class JobResult:
 
 
 class Worker:
-    """A process that runs jobs, any number of them at the same time; safe to use from several threads.
+    """A process that runs any number of jobs at the same time; thread-safe.
 
-    It starts at once, and loads torch while the caller goes on. ``-P`` keeps the working directory off its path until
-    torch is loaded: a file of the user's that is called like a module of the standard library does no harm. It is a
-    session of its own, so that Ctrl-C reaches the caller alone, and the caller ends it.
+    It starts immediately and loads torch in the background. ``-P`` keeps the working directory off ``sys.path`` while
+    torch loads, so that a user's file with the name of a standard module does no harm. It is a session of its own, so
+    that Ctrl-C reaches only the caller, who stops it.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Worker:
         max_memory: int | None = None,
         root: str = ".",
     ) -> Proof:
-        """What came of building and running the class of a claim. Never raises for what it does."""
+        """Build and run the class of a claim; returns whether that proves it. Errors of the class do not raise."""
         answer = self.run(ClaimJob(claim, timeout, max_memory, root))
         if answer.proof is not None:
             return answer.proof
@@ -85,32 +85,32 @@ class Worker:
         return Proof("unknown", reason="; ".join(reasons))
 
     def run(self, job: AnyJob) -> JobResult:
-        """The answer to one job. Never raises for what the job does; a worker that dies, or does
-        not answer in time, is a problem of the answer, and the next job gets a new one.
+        """Run a job and return its result. Errors of the job do not raise.
+
+        If the worker process dies or does not answer in time, the result contains a problem, and the next job gets a
+        new process.
         """
         with self._lock:
             if not self._closed and not self._process.running:
                 self._process = _Process()
             process = self._process
-        answer = process.ask(job)
+        future = process.send(job)
         try:
-            found = answer.result(job.timeout + _STARTING)
+            result = future.result(job.timeout + _START_SECONDS)
         except futures.TimeoutError:
-            process.end()
-            found = _lost("the worker does not answer")
-        return _on_behalf(found, job)
+            process.stop()
+            result = _failed("the worker process does not answer")
+        return _with_target(result, job)
 
     def close(self) -> None:
-        """End the worker and whatever it runs. Nothing of it is left when this returns; jobs that wait get no
-        other worker.
-        """
+        """Stop the worker and all its processes. Waiting jobs get a problem as their result."""
         with self._lock:
             self._closed = True
-        self._process.end()
+        self._process.stop()
 
 
 class _Process:
-    """The process of a worker, and the jobs that wait for its answers."""
+    """The process of a worker, and the jobs that wait for results."""
 
     def __init__(self) -> None:
         root = str(Path(convlint.__file__).parent.parent)
@@ -124,31 +124,34 @@ class _Process:
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._numbers = itertools.count()
         self._waiting: dict[int, futures.Future[JobResult]] = {}
-        self._children: dict[int, int] = {}  # the process groups that jobs run in, by their numbers
+        self._children: dict[int, int] = {}  # process groups of the jobs by job number
         self._reader: threading.Thread | None = None
         self.running = True
 
-    def ask(self, job: AnyJob) -> futures.Future[JobResult]:
-        """What will be the answer to a job."""
-        asked: futures.Future[JobResult] = futures.Future()
+    def send(self, job: AnyJob) -> futures.Future[JobResult]:
+        """Send a job; returns the future of its result."""
+        future: futures.Future[JobResult] = futures.Future()
         kind = next(name for name, asked_for in KINDS.items() if type(job) is asked_for)
         with self._lock:
             if not self.running:
-                asked.set_result(_lost("the worker was ended before it answered"))
-                return asked
-            if self._reader is None:  # a thread only where something runs
+                future.set_result(_failed("the worker process was stopped before it answered"))
+                return future
+            if self._reader is None:  # start the thread with the first job
                 self._reader = threading.Thread(target=self._read, daemon=True)
                 self._reader.start()
             number = next(self._numbers)
-            self._waiting[number] = asked
+            self._waiting[number] = future
         line = json.dumps([number, kind, serialize.encode(job)]).encode() + b"\n"
         assert self._process.stdin is not None
-        with self._writing, suppress(OSError, ValueError):  # it has ended: the reader finds out
+        with (
+            self._writing,
+            suppress(OSError, ValueError),
+        ):  # it has exited, which the reader notices
             self._process.stdin.write(line)
-        return asked
+        return future
 
     def _read(self) -> None:
-        """Take what the worker says until it ends."""
+        """Read messages of the worker until it exits."""
         assert self._process.stdout is not None
         why = ""
         try:
@@ -156,7 +159,7 @@ class _Process:
                 for line in lines:
                     self._take(line)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            why = f"it said what is no answer: {error}"
+            why = f"invalid response: {error}"
         with self._lock:
             self.running = False
             waiting, self._waiting = self._waiting, {}
@@ -166,34 +169,34 @@ class _Process:
         from convlint.runtime.worker import processes  # only where something went wrong
 
         why = why or processes.ending(self._process.returncode)
-        for asked in waiting.values():
-            asked.set_result(_lost(f"the worker died before it answered ({why})"))
+        for future in waiting.values():
+            future.set_result(_failed(f"the worker process died before it answered ({why})"))
 
     def _take(self, line: bytes) -> None:
-        number, _, said = line.partition(b" ")
-        message = json.loads(said)
+        number, _, text = line.partition(b" ")
+        message = json.loads(text)
         if "child" in message:
             self._children[int(number)] = message["child"]
             return
         answer = serialize.decode(JobResult, message["answer"])
         with self._lock:
             self._children.pop(int(number), None)
-            asked = self._waiting.pop(int(number))
-        asked.set_result(answer)
+            future = self._waiting.pop(int(number))
+        future.set_result(answer)
 
-    def end(self) -> None:
-        """End the process and whatever it runs."""
+    def stop(self) -> None:
+        """Stop the process and all its children."""
         with self._lock:
             self.running = False
         assert self._process.stdin is not None
         with suppress(OSError):
-            self._process.stdin.close()  # it kills its children and exits
+            self._process.stdin.close()  # makes it kill its children and exit
         if self._children:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_ENDING)
+                self._process.wait(_STOP_SECONDS)
         self._kill()
         if self._reader is not None and self._reader is not threading.current_thread():
-            self._reader.join(_ENDING)
+            self._reader.join(_STOP_SECONDS)
         elif self._reader is None and self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -209,12 +212,12 @@ class _Process:
         self._children.clear()
 
 
-def _lost(message: str) -> JobResult:
+def _failed(message: str) -> JobResult:
     return JobResult(None, (Problem("worker", message),))
 
 
-def _on_behalf(answer: JobResult, job: AnyJob) -> JobResult:
-    """The answer with the job's target in its problems."""
+def _with_target(answer: JobResult, job: AnyJob) -> JobResult:
+    """Add the target of the job to the problems of a result."""
     from dataclasses import replace
 
     problems = tuple(replace(problem, target=job.text) for problem in answer.problems)

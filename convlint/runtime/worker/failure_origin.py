@@ -1,4 +1,4 @@
-"""Whose doing it is that a job raised: the code of the model, or convlint's own."""
+"""Attribute an exception of a job to the model or to convlint."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _LIBRARY = sysconfig.get_path("stdlib")
 
 
 def problem(error: BaseException, during: str) -> Problem:
-    """The problem that an exception is, which came out of a job. ``during`` says what ran."""
+    """Describe an exception of a job as a problem. ``during`` names the phase and the target."""
     if isinstance(error, SystemExit):
         return Problem("exit", f"the code of the model called sys.exit({_shown(error.code)})")
     whole = "".join(traceback.format_exception(error))
     kind = type(error).__name__
     if not isinstance(error, Exception):
-        text = f"{during} raised {kind}, which ends a program: {one_line(error)}"
+        text = f"{during} raised {kind}, which exits Python: {one_line(error)}"
         return Problem("exit", text, traceback=whole)
     if sys.modules.get("sys") is not sys:
-        text = f"{during} emptied sys.modules: Python cannot go on"
+        text = f"{during} emptied sys.modules: Python cannot continue"
         return Problem("broken-module", text, traceback=whole)
     site = _of_the_model(error.__traceback__)
     if site is None:
         text = f"convlint itself failed: {kind}: {one_line(error)}; please report this"
         return Problem("internal", text, traceback=whole)
-    text = f"{site.function} raised {kind} where convlint looked at the model: {one_line(error)}"
+    text = f"{site.function} raised {kind} while convlint inspected the model: {one_line(error)}"
     return Problem("broken-module", text, site.path, site.line, traceback=whole)
 
 
 def _of_the_model(step: TracebackType | None) -> Site | None:
-    """The innermost line, if it is the user's; what torch and Python's library call for it is between."""
+    """The innermost frame outside torch and the standard library, if it is the user's and not convlint's."""
     site: Site | None = None
     while step is not None:
         code = step.tb_frame.f_code

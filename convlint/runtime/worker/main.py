@@ -1,10 +1,12 @@
-"""The process in which torch is loaded once, and of which every job gets a fork.
+"""The worker process: it loads torch once and forks for every job.
 
-Jobs come as lines on stdin, each with its number, its kind ("run", "prove", "try" or "list") and what is asked as
-JSON. Lines with the same number go back on what was stdout: the process of the job, and its answer; never pickle, for
-user code ran there. The worker itself runs no user code and no operation of torch, so that a fork of it is whole. Each
-job has a process that watches over it and one that runs it, see ``watcher.py``; any number of them run at the same
-time. A watcher that is late itself, as a model may stop it, is killed with all that is below it.
+Protocol: stdin carries one job a line, ``[number, kind, job]`` as JSON, where ``kind`` is a key of ``client.KINDS``.
+The original stdout carries lines that begin with the number of the job: first the id of its process, then its result.
+The format is JSON and not pickle, because user code produces it. The worker itself runs no user code and no torch
+operators, so that forks of it are intact.
+
+Each job has a process that runs it and a watcher process (see ``watcher.py``). Any number of jobs run at the same time.
+A watcher that misses its own deadline, because a model has stopped it, is killed with all its children.
 """
 
 from __future__ import annotations
@@ -27,22 +29,22 @@ from convlint.runtime.worker.watcher import watch, write_line
 
 RunJob = Callable[..., JobResult]
 
-_LATE = 5.0  # seconds behind a job's limit after which its watcher is not waited for
+_LATE = 5.0  # seconds after a job's time limit until its watcher is killed
 
 
 def main() -> NoReturn:
     """Run jobs until stdin ends."""
-    jobs, answers = os.dup(0), os.dup(1)
+    jobs, results = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     processes.adopt_orphans()
-    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # compiled parts run as the Python they were made from
-    gc.disable()  # nothing that an import makes is garbage
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # run compiled submodules eagerly
+    gc.disable()  # imports create no garbage
     missing: Problem | None = None
     runs: dict[str, RunJob] = {}
     try:
-        with warnings.catch_warnings():  # torch works without NumPy, and says so at every start
+        with warnings.catch_warnings():  # torch warns at every start if there is no NumPy
             warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
             from convlint.runtime import model_run, versions
             from convlint.runtime.build import model_patterns
@@ -58,7 +60,7 @@ def main() -> NoReturn:
         missing = Problem("no-torch", _no_torch(error))
     gc.freeze()
     gc.enable()
-    _Worker(jobs, answers, runs, missing).serve()
+    _Worker(jobs, results, runs, missing).serve()
 
 
 def _no_torch(error: ImportError) -> str:
@@ -69,60 +71,62 @@ def _no_torch(error: ImportError) -> str:
 
 @dataclass(slots=True)
 class _Running:
-    """A job that runs: its number, its watcher, and what that has said of a line that is not yet whole."""
+    """A job in progress: its number, its watcher, and the incomplete last line of the watcher's output."""
 
     number: int
     watcher: int
     until: float
     late: bool = False
-    said: bytes = b""
+    partial_line: bytes = b""
     answered: bool = False
 
 
 def _unanswered(running: _Running, code: int) -> Problem:
     if running.late:
-        text = "it stopped the process that watches over it, and was ended at its time limit"
+        text = "it stopped its watcher process and was killed at its time limit"
         return Problem("timeout", text)
-    text = f"the worker died before it answered ({processes.ending(code)})"
+    text = f"the worker process died before it answered ({processes.ending(code)})"
     return Problem("worker", text)
 
 
 class _Worker:
     def __init__(
-        self, jobs: int, answers: int, runs: dict[str, RunJob], missing: Problem | None
+        self, jobs: int, results: int, runs: dict[str, RunJob], missing: Problem | None
     ) -> None:
         self._jobs = jobs
-        self._answers = answers
+        self._results = results
         self._runs = runs
         self._missing = missing
-        self._asked = b""
-        self._running: dict[int, _Running] = {}  # by the pipe on which its watcher speaks
+        self._partial_job = b""
+        self._running: dict[int, _Running] = {}  # by the output pipe of the watcher
 
     def serve(self) -> NoReturn:
-        """Start jobs as they come, and pass on what their watchers say."""
+        """Start jobs from stdin and forward the output of their watchers."""
         while True:
-            ready, _, _ = select.select([self._jobs, *self._running], [], [], self._patience())
+            ready, _, _ = select.select(
+                [self._jobs, *self._running], [], [], self._seconds_to_deadline()
+            )
             if not ready:
-                self._end_late()
+                self._kill_late()
             for pipe in ready:
                 if pipe != self._jobs:
-                    self._hear(pipe)
+                    self._forward(pipe)
                     continue
                 read = os.read(self._jobs, 1 << 16)
-                if not read:  # nobody waits for an answer any more
+                if not read:  # the client has exited
                     processes.end_children()
                     os._exit(0)
-                *lines, self._asked = (self._asked + read).split(b"\n")
+                *lines, self._partial_job = (self._partial_job + read).split(b"\n")
                 for line in lines:
                     self._start(line)
 
-    def _patience(self) -> float | None:
-        """Seconds until a watcher is late; None where there is none."""
+    def _seconds_to_deadline(self) -> float | None:
+        """Seconds until the first watcher is late; None if none is running."""
         until = [running.until for running in self._running.values() if not running.late]
         return max(0.0, min(until) - time.monotonic()) if until else None
 
-    def _end_late(self) -> None:
-        """Kill the watchers that are late; their pipes end then."""
+    def _kill_late(self) -> None:
+        """Kill late watchers, which closes their pipes."""
         now = time.monotonic()
         for running in self._running.values():
             if running.until <= now and not running.late:
@@ -130,21 +134,21 @@ class _Worker:
                 os.kill(running.watcher, signal.SIGKILL)
 
     def _start(self, line: bytes) -> None:
-        number, kind, asked = json.loads(line)
+        number, kind, data = json.loads(line)
         if self._missing is not None:
-            self._answer(number, self._missing)
+            self._send_problem(number, self._missing)
             return
-        job = serialize.decode(KINDS[kind], asked)
+        job = serialize.decode(KINDS[kind], data)
         read, written = os.pipe()
         pid = os.fork()
         if pid == 0:
-            for pipe in (self._jobs, self._answers, read, *self._running):
+            for pipe in (self._jobs, self._results, read, *self._running):
                 os.close(pipe)
             watch(job, self._runs[kind], written)
         os.close(written)
         self._running[read] = _Running(number, pid, time.monotonic() + job.timeout + _LATE)
 
-    def _hear(self, pipe: int) -> None:
+    def _forward(self, pipe: int) -> None:
         running = self._running[pipe]
         read = os.read(pipe, 1 << 20)
         if not read:
@@ -153,16 +157,16 @@ class _Worker:
             _, status = os.waitpid(running.watcher, 0)
             if not running.answered:
                 spared = [other.watcher for other in self._running.values()]
-                processes.end_children(spared=spared)  # what was below it is left to this process
-                self._answer(
+                processes.end_children(spared=spared)  # this process has adopted its children
+                self._send_problem(
                     running.number, _unanswered(running, os.waitstatus_to_exitcode(status))
                 )
             return
-        *lines, running.said = (running.said + read).split(b"\n")
+        *lines, running.partial_line = (running.partial_line + read).split(b"\n")
         for line in lines:
             running.answered |= line.startswith(b'{"answer"')
-            write_line(self._answers, b"%d %b" % (running.number, line))
+            write_line(self._results, b"%d %b" % (running.number, line))
 
-    def _answer(self, number: int, problem: Problem) -> None:
+    def _send_problem(self, number: int, problem: Problem) -> None:
         answer = json.dumps({"answer": serialize.encode(JobResult(None, (problem,)))})
-        write_line(self._answers, f"{number} {answer}".encode())
+        write_line(self._results, f"{number} {answer}".encode())

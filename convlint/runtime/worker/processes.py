@@ -1,4 +1,4 @@
-"""What the system tells of processes, and how to leave none behind. Where a system does not tell, nothing is there."""
+"""Memory and children of processes. Without /proc, as on macOS, they are unknown and count as none."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SUBREAPER, _PARENT_DEATH = 36, 1  # of prctl(2)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every process below this one that loses its own; Linux only."""
+    """Become the parent of orphaned descendants (``PR_SET_CHILD_SUBREAPER``); Linux only."""
     _prctl(_SUBREAPER, 1)
 
 
 def end_with_parent() -> None:
-    """Be killed when the parent ends; Linux only."""
+    """Have the kernel kill this process when its parent exits; Linux only."""
     _prctl(_PARENT_DEATH, signal.SIGKILL)
 
 
@@ -30,9 +30,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def end_children(group: int | None = None, spared: Collection[int] = ()) -> None:
-    """Kill the children of this process and what they leave behind, and reap them; first the processes of ``group``.
-    ``spared`` are children that go on.
-    """
+    """Kill the process group ``group``, then kill and reap the children of this process except ``spared``."""
     if group is not None:
         with suppress(OSError):
             os.killpg(group, signal.SIGKILL)
@@ -45,14 +43,14 @@ def end_children(group: int | None = None, spared: Collection[int] = ()) -> None
 
 
 def flush() -> None:
-    """Let what was printed out of the buffers, which ``os._exit`` would lose."""
+    """Flush stdout and stderr, because ``os._exit`` does not."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # a model may have closed it, or put anything in its place
+        with suppress(Exception):  # a model may have closed or replaced it
             stream.flush()
 
 
 def exit_status(pid: int) -> int | None:
-    """How a child ended, None while it runs."""
+    """The exit status of a child, None while it runs."""
     done, status = os.waitpid(pid, os.WNOHANG)
     return status if done else None
 
@@ -61,24 +59,25 @@ def _children() -> list[int]:
     here = os.getpid()
     if os.path.exists(f"/proc/{here}"):
         return _children_of(here)
-    with suppress(ChildProcessError):  # this system does not tell: reap what can be had
+    with suppress(ChildProcessError):  # without /proc: reap what has exited
         pid, _ = os.waitpid(-1, os.WNOHANG)
         return [pid] if pid else []
     return []
 
 
 def _children_of(pid: int) -> list[int]:
-    """Those of all threads of a process."""
+    """The children of all threads of a process."""
     found: list[int] = []
-    with suppress(OSError):  # it has ended
+    with suppress(OSError):  # it has exited
         for thread in os.listdir(f"/proc/{pid}/task"):
             found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
     return found
 
 
 def memory_below(pid: int) -> int:
-    """Bytes of memory that a child of this process, and all that it started, hold; what they share counts once. What
-    lost its parent is this process's own, see ``adopt_orphans``.
+    """Bytes of memory of a child of this process and all its descendants, shared memory counted once.
+
+    Orphans count, because they are children of this process (see ``adopt_orphans``).
     """
     held, pending = resident_memory(pid), [os.getpid()]
     while pending:
@@ -89,7 +88,7 @@ def memory_below(pid: int) -> int:
 
 
 def resident_memory(pid: int) -> int:
-    """Bytes of memory that a process holds."""
+    """Resident memory of a process in bytes."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
     except (OSError, IndexError):
@@ -97,18 +96,18 @@ def resident_memory(pid: int) -> int:
 
 
 def _own_memory(pid: int) -> int:
-    """Bytes that a process does not share with the one that it was forked from."""
+    """Bytes that a process does not share with its parent."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Private_Dirty:"):
                 return int(line.split()[1]) * 1024
     except OSError:
-        pass  # it has ended, or this is not Linux
+        pass  # it has exited, or this is not Linux
     return 0
 
 
 def available_memory() -> int:
-    """Bytes of memory that are free for use; where the system does not tell, all that it has."""
+    """Bytes of available memory; without /proc the total memory."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -119,12 +118,12 @@ def available_memory() -> int:
 
 
 def ending(code: int) -> str:
-    """How a process ended, in words, from its exit code, which is negative for a signal."""
+    """Describe an exit code, which is negative for a signal."""
     return f"killed by {signal_name(-code)}" if code < 0 else f"exit code {code}"
 
 
 def signal_name(number: int) -> str:
-    """What a signal is called; those for real-time use have numbers only."""
+    """The name of a signal; real-time signals only have numbers."""
     try:
         return signal.Signals(number).name
     except ValueError:

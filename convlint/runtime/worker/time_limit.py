@@ -1,4 +1,4 @@
-"""A limit on the time that a piece of the user's code may take."""
+"""A time limit for user code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 class TooLongError(BaseException):
-    """Ends what takes too long; no ``except Exception`` of the user's holds it up."""
+    """The time limit has passed. A BaseException, so that ``except Exception`` in user code does not catch it."""
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Context that raises TooLongError where it lasts longer. For the main thread of a process."""
+    """Context that raises TooLongError after some seconds. Only for the main thread, because it uses SIGALRM."""
 
     def stop(*_: object) -> None:
         raise TooLongError

@@ -1,7 +1,6 @@
-"""The process that watches over one job: it forks the child in which user code runs, watches its time and memory,
-and kills all that it leaves behind.
+"""The watcher process of a job: it forks the child that runs user code, enforces its limits, and kills what it leaves.
 
-What a child prints goes to stderr.
+The output of the child goes to stderr.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-# By themselves: a model may put anything in their place.
+# Imported by name, because a model may replace the module's attributes.
 from json import dumps, loads
 from os import write
 from pathlib import Path
@@ -31,24 +30,24 @@ from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import AnyJob, JobResult
 from convlint.settings.jobs import Job
 
-_TICK = 0.05  # seconds between two looks at the child's memory
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage(2) counts
-_LAST_WORDS = 0.3  # seconds that a child which is out of time has to say which line it is in
+_TICK = 0.05  # seconds between two measurements of the child's memory
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in the unit of ru_maxrss
+_DUMP_SECONDS = 0.3  # seconds for a child at its time limit to dump its stack
 
 
-def watch(job: AnyJob, run_job: Callable[..., JobResult], said: int) -> NoReturn:
-    """Run a job in a child, write that and its answer to the pipe ``said``, leave nothing running, and end."""
+def watch(job: AnyJob, run_job: Callable[..., JobResult], output: int) -> NoReturn:
+    """Run a job in a child, write its process id and result to a pipe, kill what it leaves, and exit."""
     processes.end_with_parent()
     processes.adopt_orphans()
-    os.setsid()  # a model that kills the group of its parent does no harm to others
+    os.setsid()  # a model that kills its parent's process group does not affect others
     if isinstance(job, Job) and job.folder is not None:
         os.chdir(job.folder)
-    _Child(job, run_job, said).run()
+    _Child(job, run_job, output).run()
     os._exit(0)
 
 
 def write_line(pipe: int, line: bytes) -> None:
-    """Write a line, all of it."""
+    """Write a whole line to a pipe."""
     data = memoryview(line + b"\n")
     while data:
         data = data[write(pipe, data) :]
@@ -57,45 +56,45 @@ def write_line(pipe: int, line: bytes) -> None:
 class _Child:
     """One job in a process of its own."""
 
-    def __init__(self, job: AnyJob, run_job: Callable[..., JobResult], said: int) -> None:
+    def __init__(self, job: AnyJob, run_job: Callable[..., JobResult], output: int) -> None:
         self._job = job
         self._run_job = run_job
-        self._said = said
+        self._output = output
         self._limit = job.max_memory or int(0.8 * processes.available_memory() / job.at_once)
         self._phase = "import"
         self._began = time.monotonic()
-        self._most = 0  # bytes that the child was seen to hold
+        self._peak = 0  # peak bytes measured
         self._read, self._written = os.pipe()
         self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process ends
 
     # --- in the watcher
 
     def run(self) -> None:
-        """Fork, wait for the answer, pass it on, and leave nothing running."""
+        """Fork, forward the result, and kill what the child leaves."""
         above = os.getppid()
         pid = os.fork()
         if pid == 0:
             self._be_the_child()
         os.close(self._written)
-        write_line(self._said, dumps({"child": pid}).encode())
+        write_line(self._output, dumps({"child": pid}).encode())
         try:
             answer = self._watch(pid, above)
         finally:
             processes.end_children(pid)
         if isinstance(answer, Problem):
             seconds = time.monotonic() - self._began
-            placed = JobResult(None, (self._placed(answer),), seconds=seconds, memory=self._most)
+            placed = JobResult(None, (self._placed(answer),), seconds=seconds, memory=self._peak)
             answer = dumps({"answer": serialize.encode(placed)}).encode()
-        write_line(self._said, answer)
+        write_line(self._output, answer)
 
     def _watch(self, pid: int, above: int) -> bytes | Problem:
-        """The child's last line, or what ended it before it wrote one."""
+        """The result line of the child, or the problem that ended it before."""
         until = self._began + self._job.timeout
-        most = self._limit + processes.resident_memory(pid)  # torch itself does not count
+        most = self._limit + processes.resident_memory(pid)  # without torch itself
         buffer = b""
         while True:
             ready, _, _ = select.select([self._read], [], [], _TICK)
-            if os.getppid() != above:  # the worker has ended: nobody waits for the answer
+            if os.getppid() != above:  # the worker has exited
                 processes.end_children(pid)
                 os._exit(0)
             if ready:
@@ -110,17 +109,19 @@ class _Child:
                     try:
                         self._phase = loads(line)["phase"]
                     except (ValueError, TypeError, KeyError):
-                        return Problem("worker", f"{self._during()} wrote into convlint's own pipe")
+                        return Problem(
+                            "worker", f"{self._during()} wrote to convlint's internal pipe"
+                        )
             elif (status := processes.exit_status(pid)) is not None:
-                return self._ended(status)  # a process that it left behind may hold the pipe open
+                return self._ended(status)  # a process that it has left may keep the pipe open
             else:
-                self._most = max(self._most, processes.memory_below(pid))
-                if self._most > most:
+                self._peak = max(self._peak, processes.memory_below(pid))
+                if self._peak > most:
                     return self._over_memory()
             if time.monotonic() > until:
                 with suppress(OSError):
-                    os.kill(pid, signal.SIGUSR1)  # makes faulthandler write the stack
-                time.sleep(_LAST_WORDS)
+                    os.kill(pid, signal.SIGUSR1)  # makes faulthandler dump the stack
+                time.sleep(_DUMP_SECONDS)
                 message = f"{self._during()} took more than {self._job.timeout:g} s; --timeout sets the limit"
                 return Problem("timeout", message)
 
@@ -135,17 +136,17 @@ class _Child:
         limit = f"{self._limit / 2**20:,.0f} MiB"
         advice = "--max-memory sets the limit, --device meta runs without values"
         return Problem(
-            "out-of-memory", f"{self._during()} took more than {limit} of memory; {advice}"
+            "out-of-memory", f"{self._during()} used more than {limit} of memory; {advice}"
         )
 
     def _during(self) -> str:
         return f"the {self._phase} of {self._job.text}"
 
     def _placed(self, problem: Problem) -> Problem:
-        """The problem with the user's line that the child was in, if it left word."""
+        """Add the user's line in the stack that the child has dumped, if any."""
         self._dump.seek(0)
         for path, line in _FRAME.findall(self._dump.read().decode(errors="replace")):
-            if not path.startswith(_NOT_THE_USERS) and os.path.exists(path):
+            if not path.startswith(_NOT_USER_CODE) and os.path.exists(path):
                 below = os.path.join(os.getcwd(), "")
                 return replace(problem, path=path.removeprefix(below), line=int(line))
         return problem
@@ -156,7 +157,7 @@ class _Child:
         os.setsid()
         processes.end_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        for pipe in (self._said, self._read):
+        for pipe in (self._output, self._read):
             os.close(pipe)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         faulthandler.enable(self._dump)
@@ -175,16 +176,16 @@ class _Child:
         processes.flush()
         seconds = time.monotonic() - self._began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
-        self._say({"answer": serialize.encode(replace(answer, seconds=seconds, memory=memory))})
+        self._send({"answer": serialize.encode(replace(answer, seconds=seconds, memory=memory))})
         os._exit(0)
 
     def _enter(self, phase: str) -> None:
         self._phase = phase
-        self._say({"phase": phase})
+        self._send({"phase": phase})
 
-    def _say(self, message: Any) -> None:
+    def _send(self, message: Any) -> None:
         write_line(self._written, dumps(message).encode())
 
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_NOT_THE_USERS = ("<", sys.base_prefix, sys.prefix, str(Path(convlint.__file__).parent))
+_NOT_USER_CODE = ("<", sys.base_prefix, sys.prefix, str(Path(convlint.__file__).parent))
