@@ -56,8 +56,8 @@ def _current() -> _Run:
     return _run.get(None) or _Run()
 
 
-def shown_path(path: str) -> str:
-    """A path as reports show it: relative to the working directory where it lies below it."""
+def report_path(path: str) -> str:
+    """A path for reports: relative to the working directory if it is inside it."""
     below = os.path.join(_current().folder, "")
     absolute = os.path.abspath(path)
     return absolute[len(below) :] if absolute.startswith(below) else path
@@ -69,12 +69,12 @@ def source_line(path: str, number: int) -> str:
 
 
 def is_convlint(code: CodeType) -> bool:
-    """Whether code is convlint's."""
+    """Return whether code is convlint's."""
     return code.co_filename.startswith(_CONVLINT)
 
 
 def is_foreign(code: CodeType) -> bool:
-    """Whether code belongs to torch, convlint or the interpreter, and so not to the user."""
+    """Return whether code belongs to torch, convlint or the interpreter, and so not to the user."""
     cached = _foreign.get(id(code))
     if cached is None:
         path = code.co_filename
@@ -84,7 +84,7 @@ def is_foreign(code: CodeType) -> bool:
 
 
 def site_of(instant: Instant) -> Site:
-    """The source range of the expression that an instruction belongs to; see ``shown_path`` for its path."""
+    """The source range of the expression that an instruction belongs to; see ``report_path`` for its path."""
     code, offset = instant
     sites = _current().sites
     key = (id(code), offset)
@@ -99,7 +99,7 @@ def _read_site(code: CodeType, offset: int) -> Site:
     line = line or code.co_firstlineno
     end_line = end_line or line
     return Site(
-        path=shown_path(path),
+        path=report_path(path),
         line=line,
         column=_character(path, line, column),
         end_line=end_line,

@@ -21,7 +21,7 @@ class ProblemError(Exception):
         self, kind: str, message: str, path: str | None = None, line: int | None = None
     ) -> None:
         super().__init__(message)
-        shown = None if path is None else code_sites.shown_path(path)
+        shown = None if path is None else code_sites.report_path(path)
         self._problem = Problem(kind, message, shown, line)
 
     @property

@@ -44,7 +44,7 @@ _active: _Run | None = None  # the run that holds the lock
 
 
 def in_run() -> bool:
-    """Whether the current thread belongs to the active run."""
+    """Return whether the current thread belongs to the active run."""
     return _active is not None and _member.run is _active
 
 

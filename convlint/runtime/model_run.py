@@ -140,7 +140,7 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
 
 
 def is_module(value: Any) -> bool:
-    """Whether a value is an ``nn.Module``; for callers that do not import torch."""
+    """Return whether a value is an ``nn.Module``; for callers that do not import torch."""
     return isinstance(value, nn.Module)
 
 
@@ -193,7 +193,7 @@ def _build(make: Callable[[], Any]) -> Any:
 
 
 def _while_building(error: BaseException | None) -> bool:
-    """Whether an exception passed through the constructor of a module, for example one called at import."""
+    """Return whether an exception passed through the constructor of a module, for example one called at import."""
     traceback: TracebackType | None = error.__traceback__ if error else None
     while traceback is not None:
         code = traceback.tb_frame.f_code

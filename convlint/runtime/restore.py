@@ -114,7 +114,7 @@ def _put_back(tensor: Tensor | None, values: Tensor | None) -> None:
 
 
 def _same(left: Tensor, right: Tensor) -> bool:
-    """Whether two tensors have the same bits; NaN equals itself."""
+    """Return whether two tensors have the same bits; NaN equals itself."""
     if left.is_sparse or left.is_quantized or not left.is_contiguous() or not right.is_contiguous():
         return bool(torch.equal(left, right))
     return bool(torch.equal(left.view(-1).view(torch.uint8), right.view(-1).view(torch.uint8)))

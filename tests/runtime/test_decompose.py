@@ -210,7 +210,7 @@ def test_what_cannot_be_converted_is_refused() -> None:
         grouped(drawn(4, 6, 3, 3), 3)
     with pytest.raises(ValueError, match="0 groups"):
         partition(drawn(4, 4, 3, 3), 0)
-    with pytest.raises(ValueError, match="10 features are no maps of 2x2"):
+    with pytest.raises(ValueError, match="10 features are not a multiple of 2x2"):
         global_depthwise(drawn(4, 10), (2, 2))
     with pytest.raises(ValueError, match="in place of"):
         relative_error(drawn(4, 4), drawn(4, 1))  # would broadcast

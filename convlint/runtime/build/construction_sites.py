@@ -124,7 +124,7 @@ class WatchedConstruction:
 
 
 def _constructs(frame: FrameType, module: nn.Module) -> bool:
-    """Whether a frame executes an ``__init__`` of this module."""
+    """Return whether a frame executes an ``__init__`` of this module."""
     code = frame.f_code
     if code.co_name != "__init__" or not code.co_argcount:
         return False

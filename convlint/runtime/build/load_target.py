@@ -114,7 +114,7 @@ def _import_file(path: str) -> ModuleType:
 
 
 def _is_free(name: str, folder: Path) -> bool:
-    """Whether importing ``name`` would find the module in ``folder`` and not one that is loaded already."""
+    """Return whether importing ``name`` would find the module in ``folder`` and not one that is loaded already."""
     loaded = sys.modules.get(name)
     if loaded is None:
         return name not in sys.builtin_module_names
@@ -157,12 +157,12 @@ def _check_text(file: Path) -> None:
     if not file.exists():
         raise ProblemError(
             "missing-file",
-            f"{code_sites.shown_path(str(file))} does not exist{_near(file)}",
+            f"{code_sites.report_path(str(file))} does not exist{_near(file)}",
         )
     if file.is_dir():
         raise ProblemError(
             "missing-file",
-            f"{code_sites.shown_path(str(file))} is a folder, not a Python file",
+            f"{code_sites.report_path(str(file))} is a folder, not a Python file",
         )
     try:
         with file.open("rb") as stream:
@@ -189,7 +189,7 @@ def _near(file: Path) -> str:
     names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
     close = get_close_matches(file.name, names, n=1)
     return (
-        f"; did you mean {code_sites.shown_path(str(file.with_name(close[0])))}?" if close else ""
+        f"; did you mean {code_sites.report_path(str(file.with_name(close[0])))}?" if close else ""
     )
 
 
@@ -227,7 +227,7 @@ def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
 
 
 def _is_model_like(value: Any, owner: Any) -> bool:
-    """Whether a value is a model, or a class or function of this module that may build one."""
+    """Return whether a value is a model, or a class or function of this module that may build one."""
     if isinstance(value, nn.Module):
         return True
     home = getattr(value, "__module__", None)
@@ -254,7 +254,7 @@ def _check_arguments(
             how = f"; pass them as '{target.where}:{target.name}({how})'"
         else:
             reason = f"{target.name}: {one_line(error)}"
-            how = f"; its signature is {shown_signature(signature)}"
+            how = f"; its signature is {signature_text(signature)}"
         raise ProblemError("arguments", reason + how) from None
 
 
@@ -276,7 +276,7 @@ def _missing(
     ]
 
 
-def shown_signature(signature: inspect.Signature) -> str:
+def signature_text(signature: inspect.Signature) -> str:
     """Format a signature without annotations: ``(x, mask=None)``."""
     parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     return str(inspect.Signature(parameters))

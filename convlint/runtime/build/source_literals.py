@@ -29,7 +29,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 def is_literal_argument(
     frames: tuple[Instant, ...], value: int, at: Argument, path: tuple[int, ...] = ()
 ) -> bool:
-    """Whether the call at ``frames[0]`` passes ``value`` as a literal.
+    """Return whether the call at ``frames[0]`` passes ``value`` as a literal.
 
     The other ``frames`` are those of its callers, innermost first. ``path`` are indices into a list or tuple argument.
     """
@@ -40,7 +40,7 @@ def is_literal_argument(
 
 
 def is_literal_operand(instant: Instant, value: int, left: bool) -> bool:
-    """Whether the left or right operand of the arithmetic at ``instant`` is a literal with this value."""
+    """Return whether the left or right operand of the arithmetic at ``instant`` is a literal with this value."""
     node = _expression(instant)
     if isinstance(node, ast.BinOp):
         side = node.left if left else node.right

@@ -96,7 +96,7 @@ def _subclasses(root: type) -> list[type]:
 
 
 def _may_receive(cls: type, init: FunctionType) -> bool:
-    """Whether a class can handle symbols: it is not scripted and has no test for the exact type ``int``."""
+    """Return whether a class can handle symbols: it is not scripted and has no test for the exact type ``int``."""
     if issubclass(cls, torch.jit.ScriptModule):
         return False
     functions = [init, *(value for value in vars(cls).values() if type(value) is FunctionType)]

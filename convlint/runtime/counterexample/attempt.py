@@ -150,7 +150,7 @@ def _spatial(inputs: Inputs) -> Shape:
 
 
 def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
-    """Whether an input has other channels than a layer expects."""
+    """Return whether an input has other channels than a layer expects."""
     if isinstance(module, nn.Linear):
         return bool(shape[-1] != module.in_features)
     names = ("in_channels", "num_features", "num_channels")
@@ -159,7 +159,7 @@ def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
 
 
 def _is_raised_by_user(error: Exception) -> bool:
-    """Whether an exception comes from a ``raise`` or ``assert`` in the user's code."""
+    """Return whether an exception comes from a ``raise`` or ``assert`` in the user's code."""
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next

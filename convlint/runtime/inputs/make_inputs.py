@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convlint.runtime.build.load_target import shown_signature
+from convlint.runtime.build.load_target import signature_text
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.record.steps import tensors_in
 from convlint.settings.input_shapes import InputSpec
@@ -156,7 +156,7 @@ def check_signature(model: nn.Module, inputs: Inputs) -> None:
         count = len(inputs.args) + len(inputs.kwargs)
         raise ProblemError(
             "input",
-            f"forward takes {shown_signature(signature)}, but {inputs.source} has "
+            f"forward takes {signature_text(signature)}, but {inputs.source} has "
             f"{count} input{'' if count == 1 else 's'}: {one_line(error)}",
         ) from None
 

@@ -66,7 +66,7 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
 
 
 def _input_options(names: Sequence[str], job: Job) -> str:
-    """How to pass inputs with these names: as command line options, or in Python."""
+    """Describe how to pass inputs with these names: as command line options, or in Python."""
     if job.inputs_from == "input":
         return "input={" + ", ".join(f'"{name}": ...' for name in names) + "}"
     return " ".join(f"--input {name}=..." for name in names)
@@ -80,7 +80,7 @@ def inputs_for(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
 
 
 def _runs(model: nn.Module, inputs: Inputs) -> bool:
-    """Whether a forward in eval mode succeeds."""
+    """Return whether a forward in eval mode succeeds."""
     with training_flags_restored(model), torch.no_grad():
         model.eval()
         try:
@@ -213,7 +213,7 @@ def smallest_size(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | Non
 
 
 def is_too_small(graph: Graph) -> bool:
-    """Whether a call failed because its input is too small."""
+    """Return whether a call failed because its input is too small."""
     failed = [node.error for node in graph.nodes if node.error]
     if graph.failure is not None:
         failed.append(graph.failure.message)

@@ -58,7 +58,7 @@ def _tried(model: nn.Module, inputs: Inputs) -> Iterator[Tried]:
     known: dict[int, str | None] = {0: None}
 
     def runs(change: int) -> bool:
-        """Whether the model runs on an input that is larger by ``change`` in every spatial dimension."""
+        """Return whether the model runs on an input that is larger by ``change`` in every spatial dimension."""
         if change not in known:
             known[change] = _failing_module(model, inputs, change)
         return known[change] is None

@@ -227,7 +227,7 @@ def sizes(value: Any, count: int) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a number, string, None, or a tuple or list of them. Integers must fit in 64 bits."""
+    """Return whether a value is a number, string, None, or a tuple or list of them. Integers must fit in 64 bits."""
     if isinstance(value, int):
         return -(1 << 63) <= value < 1 << 63
     if value is None or isinstance(value, float | str):

@@ -91,7 +91,7 @@ _PARAMETRIZED = (
 
 
 def is_leaf(module: nn.Module) -> bool:
-    """Whether a module is a layer: it has no submodules, or it is a class of torch.nn other than a container."""
+    """Return whether a module is a layer: it has no submodules, or it is a class of torch.nn other than a container."""
     return not module._modules or base_of(module) not in _CONTAINERS
 
 

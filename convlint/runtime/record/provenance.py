@@ -178,7 +178,7 @@ class _Expressions:
         return next((record.all for record in self._records.values()), [])
 
     def _involves(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
-        """Whether a comparison involves known symbols, directly or through the parameters bound to them.
+        """Return whether a comparison involves known symbols, directly or through the parameters bound to them.
 
         An unknown comparison may involve any symbol.
         """
@@ -195,7 +195,7 @@ class _Expressions:
         return pair[0].is_unknown
 
     def _facts(self, record: ScopeRecord) -> list[tuple[Dim, Dim]]:
-        """The comparisons of a scope that came out equal. An additional one can only silence a rule."""
+        """The comparisons of a scope that came out equal. An additional one can only suppress a finding."""
         found: dict[tuple[Dim, Dim], None] = {}
         for left, right in record.equal.values():
             other = symbolic.constant(right) if isinstance(right, int) else self.dim(right)
@@ -216,7 +216,7 @@ class _Expressions:
         )
         equal = tuple((symbolic.to_json(left), symbolic.to_json(right)) for left, right in facts)
         parent = None if record.parent is None else record.parent.id
-        path = code_sites.shown_path(record.path)
+        path = code_sites.report_path(record.path)
         arguments = listed(record.given, record.named)
         return Scope(record.id, record.kind, parent, symbols, equal, path, record.cls, arguments)
 

@@ -38,7 +38,7 @@ _Stack = list[tuple[nn.Module | None, str, code_sites.Instant | None]]
 
 
 class _Track:
-    """What one thread recorded: its steps and module calls, and the module calls that are running."""
+    """The recording of one thread: its steps and module calls, and the module calls in progress."""
 
     def __init__(self, steps: list[Step], calls: list[ModuleCall], stack: _Stack) -> None:
         self.steps = steps

@@ -58,7 +58,7 @@ class ShapesOnly(TorchDispatchMode):
 
 @cache
 def _reads_values(func: Any) -> bool:
-    """Whether the Python result or the output shape of an operator depends on tensor values."""
+    """Return whether the Python result or the output shape of an operator depends on tensor values."""
     tags = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
     return func.namespace not in ("aten", "prims", "prim") or any(tag in func.tags for tag in tags)
 

@@ -68,7 +68,7 @@ class _Conversion:
             nodes=tuple(self.nodes),
             calls=tuple(self._calls(starts)),
             inputs=tuple(
-                f"{step.name}: {_shown(*step.outputs[0])}"
+                f"{step.name}: {_tensor_text(*step.outputs[0])}"
                 for step in recorder.steps
                 if step.kind == "input"
             ),
@@ -281,19 +281,19 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _shown(shape: Any, dtype: torch.dtype) -> str:
+def _tensor_text(shape: Any, dtype: torch.dtype) -> str:
     return f"{'x'.join(map(str, shape)) or 'scalar'} {_name(dtype)}"
 
 
 def _described(result: Any) -> Iterator[str]:
     """Describe the tensors of a result: ``out: 1x21x32x32 float32``."""
     for name, tensor in named_tensors_in(result):
-        shown = _shown(tensor.shape, tensor.dtype)
-        yield f"{name.lstrip('.')}: {shown}" if name else shown
+        text = _tensor_text(tensor.shape, tensor.dtype)
+        yield f"{name.lstrip('.')}: {text}" if name else text
 
 
 def _has_state(module: nn.Module) -> bool:
-    """Whether a module has parameters or buffers."""
+    """Return whether a module has parameters or buffers."""
     return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
 
 

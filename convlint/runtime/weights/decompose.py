@@ -74,7 +74,7 @@ def global_depthwise(weight: Tensor, map_size: tuple[int, int]) -> tuple[Tensor,
     """
     height, width = map_size
     if weight.shape[1] % (height * width):
-        raise ValueError(f"{weight.shape[1]} features are no maps of {height}x{width}")
+        raise ValueError(f"{weight.shape[1]} features are not a multiple of {height}x{width}")
     depthwise, pointwise = separable(weight.unflatten(1, (-1, height, width)))
     return depthwise, pointwise.flatten(1)
 

@@ -17,7 +17,7 @@ _LIBRARY = sysconfig.get_path("stdlib")
 def problem(error: BaseException, during: str) -> Problem:
     """Describe an exception of a job as a problem. ``during`` names the phase and the target."""
     if isinstance(error, SystemExit):
-        return Problem("exit", f"the code of the model called sys.exit({_shown(error.code)})")
+        return Problem("exit", f"the code of the model called sys.exit({_repr(error.code)})")
     whole = "".join(traceback.format_exception(error))
     kind = type(error).__name__
     if not isinstance(error, Exception):
@@ -47,7 +47,7 @@ def _of_the_model(step: TracebackType | None) -> Site | None:
     return site
 
 
-def _shown(value: object) -> str:
+def _repr(value: object) -> str:
     try:
         return repr(value)
     except BaseException as broken:
