@@ -233,7 +233,10 @@ BAD = {
     "missing folder": (("no/where.py:Net",), "no/where.py does not exist"),
     "missing module": (("no_such.module:Net",), "no module named 'no_such'"),
     "unknown name": (("net.py:Nett",), "net.py has no Nett; did you mean Net"),
-    "a number": (("net.py:number",), "number is of type int, which is not a model and cannot build one"),
+    "a number": (
+        ("net.py:number",),
+        "number is of type int, which is not a model and cannot build one",
+    ),
     "another class": (("net.py:Other",), "Other is not a subclass of nn.Module"),
     "a factory of no model": (
         ("net.py:no_model",),
