@@ -65,7 +65,7 @@ def _check(path: str, module: SourceModule, project: Project) -> CheckedFile:
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:
-    """The errors in convlint itself, one for each entry point."""
+    """Yield the errors in convlint itself, one for each entry point."""
     for exploration in explorations:
         failure = next((path.failure for path in exploration.paths if path.failure), None)
         if failure is not None:

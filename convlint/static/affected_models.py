@@ -14,7 +14,7 @@ from convlint.support.errors import UsageError
 
 
 def models_of(files: Iterable[str], config: Config) -> list[Target]:
-    """The configured models that depend on any of ``files``: they are defined in one, or in a file
+    """Return the configured models that depend on any of ``files``: they are defined in one, or in a file
     whose imports lead to one. A change of the configuration file affects all of them.
 
     A model whose file cannot be read is always included, because its run reports that. Imports by
@@ -42,7 +42,7 @@ def _depends_on(target: Target, changed: set[str], project: Project) -> bool:
 
 
 def _module_of(target: Target, project: Project) -> SourceModule | None:
-    """The module that defines a model; None if its file cannot be read."""
+    """Return the module that defines a model; None if its file cannot be read."""
     if target.path is not None:
         return project.load(target.path)
     where = os.path.join(project.root, f"{target.module} is imported here")

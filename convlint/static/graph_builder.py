@@ -66,7 +66,7 @@ class _GraphBuilder:
     # --- layers
 
     def _instances(self) -> Iterator[Instance]:
-        """The modules of the execution. Sets their names: paths of attributes, as in a recorded run."""
+        """Yield the modules of the execution. Sets their names: paths of attributes, as in a recorded run."""
         interpreter = self.path.interpreter
         owned = {child for built in interpreter.top_modules for _, child in built.children()}
         tops = [built for built in interpreter.top_modules if built not in owned]
@@ -99,7 +99,7 @@ class _GraphBuilder:
     def _in_plain_containers(
         self, instance: Instance, name: str, prefix: str
     ) -> Iterator[tuple[str, Instance]]:
-        """Modules in lists, tuples and dicts. They are recorded as unregistered if they have parameters, unless
+        """Yield modules in lists, tuples and dicts. They are recorded as unregistered if they have parameters, unless
         ``instance`` may have registered them under an unknown name.
         """
         complete = not instance.may_have_more_children
@@ -190,8 +190,8 @@ class _GraphBuilder:
         )
 
     def _layer_of(self, step: Step) -> Instance | None:
-        """The layer of a call: one of torch, or the module that makes the call if it has no children, as in a recorded
-        run.
+        """Return the layer of a call: one of torch, or the module that makes the call if it has no children, as
+        in a recorded run.
         """
         layer, owner = step.layer, step.owner
         if layer is None and owner is not None and self.names.get(owner):
@@ -199,8 +199,8 @@ class _GraphBuilder:
         return layer if layer in self.names else None
 
     def _id(self, tensor: Tensor) -> int:
-        """The id of a tensor that a call reads. If no recorded call created it, or with another shape because more
-        was known there, it becomes a constant.
+        """Return the id of a tensor that a call reads. If no recorded call created it, or with another shape
+        because more was known there, it becomes a constant.
         """
         if tensor not in self.ids:
             known = None if tensor.id is None else self.recorded.get(tensor.id)
@@ -253,7 +253,7 @@ class _GraphBuilder:
 
 
 def _once(containers: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:
-    """Each container once, with the site of its first module."""
+    """Yield each container once, with the site of its first module."""
     seen = set()
     for name, attribute, site in containers:
         if (name, attribute) not in seen:

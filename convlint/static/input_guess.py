@@ -53,7 +53,7 @@ def guess_input(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], s
 
 
 def _smallest_map(path: ExecutionPath) -> int:
-    """The smallest spatial size of an output of a convolution; 0 if a call fails, or if a shape is not
+    """Return the smallest spatial size of an output of a convolution; 0 if a call fails, or if a shape is not
     known: the model may require a size there.
     """
     if not path.complete or path.execution.gaps or any(step.error for step in path.execution.steps):

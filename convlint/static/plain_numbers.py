@@ -40,7 +40,7 @@ class PlainNumbers:
         self.values = self._values(instances, fitting=fitting)
 
     def _values(self, instances: Sequence[Instance], *, fitting: bool) -> dict[Symbol, int]:
-        """A number for every symbol."""
+        """Return a number for every symbol."""
         roles: dict[Symbol, int] = {}
         for instance in instances:
             for name, number in instance.attrs.items():
@@ -81,7 +81,7 @@ class PlainNumbers:
         return roles.get(symbol, _WIDTH)
 
     def of(self, number: Num) -> int:
-        """The plain number for a number that may be symbolic."""
+        """Return the plain number for a number that may be symbolic."""
         if not isinstance(number, Dim):
             return int(number)
         if number not in self._numbers:
@@ -97,13 +97,13 @@ class PlainNumbers:
             return 1
 
     def _plain(self, value: Value) -> Value:
-        """An attribute with plain numbers."""
+        """Return an attribute with plain numbers."""
         if isinstance(value, tuple | list):
             return tuple([self._plain(item) for item in value])
         return self.of(value) if type(value) is Dim else value
 
     def attributes(self, attrs: Mapping[str, Value]) -> dict[str, Value]:
-        """The attributes of a layer or a call that rules can read, with plain numbers."""
+        """Return the attributes of a layer or a call that rules can read, with plain numbers."""
         plain = {name: self._plain(value) for name, value in attrs.items() if _is_plain(value)}
         if "bias" in attrs:
             plain["bias"] = attrs["bias"] is True

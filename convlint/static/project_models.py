@@ -1,4 +1,4 @@
-"""The models that the files of a project define, and their inputs, as far as static analysis can tell.
+"""The models that the files of a project define, and their inputs, as far as static analysis can determine.
 
 A model is a class that no other class builds, or a function that returns one, if it contains a
 convolution.
@@ -54,7 +54,7 @@ class Detected:
 
 @dataclass
 class _Usage:
-    """How the code of a project uses its classes."""
+    """The use of classes by the code of a project."""
 
     parts: set[ClassKey] = field(default_factory=set)  # built by another class
     arguments: dict[ClassKey, str] = field(default_factory=dict)  # of a call, if all are literals
@@ -81,7 +81,7 @@ def _detect(files: list[str], root: str) -> list[Detected]:
 
 
 def _module(project: Project, file: str) -> SourceModule | None:
-    """The module of a file; None if it cannot be read, which ``check`` reports, or does not use torch."""
+    """Return the module of a file; None if it cannot be read, which ``check`` reports, or does not use torch."""
     try:
         with open(file, "rb") as stream:
             module = project.add(file, stream.read())
@@ -116,7 +116,7 @@ def _note_usage(path: ExecutionPath, usage: _Usage) -> None:
 
 
 def _is_returned(call: ast.Call, entry_point: EntryPoint) -> bool:
-    """Whether a function returns a call: then the function is the model, not the class with these
+    """Return whether a function returns a call: then the function is the model, not the class with these
     arguments.
     """
     return entry_point.kind == "function" and any(
@@ -125,7 +125,7 @@ def _is_returned(call: ast.Call, entry_point: EntryPoint) -> bool:
 
 
 def _literals(call: ast.Call) -> str | None:
-    """The arguments of a call as text; None unless all are literals."""
+    """Return the arguments of a call as text; None unless all are literals."""
     try:
         for value in (*call.args, *(keyword.value for keyword in call.keywords)):
             ast.literal_eval(value)
@@ -137,7 +137,7 @@ def _literals(call: ast.Call) -> str | None:
 
 
 def _specs(path: ExecutionPath, tensors: tuple[Tensor, ...]) -> tuple[InputSpec, ...]:
-    """The shapes of tensors without their batch dimension; none if a size is not known."""
+    """Return the shapes of tensors without their batch dimension; none if a size is not known."""
     specs = []
     for tensor in tensors:
         shape = tuple(path.execution.reduced(size) for size in tensor.shape or ())
@@ -179,7 +179,7 @@ def _models_in(project: Project, module: SourceModule, usage: _Usage) -> Iterato
 
 
 def _factories(project: Project, module: SourceModule) -> Iterator[str]:
-    """Functions that return the result of another function. They are not entry points, because they
+    """Yield functions that return the result of another function. They are not entry points, because they
     call no class. Only the first few of those that call the same: packages have hundreds.
     """
     entry_points = {entry_point.name for entry_point in find_entry_points(project, module)}
@@ -196,7 +196,7 @@ def _factories(project: Project, module: SourceModule) -> Iterator[str]:
 
 
 def _required_of(function: object, skip: int) -> list[str]:
-    """The required parameters of a function, without the first ``skip``; none of anything else."""
+    """Return the required parameters of a function, without the first ``skip``; none of anything else."""
     return _required(function.node.args, skip) if type(function) is Function else []
 
 
@@ -211,7 +211,7 @@ def _required(parameters: ast.arguments, skip: int = 0) -> list[str]:
 def _model(
     project: Project, module: SourceModule, target: str, usage: _Usage
 ) -> Iterator[Detected]:
-    """The model that a target returns, with its input; nothing unless it is one."""
+    """Yield the model that a target returns, with its input; nothing unless it is one."""
 
     def run(inputs: tuple[InputSpec, ...] = ()) -> ExecutionPath | None:
         entry = ModelEntry(parse_target(f"./{target}"), inputs)
@@ -242,7 +242,7 @@ def _model(
 
 
 def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | None:
-    """The first execution of an entry point; None if convlint failed."""
+    """Return the first execution of an entry point; None if convlint failed."""
     exploration = Exploration(project, entry_point)
     exploration.advance(_STEPS)
     path = exploration.paths[0] if exploration.paths else None

@@ -103,11 +103,11 @@ class Execution(Knowledge):
     # --- tensors
 
     def tensor(self, shape: Shape | None, dtype: str = "float32") -> Tensor:
-        """A tensor that no recorded call created: a parameter or a constant."""
+        """Return a tensor that no recorded call created: a parameter or a constant."""
         return Tensor(Cell(shape), None, dtype)
 
     def require_rank(self, tensor: Tensor, rank: int) -> Shape | None:
-        """The shape of a tensor that must have ``rank`` dimensions; an unknown shape gets that many
+        """Return the shape of a tensor that must have ``rank`` dimensions; an unknown shape gets that many
         unknown sizes. None if the number of dimensions is known to be another.
         """
         cell = tensor.cell
@@ -121,7 +121,7 @@ class Execution(Knowledge):
         return cell.shape if len(cell.shape) == rank else None
 
     def guess_rank(self, tensor: Tensor, rank: int) -> Shape:
-        """The shape of a tensor that most likely has ``rank`` dimensions. A later ``require_rank`` with
+        """Return the shape of a tensor that most likely has ``rank`` dimensions. A later ``require_rank`` with
         another number changes it, and keeps batch and channels.
         """
         shape = self.require_rank(tensor, rank) or ()
@@ -142,7 +142,7 @@ class Execution(Knowledge):
         """Record a call and return its results, one for each of ``shapes``.
 
         With ``like`` there is one result, with the shape of that tensor, known or not. ``error`` is
-        the message with which PyTorch would raise; the results then stand in for those of the call.
+        the message with which PyTorch would raise; the results then replace those of the call.
         """
         dtype = dtype or (inputs[0].dtype if inputs else "float32")
         cells = [like.cell] if like is not None else [Cell(shape) for shape in shapes]

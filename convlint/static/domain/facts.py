@@ -32,7 +32,7 @@ class Knowledge:
     _pending: list[Pair] = field(default_factory=list)
 
     def fresh(self, what: str) -> Dim:
-        """A new unknown number; ``what`` names it for a reader (``height``)."""
+        """Return a new unknown number; ``what`` names it for a reader (``height``)."""
         self._fresh += 1
         return symbolic.symbol(f"{what} {self._fresh}", FRESH)
 
@@ -42,7 +42,7 @@ class Knowledge:
         return self._bound
 
     def reduced(self, number: Num) -> Num:
-        """A number with the known values of its symbols; a plain ``int`` where these decide it."""
+        """Return a number with the known values of its symbols; a plain ``int`` where these decide it."""
         if type(number) is not Dim:
             return number
         known = self._reduced.get(number)
@@ -66,7 +66,7 @@ class Knowledge:
     # --- equality
 
     def equal(self, left: Num, right: Num) -> bool | None:
-        """Whether two numbers are equal for all values of their symbols (True), different for all
+        """Return whether two numbers are equal for all values of their symbols (True), different for all
         (False), or neither (None).
         """
         if type(left) is int and type(right) is int:
@@ -80,7 +80,7 @@ class Knowledge:
         return None
 
     def demand(self, left: Num, right: Num) -> bool:
-        """Whether two numbers that must be equal can be. If that is not decided, it is assumed: an
+        """Return whether two numbers that must be equal can be. If that is not decided, it is assumed: an
         unknown number gets the value, other demands are recorded.
         """
         known = self.equal(left, right)
@@ -99,7 +99,7 @@ class Knowledge:
             self._pending.append(pair)
 
     def take_pending(self) -> tuple[Pair, ...]:
-        """The demands since this was last called: those of the call that is being recorded."""
+        """Return the demands since this was last called: those of the call that is being recorded."""
         pending = tuple(self._pending)
         self._pending.clear()
         return pending
@@ -142,7 +142,7 @@ class Knowledge:
             self.limits[symbol] = (low, high)
 
     def bounds(self, number: Num) -> tuple[float, float]:
-        """The lowest and the highest possible value of a number."""
+        """Return the lowest and the highest possible value of a number."""
         number = self.reduced(number)
         if type(number) is int:
             return number, number
@@ -161,7 +161,7 @@ class Knowledge:
                 self.widths.update([atom for atom, _ in monomial if isinstance(atom, Symbol)])
 
     def _never_zero(self, dim: Dim) -> bool:
-        """Whether an expression is never 0: its terms have one sign, and one of them is never 0."""
+        """Return whether an expression is never 0: its terms have one sign, and one of them is never 0."""
         terms = dim.terms or ()
         if len({factor > 0 for _, factor in terms}) != 1:
             return False
@@ -170,7 +170,7 @@ class Knowledge:
         return any(all(self._is_positive(atom) for atom, _ in monomial) for monomial, _ in terms)
 
     def _is_positive(self, atom: Atom) -> bool:
-        """Whether an atom is positive, as sizes of tensors and numbers of channels are; any other
+        """Return whether an atom is positive, as sizes of tensors and numbers of channels are; any other
         parameter may be 0.
         """
         if not isinstance(atom, Symbol) or "pad" in atom.name:
@@ -182,7 +182,7 @@ class Knowledge:
     # --- defaults
 
     def settle_at_defaults(self, number: Dim) -> int | None:
-        """The value of a number at the defaults of its parameters, which have these values from here
+        """Return the value of a number at the defaults of its parameters, which have these values from here
         on; None if a parameter has no default.
         """
         reduced = self.reduced(number)
@@ -197,7 +197,7 @@ class Knowledge:
         return reduced if type(reduced) is int else None
 
     def holds_at_defaults(self, condition: Condition) -> bool:
-        """Whether a condition holds at the defaults of its parameters. If one has no default, flags
+        """Return whether a condition holds at the defaults of its parameters. If one has no default, flags
         count as set, and numbers as different.
         """
         try:
@@ -217,7 +217,7 @@ class Knowledge:
 
 
 def _linear_symbols(dim: Dim) -> list[tuple[Symbol, int]]:
-    """The symbols that are a term with the coefficient 1 or -1 each, and these coefficients."""
+    """Return the symbols that are a term with the coefficient 1 or -1 each, and these coefficients."""
     return [
         (monomial[0][0], factor)
         for monomial, factor in dim.terms or ()
@@ -229,7 +229,7 @@ def _linear_symbols(dim: Dim) -> list[tuple[Symbol, int]]:
 
 
 def _one_symbol(number: Num) -> tuple[Symbol, int, int] | None:
-    """The symbol, its coefficient 1 or -1, and the constant of ``symbol + 3`` or ``3 - symbol``; None
+    """Return the symbol, its coefficient 1 or -1, and the constant of ``symbol + 3`` or ``3 - symbol``; None
     for any other number.
     """
     if type(number) is not Dim:

@@ -37,7 +37,7 @@ class Class:
 
     @property
     def is_module(self) -> bool:
-        """Whether it is an ``nn.Module``."""
+        """Return whether it is an ``nn.Module``."""
         if self._is_module is None:
             self._is_module = any(cls.name == "torch.nn.Module" for cls in self.mro)
         return self._is_module
@@ -51,7 +51,7 @@ class Class:
         return None
 
     def lookup(self, name: str) -> Value:
-        """A class attribute; None if neither the class nor a base of the program has it."""
+        """Return a class attribute; None if neither the class nor a base of the program has it."""
         for cls in self.mro:
             if name in cls.namespace:
                 return cls.namespace[name]
@@ -107,7 +107,7 @@ class Frame:
 
 
 def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
-    """The span of a node of the program, cached at the node: every call needs it."""
+    """Return the span of a node of the program, cached at the node: every call needs it."""
     site: Site | None = node.__dict__.get("site")
     if site is None:
         site = node.site = scope.module.text.site(node, scope.qualname)  # type: ignore[union-attr]
@@ -138,7 +138,7 @@ class Instance:
 
     @property
     def may_have_more_children(self) -> bool:
-        """Whether it may hold modules that the analysis does not know."""
+        """Return whether it may hold modules that the analysis does not know."""
         return self.incomplete or UNKNOWN_CHILD in self.attrs
 
     @property
@@ -148,7 +148,7 @@ class Instance:
         return tuple(calls[::-1])
 
     def children(self) -> Iterator[tuple[str, Instance]]:
-        """The modules among its attributes, in the order in which they were assigned."""
+        """Yield the modules among its attributes, in the order in which they were assigned."""
         for name, value in self.attrs.items():
             if type(value) is Instance and value.is_module:
                 yield name, value

@@ -52,7 +52,7 @@ class Condition:
 
 
 def joined(op: str, left: Value, right: Value = None) -> Value:
-    """A condition made of conditions; UNKNOWN if it would be too large to evaluate repeatedly."""
+    """Return a condition made of conditions; UNKNOWN if it would be too large to evaluate repeatedly."""
     weight = left.weight + (0 if right is None else right.weight)
     return Condition(op, left, right, weight) if weight <= _HEAVIEST else UNKNOWN
 
@@ -135,7 +135,7 @@ _DEEPEST = 8
 
 
 def is_small(value: Value) -> bool:
-    """Whether a list, tuple or dict has few enough nested items to visit each. An item counts each
+    """Return whether a list, tuple or dict has few enough nested items to visit each. An item counts each
     time that it occurs, so a container that holds itself is not small.
     """
     budget, level = LONGEST, [value]
@@ -150,24 +150,24 @@ def is_small(value: Value) -> bool:
 
 
 def has_more(value: Value) -> bool:
-    """Whether a list may have more items than are known: UNKNOWN stands for any number of items."""
+    """Return whether a list may have more items than are known: UNKNOWN stands for any number of items."""
     return type(value) is list and any(item is UNKNOWN for item in value)
 
 
 def as_number(value: Value) -> Num | None:
-    """An integer of the program, None for anything else."""
+    """Return an integer of the program, None for anything else."""
     if type(value) is bool:
         return int(value)
     return value if type(value) is int or type(value) is Dim else None
 
 
 def is_number(value: Value) -> bool:
-    """Whether a value can be a size or a count."""
+    """Return whether a value can be a size or a count."""
     return type(value) is int or type(value) is Dim or type(value) is bool
 
 
 def as_real(value: float | Dim | Real) -> Dim:
-    """The expression of a number, for arithmetic with floats."""
+    """Return the expression of a number, for arithmetic with floats."""
     if isinstance(value, Real):
         return value.dim
     if isinstance(value, float):
@@ -176,7 +176,7 @@ def as_real(value: float | Dim | Real) -> Dim:
 
 
 def symbols_of(number: Value) -> Iterable[Symbol]:
-    """The symbols of a number, or of a tuple of numbers."""
+    """Return the symbols of a number, or of a tuple of numbers."""
     if type(number) is Dim:
         return number.symbols()
     if type(number) is tuple:

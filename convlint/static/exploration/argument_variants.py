@@ -17,7 +17,7 @@ _MOST_VARIANTS = 4
 
 
 def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
-    """The arguments to try one after the other: the defaults, then each flag inverted, each string
+    """Return the arguments to try one after the other: the defaults, then each flag inverted, each string
     that the constructor compares with, and a number for each width that may be None.
     """
     variants: list[dict[str, Value]] = [{}]
@@ -44,7 +44,7 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
 
 
 def _tested_names(function: ast.AST) -> dict[str, list[str]]:
-    """The names in the conditions of a function, each with the strings that stand beside it."""
+    """Return the names in the conditions of a function, each with the strings in the same condition."""
     tested: dict[str, list[str]] = {}
     for node in walk(function):
         if not isinstance(node, ast.If | ast.IfExp):
@@ -57,7 +57,7 @@ def _tested_names(function: ast.AST) -> dict[str, list[str]]:
 
 
 def builds_on_condition(entry_point: EntryPoint) -> bool:
-    """Whether a branch of a condition in the code of an entry point calls something."""
+    """Return whether a branch of a condition in the code of an entry point calls something."""
     if entry_point.kind != "class":
         return True
     cls: Class = entry_point.value

@@ -56,7 +56,7 @@ class ExecutionPath:
 
 
 def find_entry_points(project: Project, module: SourceModule) -> list[EntryPoint]:
-    """The entry points of a file, in their order."""
+    """Return the entry points of a file, in their order."""
     return list(_entry_points(project, module))
 
 
@@ -85,14 +85,14 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
 
 
 def _methods(module: SourceModule, cls: Class) -> Iterator[EntryPoint]:
-    """The methods of a class that is not a module: a test case, a trainer."""
+    """Yield the methods of a class that is not a module: a test case, a trainer."""
     for name, value in cls.namespace.items():
         if type(value) is Function and _may_use_models(value.node):
             yield EntryPoint(module, "function", f"{cls.qualname}.{name}", value)
 
 
 def _ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:
-    """The parameters of a class's own constructor that its body never reads: name, class, place."""
+    """Yield the parameters of a class's own constructor that its body never reads: name, class, place."""
     init = cls.namespace.get("__init__")
     if type(init) is not Function or isinstance(init.node, ast.Lambda):
         return
@@ -115,14 +115,14 @@ def _defined(project: Project, module: SourceModule, name: str) -> Value:
 
 
 def _may_use_models(node: ast.AST) -> bool:
-    """Whether code calls something named like a class, or creates a tensor."""
+    """Return whether code calls something named like a class, or creates a tensor."""
     return cached(
         node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node))
     )
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:
-    """The callees of the calls in some code, except those in dict displays: these are tables."""
+    """Yield the callees of the calls in some code, except those in dict displays: these are tables."""
     pending = [node]
     while pending:
         inner = pending.pop()

@@ -1,4 +1,4 @@
-"""How each kind of entry point is executed: what is called, and with which arguments."""
+"""The execution of each kind of entry point: the call that is made, and its arguments."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _input(interpreter: Interpreter) -> Tensor:
 
 
 def _input_for(interpreter: Interpreter, parameter: ast.arg) -> Value:
-    """A tensor, unless the annotation of the parameter says otherwise."""
+    """Return a tensor, unless the annotation of the parameter says otherwise."""
     annotation = "Tensor" if parameter.annotation is None else ast.unparse(parameter.annotation)
     is_tensor = annotation.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
     return _input(interpreter) if is_tensor else UNKNOWN
@@ -107,7 +107,7 @@ def _optional(
 def _arguments(
     interpreter: Interpreter, function: Function, variant: dict[str, Value], skip: int = 0
 ) -> dict[str, Value]:
-    """A value for every parameter of a function, by name: a symbol for an integer, otherwise the
+    """Return a value for every parameter of a function, by name: a symbol for an integer, otherwise the
     default.
     """
     parameters = function.node.args
@@ -143,7 +143,7 @@ def _symbol(parameter: ast.arg) -> Value:
 
 
 def _call_of(path: ExecutionPath, node: ast.AST) -> Call:
-    """The call of an entry point, without arguments: it stands at its definition ``node``."""
+    """Return the call of an entry point, without arguments, located at its definition ``node``."""
     place = Outside(getattr(node, "name", ""), ast.Load())
     place.lineno = place.end_lineno = getattr(node, "lineno", 1)
     place.col_offset = place.end_col_offset = getattr(node, "col_offset", 0)
@@ -171,7 +171,7 @@ def _execute_function(path: ExecutionPath) -> None:
 
 
 def _is_called(entry_point: EntryPoint) -> bool:
-    """Whether a function is called in its own file, possibly with more than its defaults."""
+    """Return whether a function is called in its own file, possibly with more than its defaults."""
     return any(
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -238,7 +238,7 @@ def _call_built_models(path: ExecutionPath) -> None:
 
 
 def descendants(instance: Instance) -> Iterator[Instance]:
-    """A module and all below it, each once."""
+    """Yield a module and all below it, each once."""
     seen = {instance}
     pending = [instance]
     while pending:

@@ -48,7 +48,7 @@ class Exploration:
         return path.steps
 
     def with_all_inputs(self, path: ExecutionPath) -> ExecutionPath:
-        """The same path with UNKNOWN for each optional input that the path left out."""
+        """Return the same path with UNKNOWN for each optional input that the path left out."""
         choices = path.interpreter.choices.again()
         return self._execute(choices, path.variant, _STEPS_PER_PATH, all_inputs=True)
 
@@ -90,7 +90,7 @@ class Exploration:
         return contracts
 
     def _has_more_to_show(self, path: ExecutionPath) -> bool:
-        """Whether other branches could show anything: they may build other layers, or work where
+        """Return whether other branches could show anything: they may build other layers, or work where
         this path fails.
         """
         return self._builds_on_condition or any(step.error for step in path.execution.steps)
@@ -104,7 +104,7 @@ Contracts = dict[Site, set[tuple[Num, Num]]]
 
 
 def contracts(project: Project, entry_point: EntryPoint) -> Contracts:
-    """The equalities that a class assumes, by the call that needs them."""
+    """Return the equalities that a class assumes, by the call that needs them."""
     if entry_point.value not in project.contracts:
         project.contracts[entry_point.value] = exploration(project, entry_point).contracts
     known: Contracts = project.contracts[entry_point.value]
@@ -123,7 +123,7 @@ def close(project: Project, explored: Exploration) -> None:
 
 
 def exploration(project: Project, entry_point: EntryPoint) -> Exploration:
-    """The exploration of an entry point, shared within the project; its first path is executed."""
+    """Return the exploration of an entry point, shared within the project; its first path is executed."""
     key = _key(entry_point)
     if key not in project.explorations:
         project.explorations[key] = new = Exploration(project, entry_point)
@@ -163,7 +163,7 @@ def explored(project: Project, module: SourceModule) -> list[Exploration]:
 
 
 def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:
-    """Functions to execute first, and the rest: the factories of a family call the same functions,
+    """Return functions to execute first, and the rest: the factories of a family call the same functions,
     with a few other numbers.
     """
     counts: dict[frozenset[str], int] = {}

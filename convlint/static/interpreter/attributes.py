@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
-    """The attribute ``name`` of a value; UNKNOWN if it has none that is known."""
+    """Return the attribute ``name`` of a value; UNKNOWN if it has none that is known."""
     kind = type(value)
     if kind is Instance:
         return _of_instance(interpreter, value, name, node, scope)

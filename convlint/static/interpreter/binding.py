@@ -1,4 +1,4 @@
-"""Which parameter receives which argument of a call."""
+"""Binding of the arguments of a call to parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNKNOWN_KEY: Any = UNKNOWN  # stands for keyword arguments whose names are not 
 
 
 def bind(function: Function, call: Call) -> dict[str, Value] | None:
-    """The values of the parameters by name; None if the arguments do not fit."""
+    """Return the values of the parameters by name; None if the arguments do not fit."""
     args, open_ended = call.args, call.open_ended
     parameters = function.node.args
     by_position, by_name = cached(parameters, "parameter_names", lambda: _names(parameters))
@@ -43,6 +43,6 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
 
 
 def _names(parameters: ast.arguments) -> tuple[list[str], list[str]]:
-    """The names of the parameters that can be passed by position, and of those that cannot."""
+    """Return the names of the parameters that can be passed by position, and of those that cannot."""
     by_position = [parameter.arg for parameter in positional(parameters)]
     return by_position, [parameter.arg for parameter in parameters.kwonlyargs]

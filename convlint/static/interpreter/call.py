@@ -41,7 +41,7 @@ class Call:
         *,
         open_ended: bool | None = None,
     ) -> Call:
-        """The same call with other positional arguments; the rest stays unless it is passed too."""
+        """Return the same call with other positional arguments; the rest stays unless it is passed too."""
         return Call(
             self.interpreter,
             args,
@@ -52,22 +52,22 @@ class Call:
         )
 
     def values(self) -> list[Value]:
-        """The positional arguments, then the keyword arguments."""
+        """Return the positional arguments, then the keyword arguments."""
         return [*self.args, *self.kwargs.values()]
 
     def argument(self, position: int, name: str, default: Value = None) -> Value:
-        """The argument that is passed at a position or by a name."""
+        """Return the argument that is passed at a position or by a name."""
         if position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name, default)
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """The tensors among the arguments."""
+        """Return the tensors among the arguments."""
         return tuple([tensor for value in self.values() for tensor in tensors_in(value)])
 
 
 def tensors_in(value: Value) -> list[Tensor]:
-    """The tensors of a value that may be a list, tuple or dict of them."""
+    """Return the tensors of a value that may be a list, tuple or dict of them."""
     kind = type(value)
     if kind is Tensor:
         return [value]

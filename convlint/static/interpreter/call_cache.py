@@ -19,7 +19,7 @@ _COMPARABLE = frozenset(
 
 
 def constructor_key(cls: Class, call: Call) -> Hashable | None:
-    """A key that is equal for equal constructor calls; None if the arguments cannot be compared.
+    """Return a key that is equal for equal constructor calls; None if the arguments cannot be compared.
 
     Drop-out and drop-path rates differ from block to block, and no shape depends on them.
     """
@@ -27,12 +27,12 @@ def constructor_key(cls: Class, call: Call) -> Hashable | None:
     kwargs = [(name, value) for name, value in call.kwargs.items() if "drop" not in name]
     if not all(_is_comparable(value) for value in (*args, *[value for _, value in kwargs])):
         return None
-    # The types are part of the key: True equals 1, but isinstance tells them apart.
+    # The types are part of the key: True equals 1, but isinstance distinguishes them.
     return cls, call.node, *[(type(v), v) for v in args], *[(n, type(v), v) for n, v in kwargs]
 
 
 def call_key(instance: Instance, args: Sequence[Value]) -> Hashable | None:
-    """A key that is equal for calls of a module on equal shapes; None if a shape is not known."""
+    """Return a key that is equal for calls of a module on equal shapes; None if a shape is not known."""
     shapes = [
         value.shape if type(value) is Tensor and not value.cell.is_guess else None for value in args
     ]

@@ -16,7 +16,7 @@ from convlint.static.program.parse import cached, walk
 
 @cache
 def library(name: str) -> Value:
-    """The value of a qualified name of a library: a class for those of ``torch.nn``, else a Library."""
+    """Return the value of a qualified name of a library: a class for those of ``torch.nn``, else a Library."""
     name = _canonical(name)
     last = name.rsplit(".", 1)[-1]
     is_class = name.startswith("torch.nn.") and name.count(".") == 2 and last[:1].isupper()
@@ -32,7 +32,7 @@ _PLAIN_BASES = frozenset({"Generic", "Protocol", "NamedTuple", "Enum", "ABCMeta"
 
 
 def _canonical(name: str) -> str:
-    """The documented name of something that torch defines in a submodule of ``torch.nn.modules``."""
+    """Return the documented name of something that torch defines in a submodule of ``torch.nn.modules``."""
     parts = name.split(".")
     if parts[:3] == ["torch", "nn", "modules"]:
         return ".".join(["torch.nn", *parts[-1:]]) if parts[-1][:1].isupper() else name
@@ -52,7 +52,7 @@ def _layer_class(name: str) -> Class:
 
 @cache
 def _plain_class(name: str) -> Class:
-    """A class without bases."""
+    """Return a class without bases."""
     cls = Class(name, qualname=name.rsplit(".", 1)[-1])
     cls.mro = (cls,)
     return cls
@@ -71,7 +71,7 @@ _FAMILIES = {
 
 
 def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
-    """The method resolution order of a class. An unknown base counts as a module whose attributes
+    """Return the method resolution order of a class. An unknown base counts as a module whose attributes
     are unknown, if the class looks like one.
     """
     order: list[Class] = []
@@ -96,12 +96,12 @@ _UNKNOWN_BASE = "?"
 
 
 def is_unknown_base(cls: Class) -> bool:
-    """Whether a class stands for an unknown base."""
+    """Return whether a class stands for an unknown base."""
     return cls.name == _UNKNOWN_BASE
 
 
 def has_unknown_base(cls: Class) -> bool:
-    """Whether a base of a class, or of one of its bases, is unknown."""
+    """Return whether a base of a class, or of one of its bases, is unknown."""
     return any(is_unknown_base(base) for base in cls.mro)
 
 
@@ -113,7 +113,7 @@ def _looks_like_module(cls: Class, base: Value) -> bool:
 
 
 def is_replaced(cls: Class, name: str) -> bool:
-    """Whether a method that is called after construction assigns an attribute, such as a cache."""
+    """Return whether a method that is called after construction assigns an attribute, such as a cache."""
     return any(
         name in cached(base.node, "replaced", partial(_replaced, base.node))
         for base in cls.mro
@@ -122,7 +122,7 @@ def is_replaced(cls: Class, name: str) -> bool:
 
 
 def _replaced(node: ast.ClassDef) -> frozenset[str]:
-    """The attributes that are assigned by methods that neither build the object nor run it."""
+    """Return the attributes that are assigned by methods that neither build the object nor run it."""
     return frozenset(
         [
             target.attr

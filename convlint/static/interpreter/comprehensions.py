@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def comprehension(
     interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
 ) -> Value:
-    """A list; UNKNOWN in it stands for items that are not known."""
+    """Return a list; UNKNOWN in it stands for items that are not known."""
     result: list[Value] = []
 
     def add(inner: Scope) -> None:
@@ -34,7 +34,7 @@ def comprehension(
 
 
 def dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
-    """A dict; an UNKNOWN key stands for items that are not known."""
+    """Return a dict; an UNKNOWN key stands for items that are not known."""
     result: dict[Value, Value] = {}
 
     def add(inner: Scope) -> None:

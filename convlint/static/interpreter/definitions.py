@@ -32,7 +32,7 @@ def make_function(
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
     scope: Scope,
 ) -> Function:
-    """The function that a definition creates; its defaults are evaluated."""
+    """Return the function that a definition creates; its defaults are evaluated."""
     name = getattr(node, "name", "<lambda>")
     prefix = f"{scope.qualname}.<locals>." if scope.qualname else ""
     by_position = positional(node.args)
@@ -50,7 +50,7 @@ def make_function(
 
 
 def _default(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    """The value of a default. A definition at the top level is executed when its name is first used;
+    """Return the value of a default. A definition at the top level is executed when its name is first used;
     a variable that the top level changes may then have another value, so it is unknown.
     """
     unsteady = scope.module.unsteady if scope.outer is None else ()
@@ -68,7 +68,7 @@ def define_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> 
 
 
 def make_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
-    """The class that a statement defines."""
+    """Return the class that a statement defines."""
     qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
     bases = tuple([evaluate(interpreter, base, scope) for base in node.bases])
     cls = Class(node.name, bases, node, scope.module, qualname=qualname)

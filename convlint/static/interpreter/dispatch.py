@@ -35,7 +35,7 @@ STATEMENTS: dict[type, StatementHandler] = {}
 
 
 def evaluate(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    """The value of an expression."""
+    """Return the value of an expression."""
     return EXPRESSIONS[type(node)](interpreter, node, scope)
 
 

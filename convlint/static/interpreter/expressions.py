@@ -74,7 +74,7 @@ def _named(interpreter: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value
 
 
 def _binary(interpreter: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
-    """A chain ``a + b + c``, from its first operand on, without recursion."""
+    """Evaluate a chain ``a + b + c``, from its first operand on, without recursion."""
     pending = [node]
     while isinstance(node.left, ast.BinOp):
         node = node.left
@@ -193,14 +193,14 @@ def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
 
 
 def _unpacks(node: ast.Call) -> bool:
-    """Whether a call has ``*args`` or ``**kwargs``."""
+    """Return whether a call has ``*args`` or ``**kwargs``."""
     return any(type(part) is ast.Starred for part in node.args) or any(
         keyword.arg is None for keyword in node.keywords
     )
 
 
 def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Call:
-    """The arguments of a call with ``*args`` or ``**kwargs``; open-ended if these are not known."""
+    """Return the arguments of a call with ``*args`` or ``**kwargs``; open-ended if these are not known."""
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
     call = Call(interpreter, args, kwargs, node, scope)

@@ -66,7 +66,7 @@ def _construct(instance: Instance, call: Call) -> None:
 
 
 def _default_init(instance: Instance, call: Call) -> None:
-    """The constructor of a class that defines none: that of a library, or of a dataclass."""
+    """Run the constructor of a class that defines none: that of a library, or of a dataclass."""
     layer = instance.cls.layer
     if layer is not None and instance.cls.is_module:
         _construct_layer(instance, layer, call)
@@ -126,7 +126,7 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
 
 
 def _is_dataclass(cls: Class) -> bool:
-    """Whether a class gets its constructor from its annotations."""
+    """Return whether a class gets its constructor from its annotations."""
     return any(
         "dataclass" in ast.dump(decorator)
         for base in cls.mro
@@ -136,7 +136,7 @@ def _is_dataclass(cls: Class) -> bool:
 
 
 def _fields(cls: Class) -> dict[str, tuple[ast.expr | None, Class]]:
-    """The default and the class of each field of a dataclass, those of its bases first."""
+    """Return the default and the class of each field of a dataclass, those of its bases first."""
     return {
         statement.target.id: (statement.value, base)
         for base in reversed(cls.mro)

@@ -80,7 +80,7 @@ class Interpreter:
 
     @property
     def in_entry_point(self) -> bool:
-        """Whether the code that runs is that of the entry point, and not of a class that it uses:
+        """Return whether the code that runs is that of the entry point, and not of a class that it uses:
         the paths through that class are explored with it.
         """
         owner = self.execution.owner
@@ -100,11 +100,11 @@ class Interpreter:
         execute_block(self, statements, scope)
 
     def attribute(self, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
-        """The attribute of a value; UNKNOWN if it has none that is known."""
+        """Return the attribute of a value; UNKNOWN if it has none that is known."""
         return attributes.get(self, value, name, node, scope)
 
     def name_of_module(self, module: SourceModule, name: str) -> Value:
-        """The value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
+        """Return the value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
         return module_names.value_of(self, module, name)
 
     # --- calls

@@ -68,7 +68,7 @@ def call_instance(instance: Instance, call: Call) -> Value:
 
 
 def forward_layer(instance: Instance, call: Call) -> Value:
-    """The forward of a class of ``torch.nn``."""
+    """Call the forward of a class of ``torch.nn``."""
     interpreter, args = call.interpreter, call.args
     execution = interpreter.execution
     name = instance.kind or ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
-    """The value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
+    """Return the value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
     if name in module.values:
         return module.values[name]
     if name in module.pending:
@@ -49,7 +49,7 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
 
 
 def _statements_for(module: SourceModule, name: str) -> list[ast.stmt]:
-    """The statements to execute for the value of a name."""
+    """Return the statements to execute for the value of a name."""
     if module.ran or not module.depends_on_order(name):
         return module.bindings[name]
     module.ran = True

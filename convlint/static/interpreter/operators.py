@@ -81,7 +81,7 @@ def _plain(compute: Compute, left: Value, right: Value) -> Value:
 
 
 def _is_short(compute: Compute, left: Value, right: Value) -> bool:
-    """Whether arithmetic with sequences has a result of at most LONGEST items."""
+    """Return whether arithmetic with sequences has a result of at most LONGEST items."""
     if compute is operator.add:
         return isinstance(left, type(right)) and len(left) + len(right) <= LONGEST
     if compute is operator.mul:
@@ -93,7 +93,7 @@ def _is_short(compute: Compute, left: Value, right: Value) -> bool:
 
 
 def is_short_format(template: Value) -> bool:
-    """Whether a format string has no field with a width of thousands of characters."""
+    """Return whether a format string has no field with a width of thousands of characters."""
     return isinstance(template, str) and not _WIDE_FIELD.search(template)
 
 

@@ -1,4 +1,4 @@
-"""Which branch an execution takes at conditions that the analysis cannot decide.
+"""The branches that an execution takes at conditions that the analysis cannot decide.
 
 A piece of the program is executed once for each path: ``PathChoices`` repeats the decisions of the
 path before, up to the last one, which it reverses.
@@ -42,11 +42,11 @@ class PathChoices:
         return choice.taken
 
     def again(self) -> PathChoices:
-        """The same decisions, for an execution that may reach other conditions as well."""
+        """Return the same decisions, for an execution that may reach other conditions as well."""
         return PathChoices(_by_key=dict(self._by_key))
 
     def next(self) -> PathChoices | None:
-        """The decisions of the next path; None when all paths were taken."""
+        """Return the decisions of the next path; None when all paths were taken."""
         choices = self.choices[: self._position]
         while choices and choices[-1].final:
             choices.pop()

@@ -36,7 +36,7 @@ class Raised(Stop):
 
 
 def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> Value:
-    """The result of a function whose parameters are bound in ``scope``."""
+    """Return the result of a function whose parameters are bound in ``scope``."""
     node = function.node
     if isinstance(node, ast.Lambda):
         return evaluate(interpreter, node.body, scope)
@@ -161,7 +161,7 @@ def _if(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None
 
 
 def _raising_branch(node: ast.If) -> bool | None:
-    """The branch that ends with a raise: True for the body, False for else, None if neither does."""
+    """Return the branch that ends with a raise: True for the body, False for else, None if neither does."""
     for which, body in ((True, node.body), (False, node.orelse)):
         if body and isinstance(body[-1], ast.Raise):
             return which

@@ -28,7 +28,7 @@ _ALWAYS_TRUE = (Class, Function, Bound, Partial, Library, Builtin, Instance)
 
 
 def known(interpreter: Interpreter, value: Value) -> bool | None:
-    """Whether a value is true; None where that is not known."""
+    """Return whether a value is true; None where that is not known."""
     kind = type(value)
     if kind is bool:
         return bool(value)
@@ -69,7 +69,7 @@ def _of_condition(interpreter: Interpreter, condition: Condition) -> bool | None
 
 
 def is_on_parameters(interpreter: Interpreter, value: Value) -> bool:
-    """Whether a condition depends on parameters alone: a caller can then make it true or false."""
+    """Return whether a condition depends on parameters alone: a caller can then make it true or false."""
     if type(value) is Condition:
         if value.op in ("and", "or", "not"):
             parts = [value.left] if value.op == "not" else [value.left, value.right]
@@ -89,7 +89,7 @@ def _is_free(interpreter: Interpreter, number: Num) -> bool:
 
 
 def decide(interpreter: Interpreter, value: Value) -> bool:
-    """The branch to take at a condition on parameters; a later execution takes the other."""
+    """Return the branch to take at a condition on parameters; a later execution takes the other."""
     truth = known(interpreter, value)
     if truth is not None:
         return truth

@@ -55,7 +55,7 @@ class Text:
         return self.text.count("\n") + 1
 
     def site(self, node: ast.expr | ast.stmt | ast.arg, function: str = "") -> Site:
-        """The span of a node."""
+        """Return the span of a node."""
         end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
         if self.ascii:
             return Site(self.path, node.lineno, node.col_offset + 1, end_line, end + 1, function)
@@ -78,7 +78,7 @@ class Text:
 
 
 def parse(path: str, data: bytes) -> Text:
-    """The file at ``path``, whose content is ``data``. Raises UnreadableError."""
+    """Parse the file at ``path``, whose content is ``data``. Raises UnreadableError."""
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise UnreadableError("the file contains null bytes: it is not text, or not UTF-8", line)
@@ -111,7 +111,7 @@ def decoded(data: bytes) -> str:
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """The child nodes, without operators and contexts, which have no children."""
+    """Return the child nodes, without operators and contexts, which have no children."""
     nodes: list[ast.AST] = []
     for name in node._fields:
         if name in _NO_CHILDREN:
@@ -128,12 +128,12 @@ _NO_CHILDREN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "type_comment
 
 
 def positional(arguments: ast.arguments) -> list[ast.arg]:
-    """The parameters that can be passed by position."""
+    """Return the parameters that can be passed by position."""
     return [*arguments.posonlyargs, *arguments.args]
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and its descendants, in no particular order; several times as fast as ``ast.walk``."""
+    """Yield a node and its descendants, in no particular order; several times as fast as ``ast.walk``."""
     pending = [node]
     while pending:
         current = pending.pop()
@@ -142,7 +142,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """The descendants of a function without those of functions and classes nested in it."""
+    """Yield the descendants of a function without those of functions and classes nested in it."""
     pending = children(function)
     while pending:
         node = pending.pop()
@@ -152,7 +152,7 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def cached(node: ast.AST, name: str, make: Callable[[], T]) -> T:
-    """The result of ``make``, cached at a node under ``name``. It must depend on the tree alone: trees
+    """Return the result of ``make``, cached at a node under ``name``. It must depend on the tree alone: trees
     are reused for further projects, whose other files may have changed.
     """
     value: T
@@ -164,7 +164,7 @@ def cached(node: ast.AST, name: str, make: Callable[[], T]) -> T:
 
 
 def is_generator(node: ast.FunctionDef) -> bool:
-    """Whether a function yields."""
+    """Return whether a function yields."""
     return cached(
         node,
         "is_generator",

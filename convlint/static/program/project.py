@@ -43,7 +43,7 @@ class Project:
         self._searches: dict[tuple[str, str], Search] = {}
 
     def add(self, path: str, data: bytes) -> SourceModule:
-        """The module of a file with a given content. Raises UnreadableError."""
+        """Return the module of a file with a given content. Raises UnreadableError."""
         key = os.path.abspath(path)
         known = self._modules.get(key)
         if known is not None and (known.path, known.data) == (path, data):
@@ -57,7 +57,7 @@ class Project:
         return SourceModule(text, name, is_package, data)
 
     def reached(self, module: SourceModule) -> Iterator[SourceModule]:
-        """A module and the modules of the project that it imports, directly or not, in functions too."""
+        """Yield a module and the modules of the project that it imports, directly or not, in functions too."""
         seen = {os.path.abspath(module.path)}
         pending = [module]
         while pending:
@@ -70,7 +70,7 @@ class Project:
                     pending.append(imported)
 
     def load(self, path: str) -> SourceModule | None:
-        """The module at a path; None if it cannot be read or parsed."""
+        """Return the module at a path; None if it cannot be read or parsed."""
         key = os.path.abspath(path)
         if key not in self._modules:
             self._modules[key] = None  # it finds nothing if it imports itself meanwhile
@@ -88,7 +88,7 @@ class Project:
         return earlier[1]
 
     def find(self, name: str, importer: SourceModule, level: int = 0) -> SourceModule | None:
-        """The module that a dotted name means in ``importer``; None if it is outside of the project."""
+        """Return the module that a dotted name means in ``importer``; None if it is outside of the project."""
         path, missing = self._path(name, importer, level)
         importer.missing.update(missing)
         module = None if path is None else self.load(path)
@@ -97,7 +97,7 @@ class Project:
         return module
 
     def files_of(self, module: SourceModule) -> set[str]:
-        """The paths on which the findings of a module depend: of the modules that it imports, directly
+        """Return the paths on which the findings of a module depend: of the modules that it imports, directly
         or not, and those at which a missing module would be found.
         """
         seen: dict[str, SourceModule] = {}
@@ -151,7 +151,7 @@ class Project:
 
 
 def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
-    """The dotted names that a module imports, each with its number of leading dots. Includes the
+    """Yield the dotted names that a module imports, each with its number of leading dots. Includes the
     packages of an imported module, which are loaded before it.
     """
     for node in _imports(module.text.tree):
@@ -168,7 +168,7 @@ def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
 
 
 def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of a file, at any level."""
+    """Yield the imports of a file, at any level."""
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
@@ -189,7 +189,7 @@ _LIBRARIES = frozenset({"torch", "numpy", "typing", "functools", "collections", 
 
 
 def _dotted(path: str) -> tuple[str, bool]:
-    """The dotted module name of a file, and whether it is a package."""
+    """Return the dotted module name of a file, and whether it is a package."""
     folder, file = os.path.split(path)
     stem = file.removesuffix(".py")
     parts = [] if stem == "__init__" else [stem]

@@ -61,7 +61,7 @@ class SourceModule:
                         self._bind(name, statement)
 
     def _named_by(self, statement: ast.stmt) -> set[str]:
-        """The names that a statement binds, and those whose objects it changes, except modules."""
+        """Return the names that a statement binds, and those whose objects it changes, except modules."""
         if isinstance(statement, ast.Assign) and all(
             isinstance(target, ast.Name) for target in statement.targets
         ):  # most statements; some contain tables of a thousand lines
@@ -83,7 +83,7 @@ class SourceModule:
         return frozenset([name for name, count in counts.items() if count > 1])
 
     def depends_on_order(self, name: str) -> bool:
-        """Whether the value of a name requires executing the top level from its start."""
+        """Return whether the value of a name requires executing the top level from its start."""
         if not self.unsteady:
             return False
         read = {
@@ -107,7 +107,7 @@ class SourceModule:
 
 
 def is_main_guard(test: ast.expr) -> bool:
-    """Whether a condition is ``__name__ == "__main__"``."""
+    """Return whether a condition is ``__name__ == "__main__"``."""
     return (
         isinstance(test, ast.Compare)
         and isinstance(test.left, ast.Name)
@@ -116,13 +116,13 @@ def is_main_guard(test: ast.expr) -> bool:
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """Whether a condition is ``TYPE_CHECKING``."""
+    """Return whether a condition is ``TYPE_CHECKING``."""
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
     return name == "TYPE_CHECKING"
 
 
 def bound_names(statement: ast.AST) -> Iterator[str]:
-    """The names that a statement binds in its own scope."""
+    """Yield the names that a statement binds in its own scope."""
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()
@@ -152,7 +152,7 @@ CHANGING = frozenset(
 
 
 def changed_names(statement: ast.stmt) -> Iterator[str]:
-    """The names whose objects a statement changes: ``layers.append(...)``, ``sizes[0] = 1``."""
+    """Yield the names whose objects a statement changes: ``layers.append(...)``, ``sizes[0] = 1``."""
     for node in walk(statement):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):

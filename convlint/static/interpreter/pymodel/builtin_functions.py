@@ -31,7 +31,7 @@ from convlint.symbolic import Dim
 
 
 def _items(call: Call) -> list[Value]:
-    """The items of the first argument; raises TypeError where they are not known."""
+    """Return the items of the first argument; raises TypeError where they are not known."""
     return containers.items_of(call.interpreter, call.args[0])
 
 
@@ -93,7 +93,7 @@ def _sorted(call: Call) -> Value:
 
 
 def _set(call: Call) -> Value:
-    """The distinct items, as a list: sets of the program are kept as lists."""
+    """Return the distinct items, as a list: sets of the program are kept as lists."""
     distinct: list[Value] = []
     for value in _items(call) if call.args else []:
         if not is_small(value):
@@ -196,7 +196,7 @@ def _unknown(call: Call) -> Value:
 
 
 def first_argument(call: Call) -> Value:
-    """What a function returns that gives back what it receives."""
+    """Return the first argument, as functions do that wrap it."""
     return call.args[0] if call.args else UNKNOWN
 
 

@@ -84,7 +84,7 @@ def _module_at(instance: Instance, key: Value) -> Value:
 
 
 def part(value: Dim, suffix: str) -> Value:
-    """An attribute or item of a parameter whose type is not known: a symbol of its own."""
+    """Return an attribute or item of a parameter whose type is not known: a symbol of its own."""
     if len(value.symbols()) != 1 or suffix.startswith("._"):
         return UNKNOWN
     (symbol,) = value.symbols()
@@ -185,7 +185,7 @@ def length(value: Value) -> Value:
 
 
 def iterate(interpreter: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
-    """The items of a value, None if they are not known. ``count`` is how many are unpacked."""
+    """Return the items of a value, None if they are not known. ``count`` is how many are unpacked."""
     kind = type(value)
     if kind is list or kind is tuple or kind is dict:
         return list(value)
@@ -206,7 +206,7 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
 
 
 def items_of(interpreter: Interpreter, value: Value) -> list[Value]:
-    """The items of a value; raises TypeError where they are not known."""
+    """Return the items of a value; raises TypeError where they are not known."""
     items = iterate(interpreter, value)
     if items is None:
         raise TypeError

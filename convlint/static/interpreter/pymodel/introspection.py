@@ -28,7 +28,7 @@ def _isinstance(call: Call) -> Value:
 
 
 def _is_of(value: Value, kind: Value) -> Value:
-    """Whether a value is of one type: True, False or UNKNOWN."""
+    """Return whether a value is of one type: True, False or UNKNOWN."""
     if value is UNKNOWN or kind is UNKNOWN:
         return UNKNOWN
     if type(kind) is Builtin:
@@ -85,7 +85,7 @@ def _getattr(call: Call) -> Value:
 
 
 def _lacks(value: Value, name: str) -> bool:
-    """Whether an object is known to have no attribute of this name."""
+    """Return whether an object is known to have no attribute of this name."""
     return (
         type(value) is Instance
         and not value.incomplete

@@ -12,7 +12,7 @@ from convlint.static.interpreter.pymodel.native import NativeFunction
 
 
 def _caller(name: str, *, batched: bool) -> NativeFunction:
-    """A function that takes a model and, second or by ``name``, its inputs: tensors, or sizes with
+    """Return a function that takes a model and, second or by ``name``, its inputs: tensors, or sizes with
     or without a batch dimension.
     """
 

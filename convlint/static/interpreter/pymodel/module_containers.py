@@ -53,7 +53,7 @@ def extend(instance: Instance, values: Sequence[Value]) -> None:
 
 
 def items(instance: Instance) -> list[Value]:
-    """The children of a container, in order; UNKNOWN stands for those that are not known."""
+    """Return the children of a container, in order; UNKNOWN stands for those that are not known."""
     return [
         value
         for name, value in instance.attrs.items()
@@ -62,7 +62,7 @@ def items(instance: Instance) -> list[Value]:
 
 
 def iterated(instance: Instance) -> list[Value] | None:
-    """The items of a loop over a module; None where they are not known."""
+    """Return the items of a loop over a module; None where they are not known."""
     if instance.may_have_more_children:
         return None
     if instance.kind in ("Sequential", "ModuleList"):

@@ -16,7 +16,7 @@ NativeFunction = Callable[[Call], Value]
 
 
 def call_native(function: NativeFunction, call: Call) -> Value:
-    """The result of ``function``; UNKNOWN where Python would raise for the arguments.
+    """Return the result of ``function``; UNKNOWN where Python would raise for the arguments.
 
     Arguments that the analysis does not know are ignored.
     """
@@ -29,7 +29,7 @@ def call_native(function: NativeFunction, call: Call) -> Value:
 
 
 def concrete(interpreter: Interpreter, value: Value) -> int:
-    """A plain integer; a parameter with a default has that value from here on.
+    """Return a plain integer; a parameter with a default has that value from here on.
 
     Raises TypeError for anything else.
     """
@@ -43,12 +43,12 @@ def concrete(interpreter: Interpreter, value: Value) -> int:
 
 
 def whole_value(dim: Dim) -> Value:
-    """An integer of the program: a plain ``int`` where its value is known."""
+    """Return an integer of the program: a plain ``int`` where its value is known."""
     if dim.is_unknown:
         return UNKNOWN
     return dim if dim.value is None else dim.value
 
 
 def real_value(dim: Dim) -> Value:
-    """A number of the program that need not be an integer."""
+    """Return a number of the program that need not be an integer."""
     return UNKNOWN if dim.is_unknown else Real(dim)

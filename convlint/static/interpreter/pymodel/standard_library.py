@@ -75,7 +75,7 @@ def _deepcopy(call: Call) -> Value:
 
 
 def _copied(value: Value, copies: dict[int, Value]) -> Value:
-    """A deep copy. ``copies`` has the copies so far by the ``id`` of the original: an object that is
+    """Return a deep copy. ``copies`` has the copies so far by the ``id`` of the original: an object that is
     held twice, or by itself, is copied once.
     """
     copy: Value = copies.get(id(value))
@@ -120,5 +120,5 @@ _HARMLESS = ("logging.", "warnings.", "torch.jit.", "torch.manual_seed", "torch.
 
 
 def is_harmless(name: str) -> bool:
-    """Whether a library function neither reads tensors nor changes its arguments."""
+    """Return whether a library function neither reads tensors nor changes its arguments."""
     return name.startswith(_HARMLESS)
