@@ -183,13 +183,13 @@ def suggest(
     """
     from convlint.pipelines import suggest as suggestions
     from convlint.rewriting import options as rewrite_options
-    from convlint.rewriting.base import Wishes
+    from convlint.rewriting.base import KindOptions
 
     wanted = rewrite_options.parse(
         kinds=(kind,) if isinstance(kind, str) else tuple(kind),
-        wishes=Wishes(groups, pairs, between),
+        kind_options=KindOptions(groups, pairs, between),
         layers=(layer,) if isinstance(layer, str) else tuple(layer),
-        least=min_saving,
+        min_saving=min_saving,
         top=top,
         target_params=target_params,
         target_macs=target_macs,

@@ -15,7 +15,7 @@ from convlint.pipelines import run_models
 from convlint.pipelines import suggest as suggestions
 from convlint.pipelines.requests import SuggestRequest
 from convlint.rewriting import options as rewrite_options
-from convlint.rewriting.base import Wishes
+from convlint.rewriting.base import KindOptions
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
 from convlint.source_text import edits
@@ -25,9 +25,9 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
     """Print suggestions for a model, and return the exit code. Raises UsageError."""
     options = rewrite_options.parse(
         kinds=request.kind,
-        wishes=Wishes(request.groups, request.pairs, request.between),
+        kind_options=KindOptions(request.groups, request.pairs, request.between),
         layers=request.layer,
-        least=request.min_saving,
+        min_saving=request.min_saving,
         top=request.top,
         target_params=request.target_params,
         target_macs=request.target_macs,

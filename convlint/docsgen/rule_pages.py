@@ -34,7 +34,7 @@ def find(code: str) -> Rule | Kind:
     """Return the rule or rewrite with a code or name, in any case. Raises UnknownRuleError."""
     named: dict[str, Rule | Kind] = {}
     for entry in entries():
-        more = entry.more_codes if isinstance(entry, Kind) else ()
+        more = entry.variant_codes if isinstance(entry, Kind) else ()
         named |= dict.fromkeys((entry.name.upper(), entry.code, *more), entry)
     wanted = code.strip().upper()
     if wanted in named:
@@ -83,7 +83,7 @@ def markdown(rule: Rule | Kind) -> str:
 
 
 def _markdown_of_kind(kind: Kind) -> str:
-    helpers = "\n\n".join(helper.text for helper in kind.helpers(kind.usual))
+    helpers = "\n\n".join(helper.text for helper in kind.helpers(kind.example))
     parts = [
         f"# {kind.code}: {kind.name}",
         f"Proposed by `convlint suggest`, alone with `--kind {kind.name}`.",

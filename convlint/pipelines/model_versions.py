@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from convlint.ir import ChannelOrder, Graph, ModelVersion, Problem, Timing, VersionRun
 from convlint.rewriting import channel_order
-from convlint.rewriting.candidates import Candidate, matches
-from convlint.rewriting.drafts import Written
-from convlint.rewriting.other_calls import ways as ways_in
+from convlint.rewriting.candidates import Candidate, matches_pattern
+from convlint.rewriting.drafts import EditedFiles
+from convlint.rewriting.other_calls import other_calls
 from convlint.rewriting.project import Project, package_folder
-from convlint.rewriting.verification import needed_ways
+from convlint.rewriting.verification import needed_calls
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text import lines
@@ -58,7 +58,7 @@ class VersionRunner:
             self.problems.append(self._named(Problem("does-not-run", text)))
             return None
         for pattern in patterns:
-            if not any(matches(layer.name, [pattern]) for layer in graph.layers):
+            if not any(matches_pattern(layer.name, [pattern]) for layer in graph.layers):
                 text = f"no layer is named {pattern}; convlint summary lists all layers"
                 self.problems.append(self._named(Problem("no-such-layer", text)))
                 return None
@@ -88,7 +88,7 @@ class VersionRunner:
                 text, _ = lines.decode(self.project.texts.data(path))
             except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
                 continue  # the run reports the error
-            calls += ways_in(path, text)
+            calls += other_calls(path, text)
         return tuple(calls)
 
     def run_versions(self, versions: Sequence[ModelVersion]) -> tuple[VersionRun, ...] | None:
@@ -97,14 +97,14 @@ class VersionRunner:
         self.problems += answer.problems
         return answer.tried if len(answer.tried) == len(versions) else None
 
-    def version(self, written: Written, candidates: Sequence[Candidate]) -> ModelVersion:
+    def version(self, written: EditedFiles, candidates: Sequence[Candidate]) -> ModelVersion:
         """The version of the project in which ``candidates`` have been written."""
         places = [candidate.place for candidate in candidates if candidate.place]
         layers = [use.layer for place in places for use in place.uses]
         sites = [place.site for place in places] + [each.site for each in layers if each.site]
         return ModelVersion(
             texts=written.texts,
-            other_calls=needed_ways(
+            other_calls=needed_calls(
                 self.original.other_calls, [(s.path, s.line, s.column) for s in sites]
             ),
             replacements={
@@ -123,7 +123,11 @@ class VersionRunner:
         names = {change.layer for change in changes if change.replacement.code == "CVL501"}
         run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
         return tuple(
-            ChannelOrder(name, channel_order.before(graph, name), channel_order.behind(graph, name))
+            ChannelOrder(
+                name,
+                channel_order.input_order(graph, name),
+                channel_order.output_order(graph, name),
+            )
             for name in run
             if name
         )

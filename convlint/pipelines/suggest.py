@@ -20,11 +20,11 @@ from convlint.ir import (
 )
 from convlint.pipelines.model_versions import RunVersions, VersionRunner
 from convlint.rewriting.base import Draft
-from convlint.rewriting.candidates import Candidate, candidates, of_live_model
-from convlint.rewriting.drafts import Written, written
+from convlint.rewriting.candidates import Candidate, find_candidates, live_candidates
+from convlint.rewriting.drafts import EditedFiles, apply_drafts
 from convlint.rewriting.kinds import kinds as all_kinds
-from convlint.rewriting.options import Options
-from convlint.rewriting.selection import Goal, ranked, together, worth
+from convlint.rewriting.options import SuggestOptions
+from convlint.rewriting.selection import Goal, best_set, ranked, score
 from convlint.rewriting.verification import verify
 from convlint.settings.jobs import Job
 from convlint.support.errors import UsageError
@@ -32,7 +32,7 @@ from convlint.support.errors import UsageError
 _BATCH = 6  # versions that one process runs after importing the libraries once
 
 
-def suggest(job: Job, run: RunVersions, options: Options, *, live: bool = False) -> Report:
+def suggest(job: Job, run: RunVersions, options: SuggestOptions, *, live: bool = False) -> Report:
     """Suggest verified rewrites of the model of a job; refusals explain why other layers stay as they are.
 
     ``live``: the model has been built already, so its layers are rewritten one by one instead of source code. Errors
@@ -49,13 +49,13 @@ class _Verified:
 
     candidate: Candidate
     draft: Draft
-    written: Written
+    written: EditedFiles
     run: VersionRun
     suggestion: Suggestion
 
 
 class _Search:
-    def __init__(self, job: Job, run: RunVersions, options: Options, *, live: bool) -> None:
+    def __init__(self, job: Job, run: RunVersions, options: SuggestOptions, *, live: bool) -> None:
         self.live = live
         self.options = options
         self.versions = VersionRunner(job, run, options.weights)
@@ -86,24 +86,24 @@ class _Search:
         options = self.options
         kinds = [all_kinds()[name] for name in options.kinds] or list(all_kinds().values())
         if self.live:
-            found, refused = of_live_model(graph, kinds, options.wishes, options.layers)
+            found, refused = live_candidates(graph, kinds, options.kind_options, options.layers)
         else:
-            found, refused = candidates(
+            found, refused = find_candidates(
                 graph,
                 self.versions.original.other_calls,
                 self.versions.project,
                 kinds,
-                options.wishes,
+                options.kind_options,
                 options.layers,
             )
         self.refused += refused
         worthwhile = []
-        for candidate in sorted(found, key=lambda candidate: -worth(candidate.changes, totals)):
+        for candidate in sorted(found, key=lambda candidate: -score(candidate.changes, totals)):
             saved = sum((change.before - change.after for change in candidate.changes), Costs())
             shares = saved.params / max(totals.params, 1), saved.macs / max(totals.macs, 1)
             if min(shares) < 0 or max(shares) == 0:
                 self._refuse(candidate, _costs_more(*shares))
-            elif max(shares) < options.least:
+            elif max(shares) < options.min_saving:
                 self._refuse(candidate, f"it would save {max(shares):.1%} of the model")
             else:
                 worthwhile.append(candidate)
@@ -121,7 +121,7 @@ class _Search:
             count = _BATCH if top is None else min(_BATCH, top - len(verified))
             verified += self._verify_batch(found[:count])
             found = found[count:]
-        return sorted(verified, key=lambda each: -worth(each.suggestion.changes, totals))
+        return sorted(verified, key=lambda each: -score(each.suggestion.changes, totals))
 
     def _verify_batch(self, batch: Sequence[Candidate]) -> Iterator[_Verified]:
         """Run candidates together, each with its first draft that can be written and verified."""
@@ -133,10 +133,10 @@ class _Search:
                     self._refuse(candidate, "this call cannot be rewritten")
                     continue
                 draft = drafts.pop(0)
-                rewrite = written([draft], self.versions.project)
+                rewrite = apply_drafts([draft], self.versions.project)
                 while isinstance(rewrite, str) and drafts:
                     draft = drafts.pop(0)
-                    rewrite = written([draft], self.versions.project)
+                    rewrite = apply_drafts([draft], self.versions.project)
                 if isinstance(rewrite, str):
                     self._refuse(candidate, candidate.otherwise or rewrite)
                 else:
@@ -170,10 +170,10 @@ class _Search:
         self, verified: Sequence[_Verified], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet | None]:
         """Choose the suggestions to propose together: each with its form in the set, and the rewritten model."""
-        chosen = together([each.suggestion for each in verified], totals, self.options.goal)
+        chosen = best_set([each.suggestion for each in verified], totals, self.options.goal)
         while chosen:
             parts = [each for each in verified if each.suggestion in chosen]
-            rewrite = written([part.draft for part in parts], self.versions.project)
+            rewrite = apply_drafts([part.draft for part in parts], self.versions.project)
             rewritten = (
                 rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
             )
@@ -188,7 +188,7 @@ class _Search:
         return {}, None
 
     def _verify_set(
-        self, rewrite: Written, parts: Sequence[_Verified], totals: Costs
+        self, rewrite: EditedFiles, parts: Sequence[_Verified], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
         version = self.versions.version(rewrite, [part.candidate for part in parts])
@@ -236,7 +236,7 @@ def _totals(model: Model) -> Costs:
 
 
 def _suggestion(
-    candidate: Candidate, rewrite: Written, verified: Verification, run: VersionRun
+    candidate: Candidate, rewrite: EditedFiles, verified: Verification, run: VersionRun
 ) -> Suggestion:
     kind, form, errors = candidate.kind, candidate.form, run.weight_errors
     return Suggestion(

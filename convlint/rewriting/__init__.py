@@ -1,1 +1,1 @@
-"""Rewrites of dense layers to cheaper ones, as edits of the source that are verified by running them."""
+"""Rewrites of dense layers to cheaper ones: edits of the source, verified by running the model."""

@@ -1,4 +1,4 @@
-"""What a rewrite is: which layers it fits, what they take afterwards, and how their call is edited."""
+"""The interface of rewrites: the layers they apply to, the costs afterwards, and the edits of the call."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from convlint.ir import Costs, Edit, Graph, IntermediateLayers, Replacement, Site
-from convlint.rewriting.layer_numbers import Numbers, Use
+from convlint.rewriting.layer_use import LayerArguments, LayerUse
 from convlint.source_text.call_sites import WrittenCall
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user wants of a rewrite; ``groups`` None: as many as fit."""
+class KindOptions:
+    """User options of the kinds of rewrites; ``groups`` None: as many as possible."""
 
     groups: int | None = None
     pairs: int = 1
@@ -48,7 +48,7 @@ class Helper:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One way to write a rewrite: edits of its call, and the helpers and modules that they name."""
+    """One form of a rewrite in source: edits of its call, and the helpers and modules that they use."""
 
     edits: tuple[Edit, ...]
     helpers: tuple[Helper, ...] = ()
@@ -56,34 +56,33 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A call in the source, the layers of the model that it built, and the numbers it gave others.
+class EditedCall:
+    """A call in the source, and the layers that it builds.
 
-    ``others``: what else the call builds, in this model or in other ways to build from the file. ``through``: the call
-    is of a function that gives the layer, and not of its class.
+    ``uses`` are layers to rewrite, ``others`` the arguments of all other layers of the call, in this model or in other
+    constructor calls of the file. ``through``: the call is of a function that returns the layer, not of its class.
     """
 
     site: Site
     call: WrittenCall
-    uses: tuple[Use, ...]
-    others: tuple[Numbers, ...] = ()
+    uses: tuple[LayerUse, ...]
+    others: tuple[LayerArguments, ...] = ()
     through: bool = False
 
 
 class Kind(ABC):
-    """Base of all rewrites. The class docstring is the rewrite's page, in Markdown: one sentence that says what it
-    does, then ``## What it saves``, ``## What it costs`` and ``## References``, and what else there is to say.
+    """Base of all rewrites. The class docstring is the rewrite's page, in Markdown: a summary sentence, then
+    ``## What it saves``, ``## What it costs`` and ``## References``, with further sections between them.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
-    more_codes: ClassVar[tuple[str, ...]] = ()  # of variants of it
+    variant_codes: ClassVar[tuple[str, ...]] = ()
     base: ClassVar[str] = "Conv2d"  # the class of torch.nn whose layers are rewritten
-    keeps_class: ClassVar[bool] = (
-        False  # an argument can do, so that a class of the user's keeps its forward
-    )
-    evidence: ClassVar[str]  # the published effect, and where
-    usual: ClassVar[Replacement]  # an example, for the page
+    # Whether an argument suffices, so that layers of a user's subclass can be rewritten too.
+    keeps_class: ClassVar[bool] = False
+    evidence: ClassVar[str]  # the published effect and its source
+    example: ClassVar[Replacement]  # for the page
 
     @classmethod
     def page(cls) -> str:
@@ -91,79 +90,80 @@ class Kind(ABC):
         return inspect.cleandoc(cls.__doc__ or "")
 
     @abstractmethod
-    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
-        """Why a layer of these numbers stays as it is, None where the rewrite fits."""
+    def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
+        """The reason why a layer with these arguments is not rewritten; None if it can be."""
 
-    def unfit_in(self, graph: Graph, use: Use) -> str | None:
-        """The same as far as only the run tells: what arrives at the layer."""
+    def refusal_in(self, graph: Graph, use: LayerUse) -> str | None:
+        """The same for reasons that only the recorded inputs of the layer show."""
         del graph, use
         return None
 
     @abstractmethod
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
-        """What all these layers become, or why there is no such form."""
+    def form(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> Replacement | str:
+        """The replacement of all these layers, or the reason why there is none."""
 
-    def fits(self, numbers: Numbers, form: Replacement, wishes: Wishes) -> bool:
-        """Whether what is written for a call may make a layer of these numbers so."""
+    def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
+        """Return whether the edited call may replace a layer with these arguments."""
         del form
-        return self.unfit(numbers, wishes) is None
+        return self.refusal(arguments, kind_options) is None
 
     @abstractmethod
-    def after(self, use: Use, form: Replacement) -> Costs:
-        """What a layer takes afterwards."""
+    def costs(self, use: LayerUse, form: Replacement) -> Costs:
+        """The estimated costs of a layer afterwards."""
 
     @abstractmethod
-    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        """How to edit a call, the plainest way first. ``all_fit``: it builds nothing that has to stay as it is."""
+    def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
+        """Edits of a call, the simplest first. ``all_fit``: every layer that it builds can be rewritten."""
 
     @abstractmethod
     def title(self, form: Replacement) -> str:
-        """What is proposed, in a few words."""
+        """The proposal in a few words."""
 
     @abstractmethod
     def helpers(self, form: Replacement) -> tuple[Helper, ...]:
-        """The definitions that make a layer of this form; the last is called by ``make``."""
+        """The definitions for a layer of this form; ``expression`` calls the last one."""
 
     @abstractmethod
-    def make(self, form: Replacement) -> str:
-        """An expression that makes one in the place of the dense layer ``layer``, where the helpers are defined."""
+    def expression(self, form: Replacement) -> str:
+        """An expression for the replacement of the dense layer ``layer``, evaluated where the helpers are defined."""
 
 
-# --- edits that kinds share
+# --- edits
 
 
-def of_class(call: WrittenCall, base: str) -> bool:
-    """Whether a call is written as one of this class of torch.nn, so that its parameters are known."""
+def is_class_call(call: WrittenCall, base: str) -> bool:
+    """Return whether a call names this class of torch.nn, so that its parameters are known."""
     return call.callee.startswith("torch.nn.") and call.callee.rpartition(".")[2] == base
 
 
-def called(call: WrittenCall, helper: str) -> Edit:
-    """The edit that calls a helper instead."""
+def callee_edit(call: WrittenCall, helper: str) -> Edit:
+    """The edit that replaces the callee with a helper."""
     edit = call.replacing(call.node.func, helper)
     return NamedEdit(edit.site, edit.text, helper)
 
 
-def wrapped(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edit, Edit]:
-    """The edits that give what a call makes to a helper."""
+def wrapping_edits(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edit, Edit]:
+    """The edits that pass the result of a call to a helper."""
     site = call.site
     start = Site(site.path, site.line, site.column, site.line, site.column, site.function)
-    end = Site(
-        *(site.path, site.end_line, site.end_column, site.end_line, site.end_column, site.function)
-    )
+    line, column = site.end_line, site.end_column
+    end = Site(site.path, line, column, line, column, site.function)
     more = "".join(f", {argument}" for argument in arguments)
     return NamedEdit(start, f"{helper}(", helper), Edit(end, f"{more})")
 
 
-def as_class_or_function(
-    place: Place, base: str, made: Helper, around: Helper, *, all_fit: bool
+def class_or_function_drafts(
+    edited: EditedCall, base: str, replacement: Helper, converter: Helper, *, all_fit: bool
 ) -> Iterator[Draft]:
-    """Drafts that call the class ``made`` instead, where everything fits; else ``around`` the call, which decides.
+    """Drafts that call the class ``replacement``, if every layer can be rewritten, or wrap the call in ``converter``.
 
-    Groups that are no constant may be others tomorrow, and the class takes none.
+    The class does not accept groups, so a ``groups`` argument that is not a constant needs the converter.
     """
-    call = place.call
+    call = edited.call
     groups = call.argument("groups", 6)
     constant = groups is None or isinstance(groups, ast.Constant)
-    if all_fit and constant and not place.through and of_class(call, base):
-        yield Draft((called(call, made.name),), (made,))
-    yield Draft(wrapped(call, around.name), (made, around))
+    if all_fit and constant and not edited.through and is_class_call(call, base):
+        yield Draft((callee_edit(call, replacement.name),), (replacement,))
+    yield Draft(wrapping_edits(call, converter.name), (replacement, converter))

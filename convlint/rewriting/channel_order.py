@@ -1,8 +1,8 @@
-"""Whether the neighbours of a convolution can absorb another order of its channels.
+"""Reordering of the channels of a convolution, together with the state of its neighbors.
 
-A model computes the same as before if the channels between two layers change their order in both, and in every layer
-on the way that has numbers of its own for each channel. Which state that is, is answered here; what cannot be shown to
-be harmless is refused.
+A model computes the same values if the channels between two layers are reordered in both layers, and in every layer
+between them with parameters or buffers per channel. The functions list that state, or return None where a reordering
+cannot be shown to be harmless.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from convlint.ir import Graph, Layer, Node, Shape
 
 
-def before(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
-    """What absorbs another order of the input channels of a dense convolution, in the order in which it runs; not its
-    own weight, dim 1.
+def input_order(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
+    """State to reorder with the input channels of a dense convolution, in order of execution; without its own weight.
 
-    One other dense convolution must make them, through operations on each channel alone, and nobody else may read
-    anything on the way. None: the channels have to keep their order.
+    Another dense convolution must produce them through channelwise operations, without other readers between the two.
+    None: the channels have to keep their order.
     """
     conv = _dense(graph, layer_name)
     if conv is None:
@@ -42,42 +41,42 @@ def before(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
     return None
 
 
-def behind(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
-    """What absorbs another order of the output channels of a dense convolution; not its own weight and bias, dim 0.
+def output_order(graph: Graph, layer_name: str) -> tuple[ReorderedState, ...] | None:
+    """State to reorder with the output channels of a dense convolution; without its own weight and bias.
 
-    All that reads them, behind operations on each channel alone, must be dense convolutions, or linear layers that
-    read one number of each channel. None: the channels have to keep their order.
+    Their readers, after channelwise operations, must be dense convolutions, or linear layers with one feature per
+    channel. None: the channels have to keep their order.
     """
     conv = _dense(graph, layer_name)
     return None if conv is None else _by_readers(graph, conv)
 
 
 def _by_readers(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
-    """What absorbs another order of the channels that ``node`` made, in all that reads them."""
+    """State to reorder with the output channels of ``node``, in all their readers."""
     found: list[ReorderedState] = []
     readers = graph.consumers(node.outputs[0].id)
     for reader in readers:
-        absorbers = _by_reader(graph, reader)
-        if absorbers is None:
+        state = _by_reader(graph, reader)
+        if state is None:
             return None
-        found += absorbers
-    # Where nobody is seen to read them, something that was not recorded may.
+        found += state
+    # Without a recorded reader, something that was not recorded may read them.
     return tuple(found) if readers else None
 
 
 def _by_reader(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
-    """The same, in one call that reads them and in all behind it."""
+    """The same, in one reader and in the readers of its output."""
     if node.layer is not None and _has_columns(graph, node, node.layer):
         return (ReorderedState(node.layer, ("weight",), dim=1),)
     through = _through(graph, node)
     if through is None:
         return None
-    behind_it = _by_readers(graph, node)
-    return None if behind_it is None else (*through, *behind_it)
+    rest = _by_readers(graph, node)
+    return None if rest is None else (*through, *rest)
 
 
 def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
-    """Whether a call is that of a layer whose weight has a column, along dim 1, for each channel that it reads."""
+    """Return whether the weight of a call's layer has one column, along dim 1, per input channel."""
     if node.op in ops.CONVS:
         return _dense(graph, layer) is node
     if node.op != "linear" or len(graph_queries.input_shape(graph, node)) != 2:
@@ -85,15 +84,13 @@ def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
     return _only_call(graph, layer, ("Linear",)) is node
 
 
-# --- operations on each channel alone
+# --- channelwise operations
 
 _POINTWISE = ops.ACTIVATIONS | ops.SHRINKING | ops.COPIES | {"detach", "interpolate"}
 
 
 def _through(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
-    """What absorbs another order of the channels in ``node`` itself; None if it does more than treat each channel,
-    dimension 1 of what goes in and of what comes out, by itself.
-    """
+    """State to reorder in ``node``; None unless it treats each channel (dimension 1) separately."""
     if len(node.inputs) != 1 or len(node.outputs) != 1:
         return None
     into, out = graph_queries.input_shape(graph, node), node.outputs[0].shape
@@ -102,32 +99,32 @@ def _through(graph: Graph, node: Node) -> tuple[ReorderedState, ...] | None:
     if node.op in ops.CHANNEL_NORMS:
         return _through_norm(graph, node, into[1])
     if node.op == "prelu":
-        return () if node.attrs["num_parameters"] == 1 else _own(graph, node, ("PReLU",))
+        return () if node.attrs["num_parameters"] == 1 else _layer_state(graph, node, ("PReLU",))
     return () if node.op in _POINTWISE or _is_spatial(node, len(into)) else None
 
 
 def _through_norm(graph: Graph, node: Node, width: int) -> tuple[ReorderedState, ...] | None:
     if node.op == "group_norm" and node.attrs["num_groups"] not in (1, width):
-        return None  # who is in a group with whom would change
+        return None  # other channels would share a group
     tracked = node.attrs.get("track_running_stats", False)
     if not node.attrs["affine"] and not tracked:
         return ()
-    return _own(
+    return _layer_state(
         graph, node, ops.NORM_LAYERS[node.op], ("running_mean", "running_var") if tracked else ()
     )
 
 
-def _own(
+def _layer_state(
     graph: Graph, node: Node, bases: tuple[str, ...], buffers: tuple[str, ...] = ()
 ) -> tuple[ReorderedState, ...] | None:
-    """The state of the layer that a call is of, if that is one of ``bases`` and nobody else reads it."""
+    """The state of a call's layer, if its class is one of ``bases`` and nothing else reads the state."""
     if node.layer is None or _only_call(graph, node.layer, bases) is not node:
         return None
     return (ReorderedState(node.layer, ("weight", "bias", *buffers)),)
 
 
 def _is_spatial(node: Node, rank: int) -> bool:
-    """Whether a call pools, pads, sums up or flattens each map by itself, if its first two sizes stay."""
+    """Return whether a call that keeps the first two sizes pools, pads, reduces or flattens each map separately."""
     if node.op in ops.POOLS:
         return ops.spatial_dims(node.op) == rank - 2  # MaxPool2d takes 3 dimensions for (C, H, W)
     if node.op == "pad":
@@ -138,11 +135,11 @@ def _is_spatial(node: Node, rank: int) -> bool:
     return node.op in ops.FLATTENING or node.op == "squeeze"
 
 
-# --- layers whose state nobody else reads
+# --- layers whose state nothing else reads
 
 
 def _dense(graph: Graph, layer_name: str) -> Node | None:
-    """The only call of a dense convolution, if it is one of maps with a batch dimension."""
+    """The only call of a dense convolution, if its input has a batch dimension."""
     node = _only_call(graph, layer_name, ("Conv1d", "Conv2d", "Conv3d"))
     if node is None or node.attrs["groups"] != 1:
         return None
@@ -154,8 +151,8 @@ def _dense(graph: Graph, layer_name: str) -> Node | None:
 
 
 def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | None:
-    """The call that reads the state of a layer of one of ``bases``, if none else does, in a model
-    that ran to its end without an error.
+    """The only call that reads the state of a layer whose class is one of ``bases``, in a model that ran without
+    errors.
     """
     layer = graph.layer(layer_name)
     if layer is None or layer.base not in bases or layer.aliases:
@@ -166,7 +163,7 @@ def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | 
     if len(graph.calls_of(layer_name)) != 1 or len(nodes) != 1:
         return None
     (node,) = nodes
-    if len(node.inputs) != 1:  # a weight that is computed is among them
+    if len(node.inputs) != 1:  # a computed weight is an input too
         return None
     if (weight := _weight(node)) is not None and weight != dict(layer.parameters).get("weight"):
         return None
@@ -192,18 +189,18 @@ def _weight(node: Node) -> Shape | None:
 
 
 def _is_private(graph: Graph, layer: Layer) -> bool:
-    """Whether a layer's parameters are the usual ones, and read by its own calls only.
+    """Return whether only a layer's own calls read its parameters.
 
-    The graph does not say which parameter a function reads: one of the same shape may be it.
+    The graph does not record which parameter a function reads, so one of the same shape counts.
     """
     shapes = _shapes(layer)
     if any(other.params != _numel(other) and _shapes(other) & shapes for other in graph.layers):
-        return False  # counted elsewhere, as it shares them, or nowhere, as it is not registered
+        return False  # they are shared, or not registered
     return not any(_reads_from_outside(graph, node, shapes) for node in graph.nodes)
 
 
 def _reads_from_outside(graph: Graph, node: Node, shapes: set[Shape]) -> bool:
-    """Whether a call reads a parameter of one of ``shapes`` that is not its own layer's."""
+    """Return whether a call reads a parameter of one of ``shapes`` that is not its own layer's."""
     if node.op == "parameter":
         return node.outputs[0].shape in shapes
     weight, layer = _weight(node), graph.layer(node.layer)

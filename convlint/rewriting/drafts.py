@@ -1,4 +1,4 @@
-"""Drafts made in the files of a project: their new text, and the diff of it."""
+"""Application of drafts to the files of a project, and the diff."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from convlint.source_text import edits, lines
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Each changed file before and after, and the edits between the two."""
+class EditedFiles:
+    """Edits, and the content of each edited file before and after them."""
 
     edits: tuple[Edit, ...]
     files: Mapping[str, tuple[bytes, bytes]]
 
     @property
     def diff(self) -> str:
-        """As ``git apply`` takes it."""
+        """The diff, in the format of ``git apply``."""
         files = sorted(self.files.items())
         return "".join(edits.diff(path, before, after) for path, (before, after) in files)
 
     @property
     def texts(self) -> dict[str, str]:
-        """The new texts, bytes as latin-1."""
+        """The new contents, with bytes decoded as latin-1."""
         return {path: after.decode("latin-1") for path, (_, after) in self.files.items()}
 
 
-def written(drafts: Sequence[Draft], project: Project) -> Written | str:
-    """The project with these drafts made together, or why they cannot be."""
+def apply_drafts(drafts: Sequence[Draft], project: Project) -> EditedFiles | str:
+    """Apply drafts to the project together; a string is the reason why that is not possible."""
     from convlint.rewriting import helpers  # loads libcst
 
     by_path: dict[str, list[Draft]] = {}
     for draft in drafts:
         if not draft.edits:
-            continue  # of a live model, which has no text
+            continue  # of a live model, which has no source
         by_path.setdefault(draft.edits[0].site.path, []).append(draft)
     every: list[Edit] = []
     files: dict[str, tuple[bytes, bytes]] = {}
     for path, here in by_path.items():
         try:
             before = project.texts.data(path)
-            made = helpers.edits(path, lines.decode(before)[0], here)
-            after = edits.apply(before, made)
+            file_edits = helpers.edits(path, lines.decode(before)[0], here)
+            after = edits.apply(before, file_edits)
         except (OSError, ValueError, SyntaxError, LookupError) as error:
             return f"{path} cannot be edited: {error}"
         if lines.parse(after) is None:
-            return f"{path} could not be parsed any more"
+            return f"{path} could not be parsed after the edits"
         files[path] = before, after
-        every += made
-    return Written(tuple(every), files)
+        every += file_edits
+    return EditedFiles(tuple(every), files)

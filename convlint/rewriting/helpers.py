@@ -56,7 +56,7 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
     if not missing and not imports:
         return result
     last = max(module.position for module in needed)
-    site, inserted = _Insertion(path, file, result).of(last, imports, missing)
+    site, inserted = _Insertion(path, file, result).place(last, imports, missing)
     for index, edit in enumerate(result):
         if (edit.site.line, edit.site.column) == (site.line, site.column) == _end(site):
             result[index] = Edit(edit.site, inserted + edit.text)
@@ -105,9 +105,7 @@ class _Renaming(cst.CSTTransformer):
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """How a file refers to a module: by an import in its statement at ``position``, or by ``statement``, which is to
-    be inserted.
-    """
+    """The name of a module in a file, imported by the statement at ``position`` or by a new ``statement``."""
 
     name: str
     position: int = -1
@@ -173,7 +171,7 @@ class _File:
         return found
 
     def _imported_by(self, node: cst.CSTNode) -> Iterator[cst.ImportAlias]:
-        """What a statement imports if it runs to its end and its condition holds; not for type checkers alone."""
+        """The names that a statement imports at run time, unless it fails or its condition is false."""
         if isinstance(node, cst.Import | cst.ImportFrom):
             yield from () if isinstance(node.names, cst.ImportStar) else node.names
         elif isinstance(node, cst.SimpleStatementLine | cst.IndentedBlock):
@@ -187,7 +185,7 @@ class _File:
         return any(name.name == "typing.TYPE_CHECKING" for name in names)
 
     def torch_nn(self) -> _Reference:
-        """How the top level of the file refers to torch.nn."""
+        """The reference to torch.nn at the top level of the file."""
         for meaning, suffix in (("torch.nn", ""), ("torch", ".nn")):
             for name, (module, position) in self.imports.items():
                 if module == meaning:
@@ -201,7 +199,7 @@ class _File:
         return bool(matchers.findall(self.module_node, star))
 
     def module(self, module: str) -> _Reference:
-        """How every scope of the file refers to a module."""
+        """The reference to a module in every scope of the file."""
         local = {
             assignment.name
             for scope in self.scopes
@@ -244,16 +242,14 @@ def _numbered(name: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Insertion:
-    """The place of imports and definitions in a file, between its statements and above the ``edits`` of its calls."""
+    """The insertion of imports and definitions into a file, before its calls with ``edits``."""
 
     path: str
     file: _File
     edits: Sequence[Edit]
 
-    def of(self, needed: int, imports: list[str], definitions: list[str]) -> tuple[Site, str]:
-        """The place, below the statement at position ``needed`` and all that only prepare the file, and the text
-        there.
-        """
+    def place(self, needed: int, imports: list[str], definitions: list[str]) -> tuple[Site, str]:
+        """The place and the text to insert, after the statement ``needed`` and after the preamble."""
         statements = self.file.statements
         lead = 0
         while lead < len(statements) and (lead <= needed or _is_preamble(statements[lead].node)):
@@ -270,14 +266,14 @@ class _Insertion:
         return self._between(lead, text + "\n\n".join(definitions), blanks=2)
 
     def _shares_line(self, lead: int) -> bool:
-        """Whether the statements before and after ``lead`` are separated by a semicolon."""
+        """Return whether a semicolon separates the statements before and after ``lead``."""
         statements = self.file.statements
         if not 0 < lead < len(statements):
             return False
         return statements[lead - 1].line is statements[lead].line
 
     def _has_edit(self, lead: int) -> bool:
-        """Whether a call in the rest of the line is edited."""
+        """Return whether a call in the rest of the line is edited."""
         statement = self.file.statements[lead]
         start = self.file.positions[statement.node].start
         end = self.file.positions[statement.line].end
@@ -325,7 +321,7 @@ def _is_import(node: cst.CSTNode) -> bool:
 
 
 def _is_preamble(node: cst.CSTNode) -> bool:
-    """Whether a statement prepares the file and cannot need a helper: a docstring, an import, a constant."""
+    """Return whether a statement cannot need a helper: a docstring, an import, a constant."""
     if isinstance(node, cst.SimpleStatementLine | cst.IndentedBlock):
         return all(map(_is_preamble, node.body))
     if isinstance(node, cst.Assign | cst.AnnAssign | cst.If | cst.Try):

@@ -1,4 +1,4 @@
-"""Other ways in which a file builds its models, read from its text: calls that can be made again."""
+"""Other constructor calls in a file, read from its text, that can be executed again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _TRAINS = re.compile(r"(^|[._])(backward|step|fit|train|save)(_|$)")
 _DOWNLOADS = re.compile(r"(^|[._])(download\w*|urlopen|urlretrieve|load_url|from_url|hub)([_.]|$)")
 
 
-def ways(path: str, text: str) -> list[str]:
-    """Targets in that file: its classes called with literals, those that need no argument, and functions that
-    do nothing but put arguments together and return what they call, as model factories do.
+def other_calls(path: str, text: str) -> list[str]:
+    """Targets in a file: calls of its classes with literals, classes without required arguments, and model factories.
 
-    Only the call of a class, or of such a function, is ever made again: a function that trains is not one.
+    A model factory is a function that only prepares arguments and returns the result of a call. A function that
+    trains is not one, and is never called.
     """
     tree = lines.parse(text)
     if tree is None:
@@ -45,13 +45,13 @@ def ways(path: str, text: str) -> list[str]:
     factories = [
         f"{path}:{name}()"
         for name, node in functions.items()
-        if _is_factory(node) and not _does_more(node, functions)
+        if _is_factory(node) and not _has_side_effects(node, functions)
     ]
     return [*_spread(list(found)), *_spread(factories)]
 
 
 def _spread(targets: list[str]) -> list[str]:
-    """Not more than can be tried, from all parts of the file."""
+    """At most ``_MOST`` targets, from all parts of the file."""
     step = max(1, -(-len(targets) // _MOST))
     return targets[::step]
 
@@ -71,7 +71,7 @@ def _init(node: ast.ClassDef) -> ast.FunctionDef | None:
 
 
 def _needed(arguments: ast.arguments, own: int) -> list[str]:
-    """Parameters without a default, behind the first ``own``."""
+    """Parameters without a default, after the first ``own``."""
     positional = [*arguments.posonlyargs, *arguments.args]
     free = positional[own : len(positional) - len(arguments.defaults)]
     named = [
@@ -81,7 +81,7 @@ def _needed(arguments: ast.arguments, own: int) -> list[str]:
 
 
 def _is_factory(node: ast.FunctionDef) -> bool:
-    """Whether a function needs no argument, asks for no download, and only returns what a call gives."""
+    """Return whether a function needs no argument, downloads nothing by default, and only returns a call."""
     if node.name.startswith("_") or _needed(node.args, 0):
         return False
     if any(_downloads(name, default) for name, default in _defaults(node.args)):
@@ -92,8 +92,8 @@ def _is_factory(node: ast.FunctionDef) -> bool:
     return plain and bool(returns) and isinstance(returns[-1], ast.Call | ast.Name)
 
 
-def _does_more(node: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]) -> bool:
-    """Whether a function, or one of the file that it calls, trains or saves, or downloads under no condition."""
+def _has_side_effects(node: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]) -> bool:
+    """Return whether a function, or one that it calls in the file, trains, saves, or downloads unconditionally."""
     todo, seen = [node], {node.name}
     while todo:
         for call, always in _calls(todo.pop(), always=True):
@@ -107,7 +107,7 @@ def _does_more(node: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]) 
 
 
 def _calls(node: ast.AST, *, always: bool) -> Iterator[tuple[ast.Call, bool]]:
-    """The calls in a node, and whether each is made under no condition."""
+    """The calls in a node, each with whether it is unconditional."""
     if isinstance(node, ast.Call):
         yield node, always
     inside = always and not isinstance(node, ast.If | ast.IfExp)
@@ -116,7 +116,7 @@ def _calls(node: ast.AST, *, always: bool) -> Iterator[tuple[ast.Call, bool]]:
 
 
 def _only_prepares(node: ast.stmt) -> bool:
-    """Whether a statement is a docstring, or calls something of the file's own or of a dict, as for ``kwargs``."""
+    """Return whether a statement is a docstring, or calls a private function or a method of a dict."""
     if not isinstance(node, ast.Expr):
         return False
     if not isinstance(node.value, ast.Call):
@@ -139,6 +139,6 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _downloads(name: str, default: ast.expr) -> bool:
-    """Whether a parameter such as ``pretrained`` asks for weights unless it is told otherwise."""
-    asks = "pretrained" in name or "weights" in name
-    return asks and not (isinstance(default, ast.Constant) and not default.value)
+    """Return whether a parameter such as ``pretrained`` requests weights by default."""
+    is_weights = "pretrained" in name or "weights" in name
+    return is_weights and not (isinstance(default, ast.Constant) and not default.value)

@@ -1,4 +1,4 @@
-"""Which of the verified rewrites are proposed together, and in which order all are told."""
+"""Order of the verified rewrites, and choice of the set that is proposed together."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from convlint.ir import Costs, LayerChange, Suggestion
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Totals that the rewritten model is not to exceed; None where there is no such wish."""
+    """Upper limits for the totals of the rewritten model; None for no limit."""
 
     params: int | None = None
     macs: int | None = None
 
-    def lacks(self, totals: Costs) -> tuple[int, int]:
-        """How many parameters and MACs the totals are above the goal."""
+    def excess(self, totals: Costs) -> tuple[int, int]:
+        """The parameters and MACs above the limits."""
         return (
             0 if self.params is None else max(0, totals.params - self.params),
             0 if self.macs is None else max(0, totals.macs - self.macs),
         )
 
     def reached(self, totals: Costs) -> bool:
-        return self.lacks(totals) == (0, 0)
+        return self.excess(totals) == (0, 0)
 
     def __bool__(self) -> bool:
         return self.params is not None or self.macs is not None
 
 
-def worth(changes: Sequence[LayerChange], totals: Costs) -> float:
-    """What the rewrite of some layers is worth: the share of all parameters that it saves plus that of all MACs,
-    less as far as trained weights cannot be kept (the mean error of its layers).
+def score(changes: Sequence[LayerChange], totals: Costs) -> float:
+    """Score of a rewrite: the saved shares of all parameters and of all MACs, added, times one minus the mean
+    relative error of converted weights.
     """
     saved = sum((change.before - change.after for change in changes), Costs())
     share = saved.params / max(totals.params, 1) + saved.macs / max(totals.macs, 1)
@@ -40,71 +40,75 @@ def worth(changes: Sequence[LayerChange], totals: Costs) -> float:
 
 
 def ranked(suggestions: Sequence[Suggestion], totals: Costs) -> list[Suggestion]:
-    """The most worthwhile first."""
-    return sorted(suggestions, key=lambda one: -worth(one.changes, totals))
+    """Suggestions by score, the best first."""
+    return sorted(suggestions, key=lambda suggestion: -score(suggestion.changes, totals))
 
 
-def together(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> list[Suggestion]:
-    """The best of the suggestions for every call; with a goal, the cheapest set that reaches it.
+def best_set(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> list[Suggestion]:
+    """The best suggestion for each call; with a goal, a small set that reaches it.
 
-    Cheapest: as few calls as possible are edited, and then each is changed as little as possible.
+    As few calls as possible are edited, then each gets the mildest suggestion that still reaches the goal.
     """
-    ways = _by_call(suggestions, totals)
+    by_call = _by_call(suggestions, totals)
     if not goal:
-        return [options[0] for options in ways]
-    chosen = _fewest(ways, totals, goal)
-    for position, one in enumerate(chosen):
-        for milder in sorted(_same_call(one, ways), key=lambda other: worth(other.changes, totals)):
+        return [alternatives[0] for alternatives in by_call]
+    chosen = _fewest(by_call, totals, goal)
+    for position, suggestion in enumerate(chosen):
+        for milder in sorted(
+            _same_call(suggestion, by_call), key=lambda other: score(other.changes, totals)
+        ):
             trial = [*chosen[:position], milder, *chosen[position + 1 :]]
-            if goal.reached(totals_of(trial, totals)):
+            if goal.reached(estimated_totals(trial, totals)):
                 chosen = trial
                 break
     return chosen
 
 
-def totals_of(chosen: Sequence[Suggestion], totals: Costs) -> Costs:
-    """The totals of the model with these rewrites, as estimated."""
-    return totals - sum((one.saved for one in chosen), Costs())
+def estimated_totals(chosen: Sequence[Suggestion], totals: Costs) -> Costs:
+    """The estimated totals of the model with these rewrites."""
+    return totals - sum((suggestion.saved for suggestion in chosen), Costs())
 
 
 def _by_call(suggestions: Sequence[Suggestion], totals: Costs) -> list[list[Suggestion]]:
-    """The suggestions that are for the same layers, the best first; no layer is in two of the lists."""
+    """Lists of alternatives for the same layers, the best first; no layer is in two lists."""
     lists: list[list[Suggestion]] = []
     taken: dict[str, int] = {}
-    for one in ranked(suggestions, totals):
-        places = {taken[name] for name in one.instances if name in taken}
+    for suggestion in ranked(suggestions, totals):
+        places = {taken[name] for name in suggestion.instances if name in taken}
         if not places:
-            taken.update(dict.fromkeys(one.instances, len(lists)))
-            lists.append([one])
-        elif len(places) == 1 and set(lists[next(iter(places))][0].instances) == set(one.instances):
-            lists[next(iter(places))].append(one)
+            taken.update(dict.fromkeys(suggestion.instances, len(lists)))
+            lists.append([suggestion])
+        elif len(places) == 1 and set(lists[next(iter(places))][0].instances) == set(
+            suggestion.instances
+        ):
+            lists[next(iter(places))].append(suggestion)
     return lists
 
 
-def _fewest(ways: list[list[Suggestion]], totals: Costs, goal: Goal) -> list[Suggestion]:
-    """One rewrite after the other, each the one that brings the totals nearest to the goal; those that
-    turn out not to be needed are left out again.
-    """
+def _fewest(by_call: list[list[Suggestion]], totals: Costs, goal: Goal) -> list[Suggestion]:
+    """Choose greedily the rewrite that brings the totals nearest to the goal, then drop those that are not needed."""
     chosen: list[Suggestion] = []
-    left = [option for options in ways for option in options]
-    while left and not goal.reached(now := totals_of(chosen, totals)):
-        best = min(left, key=lambda one: _distance(goal, now - one.saved, totals))
+    left = [option for alternatives in by_call for option in alternatives]
+    while left and not goal.reached(now := estimated_totals(chosen, totals)):
+        best = min(left, key=lambda suggestion: _distance(goal, now - suggestion.saved, totals))
         if _distance(goal, now - best.saved, totals)[0] >= _distance(goal, now, totals)[0]:
-            break  # none that is left brings it nearer
+            break  # no remaining one brings it nearer
         chosen.append(best)
-        left = [one for one in left if not set(one.instances) & set(best.instances)]
-    for one in sorted(chosen, key=lambda one: worth(one.changes, totals)):
-        without = [other for other in chosen if other is not one]
-        if goal.reached(totals_of(without, totals)):
+        left = [
+            suggestion for suggestion in left if not set(suggestion.instances) & set(best.instances)
+        ]
+    for suggestion in sorted(chosen, key=lambda suggestion: score(suggestion.changes, totals)):
+        without = [other for other in chosen if other is not suggestion]
+        if goal.reached(estimated_totals(without, totals)):
             chosen = without
     return chosen
 
 
 def _distance(goal: Goal, now: Costs, totals: Costs) -> tuple[float, float]:
-    params, macs = goal.lacks(now)
+    params, macs = goal.excess(now)
     left = params / max(totals.params, 1) + macs / max(totals.macs, 1)
     return left, now.params / max(totals.params, 1) + now.macs / max(totals.macs, 1)
 
 
-def _same_call(one: Suggestion, ways: list[list[Suggestion]]) -> list[Suggestion]:
-    return next((options for options in ways if one in options), [])
+def _same_call(suggestion: Suggestion, by_call: list[list[Suggestion]]) -> list[Suggestion]:
+    return next((alternatives for alternatives in by_call if suggestion in alternatives), [])

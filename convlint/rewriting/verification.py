@@ -1,4 +1,4 @@
-"""What running a rewritten model must show, and whether it did."""
+"""Verification of a rewritten model by running it."""
 
 from __future__ import annotations
 
@@ -7,41 +7,43 @@ from collections.abc import Iterable, Mapping, Sequence
 from convlint.analysis import cost
 from convlint.ir import Graph, LayerChange, OtherCall, Shape, Verification, VersionRun
 
-CLOSE = 0.01  # of the saved bytes: the estimate is of maps, autograd also keeps small numbers
+CLOSE = (
+    0.01  # relative error of saved bytes; the estimate leaves out small tensors that autograd saves
+)
 
 
 def verify(
     changes: Sequence[LayerChange], before: VersionRun, after: VersionRun
 ) -> Verification | str:
-    """What a rewritten model showed beside the original, or why it is refused."""
+    """Compare a rewritten model with the original; a string is the reason for a refusal."""
     if after.problems:
         return after.problems[0].message
     old, new = before.graph, after.graph
     assert old is not None
     if new is None:
-        return "it gave no answer"
+        return "the run returned no result"
     if reason := _failure(new):
         return reason
     if new.outputs != old.outputs:
-        return f"its output is {', '.join(new.outputs)}, and was {', '.join(old.outputs)}"
+        return f"its output changed from {', '.join(old.outputs)} to {', '.join(new.outputs)}"
     if reason := _layers_differ(changes, old, new):
         return reason
     if reason := _training_differs(before, after):
         return reason
-    if reason := _ways_differ(before.other_calls, after.other_calls):
+    if reason := _other_calls_differ(before.other_calls, after.other_calls):
         return reason
     error = _saved_error(changes, old, new)
     if error is not None and error > CLOSE:
-        return f"it saves other memory for backward than was estimated ({error:.1%} off)"
-    ways = {way.target: way for way in before.other_calls}
-    worked = sum(ways[way.target].stage != "failed" for way in after.other_calls)
+        return f"the memory saved for backward differs from the estimate by {error:.1%}"
+    calls = {call.target: call for call in before.other_calls}
+    worked = sum(calls[call.target].stage != "failed" for call in after.other_calls)
     trained = None if before.training_error else True
     return Verification(True, True, True, True, error, trained, worked)
 
 
 def _failure(graph: Graph) -> str | None:
     if graph.failure is not None:
-        place = f" at {graph.failure.site} of the rewritten text" if graph.failure.site else ""
+        place = f" at {graph.failure.site} of the rewritten file" if graph.failure.site else ""
         return f"it fails{place}: {graph.failure.type}: {graph.failure.message}"
     return next((f"{n.module or n.op} fails: {n.error}" for n in graph.nodes if n.error), None)
 
@@ -50,7 +52,7 @@ def _failure(graph: Graph) -> str | None:
 
 
 def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> str | None:
-    """The first layer that is not what was estimated; or that was to stay as it is, and did not."""
+    """The first layer that differs from the estimate, or that changed although it was not rewritten."""
     params = {layer.name: layer.params for layer in new.layers}
     macs = _macs(new)
     params_inside, macs_inside = _with_submodules(params), _with_submodules(macs)
@@ -59,22 +61,26 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
         name = change.layer
         outputs = _outputs(old, name), _outputs(new, name)
         if outputs[0] != outputs[1]:
-            return f"{name} gives {_shown(outputs[1])}, and gave {_shown(outputs[0])}"
+            return (
+                f"the output of {name} changed from {_shapes(outputs[0])} to {_shapes(outputs[1])}"
+            )
         found = params_inside.get(name, 0)
         if found != change.after.params:
             return f"{name} has {found:,} parameters, not {change.after.params:,} as estimated"
         found = macs_inside.get(name, 0)
         if found != change.after.macs:
-            return f"{name} takes {found:,} multiply-accumulates, not {change.after.macs:,} as estimated"
+            return f"{name} has {found:,} MACs, not {change.after.macs:,} as estimated"
     old_macs = _macs(old)
     for layer in old.layers:
         name = layer.name
         if name in changed:
             continue
         if params.get(name) != layer.params:
-            return f"{name} has {params.get(name, 0):,} parameters, and had {layer.params:,}"
+            return (
+                f"the parameters of {name} changed from {layer.params:,} to {params.get(name, 0):,}"
+            )
         if macs.get(name, 0) != old_macs.get(name, 0):
-            return f"{name} takes {macs.get(name, 0):,} multiply-accumulates, and took {old_macs.get(name, 0):,}"
+            return f"the MACs of {name} changed from {old_macs.get(name, 0):,} to {macs.get(name, 0):,}"
     before, after = (sum(layer.params for layer in graph.layers) for graph in (old, new))
     saved = sum(change.before.params - change.after.params for change in changes)
     if before - saved != after:
@@ -95,7 +101,7 @@ def _with_submodules(amounts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _macs(graph: Graph) -> dict[str, int]:
-    """Multiply-accumulates by the module that a call belongs to."""
+    """Multiply-accumulates by the module of the call."""
     found: dict[str, int] = {}
     for node in graph.nodes:
         owner = node.layer or node.module
@@ -109,7 +115,7 @@ def _outputs(graph: Graph, name: str) -> list[Shape]:
     return [graph.tensor(id).shape for call in graph.calls_of(name) for id in call.outputs]
 
 
-def _shown(shapes: Iterable[Shape]) -> str:
+def _shapes(shapes: Iterable[Shape]) -> str:
     return ", ".join("x".join(map(str, shape)) for shape in shapes) or "nothing"
 
 
@@ -118,11 +124,11 @@ def _shown(shapes: Iterable[Shape]) -> str:
 
 def _training_differs(before: VersionRun, after: VersionRun) -> str | None:
     if before.training_error is not None:
-        return None  # it cannot be trained on this input as it is, either
+        return None  # the original cannot be trained on this input either
     if after.training_error is not None:
-        return f"it cannot be trained: {after.training_error}"
-    left = sorted(set(after.untrained) - set(before.untrained))
-    return f"backward does not reach {left[0]}" if left else None
+        return f"training fails: {after.training_error}"
+    unreached = sorted(set(after.untrained) - set(before.untrained))
+    return f"backward does not reach {unreached[0]}" if unreached else None
 
 
 def _saved_error(changes: Sequence[LayerChange], old: Graph, new: Graph) -> float | None:
@@ -140,39 +146,37 @@ def _saved_error(changes: Sequence[LayerChange], old: Graph, new: Graph) -> floa
     return abs(old.saved_bytes + sum(more) - new.saved_bytes) / new.saved_bytes
 
 
-# --- other ways
+# --- other constructor calls
 
 
-def _ways_differ(before: Sequence[OtherCall], after: Sequence[OtherCall]) -> str | None:
-    known = {way.target: way for way in before}
-    for way in after:
-        was = known[way.target]
-        call = way.target.rpartition(":")[2]
-        if was.stage == "failed":
+def _other_calls_differ(before: Sequence[OtherCall], after: Sequence[OtherCall]) -> str | None:
+    originals = {call.target: call for call in before}
+    for call in after:
+        original = originals[call.target]
+        text = call.target.rpartition(":")[2]
+        if original.stage == "failed":
             continue
-        if way.stage == "failed":
-            return f"{call} cannot be built any more: {way.error}"
-        if was.stage == "ran" and (way.stage, way.outputs) != (was.stage, was.outputs):
-            return f"{call} does not give {', '.join(was.outputs)} any more"
+        if call.stage == "failed":
+            return f"{text} can no longer be built: {call.error}"
+        if original.stage == "ran" and (call.stage, call.outputs) != ("ran", original.outputs):
+            return f"{text} no longer outputs {', '.join(original.outputs)}"
     return None
 
 
-def needed_ways(
-    ways: Sequence[OtherCall], sites: Iterable[tuple[str, int, int]]
+def needed_calls(
+    other_calls: Sequence[OtherCall], sites: Iterable[tuple[str, int, int]]
 ) -> tuple[str, ...]:
-    """The targets to build again after calls at ``sites`` are edited: together they give these calls all the
-    numbers that the file gives them.
-    """
-    wanted = set(sites)
+    """The targets to build again after edits at ``sites``: together they cover all arguments of the edited calls."""
+    edited = set(sites)
     chosen: list[str] = []
     covered: set[str] = set()
-    for way in ways:
+    for call in other_calls:
         here = {
             f"{built.site.path}:{built.site.line}:{built.site.column} {built.kind} {built.attrs}"
-            for built in way.built
-            if (built.site.path, built.site.line, built.site.column) in wanted
+            for built in call.built
+            if (built.site.path, built.site.line, built.site.column) in edited
         }
-        if way.stage != "failed" and here - covered:
-            chosen.append(way.target)
+        if call.stage != "failed" and here - covered:
+            chosen.append(call.target)
             covered |= here
     return tuple(chosen)

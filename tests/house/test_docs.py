@@ -58,7 +58,7 @@ def test_the_examples_of_the_rules_are_those_that_are_run_elsewhere() -> None:
         for text in (example.source, rule_pages.fixed(example) or "")
     }
     helpers = {
-        "\n\n".join(helper.text for helper in kind.helpers(kind.usual)).rstrip()
+        "\n\n".join(helper.text for helper in kind.helpers(kind.example)).rstrip()
         for kind in kinds().values()
     }
     for page in blocks.GENERATED.glob("*.md"):

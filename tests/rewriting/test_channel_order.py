@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from convlint.ir import Graph
-from convlint.rewriting.channel_order import ReorderedState, before, behind
+from convlint.rewriting.channel_order import ReorderedState, input_order, output_order
 from convlint.runtime.record.record import record
 
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
@@ -69,11 +69,11 @@ def test_a_layer_with_numbers_for_each_channel_follows(
     between: nn.Module, names: tuple[str, ...]
 ) -> None:
     graph = neighbours(between)
-    assert before(graph, "2") == (
+    assert input_order(graph, "2") == (
         ReorderedState("0", ("weight", "bias")),
         ReorderedState("1", names),
     )
-    assert behind(graph, "0") == (
+    assert output_order(graph, "0") == (
         ReorderedState("1", names),
         ReorderedState("2", ("weight",), dim=1),
     )
@@ -102,20 +102,20 @@ def test_an_operation_that_treats_all_channels_alike_has_nothing_to_change(
     between: nn.Module,
 ) -> None:
     graph = neighbours(between)
-    assert before(graph, "2") == (ReorderedState("0", ("weight", "bias")),)
-    assert behind(graph, "0") == (ReorderedState("2", ("weight",), dim=1),)
+    assert input_order(graph, "2") == (ReorderedState("0", ("weight", "bias")),)
+    assert output_order(graph, "0") == (ReorderedState("2", ("weight",), dim=1),)
 
 
 def test_absorbers_before_a_layer_are_named_in_the_order_in_which_they_run() -> None:
     graph = neighbours(nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.PReLU(8))
-    found = before(graph, "5")
+    found = input_order(graph, "5")
     assert found is not None
     assert [absorber.layer for absorber in found] == ["0", "1", "4"]
 
 
 def test_padding_that_a_layer_does_itself_is_on_the_way() -> None:
     layers = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3, padding=1, padding_mode="reflect")
-    assert before(graph_of(nn.Sequential(*layers)), "1") == (
+    assert input_order(graph_of(nn.Sequential(*layers)), "1") == (
         ReorderedState("0", ("weight", "bias")),
     )
 
@@ -125,7 +125,7 @@ def test_maps_of_one_and_of_three_dimensions() -> None:
     deep = nn.Sequential(nn.Conv3d(3, 8, 3), nn.BatchNorm3d(8), nn.MaxPool3d(2), nn.Conv3d(8, 4, 1))
     for graph in (graph_of(flat, 2, 3, 16), graph_of(deep, 2, 3, 8, 8, 8)):
         expected = ReorderedState("0", ("weight", "bias")), ReorderedState("1", BATCH_NORM)
-        assert before(graph, "3") == expected
+        assert input_order(graph, "3") == expected
 
 
 @pytest.mark.parametrize(
@@ -144,19 +144,19 @@ def test_a_linear_layer_that_reads_one_number_of_each_channel_follows(
     head = nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 5)
     model = Calls(lambda m, x: m.d(m.c(m.b(flatten(m.a(x))))), nn.Conv2d(3, 8, 3), *head)
     expected = ReorderedState("b", BATCH_NORM), ReorderedState("d", ("weight",), dim=1)
-    assert behind(graph_of(model), "a") == expected
+    assert output_order(graph_of(model), "a") == expected
 
 
 def test_maps_may_be_flattened_each_by_itself() -> None:
     parts = nn.Conv2d(3, 8, 3), nn.Conv1d(8, 4, 1)
     graph = graph_of(Calls(lambda m, x: m.b(m.a(x).flatten(2)), *parts))
-    assert before(graph, "b") == (ReorderedState("a", ("weight", "bias")),)
+    assert input_order(graph, "b") == (ReorderedState("a", ("weight", "bias")),)
 
 
 def test_all_readers_of_an_output_follow() -> None:
     parts = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 1), nn.Conv2d(8, 4, 1)
     model = Calls(lambda m, x: torch.cat([m.c(y := m.b(m.a(x))), m.d(y.relu())]), *parts)
-    assert behind(graph_of(model), "a") == (
+    assert output_order(graph_of(model), "a") == (
         ReorderedState("b", BATCH_NORM),
         ReorderedState("c", ("weight",), dim=1),
         ReorderedState("d", ("weight",), dim=1),
@@ -187,32 +187,34 @@ def test_what_does_more_than_treat_each_channel_by_itself_is_refused(between: nn
     graph = neighbours(between)
     last = graph.layers[-1].name
     assert last.isdigit()
-    assert before(graph, last) is None
-    assert behind(graph, "0") is None
+    assert input_order(graph, last) is None
+    assert output_order(graph, "0") is None
 
 
 def test_a_pool_over_maps_of_fewer_dimensions_goes_over_channels() -> None:
     same = nn.MaxPool2d(3, stride=1, padding=1)
     model = nn.Sequential(nn.Conv1d(3, 8, 3), same, nn.Conv1d(8, 4, 1))
-    assert before(graph_of(model, 2, 3, 16), "2") is None
+    assert input_order(graph_of(model, 2, 3, 16), "2") is None
 
 
 @pytest.mark.parametrize("dim", [0, 1])
 def test_sums_over_samples_or_channels_are_refused_where_sizes_do_not_tell(dim: int) -> None:
     parts = nn.Conv2d(8, 8, 1), nn.Conv1d(8, 4, 1)
     graph = graph_of(Calls(lambda m, x: m.b(m.a(x).sum(dim)), *parts), 8, 8, 8, 8)
-    assert before(graph, "b") is None
-    assert behind(graph, "a") is None
+    assert input_order(graph, "b") is None
+    assert output_order(graph, "a") is None
 
 
 def test_an_output_that_nobody_is_seen_to_read_is_refused() -> None:
-    assert behind(graph_of(Calls(lambda m, x: (m.a(x), x)[1], nn.Conv2d(3, 8, 3))), "a") is None
+    assert (
+        output_order(graph_of(Calls(lambda m, x: (m.a(x), x)[1], nn.Conv2d(3, 8, 3))), "a") is None
+    )
 
 
 def test_the_first_and_the_last_layer_have_no_neighbour() -> None:
     graph = neighbours(nn.ReLU())
-    assert before(graph, "0") is None
-    assert behind(graph, "2") is None
+    assert input_order(graph, "0") is None
+    assert output_order(graph, "2") is None
 
 
 @pytest.mark.parametrize(
@@ -231,15 +233,15 @@ def test_the_first_and_the_last_layer_have_no_neighbour() -> None:
 )
 def test_merges_and_second_readers_are_refused(forward: Callable[[Any, Tensor], Any]) -> None:
     graph = graph_of(Calls(forward, *pair()))
-    assert before(graph, "b") is None
-    assert behind(graph, "a") is None
+    assert input_order(graph, "b") is None
+    assert output_order(graph, "a") is None
 
 
 def test_before_a_layer_a_second_reader_is_refused_even_if_it_could_follow() -> None:
     model = Calls(lambda m, x: m.b(y := m.a(x)) + m.c(y), *pair(), nn.Conv2d(8, 4, 1))
     graph = graph_of(model)
-    assert before(graph, "b") is None
-    assert behind(graph, "a") == (
+    assert input_order(graph, "b") is None
+    assert output_order(graph, "a") == (
         ReorderedState("b", ("weight",), dim=1),
         ReorderedState("c", ("weight",), dim=1),
     )
@@ -249,11 +251,11 @@ def test_a_residual_block_keeps_its_outer_channels_only() -> None:
     parts = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
     model = Calls(lambda m, x: (y := m.a(x).relu()) + m.c(m.b(y).relu()), *parts)
     graph = graph_of(model)
-    assert (before(graph, "b"), before(graph, "c")) == (
+    assert (input_order(graph, "b"), input_order(graph, "c")) == (
         None,
         (ReorderedState("b", ("weight", "bias")),),
     )
-    assert (behind(graph, "b"), behind(graph, "c")) == (
+    assert (output_order(graph, "b"), output_order(graph, "c")) == (
         (ReorderedState("c", ("weight",), dim=1),),
         None,
     )
@@ -261,12 +263,12 @@ def test_a_residual_block_keeps_its_outer_channels_only() -> None:
 
 def test_a_linear_layer_that_reads_more_of_each_channel_is_refused() -> None:
     head = nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * 8, 5)
-    assert behind(graph_of(nn.Sequential(nn.Conv2d(3, 8, 3), *head)), "0") is None
+    assert output_order(graph_of(nn.Sequential(nn.Conv2d(3, 8, 3), *head)), "0") is None
 
 
 def test_a_linear_layer_along_another_dimension_is_refused() -> None:
     model = nn.Sequential(nn.Conv1d(3, 8, 1), nn.Linear(8, 5))  # of maps that are 8 long
-    assert behind(graph_of(model, 2, 3, 8), "0") is None
+    assert output_order(graph_of(model, 2, 3, 8), "0") is None
 
 
 def test_a_linear_layer_that_is_called_twice_is_refused() -> None:
@@ -274,7 +276,7 @@ def test_a_linear_layer_that_is_called_twice_is_refused() -> None:
         return m.b(m.a(x).mean((2, 3))), m.b(x.mean((2, 3)))
 
     graph = graph_of(Calls(forward, nn.Conv2d(8, 8, 1), nn.Linear(8, 5)), 2, 8, 4, 4)
-    assert behind(graph, "a") is None
+    assert output_order(graph, "a") is None
 
 
 @pytest.mark.parametrize("part", ["a", "b", "c"])
@@ -285,8 +287,8 @@ def test_layers_that_are_called_twice_are_refused(part: str) -> None:
 
     model = Calls(forward, nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1))
     graph = graph_of(model, 2, 8, 4, 4)
-    assert before(graph, "c") is None
-    assert behind(graph, "a") is None
+    assert input_order(graph, "c") is None
+    assert output_order(graph, "a") is None
 
 
 def aliased(first: nn.Module, norm: nn.Module, last: nn.Module, part: int) -> nn.Module:
@@ -345,8 +347,8 @@ def test_layers_whose_state_is_not_theirs_alone_are_refused(
 ) -> None:
     parts = nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1, bias=False)
     graph = graph_of(make(*parts, part), 2, 8, 4, 4)
-    assert before(graph, "c") is None
-    assert behind(graph, "a") is None
+    assert input_order(graph, "c") is None
+    assert output_order(graph, "a") is None
 
 
 def test_layers_that_are_not_registered_have_no_state_to_change() -> None:
@@ -356,8 +358,8 @@ def test_layers_that_are_not_registered_have_no_state_to_change() -> None:
     graph = graph_of(model)
     names = [layer.name for layer in graph.layers if layer.base == "Conv2d"]
     assert len(names) == 2
-    assert before(graph, names[1]) is None
-    assert behind(graph, names[0]) is None
+    assert input_order(graph, names[1]) is None
+    assert output_order(graph, names[0]) is None
 
 
 @pytest.mark.parametrize(
@@ -384,23 +386,23 @@ def test_a_convolution_that_does_not_use_its_weight_just_once_is_refused(
 
     layers = (Own(), nn.Conv2d(8, 8, 1)) if name == "0" else (nn.Conv2d(8, 8, 1), Own())
     graph = graph_of(nn.Sequential(*layers), 8, 8, 4, 4)
-    assert before(graph, "1") is None
-    assert behind(graph, "0") is None
+    assert input_order(graph, "1") is None
+    assert output_order(graph, "0") is None
 
 
 def test_grouped_layers_and_layers_of_no_convolution_are_refused() -> None:
     model = nn.Sequential(nn.Conv2d(4, 8, 1), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 1, groups=2))
     graph = graph_of(model, 2, 4, 8, 8)
     for name in ("1", "2", "no such layer"):
-        assert before(graph, name) is None
-        assert behind(graph, name) is None
-    assert behind(graph, "0") is None
+        assert input_order(graph, name) is None
+        assert output_order(graph, name) is None
+    assert output_order(graph, "0") is None
 
 
 def test_a_map_without_a_batch_is_refused() -> None:
     graph = neighbours(nn.ReLU(), shape=(3, 16, 16))
-    assert before(graph, "2") is None
-    assert behind(graph, "0") is None
+    assert input_order(graph, "2") is None
+    assert output_order(graph, "0") is None
 
 
 def test_a_run_that_ended_early_says_nothing_of_later_readers() -> None:
@@ -409,16 +411,16 @@ def test_a_run_that_ended_early_says_nothing_of_later_readers() -> None:
         raise RuntimeError(y.shape)
 
     graph = graph_of(Calls(forward, *pair()))
-    assert before(graph, "b") is None
-    assert behind(graph, "a") is None
+    assert input_order(graph, "b") is None
+    assert output_order(graph, "a") is None
 
 
 def test_a_model_with_errors_is_refused() -> None:
     layers = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(5)
     graph = graph_of(nn.Sequential(*layers))
     assert graph.status == "complete"  # with a stand-in for what the norm refused
-    assert before(graph, "2") is None
-    assert behind(graph, "0") is None
+    assert input_order(graph, "2") is None
+    assert output_order(graph, "0") is None
 
 
 @pytest.mark.parametrize("name", ["0", "1", "2"])
@@ -429,9 +431,9 @@ def test_a_layer_that_a_stand_in_was_built_for_or_a_call_not_seen_is_refused(nam
         replace(graph, layers=tuple(layers)),
         replace(graph, calls=(*graph.calls, *graph.calls_of(name))),
     ):
-        assert before(graph, "2")
-        assert before(changed, "2") is None
-        assert behind(changed, "0") is None
+        assert input_order(graph, "2")
+        assert input_order(changed, "2") is None
+        assert output_order(changed, "0") is None
 
 
 # --- and then it computes the same
@@ -480,14 +482,14 @@ def permute(model: nn.Module, absorber: ReorderedState, order: Tensor) -> None:
 
 
 SIDES = {
-    "before": (before, "in_channels", ("weight",), 1),
-    "behind": (behind, "out_channels", ("weight", "bias"), 0),
+    "input_order": (input_order, "in_channels", ("weight",), 1),
+    "output_order": (output_order, "out_channels", ("weight", "bias"), 0),
 }
 
 
 @pytest.mark.parametrize(
     ("side", "layers"),
-    [("before", ["block.3", "block.7"]), ("behind", ["block.0", "block.3", "last"])],
+    [("input_order", ["block.3", "block.7"]), ("output_order", ["block.0", "block.3", "last"])],
 )
 def test_a_model_with_all_of_it_permuted_computes_the_same(side: str, layers: list[str]) -> None:
     ask, width, names, dim = SIDES[side]

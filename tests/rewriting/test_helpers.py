@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from convlint.ir import Replacement, Site
 from convlint.rewriting import helpers
-from convlint.rewriting.base import Draft, Helper, NamedEdit, Place
+from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit
 from convlint.rewriting.kinds import of_code
-from convlint.rewriting.layer_numbers import Numbers
+from convlint.rewriting.layer_use import LayerArguments
 from convlint.source_text import call_sites, edits, lines
 from convlint.source_text.texts import SourceTexts
 
@@ -29,7 +29,11 @@ NET = "\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n"
 
 
 def rewritten(
-    text: str, form: Replacement = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
+    text: str,
+    form: Replacement = SEPARABLE,
+    *,
+    number: int = 0,
+    others: tuple[LayerArguments, ...] = (),
 ) -> str:
     """A file in which one of its calls ``Conv2d(a, b, c)`` is given to a helper, or edited where there are ``others``
     that it builds.
@@ -38,7 +42,11 @@ def rewritten(
 
 
 def rewritten_bytes(
-    data: bytes, form: Replacement = SEPARABLE, *, number: int = 0, others: tuple[Numbers, ...] = ()
+    data: bytes,
+    form: Replacement = SEPARABLE,
+    *,
+    number: int = 0,
+    others: tuple[LayerArguments, ...] = (),
 ) -> bytes:
     """The same for a file in any encoding."""
     text, _ = lines.decode(data)
@@ -48,7 +56,7 @@ def rewritten_bytes(
     texts = SourceTexts({"net.py": data})
     call = call_sites.at(lines.span("net.py", found[number], source), texts)
     assert call is not None
-    place = Place(call.site, call, (), others)
+    place = EditedCall(call.site, call, (), others)
     drafts = of_code(form.code).drafts(place, form, all_fit=not others)
     draft = list(drafts)[0 if others else -1]
     return edits.apply(data, helpers.edits("net.py", text, [draft]))
@@ -61,7 +69,9 @@ def edited(call: str, form: Replacement) -> str:
     texts = SourceTexts({"net.py": text.encode()})
     written = call_sites.at(lines.span("net.py", node, lines.split(text)), texts)
     assert written is not None
-    draft = next(of_code(form.code).drafts(Place(written.site, written, ()), form, all_fit=True))
+    draft = next(
+        of_code(form.code).drafts(EditedCall(written.site, written, ()), form, all_fit=True)
+    )
     return edits.apply(text.encode(), draft.edits).decode().partition("layer = ")[2].rstrip()
 
 
@@ -227,7 +237,7 @@ def test_a_second_rewrite_of_another_form_has_helpers_of_its_own() -> None:
     "text", [f"from torch import nn\n{NET}", f"import math\nfrom torch import nn\n{NET}"]
 )
 def test_a_module_that_an_argument_needs_is_imported_once(text: str) -> None:
-    after = rewritten(text, Replacement("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
+    after = rewritten(text, Replacement("CVL501", groups=8), others=(LayerArguments(3, 5, (3, 3)),))
     assert after.count("import math\n") == 1
     assert "nn.Conv2d(32, 64, 3, groups=math.gcd(8, 32, 64))" in after
     assert "def grouped" not in after
@@ -349,7 +359,7 @@ def test_the_bytes_around_a_helper_stay_as_they_are(encoding: str, end: str, ind
 
 def test_a_module_whose_name_is_used_for_something_else_is_imported_under_another() -> None:
     text = f"from torch import nn\n\nmath = 'mine'\n{NET}"
-    after = rewritten(text, Replacement("CVL501", groups=8), others=(Numbers(3, 5, (3, 3)),))
+    after = rewritten(text, Replacement("CVL501", groups=8), others=(LayerArguments(3, 5, (3, 3)),))
     assert after.startswith("from torch import nn\nimport math as math2\n")
     assert "nn.Conv2d(32, 64, 3, groups=math2.gcd(8, 32, 64))" in after
     assert ran(after)["net"]().groups == 8

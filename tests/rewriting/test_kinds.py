@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
-from convlint.rewriting.base import Wishes
+from convlint.rewriting.base import KindOptions
 from convlint.rewriting.kinds import kinds, of_code
 from convlint.rewriting.kinds.cvl501_grouped import auto_groups
-from convlint.rewriting.layer_numbers import Numbers, Use, numbers, use
+from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
 from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record import layers
 from convlint.runtime.record.record import record
@@ -37,7 +37,7 @@ SIZES = st.tuples(st.integers(1, 3), st.integers(12, 20), st.integers(12, 20))  
 def convolutions(
     draw: Any, channels: st.SearchStrategy[int] = CHANNELS, modes: Sequence[str] = MODES
 ) -> nn.Conv2d:
-    """Convolutions of any numbers, dense for the most part; they fit maps from 12 pixels on."""
+    """Convolutions of any arguments, dense for the most part; they fit maps from 12 pixels on."""
     into, out = draw(channels), draw(channels)
     small, pair = st.integers(1, 2), st.tuples(st.integers(1, 3), st.integers(1, 3))
     padding = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)) | st.just("same"))
@@ -58,20 +58,20 @@ def convolutions(
 measures = settings(deadline=None, max_examples=60)
 
 
-def numbers_of(layer: nn.Module) -> Numbers:
+def arguments_of(layer: nn.Module) -> LayerArguments:
     (found,) = layers.layers(layer, ())
-    return numbers(found.attrs)
+    return layer_arguments(found.attrs)
 
 
 # --- costs
 
 
-def used(model: nn.Module, name: str, x: Tensor) -> tuple[Graph, Use]:
+def used(model: nn.Module, name: str, x: Tensor) -> tuple[Graph, LayerUse]:
     """A layer of a model that ran on ``x``."""
     graph = with_memory(record(model, (x,)).graph(), model, (x,))
     layer = graph.layer(name)
     assert layer is not None
-    return graph, use(graph, layer)
+    return graph, layer_use(graph, layer)
 
 
 def amounts(model: nn.Module, x: Tensor) -> Costs:
@@ -97,7 +97,7 @@ def check(layer: nn.Conv2d, form: Replacement, size: tuple[int, int, int]) -> No
     assert made is not layer
     _, one = used(layer, "", x)
     assert one.before == amounts(layer, x)
-    assert of_code(form.code).after(one, form) == amounts(made, x)
+    assert of_code(form.code).costs(one, form) == amounts(made, x)
     result, expected = made(x), layer(x)
     assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
 
@@ -105,7 +105,7 @@ def check(layer: nn.Conv2d, form: Replacement, size: tuple[int, int, int]) -> No
 @measures
 @given(convolutions(st.integers(3, 8).map(lambda n: 6 * n)), SIZES, st.sampled_from([2, 3, 6]))
 def test_grouped(layer: nn.Conv2d, size: tuple[int, int, int], groups: int) -> None:
-    assume(kinds()["grouped"].unfit(numbers_of(layer), Wishes(groups)) is None)
+    assume(kinds()["grouped"].refusal(arguments_of(layer), KindOptions(groups)) is None)
     check(layer, Replacement("CVL501", groups=groups), size)
 
 
@@ -114,9 +114,9 @@ def test_grouped(layer: nn.Conv2d, size: tuple[int, int, int], groups: int) -> N
 def test_depthwise_separable(
     layer: nn.Conv2d, size: tuple[int, int, int], pairs: int, between: IntermediateLayers
 ) -> None:
-    kind, wishes = kinds()["depthwise-separable"], Wishes(pairs=pairs, between=between)
-    assume(kind.unfit(numbers_of(layer), wishes) is None)
-    form = kind.form([], wishes, Graph())
+    kind, kind_options = kinds()["depthwise-separable"], KindOptions(pairs=pairs, between=between)
+    assume(kind.refusal(arguments_of(layer), kind_options) is None)
+    form = kind.form([], kind_options, Graph())
     assert isinstance(form, Replacement)
     check(layer, form, size)
 
@@ -124,7 +124,7 @@ def test_depthwise_separable(
 @measures
 @given(convolutions(WIDE, ["zeros"]), SIZES)
 def test_factorised(layer: nn.Conv2d, size: tuple[int, int, int]) -> None:
-    assume(kinds()["factorised"].unfit(numbers_of(layer), Wishes()) is None)
+    assume(kinds()["factorised"].refusal(arguments_of(layer), KindOptions()) is None)
     uneven = any(d * (k - 1) % 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
     assume(layer.padding != "same" or not uneven)  # PyTorch pads a copy, of which it keeps more
     check(layer, Replacement("CVL503"), size)
@@ -146,14 +146,14 @@ def test_global_depthwise(
     graph, one = used(model, "2", x)
     area = shape[2] * shape[3]
     saves = shape[1] * (area + out) < shape[1] * area * out
-    assert (kind.unfit_in(graph, one) is None) == (saves and area > 1)
+    assert (kind.refusal_in(graph, one) is None) == (saves and area > 1)
     assume(saves and area > 1)
-    form = kind.form([one], Wishes(between=between), graph)
+    form = kind.form([one], KindOptions(between=between), graph)
     assert isinstance(form, Replacement)
     assert form.map_size == shape[2:]
     made, flat = replacement_for(model[2], form), x.flatten(1)
     assert one.before == amounts(model[2], flat)
-    assert kind.after(one, form) == amounts(made, flat)
+    assert kind.costs(one, form) == amounts(made, flat)
     assert made(flat).shape == model(x).shape
 
 
@@ -173,7 +173,7 @@ def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:
         Replacement("CVL502", between="norm-relu"),
         Replacement("CVL503"),
     ):
-        after = of_code(form.code).after(one, form)
+        after = of_code(form.code).costs(one, form)
         rewritten = Twice()
         rewritten.conv = replacement_for(model.conv, form)  # type: ignore[assignment]
         counted = amounts(rewritten, x)
@@ -206,9 +206,9 @@ def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:
 def test_a_function_around_a_call_leaves_alone_what_does_not_fit(
     form: Replacement, layer: nn.Conv2d, training: bool
 ) -> None:
-    wishes = Wishes(form.groups if form.groups > 1 else None, form.pairs, form.between)
+    kind_options = KindOptions(form.groups if form.groups > 1 else None, form.pairs, form.between)
     made = replacement_for(layer.train(training), form)
-    assert (made is not layer) == of_code(form.code).fits(numbers_of(layer), form, wishes)
+    assert (made is not layer) == of_code(form.code).fits(arguments_of(layer), form, kind_options)
     assert made.training == training
 
 
@@ -228,17 +228,17 @@ def test_a_function_around_a_call_leaves_other_layers_alone(
 
 @given(st.integers(1, 24), st.integers(1, 24), st.integers(1, 5), st.integers(1, 12))
 def test_separable_is_what_has_fewer_parameters(into: int, out: int, k: int, pairs: int) -> None:
-    numbers = Numbers(into, out, (k, k), bias=False)
+    arguments = LayerArguments(into, out, (k, k), bias=False)
     saves = into * pairs * (k * k + out) < k * k * into * out
-    unfit = kinds()["depthwise-separable"].unfit(numbers, Wishes(pairs=pairs))
+    unfit = kinds()["depthwise-separable"].refusal(arguments, KindOptions(pairs=pairs))
     assert (unfit is None) == (saves and into > 4 and k > 1)
 
 
 @given(st.integers(1, 24), st.integers(1, 24), st.integers(1, 5), st.integers(1, 5))
 def test_factorised_is_what_has_fewer_parameters(into: int, out: int, k: int, m: int) -> None:
-    numbers = Numbers(into, out, (k, m), bias=False)
+    arguments = LayerArguments(into, out, (k, m), bias=False)
     saves = m * into * out + k * out * out < k * m * into * out
-    unfit = kinds()["factorised"].unfit(numbers, Wishes())
+    unfit = kinds()["factorised"].refusal(arguments, KindOptions())
     assert (unfit is None) == (saves and into > 4 and min(k, m) > 1)
 
 
@@ -253,9 +253,9 @@ def test_factorised_is_what_has_fewer_parameters(into: int, out: int, k: int, m:
 )
 def test_factorised_is_for_maps_of_12_to_20_pixels(height: int, width: int, fits: bool) -> None:
     graph, one = used(nn.Conv2d(32, 32, 3), "", torch.rand(1, 32, height, width))
-    reason = kinds()["factorised"].unfit_in(graph, one)
+    reason = kinds()["factorised"].refusal_in(graph, one)
     assert (reason is None) == fits
-    assert fits or f"its map is {height}x{width}" in str(reason)
+    assert fits or f"its feature map is {height}x{width}" in str(reason)
 
 
 # --- how many groups
@@ -271,7 +271,7 @@ def test_groups_divide_all_layers_of_a_call_and_leave_16_channels_to_each(
 ) -> None:
     if same:
         sizes = [(sizes[0][0], a, b) for _, a, b in sizes]
-    every = [Numbers(16 * g * a, 16 * g * b, (3, 3)) for g, a, b in sizes]
+    every = [LayerArguments(16 * g * a, 16 * g * b, (3, 3)) for g, a, b in sizes]
     channels = [n for one in every for n in (one.in_channels, one.out_channels)]
     possible = [g for g in range(2, 300) if all(n % g == 0 and n // g >= 16 for n in channels)]
     groups = auto_groups(every)
@@ -283,7 +283,7 @@ def test_groups_divide_all_layers_of_a_call_and_leave_16_channels_to_each(
     else:  # those that it does not divide stay dense
         fits = kinds()["grouped"].fits
         form = Replacement("CVL501", groups=groups, width=16)
-        assert any(fits(one, form, Wishes()) for one in every)
+        assert any(fits(one, form, KindOptions()) for one in every)
 
 
 @pytest.mark.parametrize(
@@ -299,4 +299,4 @@ def test_groups_divide_all_layers_of_a_call_and_leave_16_channels_to_each(
     ],
 )
 def test_auto_groups(channels: list[tuple[int, int]], groups: int) -> None:
-    assert auto_groups([Numbers(*pair, (3, 3)) for pair in channels]) == groups
+    assert auto_groups([LayerArguments(*pair, (3, 3)) for pair in channels]) == groups

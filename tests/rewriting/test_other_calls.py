@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from convlint.rewriting.other_calls import ways
+from convlint.rewriting.other_calls import other_calls
 
 CLASSES = """\
 from torch import nn
@@ -21,7 +21,7 @@ class Needs(nn.Module):
 
 def found(text: str) -> set[str]:
     """The calls that are found in a file, besides ``Net()``, which is always one of them."""
-    targets = ways("net.py", f"{CLASSES}\n{dedent(text)}\n")
+    targets = other_calls("net.py", f"{CLASSES}\n{dedent(text)}\n")
     assert all(target.startswith("net.py:") for target in targets)
     calls = [target.removeprefix("net.py:") for target in targets]
     assert "Net()" in calls
@@ -204,11 +204,11 @@ def test_functions_that_call_each_other_come_to_an_end() -> None:
 
 
 def test_a_text_that_cannot_be_parsed_has_no_ways() -> None:
-    assert ways("net.py", "def f(:\n") == []
+    assert other_calls("net.py", "def f(:\n") == []
 
 
 def test_of_very_many_ways_some_from_all_parts_of_the_file_are_left() -> None:
-    targets = ways("net.py", CLASSES + "".join(f"Needs({n})\n" for n in range(1000)))
+    targets = other_calls("net.py", CLASSES + "".join(f"Needs({n})\n" for n in range(1000)))
     numbers = {int(target[len("net.py:Needs(") : -1]) for target in targets if "Needs" in target}
     assert 32 < len(numbers) <= len(targets) <= 64
     assert min(numbers) < 20

@@ -24,7 +24,7 @@ from convlint.rules.registry import rules
 PAGES = Path(__file__).parents[2] / "docs" / "rules"
 GENERATE = "run `python -m convlint.docsgen.rule_pages docs/rules`"
 ALL = list(rules().values())
-HEADINGS = ["Why is this bad?", "Use instead", "Fix safety", "References"]
+HEADINGS = ["Why is this bad?", "LayerUse instead", "Fix safety", "References"]
 
 each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 
@@ -163,7 +163,7 @@ def test_the_page_of_a_rewrite_says_what_it_saves_and_costs(kind: Kind) -> None:
 
 @each_kind
 def test_what_a_rewrite_puts_into_a_file_parses(kind: Kind) -> None:
-    for helper in kind.helpers(kind.usual):
+    for helper in kind.helpers(kind.example):
         (definition,) = ast.parse(helper.text).body
         assert isinstance(definition, ast.ClassDef | ast.FunctionDef)
         assert definition.name == helper.name

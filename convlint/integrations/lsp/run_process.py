@@ -29,7 +29,7 @@ from convlint.ir import (
 )
 from convlint.pipelines import run_models, suggest
 from convlint.pipelines.requests import CheckRequest
-from convlint.rewriting.options import Options
+from convlint.rewriting.options import SuggestOptions
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
 from convlint.settings.jobs import Job
@@ -155,7 +155,7 @@ def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
         problem = Problem("no-layer", text, call.path, call.line, job.text)
         return RunResponse(problems=result.problems or (problem,))
     layers = tuple(glob.escape(name) for name in names)
-    report = suggest.suggest(job, worker.run, Options(layers=layers))
+    report = suggest.suggest(job, worker.run, SuggestOptions(layers=layers))
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
     return RunResponse(
         problems=report.problems,

@@ -1,4 +1,4 @@
-"""The rewrites, one file each: adding a file here adds one."""
+"""The rewrites, one file each; adding a file here adds a rewrite."""
 
 from __future__ import annotations
 
@@ -23,5 +23,4 @@ def kinds() -> dict[str, Kind]:
 
 def of_code(code: str) -> Kind:
     """The rewrite with a code. Raises KeyError."""
-    every = kinds().values()
-    return {code: kind for kind in every for code in (kind.code, *kind.more_codes)}[code]
+    return {c: kind for kind in kinds().values() for c in (kind.code, *kind.variant_codes)}[code]

@@ -1,50 +1,57 @@
-"""CVL502: depthwise separable convolutions; with several pairs CVL505."""
+"""CVL502: depthwise separable convolutions; CVL505: sums of several pairs of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
-from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, as_class_or_function
-from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
+from convlint.rewriting.base import (
+    Draft,
+    EditedCall,
+    Helper,
+    Kind,
+    KindOptions,
+    class_or_function_drafts,
+)
+from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 
 CLASS = "DepthwiseSeparableConv2d"
+# Feature maps between the two convolutions: those computed, and those that autograd saves. A ReLU saves its output,
+# which the pointwise convolution reads too; a PReLU also saves its input.
 _MAPS: dict[IntermediateLayers, tuple[int, int]] = {
     "none": (1, 1),
     "norm": (2, 2),
     "norm-relu": (3, 2),
     "norm-prelu": (3, 3),
 }
-"""Maps as large as the depthwise convolution's that come out between, and those that autograd saves: a ReLU keeps
-its result, which the pointwise convolution reads, and a PReLU keeps what it is given as well."""
 
 
 class DepthwiseSeparable(Kind):
-    """A dense convolution becomes depthwise separable: each channel is convolved by itself, then a
+    """A dense convolution becomes depthwise separable: each channel is convolved separately, then a
     1x1 convolution combines the channels.
 
     ## What it saves
 
-    A k x k convolution of C to D channels has k²C + CD weights in place of k²CD, and takes as many
-    multiply-accumulates for each output pixel: a share of 1/D + 1/k² of what it was.
+    A k x k convolution from C to D channels has k²C + CD weights instead of k²CD, and as many
+    multiply-accumulates per output pixel: a fraction of 1/D + 1/k².
 
     ## What it costs
 
-    The map between the two halves is saved for backward as well, so training takes more memory:
-    N·C·H·W numbers more for each such layer, and more with a norm and an activation between. A depthwise
-    convolution moves much memory for little arithmetic; `--measure` tells whether it is faster.
+    The feature map between the two convolutions is saved for backward too, so training needs more memory:
+    N·C·H·W more values per layer, and more with a norm and an activation between them. A depthwise
+    convolution moves much memory for little arithmetic; `--measure` shows whether it is faster.
 
     ## How it is written
 
-    The layer that is put in is a `Conv2d` itself, the pointwise one, and has the depthwise one as its
-    child `depthwise`: code that looks for `nn.Conv2d`, initialises `weight` or reads `out_channels` goes on
-    working. Where a call also builds layers that have to stay dense (1x1, the first layer, grouped
-    ones) the function `separable` stands around it and decides for each. The bias is kept in both
-    halves; `--between norm`, `norm-relu` or `norm-prelu` puts a BatchNorm, and an activation, between
-    them as MobileNet and MobileFaceNet do.
+    The new layer is a `Conv2d`, the pointwise one, with the depthwise convolution as its child
+    `depthwise`: code that looks for `nn.Conv2d`, initializes `weight` or reads `out_channels` still works.
+    If a call also builds layers that have to stay dense (1x1, first or grouped layers), the function
+    `separable` wraps it and decides for each layer. Both convolutions keep the bias; `--between norm`,
+    `norm-relu` or `norm-prelu` adds a BatchNorm, and an activation, between them as in MobileNet and
+    MobileFaceNet.
 
-    CVL505 is the variant with several pairs of kernels that are summed, `--pairs 2`: it keeps more of
-    trained weights (Network Decoupling), for as many times the cost.
+    CVL505 is the variant with several summed pairs of kernels, `--pairs 2`: it approximates trained
+    weights better (Network Decoupling), at a multiple of the cost.
 
     ## References
 
@@ -54,62 +61,65 @@ class DepthwiseSeparable(Kind):
     """
 
     code = "CVL502"
-    more_codes = ("CVL505",)
+    variant_codes = ("CVL505",)
     name = "depthwise-separable"
-    usual = Replacement("CVL502")
+    example = Replacement("CVL502")
     evidence = (
-        "MobileNetV1 loses 71.7 to 70.6 % top-1 for 4866 to 569 M MACs and 29.3 to 4.2 M parameters "
+        "MobileNetV1 falls from 71.7 % to 70.6 % top-1 accuracy, with 569 M instead of 4866 M MACs and 4.2 M "
+        "instead of 29.3 M parameters "
         "(Howard et al. 2017, arXiv:1704.04861, table 4)"
     )
 
-    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
-        """Never a stem, a 1x1 or one with groups; nor where ``T(k²+D) >= k²D`` saves nothing."""
-        n = numbers
+    def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
+        """First layers, 1x1 and grouped ones stay; so do those where ``T(k²+D) >= k²D`` saves nothing."""
+        n = arguments
         if n.is_stem:
-            return f"it reads {n.in_channels} channels, as the first layer does"
+            return f"it has {n.in_channels} input channels, like a first layer"
         if not n.is_dense:
-            return "it is 1x1 or has groups already"
-        if wishes.pairs * (n.window + n.out_channels) >= n.window * n.out_channels:
+            return "it is 1x1 or already grouped"
+        if kind_options.pairs * (n.window + n.out_channels) >= n.window * n.out_channels:
             pairs = (
                 "a depthwise and a pointwise kernel"
-                if wishes.pairs == 1
-                else f"{wishes.pairs} pairs"
+                if kind_options.pairs == 1
+                else f"{kind_options.pairs} pairs"
             )
-            return f"{pairs} would have no fewer parameters for {n.out_channels} output channels"
+            return f"{pairs} would not have fewer parameters for {n.out_channels} output channels"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
+    def form(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> Replacement | str:
         del uses, graph
-        code = self.code if wishes.pairs == 1 else "CVL505"
-        return Replacement(code, pairs=wishes.pairs, between=wishes.between)
+        code = self.code if kind_options.pairs == 1 else "CVL505"
+        return Replacement(code, pairs=kind_options.pairs, between=kind_options.between)
 
-    def after(self, use: Use, form: Replacement) -> Costs:
-        """``T(k²C + CD)`` weights, and for every output pixel as many MACs; T more maps of C channels.
+    def costs(self, use: LayerUse, form: Replacement) -> Costs:
+        """``T(k²C + CD)`` weights, as many MACs per output pixel, and T more maps of C channels.
 
-        Between both halves a norm has 2C parameters and saves 2C numbers, a PReLU has C.
+        A norm between the convolutions has 2C parameters and saves 2C values; a PReLU has C parameters.
         """
-        n, before, between = use.numbers, use.before, form.between
+        n, before, between = use.arguments, use.before, form.between
         middle = n.in_channels * form.pairs
         weights = n.window * middle + middle * n.out_channels
         params = weights + n.out_channels * n.bias
         params += middle * (n.bias if between == "none" else 3 if between == "norm-prelu" else 2)
         pixels = sum(out.numel for _, out in use.calls) // n.out_channels
         itemsize = use.calls[0][1].itemsize if use.calls else 0
-        made, saved = _MAPS[between]
+        computed, saved = _MAPS[between]
         statistics = 0 if between == "none" else 2 * middle * itemsize * len(use.calls)
         mapped = pixels * middle * itemsize
         return Costs(
             params,
             pixels * weights,
-            before.output_bytes + made * mapped,
+            before.output_bytes + computed * mapped,
             None
             if before.saved_bytes is None
             else before.saved_bytes + saved * mapped + statistics,
         )
 
-    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        """Another class where everything fits, else a function around the call that decides for each layer."""
-        yield from as_class_or_function(place, self.base, *self.helpers(form), all_fit=all_fit)
+    def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
+        """Another class, or a function around the call that decides for each layer."""
+        yield from class_or_function_drafts(edited, self.base, *self.helpers(form), all_fit=all_fit)
 
     def title(self, form: Replacement) -> str:
         between = {
@@ -122,12 +132,12 @@ class DepthwiseSeparable(Kind):
             return f"{form.pairs} depthwise separable pairs{between}"
         return f"depthwise separable{between}"
 
-    def make(self, form: Replacement) -> str:
+    def expression(self, form: Replacement) -> str:
         del form
         return "separable(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
-        """The class, and the function that makes one of a dense convolution."""
+        """The class, and the function that converts a dense convolution to it."""
         return Helper(CLASS, _class(form)), Helper("separable", _separable(form))
 
 
@@ -135,9 +145,9 @@ def _class(form: Replacement) -> str:
     middle = "in_channels" if form.pairs == 1 else "middle_channels"
     lines = [
         f"class {CLASS}(nn.Conv2d):",
-        '    """A convolution of each channel by itself, then this 1x1 convolution across channels."""'
+        '    """A depthwise convolution, then this 1x1 convolution across channels."""'
         if form.pairs == 1
-        else f'    """{form.pairs} kernels for each channel by itself, then this 1x1 convolution across all."""',
+        else f'    """{form.pairs} depthwise kernels per channel, then this 1x1 convolution across all."""',
         "",
         "    def __init__(",
         "        self,",
@@ -203,7 +213,7 @@ def _separable(form: Replacement) -> str:
     if form.pairs > 1:
         cost = f"{form.pairs} * ({cost})"
     return f'''def separable(conv):
-    """`conv` as depthwise separable; as it is where that saves nothing, or it reads an image."""
+    """`conv` as depthwise separable, or unchanged if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
         return conv
     window = conv.kernel_size[0] * conv.kernel_size[1]

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, Replacement
-from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, as_class_or_function
-from convlint.rewriting.layer_numbers import STEM_CHANNELS, Numbers, Use
+from convlint.rewriting.base import (
+    Draft,
+    EditedCall,
+    Helper,
+    Kind,
+    KindOptions,
+    class_or_function_drafts,
+)
+from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 
 CLASS = "FactorisedConv2d"
-MAPS = range(12, 21)  # heights and widths at which the paper found it good
+MAPS = range(12, 21)  # heights and widths for which the paper recommends it
 
 _CLASS = Helper(
     CLASS,
     f'''class {CLASS}(nn.Conv2d):
-    """A 1xk convolution, then this kx1 convolution: in place of a kxk one."""
+    """A 1xk convolution, then this kx1 convolution, instead of a kxk one."""
 
     def __init__(
         self,
@@ -31,7 +38,7 @@ _CLASS = Helper(
         dtype=None,
     ):
         if groups != 1:
-            raise ValueError(f"a factorised convolution has no groups, got {{groups}}")
+            raise ValueError(f"a factorized convolution has no groups, got {{groups}}")
         (k, m), (s, t), (d, e) = (
             value if isinstance(value, tuple) else (value, value)
             for value in (kernel_size, stride, dilation)
@@ -54,7 +61,7 @@ _CLASS = Helper(
 _FUNCTION = Helper(
     "factorised",
     f'''def factorised(conv):
-    """`conv` as 1xk and kx1; as it is where that saves nothing, or it reads an image."""
+    """`conv` as 1xk and kx1, or unchanged if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.padding_mode != "zeros":
         return conv
     (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels
@@ -83,14 +90,14 @@ class Factorised(Kind):
 
     ## What it saves
 
-    From C to D channels it has kCD + kD² weights in place of k²CD. That is less only if D < (k - 1)C,
+    From C to D channels it has kCD + kD² weights instead of k²CD. That is less only if D < (k - 1)C,
     and two thirds for a 3 x 3 convolution of equal widths.
 
     ## What it costs
 
-    One more map of D channels is saved for backward. It is known to do well on maps of 12 to 20
-    pixels and badly in early layers, so it is proposed only for maps of that size. A padding other
-    than with zeros would reflect other values, and is left alone.
+    One more feature map of D channels is saved for backward. It is reported to work well on maps of 12 to
+    20 pixels and badly in early layers, so it is proposed only for maps of that size. Layers with a
+    padding mode other than zeros stay as they are, because it would pad other values.
 
     ## References
 
@@ -101,46 +108,48 @@ class Factorised(Kind):
 
     code = "CVL503"
     name = "factorised"
-    usual = Replacement("CVL503")
+    example = Replacement("CVL503")
     evidence = (
-        "Inception-v3 uses it on maps of 12 to 20 pixels, where it does well; in early layers it does not "
+        "Inception-v3 uses it on maps of 12 to 20 pixels, where it works well; in early layers it does not "
         "(Szegedy et al. 2016, arXiv:1512.00567, section 3.2)"
     )
 
-    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
-        """Kernels of several rows and columns, where ``mCD + kD² < kmCD`` for a k x m kernel."""
-        del wishes
-        n, (k, m) = numbers, numbers.kernel_size
+    def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
+        """Only kernels with several rows and columns, if ``mCD + kD² < kmCD`` for a k x m kernel."""
+        del kind_options
+        n, (k, m) = arguments, arguments.kernel_size
         if n.is_stem:
-            return f"it reads {n.in_channels} channels, as the first layer does"
+            return f"it has {n.in_channels} input channels, like a first layer"
         if n.groups > 1 or min(k, m) == 1:
-            return "its kernel has one row or column, or it has groups already"
+            return "its kernel has one row or column, or it is already grouped"
         if m * n.in_channels + k * n.out_channels >= k * m * n.in_channels:
-            return f"{n.in_channels} to {n.out_channels} channels would take no fewer parameters"
+            return f"{n.in_channels} to {n.out_channels} channels would not have fewer parameters"
         if n.padding_mode != "zeros":
             return f"padding_mode={n.padding_mode!r} would be applied to other values"
         if n.padding == "same" and not (k % 2 and m % 2):
-            return "an even kernel with padding='same' is padded on one side, in a copy of the map"
+            return "an even kernel with padding='same' pads one side, in a copy of the map"
         return None
 
-    def unfit_in(self, graph: Graph, use: Use) -> str | None:
+    def refusal_in(self, graph: Graph, use: LayerUse) -> str | None:
         del graph
         for x, _ in use.calls:
             if x.shape[-1] not in MAPS or x.shape[-2] not in MAPS:
                 size = "x".join(map(str, x.shape[-2:]))
-                return f"its map is {size}; this is known to do well on 12 to 20 pixels only"
+                return f"its feature map is {size}; this works well only on 12 to 20 pixels"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
-        del uses, wishes, graph
+    def form(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> Replacement | str:
+        del uses, kind_options, graph
         return Replacement(self.code)
 
-    def after(self, use: Use, form: Replacement) -> Costs:
-        """``mCD + kD²`` weights for a k x m kernel; one more map of D channels, as high as the input and as
-        wide as the output.
+    def costs(self, use: LayerUse, form: Replacement) -> Costs:
+        """``mCD + kD²`` weights for a k x m kernel; one more map of D channels with the input's height and the
+        output's width.
         """
         del form
-        n, before, (k, m) = use.numbers, use.before, use.numbers.kernel_size
+        n, before, (k, m) = use.arguments, use.before, use.arguments.kernel_size
         middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
         mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
         return Costs(
@@ -153,15 +162,15 @@ class Factorised(Kind):
             None if before.saved_bytes is None else before.saved_bytes + mapped,
         )
 
-    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        """Another class where everything fits, else a function around the call that decides for each layer."""
-        yield from as_class_or_function(place, self.base, *self.helpers(form), all_fit=all_fit)
+    def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
+        """Another class, or a function around the call that decides for each layer."""
+        yield from class_or_function_drafts(edited, self.base, *self.helpers(form), all_fit=all_fit)
 
     def title(self, form: Replacement) -> str:
         del form
-        return "factorised into 1xk and kx1"
+        return "factorized into 1xk and kx1"
 
-    def make(self, form: Replacement) -> str:
+    def expression(self, form: Replacement) -> str:
         del form
         return "factorised(layer)"
 

@@ -1,4 +1,4 @@
-"""CVL504: a global depthwise convolution instead of a linear layer over a flattened map."""
+"""CVL504: global depthwise convolutions instead of linear layers over flattened feature maps."""
 
 from __future__ import annotations
 
@@ -7,32 +7,40 @@ from math import prod
 
 from convlint.analysis import ops
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement, Shape
-from convlint.rewriting.base import Draft, Helper, Kind, Place, Wishes, called, of_class
-from convlint.rewriting.layer_numbers import Numbers, Use
+from convlint.rewriting.base import (
+    Draft,
+    EditedCall,
+    Helper,
+    Kind,
+    KindOptions,
+    callee_edit,
+    is_class_call,
+)
+from convlint.rewriting.layer_use import LayerArguments, LayerUse
 
 CLASS = "GlobalDepthwiseLinear"
-_PASSED = frozenset({"dropout", "feature_dropout", "alpha_dropout", "contiguous", "identity"})
+_TRANSPARENT = frozenset({"dropout", "feature_dropout", "alpha_dropout", "contiguous", "identity"})
 
 
 class GlobalDepthwise(Kind):
-    """A linear layer over a flattened map becomes a depthwise convolution over the whole map, then a
-    linear layer across channels.
+    """A linear layer over a flattened feature map becomes a depthwise convolution over the whole map, then
+    a linear layer across channels.
 
     ## What it saves
 
-    From a map of C x H x W to D features it has CHW + CD weights in place of CHW·D: of 512 x 7 x 7 to 128,
-    90,624 in place of 3,211,264. Multiply-accumulates shrink alike.
+    From a map of C x H x W to D features it has CHW + CD weights instead of CHW·D: 90,624 instead of
+    3,211,264 from 512 x 7 x 7 to 128. Multiply-accumulates shrink by the same factor.
 
     ## What it costs
 
-    Every channel is weighted over the map in one way only, where the linear layer had one for each
-    output feature. C more numbers of each sample are saved for backward.
+    Each channel has one set of weights over the map, where the linear layer has one per output feature.
+    C more values per sample are saved for backward.
 
     ## How it is written
 
-    The layer that is put in is a `Linear` and takes the flattened map, so `forward` stays as it is.
-    `--between norm` puts a BatchNorm between the two, of the channels that arrive there: the widely copied
-    `GDConv` class has it of others, which CVL201 reports.
+    The new layer is a `Linear` and receives the flattened map, so `forward` does not change.
+    `--between norm` adds a BatchNorm between the two, sized by its input channels: the widely copied
+    `GDConv` class sizes it by others, which CVL201 reports.
 
     ## References
 
@@ -42,41 +50,43 @@ class GlobalDepthwise(Kind):
     code = "CVL504"
     name = "global-depthwise"
     base = "Linear"
-    usual = Replacement("CVL504", map_size=(7, 7))
+    example = Replacement("CVL504", map_size=(7, 7))
     evidence = (
-        "MobileFaceNet: 98.58 to 98.88 % on LFW and 88.81 to 90.67 % on AgeDB-30 against global average "
-        "pooling (Chen et al. 2018, arXiv:1804.07573, table 2)"
+        "MobileFaceNet: 98.88 % instead of 98.58 % on LFW and 90.67 % instead of 88.81 % on AgeDB-30, compared "
+        "with global average pooling (Chen et al. 2018, arXiv:1804.07573, table 2)"
     )
 
-    def unfit(self, numbers: Numbers, wishes: Wishes) -> str | None:
-        del numbers, wishes
+    def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
+        del arguments, kind_options
         return None
 
-    def unfit_in(self, graph: Graph, use: Use) -> str | None:
+    def refusal_in(self, graph: Graph, use: LayerUse) -> str | None:
         size = flattened(graph, use)
         if size is None:
-            return "it does not read a flattened map"
-        n, area = use.numbers, prod(size)
+            return "its input is not a flattened feature map"
+        n, area = use.arguments, prod(size)
         channels = n.in_channels // area
         if channels * (area + n.out_channels) >= n.in_channels * n.out_channels:
-            return f"a map of {'x'.join(map(str, size))} leaves nothing to save"
+            return f"nothing would be saved for a feature map of {'x'.join(map(str, size))}"
         return None
 
-    def form(self, uses: Sequence[Use], wishes: Wishes, graph: Graph) -> Replacement | str:
+    def form(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> Replacement | str:
         size, *others = [flattened(graph, use) or () for use in uses]
         if any(other != size for other in others):
-            return "its layers read maps of different sizes"
-        between: IntermediateLayers = "none" if wishes.between == "none" else "norm"
+            return "its layers read feature maps of different sizes"
+        between: IntermediateLayers = "none" if kind_options.between == "none" else "norm"
         return Replacement(self.code, map_size=size, between=between)
 
-    def fits(self, numbers: Numbers, form: Replacement, wishes: Wishes) -> bool:
-        """Whether the features are channels of such a map."""
-        del wishes
-        return numbers.in_channels % prod(form.map_size) == 0
+    def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
+        """Return whether the input features can be channels of such a map."""
+        del kind_options
+        return arguments.in_channels % prod(form.map_size) == 0
 
-    def after(self, use: Use, form: Replacement) -> Costs:
-        """``CHW + CD`` weights, and for every sample as many MACs; C more numbers for each."""
-        n, before = use.numbers, use.before
+    def costs(self, use: LayerUse, form: Replacement) -> Costs:
+        """``CHW + CD`` weights, as many MACs per sample, and C more values per sample."""
+        n, before = use.arguments, use.before
         channels = n.in_channels // prod(form.map_size)
         weights = n.in_channels + channels * n.out_channels
         samples = sum(out.numel for _, out in use.calls) // n.out_channels
@@ -91,18 +101,18 @@ class GlobalDepthwise(Kind):
             None if before.saved_bytes is None else before.saved_bytes + mapped + statistics,
         )
 
-    def drafts(self, place: Place, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        call = place.call
-        if all_fit and not place.through and of_class(call, "Linear"):
+    def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
+        call = edited.call
+        if all_fit and not edited.through and is_class_call(call, "Linear"):
             size = call.adding(f"map_size=({', '.join(map(str, form.map_size))})")
-            yield Draft((called(call, CLASS), size), self.helpers(form))
+            yield Draft((callee_edit(call, CLASS), size), self.helpers(form))
 
     def title(self, form: Replacement) -> str:
         size = "x".join(map(str, form.map_size))
         norm = ", BatchNorm between" if form.between == "norm" else ""
         return f"global depthwise {size} and linear{norm}"
 
-    def make(self, form: Replacement) -> str:
+    def expression(self, form: Replacement) -> str:
         return (
             f"{CLASS}(layer.in_features, layer.out_features, layer.bias is not None, "
             f"layer.weight.device, layer.weight.dtype, map_size={tuple(form.map_size)})"
@@ -112,8 +122,8 @@ class GlobalDepthwise(Kind):
         return (Helper(CLASS, _class(form)),)
 
 
-def flattened(graph: Graph, use: Use) -> Shape | None:
-    """The height and width of the map that a linear layer reads as one row of features; None if it reads none."""
+def flattened(graph: Graph, use: LayerUse) -> Shape | None:
+    """The height and width of the flattened map that a linear layer reads; None if it reads none."""
     sizes = {_flattened(graph, x.id) for x, _ in use.calls}
     size = next(iter(sizes)) if len(sizes) == 1 else None
     return None if size is None or prod(size) == 1 else size
@@ -121,7 +131,7 @@ def flattened(graph: Graph, use: Use) -> Shape | None:
 
 def _flattened(graph: Graph, tensor: int) -> Shape | None:
     node = graph.producer(tensor)
-    while node.op in _PASSED and node.inputs:
+    while node.op in _TRANSPARENT and node.inputs:
         node = graph.producer(node.inputs[0])
     if node.op not in ops.FLATTENING or not node.inputs:
         return None

@@ -69,4 +69,4 @@ def _defined(form: Replacement) -> dict[str, Any]:
 
 
 def _making(form: Replacement) -> str:
-    return of_code(form.code).make(form)
+    return of_code(form.code).expression(form)

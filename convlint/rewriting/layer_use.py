@@ -1,4 +1,4 @@
-"""The numbers of a convolution or linear layer, as its constructor was given them, and its calls."""
+"""Constructor arguments of a convolution or linear layer, and its use in a recorded model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 from convlint.analysis import cost
 from convlint.ir import Costs, Graph, Layer, Node, Shape, Tensor
 
-STEM_CHANNELS = 4
-"""Layers with no more input channels than this read an image (RGB, or one channel more), and stay as they are."""
+STEM_CHANNELS = 4  # layers with at most these input channels read an image, and are not rewritten
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """``in_channels`` and ``out_channels`` are the features of a linear layer, whose kernel is 1 x 1."""
+class LayerArguments:
+    """Arguments of a layer; a linear layer has its features as channels, and a 1 x 1 kernel."""
 
     in_channels: int
     out_channels: int
@@ -35,7 +34,7 @@ class Numbers:
 
     @property
     def is_dense(self) -> bool:
-        """Whether every output value is a sum over all channels of a window of several pixels."""
+        """Return whether each output value is a sum over all channels and several pixels."""
         return self.groups == 1 and self.window > 1
 
     @property
@@ -43,13 +42,13 @@ class Numbers:
         return self.in_channels <= STEM_CHANNELS
 
 
-def numbers(attrs: Mapping[str, Any]) -> Numbers:
-    """From the attributes of a ``model.Layer`` or ``model.Built``. Raises KeyError."""
+def layer_arguments(attrs: Mapping[str, Any]) -> LayerArguments:
+    """The arguments in the attributes of a ``Layer`` or ``BuiltLayer``. Raises KeyError."""
     bias = bool(attrs.get("bias"))
     if "in_features" in attrs:
-        return Numbers(int(attrs["in_features"]), int(attrs["out_features"]), bias=bias)
+        return LayerArguments(int(attrs["in_features"]), int(attrs["out_features"]), bias=bias)
     padding = attrs["padding"]
-    return Numbers(
+    return LayerArguments(
         int(attrs["in_channels"]),
         int(attrs["out_channels"]),
         tuple(attrs["kernel_size"]),
@@ -63,18 +62,18 @@ def numbers(attrs: Mapping[str, Any]) -> Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A layer in a recorded model: its numbers, what it took, and the tensors of each of its calls."""
+class LayerUse:
+    """A layer in a recorded model: its arguments, its costs, and the input and output of each call."""
 
     layer: Layer
-    numbers: Numbers
+    arguments: LayerArguments
     before: Costs
     calls: tuple[tuple[Tensor, Tensor], ...]
 
 
-def use(graph: Graph, layer: Layer) -> Use:
-    """How a layer was used. Bytes of maps are those that came out of its calls."""
-    nodes = graph.nodes_of(layer.name) or _of_the_model_itself(graph, layer)
+def layer_use(graph: Graph, layer: Layer) -> LayerUse:
+    """The use of a layer; ``output_bytes`` are those of the outputs of its calls."""
+    nodes = graph.nodes_of(layer.name) or _calls_of_root(graph, layer)
     calls = tuple(
         (graph.tensor(node.inputs[0]), node.outputs[0])
         for node in nodes
@@ -86,9 +85,9 @@ def use(graph: Graph, layer: Layer) -> Use:
         sum(out.nbytes for _, out in calls),
         layer.saved_bytes,
     )
-    return Use(layer, numbers(layer.attrs), before, calls)
+    return LayerUse(layer, layer_arguments(layer.attrs), before, calls)
 
 
-def _of_the_model_itself(graph: Graph, layer: Layer) -> tuple[Node, ...]:
-    """The calls where the model is a single layer."""
+def _calls_of_root(graph: Graph, layer: Layer) -> tuple[Node, ...]:
+    """The calls of a model that is a single layer."""
     return () if layer.name else tuple(node for node in graph.nodes if not node.module)
