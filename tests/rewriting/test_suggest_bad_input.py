@@ -273,7 +273,7 @@ def test_a_file_that_is_gone_is_not_written_anew(
     result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--write")
     assert result.code == 2
     assert (
-        "net.py can no longer be read: No such file or directory; no file was changed" in result.out
+        "net.py can no longer be read: No such file or directory; no file was written" in result.out
     )
     assert not path.exists()
 
@@ -291,7 +291,7 @@ def test_a_file_or_folder_without_permission_is_left_alone(
     monkeypatch.setattr(os, "access", denied)
     result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--write")
     assert result.code == 2
-    assert "[unwritable-file] net.py cannot be written; no file was changed" in result.out
+    assert "[unwritable-file] net.py cannot be written; no file was written" in result.out
     assert (here.folder / "net.py").read_text() == NET
 
 
@@ -314,7 +314,7 @@ def test_where_one_file_cannot_be_written_none_is(
     monkeypatch.setattr(edits, "write_atomically", full)
     result = here.suggest("net.py:net", "--input", "32,16,16", *GROUPED, "--write")
     assert result.code == 2
-    assert "cannot be written: No space left on device; no file was changed" in result.out
+    assert "cannot be written: No space left on device; no file was written" in result.out
     assert "Wrote" not in result.err
     assert len(calls) == 3  # the first, put back
     assert {name: (here.folder / name).read_text() for name in files} == files
