@@ -24,7 +24,7 @@ from convlint.rules.registry import rules
 PAGES = Path(__file__).parents[2] / "docs" / "rules"
 GENERATE = "run `python -m convlint.docsgen.rule_pages docs/rules`"
 ALL = list(rules().values())
-HEADINGS = ["Why is this bad?", "LayerUse instead", "Fix safety", "References"]
+HEADINGS = ["Why is this bad?", "Use instead", "Fix safety", "References"]
 
 each_rule = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.code)
 
