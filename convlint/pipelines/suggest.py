@@ -104,7 +104,7 @@ class _Search:
             if min(shares) < 0 or max(shares) == 0:
                 self._refuse(candidate, _costs_more(*shares))
             elif max(shares) < options.min_saving:
-                self._refuse(candidate, f"it would save {max(shares):.1%} of the model")
+                self._refuse(candidate, f"it would save only {max(shares):.1%} of the model")
             else:
                 worthwhile.append(candidate)
         return worthwhile
@@ -226,7 +226,7 @@ def _in_set(suggestion: Suggestion, run: VersionRun) -> Suggestion:
 def _costs_more(params: float, macs: float) -> str:
     if params == macs == 0:
         return "it would save nothing"
-    more = "parameters" if params < 0 else "multiply-accumulates"
+    more = "parameters" if params < 0 else "MACs"
     return f"it would need more {more}"
 
 
@@ -258,7 +258,7 @@ def _goal(goal: Goal, after: Costs) -> str | None:
         return None
     limits = [
         f"{limit:,} {unit}"
-        for limit, unit in ((goal.params, "parameters"), (goal.macs, "multiply-accumulates"))
+        for limit, unit in ((goal.params, "parameters"), (goal.macs, "MACs"))
         if limit is not None
     ]
     reached = "reached" if goal.reached(after) else "not reached"
