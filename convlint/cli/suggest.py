@@ -65,7 +65,7 @@ def write_files(rewritten: RewrittenSet) -> list[Problem]:
     except OSError as error:
         for done in written:  # all or none
             edits.write_atomically(done, rewritten.files[done][0])
-        text = f"{path} cannot be written: {error.strerror or error}; no file was changed"
+        text = f"{path} cannot be written: {error.strerror or error}; no file was written"
         return [Problem("unwritable-file", text, path=path)]
     return []
 
@@ -76,7 +76,7 @@ def _obstacle(path: str, before: bytes) -> Problem | None:
         with open(path, "rb") as file:
             same = file.read() == before
     except OSError as error:
-        text = f"{path} can no longer be read: {error.strerror}; no file was changed"
+        text = f"{path} can no longer be read: {error.strerror}; no file was written"
         return Problem("unwritable-file", text, path=path)
     if not same:
         text = f"{path} changed after the model ran, so nothing was written; run suggest again"
@@ -84,7 +84,7 @@ def _obstacle(path: str, before: bytes) -> Problem | None:
     if not os.access(path, os.W_OK) or not os.access(
         os.path.dirname(os.path.abspath(path)), os.W_OK
     ):
-        text = f"{path} cannot be written; no file was changed"
+        text = f"{path} cannot be written; no file was written"
         return Problem("unwritable-file", text, path=path)
     return None
 

@@ -52,7 +52,7 @@ class VersionRunner:
             return None
         if (reason := _does_not_run(graph)) is not None:
             text = (
-                "the model does not run, so nothing could be verified; convlint check reports all errors; "
+                "the model does not run, so nothing can be verified; convlint check reports all errors; "
                 f"the first is {reason}"
             )
             self.problems.append(self._named(Problem("does-not-run", text)))

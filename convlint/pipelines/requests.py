@@ -57,7 +57,7 @@ def _groups(text: str, name: str) -> int | None:
     if text == "auto":
         return None
     if not text.isascii() or not text.isdecimal():
-        raise UsageError(f"{name} {text}: write auto, or a number of groups from 2 on")
+        raise UsageError(f"{name} {text}: expected auto or a number of at least 2")
     return int(text)
 
 
@@ -66,7 +66,9 @@ def _share(text: str, name: str) -> float:
     try:
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        raise UsageError(f"{name} {text}: write a share of the model, as in 5% or 0.05") from None
+        raise UsageError(
+            f"{name} {text}: expected a share of the model, for example 5% or 0.05"
+        ) from None
 
 
 # fmt: off

@@ -164,7 +164,7 @@ def test_a_model_that_does_not_run_is_a_problem() -> None:
         ({"min_saving": 2}, "must be a share of the model"),
         ({"target_macs": "few"}, "'few' is not a number"),
         ({"save_weights": "new.pt"}, "--save-weights requires --weights"),
-        ({"device": "cuda"}, "device is for targets"),
+        ({"device": "cuda"}, "device only applies to targets"),
         ({"kinds": "grouped"}, "unknown option kinds"),
     ],
     ids=str,

@@ -114,11 +114,11 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
         (("net.py:Net", "--input", "4,8,8"), "net.py"),
         (
             ("net.py:Broken",),
-            "the model does not run, so nothing could be verified; convlint check reports all errors",
+            "the model does not run, so nothing can be verified; convlint check reports all errors",
         ),
         (
             ("net.py:Raises",),
-            "the model does not run, so nothing could be verified; convlint check reports all errors",
+            "the model does not run, so nothing can be verified; convlint check reports all errors",
         ),
     ],
 )
