@@ -139,7 +139,8 @@ def _function(
 
     parameters = [
         inspect.Parameter(
-            *(name, inspect.Parameter.KEYWORD_ONLY),
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
             annotation=_annotation(option),
             default=inspect.Parameter.empty if option.required else _default(option),
         )

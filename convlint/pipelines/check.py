@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convlint.findings.select import joined
 from convlint.ir import Finding, Problem, Report
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from convlint.findings.confirm import ProveClaim
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A file before and after fixes or suppression comments."""
 
     path: str
@@ -103,15 +102,22 @@ def _cache_folder(request: CheckRequest, config: Config) -> str | None:
     return request.cache_dir or discovery.cache_folder(config.root)
 
 
-@dataclass(frozen=True, slots=True)
 class _Check:
     """One check: the contents of the files, and ``ran``, the findings of model runs."""
 
-    contents: Mapping[str, bytes]
-    texts: SourceTexts
-    ran: Sequence[Finding]
-    linter: Linter
-    request: CheckRequest
+    def __init__(
+        self,
+        contents: Mapping[str, bytes],
+        texts: SourceTexts,
+        ran: Sequence[Finding],
+        linter: Linter,
+        request: CheckRequest,
+    ) -> None:
+        self.contents = contents
+        self.texts = texts
+        self.ran = ran
+        self.linter = linter
+        self.request = request
 
     def outcome(self, prove_claim: ProveClaim | None) -> Outcome:
         if self.request.add_noqa:
