@@ -1,4 +1,4 @@
-"""Costs against PyTorch's own counters, and the layer table on models small enough to check by hand."""
+"""Costs compared with PyTorch's and fvcore's counters, and the layer table of small models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows_of(model: nn.Module, *args: Tensor) -> list[Row]:
 
 
 def flops(run: Callable[[], object]) -> int:
-    """Floating point operations as PyTorch counts them: two a MAC."""
+    """Floating point operations as PyTorch counts them: two per MAC."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
@@ -164,7 +164,7 @@ def test_zoo_model_costs_what_fvcore_counts() -> None:
     assert cost.totals(graph_of(model, x)).macs == theirs  # fvcore's "flop" is a MAC
 
 
-def test_what_was_not_seen_inside_costs_none() -> None:
+def test_calls_that_were_not_traced_into_have_unknown_costs() -> None:
     x = Shaped(0, (1, 3))
     node = Node(1, "unseen", inputs=(0,), outputs=(Shaped(1, (1, 3)),))
     graph = Graph(nodes=(Node(0, "input", outputs=(x,)), node))
@@ -203,7 +203,7 @@ class ClassToken(nn.Module):
         return functional.linear(self.norm(x + self.token), self.weight)
 
 
-def test_no_parameter_and_no_call_is_lost() -> None:
+def test_rows_cover_all_parameters_and_calls() -> None:
     model = ClassToken()
     rows = rows_of(model, ones(1, 4))
     assert [(r.name, r.kind, r.calls, r.params, r.macs) for r in rows] == [
@@ -215,7 +215,7 @@ def test_no_parameter_and_no_call_is_lost() -> None:
     assert sum(r.params for r in rows) == sum(p.numel() for p in model.parameters())
 
 
-def test_functions_on_different_lines_are_rows_of_their_own() -> None:
+def test_functions_on_different_lines_have_separate_rows() -> None:
     class Products(nn.Module):
         def __init__(self) -> None:
             super().__init__()

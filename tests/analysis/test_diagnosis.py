@@ -1,4 +1,4 @@
-"""Whose number is wrong: the end that the others contradict is blamed, and both ends are named."""
+"""Diagnosis of wrong numbers: the layer that the others contradict is blamed, and both are named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convlint.settings.config import Config
 from convlint.settings.input_shapes import parse_input
 from convlint.settings.targets import parse_target
 
-Judge = Callable[[str], Sequence[Finding]]
+Errors = Callable[[str], Sequence[Finding]]
 
 HELPER = """\
 from torch import nn, cat
@@ -40,8 +40,8 @@ def worker() -> Iterator[Worker]:
 
 
 @pytest.fixture
-def errors(worker: Worker, tmp_path: Path) -> Judge:
-    """The errors in a model: layers, one a line, that run in order on 3 channels of 16 x 16."""
+def errors(worker: Worker, tmp_path: Path) -> Errors:
+    """Errors in a model from its source, run on an input of 3 channels of 16 x 16."""
 
     def judge(source: str) -> Sequence[Finding]:
         file = tmp_path / "net.py"
@@ -61,19 +61,19 @@ def chain(*layers: str) -> str:
 
 
 def text_at(finding: Finding) -> str:
-    """The line that is blamed."""
+    """The blamed line."""
     assert finding.site is not None
     lines = Path(finding.site.path).read_text(encoding="utf-8").splitlines()
     return lines[finding.site.line - 1].strip().rstrip(",")
 
 
 def others(finding: Finding) -> set[str]:
-    """The lines of the other ends."""
+    """The lines of the other layers."""
     lines = Path(finding.related[0].site.path).read_text(encoding="utf-8").splitlines()
     return {lines[end.site.line - 1].strip().rstrip(",") for end in finding.related}
 
 
-def test_two_neighbours_agree_against_a_norm(errors: Judge) -> None:
+def test_two_neighbors_agree_against_a_norm(errors: Errors) -> None:
     layers = ("nn.Conv2d(3, 16, 3)", "nn.BatchNorm2d(32)", "nn.Conv2d(16, 8, 1)")
     (found,) = errors(chain(*layers))
     assert (found.code, text_at(found)) == ("CVL103", layers[1])
@@ -82,7 +82,7 @@ def test_two_neighbours_agree_against_a_norm(errors: Judge) -> None:
     assert "use num_features=16" in found.message
 
 
-def test_two_neighbours_agree_against_the_convolution_before_them(errors: Judge) -> None:
+def test_two_neighbors_agree_against_the_convolution_before_them(errors: Errors) -> None:
     layers = ("nn.Conv2d(3, 32, 3)", "nn.BatchNorm2d(16)", "nn.Conv2d(16, 8, 1)")
     (found,) = errors(chain(*layers))
     assert text_at(found) == layers[0]
@@ -90,21 +90,21 @@ def test_two_neighbours_agree_against_the_convolution_before_them(errors: Judge)
     assert "use out_channels=16" in found.message
 
 
-def test_one_wrong_call_of_a_helper_is_blamed_and_not_the_helper(errors: Judge) -> None:
+def test_a_wrong_call_of_a_function_is_blamed_not_the_function(errors: Errors) -> None:
     layers = ("block(3, 16)", "block(16, 24)", "block(32, 32)", "block(32, 16)")
     (found,) = errors(chain(*layers))
     assert text_at(found) in layers[1:3]  # the two ends of one interface: nobody else knows
     assert {text_at(found)} | others(found) >= set(layers[1:3])
 
 
-def test_a_helper_that_is_wrong_every_time_is_blamed_once(errors: Judge) -> None:
+def test_a_function_that_always_builds_wrong_layers_is_blamed_once(errors: Errors) -> None:
     source = chain("block(3, 16)", "block(16, 32)", "block(32, 64)")
     (found,) = errors(source.replace("BatchNorm2d(out)", "BatchNorm2d(2 * out)"))
     assert text_at(found) == "nn.BatchNorm2d(2 * out)"
     assert found.instances == ("0.1", "1.1", "2.1")
 
 
-def test_independent_mistakes_come_out_of_one_run(errors: Judge) -> None:
+def test_one_run_finds_independent_mistakes(errors: Errors) -> None:
     layers = (
         "nn.Conv2d(3, 16, 3, groups=2)",
         "nn.BatchNorm2d(16)",
@@ -122,18 +122,18 @@ def test_independent_mistakes_come_out_of_one_run(errors: Judge) -> None:
     ]
 
 
-def test_a_depthwise_convolution_that_another_count_reaches(errors: Judge) -> None:
+def test_a_depthwise_convolution_with_wrong_input_channels(errors: Errors) -> None:
     (found,) = errors(chain("nn.Conv2d(8, 8, 3, groups=8)"))
     assert (found.code, text_at(found)) == ("CVL102", "nn.Conv2d(8, 8, 3, groups=8)")
     assert "expects 8 input channels but receives 3" in found.message
 
 
-def test_the_product_at_a_linear_layer_is_spelled_out(errors: Judge) -> None:
+def test_the_message_has_the_factors_of_flattened_features(errors: Errors) -> None:
     (found,) = errors(chain("nn.Conv2d(3, 8, 3)", "nn.Flatten()", "nn.Linear(8 * 7 * 7, 10)"))
     assert "receives 1568 (8x14x14 from `0`)" in found.message
 
 
-def test_the_sum_behind_a_concatenation_is_spelled_out(errors: Judge) -> None:
+def test_the_message_has_the_terms_of_a_concatenation(errors: Errors) -> None:
     (found,) = errors(
         f"""{HELPER}
 
@@ -153,7 +153,7 @@ class Net(nn.Module):
     assert {"self.left = block(3, 16)", "self.right = block(3, 32)"} <= others(found)
 
 
-def test_one_number_that_goes_to_all_branches_is_blamed_before_one_branch(errors: Judge) -> None:
+def test_a_number_shared_by_all_branches_is_blamed_before_one_branch(errors: Errors) -> None:
     (found,) = errors(
         f"""{HELPER}
 
@@ -179,7 +179,7 @@ def Net():
     assert "use in_channels=56" in found.message
 
 
-def test_layers_of_a_live_model_are_told_apart_though_nobody_saw_them_being_built() -> None:
+def test_layers_of_a_live_model_are_distinguished_without_construction_sites() -> None:
     layers = nn.Conv2d(3, 16, 3), nn.BatchNorm2d(32), nn.Conv2d(16, 8, 1)
     report = convlint.check(nn.Sequential(*layers), input=(3, 8, 8), ignore=["CVL301"])
     (found,) = report
@@ -187,7 +187,7 @@ def test_layers_of_a_live_model_are_told_apart_though_nobody_saw_them_being_buil
     assert (
         "expects 32 channels but receives 16 from Conv2d `0`; use num_features=16" in found.message
     )
-    assert found.site is None  # no line of a user's runs it
+    assert found.site is None  # no line of user code runs it
 
 
 def test_a_live_model_is_blamed_at_the_line_that_calls_it() -> None:

@@ -1,4 +1,4 @@
-"""Memory over time: by hand on small graphs, and its peak against the measured one of real models."""
+"""Estimated memory: small graphs by hand, and the peaks of real models compared with measurements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLOAT = 4  # bytes
 
 
 def graph(*nodes: tuple[str, tuple[int, ...], int | None], calls: tuple[Call, ...] = ()) -> Graph:
-    """Nodes as (op, inputs, floats that come out); node ``n`` makes tensor ``n``, an op with ``_`` is in place."""
+    """A graph from (op, inputs, floats in the output); node ``n`` outputs tensor ``n``, ``_`` marks in-place ops."""
     return Graph(
         nodes=tuple(
             Node(
@@ -49,7 +49,7 @@ def test_a_tensor_lives_until_it_is_read_for_the_last_time() -> None:
     assert found.peak == 3
 
 
-def test_the_input_stays_for_the_caller_holds_it() -> None:
+def test_the_caller_keeps_the_input_alive() -> None:
     found = timeline(graph(("input", (), 5), ("relu", (0,), 1), ("relu", (1,), 1)))
     assert floats(found) == [5, 5 + 1, 5 + 1 + 1]
 
@@ -69,7 +69,7 @@ def test_a_shortcut_keeps_its_tensor() -> None:
 
 
 @pytest.mark.parametrize("op", ["relu_", "reshape", "flatten", "transpose", "getitem", "dropout"])
-def test_views_and_in_place_calls_take_nothing(op: str) -> None:
+def test_views_and_in_place_calls_need_no_memory(op: str) -> None:
     found = timeline(graph(("input", (), 1), ("conv", (0,), 10), (op, (1,), 10), ("relu", (2,), 7)))
     assert floats(found) == [1, 11, 11, 18]
 
@@ -82,8 +82,8 @@ def test_a_view_keeps_the_whole_alive() -> None:
 
 
 @pytest.mark.parametrize("op", ["reshape", "flatten", "contiguous"])
-def test_what_was_turned_around_is_copied_to_be_put_in_order(op: str) -> None:
-    """As torch does: the storage of the copy is another one."""
+def test_a_transposed_tensor_is_copied_to_be_contiguous(op: str) -> None:
+    """The copy has a storage of its own, as in torch."""
     x = torch.arange(6).reshape(2, 3)
     assert x.reshape(6).untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
     assert x.t().reshape(6).untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
@@ -151,7 +151,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def error(model: nn.Module, *args: Tensor) -> float:
-    """How far the estimated peak is off, as a part of the measured one."""
+    """The relative error of the estimated peak."""
     found = with_memory(record(model, args).graph(), model, args)
     assert found.peak_inference_bytes is not None
     return max(timeline(found).total) / found.peak_inference_bytes - 1
@@ -175,8 +175,8 @@ def test_the_peak_of_a_zoo_model_is_the_measured_one(name: str) -> None:
     assert abs(error(build(one), *example(one))) < 0.005
 
 
-def test_names_in_functions_make_it_a_little_low() -> None:
-    """DenseNet keeps what it concatenated under a name."""
+def test_local_variables_make_the_estimate_slightly_low() -> None:
+    """DenseNet keeps the concatenated features in a local variable."""
     one = entry("torchvision/densenet121")
     assert -0.05 < error(build(one), *example(one)) < 0
 

@@ -1,4 +1,4 @@
-"""A graph's look-up tables are built once for each graph, and are no part of its value."""
+"""Each graph builds its look-up tables once; they are not part of its value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TABLES = {
 
 
 def use(graph: Graph) -> None:
-    """Ask a graph everything that it has a look-up table for."""
+    """Use all look-up tables of a graph."""
     layer = graph.layers[-1].name
     graph.layer(layer)
     graph.tensor(0)
@@ -90,7 +90,7 @@ def failing(layers: int) -> Graph:
     return replace(graph, nodes=(*nodes, failed))
 
 
-def test_derived_results_die_with_their_graph() -> None:
+def test_a_changed_graph_has_derived_results_of_its_own() -> None:
     graph = changed_layers.chain(2, 1)
     assert graph.derived(len_of_nodes) == graph.derived(len_of_nodes) == 3
     assert replace(graph, nodes=graph.nodes[:2]).derived(len_of_nodes) == 2

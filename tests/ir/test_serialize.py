@@ -1,4 +1,4 @@
-"""Records survive their way through JSON."""
+"""Records are equal after encoding as JSON and decoding."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ A, B, C = (symbol(name) for name in NAMES)
 
 @dataclass(frozen=True)
 class Program:
-    """One expression twice: as Python source, and as the normal form that its operations gave."""
+    """An expression as Python source and as the normal form that its operations produced."""
 
     source: str
     dim: Dim
 
     def run(self, values: dict[str, int]) -> int | None:
-        """What Python computes; None where it divides by zero."""
+        """The value that Python computes; None if it divides by zero."""
         try:
             return int(eval(self.source, {"min": min, "max": max}, values))  # noqa: S307  written above
         except ZeroDivisionError:
@@ -83,7 +83,7 @@ def programs(
 
 
 def crowds(size: int) -> st.SearchStrategy[list[Program]]:
-    """Many small programs over little, so that some of them compute the same."""
+    """Many small programs over few symbols, so that some compute the same function."""
     return st.lists(programs(("a", "b"), 1, 3, 4), min_size=size, max_size=2 * size)
 
 
@@ -104,7 +104,7 @@ def test_a_normal_form_has_the_value_that_python_computes(
 
 
 def values_everywhere(program: Program) -> list[int | None]:
-    """What Python computes for all small numbers."""
+    """The values that Python computes for all small numbers."""
     grid = product(range(-2, 5), range(1, 5))
     return [program.run({"a": a, "b": b}) for a, b in grid]
 
@@ -270,7 +270,7 @@ def test_text_reads_like_source(dim: Dim, text: str) -> None:
     assert str(dim) == text
 
 
-def test_an_instance_keeps_the_facts_and_changes_what_was_asked() -> None:
+def test_instances_keep_the_facts_and_change_the_expressions() -> None:
     a, b, c = Symbol("a"), Symbol("b"), Symbol("c")
     facts = Facts([(B, 2 * A), (C % A, constant(0))])
     found = list(facts.instances([A, B, C], {a: 4, b: 8, c: 12}))
@@ -280,7 +280,7 @@ def test_an_instance_keeps_the_facts_and_changes_what_was_asked() -> None:
     assert any(v[c] != 12 for v in found)
 
 
-def test_what_grows_too_large_is_unknown() -> None:
+def test_an_expression_that_is_too_large_is_unknown() -> None:
     total = symbol("x0")
     for i in range(1, 60):
         total = total * (symbol(f"x{i}") + i)
@@ -292,7 +292,7 @@ def test_what_grows_too_large_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("broken", [["s"], ["x", 1], "text", ["+", 3], ["f", "//", [1]], {"a": 1}])
-def test_json_that_is_no_expression_is_refused(broken: object) -> None:
+def test_invalid_json_raises(broken: object) -> None:
     with pytest.raises(ValueError, match="expression"):
         symbolic.from_json(broken)
 
