@@ -679,7 +679,7 @@ def test_rule_pages(convlint: Convlint) -> None:
     assert by_code.out == by_name.out != ""
     unknown = convlint("rule", "CVL399")
     assert unknown.code == 2
-    assert "there is no rule 'CVL399'; did you mean" in unknown.err
+    assert "unknown rule 'CVL399'; did you mean" in unknown.err
 
 
 def test_version(convlint: Convlint) -> None:
