@@ -18,7 +18,7 @@ from convlint.static.domain.values import (
     is_small,
     joined,
 )
-from convlint.static.interpreter import attributes, literals, truth
+from convlint.static.interpreter import attributes, displays, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
@@ -260,7 +260,7 @@ def _starred(interpreter: Interpreter, node: ast.Starred, scope: Scope) -> Value
 
 
 HANDLERS: dict[type, ExpressionHandler] = {
-    **literals.HANDLERS,
+    **displays.HANDLERS,
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,

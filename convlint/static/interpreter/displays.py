@@ -1,13 +1,15 @@
-"""Displays of tuples, lists, sets and dicts, and f-strings."""
+"""Displays and comprehensions of tuples, lists, sets and dicts, and f-strings."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more
-from convlint.static.interpreter import comprehensions
+from convlint.static.interpreter import truth
+from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
 from convlint.static.interpreter.pymodel import containers
 
@@ -73,14 +75,76 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Valu
     return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 
+# --- comprehensions
+
+
+def _comprehension(
+    interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
+) -> Value:
+    """Return a list; UNKNOWN in it stands for items that are not known."""
+    result: list[Value] = []
+    inner = Scope(scope.module, scope, scope.qualname)
+
+    def add() -> None:
+        result.append(evaluate(interpreter, node.elt, inner))
+
+    if not _loop(interpreter, node.generators, inner, add):
+        result.append(UNKNOWN)
+    return result
+
+
+def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
+    """Return a dict; an UNKNOWN key stands for items that are not known."""
+    result: dict[Value, Value] = {}
+    inner = Scope(scope.module, scope, scope.qualname)
+
+    def add() -> None:
+        key = evaluate(interpreter, node.key, inner)
+        containers.put(result, key, evaluate(interpreter, node.value, inner))
+
+    if not _loop(interpreter, node.generators, inner, add):
+        result[UNKNOWN] = UNKNOWN
+    return result
+
+
+def _loop(
+    interpreter: Interpreter, loops: list[ast.comprehension], scope: Scope, add: Callable[[], None]
+) -> bool:
+    """Run the loops of a comprehension; False if an iterable or a condition is not known."""
+    if not loops:
+        add()
+        return True
+    loop, *inner = loops
+    iterable = evaluate(interpreter, loop.iter, scope)
+    items = containers.iterate(interpreter, iterable)
+    if items is None or len(items) > LONGEST:
+        assign(interpreter, loop.target, UNKNOWN, scope)
+        _loop(interpreter, inner, scope, add)
+        return False
+    complete = not has_more(iterable)
+    for item in items:
+        interpreter.step()
+        assign(interpreter, loop.target, item, scope)
+        included: bool | None = True
+        for test in loop.ifs:
+            included = truth.known(interpreter, evaluate(interpreter, test, scope))
+            if not included:
+                break
+        if included is None:
+            complete = False
+        elif included:
+            complete &= _loop(interpreter, inner, scope, add)
+    return complete
+
+
 HANDLERS: dict[type, ExpressionHandler] = {
     ast.Tuple: _tuple,
     ast.List: _list,
     ast.Set: _set,
     ast.Dict: _dict,
     ast.JoinedStr: _joined,
-    ast.ListComp: comprehensions.comprehension,
-    ast.SetComp: comprehensions.comprehension,
-    ast.GeneratorExp: comprehensions.comprehension,
-    ast.DictComp: comprehensions.dict_comprehension,
+    ast.ListComp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.DictComp: _dict_comprehension,
 }
