@@ -13,6 +13,7 @@ from convlint.static.torch_shapes.arguments import (
     is_passed,
     is_present,
     size,
+    sizes,
     unknown_result,
 )
 from convlint.static.torch_shapes.registry import operation
@@ -47,8 +48,9 @@ class Convolution:
     @classmethod
     def of_layer(cls, attrs: Attrs) -> Convolution:
         """Read the arguments from the attributes of a layer."""
-        values = {name: attrs[name] for name in _FIELDS}
-        return cls(**values | {"bias": is_present(attrs["bias"])})
+        conv = cls(*[attrs[name] for name in _FIELDS])
+        conv.bias = is_present(conv.bias)
+        return conv
 
     @property
     def spatial(self) -> int:
@@ -224,12 +226,13 @@ def _convolution(
 def convolution_attrs(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
     """Return the attributes of a convolution that have one number for each dimension."""
     padding = arguments["padding"]
-    is_text = type(padding) is str
-    attrs = window_sizes(run, spatial, arguments | ({"padding": 0} if is_text else {}))
-    attrs["padding"] = padding if is_text else attrs["padding"]
-    attrs |= {"transposed": "output_padding" in arguments, "output_padding": (0,) * spatial}
-    if attrs["transposed"]:
-        attrs |= window_sizes(run, spatial, arguments, ("output_padding",))
+    if type(padding) is str:
+        attrs = window_sizes(run, spatial, arguments | {"padding": 0}) | {"padding": padding}
+    else:
+        attrs = window_sizes(run, spatial, arguments)
+    attrs["transposed"] = "output_padding" in arguments
+    extra = arguments.get("output_padding", 0)
+    attrs["output_padding"] = sizes(run, extra, spatial, "padding")
     return attrs
 
 

@@ -120,7 +120,10 @@ def below(value: Num, limit: int) -> bool:
 
 def any_below(values: Iterable[Num], limit: int) -> bool:
     """Whether one of several numbers is known to be less than ``limit``."""
-    return any(below(value, limit) for value in values)
+    for value in values:  # noqa: SIM110 - a generator takes twice the time, and each layer asks
+        if type(value) is int and value < limit:
+            return True
+    return False
 
 
 def is_indefinite(value: Num) -> bool:

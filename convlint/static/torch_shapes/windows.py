@@ -12,14 +12,13 @@ from convlint.static.torch_shapes.arguments import Attrs, sizes
 from convlint.static.torch_shapes.sizes import below, plain
 
 WINDOW = ("kernel_size", "stride", "padding", "dilation")
-_NAMES = {"kernel_size": "kernel", "output_padding": "padding"}  # of unknown sizes
 
 
 def window_sizes(
     run: Execution, spatial: int, arguments: Mapping[str, Value], names: Iterable[str] = WINDOW
 ) -> Attrs:
     """Return arguments of a window with one number for each spatial dimension."""
-    return {name: sizes(run, arguments[name], spatial, _NAMES.get(name, name)) for name in names}
+    return {name: sizes(run, arguments[name], spatial, name) for name in names}
 
 
 def grid(image: Shape, window: Iterable[Shape]) -> tuple[Num, ...]:
