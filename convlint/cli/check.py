@@ -75,13 +75,13 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
     if not models and not request.confirm:
         outcome = _check_files(paths, Report(), config, request)
     else:
-        from convlint.cli.session import session
+        from convlint.cli.model_runner import start_runner
         from convlint.pipelines import run_models
 
         jobs = run_models.jobs(models, request, config) if models else []
         at_once = min(request.jobs, len(jobs))
         limits = (request.max_memory, len(jobs), at_once, request.executor)
-        with session(config.root, worker, *limits) as runner:
+        with start_runner(config.root, worker, *limits) as runner:
             ran = run_models.check_models(
                 jobs, runner.run, config, runner.prove, runner.run_in_order
             )

@@ -44,8 +44,9 @@ class Printer:
             stream = sys.stderr
         is_text = request.output_format == "text" and request.output_file is None
         messages = stream if is_text else sys.stderr
-        if outcome.silenced is not None:
-            print(f"Silenced {number_of(outcome.silenced, 'finding')} by comments.", file=messages)
+        if outcome.suppressed is not None:
+            text = f"Suppressed {number_of(outcome.suppressed, 'finding')} with comments."
+            print(text, file=messages)
         if outcome.recorded is not None:
             text = f"Wrote {number_of(outcome.recorded, 'finding')} to {request.baseline}."
             print(text, file=messages)

@@ -7,9 +7,9 @@ import sys
 from dataclasses import replace
 
 from convlint.cli import output_file
+from convlint.cli.model_runner import start_runner
 from convlint.cli.project import parse_model
 from convlint.cli.render import print_tracebacks
-from convlint.cli.session import session
 from convlint.ir import Problem, Report, RewrittenSet
 from convlint.pipelines import run_models
 from convlint.pipelines import suggest as suggestions
@@ -38,7 +38,7 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
     output_file.require_writable(request.output_file)
     settings = config.discover()
     (job,) = run_models.jobs([parse_model(request.target, "rewrite")], request, settings)
-    with session(settings.root, worker) as runner:
+    with start_runner(settings.root, worker) as runner:
         report = suggestions.suggest(job, runner.run_versions, options)
     if request.write and report.rewritten is not None and not report.problems:
         problems = write_files(report.rewritten)

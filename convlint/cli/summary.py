@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from convlint.cli.model_runner import start_runner
 from convlint.cli.project import parse_model
 from convlint.cli.render import Printer
-from convlint.cli.session import session
 from convlint.pipelines import run_models
 from convlint.pipelines.requests import CheckRequest
 from convlint.runtime.worker.client import Worker
@@ -17,7 +17,7 @@ def run(request: CheckRequest, worker: Worker | None = None) -> int:
     model = parse_model(request.target, "summarize")
     printer = Printer(request)
     jobs = run_models.jobs([model], request, settings)
-    with session(settings.root, worker) as runner:
+    with start_runner(settings.root, worker) as runner:
         report = run_models.summarize_models(jobs, runner.run, settings)
     printer.report(report, linted=False)
     return report.exit_code()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from convlint.cli.model_runner import ModelRunner, start_runner
 from convlint.cli.project import load_config, parse_model
-from convlint.cli.session import Session, session
 from convlint.outputs.parts.sentences import problem_sentence
 from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.pipelines import run_models
@@ -24,7 +24,9 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
     config = load_config(request)
     path, at_once = request.results, request.jobs
     tally = Tally()
-    with session(config.root, worker, request.max_memory, 0, at_once, request.executor) as runner:
+    with start_runner(
+        config.root, worker, request.max_memory, 0, at_once, request.executor
+    ) as runner:
         jobs, unlisted = _jobs(request, runner, config)
         for answer in unlisted:
             for problem in answer.problems:
@@ -43,7 +45,7 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
 
 
 def _jobs(
-    request: SweepRequest, runner: Session, config: Config
+    request: SweepRequest, runner: ModelRunner, config: Config
 ) -> tuple[list[Job], list[JobResult]]:
     """The models to run, each once, and the answers to patterns that failed. Raises UsageError."""
     if not request.targets and not config.models:

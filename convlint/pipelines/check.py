@@ -31,7 +31,7 @@ class Change(NamedTuple):
 class Outcome:
     """The result of a check.
 
-    ``files`` were checked, ``fixed`` are findings that fixes removed. ``silenced`` is the number of findings that got
+    ``files`` were checked, ``fixed`` are findings that fixes removed. ``suppressed`` is the number of findings that got
     a suppression comment, ``recorded`` of those in a new baseline; None without ``--add-noqa`` or
     ``--update-baseline``. ``stdin`` is the text of standard input, after fixes.
     """
@@ -40,7 +40,7 @@ class Outcome:
     files: tuple[str, ...] = ()
     fixed: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
-    silenced: int | None = None
+    suppressed: int | None = None
     recorded: int | None = None
     stdin: bytes | None = None
 
@@ -160,11 +160,11 @@ class _Check:
 
         before = {**self.contents, **self._files_of_models()}
         findings = joined(self.ran, self.linter.find(self.contents, texts=self.texts))
-        after, silenced = {}, 0
+        after, suppressed = {}, 0
         for path, data in before.items():
             in_file = [f for f in findings if f.site and f.site.path == path]
             after[path], count = suppressions.add_noqa(data, in_file)
-            silenced += count
+            suppressed += count
         written, problems = self._write(_changes(before, after))
         now = before | {change.path: change.after for change in written}
         left = [
@@ -174,7 +174,7 @@ class _Check:
         ]
         remaining = self.linter.find({path: now[path] for path in self.contents}, texts=self.texts)
         report = Report(tuple(joined(left, remaining)), problems=tuple(problems))
-        return Outcome(report, changes=tuple(written), silenced=silenced)
+        return Outcome(report, changes=tuple(written), suppressed=suppressed)
 
     def _files_of_models(self) -> dict[str, bytes]:
         """The files with findings of model runs that are not among the checked files."""

@@ -254,7 +254,9 @@ def test_a_comment_that_silences_nothing_is_found_and_taken_away(convlint: Convl
 def test_add_noqa(convlint: Convlint) -> None:
     write(a="BAD\nBAD = ODD\n", b="good\n")
     result = convlint(".", "--add-noqa")
-    assert result == Result(0, "Silenced 3 findings by comments.\nNo findings in 2 files.\n", "")
+    assert result == Result(
+        0, "Suppressed 3 findings with comments.\nNo findings in 2 files.\n", ""
+    )
     assert Path("a.py").read_text() == "BAD  # noqa: CVL101\nBAD = ODD  # noqa: CVL101, CVL301\n"
     assert convlint(".").code == 0
 
@@ -416,7 +418,7 @@ class Instead:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> type[Instead]:
-    monkeypatch.setattr("convlint.cli.session.Worker", Instead)
+    monkeypatch.setattr("convlint.cli.model_runner.Worker", Instead)
     Instead.started = 0
     return Instead
 

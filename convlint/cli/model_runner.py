@@ -16,7 +16,7 @@ from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import TargetPattern
 
 
-class Session:
+class ModelRunner:
     """Runs jobs, versions of models and claims in a worker.
 
     Shows on a terminal what is running once a command takes longer than a second. ``models`` is the number of jobs
@@ -101,15 +101,15 @@ class Session:
 
 
 @contextmanager
-def session(
+def start_runner(
     root: str,
     worker: Worker | None = None,
     max_memory: int | None = None,
     models: int = 1,
     at_once: int = 1,
     cluster: str | None = None,
-) -> Iterator[Session]:
-    """A session that ends its worker with the context. Raises UsageError if the cluster cannot be reached.
+) -> Iterator[ModelRunner]:
+    """A runner whose worker ends with the context. Raises UsageError if the cluster cannot be reached.
 
     ``worker`` is one that has been started already. Dotted modules are looked up in ``root`` first. ``models`` is the
     number of jobs to come, ``at_once`` how many of them run at the same time.
@@ -124,4 +124,4 @@ def session(
             executor = stack.enter_context(ThreadPoolExecutor(at_once))
         # The worker ends before the executor, whose threads may be waiting for it.
         started = stack.enter_context(worker or Worker())
-        yield Session(started, root, max_memory, models, executor, cluster)
+        yield ModelRunner(started, root, max_memory, models, executor, cluster)
