@@ -8,10 +8,9 @@ inserts above a docstring or ``from __future__`` that shares its line, and takes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import count
+from functools import lru_cache
 
 import libcst as cst
 from libcst import matchers
@@ -19,14 +18,13 @@ from libcst.metadata import (
     BuiltinScope,
     GlobalScope,
     MetadataWrapper,
-    PositionProvider,
-    QualifiedName,
     ScopeProvider,
 )
 
 from convlint.ir import Edit, Site
+from convlint.rewriting import libcst_file
 from convlint.rewriting.base import Draft, Helper, NamedEdit
-from convlint.source_text import lines
+from convlint.rewriting.libcst_file import SourceFile, numbered_names
 
 
 def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
@@ -36,13 +34,13 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
     another name. Raises ValueError if the text cannot be parsed.
     """
     try:
-        file = _file(text)
+        file = libcst_file.parse(text)
     except (cst.ParserSyntaxError, RecursionError):
         raise ValueError(f"{path} cannot be parsed") from None
     helpers = list(dict.fromkeys(helper for draft in drafts for helper in draft.helpers))
     nn = file.torch_nn()
-    names = file.helper_names(helpers, nn.name)
-    written = [file.written(helper, nn.name, names) for helper in helpers]
+    names = _helper_names(file, helpers, nn.name)
+    written = [_definition(file, helper, nn.name, names) for helper in helpers]
     missing = [definition for definition in written if definition not in file.definitions]
     modules = {name: file.module(name) for draft in drafts for name in draft.modules}
     names.update({name: module.name for name, module in modules.items()})
@@ -66,6 +64,26 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
 
 def _end(site: Site) -> tuple[int, int]:
     return site.end_line, site.end_column
+
+
+# --- names
+
+
+def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[str, str]:
+    """The name of each helper in this file: its own, unless the file uses it for something else."""
+    names = {helper.name: helper.name for helper in helpers}
+    for helper in helpers:
+        for name in numbered_names(helper.name):
+            names[helper.name] = name
+            if name not in file.taken or _definition(file, helper, nn, names) in file.definitions:
+                break
+    return names
+
+
+def _definition(file: SourceFile, helper: Helper, nn: str, names: Mapping[str, str]) -> str:
+    """The text of a helper with the names and the indentation of this file."""
+    mapping = {**names, "nn": nn}
+    return _renamed(helper.text, tuple(mapping.items()), file.module_node.default_indent)
 
 
 @lru_cache(maxsize=512)
@@ -100,143 +118,6 @@ class _Renaming(cst.CSTTransformer):
         return cst.parse_expression(name)
 
 
-# --- files
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """The name of a module in a file, imported by the statement at ``position`` or by a new ``statement``."""
-
-    name: str
-    position: int = -1
-    statement: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """A statement at the top level of a file, and the whole line or block in which it stands."""
-
-    node: cst.BaseSmallStatement | cst.BaseCompoundStatement
-    line: cst.SimpleStatementLine | cst.BaseCompoundStatement
-
-
-class _File:
-    """A parsed file: its top-level statements, their positions, and its names."""
-
-    def __init__(self, text: str) -> None:
-        self.lines = lines.split(text)
-        wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
-        self.module_node = wrapper.module
-        self.positions = wrapper.resolve(PositionProvider)
-        self.scopes = {scope for scope in wrapper.resolve(ScopeProvider).values() if scope}
-        self.statements: list[_Statement] = []
-        for line in wrapper.module.body:
-            nodes = line.body if isinstance(line, cst.SimpleStatementLine) else [line]
-            self.statements += (_Statement(node, line) for node in nodes)
-
-    @cached_property
-    def top(self) -> GlobalScope:
-        return next(scope for scope in self.scopes if isinstance(scope, GlobalScope))
-
-    @cached_property
-    def taken(self) -> set[str]:
-        """Every name that the file binds or reads, in any scope."""
-        accesses = [access.node for scope in self.scopes for access in scope.accesses]
-        read = {node.value for node in accesses if isinstance(node, cst.Name)}
-        return read | {a.name.split(".")[0] for scope in self.scopes for a in scope.assignments}
-
-    @cached_property
-    def definitions(self) -> set[str]:
-        """The text of every class and function at the top level."""
-        found = set()
-        for statement in self.statements:
-            if isinstance(statement.node, cst.FunctionDef | cst.ClassDef):
-                place = self.positions[statement.node]
-                text = "".join(self.lines[place.start.line - 1 : place.end.line])
-                found.add(text.replace("\r\n", "\n").rstrip("\n") + "\n")
-        return found
-
-    @cached_property
-    def imports(self) -> dict[str, tuple[str, int]]:
-        """The names that only imports at the top level bind: the module or object, and the statement's position."""
-        found: dict[str, tuple[str, int]] = {}
-        for position, statement in enumerate(self.statements):
-            for alias in self._imported_by(statement.node):
-                name = alias.evaluated_alias or alias.evaluated_name.split(".")[0]
-                meanings: set[QualifiedName] = set()
-                for assignment in self.top[name]:
-                    meanings |= assignment.get_qualified_names_for(name)
-                if len(meanings) == 1:
-                    found.setdefault(name, (meanings.pop().name, position))
-        return found
-
-    def _imported_by(self, node: cst.CSTNode) -> Iterator[cst.ImportAlias]:
-        """The names that a statement imports at run time, unless it fails or its condition is false."""
-        if isinstance(node, cst.Import | cst.ImportFrom):
-            yield from () if isinstance(node.names, cst.ImportStar) else node.names
-        elif isinstance(node, cst.SimpleStatementLine | cst.IndentedBlock):
-            for part in node.body:
-                yield from self._imported_by(part)
-        elif isinstance(node, cst.Try) or (isinstance(node, cst.If) and not self._is_typing(node)):
-            yield from self._imported_by(node.body)
-
-    def _is_typing(self, node: cst.If) -> bool:
-        names = self.top.get_qualified_names_for(node.test)
-        return any(name.name == "typing.TYPE_CHECKING" for name in names)
-
-    def torch_nn(self) -> _Reference:
-        """The reference to torch.nn at the top level of the file."""
-        for meaning, suffix in (("torch.nn", ""), ("torch", ".nn")):
-            for name, (module, position) in self.imports.items():
-                if module == meaning:
-                    return _Reference(f"{name}{suffix}", position)
-        if "nn" in self.taken or self._has_star_import("torch"):
-            return _Reference("torch_nn", statement="from torch import nn as torch_nn")
-        return _Reference("nn", statement="from torch import nn")
-
-    def _has_star_import(self, module: str) -> bool:
-        star = matchers.ImportFrom(module=matchers.Name(module), names=matchers.ImportStar())
-        return bool(matchers.findall(self.module_node, star))
-
-    def module(self, module: str) -> _Reference:
-        """The reference to a module in every scope of the file."""
-        local = {
-            assignment.name
-            for scope in self.scopes
-            if not isinstance(scope, GlobalScope)
-            for assignment in scope.assignments
-        }
-        for name, (meaning, position) in self.imports.items():
-            if meaning == module and name not in local:
-                return _Reference(name, position)
-        name = next(name for name in _numbered(module) if name not in self.taken)
-        alias = "" if name == module else f" as {name}"
-        return _Reference(name, statement=f"import {module}{alias}")
-
-    def helper_names(self, helpers: Sequence[Helper], nn: str) -> dict[str, str]:
-        """The name of each helper in this file: its own, unless the file uses it for something else."""
-        names = {helper.name: helper.name for helper in helpers}
-        for helper in helpers:
-            for name in _numbered(helper.name):
-                names[helper.name] = name
-                if name not in self.taken or self.written(helper, nn, names) in self.definitions:
-                    break
-        return names
-
-    def written(self, helper: Helper, nn: str, names: Mapping[str, str]) -> str:
-        """The text of a helper with the names and the indentation of this file."""
-        mapping = {**names, "nn": nn}
-        return _renamed(helper.text, tuple(mapping.items()), self.module_node.default_indent)
-
-
-_file = lru_cache(maxsize=8)(_File)
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}{number}" for number in count(2))
-
-
 # --- places
 
 
@@ -245,7 +126,7 @@ class _Insertion:
     """The insertion of imports and definitions into a file, before its calls with ``edits``."""
 
     path: str
-    file: _File
+    file: SourceFile
     edits: Sequence[Edit]
 
     def place(self, needed: int, imports: list[str], definitions: list[str]) -> tuple[Site, str]:

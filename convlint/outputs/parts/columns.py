@@ -112,15 +112,24 @@ COLUMNS: dict[str, Column] = {
     "site": _text("built at", lambda row: str(row.site or "")),
 }
 
-DEFAULT = (
-    *("name", "kind", "calls", "input", "output", "kernel", "groups"),
-    *("params", "params_share", "macs", "macs_share", "output_bytes", "saved"),
-)
+_OPTIONAL = {"stride", "padding", "dilation", "bias", "trainable", "params_bytes", "site"}
+DEFAULT = tuple(name for name in COLUMNS if name not in _OPTIONAL)
 
 # The default columns by importance: a narrow terminal hides the last ones first.
 KEPT_FIRST = (
-    *("name", "params", "macs", "kind", "output", "macs_share", "kernel", "groups"),
-    *("params_share", "input", "saved", "output_bytes", "calls"),
+    "name",
+    "params",
+    "macs",
+    "kind",
+    "output",
+    "macs_share",
+    "kernel",
+    "groups",
+    "params_share",
+    "input",
+    "saved",
+    "output_bytes",
+    "calls",
 )
 
 SHARE = ("params_share", "macs_share")  # the columns that "share" selects
