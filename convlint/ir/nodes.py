@@ -36,7 +36,7 @@ class Tensor:
 class Node:
     """One call of a function of torch: its operator, tensors, line, and the module that it ran in.
 
-    ``op`` and ``attrs`` are described in ``convlint.analysis.ops``. Four operators are not calls: ``input``,
+    ``op`` and ``attrs`` are described in ``analysis.op_attributes``. Four operators are not calls: ``input``,
     ``parameter`` (a parameter or buffer that a generic call reads), ``constant`` (a tensor that no recorded call
     created) and ``output``; ``unseen`` stands for calls that were not traced into.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import convlint
-from convlint.analysis import ops
+from convlint.analysis import op_attributes, ops
 from convlint.runtime.record.record import record
 from convlint.static.domain.execution import Execution
 from tests.static.test_torch_shapes import by_us, drawn
@@ -60,7 +60,7 @@ def tensors_in(value: Any) -> Iterable[Tensor]:
 
 
 def assert_listed(op: str, attrs: Mapping[str, Any], where: str) -> None:
-    listed = ops.ATTRIBUTES.get(op, ())
+    listed = op_attributes.ATTRIBUTES.get(op, ())
     required = {attribute.name for attribute in listed if not attribute.optional}
     names = {attribute.name for attribute in listed}
     assert required <= attrs.keys(), f"{where}: {op} has no {required - attrs.keys()}"
@@ -92,18 +92,22 @@ def test_the_recorder_writes_the_listed_attributes(name: str) -> None:
             assert_listed(node.op, node.attrs, f"recorded, {call}")
 
 
-@pytest.mark.parametrize("op", sorted(ops.ATTRIBUTES))
+@pytest.mark.parametrize("op", sorted(op_attributes.ATTRIBUTES))
 def test_attributes_are_described(op: str) -> None:
-    names = [attribute.name for attribute in ops.ATTRIBUTES[op]]
+    names = [attribute.name for attribute in op_attributes.ATTRIBUTES[op]]
     assert len(set(names)) == len(names)
-    for attribute in ops.ATTRIBUTES[op]:
+    for attribute in op_attributes.ATTRIBUTES[op]:
         assert attribute.type
         assert attribute.meaning
 
 
 def test_families_that_rely_on_attributes_have_them() -> None:
     def have(*names: str) -> set[str]:
-        return {op for op, found in ops.ATTRIBUTES.items() if {*names} <= {a.name for a in found}}
+        return {
+            op
+            for op, found in op_attributes.ATTRIBUTES.items()
+            if {*names} <= {a.name for a in found}
+        }
 
     assert have("in_channels", "out_channels", "kernel_size", "groups") == ops.ALL_CONVS
     assert have("num_features", "affine") == ops.CHANNEL_NORMS
