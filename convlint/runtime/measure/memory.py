@@ -20,10 +20,10 @@ from convlint.runtime import isolation
 from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import CallModule
 from convlint.runtime.measure import workspace
+from convlint.runtime.record.names import ModelNames
 from convlint.runtime.record.record import eager, training_flags_restored
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.record.unregistered import unregistered
 
 aten = torch.ops.aten
 
@@ -173,10 +173,7 @@ def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
 
 def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:
     saved = _Saved()
-    names = {id(module): name for name, module in model.named_modules()}
-    for _, _, name, module in unregistered(list(model.named_modules())):
-        for path, part in module.named_modules():
-            names.setdefault(id(part), f"{name}.{path}" if path else name)
+    names = ModelNames(model).modules
     state = [_storage(tensor) for tensor in (*model.parameters(), *model.buffers())]
     seen = {id(storage): weakref.ref(storage) for storage in state if storage is not None}
     stack = [""]

@@ -15,62 +15,50 @@ Shape = tuple[int, ...]
 
 # Parameter names of torch functions in order. Tensor arguments are bound, too, but do not become attributes.
 _SIGNATURES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ops.CONVS,
-        ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
-    ),
-    **dict.fromkeys(
-        ops.TRANSPOSED_CONVS,
-        ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
-    ),
-    "convolution": (
-        *("input", "weight", "bias", "stride", "padding", "dilation", "transposed"),
-        *("output_padding", "groups"),
-    ),
-    "linear": ("input", "weight", "bias"),
-    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training"),
-    "instance_norm": (
-        *("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
-    ),
-    "group_norm": ("input", "num_groups", "weight", "bias"),
-    "layer_norm": ("input", "normalized_shape", "weight", "bias"),
-    "prelu": ("input", "weight"),
-    **dict.fromkeys(
-        ("max_pool1d", "max_pool2d", "max_pool3d"),
-        ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"),
-    ),
-    **dict.fromkeys(
-        ("avg_pool1d", "avg_pool2d", "avg_pool3d"),
-        ("input", "kernel_size", "stride", "padding", "ceil_mode"),
-    ),
-    **dict.fromkeys(
-        ops.ADAPTIVE_POOLS,
-        ("input", "output_size"),
-    ),
-    **dict.fromkeys(("cat", "stack"), ("tensors", "dim")),
-    **dict.fromkeys(("softmax", "log_softmax", "unsqueeze", "squeeze"), ("input", "dim")),
-    **dict.fromkeys(ops.REDUCTIONS, ("input", "dim", "keepdim")),
-    "flatten": ("input", "start_dim", "end_dim"),
-    "split": ("input", "split_size_or_sections", "dim"),
-    "chunk": ("input", "chunks", "dim"),
-    "pixel_shuffle": ("input", "upscale_factor"),
-    "pixel_unshuffle": ("input", "downscale_factor"),
-    "channel_shuffle": ("input", "groups"),
-    "pad": ("input", "pad", "mode"),
-    "interpolate": ("input", "size", "scale_factor", "mode"),
-    "transpose": ("input", "dim0", "dim1"),
-    "einsum": ("equation",),
-    **dict.fromkeys(
-        ("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid"), ("input", "inplace")
-    ),
-    **dict.fromkeys(("selu",), ("input", "inplace")),
-    **dict.fromkeys(("elu", "celu"), ("input", "alpha", "inplace")),
-    "leaky_relu": ("input", "negative_slope", "inplace"),
-    "hardtanh": ("input", "min_val", "max_val", "inplace"),
-    **dict.fromkeys(
-        ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
-        ("input", "p", "training", "inplace"),
-    ),
+    name: tuple(parameters.split())
+    for names, parameters in (
+        (ops.CONVS, "input weight bias stride padding dilation groups"),
+        (ops.TRANSPOSED_CONVS, "input weight bias stride padding output_padding groups dilation"),
+        (
+            ("max_pool1d", "max_pool2d", "max_pool3d"),
+            "input kernel_size stride padding dilation ceil_mode",
+        ),
+        (("avg_pool1d", "avg_pool2d", "avg_pool3d"), "input kernel_size stride padding ceil_mode"),
+        (ops.ADAPTIVE_POOLS, "input output_size"),
+        (ops.REDUCTIONS, "input dim keepdim"),
+        (("cat", "stack"), "tensors dim"),
+        (("softmax", "log_softmax", "unsqueeze", "squeeze"), "input dim"),
+        (("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid", "selu"), "input inplace"),
+        (("elu", "celu"), "input alpha inplace"),
+        (
+            ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
+            "input p training inplace",
+        ),
+    )
+    for name in names
+} | {
+    name: tuple(parameters.split())
+    for name, parameters in {
+        "convolution": "input weight bias stride padding dilation transposed output_padding groups",
+        "linear": "input weight bias",
+        "batch_norm": "input running_mean running_var weight bias training",
+        "instance_norm": "input running_mean running_var weight bias training momentum eps",
+        "group_norm": "input num_groups weight bias",
+        "layer_norm": "input normalized_shape weight bias",
+        "prelu": "input weight",
+        "flatten": "input start_dim end_dim",
+        "split": "input split_size_or_sections dim",
+        "chunk": "input chunks dim",
+        "pixel_shuffle": "input upscale_factor",
+        "pixel_unshuffle": "input downscale_factor",
+        "channel_shuffle": "input groups",
+        "pad": "input pad mode",
+        "interpolate": "input size scale_factor mode",
+        "transpose": "input dim0 dim1",
+        "einsum": "equation",
+        "leaky_relu": "input negative_slope inplace",
+        "hardtanh": "input min_val max_val inplace",
+    }.items()
 }
 # The builtin of the same name and the aten operators take the statistics last.
 _BUILTIN_BATCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training")

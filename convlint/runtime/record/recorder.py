@@ -23,38 +23,22 @@ from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.failures import one_line
 from convlint.runtime.record import operations
-from convlint.runtime.record.steps import ModuleCall, Step, Value, structure, tensors_in
-from convlint.runtime.record.unregistered import unregistered
+from convlint.runtime.record.names import ModelNames
+from convlint.runtime.record.steps import (
+    ModuleCall,
+    Stack,
+    Step,
+    Track,
+    Value,
+    structure,
+    tensors_in,
+)
 from convlint.runtime.recover import stand_ins
 
 # Python functions of torch whose operators are hidden from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
 _SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
-_ATOMS = frozenset(
-    {int, float, bool, str, type(None), torch.dtype, torch.device, slice, type(Ellipsis)}
-)
-_setitem = Tensor.__setitem__
-_Stack = list[tuple[nn.Module | None, str, code_sites.Instant | None]]
-
-
-class _Track:
-    """The recording of one thread: its steps and module calls, and the module calls in progress."""
-
-    def __init__(self, steps: list[Step], calls: list[ModuleCall], stack: _Stack) -> None:
-        self.steps = steps
-        self.calls = calls
-        self.stack = stack
-
-    def append_to(self, other: _Track) -> None:
-        """Put these steps and calls after those of another track."""
-        offset = len(other.steps)
-        for step in self.steps:
-            step.index += offset
-        for call in self.calls:
-            call.start += offset
-            call.stop += offset
-        other.steps += self.steps
-        other.calls += self.calls
+_ATOMS = _SCALARS - {torch.Size} | {slice, type(Ellipsis)}
 
 
 class Recorder(TorchFunctionMode):
@@ -72,29 +56,12 @@ class Recorder(TorchFunctionMode):
         self.returned: list[Value] = []  # the tensors of the result
         self.unseen: dict[str, str] = {}
         self.failed_in: str | None = None
-        self._names: dict[int, str] = {}
-        self._states: dict[int, str] = {}
+        self._names = ModelNames(model)
+        self._states = self._names.states
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
-        self._track = self._thread.track = _Track(self.steps, self.calls, [])
+        self._track = self._thread.track = Track(self.steps, self.calls, [])
         self._constants = 0
         self._operator_mode = _OperatorMode(self)
-        modules = list(model.named_modules())
-        self._name(modules, "")
-        for _, _, name, module in unregistered(modules):
-            self._name(module.named_modules(), name)
-
-    def _name(self, modules: Iterable[tuple[str, nn.Module]], name: str) -> None:
-        """Name a module, its submodules, and their parameters and buffers. Existing names have precedence."""
-        before = f"{name}." if name else ""
-        for inner, module in modules:
-            path = before + inner if inner else name
-            self._names.setdefault(id(module), path)
-            for states in (module._parameters, module._buffers):
-                for key, tensor in states.items():
-                    if tensor is not None:
-                        self._states.setdefault(id(tensor), f"{path}.{key}" if path else key)
-
-    # --- tensors
 
     def value_of(self, tensor: Tensor) -> Value:
         """The value of a tensor. A parameter, buffer or unknown tensor gets a step at its first use."""
@@ -127,7 +94,7 @@ class Recorder(TorchFunctionMode):
             return self._values(nested[0])
         return [self.value_of(tensor) for tensor in tensors_in(nested)]
 
-    def _add(self, step: Step, outputs: list[Tensor], track: _Track | None = None) -> None:
+    def _add(self, step: Step, outputs: list[Tensor], track: Track | None = None) -> None:
         steps = (track or self._track).steps
         step.outputs = [(t.shape, t.dtype) for t in outputs]
         with self._adding:
@@ -172,7 +139,7 @@ class Recorder(TorchFunctionMode):
         if func in _COMPOSITES:
             with self._operator_mode:
                 result = func(*args, **kwargs)
-            if not self._is_known(result):
+            if not all(map(self._has, tensors_in(result))):
                 self.add_call(func, args, kwargs, result)
             return result
         error = None
@@ -202,7 +169,7 @@ class Recorder(TorchFunctionMode):
                 return
             outputs = [result]
         elif type(result) in _SCALARS:
-            if func is not _setitem:
+            if func is not Tensor.__setitem__:
                 return
             outputs = [args[0]]  # the step's value replaces that of the assigned tensor
             func = operations.setitem
@@ -221,7 +188,7 @@ class Recorder(TorchFunctionMode):
         step.frame = self._called_at(sys._getframe(2), self._track.stack)
         self._add(step, outputs)
 
-    def _called_at(self, frame: FrameType | None, stack: _Stack) -> code_sites.Instant | None:
+    def _called_at(self, frame: FrameType | None, stack: Stack) -> code_sites.Instant | None:
         """The nearest user frame, from ``frame`` outwards. At a module call, that call's own frame is reused."""
         while frame is not None:
             code = frame.f_code
@@ -248,9 +215,6 @@ class Recorder(TorchFunctionMode):
             raise raised
         return result
 
-    def _is_known(self, result: Any) -> bool:
-        return all(self._has(tensor) for tensor in tensors_in(result))
-
     def _has(self, tensor: Tensor) -> bool:
         known = self._known.get(id(tensor))
         return (known is not None and known[0]() is tensor) or id(tensor) in self._states
@@ -265,10 +229,10 @@ class Recorder(TorchFunctionMode):
         In a worker thread of the model it is recorded separately and appended as a whole, because calls of two threads
         may overlap. Torch functions are not intercepted there, so the outputs of its layers have an unknown origin.
         """
-        track: _Track | None = getattr(self._thread, "track", None)
+        track: Track | None = getattr(self._thread, "track", None)
         if track is not None:
             return self._call_module(track, original, module, args, kwargs)
-        track = self._thread.track = _Track([], [], self._track.stack[:])
+        track = self._thread.track = Track([], [], self._track.stack[:])
         try:
             return self._call_module(track, original, module, args, kwargs)
         finally:
@@ -278,22 +242,21 @@ class Recorder(TorchFunctionMode):
 
     def _call_module(
         self,
-        track: _Track,
+        track: Track,
         original: Callable[..., Any],
         module: nn.Module,
         args: tuple[Any, ...],
         kwargs: Any,
     ) -> Any:
         stack = track.stack
-        name = self._names.get(id(module))
+        name = self._names.modules.get(id(module))
         if name is None:
-            name = self._name_unregistered(module, stack)
+            name = self._names.add_unknown(module, stack[-1][1] if stack else "")
         instant = self._called_at(sys._getframe(3), stack)
-        inputs = self._values(args)
+        call = ModuleCall(module, name, instant, self._values(args))
         if kwargs:
-            inputs += self._values(kwargs)
-        call = ModuleCall(module, name, instant, len(track.steps))
-        call.inputs = inputs
+            call.inputs += self._values(kwargs)
+        call.start = call.stop = len(track.steps)
         track.calls.append(call)
         stack.append((module, name, instant))
         try:
@@ -312,7 +275,7 @@ class Recorder(TorchFunctionMode):
         self._close(call, result, track)
         return result
 
-    def _close(self, call: ModuleCall, result: Any, track: _Track) -> None:
+    def _close(self, call: ModuleCall, result: Any, track: Track) -> None:
         """Set the outputs of a module call. Tensors without a recorded origin become outputs of an ``unseen`` step."""
         unknown = [tensor for tensor in tensors_in(result) if not self._has(tensor)]
         if unknown:
@@ -326,17 +289,6 @@ class Recorder(TorchFunctionMode):
             self._add(step, unknown, track)
             call.stop = len(track.steps)
         call.outputs = self._values(result)
-
-    def _name_unregistered(self, module: nn.Module, stack: _Stack) -> str:
-        parent = stack[-1][1] if stack else ""
-        base = f"{parent}.<{type(module).__name__}>".lstrip(".")
-        taken = set(self._names.values())
-        name, count = base, 1
-        while name in taken:
-            count += 1
-            name = f"{base}#{count}"
-        self._name(module.named_modules(), name)
-        return name
 
 
 _CALL_MODULE = Recorder.call_module.__code__

@@ -54,14 +54,41 @@ class ModuleCall:
 
     __slots__ = ("frame", "inputs", "module", "name", "outputs", "start", "stop")
 
-    def __init__(self, module: nn.Module, name: str, frame: Instant | None, start: int) -> None:
+    start: int
+    stop: int
+
+    def __init__(
+        self, module: nn.Module, name: str, frame: Instant | None, inputs: list[Value]
+    ) -> None:
         self.module = module
         self.name = name
         self.frame = frame
-        self.inputs: list[Value] = []
+        self.inputs = inputs
         self.outputs: list[Value] = []
-        self.start = start
-        self.stop = start
+
+
+# The module calls in progress: modules, their paths, and where they are called.
+Stack = list[tuple[nn.Module | None, str, Instant | None]]
+
+
+class Track:
+    """The recording of one thread: its steps and module calls, and the module calls in progress."""
+
+    def __init__(self, steps: list[Step], calls: list[ModuleCall], stack: Stack) -> None:
+        self.steps = steps
+        self.calls = calls
+        self.stack = stack
+
+    def append_to(self, other: Track) -> None:
+        """Put these steps and calls after those of another track."""
+        offset = len(other.steps)
+        for step in self.steps:
+            step.index += offset
+        for call in self.calls:
+            call.start += offset
+            call.stop += offset
+        other.steps += self.steps
+        other.calls += self.calls
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
