@@ -107,12 +107,12 @@ def test_fixes_give_the_fixed_file(
     select = "CVL" if rule.family == "file" else rule.code  # an unused comment names another rule
     check = Check(mode, start_worker, file, example, (select,))
     done = fix_loop.fix_files({str(file): example.source.encode()}, check, unsafe=True)
-    assert done.settled
+    assert done.converged
     assert not done.dropped
     assert all(f.fix is None or f.fix.applicability == "display" for f in done.remaining)
-    assert [data.decode() for data in done.texts.values()] == [example.fixed] * bool(example.fixed)
-    for data in done.texts.values():
-        assert not fix_loop.fix_files({str(file): data}, check, unsafe=True).texts
+    assert [data.decode() for data in done.files.values()] == [example.fixed] * bool(example.fixed)
+    for data in done.files.values():
+        assert not fix_loop.fix_files({str(file): data}, check, unsafe=True).files
 
 
 @pytest.mark.parametrize(("mode", "rule", "example"), examples("bad", decided_by("run")))
