@@ -16,7 +16,7 @@ import convlint
 from convlint.analysis import op_attributes, ops
 from convlint.runtime.record.record import record
 from convlint.static.domain.execution import Execution
-from tests.static.test_torch_shapes import by_us, drawn
+from tests.static.test_torch_shapes import by_static_analysis, drawn
 from tests.static.torch_calls import MAKERS, Call, T
 
 CASES = 12
@@ -72,7 +72,7 @@ def assert_listed(op: str, attrs: Mapping[str, Any], where: str) -> None:
 def test_static_analysis_writes_the_listed_attributes(name: str) -> None:
     for call in drawn(name, CASES):
         run = Execution()
-        by_us(call, run)
+        by_static_analysis(call, run)
         for step in run.steps:
             assert_listed(step.op, step.attrs, f"static, {call}")
 

@@ -1,5 +1,5 @@
-"""The operations of source mode, compared with PyTorch: the same shape, and an error exactly where
-PyTorch raises.
+"""The operations of static analysis, compared with PyTorch: the same shapes, and an error if and only
+if PyTorch raises.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def drawn(name: str, count: int = CASES) -> Iterator[Call]:
         yield MAKERS[name](draw)
 
 
-# --- as PyTorch has it
+# --- PyTorch
 
 
 def by_torch(call: Call) -> Any:
-    """The shapes that PyTorch gives, or the exception that it raises."""
+    """The shapes that PyTorch returns, or the exception that it raises."""
     import torch
     from torch import nn
 
@@ -78,11 +78,11 @@ def shapes(value: Any) -> Any:
     return None
 
 
-# --- as source mode has it
+# --- static analysis
 
 
-def by_us(call: Call, run: Execution) -> Any:
-    """The shapes that source mode gives, or what it says of the call."""
+def by_static_analysis(call: Call, run: Execution) -> Any:
+    """The shapes that static analysis returns, or its error."""
 
     def given(value: Any) -> Any:
         if isinstance(value, T):
@@ -127,14 +127,16 @@ def our_shapes(value: Any) -> Any:
     return [our_shapes(item) for item in value] if isinstance(value, list | tuple) else None
 
 
-def nothing(ours: Any) -> bool:
+def is_empty(ours: Any) -> bool:
     """Whether a result has no elements."""
     return (
-        0 in ours if isinstance(ours, tuple) else isinstance(ours, list) and any(map(nothing, ours))
+        0 in ours
+        if isinstance(ours, tuple)
+        else isinstance(ours, list) and any(map(is_empty, ours))
     )
 
 
-# --- with numbers
+# --- numbers
 
 
 @pytest.mark.slow
@@ -142,18 +144,18 @@ def nothing(ours: Any) -> bool:
 def test_agrees_with_pytorch_on_numbers(name: str) -> None:
     worked = 0
     for call in drawn(name):
-        theirs, ours = by_torch(call), by_us(call, Execution())
-        if nothing(ours):
+        theirs, ours = by_torch(call), by_static_analysis(call, Execution())
+        if is_empty(ours):
             continue  # whether a map without pixels is an error depends on the backend
         if isinstance(theirs, Exception):
-            assert isinstance(ours, str), f"{call}: PyTorch raises {theirs}; we give {ours}"
+            assert isinstance(ours, str), f"{call}: PyTorch raises {theirs}; we return {ours}"
         else:
             worked += 1
-            assert ours == theirs, f"{call}: PyTorch gives {theirs}; we say {ours}"
+            assert ours == theirs, f"{call}: PyTorch returns {theirs}; we return {ours}"
     assert worked > CASES // 8
 
 
-# --- what is written down
+# --- recorded attributes
 
 
 RECORDED = (
@@ -198,12 +200,12 @@ NUMBERS = (
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_writes_down_what_a_run_records(name: str) -> None:
+def test_records_the_attributes_that_a_run_records(name: str) -> None:
     for call in drawn(name, 8):
         if isinstance(by_torch(call), Exception):
             continue
         run = Execution()
-        by_us(call, run)
+        by_static_analysis(call, run)
         ours = [(step.op, numbers(step.attrs)) for step in run.steps]
         assert ours == [(node.op, numbers(node.attrs)) for node in recorded(call)], str(call)
 
@@ -258,11 +260,11 @@ def zeros(value: Any) -> Iterator[Any]:
             yield from zeros(item)
 
 
-# --- with symbols
+# --- symbols
 
 
 class Symbols:
-    """Puts a symbol in the place of some numbers of a call, and remembers what each stands for."""
+    """Replaces some numbers of a call by symbols; ``values`` are their values."""
 
     def __init__(self, draw: random.Random) -> None:
         self.draw = draw
@@ -292,8 +294,8 @@ class Symbols:
         )
 
 
-def worth(run: Execution, number: Any, values: dict[symbolic.Symbol, int]) -> int | None:
-    """What a size is worth, None where it depends on something that nobody knows."""
+def evaluated(run: Execution, number: Any, values: dict[symbolic.Symbol, int]) -> int | None:
+    """The value of a size, None if it depends on an unknown number."""
     try:
         return symbolic.as_dim(run.reduced(number)).evaluate(values)
     except (KeyError, ValueError):
@@ -302,48 +304,48 @@ def worth(run: Execution, number: Any, values: dict[symbolic.Symbol, int]) -> in
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MAKERS))
-def test_symbols_say_nothing_else_than_numbers(name: str) -> None:
+def test_symbols_agree_with_numbers(name: str) -> None:
     draw = random.Random(7)
     for call in drawn(name, 2 * CASES):
-        plain = by_us(call, Execution())
-        if isinstance(plain, str) or nothing(plain):
+        plain = by_static_analysis(call, Execution())
+        if isinstance(plain, str) or is_empty(plain):
             continue
         symbols, run = Symbols(draw), Execution()
-        general = by_us(symbols.call(call), run)
-        told = f"{symbols.call(call)} at {symbols.values}"
-        assert not isinstance(general, str), f"{told}: {general}, but {plain} with numbers"
-        agree(run, general, plain, symbols.values, told)
+        general = by_static_analysis(symbols.call(call), run)
+        context = f"{symbols.call(call)} at {symbols.values}"
+        assert not isinstance(general, str), f"{context}: {general}, but {plain} with numbers"
+        agree(run, general, plain, symbols.values, context)
         for left, right in run.demands:
-            one, other = worth(run, left, symbols.values), worth(run, right, symbols.values)
-            assert one == other, f"{told}: demands that {left} equals {right}"
+            one, other = evaluated(run, left, symbols.values), evaluated(run, right, symbols.values)
+            assert one == other, f"{context}: demands that {left} equals {right}"
 
 
-def agree(run: Execution, general: Any, plain: Any, values: Any, told: str) -> None:
-    """Shapes with symbols are worth those with numbers, as far as they are known."""
+def agree(run: Execution, general: Any, plain: Any, values: Any, context: str) -> None:
+    """Assert that shapes with symbols have the values of those with numbers, as far as they are known."""
     if isinstance(plain, list):
-        if "chunk" in told and len(general or plain) != len(plain):
+        if "chunk" in context and len(general or plain) != len(plain):
             return  # with symbols, what is cut is taken to be long enough for all pieces
         if general is not None:
             assert isinstance(general, list)
-            assert len(general) == len(plain), told
+            assert len(general) == len(plain), context
             for one, other in zip(general, plain, strict=True):
-                agree(run, one, other, values, told)
+                agree(run, one, other, values, context)
     elif general is not None and plain is not None:
-        assert len(general) == len(plain), told
-        found = [worth(run, number, values) for number in general]
+        assert len(general) == len(plain), context
+        found = [evaluated(run, number, values) for number in general]
         assert all(a is None or a == b for a, b in zip(found, plain, strict=True)), (
-            f"{told}: {found} instead of {plain}"
+            f"{context}: {found} instead of {plain}"
         )
 
 
-# --- with nothing known
+# --- unknown arguments
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
-def test_nothing_is_wrong_with_what_is_not_known(name: str) -> None:
+def test_unknown_arguments_are_no_error(name: str) -> None:
     draw = random.Random(5)
     for call in drawn(name, CASES):
-        plain = by_us(call, Execution())
+        plain = by_static_analysis(call, Execution())
         if isinstance(plain, str):
             continue
         for unknown in (UNKNOWN, Library("somewhere.value")):
@@ -358,17 +360,17 @@ def test_nothing_is_wrong_with_what_is_not_known(name: str) -> None:
                 {k: lost(v) for k, v in call.kwargs.items()},
                 (tuple(map(lost, call.built[0])), {k: lost(v) for k, v in call.built[1].items()}),
             )
-            said = by_us(general, Execution())
+            said = by_static_analysis(general, Execution())
             assert not isinstance(said, str), f"{general}: {said}"
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_a_tensor_of_unknown_shape_is_no_error(name: str) -> None:
     for call in drawn(name, CASES):
-        if isinstance(by_us(call, Execution()), str):
+        if isinstance(by_static_analysis(call, Execution()), str):
             continue
         run = Execution()
-        said = by_us(replace(call, args=tuple(map(shapeless, call.args))), run)
+        said = by_static_analysis(replace(call, args=tuple(map(shapeless, call.args))), run)
         assert not isinstance(said, str), f"{call}: {said}"
 
 

@@ -1,4 +1,4 @@
-"""What source mode makes of calls whose sizes are not known, or are parameters."""
+"""Operations on sizes that are unknown or parameters of the program."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def run() -> Execution:
 
 
 def layer(run: Execution, name: str, *args: Any, **kwargs: Any) -> Instance:
-    made = Instance(Class(f"torch.nn.{name}"))
+    result = Instance(Class(f"torch.nn.{name}"))
     try:
-        made.attrs.update(torch_shapes.LAYERS[name].construct(run, *args, **kwargs))
+        result.attrs.update(torch_shapes.LAYERS[name].construct(run, *args, **kwargs))
     except ConstructorError as rejection:
-        made.attrs.update(rejection.attrs)
-        made.error = str(rejection)
-    made.kind = name
-    return made
+        result.attrs.update(rejection.attrs)
+        result.error = str(rejection)
+    result.kind = name
+    return result
 
 
 def call(run: Execution, owner: Instance, *args: Any) -> Any:
@@ -51,10 +51,10 @@ def reduced(run: Execution, tensor: Tensor) -> tuple[Any, ...]:
 
 def test_the_first_layer_tells_what_an_unknown_tensor_is(run: Execution) -> None:
     x = run.tensor(None)
-    made = call(run, layer(run, "Conv2d", 3, 16, 3, stride=2, padding=1), x)
+    result = call(run, layer(run, "Conv2d", 3, 16, 3, stride=2, padding=1), x)
     _, channels, height, _ = reduced(run, x)
     assert channels == 3
-    assert reduced(run, made)[1:3] == (16, (height + 1) // 2)
+    assert reduced(run, result)[1:3] == (16, (height + 1) // 2)
 
 
 def test_a_second_layer_that_asks_for_something_else_is_wrong(run: Execution) -> None:
@@ -118,15 +118,15 @@ def test_elementwise_results_share_a_shape_that_is_found_out_later(run: Executio
 
 
 def test_parameters_are_added_to_equals(run: Execution) -> None:
-    made = function(run, "torch.add", run.tensor((1, c, h, w)), run.tensor((1, 64, h, w)))
-    assert made.shape == (1, 64, h, w)
+    result = function(run, "torch.add", run.tensor((1, c, h, w)), run.tensor((1, 64, h, w)))
+    assert result.shape == (1, 64, h, w)
     assert run.demands == [(c, 64)]
 
 
 def test_an_unknown_size_may_be_stretched(run: Execution) -> None:
     mask = run.tensor((1, run.fresh("channels"), h, w))
-    made = function(run, "torch.mul", run.tensor((1, 64, h, w)), mask)
-    assert made.shape == (1, 64, h, w)
+    result = function(run, "torch.mul", run.tensor((1, 64, h, w)), mask)
+    assert result.shape == (1, 64, h, w)
     call(run, layer(run, "Conv2d", 1, 8, 3), mask)
     assert errors(run) == []
 

@@ -72,11 +72,11 @@ def stubs(file: str, owner: str | None = None) -> dict[str, list[Signature]]:
     body = ast.parse((Path(torch.__file__).parent / "_C" / file).read_text("utf-8")).body
     if owner is not None:
         body = next(n.body for n in body if isinstance(n, ast.ClassDef) and n.name == owner)
-    found: dict[str, list[Signature]] = {}
+    overloads: dict[str, list[Signature]] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef):
-            found.setdefault(node.name, []).append(Signature(list(parameters(node.args))))
-    return found
+            overloads.setdefault(node.name, []).append(Signature(list(parameters(node.args))))
+    return overloads
 
 
 def parameters(given: ast.arguments) -> Iterator[Parameter]:
@@ -155,25 +155,27 @@ def rejected(own: Signature, overload: Signature) -> str | None:
 
 def defaults(name: str, overloads: list[Signature]) -> list[Any]:
     """The defaults that overloads have for a parameter, as far as the stubs say them."""
-    found = [
+    values = [
         overload.parameters[name].default for overload in overloads if name in overload.parameters
     ]
-    return [None if default == () else default for default in found if default not in (EMPTY, ...)]
+    return [None if default == () else default for default in values if default not in (EMPTY, ...)]
 
 
 def deviations(own: Signature, overloads: list[Signature]) -> list[str]:
     """How a signature differs from the overloads of a builtin function."""
-    found = [f"it rejects {name}" for o in overloads if (name := rejected(own, o)) is not None]
+    differences = [
+        f"it rejects {name}" for o in overloads if (name := rejected(own, o)) is not None
+    ]
     documented = {name for overload in overloads for name in overload.parameters}
     for position, mine in enumerate(own.parameters.values()):
         theirs = defaults(mine.name, overloads)
         if mine.default is not EMPTY and theirs and mine.default not in theirs:
-            found.append(f"{mine} has the default {theirs}")
+            differences.append(f"{mine} has the default {theirs}")
         is_self = position == 0 and "self" in documented
         is_named = mine.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
         if is_named and not is_self and mine.name not in documented | ALIASES:
-            found.append(f"{mine} is not documented")
-    return found
+            differences.append(f"{mine} is not documented")
+    return differences
 
 
 @pytest.mark.parametrize("name", [n for n in FUNCTIONS if not n.endswith("__")])
@@ -190,8 +192,8 @@ def test_functions(name: str) -> None:
         expected = [(True, theirs.default) for theirs in signature.parameters.values()]
         assert (same == expected) is (name not in DEVIATIONS)
     else:
-        found = deviations(own, overloads)
-        assert bool(found) is (name in DEVIATIONS), f"{own} and {overloads}: {found}"
+        differences = deviations(own, overloads)
+        assert bool(differences) is (name in DEVIATIONS), f"{own} and {overloads}: {differences}"
 
 
 # --- layers

@@ -1,4 +1,4 @@
-"""Random calls of torch's operations, most of them valid, for comparing source mode with PyTorch.
+"""Random calls of torch's operations, most of them valid, for comparing static analysis with PyTorch.
 
 A call is written once, with ``T(shape)`` for tensors, and run by both.
 """
@@ -36,11 +36,11 @@ class Call:
     built: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     def __str__(self) -> str:
-        def shown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        def text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
             return ", ".join([*map(repr, args), *[f"{k}={v!r}" for k, v in kwargs.items()]])
 
-        called = f"({shown(self.args, self.kwargs)})"
-        return self.name + (f"({shown(*self.built)})" if self.name[:3] == "nn." else "") + called
+        called = f"({text(self.args, self.kwargs)})"
+        return self.name + (f"({text(*self.built)})" if self.name[:3] == "nn." else "") + called
 
 
 MAKERS: dict[str, Maker] = {}
@@ -57,8 +57,8 @@ def calls(*names: str) -> Callable[[Callable[[random.Random, str], Call]], Calla
     return register
 
 
-def seldom(draw: random.Random, odd: Any, usual: Any) -> Any:
-    """Mostly ``usual``."""
+def rarely(draw: random.Random, odd: Any, usual: Any) -> Any:
+    """Return ``usual`` most of the time."""
     return odd if draw.random() < 0.12 else usual
 
 
@@ -78,7 +78,7 @@ def spatial_of(name: str) -> int:
 
 
 def axis(draw: random.Random, rank: int) -> int:
-    return seldom(draw, draw.randint(-rank - 2, rank + 1), draw.randint(-rank, rank - 1))
+    return rarely(draw, draw.randint(-rank - 2, rank + 1), draw.randint(-rank, rank - 1))
 
 
 # --- convolutions
@@ -87,24 +87,24 @@ _CONV = [f"nn.{kind}{n}d" for kind in ("Conv", "ConvTranspose") for n in (1, 2, 
 
 
 def channels(draw: random.Random, groups: int) -> int:
-    return seldom(draw, draw.randint(0, 7), max(1, groups) * draw.randint(1, 3))
+    return rarely(draw, draw.randint(0, 7), max(1, groups) * draw.randint(1, 3))
 
 
 def convolution(
     draw: random.Random, n: int, *, transposed: bool
 ) -> tuple[int, int, dict[str, Any]]:
-    groups = seldom(draw, draw.randint(-1, 4), draw.choice((1, 1, 2, 3)))
+    groups = rarely(draw, draw.randint(-1, 4), draw.choice((1, 1, 2, 3)))
     numbers: dict[str, Any] = {
-        "kernel_size": size(draw, n, seldom(draw, 0, 1), 4),
-        "stride": size(draw, n, seldom(draw, 0, 1), 3),
-        "padding": size(draw, n, seldom(draw, -1, 0), 2),
-        "dilation": size(draw, n, seldom(draw, 0, 1), 2),
+        "kernel_size": size(draw, n, rarely(draw, 0, 1), 4),
+        "stride": size(draw, n, rarely(draw, 0, 1), 3),
+        "padding": size(draw, n, rarely(draw, -1, 0), 2),
+        "dilation": size(draw, n, rarely(draw, 0, 1), 2),
         "groups": groups,
         "bias": draw.random() < 0.5,
     }
     if transposed:
         numbers["dilation"] = size(draw, n, 1, 2)  # what 0 does depends on the backend
-        numbers["output_padding"] = seldom(draw, draw.randint(-1, 2), 0)
+        numbers["output_padding"] = rarely(draw, draw.randint(-1, 2), 0)
     elif draw.random() < 0.2:
         numbers["padding"] = draw.choice(("same", "valid", "full"))
     return channels(draw, groups), channels(draw, groups), numbers
@@ -117,9 +117,9 @@ def _conv(draw: random.Random, name: str) -> Call:
     into, out, numbers = convolution(draw, n, transposed=transposed)
     if not transposed and draw.random() < 0.2:
         numbers["padding_mode"] = draw.choice(("reflect", "replicate", "circular", "mirror"))
-    arrives = max(1, seldom(draw, draw.randint(1, 7), into))
-    batch = shape(draw, seldom(draw, draw.choice((0, 2)), 1), 2)
-    x = T((*batch, arrives, *shape(draw, n)))
+    received = max(1, rarely(draw, draw.randint(1, 7), into))
+    batch = shape(draw, rarely(draw, draw.choice((0, 2)), 1), 2)
+    x = T((*batch, received, *shape(draw, n)))
     if transposed:
         out = max(1, numbers["groups"], out) if "Lazy" in name else max(1, out)
         out -= out % max(1, numbers["groups"]) if "Lazy" in name else 0
@@ -140,8 +140,8 @@ def _f_conv(draw: random.Random, name: str) -> Call:
     kernel = numbers.pop("kernel_size")
     kernel = (kernel,) * n if isinstance(kernel, int) else kernel
     weight = T(((into if transposed else out), each, *[max(1, k) for k in kernel]))
-    bias = T((seldom(draw, out + 1, out),)) if numbers.pop("bias") else None
-    x = T((*shape(draw, seldom(draw, draw.choice((0, 2)), 1), 2), into, *shape(draw, n)))
+    bias = T((rarely(draw, out + 1, out),)) if numbers.pop("bias") else None
+    x = T((*shape(draw, rarely(draw, draw.choice((0, 2)), 1), 2), into, *shape(draw, n)))
     return Call(name, (x, weight, bias), numbers)
 
 
@@ -153,21 +153,21 @@ def _f_conv(draw: random.Random, name: str) -> Call:
 def _norm(draw: random.Random, name: str) -> Call:
     n = 2 if "Sync" in name else spatial_of(name)
     width = draw.randint(1, 5)
-    arrives = seldom(draw, draw.randint(1, 5), width)
-    rank = seldom(draw, draw.randint(2, 5), n + 2)
-    x = T((draw.randint(1, 2), arrives, *shape(draw, rank - 2, 2)))
+    received = rarely(draw, draw.randint(1, 5), width)
+    rank = rarely(draw, draw.randint(2, 5), n + 2)
+    x = T((draw.randint(1, 2), received, *shape(draw, rank - 2, 2)))
     if rank == n + 1:
-        x = T((arrives, *shape(draw, n, 3)))
+        x = T((received, *shape(draw, n, 3)))
     flags = {"affine": draw.random() < 0.6, "track_running_stats": draw.random() < 0.6}
-    return Call(name, (x,), {}, (() if "Lazy" in name else (seldom(draw, -1, width),), flags))
+    return Call(name, (x,), {}, (() if "Lazy" in name else (rarely(draw, -1, width),), flags))
 
 
 @calls("nn.GroupNorm", "F.group_norm")
 def _group_norm(draw: random.Random, name: str) -> Call:
-    groups = seldom(draw, draw.randint(0, 4), draw.randint(1, 4))
-    width = seldom(draw, draw.randint(1, 9), max(1, groups) * draw.randint(1, 3))
-    arrives = seldom(draw, draw.randint(1, 9), width)
-    x = T((draw.randint(1, 2), arrives, *shape(draw, draw.randint(0, 3), 3)))
+    groups = rarely(draw, draw.randint(0, 4), draw.randint(1, 4))
+    width = rarely(draw, draw.randint(1, 9), max(1, groups) * draw.randint(1, 3))
+    received = rarely(draw, draw.randint(1, 9), width)
+    x = T((draw.randint(1, 2), received, *shape(draw, draw.randint(0, 3), 3)))
     if name == "F.group_norm":
         weight = T((width,)) if draw.random() < 0.7 else None
         return Call(name, (x, groups, weight, weight))
@@ -177,8 +177,8 @@ def _group_norm(draw: random.Random, name: str) -> Call:
 @calls("nn.LayerNorm", "nn.RMSNorm", "F.layer_norm", "F.rms_norm")
 def _layer_norm(draw: random.Random, name: str) -> Call:
     form = shape(draw, draw.randint(1, 2), 4)
-    last = seldom(draw, shape(draw, len(form), 4), form)
-    x = T((*shape(draw, draw.randint(0, 2), 3), *last[-seldom(draw, 1, len(last)) :]))
+    last = rarely(draw, shape(draw, len(form), 4), form)
+    x = T((*shape(draw, draw.randint(0, 2), 3), *last[-rarely(draw, 1, len(last)) :]))
     given = form[0] if len(form) == 1 and name[:3] == "nn." and draw.random() < 0.5 else form
     if name[:2] == "F.":
         return Call(name, (x, given))
@@ -194,7 +194,7 @@ def _response(draw: random.Random, name: str) -> Call:
 @calls("F.batch_norm", "F.instance_norm")
 def _f_norm(draw: random.Random, name: str) -> Call:
     width = draw.randint(1, 4)
-    x = T((draw.randint(1, 2), seldom(draw, width + 1, width), *shape(draw, draw.randint(0, 3), 2)))
+    x = T((draw.randint(1, 2), rarely(draw, width + 1, width), *shape(draw, draw.randint(0, 3), 2)))
     mean = T((width,))
     weight = T((width,)) if draw.random() < 0.5 else None
     return Call(name, (x, mean, mean, weight, weight), {})
@@ -205,8 +205,8 @@ def _f_norm(draw: random.Random, name: str) -> Call:
 
 @calls("nn.Linear", "nn.LazyLinear")
 def _linear(draw: random.Random, name: str) -> Call:
-    into, out = seldom(draw, -1, draw.randint(1, 5)), draw.randint(1, 5)
-    x = T((*shape(draw, draw.randint(0, 3), 4), seldom(draw, draw.randint(1, 5), max(1, into))))
+    into, out = rarely(draw, -1, draw.randint(1, 5)), draw.randint(1, 5)
+    x = T((*shape(draw, draw.randint(0, 3), 4), rarely(draw, draw.randint(1, 5), max(1, into))))
     bias = {"bias": draw.random() < 0.5}
     return Call(name, (x,), {}, ((out,) if "Lazy" in name else (into, out), bias))
 
@@ -214,7 +214,7 @@ def _linear(draw: random.Random, name: str) -> Call:
 @calls("F.linear")
 def _f_linear(draw: random.Random, name: str) -> Call:
     into, out = draw.randint(1, 5), draw.randint(1, 5)
-    x = T((*shape(draw, draw.randint(0, 3), 4), seldom(draw, draw.randint(1, 5), into)))
+    x = T((*shape(draw, draw.randint(0, 3), 4), rarely(draw, draw.randint(1, 5), into)))
     return Call(name, (x, T((out, into)), draw.choice((None, T((out,))))))
 
 
@@ -222,8 +222,8 @@ def _f_linear(draw: random.Random, name: str) -> Call:
 def _bilinear(draw: random.Random, name: str) -> Call:
     one, other, out = shape(draw, 3, 4)
     lead = shape(draw, draw.randint(1, 2), 3)
-    left = T((*lead, seldom(draw, one + 1, one)))
-    right = T((*seldom(draw, (lead[0] + 1, *lead[1:]), lead), other))
+    left = T((*lead, rarely(draw, one + 1, one)))
+    right = T((*rarely(draw, (lead[0] + 1, *lead[1:]), lead), other))
     return Call(name, (left, right), {}, ((one, other, out), {}))
 
 
@@ -235,7 +235,7 @@ def _matmul(draw: random.Random, name: str) -> Call:
     inner = draw.randint(1, 4)
     left, right = list(shape(draw, ranks[0], 3)), list(shape(draw, ranks[1], 3))
     left[-1] = inner
-    right[-2 if len(right) > 1 else -1] = seldom(draw, inner + 1, inner)
+    right[-2 if len(right) > 1 else -1] = rarely(draw, inner + 1, inner)
     for back in range(3, min(ranks) + 1):
         if draw.random() < 0.8:
             right[-back] = left[-back]
@@ -250,7 +250,7 @@ def _einsum(draw: random.Random, name: str) -> Call:
     lengths = {letter: draw.randint(1, 4) for letter in "bhijkdcw"}
     terms = equation.split("->")[0].split(",")
     tensors = [
-        T(tuple([seldom(draw, draw.randint(1, 4), lengths[c]) for c in term])) for term in terms
+        T(tuple([rarely(draw, draw.randint(1, 4), lengths[c]) for c in term])) for term in terms
     ]
     return Call(name, (equation, *tensors))
 
@@ -259,17 +259,17 @@ def _einsum(draw: random.Random, name: str) -> Call:
 
 
 def _window(draw: random.Random, n: int) -> dict[str, Any]:
-    kernel = draw.randint(seldom(draw, 0, 1), 4)
+    kernel = draw.randint(rarely(draw, 0, 1), 4)
     return {
         "kernel_size": kernel if draw.random() < 0.7 else (kernel,) * n,
         "stride": draw.choice((None, 1, 2, 3, (1, 2, 3)[:n])),
-        "padding": seldom(draw, draw.randint(-1, 3), draw.randint(0, max(0, kernel // 2))),
+        "padding": rarely(draw, draw.randint(-1, 3), draw.randint(0, max(0, kernel // 2))),
         "ceil_mode": draw.random() < 0.4,
     }
 
 
 def _image(draw: random.Random, n: int, most: int = 9) -> T:
-    return T(shape(draw, seldom(draw, draw.randint(1, n + 3), draw.choice((n + 1, n + 2))), most))
+    return T(shape(draw, rarely(draw, draw.randint(1, n + 3), draw.choice((n + 1, n + 2))), most))
 
 
 @calls(*[f"{place}axPool{n}d" for place in ("nn.M",) for n in (1, 2, 3)])
@@ -317,9 +317,9 @@ def _adaptive(draw: random.Random, name: str) -> Call:
 def _pad(draw: random.Random, name: str) -> Call:
     mode = draw.choice(("constant", "constant", "reflect", "replicate", "circular"))
     count = draw.randint(1, 3)
-    rank = seldom(draw, draw.randint(1, 5), count + draw.randint(1, 2))
+    rank = rarely(draw, draw.randint(1, 5), count + draw.randint(1, 2))
     around = tuple(
-        [draw.randint(seldom(draw, -2, 0), 3) for _ in range(2 * count - seldom(draw, 1, 0))]
+        [draw.randint(rarely(draw, -2, 0), 3) for _ in range(2 * count - rarely(draw, 1, 0))]
     )
     return Call(name, (T(shape(draw, rank, 4)), around), {"mode": mode})
 
@@ -331,7 +331,7 @@ def _padding(draw: random.Random, name: str) -> Call:
     around: Any = draw.choice(
         (draw.randint(0, 3), tuple([draw.randint(0, 3) for _ in range(2 * n)]))
     )
-    rank = seldom(draw, draw.randint(1, 5), n + draw.randint(1, 2))
+    rank = rarely(draw, draw.randint(1, 5), n + draw.randint(1, 2))
     return Call(name, (T(shape(draw, rank, 4)),), {}, ((around,), {}))
 
 
@@ -339,11 +339,11 @@ def _padding(draw: random.Random, name: str) -> Call:
 def _interpolate(draw: random.Random, name: str) -> Call:
     mode = draw.choice(("nearest", "bilinear", "bicubic", "trilinear", "linear", "area"))
     rank = {"linear": 3, "trilinear": 5}.get(mode, 4)
-    x = T(shape(draw, seldom(draw, draw.randint(2, 5), rank), 5))
+    x = T(shape(draw, rarely(draw, draw.randint(2, 5), rank), 5))
     n = max(1, len(x.shape) - 2)
     numbers: dict[str, Any] = {"mode": mode}
     if draw.random() < 0.5:
-        numbers["size"] = seldom(
+        numbers["size"] = rarely(
             draw, shape(draw, 2, 5), draw.choice((draw.randint(0, 5), shape(draw, n, 5)))
         )
     else:
@@ -366,14 +366,14 @@ def _interpolate(draw: random.Random, name: str) -> Call:
 )
 @calls("F.channel_shuffle")
 def _shuffle(draw: random.Random, name: str) -> Call:
-    factor = seldom(draw, draw.randint(-1, 3), draw.randint(1, 3))
+    factor = rarely(draw, draw.randint(-1, 3), draw.randint(1, 3))
     least = max(1, abs(factor))
     whole = [draw.randint(1, 2) * least for _ in range(2)]
     if draw.random() < 0.2:
         whole = list(shape(draw, 2, 5))
-    lead = seldom(draw, shape(draw, draw.randint(0, 3), 3), shape(draw, 1, 2))
-    channels = seldom(draw, draw.randint(1, 9), least * least * draw.randint(1, 2))
-    dims = (*lead, channels, *whole)[seldom(draw, 2, 0) :]
+    lead = rarely(draw, shape(draw, draw.randint(0, 3), 3), shape(draw, 1, 2))
+    channels = rarely(draw, draw.randint(1, 9), least * least * draw.randint(1, 2))
+    dims = (*lead, channels, *whole)[rarely(draw, 2, 0) :]
     if name[:2] == "F.":
         return Call(name, (T(dims), factor))
     return Call(name, (T(dims),), {}, ((factor,), {}))
@@ -381,14 +381,14 @@ def _shuffle(draw: random.Random, name: str) -> Call:
 
 @calls("F.unfold", "nn.Unfold", "F.fold", "nn.Fold")
 def _fold(draw: random.Random, name: str) -> Call:
-    kernel = (draw.randint(seldom(draw, 0, 1), 3), draw.randint(1, 3))
+    kernel = (draw.randint(rarely(draw, 0, 1), 3), draw.randint(1, 3))
     numbers = {
         "dilation": draw.randint(1, 2),
-        "padding": draw.randint(seldom(draw, -1, 0), 1),
-        "stride": draw.randint(seldom(draw, 0, 1), 2),
+        "padding": draw.randint(rarely(draw, -1, 0), 1),
+        "stride": draw.randint(rarely(draw, 0, 1), 2),
     }
     around = tuple([one + 3 for one in shape(draw, 2, 3)])
-    lead = shape(draw, seldom(draw, draw.randint(0, 2), 1), 2)
+    lead = shape(draw, rarely(draw, draw.randint(0, 2), 1), 2)
     if "nfold" in name:
         x = T((*lead, draw.randint(1, 3), *around))
         given: tuple[Any, ...] = (kernel,)
@@ -397,8 +397,8 @@ def _fold(draw: random.Random, name: str) -> Call:
         for one, k in zip(around, kernel, strict=True):
             span = one + 2 * numbers["padding"] - numbers["dilation"] * (k - 1) - 1
             blocks *= span // max(1, numbers["stride"]) + 1
-        columns = seldom(draw, draw.randint(1, 9), kernel[0] * kernel[1] * draw.randint(1, 2))
-        x = T((*lead, max(1, columns), seldom(draw, draw.randint(1, 9), max(1, blocks))))
+        columns = rarely(draw, draw.randint(1, 9), kernel[0] * kernel[1] * draw.randint(1, 2))
+        x = T((*lead, max(1, columns), rarely(draw, draw.randint(1, 9), max(1, blocks))))
         given = (around, kernel)
     if name[:2] == "F.":
         return Call(name, (x, *given), numbers)
@@ -431,7 +431,7 @@ def _view(draw: random.Random, name: str) -> Call:
     if draw.random() < 0.1:
         wanted[draw.randint(0, len(wanted) - 1)] = draw.randint(-2, 7)
     if name == ".unflatten":
-        return Call(name, (x, seldom(draw, axis(draw, len(x.shape)), at), tuple(wanted)))
+        return Call(name, (x, rarely(draw, axis(draw, len(x.shape)), at), tuple(wanted)))
     if name == "torch.reshape" or draw.random() < 0.3:
         return Call(name, (x, tuple(wanted)))
     return Call(name, (x, *wanted))
@@ -478,9 +478,9 @@ def _expand(draw: random.Random, name: str) -> Call:
     x = T(tuple([draw.choice((1, 1, 2, 3)) for _ in range(draw.randint(1, 3))]))
     if name in (".expand", "torch.broadcast_to"):
         wanted = [
-            draw.choice((-1, one, one, 4)) if one == 1 else seldom(draw, 4, one) for one in x.shape
+            draw.choice((-1, one, one, 4)) if one == 1 else rarely(draw, 4, one) for one in x.shape
         ]
-        wanted = [*seldom(draw, [-1], [draw.randint(1, 3)][: draw.randint(0, 1)]), *wanted]
+        wanted = [*rarely(draw, [-1], [draw.randint(1, 3)][: draw.randint(0, 1)]), *wanted]
     else:
         wanted = list(shape(draw, draw.randint(max(1, len(x.shape) - 1), 4), 3))
     return Call(name, (x, tuple(wanted)) if "torch" in name else (x, *wanted))
@@ -503,7 +503,7 @@ def _cat(draw: random.Random, name: str) -> Call:
     first, along = shape(draw, rank, 4), axis(draw, rank)
     parts = []
     for _ in range(draw.randint(1, 3)):
-        other = list(seldom(draw, shape(draw, draw.randint(rank, rank + 1), 4), first))
+        other = list(rarely(draw, shape(draw, draw.randint(rank, rank + 1), 4), first))
         if name == "torch.cat" and -len(other) <= along < len(other):
             other[along] = draw.randint(1, 4)
         parts.append(T(tuple(other)))
@@ -518,11 +518,11 @@ def _split(draw: random.Random, name: str) -> Call:
     along = axis(draw, len(x.shape))
     if name == ".unbind":
         return Call(name, (x, along))
-    parts: Any = draw.randint(seldom(draw, 0, 1), 4)
+    parts: Any = draw.randint(rarely(draw, 0, 1), 4)
     whole = x.shape[along] if -len(x.shape) <= along < len(x.shape) else 3
     if name.endswith("split") and "tensor" not in name and draw.random() < 0.5:
         first = draw.randint(0, whole)
-        parts = [first, seldom(draw, whole, whole - first)]
+        parts = [first, rarely(draw, whole, whole - first)]
     return Call(name, (x, parts), {"dim": along})
 
 
@@ -552,7 +552,7 @@ def _prelu(draw: random.Random, name: str) -> Call:
     x = T(shape(draw, draw.randint(1, 4), 4))
     if "GLU" in name or "glu" in name:
         along = axis(draw, len(x.shape))
-        even = T(tuple([seldom(draw, one, 2 * one) for one in x.shape]))
+        even = T(tuple([rarely(draw, one, 2 * one) for one in x.shape]))
         return (
             Call(name, (even,), {}, ((along,), {}))
             if name[:2] == "nn"
@@ -676,9 +676,9 @@ def _pick(draw: random.Random, name: str) -> Call:
 def _getitem(draw: random.Random, name: str) -> Call:
     x = T(shape(draw, draw.randint(1, 4), 5))
     key: list[Any] = []
-    for _ in range(seldom(draw, len(x.shape) + 1, draw.randint(1, len(x.shape)))):
+    for _ in range(rarely(draw, len(x.shape) + 1, draw.randint(1, len(x.shape)))):
         bounds = [draw.choice((None, draw.randint(-5, 6))) for _ in range(2)]
-        step = draw.choice((None, 1, 2, seldom(draw, -1, 2)))
+        step = draw.choice((None, 1, 2, rarely(draw, -1, 2)))
         key.append(draw.choice((slice(*bounds, step), slice(None), draw.randint(-3, 3))))
     for extra in (None, Ellipsis):
         if draw.random() < 0.25:
@@ -694,7 +694,7 @@ def _sequence(draw: random.Random, name: str) -> Call:
     width = draw.randint(1, 3) * 2
     if name == "nn.Embedding":
         return Call(name, (T(shape(draw, draw.randint(1, 3), 3), "int64"),), {}, ((5, width), {}))
-    x = T((*shape(draw, seldom(draw, draw.randint(0, 3), 2), 3), seldom(draw, width + 1, width)))
+    x = T((*shape(draw, rarely(draw, draw.randint(0, 3), 2), 3), rarely(draw, width + 1, width)))
     if name == "nn.MultiheadAttention":
         return Call(name, (x, x, x), {}, ((width, 2), {"batch_first": draw.random() < 0.5}))
     flags = {"batch_first": draw.random() < 0.5, "bidirectional": draw.random() < 0.5}

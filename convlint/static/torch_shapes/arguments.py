@@ -114,9 +114,9 @@ def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -
             )
     for value in values:
         if type(value) is int and value < 0:
-            shown = ", ".join(map(str, values))
+            text = ", ".join(map(str, values))
             raise ConstructorError(
-                f"Trying to create tensor with negative dimension {value}: [{shown}]", attrs
+                f"Trying to create tensor with negative dimension {value}: [{text}]", attrs
             )
 
 

@@ -99,15 +99,15 @@ def normalize_last(
     if normalized is None:
         return run.emit(op, [x], [], attrs, like=x)[0]
     attrs["normalized_shape"] = normalized
-    shape, error, shown = shape_of(run, x), None, show(normalized)
+    shape, error, text = shape_of(run, x), None, show(normalized)
     if shape is not None and not normalized:
-        error = f"Expected normalized_shape to be at least 1-dimensional, but got {shown}"
+        error = f"Expected normalized_shape to be at least 1-dimensional, but got {text}"
     elif shape is not None and (
         len(normalized) > len(shape)
         or not all(map(run.demand, shape[-len(normalized) :], normalized))
     ):
         error = (
-            f"Given normalized_shape={shown}, expected input with shape [*, {shown[1:]}, but got "
+            f"Given normalized_shape={text}, expected input with shape [*, {text[1:]}, but got "
             f"input of size{show(shape)}"
         )
     return run.emit(op, [x], [], attrs, error, like=x)[0]

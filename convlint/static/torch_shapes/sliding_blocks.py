@@ -21,8 +21,8 @@ from convlint.static.torch_shapes.windows import grid, window_sizes
 def _window_error(window: Attrs) -> str | None:
     for name, least in (("kernel_size", 1), ("dilation", 1), ("padding", 0), ("stride", 1)):
         if any_below(window[name], least):
-            shown = name.replace("_", " ")
-            return f"{shown} should be at least {least}, but got {show(window[name])}"
+            text = name.replace("_", " ")
+            return f"{text} should be at least {least}, but got {show(window[name])}"
     return None
 
 
