@@ -12,7 +12,7 @@ The file is longer than others because expressions, atoms and the normal form de
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -114,14 +114,16 @@ class Dim:
         symbols = _symbols.get(self.key)
         if symbols is None:
             symbols = frozenset([atom for atom in self.atoms() if isinstance(atom, Symbol)])
-            _remember(_symbols, self.key, symbols)
+            if len(_symbols) >= _MAX_REMEMBERED:
+                _symbols.clear()
+            _symbols[self.key] = symbols
         return symbols
 
     def __add__(self, other: Dim | int) -> Dim:
-        return _sum(self, as_dim(other), 1)
+        return _sum(self, as_dim(other))
 
     def __sub__(self, other: Dim | int) -> Dim:
-        return _sum(self, as_dim(other), -1)
+        return _difference(self, as_dim(other))
 
     def __mul__(self, other: Dim | int) -> Dim:
         return _product(self, as_dim(other))
@@ -259,73 +261,63 @@ def _atom(atom: Atom) -> Dim:
     return _make({((atom, 1),): 1})
 
 
-# Results of pure functions, because the sizes of one block are those of the next. Bounded: a full table is cleared.
-# lru_cache would compare whole expressions where the keys are enough.
-_sums: dict[tuple[str, str, int], Dim] = {}
-_products: dict[tuple[str, str], Dim] = {}
-_quotients: dict[tuple[str, str], Dim] = {}
-_symbols: dict[str, frozenset[Symbol]] = {}
 _MAX_REMEMBERED = 100_000
+_symbols: dict[str, frozenset[Symbol]] = {}  # by key of an expression; cleared when it is full
 
 
-def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(memory) >= _MAX_REMEMBERED:
-        memory.clear()
-    memory[key] = value
+def _remembered(compute: Callable[[Dim, Dim], Dim]) -> Callable[[Dim, Dim], Dim]:
+    """Remember the results of a pure function, because the sizes of one block are often those of the next.
+
+    The table is cleared when it is full. lru_cache would compare whole expressions where their keys are enough.
+    """
+    results: dict[tuple[str, str], Dim] = {}
+
+    def remembered(left: Dim, right: Dim) -> Dim:
+        key = (left.key, right.key)
+        result = results.get(key)
+        if result is None:
+            result = compute(left, right)
+            if len(results) >= _MAX_REMEMBERED:
+                results.clear()
+            results[key] = result
+        return result
+
+    return remembered
 
 
-def _sum(left: Dim, right: Dim, sign: int) -> Dim:
+@_remembered
+def _sum(left: Dim, right: Dim) -> Dim:
+    return _combined(left, right, 1)
+
+
+@_remembered
+def _difference(left: Dim, right: Dim) -> Dim:
+    return _combined(left, right, -1)
+
+
+def _combined(left: Dim, right: Dim, sign: int) -> Dim:
     if left.terms is None or right.terms is None:
         return UNKNOWN
-    key = (left.key, right.key, sign)
-    found = _sums.get(key)
-    if found is None:
-        found = _summed(left.terms, right.terms, sign)
-        _remember(_sums, key, found)
-    return found
-
-
-def _summed(
-    left: tuple[tuple[Monomial, int], ...], right: tuple[tuple[Monomial, int], ...], sign: int
-) -> Dim:
-    total = dict(left)
-    for monomial, factor in right:
+    total = dict(left.terms)
+    for monomial, factor in right.terms:
         total[monomial] = total.get(monomial, 0) + sign * factor
     return _make(total)
 
 
+@_remembered
 def _product(left: Dim, right: Dim) -> Dim:
     if left.terms is None or right.terms is None or len(left.terms) * len(right.terms) > MAX_SIZE:
         return UNKNOWN
-    key = (left.key, right.key)
-    found = _products.get(key)
-    if found is None:
-        found = _multiplied(left.terms, right.terms)
-        _remember(_products, key, found)
-    return found
-
-
-def _multiplied(
-    left: tuple[tuple[Monomial, int], ...], right: tuple[tuple[Monomial, int], ...]
-) -> Dim:
     total: dict[Monomial, int] = {}
-    for a, x in left:
-        for b, y in right:
+    for a, x in left.terms:
+        for b, y in right.terms:
             monomial = times(a, b)
             total[monomial] = total.get(monomial, 0) + x * y
     return _make(total)
 
 
+@_remembered
 def _floordiv(left: Dim, right: Dim) -> Dim:
-    key = (left.key, right.key)
-    found = _quotients.get(key)
-    if found is None:
-        found = _divided(left, right)
-        _remember(_quotients, key, found)
-    return found
-
-
-def _divided(left: Dim, right: Dim) -> Dim:
     """``left // right``: extract multiples of the divisor, cancel common factors, merge nested divisions."""
     if not left.terms or not right.terms:
         return ZERO if left.terms == () and right.terms else UNKNOWN
