@@ -72,16 +72,16 @@ def _publish(
     """
     root, lines_of = settings.root, lines_from(before, ls.documents)
     home = os.path.abspath(target.path or settings.path or root)
-    found = [ls.diagnostics.finding(f, RUN, lines_of, home) for f in response.findings]
+    diagnostics = [ls.diagnostics.finding(f, RUN, lines_of, home) for f in response.findings]
     for problem in response.problems:
         ls.show(problem_sentence(problem))
         if problem.path is not None:
-            found.append(ls.diagnostics.problem(problem, RUN, lines_of, home))
+            diagnostics.append(ls.diagnostics.problem(problem, RUN, lines_of, home))
     for ran in response.models:
         paths = dict.fromkeys(built.site.path for built in ran.built)
         lines = {path: lines_of(path) for path in paths}
         ls.facts.add(root, target.text, LastRun(ran, len(response.findings), lines))
-    ls.set_run_diagnostics(root, target.text, found)
+    ls.set_run_diagnostics(root, target.text, diagnostics)
 
 
 def _summary(responses: Sequence[RunResponse]) -> dict[str, Any]:
@@ -142,12 +142,12 @@ async def _suggested(
             )
     for problem in response.problems:
         ls.show(problem_sentence(problem))
-    if not response.offers and not response.problems:
+    if not response.rewrites and not response.problems:
         why = "; ".join(response.reasons[:3]) or "no rewrite would save anything"
         ls.show(f"No cheaper form of this layer was found: {why}", types.MessageType.Info)
     offers = [
-        (one, ls.edits.create(ls.diagnostics.edits(one.edits, lines_of), versions))
-        for one in response.offers
+        (rewrite, ls.edits.create(ls.diagnostics.edits(rewrite.edits, lines_of), versions))
+        for rewrite in response.rewrites
     ]
     if offers:
         ls.start_task(_offer(ls, document, before, target, offers[:_MAX_BUTTONS]))
@@ -173,10 +173,10 @@ async def _offer(
     offers: Sequence[tuple[SuggestedRewrite, types.WorkspaceEdit]],
 ) -> None:
     """Let the user choose a rewrite, and apply it."""
-    titles = [types.MessageActionItem(one.title) for one, _ in offers]
+    titles = [types.MessageActionItem(rewrite.title) for rewrite, _ in offers]
     text = f"Verified by building and running {target.text}. Apply?"
-    asked = types.ShowMessageRequestParams(types.MessageType.Info, text, titles)
-    chosen = await ls.window_show_message_request_async(asked)
+    question = types.ShowMessageRequestParams(types.MessageType.Info, text, titles)
+    chosen = await ls.window_show_message_request_async(question)
     if chosen is None:
         return
     offer, edit = next(each for each in offers if each[0].title == chosen.title)
@@ -196,8 +196,8 @@ async def _offer(
 
 
 def _texts(arguments: Sequence[Any], count: int) -> list[str | None]:
-    found = [text if isinstance(text, str) else None for text in arguments[:count]]
-    return found + [None] * (count - len(found))
+    texts = [text if isinstance(text, str) else None for text in arguments[:count]]
+    return texts + [None] * (count - len(texts))
 
 
 async def _models(
@@ -212,7 +212,7 @@ async def _models(
         targets = [entry.target for entry in settings.models]
     if not settings.models:
         raise UsageError("no model is configured; `convlint init` writes [[tool.convlint.models]]")
-    chosen = [one for one in targets if target is None or one.text == target]
+    chosen = [each for each in targets if target is None or each.text == target]
     if not chosen:
         model = f"configured model {target}" if target else "configured model"
         if document:

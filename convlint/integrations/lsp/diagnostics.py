@@ -161,15 +161,15 @@ class DiagnosticBuilder:
         self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]
     ) -> dict[str, list[TextEdit]]:
         """Convert edits to those of an editor, without duplicates, by path."""
-        found: dict[str, list[TextEdit]] = {}
+        by_path: dict[str, list[TextEdit]] = {}
         for edit in edits:
             path = os.path.abspath(edit.site.path)
             lines = lines_of(path)
             text = edit.text.replace("\n", _line_end(lines))
-            made = TextEdit(exact_range(lines, edit.site, self.codec), text)
-            if made not in found.setdefault(path, []):
-                found[path].append(made)
-        return found
+            converted = TextEdit(exact_range(lines, edit.site, self.codec), text)
+            if converted not in by_path.setdefault(path, []):
+                by_path[path].append(converted)
+        return by_path
 
     def _page(self, code: str) -> CodeDescription | None:
         try:
@@ -208,7 +208,7 @@ class DiagnosticBuilder:
             return None
         fix = finding.fix
         edits = self.edits(fix.edits, lines_of)
-        changes = {self._documents.uri(path): made for path, made in edits.items()}
+        changes = {self._documents.uri(path): in_file for path, in_file in edits.items()}
         return {"fix": {"title": fix.title, "applicability": fix.applicability, "changes": changes}}
 
 

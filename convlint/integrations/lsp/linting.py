@@ -56,10 +56,10 @@ class EditorLinter:
             if _is_excluded(path, settings):
                 return LintResult()
             linter = self._linter(settings)
-            found = linter.find(
+            findings = linter.find(
                 {discovery.display_path(path): buffers[path]}, texts=SourceTexts(buffers)
             )
-            return LintResult(tuple(found), linter.problems)
+            return LintResult(tuple(findings), linter.problems)
         except UsageError as error:
             return LintResult(problems=(Problem("settings", str(error)),))
         except Exception as error:  # noqa: BLE001 - an internal error is reported, and the server goes on
@@ -86,13 +86,15 @@ class EditorLinter:
         settings = config.discover(os.path.dirname(path))
         if _is_excluded(path, settings):
             return buffers[path]
-        linter, shown = self._linter(settings), discovery.display_path(path)
+        linter, shown_path = self._linter(settings), discovery.display_path(path)
         texts = SourceTexts(buffers)
 
         def find(now: fix_loop.Files) -> Sequence[Finding]:
             return linter.find(now, texts=texts)
 
-        return fix_loop.fix_files({shown: buffers[path]}, find).files.get(shown, buffers[path])
+        return fix_loop.fix_files({shown_path: buffers[path]}, find).files.get(
+            shown_path, buffers[path]
+        )
 
     def is_fixable(self, finding: Finding, buffers: Buffers) -> bool:
         """Whether the fix of a finding applies to the present texts, and the files still parse after it."""
@@ -117,8 +119,8 @@ class EditorLinter:
         """
         if path not in self._models_of_files:
             settings = config.discover(os.path.dirname(path))
-            found = models_of.models_of([path], settings) if settings.models else []
-            self._models_of_files[path] = settings, found
+            models = models_of.models_of([path], settings) if settings.models else []
+            self._models_of_files[path] = settings, models
         return self._models_of_files[path]
 
     def forget_models(self) -> None:
@@ -164,8 +166,8 @@ def innermost(sites: Sequence[Site]) -> Site:
 
 
 def _is_excluded(path: str, settings: config.Config) -> bool:
-    found = discovery.find([path], exclude=settings.exclude, root=settings.root, force=True)
-    return not found.files and not found.problems
+    files = discovery.find([path], exclude=settings.exclude, root=settings.root, force=True)
+    return not files.files and not files.problems
 
 
 def _version(path: str | None) -> tuple[int, int] | None:

@@ -76,11 +76,12 @@ def _exit_status(process: Process) -> str:
 def _with_absolute_paths(value: T, root: str) -> T:
     """Return a response, or a part of one, with absolute paths; the run has another working directory."""
     if isinstance(value, tuple):
-        return cast("T", tuple([_with_absolute_paths(one, root) for one in value]))
+        return cast("T", tuple([_with_absolute_paths(item, root) for item in value]))
     if not is_dataclass(value) or isinstance(value, type):
         return value
     parts = {
-        one.name: _with_absolute_paths(getattr(value, one.name), root) for one in fields(value)
+        field.name: _with_absolute_paths(getattr(value, field.name), root)
+        for field in fields(value)
     }
     if parts.get("path"):
         parts["path"] = os.path.join(root, parts["path"])

@@ -52,7 +52,7 @@ class RunFacts:
         self, path: str, now: Sequence[str], line: int, column: int
     ) -> ModulesAtCall | None:
         """Return the modules built by the innermost call around a position; None if no run built any."""
-        found: dict[Site, list[tuple[str, BuiltModule]]] = {}
+        modules: dict[Site, list[tuple[str, BuiltModule]]] = {}
         changed = False
         for (_, target), run in self._runs.items():
             before = run.lines.get(path)
@@ -62,11 +62,11 @@ class RunFacts:
             for built in run.summary.built:
                 site = _moved(built.site, before, now) if built.site.path == path else None
                 if site is not None and contains(site, line, column):
-                    found.setdefault(site, []).append((target, built))
-        if not found:
+                    modules.setdefault(site, []).append((target, built))
+        if not modules:
             return None
-        site = innermost(list(found))
-        return ModulesAtCall(site, tuple(found[site]), changed)
+        site = innermost(list(modules))
+        return ModulesAtCall(site, tuple(modules[site]), changed)
 
 
 def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
@@ -77,12 +77,12 @@ def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
         for node in inside:
             if _is_self_attribute(node) and contains(lines.span("", node, split), line, column):
                 sites = [
-                    lines.span("", one.value, split)
-                    for one in inside
-                    if isinstance(one, ast.Assign)
+                    lines.span("", other.value, split)
+                    for other in inside
+                    if isinstance(other, ast.Assign)
                     and any(
                         _is_self_attribute(target) and target.attr == node.attr
-                        for target in one.targets
+                        for target in other.targets
                     )
                 ]
                 return [(site.line, site.column) for site in sites]
@@ -109,37 +109,37 @@ def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None
 # --- as text
 
 
-def hover(here: ModulesAtCall) -> str:
+def hover(modules: ModulesAtCall) -> str:
     """Return a Markdown table of the modules that were built at a call."""
     parts = []
-    for target in dict.fromkeys(target for target, _ in here.built):
-        built = [one for of, one in here.built if of == target]
-        rows = [_row(one) for one in built[:_MAX_ROWS]]
+    for target in dict.fromkeys(target for target, _ in modules.built):
+        built = [module for other, module in modules.built if other == target]
+        rows = [_row(module) for module in built[:_MAX_ROWS]]
         if len(built) > _MAX_ROWS:
             rows.append(f"| and {len(built) - _MAX_ROWS} more | | | | |")
         if len(built) > 1:
             rows.append(_sum(built))
-        kinds = ", ".join(dict.fromkeys(f"`{one.kind}`" for one in built))
+        kinds = ", ".join(dict.fromkeys(f"`{module.kind}`" for module in built))
         head = ["| layer | in | out | params | MACs |", "|---|---|---|---:|---:|"]
         parts.append("\n".join([f"{kinds} in `{target}`", "", *head, *rows]))
-    if here.changed:
+    if modules.changed:
         parts.append("From the last run; the file has changed since.")
     return "\n\n".join(parts)
 
 
-def _row(one: BuiltModule) -> str:
-    name = f"`{one.name}`" if one.name else "the model"
-    if one.calls == 0:
-        return f"| {name} | never called | | {one.params:,} | |"
-    times = f" ({one.calls} calls)" if one.calls > 1 else ""
-    inside, out = _shapes(one.inputs), _shapes(one.outputs)
-    return f"| {name}{times} | {inside} | {out} | {one.params:,} | {_macs(one.macs)} |"
+def _row(module: BuiltModule) -> str:
+    name = f"`{module.name}`" if module.name else "the model"
+    if module.calls == 0:
+        return f"| {name} | never called | | {module.params:,} | |"
+    times = f" ({module.calls} calls)" if module.calls > 1 else ""
+    inside, out = _shapes(module.inputs), _shapes(module.outputs)
+    return f"| {name}{times} | {inside} | {out} | {module.params:,} | {_macs(module.macs)} |"
 
 
 def _sum(built: Sequence[BuiltModule]) -> str:
-    macs = [one.macs for one in built if one.macs is not None]
+    macs = [module.macs for module in built if module.macs is not None]
     whole = sum(macs) if len(macs) == len(built) else None
-    params = sum(one.params for one in built)
+    params = sum(module.params for module in built)
     return f"| **all {len(built)}** | | | **{params:,}** | **{_macs(whole)}** |"
 
 
@@ -154,11 +154,11 @@ def _macs(macs: int | None) -> str:
 def lens(target: str, run: LastRun | None) -> str:
     """Return the title of the code lens of a model, with the result of its last run."""
     if run is None:
-        return f"LastRun {target}"
+        return f"Run {target}"
     summary = run.summary
     findings = "1 finding" if run.findings == 1 else f"{run.findings} findings"
     incomplete = "" if summary.status == "complete" else "; it did not run to the end"
-    return f"LastRun {target} again ({summary.params:,} params, {summary.macs:,} MACs, {findings}{incomplete})"
+    return f"Run {target} again ({summary.params:,} params, {summary.macs:,} MACs, {findings}{incomplete})"
 
 
 def line_of(target: Target, path: str, text: str) -> int:
@@ -166,10 +166,10 @@ def line_of(target: Target, path: str, text: str) -> int:
     tree = lines.parse(text) if target.path and os.path.abspath(target.path) == path else None
     line, body = 1, tree.body if tree else []
     for part in (target.name or "").split("."):
-        found = next((node for node in body if part in _names(node)), None)
-        if found is None:
+        definition = next((node for node in body if part in _names(node)), None)
+        if definition is None:
             break
-        line, body = found.lineno, getattr(found, "body", [])
+        line, body = definition.lineno, getattr(definition, "body", [])
     return line
 
 

@@ -90,7 +90,7 @@ class RunResponse:
     findings: tuple[Finding, ...] = ()
     models: tuple[ModelSummary, ...] = ()
     problems: tuple[Problem, ...] = ()
-    offers: tuple[SuggestedRewrite, ...] = ()
+    rewrites: tuple[SuggestedRewrite, ...] = ()
     reasons: tuple[str, ...] = ()
 
 
@@ -105,11 +105,11 @@ def respond(request: RunRequest, worker: Worker) -> RunResponse:
     if request.call is not None:
         return _suggest(jobs[0], request.call, worker)
     report = run_models.check_models(jobs, worker.run, settings, worker.prove)
-    found = report.findings
+    findings = report.findings
     known = None if request.baseline is None else os.path.join(settings.root, request.baseline)
     if known is not None and os.path.exists(known):
-        found = tuple(baseline.read(known).new_findings(found, report.texts))
-    return RunResponse(found, tuple(map(_summary, report.models)), report.problems)
+        findings = tuple(baseline.read(known).new_findings(findings, report.texts))
+    return RunResponse(findings, tuple(map(_summary, report.models)), report.problems)
 
 
 def _summary(model: Model) -> ModelSummary:
@@ -159,9 +159,7 @@ def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
     return RunResponse(
         problems=report.problems,
-        offers=tuple(
-            SuggestedRewrite(one.code, _title(one), one.edits) for one in report.suggestions
-        ),
+        rewrites=tuple(SuggestedRewrite(s.code, _title(s), s.edits) for s in report.suggestions),
         reasons=tuple(dict.fromkeys(refusal.reason for refusal in of_these)),
     )
 
@@ -198,7 +196,7 @@ def _title(suggestion: Suggestion) -> str:
 
 
 def main() -> None:
-    """RunResponse what stands in the first line of stdin, and end."""
+    """Respond to the request in the first line of stdin."""
     request = serialize.decode(RunRequest, json.loads(sys.stdin.buffer.readline()))
     answers = os.dup(1)
     os.dup2(2, 1)
