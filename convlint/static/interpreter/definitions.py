@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 def define_function(
     interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
 ) -> None:
-    """``def name(...): ...``."""
-    scope.names[node.name] = make_function(
-        interpreter, node, scope
-    )  # decorators are taken to return the function
+    """``def name(...): ...``. Decorators are assumed to return the function."""
+    scope.names[node.name] = make_function(interpreter, node, scope)
 
 
 def make_function(
@@ -63,12 +61,7 @@ def _default(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
 
 
 def define_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> None:
-    """``class Name: ...``."""
-    scope.names[node.name] = make_class(interpreter, node, scope)
-
-
-def make_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> Value:
-    """Return the class that a statement defines."""
+    """``class Name: ...``. Decorators are assumed to return the class."""
     qualname = f"{scope.qualname}.{node.name}" if scope.qualname else node.name
     bases = tuple([evaluate(interpreter, base, scope) for base in node.bases])
     cls = Class(node.name, bases, node, scope.module, qualname=qualname)
@@ -80,7 +73,7 @@ def make_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> Va
             _method(interpreter, cls, statement, scope)
         elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
             execute(interpreter, statement, inner)
-    return cls
+    scope.names[node.name] = cls
 
 
 def _method(
