@@ -87,7 +87,7 @@ def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:
 
 
 def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list[Layer]]:
-    """The layers of each constructor call that builds a relevant use."""
+    """The layers of each constructor call that builds a relevant layer."""
     groups: dict[Site | None, list[Layer]] = {}
     for layer in graph.layers:
         if layer.base == kind.base:
@@ -185,11 +185,11 @@ class _Call:
             return
         names_fit = {use.layer.name for use in fit}
         rest = [layer_use(self.graph, each) for each in self.layers if each.name not in names_fit]
-        if stay := [use for use in fit if not self._fits(use, form)]:
-            yield self._refused(stay, f"{self.kind.title(form)}, best for this call, do not fit")
-        fit = [use for use in fit if use not in stay]
+        if misfits := [use for use in fit if not self._fits(use, form)]:
+            yield self._refused(misfits, f"{self.kind.title(form)}, best for this call, do not fit")
+        fit = [use for use in fit if use not in misfits]
         also = [use for use in rest if self._only_in_training(use, form)]
-        rest = [*stay, *(use for use in rest if use not in also)]
+        rest = [*misfits, *(use for use in rest if use not in also)]
         if any(self._fits(use, form) for use in rest):
             yield from self._one_call_further_out([*fit, *also], rest)
         else:
@@ -281,7 +281,7 @@ class _Call:
             yield self._refused(group, refusal)
 
     def _one_call_further_out(self, fit: Sequence[LayerUse], rest: Sequence[LayerUse]) -> Results:
-        """Candidates for a call that also builds layers that must stay: the calls of its function may separate them."""
+        """Candidates for a call that also builds layers that cannot be rewritten: outer calls may separate them."""
         kept = {use.layer.chain[:1] for use in rest}
         names = ", ".join(use.layer.name for use in rest[:3])
         for site, group in _by_outer_call(fit).items():
