@@ -8,7 +8,7 @@ report nothing about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,9 +124,6 @@ class Sizes:
     """The shape of a tensor whose rank is not known; unpacking it determines the rank."""
 
     tensor: Tensor
-
-
-Handler = Callable[..., Value]
 
 
 LONGEST: Final = 4096  # items of a sequence that is computed; a longer one is UNKNOWN
