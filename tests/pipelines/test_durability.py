@@ -126,7 +126,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None:
         pytest.skip("needs a C compiler")
     built = tmp_path_factory.mktemp("kill") / "kill_at.so"
-    source = ROOT / "tests" / "kill_at.c"
+    source = ROOT / "tests" / "pipelines" / "kill_at.c"
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source), "-ldl"], check=True
     )
