@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Mapping
@@ -93,5 +94,5 @@ def _read(path: str) -> bytes:
         raise OSError(str(error)) from None
     if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
         raise OSError(f"{path} is not a source file")
-    with open(path, "rb") as file:
+    with io.open(path, "rb") as file:  # noqa: UP020 - a model may have replaced the builtin
         return file.read()

@@ -110,7 +110,7 @@ ENDED = {
     ),
     "stops_its_parent": _stopped(
         "timeout",
-        "stopped the process",
+        "stopped its watcher process",
         _in("forward", "os.kill(os.getppid(), signal.SIGSTOP)\nwhile True: pass"),
     ),
     "loop_in_repr_of_exception": _stopped(
@@ -588,12 +588,12 @@ BROKEN = {
     ),
     "named_modules_is_odd": _stopped(
         "broken-module",
-        "named_modules() gives",
+        "named_modules() returns",
         _member("def named_modules(self, *a, **k): return 3"),
     ),
     "named_modules_gives_odd": _stopped(
         "broken-module",
-        "named_modules() gives",
+        "named_modules() returns",
         _member("def named_modules(self, *a, **k): yield 1; yield None, None"),
     ),
     "modules_raises": _stopped(
@@ -628,7 +628,7 @@ BROKEN = {
         "Net.__hash__ raised",
         _member("def __hash__(self): raise RuntimeError('no')"),
     ),
-    "unhashable": _stopped("broken-module", "cannot be hashed", _member("__hash__ = None")),
+    "unhashable": _stopped("broken-module", "is not hashable", _member("__hash__ = None")),
     "setattr_raises": _stopped(
         "broken-module",
         "Net.__setattr__ raised",
@@ -668,7 +668,7 @@ BROKEN = {
     ),
     "names_that_are_no_text": _stopped(
         "broken-module",
-        "no text",
+        "not a string",
         _member(
             "def __init__(self):\n    super().__init__()\n    self._modules[3] = nn.ReLU()\n    self._parameters[None] = nn.Parameter(torch.ones(1))"
         ),

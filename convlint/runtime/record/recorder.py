@@ -230,50 +230,41 @@ class Recorder(TorchFunctionMode):
         may overlap. Torch functions are not intercepted there, so the outputs of its layers have an unknown origin.
         """
         track: Track | None = getattr(self._thread, "track", None)
-        if track is not None:
-            return self._call_module(track, original, module, args, kwargs)
-        track = self._thread.track = Track([], [], self._track.stack[:])
-        try:
-            return self._call_module(track, original, module, args, kwargs)
-        finally:
-            del self._thread.track
-            with self._adding:
-                track.append_to(self._track)
-
-    def _call_module(
-        self,
-        track: Track,
-        original: Callable[..., Any],
-        module: nn.Module,
-        args: tuple[Any, ...],
-        kwargs: Any,
-    ) -> Any:
+        is_outermost = track is None  # in a worker thread
+        if track is None:
+            track = self._thread.track = Track([], [], self._track.stack[:])
         stack = track.stack
-        name = self._names.modules.get(id(module))
-        if name is None:
-            name = self._names.add_unknown(module, stack[-1][1] if stack else "")
-        instant = self._called_at(sys._getframe(3), stack)
-        call = ModuleCall(module, name, instant, self._values(args))
-        if kwargs:
-            call.inputs += self._values(kwargs)
-        call.start = call.stop = len(track.steps)
-        track.calls.append(call)
-        stack.append((module, name, instant))
         try:
-            if isinstance(module, torch.jit.ScriptModule):
-                with self._operator_mode:
+            name = self._names.modules.get(id(module))
+            if name is None:
+                name = self._names.add_unknown(module, stack[-1][1] if stack else "")
+            instant = self._called_at(sys._getframe(2), stack)
+            call = ModuleCall(module, name, instant, self._values(args))
+            if kwargs:
+                call.inputs += self._values(kwargs)
+            call.start = call.stop = len(track.steps)
+            track.calls.append(call)
+            stack.append((module, name, instant))
+            try:
+                if isinstance(module, torch.jit.ScriptModule):
+                    with self._operator_mode:
+                        result = original(module, *args, **kwargs)
+                else:
                     result = original(module, *args, **kwargs)
-            else:
-                result = original(module, *args, **kwargs)
-        except BaseException:
-            if self.failed_in is None:
-                self.failed_in = name
-            raise
+            except BaseException:
+                if self.failed_in is None:
+                    self.failed_in = name
+                raise
+            finally:
+                stack.pop()
+                call.stop = len(track.steps)
+            self._close(call, result, track)
+            return result
         finally:
-            stack.pop()
-            call.stop = len(track.steps)
-        self._close(call, result, track)
-        return result
+            if is_outermost:
+                del self._thread.track
+                with self._adding:
+                    track.append_to(self._track)
 
     def _close(self, call: ModuleCall, result: Any, track: Track) -> None:
         """Set the outputs of a module call. Tensors without a recorded origin become outputs of an ``unseen`` step."""
