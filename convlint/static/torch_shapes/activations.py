@@ -8,13 +8,7 @@ from convlint.static.domain.values import Num, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, count
 from convlint.static.torch_shapes.elementwise import dims_error, register_unary, unary
 from convlint.static.torch_shapes.registry import functional_layer, layer, operation
-from convlint.static.torch_shapes.sizes import (
-    divided,
-    locate,
-    remainder,
-    replaced,
-    shape_of,
-)
+from convlint.static.torch_shapes.sizes import divided, locate, remainder, replaced, shape_of
 
 # --- functions
 

@@ -8,14 +8,7 @@ from convlint.static.torch_shapes.arguments import integer, unknown_result
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.elementwise import register_unary
 from convlint.static.torch_shapes.registry import both, operation
-from convlint.static.torch_shapes.sizes import (
-    divided,
-    locate,
-    plain,
-    product,
-    replaced,
-    shape_of,
-)
+from convlint.static.torch_shapes.sizes import divided, locate, plain, product, replaced, shape_of
 
 
 def _along(
