@@ -230,7 +230,7 @@ def _row(r: Result) -> tuple[object, ...]:
 
 def _cuda_text(cuda: dict[tuple[str, int], tuple[int, int]]) -> str:
     if not cuda:
-        return "Not measured here: this machine has no GPU."
+        return "Not measured: this machine does not have a GPU."
     rows = [
         (model, batch, *(f"{part / MB:.1f}" for part in pair), f"{relative(*pair):+.1%}")
         for (model, batch), pair in cuda.items()

@@ -104,23 +104,23 @@ def ratios(times: dict[str, float]) -> dict[str, float]:
     return {name: times[name] / times[first] for name in others}
 
 
-PAGE = """# What convlint costs
+PAGE = """# Performance
 
 Written by `python -m bench.overhead --write`. All figures are ratios within one run: the
-contestants take turns, and the shortest time of each counts.
+tools take turns, and the shortest time of each counts.
 
-[Beside other tools](comparison.md) has whole commands.
+[Comparison with other tools](comparison.md) has the times of whole commands.
 
 ## One forward
 
-{count} models, batch 1, in one process; times a bare forward in eval mode without gradients.
+{count} models, batch 1, in one process; relative to a bare forward in eval mode without gradients.
 
 {forward}
 
 ## Construction
 
-Building a model with its construction sites recorded, and with integers that carry the expressions
-they come from as well, times without.
+Building a model while its construction sites are recorded, and additionally with integers that carry the
+expressions they come from; relative to building it without convlint.
 
 {built}
 """

@@ -99,7 +99,7 @@ def of_all(files: Sequence[str], folder: Path) -> dict[str, Sequence[str]]:
         "`ast.parse`": [sys.executable, "-c", PARSE, *files],
         "`ast.parse`, all trees kept": [sys.executable, "-c", PARSE_ALL, *files],
         "convlint": convlint("--no-cache", *PARTS),
-        "convlint, once more": with_cache,
+        "convlint, second run": with_cache,
     }
 
 
@@ -149,13 +149,13 @@ def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
 # --- the page
 
 
-SECTION = """## Reading files
+SECTION = """## Static analysis of files
 
 Written by `python -m bench.source --write`. Processor time of whole processes with one thread each,
-from the start of Python to its end, as medians of {rounds} rounds in which they take turns.
+including the start of Python; medians of {rounds} rounds in which the commands take turns.
 
-The model files of {versions}: {files} files, {lines} lines. convlint reads **{speed} lines a second**
-without its cache; once more with it, in **{again}** of the time.
+The model files of {versions}: {files} files, {lines} lines. convlint checks **{speed} lines per second**
+without its cache; a second run with the cache takes **{again}** of the time.
 
 {whole}
 
@@ -163,7 +163,7 @@ One file of 100 lines, `bench/hundred_lines.py`, without the cache:
 
 {one}
 
-The classes and functions, of {pieces} in all, that took longest, without the collection of garbage:
+The slowest of {pieces} classes and functions, without garbage collection:
 
 {longest}
 """
@@ -185,12 +185,13 @@ def section(
         files=len(files),
         lines=f"{lines:,}",
         speed=f"{lines / cold:,.0f}",
-        again=f"1/{cold / whole['convlint, once more'].seconds:.0f}",
+        again=f"1/{cold / whole['convlint, second run'].seconds:.0f}",
         whole=_processes(whole, 1, peaks=True),
         one=_processes(one, 3, peaks=False),
         pieces=f"{len(longest):,}",
         longest=table(
-            (">seconds", "what"), [(f"{seconds:.2f}", name) for seconds, name in longest[:5]]
+            (">seconds", "class or function"),
+            [(f"{seconds:.2f}", name) for seconds, name in longest[:5]],
         ),
     )
 

@@ -60,13 +60,13 @@ def page(rounds: int) -> str:
     ]
     return "\n".join(
         [
-            "## Suggesting",
+            "## Suggestions",
             "",
             "Written by `python -m bench.suggest_time --write`. Whole processes on ResNet-50 at 224, medians of",
-            f"{rounds} rounds in which they take turns. {count} suggestions for {layers} layers were verified:",
-            "each was built, run and trained for a step.",
+            f"{rounds} rounds in which the commands take turns. {count} suggestions for {layers} layers were verified:",
+            "each rewritten model was built, run and trained for one step.",
             "",
-            table(["process", ">seconds", ">times check"], rows),
+            table(["command", ">seconds", ">relative to check"], rows),
         ]
     )
 
