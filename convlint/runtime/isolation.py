@@ -17,8 +17,10 @@ from typing import Any, TextIO
 
 from torch import nn
 
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 CallModule = Callable[..., Any]  # nn.Module.__call__: module, *args, **kwargs
-OnModuleCall = Callable[[CallModule, nn.Module, tuple[Any, ...], dict[str, Any]], Any]
+OnModuleCall = Callable[[CallModule, nn.Module, Args, Kwargs], Any]
 
 
 class NestedRunError(RuntimeError):

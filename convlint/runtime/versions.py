@@ -45,7 +45,7 @@ _CALL_SECONDS = 5.0  # for one other call
 _CALLS_SHARE = 0.3  # of the job's time limit, after which no further call starts
 
 
-def run_versions(asked: VersionsJob, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
+def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: None) -> JobResult:
     """Run every version of a job. A version that crashes its process only affects its own result."""
     model_run.prepare_process()
     enter("import")

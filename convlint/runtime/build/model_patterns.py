@@ -23,7 +23,7 @@ from convlint.settings.targets import TargetPattern
 BUILDERS = ("create_model", "get_model")
 
 
-def list_job(asked: TargetPattern, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
+def list_job(asked: TargetPattern, enter: Callable[[str], None] = lambda _: None) -> JobResult:
     """Return the targets that match a pattern, sorted by name. ``enter`` is called with the phase that begins."""
     enter("import")
     try:

@@ -24,11 +24,11 @@ def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
     contents = {os.path.realpath(path): data for path, data in data_by_path.items()}
     get_data, path_stats = SourceFileLoader.get_data, SourceFileLoader.path_stats
 
-    def get_data_here(loader: Any, path: str) -> bytes:
+    def get_data_here(loader: SourceFileLoader, path: str) -> bytes:
         data = contents.get(os.path.realpath(path))
         return get_data(loader, path) if data is None else data
 
-    def path_stats_here(loader: Any, path: str) -> Any:
+    def path_stats_here(loader: SourceFileLoader, path: str) -> Mapping[str, Any]:
         if os.path.realpath(path) in contents:
             raise OSError("no compiled file belongs to this text")
         return path_stats(loader, path)

@@ -31,7 +31,7 @@ _SECONDS = 5.0  # for one attempt
 _SHARE = 0.8  # of the time limit, after which no further trial starts
 
 
-def prove_job(job: ClaimJob, enter: Callable[[Any], None] = lambda _: None) -> JobResult:
+def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> JobResult:
     """Try to prove a claim. Only for a process that exits after the job."""
     _discard_output()
     random.seed(0)

@@ -14,7 +14,7 @@ from convlint.ir import Graph, Shape
 from convlint.runtime import isolation
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make_tensor, required
-from convlint.runtime.isolation import CallModule
+from convlint.runtime.isolation import Args, CallModule, Kwargs
 from convlint.runtime.record.record import record, training_flags_restored
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
@@ -164,7 +164,7 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
     """
     found: list[tuple[nn.Module, int | None]] = []
 
-    def call_or_stop(call: CallModule, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def call_or_stop(call: CallModule, module: nn.Module, args: Args, kwargs: Kwargs) -> Any:
         if isinstance(module, _INPUT_LAYERS):
             tensor = args[0] if args and isinstance(args[0], Tensor) else None
             found.append(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from convlint.ir import Graph
 from convlint.runtime import isolation
 from convlint.runtime.failures import one_line
-from convlint.runtime.isolation import CallModule
+from convlint.runtime.isolation import Args, CallModule, Kwargs
 from convlint.runtime.measure import workspace
 from convlint.runtime.record.names import ModelNames
 from convlint.runtime.record.record import eager, training_flags_restored
@@ -28,9 +28,7 @@ from convlint.runtime.record.steps import tensors_in
 aten = torch.ops.aten
 
 
-def with_memory(
-    graph: Graph, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
-) -> Graph:
+def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | None = None) -> Graph:
     """Add the measured memory to a graph; see ``docs/costs.md``.
 
     ``peak_inference_bytes`` is the maximum of bytes alive at once in eval mode without gradients: parameters, buffers,
@@ -78,7 +76,9 @@ def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
 # --- peak of an inference
 
 
-def _peak(model: nn.Module, args: Any, kwargs: Any, expected: list[tuple[int, ...]] | None) -> int:
+def _peak(
+    model: nn.Module, args: Args, kwargs: Kwargs, expected: list[tuple[int, ...]] | None
+) -> int:
     """Maximum of bytes alive at once. Raises what the forward raises."""
     model.eval()
 
@@ -105,9 +105,7 @@ class _Liveness(ShapesOnly):
         for tensor in given:
             self._see(tensor)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Any = None) -> Any:
         before = self.live
         result = super().__torch_dispatch__(func, types, args, kwargs)
         if isinstance(result, Tensor):
@@ -156,7 +154,7 @@ class _Saved:
     called: dict[str, None] = field(default_factory=dict)
 
 
-def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
+def _saved(model: nn.Module, args: Args, kwargs: Kwargs) -> tuple[_Saved, str]:
     """The saved bytes of a forward and its mode: train, or eval if train raises. Raises what eval raises."""
 
     def run(*, compute: bool) -> _Saved:
@@ -171,14 +169,14 @@ def _saved(model: nn.Module, args: Any, kwargs: Any) -> tuple[_Saved, str]:
         return without_computing(run), "eval"
 
 
-def _saved_by_forward(model: nn.Module, args: Any, kwargs: Any) -> _Saved:
+def _saved_by_forward(model: nn.Module, args: Args, kwargs: Kwargs) -> _Saved:
     saved = _Saved()
     names = ModelNames(model).modules
     state = [_storage(tensor) for tensor in (*model.parameters(), *model.buffers())]
     seen = {id(storage): weakref.ref(storage) for storage in state if storage is not None}
     stack = [""]
 
-    def call_inside(call: CallModule, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def call_inside(call: CallModule, module: nn.Module, args: Args, kwargs: Kwargs) -> Any:
         stack.append(names.get(id(module), stack[-1]))
         saved.called[stack[-1]] = None
         try:

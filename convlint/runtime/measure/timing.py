@@ -6,13 +6,13 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from convlint.ir import Replacement, Timing
 from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.weights.replace_layers import replace_layers
 
 _WARM = 3  # calls before the first that counts
@@ -60,7 +60,7 @@ def _layer_calls(model: nn.Module, inputs: Inputs, names: list[str]) -> dict[str
     hooks = []
 
     def note(name: str) -> Callable[..., None]:
-        def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
+        def hook(_: nn.Module, args: Args) -> None:
             if args and isinstance(args[0], Tensor):
                 found.setdefault(name, args[0].clone())
 
@@ -77,7 +77,7 @@ def _layer_calls(model: nn.Module, inputs: Inputs, names: list[str]) -> dict[str
     return found
 
 
-def _call(module: nn.Module, args: Any, kwargs: Any) -> Callable[[], float]:
+def _call(module: nn.Module, args: Args, kwargs: Kwargs) -> Callable[[], float]:
     """A function that calls ``module`` and returns the seconds; it synchronizes with a CUDA device."""
     cuda = any(isinstance(a, Tensor) and a.is_cuda for a in (*args, *kwargs.values()))
 

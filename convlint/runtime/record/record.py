@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from convlint.ir import Failure, Graph
 from convlint.runtime import isolation
 from convlint.runtime.failures import failure_of
+from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.to_fx import FxGraph
@@ -51,8 +52,8 @@ class Recording:
 
 def record(
     model: nn.Module,
-    args: tuple[Any, ...] = (),
-    kwargs: dict[str, Any] | None = None,
+    args: Args = (),
+    kwargs: Kwargs | None = None,
     *,
     train: bool = False,
     target: str | None = None,
@@ -72,9 +73,7 @@ def record(
     return second
 
 
-def trace(
-    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, train: bool = False
-) -> fx.Graph:
+def trace(model: nn.Module, args: Args, kwargs: Kwargs, *, train: bool = False) -> fx.Graph:
     """The FX graph of one forward, as ``record`` runs it. Raises what the forward raises."""
     recording = _run(model, args, kwargs, train, None, repairing=False)
     if recording.error is not None:
@@ -83,7 +82,13 @@ def trace(
 
 
 def _run(
-    model: nn.Module, args: Any, kwargs: Any, train: bool, target: str | None, *, repairing: bool
+    model: nn.Module,
+    args: Args,
+    kwargs: Kwargs,
+    train: bool,
+    target: str | None,
+    *,
+    repairing: bool,
 ) -> Recording:
     recorder = Recorder(model, repairing)
     for name, tensor in _named_inputs(model, args, kwargs):
@@ -128,7 +133,7 @@ def eager() -> Iterator[None]:
         yield
 
 
-def _named_inputs(model: nn.Module, args: Any, kwargs: Any) -> Iterator[tuple[str, Tensor]]:
+def _named_inputs(model: nn.Module, args: Args, kwargs: Kwargs) -> Iterator[tuple[str, Tensor]]:
     """The input tensors of a model, named after the parameters of its ``forward``."""
     code = getattr(type(model).forward, "__code__", None)
     names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []

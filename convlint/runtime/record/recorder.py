@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.failures import one_line
+from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record import operations
 from convlint.runtime.record.names import ModelNames
 from convlint.runtime.record.steps import (
@@ -130,8 +131,8 @@ class Recorder(TorchFunctionMode):
         self,
         func: Any,
         types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        args: Args = (),
+        kwargs: Kwargs | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if self._operator_mode.running:
@@ -157,8 +158,8 @@ class Recorder(TorchFunctionMode):
     def add_call(
         self,
         func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        args: Args,
+        kwargs: Kwargs,
         result: Any,
         error: str | None = None,
     ) -> None:
@@ -222,7 +223,7 @@ class Recorder(TorchFunctionMode):
     # --- modules
 
     def call_module(
-        self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any
+        self, original: Callable[..., Any], module: nn.Module, args: Args, kwargs: Any
     ) -> Any:
         """Run a module call and record its tensors and the steps inside.
 
@@ -297,8 +298,8 @@ class _OperatorMode(TorchDispatchMode):
         self,
         func: Any,
         types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        args: Args = (),
+        kwargs: Kwargs | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         self.running = True

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlint.analysis import ops
+from convlint.runtime.isolation import Args
 
 aten = torch.ops.aten
 T = TypeVar("T")
@@ -43,9 +44,7 @@ class ShapesOnly(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         return False  # otherwise the first operator imports torch._dynamo, which takes a second
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Any = None) -> Any:
         if self.compute:
             return func(*args, **(kwargs or {}))
         stand_in = _STAND_INS.get(func)
