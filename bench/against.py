@@ -139,11 +139,11 @@ def page(revision: str, rounds: int) -> str:
         )
         for name, case in found.items()
     ]
-    columns = ("command", ">seconds", ">times the limit, before", ">now", ">limit", "which is")
-    return f"""## Beside the limit
+    columns = ("command", ">seconds", ">relative to the limit, before", ">now", ">limit", "work")
+    return f"""## Compared with the lower limit
 
 Written by `python -m bench.against {revision} --write`. Whole processes, the shortest of {rounds} rounds in which they
-take turns. *Before* is revision {revision}. The limit is what a command cannot do without.
+take turns. *Before* is revision {revision}. The limit is the work that no command of this kind can avoid.
 
 {table(columns, rows)}
 """

@@ -169,7 +169,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
         _table("all", [("all", list(verdicts))]),
         _table("changed number", by_kind),
         _table("style", by_style),
-        f"source mode: {speed}",
+        f"Static analysis of one program: {speed}",
     ]
     return "\n\n".join(parts)
 
@@ -211,12 +211,12 @@ def main() -> None:
 
 def _page(verdicts: Sequence[Verdict], programs: int, seed: int) -> str:
     return (
-        "# Source mode against PyTorch\n\n"
+        "# Static analysis compared with PyTorch\n\n"
         f"Written by `python -m bench.differential --count {programs} --seed {seed} --write`.\n\n"
-        "Random small conv programs, valid ones and ones with one number changed, in the styles that\n"
-        "people write. PyTorch runs each, source mode judges its text. A *false alarm* is an error of\n"
+        "Random small convolutional programs in common coding styles, some valid and some with one number\n"
+        "changed. PyTorch runs each program; convlint checks its source. A *false alarm* is an error of\n"
         "the 1xx family on a program that runs. *Found* is a finding on a line of PyTorch's traceback,\n"
-        "on the line of the changed number, or where the failing layer was built; *misplaced* is one\n"
+        "on the line of the changed number, or where the failing layer was built. *Misplaced* is a finding\n"
         "elsewhere: mostly the vote blames the other end, which is listed with the finding.\n\n"
         f"{summary(verdicts)}\n"
     )

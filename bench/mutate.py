@@ -185,16 +185,16 @@ def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
 
 PAGE = """# Recovery
 
-How many planted mistakes one run finds. The model files of {families} torchvision families are
+The share of planted mistakes that a single run finds. The model files of {families} torchvision families are
 copied, and three arguments of constructor calls are changed at a time: channels, groups,
-`num_features`, `in_features`. A mutant counts only if each of its changes alone makes PyTorch fail,
-and if they are three mistakes: with several of them in place, PyTorch's first complaint is one that
-it makes of a single change, and no other count, changed alike, makes two of them right.
+`num_features`, `in_features`. A mutant counts only if each change alone makes PyTorch fail and the three
+changes are three independent mistakes: with several of them in place, PyTorch's first error is one that
+a single change causes, too, and changing another number in the same way does not repair two of them.
 Written by `python -m bench.mutate --write`, seed {seed}.
 
-- *reported*: each of the three has a finding of its own that names its line
-- *first*: the line is the place of a finding
-- *named*: the line is the place of a finding or its other end
+- *reported*: each of the three edits has a finding of its own that names its line
+- *first*: the line is the location of a finding
+- *named*: the line is the location of a finding or its other end
 
 {totals}
 

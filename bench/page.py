@@ -115,13 +115,13 @@ def page(rows: Iterator[tuple[str, Report, int, Loaded]], version: str) -> str:
     ]
     columns = [
         *("model", ">layers", ">MB", ">first paint ms", ">drawn ms", ">elements"),
-        *(">open all ms", ">elements then", ">sort ms"),
+        *(">open all ms", ">elements after", ">sort ms"),
     ]
     return f"""## The report page
 
 Written by `python -m bench.page --write`: pages of `--output-format html` in headless {version} at 1280x800,
-medians of {LOADS} loads from a file. *First paint* is the first contentful paint, from the start of the
-navigation, *drawn* when the page's script is done; *open all* opens every box of the graph, *sort* sorts
+medians of {LOADS} loads from a file. *First paint* is the first contentful paint after the start of the
+navigation, *drawn* the end of the page's script; *open all* opens every box of the graph, *sort* sorts
 the table of layers.
 
 {table(columns, cells)}

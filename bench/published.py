@@ -64,14 +64,14 @@ def errors(found: Sequence[Found], known: Mapping[Key, Verdict]) -> list[tuple[F
 
 TEXT = """## Published packages
 
-Written by `python -m bench.published --write`. {packages} packages that people install, as published
-(`bench/published.txt`), {files} Python files with {lines} lines; {convolutional} of the files name a convolution. They
-were read in {seconds:.0f} s, which took {peak:.1f} GB at most.
+Written by `python -m bench.published --write`. {packages} packages as published on PyPI
+(`bench/published.txt`), {files} Python files with {lines} lines; {convolutional} of the files name a convolution.
+Checking them took {seconds:.0f} s and at most {peak:.1f} GB.
 
 {counts}
 
-Each error has a verdict by somebody who read the code (`bench/published_verdicts.toml`): {true} of {all} are true.
-Latent defects and advice were not judged one by one.
+Each error has a verdict from reading the code (`bench/published_verdicts.toml`): {true} of {all} are true.
+Latent bugs and advice were not reviewed individually.
 
 {listed}
 """

@@ -128,13 +128,13 @@ def judged(found: Iterable[Found], known: Mapping[Key, Verdict]) -> list[tuple[F
 
 TEXT = """## Models of torchvision and timm
 
-Written by `python -m bench.real_code --write`. `convlint check` reads the model files of {versions},
-{files} files with {lines} lines, and runs nothing. These models work: an error here would be a false
-alarm, and a latent defect is one that no published configuration meets.
+Written by `python -m bench.real_code --write`. `convlint check` checks the model files of {versions}
+statically: {files} files with {lines} lines. These models work. An error here would therefore be a false
+alarm, and a latent bug is one that no published configuration triggers.
 
 {counts}
 
-Every error and every latent defect is listed with a verdict by somebody who read the code
+Every error and every latent bug is listed with a verdict from reading the code
 (`bench/real_code_verdicts.toml`): {true} of {all} are true.
 
 {listed}
@@ -162,7 +162,7 @@ def page(found: Sequence[Found], known: Mapping[Key, Verdict], files: int, lines
 def verdict_table(listed: Iterable[tuple[Found, Verdict]]) -> str:
     """Findings with their verdicts."""
     return table(
-        ("rule", "place", "what is found", "true?", "why"),
+        ("rule", "location", "message", "true?", "reason"),
         [
             (
                 one.key.code,

@@ -165,12 +165,12 @@ def pylsp() -> Iterator[list[str]]:
         yield [str(installed / "pylsp")]
 
 
-SECTION = """## While you type
+SECTION = """## Editing
 
-Written by `python -m bench.server --write`. Milliseconds from a keystroke to the diagnostics that an editor shows, over
-{count} keystrokes in each of {files} files of {versions}: the median, and what nine of ten stay below.
-`convlint server` waits {debounce:.0f} ms for the next keystroke before it reads the file, pylsp 500 ms before it calls
-flake8.
+Written by `python -m bench.server --write`. Milliseconds from a keystroke to the diagnostics in the editor, over
+{count} keystrokes in each of {files} files of {versions}: the median and the 90th percentile.
+`convlint server` waits {debounce:.0f} ms for the next keystroke before it checks the file, pylsp 500 ms before it
+calls flake8.
 
 {table}
 """

@@ -95,21 +95,21 @@ def stored() -> dict[str, Result | str]:
     return {row["name"]: row["failed"] if "failed" in row else as_result(row) for row in rows}
 
 
-PAGE = """# The zoo
+PAGE = """# Model zoo
 
-Every model of torchvision, and every model of timm, built without
-pretrained weights and run at the size that it was trained for. Written by `python -m bench.zoo --write`, {versions}.
-Every figure is compared with PyTorch's own: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
-the convolutions that reach the dispatcher, and the call expressions of the parsed source; and with fvcore, where that
-can trace the model. (It leaves out convolutions whose padding is a word, as in `padding="same"`.) A model of more
-than {largest} parameters is built on the meta device.
+Every model of torchvision and timm, built without pretrained weights and run at the input size that it was trained
+with. Written by `python -m bench.zoo --write`, {versions}.
+Every figure is compared with PyTorch: `sum(p.numel())`, `FlopCounterMode` over the convolutions,
+the convolutions that reach the dispatcher, and the call expressions of the parsed source. It is also compared with
+fvcore, where fvcore can trace the model. (fvcore omits convolutions whose padding is a string, such as
+`padding="same"`.) A model with more than {largest} parameters is built on the meta device.
 
-Times are those of one process with one thread, two at a time on two cores; memory is what a process held at most, with
-both libraries and the counters of others.
+Each process has one thread, with two processes at a time on two cores; memory is the peak memory of a process,
+including both libraries and the counters of PyTorch and fvcore.
 
 {totals}
 
-What the rules find in them:
+Findings by rule:
 
 {findings}
 
@@ -132,18 +132,18 @@ def page(results: dict[str, Result | str]) -> str:
         "does not run": status["failed"] + status["not run"],
         "parameters agree": _agree(good, "params"),
         "multiply-accumulates of the convolutions agree": _agree(good, "macs"),
-        "the same with fvcore": f"{sum(r.fvcore == r.macs[0] for r in traced)} of {len(traced)}",
-        "number of convolution calls agrees": _agree(good, "convs"),
+        "multiply-accumulates agree with fvcore": f"{sum(r.fvcore == r.macs[0] for r in traced)} of {len(traced)}",
+        "numbers of convolution calls agree": _agree(good, "convs"),
         "convolution calls": f"{sum(r.convs[1] for r in good):,}",
         "models with an error finding": sum(bool(r.errors) for r in good),
         "Conv2d instances": f"{sum(r.sites[1] for r in good):,}",
         "Conv2d instances at the exact span of their call": f"{sum(r.sites[0] for r in good):,}",
-        "recorded forwards, minutes in all": f"{sum(r.seconds for r in good) / 60:.1f}",
-        "the longest, seconds": f"{max(r.seconds for r in good):.1f}",
-        "memory of a process, MB (median)": f"{statistics.median(r.memory for r in good) / 2**20:,.0f}",
-        "memory of a process, MB (most)": f"{max(r.memory for r in good) / 2**20:,.0f}",
-        "construction with sites recorded, times without (median)": f"{statistics.median(sites):.2f}",
-        "the same with integers that carry expressions (median)": f"{statistics.median(carried):.2f}",
+        "recorded forwards, total (minutes)": f"{sum(r.seconds for r in good) / 60:.1f}",
+        "longest recorded forward (seconds)": f"{max(r.seconds for r in good):.1f}",
+        "peak memory of a process, MB (median)": f"{statistics.median(r.memory for r in good) / 2**20:,.0f}",
+        "peak memory of a process, MB (maximum)": f"{max(r.memory for r in good) / 2**20:,.0f}",
+        "construction with sites recorded, relative to without (median)": f"{statistics.median(sites):.2f}",
+        "construction with integers that carry expressions, relative to without (median)": f"{statistics.median(carried):.2f}",
     }
     columns = ("model", ">params", ">conv MACs", ">conv calls", ">sites", "findings", "remarks")
     rows = [_row(name, result) for name, result in sorted(results.items())]
@@ -154,7 +154,7 @@ def page(results: dict[str, Result | str]) -> str:
         versions=versions(),
         largest=f"{LARGEST_REAL:,}",
         findings=table(("rule", ">findings", ">models"), found),
-        totals=table(("what", ">count"), totals.items()),
+        totals=table(("measurement", ">value"), totals.items()),
         models=table(columns, rows),
     )
 
