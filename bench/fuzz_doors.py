@@ -227,6 +227,7 @@ _SCALARS: dict[Any, Callable[[Random], Any]] = {
     bool: lambda random: random.random() < 0.5,
     bytes: lambda random: _text(random).encode(errors="replace"),
     type(None): lambda _: None,
+    SourceTexts: lambda _: SourceTexts(),
 }
 
 

@@ -29,19 +29,19 @@ COUNTING = (
 LINTING = ("torch-audit", "TorchFix", "torchshapeflow")
 PACKAGES = (*(tool for tool in COUNTING if "," not in tool), *LINTING)
 
-FIGURES = """Written by `python -m bench.peers --write`: each tool in the release that `bench/peers.txt` names, in one
+FIGURES = """Written by `python -m bench.peers --write`: each tool in the release pinned in `bench/peers.txt`, in one
 environment with torch {torch} and Python {python}.
 
-## What they count
+## Counts
 
-On models of one or two layers, in `bench/peers_cases.py`, at 1x8x32x32.
+On models of one or two layers (`bench/peers_cases.py`), with inputs of 1x8x32x32.
 
 ### Multiply-accumulates
 
-The truth is PyTorch's own counter, halved, for it counts two operations for each, and with attention run as the
-products that it stands for, for it does not count the fused kernel of CPUs. A figure that is not the same is bold. With
-{with_bias} a bias counts as one more for each output, so none of these models has one. torchsummary
-has no such figure.
+The reference is PyTorch's own counter, halved because it counts two operations per multiply-accumulate. Attention
+runs as separate matrix products there, because the counter does not count the fused CPU kernel. Figures that
+differ from the reference are bold. {with_bias} count a bias as one more operation per output, so none
+of these models has a bias. torchsummary does not count operations.
 
 {macs}
 
@@ -49,72 +49,73 @@ has no such figure.
 
 {params}
 
-### A model that does not work
+### A broken model
 
-16 channels arrive at a norm for 8, and further on 4 channels at a convolution that takes 8. Six more models, the
-bad examples of rules that are built and fail when they run, get the answers in the third column.
+A norm for 8 channels receives 16, and a later convolution for 8 channels receives 4. The third column has the results
+for six more models: bad examples of rules that can be built but fail when they run.
 
 {broken}
 
-### A model that works
+### A working model
 
-In training mode, with a norm that was put into eval mode on purpose.
+The model is in training mode, except for one norm that was set to eval mode on purpose.
 
 {frozen}
 
-## What they find
+## Findings
 
-### Planted defects
+### Planted bugs
 
-The first bad example of each rule (`convlint/rules/examples`) and [GDConv](../fixtures/gdconv.py). They were made
-for convlint's own rules, so it is no surprise that it finds them all. `text` is
-`convlint check FILE`, `run` is `convlint check FILE:Net`; PyTorch is the line
-of the file in the traceback of one forward. torch-audit gets a step of training with all its rules, and knows layers
-rather than lines; it ends where PyTorch raises. TorchShapeFlow gets the input of each model as the annotation that it
-wants, TorchFix all its rules. A line that is not the one with the mistake stands as `line N`.
+The first bad example of each rule (`convlint/rules/examples`) and [GDConv](../fixtures/gdconv.py). They were written
+for convlint's own rules, so it is expected to find them all. *convlint, static* is
+`convlint check FILE`, *convlint, run* is `convlint check FILE:Net`. *PyTorch* is the line
+of the file in the traceback of one forward. torch-audit runs one training step with all its rules; it reports
+layers instead of lines, and ends at the first error that PyTorch raises. TorchShapeFlow gets the input of each model as
+an annotation, TorchFix runs with all its rules. `line N` is a line other than the one with the mistake.
 
 {planted}
 
-### Defects of other kinds
+### Other bugs
 
 {others}
 
-### Models that work
+### Working models
 
-torchvision {torchvision}, whose models work: an error here is a false alarm.
+The models of torchvision {torchvision} work: an error here is a false alarm.
 
 {working}
 
-## What is installed with it
+## Requirements
 
 {needs}
 """
 
-TIMES = """## What it takes
+TIMES = """## Run time and memory
 
-Written by `python -m bench.peers --write`, all as ratios within one run.
+Written by `python -m bench.peers --write`; all times are ratios within one run.
 
 ### The whole command
 
-From the start of Python to its end; the shortest of {rounds} rounds. The bare script imports torch, builds the model
-and runs it once at batch 1; each other loads and builds the same, and prints its table, or its findings. The command of
-torch-audit does not run the model. Memory is that of the process and its children, what they share counted once.
+Whole processes including the start of Python; the shortest of {rounds} rounds. The bare script imports torch, builds
+the model and runs it once at batch 1. Each tool does the same and prints its table or its findings, except that the
+command of torch-audit does not run the model. Memory is that of the process and its children, with shared memory
+counted once.
 
 {processes}
 
 ### One forward
 
-In one process, times a bare forward without gradients. convlint's figure is that of the recording with its graph.
+In one process, relative to a bare forward without gradients. For convlint it is the recording including its graph.
 
 {forward}
 
-torch-audit looks at a step of training, here at batch 8, times that step:
+torch-audit analyzes a training step, here at batch 8; relative to that step without torch-audit:
 
 {step}
 
-### Reading files
+### Checking files
 
-The text of all models of torchvision, in processor time, each with one process.
+The source files of all torchvision models, in processor time, with one process per tool.
 
 {reading}
 """
@@ -153,7 +154,7 @@ def of_broken(tools: Mapping[str, Any]) -> str:
         [tool, one["broken"], _counts(one["fixtures"].values()), one["left on broken"]]
         for tool, one in tools.items()
     ]
-    return table(["tool", "what it says", "of the six", "what it leaves on the model"], rows)
+    return table(["tool", "output", "of the six", "changes left on the model"], rows)
 
 
 def _counts(answers: Collection[str]) -> str:
@@ -172,9 +173,9 @@ def of_needs(place: Environment) -> str:
         names = {w.name for w in wanted if w.marker is None or w.marker.evaluate({"extra": ""})}
         needed = ", ".join(sorted(names - {"torch"})) or "nothing"
         if package == "calflops":
-            needed += ", and transformers, which it does not say"
+            needed += ", and transformers, which it does not declare"
         rows.append([package, one["version"], one["python"] or "any", needed])
-    return table(["package", "version", "Python", "needs, beside torch"], rows)
+    return table(["package", "version", "Python", "requirements other than torch"], rows)
 
 
 # --- the page
@@ -200,7 +201,7 @@ def figures(place: Environment) -> str:
         params=of_counted(truth["counted"], said, "params"),
         broken=of_broken(tools),
         frozen=table(
-            ["tool", "what it leaves on the model"],
+            ["tool", "changes left on the model"],
             [[tool, one["frozen"]] for tool, one in tools.items()],
         ),
         planted=planted,

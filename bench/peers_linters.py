@@ -21,9 +21,9 @@ GDCONV_FILE = ROOT / "fixtures" / "gdconv.py"
 GDCONV = {
     "nn.Conv2d(": (
         "CVL202",
-        "`gdconv.py`: one group for each input channel, any number of outputs",
+        "`gdconv.py`: one group per input channel, any number of output channels",
     ),
-    "nn.BatchNorm2d(": ("CVL201", "`gdconv.py`: the norm is as wide as the input"),
+    "nn.BatchNorm2d(": ("CVL201", "`gdconv.py`: the norm is sized by the input channels"),
 }
 """The two defects of fixtures/gdconv.py, by what stands at their lines."""
 
@@ -60,7 +60,7 @@ OTHERS_IN_TRAINING = {
 }
 """Defects of training, by their names in ``bench.peers_audit``, and the rule that is for them."""
 
-TEXT_TOOLS = ("convlint, text", "TorchFix", "TorchShapeFlow")
+TEXT_TOOLS = ("convlint, static", "TorchFix", "TorchShapeFlow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def by_torchshapeflow(place: Environment, folder: Path) -> list[Found]:
 def in_text(place: Environment, folder: Path) -> dict[str, list[Found]]:
     """What the linters that read files find below a folder."""
     return {
-        "convlint, text": by_convlint(place, folder, "."),
+        "convlint, static": by_convlint(place, folder, "."),
         "TorchFix": by_torchfix(place, folder),
         "TorchShapeFlow": by_torchshapeflow(place, folder),
     }
@@ -185,7 +185,7 @@ def of_fixtures(place: Environment, folder: Path) -> dict[str, list[Found]]:
 
 def of_planted(found: Mapping[str, list[Found]], audit: Mapping[str, Any]) -> str:
     """Each planted defect, and where each linter reports it."""
-    texts = ("convlint, text", "convlint, run")
+    texts = ("convlint, static", "convlint, run")
     columns = [*texts, "PyTorch", "torch-audit", "TorchShapeFlow", "TorchFix"]
     rows, at_line, told = [], Counter[str](), Counter[str]()
     defects = planted()
@@ -198,8 +198,8 @@ def of_planted(found: Mapping[str, list[Found]], audit: Mapping[str, Any]) -> st
         rows.append([one.code, one.what, *(cells[tool] for tool in columns)])
     of = f" of {len(defects)}"
     rows.append(["", "**at its line**", *(f"**{at_line[tool]}**{of}" for tool in columns)])
-    rows.append(["", "**told at all**", *(f"**{told[tool]}**{of}" for tool in columns)])
-    return table(["rule", "what is planted", *columns], rows)
+    rows.append(["", "**reported at all**", *(f"**{told[tool]}**{of}" for tool in columns)])
+    return table(["rule", "planted bug", *columns], rows)
 
 
 def where(one: Planted, tool: str, found: list[Found]) -> str:
@@ -248,15 +248,15 @@ def of_others(place: Environment, folder: Path, audit: Mapping[str, Any]) -> str
         codes = {f["code"] for f in audit[name]["findings"]}
         ours = ", ".join(audit[name]["convlint"])
         rows.append([what, "", "", code if code in codes else "", ours])
-    return table(["defect", *columns], rows)
+    return table(["bug", *columns], rows)
 
 
 def of_working(
     text: Mapping[str, list[Found]], zoo: Mapping[str, Mapping[str, Mapping[str, int]]]
 ) -> str:
     """What is said of torchvision's models: of the text of all, and of some in a run."""
-    files = "the text of all models"
-    models = f"{len(zoo)} models, run"
+    files = "all source files"
+    models = f"runs of {len(zoo)} models"
     rows = [
         [tool, files, *_levels(Counter(f"{f.code} {f.severity}" for f in text[tool]))]
         for tool in TEXT_TOOLS
@@ -265,7 +265,7 @@ def of_working(
         counts = sum((Counter(one[tool]) for one in zoo.values()), Counter[str]())
         name = "convlint, run" if tool == "convlint" else tool
         rows.append([name, models, *_levels(counts)])
-    return table(["tool", "of", "errors", "warnings", "for information"], rows)
+    return table(["tool", "input", "errors", "warnings", "info"], rows)
 
 
 def _levels(counts: Counter[str]) -> list[str]:

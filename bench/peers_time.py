@@ -121,7 +121,7 @@ def of_processes(times: Mapping[str, Mapping[str, tuple[float, int]]]) -> str:
     """One row a process, for each net the ratio to the bare script and the memory."""
     columns = ["process"]
     for net in times:
-        columns += [f">{net}, times the bare script", ">MB at the peak"]
+        columns += [f">{net}, relative to the bare script", ">peak MB"]
     rows = []
     for name in next(iter(times.values())):
         row = [name]
@@ -150,7 +150,7 @@ def of_reading(spent: Mapping[str, Spent]) -> str:
     """One row a linter, with its ratio to Python's own parser."""
     parse = spent["`ast.parse`"].seconds
     return table(
-        ["program", ">times `ast.parse`", ">MB at the peak"],
+        ["program", ">times `ast.parse`", ">peak MB"],
         [
             [
                 name,

@@ -146,27 +146,27 @@ def _wrong(
 
 TEXT = """## How many layers are rewritten
 
-{models} models: of torchvision and timm one of each model file that has such layers, each as part of a
-project that has the whole package among its files; and the nets in `tests/runtime/nets`, written as people write
-theirs. A layer counts if it is a plain `Conv2d` with a kernel of more than 1x1, one group and more than
-4 input channels, and was called. It is rewritten if at least one suggestion with it was printed. *Own
-file* are layers that are built in the file of the target itself. Every diff was applied by `git apply`
-and the model run again from the new text: it is confirmed if parameters and multiply-accumulates, as
-convlint measures them and as PyTorch counts them, have become fewer by just what the suggestion says.
+{models} models: one model from each model file of torchvision and timm that has such layers, in a
+project that contains the whole package; and the models in `tests/runtime/nets`, written in common styles.
+A layer counts if it is a plain `Conv2d` with a kernel larger than 1x1, one group and more than
+4 input channels, and was called. It is rewritten if at least one printed suggestion includes it. *Own
+file* counts the layers that are built in the file of the target itself. Every diff was applied with `git apply`,
+and the model was run again from the new source. A diff is confirmed if parameters and multiply-accumulates,
+as measured by convlint and as counted by PyTorch, decreased by exactly the amount that the suggestion states.
 Written by `python -m bench.suggest --write`.
 
 {totals}
 
-### Why layers stay as they are
+### Why layers were not rewritten
 
-Names and numbers are left out. A layer has a reason for each kind of rewrite.
+Names and numbers are replaced by placeholders. A layer has one reason per kind of rewrite.
 
 {reasons}
 
 ### By model
 
-Parameters and multiply-accumulates are those of the whole model with the chosen suggestions, as a part
-of what they were.
+Parameters and multiply-accumulates are those of the whole model with the selected suggestions, relative to the
+original.
 
 {rows}
 """

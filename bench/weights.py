@@ -210,28 +210,28 @@ def sweep(effort: Effort, workers: int = 2) -> tuple[list[Dense], dict[str, list
 TEXT = """\
 ## Converted weights
 
-What a trained checkpoint is worth to the rewritten net. The net has a stem, five dense 3x3 convolutions
-with BatchNorm (32 to 128 channels) and {params:,} parameters. It was trained for {epochs} epochs on
-{images:,} images that the program draws: one of ten shapes or textures, 32x32, at any place, turn, size and
-contrast, with noise. {tests:,} others test it. For each rewrite `convlint suggest` got the checkpoint with
-`--weights`, and `--save-weights` wrote the converted one; `git apply` took the diff, and PyTorch alone loaded
-file and checkpoint, strictly. Written by `python -m bench.weights --write`.
+The accuracy of a rewritten network with a converted checkpoint. The network has a stem, five dense 3x3
+convolutions with BatchNorm (32 to 128 channels) and {params:,} parameters. It was trained for {epochs} epochs on
+{images:,} images that the program draws: one of ten shapes or textures, 32x32, at any position, rotation, size and
+contrast, with noise. {tests:,} other images test it. For each rewrite, `convlint suggest` read the checkpoint with
+`--weights` and wrote the converted one with `--save-weights`; `git apply` applied the diff, and PyTorch alone
+loaded file and checkpoint with `strict=True`. Written by `python -m bench.weights --write`.
 
 {verdict}
 
-Accuracy in percent: the mean of {seeds} seeds (other images, weights and order), in brackets lowest to
-highest. Guessing is right in 10 %.
+Accuracy in percent: the mean of {seeds} seeds (different images, weights and order), with the lowest and highest
+in parentheses. Guessing is right in 10 %.
 
 {table}
 
-- *error*: `weight_error` of the JSON, `|W - W'| / |W|` of each layer, as they are in the saved checkpoint.
-- *converted*: the new checkpoint as it is; of the dense net, its own. *norms anew*: only the means and variances
-  of the BatchNorms were taken anew, over the training images.
-- *fine-tuned*: {short} epochs on from the converted weights, at half the rate of the dense training.
+- *error*: `weight_error` of the JSON, `|W - W'| / |W|` of each layer, for the weights in the saved checkpoint.
+- *converted*: the new checkpoint without training; for the dense network, its own checkpoint. *norms reset*: only
+  the means and variances of the BatchNorms were computed again, over the training images.
+- *fine-tuned*: {short} more epochs from the converted weights, at half the learning rate of the dense training.
 - *random*: the same architecture from random weights, at the full rate. Of 0.01, 0.02, 0.05 and 0.1, tried with
   the first seed, 0.1 was the best for these, and 0.05 for all fine-tunes but one.
 
-This is one small net on easy images. It compares the rewrites; it does not say how much a large net loses.
+This is one small network on easy images. It compares the rewrites; it does not show how much a large network loses.
 """
 
 
@@ -241,7 +241,7 @@ def section(
     """The section for docs/suggest.md."""
     titles = ("rewrite", ">layers", ">params", ">MACs", ">error, mean", ">largest")
     random = (f">random, {effort.short} epochs", f">random, {effort.epochs} epochs")
-    columns = (*titles, ">converted", ">norms anew", ">fine-tuned", *random)
+    columns = (*titles, ">converted", ">norms reset", ">fine-tuned", *random)
     found = ("trained", "", "tuned", "random", "trained")
     rows: list[tuple[object, ...]] = [("none", 0, "", "", "", "", *_accuracies(dense, found))]
     found = ("converted", "normed", "tuned", "random", "random_long")
@@ -279,21 +279,21 @@ def _verdict(
     trained, exact = (mean([getattr(net, what) for net in dense]) for what in ("trained", "exact"))
     converted, tuned, random, full = map(means, ("converted", "tuned", "random", "random_long"))
     poor = [name for name in every if converted[name] < trained - 0.1]
-    behind = [name for name in every if tuned[name] < full[name] - 0.005]
-    said = f"The dense net tells {100 * trained:.1f} % of the images right. "
+    better = [name for name in every if tuned[name] < full[name] - 0.005]
+    said = f"The dense network classifies {100 * trained:.1f} % of the images correctly. "
     if poor:
         shown = between(converted[name] for name in poor)
-        said += f"As converted, without training, it is poor for {_listed(poor)}: {shown} %. "
+        said += f"Without training, the converted weights are poor for {_listed(poor)}: {shown} %. "
     said += (
-        f"After {effort.short} epochs of fine-tuning it is {between(tuned.values())} %. From random weights the "
-        f"same architectures get to {between(random.values())} % in as many epochs, and to "
+        f"After {effort.short} epochs of fine-tuning the accuracy is {between(tuned.values())} %. From random "
+        f"weights, the same architectures reach {between(random.values())} % in as many epochs, and "
         f"{between(full.values())} % in {effort.epochs}"
     )
-    said += f", which is more than the fine-tune for {_listed(behind)}. " if behind else ". "
+    said += f", which is more than fine-tuning for {_listed(better)}. " if better else ". "
     worst = max(net.exact_error for net in dense)
     said += (
-        f"Nine pairs save nothing and are exact: {100 * exact:.1f} % as converted, and a relative error of "
-        f"{worst:.0e} at most."
+        f"Nine pairs save nothing and are exact: {100 * exact:.1f} % after conversion, with a relative error of "
+        f"at most {worst:.0e}."
     )
     return textwrap.fill(said, 110)
 

@@ -143,7 +143,7 @@ def page(results: dict[str, Result | str]) -> str:
         "peak memory of a process, MB (median)": f"{statistics.median(r.memory for r in good) / 2**20:,.0f}",
         "peak memory of a process, MB (maximum)": f"{max(r.memory for r in good) / 2**20:,.0f}",
         "construction with sites recorded, relative to without (median)": f"{statistics.median(sites):.2f}",
-        "construction with integers that carry expressions, relative to without (median)": f"{statistics.median(carried):.2f}",
+        "the same with recorded expressions (median)": f"{statistics.median(carried):.2f}",
     }
     columns = ("model", ">params", ">conv MACs", ">conv calls", ">sites", "findings", "remarks")
     rows = [_row(name, result) for name, result in sorted(results.items())]

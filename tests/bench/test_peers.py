@@ -169,8 +169,8 @@ def test_the_line_at_which_pytorch_raises() -> None:
     assert lines == {"cvl101": 13, "cvl102": 17, "cvl301": None}
 
 
-def test_the_published_table_of_convlint_has_every_planted_defect_at_its_line() -> None:
-    cells = column("Planted defects", "convlint, run")
+def test_the_published_table_of_convlint_has_every_planted_bug_at_its_line() -> None:
+    cells = column("Planted bugs", "convlint, run")
     count = len(peers_linters.planted())
     assert cells[:count] == ["its line"] * count
 
