@@ -27,7 +27,7 @@ class Change(NamedTuple):
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """The result of a check.
 

@@ -24,7 +24,7 @@ Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 """The root directory of a project, its configured models, and the texts of its files."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class LintedFile:
     """All findings of one file, whichever rules are selected; ``files`` are the other files that they depend on."""
 

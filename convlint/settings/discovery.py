@@ -29,7 +29,7 @@ DEFAULT_EXCLUDE = (
 """Directories and files that are skipped in a directory: those of ruff, and the usual caches."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class DiscoveredFiles:
     """The files to check, in order, each once, and the problems of those that cannot be read."""
 
@@ -150,7 +150,7 @@ def _upwards(path: str) -> Iterator[str]:
         path = os.path.dirname(path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class _Ignores:
     """The rules in the .gitignore files of a directory and of those above it, the outermost first."""
 
@@ -194,7 +194,7 @@ def _above(folder: str) -> _Ignores:
 # --- walking
 
 
-@dataclass
+@dataclass(repr=False)
 class _Walk:
     """One walk through a directory."""
 

@@ -23,7 +23,7 @@ from convlint.static.recursion import with_room
 __all__ = ["CheckedFile", "Project", "check_file"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class CheckedFile:
     """The findings of the rules that static analysis decides in a file, and the problems. ``files``
     are the other files of the project on which they depend.

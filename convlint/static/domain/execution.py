@@ -27,7 +27,7 @@ class Stop(Exception):  # noqa: N818 - an outcome of the program, not an error o
     """The execution ends: too many steps, or the program raises."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Step:
     """One recorded call, as ``ir.Node``; ``outputs`` are the tensors that it created."""
 
@@ -51,7 +51,7 @@ class Gap:
     reason: str
 
 
-@dataclass
+@dataclass(repr=False)
 class Execution(Knowledge):
     """The calls of one execution in order, and the facts known so far."""
 

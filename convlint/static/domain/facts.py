@@ -15,7 +15,7 @@ FRESH = -2  # the scope of symbols that stand for unknown numbers, such as the h
 Pair = tuple[Num, Num]  # two numbers that are, or must be, equal
 
 
-@dataclass
+@dataclass(repr=False)
 class Knowledge:
     """Facts that were collected along an execution."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 UNKNOWN_CHILD = "?"  # the attribute of a module that stands for children under unknown names
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Class:
     """A class of the project (with ``node`` and ``module``), or one of a library, whose name is
     qualified (``torch.nn.Conv2d``).
@@ -61,7 +61,7 @@ class Class:
         return f"Class({self.name})"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Scope:
     """The names of a function or module, and the scope around it."""
 
@@ -71,7 +71,7 @@ class Scope:
     names: dict[str, Value] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Function:
     """A function, lambda or method of the project, with the scope it was defined in."""
 
@@ -86,7 +86,7 @@ class Function:
         return f"Function({self.qualname})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Super:
     """``super()``: looks up attributes of ``instance`` in the classes after ``owner``."""
 
@@ -114,7 +114,7 @@ def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
     return site
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Instance:
     """An object: a module of the project, a layer of ``torch.nn``, or any other.
 

@@ -21,7 +21,7 @@ from convlint.static.program.source_module import SourceModule
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EntryPoint:
     """A piece of the program that is executed by itself.
 
@@ -36,7 +36,7 @@ class EntryPoint:
     ignored: tuple[tuple[str, str, Site], ...] = ()  # parameters of a class that it never reads
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class ExecutionPath:
     """One execution of an entry point."""
 

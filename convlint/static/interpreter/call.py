@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Call:
     """The evaluated arguments of a call, and the expression in the program that makes it.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockEnd:
     """A block ended before its last statement; ``value`` is the value that it returns."""
 

@@ -13,7 +13,7 @@ from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class ModuleCall:
     """One call of a module: its tensors, and the steps ``start`` to ``stop`` of the execution that it took."""
 

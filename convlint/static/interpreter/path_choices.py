@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class PathChoice:
     """The decision at one condition."""
 
@@ -19,7 +19,7 @@ class PathChoice:
     final: bool = False  # whether the other branch is not to be explored, or was already
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class PathChoices:
     """The decisions of one execution, in order."""
 

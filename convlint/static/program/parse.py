@@ -31,7 +31,7 @@ class UnreadableError(Exception):
         self.is_syntax = is_syntax
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Text:
     """A parsed file. ``path`` is its name in reports."""
 

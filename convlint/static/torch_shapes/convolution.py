@@ -30,7 +30,7 @@ from convlint.static.torch_shapes.sizes import (
 from convlint.static.torch_shapes.windows import at_least_one, grid, window_sizes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Convolution:
     """The arguments of a convolution. ``bias`` is True, False, or a value that is unknown."""
 

@@ -124,7 +124,7 @@ def both(*names: str) -> tuple[str, ...]:
     return (*names, *[f".{name}" for name in names])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LayerKind:
     """What a class of ``torch.nn`` does.
 
