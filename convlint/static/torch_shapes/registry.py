@@ -41,17 +41,25 @@ class Operation:
     def __init__(
         self, handler: Callable[..., Value], signature: str | None, fixed: Mapping[str, Value]
     ) -> None:
-        code = handler.__code__
         self.handler = handler
-        self._names = code.co_varnames[1 : code.co_argcount]
-        self._tensors = [
-            position
-            for position, name in enumerate(self._names)
-            if handler.__annotations__.get(name) == "Tensor"
-        ]
-        self._takes_passed = self._names[-1:] == ("passed",)
         self._signature = signature
         self._fixed = fixed
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """The arguments that the handler needs."""
+        code = self.handler.__code__
+        return code.co_varnames[1 : code.co_argcount]
+
+    @cached_property
+    def _tensors(self) -> list[int]:
+        """The positions of those that have to be tensors."""
+        kinds = self.handler.__annotations__
+        return [i for i, name in enumerate(self._names) if kinds.get(name) == "Tensor"]
+
+    @cached_property
+    def _takes_passed(self) -> bool:
+        return self._names[-1:] == ("passed",)
 
     @cached_property
     def binder(self) -> Callable[..., tuple[Value, ...]]:
