@@ -31,14 +31,14 @@ AT_THE_ROOT = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The entry `Rules` of the navigation gets every page below docs/rules, and `Use` every page that no other
+    """The entry `Rules` of the navigation gets every page below docs/rules, and `Guides` every page that no other
     entry names.
     """
     docs = prose.ROOT / "docs"
     rules = sorted(f"rules/{path.name}" for path in (docs / "rules").glob("CVL*.md"))
     named = set(_pages(config.nav))
     others = sorted(path.name for path in docs.glob("*.md") if path.name not in named)
-    filled = {"Rules": ["rules/index.md", *rules], "Use": others}
+    filled = {"Rules": ["rules/index.md", *rules], "Guides": others}
     for entry in config.nav or []:
         entry.update({title: pages for title, pages in filled.items() if title in entry})
     return config
