@@ -58,9 +58,7 @@ def cases(corpus: Path) -> dict[str, Case]:
             ("check", one_file, "--no-cache", "--isolated"), (PARSE, one_file), "`ast.parse`"
         ),
         f"check, {len(files)} files": Case(
-            ("check", *map(str, folders), "--no-cache", "--isolated", "--quiet"),
-            (PARSE, *files),
-            "`ast.parse`",
+            ("check", *map(str, folders), "--no-cache", "--isolated", "--quiet"), (PARSE, *files), "`ast.parse`"
         ),
         "check, a model of one layer": Case(("check", *ONE_LAYER), (_bare(ONE_LAYER),), _RUN),
         "check, ResNet-50": Case(("check", *RESNET), (_bare(RESNET),), _RUN),
@@ -94,16 +92,13 @@ def seconds(command: list[str], tree: Path) -> float:
     return time.perf_counter() - start
 
 
-def measured(
-    found: Mapping[str, Case], trees: Mapping[str, Path], rounds: int
-) -> dict[str, dict[str, float]]:
+def measured(found: Mapping[str, Case], trees: Mapping[str, Path], rounds: int) -> dict[str, dict[str, float]]:
     """The shortest time of each case in each tree, and of its limit, after a round that does not count."""
     best: dict[str, dict[str, float]] = {name: {} for name in found}
     for number in range(rounds + 1):
         for name, case in found.items():
             commands = {
-                tree: ([sys.executable, "-P", "-m", "convlint", *case.command], path)
-                for tree, path in trees.items()
+                tree: ([sys.executable, "-P", "-m", "convlint", *case.command], path) for tree, path in trees.items()
             }
             commands["limit"] = ([sys.executable, "-c", *case.limit], ROOT)
             for which, (command, path) in commands.items():
@@ -118,9 +113,7 @@ def page(revision: str, rounds: int) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         before, corpus = Path(scratch, "before"), Path(scratch, "corpus")
         before.mkdir()
-        archive = subprocess.run(
-            [GIT, "archive", revision], cwd=ROOT, stdout=subprocess.PIPE, check=True
-        )
+        archive = subprocess.run([GIT, "archive", revision], cwd=ROOT, stdout=subprocess.PIPE, check=True)
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(before, filter="data")
         copied(corpus)

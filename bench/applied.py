@@ -38,9 +38,7 @@ def start(folder: Path) -> None:
     git(folder, "add", "--all")
 
 
-def measured(
-    folder: Path, target: str, inputs: Sequence[Sequence[int]], diffs: Sequence[str]
-) -> list[dict[str, Any]]:
+def measured(folder: Path, target: str, inputs: Sequence[Sequence[int]], diffs: Sequence[str]) -> list[dict[str, Any]]:
     """What ``measure`` says of the project as it is, and of every diff, each applied by git to that.
 
     In the place of a text that fails stands a dict with ``failed``, which says how.
@@ -122,17 +120,10 @@ def measure(folder: Path, target: str, inputs: Sequence[Sequence[int]]) -> dict[
     sys.dont_write_bytecode = True
     params, macs, dense, other = _by_pytorch(target, inputs)
     said = _by_convlint(target, inputs)
-    return {
-        "params": (said[0], params),
-        "macs": (said[1], macs),
-        "dense": dense,
-        "other": other,
-    }
+    return {"params": (said[0], params), "macs": (said[1], macs), "dense": dense, "other": other}
 
 
-def _by_pytorch(
-    target: str, inputs: Sequence[Sequence[int]]
-) -> tuple[int, int, list[str], list[str]]:
+def _by_pytorch(target: str, inputs: Sequence[Sequence[int]]) -> tuple[int, int, list[str], list[str]]:
     import torch
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode

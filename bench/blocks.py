@@ -235,10 +235,7 @@ def written(page: Path, outcomes: Iterable[Outcome], *, afresh: bool = False) ->
     for outcome in reversed([*outcomes]):
         if outcome.stale or afresh:
             start, stop = outcome.block.span
-            lines[start:stop] = [
-                f"{outcome.block.indent}{line}".rstrip() + "\n"
-                for line in outcome.text.splitlines()
-            ]
+            lines[start:stop] = [f"{outcome.block.indent}{line}".rstrip() + "\n" for line in outcome.text.splitlines()]
     return "".join(lines)
 
 

@@ -30,9 +30,7 @@ def chromium() -> Iterator[Browser]:
     """A headless Chromium. Raises BrowserMissingError where there is none."""
     program = executable()
     if program is None:
-        raise BrowserMissingError(
-            "no Chromium here: apt-get install chromium, or set CHROMIUM to one"
-        )
+        raise BrowserMissingError("no Chromium here: apt-get install chromium, or set CHROMIUM to one")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program)
         try:
@@ -52,14 +50,10 @@ class Browser:
         return self._browser.version
 
     @contextmanager
-    def page(
-        self, file: Path, *, width: int = 1280, height: int = 800, dark: bool = False
-    ) -> Iterator[Page]:
+    def page(self, file: Path, *, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Page]:
         """A page with a file in it, loaded and painted, in a profile of its own; ``dark`` is what the user prefers."""
         size = playwright.ViewportSize(width=width, height=height)
-        with self._browser.new_context(
-            viewport=size, color_scheme="dark" if dark else "light"
-        ) as context:
+        with self._browser.new_context(viewport=size, color_scheme="dark" if dark else "light") as context:
             page = Page(context.new_page())
             page.open(file)
             yield page
@@ -97,9 +91,7 @@ class Page:
 
     def settled(self) -> None:
         """Wait until what was asked of the page is painted."""
-        self.value(
-            "new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(1))))"
-        )
+        self.value("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(1))))")
 
     def click(self, selector: str) -> None:
         """Click into the middle of the first such element, as a mouse does; fails where something lies over it."""

@@ -8,17 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from convlint.ir import (
-    Call,
-    Costs,
-    Graph,
-    Layer,
-    LayerChange,
-    Node,
-    Replacement,
-    Tensor,
-    VersionRun,
-)
+from convlint.ir import Call, Costs, Graph, Layer, LayerChange, Node, Replacement, Tensor, VersionRun
 from convlint.rewriting import verification
 
 CHANNELS, KERNEL, SIZE = 8, (3, 3), (4, 4)
@@ -40,10 +30,7 @@ def chain(layers: int, groups: int) -> Graph:
         "bias": False,
         "transposed": False,
     }
-    nodes = [
-        Node(id, "conv2d", name, name, (id - 1,), (maps[id],), attrs)
-        for id, name in enumerate(names, 1)
-    ]
+    nodes = [Node(id, "conv2d", name, name, (id - 1,), (maps[id],), attrs) for id, name in enumerate(names, 1)]
     return Graph(
         layers=tuple(Layer(name, "Conv2d", "Conv2d", params=WEIGHTS // groups) for name in names),
         nodes=(Node(0, "input", outputs=(maps[0],)), *nodes),
@@ -53,14 +40,9 @@ def chain(layers: int, groups: int) -> Graph:
 
 def measured_seconds(layers: int) -> float:
     """Compare a model of that many changed layers with its original. Returns seconds."""
-    before, after = (
-        Costs(WEIGHTS // groups, WEIGHTS // groups * 16, CHANNELS * 16 * 4) for groups in (1, 4)
-    )
+    before, after = (Costs(WEIGHTS // groups, WEIGHTS // groups * 16, CHANNELS * 16 * 4) for groups in (1, 4))
     original, rewritten = chain(layers, 1), chain(layers, 4)
-    changes = [
-        LayerChange(layer.name, Replacement("CVL501", groups=4), before, after)
-        for layer in original.layers
-    ]
+    changes = [LayerChange(layer.name, Replacement("CVL501", groups=4), before, after) for layer in original.layers]
     start = time.perf_counter()
     verdict = verification.verify(changes, VersionRun(original), VersionRun(rewritten))
     seconds = time.perf_counter() - start

@@ -27,9 +27,7 @@ def copied(folder: Path) -> list[str]:
 
 def _no_source(folder: str, names: list[str]) -> list[str]:
     return [
-        name
-        for name in names
-        if name == "__pycache__" or not (name.endswith(".py") or Path(folder, name).is_dir())
+        name for name in names if name == "__pycache__" or not (name.endswith(".py") or Path(folder, name).is_dir())
     ]
 
 

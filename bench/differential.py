@@ -128,10 +128,7 @@ def judge_all(seeds: Iterable[int]) -> list[Verdict]:
 
 def measure(count: int, seed: int, workers: int = 2) -> Iterator[Verdict]:
     """The verdicts of ``count`` programs, from several processes."""
-    ranges = [
-        range(first, min(first + AT_A_TIME, seed + count))
-        for first in range(seed, seed + count, AT_A_TIME)
-    ]
+    ranges = [range(first, min(first + AT_A_TIME, seed + count)) for first in range(seed, seed + count, AT_A_TIME)]
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         for verdicts in pool.map(judge_all, ranges):
@@ -157,9 +154,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     """Tables of all, by kind of change and by style."""
     kinds = sorted({v.program.mutation for v in verdicts})
     styles = sorted({style for v in verdicts for style in v.program.styles})
-    by_kind = [
-        (kind or "(none)", [v for v in verdicts if v.program.mutation == kind]) for kind in kinds
-    ]
+    by_kind = [(kind or "(none)", [v for v in verdicts if v.program.mutation == kind]) for kind in kinds]
     by_style = [(style, [v for v in verdicts if style in v.program.styles]) for style in styles]
     slowest = max(verdicts, key=lambda verdict: verdict.seconds)
     times = sorted(verdict.seconds for verdict in verdicts)
@@ -176,10 +171,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 
 def _table(title: str, groups: Sequence[tuple[str, Sequence[Verdict]]]) -> str:
     columns = (title, ">programs", *(f">{state}" for state in STATES), ">recall")
-    rows = [
-        (name, len(members), *counts(members).values(), f"{recall(members):.1%}")
-        for name, members in groups
-    ]
+    rows = [(name, len(members), *counts(members).values(), f"{recall(members):.1%}") for name, members in groups]
     return table(columns, rows)
 
 
@@ -188,9 +180,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5000, help="programs")
     parser.add_argument("--seed", type=int, default=0, help="of the first one")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--first", type=int, default=5, help="so many of each bad state are printed"
-    )
+    parser.add_argument("--first", type=int, default=5, help="so many of each bad state are printed")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--show", type=int, metavar="SEED", help="one program, with what both say")
     options = parser.parse_args()

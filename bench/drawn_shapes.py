@@ -22,9 +22,7 @@ def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
     u = (turn.cos() * x + turn.sin() * y) / size
     v = (turn.cos() * y - turn.sin() * x) / size
     depth = _shapes(u, v)[which, torch.arange(count)] * size
-    light = (
-        anything(-0.5, 0.5) + anything(-0.03, 0.03) * axis[:, None] + anything(-0.03, 0.03) * axis
-    )
+    light = anything(-0.5, 0.5) + anything(-0.03, 0.03) * axis[:, None] + anything(-0.03, 0.03) * axis
     contrast = anything(0.5, 1) * anything(-1, 1).sign()
     noise = torch.randn(count, 32, 32, generator=dice)
     images = contrast * torch.sigmoid(3 * depth) + light + 0.15 * noise

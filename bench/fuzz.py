@@ -77,11 +77,7 @@ def fuzz(name: str, seconds: float, results: Path) -> None:
     with tempfile.TemporaryDirectory() as corpus:
         for number in range(200):
             examples = counted.door.examples
-            text = (
-                examples[number]
-                if number < len(examples)
-                else counted.near(Random(number), examples)
-            )
+            text = examples[number] if number < len(examples) else counted.near(Random(number), examples)
             (Path(corpus) / str(number)).write_bytes(text)
         arguments = [f"-max_total_time={seconds:.0f}", "-max_len=20000", "-print_final_stats=1"]
         atheris.Setup([sys.argv[0], f"-artifact_prefix={results}.", *arguments, corpus], counted)

@@ -34,9 +34,7 @@ from convlint.source_text.texts import SourceTexts
 from convlint.support import quantities
 from convlint.support.errors import UsageError
 
-_FINDING = Finding(
-    "CVL301", "bias-before-norm", "warning", "it has no effect", Site("a.py", 1, 1, 2, 3)
-)
+_FINDING = Finding("CVL301", "bias-before-norm", "warning", "it has no effect", Site("a.py", 1, 1, 2, 3))
 _JOB = Job(targets.parse_target("net.py:Net"))
 
 
@@ -48,9 +46,7 @@ class Door:
     examples: tuple[bytes, ...]
 
 
-def _refused(
-    parse: Callable[[], object], refusals: tuple[type[Exception], ...] = (UsageError,)
-) -> str:
+def _refused(parse: Callable[[], object], refusals: tuple[type[Exception], ...] = (UsageError,)) -> str:
     """``read`` or ``refused``."""
     try:
         parse()
@@ -274,13 +270,9 @@ def _doors() -> dict[str, Door]:
     known = b'{"version": 1, "findings": [{"path": "a.py", "code": "CVL301", "function": "", "line": "x", "count": 1}]}'
     code = b"x = [\n    1,  # noqa: CVL301, E501 why\n]  # convlint: ignore[CVL201]\n# convlint: skip-file\ny = '''\n# noqa\n'''\\\n"
     entries = (
-        b'{PATH: ["1de70bc15d424d4453e6c531451e490b", {}, ['
-        + json.dumps(serialize.encode(_FINDING)).encode()
-        + b"]]}"
+        b'{PATH: ["1de70bc15d424d4453e6c531451e490b", {}, [' + json.dumps(serialize.encode(_FINDING)).encode() + b"]]}"
     )
-    answer = json.dumps(
-        serialize.encode(JobResult(None, (Problem("exit", "over", "a.py", 3),)))
-    ).encode()
+    answer = json.dumps(serialize.encode(JobResult(None, (Problem("exit", "over", "a.py", 3),)))).encode()
     return {
         "pyproject": Door(_settings("pyproject.toml"), (toml,)),
         "settings": Door(_settings("convlint.toml"), (own,)),

@@ -37,18 +37,12 @@ class Tree:
     @cached_property
     def texts(self) -> dict[str, str]:
         files = sorted((self.root / "convlint").rglob("*.py"))
-        return {
-            str(file.relative_to(self.root)): file.read_text(encoding="utf-8") for file in files
-        }
+        return {str(file.relative_to(self.root)): file.read_text(encoding="utf-8") for file in files}
 
     @cached_property
     def modules(self) -> dict[str, ast.Module]:
         """The syntax tree of each module by its dotted name; example files of rules are not modules."""
-        return {
-            _dotted(file): ast.parse(text)
-            for file, text in self.texts.items()
-            if "/examples/" not in file
-        }
+        return {_dotted(file): ast.parse(text) for file, text in self.texts.items() if "/examples/" not in file}
 
     def lines(self) -> Counter[str]:
         """Lines of Python by top-level package; ``(top)`` are the files beside the packages."""
@@ -64,17 +58,13 @@ class Tree:
     def top_modules(self) -> list[str]:
         """Names of the modules directly in the package, without ``__init__``."""
         inside = [Path(file) for file in self.texts]
-        return sorted(
-            file.stem for file in inside if len(file.parts) == 2 and file.stem != "__init__"
-        )
+        return sorted(file.stem for file in inside if len(file.parts) == 2 and file.stem != "__init__")
 
     def imports(self, *, annotations: bool) -> dict[str, set[str]]:
         """Who imports whom when a module is loaded; with ``annotations`` also under TYPE_CHECKING."""
         return {
             name: {
-                target
-                for statement in _loaded(tree, annotations=annotations)
-                for target in self._targets(statement)
+                target for statement in _loaded(tree, annotations=annotations) for target in self._targets(statement)
             }
             - {name}
             for name, tree in self.modules.items()
@@ -83,15 +73,11 @@ class Tree:
     def type_checking_edges(self) -> int:
         """Imports that only a type checker sees."""
         real = self.imports(annotations=False)
-        return sum(
-            len(names - real[module]) for module, names in self.imports(annotations=True).items()
-        )
+        return sum(len(names - real[module]) for module, names in self.imports(annotations=True).items())
 
     def circles(self, *, annotations: bool) -> list[set[str]]:
         """The sets of modules that import each other, directly or not: strongly connected components."""
-        return [
-            part for part in _components(self.imports(annotations=annotations)) if len(part) > 1
-        ]
+        return [part for part in _components(self.imports(annotations=annotations)) if len(part) > 1]
 
     def repeated_names(self) -> Counter[str]:
         """Functions and classes at the top of several modules, by name: public ones, and in how many."""
@@ -205,9 +191,7 @@ def facts(tree: Tree) -> dict[str, str]:
         "lines of Python": f"{tree.lines().total():,}",
         "of them examples of rules in files": f"{examples:,}" if examples else "(strings)",
         "files": f"{tree.files().total():,}",
-        "longest file": "{} ({})".format(
-            *max((text.count("\n"), file) for file, text in tree.texts.items())
-        ),
+        "longest file": "{} ({})".format(*max((text.count("\n"), file) for file, text in tree.texts.items())),
         "modules at the top of `convlint/`": str(len(tree.top_modules())),
         "import cycles": str(len(tree.circles(annotations=False))),
         "imports under `TYPE_CHECKING`": str(tree.type_checking_edges()),
@@ -216,18 +200,14 @@ def facts(tree: Tree) -> dict[str, str]:
         )
         or "0",
         "public names defined in more than one module": str(len(repeated)),
-        "the most frequent of them": ", ".join(
-            f"`{name}` {count}" for name, count in repeated.most_common(6)
-        ),
+        "the most frequent of them": ", ".join(f"`{name}` {count}" for name, count in repeated.most_common(6)),
         "`Any` in signatures": str(tree.any_in_signatures()),
     }
 
 
 def checked_out(revision: str, folder: Path) -> Tree:
     """The package as it was in a revision, written below ``folder``."""
-    done = subprocess.run(
-        [GIT, "archive", revision, "convlint"], cwd=ROOT, check=True, capture_output=True
-    )
+    done = subprocess.run([GIT, "archive", revision, "convlint"], cwd=ROOT, check=True, capture_output=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return Tree(folder)
@@ -247,9 +227,7 @@ def report(now: Tree, before: Tree, revision: str) -> str:
         count = lines[package].get(tree)
         return "" if count is None else f"{count:,} in {files[tree][package]}"
 
-    packages = [
-        (f"`{package}`", cell(package, before), cell(package, now)) for package in sorted(lines)
-    ]
+    packages = [(f"`{package}`", cell(package, before), cell(package, now)) for package in sorted(lines)]
     return "\n\n".join(
         [
             f"Written by `python -m bench.house {revision} --write`.",
@@ -262,9 +240,7 @@ def report(now: Tree, before: Tree, revision: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("revision", nargs="?", default=BEFORE)
-    parser.add_argument(
-        "--write", action="store_true", help="put the tables into docs/architecture.md"
-    )
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/architecture.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         text = report(Tree(ROOT), checked_out(options.revision, Path(folder)), options.revision)

@@ -203,8 +203,7 @@ def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) ->
         models=len({r.model for r in results}),
         torch=torch.__version__.split("+")[0],
         table=table(
-            ("model", *(f">{c}" for c in ("batch", *columns, "torchsummary", "torchinfo"))),
-            map(_row, results),
+            ("model", *(f">{c}" for c in ("batch", *columns, "torchsummary", "torchinfo"))), map(_row, results)
         ),
         cuda=_cuda_text(cuda),
         **figures,
@@ -221,10 +220,7 @@ def _row(r: Result) -> tuple[object, ...]:
         f"{r.errors['inference']:+.2%}",
         *(f"{part / MB:.1f}" for part in r.training),
         f"{r.errors['training']:+.2%}",
-        *(
-            f"{size / MB:.1f} ({r.errors[tool]:+.0%})" if size else "fails"
-            for tool, size in said.items()
-        ),
+        *(f"{size / MB:.1f} ({r.errors[tool]:+.0%})" if size else "fails" for tool, size in said.items()),
     )
 
 

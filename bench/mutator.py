@@ -89,9 +89,7 @@ class Edit:
     change: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"line {self.line}: {self.call}({self.argument}: {self.before or '-'} -> {self.after})"
-        )
+        return f"line {self.line}: {self.call}({self.argument}: {self.before or '-'} -> {self.after})"
 
 
 CHANGES = (" * 2", " // 2", " + 8")
@@ -108,9 +106,7 @@ def edits(source: str, random: Random, changes: Sequence[str] = CHANGES) -> list
     return sorted(found, key=lambda edit: (edit.line, edit.start))
 
 
-def _edits_of(
-    call: ast.Call, source: str, random: Random, changes: Sequence[str]
-) -> Iterator[Edit]:
+def _edits_of(call: ast.Call, source: str, random: Random, changes: Sequence[str]) -> Iterator[Edit]:
     name = _name(call.func)
     words = {word.arg: word.value for word in call.keywords}
     plain = not any(isinstance(argument, ast.Starred) for argument in call.args)
@@ -132,15 +128,7 @@ def _edits_of(
         yield Edit(name, "groups", call.lineno, line, column, column, "", after)
 
 
-def _edit(
-    name: str,
-    argument: str,
-    call: ast.Call,
-    node: ast.expr,
-    before: str,
-    after: str,
-    change: str = "",
-) -> Edit:
+def _edit(name: str, argument: str, call: ast.Call, node: ast.expr, before: str, after: str, change: str = "") -> Edit:
     start, stop = node.col_offset, node.col_offset + len(before)
     return Edit(name, argument, call.lineno, node.lineno, start, stop, before, after, change)
 
@@ -148,9 +136,7 @@ def _edit(
 def _wrong(node: ast.expr, text: str, change: str) -> str:
     """Another count than ``text``."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return str(
-            {" * 2": node.value * 2, " // 2": max(1, node.value // 2)}.get(change, node.value + 8)
-        )
+        return str({" * 2": node.value * 2, " // 2": max(1, node.value // 2)}.get(change, node.value + 8))
     inner = text if isinstance(node, ast.Name | ast.Attribute) else f"({text})"
     return inner + change
 
@@ -252,9 +238,7 @@ def failure(folder: Path, family: Family) -> str | None:
     import torch
 
     sys.path.insert(0, str(folder))
-    for (
-        name
-    ) in INITIAL:  # whether shapes fit does not depend on values, and random ones take longest
+    for name in INITIAL:  # whether shapes fit does not depend on values, and random ones take longest
         setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
     module = importlib.import_module(f"mutant.models.{family.file}")
     try:

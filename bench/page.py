@@ -58,9 +58,7 @@ def load(browser: Browser, file: Path) -> Loaded:
     """Open a page once, and use it."""
     with browser.page(file) as page:
         return Loaded(
-            first_paint=page.value(
-                "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-            ),
+            first_paint=page.value("performance.getEntriesByName('first-contentful-paint')[0].startTime"),
             drawn=page.value("performance.getEntriesByName('convlint-drawn')[0].startTime"),
             elements=_elements(page),
             opened=_took(page, "#graph .segmented button:last-child"),
@@ -92,9 +90,7 @@ def measure(browser: Browser, text: str, loads: int = LOADS) -> Loaded:
         file = Path(folder) / "report.html"
         file.write_text(text, encoding="ascii")
         found = [load(browser, file) for _ in range(loads)]
-    return Loaded(
-        *(median(getattr(one, name) for one in found) for name in Loaded.__dataclass_fields__)
-    )
+    return Loaded(*(median(getattr(one, name) for one in found) for name in Loaded.__dataclass_fields__))
 
 
 def page(rows: Iterator[tuple[str, Report, int, Loaded]], version: str) -> str:
@@ -142,9 +138,7 @@ def picture(browser: Browser, file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--write", action="store_true", help=f"write a section of {PAGE.name}, and {PICTURE.name}"
-    )
+    parser.add_argument("--write", action="store_true", help=f"write a section of {PAGE.name}, and {PICTURE.name}")
     asked = parser.parse_args()
     with chromium() as browser:
         version = f"Chromium {browser.version}"

@@ -22,10 +22,7 @@ from bench.markdown import table
 from bench.peers_env import ROOT, Environment, made, torchvision_pin
 
 PAGE = ROOT / "docs" / "comparison.md"
-COUNTING = (
-    *("convlint", "torchinfo", "fvcore", "ptflops", "ptflops, aten", "thop", "calflops"),
-    "torchsummary",
-)
+COUNTING = (*("convlint", "torchinfo", "fvcore", "ptflops", "ptflops, aten", "thop", "calflops"), "torchsummary")
 LINTING = ("torch-audit", "TorchFix", "torchshapeflow")
 PACKAGES = (*(tool for tool in COUNTING if "," not in tool), *LINTING)
 
@@ -128,11 +125,7 @@ def of_counted(truth: Mapping[str, Any], said: Mapping[str, Mapping[str, Any]], 
     """What each tool says of ``macs`` or ``params``, and how many times the truth where it is off."""
     tools = [tool for tool in said if figure == "params" or tool != "torchsummary"]
     rows = [
-        [
-            case,
-            f"{true[figure]:,}",
-            *(one_figure(said[tool][case], true[figure], figure) for tool in tools),
-        ]
+        [case, f"{true[figure]:,}", *(one_figure(said[tool][case], true[figure], figure) for tool in tools)]
         for case, true in truth.items()
     ]
     return table(["model", ">PyTorch", *(f">{tool}" for tool in tools)], rows)
@@ -151,8 +144,7 @@ def one_figure(said: Mapping[str, Any], true: int, figure: str) -> str:
 def of_broken(tools: Mapping[str, Any]) -> str:
     """What each tool says of models that fail, and what it leaves on one."""
     rows = [
-        [tool, one["broken"], _counts(one["fixtures"].values()), one["left on broken"]]
-        for tool, one in tools.items()
+        [tool, one["broken"], _counts(one["fixtures"].values()), one["left on broken"]] for tool, one in tools.items()
     ]
     return table(["tool", "output", "of the six", "changes left on the model"], rows)
 
@@ -200,10 +192,7 @@ def figures(place: Environment) -> str:
         macs=of_counted(truth["counted"], said, "macs"),
         params=of_counted(truth["counted"], said, "params"),
         broken=of_broken(tools),
-        frozen=table(
-            ["tool", "changes left on the model"],
-            [[tool, one["frozen"]] for tool, one in tools.items()],
-        ),
+        frozen=table(["tool", "changes left on the model"], [[tool, one["frozen"]] for tool, one in tools.items()]),
         planted=planted,
         others=others,
         torchvision=torchvision_pin().partition("==")[2],
@@ -214,9 +203,7 @@ def figures(place: Environment) -> str:
 
 def main() -> None:
     """Compare, and print or write the sections of the page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.peers", description=(__doc__ or "").partition("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--fresh", action="store_true", help="make the environment anew")
     parser.add_argument("--no-times", action="store_true", help="leave out what it takes")

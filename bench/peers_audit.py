@@ -36,9 +36,7 @@ ZOO = (
 SIZE = (3, 96, 96)
 
 
-def audited(
-    model: nn.Module, batch: Tensor, optimizer: torch.optim.Optimizer | None = None
-) -> list[dict[str, Any]]:
+def audited(model: nn.Module, batch: Tensor, optimizer: torch.optim.Optimizer | None = None) -> list[dict[str, Any]]:
     """What torch-audit finds in one step of training. Raises what the model raises, as it does itself."""
     from torch_audit import audit_dynamic
 
@@ -51,12 +49,7 @@ def audited(
         if optimizer is not None:
             auditor.optimizer_step()
     return [
-        {
-            "code": one.rule_id,
-            "severity": one.severity.value.lower(),
-            "module": one.module_path,
-            "message": one.message,
-        }
+        {"code": one.rule_id, "severity": one.severity.value.lower(), "module": one.module_path, "message": one.message}
         for one in auditor.finish(report=False).findings
     ]
 
@@ -84,10 +77,7 @@ def of_fixtures() -> dict[str, Any]:
     file = ROOT / "fixtures" / "gdconv.py"
     gdconv = partial(runpy.run_path(str(file))["GDConv"], 8, 8, 3, 0)
     batch = torch.randn(BATCH, 8, 3, 3)
-    found["gdconv"] = {
-        "findings": _findings(gdconv, batch),
-        "raises": raising_line(gdconv, batch, file),
-    }
+    found["gdconv"] = {"findings": _findings(gdconv, batch), "raises": raising_line(gdconv, batch, file)}
     return found | _others()
 
 
@@ -122,10 +112,7 @@ def _others() -> dict[str, Any]:
         nn.init.zeros_(net[2].weight[:4])  # type: ignore[index]
         dead = audited(net, batch)
         ours = [f.code for f in convlint.check(net, input=(3, 32, 32))]
-    return {
-        "adam": {"findings": decayed, "convlint": ours},
-        "dead": {"findings": dead, "convlint": ours},
-    }
+    return {"adam": {"findings": decayed, "convlint": ours}, "dead": {"findings": dead, "convlint": ours}}
 
 
 def of_zoo() -> dict[str, dict[str, dict[str, int]]]:

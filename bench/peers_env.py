@@ -36,9 +36,7 @@ class Environment:
         """The path of a command that is installed here."""
         return str(self.folder / "venv" / "bin" / name)
 
-    def run(
-        self, command: Sequence[str], cwd: Path, path: Sequence[Path] = ()
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, command: Sequence[str], cwd: Path, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
         """Run one of the programs, with ``path`` to import from before what is installed.
 
         Linters exit with 1 for findings, and convlint with 2 for what it could not check. Anything else is an

@@ -56,9 +56,7 @@ def ptflops(model: nn.Module, x: Tensor, backend: str = "pytorch") -> object:
     from ptflops import get_model_complexity_info
 
     size = tuple(x.shape[1:])
-    return get_model_complexity_info(
-        model, size, as_strings=False, print_per_layer_stat=False, backend=backend
-    )
+    return get_model_complexity_info(model, size, as_strings=False, print_per_layer_stat=False, backend=backend)
 
 
 def ptflops_aten(model: nn.Module, x: Tensor) -> object:
@@ -133,10 +131,7 @@ def shortest(
 def measured(rounds: int) -> dict[str, Any]:
     """Seconds, by net and by look; forwards and steps of training apart."""
     return {
-        kind: {
-            net: shortest(looks, build, size, rounds * often)
-            for net, (build, size, often) in NETS.items()
-        }
+        kind: {net: shortest(looks, build, size, rounds * often) for net, (build, size, often) in NETS.items()}
         for kind, looks in (("forward", LOOKS), ("step", STEPS))
     }
 

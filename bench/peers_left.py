@@ -51,9 +51,7 @@ class Noted:
             ),
             "attributes": len(added),
             "buffers": len({name for name, _ in model.named_buffers()} - self.buffers),
-            "training flags changed": sum(
-                module.training != self.training[name] for name, module in modules.items()
-            ),
+            "training flags changed": sum(module.training != self.training[name] for name, module in modules.items()),
             "functions of PyTorch replaced": len(patches()),
         }
         return ", ".join(f"{what}: {count}" for what, count in found.items() if count) or "nothing"

@@ -19,30 +19,17 @@ from bench.peers_examples import broken_models
 MARK = re.compile(r"# (CVL\d+)$")
 GDCONV_FILE = ROOT / "fixtures" / "gdconv.py"
 GDCONV = {
-    "nn.Conv2d(": (
-        "CVL202",
-        "`gdconv.py`: one group per input channel, any number of output channels",
-    ),
+    "nn.Conv2d(": ("CVL202", "`gdconv.py`: one group per input channel, any number of output channels"),
     "nn.BatchNorm2d(": ("CVL201", "`gdconv.py`: the norm is sized by the input channels"),
 }
 """The two defects of fixtures/gdconv.py, by what stands at their lines."""
 
-ABOUT = {
-    "TA104": "CVL206",
-    "TA400": "CVL301",
-    "TA404": "CVL309",
-    "TA500": "CVL305",
-    "TA501": "CVL306",
-}
+ABOUT = {"TA104": "CVL206", "TA400": "CVL301", "TA404": "CVL309", "TA500": "CVL305", "TA501": "CVL306"}
 """Rules of torch-audit, and the rules here that are about the same. Its others fire on good models as well."""
 
 OTHERS = {
-    "`torch.load` without `weights_only`": (
-        "import torch\n\n\ndef read(path):\n    return torch.load(path)\n"
-    ),
-    "`torch.solve`, which was removed": (
-        "import torch\n\n\ndef solved(a, b):\n    return torch.solve(b, a)\n"
-    ),
+    "`torch.load` without `weights_only`": ("import torch\n\n\ndef read(path):\n    return torch.load(path)\n"),
+    "`torch.solve`, which was removed": ("import torch\n\n\ndef solved(a, b):\n    return torch.solve(b, a)\n"),
     "`weight.require_grad = False`, misspelt": (
         "import torch\n\n\ndef frozen(model):\n    for weight in model.parameters():\n"
         "        weight.require_grad = False\n"
@@ -113,24 +100,15 @@ def annotated(text: str) -> str:
     )
     net = text.rfind("def forward(self, x: torch.Tensor)")
     shape = '"B", 3, 32, 32' if "class Net" in text else '"B", "C", "H", "W"'
-    return text[:net] + text[net:].replace(
-        "x: torch.Tensor", f"x: Annotated[torch.Tensor, Shape({shape})]", 1
-    )
+    return text[:net] + text[net:].replace("x: torch.Tensor", f"x: Annotated[torch.Tensor, Shape({shape})]", 1)
 
 
 def by_convlint(place: Environment, folder: Path, *arguments: str) -> list[Found]:
     """By ``convlint check``, of files or of models."""
-    told = place.run(
-        ["convlint", "check", "--isolated", "--no-cache", "--output-format", "json", *arguments],
-        folder,
-    )
+    told = place.run(["convlint", "check", "--isolated", "--no-cache", "--output-format", "json", *arguments], folder)
     report = json.loads(told.stdout)
     assert not report["problems"], report["problems"]
-    return [
-        Found(Path(f["path"]).stem, f["line"], f["code"], f["severity"])
-        for f in report["findings"]
-        if f["path"]
-    ]
+    return [Found(Path(f["path"]).stem, f["line"], f["code"], f["severity"]) for f in report["findings"] if f["path"]]
 
 
 def by_torchfix(place: Environment, folder: Path) -> list[Found]:
@@ -204,11 +182,7 @@ def of_planted(found: Mapping[str, list[Found]], audit: Mapping[str, Any]) -> st
 
 def where(one: Planted, tool: str, found: list[Found]) -> str:
     """In which words a linter of files tells a defect. Of convlint the very rule counts, of others any finding."""
-    lines = {
-        f.line
-        for f in found
-        if f.file == one.file and (f.code == one.code or not tool.startswith("convlint"))
-    }
+    lines = {f.line for f in found if f.file == one.file and (f.code == one.code or not tool.startswith("convlint"))}
     return "its line" if one.line in lines else _line(one, min(lines, default=None))
 
 
@@ -238,9 +212,7 @@ def of_others(place: Environment, folder: Path, audit: Mapping[str, Any]) -> str
     rows = []
     for number, what in enumerate(OTHERS):
         cells = {
-            tool.partition(",")[0]: ", ".join(
-                sorted({f.code for f in findings if f.file == f"other{number}"})
-            )
+            tool.partition(",")[0]: ", ".join(sorted({f.code for f in findings if f.file == f"other{number}"}))
             for tool, findings in found.items()
         }
         rows.append([what, *(cells.get(tool, "") for tool in columns)])
@@ -251,16 +223,11 @@ def of_others(place: Environment, folder: Path, audit: Mapping[str, Any]) -> str
     return table(["bug", *columns], rows)
 
 
-def of_working(
-    text: Mapping[str, list[Found]], zoo: Mapping[str, Mapping[str, Mapping[str, int]]]
-) -> str:
+def of_working(text: Mapping[str, list[Found]], zoo: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
     """What is said of torchvision's models: of the text of all, and of some in a run."""
     files = "all source files"
     models = f"runs of {len(zoo)} models"
-    rows = [
-        [tool, files, *_levels(Counter(f"{f.code} {f.severity}" for f in text[tool]))]
-        for tool in TEXT_TOOLS
-    ]
+    rows = [[tool, files, *_levels(Counter(f"{f.code} {f.severity}" for f in text[tool]))] for tool in TEXT_TOOLS]
     for tool in ("convlint", "torch-audit"):
         counts = sum((Counter(one[tool]) for one in zoo.values()), Counter[str]())
         name = "convlint, run" if tool == "convlint" else tool

@@ -152,11 +152,7 @@ def of_reading(spent: Mapping[str, Spent]) -> str:
     return table(
         ["program", ">times `ast.parse`", ">peak MB"],
         [
-            [
-                name,
-                f"{parse:.2f} s" if one.seconds == parse else f"{one.seconds / parse:.1f}",
-                f"{one.peak / MB:.0f}",
-            ]
+            [name, f"{parse:.2f} s" if one.seconds == parse else f"{one.seconds / parse:.1f}", f"{one.peak / MB:.0f}"]
             for name, one in spent.items()
         ],
     )

@@ -86,9 +86,7 @@ def by_ptflops(model: nn.Module, backend: str = "pytorch") -> Counted:
         import_torchvision()
     from ptflops import get_model_complexity_info
 
-    macs, params = get_model_complexity_info(
-        model, SIZE, as_strings=False, print_per_layer_stat=False, backend=backend
-    )
+    macs, params = get_model_complexity_info(model, SIZE, as_strings=False, print_per_layer_stat=False, backend=backend)
     return Counted(params, macs)
 
 
@@ -110,11 +108,7 @@ def by_calflops(model: nn.Module) -> Counted:
     from calflops import calculate_flops
 
     _, macs, params = calculate_flops(
-        model,
-        input_shape=(1, *SIZE),
-        output_as_string=False,
-        print_results=False,
-        print_detailed=False,
+        model, input_shape=(1, *SIZE), output_as_string=False, print_results=False, print_detailed=False
     )
     return Counted(params, macs)
 
@@ -265,11 +259,7 @@ def truth() -> dict[str, Any]:
     """PyTorch's own figures, its release and Python's."""
     counts = {case: asdict(true(build().eval())) for case, build in CASES.items()}
     torch_version = torch.__version__.partition("+")[0]
-    return {
-        "torch": torch_version,
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        "counted": counts,
-    }
+    return {"torch": torch_version, "python": ".".join(platform.python_version_tuple()[:2]), "counted": counts}
 
 
 def figures(tool: str) -> dict[str, Any]:

@@ -89,8 +89,7 @@ def section(found: Sequence[Found], known: Mapping[Key, Verdict], read: Read) ->
         seconds=read.seconds,
         peak=read.peak_bytes / 1e9,
         counts=table(
-            ("rule", "name", "severity", ">findings"),
-            [(*rule, count) for rule, count in sorted(counts.items())],
+            ("rule", "name", "severity", ">findings"), [(*rule, count) for rule, count in sorted(counts.items())]
         ),
         true=sum(verdict.true for _, verdict in listed),
         all=len(listed),

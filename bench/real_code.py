@@ -67,9 +67,7 @@ def check(folder: Path, parts: Sequence[str] = PARTS) -> list[Found]:
     could not be checked.
     """
     command = [sys.executable, "-m", "convlint", "check", "--isolated", "--no-cache", "--exit-zero"]
-    done = subprocess.run(
-        [*command, "--output-format", "json", *parts], cwd=folder, check=False, capture_output=True
-    )
+    done = subprocess.run([*command, "--output-format", "json", *parts], cwd=folder, check=False, capture_output=True)
     if done.returncode:
         raise RuntimeError((done.stdout[-2000:] + done.stderr[-2000:]).decode(errors="replace"))
     return [_found(finding, folder) for finding in json.loads(done.stdout)["findings"]]
@@ -150,8 +148,7 @@ def page(found: Sequence[Found], known: Mapping[Key, Verdict], files: int, lines
         files=files,
         lines=f"{lines:,}",
         counts=table(
-            ("rule", "name", "severity", ">findings"),
-            [(*rule, count) for rule, count in sorted(counts.items())],
+            ("rule", "name", "severity", ">findings"), [(*rule, count) for rule, count in sorted(counts.items())]
         ),
         true=sum(verdict.true for _, verdict in listed),
         all=len(listed),
@@ -164,13 +161,7 @@ def verdict_table(listed: Iterable[tuple[Found, Verdict]]) -> str:
     return table(
         ("rule", "location", "message", "true?", "reason"),
         [
-            (
-                one.key.code,
-                f"{one.key.file}:{one.line}",
-                one.message,
-                "yes" if verdict.true else "no",
-                verdict.why,
-            )
+            (one.key.code, f"{one.key.file}:{one.line}", one.message, "yes" if verdict.true else "no", verdict.why)
             for one, verdict in listed
         ],
     )

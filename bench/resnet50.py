@@ -24,8 +24,7 @@ class Bottleneck(nn.Module):
         self.shortcut: nn.Module | None = None
         if stride != 1 or in_planes != 4 * planes:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_planes, 4 * planes, 1, stride, bias=False),
-                nn.BatchNorm2d(4 * planes),
+                nn.Conv2d(in_planes, 4 * planes, 1, stride, bias=False), nn.BatchNorm2d(4 * planes)
             )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -42,10 +41,7 @@ class ResNet50(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 64, 7, 2, 3, bias=False),
-            nn.BatchNorm2d(64),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, 2, 1),
+            nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
         )
         blocks: list[nn.Module] = []
         width = 64

@@ -187,11 +187,7 @@ def section(found: dict[str, dict[str, list[float]]], lines: dict[str, int], cou
         for file, times in found.items()
     ]
     return SECTION.format(
-        count=count,
-        files=len(found),
-        versions=versions(),
-        debounce=DEBOUNCE * 1000,
-        table=table(columns, rows),
+        count=count, files=len(found), versions=versions(), debounce=DEBOUNCE * 1000, table=table(columns, rows)
     )
 
 
@@ -206,8 +202,7 @@ def measure(commands: dict[str, Sequence[str]], files: Sequence[str], count: int
         folder = Path(scratch, "sources")
         copied(folder)
         found = {
-            file: {name: delays(command, folder, file, count) for name, command in commands.items()}
-            for file in files
+            file: {name: delays(command, folder, file, count) for name, command in commands.items()} for file in files
         }
         lines = {file: len((folder / file).read_text("utf-8").splitlines()) for file in files}
         return section(found, lines, count)

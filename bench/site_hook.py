@@ -22,11 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # mkdocs loads this file 
 
 from bench import prose
 
-AT_THE_ROOT = {
-    "README.md": "index.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "CHANGELOG.md": "changelog.md",
-}
+AT_THE_ROOT = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages of the repository, and what they are in the site."""
 
 

@@ -25,16 +25,12 @@ def built(folder: Path, seed: int, weights: Path | None = None) -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def trained(
-    model: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float, seed: int
-) -> nn.Module:
+def trained(model: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float, seed: int) -> nn.Module:
     """``model`` after so many epochs, in place."""
     images, which = data
     dice = torch.Generator().manual_seed(seed)
     steps = epochs * math.ceil(len(images) / BATCH)
-    optimizer = torch.optim.SGD(
-        model.parameters(), rate, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
+    optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.2)
     model.train()
     for _ in range(epochs):
@@ -83,9 +79,7 @@ def exact(model: nn.Module) -> tuple[nn.Module, float]:
                     nn.Conv2d(into, 9 * into, 3, conv.stride[0], 1, groups=into, bias=False),
                     nn.Conv2d(9 * into, out, 1, bias=False),
                 )
-                pair.load_state_dict(
-                    {"0.weight": state["depthwise.weight"], "1.weight": state["weight"]}
-                )
+                pair.load_state_dict({"0.weight": state["depthwise.weight"], "1.weight": state["weight"]})
                 setattr(module, name, pair)
                 errors.append(error)
     return model, max(errors)

@@ -57,9 +57,7 @@ def spend(command: Sequence[str], folder: Path) -> Spent:
     """
     kept = {"PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **kept}, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **kept}, stdout=output, stderr=output)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
@@ -118,10 +116,7 @@ def of_others(folder: Path) -> dict[str, Sequence[str]]:
 
 def of_one(file: Path) -> dict[str, Sequence[str]]:
     """Commands over one file, whose greater part is the start of Python."""
-    return {
-        "`python -c pass`": [sys.executable, "-c", "pass"],
-        "convlint": convlint("--no-cache", str(file)),
-    }
+    return {"`python -c pass`": [sys.executable, "-c", "pass"], "convlint": convlint("--no-cache", str(file))}
 
 
 def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
@@ -189,10 +184,7 @@ def section(
         whole=_processes(whole, 1, peaks=True),
         one=_processes(one, 3, peaks=False),
         pieces=f"{len(longest):,}",
-        longest=table(
-            (">seconds", "class or function"),
-            [(f"{seconds:.2f}", name) for seconds, name in longest[:5]],
-        ),
+        longest=table((">seconds", "class or function"), [(f"{seconds:.2f}", name) for seconds, name in longest[:5]]),
     )
 
 
@@ -200,8 +192,7 @@ def _processes(spent: Mapping[str, Spent], digits: int, *, peaks: bool) -> str:
     first = next(iter(spent))
     columns = ["process", ">seconds", f">times {first}"]
     rows = [
-        [name, f"{one.seconds:.{digits}f}", f"{one.seconds / spent[first].seconds:.1f}"]
-        for name, one in spent.items()
+        [name, f"{one.seconds:.{digits}f}", f"{one.seconds / spent[first].seconds:.1f}"] for name, one in spent.items()
     ]
     if peaks:  # no less can be seen than what this process, which starts them, had itself
         columns.append(">peak MB")

@@ -68,9 +68,7 @@ def diffs_of(suggested: Json) -> list[str]:
     ]
 
 
-def score(
-    name: str, path: str, checked: Json, suggested: Json, runs: Sequence[Json], seconds: float
-) -> Result:
+def score(name: str, path: str, checked: Json, suggested: Json, runs: Sequence[Json], seconds: float) -> Result:
     """Count a model's layers. ``path`` is the target's file; ``runs`` are what ``applied.measured`` said
     of the text as it is and of each of ``diffs_of(suggested)``.
     """
@@ -124,14 +122,10 @@ def _claims(suggested: Json, original: Json, changed: Sequence[Json]) -> Iterato
 _FLAGS = ("ran", "output_shapes_equal", "params_equal", "macs_equal")
 
 
-def _wrong(
-    name: str, saved: Json, before: Json, verified: Json | None, after: Json
-) -> Iterator[str]:
+def _wrong(name: str, saved: Json, before: Json, verified: Json | None, after: Json) -> Iterator[str]:
     """What is not as a suggestion says."""
     flags = {} if verified is None else {flag: verified[flag] for flag in _FLAGS}
-    yield from (
-        f"{name}: it is printed, and {f} is false" for f, is_so in flags.items() if not is_so
-    )
+    yield from (f"{name}: it is printed, and {f} is false" for f, is_so in flags.items() if not is_so)
     if "failed" in after:
         yield f"{name}: {after['failed']}"
         return

@@ -22,10 +22,7 @@ MODEL = ("bench/resnet50.py:ResNet50", "--input", "3,224,224")
 COMMANDS = {
     "convlint check": ("check", *MODEL),
     "convlint suggest, everything": ("suggest", *MODEL),
-    "convlint suggest --kind depthwise-separable": (
-        *("suggest", *MODEL),
-        *("--kind", "depthwise-separable"),
-    ),
+    "convlint suggest --kind depthwise-separable": (*("suggest", *MODEL), *("--kind", "depthwise-separable")),
 }
 
 
@@ -54,10 +51,7 @@ def page(rounds: int) -> str:
             times[name].append(seconds(command))
     first = median(times["convlint check"])
     count, layers = suggested()
-    rows = [
-        [name, f"{median(found):.2f}", f"{median(found) / first:.1f}"]
-        for name, found in times.items()
-    ]
+    rows = [[name, f"{median(found):.2f}", f"{median(found) / first:.1f}"] for name, found in times.items()]
     return "\n".join(
         [
             "## Suggestions",

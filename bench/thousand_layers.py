@@ -38,12 +38,7 @@ class Thousand(nn.Module):
         self.stages = nn.ModuleList(nn.Sequential(*[Block(16) for _ in range(6)]) for _ in range(4))
         chain: list[nn.Module] = []
         for _ in range(123):
-            chain += [
-                nn.Conv2d(16, 16, 3, padding=1),
-                nn.GroupNorm(4, 16),
-                nn.SiLU(),
-                nn.Identity(),
-            ]
+            chain += [nn.Conv2d(16, 16, 3, padding=1), nn.GroupNorm(4, 16), nn.SiLU(), nn.Identity()]
         self.chain = nn.Sequential(*chain)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flat = nn.Flatten()

@@ -199,9 +199,7 @@ def sweep(effort: Effort, workers: int = 2) -> tuple[list[Dense], dict[str, list
         dense = list(pool.map(train, range(effort.seeds)))
         jobs = [(name, seed) for name in effort.rewrites for seed in range(effort.seeds)]
         results = list(pool.map(rewrite, jobs))
-    every = {
-        name: results[n * effort.seeds :][: effort.seeds] for n, name in enumerate(effort.rewrites)
-    }
+    every = {name: results[n * effort.seeds :][: effort.seeds] for n, name in enumerate(effort.rewrites)}
     return dense, every
 
 
@@ -235,9 +233,7 @@ This is one small network on easy images. It compares the rewrites; it does not 
 """
 
 
-def section(
-    effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]
-) -> str:
+def section(effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]) -> str:
     """The section for docs/suggest.md."""
     titles = ("rewrite", ">layers", ">params", ">MACs", ">error, mean", ">largest")
     random = (f">random, {effort.short} epochs", f">random, {effort.epochs} epochs")
@@ -268,9 +264,7 @@ def _accuracies(of: Sequence[object], names: Iterable[str]) -> list[str]:
     return cells
 
 
-def _verdict(
-    effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]
-) -> str:
+def _verdict(effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]) -> str:
     """What the table says, in words."""
 
     def means(what: str) -> dict[str, float]:

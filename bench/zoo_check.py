@@ -53,9 +53,7 @@ class Result:
     fvcore: int | None
     seconds: float
     memory: int
-    build_s: tuple[
-        float, ...
-    ]  # shortest: plain, with construction sites, with symbolic integers too
+    build_s: tuple[float, ...]  # shortest: plain, with construction sites, with symbolic integers too
 
     @property
     def wrong(self) -> str:
@@ -137,9 +135,7 @@ def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, ...]]:
     return model, tuple(seconds)
 
 
-def _timed(
-    entry: Entry, contexts: tuple[Callable[[], AbstractContextManager[object]], ...]
-) -> tuple[nn.Module, float]:
+def _timed(entry: Entry, contexts: tuple[Callable[[], AbstractContextManager[object]], ...]) -> tuple[nn.Module, float]:
     """A model that is built in contexts, and the seconds that it took."""
     start = time.perf_counter()
     with ExitStack() as stack:
@@ -209,12 +205,7 @@ def calls_in(path: str) -> frozenset[tuple[int, int, int, int]]:
         return len(lines[line - 1].encode()[:offset].decode()) + 1
 
     return frozenset(
-        (
-            node.lineno,
-            column(node.lineno, node.col_offset),
-            end,
-            column(end, int(node.end_col_offset or 0)),
-        )
+        (node.lineno, column(node.lineno, node.col_offset), end, column(end, int(node.end_col_offset or 0)))
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         for end in [int(node.end_lineno or 0)]

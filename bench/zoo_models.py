@@ -81,9 +81,7 @@ def timm_entries(*, chosen: bool = True) -> list[Entry]:
     """The chosen models of timm, see ``counted``, or all of them."""
     rows = json.loads(TIMM.read_text(encoding="utf-8"))
     return [
-        Entry(f"timm/{row['name']}", row["params"], tuple(row["input"]))
-        for row in rows
-        if row["chosen"] or not chosen
+        Entry(f"timm/{row['name']}", row["params"], tuple(row["input"])) for row in rows if row["chosen"] or not chosen
     ]
 
 
@@ -189,11 +187,7 @@ def counted() -> list[dict[str, Any]]:
         own = [_counted(timm, file, name) for name in sorted(names)]
         sizes = sorted((row["params"], row["name"]) for row in own if row["params"])
         middle = {sizes[0][1], sizes[len(sizes) // 2][1]} if sizes else set()
-        rows += [
-            {**row, "chosen": row["name"] in middle}
-            for row in own
-            if row["name"] in listed | middle
-        ]
+        rows += [{**row, "chosen": row["name"] in middle} for row in own if row["name"] in listed | middle]
     return rows
 
 

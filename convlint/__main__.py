@@ -31,9 +31,7 @@ def _open_closed_streams() -> None:
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            os.open(
-                os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY
-            )  # gets the lowest free number
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)  # gets the lowest free number
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8"))
 
@@ -64,16 +62,10 @@ def runs_models(arguments: Sequence[str]) -> bool:
     if arguments[:1] not in (["check"], ["summary"]) or {"--help", "-h"} & {*arguments}:
         return False
     rest = arguments[1:]
-    return (
-        bool({"--confirm", "--prove"} & {*rest})
-        or not rest
-        or any(_MODEL.fullmatch(word) for word in rest)
-    )
+    return bool({"--confirm", "--prove"} & {*rest}) or not rest or any(_MODEL.fullmatch(word) for word in rest)
 
 
 if __name__ == "__main__":
     if not sys.flags.safe_path:
-        del sys.path[
-            0
-        ]  # the working directory: the user's random.py must not replace the standard one
+        del sys.path[0]  # the working directory: the user's random.py must not replace the standard one
     main()

@@ -85,9 +85,7 @@ def check(
         UsageError: A ``ValueError``; an argument is not valid.
 
     """
-    settings = config.discover().overridden(
-        select=select, ignore=ignore, extend_select=extend_select
-    )
+    settings = config.discover().overridden(select=select, ignore=ignore, extend_select=extend_select)
     if isinstance(model_or_target, os.PathLike):
         model_or_target = os.fspath(model_or_target)
     path = _path(model_or_target) if isinstance(model_or_target, str) else None
@@ -105,9 +103,7 @@ def check(
     return Report(**vars(outcome.report), files=outcome.files)
 
 
-def summary(
-    model_or_target: nn.Module | str, input: ModelInput = None, **options: object
-) -> Report:
+def summary(model_or_target: nn.Module | str, input: ModelInput = None, **options: object) -> Report:
     """Return the layer table of a model, without linting it; the arguments are those of ``check``.
 
     Findings are only those that explain why the model does not run.
@@ -119,11 +115,7 @@ def summary(
 
 
 def trace(
-    model: nn.Module,
-    input: ModelInput = None,
-    *,
-    train: bool = False,
-    batch_size: int | None = None,
+    model: nn.Module, input: ModelInput = None, *, train: bool = False, batch_size: int | None = None
 ) -> fx.Graph:
     """Run a live model once and return what ran as a ``torch.fx.Graph``; the model is left as it was.
 
@@ -217,9 +209,7 @@ def suggest(
     return Report(**vars(report), linted=False, suggested=True)
 
 
-def rewrite(
-    model: nn.Module, suggestion: Suggestion | Sequence[Suggestion], *, weights: bool = True
-) -> nn.Module:
+def rewrite(model: nn.Module, suggestion: Suggestion | Sequence[Suggestion], *, weights: bool = True) -> nn.Module:
     """Copy a live model and replace the layers of one suggestion, or of several, with their rewritten forms.
 
     ``suggestion`` may come from the model itself or from the target that built it; its ``instances`` name the
@@ -229,9 +219,7 @@ def rewrite(
     from convlint.runtime.weights import replace_layers
 
     suggestions = [*suggestion] if isinstance(suggestion, Sequence) else [suggestion]
-    replacements = {
-        change.layer: change.replacement for each in suggestions for change in each.changes
-    }
+    replacements = {change.layer: change.replacement for each in suggestions for change in each.changes}
     try:
         return replace_layers.rewritten(model, replacements, weights=weights)
     except ValueError as error:
@@ -253,10 +241,7 @@ def _model_target(text: str) -> Target:
 
 @contextmanager
 def _prepared(
-    model_or_target: nn.Module | str,
-    input: ModelInput,
-    options: Mapping[str, object],
-    settings: config.Config,
+    model_or_target: nn.Module | str, input: ModelInput, options: Mapping[str, object], settings: config.Config
 ) -> Iterator[tuple[Job, RunJob, ProveClaim | None]]:
     """The job of a model, with the functions that run it and that test claims about its classes."""
     if not isinstance(model_or_target, str):
@@ -279,9 +264,7 @@ def _live_job(
         raise UsageError(f"expected a model or a target such as 'net.py:Net', not {kind}")
     for name in ("device", "dtype", "timeout", "max_memory"):
         if name in options:
-            raise UsageError(
-                f"{name} only applies to targets; a live model runs as and where it is"
-            )
+            raise UsageError(f"{name} only applies to targets; a live model runs as and where it is")
     tensors = model_run.tensor_inputs(input)
     request = _request(options, () if tensors else _input_specs(input))
     name = type(model).__name__
@@ -302,9 +285,7 @@ def _request(options: Mapping[str, Any], inputs: tuple[InputSpec, ...]) -> Check
     """The request for keyword arguments. Raises UsageError."""
     unknown = [name for name in options if name not in _OPTIONS]
     if unknown:
-        raise UsageError(
-            f"unknown option {', '.join(unknown)}; choose from input, {', '.join(_OPTIONS)}"
-        )
+        raise UsageError(f"unknown option {', '.join(unknown)}; choose from input, {', '.join(_OPTIONS)}")
     values: dict[str, object] = {"input": inputs}
     for name, value in options.items():
         option = CheckRequest.options()[name]
@@ -338,6 +319,4 @@ def _input_spec(value: object) -> InputSpec:
     if _is_shape(value):
         return parse_input(",".join(map(str, value)))
     kind = type(value).__name__
-    raise UsageError(
-        f"an input is a shape such as (3, 224, 224), its text, or a tensor, not {kind}"
-    )
+    raise UsageError(f"an input is a shape such as (3, 224, 224), its text, or a tensor, not {kind}")

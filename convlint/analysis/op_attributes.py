@@ -25,20 +25,11 @@ _BIAS = Attribute("bias", "bool", "whether a bias is added")
 _CEIL = Attribute("ceil_mode", "bool", "whether the last window may reach over the edge")
 _INDICES = Attribute("return_indices", "bool", "whether positions are returned too", optional=True)
 _DIM = Attribute("dim", "int", "the dimension that the call works along")
-_OPTIONAL_DIM = Attribute(
-    "dim", "int or tuple", "the dimensions that it works along", optional=True
-)
+_OPTIONAL_DIM = Attribute("dim", "int or tuple", "the dimensions that it works along", optional=True)
 _KEEPDIM = Attribute("keepdim", "bool", "whether reduced dimensions stay, of size 1", optional=True)
-_SHAPE = Attribute(
-    "shape", "tuple[int, ...]", "the new sizes as written, -1 included", optional=True
-)
+_SHAPE = Attribute("shape", "tuple[int, ...]", "the new sizes as written, -1 included", optional=True)
 _AFFINE = Attribute("affine", "bool", "whether there are a weight and a bias")
-_WIDTH = Attribute(
-    "num_features",
-    "int",
-    "channels of weight or statistics; left out without either",
-    optional=True,
-)
+_WIDTH = Attribute("num_features", "int", "channels of weight or statistics; left out without either", optional=True)
 
 _WINDOW = (
     Attribute("kernel_size", "tuple[int, ...]", "sizes of the window"),
@@ -73,9 +64,7 @@ def _swap(name: str) -> Attribute:
 
 
 def _sections(name: str) -> Attribute:
-    return Attribute(
-        name, "int or tuple[int, ...]", "size, number or ends of the parts", optional=True
-    )
+    return Attribute(name, "int or tuple[int, ...]", "size, number or ends of the parts", optional=True)
 
 
 def _slope(name: str, meaning: str) -> tuple[Attribute, ...]:
@@ -100,24 +89,14 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
         Attribute("num_groups", "int", "groups of channels that are normalized together"),
         *(_WIDTH, _AFFINE),
     ),
-    "layer_norm": (
-        Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"),
-        _AFFINE,
-    ),
-    "rms_norm": _optional(
-        Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"), _AFFINE
-    ),
+    "layer_norm": (Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"), _AFFINE),
+    "rms_norm": _optional(Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"), _AFFINE),
     **dict.fromkeys(ops.WINDOW_POOLS, (*_WINDOW, _CEIL, _INDICES)),
     **dict.fromkeys(
-        ops.POWER_POOLS | ops.spatial_names("max_pool{}d_with_indices"),
-        _optional(*_WINDOW, _CEIL, _INDICES),
+        ops.POWER_POOLS | ops.spatial_names("max_pool{}d_with_indices"), _optional(*_WINDOW, _CEIL, _INDICES)
     ),
     **dict.fromkeys(
-        ops.ADAPTIVE_POOLS,
-        (
-            Attribute("output_size", "int or tuple", "sizes of the output; None keeps one"),
-            _INDICES,
-        ),
+        ops.ADAPTIVE_POOLS, (Attribute("output_size", "int or tuple", "sizes of the output; None keeps one"), _INDICES)
     ),
     "prelu": (Attribute("num_parameters", "int", "slopes: 1, or one for each channel"),),
     **dict.fromkeys(("elu", "celu"), _slope("alpha", "the negative limit")),
@@ -128,19 +107,14 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
     "clamp": (*_slope("min", "the least output"), *_slope("max", "the largest output")),
     **dict.fromkeys(("cat", "stack"), (_DIM,)),
     **dict.fromkeys(
-        ("softmax", "log_softmax", "squeeze", "glu", "cumsum", "unbind", "repeat_interleave"),
-        (_OPTIONAL_DIM,),
+        ("softmax", "log_softmax", "squeeze", "glu", "cumsum", "unbind", "repeat_interleave"), (_OPTIONAL_DIM,)
     ),
     **dict.fromkeys(("sort", "argsort", "select", "narrow", "index_select"), (_OPTIONAL_DIM,)),
     "topk": (Attribute("k", "int", "how many values", optional=True), _OPTIONAL_DIM),
     "unsqueeze": (_DIM,),
     **dict.fromkeys(ops.REDUCTIONS | ops.OTHER_REDUCTIONS, (_OPTIONAL_DIM, _KEEPDIM)),
     "norm": (_OPTIONAL_DIM, _KEEPDIM, *_slope("p", "the order of the norm")),
-    "normalize": (
-        _OPTIONAL_DIM,
-        *_slope("p", "the order of the norm"),
-        *_slope("eps", "the least divisor"),
-    ),
+    "normalize": (_OPTIONAL_DIM, *_slope("p", "the order of the norm"), *_slope("eps", "the least divisor")),
     "local_response_norm": (
         Attribute("size", "int", "neighboring channels that are summed over", optional=True),
         *_slope("alpha", "the factor of the sum"),
@@ -154,19 +128,10 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
         Attribute("end_dim", "int", "the last dimension that is merged"),
     ),
     **dict.fromkeys(("reshape", "expand", "repeat", "tile"), (_SHAPE,)),
-    "unflatten": (
-        _OPTIONAL_DIM,
-        Attribute("sizes", "tuple[int, ...]", "what the dimension becomes", optional=True),
-    ),
-    "permute": (
-        Attribute(
-            "dims", "tuple[int, ...]", "the old dimensions in their new order", optional=True
-        ),
-    ),
+    "unflatten": (_OPTIONAL_DIM, Attribute("sizes", "tuple[int, ...]", "what the dimension becomes", optional=True)),
+    "permute": (Attribute("dims", "tuple[int, ...]", "the old dimensions in their new order", optional=True),),
     "transpose": (_swap("dim0"), _swap("dim1")),
-    **dict.fromkeys(
-        ("swapaxes", "swapdims"), (_swap("dim0"), _swap("dim1"), _swap("axis0"), _swap("axis1"))
-    ),
+    **dict.fromkeys(("swapaxes", "swapdims"), (_swap("dim0"), _swap("dim1"), _swap("axis0"), _swap("axis1"))),
     **dict.fromkeys(("movedim", "moveaxis"), _SOURCE),
     "chunk": (Attribute("chunks", "int", "how many parts"), _DIM),
     "split": (_sections("split_size_or_sections"), _DIM),
@@ -175,9 +140,7 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
     "pixel_unshuffle": (Attribute("downscale_factor", "int", "pixels that become one, by side"),),
     "channel_shuffle": (Attribute("groups", "int", "groups whose channels are mixed"),),
     "pad": (
-        Attribute(
-            "pad", "tuple[int, ...]", "pixels before and after, last dimension first", optional=True
-        ),
+        Attribute("pad", "tuple[int, ...]", "pixels before and after, last dimension first", optional=True),
         Attribute("mode", "str", '"constant", "reflect", "replicate" or "circular"'),
         *_slope("value", "what a constant padding adds"),
     ),

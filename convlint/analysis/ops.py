@@ -50,9 +50,7 @@ _SIGMOIDS = {"sigmoid", "hardsigmoid", "logsigmoid", "tanh", "hardtanh", "softpl
 NONLINEARITIES = frozenset(_RECTIFIERS | _SIGMOIDS | {"silu", "mish", "hardswish"})
 # Not in NONLINEARITIES: rules stop at them, which is safe; only channel orders are followed through.
 SHRINKING = frozenset({"threshold", "hardshrink", "softshrink", "tanhshrink"})
-DROPOUTS = frozenset(
-    {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"}
-)
+DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"})
 ACTIVATIONS = NONLINEARITIES | DROPOUTS | {"clamp"}  # each value alone, as many come out
 
 ARITHMETIC = frozenset({"add", "sub", "mul", "div", "maximum", "minimum"})
@@ -71,9 +69,7 @@ OTHER_REDUCTIONS = frozenset(
 )
 
 # One input, and as many channels come out as go in.
-CHANNEL_PRESERVING = (
-    ACTIVATIONS | POOLS | POWER_POOLS | CHANNEL_NORMS | COPIES | {"interpolate", "to"}
-)
+CHANNEL_PRESERVING = ACTIVATIONS | POOLS | POWER_POOLS | CHANNEL_NORMS | COPIES | {"interpolate", "to"}
 # The same, and channel i of the output depends on channel i of the input alone.
 CHANNELWISE = ACTIVATIONS | POOLS | PER_CHANNEL_NORMS | {"contiguous", "interpolate", "pad"}
 

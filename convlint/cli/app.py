@@ -35,10 +35,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
             "could not be checked."
         ),
     ),
-    "summary": (
-        CheckRequest,
-        "Print the layers of a model with shapes, parameters, multiply-accumulates and memory.",
-    ),
+    "summary": (CheckRequest, "Print the layers of a model with shapes, parameters, multiply-accumulates and memory."),
     "suggest": (
         SuggestRequest,
         (
@@ -74,9 +71,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
 }
 """The request and the help text of each command; ``convlint.cli.NAME.run`` runs it."""
 
-_UsageError: Any = (
-    typer.BadParameter.__base__
-)  # typer does not export the class of its usage errors
+_UsageError: Any = typer.BadParameter.__base__  # typer does not export the class of its usage errors
 _INTERRUPTED = 130  # what typer returns after Ctrl-C; its earlier versions raise Abort
 
 
@@ -109,15 +104,13 @@ def _app(worker: Worker | None) -> typer.Typer:
     app.callback(invoke_without_command=True)(_version)
     for name, (request, text) in COMMANDS.items():
         options = request.options(name)
-        app.command(
-            name, cls=_command_class(options), help=text, short_help=text.partition("\n")[0]
-        )(_function(name, request, options, worker))
+        app.command(name, cls=_command_class(options), help=text, short_help=text.partition("\n")[0])(
+            _function(name, request, options, worker)
+        )
     return app
 
 
-def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
         typer.echo(f"convlint {convlint.__version__}")
         raise typer.Exit

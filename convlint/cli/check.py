@@ -82,9 +82,7 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
         at_once = min(request.jobs, len(jobs))
         limits = (request.max_memory, len(jobs), at_once, request.executor)
         with start_runner(config.root, worker, *limits) as runner:
-            ran = run_models.check_models(
-                jobs, runner.run, config, runner.prove, runner.run_in_order
-            )
+            ran = run_models.check_models(jobs, runner.run, config, runner.prove, runner.run_in_order)
             prove = runner.prove if request.confirm else None
             outcome = _check_files(paths, ran, config, request, prove)
     printer.outcome(outcome)
@@ -92,11 +90,7 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
 
 
 def _check_files(
-    paths: Sequence[str],
-    ran: Report,
-    config: Config,
-    request: CheckRequest,
-    prove: ProveClaim | None = None,
+    paths: Sequence[str], ran: Report, config: Config, request: CheckRequest, prove: ProveClaim | None = None
 ) -> Outcome:
     stdin = sys.stdin.buffer.read() if STDIN in request.targets else None
     if not paths or not sys.stderr.isatty():
@@ -147,9 +141,7 @@ def _sort_targets(request: CheckRequest, config: Config) -> tuple[list[str], lis
 
 
 def _show_files(paths: Sequence[str], config: Config, request: CheckRequest) -> int:
-    found = discovery.find(
-        paths, exclude=config.exclude, root=config.root, force=request.force_exclude
-    )
+    found = discovery.find(paths, exclude=config.exclude, root=config.root, force=request.force_exclude)
     for path in found.files:
         print(path)
     for problem in found.problems:
@@ -177,9 +169,7 @@ def _refuse_contradictions(request: CheckRequest) -> None:
     if request.statistics and request.output_format != "text":
         raise UsageError("--statistics requires --output-format text")
     if STDIN in request.targets and (request.watch or request.add_noqa):
-        raise UsageError(
-            "standard input can be read only once and cannot be written; pass a file instead"
-        )
+        raise UsageError("standard input can be read only once and cannot be written; pass a file instead")
 
 
 def _refuse_options_of_models(request: CheckRequest) -> None:
@@ -188,6 +178,5 @@ def _refuse_options_of_models(request: CheckRequest) -> None:
             path = request.targets[0]
             file = path if path.endswith(".py") else "net.py"
             raise UsageError(
-                f"{path} is checked statically; {option.flag} only applies to models that are run "
-                f"({file}:Net)"
+                f"{path} is checked statically; {option.flag} only applies to models that are run ({file}:Net)"
             )

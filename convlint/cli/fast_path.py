@@ -42,9 +42,7 @@ def parse(arguments: Sequence[str]) -> CheckRequest | None:
         if text.startswith("-") or not _is_plain(option, text):
             return None
         value = option.kind(text)
-        values[option.name] = (
-            (*values.get(option.name, ()), value) if option.is_repeatable else value
-        )
+        values[option.name] = (*values.get(option.name, ()), value) if option.is_repeatable else value
     return CheckRequest.parse(values)
 
 

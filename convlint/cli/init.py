@@ -98,9 +98,7 @@ def _detect(paths: Sequence[str]) -> list[Detected]:
 
 def _is_test(path: str) -> bool:
     *folders, name = path.split(os.sep)
-    return any(fnmatch(name, pattern) for pattern in _TEST_FILES) or any(
-        folder in _TEST_FOLDERS for folder in folders
-    )
+    return any(fnmatch(name, pattern) for pattern in _TEST_FILES) or any(folder in _TEST_FOLDERS for folder in folders)
 
 
 def _select(detected: Sequence[Detected]) -> tuple[list[Detected], list[Detected]]:

@@ -53,9 +53,7 @@ class Progress:
                 self._timer.cancel()
             self.clear()
             if self._tasks:
-                self._timer = threading.Timer(
-                    max(0.0, self._due - time.monotonic()), self._show_tasks
-                )
+                self._timer = threading.Timer(max(0.0, self._due - time.monotonic()), self._show_tasks)
                 self._timer.daemon = True
                 self._timer.start()
 

@@ -106,9 +106,7 @@ class Printer:
     def _diff(self, outcome: Outcome) -> None:
         from convlint.source_text import edits
 
-        diff = "".join(
-            edits.diff(change.path, change.before, change.after) for change in outcome.changes
-        )
+        diff = "".join(edits.diff(change.path, change.before, change.after) for change in outcome.changes)
         if self._request.output_file is None:
             write_stdout(diff)
         else:
@@ -117,10 +115,7 @@ class Printer:
             self.report(Report(problems=outcome.report.problems), linted=False, stream=sys.stderr)
         if outcome.changes and not self._request.quiet:
             fixed, files = len(outcome.fixed), len(outcome.changes)
-            print(
-                f"Would fix {number_of(fixed, 'finding')} in {number_of(files, 'file')}.",
-                file=sys.stderr,
-            )
+            print(f"Would fix {number_of(fixed, 'finding')} in {number_of(files, 'file')}.", file=sys.stderr)
 
 
 def print_tracebacks(report: Report, request: CheckRequest) -> None:

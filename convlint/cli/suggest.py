@@ -51,9 +51,7 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
 def write_files(rewritten: RewrittenSet) -> list[Problem]:
     """Write all rewritten files, or none of them; the problems that prevented it."""
     problems = [
-        problem
-        for path, (before, _) in rewritten.files.items()
-        if (problem := _obstacle(path, before)) is not None
+        problem for path, (before, _) in rewritten.files.items() if (problem := _obstacle(path, before)) is not None
     ]
     if problems:
         return problems
@@ -81,9 +79,7 @@ def _obstacle(path: str, before: bytes) -> Problem | None:
     if not same:
         text = f"{path} changed after the model ran, so nothing was written; run suggest again"
         return Problem("changed-file", text, path=path)
-    if not os.access(path, os.W_OK) or not os.access(
-        os.path.dirname(os.path.abspath(path)), os.W_OK
-    ):
+    if not os.access(path, os.W_OK) or not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
         text = f"{path} cannot be written; no file was written"
         return Problem("unwritable-file", text, path=path)
     return None

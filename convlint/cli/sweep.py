@@ -24,9 +24,7 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
     config = load_config(request)
     path, at_once = request.results, request.jobs
     tally = Tally()
-    with start_runner(
-        config.root, worker, request.max_memory, 0, at_once, request.executor
-    ) as runner:
+    with start_runner(config.root, worker, request.max_memory, 0, at_once, request.executor) as runner:
         jobs, unlisted = _jobs(request, runner, config)
         for answer in unlisted:
             for problem in answer.problems:
@@ -44,9 +42,7 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
     return 0 if code == 1 and request.exit_zero else code
 
 
-def _jobs(
-    request: SweepRequest, runner: ModelRunner, config: Config
-) -> tuple[list[Job], list[JobResult]]:
+def _jobs(request: SweepRequest, runner: ModelRunner, config: Config) -> tuple[list[Job], list[JobResult]]:
     """The models to run, each once, and the answers to patterns that failed. Raises UsageError."""
     if not request.targets and not config.models:
         raise UsageError(
@@ -89,9 +85,7 @@ def _line(number: int, total: int, result: Result) -> str:
 
 def _summary(tally: Tally, path: str) -> str:
     total = sum(tally.statuses.values())
-    statuses = ", ".join(
-        f"{count:,} {_STATUSES[status]}" for status, count in sorted(tally.statuses.items())
-    )
+    statuses = ", ".join(f"{count:,} {_STATUSES[status]}" for status, count in sorted(tally.statuses.items()))
     lines = [f"{number_of(total, 'model')}: {statuses}; see {path}"]
     lines += [f"  {kind}: {count:,}" for kind, count in tally.problems.most_common()]
     lines += [
@@ -101,9 +95,4 @@ def _summary(tally: Tally, path: str) -> str:
     return "\n".join(lines)
 
 
-_STATUSES = {
-    "complete": "complete",
-    "partial": "partial",
-    "failed": "failed",
-    "unchecked": "could not be checked",
-}
+_STATUSES = {"complete": "complete", "partial": "partial", "failed": "failed", "unchecked": "could not be checked"}

@@ -10,8 +10,7 @@ from convlint.support.errors import nearest
 
 _COMMAND = re.compile(r"No such command '(?P<word>.*?)'")
 _CHOICE = re.compile(
-    r"Invalid value for '(?P<option>.*?)':.*?'(?P<value>[^']*)' is not one of (?P<choices>.+)",
-    re.DOTALL,
+    r"Invalid value for '(?P<option>.*?)':.*?'(?P<value>[^']*)' is not one of (?P<choices>.+)", re.DOTALL
 )
 
 
@@ -20,13 +19,9 @@ def message_of(error: Any) -> str:
     message = " ".join(error.format_message().split())
     if match := _CHOICE.match(message):
         choices = tuple(re.findall(r"'([^']*)'", match["choices"]))
-        message = (
-            f"{match['option']} {match['value']!r} is unknown{nearest(match['value'], choices)}"
-        )
+        message = f"{match['option']} {match['value']!r} is unknown{nearest(match['value'], choices)}"
     elif possible := getattr(error, "possibilities", None):
-        message = (
-            f"No such option: {error.option_name}{nearest(error.option_name, tuple(possible))}"
-        )
+        message = f"No such option: {error.option_name}{nearest(error.option_name, tuple(possible))}"
     elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
         word = match["word"]
         return f"convlint: no command is named {word!r}; did you mean `convlint check {word}`?"

@@ -60,11 +60,7 @@ def page() -> str:
 
 def _section(key: Key, table: str) -> str:
     """The section of a key: its documentation, and an example that can be copied."""
-    takes = (
-        f"one of {', '.join(f'`{choice}`' for choice in key.choices)}"
-        if key.choices
-        else key.form.words
-    )
+    takes = f"one of {', '.join(f'`{choice}`' for choice in key.choices)}" if key.choices else key.form.words
     facts = [f"Takes {takes}."]
     if key.default:
         facts.append(f"Default: `{key.default}`.")

@@ -40,13 +40,8 @@ def find(code: str) -> Rule | Kind:
     if wanted in named:
         return named[wanted]
     begun = sorted((k for k in named if k.startswith(wanted)), key=lambda k: named[k].code)
-    near = [
-        f"{named[key].code} ({named[key].name})"
-        for key in begun[:3] or get_close_matches(wanted, named, 3)
-    ]
-    hint = (
-        f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`convlint rule` lists all"
-    )
+    near = [f"{named[key].code} ({named[key].name})" for key in begun[:3] or get_close_matches(wanted, named, 3)]
+    hint = f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`convlint rule` lists all"
     raise UnknownRuleError(f"unknown rule {code!r}; {hint}")
 
 
@@ -61,8 +56,7 @@ def listing(output_format: str = "text") -> str:
         return json.dumps([_facts(entry) for entry in entries()], indent=2)
     widest = max(len(entry.name) for entry in entries())
     return "\n".join(
-        f"{entry.code}  {entry.name:<{widest}}  {_severity(entry):<7}  {summary(entry)}"
-        for entry in entries()
+        f"{entry.code}  {entry.name:<{widest}}  {_severity(entry):<7}  {summary(entry)}" for entry in entries()
     )
 
 
@@ -176,12 +170,7 @@ def _facts(rule: Rule | Kind) -> dict[str, Any]:
 
 
 def _example_facts(example: Example) -> dict[str, Any]:
-    return {
-        "source": example.source,
-        "call": "Net",
-        "input": list(example.input),
-        "options": list(example.options),
-    }
+    return {"source": example.source, "call": "Net", "input": list(example.input), "options": list(example.options)}
 
 
 def main(folder: str) -> None:

@@ -74,9 +74,7 @@ def read(path: str, *, missing_ok: bool = False) -> Baseline:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"{path} is not a valid baseline: {reason}; delete it or pass another file"
-        ) from None
+        raise UsageError(f"{path} is not a valid baseline: {reason}; delete it or pass another file") from None
 
 
 def _rows(content: object) -> list[object]:

@@ -21,9 +21,7 @@ def read(path: str) -> EarlierReport:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"{path} is not a convlint JSON report: {reason}; --output-format json writes one"
-        ) from None
+        raise UsageError(f"{path} is not a convlint JSON report: {reason}; --output-format json writes one") from None
 
 
 def _report(path: str, content: object) -> EarlierReport:

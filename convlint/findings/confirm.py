@@ -19,9 +19,7 @@ def confirmed(findings: Sequence[Finding], prove_claim: ProveClaim | None) -> li
     return [after for finding in findings for after in _confirmed(finding, prove_claim, proofs)]
 
 
-def _confirmed(
-    finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Claim, Proof]
-) -> Iterator[Finding]:
+def _confirmed(finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Claim, Proof]) -> Iterator[Finding]:
     claim = finding.claim
     if claim is None:
         yield finding

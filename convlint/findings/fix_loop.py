@@ -44,9 +44,7 @@ class FixResult:
     converged: bool
 
 
-def fix_files(
-    files: Files, lint: Lint, *, unsafe: bool = False, max_rounds: int = MAX_ROUNDS
-) -> FixResult:
+def fix_files(files: Files, lint: Lint, *, unsafe: bool = False, max_rounds: int = MAX_ROUNDS) -> FixResult:
     """Apply the fixes of the findings that ``lint`` returns, lint again, and so on until there is nothing to fix.
 
     Only ``files`` are changed: a fix that also edits another file is skipped. Safe fixes are applied, with ``unsafe``

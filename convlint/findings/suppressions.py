@@ -86,9 +86,7 @@ class _Comments:
         self.skip_file = False
         self.directives: dict[int, list[_Directive]] = {}
         self.starts: dict[int, int] = {}
-        self._joined: set[int] = (
-            set()
-        )  # lines that cannot have a comment, because the next continues them
+        self._joined: set[int] = set()  # lines that cannot have a comment, because the next continues them
         # Comments before a syntax error count; the error itself is reported when the file is parsed.
         with suppress(tokenize.TokenError, SyntaxError):
             self._read(text)
@@ -113,10 +111,7 @@ class _Comments:
             return
         group = "noqa" if match["ignore"] is None else "ignore"
         first = shift + max(match.start(group), 0)
-        codes = [
-            (code[0], first + code.start(), first + code.end())
-            for code in _CODE.finditer(match[group] or "")
-        ]
+        codes = [(code[0], first + code.start(), first + code.end()) for code in _CODE.finditer(match[group] or "")]
         start, end = shift + match.start(), shift + match.end()
         directive = _Directive(line, start, end, group == "noqa", tuple(codes))
         self.directives.setdefault(line, []).append(directive)
@@ -159,9 +154,7 @@ class Unused:
     fix: Fix
 
 
-def unused(
-    path: str, data: bytes, findings: Iterable[Finding], checked: Collection[str]
-) -> list[Unused]:
+def unused(path: str, data: bytes, findings: Iterable[Finding], checked: Collection[str]) -> list[Unused]:
     """Return the comments of a file that name a code of convlint and suppress nothing.
 
     ``findings`` are those of the file before suppression. ``checked`` are the codes of the selected rules that this
@@ -188,9 +181,7 @@ def unused(
     result = []
     for directive in chain.from_iterable(comments.directives.values()):
         unused_codes = [
-            code
-            for code, _, _ in directive.codes
-            if code.upper() in candidates and (directive, code) not in needed
+            code for code, _, _ in directive.codes if code.upper() in candidates and (directive, code) not in needed
         ]
         if unused_codes and directive.line not in excluded:
             result.append(_unused(path, comments, directive, unused_codes))

@@ -43,9 +43,7 @@ class Plugin:
         if suppressions.skips_file(self._data):
             return
         checked = static.check_file(self._path, self._data, self._project)
-        for finding in reported(
-            self._path, self._data, checked.findings, self._settings, self._project.texts
-        ):
+        for finding in reported(self._path, self._data, checked.findings, self._settings, self._project.texts):
             site = finding.site
             if site is None or os.path.abspath(site.path) != os.path.abspath(self._path):
                 continue  # it is reported for its own file

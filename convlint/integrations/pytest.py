@@ -67,9 +67,7 @@ class Checks:
         self._worker: Worker | None = None
 
     @pytest.hookimpl(tryfirst=True)  # before -k, -m and --deselect are applied
-    def pytest_collection_modifyitems(
-        self, session: pytest.Session, items: list[pytest.Item]
-    ) -> None:
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         items += self._items(session)
 
     def _items(self, session: pytest.Session) -> Iterator[pytest.Item]:
@@ -112,9 +110,7 @@ class CheckItem(pytest.Item):
         from convlint.outputs import text
 
         width, color = self._terminal
-        rendered = text.render(report, table=None, width=width, color=color, files=files).rstrip(
-            "\n"
-        )
+        rendered = text.render(report, table=None, width=width, color=color, files=files).rstrip("\n")
         if report.exit_code(self.checks.settings.fail_on):
             raise FindingsError(rendered)
         if report.findings:
@@ -146,9 +142,7 @@ class ModelItem(CheckItem):
         from convlint.pipelines import run_models
 
         worker = self.checks.worker
-        self.report_findings(
-            run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove)
-        )
+        self.report_findings(run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove))
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return self.job.target.path or str(self.config.rootpath), None, f"convlint {self.name}"

@@ -9,27 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convlint.ir.problem import Problem
-from convlint.ir.report import (
-    SEVERITIES,
-    Confidence,
-    Finding,
-    Related,
-    Report,
-    Severity,
-    any_at_least,
-)
+from convlint.ir.report import SEVERITIES, Confidence, Finding, Related, Report, Severity, any_at_least
 from convlint.source_text.site import Applicability, Edit, Fix, Site
 
 if TYPE_CHECKING:
-    from convlint.ir.claims import (
-        Claim,
-        Instantiation,
-        IntArguments,
-        Proof,
-        Trial,
-        Verdict,
-        Witness,
-    )
+    from convlint.ir.claims import Claim, Instantiation, IntArguments, Proof, Trial, Verdict, Witness
     from convlint.ir.costs import EarlierReport, Model, Row, Totals
     from convlint.ir.graph import Graph, Status
     from convlint.ir.nodes import Argument, Call, Failure, Layer, Node, Scope, Shape, Tensor

@@ -59,9 +59,7 @@ class Graph:
     read_parameters: tuple[str, ...] = ()
     called_in_training: tuple[str, ...] | None = None
     ignored_arguments: tuple[tuple[str, str, Site], ...] = ()
-    texts: SourceTexts = field(
-        default_factory=SourceTexts, repr=False, compare=False, metadata={"local": True}
-    )
+    texts: SourceTexts = field(default_factory=SourceTexts, repr=False, compare=False, metadata={"local": True})
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""
@@ -132,9 +130,7 @@ class Graph:
             if call.layer not in known:
                 raise ValueError(f"a call of unknown layer {call.layer!r}")
             if not 0 <= call.start <= call.stop <= len(self.nodes):
-                raise ValueError(
-                    f"a call of {call.layer!r} covers nodes {call.start} to {call.stop}"
-                )
+                raise ValueError(f"a call of {call.layer!r} covers nodes {call.start} to {call.stop}")
             while open_calls and open_calls[-1].stop <= call.start:
                 open_calls.pop()
             if open_calls and call.stop > open_calls[-1].stop:

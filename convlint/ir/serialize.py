@@ -62,12 +62,7 @@ def decode(kind: Any, value: Any) -> Any:
         return {key: decode(arguments[1], item) for key, item in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)
-        return kind(
-            **{
-                name: decode(hints[name], item)
-                for name, item in zip(_names(kind), value, strict=True)
-            }
-        )
+        return kind(**{name: decode(hints[name], item) for name, item in zip(_names(kind), value, strict=True)})
     return value
 
 

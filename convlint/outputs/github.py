@@ -51,9 +51,7 @@ def _finding(finding: Finding) -> str:
         if single:
             place["endColumn"] = site.end_column or site.column
     title = f"{finding.code} {finding.name}"
-    return command(
-        COMMANDS[finding.severity], "\n".join(finding_lines(finding)), **place, title=title
-    )
+    return command(COMMANDS[finding.severity], "\n".join(finding_lines(finding)), **place, title=title)
 
 
 def _problem(problem: Problem) -> str:
@@ -70,9 +68,7 @@ def _more(rest: list[Finding | Problem]) -> Iterator[str]:
     count = f"{len(rest):,} more finding{'' if len(rest) == 1 else 's'}"
     yield command("notice", f"{count} in the log of this step", title="convlint")
     for item in rest:
-        line = (
-            concise.problem_line(item) if isinstance(item, Problem) else concise.finding_line(item)
-        )
+        line = concise.problem_line(item) if isinstance(item, Problem) else concise.finding_line(item)
         yield f"- {line}".replace("##[", "## [")  # the old command syntax works anywhere in a line
 
 

@@ -57,8 +57,5 @@ def _blocker(problem: Problem) -> dict[str, Any]:
         "description": problem_sentence(problem),
         "check_name": problem.kind,
         "severity": "blocker",
-        "location": {
-            "path": from_root(file_of(problem) or "."),
-            "lines": {"begin": problem.line or 1},
-        },
+        "location": {"path": from_root(file_of(problem) or "."), "lines": {"begin": problem.line or 1}},
     }

@@ -23,8 +23,7 @@ def render(report: Report) -> str:
 
 def _file(path: str, findings: list[Finding]) -> Iterator[str]:
     rows = [
-        (_place(one.site), one.severity, one.code, one_line(one.message))
-        for one in sorted(findings, key=_position)
+        (_place(one.site), one.severity, one.code, one_line(one.message)) for one in sorted(findings, key=_position)
     ]
     widths = [max(len(row[n]) for row in rows) for n in range(3)]
     yield visible(path)

@@ -26,11 +26,7 @@ def render(report: Report) -> str:
     script = f'"use strict";\n(() => {{\n{code}}})();\n'
     style = _asset("page.css")
     return Template(_asset("page.html")).substitute(
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
-        data=data(document(report)),
+        style=style, style_hash=_hash(style), script=script, script_hash=_hash(script), data=data(document(report))
     )
 
 

@@ -85,20 +85,11 @@ def _span(site: Site) -> dict[str, Any]:
 
 
 def _witness(witness: Witness) -> dict[str, Any]:
-    return {
-        "call": witness.call,
-        "inputs": list(witness.inputs),
-        "error": witness.error,
-        "control": witness.control,
-    }
+    return {"call": witness.call, "inputs": list(witness.inputs), "error": witness.error, "control": witness.control}
 
 
 def _fix(fix: Fix) -> dict[str, Any]:
-    return {
-        "title": fix.title,
-        "applicability": fix.applicability,
-        "edits": [_edit(edit) for edit in fix.edits],
-    }
+    return {"title": fix.title, "applicability": fix.applicability, "edits": [_edit(edit) for edit in fix.edits]}
 
 
 def _edit(edit: Edit) -> dict[str, Any]:

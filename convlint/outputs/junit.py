@@ -29,9 +29,7 @@ def render(report: Report) -> str:
         suites.setdefault(place, []).append(_case(finding))
     if not suites:
         suites["convlint"] = [_element("testcase", name="no findings", classname="convlint")]
-    whole = _element(
-        "testsuites", name="convlint", **_counts([*chain.from_iterable(suites.values())])
-    )
+    whole = _element("testsuites", name="convlint", **_counts([*chain.from_iterable(suites.values())]))
     for place, cases in suites.items():
         suite = ET.SubElement(whole, "testsuite", {"name": _lines(place), **_counts(cases)})
         suite.extend(cases)
@@ -55,11 +53,7 @@ def _lines(text: str) -> str:
 def _counts(cases: Sequence[ET.Element]) -> dict[str, str]:
     """The numbers of cases, failures and errors."""
     ended = [child.tag for case in cases for child in case]
-    return {
-        "tests": str(len(cases)),
-        "failures": str(ended.count("failure")),
-        "errors": str(ended.count("error")),
-    }
+    return {"tests": str(len(cases)), "failures": str(ended.count("failure")), "errors": str(ended.count("error"))}
 
 
 def _case(finding: Finding) -> ET.Element:

@@ -112,9 +112,7 @@ def _model(model: Model, earlier: EarlierReport | None) -> Iterator[str]:
     yield _row(["", *head])
     yield _row(["---", *("---:" for _ in head)])
     if earlier is not None and before is not None:
-        yield _row(
-            [cell(comparison.earlier_name(earlier)), *(value for _, value in _totals(before))]
-        )
+        yield _row([cell(comparison.earlier_name(earlier)), *(value for _, value in _totals(before))])
     yield _row(["**now**" if before else "", *(value for _, value in _totals(model.totals))])
     if before is not None:
         changed = [comparison.change(of(before), of(model.totals)) for _, of in comparison.TOTALS]

@@ -29,10 +29,7 @@ def _diagnostic(finding: Finding, texts: SourceTexts) -> dict[str, Any]:
     site = finding.site
     place: dict[str, Any] = {"path": file_of(finding) or "."}
     related = [
-        {
-            "message": end.message,
-            "location": {"path": end.site.path, "range": _range(end.site, texts)},
-        }
+        {"message": end.message, "location": {"path": end.site.path, "range": _range(end.site, texts)}}
         for end in finding.related
     ]
     suggestion = _suggestion(finding.fix, texts) if finding.fix else None
@@ -60,10 +57,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def _range(site: Site, texts: SourceTexts) -> dict[str, Any]:
     end = (site.end_line or site.line, site.end_column or site.column)
-    return {
-        "start": _position(texts, site.path, site.line, site.column),
-        "end": _position(texts, site.path, *end),
-    }
+    return {"start": _position(texts, site.path, site.line, site.column), "end": _position(texts, site.path, *end)}
 
 
 def _position(texts: SourceTexts, path: str, line: int, column: int) -> dict[str, int]:
@@ -123,6 +117,4 @@ def _between(source: Sequence[str], start: tuple[int, int], end: tuple[int, int]
     if line == end_line:
         return source[line - 1][column - 1 : end_column - 1]
     middle = source[line : end_line - 1]
-    return "".join(
-        [source[line - 1][column - 1 :], *middle, source[end_line - 1][: end_column - 1]]
-    )
+    return "".join([source[line - 1][column - 1 :], *middle, source[end_line - 1][: end_column - 1]])

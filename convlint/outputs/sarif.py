@@ -43,10 +43,7 @@ def document(report: Report) -> dict[str, Any]:
             {
                 "tool": {"driver": _driver(codes)},
                 "invocations": [
-                    {
-                        "executionSuccessful": not report.problems,
-                        "toolExecutionNotifications": notifications,
-                    }
+                    {"executionSuccessful": not report.problems, "toolExecutionNotifications": notifications}
                 ],
                 "results": _results(findings, codes, report.texts),
                 "columnKind": "unicodeCodePoints",
@@ -101,9 +98,7 @@ def _on_one_line(text: str) -> str:
 # --- results
 
 
-def _results(
-    findings: Sequence[Finding], codes: Sequence[str], texts: SourceTexts
-) -> list[dict[str, Any]]:
+def _results(findings: Sequence[Finding], codes: Sequence[str], texts: SourceTexts) -> list[dict[str, Any]]:
     index = {code: n for n, code in enumerate(codes)}
     prints = fingerprints(findings, root(), texts)
     return [
@@ -124,18 +119,13 @@ def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
         **({"relatedLocations": related} if related else {}),
         "partialFingerprints": {"convlint/v1": fingerprint},
         **({"fixes": fixed} if fixed else {}),
-        "properties": {
-            "confidence": finding.confidence,
-            **({"target": finding.target} if finding.target else {}),
-        },
+        "properties": {"confidence": finding.confidence, **({"target": finding.target} if finding.target else {})},
     }
 
 
 def _message(finding: Finding) -> str:
     """The message with links to the related locations, which viewers follow."""
-    links = [
-        f"See [{_bracketed(end.message)}]({n})." for n, end in enumerate(finding.related, start=1)
-    ]
+    links = [f"See [{_bracketed(end.message)}]({n})." for n, end in enumerate(finding.related, start=1)]
     return "\n".join([*finding_lines(finding), *links])
 
 
@@ -161,11 +151,7 @@ def _logical(name: str, kind: str) -> dict[str, str]:
 
 
 def _related(number: int, end: Related) -> dict[str, Any]:
-    return {
-        "id": number,
-        "physicalLocation": _physical(end.site),
-        "message": {"text": _on_one_line(end.message)},
-    }
+    return {"id": number, "physicalLocation": _physical(end.site), "message": {"text": _on_one_line(end.message)}}
 
 
 def _physical(site: Site) -> dict[str, Any]:
@@ -202,18 +188,10 @@ def _fixed(fix: Fix) -> list[dict[str, Any]]:
     for edit in dict.fromkeys(fix.edits):
         files.setdefault(edit.site.path, []).append(edit)
     changes = [
-        {
-            "artifactLocation": {"uri": uri(path)},
-            "replacements": [_replacement(edit) for edit in edits],
-        }
+        {"artifactLocation": {"uri": uri(path)}, "replacements": [_replacement(edit) for edit in edits]}
         for path, edits in files.items()
     ]
-    return [
-        {
-            "description": {"text": f"{_on_one_line(fix.title)} ({fix.applicability})"},
-            "artifactChanges": changes,
-        }
-    ]
+    return [{"description": {"text": f"{_on_one_line(fix.title)} ({fix.applicability})"}, "artifactChanges": changes}]
 
 
 def _replacement(edit: Edit) -> dict[str, Any]:
@@ -245,8 +223,4 @@ def _notification(problem: Problem) -> dict[str, Any]:
 
 def _left_out(count: int) -> dict[str, Any]:
     text = f"{count:,} more findings are left out: GitHub accepts at most {MAX_RESULTS:,} in a run."
-    return {
-        "descriptor": {"id": "too-many-results"},
-        "level": "warning",
-        "message": {"text": text},
-    }
+    return {"descriptor": {"id": "too-many-results"}, "level": "warning", "message": {"text": text}}

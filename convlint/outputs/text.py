@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from convlint.ir import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
 from convlint.outputs.parts.excerpt import excerpt, fix_preview
-from convlint.outputs.parts.terminal import (
-    Styled,
-    number_of,
-    one_line,
-    painted,
-    plain,
-    styled,
-    visible,
-)
+from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, plain, styled, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -63,9 +55,7 @@ def render(
     return painted(chain.from_iterable(parts), width=width, color=color)
 
 
-def _tables(
-    report: Report, table: TableOptions | Literal["usual"], width: int | None
-) -> Iterator[Text | Styled]:
+def _tables(report: Report, table: TableOptions | Literal["usual"], width: int | None) -> Iterator[Text | Styled]:
     for model in report.models:
         from convlint.outputs.parts import table as layer_table
 
@@ -94,9 +84,7 @@ def _statistics(report: Report) -> Iterator[Styled]:
         yield styled()
 
 
-def _finding(
-    finding: Finding, texts: SourceTexts, width: int | None, *, several: bool
-) -> Iterator[Styled]:
+def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several: bool) -> Iterator[Styled]:
     color = COLORS[finding.severity]
     yield styled(
         (visible(str(finding.site or finding.target or "model")), "bold"),
@@ -163,11 +151,7 @@ def problem_line(problem: Problem) -> Styled:
     if problem.path and problem.line:
         place += f":{problem.line}"
     return styled(
-        (visible(place), "bold"),
-        ": ",
-        ("problem", "bold magenta"),
-        f" [{problem.kind}] ",
-        one_line(problem.message),
+        (visible(place), "bold"), ": ", ("problem", "bold magenta"), f" [{problem.kind}] ", one_line(problem.message)
     )
 
 

@@ -22,9 +22,7 @@ _Entry = tuple[Content, dict[str, Content], Sequence[Finding]]
 """The content of a file, of the files that it depends on, and its findings."""
 
 _GITIGNORE = "*\n"  # git ignores the whole directory
-_TAG = (
-    "Signature: 8a477f597d28d172789f06886806bc55\n# https://bford.info/cachedir/ is what it says.\n"
-)
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# https://bford.info/cachedir/ is what it says.\n"
 
 
 class Cache:
@@ -60,12 +58,7 @@ class Cache:
         return list(findings)
 
     def put(
-        self,
-        path: str,
-        data: bytes,
-        texts: SourceTexts,
-        files: Iterable[str],
-        findings: Sequence[Finding],
+        self, path: str, data: bytes, texts: SourceTexts, files: Iterable[str], findings: Sequence[Finding]
     ) -> None:
         """Store the findings of a file, which depend on the contents of ``files`` too."""
         path = os.path.abspath(path)
@@ -108,9 +101,7 @@ class Cache:
 
         from convlint.ir import serialize
 
-        current = {
-            path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)
-        }
+        current = {path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)}
         entries = json.dumps(current | serialize.encode(self._known))
         text = json.dumps({"key": self._key, "digest": _digest(entries.encode())}) + f"\n{entries}"
         try:
@@ -146,10 +137,7 @@ class Cache:
 def _write(path: str, text: str) -> None:
     from convlint.support.atomic_write import atomic_replacement
 
-    with (
-        atomic_replacement(path, durable=False) as temporary,
-        open(temporary, "x", encoding="ascii") as file,
-    ):
+    with atomic_replacement(path, durable=False) as temporary, open(temporary, "x", encoding="ascii") as file:
         file.write(text)
 
 

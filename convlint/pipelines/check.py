@@ -60,9 +60,7 @@ def check_files(
     the findings are added. ``prove_claim`` builds and runs the classes of latent findings; None runs nothing.
     ``progress`` is called before each file with the number of files that are done, and of all files.
     """
-    found = discovery.find(
-        paths, exclude=config.exclude, root=config.root, force=request.force_exclude
-    )
+    found = discovery.find(paths, exclude=config.exclude, root=config.root, force=request.force_exclude)
     contents, unread = read_files(found.files)
     given = {} if stdin is None else {_stdin_path(request): stdin}
     contents |= given
@@ -167,11 +165,7 @@ class _Check:
             suppressed += count
         written, problems = self._write(_changes(before, after))
         now = before | {change.path: change.after for change in written}
-        left = [
-            f
-            for f in self.ran
-            if not (f.site and suppressions.suppresses(now.get(f.site.path, b""), f))
-        ]
+        left = [f for f in self.ran if not (f.site and suppressions.suppresses(now.get(f.site.path, b""), f))]
         remaining = self.linter.find({path: now[path] for path in self.contents}, texts=self.texts)
         report = Report(tuple(joined(left, remaining)), problems=tuple(problems))
         return Outcome(report, changes=tuple(written), suppressed=suppressed)

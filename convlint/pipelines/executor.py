@@ -23,9 +23,7 @@ def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[J
         _cancel(future for future, _ in submitted)
 
 
-def as_completed(
-    executor: Executor, run: RunJob, jobs: Iterable[Job]
-) -> Iterator[tuple[Job, JobResult]]:
+def as_completed(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
     """Yield jobs with their results in the order in which they end."""
     submitted = {executor.submit(run, job): job for job in jobs}
     waiting = dict(submitted)

@@ -67,10 +67,7 @@ class Linter:
         self.problems: tuple[Problem, ...] = ()
 
     def find(
-        self,
-        files: Mapping[str, bytes],
-        prove_claim: ProveClaim | None = None,
-        texts: SourceTexts | None = None,
+        self, files: Mapping[str, bytes], prove_claim: ProveClaim | None = None, texts: SourceTexts | None = None
     ) -> list[Finding]:
         """The findings in files with these contents that are selected, not suppressed and not in the baseline.
 
@@ -97,9 +94,7 @@ class Linter:
         )
         return findings if self._baseline is None else self._baseline.new_findings(findings, texts)
 
-    def _lint_or_recall(
-        self, contents: Mapping[str, bytes], texts: SourceTexts
-    ) -> dict[str, LintedFile]:
+    def _lint_or_recall(self, contents: Mapping[str, bytes], texts: SourceTexts) -> dict[str, LintedFile]:
         """The results of all files, from the cache if it has them."""
         linted = {}
         self._cache.forget_files()
@@ -177,11 +172,7 @@ def reported(
     ``findings`` may be in other files that this one imports. ``in_file`` are the findings in this file, of whichever
     file that was linted; None stands for ``findings``.
     """
-    chosen = [
-        finding
-        for finding in selected(findings, config)
-        if not _is_suppressed_elsewhere(finding, path, texts)
-    ]
+    chosen = [finding for finding in selected(findings, config) if not _is_suppressed_elsewhere(finding, path, texts)]
     lower = data.lower()
     if b"noqa" in lower or b"convlint:" in lower:
         from convlint.findings import suppressions
@@ -218,9 +209,7 @@ def _is_suppressed_elsewhere(finding: Finding, path: str, texts: SourceTexts) ->
     return suppressions.is_suppressed(finding, texts)
 
 
-def _unused_suppressions(
-    path: str, data: bytes, findings: Sequence[Finding], config: Config
-) -> Iterator[Finding]:
+def _unused_suppressions(path: str, data: bytes, findings: Sequence[Finding], config: Config) -> Iterator[Finding]:
     from convlint.findings import suppressions
     from convlint.rules.registry import rule, rules
 

@@ -70,9 +70,7 @@ class FileLinter:
         except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
             import traceback
 
-            text = (
-                f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
-            )
+            text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
             trace = traceback.format_exc()
             return LintedFile((), problems=(Problem("internal", text, path=path, traceback=trace),))
         return LintedFile(checked.findings, checked.files, checked.problems)

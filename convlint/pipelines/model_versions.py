@@ -70,16 +70,12 @@ class VersionRunner:
         own = os.path.realpath(self.job.target.path or "")
         sites = {layer.site.path: layer.site for layer in graph.layers if layer.site}
         others = [
-            path
-            for path, site in sites.items()
-            if os.path.realpath(path) != own and not self.project.refusal(site)
+            path for path, site in sites.items() if os.path.realpath(path) != own and not self.project.refusal(site)
         ]
         calls = self._other_calls(others)
         runs = self.run_versions([ModelVersion(other_calls=calls)]) if calls else None
         if runs is not None:
-            self.original = replace(
-                self.original, other_calls=(*self.original.other_calls, *runs[0].other_calls)
-            )
+            self.original = replace(self.original, other_calls=(*self.original.other_calls, *runs[0].other_calls))
 
     def _other_calls(self, paths: Iterable[str]) -> tuple[str, ...]:
         calls: list[str] = []
@@ -104,12 +100,8 @@ class VersionRunner:
         sites = [place.site for place in places] + [each.site for each in layers if each.site]
         return ModelVersion(
             texts=written.texts,
-            other_calls=needed_calls(
-                self.original.other_calls, [(s.path, s.line, s.column) for s in sites]
-            ),
-            replacements={
-                change.layer: change.replacement for c in candidates for change in c.changes
-            },
+            other_calls=needed_calls(self.original.other_calls, [(s.path, s.line, s.column) for s in sites]),
+            replacements={change.layer: change.replacement for c in candidates for change in c.changes},
             channel_orders=self._channel_orders(candidates),
             weights=self.weights,
         )
@@ -123,11 +115,7 @@ class VersionRunner:
         names = {change.layer for change in changes if change.replacement.code == "CVL501"}
         run = dict.fromkeys(node.layer for node in graph.nodes if node.layer in names)
         return tuple(
-            ChannelOrder(
-                name,
-                channel_order.input_order(graph, name),
-                channel_order.output_order(graph, name),
-            )
+            ChannelOrder(name, channel_order.input_order(graph, name), channel_order.output_order(graph, name))
             for name in run
             if name
         )

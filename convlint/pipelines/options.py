@@ -109,9 +109,7 @@ class Request:
         vars(self).update(values)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and all(
-            getattr(self, name) == getattr(other, name) for name in self.options()
-        )
+        return type(other) is type(self) and all(getattr(self, name) == getattr(other, name) for name in self.options())
 
     __hash__ = None  # type: ignore[assignment]  # not hashable, as it is compared by value
 

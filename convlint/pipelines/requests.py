@@ -66,9 +66,7 @@ def _share(text: str, name: str) -> float:
     try:
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        raise UsageError(
-            f"{name} {text}: expected a share of the model, for example 5% or 0.05"
-        ) from None
+        raise UsageError(f"{name} {text}: expected a share of the model, for example 5% or 0.05") from None
 
 
 # fmt: off

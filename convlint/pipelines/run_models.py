@@ -65,11 +65,7 @@ def _is_same(target: Target, other: Target) -> bool:
 
 
 def check_models(
-    jobs: Iterable[Job],
-    run: RunJob,
-    config: Config,
-    prove_claim: ProveClaim | None = None,
-    run_all: RunAll = map,
+    jobs: Iterable[Job], run: RunJob, config: Config, prove_claim: ProveClaim | None = None, run_all: RunAll = map
 ) -> Report:
     """Run every job and apply the rules to its graph.
 
@@ -94,11 +90,7 @@ def failed(graph: Graph) -> bool:
 
 
 def _report(
-    jobs: Iterable[Job],
-    run: RunJob,
-    config: Config,
-    is_linted: Callable[[Graph], bool],
-    run_all: RunAll = map,
+    jobs: Iterable[Job], run: RunJob, config: Config, is_linted: Callable[[Graph], bool], run_all: RunAll = map
 ) -> Report:
     findings: list[Finding] = []
     models: list[Model] = []
@@ -129,12 +121,8 @@ def _lint(graph: Graph) -> tuple[list[Finding], list[Problem]]:
         try:
             found += rule.check(graph)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user's model is not to blame
-            text = (
-                f"the rule {rule.code} failed: {type(error).__name__}: {error}; please report this"
-            )
-            problems.append(
-                Problem("internal", text, target=graph.target, traceback=traceback.format_exc())
-            )
+            text = f"the rule {rule.code} failed: {type(error).__name__}: {error}; please report this"
+            problems.append(Problem("internal", text, target=graph.target, traceback=traceback.format_exc()))
     return _explained(found, graph), problems
 
 

@@ -7,17 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from convlint.analysis import cost
-from convlint.ir import (
-    Costs,
-    Graph,
-    Model,
-    Refusal,
-    Report,
-    RewrittenSet,
-    Suggestion,
-    Verification,
-    VersionRun,
-)
+from convlint.ir import Costs, Graph, Model, Refusal, Report, RewrittenSet, Suggestion, Verification, VersionRun
 from convlint.pipelines.model_versions import RunVersions, VersionRunner
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate, find_candidates, live_candidates
@@ -142,17 +132,11 @@ class _Search:
                 else:
                     version = self.versions.version(rewrite, [candidate])
                     attempts.append((candidate, drafts, draft, rewrite, version))
-            runs = (
-                self.versions.run_versions([version for *_, version in attempts])
-                if attempts
-                else ()
-            )
+            runs = self.versions.run_versions([version for *_, version in attempts]) if attempts else ()
             if runs is None:
                 return
             left = []
-            for (candidate, drafts, draft, rewrite, version), run in zip(
-                attempts, runs, strict=True
-            ):
+            for (candidate, drafts, draft, rewrite, version), run in zip(attempts, runs, strict=True):
                 verification = verify(candidate.changes, self.versions.original, run)
                 if isinstance(verification, Verification):
                     suggestion = _suggestion(candidate, rewrite, verification, run)
@@ -174,9 +158,7 @@ class _Search:
         while chosen:
             parts = [each for each in verified if each.suggestion in chosen]
             rewrite = apply_drafts([part.draft for part in parts], self.versions.project)
-            rewritten = (
-                rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
-            )
+            rewritten = rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
             if not isinstance(rewritten, str):
                 return rewritten
             half = chosen[: len(chosen) // 2]  # two of the suggestions are incompatible
@@ -235,9 +217,7 @@ def _totals(model: Model) -> Costs:
     return Costs(model.totals.params, model.totals.macs, maps, model.totals.saved_bytes)
 
 
-def _suggestion(
-    candidate: Candidate, rewrite: EditedFiles, verified: Verification, run: VersionRun
-) -> Suggestion:
+def _suggestion(candidate: Candidate, rewrite: EditedFiles, verified: Verification, run: VersionRun) -> Suggestion:
     kind, form, errors = candidate.kind, candidate.form, run.weight_errors
     return Suggestion(
         code=form.code,
@@ -257,9 +237,7 @@ def _goal(goal: Goal, after: Costs) -> str | None:
     if not goal:
         return None
     limits = [
-        f"{limit:,} {unit}"
-        for limit, unit in ((goal.params, "parameters"), (goal.macs, "MACs"))
-        if limit is not None
+        f"{limit:,} {unit}" for limit, unit in ((goal.params, "parameters"), (goal.macs, "MACs")) if limit is not None
     ]
     reached = "reached" if goal.reached(after) else "not reached"
     return f"at most {' and '.join(limits)}: {reached}"

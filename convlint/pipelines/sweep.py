@@ -59,10 +59,7 @@ class Sweep:
     retry: bool = False  # run models again that could not be checked
 
     def run(
-        self,
-        path: str,
-        jobs: Sequence[Job],
-        answers: Callable[[Sequence[Job]], Iterator[tuple[Job, JobResult]]],
+        self, path: str, jobs: Sequence[Job], answers: Callable[[Sequence[Job]], Iterator[tuple[Job, JobResult]]]
     ) -> Iterator[Result]:
         """Yield the results of all jobs: first those in the file at ``path``, then the others, which are appended.
 
@@ -75,8 +72,7 @@ class Sweep:
             known = {
                 row["target"]: row
                 for row in _rows(file, path)
-                if row["asked"] == digests.get(row["target"])
-                and not (self.retry and row["problems"])
+                if row["asked"] == digests.get(row["target"]) and not (self.retry and row["problems"])
             }
             yield from (Result(known[job.text], known=True) for job in jobs if job.text in known)
             too_large: list[Job] = []
@@ -96,9 +92,7 @@ class Sweep:
             "seconds": round(answer.seconds, 3),
             "memory": answer.memory,
             "device": job.device,
-            **_report(
-                run_models.check_models([job], lambda _: answer, self.config, self.prove_claim)
-            ),
+            **_report(run_models.check_models([job], lambda _: answer, self.config, self.prove_claim)),
         }
         line = memoryview(json.dumps(row).encode() + b"\n")
         try:
@@ -112,9 +106,7 @@ class Sweep:
         """The digest of everything that a line depends on: the version, the job and the selected rules."""
         how = serialize.encode(replace(job, timeout=0.0, max_memory=None, at_once=1, folder=None))
         rules = (self.config.select, self.config.ignore, self.config.extend_select)
-        text = json.dumps(
-            [version("convlint"), how, serialize.encode(rules), self.prove_claim is not None]
-        )
+        text = json.dumps([version("convlint"), how, serialize.encode(rules), self.prove_claim is not None])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -99,9 +99,7 @@ class Kind(ABC):
         return None
 
     @abstractmethod
-    def form(
-        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
-    ) -> Replacement | str:
+    def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         """The replacement of all these layers, or the reason why there is none."""
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:

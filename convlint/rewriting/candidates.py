@@ -51,9 +51,7 @@ def find_candidates(
         result
         for kind in kinds
         for group in _by_call(graph, kind, patterns)
-        for result in _Call(
-            group, graph, kind, kind_options, patterns, project, other_calls
-        ).results()
+        for result in _Call(group, graph, kind, kind_options, patterns, project, other_calls).results()
     )
 
 
@@ -134,9 +132,7 @@ def _own_forward(layer: Layer, kind: Kind) -> str | None:
     return f"{layer.kind} is a subclass of {layer.base}, whose forward a {kind.name} layer would not have"
 
 
-def _live(
-    layer: Layer, graph: Graph, kind: Kind, kind_options: KindOptions, patterns: Sequence[str]
-) -> Results:
+def _live(layer: Layer, graph: Graph, kind: Kind, kind_options: KindOptions, patterns: Sequence[str]) -> Results:
     """The candidate or refusal of one layer of a live model."""
     if not matches_pattern(layer.name, patterns):
         return
@@ -202,11 +198,7 @@ class _Call:
     def _only_in_training(self, use: LayerUse, form: Replacement) -> bool:
         """Return whether a layer was not called, like an auxiliary head, and is rewritten with those that were."""
         uncalled = not use.calls and matches_pattern(use.layer.name, self.patterns)
-        return (
-            uncalled
-            and not self.kind.refusal(use.arguments, self.kind_options)
-            and self._fits(use, form)
-        )
+        return uncalled and not self.kind.refusal(use.arguments, self.kind_options) and self._fits(use, form)
 
     def _built_elsewhere(self) -> Iterator[LayerArguments]:
         """The arguments that this call receives from other constructor calls of the file."""
@@ -251,10 +243,7 @@ class _Call:
         drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
         if uses[0].layer.kind != self.kind.base:  # a helper would replace the subclass
             drafts = tuple(draft for draft in drafts if not draft.helpers)
-        changes = (
-            LayerChange(use.layer.name, form, use.before, self.kind.costs(use, form))
-            for use in uses
-        )
+        changes = (LayerChange(use.layer.name, form, use.before, self.kind.costs(use, form)) for use in uses)
         return Candidate(self.kind, place, form, tuple(changes), drafts)
 
     # --- calls of functions that return a layer
@@ -269,9 +258,7 @@ class _Call:
                 rest = [
                     layer_use(self.graph, layer)
                     for layer in self.graph.layers
-                    if layer.base == self.kind.base
-                    and layer.chain[:1] == (site,)
-                    and layer.name not in names
+                    if layer.base == self.kind.base and layer.chain[:1] == (site,) and layer.name not in names
                 ]
                 if not any(self._fits(use, form) for use in rest):
                     others = [use.arguments for use in rest]
@@ -304,9 +291,7 @@ class _Call:
 def _evaluator(call: WrittenCall) -> str | None:
     """``exec`` or ``eval``, if the call is one of them."""
     function = call.node.func
-    return (
-        function.id if isinstance(function, ast.Name) and function.id in ("exec", "eval") else None
-    )
+    return function.id if isinstance(function, ast.Name) and function.id in ("exec", "eval") else None
 
 
 def _by_outer_call(uses: Sequence[LayerUse]) -> dict[Site | None, list[LayerUse]]:

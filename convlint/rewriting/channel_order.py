@@ -109,9 +109,7 @@ def _through_norm(graph: Graph, node: Node, width: int) -> tuple[ReorderedState,
     tracked = node.attrs.get("track_running_stats", False)
     if not node.attrs["affine"] and not tracked:
         return ()
-    return _layer_state(
-        graph, node, ops.NORM_LAYERS[node.op], ("running_mean", "running_var") if tracked else ()
-    )
+    return _layer_state(graph, node, ops.NORM_LAYERS[node.op], ("running_mean", "running_var") if tracked else ())
 
 
 def _layer_state(
@@ -143,11 +141,7 @@ def _dense(graph: Graph, layer_name: str) -> Node | None:
     node = _only_call(graph, layer_name, ("Conv1d", "Conv2d", "Conv3d"))
     if node is None or node.attrs["groups"] != 1:
         return None
-    return (
-        node
-        if len(graph_queries.input_shape(graph, node)) == len(node.attrs["kernel_size"]) + 2
-        else None
-    )
+    return node if len(graph_queries.input_shape(graph, node)) == len(node.attrs["kernel_size"]) + 2 else None
 
 
 def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | None:

@@ -14,12 +14,7 @@ from functools import lru_cache
 
 import libcst as cst
 from libcst import matchers
-from libcst.metadata import (
-    BuiltinScope,
-    GlobalScope,
-    MetadataWrapper,
-    ScopeProvider,
-)
+from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
 
 from convlint.ir import Edit, Site
 from convlint.rewriting import libcst_file
@@ -159,9 +154,7 @@ class _Insertion:
         start = self.file.positions[statement.node].start
         end = self.file.positions[statement.line].end
         return any(
-            (start.line, start.column + 1)
-            <= (edit.site.line, edit.site.column)
-            <= (end.line, end.column + 1)
+            (start.line, start.column + 1) <= (edit.site.line, edit.site.column) <= (end.line, end.column + 1)
             for edit in self.edits
         )
 
@@ -206,9 +199,7 @@ def _is_preamble(node: cst.CSTNode) -> bool:
     if isinstance(node, cst.SimpleStatementLine | cst.IndentedBlock):
         return all(map(_is_preamble, node.body))
     if isinstance(node, cst.Assign | cst.AnnAssign | cst.If | cst.Try):
-        parts = [
-            part for part in node.children if isinstance(part, cst.BaseSuite | cst.If | cst.Try)
-        ]
+        parts = [part for part in node.children if isinstance(part, cst.BaseSuite | cst.If | cst.Try)]
         calls = matchers.findall(node, matchers.Call())
         return not calls and all(map(_is_preamble, parts))
     if isinstance(node, cst.Expr):

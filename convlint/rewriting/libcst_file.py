@@ -9,13 +9,7 @@ from itertools import count
 
 import libcst as cst
 from libcst import matchers
-from libcst.metadata import (
-    GlobalScope,
-    MetadataWrapper,
-    PositionProvider,
-    QualifiedName,
-    ScopeProvider,
-)
+from libcst.metadata import GlobalScope, MetadataWrapper, PositionProvider, QualifiedName, ScopeProvider
 
 from convlint.source_text import lines
 

@@ -28,11 +28,7 @@ def other_calls(path: str, text: str) -> list[str]:
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     found: dict[str, None] = {}
     for node in file.nodes:
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in classes
-        ):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in classes:
             written = [*node.args, *(keyword.value for keyword in node.keywords)]
             named = all(keyword.arg is not None for keyword in node.keywords)
             if named and all(map(_is_literal, written)):
@@ -65,18 +61,14 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def _init(node: ast.ClassDef) -> ast.FunctionDef | None:
-    return next(
-        (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
-    )
+    return next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
 
 
 def _needed(arguments: ast.arguments, own: int) -> list[str]:
     """Parameters without a default, after the first ``own``."""
     positional = [*arguments.posonlyargs, *arguments.args]
     free = positional[own : len(positional) - len(arguments.defaults)]
-    named = [
-        a for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is None
-    ]
+    named = [a for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is None]
     return [argument.arg for argument in (*free, *named)]
 
 
@@ -123,9 +115,7 @@ def _only_prepares(node: ast.stmt) -> bool:
         return isinstance(node.value, ast.Constant)
     function = node.value.func
     if isinstance(function, ast.Attribute):
-        return function.attr in ("setdefault", "update", "pop") and isinstance(
-            function.value, ast.Name
-        )
+        return function.attr in ("setdefault", "update", "pop") and isinstance(function.value, ast.Name)
     return isinstance(function, ast.Name) and function.id.startswith("_")
 
 

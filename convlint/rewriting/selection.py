@@ -54,9 +54,7 @@ def best_set(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> li
         return [alternatives[0] for alternatives in by_call]
     chosen = _fewest(by_call, totals, goal)
     for position, suggestion in enumerate(chosen):
-        for milder in sorted(
-            _same_call(suggestion, by_call), key=lambda other: score(other.changes, totals)
-        ):
+        for milder in sorted(_same_call(suggestion, by_call), key=lambda other: score(other.changes, totals)):
             trial = [*chosen[:position], milder, *chosen[position + 1 :]]
             if goal.reached(estimated_totals(trial, totals)):
                 chosen = trial
@@ -78,9 +76,7 @@ def _by_call(suggestions: Sequence[Suggestion], totals: Costs) -> list[list[Sugg
         if not places:
             taken.update(dict.fromkeys(suggestion.instances, len(lists)))
             lists.append([suggestion])
-        elif len(places) == 1 and set(lists[next(iter(places))][0].instances) == set(
-            suggestion.instances
-        ):
+        elif len(places) == 1 and set(lists[next(iter(places))][0].instances) == set(suggestion.instances):
             lists[next(iter(places))].append(suggestion)
     return lists
 
@@ -94,9 +90,7 @@ def _fewest(by_call: list[list[Suggestion]], totals: Costs, goal: Goal) -> list[
         if _distance(goal, now - best.saved, totals)[0] >= _distance(goal, now, totals)[0]:
             break  # no remaining one brings it nearer
         chosen.append(best)
-        left = [
-            suggestion for suggestion in left if not set(suggestion.instances) & set(best.instances)
-        ]
+        left = [suggestion for suggestion in left if not set(suggestion.instances) & set(best.instances)]
     for suggestion in sorted(chosen, key=lambda suggestion: score(suggestion.changes, totals)):
         without = [other for other in chosen if other is not suggestion]
         if goal.reached(estimated_totals(without, totals)):

@@ -7,14 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from convlint.analysis import cost
 from convlint.ir import Graph, LayerChange, OtherCall, Shape, Verification, VersionRun
 
-CLOSE = (
-    0.01  # relative error of saved bytes; the estimate leaves out small tensors that autograd saves
-)
+CLOSE = 0.01  # relative error of saved bytes; the estimate leaves out small tensors that autograd saves
 
 
-def verify(
-    changes: Sequence[LayerChange], before: VersionRun, after: VersionRun
-) -> Verification | str:
+def verify(changes: Sequence[LayerChange], before: VersionRun, after: VersionRun) -> Verification | str:
     """Compare a rewritten model with the original; a string is the reason for a refusal."""
     if after.problems:
         return after.problems[0].message
@@ -61,9 +57,7 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
         name = change.layer
         outputs = _outputs(old, name), _outputs(new, name)
         if outputs[0] != outputs[1]:
-            return (
-                f"the output of {name} changed from {_shapes(outputs[0])} to {_shapes(outputs[1])}"
-            )
+            return f"the output of {name} changed from {_shapes(outputs[0])} to {_shapes(outputs[1])}"
         found = params_inside.get(name, 0)
         if found != change.after.params:
             return f"{name} has {found:,} parameters, not {change.after.params:,} as estimated"
@@ -76,9 +70,7 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
         if name in changed:
             continue
         if params.get(name) != layer.params:
-            return (
-                f"the parameters of {name} changed from {layer.params:,} to {params.get(name, 0):,}"
-            )
+            return f"the parameters of {name} changed from {layer.params:,} to {params.get(name, 0):,}"
         if macs.get(name, 0) != old_macs.get(name, 0):
             return f"the MACs of {name} changed from {old_macs.get(name, 0):,} to {macs.get(name, 0):,}"
     before, after = (sum(layer.params for layer in graph.layers) for graph in (old, new))
@@ -132,11 +124,7 @@ def _training_differs(before: VersionRun, after: VersionRun) -> str | None:
 
 
 def _saved_error(changes: Sequence[LayerChange], old: Graph, new: Graph) -> float | None:
-    if (
-        old.saved_bytes is None
-        or not new.saved_bytes
-        or old.saved_bytes_mode != new.saved_bytes_mode
-    ):
+    if old.saved_bytes is None or not new.saved_bytes or old.saved_bytes_mode != new.saved_bytes_mode:
         return None
     more = [
         change.after.saved_bytes - change.before.saved_bytes
@@ -163,9 +151,7 @@ def _other_calls_differ(before: Sequence[OtherCall], after: Sequence[OtherCall])
     return None
 
 
-def needed_calls(
-    other_calls: Sequence[OtherCall], sites: Iterable[tuple[str, int, int]]
-) -> tuple[str, ...]:
+def needed_calls(other_calls: Sequence[OtherCall], sites: Iterable[tuple[str, int, int]]) -> tuple[str, ...]:
     """The targets to build again after edits at ``sites``: together they cover all arguments of the edited calls."""
     edited = set(sites)
     chosen: list[str] = []

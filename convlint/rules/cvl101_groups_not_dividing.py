@@ -55,9 +55,7 @@ class GroupsNotDividing(Rule):
             groups = node.attrs["groups"]
             if groups < 1 or node.attrs["out_channels"] % groups:
                 name = graph_queries.name(graph, node)
-                yield self.finding(
-                    f"{name}: {_why(node.attrs)}", node.site, module=node.layer, nodes=(node.id,)
-                )
+                yield self.finding(f"{name}: {_why(node.attrs)}", node.site, module=node.layer, nodes=(node.id,))
 
 
 def _why(attrs: Mapping[str, Any]) -> str:
@@ -65,9 +63,7 @@ def _why(attrs: Mapping[str, Any]) -> str:
     into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
     if groups < 1:
         return f"groups={groups} must be at least 1"
-    undivided = [
-        f"{count:,} {name}" for name, count in (("input", into), ("output", out)) if count % groups
-    ]
+    undivided = [f"{count:,} {name}" for name, count in (("input", into), ("output", out)) if count % groups]
     divisors = [str(n) for n in graph_queries.divisors(gcd(into, out))]
     *fitting, last = divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]]
     choices = f"{', '.join(fitting)} or {last}" if fitting else last
@@ -75,6 +71,4 @@ def _why(attrs: Mapping[str, Any]) -> str:
 
 
 def _through(name: str, sites: list[Site | None]) -> tuple[Related, ...]:
-    return tuple(
-        Related(f"`{name}` is built through this call", site) for site in sites if site is not None
-    )
+    return tuple(Related(f"`{name}` is built through this call", site) for site in sites if site is not None)

@@ -104,10 +104,7 @@ def _shrinking(graph: Graph, node: Node) -> Node | None:
     count = len(node.attrs["kernel_size"])
     before = graph_queries.producer_of(graph, node)
     while before is not None and before.inputs and before.outputs:
-        into, out = (
-            graph_queries.input_shape(graph, before)[-count:],
-            before.outputs[0].shape[-count:],
-        )
+        into, out = (graph_queries.input_shape(graph, before)[-count:], before.outputs[0].shape[-count:])
         if len(into) == len(out) and any(i > o for i, o in zip(into, out, strict=True)):
             return before
         before = graph_queries.producer_of(graph, before)

@@ -44,9 +44,7 @@ class SingleValueNorm(Rule):
             what = f"a {size} map" if len(shape) > 2 else "one value per channel"
             origin = "" if reducing is None else f" (from {graph_queries.name(graph, reducing)})"
             effect = (
-                "one value per channel has no variance"
-                if instance
-                else "training with batch size 1 raises an error"
+                "one value per channel has no variance" if instance else "training with batch size 1 raises an error"
             )
             yield self.finding(
                 f"{graph_queries.name(graph, node)} normalizes {what}{origin}, so {effect}",

@@ -30,9 +30,7 @@ class LinearInFeatures(Rule):
     needs = "failed-call"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from diagnosis.findings(
-            self.finding, graph, ("linear", "reshape", "flatten", "unflatten")
-        )
+        yield from diagnosis.findings(self.finding, graph, ("linear", "reshape", "flatten", "unflatten"))
         for layer in graph.layers:
             if layer.error is not None and layer.base == "Linear":
                 into, out = layer.attrs.get("in_features"), layer.attrs.get("out_features")

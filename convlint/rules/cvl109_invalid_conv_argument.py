@@ -53,10 +53,7 @@ class InvalidConvArgument(Rule):
             why = _of_call(graph, node)
             if why is not None:
                 yield self.finding(
-                    f"{graph_queries.name(graph, node)}: {why}",
-                    graph.where(node),
-                    module=node.layer,
-                    nodes=(node.id,),
+                    f"{graph_queries.name(graph, node)}: {why}", graph.where(node), module=node.layer, nodes=(node.id,)
                 )
 
 
@@ -90,12 +87,7 @@ def _of_call(graph: Graph, node: Node) -> str | None:
         )
     if node.op in _SHUFFLES:
         factor = attrs.get("upscale_factor", attrs.get("downscale_factor", attrs.get("groups")))
-        if (
-            node.op == "pixel_shuffle"
-            and isinstance(factor, int)
-            and len(shape) > 2
-            and shape[-3] % max(factor**2, 1)
-        ):
+        if node.op == "pixel_shuffle" and isinstance(factor, int) and len(shape) > 2 and shape[-3] % max(factor**2, 1):
             return (
                 f"upscale_factor={factor} requires a multiple of {factor}*{factor} = {factor**2} "
                 f"channels but receives {shape[-3]}"

@@ -55,11 +55,7 @@ class MergeShapes(Rule):
             if node.id in reported or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
                 continue
             shapes = [graph_queries.sizes(graph.tensor(id).shape) for id in node.inputs]
-            after = [
-                n.id
-                for n in merges
-                if not graph_queries.downstream_tensors(graph, [node]).isdisjoint(n.inputs)
-            ]
+            after = [n.id for n in merges if not graph_queries.downstream_tensors(graph, [node]).isdisjoint(n.inputs)]
             yield self.finding(
                 f"cannot {_VERBS.get(node.op, f'apply {node.op} to')} "
                 f"{' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",

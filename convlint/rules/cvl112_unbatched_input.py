@@ -32,8 +32,7 @@ class UnbatchedInput(Rule):
         unbatched = [
             node
             for node in graph_queries.first_calls(graph, ops.ALL_CONVS)
-            if node.error is None
-            and len(graph_queries.input_shape(graph, node)) == ops.spatial_dims(node.op) + 1
+            if node.error is None and len(graph_queries.input_shape(graph, node)) == ops.spatial_dims(node.op) + 1
         ]
         below: set[int] = set()
         for node in unbatched:

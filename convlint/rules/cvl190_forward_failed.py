@@ -52,11 +52,5 @@ class ForwardFailed(Rule):
             f"{failure.phase}{within} raises {failure.type}: {failure.message}",
             failure.site,
             module=failure.module or None,
-            related=tuple(
-                [
-                    Related("called from here", site)
-                    for site in failure.chain
-                    if site != failure.site
-                ]
-            )[:3],
+            related=tuple([Related("called from here", site) for site in failure.chain if site != failure.site])[:3],
         )

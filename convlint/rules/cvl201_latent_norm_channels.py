@@ -52,9 +52,7 @@ class LatentNormChannels(Rule):
             fixes = {other.fix for other in findings if other.site == finding.site}
             yield finding if len(fixes) == 1 else finding.with_(fix=_display_only(finding.fix))
 
-    def _finding(
-        self, graph: Graph, norm: Node, comparisons: contracts.Comparisons
-    ) -> Finding | None:
+    def _finding(self, graph: Graph, norm: Node, comparisons: contracts.Comparisons) -> Finding | None:
         layer, maker = graph.layer(norm.layer), _maker(graph, norm)
         if layer is None or layer.site is None or layer.error or norm.error:
             return None
@@ -84,9 +82,7 @@ class LatentNormChannels(Rule):
             confidence="medium",
             module=norm.layer,
             related=(Related(f"this layer outputs `{received}` channels", site),) if site else (),
-            fix=contracts.argument_fix(
-                layer.site, comparison.scope, expected, received, graph.texts
-            ),
+            fix=contracts.argument_fix(layer.site, comparison.scope, expected, received, graph.texts),
         ).with_(claim=claim)
 
 

@@ -41,9 +41,7 @@ class LatentGroups(Rule):
             if finding is not None:
                 yield finding
 
-    def _finding(
-        self, graph: Graph, conv: Node, comparisons: contracts.Comparisons
-    ) -> Finding | None:
+    def _finding(self, graph: Graph, conv: Node, comparisons: contracts.Comparisons) -> Finding | None:
         layer = graph.layer(conv.layer)
         if layer is None or conv.error or not graph_queries.is_depthwise(conv):
             return None

@@ -76,9 +76,7 @@ class LatentConvChannels(Rule):
             confidence="medium",
             module=node.layer,
             related=tuple(
-                Related("this layer outputs these channels", source.site)
-                for source in sources[:4]
-                if source.site
+                Related("this layer outputs these channels", source.site) for source in sources[:4] if source.site
             ),
             fix=contracts.argument_fix(place, comparison.scope, expected, received, graph.texts),
         ).with_(claim=claim)

@@ -89,10 +89,7 @@ def _global(graph: Graph, node: Node) -> Layer | None:
     before = graph_queries.producer_of(graph, node)
     while before is not None:
         convolves = before.op in ops.CONVS
-        if (
-            convolves
-            and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]
-        ):
+        if convolves and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]:
             return graph.layer(before.layer)
         before = graph_queries.producer_of(graph, before)
     return None

@@ -35,6 +35,5 @@ class IgnoredArgument(Rule):
         for name, kind, site in graph.ignored_arguments:
             if graph_queries.is_width_name(name):
                 yield self.finding(
-                    f"`{name}` of `{kind}` has no effect: no layer depends on it; use it, or remove it",
-                    site,
+                    f"`{name}` of `{kind}` has no effect: no layer depends on it; use it, or remove it", site
                 )

@@ -98,9 +98,7 @@ def _fix(graph: Graph, node: Node, norms: Sequence[Node], useless: Collection[st
     return Fix("set bias=False (old checkpoints still contain the bias)", "unsafe", (edit,))
 
 
-def _edit(
-    graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]
-) -> Edit | str:
+def _edit(graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]) -> Edit | str:
     """Return the edit of the call that builds ``layer``, or the reason why the call cannot be edited."""
     call = constructor_call(graph, layer)
     if call is None:

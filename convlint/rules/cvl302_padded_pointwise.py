@@ -41,9 +41,7 @@ class PaddedPointwise(Rule):
     literal_numbers_only = True
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        reported = [
-            node for node in graph_queries.first_calls(graph, ops.CONVS) if _is_padded(graph, node)
-        ]
+        reported = [node for node in graph_queries.first_calls(graph, ops.CONVS) if _is_padded(graph, node)]
         padded = {layer.name for node in reported if (layer := graph.layer(node.layer))}
         for node in reported:
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
@@ -77,9 +75,7 @@ def _empty_pixels(graph: Graph, node: Node) -> str:
     output = node.outputs[0].shape[-len(kernel) :]
     reading = [
         _reading(size, outputs, stride, around) if k == 1 else outputs
-        for size, outputs, k, stride, around in zip(
-            into, output, kernel, node.attrs["stride"], padding, strict=True
-        )
+        for size, outputs, k, stride, around in zip(into, output, kernel, node.attrs["stride"], padding, strict=True)
     ]
     return f"{prod(output) - prod(reading):,} of {prod(output):,} output pixels"
 

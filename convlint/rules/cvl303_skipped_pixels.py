@@ -42,16 +42,11 @@ class SkippedPixels(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.first_calls(graph, ops.CONVS):
-            kernel, stride, dilation = (
-                node.attrs[n] for n in ("kernel_size", "stride", "dilation")
-            )
+            kernel, stride, dilation = (node.attrs[n] for n in ("kernel_size", "stride", "dilation"))
             sizes = graph_queries.input_shape(graph, node)[-len(kernel) :]
             if len(sizes) < len(kernel):
                 continue  # not a feature map: reported by another rule
-            read = [
-                _share_read(*numbers)
-                for numbers in zip(sizes, kernel, stride, dilation, strict=True)
-            ]
+            read = [_share_read(*numbers) for numbers in zip(sizes, kernel, stride, dilation, strict=True)]
             if all(taps == steps for taps, steps in read):
                 continue
             never = 1 - prod(taps / steps for taps, steps in read)

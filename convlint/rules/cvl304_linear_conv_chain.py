@@ -6,9 +6,7 @@ from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related, Shape
 from convlint.rules.base import Rule
 
-_AFFINE = frozenset(
-    {"batch_norm", "contiguous"}
-)  # in eval mode a BatchNorm is one factor and one summand per channel
+_AFFINE = frozenset({"batch_norm", "contiguous"})  # in eval mode a BatchNorm is one factor and one summand per channel
 
 
 class LinearConvChain(Rule):
@@ -46,9 +44,7 @@ class LinearConvChain(Rule):
             first = _conv_before(graph, second)
             if first is None or first.error or second.error:
                 continue
-            if any(
-                len(graph_queries.calls_of_same_layer(graph, node)) > 1 for node in (first, second)
-            ):
+            if any(len(graph_queries.calls_of_same_layer(graph, node)) > 1 for node in (first, second)):
                 continue  # the same weights are used elsewhere as well
             merged = _merged_kernel(first, second)
             weights = [_weights(first), _weights(second)]
@@ -58,9 +54,7 @@ class LinearConvChain(Rule):
             if _is_factorization(first, second, merged_weights, sum(weights)):
                 continue
             site = graph.where(first)
-            advice = (
-                "merge them" if merged_weights <= sum(weights) else "an activation may be missing"
-            )
+            advice = "merge them" if merged_weights <= sum(weights) else "an activation may be missing"
             yield self.finding(
                 f"no nonlinearity between {graph_queries.name(graph, first)} and this "
                 f"{graph_queries.kind_name(graph, second)}: one {graph_queries.sizes(merged)} convolution with "
@@ -88,9 +82,7 @@ def _merged_kernel(first: Node, second: Node) -> Shape:
     return tuple(
         [
             k1 + (k2 - 1) * stride
-            for k1, k2, stride in zip(
-                _extent(first), _extent(second), first.attrs["stride"], strict=True
-            )
+            for k1, k2, stride in zip(_extent(first), _extent(second), first.attrs["stride"], strict=True)
         ]
     )
 
@@ -101,20 +93,14 @@ def _extent(node: Node) -> list[int]:
 
 
 def _weights(node: Node) -> int:
-    return graph_queries.conv_weights(
-        node.attrs["in_channels"], node.attrs["out_channels"], node.attrs["kernel_size"]
-    )
+    return graph_queries.conv_weights(node.attrs["in_channels"], node.attrs["out_channels"], node.attrs["kernel_size"])
 
 
 def _is_factorization(first: Node, second: Node, merged: int, pair: int) -> bool:
     """Return whether the pair is cheaper than one convolution on purpose: groups, low rank, or a split kernel."""
     if first.attrs["groups"] != 1 or second.attrs["groups"] != 1:
         return True
-    into, middle, out = (
-        first.attrs["in_channels"],
-        first.attrs["out_channels"],
-        second.attrs["out_channels"],
-    )
+    into, middle, out = (first.attrs["in_channels"], first.attrs["out_channels"], second.attrs["out_channels"])
     if middle < min(into, out):
         return True
     kernels = first.attrs["kernel_size"], second.attrs["kernel_size"]

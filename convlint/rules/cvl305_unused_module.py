@@ -47,8 +47,7 @@ class UnusedModule(Rule):
             params = sum(part.params for part in inside)
             yield self.finding(
                 f"{layer.kind} `{layer.name}` ({params:,} parameters) is registered, but forward never "
-                f"calls it"
-                + ("" if seen_training else " in eval mode; use --train to check training mode"),
+                f"calls it" + ("" if seen_training else " in eval mode; use --train to check training mode"),
                 layer.site,
                 module=layer.name,
                 severity=None if seen_training else "info",

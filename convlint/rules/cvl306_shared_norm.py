@@ -41,11 +41,7 @@ class SharedNorm(Rule):
             if len(calls) == 1 or not node.attrs["track_running_stats"]:
                 continue
             shared_block = _is_in_shared_block(graph, calls)
-            shapes = list(
-                dict.fromkeys(
-                    graph_queries.sizes(graph_queries.input_shape(graph, call)) for call in calls
-                )
-            )
+            shapes = list(dict.fromkeys(graph_queries.sizes(graph_queries.input_shape(graph, call)) for call in calls))
             sizes = " and ".join(shapes) if len(shapes) > 1 else f"each {shapes[0]}"
             where, effect = (
                 ("in a shared block", "mix all of them")
@@ -63,7 +59,5 @@ class SharedNorm(Rule):
 
 def _is_in_shared_block(graph: Graph, calls: tuple[Node, ...]) -> bool:
     """Return whether the same layer outputs the norm's input in every call."""
-    makers = {
-        maker.layer if (maker := graph_queries.producer_of(graph, call)) else None for call in calls
-    }
+    makers = {maker.layer if (maker := graph_queries.producer_of(graph, call)) else None for call in calls}
     return len(makers) == 1 and None not in makers

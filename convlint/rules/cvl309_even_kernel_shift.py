@@ -62,10 +62,7 @@ class EvenKernelShift(Rule):
 def _change(graph: Graph, node: Node) -> str:
     """Describe how the size of the map changes, as far as it is known."""
     spatial = len(node.attrs["padding"])
-    before, after = (
-        graph_queries.input_shape(graph, node)[-spatial:],
-        node.outputs[0].shape[-spatial:],
-    )
+    before, after = (graph_queries.input_shape(graph, node)[-spatial:], node.outputs[0].shape[-spatial:])
     if graph.traced_by == "recorder":
         return f"changes from {graph_queries.sizes(before)} to {graph_queries.sizes(after)}"
     if max(node.attrs["stride"]) > 1:

@@ -42,9 +42,7 @@ def rule(code: str) -> Rule:
     here = [
         value
         for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, Rule)
-        and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__
     ]
     if len(here) != 1:
         raise RuntimeError(f"{module.__name__} must define exactly one rule, not {len(here)}")
@@ -80,7 +78,5 @@ def without_explained(findings: Sequence[Finding]) -> list[Finding]:
     return [
         finding
         for finding in findings
-        if not (
-            rule(finding.code).fallback and finding.nodes and explained.issuperset(finding.nodes)
-        )
+        if not (rule(finding.code).fallback and finding.nodes and explained.issuperset(finding.nodes))
     ]

@@ -17,9 +17,7 @@ _TRACEBACK_LIMIT = 100_000  # characters of a traceback, which contains the mess
 class ProblemError(Exception):
     """Something that cannot be checked. ``problem`` is what a report says about it."""
 
-    def __init__(
-        self, kind: str, message: str, path: str | None = None, line: int | None = None
-    ) -> None:
+    def __init__(self, kind: str, message: str, path: str | None = None, line: int | None = None) -> None:
         super().__init__(message)
         shown = None if path is None else code_sites.report_path(path)
         self._problem = Problem(kind, message, shown, line)
@@ -32,9 +30,7 @@ class ProblemError(Exception):
         return replace(self._problem, traceback="".join(traceback.format_exception(self.__cause__)))
 
 
-def failure_of(
-    error: BaseException, phase: Literal["constructor", "forward"], module: str = ""
-) -> Failure:
+def failure_of(error: BaseException, phase: Literal["constructor", "forward"], module: str = "") -> Failure:
     """The class and message of an exception, and the deepest line of the user's code that it passed."""
     frames: list[code_sites.Instant] = []
     step: TracebackType | None = error.__traceback__

@@ -93,9 +93,7 @@ def _threads_followed(run: _Run) -> Iterator[None]:
             self.run = for_run(self.run)  # type: ignore[method-assign]
         start(self)
 
-    def submit_followed(
-        self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Future[Any]:
+    def submit_followed(self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return submit(self, for_run(fn) if in_run() else fn, *args, **kwargs)
 
     threading.Thread.start = start_followed  # type: ignore[method-assign]
@@ -131,11 +129,7 @@ def module_calls(handle: OnModuleCall) -> Iterator[None]:
 @contextmanager
 def silent() -> Iterator[None]:
     """Context that discards the output of the run, for forwards that repeat the recorded one."""
-    with (
-        exclusive(),
-        redirect_stdout(_Silenced(sys.stdout)),
-        redirect_stderr(_Silenced(sys.stderr)),
-    ):
+    with exclusive(), redirect_stdout(_Silenced(sys.stdout)), redirect_stderr(_Silenced(sys.stderr)):
         yield
 
 

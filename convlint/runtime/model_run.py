@@ -22,12 +22,7 @@ from torch import fx, nn
 
 from convlint.ir import Graph, Problem
 from convlint.runtime import code_sites, restore
-from convlint.runtime.build import (
-    construction_sites,
-    load_target,
-    module_invariants,
-    symbolic_build,
-)
+from convlint.runtime.build import construction_sites, load_target, module_invariants, symbolic_build
 from convlint.runtime.failures import ProblemError, failure_of
 from convlint.runtime.inputs import make_inputs as model_inputs
 from convlint.runtime.inputs import probe, resolution
@@ -218,9 +213,7 @@ def inputs_of(model: nn.Module, job: Job) -> Inputs:
 
 def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult:
     """Record one forward and, if it succeeds, measure its memory and try other input sizes."""
-    recording = record.record(
-        model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text
-    )
+    recording = record.record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
     external_failures.raise_if_out_of_memory(recording.error)
     external_failures.raise_if_environment(recording.failure, job)
     graph = replace(
@@ -233,9 +226,7 @@ def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult
     external_failures.raise_if_wrong_rank(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         with silent():
-            return JobResult(
-                replace(graph, smallest_input=probe.smallest_size(model, inputs, graph))
-            )
+            return JobResult(replace(graph, smallest_input=probe.smallest_size(model, inputs, graph)))
     with silent():
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         graph = replace(graph, tried_sizes=resolution.tried_sizes(model, inputs, graph))

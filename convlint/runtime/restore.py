@@ -43,10 +43,7 @@ def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
     """Save the attributes of modules and the items of containers in them; return a function that restores them."""
     kept = [(module, dict(vars(module))) for module in modules]
     contents = [
-        (value, value.copy())
-        for _, attributes in kept
-        for value in attributes.values()
-        if type(value) in _CONTAINERS
+        (value, value.copy()) for _, attributes in kept for value in attributes.values() if type(value) in _CONTAINERS
     ]
 
     def restore() -> None:
@@ -76,13 +73,7 @@ def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
 
 def _values(tensors: list[Tensor]) -> Callable[[], None]:
     kept = [
-        (
-            t,
-            _copy(t),
-            t.requires_grad,
-            t.grad if t.is_leaf else None,
-            _copy(t.grad) if t.is_leaf else None,
-        )
+        (t, _copy(t), t.requires_grad, t.grad if t.is_leaf else None, _copy(t.grad) if t.is_leaf else None)
         for t in tensors
     ]
 

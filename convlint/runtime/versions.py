@@ -50,10 +50,7 @@ def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: No
     model_run.prepare_process()
     enter("import")
     for name in asked.libraries:
-        with (
-            suppress(Exception),
-            silent(),
-        ):  # the version that needs it reports the error
+        with suppress(Exception), silent():  # the version that needs it reports the error
             importlib.import_module(name)
     enter("forward")
     return JobResult(tried=tuple(_run_forked(version, asked.job) for version in asked.versions))
@@ -138,9 +135,7 @@ def run_live_versions(model: nn.Module, asked: VersionsJob, inputs: Inputs | Non
         return JobResult(problems=(error.problem,))
 
 
-def _run_live_version(
-    model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job
-) -> VersionRun:
+def _run_live_version(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
     if version.runs:
         found = timing.timings(copy.deepcopy(model), inputs, version.replacements, version.runs)
         return VersionRun(timings=found)
@@ -157,13 +152,9 @@ def _run_live_version(
 def _run_version(version: ModelVersion, job: Job) -> VersionRun:
     """Build and run the model from the replaced source files. Raises what the model raises."""
     before = set(sys.modules)
-    with (
-        silent() if version.texts else nullcontext()
-    ):  # the original version has printed it already
+    with silent() if version.texts else nullcontext():  # the original version has printed it already
         with construction_sites.WatchedConstruction():
-            make = load_target.constructor_call(
-                load_target.find_object(job.target, job.root), job.target
-            )
+            make = load_target.constructor_call(load_target.find_object(job.target, job.root), job.target)
             with model_run.device_of_job(job):
                 value = make()
         model = model_run.configured_model(value, job)

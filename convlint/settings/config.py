@@ -64,8 +64,7 @@ class Config:
         """Return False for a code that a per-file ignore removes in a file."""
         path = os.path.relpath(os.path.abspath(path), self.root)
         return not any(
-            _longest(prefixes, code) and _matches(path, pattern)
-            for pattern, prefixes in self.per_file_ignores
+            _longest(prefixes, code) and _matches(path, pattern) for pattern, prefixes in self.per_file_ignores
         )
 
     def overridden(
@@ -242,11 +241,7 @@ def _model(entry: Any, where: str, root: str) -> ModelEntry:
             tuple(input_shapes.parse_input(text) for text in _strings(entry.get("input", []))),
             entry.get("batch-size"),
             entry.get("train", False),
-            {
-                key: parse(entry[key], key)
-                for key, parse in quantities.BUDGETS.items()
-                if key in entry
-            },
+            {key: parse(entry[key], key) for key, parse in quantities.BUDGETS.items() if key in entry},
         )
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None

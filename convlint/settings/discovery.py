@@ -63,9 +63,7 @@ def find(
         below = list(walk.files(target))
         problems += walk.problems
         if not below and not walk.problems:
-            problems.append(
-                Problem("no-files", f"no Python files to check in {target}", path=target)
-            )
+            problems.append(Problem("no-files", f"no Python files to check in {target}", path=target))
         for path in below:
             files.setdefault(os.path.realpath(path), display_path(path))
     return DiscoveredFiles(tuple(files.values()), tuple(problems))

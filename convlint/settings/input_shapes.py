@@ -39,9 +39,7 @@ def parse_input(text: str) -> InputSpec:
         raise UsageError(f"input {text!r} has no sizes; a scalar cannot be fed to a convolution")
     for size in sizes.strip().removesuffix(",").split(","):
         if not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", size, re.ASCII):  # torch counts in 64 bits
-            raise UsageError(
-                f"input {text!r}: {size.strip()!r} is not a size; write as in 3,224,224"
-            )
+            raise UsageError(f"input {text!r}: {size.strip()!r} is not a size; write as in 3,224,224")
         if int(size) < 1:
             raise UsageError(f"input {text!r}: size {int(size)} would make an input without values")
         shape.append(int(size))

@@ -48,9 +48,7 @@ def _is_whole(value: Any) -> bool:
     return type(value) is int and value >= 1
 
 
-_STRINGS: Mapping[str, Any] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-}
+_STRINGS: Mapping[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 WORD = Form("a string", {"type": "string"}, lambda value: isinstance(value, str))
 STRINGS = Form("a string or a list of strings", _STRINGS, _is_strings)
@@ -60,9 +58,7 @@ IGNORES = Form(
     {"type": "object", "additionalProperties": _STRINGS},
     lambda value: isinstance(value, dict) and all(_is_strings(codes) for codes in value.values()),
 )
-TARGET = Form(
-    "a string such as 'net.py:Net'", {"type": "string"}, lambda value: isinstance(value, str)
-)
+TARGET = Form("a string such as 'net.py:Net'", {"type": "string"}, lambda value: isinstance(value, str))
 ARGUMENTS = Form(
     "a string, a list or a table",
     {"type": ["string", "array", "object"]},
@@ -106,23 +102,12 @@ MODEL_KEYS = (
     ),
     Key("batch-size", WHOLE, "Number of samples in a batch.", "2", default="1"),
     Key("train", FLAG, "Whether the model runs in training mode.", "true", default="false"),
-    Key(
-        "max-params",
-        COUNT,
-        "Report CVL113 above this many parameters. Units: `K`, `M`, `G`.",
-        "'5M'",
-    ),
-    Key(
-        "max-macs",
-        COUNT,
-        "Report CVL113 above this many multiply-accumulates in one forward pass.",
-        "'600M'",
-    ),
+    Key("max-params", COUNT, "Report CVL113 above this many parameters. Units: `K`, `M`, `G`.", "'5M'"),
+    Key("max-macs", COUNT, "Report CVL113 above this many multiply-accumulates in one forward pass.", "'600M'"),
     Key(
         "max-activation-bytes",
         BYTES,
-        "Report CVL113 above this much peak activation memory in one forward pass. Units: `MB` (10**6), `MiB` "
-        "(2**20).",
+        "Report CVL113 above this much peak activation memory in one forward pass. Units: `MB` (10**6), `MiB` (2**20).",
         "'64MiB'",
     ),
 )
@@ -138,18 +123,11 @@ KEYS = (
     Key(
         "select",
         CODES,
-        f"Rules to enable: {_CODES_DOC}. The longest prefix in `select` and `ignore` that matches a code "
-        "decides.",
+        f"Rules to enable: {_CODES_DOC}. The longest prefix in `select` and `ignore` that matches a code decides.",
         '["CVL1", "CVL2"]',
         default='["CVL1", "CVL2", "CVL3", "CVL900", "CVL901"]',
     ),
-    Key(
-        "extend-select",
-        CODES,
-        "Rules to enable in addition to `select`.",
-        '["CVL902"]',
-        default="[]",
-    ),
+    Key("extend-select", CODES, "Rules to enable in addition to `select`.", '["CVL902"]', default="[]"),
     Key("ignore", CODES, f"Rules to disable: {_CODES_DOC}.", '["CVL308"]', default="[]"),
     Key(
         "per-file-ignores",
@@ -180,8 +158,7 @@ KEYS = (
     Key(
         "models",
         MODELS,
-        "The models that `convlint check` runs without a target. The static analysis of their files uses their "
-        "inputs.",
+        "The models that `convlint check` runs without a target. The static analysis of their files uses their inputs.",
         "[{ target = 'net.py:Net', input = '3,224,224' }]",
         default="[]",
     ),

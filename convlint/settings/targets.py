@@ -75,9 +75,7 @@ def parse_pattern(text: str, root: str = ".") -> TargetPattern | None:
     return TargetPattern(text, named, pattern, (call or "()")[1:-1], root=root)
 
 
-_TARGET = re.compile(
-    r"(?P<where>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*)?", re.DOTALL
-)
+_TARGET = re.compile(r"(?P<where>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*)?", re.DOTALL)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -124,15 +122,11 @@ def _misread(text: str, where: str) -> str:
         return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
     if _MODULE.fullmatch(where):
         near = nearest_file(where)
-        return (
-            f"{text}: no such file or directory; a model in a module is written {where}:Name{near}"
-        )
+        return f"{text}: no such file or directory; a model in a module is written {where}:Name{near}"
     return f"{text}: not a target; write path.py:Name or package.module:Name"
 
 
-def parse_arguments(
-    text: str, callee: str, context: str
-) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+def parse_arguments(text: str, callee: str, context: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Positional and keyword arguments of a call, as the source text of literals.
 
     Raises UsageError that names the argument that is not a literal.
@@ -145,8 +139,7 @@ def parse_arguments(
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise UsageError(f"{context}: expected one call with arguments after {callee}")
     args = [
-        _literal(node, f"argument {position} of {callee}", context)
-        for position, node in enumerate(call.args, start=1)
+        _literal(node, f"argument {position} of {callee}", context) for position, node in enumerate(call.args, start=1)
     ]
     kwargs: dict[str, str] = {}
     for keyword in call.keywords:
@@ -155,9 +148,7 @@ def parse_arguments(
             raise UsageError(f"{context}: `**{value}` is not a literal; write each name=value")
         if keyword.arg in kwargs:
             raise UsageError(f"{context}: argument {keyword.arg} of {callee} is given twice")
-        kwargs[keyword.arg] = _literal(
-            keyword.value, f"argument {keyword.arg} of {callee}", context
-        )
+        kwargs[keyword.arg] = _literal(keyword.value, f"argument {keyword.arg} of {callee}", context)
     return tuple(args), tuple(kwargs.items())
 
 

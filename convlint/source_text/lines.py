@@ -38,10 +38,7 @@ def encode(text: str) -> bytes:
     data = text.encode(errors="replace")
     try:
         return text.encode(_declared_encoding(data), errors="replace")
-    except (
-        SyntaxError,
-        LookupError,
-    ):  # not a valid encoding, which is reported when the file is parsed
+    except (SyntaxError, LookupError):  # not a valid encoding, which is reported when the file is parsed
         return data
 
 

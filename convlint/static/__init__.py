@@ -75,9 +75,7 @@ def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Proble
             yield Problem("internal", text, file, traceback=failure)
 
 
-def _findings(
-    project: Project, module: SourceModule, explorations: Sequence[Exploration]
-) -> Iterator[Finding]:
+def _findings(project: Project, module: SourceModule, explorations: Sequence[Exploration]) -> Iterator[Finding]:
     gaps: dict[tuple[int, int], Gap] = {}  # the first at each place in the file
     for exploration in explorations:
         yield from report.findings(project, exploration)

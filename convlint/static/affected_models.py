@@ -23,8 +23,7 @@ def models_of(files: Iterable[str], config: Config) -> list[Target]:
     """
     if not config.models:
         raise UsageError(
-            "no model is configured, so none depends on these files; "
-            "add [[tool.convlint.models]] to pyproject.toml"
+            "no model is configured, so none depends on these files; add [[tool.convlint.models]] to pyproject.toml"
         )
     changed = {os.path.realpath(file) for file in files}
     targets = [entry.target for entry in config.models]

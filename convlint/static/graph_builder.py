@@ -27,9 +27,7 @@ from convlint.symbolic import Dim
 if TYPE_CHECKING:
     from convlint.rules.base import Rule
 
-_SPATIAL = tuple(
-    f"{name}{n}d" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3)
-)
+_SPATIAL = tuple(f"{name}{n}d" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3))
 _WITH_PARAMETERS = (
     frozenset(_SPATIAL + tuple(f"Lazy{name}" for name in _SPATIAL))
     | {"Linear", "LazyLinear", "Bilinear", "PReLU", "GroupNorm", "LayerNorm", "RMSNorm", "LSTM"}
@@ -47,9 +45,7 @@ def graph(path: ExecutionPath, rules: Sequence[Rule], texts: SourceTexts) -> Gra
 
 
 class _GraphBuilder:
-    def __init__(
-        self, path: ExecutionPath, with_exprs: bool, texts: SourceTexts, *, fitting: bool
-    ) -> None:
+    def __init__(self, path: ExecutionPath, with_exprs: bool, texts: SourceTexts, *, fitting: bool) -> None:
         self.texts = texts
         self.path = path
         self.with_exprs = with_exprs
@@ -96,9 +92,7 @@ class _GraphBuilder:
             if instance.cls.node is not None:
                 pending += self._in_plain_containers(instance, name, prefix)
 
-    def _in_plain_containers(
-        self, instance: Instance, name: str, prefix: str
-    ) -> Iterator[tuple[str, Instance]]:
+    def _in_plain_containers(self, instance: Instance, name: str, prefix: str) -> Iterator[tuple[str, Instance]]:
         """Yield modules in lists, tuples and dicts. They are recorded as unregistered if they have parameters, unless
         ``instance`` may have registered them under an unknown name.
         """
@@ -153,11 +147,7 @@ class _GraphBuilder:
             layers=tuple(layers),
             nodes=tuple(self.nodes),
             calls=tuple(
-                [
-                    self._call(call, starts)
-                    for call in self.path.interpreter.calls
-                    if call.instance in registered
-                ]
+                [self._call(call, starts) for call in self.path.interpreter.calls if call.instance in registered]
             ),
             traced_by="source",
             unregistered_layers=tuple(_once(self.unregistered)),
@@ -235,10 +225,7 @@ class _GraphBuilder:
         entry_point = self.path.entry_point
         if entry_point.kind != "class":
             return ()
-        parameters = sorted(
-            {s for s in self.numbers.values if s.scope == PARAMETERS},
-            key=lambda symbol: symbol.name,
-        )
+        parameters = sorted({s for s in self.numbers.values if s.scope == PARAMETERS}, key=lambda symbol: symbol.name)
         symbols = tuple([(s.name, self.numbers.values[s], None) for s in parameters])
         equal = tuple(
             [

@@ -12,14 +12,7 @@ from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import UNKNOWN, Num, Value, is_small, symbols_of
 from convlint.symbolic import Dim, Facts, Symbol
 
-WIDTHS = (
-    "in_channels",
-    "out_channels",
-    "in_features",
-    "out_features",
-    "num_features",
-    "num_channels",
-)
+WIDTHS = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels")
 _WIDTH = 64
 _SMALL = {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 1, "groups": 1, "num_groups": 1}
 _SIZES = {"batch": 2, "height": 64, "width": 64, "depth": 16, "length": 64, "channels": 64}
@@ -32,9 +25,7 @@ class PlainNumbers:
     its role. With ``fitting`` they are changed to meet all demands that can be solved.
     """
 
-    def __init__(
-        self, execution: Execution, instances: Sequence[Instance], *, fitting: bool
-    ) -> None:
+    def __init__(self, execution: Execution, instances: Sequence[Instance], *, fitting: bool) -> None:
         self._execution = execution
         self._numbers: dict[Dim, int] = {}
         self.values = self._values(instances, fitting=fitting)
@@ -50,9 +41,7 @@ class PlainNumbers:
                         roles[symbol] = max(roles.get(symbol, 0), value)
         known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.bindings.items()]
         pairs = [*known, *self._execution.facts, *self._execution.demands]
-        symbols = {
-            s for pair in pairs for number in pair for s in symbols_of(number)
-        } | roles.keys()
+        symbols = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
         symbols |= {
             symbol
             for step in self._execution.steps
@@ -123,6 +112,4 @@ def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | No
 def _is_plain(value: Value) -> bool:
     if isinstance(value, tuple | list):
         return is_small(value) and all(_is_plain(item) for item in value)
-    return value is not UNKNOWN and (
-        value is None or isinstance(value, bool | int | float | str | Dim)
-    )
+    return value is not UNKNOWN and (value is None or isinstance(value, bool | int | float | str | Dim))

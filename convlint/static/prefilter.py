@@ -25,13 +25,7 @@ Evidence = tuple["Needs", Site | None, object]
 """The kind of evidence, its site, and a value that distinguishes two of a kind at one site."""
 
 _LATENT: frozenset[Needs] = frozenset(
-    {
-        "norm-of-parameters",
-        "depthwise-of-parameters",
-        "layer-of-parameters",
-        "plain-container",
-        "ignored-argument",
-    }
+    {"norm-of-parameters", "depthwise-of-parameters", "layer-of-parameters", "plain-container", "ignored-argument"}
 )
 
 
@@ -86,13 +80,10 @@ def _of_convolution(step: Step, spatial: int) -> Iterator[Needs]:
     if not isinstance(kernel, tuple):
         return
     if isinstance(padding, tuple) and any(
-        type(size) is int and size % 2 == 0 and around != 0
-        for size, around in zip(kernel, padding, strict=False)
+        type(size) is int and size % 2 == 0 and around != 0 for size, around in zip(kernel, padding, strict=False)
     ):
         yield "even-kernel"
-    if isinstance(stride, tuple) and any(
-        _exceeds(step_, size) for step_, size in zip(stride, kernel, strict=False)
-    ):
+    if isinstance(stride, tuple) and any(_exceeds(step_, size) for step_, size in zip(stride, kernel, strict=False)):
         yield "stride-exceeds-kernel"
     if isinstance(padding, tuple) and any(
         size == 1 and around != 0 for size, around in zip(kernel, padding, strict=False)
@@ -106,9 +97,7 @@ def _exceeds(stride: Num, size: Num) -> bool:
 
 def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
     """Return whether some assumption about sizes involves parameters of the class."""
-    return any(
-        symbol.scope == PARAMETERS for pair in pairs for n in pair for symbol in symbols_of(n)
-    )
+    return any(symbol.scope == PARAMETERS for pair in pairs for n in pair for symbol in symbols_of(n))
 
 
 def _is_depthwise(path: ExecutionPath, instance: Instance) -> bool:
@@ -120,9 +109,7 @@ def _is_depthwise(path: ExecutionPath, instance: Instance) -> bool:
 def _has_modules_in_containers(instance: Instance) -> bool:
     """Return whether attributes of an object are lists, tuples or dicts of modules."""
     return any(
-        _holds_module(value)
-        for value in instance.attrs.values()
-        if type(value) in (list, tuple, dict) and value
+        _holds_module(value) for value in instance.attrs.values() if type(value) in (list, tuple, dict) and value
     )
 
 

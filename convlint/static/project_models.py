@@ -17,12 +17,7 @@ from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import parse_target
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Tensor
-from convlint.static.exploration.entry_points import (
-    EntryPoint,
-    ExecutionPath,
-    callees,
-    find_entry_points,
-)
+from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, callees, find_entry_points
 from convlint.static.exploration.execute import descendants
 from convlint.static.exploration.explore import Exploration, explored
 from convlint.static.input_guess import guess_input
@@ -208,9 +203,7 @@ def _required(parameters: ast.arguments, skip: int = 0) -> list[str]:
     return [parameter.arg for parameter in required]
 
 
-def _model(
-    project: Project, module: SourceModule, target: str, usage: _Usage
-) -> Iterator[Detected]:
+def _model(project: Project, module: SourceModule, target: str, usage: _Usage) -> Iterator[Detected]:
     """Yield the model that a target returns, with its input; nothing unless it is one."""
 
     def run(inputs: tuple[InputSpec, ...] = ()) -> ExecutionPath | None:
@@ -252,9 +245,7 @@ def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | No
 def _has_convolution(path: ExecutionPath | None) -> bool:
     if path is None:
         return False
-    modules = [
-        module for instance in path.interpreter.top_modules for module in descendants(instance)
-    ]
+    modules = [module for instance in path.interpreter.top_modules for module in descendants(instance)]
     kinds = {str(module.kind) for module in modules} | {step.op for step in path.execution.steps}
     return any(kind.lower().startswith("conv") for kind in kinds)
 

@@ -68,9 +68,7 @@ def _family(finding: Finding) -> Family:
     return rule(finding.code).family
 
 
-def _found_with_all_inputs(
-    project: Project, explored: Exploration, path: ExecutionPath
-) -> set[tuple[str, Place]]:
+def _found_with_all_inputs(project: Project, explored: Exploration, path: ExecutionPath) -> set[tuple[str, Place]]:
     """Return the places of findings when every optional input is passed: others may be due to an omitted one."""
     again = explored.with_all_inputs(path)
     path.failure = path.failure or again.failure
@@ -93,9 +91,7 @@ def _place(site: Site | None) -> Place:
 # --- findings of one execution, and where they are reported
 
 
-def _findings_of(
-    project: Project, path: ExecutionPath, rules: Sequence[Rule]
-) -> dict[tuple[str, Place], Finding]:
+def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -> dict[tuple[str, Place], Finding]:
     """Return what rules find in one execution, by code and place."""
     if not rules:
         return {}
@@ -135,9 +131,7 @@ def _is_assumed(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
     if not nodes or any(node.layer is not None for node in nodes):
         return False
     sites = {node.site for node in nodes}
-    return all(
-        step.hypothetical for step in path.execution.steps if step.error and step.site in sites
-    )
+    return all(step.hypothetical for step in path.execution.steps if step.error and step.site in sites)
 
 
 def _at_own_code(path: ExecutionPath, graph: Graph, finding: Finding) -> Finding:

@@ -103,10 +103,7 @@ def to_json(dim: Dim) -> Any:
     alone = only_atom(dim)
     if alone is not None:
         return _atom_json(alone)
-    return [
-        "+",
-        *([factor, *([_atom_json(a), power] for a, power in term)] for term, factor in dim.terms),
-    ]
+    return ["+", *([factor, *([_atom_json(a), power] for a, power in term)] for term, factor in dim.terms)]
 
 
 def _atom_json(atom: Atom) -> list[Any]:

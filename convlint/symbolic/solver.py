@@ -24,9 +24,9 @@ class Facts:
     """
 
     def __init__(self, equalities: Iterable[Pair] = ()) -> None:
-        self.equalities = tuple(
-            dict.fromkeys(pair for pair in equalities if not (pair[0] - pair[1]).is_unknown)
-        )[:_MAX_FACTS]
+        self.equalities = tuple(dict.fromkeys(pair for pair in equalities if not (pair[0] - pair[1]).is_unknown))[
+            :_MAX_FACTS
+        ]
         self._solved: dict[Atom, Dim] = {}
         self.quotients: dict[Symbol, Dim] = {}  # new symbols, with the quotients that they replace
         self._left: list[Dim] = []
@@ -84,23 +84,16 @@ class Facts:
 
     def hold(self, values: Mapping[Symbol, int]) -> bool:
         """Check whether the equalities hold for given values. Raises KeyError for a symbol without a value."""
-        return all(
-            left.evaluate(values) == right.evaluate(values) for left, right in self.equalities
-        )
+        return all(left.evaluate(values) == right.evaluate(values) for left, right in self.equalities)
 
-    def instances(
-        self, about: Iterable[Dim], values: Mapping[Symbol, int]
-    ) -> Iterator[dict[Symbol, int]]:
+    def instances(self, about: Iterable[Dim], values: Mapping[Symbol, int]) -> Iterator[dict[Symbol, int]]:
         """Find values near ``values`` that satisfy the equalities and differ in symbols of ``about``.
 
         One free symbol changes, then two; solved symbols follow. Positive values stay positive. ``values`` itself is
         not among them.
         """
         reduced = [self.reduce(dim) for dim in about]
-        free = sorted(
-            {s for dim in reduced for s in dim.symbols() if not s.opaque},
-            key=lambda s: (s.scope, s.name),
-        )
+        free = sorted({s for dim in reduced for s in dim.symbols() if not s.opaque}, key=lambda s: (s.scope, s.name))
         start = dict(values)
         for quotient, meaning in self.quotients.items():
             start[quotient] = meaning.evaluate(values)
@@ -118,9 +111,7 @@ class Facts:
     def _completed(self, values: dict[Symbol, int]) -> dict[Symbol, int] | None:
         """Compute the solved symbols from the free ones; None if an equality does not hold then."""
         try:
-            solved = {
-                s: v.evaluate(values) for s, v in self._solved.items() if isinstance(s, Symbol)
-            }
+            solved = {s: v.evaluate(values) for s, v in self._solved.items() if isinstance(s, Symbol)}
             complete = values | solved
             return complete if self.hold(complete) else None
         except (KeyError, ValueError, ZeroDivisionError):
@@ -181,6 +172,4 @@ def _reduced(row: Row, rows: list[tuple[Monomial, Row]]) -> Row:
 
 def _others(value: int) -> tuple[int, ...]:
     """Other values to try, multiples first because they keep divisibility."""
-    return tuple(
-        dict.fromkeys(n for n in (2 * value, 3 * value, value + 1, value // 2, value + 2) if n > 0)
-    )
+    return tuple(dict.fromkeys(n for n in (2 * value, 3 * value, value + 1, value // 2, value + 2) if n > 0))

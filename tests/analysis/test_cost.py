@@ -69,14 +69,7 @@ def test_convolutions_cost_what_pytorch_counts(a: dict[str, int]) -> None:
     kind = f"Conv{'Transpose' if a['transposed'] else ''}{a['spatial']}d"
     into, out = a["into"] * a["groups"], a["out"] * a["groups"]
     conv = getattr(nn, kind)(
-        into,
-        out,
-        a["kernel"],
-        a["stride"],
-        a["padding"],
-        dilation=a["dilation"],
-        groups=a["groups"],
-        bias=a["bias"],
+        into, out, a["kernel"], a["stride"], a["padding"], dilation=a["dilation"], groups=a["groups"], bias=a["bias"]
     )
     x = torch.zeros(a["batch"], into, *[a["size"]] * a["spatial"])
     try:
@@ -93,10 +86,7 @@ def ones(*shape: int) -> Tensor:
 
 
 PRODUCTS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
-    "conv2d": (
-        lambda x, w: functional.conv2d(x, w, groups=2, padding="same"),
-        (ones(1, 4, 6, 6), ones(8, 2, 3, 3)),
-    ),
+    "conv2d": (lambda x, w: functional.conv2d(x, w, groups=2, padding="same"), (ones(1, 4, 6, 6), ones(8, 2, 3, 3))),
     "linear": (functional.linear, (ones(2, 5, 3), ones(7, 3))),
     "matmul": (torch.matmul, (ones(2, 1, 3, 4), ones(5, 4, 6))),
     "@": (lambda a, b: a @ b, (ones(3, 4), ones(4, 6))),
@@ -104,18 +94,9 @@ PRODUCTS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
     "addmm": (torch.addmm, (ones(5), ones(3, 4), ones(4, 5))),
     "baddbmm": (torch.baddbmm, (ones(2, 3, 5), ones(2, 3, 4), ones(2, 4, 5))),
     "tensordot": (lambda a, b: torch.tensordot(a, b, 2), (ones(2, 3, 4), ones(3, 4, 5))),
-    "einsum": (
-        lambda a, b: torch.einsum("bhqd,bhkd->bhqk", a, b),
-        (ones(2, 3, 4, 5), ones(2, 3, 6, 5)),
-    ),
-    "einsum without a sum": (
-        lambda a, b: torch.einsum("ij,ij->ij", a, b),
-        (ones(2, 3), ones(2, 3)),
-    ),
-    "einsum of three": (
-        lambda a, b, c: torch.einsum("ij,jk,kl->il", a, b, c),
-        (ones(2, 3), ones(3, 4), ones(4, 5)),
-    ),
+    "einsum": (lambda a, b: torch.einsum("bhqd,bhkd->bhqk", a, b), (ones(2, 3, 4, 5), ones(2, 3, 6, 5))),
+    "einsum without a sum": (lambda a, b: torch.einsum("ij,ij->ij", a, b), (ones(2, 3), ones(2, 3))),
+    "einsum of three": (lambda a, b, c: torch.einsum("ij,jk,kl->il", a, b, c), (ones(2, 3), ones(3, 4), ones(4, 5))),
     "elementwise": (lambda a, b: torch.relu(a + b).mean(), (ones(3), ones(3))),
 }
 
@@ -152,11 +133,7 @@ def test_a_recurrent_layer_applies_its_weights_at_every_step() -> None:
 def test_zoo_model_costs_what_fvcore_counts() -> None:
     fvcore = pytest.importorskip("fvcore.nn")
     model = nn.Sequential(
-        nn.Conv2d(3, 8, 3, 2),
-        nn.ReLU(),
-        nn.ConvTranspose2d(8, 4, 2, 2),
-        nn.Flatten(),
-        nn.LazyLinear(5),
+        nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.ConvTranspose2d(8, 4, 2, 2), nn.Flatten(), nn.LazyLinear(5)
     )
     x = ones(1, 3, 17, 17)
     model(x)

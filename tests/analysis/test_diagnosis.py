@@ -184,9 +184,7 @@ def test_layers_of_a_live_model_are_distinguished_without_construction_sites() -
     report = convlint.check(nn.Sequential(*layers), input=(3, 8, 8), ignore=["CVL301"])
     (found,) = report
     assert (found.code, found.module, found.instances) == ("CVL103", "1", ("1",))
-    assert (
-        "expects 32 channels but receives 16 from Conv2d `0`; use num_features=16" in found.message
-    )
+    assert "expects 32 channels but receives 16 from Conv2d `0`; use num_features=16" in found.message
     assert found.site is None  # no line of user code runs it
 
 

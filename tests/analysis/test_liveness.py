@@ -42,9 +42,7 @@ def floats(found: Timeline) -> list[int]:
 
 
 def test_a_tensor_lives_until_it_is_read_for_the_last_time() -> None:
-    found = timeline(
-        graph(("input", (), 1), ("relu", (0,), 10), ("relu", (1,), 100), ("relu", (2,), 1000))
-    )
+    found = timeline(graph(("input", (), 1), ("relu", (0,), 10), ("relu", (1,), 100), ("relu", (2,), 1000)))
     assert floats(found) == [1, 1 + 10, 1 + 10 + 100, 1 + 100 + 1000]
     assert found.peak == 3
 
@@ -75,9 +73,7 @@ def test_views_and_in_place_calls_need_no_memory(op: str) -> None:
 
 
 def test_a_view_keeps_the_whole_alive() -> None:
-    found = timeline(
-        graph(("input", (), 1), ("conv", (0,), 10), ("chunk", (1,), 5), ("relu", (2,), 5))
-    )
+    found = timeline(graph(("input", (), 1), ("conv", (0,), 10), ("chunk", (1,), 5), ("relu", (2,), 5)))
     assert floats(found) == [1, 11, 11, 16]
 
 
@@ -113,9 +109,7 @@ def workspace(model: nn.Module, size: int) -> list[int]:
     return [bytes // FLOAT for bytes in found.workspace[1:-1]]
 
 
-CONVS = nn.Sequential(
-    nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 4, 3, bias=False), nn.Conv2d(4, 4, 1)
-)
+CONVS = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 4, 3, bias=False), nn.Conv2d(4, 4, 1))
 
 
 def test_the_workspace_of_a_convolution() -> None:

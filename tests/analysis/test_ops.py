@@ -103,11 +103,7 @@ def test_attributes_are_described(op: str) -> None:
 
 def test_families_that_rely_on_attributes_have_them() -> None:
     def have(*names: str) -> set[str]:
-        return {
-            op
-            for op, found in op_attributes.ATTRIBUTES.items()
-            if {*names} <= {a.name for a in found}
-        }
+        return {op for op, found in op_attributes.ATTRIBUTES.items() if {*names} <= {a.name for a in found}}
 
     assert have("in_channels", "out_channels", "kernel_size", "groups") == ops.ALL_CONVS
     assert have("num_features", "affine") == ops.CHANNEL_NORMS

@@ -52,9 +52,7 @@ def shapes(report: convlint.Report) -> list[tuple[int, ...] | None]:
     ids=str,
 )
 @pytest.mark.parametrize("how", [convlint.check, convlint.summary])
-def test_every_form_of_input(
-    how: Callable[..., convlint.Report], given: Any, shape: tuple[int, ...]
-) -> None:
+def test_every_form_of_input(how: Callable[..., convlint.Report], given: Any, shape: tuple[int, ...]) -> None:
     assert shapes(how(Two(), given)) == [shape]
 
 
@@ -77,11 +75,7 @@ def test_a_live_model_names_its_findings() -> None:
 
 @pytest.mark.parametrize(
     ("options", "codes"),
-    [
-        ({"ignore": ["CVL302"]}, []),
-        ({"select": ["CVL1"]}, []),
-        ({"max_params": 15}, ["CVL113", "CVL302"]),
-    ],
+    [({"ignore": ["CVL302"]}, []), ({"select": ["CVL1"]}, []), ({"max_params": 15}, ["CVL113", "CVL302"])],
 )
 def test_options(options: dict[str, Any], codes: list[str]) -> None:
     report = convlint.check(nn.Conv2d(3, 4, 1, padding=1), (3, 8, 8), **options)
@@ -93,11 +87,7 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
     [
         ((3,), {}, "expected a model or a target such as 'net.py:Net', not int"),
         ((nn.Conv2d,), {}, "expected a model or a target such as 'net.py:Net', not type"),
-        (
-            (Two(), 3.5),
-            {},
-            "an input is a shape such as \\(3, 224, 224\\), its text, or a tensor, not float",
-        ),
+        ((Two(), 3.5), {}, "an input is a shape such as \\(3, 224, 224\\), its text, or a tensor, not float"),
         ((Two(), (3, 0, 8)), {}, "size 0 would make an input without values"),
         ((Two(),), {"device": "cuda"}, "device only applies to targets"),
         ((Two(),), {"select": ["CVL999"]}, "no rule has the code 'CVL999'"),

@@ -34,16 +34,8 @@ ROWS = (
     Row("conv.py:Conv(64, 256, groups=1)", (147_712,), "98.00", "0.56", "110.81"),
     Row("conv.py:Conv(64, 256, groups=8)", (18_688,), "98.00", "0.07", "110.32"),
     Row("group.py:Group", (18_688,), "98.00", "0.07", "110.32"),
-    Row(
-        "depthwise_separable.py:DepthwiseSeparableConv",
-        (640, 16_640),
-        *("122.50", "0.07", "134.82"),
-    ),
-    Row(
-        "depthwise_separable.py:DepthwiseSeparableConvNorm",
-        (576, 128, 16_384, 512),
-        *("360.97", "0.07", "373.28"),
-    ),
+    Row("depthwise_separable.py:DepthwiseSeparableConv", (640, 16_640), *("122.50", "0.07", "134.82")),
+    Row("depthwise_separable.py:DepthwiseSeparableConvNorm", (576, 128, 16_384, 512), *("360.97", "0.07", "373.28")),
     Row("gdconv.py:GDConv(64, 64, 224, 0)", (3_211_264, 128), "0.00", "12.25", "24.50"),
 )
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.target)
@@ -64,9 +56,7 @@ def test_summary_from_python(row: Row) -> None:
 @each_row
 def test_summary_from_the_command_line(row: Row) -> None:
     command = [sys.executable, "-m", "convlint", "summary", f"fixtures/{row.target}"]
-    done = subprocess.run(
-        [*command, "--input", "64,224,224"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, "--input", "64,224,224"], cwd=ROOT, capture_output=True, text=True, check=True)
     numbers = re.findall(r"[\d,.]*\d", done.stdout)
     assert {f"{count:,}" for count in row.params} <= set(numbers)
     assert f"{sum(row.params):,}" in numbers

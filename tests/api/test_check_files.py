@@ -47,9 +47,7 @@ def test_a_missing_file_is_a_problem(fake: Fake) -> None:
 def test_nothing_is_run_so_that_there_is_no_input(fake: Fake) -> None:
     with pytest.raises(UsageError, match="src is checked statically; input only applies to models"):
         convlint.check("src", input=(3, 8, 8))
-    with pytest.raises(
-        UsageError, match="src is checked statically; max_params only applies to models"
-    ):
+    with pytest.raises(UsageError, match="src is checked statically; max_params only applies to models"):
         convlint.check("src", max_params="5M")
 
 

@@ -114,13 +114,9 @@ def test_shapes_and_dtypes_are_those_that_hooks_see(name: str) -> None:
     copied = copy.deepcopy(model)
     leaves = {m: n for n, m in copied.named_modules() if not list(m.children()) and n}
     for leaf in leaves:
-        leaf.register_forward_hook(
-            lambda m, _, out: seen.append((leaves[m], tuple(out.shape), out.dtype))
-        )
+        leaf.register_forward_hook(lambda m, _, out: seen.append((leaves[m], tuple(out.shape), out.dtype)))
     copied(X)
-    nodes = [
-        n for n in graph.nodes if n.op == "call_function" and n.meta["module"] in leaves.values()
-    ]
+    nodes = [n for n in graph.nodes if n.op == "call_function" and n.meta["module"] in leaves.values()]
     assert [(n.meta["module"], n.meta["shape"], n.meta["dtype"]) for n in nodes] == seen
 
 
@@ -144,9 +140,7 @@ def test_the_graph_runs_to_the_same_result_with_the_same_shapes(name: str) -> No
     with torch.no_grad():
         result = Compared(fx.GraphModule(model, graph)).run(X.clone())
         expected = model(X)
-    assert all(
-        torch.equal(a, b) for a, b in zip(tensors_in(result), tensors_in(expected), strict=True)
-    )
+    assert all(torch.equal(a, b) for a, b in zip(tensors_in(result), tensors_in(expected), strict=True))
     assert set(results) == set(graph.nodes)
 
 
@@ -155,11 +149,7 @@ def test_the_output_has_the_structure_of_the_result() -> None:
     (output,) = graph.find_nodes(op="output")
     (result,) = output.args
     stem, head = result["out"]
-    assert dict(result) == {
-        "out": [stem, head],
-        "pair": {"low": stem, "high": result["pair"]["high"]},
-        "scale": 2,
-    }
+    assert dict(result) == {"out": [stem, head], "pair": {"low": stem, "high": result["pair"]["high"]}, "scale": 2}
     assert (stem.meta["module"], head.meta["module"]) == ("stem", "head")
     assert output.meta["shape"] == ((2, 4, 14, 14), (2, 2, 28, 28), (2, 4, 14, 14), (2, 4, 14, 14))
     assert output.meta["dtype"][-1] == torch.float64
@@ -177,12 +167,7 @@ def test_meta_of_every_node() -> None:
     for node in graph.nodes:
         assert set(node.meta) == {"shape", "dtype", "module", "site"}
     (weight,) = [n for n in graph.nodes if n.target == "fc.weight"]
-    assert weight.meta == {
-        "shape": (5, 192),
-        "dtype": torch.float32,
-        "module": "fc",
-        "site": None,
-    }
+    assert weight.meta == {"shape": (5, 192), "dtype": torch.float32, "module": "fc", "site": None}
     (chunk,) = [n for n in graph.nodes if n.target is torch.chunk]
     assert chunk.meta["shape"] == ((4, 1, 8, 8),) * 3
     assert chunk.meta["dtype"] == (torch.float32,) * 3

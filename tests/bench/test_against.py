@@ -12,9 +12,7 @@ from bench import against
 def test_each_case_is_run_in_each_tree_and_beside_its_limit(tmp_path: Path) -> None:
     found = {name: case for name, case in against.cases(tmp_path).items() if "version" in name}
     times = against.measured(found, {"now": against.ROOT, "again": against.ROOT}, 1)
-    assert {name: set(each) for name, each in times.items()} == {
-        "convlint --version": {"now", "again", "limit"}
-    }
+    assert {name: set(each) for name, each in times.items()} == {"convlint --version": {"now", "again", "limit"}}
     assert all(took > 0 for took in times["convlint --version"].values())
 
 

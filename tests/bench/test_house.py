@@ -24,9 +24,7 @@ def test_lines_and_files_are_counted_by_package(tmp_path: Path) -> None:
     assert found.top_modules() == ["b"]
 
 
-def test_a_cycle_is_found_only_with_annotations_where_it_is_one_of_annotations(
-    tmp_path: Path,
-) -> None:
+def test_a_cycle_is_found_only_with_annotations_where_it_is_one_of_annotations(tmp_path: Path) -> None:
     circle = """
         from typing import TYPE_CHECKING
         if TYPE_CHECKING:

@@ -157,11 +157,7 @@ def test_torch_audit_tells_a_defect_by_its_layer() -> None:
 
 def test_the_line_at_which_pytorch_raises() -> None:
     lines = {}
-    for code in (
-        "cvl101_groups_not_dividing",
-        "cvl102_conv_input_channels",
-        "cvl301_bias_before_norm",
-    ):
+    for code in ("cvl101_groups_not_dividing", "cvl102_conv_input_channels", "cvl301_bias_before_norm"):
         file = broken_models()[code]
         scope: dict[str, type[torch.nn.Module]] = {}
         exec(compile(file.read_text(encoding="utf-8"), file, "exec"), scope)  # noqa: S102
@@ -202,8 +198,6 @@ def test_their_environment_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch
 def test_the_comparison_is_current() -> None:
     command = [sys.executable, "-m", "bench.peers", "--no-times"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     page = peers.PAGE.read_text(encoding="utf-8")
     assert done.stdout.strip() in page, "run `python -m bench.peers --write --no-times`"

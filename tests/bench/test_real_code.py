@@ -21,9 +21,7 @@ class Net:
 """
 
 
-@pytest.mark.parametrize(
-    ("line", "name"), [(1, ""), (2, "Net"), (3, "Net"), (7, "Net.forward"), (99, "")]
-)
+@pytest.mark.parametrize(("line", "name"), [(1, ""), (2, "Net"), (3, "Net"), (7, "Net.forward"), (99, "")])
 def test_name_of_the_function_around_a_line(tmp_path: Path, line: int, name: str) -> None:
     file = tmp_path / "net.py"
     file.write_text(SOURCE)

@@ -16,9 +16,7 @@ def test_the_section_has_a_row_for_each_file_and_a_column_for_each_server() -> N
     files = server.FILES[:1]
     text = server.measure({"convlint": command, "again": command}, files, 2)
     head, _, row = (
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in text.splitlines()
-        if line.startswith("|")
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     )
     assert head == ["file", "lines", "convlint", "convlint, 90 %", "again", "again, 90 %"]
     assert row[0] == files[0]

@@ -53,9 +53,7 @@ def test_the_section_has_a_row_for_each_process_and_the_longest_pieces(folder: P
 
 
 def test_processor_time_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
-    work = (
-        "x = bytearray(2 * 10**8); end = __import__('time').process_time\nwhile end() < 0.3: pass"
-    )
+    work = "x = bytearray(2 * 10**8); end = __import__('time').process_time\nwhile end() < 0.3: pass"
     spent = source.spend([sys.executable, "-c", work], tmp_path)
     assert spent.seconds >= 0.3
     assert spent.peak >= 2 * 10**8
@@ -85,9 +83,7 @@ def test_a_section_of_a_page_is_replaced_and_the_rest_stays(tmp_path: Path) -> N
     page.write_text("# Title\n")
     sections.put(page, "a", "one\n")
     sections.put(page, "b", "two")
-    assert page.read_text() == (
-        "# Title\n\n<!-- a -->\none\n<!-- end of a -->\n\n<!-- b -->\ntwo\n<!-- end of b -->\n"
-    )
+    assert page.read_text() == ("# Title\n\n<!-- a -->\none\n<!-- end of a -->\n\n<!-- b -->\ntwo\n<!-- end of b -->\n")
     before = page.read_text()
     sections.put(page, "a", "three")
     assert page.read_text() == before.replace("one", "three")

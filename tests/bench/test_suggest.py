@@ -57,12 +57,7 @@ def test_every_diff_is_applied_to_the_text_as_it_was(folder: Path) -> None:
     first, *runs = applied.measured(folder, "net.py:Net(width=8)", [(3, 8, 8)], diffs)
     macs = 8 * 27 * 36 + 8 * 72 * 16
     assert first == {"params": [808, 808], "macs": [macs, macs], "dense": ["1"], "other": []}
-    grouped = {
-        "params": [808 - 288] * 2,
-        "macs": [macs - 288 * 16] * 2,
-        "dense": [],
-        "other": [],
-    }
+    grouped = {"params": [808 - 288] * 2, "macs": [macs - 288 * 16] * 2, "dense": [], "other": []}
     assert [runs[0], runs[3]] == [grouped, grouped]
     assert "expected input" in runs[1]["failed"]
     assert "does not apply" in runs[2]["failed"]
@@ -111,11 +106,7 @@ CHECKED = {
         }
     ]
 }
-ORIGINAL = {
-    **run(1000, 9000),
-    "dense": ["own0", "own1", "own2", "helper", "nowhere"],
-    "other": ["odd"],
-}
+ORIGINAL = {**run(1000, 9000), "dense": ["own0", "own1", "own2", "helper", "nowhere"], "other": ["odd"]}
 
 
 def test_layers_are_counted_once_and_those_left_have_their_reasons() -> None:
@@ -129,11 +120,7 @@ def test_layers_are_counted_once_and_those_left_have_their_reasons() -> None:
             {"code": "CVL503", "reason": "no", "instances": ["own1", "nowhere"]},
             {"code": "CVL501", "reason": "it works elsewhere", "instances": ["own0"]},
         ],
-        "rewritten": {
-            "before": {"params": 1000, "macs": 9000},
-            "after": {"params": 900, "macs": 8500},
-            "diff": "both",
-        },
+        "rewritten": {"before": {"params": 1000, "macs": 9000}, "after": {"params": 900, "macs": 8500}, "diff": "both"},
     }
     assert diffs_of(suggested) == ["a diff", "a diff", "both"]
     runs = [ORIGINAL, run(900, 8500), run(990, 9000), run(900, 8500)]
@@ -156,9 +143,7 @@ def test_layers_are_counted_once_and_those_left_have_their_reasons() -> None:
         (run(900, 8500), {"verified": {"ran": False}}, "it is printed, and ran is false"),
     ],
 )
-def test_what_is_not_as_it_was_said_is_told(
-    after: dict[str, Any], more: dict[str, Any], told: str
-) -> None:
+def test_what_is_not_as_it_was_said_is_told(after: dict[str, Any], more: dict[str, Any], told: str) -> None:
     one = suggestion(["own0"], {"params": 100, "macs": 500})
     one["verified"].update(more.get("verified", {}))
     suggested = {"suggestions": [one], "refusals": [], "rewritten": None}

@@ -27,9 +27,7 @@ def test_converted_weights_learn_faster_than_random_ones_and_nine_pairs_lose_not
 
 def test_nine_pairs_compute_the_same() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(1, 6, 3, 2, 1, bias=False), nn.Conv2d(6, 4, 3, 1, 1, bias=False)
-    )
+    model = nn.Sequential(nn.Conv2d(1, 6, 3, 2, 1, bias=False), nn.Conv2d(6, 4, 3, 1, 1, bias=False))
     same, error = weights.exact(model)
     x = torch.randn(2, 1, 9, 9)
     assert error < 1e-6
@@ -70,10 +68,7 @@ def test_the_section_says_which_conversions_are_poor() -> None:
     }
     text = weights.section(weights.Effort(), dense, every)
     words = " ".join(text.split())
-    assert (
-        "classifies 95.0 % of the images correctly. Without training, the converted weights"
-        in words
-    )
+    assert "classifies 95.0 % of the images correctly. Without training, the converted weights" in words
     assert "are poor for poor one and poor two: 20.0 to 50.0 %." in words
     assert "fine-tuning the accuracy is 75.0 to 95.0 %." in words
     assert "more than fine-tuning for poor one." in words

@@ -39,10 +39,7 @@ Convlint = Callable[..., Result]
 
 @pytest.fixture
 def convlint(
-    fake: Fake,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> Convlint:
     """Runs the command line in an empty folder, with the analysis replaced by the stand-in."""
     monkeypatch.chdir(tmp_path)
@@ -106,9 +103,7 @@ def test_json_has_the_same_form_as_for_models(convlint: Convlint) -> None:
         *("convlint", "schema_version", "findings", "models", "problems", "suggestions"),
         *("refusals", "rewritten"),
     ]
-    assert [(f["code"], f["path"], f["line"], f["target"]) for f in report["findings"]] == [
-        ("CVL101", "a.py", 1, None)
-    ]
+    assert [(f["code"], f["path"], f["line"], f["target"]) for f in report["findings"]] == [("CVL101", "a.py", 1, None)]
 
 
 def test_quiet_tells_findings_only(convlint: Convlint) -> None:
@@ -148,9 +143,7 @@ def test_a_file_that_is_missing_is_a_problem_and_the_others_are_checked(convlint
     write(net="BAD\n")
     result = convlint("nett.py", "net.py")
     assert result.code == 2
-    assert (
-        "nett.py: problem [missing-file] nett.py does not exist; did you mean net.py?" in result.out
-    )
+    assert "nett.py: problem [missing-file] nett.py does not exist; did you mean net.py?" in result.out
     assert "net.py:1:1: CVL101" in result.out
 
 
@@ -195,9 +188,7 @@ def test_show_files(convlint: Convlint, fake: Fake) -> None:
     assert not fake.judged
 
 
-def test_a_file_on_which_the_analysis_fails_is_a_problem_and_the_others_are_checked(
-    convlint: Convlint,
-) -> None:
+def test_a_file_on_which_the_analysis_fails_is_a_problem_and_the_others_are_checked(convlint: Convlint) -> None:
     write(a="CRASH\n", b="BAD\n")
     result = convlint(".")
     assert result.code == 2
@@ -219,11 +210,7 @@ def test_configured_models_of_the_files_are_passed_on(convlint: Convlint, fake: 
 
 
 def test_a_comment_silences(convlint: Convlint) -> None:
-    write(
-        a="BAD  # noqa: CVL101\n",
-        b="BAD  # convlint: ignore[CVL1]\n",
-        c="# convlint: skip-file\nBAD\n",
-    )
+    write(a="BAD  # noqa: CVL101\n", b="BAD  # convlint: ignore[CVL1]\n", c="# convlint: skip-file\nBAD\n")
     assert convlint("a.py", "b.py", "c.py").code == 0
 
 
@@ -254,9 +241,7 @@ def test_a_comment_that_silences_nothing_is_found_and_taken_away(convlint: Convl
 def test_add_noqa(convlint: Convlint) -> None:
     write(a="BAD\nBAD = ODD\n", b="good\n")
     result = convlint(".", "--add-noqa")
-    assert result == Result(
-        0, "Suppressed 3 findings with comments.\nNo findings in 2 files.\n", ""
-    )
+    assert result == Result(0, "Suppressed 3 findings with comments.\nNo findings in 2 files.\n", "")
     assert Path("a.py").read_text() == "BAD  # noqa: CVL101\nBAD = ODD  # noqa: CVL101, CVL301\n"
     assert convlint(".").code == 0
 
@@ -307,9 +292,7 @@ def test_diff_without_a_difference_is_clean_whatever_is_found(convlint: Convlint
     assert convlint("a.py", "gone.py", "--diff").code == 2
 
 
-def test_a_file_that_cannot_be_written_is_a_problem(
-    convlint: Convlint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_written_is_a_problem(convlint: Convlint, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str, data: bytes) -> None:
         raise PermissionError(13, "Permission denied", path)
 
@@ -327,9 +310,7 @@ def test_a_file_that_cannot_be_written_is_a_problem(
 def test_standard_input(convlint: Convlint) -> None:
     result = convlint("-", stdin=b"x = BAD\n")
     assert result.code == 1
-    assert result.out.startswith(
-        "-:1:5: CVL101 error [groups-not-dividing] BAD is found\n1 | x = BAD\n"
-    )
+    assert result.out.startswith("-:1:5: CVL101 error [groups-not-dividing] BAD is found\n1 | x = BAD\n")
 
 
 def test_standard_input_stands_for_a_file(convlint: Convlint, fake: Fake) -> None:
@@ -367,10 +348,7 @@ def test_diff_of_standard_input(convlint: Convlint) -> None:
     ("arguments", "message"),
     [
         (("--fix", "--add-noqa"), "--fix cannot be used with --add-noqa"),
-        (
-            ("--diff", "--update-baseline", "--baseline", "b"),
-            "--diff cannot be used with --update-baseline",
-        ),
+        (("--diff", "--update-baseline", "--baseline", "b"), "--diff cannot be used with --update-baseline"),
         (("--unsafe-fixes",), "--unsafe-fixes requires --fix or --diff"),
         (("--update-baseline",), "--update-baseline requires --baseline FILE"),
         (("--stdin-filename", "a.py"), "--stdin-filename requires the target -"),
@@ -384,9 +362,7 @@ def test_diff_of_standard_input(convlint: Convlint) -> None:
         (("--fix-all",), "No such option: --fix-all"),
     ],
 )
-def test_what_makes_no_sense_is_one_clear_line(
-    convlint: Convlint, arguments: tuple[str, ...], message: str
-) -> None:
+def test_what_makes_no_sense_is_one_clear_line(convlint: Convlint, arguments: tuple[str, ...], message: str) -> None:
     write(a="BAD\n")
     result = convlint("a.py", *arguments)
     assert (result.code, result.out) == (2, "")
@@ -423,9 +399,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> type[Instead]:
     return Instead
 
 
-def test_models_and_files_are_checked_in_one_command(
-    convlint: Convlint, worker: type[Instead]
-) -> None:
+def test_models_and_files_are_checked_in_one_command(convlint: Convlint, worker: type[Instead]) -> None:
     write(a="BAD\n", net="good\n")
     result = convlint("a.py", "net.py:Net", "--input", "3,8,8")
     assert result.code == 2
@@ -443,19 +417,10 @@ def test_files_alone_need_no_worker(convlint: Convlint, worker: type[Instead]) -
 
 @pytest.mark.parametrize(
     ("cls", "options", "expected"),
-    [
-        ("Net", (), "CVL201 warning"),
-        ("Net", ("--confirm",), "CVL201 error"),
-        ("Fine", ("--confirm",), "No findings"),
-    ],
+    [("Net", (), "CVL201 warning"), ("Net", ("--confirm",), "CVL201 error"), ("Fine", ("--confirm",), "No findings")],
 )
 def test_prove_runs_what_is_suspected(
-    convlint: Convlint,
-    fake: Fake,
-    worker: type[Instead],
-    cls: str,
-    options: tuple[str, ...],
-    expected: str,
+    convlint: Convlint, fake: Fake, worker: type[Instead], cls: str, options: tuple[str, ...], expected: str
 ) -> None:
     write(a=f"LATENT = {cls}\n")
     result = convlint("a.py", *options)
@@ -464,9 +429,7 @@ def test_prove_runs_what_is_suspected(
     assert worker.started == len(options)
 
 
-def test_models_of_runs_the_configured_models_that_are_made_of_files(
-    convlint: Convlint, worker: type[Instead]
-) -> None:
+def test_models_of_runs_the_configured_models_that_are_made_of_files(convlint: Convlint, worker: type[Instead]) -> None:
     write(a="BAD\n", net="import blocks\n", blocks="x = 1\n")
     Path("convlint.toml").write_text('[[models]]\ntarget = "net.py:Net"')
     assert "import-error" in convlint("--affected-by", "blocks.py").out
@@ -507,9 +470,7 @@ def test_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
     assert (process.returncode, out, err) == (130, "", "convlint: interrupted\n")
 
 
-def test_a_syntax_error_is_a_finding_at_its_line_and_the_others_are_checked(
-    tmp_path: Path,
-) -> None:
+def test_a_syntax_error_is_a_finding_at_its_line_and_the_others_are_checked(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\ny = (\n")
     (tmp_path / "b.py").write_text("x = 1\n")
     result = shell("check", ".", folder=tmp_path)
@@ -548,9 +509,7 @@ def test_the_completion_of_each_shell_is_printed(name: str) -> None:
     assert "_CONVLINT_COMPLETE" in result.out
 
 
-def shell(
-    *arguments: str, folder: Path | None = None, env: Mapping[str, str] | None = None
-) -> Result:
+def shell(*arguments: str, folder: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
     """A command in a process of its own, with the real analysis."""
     root = str(Path(__file__).parents[2])
     done = subprocess.run(

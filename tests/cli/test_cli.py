@@ -182,9 +182,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "latin.py").write_bytes(b"x = 1\n# caf\xe9\n")
     (folder / "text.pt").write_text("these are no tensors")
     torch.save(torch.zeros(1, 3, 9, 9), folder / "one.pt")
-    torch.save(
-        {"x": torch.zeros(1, 3, 9, 9), "mask": torch.ones(2, dtype=torch.int64)}, folder / "two.pt"
-    )
+    torch.save({"x": torch.zeros(1, 3, 9, 9), "mask": torch.ones(2, dtype=torch.int64)}, folder / "two.pt")
     torch.save(torch.zeros(0, 3, 9, 9), folder / "empty.pt")
     with contextlib.chdir(folder):
         yield folder
@@ -233,97 +231,48 @@ BAD = {
     "missing folder": (("no/where.py:Net",), "no/where.py does not exist"),
     "missing module": (("no_such.module:Net",), "no module named 'no_such'"),
     "unknown name": (("net.py:Nett",), "net.py has no Nett; did you mean Net"),
-    "a number": (
-        ("net.py:number",),
-        "number is of type int, which is not a model and cannot build one",
-    ),
+    "a number": (("net.py:number",), "number is of type int, which is not a model and cannot build one"),
     "another class": (("net.py:Other",), "Other is not a subclass of nn.Module"),
-    "a factory of no model": (
-        ("net.py:no_model",),
-        "returned an object of type list, not an nn.Module",
-    ),
+    "a factory of no model": (("net.py:no_model",), "returned an object of type list, not an nn.Module"),
     "missing arguments": (
         ("net.py:Needs",),
         "Needs needs width and depth; pass them as 'net.py:Needs(width=..., depth=...)'",
     ),
-    "one missing argument": (
-        ("net.py:Needs(4)",),
-        "Needs needs depth; pass them as 'net.py:Needs(4, depth=...)'",
-    ),
-    "an unknown argument": (
-        ("net.py:Net(wide=4)",),
-        "unexpected keyword argument 'wide'; its signature is (width=4)",
-    ),
+    "one missing argument": (("net.py:Needs(4)",), "Needs needs depth; pass them as 'net.py:Needs(4, depth=...)'"),
+    "an unknown argument": (("net.py:Net(wide=4)",), "unexpected keyword argument 'wide'; its signature is (width=4)"),
     "arguments for an instance": (("net.py:instance(4)",), "it takes no arguments"),
     "no literal": (("net.py:Net(WIDTH)",), "argument 1 of Net is `WIDTH`, which is not a literal"),
-    "a call": (
-        ("net.py:Net(width=open('x'))",),
-        "argument width of Net is `open('x')`, which is not a literal",
-    ),
+    "a call": (("net.py:Net(width=open('x'))",), "argument width of Net is `open('x')`, which is not a literal"),
     "an open parenthesis": (("net.py:Net(4",), "the parenthesis after Net is not closed"),
-    "no file or folder": (
-        ("net",),
-        "no such file or directory; a model in a module is written net:Name",
-    ),
-    "too many inputs": (
-        ("net.py:Net", *INPUT, *INPUT),
-        "forward takes (x), but --input has 2 inputs",
-    ),
-    "too few inputs": (
-        ("net.py:Two", *INPUT),
-        "forward takes (x, mask), but --input has 1 input",
-    ),
+    "no file or folder": (("net",), "no such file or directory; a model in a module is written net:Name"),
+    "too many inputs": (("net.py:Net", *INPUT, *INPUT), "forward takes (x), but --input has 2 inputs"),
+    "too few inputs": (("net.py:Two", *INPUT), "forward takes (x, mask), but --input has 1 input"),
     "no inputs for two": (("net.py:Two",), "--input x=... --input mask=..."),
     "an unknown input": (("net.py:Net", "--input", "y=3,8,8"), "forward takes (x)"),
     "too few sizes": (("net.py:Net", "--input", "8,8"), "its Conv2d `conv` expects 3,H,W"),
-    "a zero size": (
-        ("net.py:Net", "--input", "3,0,8"),
-        "size 0 would make an input without values",
-    ),
-    "a negative size": (
-        ("net.py:Net", "--input", "3,-1,8"),
-        "size -1 would make an input without values",
-    ),
+    "a zero size": (("net.py:Net", "--input", "3,0,8"), "size 0 would make an input without values"),
+    "a negative size": (("net.py:Net", "--input", "3,-1,8"), "size -1 would make an input without values"),
     "no size": (("net.py:Net", "--input", "3,x,8"), "'x' is not a size"),
-    "an import that fails": (
-        ("bad_import.py:Net",),
-        "bad_import.py:2: ",
-        "No module named 'no_such_thing'",
-    ),
+    "an import that fails": (("bad_import.py:Net",), "bad_import.py:2: ", "No module named 'no_such_thing'"),
     "an import that raises": (("bad_value.py:Net",), "bad_value.py:2: ", "ValueError: at import"),
     "a syntax error": (("bad_syntax.py:Net",), "bad_syntax.py:2: ", "invalid syntax"),
     "not UTF-8": (("latin.py:Net",), "latin.py:", "not UTF-8"),
     "no tensors in a file": (("net.py:Net", "--input-file", "text.pt"), "input file text.pt"),
     "no input file": (("net.py:Net", "--input-file", "no.pt"), "input file no.pt does not exist"),
     "no values in a file": (("net.py:Net", "--input-file", "empty.pt"), "is empty"),
-    "an unknown dtype": (
-        ("net.py:Net", "--dtype", "flot32"),
-        "'flot32' is unknown; did you mean 'float32'?",
-    ),
+    "an unknown dtype": (("net.py:Net", "--dtype", "flot32"), "'flot32' is unknown; did you mean 'float32'?"),
     "a dtype of indices": (("net.py:Net", "--dtype", "int64"), "--dtype 'int64' is unknown"),
-    "an unknown dtype of an input": (
-        ("net.py:Net", "--input", "3,8,8:itn64"),
-        "did you mean 'int64'?",
-    ),
+    "an unknown dtype of an input": (("net.py:Net", "--input", "3,8,8:itn64"), "did you mean 'int64'?"),
     "an unknown device": (("net.py:Net", "--device", "cdua"), "did you mean 'cuda'?"),
     "an unknown column": (("net.py:Net", "--columns", "name,parms"), "did you mean params?"),
     "an unknown column to sort by": (("net.py:Net", "--sort", "parms"), "did you mean params?"),
-    "an unknown code": (
-        ("net.py:Net", "--select", "CVL399"),
-        "no rule has the code 'CVL399'; did you mean",
-    ),
+    "an unknown code": (("net.py:Net", "--select", "CVL399"), "no rule has the code 'CVL399'; did you mean"),
     "an unknown code to ignore": (("net.py:Net", "--ignore", "XYZ"), "no rule has the code 'XYZ'"),
     "an unknown unit": (("net.py:Net", "--max-memory", "4parsecs"), "'parsecs' is not a unit"),
-    "an unknown budget": (
-        ("net.py:Net", "--max-params", "many"),
-        "--max-params 'many' is not a number",
-    ),
+    "an unknown budget": (("net.py:Net", "--max-params", "many"), "--max-params 'many' is not a number"),
     "an unknown severity": (("net.py:Net", "--fail-on", "wrning"), "did you mean 'warning'?"),
     "an unknown option": (("net.py:Net", "--dvice", "cpu"), "--device"),
-    "an unknown option to summary": (
-        ("net.py:Net", "--frobnicate"),
-        "No such option: --frobnicate",
-    ),
+    "an unknown option to summary": (("net.py:Net", "--frobnicate"), "No such option: --frobnicate"),
     "no batch": (("net.py:Net", "--batch-size", "0"), "--batch-size"),
     "nothing": ((), "nothing to check"),
 }
@@ -441,9 +390,7 @@ def _layer(result: Result, name: str) -> dict[str, Any]:
         (("net.py:Net",), [1, 3, 32, 32]),
     ],
 )
-def test_what_reaches_the_layer(
-    convlint: Convlint, arguments: tuple[str, ...], shape: list[int]
-) -> None:
+def test_what_reaches_the_layer(convlint: Convlint, arguments: tuple[str, ...], shape: list[int]) -> None:
     result = convlint("check", *arguments, "--output-format", "json")
     assert result.code == 0, result
     assert _layer(result, "conv")["input_shape"] == shape
@@ -461,9 +408,7 @@ def test_an_input_that_forward_takes_by_name_only_is_inferred_too(convlint: Conv
 
 
 @pytest.mark.parametrize("where", ["constructor", "forward"])
-def test_a_package_that_is_missing_is_no_defect_of_the_model(
-    convlint: Convlint, tmp_path: Path, where: str
-) -> None:
+def test_a_package_that_is_missing_is_no_defect_of_the_model(convlint: Convlint, tmp_path: Path, where: str) -> None:
     lines = {"constructor": "pass", "forward": "pass"} | {where: "import no_such_package"}
     file = tmp_path / "needs.py"
     file.write_text(
@@ -474,10 +419,7 @@ def test_a_package_that_is_missing_is_no_defect_of_the_model(
     result = convlint("check", f"{file}:Net", "--input", "3,8,8")
     assert result.code == 2
     needs = f"the {where} imports a module that is not available: ModuleNotFoundError"
-    assert (
-        f"needs.py:{7 if where == 'constructor' else 10}: problem [import-error] {needs}"
-        in result.out
-    )
+    assert f"needs.py:{7 if where == 'constructor' else 10}: problem [import-error] {needs}" in result.out
 
 
 SIZED = """\
@@ -506,9 +448,7 @@ class Net(nn.Module):
         "self.patches = nn.Identity(); self.patches.img_size = (40, 48)",
     ],
 )
-def test_an_image_has_the_size_that_the_model_says_it_is_for(
-    convlint: Convlint, tmp_path: Path, declared: str
-) -> None:
+def test_an_image_has_the_size_that_the_model_says_it_is_for(convlint: Convlint, tmp_path: Path, declared: str) -> None:
     file = tmp_path / "sized.py"
     file.write_text(SIZED.format(declared=declared))
     result = convlint("check", f"{file}:Net")
@@ -517,9 +457,7 @@ def test_an_image_has_the_size_that_the_model_says_it_is_for(
 
 
 @pytest.mark.parametrize("declared", ["self.in_size = (7, 'wide')", "self.image_size = -1"])
-def test_a_size_that_is_none_is_passed_over(
-    convlint: Convlint, tmp_path: Path, declared: str
-) -> None:
+def test_a_size_that_is_none_is_passed_over(convlint: Convlint, tmp_path: Path, declared: str) -> None:
     file = tmp_path / "sized.py"
     file.write_text(SIZED.format(declared=declared))
     assert "inferred, --input 3,32,32" in convlint("check", f"{file}:Net").out
@@ -554,9 +492,7 @@ def test_meta_runs_without_values(convlint: Convlint) -> None:
 # --- streams and exit codes
 
 
-def test_torch_without_numpy_is_no_news(
-    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torch_without_numpy_is_no_news(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "numpy.py").write_text("raise ModuleNotFoundError(name='numpy')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
@@ -575,9 +511,7 @@ def test_json_stays_pure_when_the_model_prints(here: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_folder_and_a_module_called_like_one_of_the_standard_library(
-    tmp_path: Path, here: Path
-) -> None:
+def test_another_folder_and_a_module_called_like_one_of_the_standard_library(tmp_path: Path, here: Path) -> None:
     (tmp_path / "random.py").write_text("raise RuntimeError('not the standard one')")
     result = shell("check", str(here / "net.py:Net"), *INPUT, folder=tmp_path)
     assert result.code == 0, result
@@ -585,9 +519,7 @@ def test_another_folder_and_a_module_called_like_one_of_the_standard_library(
 
 
 def test_problems_and_findings_stand_in_the_json(convlint: Convlint) -> None:
-    report = json.loads(
-        convlint("check", "net.py:Broken", "gone.py:Net", *INPUT, "--output-format", "json").out
-    )
+    report = json.loads(convlint("check", "net.py:Broken", "gone.py:Net", *INPUT, "--output-format", "json").out)
     assert [finding["code"] for finding in report["findings"]] == ["CVL103"]
     assert [problem["kind"] for problem in report["problems"]] == ["missing-file"]
 
@@ -622,8 +554,7 @@ def test_summary_tables_without_judging(convlint: Convlint) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "hint"),
-    [("net.py", "did you mean net.py:Net?"), ("pack", "write pack/net.py:Name to summarize")],
+    ("target", "hint"), [("net.py", "did you mean net.py:Net?"), ("pack", "write pack/net.py:Name to summarize")]
 )
 def test_only_a_model_is_tabled(convlint: Convlint, target: str, hint: str) -> None:
     result = convlint("summary", target)

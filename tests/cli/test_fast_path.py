@@ -14,11 +14,7 @@ from convlint.cli import app, check, fast_path
 from convlint.pipelines.options import ARGUMENTS, Option
 from convlint.pipelines.requests import CheckRequest
 
-OPTIONS = {
-    name: option
-    for name, option in CheckRequest.options("check").items()
-    if option.panel != ARGUMENTS
-}
+OPTIONS = {name: option for name, option in CheckRequest.options("check").items() if option.panel != ARGUMENTS}
 
 
 def by_typer(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> CheckRequest:
@@ -53,9 +49,7 @@ def _each_option() -> list[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("option", _each_option(), ids=" ".join)
-def test_every_option_is_read_as_typer_reads_it(
-    monkeypatch: pytest.MonkeyPatch, option: list[str]
-) -> None:
+def test_every_option_is_read_as_typer_reads_it(monkeypatch: pytest.MonkeyPatch, option: list[str]) -> None:
     arguments = ["check", "a.py", *option, "b/"]
     request = fast_path.parse(arguments)
     assert request is not None
@@ -200,11 +194,7 @@ LATE = {
         "convlint.findings.confirm",
         "convlint.pipelines.run_models",
     ),
-    *(
-        "convlint.static.graph_builder",
-        "convlint.findings.suppressions",
-        "convlint.settings.targets",
-    ),
+    *("convlint.static.graph_builder", "convlint.findings.suppressions", "convlint.settings.targets"),
 }
 """What a file without findings does not need, and takes long to load or loads much else. A check of
 one file is to take less than eight times ``python -c pass``, and most of it is what it loads.

@@ -66,9 +66,7 @@ def targets(source: str) -> list[str]:
 
 def convlint(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "convlint", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert "Traceback" not in done.stderr
     return done
 
@@ -129,21 +127,14 @@ FACTORIES = NET.replace("width=8, classes=10", "width, classes") + dedent("""
 def test_a_function_that_returns_what_a_helper_builds_is_a_model() -> None:
     """As in torchvision and timm: the class needs arguments, a helper builds it, functions call the helper."""
     made = [one for one in found(FACTORIES) if not one.missing]
-    assert [(one.target, one.inputs) for one in made] == [
-        ("net.py:net4", ("3,32,32",)),
-        ("net.py:net8", ("3,32,32",)),
-    ]
+    assert [(one.target, one.inputs) for one in made] == [("net.py:net4", ("3,32,32",)), ("net.py:net8", ("3,32,32",))]
     assert {one.family[1] for one in made} == {"Net"}
 
 
 def test_what_only_such_a_function_puts_into_a_model_is_a_part_of_it() -> None:
     stem = "class Stem(nn.Sequential):\n    def __init__(self):\n        super().__init__(nn.Conv2d(3, 8, 3))\n"
-    net = FACTORIES.replace("class Net(", f"{stem}\n\nclass Net(").replace(
-        "width, classes", "width, classes, stem"
-    )
-    net = net.replace("nn.Conv2d(3, width, 3, padding=1)", "stem()").replace(
-        "width, 10)", "width, 10, Stem)"
-    )
+    net = FACTORIES.replace("class Net(", f"{stem}\n\nclass Net(").replace("width, classes", "width, classes, stem")
+    net = net.replace("nn.Conv2d(3, width, 3, padding=1)", "stem()").replace("width, 10)", "width, 10, Stem)")
     assert targets(net) == ["net.py:Net", "net.py:net4", "net.py:net8"]
 
 
@@ -154,20 +145,14 @@ def test_functions_of_one_helper_are_not_all_followed() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [
-        "self.block = block(width)",
-        "self.block = nn.Sequential(*[block(width) for _ in range(depth)])",
-    ],
+    ["self.block = block(width)", "self.block = nn.Sequential(*[block(width) for _ in range(depth)])"],
     ids=["called", "listed"],
 )
 def test_what_a_model_that_needs_arguments_is_made_of_is_no_model(part: str) -> None:
     """Nothing can be followed without its arguments; that it names the class is enough."""
     net = NET.replace("width=8, classes=10", "width, depth, classes, block=Block")
     (one,) = found(net.replace("self.block = Block(width)", part))
-    assert (one.target, one.missing) == (
-        "net.py:Net",
-        "needs arguments: width, depth, classes",
-    )
+    assert (one.target, one.missing) == ("net.py:Net", "needs arguments: width, depth, classes")
 
 
 def test_a_class_that_another_derives_from_or_only_annotates_is_a_model() -> None:
@@ -276,11 +261,7 @@ def test_where_the_text_does_not_say_it_a_run_finds_the_input() -> None:
         ("mean((2, 3)))", "mean((2, 3))) + nn.Parameter(torch.zeros(somewhere.size))", ()),
         ("return self.head", "assert x.shape[2] == 224\n        return self.head", ("3,224,224",)),
         ("self.head = ", "somewhere.initialise(self)\n        self.head = ", ("3,32,32",)),
-        (
-            "self.head = ",
-            "nn.init.trunc_normal_(self.stem.weight)\n        self.head = ",
-            ("3,32,32",),
-        ),
+        ("self.head = ", "nn.init.trunc_normal_(self.stem.weight)\n        self.head = ", ("3,32,32",)),
     ],
 )
 def test_an_input_is_proposed_only_where_all_that_becomes_of_it_is_known(
@@ -353,30 +334,20 @@ def test_a_dry_run_prints_it_and_writes_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        (
-            "pyproject.toml",
-            "\n[tool.convlint]\n",
-            "pyproject.toml has [tool.convlint] already (line 2)",
-        ),
+        ("pyproject.toml", "\n[tool.convlint]\n", "pyproject.toml has [tool.convlint] already (line 2)"),
         (
             "pyproject.toml",
             "[[tool.convlint.models]]\ntarget='a.py:A'\n",
             "pyproject.toml has [tool.convlint] already (line 1)",
         ),
-        (
-            "pyproject.toml",
-            "tool.convlint.ignore = 'CVL3'",
-            "pyproject.toml has [tool.convlint] already",
-        ),
+        ("pyproject.toml", "tool.convlint.ignore = 'CVL3'", "pyproject.toml has [tool.convlint] already"),
         ("convlint.toml", "", "convlint.toml exists"),
         ("pyproject.toml", "[tool", "pyproject.toml: Expected"),
         ("pyproject.toml", "tool = { ruff = {} }", "[tool.convlint] cannot be added at its end"),
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--yes",), ("--dry-run",)], ids=" ".join)
-def test_settings_that_are_there_are_not_touched(
-    name: str, text: str, message: str, options: tuple[str, ...]
-) -> None:
+def test_settings_that_are_there_are_not_touched(name: str, text: str, message: str, options: tuple[str, ...]) -> None:
     write({"net.py": NET, name: text})
     done = convlint("init", *options)
     assert done.returncode == 2

@@ -35,7 +35,5 @@ def test_a_document_names_only_options_that_exist(document: Path) -> None:
         for flag in (option.flag, option.short)
     }
     known |= {"--help", "-h", "--version", "--install-completion"}
-    for line in re.findall(
-        r"convlint (?:check|suggest|summary|sweep|init|rule)\b[^\n`|>#]*", document.read_text()
-    ):
+    for line in re.findall(r"convlint (?:check|suggest|summary|sweep|init|rule)\b[^\n`|>#]*", document.read_text()):
         assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", line)) <= known, line

@@ -32,9 +32,7 @@ def Net():
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, as a user starts it."""
     command = [sys.executable, "-m", "convlint", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", check=False, cwd=cwd
-    )
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, cwd=cwd)
 
 
 # --- where results go
@@ -118,9 +116,7 @@ def test_a_pipe_is_written_to_and_not_replaced(convlint: Convlint) -> None:
         ("", "--output-file requires a file name"),
     ],
 )
-def test_a_file_that_cannot_be_is_refused_before_anything_runs(
-    convlint: Convlint, path: str, reason: str
-) -> None:
+def test_a_file_that_cannot_be_is_refused_before_anything_runs(convlint: Convlint, path: str, reason: str) -> None:
     write(a="CRASH\n")
     result = convlint("a.py", "--output-file", path)
     assert (result.code, result.out) == (2, "")
@@ -128,9 +124,7 @@ def test_a_file_that_cannot_be_is_refused_before_anything_runs(
     assert result.err.count("\n") == 1
 
 
-def test_a_file_that_cannot_be_written_in_the_end(
-    convlint: Convlint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_written_in_the_end(convlint: Convlint, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: str, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 

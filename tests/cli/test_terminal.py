@@ -68,9 +68,7 @@ class Shown:
     def above(self, row: int, mark: str) -> str:
         """The characters of a line above which there are marks in the next."""
         marks = self.cells(row + 1)
-        return "".join(
-            cell for cell, below in zip(self.cells(row), marks, strict=True) if below == mark
-        )
+        return "".join(cell for cell, below in zip(self.cells(row), marks, strict=True) if below == mark)
 
 
 Terminal = Callable[..., Shown]
@@ -82,12 +80,8 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     (tmp_path / "net.py").write_text(SOURCE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
-    def run(
-        *arguments: str, columns: int = 80, answer: str = "", env: dict[str, str] | None = None
-    ) -> Shown:
-        kept = {
-            k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")
-        }
+    def run(*arguments: str, columns: int = 80, answer: str = "", env: dict[str, str] | None = None) -> Shown:
+        kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         process = subprocess.Popen(
@@ -159,10 +153,7 @@ def test_a_fix_is_a_small_diff(terminal: Terminal) -> None:
     assert "nn.BatchNorm2d(outer)" in shown.lines[row + 1]
     assert [shown.color(n, "7") for n in (row, row + 1)] == ["blue", "blue"]
     assert [shown.color(n, "self") for n in (row, row + 1)] == ["red", "green"]
-    assert [shown.color(row, "inner)"), shown.color(row + 1, "outer)")] == [
-        "red bold",
-        "green bold",
-    ]
+    assert [shown.color(row, "inner)"), shown.color(row + 1, "outer)")] == ["red bold", "green bold"]
 
 
 def test_severity_and_place_stand_out(terminal: Terminal) -> None:
@@ -192,9 +183,7 @@ def test_who_wants_no_colours_gets_none(
 
 
 @pytest.mark.parametrize(("env", "colored"), [({}, False), ({"FORCE_COLOR": "1"}, True)])
-def test_a_pipe_gets_colours_only_where_they_are_forced(
-    terminal: Terminal, env: dict[str, str], colored: bool
-) -> None:
+def test_a_pipe_gets_colours_only_where_they_are_forced(terminal: Terminal, env: dict[str, str], colored: bool) -> None:
     kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
     command = [sys.executable, "-m", "convlint", *CHECK]
     done = subprocess.run(command, capture_output=True, text=True, env=kept | env, check=False)
@@ -298,9 +287,7 @@ def test_files_are_counted(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> N
     assert screen.read() == "\r\x1b[Kconvlint: checking file 1 of 1,234 ..."
 
 
-def test_a_long_line_is_cut_so_that_it_can_be_taken_back(
-    screen: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_line_is_cut_so_that_it_can_be_taken_back(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "AFTER", 0.0)
     with Progress(screen.stream).during("running a/模型/" + "very_" * 20 + "long.py:Net\n(1)"):
         time.sleep(0.1)
@@ -310,9 +297,7 @@ def test_a_long_line_is_cut_so_that_it_can_be_taken_back(
     assert shown.lines[0].endswith("模型/very_very_ve..")
 
 
-def test_a_terminal_that_takes_nothing_back_gets_lines(
-    screen: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_that_takes_nothing_back_gets_lines(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "AFTER", 0.0)
     monkeypatch.setenv("TERM", "dumb")
     with Progress(screen.stream).during("one thing"):
@@ -369,10 +354,7 @@ def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, l
         ("net.py", "did you mean `convlint check net.py`?"),
         ("net.py:Block(2,2)", "did you mean `convlint check net.py:Block(2,2)`?"),
         ("check net.py --slect CVL1", "did you mean '--select'?"),
-        (
-            "check net.py --output-format josn",
-            "--output-format 'josn' is unknown; did you mean 'json'?",
-        ),
+        ("check net.py --output-format josn", "--output-format 'josn' is unknown; did you mean 'json'?"),
         ("check net.py --fail-on errors", "did you mean 'error'?"),
         ("check net.py --color on", "--color 'on' is unknown; choose from auto, always, never"),
         ("check net.py --select CVL31", "did you mean 'CVL301'?"),
@@ -385,10 +367,7 @@ def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, l
         ("check nte", "did you mean net.py?"),
         ("check pcak", "did you mean pack?"),
         ("check nett:Block(2,2)", "no module named 'nett' was found; did you mean 'net'?"),
-        (
-            "check pack.blok:Block(2,2)",
-            "no module named 'pack.blok' was found; did you mean 'pack.block'?",
-        ),
+        ("check pack.blok:Block(2,2)", "no module named 'pack.blok' was found; did you mean 'pack.block'?"),
         ("check nte.py:Block(2,2)", "nte.py does not exist; did you mean net.py?"),
         ("check net.py:Blok(2,2)", "net.py has no Blok; did you mean Block?"),
         ("summary net.py", "net.py does not name a model; did you mean net.py:Block?"),
@@ -396,17 +375,12 @@ def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, l
         ("check net.py:Block(2,2) --input 3,8,8:int46", "did you mean 'int64'?"),
     ],
 )
-def test_what_is_misspelt_is_named_with_what_was_meant(
-    terminal: Terminal, line: str, hint: str
-) -> None:
+def test_what_is_misspelt_is_named_with_what_was_meant(terminal: Terminal, line: str, hint: str) -> None:
     Path("pack").mkdir()
     for name in ("__init__", "block"):
         Path("pack", f"{name}.py").write_text("")
     done = subprocess.run(
-        [sys.executable, "-m", "convlint", *line.split()],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", "convlint", *line.split()], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     told = (done.stderr + done.stdout).splitlines()

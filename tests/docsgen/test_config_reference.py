@@ -38,17 +38,13 @@ def value(text: str) -> Any:
 
 @pytest.mark.parametrize(("name", "text"), [*config_reference.files()], ids=lambda part: part[:20])
 def test_the_generated_files_are_current(name: str, text: str) -> None:
-    assert (DOCS / name).read_text("utf-8") == text, (
-        "run `python -m convlint.docsgen.config_reference docs`"
-    )
+    assert (DOCS / name).read_text("utf-8") == text, "run `python -m convlint.docsgen.config_reference docs`"
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "convlint.docsgen.config_reference", str(tmp_path / "new")]
     subprocess.run(command, check=True, timeout=60)
-    assert {path.name for path in (tmp_path / "new").iterdir()} == dict(
-        config_reference.files()
-    ).keys()
+    assert {path.name for path in (tmp_path / "new").iterdir()} == dict(config_reference.files()).keys()
 
 
 def test_the_schema_is_one() -> None:
@@ -149,13 +145,9 @@ def test_every_key_has_its_place_on_the_page() -> None:
 
 def test_settings_are_documented_without_loading_them(tmp_path: Path) -> None:
     """A folder without settings does not wait for the documentation of keys."""
-    code = (
-        "import sys; from convlint.settings import config; config.discover(); print(*sys.modules)"
-    )
+    code = "import sys; from convlint.settings import config; config.discover(); print(*sys.modules)"
     command = [sys.executable, "-c", code]
     env = {**os.environ, "PYTHONPATH": str(DOCS.parent)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=tmp_path, env=env
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
     assert "convlint.settings.config" in done.stdout.split()
     assert "convlint.settings.schema" not in done.stdout.split()

@@ -21,9 +21,7 @@ KNOWN = ("--baseline", "known.json")
 
 def test_what_is_known_is_not_told(convlint: Convlint) -> None:
     write(a="x = BAD\n", b="good\n")
-    assert convlint(".", *UPDATE).out == (
-        "Wrote 1 finding to known.json.\nNo findings in 2 files.\n"
-    )
+    assert convlint(".", *UPDATE).out == ("Wrote 1 finding to known.json.\nNo findings in 2 files.\n")
     assert convlint(".", *KNOWN).code == 0
     write(b="x = BAD\n")
     result = convlint(".", *KNOWN)
@@ -71,9 +69,7 @@ def test_it_can_be_read_and_its_changes_too(convlint: Convlint) -> None:
     assert sum("path" in line for line in text.splitlines()) == 2
 
 
-def test_paths_are_relative_to_the_baseline(
-    convlint: Convlint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_relative_to_the_baseline(convlint: Convlint, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("src").mkdir()
     Path("src/a.py").write_text("BAD\n")
     convlint("src", *UPDATE)
@@ -123,9 +119,7 @@ def test_a_finding_without_a_line_is_known_by_its_message(tmp_path: Path) -> Non
         ("[" * 100_000, "recursion"),
     ],
 )
-def test_what_is_no_baseline_is_one_clear_line_and_stays_as_it_is(
-    convlint: Convlint, text: str, reason: str
-) -> None:
+def test_what_is_no_baseline_is_one_clear_line_and_stays_as_it_is(convlint: Convlint, text: str, reason: str) -> None:
     write(a="BAD\n")
     Path("known.json").write_text(text, encoding="latin-1")
     for options in (KNOWN, UPDATE):

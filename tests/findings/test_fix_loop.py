@@ -18,9 +18,7 @@ def finding(*made: Edit, code: str = "CVL301", kind: Applicability = "safe") -> 
     return Finding(code, "a-name", "warning", "m", made[0].site, fix=Fix("a title", kind, made))
 
 
-def replacing(
-    rules: dict[str, str], kind: Applicability = "safe"
-) -> Callable[[fix_loop.Files], Sequence[Finding]]:
+def replacing(rules: dict[str, str], kind: Applicability = "safe") -> Callable[[fix_loop.Files], Sequence[Finding]]:
     """What finds words, and has a fix for each."""
 
     def find(texts: fix_loop.Files) -> Iterator[Finding]:
@@ -121,9 +119,7 @@ WORDS = st.sampled_from(["a", "b", "c", "d", "e"])
     st.lists(st.lists(WORDS, min_size=1, max_size=4), min_size=1, max_size=5),
     st.dictionaries(WORDS, st.sampled_from(["a", "b", "c", "(", "f(a)", "x"])),
 )
-def test_what_is_fixed_parses_and_stays_fixed(
-    parts: list[list[str]], rules: dict[str, str]
-) -> None:
+def test_what_is_fixed_parses_and_stays_fixed(parts: list[list[str]], rules: dict[str, str]) -> None:
     data = "\n".join("; ".join(words) for words in parts).encode()
     find = replacing(rules)
     done = fix_loop.fix_files({"net.py": data}, find)

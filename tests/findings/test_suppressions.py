@@ -43,9 +43,7 @@ def silenced(path: Path, text: str, code: str = "CVL301", line: int = 2, end_lin
     ],
 )
 @pytest.mark.parametrize("line", [1, 2, 3, 4])
-def test_a_comment_counts_on_the_lines_of_the_finding(
-    tmp_path: Path, comment: str, expected: bool, line: int
-) -> None:
+def test_a_comment_counts_on_the_lines_of_the_finding(tmp_path: Path, comment: str, expected: bool, line: int) -> None:
     lines = ["a = 1", "b = (", "    2)", "c = 3"]
     lines[line - 1] += f"  {comment}"
     assert silenced(tmp_path / "net.py", "\n".join(lines)) == (expected and line in {2, 3})
@@ -56,9 +54,7 @@ def test_skip_file_counts_anywhere(tmp_path: Path) -> None:
 
 
 def test_text_within_a_string_is_no_comment(tmp_path: Path) -> None:
-    assert not silenced(
-        tmp_path / "net.py", "a = 1\nb = '# noqa'\nc = '''# convlint: skip-file'''\n"
-    )
+    assert not silenced(tmp_path / "net.py", "a = 1\nb = '# noqa'\nc = '''# convlint: skip-file'''\n")
 
 
 def test_comments_before_a_broken_place_count(tmp_path: Path) -> None:
@@ -93,9 +89,7 @@ def test_a_comment_counts_where_the_line_goes_on(text: str) -> None:
     assert not suppressions.suppresses(text.encode(), finding("CVL301", last))
 
 
-@pytest.mark.parametrize(
-    "data", [b"\xff # noqa\n", b"# coding: no-such\na = 1  # noqa\n", b"\0", b"\t\x0c (\n"]
-)
+@pytest.mark.parametrize("data", [b"\xff # noqa\n", b"# coding: no-such\na = 1  # noqa\n", b"\0", b"\t\x0c (\n"])
 def test_files_that_cannot_be_read_have_no_comments(data: bytes) -> None:
     assert not suppressions.suppresses(data, finding("CVL301", 1))
     assert not suppressions.skips_file(data)
@@ -188,17 +182,9 @@ def test_nothing_is_said_where_the_source_was_not_followed() -> None:
         ("a = 1", [("CVL302", 1), ("CVL301", 1)], "a = 1  # noqa: CVL301, CVL302"),
         ("a = 1  # noqa: E501 - why", [("CVL301", 1)], "a = 1  # noqa: CVL301, E501 - why"),
         ("a = 1  # the stem", [("CVL301", 1)], "a = 1  # the stem  # noqa: CVL301"),
-        (
-            "a = 1  # convlint: ignore[CVL1]",
-            [("CVL301", 1)],
-            "a = 1  # convlint: ignore[CVL1]  # noqa: CVL301",
-        ),
+        ("a = 1  # convlint: ignore[CVL1]", [("CVL301", 1)], "a = 1  # convlint: ignore[CVL1]  # noqa: CVL301"),
         ("a = 1 + \\\n  2\n", [("CVL301", 1)], "a = 1 + \\\n  2  # noqa: CVL301\n"),
-        (
-            "a = f('''\n# noqa\n''')\n",
-            [("CVL301", 1)],
-            "a = f('''\n# noqa\n''')  # noqa: CVL301\n",
-        ),
+        ("a = f('''\n# noqa\n''')\n", [("CVL301", 1)], "a = f('''\n# noqa\n''')  # noqa: CVL301\n"),
         ("é = 'ü'\n", [("CVL301", 1)], "é = 'ü'  # noqa: CVL301\n"),
     ],
 )
@@ -233,10 +219,7 @@ STATEMENTS = [
 
 @given(
     st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=8),
-    st.lists(
-        st.tuples(st.sampled_from(["CVL101", "CVL301"]), st.integers(1, 12), st.integers(0, 3)),
-        max_size=6,
-    ),
+    st.lists(st.tuples(st.sampled_from(["CVL101", "CVL301"]), st.integers(1, 12), st.integers(0, 3)), max_size=6),
     st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_what_is_added_silences_all_and_changes_no_code(

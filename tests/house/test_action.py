@@ -151,12 +151,7 @@ class Runner:
         self.ran.append(script)
         bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
         done = subprocess.run(
-            bash,
-            cwd=self.project / folder,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            check=False,
+            bash, cwd=self.project / folder, env={**os.environ, **env}, capture_output=True, text=True, check=False
         )
         self.out += done.stdout + done.stderr
         self.failed = self.failed or done.returncode != 0
@@ -229,10 +224,7 @@ def test_models_run_in_the_environment_of_the_job(runner: Runner) -> None:
     [
         ({"targets": "'src/net.py:GDConv(8, 8, 9, 0)'", "args": "--input 8,9,9"}, "::error file="),
         ({"targets": "src", "args": "--select CVL3"}, ""),
-        (
-            {"targets": "src/net.py\nsrc", "args": "--output-format concise"},
-            f"src/net.py:{LINE}:19",
-        ),
+        ({"targets": "src/net.py\nsrc", "args": "--output-format concise"}, f"src/net.py:{LINE}:19"),
         ({"targets": "net.py", "working-directory": "src"}, ANNOTATION),
         ({"targets": "nothing.py"}, "::error file=nothing.py,title=convlint%3A missing-file::"),
         ({"targets": "src; touch pwned"}, "src;"),
@@ -241,9 +233,7 @@ def test_models_run_in_the_environment_of_the_job(runner: Runner) -> None:
     ],
     ids=str,
 )
-def test_inputs_are_words_and_nothing_else(
-    runner: Runner, given: dict[str, str], told: str
-) -> None:
+def test_inputs_are_words_and_nothing_else(runner: Runner, given: dict[str, str], told: str) -> None:
     runner.action({"install": False, **given})
     assert told in runner.out
     assert runner.failed == bool(told)
@@ -254,9 +244,7 @@ def test_inputs_are_words_and_nothing_else(
 @pytest.mark.parametrize(
     ("version", "wanted"), [("", str(ROOT)), ("0.1.0", "convlint==0.1.0")], ids=["own", "released"]
 )
-def test_it_installs_this_version_or_a_released_one(
-    runner: Runner, version: str, wanted: str
-) -> None:
+def test_it_installs_this_version_or_a_released_one(runner: Runner, version: str, wanted: str) -> None:
     """A virtual environment is really made; what pip would fetch is not."""
     install = next(step for step in ACTION["runs"]["steps"] if step["name"] == "Install convlint")
     made = runner.temp / "convlint" / "bin"
@@ -293,9 +281,7 @@ def test_workflow_for_files(runner: Runner) -> None:
 def test_workflow_for_models(runner: Runner) -> None:
     runner.job(".github/workflows/models.yml")
     assert f"::error file=src/net.py,line={LINE}," in runner.out
-    assert (
-        Path(os.environ["PIP_LOG"]).read_text() == "install -r requirements.txt convlint[torch]\n"
-    )
+    assert Path(os.environ["PIP_LOG"]).read_text() == "install -r requirements.txt convlint[torch]\n"
 
 
 def test_workflow_for_code_scanning(runner: Runner) -> None:

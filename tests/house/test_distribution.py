@@ -29,10 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_only_the_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names} == {
-        "convlint",
-        f"convlint-{PROJECT['version']}.dist-info",
-    }
+    assert {name.split("/")[0] for name in names} == {"convlint", f"convlint-{PROJECT['version']}.dist-info"}
     assert "convlint/py.typed" in names
     tree = {str(file.relative_to(ROOT)) for file in (ROOT / "convlint").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == tree

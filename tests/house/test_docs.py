@@ -57,10 +57,7 @@ def test_the_examples_of_the_rules_are_those_that_are_run_elsewhere() -> None:
         for example in (*rule.bad, *rule.good)
         for text in (example.source, rule_pages.fixed(example) or "")
     }
-    helpers = {
-        "\n\n".join(helper.text for helper in kind.helpers(kind.example)).rstrip()
-        for kind in kinds().values()
-    }
+    helpers = {"\n\n".join(helper.text for helper in kind.helpers(kind.example)).rstrip() for kind in kinds().values()}
     for page in blocks.GENERATED.glob("*.md"):
         for block in prose.blocks(page):
             assert block.text.rstrip() in run | helpers, block.place
@@ -85,9 +82,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(
-        build, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -182,9 +177,7 @@ def problems(page: Path) -> list[str]:
 
 
 def test_a_wrong_output_is_stale_and_is_written(page: Page) -> None:
-    file = page(
-        "One\n\n'''console\n$ echo 1; echo 2\n3\n$ echo 4\n'''\n\n- Two\n\n  '''console\n  $ echo 5\n  '''\n"
-    )
+    file = page("One\n\n'''console\n$ echo 1; echo 2\n3\n$ echo 4\n'''\n\n- Two\n\n  '''console\n  $ echo 5\n  '''\n")
     outcomes = blocks.played(file)
     assert [outcome.stale for outcome in outcomes] == [True, True]
     text = blocks.written(file, outcomes)
@@ -194,9 +187,7 @@ def test_a_wrong_output_is_stale_and_is_written(page: Page) -> None:
 
 
 def test_what_varies_is_not_stale_and_is_written_afresh(page: Page) -> None:
-    file = page(
-        "<!-- blocks varies = ['[0-9]+ ms'] -->\n'''console\n$ echo it took 5 ms\nit took 7 ms\n'''\n"
-    )
+    file = page("<!-- blocks varies = ['[0-9]+ ms'] -->\n'''console\n$ echo it took 5 ms\nit took 7 ms\n'''\n")
     (outcome,) = blocks.played(file)
     assert not outcome.stale
     assert blocks.written(file, [outcome]) == file.read_text()
@@ -233,9 +224,7 @@ def test_alternatives_find_what_the_first_one_found(page: Page) -> None:
 
 
 def test_what_is_skipped_is_left_as_it_stands(page: Page) -> None:
-    file = page(
-        "<!-- blocks skip = { 'pip' = 'it installs' } -->\n'''console\n$ pip x\nDone\n$ echo 1\n1\n'''"
-    )
+    file = page("<!-- blocks skip = { 'pip' = 'it installs' } -->\n'''console\n$ pip x\nDone\n$ echo 1\n1\n'''")
     (outcome,) = blocks.played(file)
     assert not outcome.stale
     assert not outcome.problems

@@ -26,9 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "static": {"support", "ir", "symbolic", "source_text", "analysis", "rules", "settings"},
     "runtime": {"support", "ir", "symbolic", "analysis", "source_text", "rewriting", "settings"},
     "docsgen": {"rules", "rewriting", "settings"},
-    "outputs": {
-        *("support", "ir", "source_text", "analysis", "rules", "settings", "findings", "docsgen"),
-    },
+    "outputs": {*("support", "ir", "source_text", "analysis", "rules", "settings", "findings", "docsgen")},
     "pipelines": {
         *("support", "ir", "source_text", "analysis", "rules", "rewriting", "settings"),
         *("findings", "static", "runtime", "outputs"),
@@ -189,9 +187,7 @@ def import_graph(parse: Callable[[Path], ast.Module]) -> dict[str, set[str]]:
     """
     return {
         module_name(file): {
-            name
-            for name in imports(parse(file))
-            if name.startswith("convlint.") and name != module_name(file)
+            name for name in imports(parse(file)) if name.startswith("convlint.") and name != module_name(file)
         }
         for file in sources()
         if module_name(file) != "convlint"
@@ -199,9 +195,7 @@ def import_graph(parse: Callable[[Path], ast.Module]) -> dict[str, set[str]]:
 
 
 def test_no_import_cycles() -> None:
-    TopologicalSorter(
-        import_graph(run_on_import)
-    ).prepare()  # raises CycleError that names the cycle
+    TopologicalSorter(import_graph(run_on_import)).prepare()  # raises CycleError that names the cycle
 
 
 def test_one_package_is_recursive_in_annotations() -> None:

@@ -68,9 +68,7 @@ def hooks(tmp_path: Path) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def repository(
-    hooks: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Repository:
+def repository(hooks: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """Makes the working directory a repository whose commits a hook looks at."""
 
     def make(hook: str) -> Commit:

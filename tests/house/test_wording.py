@@ -61,9 +61,7 @@ NAMES = re.compile(
 )
 """Words that are no names for functions, classes and modules: a finding, an option and a path have names."""
 
-EXCEPTIONS: dict[str, str] = {
-    "What it does": "a heading of rule pages, as in Ruff",
-}
+EXCEPTIONS: dict[str, str] = {"What it does": "a heading of rule pages, as in Ruff"}
 """Lines that keep a word, by a part of the line, and why."""
 
 

@@ -66,9 +66,7 @@ class Editor:
         self.press: Callable[[Sequence[str]], str | None] = lambda titles: titles[0]
         self.registered: list[str] = []
         self.client: LanguageClient = make_test_lsp_client()
-        self.client.protocol._converter.register_structure_hook(
-            types.Command | types.CodeAction, _action
-        )
+        self.client.protocol._converter.register_structure_hook(types.Command | types.CodeAction, _action)
         self._versions: dict[str, int] = {}
         self._changed = asyncio.Event()
         self._add_features()
@@ -110,16 +108,12 @@ class Editor:
         capabilities = client_capabilities(client) if client else types.ClientCapabilities()
         if about := capabilities.text_document:
             assert about.publish_diagnostics is not None
-            about.publish_diagnostics.version_support = (
-                True  # so that a test knows what it waits for
-            )
+            about.publish_diagnostics.version_support = True  # so that a test knows what it waits for
         general = capabilities.general or types.GeneralClientCapabilities()
         general.position_encodings = [self.encoding]
         capabilities.general = general
         folder = types.WorkspaceFolder(self.folder.as_uri(), "folder")
-        params = types.InitializeParams(
-            capabilities=capabilities, root_uri=folder.uri, workspace_folders=[folder]
-        )
+        params = types.InitializeParams(capabilities=capabilities, root_uri=folder.uri, workspace_folders=[folder])
         return await self.client.initialize_session(params)
 
     async def stop(self) -> int | None:
@@ -197,8 +191,7 @@ class Editor:
     def apply(self, edit: types.WorkspaceEdit) -> bool:
         """Make the changes of an edit as a user's editor does; none of them if a version is another by now."""
         changes = {uri: (None, list(edits)) for uri, edits in (edit.changes or {}).items()} | {
-            one.text_document.uri: (one.text_document.version, list(one.edits))
-            for one in edit.document_changes or ()
+            one.text_document.uri: (one.text_document.version, list(one.edits)) for one in edit.document_changes or ()
         }
         if any(v is not None and v != self._versions[u] for u, (v, _) in changes.items()):
             return False
@@ -233,14 +226,10 @@ class Editor:
     async def told(self, name: str) -> list[types.Diagnostic]:
         """What is told of a text once it has been judged as it is now."""
         uri = self.uri(name)
-        await self.until(
-            lambda: uri in self.published and self.published[uri].version == self._versions[uri]
-        )
+        await self.until(lambda: uri in self.published and self.published[uri].version == self._versions[uri])
         return self.shown(name)
 
-    async def actions(
-        self, name: str, place: types.Range | types.Position, *only: str
-    ) -> list[types.CodeAction]:
+    async def actions(self, name: str, place: types.Range | types.Position, *only: str) -> list[types.CodeAction]:
         if isinstance(place, types.Position):
             place = types.Range(place, place)
         context = types.CodeActionContext(diagnostics=self.shown(name), only=list(only) or None)

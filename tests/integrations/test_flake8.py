@@ -43,9 +43,7 @@ def test_a_bug_is_told_at_its_line_and_column() -> None:
 
 
 def test_it_is_installed_under_its_prefix() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flake8", "--version"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-m", "flake8", "--version"], capture_output=True, text=True, check=True)
     assert f"convlint: {convlint.__version__}" in done.stdout
 
 
@@ -67,10 +65,7 @@ def test_a_file_that_another_imports_is_told_of_once() -> None:
     Path("net.py").write_text(f"from blocks import GDConv\n{GDCONV}")
     Path("blocks.py").write_text(GDCONV)
     lines = flake8("--jobs=1", ".")
-    assert [line.split(" ")[0] for line in lines] == [
-        f"./blocks.py:{LINE}:19:",
-        f"./net.py:{LINE + 1}:19:",
-    ]
+    assert [line.split(" ")[0] for line in lines] == [f"./blocks.py:{LINE}:19:", f"./net.py:{LINE + 1}:19:"]
 
 
 @pytest.mark.parametrize("comment", ["# noqa: CVL201", "# noqa", "# convlint: ignore[CVL201]"])

@@ -105,8 +105,7 @@ async def test_it_tells_what_the_command_line_tells(editor: Editor) -> None:
     assert len({finding["code"] for finding in found}) > 10
     for name in files:
         told = {
-            (str(one.code), one.range.start.line + 1, one.range.start.character + 1)
-            for one in await editor.told(name)
+            (str(one.code), one.range.start.line + 1, one.range.start.character + 1) for one in await editor.told(name)
         }
         assert told == {(f["code"], f["line"], f["column"]) for f in found if f["path"] == name}
 
@@ -115,10 +114,7 @@ async def test_every_keystroke_counts_and_nothing_is_run(editor: Editor) -> None
     trap = "open('ran', 'w')\n"
     editor.open("net.py", trap + GDCONV)
     assert "CVL201" in {one.code for one in await editor.told("net.py")}
-    for wrong, right in [
-        ("BatchNorm2d(in", "BatchNorm2d(i"),
-        ("BatchNorm2d(i_", "BatchNorm2d(out_"),
-    ]:
+    for wrong, right in [("BatchNorm2d(in", "BatchNorm2d(i"), ("BatchNorm2d(i_", "BatchNorm2d(out_")]:
         editor.type("net.py", wrong, right)
     assert editor.texts[editor.uri("net.py")] == trap + MENDED
     assert "CVL201" not in {one.code for one in await editor.told("net.py")}
@@ -163,9 +159,7 @@ async def test_columns_are_those_of_the_editor(start: Start, encoding: str, end:
     fix = (await editor.actions("net.py", bug.range))[0]
     assert editor.apply(fix.edit)
     assert editor.texts[editor.uri("net.py")] == text.replace(BUG, "nn.BatchNorm2d(out_planes)")
-    editor.type(
-        "net.py", "\U0001f600\U0001f600\u20ac", "\U0001f600"
-    )  # the server has the same text
+    editor.type("net.py", "\U0001f600\U0001f600\u20ac", "\U0001f600")  # the server has the same text
     editor.type("net.py", "nn.BatchNorm2d(out_planes)", BUG)
     bug = next(one for one in await editor.told("net.py") if one.code == "CVL201")
     assert underlined(editor.texts[editor.uri("net.py")], bug, encoding) == BUG
@@ -202,9 +196,7 @@ async def test_neovim_is_served(start: Start) -> None:
 
 @pytest.mark.slow
 async def test_settings_count_as_on_the_command_line(editor: Editor) -> None:
-    editor.write(
-        "convlint.toml", 'per-file-ignores = { "old/*" = ["CVL20"] }\nexclude = ["generated/"]'
-    )
+    editor.write("convlint.toml", 'per-file-ignores = { "old/*" = ["CVL20"] }\nexclude = ["generated/"]')
     for name in ("net.py", "old/net.py", "generated/net.py"):
         editor.open(name, GDCONV)
         await editor.told(name)
@@ -303,9 +295,7 @@ async def test_an_imported_file_that_changes_on_the_disk_counts_too(editor: Edit
     await editor.until(lambda: "CVL102" in editor.codes("net.py") + editor.codes("blocks.py"))
 
 
-def test_a_keystroke_parses_what_was_typed_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_keystroke_parses_what_was_typed_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "blocks.py").write_text(BLOCKS)
     net, blocks = str(tmp_path / "net.py"), str(tmp_path / "blocks.py")
     parsed: list[str] = []
@@ -360,9 +350,7 @@ async def test_a_closed_text_is_told_nothing_of(editor: Editor) -> None:
 
 
 @pytest.mark.slow
-async def test_a_safe_fix_is_preferred_and_makes_what_the_command_line_makes(
-    editor: Editor,
-) -> None:
+async def test_a_safe_fix_is_preferred_and_makes_what_the_command_line_makes(editor: Editor) -> None:
     editor.open("net.py", GDCONV)
     bug = next(one for one in await editor.told("net.py") if one.code == "CVL201")
     fix, silence = await editor.actions("net.py", bug.range, "quickfix")
@@ -382,9 +370,7 @@ async def test_an_unsafe_fix_says_so(editor: Editor) -> None:
     assert not fix.is_preferred
     assert "unsafe" in fix.title
     assert editor.apply(fix.edit)
-    assert editor.texts[editor.uri("net.py")] == BIASED.replace(
-        "(3, 8, 3)", "(3, 8, 3, bias=False)"
-    )
+    assert editor.texts[editor.uri("net.py")] == BIASED.replace("(3, 8, 3)", "(3, 8, 3, bias=False)")
 
 
 @pytest.mark.slow
@@ -457,13 +443,9 @@ async def test_a_run_is_shown_until_the_file_changes(editor: Editor) -> None:
     titles = [r[0].title for r in editor.client.progress_reports.values()]
     assert titles == ["convlint: running net.py:Net"]
     (lens,) = await editor.lenses("net.py")
-    assert (
-        lens.command.title == f"Run net.py:Net again ({params:,} params, {macs:,} MACs, 1 finding)"
-    )
+    assert lens.command.title == f"Run net.py:Net again ({params:,} params, {macs:,} MACs, 1 finding)"
     editor.type("net.py", "import nn\n", "import nn  # typed\n")
-    assert {(one.code, one.source) for one in await editor.told("net.py")} == {
-        ("CVL301", "convlint")
-    }
+    assert {(one.code, one.source) for one in await editor.told("net.py")} == {("CVL301", "convlint")}
 
 
 @pytest.mark.slow
@@ -514,9 +496,7 @@ async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:
     editor.open("net.py")
     editor.type("net.py", "(3, 8, 3)", "(3, 8, 5)")
     assert await editor.command("convlint.runModels", editor.uri("net.py")) is None
-    assert editor.messages == [
-        "net.py has unsaved changes; save it first, because a run reads files"
-    ]
+    assert editor.messages == ["net.py has unsaved changes; save it first, because a run reads files"]
     editor.save("net.py")
     result = await editor.command("convlint.runModels", editor.uri("net.py"))
     assert result["models"][0]["params"] == 3 * 8 * 25 + 8 + 16
@@ -532,9 +512,7 @@ async def test_a_text_that_is_not_saved_is_not_run(editor: Editor) -> None:
         ("modles = []", (), "unknown key 'modles'"),
     ],
 )
-async def test_what_cannot_be_run_is_said(
-    editor: Editor, settings: str, arguments: tuple[str, ...], told: str
-) -> None:
+async def test_what_cannot_be_run_is_said(editor: Editor, settings: str, arguments: tuple[str, ...], told: str) -> None:
     editor.write("convlint.toml", settings)
     for name in ("net.py", "other.py"):
         editor.write(name, BIASED)
@@ -569,9 +547,7 @@ async def test_a_run_that_dies_is_told_of(editor: Editor, line: str, told: str) 
 
 
 @pytest.mark.slow
-async def test_without_torch_files_are_read_and_a_run_says_what_to_install(
-    start: Start, tmp_path: Path
-) -> None:
+async def test_without_torch_files_are_read_and_a_run_says_what_to_install(start: Start, tmp_path: Path) -> None:
     without = tmp_path / "without"
     without.mkdir()
     (without / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None")
@@ -593,9 +569,7 @@ async def _run_without_end(editor: Editor) -> asyncio.Task[Any]:
     editor.write("net.py", ENDLESS + BIASED)
     task = asyncio.create_task(editor.command("convlint.runModels"))
     await editor.until((editor.folder / "started").exists)
-    assert (
-        len(processes(str(editor.folder))) >= 4
-    )  # the server, the run, its worker and what that runs
+    assert len(processes(str(editor.folder))) >= 4  # the server, the run, its worker and what that runs
     return task
 
 
@@ -704,9 +678,7 @@ async def test_where_nothing_is_cheaper_it_says_why(editor: Editor) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("net.py", 3), ("net.py", {"line": "x"})])
-async def test_a_wrong_command_is_answered_in_words(
-    editor: Editor, arguments: tuple[Any, ...]
-) -> None:
+async def test_a_wrong_command_is_answered_in_words(editor: Editor, arguments: tuple[Any, ...]) -> None:
     editor.write("convlint.toml", CONFIGURED)
     editor.open("net.py", DENSE)
     given = [editor.uri(a) if a == "net.py" else a for a in arguments]
@@ -726,9 +698,7 @@ async def test_leaving_without_a_shutdown_is_an_error(editor: Editor) -> None:
 
 def test_without_pygls_it_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['pygls'] = None; from convlint.__main__ import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "server"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code, "server"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "convlint: the server needs pygls: pip install 'convlint[lsp]'\n"
 
@@ -749,14 +719,7 @@ def neovim(folder: Path, *commands: str) -> str:
     """What Neovim prints, with ``convlint`` on its path."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [
-            str(NEOVIM),
-            "--headless",
-            "--clean",
-            *[w for c in commands for w in ("-c", c)],
-            "-c",
-            "qa!",
-        ],
+        [str(NEOVIM), "--headless", "--clean", *[w for c in commands for w in ("-c", c)], "-c", "qa!"],
         cwd=folder,
         env={**os.environ, "PATH": path, MARK: str(folder)},
         capture_output=True,

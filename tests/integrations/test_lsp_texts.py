@@ -25,9 +25,7 @@ each_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
 def spot(text: str, index: int, encoding: str) -> types.Position:
     """The editor's position of a character, never between the two halves of a line end."""
     line = text[:index].replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    codec, size = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[
-        encoding
-    ]
+    codec, size = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[encoding]
     return types.Position(len(line) - 1, len(line[-1].encode(codec)) // size)
 
 
@@ -37,9 +35,7 @@ def indices(text: str) -> list[int]:
 
 @each_encoding
 @given(TEXT, st.data())
-def test_changes_are_made_as_the_editor_makes_them(
-    encoding: str, text: str, data: st.DataObject
-) -> None:
+def test_changes_are_made_as_the_editor_makes_them(encoding: str, text: str, data: st.DataObject) -> None:
     document = Document("file:///net.py", text, 1)
     for version in (2, 3):
         first, last = sorted(data.draw(st.sampled_from(indices(text))) for _ in range(2))
@@ -94,9 +90,7 @@ def test_characters_have_these_many_units(encoding: str, sizes: tuple[int, ...])
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), unique=True), st.data())
-def test_one_change_moves_the_lines_that_it_did_not_touch(
-    before: list[str], data: st.DataObject
-) -> None:
+def test_one_change_moves_the_lines_that_it_did_not_touch(before: list[str], data: st.DataObject) -> None:
     start, end = sorted(data.draw(st.integers(0, len(before))) for _ in range(2))
     after = before[:start] + data.draw(st.lists(st.sampled_from("xyz"))) + before[end:]
     for line in range(1, len(before) + 1):
@@ -133,9 +127,7 @@ def test_a_path_with_spaces_and_umlauts() -> None:
     assert path_of("file:///a%20b/n%C3%A4t.py") == "/a b/n\u00e4t.py"
 
 
-@pytest.mark.parametrize(
-    "cookie", ["# coding: latin-1\n", "# coding: rot13\n", "# coding: nonsense\n", ""]
-)
+@pytest.mark.parametrize("cookie", ["# coding: latin-1\n", "# coding: rot13\n", "# coding: nonsense\n", ""])
 def test_a_text_becomes_bytes_whatever_it_declares(cookie: str) -> None:
     document = Document("file:///net.py", f"{cookie}x = '\u00e4'\n", 1)
     encoding = "latin-1" if "latin" in cookie else "utf-8"

@@ -115,9 +115,7 @@ def test_every_configured_model_is_a_test(run: Run) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_models_are_all_tests_where_there_are_no_others(
-    run: Run, pytester: pytest.Pytester
-) -> None:
+def test_models_are_all_tests_where_there_are_no_others(run: Run, pytester: pytest.Pytester) -> None:
     (pytester.path / "test_own.py").unlink()
     run("--convlint", "-k", "good").assert_outcomes(passed=2, deselected=1)
 
@@ -127,16 +125,11 @@ def test_models_are_all_tests_where_there_are_no_others(
     ("choice", "chosen"),
     [
         (("-k", "Other"), {"convlint::good.py:Other"}),
-        (
-            ("-m", "convlint", "-k", "not bad"),
-            {"convlint::good.py:Good", "convlint::good.py:Other"},
-        ),
+        (("-m", "convlint", "-k", "not bad"), {"convlint::good.py:Good", "convlint::good.py:Other"}),
         (("-m", "not convlint"), {"test_own.py::test_own"}),
     ],
 )
-def test_they_are_chosen_as_other_tests_are(
-    run: Run, choice: tuple[str, ...], chosen: set[str]
-) -> None:
+def test_they_are_chosen_as_other_tests_are(run: Run, choice: tuple[str, ...], chosen: set[str]) -> None:
     assert outcomes(run("--convlint", "-v", "--strict-markers", *choice)).keys() == chosen
 
 
@@ -265,16 +258,11 @@ def test_nothing_to_check_is_a_mistake(run: Run, pytester: pytest.Pytester) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one", "several"])
-def test_a_mistake_in_the_settings_is_one_line(
-    run: Run, pytester: pytest.Pytester, processes: tuple[str, ...]
-) -> None:
+def test_a_mistake_in_the_settings_is_one_line(run: Run, pytester: pytest.Pytester, processes: tuple[str, ...]) -> None:
     pytester.makepyprojecttoml("[tool.convlint]\nselct = 'CVL1'")
     result = run("--convlint", *processes)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert result.stderr.lines == [
-        "ERROR: convlint: pyproject.toml: unknown key 'selct'; did you mean 'select'?",
-        "",
-    ]
+    assert result.stderr.lines == ["ERROR: convlint: pyproject.toml: unknown key 'selct'; did you mean 'select'?", ""]
 
 
 # --- what it costs

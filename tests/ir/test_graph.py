@@ -11,14 +11,7 @@ from convlint.analysis import diagnosis
 from convlint.analysis.diagnosis import blame
 from convlint.ir import Graph, Node
 
-TABLES = {
-    "_layers_by_name",
-    "_tensors_by_id",
-    "_producers",
-    "_consumers",
-    "_calls_by_layer",
-    "_nodes_by_layer",
-}
+TABLES = {"_layers_by_name", "_tensors_by_id", "_producers", "_consumers", "_calls_by_layer", "_nodes_by_layer"}
 
 
 def use(graph: Graph) -> None:
@@ -63,9 +56,7 @@ def test_tables_are_not_part_of_a_graph() -> None:
     assert used.layer("blocks.2.conv") is not None
 
 
-def test_two_failing_graphs_in_turn_are_diagnosed_once_each(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_two_failing_graphs_in_turn_are_diagnosed_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
     diagnosed: list[Graph] = []
 
     class Counting(blame._Diagnosis):
@@ -84,9 +75,7 @@ def test_two_failing_graphs_in_turn_are_diagnosed_once_each(
 def failing(layers: int) -> Graph:
     graph = changed_layers.chain(layers, 1)
     *nodes, last = graph.nodes
-    failed: Node = replace(
-        last, error="expected 16 channels", attrs={**last.attrs, "in_channels": 16}
-    )
+    failed: Node = replace(last, error="expected 16 channels", attrs={**last.attrs, "in_channels": 16})
     return replace(graph, nodes=(*nodes, failed))
 
 

@@ -18,9 +18,7 @@ from convlint.runtime.record.record import record
 from convlint.runtime.worker.client import JobResult
 
 texts = st.text(max_size=8)
-sites_ = st.builds(
-    Site, path=texts, line=st.integers(1, 9), column=st.integers(1, 9), function=texts
-)
+sites_ = st.builds(Site, path=texts, line=st.integers(1, 9), column=st.integers(1, 9), function=texts)
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
 values = st.recursive(plain, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=5)
 nodes = st.builds(
@@ -28,9 +26,7 @@ nodes = st.builds(
     id=st.integers(0, 9),
     op=texts,
     inputs=st.lists(st.integers(0, 9), max_size=3).map(tuple),
-    outputs=st.lists(
-        st.builds(Tensor, id=st.integers(0, 9), shape=st.lists(st.integers(0, 9)).map(tuple))
-    ).map(tuple),
+    outputs=st.lists(st.builds(Tensor, id=st.integers(0, 9), shape=st.lists(st.integers(0, 9)).map(tuple))).map(tuple),
     attrs=st.dictionaries(texts, values, max_size=3),
     site=st.none() | sites_,
 )

@@ -126,12 +126,7 @@ def suggestion() -> Suggestion:
         title="depthwise and pointwise in its place",
         site=Site("nets.py", 19, 21, 19, 51),
         changes=(
-            LayerChange(
-                "stem",
-                Replacement("CVL502"),
-                Costs(448, 442_368, 65_536, 0),
-                Costs(78, 76_800, 77_824, 0),
-            ),
+            LayerChange("stem", Replacement("CVL502"), Costs(448, 442_368, 65_536, 0), Costs(78, 76_800, 77_824, 0)),
         ),
         edits=(),
         diff=DIFF,

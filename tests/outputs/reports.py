@@ -58,10 +58,7 @@ größe, gesicht = 8, "😀"; tief = nn.Conv2d(größe, 4, 1)
 netz = nn.Sequential(tief, nn.ReLU())
 """
 
-CONV, NORM = (
-    Site("net.py", 7, 21, 7, 39, "Block.__init__"),
-    Site("net.py", 8, 21, 8, 38, "Block.__init__"),
-)
+CONV, NORM = (Site("net.py", 7, 21, 7, 39, "Block.__init__"), Site("net.py", 8, 21, 8, 38, "Block.__init__"))
 MIX = Site("net.py", 9, 20, 12, 10, "Block.__init__")
 DEEP = Site(ODD_PATH, 3, 33, 3, 55)
 
@@ -101,12 +98,7 @@ PADDED = Finding(
     ),
 )
 BUDGET = Finding(
-    "CVL113",
-    "over-budget",
-    "warning",
-    "164 parameters, 100 are allowed",
-    None,
-    target="net.py:Block(4, 4)",
+    "CVL113", "over-budget", "warning", "164 parameters, 100 are allowed", None, target="net.py:Block(4, 4)"
 )
 TIMEOUT = Problem("timeout", "no answer within 5 s", target="my.nets:Other")
 IMPORT = Problem("import-error", "No module named 'x'", "net.py", 1, "net.py:Block(4, 4)")

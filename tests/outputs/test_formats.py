@@ -95,10 +95,7 @@ def commands(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
         head, message = line.removeprefix("::").split("::", 1)
         name, _, given = head.partition(" ")
         pairs = dict(pair.split("=", 1) for pair in given.split(","))
-        properties = {
-            key: _unescaped(value.replace("%3A", ":").replace("%2C", ","))
-            for key, value in pairs.items()
-        }
+        properties = {key: _unescaped(value.replace("%3A", ":").replace("%2C", ",")) for key, value in pairs.items()}
         yield name, properties, _unescaped(message)
 
 
@@ -124,12 +121,7 @@ def test_github_gets_back_what_was_meant() -> None:
 
 def test_github_takes_columns_only_within_a_line() -> None:
     *_, (_, place, _) = commands(github.render(reports.FULL))
-    assert place == {
-        "file": "net.py",
-        "line": "9",
-        "endLine": "12",
-        "title": "CVL307 unmixed-groups",
-    }
+    assert place == {"file": "net.py", "line": "9", "endLine": "12", "title": "CVL307 unmixed-groups"}
 
 
 def test_github_shows_ten_of_each_severity_and_the_log_has_the_rest() -> None:
@@ -189,10 +181,7 @@ ISSUES = {
                 "properties": {
                     "path": {"type": "string", "not": {"pattern": "^(/|\\./)"}},
                     "lines": {"required": ["begin"], "properties": {"begin": {"minimum": 1}}},
-                    "positions": {
-                        "required": ["begin"],
-                        "properties": {"begin": POSITION, "end": POSITION},
-                    },
+                    "positions": {"required": ["begin"], "properties": {"begin": POSITION, "end": POSITION}},
                 },
             },
         },
@@ -339,9 +328,7 @@ class Seen(HTMLParser):
 
 def seen(report: Report) -> Seen:
     page = Seen()
-    page.feed(
-        MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown.render(report))
-    )
+    page.feed(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown.render(report)))
     return page
 
 
@@ -373,11 +360,7 @@ def test_a_comment_shows_every_finding_and_no_markup_of_others() -> None:
 
 def test_a_comment_is_not_longer_than_github_takes_it() -> None:
     long = reports.LATENT.with_(message="x" * 100_000)
-    for report in (
-        reports.REPORTS["many"],
-        Report((long,) * 5),
-        Report(models=(reports.MODEL,) * 300),
-    ):
+    for report in (reports.REPORTS["many"], Report((long,) * 5), Report(models=(reports.MODEL,) * 300)):
         text = markdown.render(report)
         assert len(text) < 65_536
         shown, told = seen(report), re.findall(r"(\d[\d,]*) more (?:finding|model)", text)
@@ -400,9 +383,7 @@ def test_totals_are_the_sums_of_the_columns() -> None:
     sums = dict(zip(head, whole, strict=True))
     for title in ("params", "MACs"):
         column = [row[head.index(title)] for row in layers]
-        assert sum(int(value.replace(",", "")) for value in column if value != "-") == int(
-            sums[title].replace(",", "")
-        )
+        assert sum(int(value.replace(",", "")) for value in column if value != "-") == int(sums[title].replace(",", ""))
     titles, before, now, change = table(text, "|  | MACs")
     assert now[1:3] == [sums["MACs"], sums["params"]]
     assert (before[0], before[1], change[1]) == ("main", "4,192", "+37 %")

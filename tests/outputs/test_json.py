@@ -12,20 +12,7 @@ import jsonschema
 import pytest
 
 import convlint
-from convlint.ir import (
-    Edit,
-    Finding,
-    Fix,
-    Graph,
-    Model,
-    Problem,
-    Related,
-    Report,
-    Row,
-    Site,
-    Totals,
-    Witness,
-)
+from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Report, Row, Site, Totals, Witness
 from convlint.outputs import json_
 
 ROOT = Path(__file__).parents[2]
@@ -133,18 +120,8 @@ def test_real_report_is_what_the_schema_describes() -> None:
 
 @pytest.mark.slow
 def test_what_was_read_and_proved_is_what_the_schema_describes() -> None:
-    command = (
-        sys.executable,
-        "-m",
-        "convlint",
-        "check",
-        "fixtures/gdconv.py",
-        "--confirm",
-        "--no-cache",
-    )
-    done = subprocess.run(
-        [*command, "--output-format", "json"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
+    command = (sys.executable, "-m", "convlint", "check", "fixtures/gdconv.py", "--confirm", "--no-cache")
+    done = subprocess.run([*command, "--output-format", "json"], cwd=ROOT, check=False, capture_output=True, text=True)
     document = json.loads(done.stdout)
     jsonschema.Draft202012Validator(strict(SCHEMA)).validate(document)
     ordered(document, SCHEMA)
@@ -182,25 +159,11 @@ def test_finding() -> None:
                 "end_column": 21,
             }
         ],
-        "witness": {
-            "call": "Net(2, 4)",
-            "inputs": ["1x2x8x8"],
-            "error": "RuntimeError: no",
-            "control": "Net(2, 2)",
-        },
+        "witness": {"call": "Net(2, 4)", "inputs": ["1x2x8x8"], "error": "RuntimeError: no", "control": "Net(2, 2)"},
         "fix": {
             "title": "use d",
             "applicability": "safe",
-            "edits": [
-                {
-                    "path": "net.py",
-                    "line": 8,
-                    "column": 36,
-                    "end_line": 8,
-                    "end_column": 37,
-                    "text": "d",
-                }
-            ],
+            "edits": [{"path": "net.py", "line": 8, "column": 36, "end_line": 8, "end_column": 37, "text": "d"}],
         },
         "instances": ["norm"],
     }
@@ -212,13 +175,7 @@ def test_model() -> None:
     (model,) = json.loads(json_.render(REPORT))["models"]
     conv, opaque = model["layers"]
     assert (conv["input_shape"], conv["padding"], conv["bias"]) == ([1, 3, 8, 8], "same", True)
-    assert conv["site"] == {
-        "path": "net.py",
-        "line": 7,
-        "column": 21,
-        "end_line": 7,
-        "end_column": 39,
-    }
+    assert conv["site"] == {"path": "net.py", "line": 7, "column": 21, "end_line": 7, "end_column": 39}
     assert (opaque["input_shape"], opaque["output_shape"]) == (None, [])
     assert (opaque["macs"], opaque["site"], opaque["failed"]) == (None, None, "it broke")
     assert model["totals"]["forward_backward_bytes"] == 2048
@@ -234,9 +191,7 @@ def test_shapes_stand_on_one_line() -> None:
 def test_a_message_that_looks_like_a_list_is_left_alone() -> None:
     message = "[\n 1,\n 2\n]"
     problem = Problem("timeout", message)
-    assert (
-        json.loads(json_.render(Report(problems=(problem,))))["problems"][0]["message"] == message
-    )
+    assert json.loads(json_.render(Report(problems=(problem,))))["problems"][0]["message"] == message
 
 
 def test_any_text_can_be_printed_anywhere() -> None:

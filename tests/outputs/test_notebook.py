@@ -84,18 +84,13 @@ def test_finding_with_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert shown.all("b") == ["CVL103 [norm-channels]"]
     assert "16 & not 32" in shown.all("div")
     assert "the <other> end" in shown.all("div")
-    assert shown.all("pre")[0].splitlines() == [
-        "1 | if a < b: norm(16)",
-        "  |           ^^^^^^^^",
-    ]
+    assert shown.all("pre")[0].splitlines() == ["1 | if a < b: norm(16)", "  |           ^^^^^^^^"]
 
 
 def test_what_comes_from_the_user_is_escaped() -> None:
     evil = "<script>alert(1)</script>"
     report = Report(
-        (Finding("CVL103", "norm-channels", "error", evil, Site(evil, 1)),),
-        (MODEL,),
-        (Problem("timeout", evil),),
+        (Finding("CVL103", "norm-channels", "error", evil, Site(evil, 1)),), (MODEL,), (Problem("timeout", evil),)
     )
     shown = page(report)
     assert "script" not in shown.tags

@@ -85,13 +85,8 @@ def test_its_policy_lets_its_own_script_run_and_nothing_be_loaded(net: Report) -
     found = Elements(html_.render(net))
     (policy,) = [a["content"] for tag, a in found.tags if tag == "meta" and "http-equiv" in a]
     style, _, script = found.texts
-    hashes = [
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (style, script)
-    ]
-    assert policy == (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
-    )
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    assert policy == (f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'")
 
 
 def test_names_of_modules_are_no_markup(evil: Report) -> None:
@@ -207,9 +202,7 @@ def test_totals_are_those_of_the_model(browser: Browser, folder: Path, net: Repo
 
 
 @needs_chromium
-def test_a_click_opens_a_module_and_another_one_closes_it(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_a_click_opens_a_module_and_another_one_closes_it(browser: Browser, folder: Path, net: Report) -> None:
     with opened(browser, folder, net, height=1600) as page:
         page.click("#graph .segmented button:nth-child(1)")
         folded = boxes(page)
@@ -224,9 +217,7 @@ def test_a_click_opens_a_module_and_another_one_closes_it(
 
 
 @needs_chromium
-def test_lines_go_down_and_no_two_boxes_overlap(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_lines_go_down_and_no_two_boxes_overlap(browser: Browser, folder: Path, net: Report) -> None:
     with opened(browser, folder, net, height=4000) as page:
         page.value("document.querySelector('.window').style.height = '3600px'")
         page.click("#graph .segmented button:last-child")
@@ -238,9 +229,7 @@ def test_lines_go_down_and_no_two_boxes_overlap(
         assert len(placed) == len(drawn)
         for n, (x, y, width, height) in enumerate(placed):
             for left, top, wide, high in placed[:n]:
-                apart = (
-                    x >= left + wide or left >= x + width or y >= top + high or top >= y + height
-                )
+                apart = x >= left + wide or left >= x + width or y >= top + high or top >= y + height
                 assert apart
         path = page.value("document.querySelector('.lines .line').getAttribute('d')")
         for line in path.split("M")[1:]:
@@ -257,9 +246,7 @@ def test_lines_carry_shapes(browser: Browser, folder: Path, net: Report) -> None
 
 
 @needs_chromium
-def test_the_keyboard_alone_opens_closes_and_shows(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_the_keyboard_alone_opens_closes_and_shows(browser: Browser, folder: Path, net: Report) -> None:
     with opened(browser, folder, net) as page:
         page.click("#graph .segmented button:nth-child(1)")
         page.value("document.querySelector('.window [tabindex=\"0\"]').focus()")
@@ -283,9 +270,7 @@ def test_the_keyboard_alone_opens_closes_and_shows(
 
 
 @needs_chromium
-def test_everything_is_reached_with_the_tab_key(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_everything_is_reached_with_the_tab_key(browser: Browser, folder: Path, net: Report) -> None:
     """Buttons, the graph, the treemap and the table; each is named for those who do not see it."""
     with opened(browser, folder, net) as page:
         places: set[str] = set()
@@ -303,9 +288,7 @@ def test_everything_is_reached_with_the_tab_key(
 
 
 @needs_chromium
-def test_a_click_on_a_layer_shows_its_numbers_and_its_source(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_a_click_on_a_layer_shows_its_numbers_and_its_source(browser: Browser, folder: Path, net: Report) -> None:
     with opened(browser, folder, net) as page:
         page.click("#graph .segmented button:nth-child(1)")
         page.click(".window [title='Conv2d stem']")
@@ -318,9 +301,7 @@ def test_a_click_on_a_layer_shows_its_numbers_and_its_source(
 
 
 @needs_chromium
-def test_what_fails_and_what_wastes_is_in_colour(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_what_fails_and_what_wastes_is_in_colour(browser: Browser, folder: Path, net: Report) -> None:
     def color(page: Page, title: str) -> str:
         found: str = page.value(
             f"getComputedStyle(document.querySelector('.window [title=\"{title}\"]')).backgroundColor"
@@ -335,9 +316,7 @@ def test_what_fails_and_what_wastes_is_in_colour(
     broken = page_report.report(folder, "Broken")
     with opened(browser, folder, broken) as page:
         # The convolution in front has a bias without effect, which is a waste and no failure.
-        assert (
-            len({color(page, title) for title in ("input", "Conv2d stem", "BatchNorm2d norm")}) == 3
-        )
+        assert len({color(page, title) for title in ("input", "Conv2d stem", "BatchNorm2d norm")}) == 3
         page.click(".window [title='BatchNorm2d norm']")
         assert "CVL103" in page.value("document.getElementById('details').innerText")
 
@@ -374,9 +353,7 @@ def test_the_table_filters(browser: Browser, folder: Path, net: Report) -> None:
         page.click("#layers input[type=search]")
         page.press(*"BODY conv")
         assert texts(page, "#layers tbody th") == [
-            row.name
-            for row in rows
-            if "body" in row.name and "conv" in f"{row.name} {row.kind}".lower()
+            row.name for row in rows if "body" in row.name and "conv" in f"{row.name} {row.kind}".lower()
         ]
         assert texts(page, "#layers [role=status]") == [f"4 of {len(rows)} layers"]
         page.value(
@@ -389,9 +366,7 @@ def test_the_table_filters(browser: Browser, folder: Path, net: Report) -> None:
 
 
 @needs_chromium
-def test_a_click_in_the_table_opens_the_graph_there(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_a_click_in_the_table_opens_the_graph_there(browser: Browser, folder: Path, net: Report) -> None:
     with opened(browser, folder, net) as page:
         page.click("#graph .segmented button:nth-child(1)")
         page.click("#layers tbody tr:nth-child(5)")
@@ -403,14 +378,10 @@ def test_a_click_in_the_table_opens_the_graph_there(
 
 @needs_chromium
 @pytest.mark.parametrize("metric", ["params", "macs", "output_bytes"])
-def test_areas_of_the_treemap_are_the_shares(
-    browser: Browser, folder: Path, net: Report, metric: str
-) -> None:
+def test_areas_of_the_treemap_are_the_shares(browser: Browser, folder: Path, net: Report, metric: str) -> None:
     """Of the modules that have no others around them; the map leaves a pixel between cells."""
     wanted = {
-        name: sum(
-            getattr(row, metric) for row in net.models[0].layers if row.name.split(".")[0] == name
-        )
+        name: sum(getattr(row, metric) for row in net.models[0].layers if row.name.split(".")[0] == name)
         for name in ("stem", "body", "wide", "head")
     }
     title = {"params": 1, "macs": 2, "output_bytes": 3}[metric]
@@ -420,9 +391,7 @@ def test_areas_of_the_treemap_are_the_shares(
             "Object.fromEntries([...document.querySelectorAll('.treemap .cell')].map(one => [one.title.split(':')[0],"
             " (parseFloat(one.style.width) + 1) * (parseFloat(one.style.height) + 1)]))"
         )
-        whole = page.value(
-            "(({clientWidth: w, clientHeight: h}) => w * h)(document.querySelector('.treemap'))"
-        )
+        whole = page.value("(({clientWidth: w, clientHeight: h}) => w * h)(document.querySelector('.treemap'))")
         for name, value in wanted.items():
             share = value / sum(wanted.values())
             if share > 0.01:
@@ -479,9 +448,7 @@ def test_names_and_source_stay_text(browser: Browser, folder: Path, evil: Report
             page.click(f"#layers tbody tr:nth-child({row})")
         names = texts(page, "#layers tbody th")
         assert names[:2] == ["<script>alert(1)</script>", "</script><script>alert(2)</script>"]
-        assert (
-            names[2] == "\\u2028<!--\\u202e${alert(4)}&lt;"
-        )  # what would be hidden is written out
+        assert names[2] == "\\u2028<!--\\u202e${alert(4)}&lt;"  # what would be hidden is written out
         assert texts(page, "#layers tbody td:nth-child(2)")[0] == "<img src=x onerror=alert(3)>"
         assert page.value("document.querySelectorAll('img, script, iframe').length") == 2
         assert page.dialogs == []
@@ -547,9 +514,7 @@ def luminance(page: Page, selector: str, name: str) -> float:
 
 
 @needs_chromium
-def test_it_is_as_light_or_dark_as_the_user_prefers_or_chooses(
-    browser: Browser, folder: Path, net: Report
-) -> None:
+def test_it_is_as_light_or_dark_as_the_user_prefers_or_chooses(browser: Browser, folder: Path, net: Report) -> None:
     def ground(page: Page) -> float:
         return luminance(page, "body", "backgroundColor")
 
@@ -567,9 +532,7 @@ def test_it_is_as_light_or_dark_as_the_user_prefers_or_chooses(
 
 @needs_chromium
 @pytest.mark.parametrize("dark", [False, True])
-def test_words_stand_out_from_their_ground(
-    browser: Browser, folder: Path, net: Report, dark: bool
-) -> None:
+def test_words_stand_out_from_their_ground(browser: Browser, folder: Path, net: Report, dark: bool) -> None:
     """A contrast of 4.5 to 1 and more, as WCAG 2.2 level AA asks for."""
     with opened(browser, folder, net, dark=dark) as page:
         for text, ground in (

@@ -23,9 +23,7 @@ from convlint.rules.codes import codes
 from convlint.source_text import edits
 from tests.outputs import reports
 
-SCHEMA = json.loads(
-    (Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8")
-)
+SCHEMA = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft4Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
 each_report = pytest.mark.parametrize("name", reports.REPORTS)
 
@@ -111,17 +109,12 @@ def test_columns_count_code_points() -> None:
     assert called == "nn.Conv2d(größe, 4, 1)"
 
 
-@pytest.mark.parametrize(
-    "path", ["net.py", reports.ODD_PATH, "/opt/other/n.py", "a:b.py", "x\udcff.py"]
-)
+@pytest.mark.parametrize("path", ["net.py", reports.ODD_PATH, "/opt/other/n.py", "a:b.py", "x\udcff.py"])
 def test_a_uri_is_the_path_again(path: str) -> None:
     uri = sarif.uri(path)
     parts = urlsplit(uri)
     assert uri.isascii()
-    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) in {
-        ("", "", "", ""),
-        ("file", "", "", ""),
-    }
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) in {("", "", "", ""), ("file", "", "", "")}
     assert unquote(parts.path, errors="surrogateescape") == path
 
 
@@ -136,9 +129,7 @@ def test_a_fix_is_made_as_the_log_says(finding: Finding) -> None:
         region = replacement["deletedRegion"]
         assert region["startLine"] == region["endLine"]
         line, text = lines[region["startLine"] - 1], replacement["insertedContent"]["text"]
-        lines[region["startLine"] - 1] = (
-            line[: region["startColumn"] - 1] + text + line[region["endColumn"] - 1 :]
-        )
+        lines[region["startLine"] - 1] = line[: region["startColumn"] - 1] + text + line[region["endColumn"] - 1 :]
     before = Path(path).read_bytes()
     assert "".join(lines).encode() == edits.apply(before, finding.fix.edits) != before
 
@@ -167,16 +158,12 @@ def test_what_was_not_checked() -> None:
 
 @pytest.mark.parametrize("code", codes())
 def test_a_rule_says_what_github_asks_of_it(code: str) -> None:
-    (rule,) = run_of(Report((reports.LATENT.with_(code=code, name=codes()[code]),)))["tool"][
-        "driver"
-    ]["rules"]
+    (rule,) = run_of(Report((reports.LATENT.with_(code=code, name=codes()[code]),)))["tool"]["driver"]["rules"]
     assert (rule["id"], rule["name"]) == (code, codes()[code])
     assert len(rule["properties"]["tags"]) <= 20
     assert rule["properties"]["problem.severity"] in {"error", "warning", "recommendation"}
     assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note"}
-    assert (
-        0 < len(rule["shortDescription"]["text"]) <= len(rule["fullDescription"]["text"]) <= 1_024
-    )
+    assert 0 < len(rule["shortDescription"]["text"]) <= len(rule["fullDescription"]["text"]) <= 1_024
     page = Path(__file__).parents[2] / "docs" / "rules" / f"{code}.md"
     assert rule["help"]["markdown"] == page.read_text(encoding="utf-8")
     assert all(part in rule["help"]["markdown"] for part in rule["help"]["text"].split("\n\n"))
@@ -197,10 +184,7 @@ def test_github_takes_25_000_results_and_the_log_says_what_is_missing() -> None:
     findings = (*[info] * 20_000, *[reports.BUDGET] * 5_003)
     run = run_of(Report(findings))
     assert len(run["results"]) == 25_000
-    assert Counter(result["level"] for result in run["results"]) == {
-        "note": 19_997,
-        "warning": 5_003,
-    }
+    assert Counter(result["level"] for result in run["results"]) == {"note": 19_997, "warning": 5_003}
     (invocation,) = run["invocations"]
     (notification,) = invocation["toolExecutionNotifications"]
     assert notification["message"]["text"].startswith("3 more findings are left out")
@@ -266,13 +250,8 @@ def written(blocks: list[tuple[str, str]], gaps: random.Random) -> str:
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
-@given(
-    st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=5),
-    st.randoms(use_true_random=False),
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_fingerprints_stay_when_lines_are_put_in_and_functions_change_places(
     kinds: list[str], chance: random.Random
 ) -> None:

@@ -63,9 +63,7 @@ class Net:
     def _call(self, layer: Layer, op: str, attrs: dict[str, object]) -> None:
         n = len(self.nodes)
         self.layers.append(layer)
-        self.nodes.append(
-            Node(n, op, layer=layer.name, inputs=(n - 1,), outputs=(Tensor(n, MAP),), attrs=attrs)
-        )
+        self.nodes.append(Node(n, op, layer=layer.name, inputs=(n - 1,), outputs=(Tensor(n, MAP),), attrs=attrs))
         self.calls.append(Call(layer.name, (n - 1,), (n,), n, n + 1))
 
     def report(self, **facts: Any) -> Model:
@@ -187,9 +185,7 @@ def test_sorting_by_text_is_alphabetical() -> None:
 
 
 def test_column_that_is_sorted_by_is_shown() -> None:
-    assert shown(blocks(), "params", sort="kernel").splitlines()[4].split() == [
-        *("layer", "params", "kernel"),
-    ]
+    assert shown(blocks(), "params", sort="kernel").splitlines()[4].split() == [*("layer", "params", "kernel")]
 
 
 def test_depth_sums_up_what_lies_deeper() -> None:
@@ -330,9 +326,7 @@ def test_a_narrow_table_names_what_it_left_out() -> None:
     assert re.split(r" {2,}", text.splitlines()[4]) == ["layer", "kind", "params", "MACs", "MACs %"]
     shown_ones = {"name", "kind", "params", "macs", "macs_share"}
     unmeasured = {"saved"}
-    assert [name.strip(",") for name in left] == [
-        name for name in DEFAULT if name not in shown_ones | unmeasured
-    ]
+    assert [name.strip(",") for name in left] == [name for name in DEFAULT if name not in shown_ones | unmeasured]
 
 
 def test_the_column_sorted_by_stays() -> None:
@@ -375,12 +369,7 @@ def test_macs_that_were_not_seen_are_a_question_mark() -> None:
         net.conv("body.0", kernel=1)
         net.scripted("body.1")
     text = shown(net.report(untraced=(("body.1", "a scripted module"),)), "macs")
-    assert cells(text) == [
-        ["(model)", ">=12,845,056"],
-        ["body", ">=12,845,056"],
-        ["0", "12,845,056"],
-        ["1", "?"],
-    ]
+    assert cells(text) == [["(model)", ">=12,845,056"], ["body", ">=12,845,056"], ["0", "12,845,056"], ["1", "?"]]
     assert "MACs: at least 12,845,056" in text
     assert "? not traced into; not included in sums" in text
     assert "not traced: body.1: a scripted module" in text
@@ -401,8 +390,7 @@ def test_a_partial_table_ends_where_the_run_did() -> None:
         ["!", "broken", f"{CONV:,}"],
     ]
     assert lines[9] == (
-        "stopped in `broken` at net.py:9:5: RuntimeError: it broke; "
-        "not reached: 1 layer with 10 parameters"
+        "stopped in `broken` at net.py:9:5: RuntimeError: it broke; not reached: 1 layer with 10 parameters"
     )
     assert "! fails as written" in lines
 

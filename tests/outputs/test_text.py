@@ -10,19 +10,7 @@ import pytest
 from wcwidth import wcswidth
 
 from convlint.analysis import cost
-from convlint.ir import (
-    Edit,
-    Finding,
-    Fix,
-    Graph,
-    Model,
-    Problem,
-    Related,
-    Report,
-    Severity,
-    Site,
-    Witness,
-)
+from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Report, Severity, Site, Witness
 from convlint.outputs import text
 from convlint.outputs.parts.terminal import terminal
 from tests.outputs.reports import NET
@@ -299,18 +287,14 @@ def test_span_far_to_the_right_is_brought_into_view() -> None:
 
 
 def test_colours_change_nothing_but_colours() -> None:
-    report = Report(
-        (finding(), finding(severity="info")), (model(),), (Problem("timeout", "slow"),)
-    )
+    report = Report((finding(), finding(severity="info")), (model(),), (Problem("timeout", "slow"),))
     plain, colored = text.render(report), text.render(report, color=True)
     assert "\x1b[" not in plain
     assert "\x1b[1;31mCVL103 error" in colored
     assert re.sub(r"\x1b\[[\d;]*m", "", colored) == plain
 
 
-def test_a_file_takes_any_width_and_no_colours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_takes_any_width_and_no_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     with (tmp_path / "out").open("w", encoding="utf-8") as file:
@@ -366,10 +350,7 @@ def test_problem_says_where_and_what() -> None:
             Report((), (model(),), (Problem("timeout", "slow"),)),
             "No findings in 1 model. Could not check everything: 1 problem.",
         ),
-        (
-            Report((), (model(status="partial"),)),
-            "No findings in 1 model. 1 model did not run to completion.",
-        ),
+        (Report((), (model(status="partial"),)), "No findings in 1 model. 1 model did not run to completion."),
         (
             Report((), (model(untraced=(("head", "scripted"), ("", "not measured"))),)),
             "No findings in 1 model. Not traced into: head.",

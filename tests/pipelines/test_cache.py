@@ -104,9 +104,7 @@ def test_what_is_selected_does_not_matter_and_models_do(fake: Fake, here: Path) 
     assert fake.judged == ["a.py", "a.py"]
 
 
-def test_another_version_of_convlint_judges_anew(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_version_of_convlint_judges_anew(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     write(a="BAD\n")
     lint()
     monkeypatch.setattr("convlint.__version__", "99")
@@ -114,9 +112,7 @@ def test_another_version_of_convlint_judges_anew(
     assert fake.judged == ["a.py", "a.py"]
 
 
-def test_another_working_directory_has_other_paths(
-    fake: Fake, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_working_directory_has_other_paths(fake: Fake, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(a="BAD\n")
     lint(folder=str(here / "cache"))
     Path("below").mkdir()

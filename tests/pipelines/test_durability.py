@@ -100,10 +100,7 @@ CASES = {
         before=_old("base.json", '{"version": 1, "findings": []}'),
     ),
     "output_file": Case(
-        (*CONVLINT, "check", ".", "--no-cache", "--output-file", "out.txt"),
-        ("out.txt",),
-        1,
-        _old("out.txt", "old\n"),
+        (*CONVLINT, "check", ".", "--no-cache", "--output-file", "out.txt"), ("out.txt",), 1, _old("out.txt", "old\n")
     ),
     "init": Case(
         (*CONVLINT, "init", "--yes"),
@@ -127,9 +124,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs a C compiler")
     built = tmp_path_factory.mktemp("kill") / "kill_at.so"
     source = ROOT / "tests" / "pipelines" / "kill_at.c"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source), "-ldl"], check=True
-    )
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source), "-ldl"], check=True)
     return built
 
 
@@ -307,14 +302,10 @@ def test_what_cannot_be_written_is_said(unwritable: Path, name: str) -> None:
     if name == "init" and (unwritable / "filler").exists():
         (unwritable / "convlint.toml").rename(unwritable / "other.toml")
     before = texts(unwritable)
-    done = subprocess.run(
-        [*CONVLINT, *WRITES[name]], cwd=unwritable, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*CONVLINT, *WRITES[name]], cwd=unwritable, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    said = [
-        line for line in (done.stdout + done.stderr).splitlines() if "cannot be written" in line
-    ]
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "cannot be written" in line]
     if name != "init" or (unwritable / "filler").exists():  # elsewhere there are settings already
         assert said
     assert {**texts(unwritable), **before} == texts(unwritable)
@@ -336,9 +327,7 @@ def test_a_folder_that_is_a_file_is_no_cache(tmp_path: Path) -> None:
     for file, text in NETS.items():
         (tmp_path / file).write_text(text)
     (tmp_path / ".convlint_cache").write_text("mine")
-    done = subprocess.run(
-        [*CONVLINT, "check", "."], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*CONVLINT, "check", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     assert (tmp_path / ".convlint_cache").read_text() == "mine"
 

@@ -125,9 +125,7 @@ def worker() -> Iterator[Worker]:
 
 
 def job(nets: Path, call: str, **how: object) -> Job:
-    return replace(
-        Job(parse_target(f"{nets}:{call}"), (InputSpec((3, 8, 8)),), timeout=20.0), **how
-    )  # type: ignore[arg-type]
+    return replace(Job(parse_target(f"{nets}:{call}"), (InputSpec((3, 8, 8)),), timeout=20.0), **how)  # type: ignore[arg-type]
 
 
 def at_once(worker: Worker, jobs: list[Job]) -> list[JobResult]:
@@ -242,9 +240,7 @@ def test_answers_come_in_the_order_of_the_jobs_or_as_they_are_there(nets: Path) 
     assert [answer.targets for answer in found] == [("0",), ("1",), ("2",)]
     asked.clear()
     pairs = list(executor.as_completed(Fake(), lambda _: JobResult(), jobs))
-    assert {one.text: answer.targets for one, answer in pairs} == {
-        one.text: (str(n),) for n, one in enumerate(jobs)
-    }
+    assert {one.text: answer.targets for one, answer in pairs} == {one.text: (str(n),) for n, one in enumerate(jobs)}
 
 
 def test_what_an_executor_lost_is_a_problem_of_that_job(nets: Path) -> None:
@@ -257,11 +253,7 @@ def test_what_an_executor_lost_is_a_problem_of_that_job(nets: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         answers = list(executor.in_order(pool, run, jobs))
     text = "the executor lost the job: OSError: the machine is gone"
-    assert [answer.problems for answer in answers] == [
-        (),
-        (Problem("executor", text, target=jobs[1].text),),
-        (),
-    ]
+    assert [answer.problems for answer in answers] == [(), (Problem("executor", text, target=jobs[1].text),), ()]
 
 
 # --- the command
@@ -297,15 +289,10 @@ def test_a_report_is_the_same_however_many_run_at_once(nets: Path) -> None:
 
 
 def test_an_interrupt_ends_all_of_them(nets: Path) -> None:
-    models = "".join(
-        f'[[models]]\ntarget = "nets.py:Waits({n})"\ninput = "3,8,8"\n' for n in range(1, 6)
-    )
+    models = "".join(f'[[models]]\ntarget = "nets.py:Waits({n})"\ninput = "3,8,8"\n' for n in range(1, 6))
     (nets.parent / "convlint.toml").write_text(models)
     command = subprocess.Popen(
-        [sys.executable, "-m", "convlint", "check", "-j", "2"],
-        cwd=nets.parent,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-m", "convlint", "check", "-j", "2"], cwd=nets.parent, stderr=subprocess.PIPE, text=True
     )
     until = time.monotonic() + 30
     while len(list(nets.parent.glob("waits.*"))) < 2 and time.monotonic() < until:

@@ -100,9 +100,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
 
 
 def rows(folder: Path, name: str = "convlint-sweep.jsonl") -> list[dict[str, Any]]:
@@ -132,9 +130,7 @@ def built(folder: Path) -> list[str]:
         ("zoo:small_[48](channels=2)", []),  # given twice: an error of the model's function
     ],
 )
-def test_a_pattern_stands_for_what_can_be_built_so(
-    folder: Path, pattern: str, found: list[str]
-) -> None:
+def test_a_pattern_stands_for_what_can_be_built_so(folder: Path, pattern: str, found: list[str]) -> None:
     sweep(folder, pattern)
     if found:
         assert sorted(targets(folder)) == found
@@ -161,9 +157,7 @@ def test_arguments_go_to_every_model_of_a_registry(folder: Path) -> None:
         ("nets.py:*(1", "nets.py:*(1: the parenthesis after * is not closed"),
     ],
 )
-def test_a_pattern_that_stands_for_nothing_is_one_clear_line(
-    folder: Path, pattern: str, says: str
-) -> None:
+def test_a_pattern_that_stands_for_nothing_is_one_clear_line(folder: Path, pattern: str, says: str) -> None:
     done = sweep(folder, pattern)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -181,9 +175,7 @@ def test_nothing_to_sweep_is_not_clean(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_pattern_that_stands_for_nothing_does_not_keep_others_from_being_run(
-    folder: Path,
-) -> None:
+def test_a_pattern_that_stands_for_nothing_does_not_keep_others_from_being_run(folder: Path) -> None:
     done = sweep(folder, "nets.py:Zzz*", "nets.py:Small")
     assert done.returncode == 2
     assert targets(folder) == ["nets.py:Small"]
@@ -345,9 +337,7 @@ def test_a_sweep_that_was_killed_goes_on(folder: Path) -> None:
     done = sweep(folder, "nets.py:Small", "nets.py:Broken", "nets.py:Slow", "nets.py:Small(7)")
     assert done.returncode == 1
     assert done.stdout.count("known") == 2
-    assert sorted(targets(folder)) == [
-        *("nets.py:Broken", "nets.py:Slow", "nets.py:Small", "nets.py:Small(7)")
-    ]
+    assert sorted(targets(folder)) == [*("nets.py:Broken", "nets.py:Slow", "nets.py:Small", "nets.py:Small(7)")]
 
 
 @pytest.mark.slow
@@ -374,10 +364,7 @@ def test_a_file_of_something_else_is_refused_and_left(folder: Path, text: str) -
     path.write_bytes(text.encode("latin-1"))
     done = sweep(folder, "nets.py:Small", "--results", "results.jsonl")
     assert done.returncode == 2
-    assert (
-        done.stderr.strip()
-        == "convlint: results.jsonl, line 1: not the result of a model; pass another file"
-    )
+    assert done.stderr.strip() == "convlint: results.jsonl, line 1: not the result of a model; pass another file"
     assert path.read_bytes() == text.encode("latin-1")
 
 
@@ -397,9 +384,7 @@ def test_a_file_is_one_sweep_s_at_a_time(folder: Path) -> None:
     assert targets(folder) == ["nets.py:Slow"]
 
 
-def test_a_disk_without_locks_is_not_another_sweep(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_without_locks_is_not_another_sweep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -412,6 +397,4 @@ def test_a_disk_without_locks_is_not_another_sweep(
 def test_a_file_that_cannot_be_written_is_one_clear_line(folder: Path) -> None:
     done = sweep(folder, "nets.py:Small", "--results", "none/results.jsonl")
     assert done.returncode == 2
-    assert done.stderr.strip() == (
-        "convlint: none/results.jsonl cannot be written: No such file or directory"
-    )
+    assert done.stderr.strip() == ("convlint: none/results.jsonl cannot be written: No such file or directory")

@@ -78,12 +78,7 @@ class _Writer:
             return f"{self.out} // 2"
         if not any("hidden" in line for line in self.setup):
             value = draft.random.choice(
-                [
-                    f"{self.into} * 2",
-                    f"{self.out} // 2",
-                    f"int({self.out} * 0.5)",
-                    f"{self.out} * 2",
-                ]
+                [f"{self.into} * 2", f"{self.out} // 2", f"int({self.out} * 0.5)", f"{self.out} * 2"]
             )
             self.setup.append(f"hidden = {value}")
             draft.styles.add("expand ratio")
@@ -103,9 +98,7 @@ class _Writer:
         layers = []
         if draft.chance(0.2):
             groups = self.width("groups", a)
-            layers.append(
-                f"{conv}({self.width('in', a)}, {self.width('out', a)}{rest}, groups={groups})"
-            )
+            layers.append(f"{conv}({self.width('in', a)}, {self.width('out', a)}{rest}, groups={groups})")
             layers += self.norm(a) if draft.chance(0.5) else []
             rest = ", 1"
         bias = ", bias=False" if draft.chance(0.4) else ""
@@ -132,14 +125,8 @@ class _Writer:
 def new_block(draft: Draft, rank: int) -> Block:
     """Write a class into the draft."""
     writer = _Writer(draft, rank)
-    name = draft.fresh(
-        draft.random.choice(["ConvBlock", "Unit", "Stage", "ResBlock", "Bottleneck"])
-    )
-    widths = [
-        writer.into,
-        *(writer.middle() for _ in range(draft.random.choice([0, 0, 1, 1, 2]))),
-        writer.out,
-    ]
+    name = draft.fresh(draft.random.choice(["ConvBlock", "Unit", "Stage", "ResBlock", "Bottleneck"]))
+    widths = [writer.into, *(writer.middle() for _ in range(draft.random.choice([0, 0, 1, 1, 2]))), writer.out]
     layers: list[str] = []
     if draft.chance(0.15):
         layers += [*writer.norm(writer.into), activation_layer(draft)]
@@ -162,14 +149,10 @@ def new_block(draft: Draft, rank: int) -> Block:
     draft.classes.append("\n".join(lines))
     draft.styles.add("block")
     keeps = residual == "plain"
-    return Block(
-        name, rank, writer.into, writer.out, bool(star), writer.strided, keeps, writer.has_norm
-    )
+    return Block(name, rank, writer.into, writer.out, bool(star), writer.strided, keeps, writer.has_norm)
 
 
-def _subclass(
-    draft: Draft, writer: _Writer, name: str, parameters: str, layers: list[str]
-) -> list[str]:
+def _subclass(draft: Draft, writer: _Writer, name: str, parameters: str, layers: list[str]) -> list[str]:
     draft.styles.add("subclassed sequential")
     return [
         f"class {name}({draft.nn('Sequential')}):",
@@ -181,9 +164,7 @@ def _subclass(
     ]
 
 
-def _module(
-    draft: Draft, writer: _Writer, name: str, parameters: str, layers: list[str], residual: str
-) -> list[str]:
+def _module(draft: Draft, writer: _Writer, name: str, parameters: str, layers: list[str], residual: str) -> list[str]:
     init, forward = [*writer.setup], []
     start = "x"
     if residual:
@@ -276,10 +257,7 @@ def use(body: Body, blocks: list[Block]) -> bool:
     body.settle()
     if draft.chance(0.5):
         body.init += [f"blocks = [{call}]", f"for _ in range({times - 1}):"]
-        body.init += [
-            f"    blocks.append({again})",
-            f"{target} = {draft.nn('Sequential')}(*blocks)",
-        ]
+        body.init += [f"    blocks.append({again})", f"{target} = {draft.nn('Sequential')}(*blocks)"]
     else:
         rest = f"*[{again} for _ in range({times - 1})]"
         body.init.append(f"{target} = {draft.nn('Sequential')}({call}, {rest})")

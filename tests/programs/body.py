@@ -157,9 +157,7 @@ class Body:
         """A trained tensor: its name in the forward."""
         name = self.draft.fresh(stem)
         call = self.draft.random.choice(["randn", "ones", "zeros", "rand"])
-        self.init.append(
-            f"{self.prefix}{name} = {self.draft.nn('Parameter')}(torch.{call}({sizes}))"
-        )
+        self.init.append(f"{self.prefix}{name} = {self.draft.nn('Parameter')}(torch.{call}({sizes}))")
         return f"{self.prefix}{name}"
 
     def _close(self) -> None:
@@ -183,11 +181,7 @@ def _in_one_call(draft: Draft, target: str, layers: list[str]) -> list[str]:
     draft.styles.add("sequential")
     if len(layers) < 3 and draft.chance(0.5):
         return [f"{target} = {draft.nn('Sequential')}({', '.join(layers)})"]
-    return [
-        f"{target} = {draft.nn('Sequential')}(",
-        *(f"    {layer}," for layer in layers),
-        ")",
-    ]
+    return [f"{target} = {draft.nn('Sequential')}(", *(f"    {layer}," for layer in layers), ")"]
 
 
 def _from_list(draft: Draft, target: str, layers: list[str]) -> list[str]:
@@ -206,9 +200,7 @@ def _by_name(draft: Draft, target: str, layers: list[str]) -> list[str]:
     lines = [f"{target} = {draft.nn('Sequential')}()"]
     for number, layer in enumerate(layers):
         lines.append(
-            f"{target}.append({layer})"
-            if draft.chance(0.3)
-            else f'{target}.add_module("part{number}", {layer})'
+            f"{target}.append({layer})" if draft.chance(0.3) else f'{target}.add_module("part{number}", {layer})'
         )
     return lines
 

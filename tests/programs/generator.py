@@ -21,21 +21,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.programs import (
-    blocks as program_blocks,
-)
-from tests.programs import (
-    loops as program_loops,
-)
-from tests.programs import (
-    ops as program_ops,
-)
-from tests.programs import (
-    structures as program_structures,
-)
-from tests.programs import (
-    tails as program_tails,
-)
+from tests.programs import blocks as program_blocks
+from tests.programs import loops as program_loops
+from tests.programs import ops as program_ops
+from tests.programs import structures as program_structures
+from tests.programs import tails as program_tails
 from tests.programs.blocks import Block
 from tests.programs.body import Body, Shape
 from tests.programs.text import Draft, rendered
@@ -201,9 +191,7 @@ def _text(draft: Draft, shape: Shape) -> str:
         _grow(body, blocks, nested=how == "parts")
         model = _class(draft, "Net", body)
         text = "\n\n\n".join([*draft.classes, model])
-        tail = program_tails.of_class(
-            draft, "Net", _arguments(draft, body.names), shape, body.shape
-        )
+        tail = program_tails.of_class(draft, "Net", _arguments(draft, body.names), shape, body.shape)
     else:
         body = Body(draft, shape, prefix="", only_layers=how == "sequential")
         _grow(body, blocks)
@@ -214,9 +202,7 @@ def _text(draft: Draft, shape: Shape) -> str:
             tail = program_tails.of_value(draft, "model", shape, body.shape)
         else:
             last = body.settle()
-            text, tail = program_tails.of_script(
-                draft, body.init, body.forward, last, shape, how == "function"
-            )
+            text, tail = program_tails.of_script(draft, body.init, body.forward, last, shape, how == "function")
     whole = _without_unused(draft, f"{text}\n\n\n{tail}\n")
     return "\n".join(draft.imports(whole)) + "\n\n\n" + whole
 
@@ -255,9 +241,7 @@ def _names(draft: Draft, shape: Shape) -> Mapping[str, int]:
     names = {
         draft.random.choice(["in_channels", "in_ch", "channels"]): shape[1],
         draft.random.choice(["width", "base", "dim"]): draft.random.choice([4, 8, 16]),
-        draft.random.choice(["num_classes", "out_dim", "hidden"]): draft.random.choice(
-            [10, 12, 24]
-        ),
+        draft.random.choice(["num_classes", "out_dim", "hidden"]): draft.random.choice([10, 12, 24]),
     }
     kept = {name: value for name, value in names.items() if draft.chance(0.45)}
     if kept and draft.chance(0.15):

@@ -23,22 +23,17 @@ class Window:
         """The sizes that come out; None where the kernel does not fit."""
         made = [
             (i + 2 * p - d * (k - 1) - 1) // s + 1
-            for i, k, s, p, d in zip(
-                sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True
-            )
+            for i, k, s, p, d in zip(sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ]
         reach = [
-            i + 2 * p - d * (k - 1)
-            for i, k, p, d in zip(sizes, self.kernel, self.padding, self.dilation, strict=True)
+            i + 2 * p - d * (k - 1) for i, k, p, d in zip(sizes, self.kernel, self.padding, self.dilation, strict=True)
         ]
         return tuple(made) if min(reach) > 0 else None
 
     def transposed(self, sizes: Sizes, extra: int) -> Sizes:
         return tuple(
             (i - 1) * s - 2 * p + d * (k - 1) + extra + 1
-            for i, k, s, p, d in zip(
-                sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True
-            )
+            for i, k, s, p, d in zip(sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True)
         )
 
 

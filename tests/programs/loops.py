@@ -47,16 +47,12 @@ def config_list(body: Body) -> bool:
         f"        conv = {draft.nn('Conv2d')}({into}, v, kernel_size=3, padding=1)",
     ]
     if normed:
-        lines.append(
-            f"        layers += [conv, {draft.nn('BatchNorm2d')}({norm}), {draft.nn('ReLU')}()]"
-        )
+        lines.append(f"        layers += [conv, {draft.nn('BatchNorm2d')}({norm}), {draft.nn('ReLU')}()]")
     else:
         lines.append(f"        layers += [conv, {activation_layer(draft)}]")
     lines += ["        last = v", f"{target} = {draft.nn('Sequential')}(*layers)"]
     shape = (body.shape[0], last, *sizes)
-    if math.prod(shape) <= (1 if normed else 0) or (
-        normed and body.shape[0] * math.prod(sizes) < 2
-    ):
+    if math.prod(shape) <= (1 if normed else 0) or (normed and body.shape[0] * math.prod(sizes) < 2):
         return False
     body.settle()
     body.init += lines
@@ -68,10 +64,7 @@ def config_list(body: Body) -> bool:
 def pairs(body: Body) -> bool:
     """``for a, b in zip(widths, widths[1:])``."""
     draft, rank = body.draft, body.rank
-    widths = [
-        body.channels,
-        *(draft.random.choice(ops.WIDTHS) for _ in range(draft.random.choice([2, 3]))),
-    ]
+    widths = [body.channels, *(draft.random.choice(ops.WIDTHS) for _ in range(draft.random.choice([2, 3])))]
     if not _fits(body, max(widths)):
         return False
     target = f"{body.prefix}{draft.fresh('stages')}"
@@ -195,9 +188,7 @@ def make_layer(body: Body) -> bool:
     into, to = body.width("argument", body.channels), body.width("argument", out)
     more = f", stride={stride}" if stride > 1 else ""
     body.settle()
-    body.init.append(
-        f"{target} = self._make_layer({into}, {to}, {draft.random.choice([1, 2, 3])}{more})"
-    )
+    body.init.append(f"{target} = self._make_layer({into}, {to}, {draft.random.choice([1, 2, 3])}{more})")
     body.apply(f"{target}({{}})", (body.shape[0], out, *sizes))
     return True
 
@@ -227,9 +218,7 @@ def helper_conv(body: Body) -> bool:
     shared = math.gcd(body.channels, out)
     if shared > 1 and draft.chance(0.2):
         groups = draft.random.choice(ops.divisors(shared))
-        arguments.append(
-            f"groups={draft.slot('groups', groups, ops.indivisible(body.channels, out)[:5])}"
-        )
+        arguments.append(f"groups={draft.slot('groups', groups, ops.indivisible(body.channels, out)[:5])}")
     sizes = tuple((size - 1) // stride + 1 for size in body.sizes)
     body.layer("conv", f"{name}({', '.join(arguments)})", (body.shape[0], out, *sizes))
     return True
@@ -241,9 +230,7 @@ def partial_conv(body: Body) -> bool:
     name = f"conv1x1_{rank}d"
     if not any(text.startswith(f"{name} = ") for text in draft.classes):
         kernel = draft.slot("kernel", 1, [2, 60])
-        draft.classes.append(
-            f"{name} = partial({draft.nn(f'Conv{rank}d')}, kernel_size={kernel}, bias=False)"
-        )
+        draft.classes.append(f"{name} = partial({draft.nn(f'Conv{rank}d')}, kernel_size={kernel}, bias=False)")
         draft.styles.add("partial")
     out = draft.random.choice(ops.WIDTHS)
     if not _fits(body, out):

@@ -156,17 +156,13 @@ def activation(body: Body) -> bool:
 def dropout(body: Body) -> bool:
     draft = body.draft
     name = f"Dropout{body.rank}d" if body.is_map and draft.chance(0.5) else "Dropout"
-    body.layer(
-        "drop", f"{draft.nn(name)}({draft.random.choice(['0.1', 'p=0.5', '0.25'])})", body.shape
-    )
+    body.layer("drop", f"{draft.nn(name)}({draft.random.choice(['0.1', 'p=0.5', '0.25'])})", body.shape)
     return True
 
 
 def pool(body: Body) -> bool:
     draft, rank = body.draft, body.rank
-    kernel, stride, padding = draft.random.choice(
-        [(2, 2, 0), (2, 2, 0), (3, 2, 1), (3, 1, 1), (3, 3, 0)]
-    )
+    kernel, stride, padding = draft.random.choice([(2, 2, 0), (2, 2, 0), (3, 2, 1), (3, 1, 1), (3, 3, 0)])
     win = Window((kernel,) * rank, (stride,) * rank, (padding,) * rank, (1,) * rank)
     sizes = win.over(body.sizes)
     if sizes is None or min(sizes) < 1:
@@ -174,9 +170,7 @@ def pool(body: Body) -> bool:
     k = sizes_text(draft, "pool kernel", win.kernel, [kernel + 40, kernel + 1, 0])
     keywords = []
     if stride != kernel or draft.chance(0.3):
-        keywords.append(
-            f"stride={draft.slot('stride', stride, [stride + 1, 0 if draft.chance(0.2) else 4])}"
-        )
+        keywords.append(f"stride={draft.slot('stride', stride, [stride + 1, 0 if draft.chance(0.2) else 4])}")
     if padding:
         keywords.append(f"padding={draft.slot('padding', padding, [kernel, kernel // 2 + 1, -1])}")
     shape = (*body.shape[:2], *sizes)
@@ -213,9 +207,7 @@ def upsample(body: Body) -> bool:
     shape = (*body.shape[:2], *sizes)
     if math.prod(shape) > MOST:
         return False
-    mode = draft.random.choice(
-        ["", ', mode="nearest"', ', mode="bilinear"' if body.rank == 2 else ""]
-    )
+    mode = draft.random.choice(["", ', mode="nearest"', ', mode="bilinear"' if body.rank == 2 else ""])
     factor = draft.slot("scale", times, [times + 1])
     if body.only_layers or draft.chance(0.5):
         body.layer("upsample", f"{draft.nn('Upsample')}(scale_factor={factor}{mode})", shape)

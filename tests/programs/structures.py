@@ -38,12 +38,7 @@ def residual(body: Body) -> bool:
     else:
         pair = [start, inner]
         draft.random.shuffle(pair)
-        body.apply(
-            draft.random.choice(["{0} + {1}", "torch.add({0}, {1})", "({0} + {1}) / 2"]).format(
-                *pair
-            ),
-            shape,
-        )
+        body.apply(draft.random.choice(["{0} + {1}", "torch.add({0}, {1})", "({0} + {1}) / 2"]).format(*pair), shape)
     body.settle()
     return True
 
@@ -88,9 +83,7 @@ def branches(body: Body) -> bool:
         wide += body.channels
     listed = ", ".join(ends)
     axis = draft.slot("cat dim", draft.random.choice([1, -1 - body.rank]), [2] if body.rank else [])
-    text = draft.random.choice(
-        [f"torch.cat([{listed}], dim={axis})", f"torch.cat(({listed}), {axis})"]
-    )
+    text = draft.random.choice([f"torch.cat([{listed}], dim={axis})", f"torch.cat(({listed}), {axis})"])
     body.apply(text, (body.shape[0], wide, *body.sizes))
     body.settle()
     draft.styles.add("concat")
@@ -147,9 +140,7 @@ def gate(body: Body) -> bool:
         ops.activation(body)
         ops.conv(body, wide, keep=True)
         scale = body.settle()
-    text = draft.random.choice(
-        [f"{start} * {scale}.sigmoid()", f"{start} * torch.sigmoid({scale})"]
-    )
+    text = draft.random.choice([f"{start} * {scale}.sigmoid()", f"{start} * torch.sigmoid({scale})"])
     body.apply(text, body.shape)
     draft.styles.add("gate")
     return True
@@ -292,9 +283,7 @@ def skip(body: Body) -> bool:
     start = body.settle()
     n, wide, h, w = body.shape
     out = draft.random.choice(ops.WIDTHS[:5])
-    with body.branch(
-        "deep", f"{draft.functional('max_pool2d')}({start}, 2)", (n, wide, h // 2, w // 2)
-    ):
+    with body.branch("deep", f"{draft.functional('max_pool2d')}({start}, 2)", (n, wide, h // 2, w // 2)):
         _few(body, draft.random.choice([1, 2]))
         into = body.width("conv in", body.channels)
         to = body.width("conv out", out)

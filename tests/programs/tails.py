@@ -29,14 +29,7 @@ def _wrapped(draft: Draft, lines: list[str], made: Shape) -> str:
     if how == "main":
         return "\n".join(['if __name__ == "__main__":', *_indented(lines)])
     if how == "main function":
-        head = [
-            "def main():",
-            *_indented(lines),
-            "",
-            "",
-            'if __name__ == "__main__":',
-            "    main()",
-        ]
+        head = ["def main():", *_indented(lines), "", "", 'if __name__ == "__main__":', "    main()"]
         return "\n".join(head)
     if how == "test":
         text = f"({', '.join(map(str, made))})"
@@ -47,9 +40,7 @@ def _wrapped(draft: Draft, lines: list[str], made: Shape) -> str:
     return "\n".join(lines)
 
 
-def of_class(
-    draft: Draft, name: str, arguments: Sequence[tuple[str, str]], shape: Shape, made: Shape
-) -> str:
+def of_class(draft: Draft, name: str, arguments: Sequence[tuple[str, str]], shape: Shape, made: Shape) -> str:
     """Build a class and call it once."""
     keyword = draft.chance(0.4)
     given = ", ".join(f"{key}={value}" if keyword else value for key, value in arguments)

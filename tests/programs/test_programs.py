@@ -65,16 +65,7 @@ def test_they_vary() -> None:
     assert len(styles) > 30
     assert len({program.mutation for program in drawn}) > 15
     text = "\n".join(program.source for program in drawn)
-    for word in (
-        "Conv1d",
-        "Conv3d",
-        "ConvTranspose2d",
-        "dilation=",
-        "groups=",
-        '"same"',
-        "F.",
-        "n.",
-    ):
+    for word in ("Conv1d", "Conv3d", "ConvTranspose2d", "dilation=", "groups=", '"same"', "F.", "n."):
         assert word in text
 
 
@@ -102,11 +93,7 @@ def test_the_strategy_gives_programs_that_run(program: Program) -> None:
         (FAILED, [("CVL102", "error", 4)], "misplaced"),
         (FAILED, [("CVL205", "warning", 9)], "missed"),
         (FAILED, [], "missed"),
-        (
-            Outcome("ValueError", "Expected more than 1 value per channel", (9,)),
-            [],
-            "not about shapes",
-        ),
+        (Outcome("ValueError", "Expected more than 1 value per channel", (9,)), [], "not about shapes"),
     ],
 )
 def test_a_verdict(outcome: Outcome, alarms: list[tuple[str, str, int]], state: str) -> None:

@@ -57,8 +57,7 @@ class Remembering:
         answers = [self._one(replace(asked, versions=(version,))) for version in asked.versions]
         problems = [problem for answer in answers for problem in answer.problems]
         return JobResult(
-            problems=tuple(dict.fromkeys(problems)),
-            tried=tuple(tried for answer in answers for tried in answer.tried),
+            problems=tuple(dict.fromkeys(problems)), tried=tuple(tried for answer in answers for tried in answer.tried)
         )
 
     def _one(self, asked: VersionsJob) -> JobResult:
@@ -108,9 +107,7 @@ class Project:
         command = [sys.executable, "-m", "convlint", "suggest", *arguments]
         # What is printed waits in a buffer, as it does for most users.
         buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=buffered, capture_output=True, timeout=90, check=False
-        )
+        done = subprocess.run(command, cwd=self.folder, env=buffered, capture_output=True, timeout=90, check=False)
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def apply(self, diff: str) -> None:

@@ -65,18 +65,10 @@ def pair() -> tuple[nn.Module, nn.Module]:
     ],
     ids=repr,
 )
-def test_a_layer_with_numbers_for_each_channel_follows(
-    between: nn.Module, names: tuple[str, ...]
-) -> None:
+def test_a_layer_with_numbers_for_each_channel_follows(between: nn.Module, names: tuple[str, ...]) -> None:
     graph = neighbours(between)
-    assert input_order(graph, "2") == (
-        ReorderedState("0", ("weight", "bias")),
-        ReorderedState("1", names),
-    )
-    assert output_order(graph, "0") == (
-        ReorderedState("1", names),
-        ReorderedState("2", ("weight",), dim=1),
-    )
+    assert input_order(graph, "2") == (ReorderedState("0", ("weight", "bias")), ReorderedState("1", names))
+    assert output_order(graph, "0") == (ReorderedState("1", names), ReorderedState("2", ("weight",), dim=1))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +90,7 @@ def test_a_layer_with_numbers_for_each_channel_follows(
     ],
     ids=repr,
 )
-def test_an_operation_that_treats_all_channels_alike_has_nothing_to_change(
-    between: nn.Module,
-) -> None:
+def test_an_operation_that_treats_all_channels_alike_has_nothing_to_change(between: nn.Module) -> None:
     graph = neighbours(between)
     assert input_order(graph, "2") == (ReorderedState("0", ("weight", "bias")),)
     assert output_order(graph, "0") == (ReorderedState("2", ("weight",), dim=1),)
@@ -115,9 +105,7 @@ def test_absorbers_before_a_layer_are_named_in_the_order_in_which_they_run() -> 
 
 def test_padding_that_a_layer_does_itself_is_on_the_way() -> None:
     layers = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3, padding=1, padding_mode="reflect")
-    assert input_order(graph_of(nn.Sequential(*layers)), "1") == (
-        ReorderedState("0", ("weight", "bias")),
-    )
+    assert input_order(graph_of(nn.Sequential(*layers)), "1") == (ReorderedState("0", ("weight", "bias")),)
 
 
 def test_maps_of_one_and_of_three_dimensions() -> None:
@@ -138,9 +126,7 @@ def test_maps_of_one_and_of_three_dimensions() -> None:
         lambda x: x.mean(-1).amax(dim=-1),
     ],
 )
-def test_a_linear_layer_that_reads_one_number_of_each_channel_follows(
-    flatten: Callable[[Tensor], Tensor],
-) -> None:
+def test_a_linear_layer_that_reads_one_number_of_each_channel_follows(flatten: Callable[[Tensor], Tensor]) -> None:
     head = nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 5)
     model = Calls(lambda m, x: m.d(m.c(m.b(flatten(m.a(x))))), nn.Conv2d(3, 8, 3), *head)
     expected = ReorderedState("b", BATCH_NORM), ReorderedState("d", ("weight",), dim=1)
@@ -206,9 +192,7 @@ def test_sums_over_samples_or_channels_are_refused_where_sizes_do_not_tell(dim: 
 
 
 def test_an_output_that_nobody_is_seen_to_read_is_refused() -> None:
-    assert (
-        output_order(graph_of(Calls(lambda m, x: (m.a(x), x)[1], nn.Conv2d(3, 8, 3))), "a") is None
-    )
+    assert output_order(graph_of(Calls(lambda m, x: (m.a(x), x)[1], nn.Conv2d(3, 8, 3))), "a") is None
 
 
 def test_the_first_and_the_last_layer_have_no_neighbour() -> None:
@@ -251,14 +235,8 @@ def test_a_residual_block_keeps_its_outer_channels_only() -> None:
     parts = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
     model = Calls(lambda m, x: (y := m.a(x).relu()) + m.c(m.b(y).relu()), *parts)
     graph = graph_of(model)
-    assert (input_order(graph, "b"), input_order(graph, "c")) == (
-        None,
-        (ReorderedState("b", ("weight", "bias")),),
-    )
-    assert (output_order(graph, "b"), output_order(graph, "c")) == (
-        (ReorderedState("c", ("weight",), dim=1),),
-        None,
-    )
+    assert (input_order(graph, "b"), input_order(graph, "c")) == (None, (ReorderedState("b", ("weight", "bias")),))
+    assert (output_order(graph, "b"), output_order(graph, "c")) == ((ReorderedState("c", ("weight",), dim=1),), None)
 
 
 def test_a_linear_layer_that_reads_more_of_each_channel_is_refused() -> None:
@@ -339,12 +317,8 @@ def pruned(first: nn.Module, norm: nn.Module, last: nn.Module, part: int) -> nn.
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-@pytest.mark.parametrize(
-    "make", [aliased, same_weight, weight_read, weight_used, weight_borrowed, pruned]
-)
-def test_layers_whose_state_is_not_theirs_alone_are_refused(
-    make: Callable[..., nn.Module], part: int
-) -> None:
+@pytest.mark.parametrize("make", [aliased, same_weight, weight_read, weight_used, weight_borrowed, pruned])
+def test_layers_whose_state_is_not_theirs_alone_are_refused(make: Callable[..., nn.Module], part: int) -> None:
     parts = nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1, bias=False)
     graph = graph_of(make(*parts, part), 2, 8, 4, 4)
     assert input_order(graph, "c") is None
@@ -427,10 +401,7 @@ def test_a_model_with_errors_is_refused() -> None:
 def test_a_layer_that_a_stand_in_was_built_for_or_a_call_not_seen_is_refused(name: str) -> None:
     graph = neighbours(nn.BatchNorm2d(8))
     layers = [replace(x, error="refused") if x.name == name else x for x in graph.layers]
-    for changed in (
-        replace(graph, layers=tuple(layers)),
-        replace(graph, calls=(*graph.calls, *graph.calls_of(name))),
-    ):
+    for changed in (replace(graph, layers=tuple(layers)), replace(graph, calls=(*graph.calls, *graph.calls_of(name)))):
         assert input_order(graph, "2")
         assert input_order(changed, "2") is None
         assert output_order(changed, "0") is None
@@ -444,9 +415,7 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8), nn.PReLU(8), nn.MaxPool2d(2)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8), nn.PReLU(8), nn.MaxPool2d(2))
         self.block = nn.Sequential(
             nn.Conv2d(8, 12, 3, padding=1, bias=False),
             nn.BatchNorm2d(12),
@@ -488,16 +457,12 @@ SIDES = {
 
 
 @pytest.mark.parametrize(
-    ("side", "layers"),
-    [("input_order", ["block.3", "block.7"]), ("output_order", ["block.0", "block.3", "last"])],
+    ("side", "layers"), [("input_order", ["block.3", "block.7"]), ("output_order", ["block.0", "block.3", "last"])]
 )
 def test_a_model_with_all_of_it_permuted_computes_the_same(side: str, layers: list[str]) -> None:
     ask, width, names, dim = SIDES[side]
     torch.manual_seed(0)
-    model, x = (
-        Net().double().eval().requires_grad_(False),
-        torch.rand(2, 3, 32, 32, dtype=torch.float64),
-    )
+    model, x = (Net().double().eval().requires_grad_(False), torch.rand(2, 3, 32, 32, dtype=torch.float64))
     graph, expected = record(model, (x,)).graph(), model(x)
     absorbers = {layer.name: ask(graph, layer.name) for layer in graph.layers}
     assert [name for name, found in absorbers.items() if found is not None] == layers

@@ -29,11 +29,7 @@ NET = "\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n"
 
 
 def rewritten(
-    text: str,
-    form: Replacement = SEPARABLE,
-    *,
-    number: int = 0,
-    others: tuple[LayerArguments, ...] = (),
+    text: str, form: Replacement = SEPARABLE, *, number: int = 0, others: tuple[LayerArguments, ...] = ()
 ) -> str:
     """A file in which one of its calls ``Conv2d(a, b, c)`` is given to a helper, or edited where there are ``others``
     that it builds.
@@ -42,11 +38,7 @@ def rewritten(
 
 
 def rewritten_bytes(
-    data: bytes,
-    form: Replacement = SEPARABLE,
-    *,
-    number: int = 0,
-    others: tuple[LayerArguments, ...] = (),
+    data: bytes, form: Replacement = SEPARABLE, *, number: int = 0, others: tuple[LayerArguments, ...] = ()
 ) -> bytes:
     """The same for a file in any encoding."""
     text, _ = lines.decode(data)
@@ -69,9 +61,7 @@ def edited(call: str, form: Replacement) -> str:
     texts = SourceTexts({"net.py": text.encode()})
     written = call_sites.at(lines.span("net.py", node, lines.split(text)), texts)
     assert written is not None
-    draft = next(
-        of_code(form.code).drafts(EditedCall(written.site, written, ()), form, all_fit=True)
-    )
+    draft = next(of_code(form.code).drafts(EditedCall(written.site, written, ()), form, all_fit=True))
     return edits.apply(text.encode(), draft.edits).decode().partition("layer = ")[2].rstrip()
 
 
@@ -106,16 +96,8 @@ def params(text: str | bytes) -> int:
         ("from torch.nn import *", "Conv2d", "from torch import nn"),
         ("import os", "__import__('torch').nn.Conv2d", "from torch import nn"),
         ("", "__import__('torch').nn.Conv2d", "from torch import nn"),
-        (
-            "from torch.nn import Conv2d\nnn = 'mine'",
-            "Conv2d",
-            "from torch import nn as torch_nn",
-        ),
-        (
-            "import torch.nn.functional as nn\nfrom torch.nn import Conv2d",
-            "Conv2d",
-            "from torch import nn as torch_nn",
-        ),
+        ("from torch.nn import Conv2d\nnn = 'mine'", "Conv2d", "from torch import nn as torch_nn"),
+        ("import torch.nn.functional as nn\nfrom torch.nn import Conv2d", "Conv2d", "from torch import nn as torch_nn"),
         (
             "try:\n    from torch import nn\nexcept ImportError:\n    nn = None",
             "nn.Conv2d",
@@ -186,10 +168,7 @@ def test_a_helper_stands_behind_the_imports_and_above_the_comments_of_what_follo
     after = rewritten(text)
     head, tail = text.split("# About it.")
     assert after.startswith(f"{head}class DepthwiseSeparableConv2d(nn.Conv2d):\n")
-    assert after.endswith(
-        "\n\n\n# About it."
-        + tail.replace("nn.Conv2d(32, 64, 3)", "separable(nn.Conv2d(32, 64, 3))")
-    )
+    assert after.endswith("\n\n\n# About it." + tail.replace("nn.Conv2d(32, 64, 3)", "separable(nn.Conv2d(32, 64, 3))"))
     assert params(after) == SEPARABLE_PARAMS
 
 
@@ -212,9 +191,7 @@ def test_a_name_that_the_file_uses_is_left_to_it(mine: str) -> None:
     assert params(after) == SEPARABLE_PARAMS
 
 
-TWO = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n{}".format(
-    NET.replace("net", "again")
-)
+TWO = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(32, 64, 3)\n{}".format(NET.replace("net", "again"))
 
 
 def test_a_second_rewrite_uses_the_helpers_that_are_there() -> None:
@@ -233,9 +210,7 @@ def test_a_second_rewrite_of_another_form_has_helpers_of_its_own() -> None:
     assert sum(p.numel() for p in names["again"]().parameters()) == pairs
 
 
-@pytest.mark.parametrize(
-    "text", [f"from torch import nn\n{NET}", f"import math\nfrom torch import nn\n{NET}"]
-)
+@pytest.mark.parametrize("text", [f"from torch import nn\n{NET}", f"import math\nfrom torch import nn\n{NET}"])
 def test_a_module_that_an_argument_needs_is_imported_once(text: str) -> None:
     after = rewritten(text, Replacement("CVL501", groups=8), others=(LayerArguments(3, 5, (3, 3)),))
     assert after.count("import math\n") == 1
@@ -372,10 +347,7 @@ def test_a_module_whose_name_is_used_for_something_else_is_imported_under_anothe
     ("call", "made"),
     [
         ("nn.Conv2d(a, b, 3)", "nn.Conv2d(a, b, 3, groups=4)"),
-        (
-            "nn.Conv2d(a, b, k, s, padding='same')",
-            "nn.Conv2d(a, b, k, s, padding='same', groups=4)",
-        ),
+        ("nn.Conv2d(a, b, k, s, padding='same')", "nn.Conv2d(a, b, k, s, padding='same', groups=4)"),
         ("nn.Conv2d( a,b ,(3)  )", "nn.Conv2d( a,b ,(3), groups=4  )"),
         (
             "nn.Conv2d(\n        a,  # in\n        b,  # out\n        3,\n    )",
@@ -384,14 +356,8 @@ def test_a_module_whose_name_is_used_for_something_else_is_imported_under_anothe
         ("nn.Conv2d(a, b, 3, 1, 1, 1, 1, False)", "nn.Conv2d(a, b, 3, 1, 1, 1, 4, False)"),
         ("nn.Conv2d(a, groups = 1, out_channels=b)", "nn.Conv2d(a, groups = 4, out_channels=b)"),
         ("nn.Conv2d(a, b, 3, groups=g)", "nn.Conv2d(a, b, 3, groups=4 if g == 1 else g)"),
-        (
-            "nn.Conv2d(a, b, 3, groups=self.g)",
-            "nn.Conv2d(a, b, 3, groups=4 if self.g == 1 else self.g)",
-        ),
-        (
-            "nn.Conv2d(a, b, 3, groups=a // c)",
-            "nn.Conv2d(a, b, 3, groups=4 if (a // c) == 1 else (a // c))",
-        ),
+        ("nn.Conv2d(a, b, 3, groups=self.g)", "nn.Conv2d(a, b, 3, groups=4 if self.g == 1 else self.g)"),
+        ("nn.Conv2d(a, b, 3, groups=a // c)", "nn.Conv2d(a, b, 3, groups=4 if (a // c) == 1 else (a // c))"),
         ("nn.Conv2d(**options)", "grouped(nn.Conv2d(**options), 4)"),
         ("caf\u00e9(a, b)", "grouped(caf\u00e9(a, b), 4)"),
     ],

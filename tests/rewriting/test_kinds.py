@@ -34,9 +34,7 @@ SIZES = st.tuples(st.integers(1, 3), st.integers(12, 20), st.integers(12, 20))  
 
 
 @st.composite
-def convolutions(
-    draw: Any, channels: st.SearchStrategy[int] = CHANNELS, modes: Sequence[str] = MODES
-) -> nn.Conv2d:
+def convolutions(draw: Any, channels: st.SearchStrategy[int] = CHANNELS, modes: Sequence[str] = MODES) -> nn.Conv2d:
     """Convolutions of any arguments, dense for the most part; they fit maps from 12 pixels on."""
     into, out = draw(channels), draw(channels)
     small, pair = st.integers(1, 2), st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -137,9 +135,7 @@ def test_factorised(layer: nn.Conv2d, size: tuple[int, int, int]) -> None:
     st.booleans(),
     BETWEEN,
 )
-def test_global_depthwise(
-    shape: tuple[int, int, int, int], out: int, bias: bool, between: IntermediateLayers
-) -> None:
+def test_global_depthwise(shape: tuple[int, int, int, int], out: int, bias: bool, between: IntermediateLayers) -> None:
     x = torch.rand(shape)
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0), nn.Linear(x[0].numel(), out, bias))
     kind = kinds()["global-depthwise"]
@@ -168,35 +164,23 @@ def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:
 
     model, x = Twice(), torch.rand(2, 32, 14, 14)
     _, one = used(model, "conv", x)
-    for form in (
-        Replacement("CVL501", groups=2),
-        Replacement("CVL502", between="norm-relu"),
-        Replacement("CVL503"),
-    ):
+    for form in (Replacement("CVL501", groups=2), Replacement("CVL502", between="norm-relu"), Replacement("CVL503")):
         after = of_code(form.code).costs(one, form)
         rewritten = Twice()
         rewritten.conv = replacement_for(model.conv, form)  # type: ignore[assignment]
         counted = amounts(rewritten, x)
-        assert (after.params, after.macs, after.saved_bytes) == (
-            *(counted.params, counted.macs, counted.saved_bytes),
-        )
+        assert (after.params, after.macs, after.saved_bytes) == (*(counted.params, counted.macs, counted.saved_bytes),)
 
 
 # --- what stays as it is
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    layer=convolutions(st.sampled_from([*range(3, 8), 16, 24, 32, 48, 64])), training=st.booleans()
-)
+@given(layer=convolutions(st.sampled_from([*range(3, 8), 16, 24, 32, 48, 64])), training=st.booleans())
 @pytest.mark.parametrize(
     "form",
     [
-        *(
-            Replacement("CVL501", groups=groups, width=width)
-            for groups in (2, 3, 4)
-            for width in (1, 16)
-        ),
+        *(Replacement("CVL501", groups=groups, width=width) for groups in (2, 3, 4) for width in (1, 16)),
         *(Replacement("CVL502", between=between) for between in get_args(IntermediateLayers)),
         *(Replacement("CVL505", pairs=pairs) for pairs in (2, 3, 9)),
         Replacement("CVL503"),
@@ -212,17 +196,13 @@ def test_a_function_around_a_call_leaves_alone_what_does_not_fit(
     assert made.training == training
 
 
-@pytest.mark.parametrize(
-    "form", [Replacement("CVL501", groups=2), Replacement("CVL502"), Replacement("CVL503")]
-)
+@pytest.mark.parametrize("form", [Replacement("CVL501", groups=2), Replacement("CVL502"), Replacement("CVL503")])
 @pytest.mark.parametrize(
     "layer",
     [nn.Linear(32, 32), nn.Identity(), nn.ConvTranspose2d(32, 32, 3), nn.Conv3d(32, 32, 3)],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_function_around_a_call_leaves_other_layers_alone(
-    layer: nn.Module, form: Replacement
-) -> None:
+def test_a_function_around_a_call_leaves_other_layers_alone(layer: nn.Module, form: Replacement) -> None:
     assert replacement_for(layer, form) is layer
 
 
@@ -243,13 +223,7 @@ def test_factorised_is_what_has_fewer_parameters(into: int, out: int, k: int, m:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "fits"),
-    [
-        (12, 20, True),
-        (20, 12, True),
-        (11, 16, False),
-        (16, 21, False),
-    ],
+    ("height", "width", "fits"), [(12, 20, True), (20, 12, True), (11, 16, False), (16, 21, False)]
 )
 def test_factorised_is_for_maps_of_12_to_20_pixels(height: int, width: int, fits: bool) -> None:
     graph, one = used(nn.Conv2d(32, 32, 3), "", torch.rand(1, 32, height, width))
@@ -260,9 +234,7 @@ def test_factorised_is_for_maps_of_12_to_20_pixels(height: int, width: int, fits
 
 # --- how many groups
 
-LISTS = st.lists(
-    st.tuples(st.integers(2, 40), st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=4
-)
+LISTS = st.lists(st.tuples(st.integers(2, 40), st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=4)
 
 
 @given(LISTS, st.booleans())

@@ -150,9 +150,7 @@ def test_a_layer_with_a_forward_of_its_own_stays() -> None:
 
 
 def test_a_model_that_does_not_run_is_a_problem() -> None:
-    (problem,) = convlint.suggest(
-        nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(9, 8, 3)), SHAPE
-    ).problems
+    (problem,) = convlint.suggest(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(9, 8, 3)), SHAPE).problems
     assert "the model does not run, so nothing can be verified" in problem.message
 
 
@@ -208,9 +206,7 @@ def test_new_layers_have_the_nearest_weights_or_fresh_ones() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.booleans(), st.sampled_from([torch.float32, torch.float64]), st.integers(0, 9))
-def test_weights_that_a_rewritten_layer_can_have_are_kept(
-    training: bool, dtype: torch.dtype, seed: int
-) -> None:
+def test_weights_that_a_rewritten_layer_can_have_are_kept(training: bool, dtype: torch.dtype, seed: int) -> None:
     torch.manual_seed(seed)
     model: Any = nn.Sequential(nn.Conv2d(8, 16, 3), nn.Tanh(), nn.Conv2d(16, 8, 3)).to(dtype)
     with torch.no_grad():

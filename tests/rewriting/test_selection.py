@@ -18,8 +18,7 @@ def suggestion(layers: str, *saved: int, error: float | None = None, name: str =
     """A rewrite of layers of a letter each, that saves so many parameters and MACs in the first of them."""
     before, after = Costs(500, 500), Costs(500 - saved[0], 500 - saved[-1])
     changes = [
-        LayerChange(layer, FORM, before, before if number else after, error)
-        for number, layer in enumerate(layers)
+        LayerChange(layer, FORM, before, before if number else after, error) for number, layer in enumerate(layers)
     ]
     verified = Verification(ran=True, output_shapes_equal=True, params_equal=True, macs_equal=True)
     return Suggestion("CVL502", name, "", None, tuple(changes), (), "", verified, "")

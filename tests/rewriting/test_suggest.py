@@ -159,9 +159,7 @@ def test_the_text_shows_the_call_and_what_becomes_of_it(net: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "arguments", [(), ("--groups", "7"), ("--weights", "net.pt", "--kind", "grouped")]
-)
+@pytest.mark.parametrize("arguments", [(), ("--groups", "7"), ("--weights", "net.pt", "--kind", "grouped")])
 def test_json_is_what_the_schema_describes(net: Project, arguments: tuple[str, ...]) -> None:
     torch.save(net.load("net.py")["Net"]().state_dict(), net.folder / "net.pt")
     document = net.suggest("net.py:Net", *INPUT, *arguments, "--output-format", "json").document
@@ -180,10 +178,7 @@ def test_measured_times_stand_beside_what_is_saved(net: Project) -> None:
     document = net.suggest("net.py:Net", *INPUT, *arguments).document
     jsonschema.Draft202012Validator(strict(SCHEMA)).validate(document)
     (one,) = document["suggestions"]
-    assert (set(one["latency"]), set(document["rewritten"]["latency"])) == (
-        {"model", "layers"},
-        {"model"},
-    )
+    assert (set(one["latency"]), set(document["rewritten"]["latency"])) == ({"model", "layers"}, {"model"})
     for layouts in (*one["latency"].values(), *document["rewritten"]["latency"].values()):
         assert set(layouts) == {"contiguous", "channels-last"}
         for timing in layouts.values():
@@ -234,9 +229,7 @@ def test_a_second_run_finds_nothing_more_to_write(net: Project) -> None:
 @pytest.mark.slow
 def test_several_files_are_rewritten_together(here: Project) -> None:
     here.write("pack/__init__.py", "")
-    block = (
-        "from torch.nn import Conv2d\r\n\r\n\r\ndef block(a, b):\r\n    return Conv2d(a, b, 3)\r\n"
-    )
+    block = "from torch.nn import Conv2d\r\n\r\n\r\ndef block(a, b):\r\n    return Conv2d(a, b, 3)\r\n"
     here.write("pack/block.py", block)
     net = "from torch import nn\n\nfrom .block import block\n\n\ndef net():\n    return nn.Sequential("
     here.write("pack/net.py", f"{net}block(32, 32), nn.Conv2d(32, 64, 3))\n")
@@ -247,9 +240,7 @@ def test_several_files_are_rewritten_together(here: Project) -> None:
     here.write("pack/block.py", block)
     here.write("pack/net.py", f"{net}block(32, 32), nn.Conv2d(32, 64, 3))\n")
     here.apply(result.out)
-    (model,) = here.suggest(
-        "pack/net.py:net", "--input", "32,9,9", "--output-format", "json"
-    ).document["models"]
+    (model,) = here.suggest("pack/net.py:net", "--input", "32,9,9", "--output-format", "json").document["models"]
     separable = (9 * 32 + 32 + 32 * 32 + 32) + (9 * 32 + 32 + 32 * 64 + 64)
     assert model["totals"]["params"] == separable
 
@@ -259,9 +250,7 @@ def test_several_files_are_rewritten_together(here: Project) -> None:
 
 def layers(project: Project, *arguments: str) -> list[tuple[str, list[str]]]:
     """Codes and layers of what is chosen."""
-    found = suggestions(
-        project.suggest("net.py:Net", *INPUT, *arguments, "--output-format", "json")
-    )
+    found = suggestions(project.suggest("net.py:Net", *INPUT, *arguments, "--output-format", "json"))
     return [(one["code"], one["instances"]) for one in found if one["chosen"]]
 
 
@@ -342,9 +331,7 @@ def test_the_model_does_not_run(here: Project) -> None:
     here.write("net.py", NET.replace("2 * width, 8, 1", "width, 8, 1"))
     result = here.suggest("net.py:Net", *INPUT)
     assert result.code == 2
-    assert result.out.splitlines()[0].startswith(
-        "net.py:Net: problem [does-not-run] the model does not run"
-    )
+    assert result.out.splitlines()[0].startswith("net.py:Net: problem [does-not-run] the model does not run")
     assert "diff --git" not in result.out
 
 

@@ -63,10 +63,7 @@ MISUSE = {
     "less than no groups": (("--groups", "-4"), "--groups -4: expected auto"),
     "no number of groups": (("--groups", "many"), "--groups many: expected auto"),
     "a digit that is none": (("--groups", "\u0664"), "expected auto"),
-    "no share": (
-        ("--min-saving", "much"),
-        "--min-saving much: expected a share of the model, for example 5%",
-    ),
+    "no share": (("--min-saving", "much"), "--min-saving much: expected a share of the model, for example 5%"),
     "more than all": (("--min-saving", "101%"), "--min-saving must be a share of the model"),
     "less than nothing": (("--min-saving", "-0.1"), "--min-saving must be a share of the model"),
     "not a number": (("--min-saving", "nan"), "--min-saving must be a share of the model"),
@@ -74,14 +71,8 @@ MISUSE = {
     "a budget of parsecs": (("--target-macs", "4parsecs"), "'parsecs' is not a unit"),
     "none at most": (("--top", "0"), "--top"),
     "no pairs": (("--pairs", "0"), "--pairs"),
-    "nothing to stand between": (
-        ("--between", "relu"),
-        "--between 'relu' is unknown; did you mean 'norm-relu'?",
-    ),
-    "no such form": (
-        ("--output-format", "yaml"),
-        "'yaml' is unknown; choose from text, json, diff",
-    ),
+    "nothing to stand between": (("--between", "relu"), "--between 'relu' is unknown; did you mean 'norm-relu'?"),
+    "no such form": (("--output-format", "yaml"), "'yaml' is unknown; choose from text, json, diff"),
     "no such option": (("--grops", "4"), "--groups"),
     "nothing to convert": (("--save-weights", "new.pt"), "--save-weights requires --weights FILE"),
     "weights with an activation": (
@@ -112,19 +103,11 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
         (("net.py:Nett",), "net.py has no Nett; did you mean Net?"),
         (("net.py:Net(width)",), "argument 1 of Net is `width`, which is not a literal"),
         (("net.py:Net", "--input", "4,8,8"), "net.py"),
-        (
-            ("net.py:Broken",),
-            "the model does not run, so nothing can be verified; convlint check reports all errors",
-        ),
-        (
-            ("net.py:Raises",),
-            "the model does not run, so nothing can be verified; convlint check reports all errors",
-        ),
+        (("net.py:Broken",), "the model does not run, so nothing can be verified; convlint check reports all errors"),
+        (("net.py:Raises",), "the model does not run, so nothing can be verified; convlint check reports all errors"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_one_clear_line(
-    here: Project, target: tuple[str, ...], expected: str
-) -> None:
+def test_a_model_that_cannot_be_had_is_one_clear_line(here: Project, target: tuple[str, ...], expected: str) -> None:
     assert expected in refused(here.suggest(*target))
 
 
@@ -257,24 +240,17 @@ def test_a_file_that_was_changed_since_the_run_is_not_overwritten(
     in_the_way(monkeypatch, lambda: path.write_text(NET + "# mine\n"))
     result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--write")
     assert result.code == 2
-    assert (
-        "net.py changed after the model ran, so nothing was written; run suggest again"
-        in result.out
-    )
+    assert "net.py changed after the model ran, so nothing was written; run suggest again" in result.out
     assert "Wrote" not in result.err
     assert path.read_text() == NET + "# mine\n"
 
 
-def test_a_file_that_is_gone_is_not_written_anew(
-    here: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_gone_is_not_written_anew(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     path = here.folder / "net.py"
     in_the_way(monkeypatch, path.unlink)
     result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--write")
     assert result.code == 2
-    assert (
-        "net.py can no longer be read: No such file or directory; no file was written" in result.out
-    )
+    assert "net.py can no longer be read: No such file or directory; no file was written" in result.out
     assert not path.exists()
 
 
@@ -295,9 +271,7 @@ def test_a_file_or_folder_without_permission_is_left_alone(
     assert (here.folder / "net.py").read_text() == NET
 
 
-def test_where_one_file_cannot_be_written_none_is(
-    here: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_one_file_cannot_be_written_none_is(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     block = "from torch import nn\n\n\ndef block(a, b):\n    return nn.Conv2d(a, b, 3)\n"
     net = "from torch import nn\nfrom block import block\nnet = nn.Sequential(block(32, 32), nn.Conv2d(32, 32, 3))\n"
     files = {"block.py": block, "net.py": net}
@@ -376,9 +350,7 @@ class CrashesRewritten(Net):
         ("Crash", "[crash] it crashed the process with SIGSEGV"),
     ],
 )
-def test_a_model_that_ends_its_process_is_one_clear_line(
-    here: Project, name: str, said: str
-) -> None:
+def test_a_model_that_ends_its_process_is_one_clear_line(here: Project, name: str, said: str) -> None:
     here.write("hostile.py", HOSTILE)
     assert said in refused(here.suggest(f"hostile.py:{name}", *INPUT))
 

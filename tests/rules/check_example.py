@@ -24,12 +24,7 @@ class Check:
     """Checks the model of a file in one mode, with the file's text as given and the options of an example."""
 
     def __init__(
-        self,
-        mode: Decides,
-        start_worker: StartWorker,
-        file: Path,
-        example: Example,
-        select: tuple[str, ...] = ("CVL",),
+        self, mode: Decides, start_worker: StartWorker, file: Path, example: Example, select: tuple[str, ...] = ("CVL",)
     ) -> None:
         self._mode, self._file, self._select = mode, file, select
         self._start_worker = start_worker

@@ -24,10 +24,7 @@ class GDConv(nn.Module):
         return self.bn(self.conv(x))
 """,
         works=(("GDConv(8, 8, 7, 0)", (2, 8, 7, 7)),),
-        fails=(
-            ("GDConv(4, 8, 7, 0)", (2, 4, 7, 7)),
-            ("GDConv(8, 4, 7, 0)", (2, 8, 7, 7)),
-        ),
+        fails=(("GDConv(4, 8, 7, 0)", (2, 4, 7, 7)), ("GDConv(8, 4, 7, 0)", (2, 8, 7, 7))),
     ),
     Case(
         "plain conv and norm",

@@ -531,10 +531,7 @@ class Net(nn.Module):
         x = self.block3(self.block2(self.block1(self.stem(x))))
         return self.fc(x.mean((2, 3)))
 """,
-        works=(
-            ("BasicBlock(8, 8)", (2, 8, 6, 6)),
-            ("BasicBlock(8, 16, downsample=nn.Conv2d(8, 16, 1))", (2, 8, 6, 6)),
-        ),
+        works=(("BasicBlock(8, 8)", (2, 8, 6, 6)), ("BasicBlock(8, 16, downsample=nn.Conv2d(8, 16, 1))", (2, 8, 6, 6))),
         fails=(("Net()", (2, 3, 6, 6)),),
     ),
     Case(

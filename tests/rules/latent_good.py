@@ -30,10 +30,7 @@ class PreActBlock(nn.Module):
         out += shortcut
         return out
 """,
-        works=(
-            ("PreActBlock(8, 8)", (2, 8, 6, 6)),
-            ("PreActBlock(8, 16, 2)", (2, 8, 6, 6)),
-        ),
+        works=(("PreActBlock(8, 8)", (2, 8, 6, 6)), ("PreActBlock(8, 16, 2)", (2, 8, 6, 6))),
     ),
     Case(
         "assert equal widths",
@@ -577,10 +574,7 @@ class ShuffleUnit(nn.Module):
             out = torch.cat((self.branch1(x), self.branch2(x)), dim=1)
         return channel_shuffle(out, 2)
 """,
-        works=(
-            ("ShuffleUnit(8, 8, 1)", (2, 8, 6, 6)),
-            ("ShuffleUnit(6, 16, 2)", (2, 6, 6, 6)),
-        ),
+        works=(("ShuffleUnit(8, 8, 1)", (2, 8, 6, 6)), ("ShuffleUnit(6, 16, 2)", (2, 6, 6, 6))),
     ),
     Case(
         "norm layer arguments",
@@ -682,10 +676,7 @@ class Keyword(nn.Module):
     def forward(self, x):
         return self.fc2(self.norm(self.fc1(x)))
 """,
-        works=(
-            ("Keyword(dim=4, dim_out=6)", (2, 4, 6, 6)),
-            ("Keyword(dim=4, dim_out=4, hidden=5)", (2, 4, 6, 6)),
-        ),
+        works=(("Keyword(dim=4, dim_out=6)", (2, 4, 6, 6)), ("Keyword(dim=4, dim_out=4, hidden=5)", (2, 4, 6, 6))),
     ),
     Case(
         "dataclass configs",
@@ -737,9 +728,6 @@ class Net(nn.Module):
     def forward(self, x):
         return self.fc(self.stages(x).mean(dim=(-2, -1)))
 """,
-        works=(
-            ("Net(NetConfig())", (2, 3, 6, 6)),
-            ("Net(NetConfig([StageConfig(4, 5, 1, 5)], 3))", (2, 4, 6, 6)),
-        ),
+        works=(("Net(NetConfig())", (2, 3, 6, 6)), ("Net(NetConfig([StageConfig(4, 5, 1, 5)], 3))", (2, 4, 6, 6))),
     ),
 )

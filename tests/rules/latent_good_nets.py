@@ -133,11 +133,7 @@ class Pre(Base):
     def forward(self, x):
         return self.conv(self.norm(x))
 """,
-        works=(
-            ("WithAct(4, 6)", (2, 4, 6, 6)),
-            ("Pre(4, 6, 2)", (2, 4, 6, 6)),
-            ("Base(6, 4)", (2, 6, 6, 6)),
-        ),
+        works=(("WithAct(4, 6)", (2, 4, 6, 6)), ("Pre(4, 6, 2)", (2, 4, 6, 6)), ("Base(6, 4)", (2, 6, 6, 6))),
     ),
     Case(
         "u-net",
@@ -364,10 +360,7 @@ class Siamese(nn.Module):
         both = [self.branch(x).mean((2, 3)) for x in (a, b)]
         return self.head(torch.cat(both, dim=-1))
 """,
-        works=(
-            ("Shared(3, 4)", (2, 3, 6, 6)),
-            ("Siamese(3, 5)", (2, 3, 6, 6), (2, 3, 6, 6)),
-        ),
+        works=(("Shared(3, 4)", (2, 3, 6, 6)), ("Siamese(3, 5)", (2, 3, 6, 6), (2, 3, 6, 6))),
     ),
     Case(
         "norm on the input",
@@ -532,11 +525,7 @@ class SimpleGate(nn.Module):
         a, b = self.conv1(x).chunk(2, dim=1)
         return self.conv2(a * b)
 """,
-        works=(
-            ("ConvModule(4)", (2, 4, 9)),
-            ("ConvModule(4, 3, 1, 6)", (2, 4, 9)),
-            ("SimpleGate(3)", (2, 3, 4, 4)),
-        ),
+        works=(("ConvModule(4)", (2, 4, 9)), ("ConvModule(4, 3, 1, 6)", (2, 4, 9)), ("SimpleGate(3)", (2, 3, 4, 4))),
     ),
     Case(
         "width used in the forward alone",
@@ -778,10 +767,7 @@ class ASPP(nn.Module):
     def forward(self, x):
         return self.project(torch.cat([conv(x) for conv in self.convs], dim=1))
 """,
-        works=(
-            ("ASPP(6, (2, 3), 4)", (2, 6, 8, 8)),
-            ("ASPP(4, [1, 2, 3])", (2, 4, 8, 8)),
-        ),
+        works=(("ASPP(6, (2, 3), 4)", (2, 6, 8, 8)), ("ASPP(4, [1, 2, 3])", (2, 4, 8, 8))),
     ),
     Case(
         "contracts kept at calls",

@@ -48,9 +48,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("mode", "rule", "example"), [*examples("bad"), *examples("good")])
-def test_example(
-    mode: Decides, rule: Rule, example: Example, start_worker: StartWorker, file: Path
-) -> None:
+def test_example(mode: Decides, rule: Rule, example: Example, start_worker: StartWorker, file: Path) -> None:
     found = Check(mode, start_worker, file, example).source(example.source)
     lines = marked(rule.code, example.source)
     assert lines_of(rule, found) == lines
@@ -64,9 +62,7 @@ def test_example(
 
 
 @pytest.mark.parametrize("rule", decided_by("run"), ids=lambda rule: rule.code)
-def test_a_run_of_the_main_example_finds_nothing_else(
-    rule: Rule, start_worker: StartWorker, file: Path
-) -> None:
+def test_a_run_of_the_main_example_finds_nothing_else(rule: Rule, start_worker: StartWorker, file: Path) -> None:
     example = replace(rule.bad[0], input=())  # it has an example_input_array
     found = Check("run", start_worker, file, example).source(example.source)
     places = [(f.code, f.site.line) for f in found if f.site is not None]

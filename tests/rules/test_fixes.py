@@ -72,9 +72,7 @@ def fixed_source(start_worker: StartWorker, file: Path, code: str, source: str) 
         ("nn.Conv2d(3, int('é' != '') * 4, 3)", "nn.Conv2d(3, int('é' != '') * 4, 3, bias=False)"),
     ],
 )
-def test_cvl301_adds_bias_false(
-    start_worker: StartWorker, tmp_path: Path, conv: str, after: str
-) -> None:
+def test_cvl301_adds_bias_false(start_worker: StartWorker, tmp_path: Path, conv: str, after: str) -> None:
     source = HEAD + NET.format(conv=conv, norm="nn.BatchNorm2d(4)")
     expected = NET.format(conv=after, norm="nn.BatchNorm2d(4)")
     assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", source) == ("unsafe", expected)
@@ -92,9 +90,7 @@ def test_cvl301_adds_bias_false(
         "(nn.Conv2d if use else nn.Conv2d)(3, 4, 3)",
     ],
 )
-def test_cvl301_leaves_a_bias_that_is_not_a_literal(
-    start_worker: StartWorker, tmp_path: Path, conv: str
-) -> None:
+def test_cvl301_leaves_a_bias_that_is_not_a_literal(start_worker: StartWorker, tmp_path: Path, conv: str) -> None:
     source = HEAD + NET.format(conv=conv, norm="nn.BatchNorm2d(4)")
     assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
 
@@ -109,9 +105,7 @@ def test_cvl301_leaves_a_bias_that_is_not_a_literal(
         "norm(4)",
     ],
 )
-def test_cvl301_leaves_a_bias_if_the_norm_is_conditional(
-    start_worker: StartWorker, tmp_path: Path, norm: str
-) -> None:
+def test_cvl301_leaves_a_bias_if_the_norm_is_conditional(start_worker: StartWorker, tmp_path: Path, norm: str) -> None:
     source = HEAD + NET.format(conv="nn.Conv2d(3, 4, 3)", norm=norm)
     assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", source) == ("display", "")
 
@@ -168,9 +162,7 @@ def Net():
     ids=["one-with-one-without", "helper", "way-out", "reader", "own-class"],
 )
 @pytest.mark.slow
-def test_cvl301_leaves_a_bias_that_something_else_needs(
-    start_worker: StartWorker, tmp_path: Path, net: str
-) -> None:
+def test_cvl301_leaves_a_bias_that_something_else_needs(start_worker: StartWorker, tmp_path: Path, net: str) -> None:
     assert fixed_source(start_worker, tmp_path / "net.py", "CVL301", HEAD + net) == ("display", "")
 
 
@@ -213,9 +205,7 @@ def Net():
         ("C(padding=1, kernel_size=1, out_channels=4, in_channels=3)",) * 2,
     ],
 )
-def test_cvl302_sets_padding(
-    start_worker: StartWorker, tmp_path: Path, conv: str, after: str
-) -> None:
+def test_cvl302_sets_padding(start_worker: StartWorker, tmp_path: Path, conv: str, after: str) -> None:
     source, expected = (HEAD + f"def Net():\n    return {call}\n" for call in (conv, after))
     expected = expected.removeprefix(HEAD).replace("C(padding=1", "C(padding=0")
     assert fixed_source(start_worker, tmp_path / "net.py", "CVL302", source) == ("unsafe", expected)
@@ -231,9 +221,7 @@ def test_cvl302_sets_padding(
         "nn.Conv2d(3, 4, 1, **{'padding': 1})",
     ],
 )
-def test_cvl302_leaves_a_padding_that_is_not_a_literal(
-    start_worker: StartWorker, tmp_path: Path, conv: str
-) -> None:
+def test_cvl302_leaves_a_padding_that_is_not_a_literal(start_worker: StartWorker, tmp_path: Path, conv: str) -> None:
     source = HEAD + f"def Net(padding=1, kernel=1):\n    return {conv}\n"
     assert fixed_source(start_worker, tmp_path / "net.py", "CVL302", source) == ("display", "")
 
@@ -255,19 +243,13 @@ def Net(width=8):
         ("*[nn.BatchNorm2d(8) for _ in 'ab']", "*[nn.BatchNorm2d(16) for _ in 'ab']"),
     ],
 )
-def test_cvl103_replaces_the_width(
-    start_worker: StartWorker, tmp_path: Path, norm: str, after: str
-) -> None:
+def test_cvl103_replaces_the_width(start_worker: StartWorker, tmp_path: Path, norm: str, after: str) -> None:
     answer = fixed_source(start_worker, tmp_path / "net.py", "CVL103", HEAD + wide(norm))
     assert answer == ("unsafe", wide(after))
 
 
-@pytest.mark.parametrize(
-    "norm", ["nn.BatchNorm2d(width)", "nn.BatchNorm2d(*[8])", "nn.BatchNorm2d(2 * 4)"]
-)
-def test_cvl103_leaves_a_width_that_is_not_a_literal(
-    start_worker: StartWorker, tmp_path: Path, norm: str
-) -> None:
+@pytest.mark.parametrize("norm", ["nn.BatchNorm2d(width)", "nn.BatchNorm2d(*[8])", "nn.BatchNorm2d(2 * 4)"])
+def test_cvl103_leaves_a_width_that_is_not_a_literal(start_worker: StartWorker, tmp_path: Path, norm: str) -> None:
     file = tmp_path / "net.py"
     find = Check("run", start_worker, file, EXAMPLE, ("CVL103",))
     (found,) = find({str(file): (HEAD + wide(norm)).encode()})

@@ -999,11 +999,7 @@ def test_found(case: Bad, tmp_path: Path) -> None:
     source = HEAD + case.source
     graph = traced(source, case.works, example(case.channels[0], case.rank), tmp_path / "net.py")
     reported = {(f.site.line, f.code) for f in found(graph) if f.site is not None}
-    marked = {
-        (number, line[-6:])
-        for number, line in enumerate(source.splitlines(), 1)
-        if "  # CVL" in line
-    }
+    marked = {(number, line[-6:]) for number, line in enumerate(source.splitlines(), 1) if "  # CVL" in line}
     assert reported == marked
 
 

@@ -126,9 +126,7 @@ def test_source_alone_finds_them(tmp_path: Path) -> None:
             if not any(line in lines and stands_for(word, code) for line, code, _ in found)
         ]
         wrong += [
-            f"{case.name}:{line} {code} {message}"
-            for line, code, message in found
-            if not case.allows(line, code)
+            f"{case.name}:{line} {code} {message}" for line, code, message in found if not case.allows(line, code)
         ]
     summary = "\n".join([f"missed {len(missed)} of {demanded}", *missed, "", "wrong", *wrong])
     assert not wrong, summary

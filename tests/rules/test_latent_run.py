@@ -168,9 +168,7 @@ def test_a_contract_is_not_reported(source: str, worker: Worker, tmp_path: Path)
     assert latent(worker, tmp_path / "net.py", HEAD + source, ("Net()", (1, 3, 8, 8))) == []
 
 
-def test_two_classes_that_disagree_are_reported_where_their_owner_builds_them(
-    worker: Worker, tmp_path: Path
-) -> None:
+def test_two_classes_that_disagree_are_reported_where_their_owner_builds_them(worker: Worker, tmp_path: Path) -> None:
     source = (
         HEAD
         + """

@@ -72,18 +72,13 @@ def _in(where: str, statements: str) -> str:
     body = "\n".join(f"        {line}" for line in dedent(statements).strip().splitlines())
     if where == "constructor":
         return f"class Net(Base):\n    def __init__(self):\n        super().__init__()\n{body}\n"
-    return (
-        f"class Net(Base):\n    def forward(self, x):\n{body}\n        return super().forward(x)\n"
-    )
+    return f"class Net(Base):\n    def forward(self, x):\n{body}\n        return super().forward(x)\n"
 
 
 _EVERYWHERE = ("import", "constructor", "forward")
 
 ENDED = {
-    **{
-        f"loop_in_{p}": _stopped("timeout", f"the {p} of", _in(p, "while True: pass"))
-        for p in _EVERYWHERE
-    },
+    **{f"loop_in_{p}": _stopped("timeout", f"the {p} of", _in(p, "while True: pass")) for p in _EVERYWHERE},
     "loop_in_c": _stopped("timeout", "the forward of", _in("forward", "sum(itertools.repeat(0))")),
     "loop_that_swallows_all": _stopped(
         "timeout",
@@ -127,20 +122,10 @@ ENDED = {
     ),
     "segfault": _stopped("crash", "SIGSEGV", _in("forward", "ctypes.string_at(0)")),
     "abort": _stopped("crash", "SIGABRT", _in("constructor", "os.abort()")),
-    "kills_itself": _stopped(
-        "crash", "SIGKILL", _in("import", "os.kill(os.getpid(), signal.SIGKILL)")
-    ),
-    "terminates_itself": _stopped(
-        "crash", "SIGTERM", _in("forward", "os.kill(os.getpid(), signal.SIGTERM)")
-    ),
-    "interrupts_itself": _stopped(
-        "crash", "SIGINT", _in("forward", "os.kill(os.getpid(), signal.SIGINT)")
-    ),
-    "alarm": _stopped(
-        "crash",
-        "SIGALRM",
-        _in("forward", "signal.setitimer(signal.ITIMER_REAL, 0.1)\ntime.sleep(60)"),
-    ),
+    "kills_itself": _stopped("crash", "SIGKILL", _in("import", "os.kill(os.getpid(), signal.SIGKILL)")),
+    "terminates_itself": _stopped("crash", "SIGTERM", _in("forward", "os.kill(os.getpid(), signal.SIGTERM)")),
+    "interrupts_itself": _stopped("crash", "SIGINT", _in("forward", "os.kill(os.getpid(), signal.SIGINT)")),
+    "alarm": _stopped("crash", "SIGALRM", _in("forward", "signal.setitimer(signal.ITIMER_REAL, 0.1)\ntime.sleep(60)")),
     "realtime_signal": _stopped("crash", "signal", _in("forward", "os.kill(os.getpid(), 40)")),
     "exits_hard": _stopped("exit", "exit code 3", _in("forward", "os._exit(3)")),
     "exits_hard_with_0": _stopped("exit", "exit code 0", _in("import", "os._exit(0)")),
@@ -169,9 +154,7 @@ ENDED = {
                 raise Own("no more")
         """,
     ),
-    "base_exception_in_import": _stopped(
-        "exit", "GeneratorExit", _in("import", "raise GeneratorExit")
-    ),
+    "base_exception_in_import": _stopped("exit", "GeneratorExit", _in("import", "raise GeneratorExit")),
     "base_exception_without_str": _stopped(
         "exit",
         "Own",
@@ -185,30 +168,18 @@ ENDED = {
                 raise Own
         """,
     ),
-    "execs_another_program": _stopped(
-        "exit", "exit code 0", _in("forward", "os.execv('/bin/true', ['true'])")
-    ),
+    "execs_another_program": _stopped("exit", "exit code 0", _in("forward", "os.execv('/bin/true', ['true'])")),
     "stack_overflow": _stopped(
-        "crash",
-        "SIGSEGV",
-        _in("forward", "sys.setrecursionlimit(10**9)\ndef f(): return f(*())\nf()"),
+        "crash", "SIGSEGV", _in("forward", "sys.setrecursionlimit(10**9)\ndef f(): return f(*())\nf()")
     ),
 }
 
 MEMORY = {
-    "hundred_gb_empty": _stopped(
-        "out-of-memory", "", _in("constructor", "self.hoard = torch.empty(25 * 10**9)")
-    ),
-    "hundred_gb_touched": _stopped(
-        "out-of-memory", "", _in("forward", "self.hoard = torch.ones(25 * 10**9)")
-    ),
-    "hundred_gb_bytes": _stopped(
-        "out-of-memory", "", _in("import", "hoard = bytearray(100 * 10**9)")
-    ),
+    "hundred_gb_empty": _stopped("out-of-memory", "", _in("constructor", "self.hoard = torch.empty(25 * 10**9)")),
+    "hundred_gb_touched": _stopped("out-of-memory", "", _in("forward", "self.hoard = torch.ones(25 * 10**9)")),
+    "hundred_gb_bytes": _stopped("out-of-memory", "", _in("import", "hoard = bytearray(100 * 10**9)")),
     "hoards": _stopped(
-        "out-of-memory",
-        "more than",
-        _in("forward", "h = []\nwhile True: h.append(bytearray(b'1') * (8 << 20))"),
+        "out-of-memory", "more than", _in("forward", "h = []\nwhile True: h.append(bytearray(b'1') * (8 << 20))")
     ),
     "hoards_in_a_child": _stopped(
         "out-of-memory",
@@ -246,15 +217,9 @@ MEMORY = {
 }
 
 STREAMS = {
-    "prints_much": Case(
-        _in("forward", "print('x' * LOUD_BYTES)\nprint('y' * LOUD_BYTES, file=sys.stderr)")
-    ),
-    "writes_much": Case(
-        _in("import", "for _ in range(LOUD_BYTES >> 20): os.write(1, b'z' * (1 << 20))")
-    ),
-    "closes_streams": Case(
-        _in("import", "sys.stdout.close(); sys.stderr.close(); sys.stdin.close()")
-    ),
+    "prints_much": Case(_in("forward", "print('x' * LOUD_BYTES)\nprint('y' * LOUD_BYTES, file=sys.stderr)")),
+    "writes_much": Case(_in("import", "for _ in range(LOUD_BYTES >> 20): os.write(1, b'z' * (1 << 20))")),
+    "closes_streams": Case(_in("import", "sys.stdout.close(); sys.stderr.close(); sys.stdin.close()")),
     "closes_descriptors": Case(_in("constructor", "os.close(0); os.close(1); os.close(2)")),
     "streams_are_none": Case(_in("import", "sys.stdout = sys.stderr = sys.stdin = None")),
     "streams_raise": Case(
@@ -271,23 +236,15 @@ CHANGED = {
     "writes_files": Case(_in("forward", "open('written-by-model', 'w').write('x')")),
     "cwd": Case(_in("import", "os.chdir('/')")),
     "cwd_in_forward": Case(_in("forward", "os.chdir('/')")),
-    "cwd_deleted": Case(
-        _in("constructor", "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')")
-    ),
+    "cwd_deleted": Case(_in("constructor", "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')")),
     "sys_path": Case(_in("import", "sys.path[:] = []\nsys.meta_path[:] = []")),
     "sys_path_none": Case(_in("import", "sys.path = None")),
-    "sys_modules": _stopped(
-        "broken-module", "emptied sys.modules", _in("forward", "sys.modules.clear()")
-    ),
-    "sys_modules_replaced": Case(
-        _in("import", "sys.modules['json'] = sys.modules['inspect'] = None")
-    ),
+    "sys_modules": _stopped("broken-module", "emptied sys.modules", _in("forward", "sys.modules.clear()")),
+    "sys_modules_replaced": Case(_in("import", "sys.modules['json'] = sys.modules['inspect'] = None")),
     "environment": Case(_in("import", "os.environ.clear()")),
     "dtype_in_import": Case(_in("import", "torch.set_default_dtype(torch.float64)")),
     "dtype_in_forward": Case(_in("forward", "torch.set_default_dtype(torch.float16)")),
-    "device_in_import": _stopped(
-        "device", "--device meta", _in("import", "torch.set_default_device('meta')")
-    ),
+    "device_in_import": _stopped("device", "--device meta", _in("import", "torch.set_default_device('meta')")),
     "device_in_forward": Case(_in("forward", "torch.set_default_device('meta')")),
     "rng": Case(_in("forward", "random.seed(1); torch.manual_seed(1); torch.rand(5)")),
     "grad_mode": Case(_in("forward", "torch.set_grad_enabled(True)")),
@@ -295,31 +252,17 @@ CHANGED = {
     "inference_mode": Case(_in("constructor", "torch.inference_mode().__enter__()")),
     "deterministic": Case(_in("import", "torch.use_deterministic_algorithms(True)")),
     "conv2d_patched": Case(
-        _in(
-            "import",
-            "real = F.conv2d\nF.conv2d = lambda *a, **k: real(*a, **k)\ntorch.conv2d = F.conv2d",
-        )
+        _in("import", "real = F.conv2d\nF.conv2d = lambda *a, **k: real(*a, **k)\ntorch.conv2d = F.conv2d")
     ),
-    "conv2d_patched_in_forward": _fails(
-        "in `conv` raises TypeError", _in("forward", "F.conv2d = None")
-    ),
+    "conv2d_patched_in_forward": _fails("in `conv` raises TypeError", _in("forward", "F.conv2d = None")),
     "call_patched": Case(
-        _in(
-            "import",
-            "real = nn.Module.__call__\nnn.Module.__call__ = lambda self, *a, **k: real(self, *a, **k)",
-        )
+        _in("import", "real = nn.Module.__call__\nnn.Module.__call__ = lambda self, *a, **k: real(self, *a, **k)")
     ),
     "call_patched_in_forward": Case(
-        _in(
-            "forward",
-            "real = nn.Module.__call__\nnn.Module.__call__ = lambda self, *a, **k: real(self, *a, **k)",
-        )
+        _in("forward", "real = nn.Module.__call__\nnn.Module.__call__ = lambda self, *a, **k: real(self, *a, **k)")
     ),
     "init_patched": Case(
-        _in(
-            "import",
-            "real = nn.Module.__init__\nnn.Module.__init__ = lambda self, *a, **k: real(self, *a, **k)",
-        )
+        _in("import", "real = nn.Module.__init__\nnn.Module.__init__ = lambda self, *a, **k: real(self, *a, **k)")
     ),
     "add_patched": Case(
         _in(
@@ -327,22 +270,14 @@ CHANGED = {
             "real = torch.Tensor.__add__\ntorch.Tensor.__add__ = lambda a, b: real(a, b)\n_ = torch.ones(1) + 1",
         )
     ),
-    "add_broken": Case(
-        _in("import", "def broken(a, b): raise RuntimeError\ntorch.Tensor.__add__ = broken")
-    ),
-    "builtins_patched": Case(
-        _in("import", "builtins.print = builtins.open = builtins.input = None")
-    ),
+    "add_broken": Case(_in("import", "def broken(a, b): raise RuntimeError\ntorch.Tensor.__add__ = broken")),
+    "builtins_patched": Case(_in("import", "builtins.print = builtins.open = builtins.input = None")),
     "json_patched": Case(_in("import", "json.dumps = None")),
     "time_patched": Case(_in("import", "time.monotonic = time.time = time.sleep = lambda *a: 0.0")),
     "gc_off": Case(_in("import", "gc.disable(); gc.set_threshold(1)")),
-    "trace_function": Case(
-        _in("import", "sys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)")
-    ),
+    "trace_function": Case(_in("import", "sys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)")),
     "recursion_limit": Case(_in("forward", "sys.setrecursionlimit(len(inspect.stack()) + 20)")),
-    "excepthook": _stopped(
-        "import-error", "boom", _in("import", "sys.excepthook = None\nraise RuntimeError('boom')")
-    ),
+    "excepthook": _stopped("import-error", "boom", _in("import", "sys.excepthook = None\nraise RuntimeError('boom')")),
     "warnings_are_errors": Case(_in("import", "import warnings\nwarnings.simplefilter('error')")),
     "threads_of_torch": Case(_in("import", "torch.set_num_threads(1)")),
     "niced": Case(_in("import", "os.nice(5)")),
@@ -350,20 +285,13 @@ CHANGED = {
 
 LEFT = {
     "thread_left": Case(
-        _in(
-            "forward",
-            "threading.Thread(target=time.sleep, args=(600,), name='left\\x1b[31m').start()",
-        ),
+        _in("forward", "threading.Thread(target=time.sleep, args=(600,), name='left\\x1b[31m').start()"),
         "thread-left",
         "left",
     ),
-    "daemon_left": Case(
-        _in("import", "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()")
-    ),
+    "daemon_left": Case(_in("import", "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()")),
     "child_left": Case(_in("forward", "subprocess.Popen(['sleep', '600'])")),
-    "session_left": Case(
-        _in("constructor", "subprocess.Popen(['sleep', '600'], start_new_session=True)")
-    ),
+    "session_left": Case(_in("constructor", "subprocess.Popen(['sleep', '600'], start_new_session=True)")),
     "daemonized_child": Case(
         _in(
             "forward",
@@ -380,20 +308,13 @@ LEFT = {
     "children_that_ignore_signals": Case(
         _in("forward", "subprocess.Popen(['sh', '-c', 'trap \"\" TERM INT HUP; sleep 600'])")
     ),
-    "handlers": Case(
-        _in("import", "for n in (1, 2, 10, 12, 14, 15, 17): signal.signal(n, lambda *a: None)")
-    ),
+    "handlers": Case(_in("import", "for n in (1, 2, 10, 12, 14, 15, 17): signal.signal(n, lambda *a: None)")),
     "signals_ignored": Case(
         _in("constructor", "for n in (1, 2, 10, 12, 14, 15, 17): signal.signal(n, signal.SIG_IGN)")
     ),
-    "signals_blocked": Case(
-        _in("forward", "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))")
-    ),
+    "signals_blocked": Case(_in("forward", "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))")),
     "faulthandler_off": Case(
-        _in(
-            "import",
-            "import faulthandler\nfaulthandler.disable(); faulthandler.unregister(signal.SIGUSR1)",
-        )
+        _in("import", "import faulthandler\nfaulthandler.disable(); faulthandler.unregister(signal.SIGUSR1)")
     ),
     "atexit": Case(_in("import", "import atexit\natexit.register(time.sleep, 600)")),
 }
@@ -403,8 +324,7 @@ RAISING = {
     "constructor_raises": _fails("boom", _in("constructor", "raise RuntimeError('boom')")),
     "forward_raises": _fails("boom", _in("forward", "raise RuntimeError('boom')")),
     "broken_str": _fails(
-        "Odd",
-        "class Odd(Exception):\n    def __str__(self): raise Odd\n" + _in("forward", "raise Odd"),
+        "Odd", "class Odd(Exception):\n    def __str__(self): raise Odd\n" + _in("forward", "raise Odd")
     ),
     "broken_repr": _fails(
         "Odd",
@@ -418,20 +338,14 @@ RAISING = {
         + _in("import", "raise Odd"),
     ),
     "str_exits": _fails(
-        "SystemExit",
-        "class Odd(Exception):\n    def __str__(self): sys.exit(1)\n" + _in("forward", "raise Odd"),
+        "SystemExit", "class Odd(Exception):\n    def __str__(self): sys.exit(1)\n" + _in("forward", "raise Odd")
     ),
     "str_is_no_text": _fails(
-        "Odd",
-        "class Odd(Exception):\n    def __str__(self): return 3\n" + _in("forward", "raise Odd"),
+        "Odd", "class Odd(Exception):\n    def __str__(self): return 3\n" + _in("forward", "raise Odd")
     ),
     "str_is_huge": _fails("xxx", _in("forward", "raise RuntimeError('x' * 50_000_000)")),
     "message_with_escapes": _fails(
-        "red",
-        _in(
-            "forward",
-            "raise RuntimeError('\\x1b[31mred\\x1b]0;t\\x07 \\u202e [bold]b[/bold]\\n\\x00')",
-        ),
+        "red", _in("forward", "raise RuntimeError('\\x1b[31mred\\x1b]0;t\\x07 \\u202e [bold]b[/bold]\\n\\x00')")
     ),
     "message_with_surrogates": _fails("half", _in("forward", "raise RuntimeError('half \\ud800')")),
     "exception_group": _fails(
@@ -440,22 +354,16 @@ RAISING = {
     "causes_go_round": _fails(
         "first",
         _in(
-            "forward",
-            "a, b = RuntimeError('first'), RuntimeError('second')\na.__cause__, b.__cause__ = b, a\nraise a",
+            "forward", "a, b = RuntimeError('first'), RuntimeError('second')\na.__cause__, b.__cause__ = b, a\nraise a"
         ),
     ),
     "class_with_odd_name": _fails(
-        "bad",
-        "Odd = type('Odd\\n\\x1b[31m', (Exception,), {})\n" + _in("forward", "raise Odd('bad')"),
+        "bad", "Odd = type('Odd\\n\\x1b[31m', (Exception,), {})\n" + _in("forward", "raise Odd('bad')")
     ),
     "recursion": _fails("recursion", _in("forward", "def f(n): return f(n + 1)\nf(0)")),
-    "recursion_in_constructor": _fails(
-        "recursion", _in("constructor", "def f(n): return f(n + 1)\nf(0)")
-    ),
+    "recursion_in_constructor": _fails("recursion", _in("constructor", "def f(n): return f(n + 1)\nf(0)")),
     "deep_text": _stopped(
-        "syntax-error",
-        "too many nested",
-        "x = " + "(" * 5000 + ")" * 5000 + "\nclass Net(Base): pass",
+        "syntax-error", "too many nested", "x = " + "(" * 5000 + ")" * 5000 + "\nclass Net(Base): pass"
     ),
     "stop_iteration": _fails("StopIteration", _in("forward", "next(iter([]))")),
     "raises_a_type_that_hashes_badly": _fails(
@@ -524,19 +432,11 @@ MODULES = {
         "shared_memory": "def __init__(self):\n    super().__init__()\n    self.share_memory()",
     }.items()
 } | {
-    "getattr_raises": _fails(
-        "norm", _member("def __getattr__(self, name): raise RuntimeError(name)")
-    ),
+    "getattr_raises": _fails("norm", _member("def __getattr__(self, name): raise RuntimeError(name)")),
     "forward_is_no_function": _fails("not callable", _member("forward = 3")),
-    "forward_takes_nothing": _stopped(
-        "input", "forward takes ()", _member("def forward(self): return 1")
-    ),
-    "forward_is_static": Case(
-        _member("@staticmethod\ndef forward(x): return x"), None, "never calls it", ("CVL305",)
-    ),
-    "new_gives_none": _stopped(
-        "not-a-module", "NoneType", _member("def __new__(cls): return None")
-    ),
+    "forward_takes_nothing": _stopped("input", "forward takes ()", _member("def forward(self): return 1")),
+    "forward_is_static": Case(_member("@staticmethod\ndef forward(x): return x"), None, "never calls it", ("CVL305",)),
+    "new_gives_none": _stopped("not-a-module", "NoneType", _member("def __new__(cls): return None")),
     "names_with_newlines": Case(
         _member("""
             def __init__(self):
@@ -562,9 +462,7 @@ MODULES = {
         (FOUND, "CVL305"),
     ),
     "parameters_on_meta": _stopped(
-        "device",
-        "--device meta",
-        _in("constructor", "self.f = nn.Parameter(torch.ones(3, device='meta'))"),
+        "device", "--device meta", _in("constructor", "self.f = nn.Parameter(torch.ones(3, device='meta'))")
     ),
 }
 
@@ -587,9 +485,7 @@ BROKEN = {
         _member("def named_modules(self, *a, **k): raise RuntimeError('no')"),
     ),
     "named_modules_is_odd": _stopped(
-        "broken-module",
-        "named_modules() returns",
-        _member("def named_modules(self, *a, **k): return 3"),
+        "broken-module", "named_modules() returns", _member("def named_modules(self, *a, **k): return 3")
     ),
     "named_modules_gives_odd": _stopped(
         "broken-module",
@@ -597,16 +493,12 @@ BROKEN = {
         _member("def named_modules(self, *a, **k): yield 1; yield None, None"),
     ),
     "modules_raises": _stopped(
-        "broken-module",
-        "Net.modules raised",
-        _member("def modules(self): raise RuntimeError('no')"),
+        "broken-module", "Net.modules raised", _member("def modules(self): raise RuntimeError('no')")
     ),
     "children_raises": _stopped(
         "broken-module",
         "Net.children raised",
-        _member(
-            "def children(self): raise RuntimeError('no')\ndef named_children(self): raise RuntimeError('no')"
-        ),
+        _member("def children(self): raise RuntimeError('no')\ndef named_children(self): raise RuntimeError('no')"),
     ),
     "parameters_raises": _stopped(
         "broken-module",
@@ -620,13 +512,9 @@ BROKEN = {
         "Net.train raised",
         _member("def train(self, mode=True): raise RuntimeError('no')\neval = train"),
     ),
-    "to_raises": _stopped(
-        "broken-module", "Net.to raised", _member("def to(self, *a, **k): raise RuntimeError('no')")
-    ),
+    "to_raises": _stopped("broken-module", "Net.to raised", _member("def to(self, *a, **k): raise RuntimeError('no')")),
     "hash_raises": _stopped(
-        "broken-module",
-        "Net.__hash__ raised",
-        _member("def __hash__(self): raise RuntimeError('no')"),
+        "broken-module", "Net.__hash__ raised", _member("def __hash__(self): raise RuntimeError('no')")
     ),
     "unhashable": _stopped("broken-module", "is not hashable", _member("__hash__ = None")),
     "setattr_raises": _stopped(
@@ -638,9 +526,7 @@ BROKEN = {
                 super().__setattr__(name, value)
             """),
     ),
-    "no_super_init": _stopped(
-        "broken-module", "super().__init__()", _member("def __init__(self): pass")
-    ),
+    "no_super_init": _stopped("broken-module", "super().__init__()", _member("def __init__(self): pass")),
     "contains_itself": _stopped(
         "broken-module",
         "`me` contains itself",
@@ -711,62 +597,46 @@ OUTPUTS = {
 
 SIZES = {
     "huge_channels": Case(
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 10**30, 3)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 10**30, 3)"),
         None,
         "",
         ("CVL190",),
         "failed",
     ),
     "huge_kernel": Case(
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 4, 10**18)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 4, 10**18)"),
         None,
         "",
         ("CVL190",),
         "failed",
     ),
     "huge_digits": Case(
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 10**5000, 3)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 10**5000, 3)"),
         None,
         "",
         ("CVL190",),
         "failed",
     ),
     "huge_groups": Case(
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 4, 3, groups=10**5000)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 4, 3, groups=10**5000)"),
         None,
         "",
         ("CVL190",),
         "failed",
     ),
     "huge_attribute": Case(
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.width = self.conv.out_channels = 10**5000"
-        )
+        _member("def __init__(self):\n    super().__init__()\n    self.width = self.conv.out_channels = 10**5000")
     ),
     "huge_stride": _fails(
         "in `conv` raises",
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv.stride = (2**70, 2**70)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv.stride = (2**70, 2**70)"),
     ),
     "huge_padding": _fails(
         "in `conv` raises",
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 4, 3, padding=2**62)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(3, 4, 3, padding=2**62)"),
     ),
     "huge_view": _fails("view()", _in("forward", "x.view(10**30)")),
-    "huge_interpolate": _fails(
-        "overflowed", _in("forward", "F.interpolate(x, scale_factor=10.0**9)")
-    ),
+    "huge_interpolate": _fails("overflowed", _in("forward", "F.interpolate(x, scale_factor=10.0**9)")),
     "nan_sizes": _fails(
         "must be divisible",
         _member(
@@ -780,9 +650,7 @@ SIZES = {
         ),
     ),
     "negative": Case(
-        _member(
-            "def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(-3, -4, -3, stride=-1)"
-        ),
+        _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(-3, -4, -3, stride=-1)"),
         None,
         "-3",
         ("CVL102", "CVL103", "CVL109"),
@@ -796,21 +664,7 @@ FILES = {
     "becomes_a_folder": Case(_in("constructor", "os.unlink(__file__); os.mkdir(__file__)")),
     "becomes_a_pipe": Case(_in("constructor", "os.unlink(__file__); os.mkfifo(__file__)")),
     "becomes_huge": Case(_in("constructor", "os.truncate(__file__, 1 << 40)")),
-    "becomes_a_loop": Case(
-        _in("constructor", "os.unlink(__file__); os.symlink(__file__, __file__)")
-    ),
+    "becomes_a_loop": Case(_in("constructor", "os.unlink(__file__); os.symlink(__file__, __file__)")),
 }
 
-ALL = {
-    **ENDED,
-    **MEMORY,
-    **STREAMS,
-    **CHANGED,
-    **LEFT,
-    **RAISING,
-    **MODULES,
-    **BROKEN,
-    **OUTPUTS,
-    **SIZES,
-    **FILES,
-}
+ALL = {**ENDED, **MEMORY, **STREAMS, **CHANGED, **LEFT, **RAISING, **MODULES, **BROKEN, **OUTPUTS, **SIZES, **FILES}

@@ -71,9 +71,7 @@ WRAPPERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_a_wrapped_checkpoint_keeps_its_form(
-    models: tuple[nn.Module, nn.Module], tmp_path: Path, wrapper: str
-) -> None:
+def test_a_wrapped_checkpoint_keeps_its_form(models: tuple[nn.Module, nn.Module], tmp_path: Path, wrapper: str) -> None:
     model, made = models
     wrap, unwrap = WRAPPERS[wrapper]
     torch.save(wrap(model.state_dict()), tmp_path / "net.pt")
@@ -93,9 +91,7 @@ def is_state(name: str) -> bool:
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_safetensors_hold_the_state_alone(
-    models: tuple[nn.Module, nn.Module], tmp_path: Path, wrapper: str
-) -> None:
+def test_safetensors_hold_the_state_alone(models: tuple[nn.Module, nn.Module], tmp_path: Path, wrapper: str) -> None:
     model, made = models
     torch.save(WRAPPERS[wrapper][0](model.state_dict()), tmp_path / "net.pt")
     load_into(made, version(tmp_path / "net.pt", tmp_path / "new.safetensors"))
@@ -116,10 +112,7 @@ def test_safetensors_are_read(models: tuple[nn.Module, nn.Module], tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["new.pt", "new.safetensors"])
 def test_a_checkpoint_is_replaced_as_a_whole_or_not_at_all(
-    models: tuple[nn.Module, nn.Module],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+    models: tuple[nn.Module, nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     model, made = models
     torch.save(model.state_dict(), tmp_path / "net.pt")
@@ -198,21 +191,9 @@ CHECKPOINTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: torch.save(torch.nn.Conv2d(3, 3, 3), path),
         "whole.pt contains code or objects other than tensors and was not loaded",
     ),
-    "a tensor": (
-        "one.pt",
-        lambda path: torch.save(torch.zeros(3), path),
-        "one.pt contains no state dict",
-    ),
-    "numbers": (
-        "numbers.pt",
-        lambda path: torch.save({"a": {"b": 3}}, path),
-        "numbers.pt contains no state dict",
-    ),
-    "text": (
-        "text.pt",
-        lambda path: path.write_text("no"),
-        "text.pt contains code or objects other than tensors",
-    ),
+    "a tensor": ("one.pt", lambda path: torch.save(torch.zeros(3), path), "one.pt contains no state dict"),
+    "numbers": ("numbers.pt", lambda path: torch.save({"a": {"b": 3}}, path), "numbers.pt contains no state dict"),
+    "text": ("text.pt", lambda path: path.write_text("no"), "text.pt contains code or objects other than tensors"),
     "half a file": ("half.pt", half_a_file, "half.pt cannot be read as a checkpoint"),
     "no safetensors": (
         "no.safetensors",
@@ -228,9 +209,7 @@ def test_a_checkpoint_that_cannot_be_had_is_one_clear_line(here: Project, case: 
     name, make, expected = CHECKPOINTS[case]
     make(here.folder / name)
     before = sorted(here.folder.iterdir())
-    result = here.suggest(
-        "net.py:Net", *INPUT, *GROUPED, "--weights", name, "--save-weights", "new.pt", "--write"
-    )
+    result = here.suggest("net.py:Net", *INPUT, *GROUPED, "--weights", name, "--save-weights", "new.pt", "--write")
     assert expected in refused(result)
     assert sorted(here.folder.iterdir()) == before
     assert (here.folder / "net.py").read_text() == NET
@@ -242,14 +221,7 @@ def test_a_checkpoint_that_cannot_be_saved_leaves_nothing_behind(here: Project) 
     (here.folder / "taken.pt").mkdir()
     before = sorted(here.folder.iterdir())
     result = here.suggest(
-        "net.py:Net",
-        *INPUT,
-        *GROUPED,
-        "--weights",
-        "net.pt",
-        "--save-weights",
-        "taken.pt",
-        "--write",
+        "net.py:Net", *INPUT, *GROUPED, "--weights", "net.pt", "--save-weights", "taken.pt", "--write"
     )
     assert result.code == 2
     assert "taken.pt cannot be written" in result.out

@@ -108,9 +108,7 @@ def test_a_site_is_the_span_of_the_call_in_characters(written: ModuleType) -> No
 def test_a_helper_gives_its_own_call_and_the_callers(written: ModuleType) -> None:
     with construction_sites.WatchedConstruction():
         unit = written.Ünit(8)
-    assert (
-        text_at(site_of(unit.first)) == "nn.Conv2d(into, out, 3,\n                     padding=1)"
-    )
+    assert text_at(site_of(unit.first)) == "nn.Conv2d(into, out, 3,\n                     padding=1)"
     assert chain_of(unit.first)[0] == "conv3x3(3, width)"
 
 
@@ -120,9 +118,7 @@ def test_a_subclass_of_a_layer_is_built_where_it_is_called(written: ModuleType) 
     assert text_at(site_of(unit.own)) == "Own(width, 4)"
 
 
-def test_a_class_that_descends_from_a_users_class_is_built_where_it_is_called(
-    written: ModuleType,
-) -> None:
+def test_a_class_that_descends_from_a_users_class_is_built_where_it_is_called(written: ModuleType) -> None:
     with construction_sites.WatchedConstruction():
         both = written.Both()
     assert text_at(site_of(both)) == "written.Both()"
@@ -166,8 +162,5 @@ def test_repair_builds_a_stand_in_and_keeps_what_was_asked_for() -> None:
 
 
 def test_without_repair_torch_raises_as_ever() -> None:
-    with (
-        pytest.raises(ValueError, match="divisible by groups"),
-        construction_sites.WatchedConstruction(),
-    ):
+    with pytest.raises(ValueError, match="divisible by groups"), construction_sites.WatchedConstruction():
         nn.Conv2d(64, 100, 3, groups=8)

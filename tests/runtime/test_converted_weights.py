@@ -119,9 +119,7 @@ def test_weights_that_a_form_can_have_are_kept(layer: nn.Conv2d, form: Replaceme
 
 @settings(deadline=None, max_examples=60)
 @given(convolutions(), st.sampled_from(FORMS))
-def test_the_error_is_by_how_much_the_layer_answers_otherwise(
-    layer: nn.Conv2d, form: Replacement
-) -> None:
+def test_the_error_is_by_how_much_the_layer_answers_otherwise(layer: nn.Conv2d, form: Replacement) -> None:
     parts, error = convert_layer(layer.weight, layer.bias, form)
     made = of_form(alone(layer), form)
     made.load_state_dict(parts)
@@ -138,9 +136,7 @@ def test_the_error_is_by_how_much_the_layer_answers_otherwise(
     st.integers(4, 9),
     st.sampled_from(["none", "norm"]),
 )
-def test_a_linear_layer_over_a_map(
-    size: tuple[int, int, int], out: int, between: IntermediateLayers
-) -> None:
+def test_a_linear_layer_over_a_map(size: tuple[int, int, int], out: int, between: IntermediateLayers) -> None:
     form = Replacement("CVL504", map_size=size[1:], between=between)
     torch.manual_seed(out)
     layer = nn.Linear(prod(size), out).requires_grad_(requires_grad=False)
@@ -177,9 +173,7 @@ def test_a_pair_for_every_pixel_of_a_kernel_is_exact_in_a_whole_model() -> None:
         nn.BatchNorm2d(8),
         nn.ReLU(),
         nn.Conv2d(8, 6, (2, 3), stride=2, padding="valid", bias=False),
-        nn.Sequential(
-            nn.PReLU(), nn.Conv2d(6, 10, 3, dilation=2, padding=2, padding_mode="reflect")
-        ),
+        nn.Sequential(nn.PReLU(), nn.Conv2d(6, 10, 3, dilation=2, padding=2, padding_mode="reflect")),
     )
     randomised(model)
     forms = {"0": separable(9, "norm"), "3": separable(6), "4.1": separable(9)}
@@ -264,9 +258,7 @@ def test_a_saved_checkpoint_makes_the_rewritten_file_do_the_same(
     assert close(model(x), before)
     torch.save(model.state_dict(), "net.pt")
     saved = ("--weights", "net.pt", "--save-weights", file, "--output-format", "json")
-    document = here.suggest(
-        "net.py:Net", "--input", "3,14,14", "--kind", *arguments, *saved
-    ).document
+    document = here.suggest("net.py:Net", "--input", "3,14,14", "--kind", *arguments, *saved).document
     (one,) = document["suggestions"]
     assert (one["code"], one["instances"]) == (form.code, [layer])
     assert one["weight_error"] < 1e-5

@@ -167,11 +167,7 @@ CALLED = {
         "Outer.Block(16, 16)",
         "Outer.Block(4, 2)",
     ),
-    "a subclass without a constructor": (
-        BLOCK + "class Wide(Block):\n    pass\n",
-        "Wide(16, 16)",
-        "Wide(4, 2)",
-    ),
+    "a subclass without a constructor": (BLOCK + "class Wide(Block):\n    pass\n", "Wide(16, 16)", "Wide(4, 2)"),
     "an argument that is no literal and has a default": (
         BLOCK.replace("in_planes, out_planes)", "in_planes, out_planes, act=nn.ReLU())", 1)
         + "def Net():\n    return Block(16, 16, nn.GELU())\n",
@@ -184,16 +180,9 @@ CALLED = {
         "Net",
         "Block(4, 2, BatchNorm2d)",
     ),
-    "widths that must divide": (
-        BLOCK.replace("nn.BatchNorm2d(", "nn.GroupNorm(8, "),
-        "Block(16, 16)",
-        "Block(16, 8)",
-    ),
+    "widths that must divide": (BLOCK.replace("nn.BatchNorm2d(", "nn.GroupNorm(8, "), "Block(16, 16)", "Block(16, 8)"),
     "a check on small numbers": (
-        BLOCK.replace(
-            "super().__init__()",
-            "super().__init__()\n        assert in_planes > 15 and out_planes > 15",
-        ),
+        BLOCK.replace("super().__init__()", "super().__init__()\n        assert in_planes > 15 and out_planes > 15"),
         "Block(16, 16)",
         "Block(32, 16)",
     ),
@@ -247,8 +236,7 @@ class Up(nn.Module):
 def test_a_class_that_takes_other_numbers_after_all_is_not_reported(check: Checked) -> None:
     check(
         BLOCK.replace("return", "self.norm.num_features\n        return").replace(
-            "nn.BatchNorm2d(in_planes)",
-            "nn.BatchNorm2d(in_planes, affine=False, track_running_stats=False)",
+            "nn.BatchNorm2d(in_planes)", "nn.BatchNorm2d(in_planes, affine=False, track_running_stats=False)"
         ),
         "Block(16, 16)",
         (16, 8, 8),
@@ -257,9 +245,7 @@ def test_a_class_that_takes_other_numbers_after_all_is_not_reported(check: Check
     assert check.proved == []
 
 
-def test_a_class_that_refuses_other_numbers_in_its_own_words_is_not_reported(
-    check: Checked,
-) -> None:
+def test_a_class_that_refuses_other_numbers_in_its_own_words_is_not_reported(check: Checked) -> None:
     check(
         BLOCK.replace(
             "super().__init__()",
@@ -274,17 +260,10 @@ def test_a_class_that_refuses_other_numbers_in_its_own_words_is_not_reported(
 
 
 def test_a_failure_anywhere_else_proves_nothing(check: Checked) -> None:
-    source = BLOCK.replace(
-        "self.norm = nn", "self.other = nn.Linear(in_planes, 3)\n        self.norm = nn"
-    ).replace(
-        "return",
-        "self.other(torch.zeros(1, self.conv.weight.numel() // (9 * in_size(x))))\n        return",
+    source = BLOCK.replace("self.norm = nn", "self.other = nn.Linear(in_planes, 3)\n        self.norm = nn").replace(
+        "return", "self.other(torch.zeros(1, self.conv.weight.numel() // (9 * in_size(x))))\n        return"
     )
-    check(
-        source + "def in_size(x):\n    return x.shape[1]\n",
-        "Block(16, 16)",
-        (16, 8, 8),
-    )
+    check(source + "def in_size(x):\n    return x.shape[1]\n", "Block(16, 16)", (16, 8, 8))
     (finding,) = check.proved
     assert finding.witness is None
     assert (finding.severity, finding.confidence) == ("warning", "medium")
@@ -300,11 +279,7 @@ def test_a_failure_anywhere_else_proves_nothing(check: Checked) -> None:
     ],
 )
 def test_what_other_numbers_do_harms_nobody(deed: str, check: Checked) -> None:
-    check(
-        BLOCK.replace("super().__init__()", f"super().__init__()\n        {deed}"),
-        "Block(16, 16)",
-        (16, 8, 8),
-    )
+    check(BLOCK.replace("super().__init__()", f"super().__init__()\n        {deed}"), "Block(16, 16)", (16, 8, 8))
     (finding,) = check.suspected
     assert finding.claim is not None
     few = replace(finding.claim, trials=finding.claim.trials[:1])
@@ -314,11 +289,7 @@ def test_what_other_numbers_do_harms_nobody(deed: str, check: Checked) -> None:
 
 
 def test_a_claim_needs_a_class_that_can_be_named_from_outside(check: Checked) -> None:
-    check(
-        "def Net():\n" + BLOCK.replace("\n", "\n    ") + "\n    return Block(16, 16)\n",
-        "Net",
-        (16, 8, 8),
-    )
+    check("def Net():\n" + BLOCK.replace("\n", "\n    ") + "\n    return Block(16, 16)\n", "Net", (16, 8, 8))
     assert check.suspected == []
 
 
@@ -334,12 +305,10 @@ def claim(file: Path, *trials: Trial, **changes: Any) -> Claim:
 
 
 UNEQUAL = Trial(
-    Instantiation((("in_planes", 4), ("out_planes", 2))),
-    Instantiation((("in_planes", 2), ("out_planes", 2))),
+    Instantiation((("in_planes", 4), ("out_planes", 2))), Instantiation((("in_planes", 2), ("out_planes", 2)))
 )
 EQUAL = Trial(
-    Instantiation((("in_planes", 4), ("out_planes", 4))),
-    Instantiation((("in_planes", 2), ("out_planes", 2))),
+    Instantiation((("in_planes", 4), ("out_planes", 4))), Instantiation((("in_planes", 2), ("out_planes", 2)))
 )
 
 
@@ -371,9 +340,7 @@ def test_numbers_that_work_refute_it(file: Path, worker: Worker) -> None:
     assert worker.prove(claim(file, EQUAL)).verdict == "works"
 
 
-def test_a_failure_at_another_line_is_not_the_one_that_was_claimed(
-    file: Path, worker: Worker
-) -> None:
+def test_a_failure_at_another_line_is_not_the_one_that_was_claimed(file: Path, worker: Worker) -> None:
     elsewhere = claim(file, UNEQUAL, sites=(Site(str(file), 8, 21),))
     assert worker.prove(elsewhere).verdict == "unknown"
 
@@ -391,9 +358,7 @@ def test_a_wrong_argument_proves_nothing(file: Path, worker: Worker) -> None:
         ("def broken(:\n", "net.py cannot be imported"),
     ],
 )
-def test_a_file_without_the_class_says_why(
-    text: str, reason: str, file: Path, worker: Worker
-) -> None:
+def test_a_file_without_the_class_says_why(text: str, reason: str, file: Path, worker: Worker) -> None:
     asked = claim(file, UNEQUAL)
     file.write_text(text, encoding="utf-8")
     proof = worker.prove(asked)
@@ -436,9 +401,7 @@ def test_what_is_refuted_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("runs", [says(Proof("unknown")), None])
-def test_what_is_not_proved_stays_a_suspicion_or_is_nothing(
-    runs: Callable[[Claim], Proof] | None,
-) -> None:
+def test_what_is_not_proved_stays_a_suspicion_or_is_nothing(runs: Callable[[Claim], Proof] | None) -> None:
     suspicion, plain = finding(ASKED), finding(None)
     needy = finding(replace(ASKED, needed=True))
     assert confirm.confirmed([suspicion, plain, needy], runs) == [suspicion, plain]
@@ -458,9 +421,7 @@ def test_one_claim_is_proved_once() -> None:
 # --- arguments as source text
 
 
-@pytest.mark.parametrize(
-    "value", [3, -1.5, "a'b", True, None, (1, [2, "x"]), {"k": (1,)}, b"x", 2 + 3j]
-)
+@pytest.mark.parametrize("value", [3, -1.5, "a'b", True, None, (1, [2, "x"]), {"k": (1,)}, b"x", 2 + 3j])
 def test_a_plain_value_is_a_literal(value: Any) -> None:
     written = text(snapshot(value))
     assert written is not None
@@ -496,11 +457,7 @@ class Sample(torch.nn.Module):
         ([("a", "1", True)], (("a", 2),), "Sample(2)"),
         ([("a", "1", True)], (("b[1]", 5),), "Sample(1, b=(1, 5))"),
         ([("a", "1", True), ("b", None, True), ("c", "4", False)], (), "Sample(1, c=4)"),
-        (
-            [("a", "1", True), ("b", "(3,)", True), ("rest[0]", "7", True)],
-            (("rest[0]", 8),),
-            "Sample(1, (3,), 8)",
-        ),
+        ([("a", "1", True), ("b", "(3,)", True), ("rest[0]", "7", True)], (("rest[0]", 8),), "Sample(1, (3,), 8)"),
         ([("a", "torch.nn.ReLU", True)], (("c", 1),), "Sample(ReLU, c=1)"),
     ],
 )
@@ -519,8 +476,6 @@ def test_a_call_is_made_again_with_other_numbers(
         ([("a", "1", True), ("b", None, True), ("rest[0]", "7", True)], r"before \*args"),
     ],
 )
-def test_a_call_that_cannot_be_made_again_says_why(
-    arguments: list[tuple[str, str | None, bool]], reason: str
-) -> None:
+def test_a_call_that_cannot_be_made_again_says_why(arguments: list[tuple[str, str | None, bool]], reason: str) -> None:
     with pytest.raises(CannotCallError, match=reason):
         class_call(Sample, [Argument(*a) for a in arguments], ())

@@ -59,10 +59,7 @@ def test_a_separable_pair_convolves_as_its_dense_weight(pairs: int, stride: int)
     assert pointwise.shape == torch.nn.Conv2d(4 * pairs, 6, 1).weight.shape
     between = functional.conv2d(x, depthwise, stride=stride, padding=1, groups=4)
     dense = dense_of_separable(depthwise, pointwise, pairs)
-    assert_close(
-        functional.conv2d(between, pointwise),
-        functional.conv2d(x, dense, stride=stride, padding=1),
-    )
+    assert_close(functional.conv2d(between, pointwise), functional.conv2d(x, dense, stride=stride, padding=1))
 
 
 def test_a_factorised_pair_convolves_as_its_dense_weight() -> None:
@@ -87,9 +84,7 @@ def test_a_global_pair_maps_as_its_dense_weight() -> None:
 
 def test_a_grouped_kernel_convolves_as_its_dense_weight() -> None:
     blocks, x = grouped(drawn(6, 8, 3, 3), 2), drawn(2, 8, 9, 8)
-    assert_close(
-        functional.conv2d(x, blocks, groups=2), functional.conv2d(x, dense_of_grouped(blocks, 2))
-    )
+    assert_close(functional.conv2d(x, blocks, groups=2), functional.conv2d(x, dense_of_grouped(blocks, 2)))
 
 
 # --- where nothing is lost
@@ -109,9 +104,7 @@ def test_as_many_pairs_as_a_kernel_has_values_are_exact(kernel: tuple[int, int],
 
 def test_more_pairs_lose_less() -> None:
     weight = drawn(16, 8, 3, 3)
-    errors = [
-        relative_error(weight, dense_of_separable(*separable(weight, t), t)) for t in (1, 4, 8)
-    ]
+    errors = [relative_error(weight, dense_of_separable(*separable(weight, t), t)) for t in (1, 4, 8)]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] > errors[1] > errors[2] > 0.01
 
@@ -166,9 +159,7 @@ def test_the_error_of_a_pair_is_what_the_singular_values_leave() -> None:
     weight = drawn(6, 1, 3, 3).double()
     values = torch.linalg.svdvals(weight.reshape(6, 9))
     left = float(values[2:].norm() / values.norm())
-    assert relative_error(weight, dense_of_separable(*separable(weight, 2), 2)) == pytest.approx(
-        left, rel=1e-9
-    )
+    assert relative_error(weight, dense_of_separable(*separable(weight, 2), 2)) == pytest.approx(left, rel=1e-9)
 
 
 def test_both_halves_share_the_size_of_a_kernel() -> None:
@@ -191,10 +182,7 @@ def test_results_have_the_dtype_of_the_weight_and_no_gradient(dtype: torch.dtype
 
 def test_weights_of_zero_stay_zero() -> None:
     weight = torch.zeros(4, 4, 3, 3)
-    for rebuilt in (
-        dense_of_separable(*separable(weight, 10), 10),
-        dense_of_factorised(*factorised(weight)),
-    ):
+    for rebuilt in (dense_of_separable(*separable(weight, 10), 10), dense_of_factorised(*factorised(weight))):
         assert relative_error(weight, rebuilt) == 0
     assert relative_error(weight, weight + 1) == float("inf")
 
@@ -336,9 +324,7 @@ def test_groups_are_of_one_size_and_never_worse_than_those_known() -> None:
         found = decompose._assign(scores, known.clone())
         assert found.bincount().tolist() == [4] * 6
         assert decompose._sum(scores, found) >= decompose._sum(scores, known)
-    best = torch.tensor(
-        [2, 1, 0]
-    )  # the greedy choice comes to 10 of 11, and no exchange of two leads on
+    best = torch.tensor([2, 1, 0])  # the greedy choice comes to 10 of 11, and no exchange of two leads on
     scores = torch.tensor([[3.0, 0, 6], [0, 0, 5], [5, 2, 3]])
     assert torch.equal(decompose._assign(scores, best), best)
 

@@ -75,10 +75,7 @@ def check(folder: Path, *names: str, options: tuple[str, ...] = (), loud: int = 
     targets = [f"{name}.py:Net" for name in names]
     began = time.monotonic()
     done = convlint(
-        folder,
-        *("check", *targets, *HOW, "--output-format", "json", *options),
-        mark=mark,
-        stderr=subprocess.DEVNULL,
+        folder, *("check", *targets, *HOW, "--output-format", "json", *options), mark=mark, stderr=subprocess.DEVNULL
     )
     return Checked(folder, done.returncode, done.stdout, time.monotonic() - began, mark)
 
@@ -128,9 +125,7 @@ def test_all_of_them_are_told_in_order(together: Checked) -> None:
     assert together.code == 2
     document = together.document
     targets = [one["target"] for one in (*document["models"], *document["problems"])]
-    assert {target.removesuffix(".py:Net") for target in targets} == {
-        *(GOOD, f"{GOOD}_too", *models.ALL)
-    }
+    assert {target.removesuffix(".py:Net") for target in targets} == {*(GOOD, f"{GOOD}_too", *models.ALL)}
     order = [f"{name}.py:Net" for name in (GOOD, *models.ALL, f"{GOOD}_too")]
     for part in ("models", "problems"):
         places = [order.index(one["target"]) for one in document[part]]
@@ -239,9 +234,7 @@ def test_nobody_reads_what_it_says(tmp_path: Path, name: str) -> None:
 def test_its_own_streams_are_closed(tmp_path: Path, closed: str) -> None:
     check(tmp_path, GOOD)
     line = f"{sys.executable} -m convlint check {GOOD}.py:Net {' '.join(HOW)} {closed}"
-    done = subprocess.run(
-        [BASH, "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([BASH, "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if ">&-" in closed.split() else 1)
 

@@ -125,14 +125,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
         if tensor is None:
             return None
         grad = of_tensor(tensor.grad) if tensor.is_leaf else None
-        return (
-            id(tensor),
-            tensor.dtype,
-            tensor.requires_grad,
-            tensor.detach().tolist(),
-            tensor._version,
-            grad,
-        )
+        return (id(tensor), tensor.dtype, tensor.requires_grad, tensor.detach().tolist(), tensor._version, grad)
 
     modules = {
         name: {
@@ -164,14 +157,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "patched": [id(inspect.getattr_static(owner, name)) for owner, name in PATCHED],
         "hooks": [dict(getattr(nn.modules.module, name)) for name in GLOBAL_HOOKS],
         "modes": torch.overrides._get_current_function_mode_stack(),
-        "streams": (
-            sys.stdin,
-            sys.stdout,
-            sys.stderr,
-            sys.excepthook,
-            sys.gettrace(),
-            sys.getprofile(),
-        ),
+        "streams": (sys.stdin, sys.stdout, sys.stderr, sys.excepthook, sys.gettrace(), sys.getprofile()),
     }
 
 
@@ -232,9 +218,7 @@ def test_lazy_layers_stay_lazy() -> None:
     assert nn.parameter.is_lazy(model[0].weight)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning"
-)
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_a_traced_model_keeps_its_flags_and_values() -> None:
     model = nn.Sequential(torch.jit.trace(nn.BatchNorm2d(2), torch.rand(2, 2, 4, 4)))
     model.train()

@@ -65,25 +65,19 @@ def test_a_storage_is_counted_once_where_it_is_saved_first() -> None:
 @pytest.mark.parametrize("padding", [0, 1, "valid", "same"])
 def test_paddings_in_words_give_maps_of_the_same_size(padding: Any) -> None:
     def layers() -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=padding), nn.Conv2d(8, 4, 3, padding=padding)
-        )
+        return nn.Sequential(nn.Conv2d(3, 8, 3, padding=padding), nn.Conv2d(8, 4, 3, padding=padding))
 
     model = layers()
     x = torch.rand(1, 3, 16, 16)
     between = model[0](x)  # type: ignore[index]
-    assert with_memory(record(model, (x,)).graph(), model, (x,)).saved_bytes == (
-        (x.numel() + between.numel()) * 4
-    )
+    assert with_memory(record(model, (x,)).graph(), model, (x,)).saved_bytes == ((x.numel() + between.numel()) * 4)
 
 
 def test_an_activation_in_place_saves_nothing_more() -> None:
     def net(*, inplace: bool) -> nn.Module:
         return nn.Sequential(nn.Linear(3, 5), nn.ReLU(inplace), nn.Linear(5, 2))
 
-    assert saved(measure(net(inplace=True), torch.ones(7, 3))) == saved(
-        measure(net(inplace=False), torch.ones(7, 3))
-    )
+    assert saved(measure(net(inplace=True), torch.ones(7, 3))) == saved(measure(net(inplace=False), torch.ones(7, 3)))
 
 
 def test_a_view_keeps_its_whole_storage() -> None:
@@ -142,9 +136,7 @@ def test_what_is_dropped_is_no_longer_counted() -> None:
 
 
 def test_meta_device_gives_the_same_figures() -> None:
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4)
-    )
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4))
     x = torch.ones(2, 3, 16, 16)
     model(x)
     real = measure(model, x)
@@ -187,11 +179,7 @@ def test_a_forward_that_raises_leaves_the_graph_and_says_so() -> None:
 
     graph = measure(Once(), torch.ones(2))
     assert [node.op for node in graph.nodes] == ["input", "add", "output"]
-    assert (graph.peak_inference_bytes, graph.saved_bytes, graph.saved_bytes_mode) == (
-        None,
-        None,
-        "",
-    )
+    assert (graph.peak_inference_bytes, graph.saved_bytes, graph.saved_bytes_mode) == (None, None, "")
     assert [why for _, why in graph.untraced] == [
         "peak memory was not measured: another forward raised ValueError: only once",
         "saved memory was not measured: another forward raised ValueError: only once",

@@ -142,17 +142,11 @@ CASES: dict[str, Callable[[], nn.Module]] = {
     "reused": lambda: wrapped(lambda x, conv: conv(conv(x)), nn.Conv2d(3, 3, 1)),
     "views and writes": lambda: wrapped(views_and_writes, nn.Conv2d(3, 4, 1)),
     "custom autograd function": lambda: wrapped(custom),
-    "reentrant checkpoint": lambda: wrapped(
-        lambda x, block: checkpoint(block, x, use_reentrant=True), Block()
-    ),
-    "checkpoint": lambda: wrapped(
-        lambda x, block: checkpoint(block, x, use_reentrant=False), Block()
-    ),
+    "reentrant checkpoint": lambda: wrapped(lambda x, block: checkpoint(block, x, use_reentrant=True), Block()),
+    "checkpoint": lambda: wrapped(lambda x, block: checkpoint(block, x, use_reentrant=False), Block()),
     "compiled": lambda: nn.Sequential(torch.compile(Block()), nn.Conv2d(8, 4, 1)),
     "scripted": lambda: nn.Sequential(torch.jit.script(Block()), nn.Conv2d(8, 4, 1)),
-    "traced": lambda: nn.Sequential(
-        torch.jit.trace(Block().eval(), torch.rand(1, 3, 16, 16)), nn.Conv2d(8, 4, 1)
-    ),
+    "traced": lambda: nn.Sequential(torch.jit.trace(Block().eval(), torch.rand(1, 3, 16, 16)), nn.Conv2d(8, 4, 1)),
     "weight norm": lambda: nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)),
     "old weight norm": lambda: nn.utils.weight_norm(nn.Conv2d(3, 4, 3)),
     "spectral norm": lambda: nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)),
@@ -227,9 +221,7 @@ def test_a_module_under_two_names_is_one_layer() -> None:
 
 
 def test_attention_is_seen_inside() -> None:
-    graph = graph_of(
-        lambda: wrapped(lambda x, a: a(x, x, x)[0], nn.MultiheadAttention(8, 2)), 5, 1, 8
-    )
+    graph = graph_of(lambda: wrapped(lambda x, a: a(x, x, x)[0], nn.MultiheadAttention(8, 2)), 5, 1, 8)
     assert ops(graph).count("addmm") == 2
     assert ops(graph).count("bmm") == 2
     assert {node.layer for node in graph.nodes if node.op == "addmm"} == {"parts.0"}
@@ -248,10 +240,7 @@ def test_layers_in_a_plain_list_are_named_and_count_no_parameters() -> None:
 
     graph = graph_of(Hidden)
     assert [node.layer for node in convs(graph)] == ["convs[0]", "convs[1]", "heads['out']"]
-    assert [(owner, name) for owner, name, _ in graph.unregistered_layers] == [
-        ("", "convs"),
-        ("", "heads"),
-    ]
+    assert [(owner, name) for owner, name, _ in graph.unregistered_layers] == [("", "convs"), ("", "heads")]
     assert sum(layer.params for layer in graph.layers) == 0
     assert all(len(node.inputs) == 1 for node in convs(graph))
 
@@ -304,14 +293,8 @@ def test_inputs_are_named_after_the_parameters_of_forward() -> None:
         def forward(self, image: Tensor, mask: Tensor, scale: Tensor) -> Tensor:
             return image * mask * scale
 
-    graph = record(
-        Two(), (torch.rand(1, 3, 4, 4), torch.ones(1, 1, 4, 4)), {"scale": torch.tensor(2)}
-    ).graph()
-    assert graph.inputs == (
-        "image: 1x3x4x4 float32",
-        "mask: 1x1x4x4 float32",
-        "scale: scalar int64",
-    )
+    graph = record(Two(), (torch.rand(1, 3, 4, 4), torch.ones(1, 1, 4, 4)), {"scale": torch.tensor(2)}).graph()
+    assert graph.inputs == ("image: 1x3x4x4 float32", "mask: 1x1x4x4 float32", "scale: scalar int64")
 
 
 def test_train_mode_is_run_as_such_and_flags_stay() -> None:
@@ -327,9 +310,7 @@ def test_the_meta_device_gives_the_same_graph() -> None:
     with torch.device("meta"):
         model = built(Block)
         meta = record(model, (torch.empty(1, 3, 16, 16),)).graph()
-    assert [(n.op, n.attrs, n.outputs) for n in meta.nodes] == [
-        (n.op, n.attrs, n.outputs) for n in graph.nodes
-    ]
+    assert [(n.op, n.attrs, n.outputs) for n in meta.nodes] == [(n.op, n.attrs, n.outputs) for n in graph.nodes]
 
 
 # --- failures
@@ -358,11 +339,7 @@ def test_a_model_that_fails_before_any_call_has_failed() -> None:
 def test_all_errors_of_a_model_come_out_of_one_run() -> None:
     def make() -> nn.Module:
         return nn.Sequential(
-            nn.Conv2d(3, 10, 3),
-            nn.BatchNorm2d(12),
-            nn.Conv2d(14, 4, 1),
-            nn.Flatten(),
-            nn.Linear(5, 2),
+            nn.Conv2d(3, 10, 3), nn.BatchNorm2d(12), nn.Conv2d(14, 4, 1), nn.Flatten(), nn.Linear(5, 2)
         )
 
     graph = graph_of(make)

@@ -60,9 +60,7 @@ BINARY = (
 @pytest.mark.parametrize("active", [True, False], ids=["while building", "afterwards"])
 @settings(max_examples=50)
 @given(left=INTS, right=INTS | st.booleans() | st.floats() | st.none() | st.just(""))
-def test_two_operands(
-    function: Callable[[Any, Any], Any], active: bool, left: int, right: Any
-) -> None:
+def test_two_operands(function: Callable[[Any, Any], Any], active: bool, left: int, right: Any) -> None:
     def check() -> None:
         expected, reflected = outcome(function, left, right), outcome(function, right, left)
         assert repr(outcome(function, symbolic_int(left), right)) == repr(expected)
@@ -79,9 +77,7 @@ def test_two_operands(
 
 @pytest.mark.parametrize("function", [operator.pow, operator.lshift, operator.rshift, round])
 @given(left=INTS, right=SMALL)
-def test_powers_shifts_and_digits(
-    function: Callable[[int, int], Any], left: int, right: int
-) -> None:
+def test_powers_shifts_and_digits(function: Callable[[int, int], Any], left: int, right: int) -> None:
     with symbolic_arguments():
         assert outcome(function, symbolic_int(left), right) == outcome(function, left, right)
         assert outcome(function, left, symbolic_int(right)) == outcome(function, left, right)
@@ -146,9 +142,7 @@ def test_an_expression_has_the_value_that_was_computed(
 ) -> None:
     functions = {"+": operator.add, "-": operator.sub, "*": operator.mul}
     functions |= {"/": operator.floordiv, "%": operator.mod}
-    numbers: list[int] = [
-        symbolic_int(v, name) for v, name in zip(given_numbers, "abc", strict=True)
-    ]
+    numbers: list[int] = [symbolic_int(v, name) for v, name in zip(given_numbers, "abc", strict=True)]
     with symbolic_arguments():
         for sign, left, right in steps:
             if sign in "/%" and numbers[right] == 0:
@@ -355,11 +349,7 @@ def test_torch_and_classes_are_left_as_found_after_an_error() -> None:
 
 
 def test_it_is_active_once_at_a_time() -> None:
-    with (
-        symbolic_arguments(),
-        pytest.raises(RuntimeError, match="already active"),
-        symbolic_arguments(),
-    ):
+    with symbolic_arguments(), pytest.raises(RuntimeError, match="already active"), symbolic_arguments():
         pass
 
 

@@ -68,12 +68,7 @@ def in_threads(*works: Callable[[], object]) -> list[object]:
 
 def process_state() -> dict[str, object]:
     return {
-        "patched": (
-            nn.Module.__call__,
-            nn.Module.__init__,
-            threading.Thread.start,
-            ThreadPoolExecutor.submit,
-        ),
+        "patched": (nn.Module.__call__, nn.Module.__init__, threading.Thread.start, ThreadPoolExecutor.submit),
         "hooks": [
             dict(value)
             for name, value in vars(nn.modules.module).items()
@@ -112,9 +107,7 @@ def test_two_checks_at_once_and_another_model_meanwhile() -> None:
 
     def checks() -> list[object]:
         try:
-            return in_threads(
-                *(lambda m=model: [report_of(m) for _ in range(3)] for model in models)
-            )
+            return in_threads(*(lambda m=model: [report_of(m) for _ in range(3)] for model in models))
         finally:
             done.set()
 
@@ -289,9 +282,7 @@ class Branches(nn.Module):
     def __init__(self, how: str) -> None:
         super().__init__()
         barrier = threading.Barrier(3 if how == "at once" else 1)
-        self.branches = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(3, 4, 3), Meet(barrier)) for _ in range(3)
-        )
+        self.branches = nn.ModuleList(nn.Sequential(nn.Conv2d(3, 4, 3), Meet(barrier)) for _ in range(3))
         self.join = nn.Conv2d(12, 2, 1)
         self.pool = [ThreadPoolExecutor(2)] if how == "pool" else []
         self.turns = how == "in turn"
@@ -334,6 +325,4 @@ def test_a_recording_follows_the_threads_of_its_model(branches: Branches) -> Non
     inside = [called[1:4], called[4:7], called[7:10]]
     assert sorted(inside) == parts
     assert (called[0], called[-1]) == ("", "join")
-    assert sorted(name for name, _ in graph.untraced) == sorted(
-        n for part in parts for n in part[1:]
-    )
+    assert sorted(name for name, _ in graph.untraced) == sorted(n for part in parts for n in part[1:])

@@ -51,26 +51,14 @@ def run(worker: Worker, tmp_path: Path) -> Run:
     """Runs a model with the given lines at its top, in its constructor and in its forward."""
 
     def run_it(
-        *,
-        top: str = "",
-        init: str = "",
-        forward: str = "",
-        timeout: float = 30.0,
-        max_memory: int | None = None,
+        *, top: str = "", init: str = "", forward: str = "", timeout: float = 30.0, max_memory: int | None = None
     ) -> JobResult:
         text = TEMPLATE.format(
-            top=dedent(top),
-            init=indent(dedent(init), " " * 8),
-            forward=indent(dedent(forward), " " * 8),
+            top=dedent(top), init=indent(dedent(init), " " * 8), forward=indent(dedent(forward), " " * 8)
         )
         path = tmp_path / "net.py"
         path.write_text(text)
-        job = Job(
-            parse_target(f"{path}:Net"),
-            inputs=(InputSpec((3, 8, 8)),),
-            timeout=timeout,
-            max_memory=max_memory,
-        )
+        job = Job(parse_target(f"{path}:Net"), inputs=(InputSpec((3, 8, 8)),), timeout=timeout, max_memory=max_memory)
         return worker.run(job)
 
     return run_it
@@ -94,9 +82,7 @@ def test_a_kind_model_gives_a_graph(run: Run) -> None:
     assert [layer.name for layer in answer.graph.layers if layer.base == "Conv2d"] == ["conv"]
 
 
-@pytest.mark.parametrize(
-    ("where", "phase"), [("top", "import"), ("init", "constructor"), ("forward", "forward")]
-)
+@pytest.mark.parametrize(("where", "phase"), [("top", "import"), ("init", "constructor"), ("forward", "forward")])
 def test_a_crash_says_in_what_and_at_which_line(run: Run, where: str, phase: str) -> None:
     problem = only(run(**{where: "ctypes.string_at(0)  # here"}))
     assert problem.kind == "crash"
@@ -154,9 +140,7 @@ def test_a_loop_that_swallows_every_exception_and_signal_ends_too(run: Run) -> N
     assert time.monotonic() - began < LIMIT
 
 
-@pytest.mark.parametrize(
-    "line", ["while True: hoard.append(bytearray(b'1') * (8 << 20))", "torch.ones(1 << 30)"]
-)
+@pytest.mark.parametrize("line", ["while True: hoard.append(bytearray(b'1') * (8 << 20))", "torch.ones(1 << 30)"])
 def test_a_memory_blow_up_ends_at_the_memory_limit(run: Run, line: str) -> None:
     began = time.monotonic()
     problem = only(run(forward=f"hoard = []\n{line}", max_memory=200 << 20))
@@ -209,9 +193,7 @@ def test_a_process_left_behind_is_killed(run: Run, tmp_path: Path) -> None:
     assert gone(int(note.read_text()))
 
 
-def test_a_process_left_behind_that_holds_the_pipe_open_does_not_hide_a_crash(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_process_left_behind_that_holds_the_pipe_open_does_not_hide_a_crash(run: Run, tmp_path: Path) -> None:
     note = tmp_path / "pid"
     forward = f"""
         if (pid := os.fork()) == 0:
@@ -252,9 +234,7 @@ def test_input_at_import_is_an_import_error(run: Run) -> None:
     assert "EOFError" in problem.message
 
 
-def test_prints_go_to_stderr_and_much_of_it_does_no_harm(
-    run: Run, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_prints_go_to_stderr_and_much_of_it_does_no_harm(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     # The worker of this module began before `capfd`: one of its own has the captured stderr.
     del run
     job = _job_of("print('x' * 5_000_000)\nos.write(1, b'raw')\nos.system('echo shell')")
@@ -317,10 +297,7 @@ def test_a_command_that_is_ended_leaves_nothing_running(tmp_path: Path, number: 
     top = f"open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} ')\ntime.sleep(60)"
     (tmp_path / "net.py").write_text(TEMPLATE.format(top=top, init="", forward=""))
     command = subprocess.Popen(
-        [sys.executable, "-m", "convlint", "check", "net.py:Net"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-m", "convlint", "check", "net.py:Net"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
     until = time.monotonic() + 30.0
     while not (note.exists() and note.read_text().endswith(" ")) and time.monotonic() < until:

@@ -66,10 +66,7 @@ def test_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"models": [{"target": "n.py:N", "input": "3,x"}]}, r"models\[0\].*'x' is not a size"),
         ({"models": [{"target": "n.py:N", "batch-size": 0}]}, "at least 1"),
         ({"models": [{"target": "n.py:N", "train": 1}]}, "true or false"),
-        (
-            {"models": [{"target": "n.py:N(1)", "args": [2]}]},
-            "arguments given both in target and in",
-        ),
+        ({"models": [{"target": "n.py:N(1)", "args": [2]}]}, "arguments given both in target and in"),
         ({"models": [{"target": "n.py", "args": [2]}]}, "does not name a model"),
         ({"models": [{"target": "n.py:N", "max-params": "x"}]}, "is not a number"),
     ],
@@ -87,11 +84,7 @@ def test_a_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
 
 def test_the_longest_prefix_decides() -> None:
     settings = config.Config(select=("CVL1", "CVL301"), ignore=("CVL3", "CVL102"))
-    chosen = [
-        code
-        for code in ("CVL101", "CVL102", "CVL301", "CVL302", "CVL201")
-        if settings.selects(code)
-    ]
+    chosen = [code for code in ("CVL101", "CVL102", "CVL301", "CVL302", "CVL201") if settings.selects(code)]
     assert chosen == ["CVL101", "CVL301"]
 
 
@@ -103,18 +96,12 @@ def test_the_command_line_is_over_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "ignored"),
-    [("nets", True), ("nets/*.py", True), ("net.py", True), ("other/*", False)],
+    ("pattern", "ignored"), [("nets", True), ("nets/*.py", True), ("net.py", True), ("other/*", False)]
 )
 def test_per_file_ignores(tmp_path: Path, pattern: str, ignored: bool) -> None:
-    settings = config.parse(
-        {"per-file-ignores": {pattern: ["CVL3"]}}, str(tmp_path / "convlint.toml")
-    )
+    settings = config.parse({"per-file-ignores": {pattern: ["CVL3"]}}, str(tmp_path / "convlint.toml"))
     site = Site(str(tmp_path / "nets" / "net.py"), 1, 1)
-    found = {
-        code: settings.allows(Finding(code, "a-name", "warning", "m", site))
-        for code in ("CVL301", "CVL101")
-    }
+    found = {code: settings.allows(Finding(code, "a-name", "warning", "m", site)) for code in ("CVL301", "CVL101")}
     assert found == {"CVL301": not ignored, "CVL101": True}
 
 

@@ -14,11 +14,7 @@ from convlint.support.errors import UsageError
 from convlint.support.quantities import parse_bytes, parse_count
 
 LITERALS = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text()
-    | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
@@ -33,13 +29,7 @@ LITERALS = st.recursive(
         ("pkg.mod:Net", Target("pkg.mod:Net", module="pkg.mod", name="Net")),
         (
             "pkg:Net( 64, groups = 8 )",
-            Target(
-                "pkg:Net( 64, groups = 8 )",
-                module="pkg",
-                name="Net",
-                args=("64",),
-                kwargs=(("groups", "8"),),
-            ),
+            Target("pkg:Net( 64, groups = 8 )", module="pkg", name="Net", args=("64",), kwargs=(("groups", "8"),)),
         ),
         ("net.py:Net()", Target("net.py:Net()", path="net.py", name="Net")),
     ],
@@ -79,32 +69,26 @@ def test_targets_that_are_none(text: str, message: str) -> None:
     name=st.none() | st.sampled_from(["x", "mask_1"]),
     dtype=st.none() | st.sampled_from(["int64", "float16", "bool"]),
 )
-def test_inputs_are_read_as_they_are_written(
-    shape: tuple[int, ...], name: str | None, dtype: str | None
-) -> None:
+def test_inputs_are_read_as_they_are_written(shape: tuple[int, ...], name: str | None, dtype: str | None) -> None:
     spec = InputSpec(shape, name, dtype)
     assert parse_input(str(spec)) == spec
 
 
-@pytest.mark.parametrize(
-    "text", ["", "3,,4", "a,b", "3,4:", "3;4", "=3", "3,0", "3,-4", "3.5", "x=y=3"]
-)
+@pytest.mark.parametrize("text", ["", "3,,4", "a,b", "3,4:", "3;4", "=3", "3,0", "3,-4", "3.5", "x=y=3"])
 def test_inputs_that_are_none(text: str) -> None:
     with pytest.raises(UsageError):
         parse_input(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
-    [("7", 7), (7, 7), ("1_500", 1500), ("1.5M", 1_500_000), ("4g", 4 * 10**9), ("2 k", 2000)],
+    ("text", "number"), [("7", 7), (7, 7), ("1_500", 1500), ("1.5M", 1_500_000), ("4g", 4 * 10**9), ("2 k", 2000)]
 )
 def test_counts(text: str | int, number: int) -> None:
     assert parse_count(text, "n") == number
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
-    [("512", 512), ("4GB", 4 * 10**9), ("4GiB", 4 * 2**30), ("1.5 MiB", 3 * 2**19), ("2k", 2000)],
+    ("text", "number"), [("512", 512), ("4GB", 4 * 10**9), ("4GiB", 4 * 2**30), ("1.5 MiB", 3 * 2**19), ("2k", 2000)]
 )
 def test_bytes(text: str, number: int) -> None:
     assert parse_bytes(text, "n") == number

@@ -87,9 +87,7 @@ def test_calls_within_f_strings_are_left() -> None:
 
 
 SPACE = st.lists(st.sampled_from([" ", "\n", "# (a) comment,\n", "  "]), max_size=3).map("".join)
-VALUES = st.sampled_from(
-    ["1", "(1)", "((1))", "(1, 2)", "g(1)", "'é)'", "x[(1)]", "(yes if x else no)"]
-)
+VALUES = st.sampled_from(["1", "(1)", "((1))", "(1, 2)", "g(1)", "'é)'", "x[(1)]", "(yes if x else no)"])
 
 
 @st.composite
@@ -120,9 +118,7 @@ def test_an_argument_is_replaced(text: str) -> None:
     for keyword in call.node.keywords:
         after = edits.apply(text.encode(), [call.replacing(keyword.value, "3")]).decode()
         (changed,) = written(after)
-        assert f"{keyword.arg}=3" in [
-            f"{k.arg}={ast.unparse(k.value)}" for k in changed.node.keywords
-        ]
+        assert f"{keyword.arg}=3" in [f"{k.arg}={ast.unparse(k.value)}" for k in changed.node.keywords]
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,7 @@ def fix(*made: Edit) -> Fix:
     st.lists(st.tuples(st.text(ODD), st.sampled_from(["\n", "\r\n", "\r"])), min_size=1),
     st.sampled_from(["utf-8", "utf-8-sig"]),
 )
-def test_lines_are_counted_as_python_counts_them(
-    parts: list[tuple[str, str]], encoding: str
-) -> None:
+def test_lines_are_counted_as_python_counts_them(parts: list[tuple[str, str]], encoding: str) -> None:
     text = "".join(f"x = '{part.replace(chr(39), '')}'; y{end}" for part, end in parts)
     data = text.encode(encoding)
     tree, (decoded, _) = ast.parse(data), lines.decode(data)
@@ -76,9 +74,7 @@ def test_a_text_that_cannot_be_decoded_has_no_lines() -> None:
 @st.composite
 def edited_texts(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, str]]]:
     """A text, and spans of it in characters, in order, with what takes their place."""
-    pieces = draw(
-        st.lists(st.sampled_from([*"ab (\f\x1cé\u2028", "\n", "\r", "\r\n"]), max_size=40)
-    )
+    pieces = draw(st.lists(st.sampled_from([*"ab (\f\x1cé\u2028", "\n", "\r", "\r\n"]), max_size=40))
     text = "".join(pieces)
     places = [i for i in range(len(text) + 1) if text[i - 1 : i + 1] != "\r\n"]
     chosen = sorted(draw(st.lists(st.sampled_from(places), max_size=8, unique=True)))
@@ -204,9 +200,7 @@ def applied(path: str, before: bytes, patch: str) -> bytes:
 
 
 @given(LINES, LINES, st.booleans(), st.booleans(), st.sampled_from(NAMES))
-def test_git_takes_the_diff(
-    before: list[str], after: list[str], ended: bool, ends: bool, path: str
-) -> None:
+def test_git_takes_the_diff(before: list[str], after: list[str], ended: bool, ends: bool, path: str) -> None:
     old = ("\n".join(before) + "\n" * ended).encode()
     new = ("\n".join(after) + "\n" * ends).encode()
     patch = edits.diff(path, old, new)
@@ -285,9 +279,7 @@ def test_a_folder_that_is_not_there_is_an_error(folder: Path) -> None:
         edits.write_atomically(str(folder / "gone" / "net.py"), b"new")
 
 
-def test_git_takes_a_diff_where_the_command_ran(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_git_takes_a_diff_where_the_command_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """git reads paths from the root of the repository, also in a folder below it."""
     below = tmp_path / "src" / "nets"
     below.mkdir(parents=True)

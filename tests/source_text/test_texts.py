@@ -26,18 +26,11 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
     file.write_bytes(b"other\n")
     assert texts.text(str(file)) == "a = 1\nb = 2\n"
     assert texts.data(str(file)) == b"a = 1\r\nb = 2"
-    assert [texts.line(str(file), number) for number in (0, 1, 2, 3)] == [
-        "",
-        "a = 1\n",
-        "b = 2\n",
-        "",
-    ]
+    assert [texts.line(str(file), number) for number in (0, 1, 2, 3)] == ["", "a = 1\n", "b = 2\n", ""]
     assert SourceTexts().text(str(file)) == "other\n"
 
 
-def test_relative_and_absolute_paths_have_one_overlay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relative_and_absolute_paths_have_one_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text("disk\n")
     for name in ("net.py", "./net.py", str(tmp_path / "net.py")):
@@ -50,11 +43,7 @@ def test_relative_and_absolute_paths_have_one_overlay(
 def test_further_overlays_leave_the_first_texts_alone(tmp_path: Path) -> None:
     first = SourceTexts({"a.py": b"a\n", "b.py": b"b\n"})
     second = first.with_overlays({os.path.abspath("a.py"): b"fixed\n"})
-    assert (first.text("a.py"), second.text("a.py"), second.text("b.py")) == (
-        "a\n",
-        "fixed\n",
-        "b\n",
-    )
+    assert (first.text("a.py"), second.text("a.py"), second.text("b.py")) == ("a\n", "fixed\n", "b\n")
 
 
 @pytest.mark.parametrize("name", ["gone.py", "folder", "pipe", "null\0character.py"])
@@ -108,11 +97,7 @@ def test_threads_check_different_contents_of_one_path(tmp_path: Path) -> None:
         def found() -> list[tuple[str, int, str]]:
             together.wait(60)
             findings = Linter(Config(select=("CVL103",))).find({path: data})
-            return [
-                (f.message, edit.site.line, edit.text)
-                for f in findings
-                for edit in (f.fix.edits if f.fix else ())
-            ]
+            return [(f.message, edit.site.line, edit.text) for f in findings for edit in (f.fix.edits if f.fix else ())]
 
         return found
 

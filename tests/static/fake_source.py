@@ -32,18 +32,12 @@ class Project:
     lines = 0
 
     def __init__(
-        self,
-        root: str,
-        entries: Sequence[Any] = (),
-        texts: SourceTexts | None = None,
-        _parsed: object = None,
+        self, root: str, entries: Sequence[Any] = (), texts: SourceTexts | None = None, _parsed: object = None
     ) -> None:
         self.root, self.entries, self.texts = root, entries, texts or SourceTexts()
 
     def text(self, path: str) -> bytes:
-        return (
-            self.texts.data(path) if os.path.exists(path) or self.texts.has_overlay(path) else b""
-        )
+        return self.texts.data(path) if os.path.exists(path) or self.texts.has_overlay(path) else b""
 
 
 @dataclass

@@ -62,9 +62,7 @@ def test_bytes_that_are_a_program(name: str) -> None:
     assert findings_in(data) == [("CVL101", line, column)]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\n\n", b"# torch\n", b"\xef\xbb\xbf", b"'''torch'''", b"\x0c"]
-)
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"# torch\n", b"\xef\xbb\xbf", b"'''torch'''", b"\x0c"])
 def test_empty_files_have_no_findings(data: bytes) -> None:
     assert findings_in(data) == []
 
@@ -106,9 +104,7 @@ def test_bytes_that_are_not_a_program_are_one_finding(name: str) -> None:
     assert finding.message.isprintable()
 
 
-@pytest.mark.parametrize(
-    "path", ["a b.py", "a\nb.py", "😀.py", "bad\udcff.py", "a:1.py", "", "..", "-x.py"]
-)
+@pytest.mark.parametrize("path", ["a b.py", "a\nb.py", "😀.py", "bad\udcff.py", "a:1.py", "", "..", "-x.py"])
 def test_a_path_may_be_any_text(path: str) -> None:
     (finding,) = check_file(path, BUG, Project("nowhere")).findings
     assert finding.site is not None
@@ -162,11 +158,7 @@ def test_a_folder_of_bad_files(folder: Path) -> None:
     assert code == 2
     codes = [finding["code"] for finding in found["findings"]]
     assert sorted(codes) == ["CVL101"] * 10 + ["CVL901"]
-    assert {finding["path"] for finding in found["findings"]} >= {
-        "a\nb.py",
-        "bad\udcff.py",
-        "😀.py",
-    }
+    assert {finding["path"] for finding in found["findings"]} >= {"a\nb.py", "bad\udcff.py", "😀.py"}
     said = {problem["path"]: problem["message"] for problem in found["problems"]}
     assert said == {
         "./nothing.py": "./nothing.py is a broken link",
@@ -180,9 +172,7 @@ def test_each_finding_and_problem_is_one_line_of_text(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "")
     heads = [line for line in done.stdout.splitlines() if ": CVL" in line or ": problem [" in line]
     assert len(heads) == 14
-    assert done.stdout.endswith(
-        "Found 11 errors in 12 files. Could not check everything: 3 problems.\n"
-    )
+    assert done.stdout.endswith("Found 11 errors in 12 files. Could not check everything: 3 problems.\n")
 
 
 @pytest.mark.slow
@@ -223,9 +213,7 @@ def test_files_with_unusual_names(folder: Path, name: str | bytes) -> None:
     assert (code, [finding["code"] for finding in found["findings"]]) == (1, ["CVL101"])
 
 
-def test_a_file_that_is_deleted_before_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_deleted_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is deleted after its folder was listed."""
     import convlint as api
     from convlint.settings import discovery
@@ -242,7 +230,5 @@ def test_a_file_that_is_deleted_before_it_is_read(
 
     monkeypatch.setattr(discovery, "find", find_and_remove)
     found = api.check(".")
-    assert [problem.message for problem in found.problems] == [
-        "a.py cannot be read: No such file or directory"
-    ]
+    assert [problem.message for problem in found.problems] == ["a.py cannot be read: No such file or directory"]
     assert [str(finding.site) for finding in found] == ["b.py:3:1"]

@@ -151,9 +151,7 @@ def test_one_deep_statement_hides_no_other(name: str, depth: int) -> None:
     assert findings_in(text) == marked_lines(text)
 
 
-@pytest.mark.parametrize(
-    "opening", ["def f():", "if 1:", "class C:", "for i in range(2):", "with f():"]
-)
+@pytest.mark.parametrize("opening", ["def f():", "if 1:", "class C:", "for i in range(2):", "with f():"])
 def test_ninety_blocks_deep(opening: str) -> None:
     depth = 18 if opening.startswith(("for", "with")) else 90  # Python takes 20 of these
     deep = "\n".join(" " * level + opening for level in range(depth)) + "\n" + " " * depth + "pass"
@@ -172,9 +170,7 @@ ENDLESS = {
     "a class derived from itself": "class A(A): pass\nA()",
     "a class derived from one of its name": "class A(nn.Module): pass\nclass A(A): pass\nA()",
     "two classes derived from each other": "class A(B): pass\nclass B(A): pass\nA()\nB()",
-    "bases that have no order": (
-        "class A(nn.Module): pass\nclass B(A): pass\nclass C(A, B): pass\nC()"
-    ),
+    "bases that have no order": ("class A(nn.Module): pass\nclass B(A): pass\nclass C(A, B): pass\nC()"),
     "a function that calls itself": "def f(n): return f(n - 1) + f(n - 2)\nf(9)",
     "functions that call each other": "def f(n): return g(n)\ndef g(n): return f(n)\nf(9)",
     "a lambda applied to itself": "(lambda f: f(f))(lambda f: f(f))",
@@ -200,9 +196,7 @@ ENDLESS_CLASSES = {
     "it builds itself": net("self.inner = Net()", "return self.inner(x)"),
     "it builds many of itself": net("self.inner = nn.ModuleList([Net() for _ in range(9)])"),
     "it builds itself again and again": net("self.__init__()\nNet.__init__(self)"),
-    "it calls itself": net(
-        "self.c = nn.Conv2d(3, 3, 1)", "return self(self.c(x)) + self.forward(x)"
-    ),
+    "it calls itself": net("self.c = nn.Conv2d(3, 3, 1)", "return self(self.c(x)) + self.forward(x)"),
     "it holds itself": net("self.me = self\nself.all = nn.ModuleList([self])", "return self.me(x)"),
     "its list holds itself": net(
         "import copy\nself.a = []\nself.a.append(self.a)\nself.b = copy.deepcopy(self.a)\n"
@@ -219,9 +213,7 @@ ENDLESS_CLASSES = {
         "        self.b = B()\nclass B(nn.Module):\n    def __init__(self):\n"
         "        super().__init__()\n        self.a = A()\nA()\n"
     ),
-    "it loops for ever": net(
-        "while True: self.c = nn.Conv2d(3, 3, 1)", "while True: x = self.c(x)"
-    ),
+    "it loops for ever": net("while True: self.c = nn.Conv2d(3, 3, 1)", "while True: x = self.c(x)"),
     "eighteen loops in each other": net(
         "\n".join(" " * n + "for i in range(99):" for n in range(18)) + "\n" + " " * 18 + "pass"
     ),
@@ -231,8 +223,7 @@ ENDLESS_CLASSES = {
         parameters=", ".join(f"a{n}" for n in range(100)),
     ),
     "a condition of conditions": net(
-        "a = c == d\nfor _ in range(390): a = (a and c < d) or not a\nif a: self.c = nn.ReLU()",
-        parameters="c, d",
+        "a = c == d\nfor _ in range(390): a = (a and c < d) or not a\nif a: self.c = nn.ReLU()", parameters="c, d"
     ),
     "a number of numbers": net(
         "for _ in range(390): c, d = int(c * 1.5) // 8 + max(c, d), c * d + 1\n"

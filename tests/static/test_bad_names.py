@@ -119,35 +119,19 @@ def findings_in_files(files: Mapping[str, str], folder: Path) -> list[tuple[str,
 LINK = "from torch import nn\nfrom {0} import {1}\nclass {2}({1}): pass\n{2}()\n"
 ROUND: dict[str, dict[str, str]] = {
     "two files import each other": {"a.py": "from b import *\n", "b.py": "from a import *\n"},
-    "a file imports itself": {
-        "a.py": "import a\nfrom a import *\nfrom a import x, y as z\na.a.a.x\n"
-    },
-    "two classes inherit from each other": {
-        "a.py": LINK.format("b", "B", "A"),
-        "b.py": LINK.format("a", "A", "B"),
-    },
+    "a file imports itself": {"a.py": "import a\nfrom a import *\nfrom a import x, y as z\na.a.a.x\n"},
+    "two classes inherit from each other": {"a.py": LINK.format("b", "B", "A"), "b.py": LINK.format("a", "A", "B")},
     "three packages": {
         "p/a.py": "from .b import x\nfrom . import *\n",
         "p/b.py": "from ..q import x\nfrom .a import y\n",
         "p/__init__.py": "from .a import *\nfrom .b import *\nfrom p import p\n",
         "q.py": "from p.a import x\nimport p.b as x\n",
     },
-    "beyond the top": {
-        "a.py": f"from {'.' * 50} import x\nfrom {'.' * 50}x import y\nfrom . import a\n"
-    },
-    "of nothing": {
-        "a.py": "import no.such.thing as x\nfrom no.such import *\nfrom .no import y\nx.y(y)\n"
-    },
-    "of a file that does not parse": {
-        "a.py": "from b import x, Net\nNet(x)\n",
-        "b.py": "def f(:\n",
-    },
+    "beyond the top": {"a.py": f"from {'.' * 50} import x\nfrom {'.' * 50}x import y\nfrom . import a\n"},
+    "of nothing": {"a.py": "import no.such.thing as x\nfrom no.such import *\nfrom .no import y\nx.y(y)\n"},
+    "of a file that does not parse": {"a.py": "from b import x, Net\nNet(x)\n", "b.py": "def f(:\n"},
     "of a file that is too deep": {"a.py": "from b import x\n", "b.py": f"x = {'-' * 9000}1\n"},
-    "of a file that is no text": {
-        "a.py": "from b import x\nfrom c import *\n",
-        "b.py": "\0",
-        "c.py": "é",
-    },
+    "of a file that is no text": {"a.py": "from b import x\nfrom c import *\n", "b.py": "\0", "c.py": "é"},
     "of a folder": {"a.py": "import b\nfrom b import c\nb.c.d(c)\n", "b/readme": ""},
 }
 
@@ -173,77 +157,20 @@ def test_a_file_that_imports_itself_from_a_pipe(tmp_path: Path) -> None:
 # --- arguments that no layer takes
 
 
-ODD = (
-    "",
-    "0",
-    "-1",
-    "1.5",
-    "'a'",
-    "None",
-    "()",
-    "(1,)",
-    "((1, 2), 3)",
-    "{}",
-    "x",
-    "...",
-    "1j",
-    "10**18",
-    "nn",
-)
+ODD = ("", "0", "-1", "1.5", "'a'", "None", "()", "(1,)", "((1, 2), 3)", "{}", "x", "...", "1j", "10**18", "nn")
 LAYERS = (
     *("Conv2d(3, 8, {})", "Conv2d({}, 8, 3)", "Conv2d(3, {}, 3)", "Conv2d(3, 8, 3, {})"),
     *("Conv2d(3, 8, 3, 1, {})", "Conv2d(3, 8, 3, dilation={})", "Conv2d(3, 8, 3, groups={})"),
-    *(
-        "Conv2d(3, 8, 1, padding={})",
-        "Conv2d(3, 8, 3, padding_mode={})",
-        "Conv2d(3, 8, 3, bias={})",
-    ),
-    *(
-        "Conv1d(3, 8, {})",
-        "Conv3d(3, 8, {})",
-        "ConvTranspose2d(3, 8, {})",
-        "Conv2d({})",
-        "Conv2d(*{})",
-    ),
+    *("Conv2d(3, 8, 1, padding={})", "Conv2d(3, 8, 3, padding_mode={})", "Conv2d(3, 8, 3, bias={})"),
+    *("Conv1d(3, 8, {})", "Conv3d(3, 8, {})", "ConvTranspose2d(3, 8, {})", "Conv2d({})", "Conv2d(*{})"),
     *("ConvTranspose2d(3, 8, 3, output_padding={})", "ConvTranspose2d(3, 8, 3, groups={})"),
-    *(
-        "BatchNorm2d({})",
-        "InstanceNorm2d({})",
-        "GroupNorm({}, 3)",
-        "GroupNorm(3, {})",
-        "LayerNorm({})",
-    ),
-    *(
-        "Linear({}, 8)",
-        "Linear(8, {})",
-        "Embedding({}, 3)",
-        "PReLU({})",
-        "LSTM({}, 8)",
-        "Softmax({})",
-    ),
-    *(
-        "MaxPool2d({})",
-        "MaxPool2d(2, {})",
-        "MaxPool2d(2, 2, {})",
-        "AvgPool2d({})",
-        "LPPool2d({}, 2)",
-    ),
+    *("BatchNorm2d({})", "InstanceNorm2d({})", "GroupNorm({}, 3)", "GroupNorm(3, {})", "LayerNorm({})"),
+    *("Linear({}, 8)", "Linear(8, {})", "Embedding({}, 3)", "PReLU({})", "LSTM({}, 8)", "Softmax({})"),
+    *("MaxPool2d({})", "MaxPool2d(2, {})", "MaxPool2d(2, 2, {})", "AvgPool2d({})", "LPPool2d({}, 2)"),
     *("AdaptiveAvgPool2d({})", "Upsample({})", "Upsample(scale_factor={})", "PixelShuffle({})"),
-    *(
-        "PixelUnshuffle({})",
-        "ChannelShuffle({})",
-        "ZeroPad2d({})",
-        "ReflectionPad2d({})",
-        "Unfold({})",
-    ),
+    *("PixelUnshuffle({})", "ChannelShuffle({})", "ZeroPad2d({})", "ReflectionPad2d({})", "Unfold({})"),
     *("Flatten({})", "Unflatten(1, {})", "Unflatten({}, (1, 3))", "Fold({}, 3)", "GLU({})"),
-    *(
-        "MultiheadAttention(8, {})",
-        "Sequential({})",
-        "ModuleList({})",
-        "ModuleDict({})",
-        "Identity({})",
-    ),
+    *("MultiheadAttention(8, {})", "Sequential({})", "ModuleList({})", "ModuleDict({})", "Identity({})"),
 )
 
 
@@ -271,29 +198,12 @@ CALLS = (
     *("torch.cat({})", "torch.cat([x, x], {})", "torch.stack([x], {})", "torch.zeros({})"),
     *("torch.arange({})", "torch.einsum({}, x)", "torch.meshgrid({})", "torch.where({}, x, x)"),
     *("F.pad(x, {})", "F.pad(x, (1, 1), {})", "F.interpolate(x, {})", "F.interpolate(x, None, {})"),
-    *(
-        "F.conv2d(x, {})",
-        "F.conv2d(x, x, groups={})",
-        "F.conv2d(x, x, None, {})",
-        "F.linear(x, {})",
-    ),
-    *(
-        "F.max_pool2d(x, {})",
-        "F.avg_pool2d(x, {})",
-        "F.adaptive_avg_pool2d(x, {})",
-        "F.unfold(x, {})",
-    ),
+    *("F.conv2d(x, {})", "F.conv2d(x, x, groups={})", "F.conv2d(x, x, None, {})", "F.linear(x, {})"),
+    *("F.max_pool2d(x, {})", "F.avg_pool2d(x, {})", "F.adaptive_avg_pool2d(x, {})", "F.unfold(x, {})"),
     *("F.group_norm(x, {})", "F.layer_norm(x, {})", "F.pixel_shuffle(x, {})", "F.softmax(x, {})"),
     *("x + {}", "{} * x", "x @ {}", "x ** {}", "x({})", "x.bogus({})", "len(x, {})", "x.to({})"),
     *("range({})", "zip({}, x)", "int({})", "sum({})", "max({})", "list({})", "isinstance(x, {})"),
-    *(
-        "super({})",
-        "getattr(x, {})",
-        "setattr(x, {}, 1)",
-        "enumerate({})",
-        "sorted({})",
-        "type({})",
-    ),
+    *("super({})", "getattr(x, {})", "setattr(x, {}, 1)", "enumerate({})", "sorted({})", "type({})"),
 )
 
 

@@ -35,12 +35,10 @@ MODELS = {
         f"layers = []\nlayers.append(nn.ReLU())\nlayers += [\n    {WRONG}\n]\nself.body = nn.Sequential(*layers)"
     ),
     "a slice of a Sequential": net(
-        "body = nn.Sequential(nn.Conv2d(9, 9, 1), nn.ReLU())\n"
-        f"body.append(\n    {WRONG}\n)\nself.body = body[1:]"
+        f"body = nn.Sequential(nn.Conv2d(9, 9, 1), nn.ReLU())\nbody.append(\n    {WRONG}\n)\nself.body = body[1:]"
     ),
     "add_module": net(
-        "for i in range(2): self.add_module(f'c{i}', nn.Conv2d(3, <3|4>, 1))  # CVL102",
-        "return self.c1(self.c0(x))",
+        "for i in range(2): self.add_module(f'c{i}', nn.Conv2d(3, <3|4>, 1))  # CVL102", "return self.c1(self.c0(x))"
     ),
     "a ModuleList in a loop": net(
         f"self.body = nn.ModuleList([nn.ReLU()])\nself.body.append(\n    {WRONG}\n)",
@@ -73,10 +71,7 @@ MODELS = {
     "            layers.append(nn.Conv2d(self.width, width, 1))\n"
     "            self.width = width\n        return nn.Sequential(*layers)\n\n",
     "a helper of the file": "def conv3x3(i, o, stride=1): return nn.Conv2d(i, o, 3, stride, 1)\n\n\n"
-    + net(
-        "self.one = conv3x3(3, 8)\nself.two = conv3x3(<8|9>, 8)  # CVL102",
-        "return self.two(self.one(x))",
-    ),
+    + net("self.one = conv3x3(3, 8)\nself.two = conv3x3(<8|9>, 8)  # CVL102", "return self.two(self.one(x))"),
     "partial": "from functools import partial\nconv1x1 = partial(nn.Conv2d, kernel_size=1)\n\n\n"
     + net("self.body = conv1x1(<3|4>, 8)  # CVL102"),
     "norm_layer": net(
@@ -91,16 +86,13 @@ MODELS = {
     ),
     "a default": net("self.body = nn.Conv2d(c, 8, 3)  # CVL102", parameters=", c=<3|4>"),
     "**kwargs": "class Conv(nn.Conv2d):\n    def __init__(self, i, o, **more):\n"
-    "        super().__init__(i, o, 1, **more)\n\n\n"
-    + net("self.body = Conv(3, 8, groups=<1|3>)  # CVL101"),
+    "        super().__init__(i, o, 1, **more)\n\n\n" + net("self.body = Conv(3, 8, groups=<1|3>)  # CVL101"),
     "a flag": net(
         "self.down = nn.Conv2d(3, 8, 1) if down else None\nself.c = nn.Conv2d(3, <8|9>, 1)  # CVL110",
         "if self.down is None: return self.c(x)\nreturn self.down(x) + self.c(x)",
         ", down=True",
     ),
-    "a block in a block": net("self.body = nn.Conv2d(<3|4>, 8, 3)  # CVL102").replace(
-        "Net", "Block"
-    )
+    "a block in a block": net("self.body = nn.Conv2d(<3|4>, 8, 3)  # CVL102").replace("Net", "Block")
     + net("self.body = nn.Sequential(nn.ReLU(), Block())"),
     "a base class": net("self.body = self.make()").replace("Net", "Base")
     + "class Net(Base):\n    def make(self):\n        return nn.Conv2d(<3|4>, 8, 3)  # CVL102\n\n\n",
@@ -209,6 +201,4 @@ def test_a_contract_of_a_class_is_not_a_bug_of_the_class(name: str) -> None:
 
 
 def test_a_broken_contract_is_reported_at_the_call() -> None:
-    expect_one_bug(
-        f"{HEAD}\n\n{CONTRACTS['a residual']}Net(8, <8|9>)(torch.zeros(1, 8, 9, 9))  # CVL110\n"
-    )
+    expect_one_bug(f"{HEAD}\n\n{CONTRACTS['a residual']}Net(8, <8|9>)(torch.zeros(1, 8, 9, 9))  # CVL110\n")

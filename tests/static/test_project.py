@@ -107,9 +107,7 @@ def test_an_error_in_convlint_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_layer_alone_has_a_name() -> None:
-    (finding,) = check(
-        "net.py", "from torch import nn\nconv = nn.Conv2d(3, 8, 1, groups=2)\n"
-    ).findings
+    (finding,) = check("net.py", "from torch import nn\nconv = nn.Conv2d(3, 8, 1, groups=2)\n").findings
     assert "`conv`" in finding.message
 
 
@@ -136,9 +134,7 @@ heads[1](torch.zeros(1, 8, 8, 8))
     assert places(check("net.py", text)) == []
 
 
-def test_memory_for_a_large_project_is_limited(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_for_a_large_project_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: WeakSet[SourceModule] = WeakSet()
 
     class Counted(SourceModule):
@@ -154,7 +150,7 @@ def test_memory_for_a_large_project_is_limited(
     counts: list[int] = []
     texts, _ = read_files(sorted(map(str, folder.glob("*.py"))))
     linter = Linter(Config(), progress=lambda done, of: counts.append(len(kept)))
-    assert [
-        Path(f.site.path).name for f in linter.find(texts) if f.site and f.code == "CVL110"
-    ] == [f"net{number:02}.py" for number in range(1, 30, 2)]
+    assert [Path(f.site.path).name for f in linter.find(texts) if f.site and f.code == "CVL110"] == [
+        f"net{number:02}.py" for number in range(1, 30, 2)
+    ]
     assert 10 < max(counts) < 20

@@ -25,9 +25,7 @@ def wrong(text: str) -> str:
     return re.sub(r"<[^<>|]*\|([^<>|]*)>", r"\1", text)
 
 
-def findings_in(
-    text: str, path: str = "net.py", project: Project | None = None
-) -> list[tuple[str, int]]:
+def findings_in(text: str, path: str = "net.py", project: Project | None = None) -> list[tuple[str, int]]:
     """Codes and lines of the findings, except CVL902."""
     found = check_file(path, text.encode(), project or Project("nowhere"))
     assert found.problems == ()
@@ -124,9 +122,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers(name: str) -> None:
-    expect_one_bug(
-        f"{HEAD}{NUMBERS[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))  # CVL102\n"
-    )
+    expect_one_bug(f"{HEAD}{NUMBERS[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))  # CVL102\n")
 
 
 UNKNOWN = {
@@ -152,9 +148,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_unknown_values_have_no_findings(name: str) -> None:
-    assert (
-        findings_in(f"{HEAD}{UNKNOWN[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
-    )
+    assert findings_in(f"{HEAD}{UNKNOWN[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
 
 
 # --- names of torch
@@ -179,9 +173,7 @@ def test_names_of_torch(text: str) -> None:
 
 
 def test_other_modules_named_like_torch() -> None:
-    text = (
-        "import torch\nfrom mine import nn, Conv2d\nnn.Conv2d(4, 8, 1)(torch.zeros(1, 3, 8, 8))\n"
-    )
+    text = "import torch\nfrom mine import nn, Conv2d\nnn.Conv2d(4, 8, 1)(torch.zeros(1, 3, 8, 8))\n"
     assert findings_in(f"{text}Conv2d(4, 8, 1)(torch.zeros(1, 3, 8, 8))\n") == []
 
 

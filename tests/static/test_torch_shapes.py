@@ -113,9 +113,7 @@ def by_static_analysis(call: Call, run: Execution) -> Any:
 
 def handled(name: str, run: Execution, args: Any, kwargs: Any) -> Any:
     owner, _, last = name.rpartition(".")
-    handler = (
-        torch_shapes.function(f"{NAMES[owner]}.{last}") if owner else torch_shapes.method(last)
-    )
+    handler = torch_shapes.function(f"{NAMES[owner]}.{last}") if owner else torch_shapes.method(last)
     assert handler is not None, name
     assert handler.bind(args, kwargs) is not None, name
     return handler(run, *args, **kwargs)
@@ -129,11 +127,7 @@ def our_shapes(value: Any) -> Any:
 
 def is_empty(ours: Any) -> bool:
     """Whether a result has no elements."""
-    return (
-        0 in ours
-        if isinstance(ours, tuple)
-        else isinstance(ours, list) and any(map(is_empty, ours))
-    )
+    return 0 in ours if isinstance(ours, tuple) else isinstance(ours, list) and any(map(is_empty, ours))
 
 
 # --- numbers
@@ -159,35 +153,11 @@ def test_agrees_with_pytorch_on_numbers(name: str) -> None:
 
 
 RECORDED = (
-    *(
-        "nn.Conv1d",
-        "nn.Conv2d",
-        "nn.Conv3d",
-        "nn.ConvTranspose2d",
-        "F.conv2d",
-        "F.conv_transpose1d",
-    ),
+    *("nn.Conv1d", "nn.Conv2d", "nn.Conv3d", "nn.ConvTranspose2d", "F.conv2d", "F.conv_transpose1d"),
     *("nn.BatchNorm2d", "nn.InstanceNorm2d", "nn.GroupNorm", "nn.LayerNorm", "F.group_norm"),
-    *(
-        "nn.Linear",
-        "F.linear",
-        "nn.AvgPool2d",
-        "F.max_pool2d",
-        "F.avg_pool1d",
-        "nn.ReLU",
-        "nn.ReLU6",
-    ),
+    *("nn.Linear", "F.linear", "nn.AvgPool2d", "F.max_pool2d", "F.avg_pool1d", "nn.ReLU", "nn.ReLU6"),
     *("nn.AdaptiveAvgPool2d", "nn.PixelShuffle", "nn.ChannelShuffle", "torch.cat", "torch.stack"),
-    *(
-        "torch.split",
-        ".chunk",
-        "nn.Flatten",
-        ".view",
-        ".permute",
-        ".transpose",
-        "torch.mean",
-        ".add",
-    ),
+    *("torch.split", ".chunk", "nn.Flatten", ".view", ".permute", ".transpose", "torch.mean", ".add"),
     *("F.interpolate", "F.pad", "nn.ReflectionPad2d", "nn.PReLU", "torch.softmax", "torch.matmul"),
 )
 NUMBERS = (
@@ -289,9 +259,7 @@ class Symbols:
     def call(self, call: Call) -> Call:
         args, built = tuple(map(self.within, call.args)), tuple(map(self.within, call.built[0]))
         kwargs = {k: self.within(v) for k, v in call.kwargs.items()}
-        return Call(
-            call.name, args, kwargs, (built, {k: self.within(v) for k, v in call.built[1].items()})
-        )
+        return Call(call.name, args, kwargs, (built, {k: self.within(v) for k, v in call.built[1].items()}))
 
 
 def evaluated(run: Execution, number: Any, values: dict[symbolic.Symbol, int]) -> int | None:

@@ -199,12 +199,7 @@ def test_a_slice_of_a_parameter(run: Execution) -> None:
     x = run.tensor((1, c, h, w))
     everything = slice(None)
     assert torch_shapes.index(run, x, (everything, slice(None, c // 2))).shape == (1, c // 2, h, w)
-    assert torch_shapes.index(run, x, (everything, slice(c // 2, None))).shape == (
-        1,
-        c - c // 2,
-        h,
-        w,
-    )
+    assert torch_shapes.index(run, x, (everything, slice(c // 2, None))).shape == (1, c - c // 2, h, w)
     assert torch_shapes.index(run, x, (..., slice(None, -1))).shape == (1, c, h, w - 1)
 
 

@@ -32,20 +32,12 @@ DEVIATIONS = {
     "range": "layout is documented, and not in the stub",
     "F.gelu": "approximate is keyword-only; the stub does not say so",
     "arange": "a single argument is the end; the handler tells the two apart",
-    **dict.fromkeys(
-        ("max", "min", ".max", ".min"), "the second argument is a dimension or a tensor"
-    ),
-    **dict.fromkeys(
-        ("std", "std_mean", "var", "var_mean", ".std", ".var"), "the handler detects std(unbiased)"
-    ),
+    **dict.fromkeys(("max", "min", ".max", ".min"), "the second argument is a dimension or a tensor"),
+    **dict.fromkeys(("std", "std_mean", "var", "var_mean", ".std", ".var"), "the handler detects std(unbiased)"),
     **dict.fromkeys(("mm", "bmm"), "out_dtype changes no shape and is for CUDA only"),
     "repeat_interleave": "repeat_interleave(repeats) makes indices of a tensor of counts",
-    **dict.fromkeys(
-        (".squeeze", ".squeeze_", ".count_nonzero"), "dimensions one by one are not documented"
-    ),
-    **dict.fromkeys(
-        ("tensor", ".new_tensor"), "options are keyword-only; the stub does not say so"
-    ),
+    **dict.fromkeys((".squeeze", ".squeeze_", ".count_nonzero"), "dimensions one by one are not documented"),
+    **dict.fromkeys(("tensor", ".new_tensor"), "options are keyword-only; the stub does not say so"),
     **dict.fromkeys(("tensor_split", ".tensor_split"), "indices and sections share a parameter"),
 }
 # The parser of builtin functions accepts NumPy's names for these, and ``out`` where methods share a
@@ -155,17 +147,13 @@ def rejected(own: Signature, overload: Signature) -> str | None:
 
 def defaults(name: str, overloads: list[Signature]) -> list[Any]:
     """The defaults that overloads have for a parameter, as far as the stubs say them."""
-    values = [
-        overload.parameters[name].default for overload in overloads if name in overload.parameters
-    ]
+    values = [overload.parameters[name].default for overload in overloads if name in overload.parameters]
     return [None if default == () else default for default in values if default not in (EMPTY, ...)]
 
 
 def deviations(own: Signature, overloads: list[Signature]) -> list[str]:
     """How a signature differs from the overloads of a builtin function."""
-    differences = [
-        f"it rejects {name}" for o in overloads if (name := rejected(own, o)) is not None
-    ]
+    differences = [f"it rejects {name}" for o in overloads if (name := rejected(own, o)) is not None]
     documented = {name for overload in overloads for name in overload.parameters}
     for position, mine in enumerate(own.parameters.values()):
         theirs = defaults(mine.name, overloads)
@@ -222,9 +210,7 @@ def test_layers(name: str) -> None:
         assert plain(forward)[1:] == plain(inspect.signature(layer.forward))[1:]
 
 
-def test_open_signatures_belong_to_families_whose_result_does_not_depend_on_more_arguments() -> (
-    None
-):
+def test_open_signatures_belong_to_families_whose_result_does_not_depend_on_more_arguments() -> None:
     """``*args, **kwargs``: losses are scalars, parts of transformers and elementwise functions keep
     the shape, initialization returns its first argument, questions about the system are unknown.
     """
@@ -235,8 +221,6 @@ def test_open_signatures_belong_to_families_whose_result_does_not_depend_on_more
         *[name for name in LAYERS if name.startswith("Transformer")],
     }
     families = {
-        operation.handler.__module__.rsplit(".", 1)[-1]
-        for operation in FUNCTIONS.values()
-        if is_open(ours(operation))
+        operation.handler.__module__.rsplit(".", 1)[-1] for operation in FUNCTIONS.values() if is_open(ours(operation))
     }
     assert families == {"elementwise", "environment", "losses", "tensor_queries"}

@@ -48,8 +48,7 @@ UNDECIDED = {
         "return torch.matmul(q, q.transpose(-1, -2)) + self.mask",
     ),
     "the first size and the rest": net(
-        "self.conv = nn.Conv2d(3, 8, 1)",
-        "b, *rest = x.shape\nreturn self.conv(x.view(b, *rest))",
+        "self.conv = nn.Conv2d(3, 8, 1)", "b, *rest = x.shape\nreturn self.conv(x.view(b, *rest))"
     ),
     "as many levels as somebody passes": (
         "def levels(features):\n    found = []\n    for x in features:\n        found.append(x)\n"
@@ -64,9 +63,7 @@ UNDECIDED = {
         "self.body = nn.ReLU()", "return torch.zeros(4, 8, 6).view(4, times, -1)"
     ).replace("forward(self, x)", "forward(self, x, times=0)"),
     "anchors that may be left out": net(
-        "self.anchors = torch.tensor(anchors).float().view(len(anchors), -1, 2)",
-        "return x",
-        ", anchors=()",
+        "self.anchors = torch.tensor(anchors).float().view(len(anchors), -1, 2)", "return x", ", anchors=()"
     ),
     "channels that a block may add": net(
         "self.body = nn.Conv2d(c, d, 3)\nself.last = nn.Conv2d(d + more, d, 3)",
@@ -79,8 +76,7 @@ UNDECIDED = {
         "self.net(x)\nreturn self.head(self.seen)",
     ),
     "a bank that grows": net(
-        "self.register_buffer('bank', tensor=torch.empty(16))",
-        "return torch.matmul(torch.zeros(2, 8), self.bank)",
+        "self.register_buffer('bank', tensor=torch.empty(16))", "return torch.matmul(torch.zeros(2, 8), self.bank)"
     )
     + "    def fill(self, x):\n        self.bank = x\n",
     "a depth that is less and more": net(
@@ -95,10 +91,7 @@ UNDECIDED = {
         "        self.__setattr__(name, nn.Conv2d(i, o, k))\n\n\n"
         + net("self.one = Padded(8, 8, 2)", "return torch.cat([x, self.one(x)], 1)")
     ),
-    "losses of all values": net(
-        "self.loss = nn.CrossEntropyLoss(reduce=False)",
-        "return self.loss(x, x).sort(1)",
-    ),
+    "losses of all values": net("self.loss = nn.CrossEntropyLoss(reduce=False)", "return self.loss(x, x).sort(1)"),
     "a size that may be several": net(
         "self.bank = torch.empty(size=size)",
         "return torch.einsum('nc,ck->nk', torch.zeros(2, 8), self.bank)",
@@ -132,13 +125,11 @@ DECIDED = {
         "x = self.stem(x)\nif is_grey(x):\n    y = self.norm(x)\nreturn x",
     ),
     "in both branches, each for itself": net(
-        "self.stem = nn.Conv2d(3, 16, 3)\nself.a = nn.Conv2d(<16|17>, 8, 1)  # CVL102\n"
-        "self.b = nn.Conv2d(16, 4, 1)",
+        "self.stem = nn.Conv2d(3, 16, 3)\nself.a = nn.Conv2d(<16|17>, 8, 1)  # CVL102\nself.b = nn.Conv2d(16, 4, 1)",
         "x = self.stem(x)\nreturn self.a(x) if is_grey(x) else self.b(x)",
     ),
     "behind two branches": net(
-        "self.stem = nn.Conv2d(3, 16, 3)\nself.a = nn.Conv2d(16, 8, 1)\n"
-        "self.last = nn.Conv2d(<16|8>, 4, 1)  # CVL102",
+        "self.stem = nn.Conv2d(3, 16, 3)\nself.a = nn.Conv2d(16, 8, 1)\nself.last = nn.Conv2d(<16|8>, 4, 1)  # CVL102",
         "x = self.stem(x)\nif is_grey(x):\n    log(self.a(x))\nreturn self.last(x)",
     ),
     "whatever is left out": net(
@@ -151,8 +142,7 @@ DECIDED = {
         ", c, d",
     ),
     "a list of layers": net(
-        "self.convs = <nn.ModuleList|list>([nn.Conv2d(3, 3, 1)])  # CVL206",
-        "return self.convs[0](x)",
+        "self.convs = <nn.ModuleList|list>([nn.Conv2d(3, 3, 1)])  # CVL206", "return self.convs[0](x)"
     ),
 }
 

@@ -30,9 +30,7 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The Python of an environment with the wheel, its dependencies and pytest."""
     folder = tmp_path_factory.mktemp("without")
-    build = run(
-        sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT
-    )
+    build = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT)
     assert build.returncode == 0, build.stderr
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)

@@ -90,9 +90,7 @@ def channels(draw: random.Random, groups: int) -> int:
     return rarely(draw, draw.randint(0, 7), max(1, groups) * draw.randint(1, 3))
 
 
-def convolution(
-    draw: random.Random, n: int, *, transposed: bool
-) -> tuple[int, int, dict[str, Any]]:
+def convolution(draw: random.Random, n: int, *, transposed: bool) -> tuple[int, int, dict[str, Any]]:
     groups = rarely(draw, draw.randint(-1, 4), draw.choice((1, 1, 2, 3)))
     numbers: dict[str, Any] = {
         "kernel_size": size(draw, n, rarely(draw, 0, 1), 4),
@@ -229,9 +227,7 @@ def _bilinear(draw: random.Random, name: str) -> Call:
 
 @calls("torch.matmul", "torch.bmm", "torch.mm", ".matmul")
 def _matmul(draw: random.Random, name: str) -> Call:
-    ranks = {"torch.bmm": (3, 3), "torch.mm": (2, 2)}.get(
-        name, (draw.randint(1, 4), draw.randint(1, 4))
-    )
+    ranks = {"torch.bmm": (3, 3), "torch.mm": (2, 2)}.get(name, (draw.randint(1, 4), draw.randint(1, 4)))
     inner = draw.randint(1, 4)
     left, right = list(shape(draw, ranks[0], 3)), list(shape(draw, ranks[1], 3))
     left[-1] = inner
@@ -244,14 +240,10 @@ def _matmul(draw: random.Random, name: str) -> Call:
 
 @calls("torch.einsum")
 def _einsum(draw: random.Random, name: str) -> Call:
-    equation = draw.choice(
-        ("bhid,bhjd->bhij", "bij,bjk->bik", "ij->ji", "bchw,cd->bdhw", "ij,k->ijk")
-    )
+    equation = draw.choice(("bhid,bhjd->bhij", "bij,bjk->bik", "ij->ji", "bchw,cd->bdhw", "ij,k->ijk"))
     lengths = {letter: draw.randint(1, 4) for letter in "bhijkdcw"}
     terms = equation.split("->")[0].split(",")
-    tensors = [
-        T(tuple([rarely(draw, draw.randint(1, 4), lengths[c]) for c in term])) for term in terms
-    ]
+    tensors = [T(tuple([rarely(draw, draw.randint(1, 4), lengths[c]) for c in term])) for term in terms]
     return Call(name, (equation, *tensors))
 
 
@@ -297,14 +289,10 @@ def _f_pool(draw: random.Random, name: str) -> Call:
     return Call(name, args, numbers)
 
 
-@calls(
-    *[f"{place}{n}d" for place in ("nn.AdaptiveAvgPool", "nn.AdaptiveMaxPool") for n in (1, 2, 3)]
-)
+@calls(*[f"{place}{n}d" for place in ("nn.AdaptiveAvgPool", "nn.AdaptiveMaxPool") for n in (1, 2, 3)])
 def _adaptive(draw: random.Random, name: str) -> Call:
     n = spatial_of(name)
-    wanted: Any = draw.choice(
-        (draw.randint(1, 4), shape(draw, n, 4), (None, *shape(draw, n - 1, 4)))
-    )
+    wanted: Any = draw.choice((draw.randint(1, 4), shape(draw, n, 4), (None, *shape(draw, n - 1, 4))))
     if n == 1 and isinstance(wanted, tuple):
         wanted = wanted[0] or 1
     return Call(name, (_image(draw, n),), {}, ((wanted,), {}))
@@ -318,9 +306,7 @@ def _pad(draw: random.Random, name: str) -> Call:
     mode = draw.choice(("constant", "constant", "reflect", "replicate", "circular"))
     count = draw.randint(1, 3)
     rank = rarely(draw, draw.randint(1, 5), count + draw.randint(1, 2))
-    around = tuple(
-        [draw.randint(rarely(draw, -2, 0), 3) for _ in range(2 * count - rarely(draw, 1, 0))]
-    )
+    around = tuple([draw.randint(rarely(draw, -2, 0), 3) for _ in range(2 * count - rarely(draw, 1, 0))])
     return Call(name, (T(shape(draw, rank, 4)), around), {"mode": mode})
 
 
@@ -328,9 +314,7 @@ def _pad(draw: random.Random, name: str) -> Call:
 @calls(*[f"nn.CircularPad{n}d" for n in (1, 2, 3)])
 def _padding(draw: random.Random, name: str) -> Call:
     n = spatial_of(name)
-    around: Any = draw.choice(
-        (draw.randint(0, 3), tuple([draw.randint(0, 3) for _ in range(2 * n)]))
-    )
+    around: Any = draw.choice((draw.randint(0, 3), tuple([draw.randint(0, 3) for _ in range(2 * n)])))
     rank = rarely(draw, draw.randint(1, 5), n + draw.randint(1, 2))
     return Call(name, (T(shape(draw, rank, 4)),), {}, ((around,), {}))
 
@@ -343,9 +327,7 @@ def _interpolate(draw: random.Random, name: str) -> Call:
     n = max(1, len(x.shape) - 2)
     numbers: dict[str, Any] = {"mode": mode}
     if draw.random() < 0.5:
-        numbers["size"] = rarely(
-            draw, shape(draw, 2, 5), draw.choice((draw.randint(0, 5), shape(draw, n, 5)))
-        )
+        numbers["size"] = rarely(draw, shape(draw, 2, 5), draw.choice((draw.randint(0, 5), shape(draw, n, 5))))
     else:
         numbers["scale_factor"] = draw.choice((2, 2.0, 0.5, 1.5, 0.3, (2.0, 0.5, 2)[:n]))
     if draw.random() < 0.05:
@@ -357,13 +339,7 @@ def _interpolate(draw: random.Random, name: str) -> Call:
     return Call(name, (x,), numbers)
 
 
-@calls(
-    "F.pixel_shuffle",
-    "nn.PixelShuffle",
-    "F.pixel_unshuffle",
-    "nn.PixelUnshuffle",
-    "nn.ChannelShuffle",
-)
+@calls("F.pixel_shuffle", "nn.PixelShuffle", "F.pixel_unshuffle", "nn.PixelUnshuffle", "nn.ChannelShuffle")
 @calls("F.channel_shuffle")
 def _shuffle(draw: random.Random, name: str) -> Call:
     factor = rarely(draw, draw.randint(-1, 3), draw.randint(1, 3))
@@ -477,9 +453,7 @@ def _permute(draw: random.Random, name: str) -> Call:
 def _expand(draw: random.Random, name: str) -> Call:
     x = T(tuple([draw.choice((1, 1, 2, 3)) for _ in range(draw.randint(1, 3))]))
     if name in (".expand", "torch.broadcast_to"):
-        wanted = [
-            draw.choice((-1, one, one, 4)) if one == 1 else rarely(draw, 4, one) for one in x.shape
-        ]
+        wanted = [draw.choice((-1, one, one, 4)) if one == 1 else rarely(draw, 4, one) for one in x.shape]
         wanted = [*rarely(draw, [-1], [draw.randint(1, 3)][: draw.randint(0, 1)]), *wanted]
     else:
         wanted = list(shape(draw, draw.randint(max(1, len(x.shape) - 1), 4), 3))
@@ -489,9 +463,7 @@ def _expand(draw: random.Random, name: str) -> Call:
 @calls("torch.repeat_interleave")
 def _interleave(draw: random.Random, name: str) -> Call:
     x = T(shape(draw, draw.randint(1, 3), 3))
-    return Call(
-        name, (x, draw.randint(0, 3)), {"dim": draw.choice((None, axis(draw, len(x.shape))))}
-    )
+    return Call(name, (x, draw.randint(0, 3)), {"dim": draw.choice((None, axis(draw, len(x.shape))))})
 
 
 # --- merging
@@ -529,9 +501,7 @@ def _split(draw: random.Random, name: str) -> Call:
 _BINARY = ("torch.add", "torch.sub", "torch.mul", "torch.div", "torch.maximum", "torch.pow")
 
 
-@calls(
-    *_BINARY, ".add", ".mul", ".__add__", ".__mul__", ".add_", ".mul_", ".__iadd__", "torch.where"
-)
+@calls(*_BINARY, ".add", ".mul", ".__add__", ".__mul__", ".add_", ".mul_", ".__iadd__", "torch.where")
 def _add(draw: random.Random, name: str) -> Call:
     left = shape(draw, draw.randint(0, 4), 4)
     right = [draw.choice((one, one, 1)) for one in left][draw.randint(0, max(0, len(left) - 1)) :]
@@ -553,47 +523,23 @@ def _prelu(draw: random.Random, name: str) -> Call:
     if "GLU" in name or "glu" in name:
         along = axis(draw, len(x.shape))
         even = T(tuple([rarely(draw, one, 2 * one) for one in x.shape]))
-        return (
-            Call(name, (even,), {}, ((along,), {}))
-            if name[:2] == "nn"
-            else Call(name, (even, along))
-        )
+        return Call(name, (even,), {}, ((along,), {})) if name[:2] == "nn" else Call(name, (even, along))
     width = draw.choice((1, x.shape[1] if len(x.shape) > 1 else 1, draw.randint(1, 4)))
-    return (
-        Call(name, (x,), {}, ((width,), {})) if name[:2] == "nn" else Call(name, (x, T((width,))))
-    )
+    return Call(name, (x,), {}, ((width,), {})) if name[:2] == "nn" else Call(name, (x, T((width,))))
 
 
 _SAME = ("ReLU", "ReLU6", "SiLU", "GELU", "Sigmoid", "Hardswish", "LeakyReLU", "ELU", "Identity")
 
 
-@calls(
-    *[f"nn.{name}" for name in _SAME],
-    "F.relu",
-    "F.gelu",
-    "F.silu",
-    "torch.sigmoid",
-    ".relu",
-    ".abs",
-)
-@calls(
-    ".relu_", "F.relu6", "torch.exp", ".clone", ".contiguous", ".float", ".detach", "nn.Dropout2d"
-)
+@calls(*[f"nn.{name}" for name in _SAME], "F.relu", "F.gelu", "F.silu", "torch.sigmoid", ".relu", ".abs")
+@calls(".relu_", "F.relu6", "torch.exp", ".clone", ".contiguous", ".float", ".detach", "nn.Dropout2d")
 @calls("F.leaky_relu", "F.hardtanh", "nn.Tanh", "nn.Softplus", "nn.Mish", "nn.SELU", "nn.Softsign")
 def _same(draw: random.Random, name: str) -> Call:
     least = 3 if "Dropout" in name else 1
     return Call(name, (T(shape(draw, draw.randint(least, 4), 4)),))
 
 
-@calls(
-    "torch.softmax",
-    "F.softmax",
-    "torch.cumsum",
-    "F.log_softmax",
-    ".softmax",
-    "F.normalize",
-    "torch.flip",
-)
+@calls("torch.softmax", "F.softmax", "torch.cumsum", "F.log_softmax", ".softmax", "F.normalize", "torch.flip")
 @calls("nn.Softmax", "nn.LogSoftmax")
 def _along(draw: random.Random, name: str) -> Call:
     x = T(shape(draw, draw.randint(1, 4), 4))
@@ -608,37 +554,12 @@ def _along(draw: random.Random, name: str) -> Call:
 # --- reductions and picking
 
 
-@calls(
-    "torch.mean",
-    ".mean",
-    "torch.sum",
-    ".sum",
-    "torch.amax",
-    ".amin",
-    "torch.std",
-    ".var",
-    "torch.prod",
-)
-@calls(
-    "torch.max",
-    ".min",
-    "torch.argmax",
-    "torch.norm",
-    "torch.logsumexp",
-    "torch.median",
-    "torch.all",
-)
+@calls("torch.mean", ".mean", "torch.sum", ".sum", "torch.amax", ".amin", "torch.std", ".var", "torch.prod")
+@calls("torch.max", ".min", "torch.argmax", "torch.norm", "torch.logsumexp", "torch.median", "torch.all")
 def _reduce(draw: random.Random, name: str) -> Call:
     x = T(shape(draw, draw.randint(1, 4), 4))
     rank = len(x.shape)
-    one_only = name in (
-        "torch.max",
-        ".min",
-        "torch.argmax",
-        "torch.median",
-        "torch.prod",
-        "torch.all",
-    )
+    one_only = name in ("torch.max", ".min", "torch.argmax", "torch.median", "torch.prod", "torch.all")
     several = tuple([axis(draw, rank) for _ in range(draw.randint(1, 2))])
     along: Any = axis(draw, rank) if one_only or draw.random() < 0.6 else several
     kwargs = {"dim": along, "keepdim": draw.random() < 0.5}
@@ -701,15 +622,7 @@ def _sequence(draw: random.Random, name: str) -> Call:
     return Call(name, (x,), {}, ((width, 3, draw.randint(1, 2)), flags))
 
 
-@calls(
-    "torch.zeros",
-    "torch.randn",
-    "torch.full",
-    "torch.eye",
-    "torch.arange",
-    "torch.linspace",
-    "torch.tensor",
-)
+@calls("torch.zeros", "torch.randn", "torch.full", "torch.eye", "torch.arange", "torch.linspace", "torch.tensor")
 @calls(".new_zeros", ".new_ones", "torch.zeros_like", "torch.randint")
 def _make(draw: random.Random, name: str) -> Call:
     wanted = shape(draw, draw.randint(1, 4), 4)

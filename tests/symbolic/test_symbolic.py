@@ -14,15 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convlint import symbolic
-from convlint.symbolic import (
-    Dim,
-    Facts,
-    Symbol,
-    constant,
-    provably_divisible,
-    provably_equal,
-    symbol,
-)
+from convlint.symbolic import Dim, Facts, Symbol, constant, provably_divisible, provably_equal, symbol
 
 NAMES = ("a", "b", "c")
 A, B, C = (symbol(name) for name in NAMES)
@@ -43,9 +35,7 @@ class Program:
             return None
 
 
-def _binary(
-    op: str, apply: Callable[[Dim, Dim], Dim]
-) -> Callable[[tuple[Program, Program]], Program]:
+def _binary(op: str, apply: Callable[[Dim, Dim], Dim]) -> Callable[[tuple[Program, Program]], Program]:
     def build(pair: tuple[Program, Program]) -> Program:
         left, right = pair
         call = f"{op}({left.source}, {right.source})"
@@ -67,10 +57,7 @@ OPERATORS = (
 
 
 def programs(
-    names: tuple[str, ...] = NAMES,
-    smallest: int = -6,
-    largest: int = 12,
-    leaves: int = 8,
+    names: tuple[str, ...] = NAMES, smallest: int = -6, largest: int = 12, leaves: int = 8
 ) -> st.SearchStrategy[Program]:
     return st.recursive(
         st.sampled_from([Program(name, symbol(name)) for name in names])
@@ -95,9 +82,7 @@ def value(dim: Dim, values: dict[str, int]) -> int:
 
 
 @given(programs(), BINDINGS)
-def test_a_normal_form_has_the_value_that_python_computes(
-    program: Program, values: dict[str, int]
-) -> None:
+def test_a_normal_form_has_the_value_that_python_computes(program: Program, values: dict[str, int]) -> None:
     expected = program.run(values)
     assume(expected is not None and not program.dim.is_unknown)
     assert value(program.dim, values) == expected
@@ -133,9 +118,7 @@ def test_json_and_back(program: Program) -> None:
 
 
 @given(programs(), programs(), BINDINGS)
-def test_substitution_is_the_value_of_the_replacement(
-    program: Program, inner: Program, values: dict[str, int]
-) -> None:
+def test_substitution_is_the_value_of_the_replacement(program: Program, inner: Program, values: dict[str, int]) -> None:
     replaced = inner.run(values)
     assume(replaced is not None)
     expected = program.run(values | {"a": replaced})
@@ -143,20 +126,12 @@ def test_substitution_is_the_value_of_the_replacement(
     assume(expected is not None and not substituted.is_unknown)
     try:
         assert value(substituted, values) == expected
-    except (
-        ZeroDivisionError
-    ):  # what Python did not reach in the original may divide by zero in the normal form
+    except ZeroDivisionError:  # what Python did not reach in the original may divide by zero in the normal form
         pytest.fail("the normal form divides by zero where Python does not")
 
 
-@given(
-    crowds(5),
-    programs(("a", "b"), 1, 3, 3),
-    programs(("a", "b"), 1, 3, 3),
-)
-def test_a_proof_from_a_fact_holds_wherever_the_fact_does(
-    crowd: list[Program], left: Program, right: Program
-) -> None:
+@given(crowds(5), programs(("a", "b"), 1, 3, 3), programs(("a", "b"), 1, 3, 3))
+def test_a_proof_from_a_fact_holds_wherever_the_fact_does(crowd: list[Program], left: Program, right: Program) -> None:
     facts = Facts([(left.dim, right.dim)])
     here = [x == y for x, y in zip(values_everywhere(left), values_everywhere(right), strict=True)]
     for first, second in combinations(crowd, 2):

@@ -30,9 +30,7 @@ def _edit(site: Site, scope: Scope, old: str, new: Dim, texts: SourceTexts) -> E
     arguments = [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
     matching = [argument for argument in arguments if ast.unparse(argument) == old]
     unchanged = _parameters(call.scope) - set(_rebound(call.scope))
-    if len(matching) != 1 or any(
-        s.scope != scope.id or s.name not in unchanged for s in new.symbols()
-    ):
+    if len(matching) != 1 or any(s.scope != scope.id or s.name not in unchanged for s in new.symbols()):
         return None
     return call.replacing(matching[0], symbolic.text(new))
 

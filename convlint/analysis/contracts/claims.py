@@ -88,9 +88,7 @@ class _Search:
 
     @cached_property
     def _current(self) -> Binding:
-        mentioned = {
-            s for pair in self.comparison.facts.equalities for dim in pair for s in dim.symbols()
-        }
+        mentioned = {s for pair in self.comparison.facts.equalities for dim in pair for s in dim.symbols()}
         mentioned |= {s for dim in self.comparison.dims for s in dim.symbols()} | self.own.keys()
         values = self.comparison.values
         return {symbol: values[symbol] for symbol in mentioned | self._inputs if symbol in values}
@@ -126,9 +124,7 @@ class _Search:
     def _working(self) -> Iterator[Binding]:
         """Bindings for which the numbers are right: the current ones, divided as far as possible."""
         widths = {s for dim in self.comparison.dims for s in dim.symbols()} | set(self._free)
-        mentioned = {
-            s for p in self.comparison.facts.equalities for dim in p for s in dim.symbols()
-        }
+        mentioned = {s for p in self.comparison.facts.equalities for dim in p for s in dim.symbols()}
         everything = widths | {s for s in mentioned if s in self.own or s in self._inputs}
         tried: list[Binding] = []
         for base in _BASES:
@@ -191,8 +187,7 @@ class _Search:
         own = self.own
         numbers = tuple((s.name, values[s]) for s in own if static or values[s] != own[s])
         channels = tuple(
-            values.get(symbol, shape[1] if len(shape) > 1 else 0)
-            for symbol, shape in self.comparison.inputs
+            values.get(symbol, shape[1] if len(shape) > 1 else 0) for symbol, shape in self.comparison.inputs
         )
         return Instantiation(numbers, channels)
 

@@ -110,24 +110,15 @@ class Comparisons:
         for id in self._scopes.ancestors(layer.scope) if expected.determined else ():
             scope = self._scopes.by_id[id]
             number = self._scopes.expressed_in(expected, id)
-            channels = self._requirements_of(scope, *self._run(scope, (node,))[0]).channels(
-                node.inputs[0]
-            )
+            channels = self._requirements_of(scope, *self._run(scope, (node,))[0]).channels(node.inputs[0])
             if not number.determined or not channels.determined:
                 return None
             if Requirements.only_of_parameters(channels):
-                return self._comparison(
-                    scope, (number, channels), (node,), (layer.name, "channels"), differ
-                )
+                return self._comparison(scope, (number, channels), (node,), (layer.name, "channels"), differ)
         return None
 
     def _comparison(
-        self,
-        scope: Scope,
-        dims: tuple[Dim, ...],
-        nodes: Sequence[Node],
-        checked: Checked | None,
-        wrong: Wrong,
+        self, scope: Scope, dims: tuple[Dim, ...], nodes: Sequence[Node], checked: Checked | None, wrong: Wrong
     ) -> Comparison | None:
         """The comparison, if it can be wrong; the same for a class that is called again in the same way."""
         if not all(dim.determined for dim in dims) or all(dim == dims[0] for dim in dims):
@@ -140,18 +131,11 @@ class Comparisons:
         )
         if key not in self._known:
             comparison = self._new_comparison(scope, dims, nodes, checked, wrong)
-            self._known[key] = (
-                comparison if comparison is not None and comparison.can_be(wrong) else None
-            )
+            self._known[key] = comparison if comparison is not None and comparison.can_be(wrong) else None
         return self._known[key]
 
     def _new_comparison(
-        self,
-        scope: Scope,
-        dims: tuple[Dim, ...],
-        nodes: Sequence[Node],
-        checked: Checked | None,
-        wrong: Wrong,
+        self, scope: Scope, dims: tuple[Dim, ...], nodes: Sequence[Node], checked: Checked | None, wrong: Wrong
     ) -> Comparison | None:
         scopes = self._scopes
         compared = list(scopes.compared(scope.id))
@@ -163,9 +147,7 @@ class Comparisons:
         if len(equalities) > _MAX_FACTS or (wrong is differ and _are_equal(dims, equalities)):
             return None
         opaque = {s for pair in equalities for dim in pair for s in dim.symbols() if s.opaque}
-        values = (
-            scopes.values | requirements.values | {symbol: int(symbol.name) for symbol in opaque}
-        )
+        values = scopes.values | requirements.values | {symbol: int(symbol.name) for symbol in opaque}
         facts = Facts(sorted(equalities, key=_order))
         return Comparison(scope, dims, facts, values, self._inputs(call), self._graph.target)
 

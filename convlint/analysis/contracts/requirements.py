@@ -72,9 +72,7 @@ class Requirements:
         elif node.op == "linear":
             if layer is not None and self._scopes.within(layer.scope, self._scope):
                 yield from self._of_linear(node, layer)
-        elif len(node.inputs) == 1 and (
-            node.op in ops.CHANNEL_PRESERVING or self._keeps_channels(node)
-        ):
+        elif len(node.inputs) == 1 and (node.op in ops.CHANNEL_PRESERVING or self._keeps_channels(node)):
             self._channels[output] = self.channels(node.inputs[0])
         elif node.op in ops.MERGES and len(node.inputs) > 1:
             yield from ((None, pair) for pair in self._of_merge(node))

@@ -44,9 +44,7 @@ class Scopes:
         Other symbols are replaced by the expressions that were passed for them; unknown if one is missing.
         """
         visible = set(self.ancestors(scope))
-        while hidden := {
-            symbol for symbol in dim.symbols() if not symbol.opaque and symbol.scope not in visible
-        }:
+        while hidden := {symbol for symbol in dim.symbols() if not symbol.opaque and symbol.scope not in visible}:
             if not hidden <= self._outer.keys():
                 return symbolic.UNKNOWN
             dim = dim.substitute({symbol: self._outer[symbol] for symbol in hidden})

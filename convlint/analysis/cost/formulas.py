@@ -48,11 +48,7 @@ def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
         return None
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
-    sizes = {
-        name: n
-        for term, shape in zip(terms, shapes, strict=True)
-        for name, n in zip(term, shape, strict=True)
-    }
+    sizes = {name: n for term, shape in zip(terms, shapes, strict=True) for name, n in zip(term, shape, strict=True)}
     if not arrow:
         result = "".join(name for name in sizes if left.count(name) == 1)
     total, done = 0, set(terms[0])

@@ -16,9 +16,7 @@ def rows(graph: Graph) -> tuple[Row, ...]:
     ended a partial run, and rows whose call was replaced by a stand-in.
     """
     leaves = leaves_of(graph)
-    entries: list[
-        tuple[int, int, Row]
-    ] = []  # sorted by first node, then modules before their calls
+    entries: list[tuple[int, int, Row]] = []  # sorted by first node, then modules before their calls
     for rank, layer in enumerate(graph.layers):
         calls = graph.calls_of(layer.name)
         row = _layer_row(graph, layer, calls, leaf=layer.name in leaves)
@@ -37,9 +35,7 @@ def leaves_of(graph: Graph) -> set[str]:
     wrappers = {
         layer.name
         for layer in graph.layers
-        if layer.leaf
-        and not layer.params
-        and not any(macs(graph, node) for node in _nodes_of(graph, layer))
+        if layer.leaf and not layer.params and not any(macs(graph, node) for node in _nodes_of(graph, layer))
     }
     open_calls: list[Call] = []
     for call in sorted(graph.calls, key=lambda c: (c.start, -c.stop)):
@@ -87,9 +83,7 @@ def _layer_row(graph: Graph, layer: Layer, calls: Sequence[Call], *, leaf: bool)
         output_shape=outs[0] if outs else None,
         kernel_size=_sizes(attrs.get("kernel_size")),
         stride=_sizes(attrs.get("stride")),
-        padding=attrs["padding"]
-        if isinstance(attrs.get("padding"), str)
-        else _sizes(attrs.get("padding")),
+        padding=attrs["padding"] if isinstance(attrs.get("padding"), str) else _sizes(attrs.get("padding")),
         dilation=_sizes(attrs.get("dilation")),
         groups=attrs["groups"] if isinstance(attrs.get("groups"), int) else None,
         bias=attrs["bias"] if isinstance(attrs.get("bias"), bool) else None,

@@ -82,17 +82,7 @@ _ALWAYS_ALIVE = frozenset({"input", "constant"})
 _TRANSPOSES = ops.TRANSPOSES | {"movedim", "moveaxis", "t"}
 _PARTS = frozenset({"chunk", "split", "tensor_split", "getitem", "narrow", "expand"})
 _VIEWS = frozenset(
-    {
-        "squeeze",
-        "unsqueeze",
-        "select",
-        "unbind",
-        "unflatten",
-        "detach",
-        "view_as",
-        "expand_as",
-        "to",
-    }
+    {"squeeze", "unsqueeze", "select", "unbind", "unflatten", "detach", "view_as", "expand_as", "to"}
     | ops.DROPOUTS  # in eval mode
 )
 _VIEWS_IF_CONTIGUOUS = ops.FLATTENING | {"contiguous"}

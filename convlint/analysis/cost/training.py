@@ -20,15 +20,9 @@ def training_bytes(graph: Graph) -> int | None:
         return None
     owners = [layer for layer in graph.layers if layer.trainable_params]
     states = sum(layer.params_bytes * layer.trainable_params // layer.params for layer in owners)
-    largest = [
-        prod(shape) * layer.params_bytes // layer.params
-        for layer in owners
-        for _, shape in layer.parameters
-    ]
+    largest = [prod(shape) * layer.params_bytes // layer.params for layer in owners for _, shape in layer.parameters]
     params = sum(layer.params_bytes for layer in graph.layers)
-    return (
-        params + 3 * states + max(graph.saved_bytes, *_in_backward(graph), 2 * max([0, *largest]))
-    )
+    return params + 3 * states + max(graph.saved_bytes, *_in_backward(graph), 2 * max([0, *largest]))
 
 
 def _in_backward(graph: Graph) -> Iterator[int]:

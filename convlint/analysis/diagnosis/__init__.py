@@ -11,12 +11,4 @@ from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.messages import findings
 from convlint.analysis.diagnosis.refused import Refusal, home
 
-__all__ = [
-    "Disagreement",
-    "Refusal",
-    "Vote",
-    "disagreements",
-    "findings",
-    "home",
-    "refusals",
-]
+__all__ = ["Disagreement", "Refusal", "Vote", "disagreements", "findings", "home", "refusals"]

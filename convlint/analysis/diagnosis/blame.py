@@ -129,9 +129,7 @@ class _Diagnosis:
         fitting = {vote.number for vote in known if vote not in corrections}
         return corrections if 2 * len(corrections) < len(wrong) and len(fitting) > 1 else {}
 
-    def _rank(
-        self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: Counts
-    ) -> tuple[float, ...] | None:
+    def _rank(self, suspect: Suspect, held: tuple[set[Vote], set[Vote]], open_: Counts) -> tuple[float, ...] | None:
         """Rank a suspect, higher is more likely to blame; None if striking it out settles nothing."""
         bad, good = held
         struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
@@ -179,9 +177,7 @@ class _Diagnosis:
             return False
         return prod(self.graph.tensor(before.inputs[0]).shape[2:]) > 1
 
-    def _disagreement(
-        self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts
-    ) -> Disagreement:
+    def _disagreement(self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts) -> Disagreement:
         poll = self.poll
         wrong: list[tuple[Vote, Fraction | None]] = []
         for vote in sorted(bad, key=lambda vote: vote.node):
@@ -216,9 +212,7 @@ def _same_caller(left: Vote, right: Vote) -> bool:
 
 def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
     """Find the disagreements that made calls of a graph fail, one for each place to blame."""
-    return (
-        graph.derived(_Diagnosis).disagreements if any(node.error for node in graph.nodes) else ()
-    )
+    return graph.derived(_Diagnosis).disagreements if any(node.error for node in graph.nodes) else ()
 
 
 def refusals(graph: Graph) -> tuple[Refusal, ...]:
@@ -230,10 +224,6 @@ def refusals(graph: Graph) -> tuple[Refusal, ...]:
     explained = graph.derived(_Diagnosis).refused
     _, blamed = places(wrong, right, 0, home(graph))
     return tuple(
-        Refusal(
-            site,
-            tuple(layers),
-            tuple(sorted({id for layer in layers for id in explained.get(layer.name, ())})),
-        )
+        Refusal(site, tuple(layers), tuple(sorted({id for layer in layers for id in explained.get(layer.name, ())})))
         for site, layers in blamed
     )

@@ -12,15 +12,11 @@ from convlint.analysis.diagnosis.constraints import Vote
 from convlint.ir import Finding, Graph, Node, Related, Site
 
 _MAX_RELATED = 12  # related lines of one finding
-_MAX_FRAMES = (
-    3  # lines for each other layer: its constructor call, and callers of the function around it
-)
+_MAX_FRAMES = 3  # lines for each other layer: its constructor call, and callers of the function around it
 _MAX_TERMS = 4  # terms of a sum that are written out
 
 
-def findings(
-    make: Callable[..., Finding], graph: Graph, operators: Iterable[str]
-) -> Iterator[Finding]:
+def findings(make: Callable[..., Finding], graph: Graph, operators: Iterable[str]) -> Iterator[Finding]:
     """Find disagreements at failed calls of ``operators``. ``make`` is ``Rule.finding``.
 
     A disagreement is reported at the call of the blamed layer if that failed, else at the first call that failed
@@ -77,9 +73,7 @@ def _reported_call(graph: Graph, disagreement: Disagreement) -> Node:
 def message(graph: Graph, disagreement: Disagreement) -> str:
     """State the blamed number, the number that contradicts it, and the number to use."""
     node = _reported_call(graph, disagreement)
-    vote, right = next(
-        (pair for pair in disagreement.wrong if pair[0].node == node.id), disagreement.wrong[0]
-    )
+    vote, right = next((pair for pair in disagreement.wrong if pair[0].node == node.id), disagreement.wrong[0])
     modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
     others = f" (and {len(modules) - 1} more built here)" if len(modules) > 1 else ""
     evidence = _input(graph, vote, right) or _other_statements(graph, vote, right, disagreement)
@@ -161,9 +155,7 @@ def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
     return tuple(shape[1] for shape in shapes) if along_channels and len(shapes[0]) > 1 else ()
 
 
-def _other_statements(
-    graph: Graph, vote: Vote, right: Fraction | None, disagreement: Disagreement
-) -> str:
+def _other_statements(graph: Graph, vote: Vote, right: Fraction | None, disagreement: Disagreement) -> str:
     """Describe the sizes that the nearest other layers declare, those with the right number first."""
     others = sorted(disagreement.others, key=lambda other: other.number != right)
     texts = dict.fromkeys(statement(graph, other) for other in others if other.node != vote.node)

@@ -55,9 +55,7 @@ def refuses(layer: Layer) -> bool:
     if layer.error is None or not {"in_channels", "out_channels", "groups"} <= attrs.keys():
         return False
     groups = attrs["groups"]
-    return bool(
-        groups < 1 or attrs["in_channels"] % groups != 0 or attrs["out_channels"] % groups != 0
-    )
+    return bool(groups < 1 or attrs["in_channels"] % groups != 0 or attrs["out_channels"] % groups != 0)
 
 
 def is_depthwise(layer: Layer) -> bool:

@@ -49,9 +49,7 @@ class Suspects:
                     continue
                 bad, good = self._split(held, related, open_)
                 further = {vote for vote in held if len(vote.frames) > depth}
-                if bad and not self._callers_explain_better(
-                    suspect[0], held, depth, related, open_
-                ):
+                if bad and not self._callers_explain_better(suspect[0], held, depth, related, open_):
                     suspects.setdefault(suspect, set()).update(held)
                 if good or suspect[0].path != self._home:
                     votes += further
@@ -73,9 +71,7 @@ class Suspects:
         outside, at_home = self._cost_outside(held, depth, related, open_)
         return outside < here or (outside == here and at_home and site.path != self._home)
 
-    def _cost_outside(
-        self, held: set[Vote], depth: int, related: set[int], open_: Counts
-    ) -> tuple[float, bool]:
+    def _cost_outside(self, held: set[Vote], depth: int, related: set[int], open_: Counts) -> tuple[float, bool]:
         """The lowest cost of the calls from ``depth`` outwards, and whether all of them are in the model's file."""
         around: dict[Site, set[Vote]] = {}
         for vote in held:
@@ -123,9 +119,7 @@ class Suspects:
                     inner = vote.frames[: vote.frames.index(site)]
                     through.setdefault((*inner, vote.label), set()).add(vote)
             for together_ in groups:
-                suspects[site, together_] = set().union(
-                    *[through.get(key, set()) for key in together_]
-                )
+                suspects[site, together_] = set().union(*[through.get(key, set()) for key in together_])
         return suspects
 
     def _split(self, held: set[Vote], related: set[int], open_: Counts) -> Split:

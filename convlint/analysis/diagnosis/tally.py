@@ -19,9 +19,7 @@ class Poll:
         self.votes = votes
         self.counted = 0  # ballots so far, a measure of the work
         self.struck: set[Vote] = set()
-        self.corrected: dict[
-            Vote, Fraction
-        ] = {}  # the values of struck votes that should have been given
+        self.corrected: dict[Vote, Fraction] = {}  # the values of struck votes that should have been given
         self.value: dict[Vote, Fraction] = {}
         self.root: dict[Vote, int] = {}
         self._sums: dict[int, list[tuple[Fraction, tuple[tuple[int, Fraction], ...]]]] = {}
@@ -57,9 +55,7 @@ class Poll:
                 counted[total / ratio] += 1
         return counted
 
-    def _total(
-        self, parts: tuple[tuple[int, Fraction], ...], above: frozenset[int]
-    ) -> Fraction | None:
+    def _total(self, parts: tuple[tuple[int, Fraction], ...], above: frozenset[int]) -> Fraction | None:
         total = Fraction(0)
         for part, ratio in parts:
             value = None if part in above else winner(self._count(part, above))
@@ -90,9 +86,7 @@ class Poll:
 
     def upstream(self, roots: Iterable[int]) -> set[int]:
         """The classes, and all classes that their counts depend on."""
-        return _closure(
-            roots, lambda root: [part for _, parts in self._sums.get(root, ()) for part, _ in parts]
-        )
+        return _closure(roots, lambda root: [part for _, parts in self._sums.get(root, ()) for part, _ in parts])
 
 
 def _closure(roots: Iterable[int], neighbors: Callable[[int], Iterable[int]]) -> set[int]:

@@ -41,24 +41,17 @@ class WorkspaceEdits:
         edit = workspace and workspace.workspace_edit
         self._versions = bool(edit and edit.document_changes)
 
-    def create(
-        self, edits: Mapping[str, Sequence[TextEdit]], versions: Mapping[str, int | None]
-    ) -> WorkspaceEdit:
+    def create(self, edits: Mapping[str, Sequence[TextEdit]], versions: Mapping[str, int | None]) -> WorkspaceEdit:
         """Build a workspace edit from edits by path.
 
         ``versions`` are those of the open documents: an editor that supports it refuses all edits if one has changed.
         """
         uris = {path: self._documents.uri(path) for path in edits}
         if not self._versions:
-            return WorkspaceEdit(
-                changes={uris[path]: list(in_file) for path, in_file in edits.items()}
-            )
+            return WorkspaceEdit(changes={uris[path]: list(in_file) for path, in_file in edits.items()})
         return WorkspaceEdit(
             document_changes=[
-                TextDocumentEdit(
-                    OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path)),
-                    list(in_file),
-                )
+                TextDocumentEdit(OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path)), list(in_file))
                 for path, in_file in edits.items()
             ]
         )

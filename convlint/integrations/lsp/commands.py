@@ -60,11 +60,7 @@ async def _run(ls: ConvlintServer, settings: config.Config, target: Target) -> R
 
 
 def _publish(
-    ls: ConvlintServer,
-    settings: config.Config,
-    target: Target,
-    response: RunResponse,
-    before: dict[str, list[str]],
+    ls: ConvlintServer, settings: config.Config, target: Target, response: RunResponse, before: dict[str, list[str]]
 ) -> None:
     """Publish the diagnostics of a run, and store its facts. ``before`` are the lines of open documents at its start.
 
@@ -105,9 +101,7 @@ async def suggest(ls: ConvlintServer, *arguments: Any) -> list[dict[str, Any]] |
     uri, target = _texts((*arguments[:1], *arguments[2:]), 2)
     document = ls.documents.by_uri(uri or "")
     if document is None or len(arguments) < 2:
-        ls.show(
-            f"convlint.suggest needs the URI of an open document and a position, not {arguments}"
-        )
+        ls.show(f"convlint.suggest needs the URI of an open document and a position, not {arguments}")
         return None
     try:
         place = types.Position(int(arguments[1]["line"]), int(arguments[1]["character"]))
@@ -123,11 +117,7 @@ async def suggest(ls: ConvlintServer, *arguments: Any) -> list[dict[str, Any]] |
 
 
 async def _suggested(
-    ls: ConvlintServer,
-    document: Document,
-    place: types.Position,
-    settings: config.Config,
-    target: Target,
+    ls: ConvlintServer, document: Document, place: types.Position, settings: config.Config, target: Target
 ) -> list[dict[str, Any]]:
     """Offer cheaper forms of the layers of a call. Raises UsageError."""
     async with ls.exclusive_run():
@@ -137,9 +127,7 @@ async def _suggested(
         versions = {each.path: each.version for each in ls.documents}
         lines_of = lines_from({each.path: each.lines for each in ls.documents}, ls.documents)
         async with _progress(ls, f"convlint: looking for cheaper layers in {target.text}"):
-            response = await run_client.run(
-                RunRequest(settings.root, (target.text,), ls.baseline, call)
-            )
+            response = await run_client.run(RunRequest(settings.root, (target.text,), ls.baseline, call))
     for problem in response.problems:
         ls.show(problem_sentence(problem))
     if not response.rewrites and not response.problems:
@@ -159,9 +147,7 @@ async def _call_at(ls: ConvlintServer, document: Document, place: types.Position
     work = partial(ls.linter.call_at, document.path, line, column, ls.buffers())
     call = await ls.in_thread(work)
     if call is None:
-        raise UsageError(
-            "no call at this position; put the cursor on the call that builds the layer"
-        )
+        raise UsageError("no call at this position; put the cursor on the call that builds the layer")
     return call.site
 
 
@@ -181,10 +167,7 @@ async def _offer(
         return
     offer, edit = next(each for each in offers if each[0].title == chosen.title)
     if document.lines != before:
-        ls.show(
-            f"{document.shown_path} has changed since the run; run suggest again",
-            types.MessageType.Warning,
-        )
+        ls.show(f"{document.shown_path} has changed since the run; run suggest again", types.MessageType.Warning)
         return
     applied = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, offer.title))
     if not applied.applied:
@@ -200,9 +183,7 @@ def _texts(arguments: Sequence[Any], count: int) -> list[str | None]:
     return texts + [None] * (count - len(texts))
 
 
-async def _models(
-    ls: ConvlintServer, uri: str | None, target: str | None
-) -> tuple[config.Config, list[Target]]:
+async def _models(ls: ConvlintServer, uri: str | None, target: str | None) -> tuple[config.Config, list[Target]]:
     """Return the settings and the requested models. Raises UsageError if there are none."""
     document = ls.documents.by_uri(uri) if uri else None
     if document is not None:
@@ -228,9 +209,7 @@ async def _must_be_saved(ls: ConvlintServer, settings: config.Config, target: Ta
             continue
         own, models = await ls.in_thread(partial(ls.linter.models_of, document.path))
         if own.root == settings.root and target.text in {model.text for model in models}:
-            raise UsageError(
-                f"{document.shown_path} has unsaved changes; save it first, because a run reads files"
-            )
+            raise UsageError(f"{document.shown_path} has unsaved changes; save it first, because a run reads files")
 
 
 @asynccontextmanager

@@ -121,9 +121,7 @@ class DiagnosticBuilder:
         """Whether the editor expects the version of the document with its diagnostics."""
         return bool(self._supported.version_support)
 
-    def finding(
-        self, finding: Finding, source: str, lines_of: Callable[[str], list[str]], home: str
-    ) -> FileDiagnostic:
+    def finding(self, finding: Finding, source: str, lines_of: Callable[[str], list[str]], home: str) -> FileDiagnostic:
         """Build the diagnostic of a finding; ``home`` is the file of a finding without a site."""
         site = finding.site or Site(home, 1)
         path = os.path.abspath(site.path)
@@ -141,9 +139,7 @@ class DiagnosticBuilder:
         )
         return FileDiagnostic(path, lines, diagnostic, finding)
 
-    def problem(
-        self, problem: Problem, source: str, lines_of: Callable[[str], list[str]], home: str
-    ) -> FileDiagnostic:
+    def problem(self, problem: Problem, source: str, lines_of: Callable[[str], list[str]], home: str) -> FileDiagnostic:
         """Build the diagnostic of a problem, at its line or at the first line of the file."""
         path = os.path.abspath(problem.path or home)
         lines = lines_of(path)
@@ -157,9 +153,7 @@ class DiagnosticBuilder:
         )
         return FileDiagnostic(path, lines, diagnostic)
 
-    def edits(
-        self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]
-    ) -> dict[str, list[TextEdit]]:
+    def edits(self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]) -> dict[str, list[TextEdit]]:
         """Convert edits to those of an editor, without duplicates, by path."""
         by_path: dict[str, list[TextEdit]] = {}
         for edit in edits:
@@ -173,11 +167,7 @@ class DiagnosticBuilder:
 
     def _page(self, code: str) -> CodeDescription | None:
         try:
-            return (
-                CodeDescription(self._pages.uri(code))
-                if self._supported.code_description_support
-                else None
-            )
+            return CodeDescription(self._pages.uri(code)) if self._supported.code_description_support else None
         except OSError:
             return None  # the finding is published without its page
 

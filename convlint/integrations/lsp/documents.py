@@ -62,10 +62,7 @@ class Document:
         return discovery.display_path(self.path)
 
     def change(
-        self,
-        changes: Iterable[TextDocumentContentChangeEvent],
-        version: int | None,
-        codec: PositionCodec,
+        self, changes: Iterable[TextDocumentContentChangeEvent], version: int | None, codec: PositionCodec
     ) -> None:
         """Apply changes in order, each to the result of the one before."""
         for change in changes:

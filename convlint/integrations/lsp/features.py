@@ -68,12 +68,8 @@ async def initialized(ls: ConvlintServer, params: types.InitializedParams) -> No
             [types.FileSystemWatcher(glob_pattern=pattern) for pattern in _WATCHED]
         )
         method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
-        registration = types.Registration(
-            id="convlint.files", method=method, register_options=options
-        )
-        with suppress(
-            JsonRpcException
-        ):  # without it, saving a document still lints all documents again
+        registration = types.Registration(id="convlint.files", method=method, register_options=options)
+        with suppress(JsonRpcException):  # without it, saving a document still lints all documents again
             await ls.client_register_capability_async(types.RegistrationParams([registration]))
 
 
@@ -139,9 +135,7 @@ async def code_lens(ls: ConvlintServer, params: types.CodeLensParams) -> list[ty
         line = run_facts.line_of(target, document.path, document.text) - 1
         place = types.Range(types.Position(line, 0), types.Position(line, 0))
         title = run_facts.lens(target.text, ls.facts.last_run(settings.root, target.text))
-        command = types.Command(
-            title, code_actions.RUN_COMMAND, arguments=[document.uri, target.text]
-        )
+        command = types.Command(title, code_actions.RUN_COMMAND, arguments=[document.uri, target.text])
         lenses.append(types.CodeLens(place, command))
     return lenses
 
@@ -158,9 +152,7 @@ async def code_action(ls: ConvlintServer, params: types.CodeActionParams) -> lis
             (shown.finding, diagnostic)
             for diagnostic, shown in published
             if shown.finding is not None
-            and shown.is_current(
-                document.lines
-            )  # otherwise the document has a syntax error, to be fixed first
+            and shown.is_current(document.lines)  # otherwise the document has a syntax error, to be fixed first
             and _touches(diagnostic.range, params.range)
         ]
         actions += await _fixes(ls, document, here)
@@ -179,9 +171,7 @@ def _touches(first: types.Range, second: types.Range) -> bool:
 Findings = Sequence[tuple[Finding, types.Diagnostic]]
 
 
-async def _fixes(
-    ls: ConvlintServer, document: Document, findings: Findings
-) -> list[types.CodeAction]:
+async def _fixes(ls: ConvlintServer, document: Document, findings: Findings) -> list[types.CodeAction]:
     """Return the fixes that apply to the present texts."""
     buffers, actions = ls.buffers(), []
     lines_of = lines_from({each.path: each.lines for each in ls.documents}, ls.documents)
@@ -196,9 +186,7 @@ async def _fixes(
     return actions
 
 
-async def _suppressions(
-    ls: ConvlintServer, document: Document, findings: Findings
-) -> list[types.CodeAction]:
+async def _suppressions(ls: ConvlintServer, document: Document, findings: Findings) -> list[types.CodeAction]:
     """Return the comments that suppress findings."""
     data, actions = document.data, []
     for finding, diagnostic in findings:
@@ -209,9 +197,7 @@ async def _suppressions(
     return actions
 
 
-async def _suggestions(
-    ls: ConvlintServer, document: Document, position: types.Position
-) -> Sequence[types.CodeAction]:
+async def _suggestions(ls: ConvlintServer, document: Document, position: types.Position) -> Sequence[types.CodeAction]:
     """Return the search for cheaper layers, on a call that builds a layer of a configured model."""
     line, column = ls.place_in(document, position)
     try:

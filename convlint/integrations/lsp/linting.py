@@ -56,17 +56,13 @@ class EditorLinter:
             if _is_excluded(path, settings):
                 return LintResult()
             linter = self._linter(settings)
-            findings = linter.find(
-                {discovery.display_path(path): buffers[path]}, texts=SourceTexts(buffers)
-            )
+            findings = linter.find({discovery.display_path(path): buffers[path]}, texts=SourceTexts(buffers))
             return LintResult(tuple(findings), linter.problems)
         except UsageError as error:
             return LintResult(problems=(Problem("settings", str(error)),))
         except Exception as error:  # noqa: BLE001 - an internal error is reported, and the server goes on
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
-            return LintResult(
-                problems=(Problem("internal", text, traceback=traceback.format_exc()),)
-            )
+            return LintResult(problems=(Problem("internal", text, traceback=traceback.format_exc()),))
 
     def _linter(self, settings: config.Config) -> Linter:
         """Return the linter of a project; a new one if its settings or its baseline changed."""
@@ -92,9 +88,7 @@ class EditorLinter:
         def find(now: fix_loop.Files) -> Sequence[Finding]:
             return linter.find(now, texts=texts)
 
-        return fix_loop.fix_files({shown_path: buffers[path]}, find).files.get(
-            shown_path, buffers[path]
-        )
+        return fix_loop.fix_files({shown_path: buffers[path]}, find).files.get(shown_path, buffers[path])
 
     def is_fixable(self, finding: Finding, buffers: Buffers) -> bool:
         """Whether the fix of a finding applies to the present texts, and the files still parse after it."""
@@ -127,9 +121,7 @@ class EditorLinter:
         """Forget which models depend on which files, because files changed on disk."""
         self._models_of_files.clear()
 
-    def call_at(
-        self, path: str, line: int, column: int, buffers: Buffers
-    ) -> call_sites.WrittenCall | None:
+    def call_at(self, path: str, line: int, column: int, buffers: Buffers) -> call_sites.WrittenCall | None:
         """Return the innermost call around a position in an open document."""
         tree = lines.parse(buffers[path])
         if tree is None:
@@ -141,9 +133,7 @@ class EditorLinter:
         around = [site for site in sites if contains(site, line, column)]
         return call_sites.at(innermost(around), texts) if around else None
 
-    def layer_call_at(
-        self, path: str, line: int, column: int, buffers: Buffers
-    ) -> call_sites.WrittenCall | None:
+    def layer_call_at(self, path: str, line: int, column: int, buffers: Buffers) -> call_sites.WrittenCall | None:
         """Return the innermost call around a position if it builds a layer that ``suggest`` can rewrite."""
         call = self.call_at(path, line, column, buffers)
         if call is None:

@@ -65,10 +65,7 @@ def range_of(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
 
 def exact_range(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:
     """Return the editor's range of the site of an edit, which is empty for an insertion."""
-    return Range(
-        position(lines, site.line, site.column, codec),
-        position(lines, site.end_line, site.end_column, codec),
-    )
+    return Range(position(lines, site.line, site.column, codec), position(lines, site.end_line, site.end_column, codec))
 
 
 def same_ends(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:

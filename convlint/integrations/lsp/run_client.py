@@ -53,9 +53,7 @@ async def _process(request: RunRequest) -> AsyncIterator[Process]:
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(serialize.encode(request)).encode() + b"\n")
-        with suppress(
-            ConnectionError
-        ):  # it has ended already, which is reported as a missing result
+        with suppress(ConnectionError):  # it has ended already, which is reported as a missing result
             await process.stdin.drain()
         yield process
     finally:
@@ -79,10 +77,7 @@ def _with_absolute_paths(value: T, root: str) -> T:
         return cast("T", tuple([_with_absolute_paths(item, root) for item in value]))
     if not is_dataclass(value) or isinstance(value, type):
         return value
-    parts = {
-        field.name: _with_absolute_paths(getattr(value, field.name), root)
-        for field in fields(value)
-    }
+    parts = {field.name: _with_absolute_paths(getattr(value, field.name), root) for field in fields(value)}
     if parts.get("path"):
         parts["path"] = os.path.join(root, parts["path"])
     return replace(value, **parts)

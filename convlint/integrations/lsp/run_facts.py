@@ -48,9 +48,7 @@ class RunFacts:
     def last_run(self, root: str, target: str) -> LastRun | None:
         return self._runs.get((root, target))
 
-    def modules_at(
-        self, path: str, now: Sequence[str], line: int, column: int
-    ) -> ModulesAtCall | None:
+    def modules_at(self, path: str, now: Sequence[str], line: int, column: int) -> ModulesAtCall | None:
         """Return the modules built by the innermost call around a position; None if no run built any."""
         modules: dict[Site, list[tuple[str, BuiltModule]]] = {}
         changed = False
@@ -80,10 +78,7 @@ def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
                     lines.span("", other.value, split)
                     for other in inside
                     if isinstance(other, ast.Assign)
-                    and any(
-                        _is_self_attribute(target) and target.attr == node.attr
-                        for target in other.targets
-                    )
+                    and any(_is_self_attribute(target) and target.attr == node.attr for target in other.targets)
                 ]
                 return [(site.line, site.column) for site in sites]
     return []
@@ -91,11 +86,7 @@ def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
 
 def _is_self_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """Whether a node is an attribute of ``self``."""
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None:

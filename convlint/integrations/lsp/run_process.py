@@ -15,18 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convlint.findings import baseline
-from convlint.ir import (
-    Edit,
-    Finding,
-    Graph,
-    Model,
-    Problem,
-    Shape,
-    Site,
-    Status,
-    Suggestion,
-    serialize,
-)
+from convlint.ir import Edit, Finding, Graph, Model, Problem, Shape, Site, Status, Suggestion, serialize
 from convlint.pipelines import run_models, suggest
 from convlint.pipelines.requests import CheckRequest
 from convlint.rewriting.options import SuggestOptions
@@ -183,10 +172,7 @@ def _title(suggestion: Suggestion) -> str:
     saved, before = suggestion.saved, suggestion.before
     parts = [
         f"{share:.0%} {'fewer' if amount > 0 else 'more'} {what}"
-        for amount, whole, what in (
-            (saved.params, before.params, "parameters"),
-            (saved.macs, before.macs, "MACs"),
-        )
+        for amount, whole, what in ((saved.params, before.params, "parameters"), (saved.macs, before.macs, "MACs"))
         if amount and (share := abs(amount) / max(whole, 1))
     ]
     return f"{suggestion.title} for {names}: {', '.join(parts)}"

@@ -22,13 +22,7 @@ from pygls.lsp.server import LanguageServer
 
 import convlint
 from convlint.integrations.lsp.code_actions import WorkspaceEdits
-from convlint.integrations.lsp.diagnostics import (
-    STATIC,
-    DiagnosticBuilder,
-    FileDiagnostic,
-    RulePages,
-    lines_from,
-)
+from convlint.integrations.lsp.diagnostics import STATIC, DiagnosticBuilder, FileDiagnostic, RulePages, lines_from
 from convlint.integrations.lsp.documents import Document, Documents
 from convlint.integrations.lsp.linting import EditorLinter
 from convlint.integrations.lsp.positions import place
@@ -73,13 +67,9 @@ class ConvlintServer(LanguageServer):
         self._thread = ThreadPoolExecutor(1, "convlint-linting")
         self._static: dict[str, list[FileDiagnostic]] = {}  # by the path of the linted document
         self._from_runs: dict[tuple[str, str], list[FileDiagnostic]] = {}  # by project and target
-        self._published: dict[
-            str, list[tuple[Diagnostic, FileDiagnostic]]
-        ] = {}  # by the path of their file
+        self._published: dict[str, list[tuple[Diagnostic, FileDiagnostic]]] = {}  # by the path of their file
         self._last_messages: dict[str, tuple[Sequence[str], list[Diagnostic]]] = {}
-        self._linted_lines: dict[
-            str, Sequence[str]
-        ] = {}  # the lines of a document when it was linted
+        self._linted_lines: dict[str, Sequence[str]] = {}  # the lines of a document when it was linted
         self._scheduled: dict[str, asyncio.Task[None]] = {}
         self._idle_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -140,9 +130,7 @@ class ConvlintServer(LanguageServer):
         self.documents.open(document)
         self._schedule(document)
 
-    def change_document(
-        self, uri: str, changes: Iterable[TextDocumentContentChangeEvent], version: int | None
-    ) -> None:
+    def change_document(self, uri: str, changes: Iterable[TextDocumentContentChangeEvent], version: int | None) -> None:
         document = self.documents.by_uri(uri)
         if document is not None:
             document.change(changes, version, self.diagnostics.codec)
@@ -212,9 +200,7 @@ class ConvlintServer(LanguageServer):
 
     # --- publishing
 
-    def set_run_diagnostics(
-        self, root: str, target: str, diagnostics: list[FileDiagnostic]
-    ) -> None:
+    def set_run_diagnostics(self, root: str, target: str, diagnostics: list[FileDiagnostic]) -> None:
         """Set the diagnostics of the last run of a model, and publish the files that they change."""
         before = self._from_runs.pop((root, target), [])
         if diagnostics:

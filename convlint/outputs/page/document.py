@@ -29,8 +29,7 @@ def document(report: Report) -> dict[str, Any]:
         sources.add(site)
     data = json_.document(report)
     data["models"] = [
-        {**entry, **_model(model, sources)}
-        for entry, model in zip(data["models"], report.models, strict=True)
+        {**entry, **_model(model, sources)} for entry, model in zip(data["models"], report.models, strict=True)
     ]
     since = comparison.lines(report, report.earlier) if report.earlier else ()
     return {**data, "since": list(since), "sources": sources.lines}

@@ -72,9 +72,7 @@ def _sizes(title: str, get: Callable[[Row], Shape | str | None]) -> Column:
     return Column(title, value, lambda line, _: sizes(get(line.row)))
 
 
-def _number(
-    title: str, get: Callable[[Row], int | None], show: Callable[[int | None], str] = count
-) -> Column:
+def _number(title: str, get: Callable[[Row], int | None], show: Callable[[int | None], str] = count) -> Column:
     return Column(title, lambda line, _: get(line.row), lambda line, _: show(get(line.row)))
 
 
@@ -163,11 +161,7 @@ class TableOptions:
     @property
     def requested_columns(self) -> tuple[str, ...]:
         """The requested or default columns, each once, with the name first."""
-        names = [
-            part
-            for name in self.columns or DEFAULT
-            for part in (SHARE if name == "share" else (name,))
-        ]
+        names = [part for name in self.columns or DEFAULT for part in (SHARE if name == "share" else (name,))]
         return tuple(dict.fromkeys(["name", *names]))
 
     def importance(self, name: str) -> int:

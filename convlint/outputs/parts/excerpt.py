@@ -11,9 +11,7 @@ from convlint.source_text.texts import SourceTexts
 LONGEST = 6  # lines of a span
 
 
-def excerpt(
-    texts: SourceTexts, site: Site, mark: str, style: str, width: int | None
-) -> Iterator[Styled]:
+def excerpt(texts: SourceTexts, site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
     """The lines of a span, underlined with ``mark``; nothing if the file cannot be read.
 
     An empty span is marked as one character. If a line is wider than ``width``, all lines lose their common
@@ -120,9 +118,7 @@ def _shift(texts: list[str], room: int | None) -> int:
     return min((len(text) - len(text.lstrip()) for text in texts if text), default=0)
 
 
-def _parts(
-    text: str, span: tuple[int, int], shift: int, room: int | None, widest: int = 0
-) -> tuple[str, str, str]:
+def _parts(text: str, span: tuple[int, int], shift: int, room: int | None, widest: int = 0) -> tuple[str, str, str]:
     """A line without its first ``shift`` characters, in ``room`` cells: the parts before, in and after the characters
     ``span[0]`` to ``span[1]``. ``widest``: the width of the middle part in the other line of a diff.
     """

@@ -63,10 +63,7 @@ def _finding(finding: Finding, texts: SourceTexts) -> Iterator[str]:
         yield f"<div>{_text(related.message)} <code>{_text(str(related.site))}</code></div>"
         yield from _source(texts, related.site, "-")
     if finding.witness is not None:
-        yield (
-            f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: "
-            f"{_text(finding.witness.error)}</div>"
-        )
+        yield (f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: {_text(finding.witness.error)}</div>")
     if finding.fix is not None:
         yield f"<div>{finding.fix.applicability} fix: {_text(finding.fix.title)}</div>"
 

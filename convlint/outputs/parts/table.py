@@ -21,13 +21,7 @@ NAME_AT_LEAST = 24  # cells that the layer column keeps; other columns are hidde
 FAILED = "! "  # prefix of a layer that failed
 
 
-def render(
-    model: Model,
-    options: TableOptions | None = None,
-    *,
-    width: int | None = None,
-    color: bool = False,
-) -> str:
+def render(model: Model, options: TableOptions | None = None, *, width: int | None = None, color: bool = False) -> str:
     """The table with its heading, totals and notes.
 
     ``width``: cells of the terminal; the least important columns are hidden, and listed, until the others fit.
@@ -83,25 +77,19 @@ class _Filled:
         return " " * room + text if right else text + " " * room
 
 
-def _fitted(
-    options: TableOptions, rows: list[Line], totals: Totals, width: int | None
-) -> tuple[list[Text], list[str]]:
+def _fitted(options: TableOptions, rows: list[Line], totals: Totals, width: int | None) -> tuple[list[Text], list[str]]:
     """The lines of the table, and the names of the hidden columns."""
     every = {name: _filled(name, rows, totals) for name in options.visible_columns(rows, totals)}
     kept = ["name"]
     for name in sorted(every, key=options.importance):
-        if name not in kept and (
-            width is None or _least([every[n] for n in (*kept, name)]) <= width
-        ):
+        if name not in kept and (width is None or _least([every[n] for n in (*kept, name)]) <= width):
             kept.append(name)
     columns = [column for name, column in every.items() if name in kept]
     widths = {column.name: column.width for column in columns}
     if width is not None:
         rest = sum(widths.values()) - widths["name"] + len(GAP) * (len(columns) - 1)
         widths["name"] = max(min(widths["name"], width - rest), 1)
-    head, *body = [
-        [column.cell(n, widths[column.name]) for column in columns] for n in range(len(rows) + 1)
-    ]
+    head, *body = [[column.cell(n, widths[column.name]) for column in columns] for n in range(len(rows) + 1)]
     grid = [Text(GAP.join(head), "bold"), Text("-" * len(GAP.join(head)), "dim")]
     grid += [_styled(line, columns, cells) for line, cells in zip(rows, body, strict=True)]
     return grid, [name for name in every if name not in kept]
@@ -113,8 +101,7 @@ def _filled(name: str, rows: list[Line], totals: Totals) -> _Filled:
     cells = [one_line(column.text(line, totals)) for line in rows]
     if name == "name":
         cells = [
-            "  " * line.indent + FAILED * bool(line.row.failed) + cell
-            for line, cell in zip(rows, cells, strict=True)
+            "  " * line.indent + FAILED * bool(line.row.failed) + cell for line, cell in zip(rows, cells, strict=True)
         ]
     cells.insert(0, column.title)
     return _Filled(name, cells, max(map(cell_len, cells)))
@@ -122,10 +109,9 @@ def _filled(name: str, rows: list[Line], totals: Totals) -> _Filled:
 
 def _least(columns: list[_Filled]) -> int:
     """The minimum width of columns in cells."""
-    return sum(
-        min(column.width, NAME_AT_LEAST) if column.name == "name" else column.width
-        for column in columns
-    ) + len(GAP) * (len(columns) - 1)
+    return sum(min(column.width, NAME_AT_LEAST) if column.name == "name" else column.width for column in columns) + len(
+        GAP
+    ) * (len(columns) - 1)
 
 
 def _cut(text: str, width: int) -> str:

@@ -69,9 +69,7 @@ def painted(lines: Iterable[Text | Styled], *, width: int | None, color: bool) -
         return "".join(f"{line.plain}\n" for line in kept)
     from rich.console import Console
 
-    console = Console(
-        file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False
-    )
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False)
     with console.capture() as captured:
         for line in kept:
             console.print(line, soft_wrap=True, highlight=False)
@@ -117,8 +115,7 @@ def visible(text: str) -> str:
     import unicodedata
 
     return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char
-        for char in text
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char for char in text
     )
 
 

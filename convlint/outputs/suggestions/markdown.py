@@ -6,14 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from convlint.ir import Report, Suggestion
 from convlint.outputs.parts.markdown_text import cell, code
-from convlint.outputs.suggestions.text import (
-    count_change,
-    latency,
-    layer_names,
-    memory,
-    totals,
-    verification,
-)
+from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, totals, verification
 
 
 def render(report: Report, *, explain: bool = False) -> str:

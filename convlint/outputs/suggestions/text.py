@@ -17,9 +17,7 @@ CLOSE_ERROR = 0.1  # largest relative error of converted weights that is called 
 _MAX_NAMES = 6  # layers in a line
 
 
-def render(
-    report: Report, *, width: int | None = None, color: bool = False, explain: bool = False
-) -> str:
+def render(report: Report, *, width: int | None = None, color: bool = False, explain: bool = False) -> str:
     """The suggestions as text; ``explain`` adds why each other layer was not rewritten.
 
     The diff comes last: ``git apply`` skips the text before it.
@@ -27,11 +25,7 @@ def render(
     lines = [
         *map(problem_line, report.problems),
         *(line for model in report.models for line in _model(model)),
-        *(
-            line
-            for suggestion in report.suggestions
-            for line in _suggestion(suggestion, report.texts, width)
-        ),
+        *(line for suggestion in report.suggestions for line in _suggestion(suggestion, report.texts, width)),
         *_effects(report.suggestions),
         *_refusals(report, explain=explain),
         *_together(report),
@@ -52,10 +46,7 @@ def _model(model: Model) -> Iterator[Styled]:
 
 def _suggestion(suggestion: Suggestion, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
     yield styled(
-        (
-            visible(str(suggestion.site)) if suggestion.site else layer_names(suggestion.instances),
-            "bold",
-        ),
+        (visible(str(suggestion.site)) if suggestion.site else layer_names(suggestion.instances), "bold"),
         ": ",
         (suggestion.code, "bold green"),
         f" {suggestion.title}",
@@ -136,19 +127,13 @@ def verification(suggestion: Suggestion) -> str:
     trained = "and trained" if found.trained else "(training fails on this input, as before)"
     ways = ""
     if found.other_calls:
-        many = (
-            "call in this file still works"
-            if found.other_calls == 1
-            else "calls in this file still work"
-        )
+        many = "call in this file still works" if found.other_calls == 1 else "calls in this file still work"
         ways = f"; {found.other_calls} other constructor {many}"
     return f"built, run {trained}; output shapes, parameters and MACs as estimated{ways}"
 
 
 def _effects(suggestions: Iterable[Suggestion]) -> Iterator[Styled]:
-    for code, effect in dict.fromkeys(
-        (suggestion.code, suggestion.evidence) for suggestion in suggestions
-    ):
+    for code, effect in dict.fromkeys((suggestion.code, suggestion.evidence) for suggestion in suggestions):
         yield styled((f"{code}: ", "bold"), one_line(effect))
 
 
@@ -171,17 +156,13 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
         for reason, count in reasons.most_common() if not explain else ():
             yield styled(f"  {number_of(count, 'layer')}: {one_line(reason)}")
         if not reasons:
-            yield styled(
-                "  No dense convolution with a kernel larger than 1x1 has more than 4 input channels."
-            )
+            yield styled("  No dense convolution with a kernel larger than 1x1 has more than 4 input channels.")
 
 
 def _refusal(refusal: Refusal) -> Styled:
     place = visible(str(refusal.site)) if refusal.site else "?"
     code = f" not {refusal.code}" if refusal.code else ""
-    return styled(
-        (place, "bold"), f":{code}: {layer_names(refusal.instances)}: ", one_line(refusal.reason)
-    )
+    return styled((place, "bold"), f":{code}: {layer_names(refusal.instances)}: ", one_line(refusal.reason))
 
 
 # --- the set

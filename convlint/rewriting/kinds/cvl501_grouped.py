@@ -70,45 +70,32 @@ class Grouped(Kind):
         if not arguments.is_dense or arguments.is_stem:
             return _not_dense(arguments)
         if kind_options.groups is not None:
-            divides = not any(
-                n % kind_options.groups for n in (arguments.in_channels, arguments.out_channels)
-            )
-            return (
-                None if divides else f"{channels} are not divisible by {kind_options.groups} groups"
-            )
+            divides = not any(n % kind_options.groups for n in (arguments.in_channels, arguments.out_channels))
+            return None if divides else f"{channels} are not divisible by {kind_options.groups} groups"
         if not _valid_groups([arguments]):
             return f"{channels} cannot be split into groups of at least {MIN_WIDTH} channels"
         return None
 
-    def form(
-        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
-    ) -> Replacement | str:
+    def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         """The requested number of groups, or ``auto_groups``."""
         del graph
         if kind_options.groups is not None:
             return Replacement(self.code, groups=kind_options.groups)
-        return Replacement(
-            self.code, groups=auto_groups([use.arguments for use in uses]), width=MIN_WIDTH
-        )
+        return Replacement(self.code, groups=auto_groups([use.arguments for use in uses]), width=MIN_WIDTH)
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the groups divide its channels and are wide enough."""
         del kind_options
         channels = (arguments.in_channels, arguments.out_channels)
         dense = arguments.is_dense and not arguments.is_stem
-        return dense and all(
-            n % form.groups == 0 and n // form.groups >= form.width for n in channels
-        )
+        return dense and all(n % form.groups == 0 and n // form.groups >= form.width for n in channels)
 
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
         """``k²CD/g`` parameters and MACs; feature maps do not change."""
         n, before = use.arguments, use.before
         weights = n.window * n.in_channels * n.out_channels // form.groups
         return Costs(
-            weights + n.out_channels * n.bias,
-            before.macs // form.groups,
-            before.output_bytes,
-            before.saved_bytes,
+            weights + n.out_channels * n.bias, before.macs // form.groups, before.output_bytes, before.saved_bytes
         )
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
@@ -192,9 +179,7 @@ def _valid_groups(layers: Sequence[LayerArguments]) -> list[int]:
 def _by_argument(edited: EditedCall, groups: int, *, all_fit: bool) -> Iterator[Draft]:
     """Drafts that add ``groups=8``, or replace the argument."""
     call = edited.call
-    given = (
-        call.argument("groups", 6) if is_class_call(call, "Conv2d") else _keyword(edited, "groups")
-    )
+    given = call.argument("groups", 6) if is_class_call(call, "Conv2d") else _keyword(edited, "groups")
     if given is not None:
         text = ast.get_source_segment("".join(call.file.lines), given) or ""
         if isinstance(given, ast.Constant):
@@ -229,10 +214,7 @@ def _divides(arguments: LayerArguments, groups: int) -> bool:
 
 def _others_allow(edited: EditedCall, groups: int) -> bool:
     """Return whether all other layers of the call can be rewritten or already have groups."""
-    return all(
-        n.groups > 1 or (n.window > 1 and not n.is_stem and _divides(n, groups))
-        for n in edited.others
-    )
+    return all(n.groups > 1 or (n.window > 1 and not n.is_stem and _divides(n, groups)) for n in edited.others)
 
 
 def _keyword(edited: EditedCall, name: str) -> ast.expr | None:

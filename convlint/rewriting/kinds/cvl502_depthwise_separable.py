@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
-from convlint.rewriting.base import (
-    Draft,
-    EditedCall,
-    Helper,
-    Kind,
-    KindOptions,
-    class_or_function_drafts,
-)
+from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions, class_or_function_drafts
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 
 CLASS = "DepthwiseSeparableConv2d"
@@ -78,17 +71,11 @@ class DepthwiseSeparable(Kind):
         if not n.is_dense:
             return "it is 1x1 or already grouped"
         if kind_options.pairs * (n.window + n.out_channels) >= n.window * n.out_channels:
-            pairs = (
-                "a depthwise and a pointwise kernel"
-                if kind_options.pairs == 1
-                else f"{kind_options.pairs} pairs"
-            )
+            pairs = "a depthwise and a pointwise kernel" if kind_options.pairs == 1 else f"{kind_options.pairs} pairs"
             return f"{pairs} would not have fewer parameters for {n.out_channels} output channels"
         return None
 
-    def form(
-        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
-    ) -> Replacement | str:
+    def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         del uses, graph
         code = self.code if kind_options.pairs == 1 else "CVL505"
         return Replacement(code, pairs=kind_options.pairs, between=kind_options.between)
@@ -112,9 +99,7 @@ class DepthwiseSeparable(Kind):
             params,
             pixels * weights,
             before.output_bytes + computed * mapped,
-            None
-            if before.saved_bytes is None
-            else before.saved_bytes + saved * mapped + statistics,
+            None if before.saved_bytes is None else before.saved_bytes + saved * mapped + statistics,
         )
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
@@ -168,9 +153,7 @@ def _class(form: Replacement) -> str:
     ]
     if form.pairs > 1:
         lines.append(f"        {middle} = {form.pairs} * in_channels")
-    lines += [
-        f"        super().__init__({middle}, out_channels, 1, bias=bias, device=device, dtype=dtype)",
-    ]
+    lines += [f"        super().__init__({middle}, out_channels, 1, bias=bias, device=device, dtype=dtype)"]
     if form.pairs > 1:
         lines.append("        self.in_channels = in_channels")
     bias = "bias" if form.between == "none" else "False"

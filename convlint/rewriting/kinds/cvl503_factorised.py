@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, Replacement
-from convlint.rewriting.base import (
-    Draft,
-    EditedCall,
-    Helper,
-    Kind,
-    KindOptions,
-    class_or_function_drafts,
-)
+from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions, class_or_function_drafts
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 
 CLASS = "FactorisedConv2d"
@@ -138,9 +131,7 @@ class Factorised(Kind):
                 return f"its feature map is {size}; this works well only on 12 to 20 pixels"
         return None
 
-    def form(
-        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
-    ) -> Replacement | str:
+    def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         del uses, kind_options, graph
         return Replacement(self.code)
 
@@ -153,11 +144,8 @@ class Factorised(Kind):
         middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
         mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
         return Costs(
-            m * n.in_channels * n.out_channels
-            + k * n.out_channels * n.out_channels
-            + n.out_channels * n.bias,
-            m * n.in_channels * sum(middle)
-            + k * n.out_channels * sum(out.numel for _, out in use.calls),
+            m * n.in_channels * n.out_channels + k * n.out_channels * n.out_channels + n.out_channels * n.bias,
+            m * n.in_channels * sum(middle) + k * n.out_channels * sum(out.numel for _, out in use.calls),
             before.output_bytes + mapped,
             None if before.saved_bytes is None else before.saved_bytes + mapped,
         )

@@ -7,15 +7,7 @@ from math import prod
 
 from convlint.analysis import ops
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement, Shape
-from convlint.rewriting.base import (
-    Draft,
-    EditedCall,
-    Helper,
-    Kind,
-    KindOptions,
-    callee_edit,
-    is_class_call,
-)
+from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions, callee_edit, is_class_call
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
 
 CLASS = "GlobalDepthwiseLinear"
@@ -70,9 +62,7 @@ class GlobalDepthwise(Kind):
             return f"nothing would be saved for a feature map of {'x'.join(map(str, size))}"
         return None
 
-    def form(
-        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
-    ) -> Replacement | str:
+    def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         size, *others = [flattened(graph, use) or () for use in uses]
         if any(other != size for other in others):
             return "its layers read feature maps of different sizes"

@@ -59,14 +59,10 @@ class WatchedConstruction:
         self._repair = repair
         self._patches = ExitStack()
         self._bottom: FrameType | None = None
-        self._running: dict[
-            FrameType, tuple[Instant, ...]
-        ] = {}  # constructors in progress, and their callers
+        self._running: dict[FrameType, tuple[Instant, ...]] = {}  # constructors in progress, and their callers
 
     def __enter__(self) -> Self:
-        self._bottom = sys._getframe(
-            1
-        ).f_back  # this frame and those above do not belong to the model
+        self._bottom = sys._getframe(1).f_back  # this frame and those above do not belong to the model
         self._patches.enter_context(exclusive())
         self._patch(nn.Module, "__init__", self._recording_init(nn.Module.__init__))
         for owner, repair in stand_ins.CONSTRUCTORS.items() if self._repair else ():
@@ -74,10 +70,7 @@ class WatchedConstruction:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._patches.close()
         self._running.clear()

@@ -61,9 +61,7 @@ def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
         raise ProblemError("not-a-module", f"{name} is not a subclass of nn.Module")
     if not callable(value):
         kind = type(value).__name__
-        raise ProblemError(
-            "not-a-module", f"{name} is of type {kind}, which is not a model and cannot build one"
-        )
+        raise ProblemError("not-a-module", f"{name} is of type {kind}, which is not a model and cannot build one")
     _check_arguments(value, target, args, kwargs)
     return lambda: value(*args, **kwargs)
 
@@ -73,9 +71,7 @@ def check_model(value: Any, target: Target) -> nn.Module:
     if isinstance(value, nn.Module):
         return value
     kind = type(value).__name__
-    raise ProblemError(
-        "not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module"
-    )
+    raise ProblemError("not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module")
 
 
 # --- files and dotted modules
@@ -155,15 +151,9 @@ def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
 
 def _check_text(file: Path) -> None:
     if not file.exists():
-        raise ProblemError(
-            "missing-file",
-            f"{code_sites.report_path(str(file))} does not exist{_near(file)}",
-        )
+        raise ProblemError("missing-file", f"{code_sites.report_path(str(file))} does not exist{_near(file)}")
     if file.is_dir():
-        raise ProblemError(
-            "missing-file",
-            f"{code_sites.report_path(str(file))} is a folder, not a Python file",
-        )
+        raise ProblemError("missing-file", f"{code_sites.report_path(str(file))} is a folder, not a Python file")
     try:
         with file.open("rb") as stream:
             encoding, _ = tokenize.detect_encoding(stream.readline)
@@ -173,14 +163,10 @@ def _check_text(file: Path) -> None:
         raise ProblemError("missing-file", f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        message = (
-            f"the file is not {encoding.upper()}: byte 0x{raw[error.start]:02x}; save it as UTF-8"
-        )
+        message = f"the file is not {encoding.upper()}: byte 0x{raw[error.start]:02x}; save it as UTF-8"
         raise ProblemError("encoding", message, str(file), line) from error
     except SyntaxError as error:
-        raise ProblemError(
-            "encoding", f"the file is not UTF-8: {error.msg}", str(file), 1
-        ) from error
+        raise ProblemError("encoding", f"the file is not UTF-8: {error.msg}", str(file), 1) from error
 
 
 def _near(file: Path) -> str:
@@ -188,9 +174,7 @@ def _near(file: Path) -> str:
         return ""
     names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
     close = get_close_matches(file.name, names, n=1)
-    return (
-        f"; did you mean {code_sites.report_path(str(file.with_name(close[0])))}?" if close else ""
-    )
+    return f"; did you mean {code_sites.report_path(str(file.with_name(close[0])))}?" if close else ""
 
 
 def _near_module(name: str, root: str) -> str:
@@ -212,11 +196,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
     """A problem that suggests the most similar models of the module, or lists all of them."""
-    offered = [
-        name
-        for name, value in vars(owner).items()
-        if not name.startswith("_") and _is_model_like(value, owner)
-    ]
+    offered = [name for name, value in vars(owner).items() if not name.startswith("_") and _is_model_like(value, owner)]
     close = get_close_matches(part, offered, n=3, cutoff=0.5)
     hint = ""
     if close:
@@ -236,9 +216,7 @@ def _is_model_like(value: Any, owner: Any) -> bool:
     return issubclass(value, nn.Module) if isinstance(value, type) else inspect.isfunction(value)
 
 
-def _check_arguments(
-    value: Callable[..., Any], target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def _check_arguments(value: Callable[..., Any], target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
@@ -258,9 +236,7 @@ def _check_arguments(
         raise ProblemError("arguments", reason + how) from None
 
 
-def _missing(
-    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> list[str]:
+def _missing(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
     """Names of the required parameters that receive no argument."""
     try:
         bound = signature.bind_partial(*args, **kwargs).arguments
@@ -270,9 +246,7 @@ def _missing(
     return [
         name
         for name, parameter in signature.parameters.items()
-        if parameter.default is parameter.empty
-        and parameter.kind not in variadic
-        and name not in bound
+        if parameter.default is parameter.empty and parameter.kind not in variadic and name not in bound
     ]
 
 

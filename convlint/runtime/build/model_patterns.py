@@ -72,8 +72,6 @@ def _builds(value: Any, module: str, asked: TargetPattern) -> bool:
         signature = inspect.signature(value, eval_str=isinstance(value, types.FunctionType))
         signature.bind(*args, **kwargs)
     except (NameError, SyntaxError, TypeError, ValueError, AttributeError):
-        return (
-            False  # wrong arguments, not callable, or an annotation that only type checkers resolve
-        )
+        return False  # wrong arguments, not callable, or an annotation that only type checkers resolve
     built = value if isinstance(value, type) else signature.return_annotation
     return isinstance(built, type) and issubclass(built, nn.Module)

@@ -31,25 +31,17 @@ def _check_parts(model: nn.Module) -> None:
     while pending:
         name, module, above = pending.pop()
         if id(module) in above:
-            raise ProblemError(
-                _KIND, f"the module `{name}` contains itself, so to() and eval() never return"
-            )
+            raise ProblemError(_KIND, f"the module `{name}` contains itself, so to() and eval() never return")
         if id(module) in seen:
             continue
         seen.add(id(module))
         _check_one(name, module)
         above |= {id(module)}
         before = f"{name}." if name else ""
-        pending += [
-            (before + part, inner, above)
-            for part, inner in module._modules.items()
-            if inner is not None
-        ]
+        pending += [(before + part, inner, above) for part, inner in module._modules.items() if inner is not None]
     given: Any = model.named_modules()
     if not isinstance(given, Iterable) or not all(map(_is_named_module, given)):
-        raise ProblemError(
-            _KIND, "its named_modules() returns something other than names and modules"
-        )
+        raise ProblemError(_KIND, "its named_modules() returns something other than names and modules")
 
 
 def _is_named_module(given: Any) -> bool:
@@ -68,9 +60,7 @@ def _check_one(name: str, module: nn.Module) -> None:
             raise ProblemError(_KIND, text)
         for part, value in parts.items():
             if not isinstance(part, str):
-                raise ProblemError(
-                    _KIND, f"{what} has a member named {part!r}, which is not a string"
-                )
+                raise ProblemError(_KIND, f"{what} has a member named {part!r}, which is not a string")
             if value is not None and not isinstance(value, wanted):
                 of = f"which is of type {type(value).__name__}"
                 raise ProblemError(_KIND, f"{what} has {part!r} in its {key}, {of}")

@@ -26,9 +26,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 }
 
 
-def is_literal_argument(
-    frames: tuple[Instant, ...], value: int, at: Argument, path: tuple[int, ...] = ()
-) -> bool:
+def is_literal_argument(frames: tuple[Instant, ...], value: int, at: Argument, path: tuple[int, ...] = ()) -> bool:
     """Return whether the call at ``frames[0]`` passes ``value`` as a literal.
 
     The other ``frames`` are those of its callers, innermost first. ``path`` are indices into a list or tuple argument.
@@ -82,9 +80,7 @@ def _argument(call: ast.Call, keyword: str, position: int | None) -> ast.expr | 
     return None if any(isinstance(arg, ast.Starred) for arg in before) else call.args[position]
 
 
-def _value(
-    node: ast.AST | None, frames: tuple[Instant, ...], path: tuple[int, ...] = ()
-) -> int | None:
+def _value(node: ast.AST | None, frames: tuple[Instant, ...], path: tuple[int, ...] = ()) -> int | None:
     """The value of an expression made of integer literals; None for anything else."""
     for index in path:
         items = node.elts[: index + 1] if isinstance(node, ast.Tuple | ast.List) else []
@@ -125,9 +121,7 @@ def _named(name: str, frames: tuple[Instant, ...]) -> int | None:
     call = _expression(frames[1])
     if not isinstance(call, ast.Call):
         return None
-    called = (
-        call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
-    )
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
     if called != code.co_name:
         return None
     bound = isinstance(call.func, ast.Attribute) and parameters[0] in ("self", "cls")

@@ -16,13 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from convlint.runtime.build.symbolic_int import (
-    Argument,
-    Parameter,
-    ScopeRecord,
-    SymbolicInt,
-    Tracker,
-)
+from convlint.runtime.build.symbolic_int import Argument, Parameter, ScopeRecord, SymbolicInt, Tracker
 from convlint.runtime.counterexample.arguments import snapshot
 from convlint.runtime.isolation import exclusive, in_run
 
@@ -127,9 +121,7 @@ def _receiving(init: FunctionType, cls: type, tracking: Tracker) -> Callable[...
         scope.path = init.__code__.co_filename
         built: Any = type(module)
         scope.cls = (built if built.__init__ is __init__ else cls).__qualname__
-        scope.given = tuple(
-            [(at.keyword, snapshot(v)) for v, at in zip(args, positions, strict=True)]
-        )
+        scope.given = tuple([(at.keyword, snapshot(v)) for v, at in zip(args, positions, strict=True)])
         scope.named = {name: snapshot(value) for name, value in kwargs.items()}
         try:
             take = received.take

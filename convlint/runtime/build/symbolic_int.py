@@ -176,9 +176,7 @@ class SymbolicInt(int):
 _new = int.__new__
 
 
-def _symbolic(
-    op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType
-) -> SymbolicInt:
+def _symbolic(op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType) -> SymbolicInt:
     symbolic = _new(SymbolicInt, value)  # SymbolicInt.__new__ would double the time
     symbolic.origin = Operation(op, left, right, (frame.f_code, frame.f_lasti))
     return symbolic
@@ -208,9 +206,7 @@ def _define_operator(name: str, op: str) -> None:
     setattr(SymbolicInt, f"__r{name}__", reflected)
 
 
-SymbolicInt.__name__ = (
-    "int"  # Python's error messages name the operand type, and the user wrote an int
-)
+SymbolicInt.__name__ = "int"  # Python's error messages name the operand type, and the user wrote an int
 
 for _name, _op in (("add", "+"), ("sub", "-"), ("mul", "*"), ("floordiv", "//"), ("mod", "%")):
     _define_operator(_name, _op)
@@ -255,10 +251,7 @@ def _found_equal(left: SymbolicInt, right: object, frame: FrameType) -> None:
         return
     scope = (building and building.current) or _scope_of(left.origin)
     if len(scope.equal) < _MOST_EQUALITIES:
-        scope.equal[id(left.origin), other if type(other) is int else id(other)] = (
-            left.origin,
-            other,
-        )
+        scope.equal[id(left.origin), other if type(other) is int else id(other)] = (left.origin, other)
     else:
         scope.overflowed = True
 

@@ -39,11 +39,7 @@ class ClassCall:
 
 
 def class_call(
-    cls: type[nn.Module],
-    arguments: Sequence[Argument],
-    numbers: IntArguments,
-    *,
-    examples: bool = False,
+    cls: type[nn.Module], arguments: Sequence[Argument], numbers: IntArguments, *, examples: bool = False
 ) -> ClassCall:
     """Return the call of ``cls`` with ``arguments``, in which ``numbers`` replace integers by name.
 
@@ -67,9 +63,7 @@ def class_call(
     if examples:
         needed = [p.name for p in signature.parameters.values() if _is_needed(p)]
         given = {name: given.get(name, _typical_value(name)) for name in needed} | given
-        given = {
-            name: value for name, value in given.items() if not _is_default(signature, name, value)
-        }
+        given = {name: value for name, value in given.items() if not _is_default(signature, name, value)}
         in_order = needed
     named = {name: value for name, value in given.items() if name not in in_order}
     if any("[" in name for name in named):

@@ -69,9 +69,7 @@ def _load_class(job: ClaimJob) -> type[nn.Module] | str:
     try:
         if claim.target is not None:  # sets up sys.path as in the recorded run
             load_target.find_object(parse_target(claim.target), job.root)
-        cls = _imported_class(claim) or load_target.find_object(
-            Target(claim.cls, claim.path, name=claim.cls), job.root
-        )
+        cls = _imported_class(claim) or load_target.find_object(Target(claim.cls, claim.path, name=claim.cls), job.root)
     except ProblemError as error:
         return error.problem.message
     except Exception as error:
@@ -130,9 +128,7 @@ def _call(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> ClassCa
     return class_call(cls, claim.arguments, attempt.numbers, examples=read)
 
 
-def _control(
-    cls: type[nn.Module], claim: Claim, attempt: Instantiation
-) -> tuple[str, Inputs] | None:
+def _control(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> tuple[str, Inputs] | None:
     """The text of a call that should work, and an input on which it works; None if there is none."""
     call = _call(cls, claim, attempt)
     with at_most(_SECONDS):

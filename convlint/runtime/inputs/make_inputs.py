@@ -126,14 +126,10 @@ def _arguments(value: Any, source: str) -> Inputs:
     else:
         found = Inputs((value,), {}, source)
     if not found.tensors:
-        raise ProblemError(
-            "input", f"{source} contains no tensor: it is of type {type(value).__name__}"
-        )
+        raise ProblemError("input", f"{source} contains no tensor: it is of type {type(value).__name__}")
     for tensor in found.tensors:
         if tensor.numel() == 0:
-            raise ProblemError(
-                "input", f"{source}: a tensor of shape {tuple(tensor.shape)} is empty"
-            )
+            raise ProblemError("input", f"{source}: a tensor of shape {tuple(tensor.shape)} is empty")
     return found
 
 

@@ -50,8 +50,7 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
         return Inputs(source="none: forward takes no input")
     if len(names) > 1:
         raise ProblemError(
-            "input",
-            f"forward takes {len(names)} inputs, but only one can be guessed; use {_input_options(names, job)}",
+            "input", f"forward takes {len(names)} inputs, but only one can be guessed; use {_input_options(names, job)}"
         )
     tried: list[InputSpec] = []
     for spec in candidate_specs(model, job):
@@ -94,9 +93,7 @@ def _failures(graph: Graph) -> tuple[bool, int]:
     return graph.failure is not None, sum(node.error is not None for node in graph.nodes)
 
 
-def candidate_specs(
-    model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES
-) -> Iterator[InputSpec]:
+def candidate_specs(model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES) -> Iterator[InputSpec]:
     """Inputs that suit the first layer, the most likely channel counts first.
 
     ``sizes`` maps the number of spatial dimensions to the sizes to try.
@@ -167,9 +164,7 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
     def call_or_stop(call: CallModule, module: nn.Module, args: Args, kwargs: Kwargs) -> Any:
         if isinstance(module, _INPUT_LAYERS):
             tensor = args[0] if args and isinstance(args[0], Tensor) else None
-            found.append(
-                (module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None)
-            )
+            found.append((module, tensor.shape[1] if tensor is not None and tensor.dim() > 1 else None))
             raise _FoundError
         return call(module, *args, **kwargs)
 

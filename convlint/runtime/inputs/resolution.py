@@ -71,9 +71,7 @@ def _tried(model: nn.Module, inputs: Inputs) -> Iterator[Tried]:
             outside = min(step, most)
             while outside - inside > 1 and time.monotonic() < until:
                 middle = (inside + outside) // 2
-                inside, outside = (
-                    (middle, outside) if runs(direction * middle) else (inside, middle)
-                )
+                inside, outside = (middle, outside) if runs(direction * middle) else (inside, middle)
     for change, refused in sorted(known.items()):
         if change:
             yield tuple(size + change for size in shape[2:]), refused

@@ -58,9 +58,7 @@ def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | Non
         saved_bytes=sum(saved.by_module.values()),
         saved_bytes_mode=mode,
         called_in_training=tuple(saved.called) if mode == "train" else None,
-        layers=tuple(
-            replace(layer, saved_bytes=saved.by_module.get(layer.name, 0)) for layer in graph.layers
-        ),
+        layers=tuple(replace(layer, saved_bytes=saved.by_module.get(layer.name, 0)) for layer in graph.layers),
         untraced=tuple(unseen),
     )
 
@@ -76,9 +74,7 @@ def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
 # --- peak of an inference
 
 
-def _peak(
-    model: nn.Module, args: Args, kwargs: Kwargs, expected: list[tuple[int, ...]] | None
-) -> int:
+def _peak(model: nn.Module, args: Args, kwargs: Kwargs, expected: list[tuple[int, ...]] | None) -> int:
     """Maximum of bytes alive at once. Raises what the forward raises."""
     model.eval()
 
@@ -112,9 +108,7 @@ class _Liveness(ShapesOnly):
             self._see(result)
             if func is aten.convolution.default:
                 x, weight, _, stride, _, dilation, _, _, groups = args
-                taken = workspace.of_convolution(
-                    x, weight, result, stride, dilation, groups, self._threads
-                )
+                taken = workspace.of_convolution(x, weight, result, stride, dilation, groups, self._threads)
                 self.peak = max(self.peak, before + taken)
         else:
             for tensor in tensors_in(result):
@@ -228,6 +222,4 @@ def _state_restored(model: nn.Module) -> Iterator[None]:
             for module, name, buffer, values in kept:
                 module._buffers[name] = buffer
                 if not buffer.is_meta and not torch.equal(buffer, values):
-                    buffer.data.copy_(
-                        values
-                    )  # .data, because a pending backward must not see a new version
+                    buffer.data.copy_(values)  # .data, because a pending backward must not see a new version

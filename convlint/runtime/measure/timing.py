@@ -19,9 +19,7 @@ _WARM = 3  # calls before the first that counts
 _LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 
 
-def timings(
-    model: nn.Module, inputs: Inputs, forms: Mapping[str, Replacement], runs: int
-) -> tuple[Timing, ...]:
+def timings(model: nn.Module, inputs: Inputs, forms: Mapping[str, Replacement], runs: int) -> tuple[Timing, ...]:
     """Measure the seconds of the model and of each layer in ``forms``, in both memory layouts.
 
     The rewritten model is the original with its layers replaced, in the same process. Calls alternate between the two,
@@ -91,9 +89,7 @@ def _call(module: nn.Module, args: Args, kwargs: Kwargs) -> Callable[[], float]:
     return run
 
 
-def _timed(
-    what: str, layout: str, calls: tuple[Callable[[], float], ...], runs: int, device: str
-) -> Timing:
+def _timed(what: str, layout: str, calls: tuple[Callable[[], float], ...], runs: int, device: str) -> Timing:
     before, after = calls
     for _ in range(_WARM):
         before()
@@ -101,19 +97,11 @@ def _timed(
     seconds = list(_in_turns(before, after, runs))
     first, second = ([pair[side] for pair in seconds] for side in (0, 1))
     return Timing(
-        what,
-        device,
-        layout,
-        torch.get_num_threads(),
-        runs,
-        (min(first), median(first)),
-        (min(second), median(second)),
+        what, device, layout, torch.get_num_threads(), runs, (min(first), median(first)), (min(second), median(second))
     )
 
 
-def _in_turns(
-    before: Callable[[], float], after: Callable[[], float], runs: int
-) -> Iterator[tuple[float, float]]:
+def _in_turns(before: Callable[[], float], after: Callable[[], float], runs: int) -> Iterator[tuple[float, float]]:
     """Seconds of both calls for each run; the order changes from run to run."""
     for turn in range(runs):
         if turn % 2:

@@ -19,10 +19,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     for names, parameters in (
         (ops.CONVS, "input weight bias stride padding dilation groups"),
         (ops.TRANSPOSED_CONVS, "input weight bias stride padding output_padding groups dilation"),
-        (
-            ("max_pool1d", "max_pool2d", "max_pool3d"),
-            "input kernel_size stride padding dilation ceil_mode",
-        ),
+        (("max_pool1d", "max_pool2d", "max_pool3d"), "input kernel_size stride padding dilation ceil_mode"),
         (("avg_pool1d", "avg_pool2d", "avg_pool3d"), "input kernel_size stride padding ceil_mode"),
         (ops.ADAPTIVE_POOLS, "input output_size"),
         (ops.REDUCTIONS, "input dim keepdim"),
@@ -30,10 +27,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
         (("softmax", "log_softmax", "unsqueeze", "squeeze"), "input dim"),
         (("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid", "selu"), "input inplace"),
         (("elu", "celu"), "input alpha inplace"),
-        (
-            ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
-            "input p training inplace",
-        ),
+        (("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"), "input p training inplace"),
     )
     for name in names
 } | {
@@ -86,23 +80,13 @@ def canonical(op: str, arguments: Sequence[Any]) -> str:
     if op in ("convolution", "_convolution", "mkldnn_convolution"):
         weight = arguments[1]
         transposed = len(arguments) > 6 and arguments[6] is True
-        return (
-            f"conv_transpose{len(weight.shape) - 2}d"
-            if transposed
-            else f"conv{len(weight.shape) - 2}d"
-        )
+        return f"conv_transpose{len(weight.shape) - 2}d" if transposed else f"conv{len(weight.shape) - 2}d"
     if "batch_norm" in op:
         return "batch_norm"
-    return {
-        "native_layer_norm": "layer_norm",
-        "native_group_norm": "group_norm",
-        "view": "reshape",
-    }.get(op, op)
+    return {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}.get(op, op)
 
 
-def bound(
-    op: str, func: Callable[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
+def bound(op: str, func: Callable[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call by name. Positional ones are left out if ``op`` is unknown."""
     named = dict(_DEFAULTS.get(op, {}))
     if op in _VARIADIC:
@@ -167,9 +151,7 @@ def _of_convolution(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(weight, TensorArgument) and len(weight.shape) >= 2:
         first, second = weight.shape[0], weight.shape[1] * groups
-        found["in_channels"], found["out_channels"] = (
-            (first, second) if transposed else (second, first)
-        )
+        found["in_channels"], found["out_channels"] = (first, second) if transposed else (second, first)
         found["kernel_size"] = weight.shape[2:]
     return found
 
@@ -185,10 +167,7 @@ def _of_norm(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     if op == "group_norm":
         return found | {"num_groups": int(named.get("num_groups", 1))}
     usual = op == "instance_norm"
-    return found | {
-        "track_running_stats": mean is not None,
-        "training": bool(named.get("training", usual)),
-    }
+    return found | {"track_running_stats": mean is not None, "training": bool(named.get("training", usual))}
 
 
 def _of_pool(op: str, found: Mapping[str, Any]) -> dict[str, Any]:

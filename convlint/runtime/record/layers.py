@@ -33,9 +33,7 @@ def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> 
             yield _layer(module, name, (), None)
 
 
-def _layer(
-    module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[int] | None
-) -> Layer:
+def _layer(module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[int] | None) -> Layer:
     built = construction_sites.construction_of(module)
     own = [(key, p) for key, p in module._parameters.items() if p is not None]
     params = trainable = size = 0
@@ -85,9 +83,7 @@ def _base_of(cls: type) -> str:
     return "Module"
 
 
-_PARAMETRIZED = (
-    "torch.nn.utils.parametrize"  # its classes replace those of the layers that they parametrize
-)
+_PARAMETRIZED = "torch.nn.utils.parametrize"  # its classes replace those of the layers that they parametrize
 
 
 def is_leaf(module: nn.Module) -> bool:

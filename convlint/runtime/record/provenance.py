@@ -14,14 +14,7 @@ from convlint.ir import Graph, Layer, Scope
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites, source_literals
 from convlint.runtime.build.symbolic_build import scope_of
-from convlint.runtime.build.symbolic_int import (
-    Argument,
-    Operation,
-    Origin,
-    Parameter,
-    ScopeRecord,
-    SymbolicInt,
-)
+from convlint.runtime.build.symbolic_int import Argument, Operation, Origin, Parameter, ScopeRecord, SymbolicInt
 from convlint.runtime.counterexample.arguments import listed
 from convlint.symbolic import Dim, Symbol
 
@@ -37,9 +30,7 @@ def annotate(graph: Graph, model: nn.Module) -> Graph:
     modules = dict(model.named_modules())
     expressions = _Expressions()
     layers = tuple(
-        expressions.annotated(layer, modules[layer.name])
-        if layer.leaf and layer.name in modules
-        else layer
+        expressions.annotated(layer, modules[layer.name]) if layer.leaf and layer.name in modules else layer
         for layer in graph.layers
     )
     return replace(graph, layers=layers, scopes=expressions.scopes())
@@ -72,11 +63,7 @@ class _Expressions:
         return replace(layer, exprs=exprs, scope=self._register(scope))
 
     def _of_attribute(
-        self,
-        value: int,
-        name: str,
-        module: nn.Module,
-        built: construction_sites.Construction | None,
+        self, value: int, name: str, module: nn.Module, built: construction_sites.Construction | None
     ) -> Dim:
         if isinstance(value, SymbolicInt):
             return self.dim(value.origin)
@@ -143,9 +130,7 @@ class _Expressions:
         if parameter.outer is not None:
             return self.dim(parameter.outer)
         value, at, path = parameter.value, parameter.argument, parameter.path
-        if at.default or source_literals.is_literal_argument(
-            parameter.scope.frames, value, at, path
-        ):
+        if at.default or source_literals.is_literal_argument(parameter.scope.frames, value, at, path):
             return symbolic.constant(value)
         return _unknown(value)
 
@@ -163,16 +148,8 @@ class _Expressions:
                     pending += bound[symbol].symbols()
             for id, pairs in facts.items():
                 chosen[id] = [pair for pair in pairs if self._involves(pair, bound)]
-                pending += [
-                    s
-                    for pair in chosen[id]
-                    for s in _symbols(pair)
-                    if s not in bound and not s.opaque
-                ]
-        return tuple(
-            self._scope(self._records[id], bound, chosen.get(id, []))
-            for id in sorted(self._records)
-        )
+                pending += [s for pair in chosen[id] for s in _symbols(pair) if s not in bound and not s.opaque]
+        return tuple(self._scope(self._records[id], bound, chosen.get(id, [])) for id in sorted(self._records))
 
     def _everything(self) -> list[ScopeRecord]:
         return next((record.all for record in self._records.values()), [])
@@ -201,14 +178,10 @@ class _Expressions:
             other = symbolic.constant(right) if isinstance(right, int) else self.dim(right)
             found[self.dim(left), other] = None
         if record.overflowed:
-            found[symbolic.UNKNOWN, symbolic.UNKNOWN] = (
-                None  # a comparison that was not kept may involve any symbol
-            )
+            found[symbolic.UNKNOWN, symbolic.UNKNOWN] = None  # a comparison that was not kept may involve any symbol
         return list(found)
 
-    def _scope(
-        self, record: ScopeRecord, bound: dict[Symbol, Dim], facts: list[tuple[Dim, Dim]]
-    ) -> Scope:
+    def _scope(self, record: ScopeRecord, bound: dict[Symbol, Dim], facts: list[tuple[Dim, Dim]]) -> Scope:
         symbols = tuple(
             (p.name, p.value, symbolic.to_json(bound[Symbol(p.name, record.id)]))
             for p in record.parameters

@@ -51,12 +51,7 @@ class Recording:
 
 
 def record(
-    model: nn.Module,
-    args: Args = (),
-    kwargs: Kwargs | None = None,
-    *,
-    train: bool = False,
-    target: str | None = None,
+    model: nn.Module, args: Args = (), kwargs: Kwargs | None = None, *, train: bool = False, target: str | None = None
 ) -> Recording:
     """Run ``model(*args, **kwargs)`` once without gradients and record the calls.
 
@@ -82,13 +77,7 @@ def trace(model: nn.Module, args: Args, kwargs: Kwargs, *, train: bool = False) 
 
 
 def _run(
-    model: nn.Module,
-    args: Args,
-    kwargs: Kwargs,
-    train: bool,
-    target: str | None,
-    *,
-    repairing: bool,
+    model: nn.Module, args: Args, kwargs: Kwargs, train: bool, target: str | None, *, repairing: bool
 ) -> Recording:
     recorder = Recorder(model, repairing)
     for name, tensor in _named_inputs(model, args, kwargs):

@@ -25,15 +25,7 @@ from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record import operations
 from convlint.runtime.record.names import ModelNames
-from convlint.runtime.record.steps import (
-    ModuleCall,
-    Stack,
-    Step,
-    Track,
-    Value,
-    structure,
-    tensors_in,
-)
+from convlint.runtime.record.steps import ModuleCall, Stack, Step, Track, Value, structure, tensors_in
 from convlint.runtime.recover import stand_ins
 
 # Python functions of torch whose operators are hidden from the function mode.
@@ -127,13 +119,7 @@ class Recorder(TorchFunctionMode):
 
     # --- torch functions
 
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: Args = (),
-        kwargs: Kwargs | None = None,
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Args = (), kwargs: Kwargs | None = None) -> Any:
         kwargs = kwargs or {}
         if self._operator_mode.running:
             return func(*args, **kwargs)
@@ -148,20 +134,13 @@ class Recorder(TorchFunctionMode):
             result = func(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError) as raised:
             result, error = self._recovered(func, args, kwargs, raised), one_line(raised)
-        if type(func) is MethodWrapperType and (
-            not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])
-        ):
+        if type(func) is MethodWrapperType and (not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])):
             return result  # a property such as x.shape, or a property of a lazy parameter
         self.add_call(func, args, kwargs, result, error)
         return result
 
     def add_call(
-        self,
-        func: Callable[..., Any],
-        args: Args,
-        kwargs: Kwargs,
-        result: Any,
-        error: str | None = None,
+        self, func: Callable[..., Any], args: Args, kwargs: Kwargs, result: Any, error: str | None = None
     ) -> None:
         """Record a call, unless it returned no tensor or a parameter or buffer that it has changed in place."""
         several = False
@@ -222,9 +201,7 @@ class Recorder(TorchFunctionMode):
 
     # --- modules
 
-    def call_module(
-        self, original: Callable[..., Any], module: nn.Module, args: Args, kwargs: Any
-    ) -> Any:
+    def call_module(self, original: Callable[..., Any], module: nn.Module, args: Args, kwargs: Any) -> Any:
         """Run a module call and record its tensors and the steps inside.
 
         In a worker thread of the model it is recorded separately and appended as a whole, because calls of two threads
@@ -271,9 +248,7 @@ class Recorder(TorchFunctionMode):
         """Set the outputs of a module call. Tensors without a recorded origin become outputs of an ``unseen`` step."""
         unknown = [tensor for tensor in tensors_in(result) if not self._has(tensor)]
         if unknown:
-            self.unseen.setdefault(
-                call.name, "its output does not come from a torch function that can be recorded"
-            )
+            self.unseen.setdefault(call.name, "its output does not come from a torch function that can be recorded")
             step = Step("unseen")
             step.args = tuple(call.inputs)
             step.owner, step.module, step.frame = call.module, call.name, call.frame
@@ -294,13 +269,7 @@ class _OperatorMode(TorchDispatchMode):
         self._recorder = recorder
         self.running = False  # an operator is running; the function mode intercepts it, too
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: Args = (),
-        kwargs: Kwargs | None = None,
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Kwargs | None = None) -> Any:
         kwargs = kwargs or {}
         self.running = True
         try:

@@ -83,8 +83,7 @@ def _convolved(
     channels = weight.shape[1] * groups if transposed else weight.shape[0]
     layout = torch.contiguous_format
     if x.dim() == 4 and any(
-        t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous()
-        for t in (x, weight)
+        t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous() for t in (x, weight)
     ):
         layout = torch.channels_last
     return x.new_zeros((x.shape[0], channels, *out)).contiguous(memory_format=layout)

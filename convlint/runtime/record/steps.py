@@ -57,9 +57,7 @@ class ModuleCall:
     start: int
     stop: int
 
-    def __init__(
-        self, module: nn.Module, name: str, frame: Instant | None, inputs: list[Value]
-    ) -> None:
+    def __init__(self, module: nn.Module, name: str, frame: Instant | None, inputs: list[Value]) -> None:
         self.module = module
         self.name = name
         self.frame = frame

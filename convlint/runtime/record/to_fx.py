@@ -60,9 +60,7 @@ class FxGraph:
             return node
         key = (value.step, value.position)
         if key not in self._items:
-            item = self.graph.create_node(
-                "call_function", operations.item_of, (node, value.position)
-            )
+            item = self.graph.create_node("call_function", operations.item_of, (node, value.position))
             output = value.step.outputs[value.position]
             item.meta = node.meta | _meta([output], several=False)
             self._items[key] = item
@@ -80,10 +78,7 @@ class FxGraph:
 
 
 def _meta(
-    tensors: list[tuple[torch.Size, torch.dtype]],
-    several: bool,
-    module: str = "",
-    site: Site | None = None,
+    tensors: list[tuple[torch.Size, torch.dtype]], several: bool, module: str = "", site: Site | None = None
 ) -> dict[str, object]:
     shapes: list[Shape] = [tuple(shape) for shape, _ in tensors]
     dtypes = [dtype for _, dtype in tensors]

@@ -68,17 +68,13 @@ class _Conversion:
             nodes=tuple(self.nodes),
             calls=tuple(self._calls(starts)),
             inputs=tuple(
-                f"{step.name}: {_tensor_text(*step.outputs[0])}"
-                for step in recorder.steps
-                if step.kind == "input"
+                f"{step.name}: {_tensor_text(*step.outputs[0])}" for step in recorder.steps if step.kind == "input"
             ),
             outputs=tuple(_described(self.recording.result)),
             training=self.recording.training,
             failure=self.recording.failure,
             untraced=tuple(recorder.unseen.items()),
-            unregistered_layers=tuple(
-                _sites_of([one for one in kept_lists if _has_state(one[-1])])
-            ),
+            unregistered_layers=tuple(_sites_of([one for one in kept_lists if _has_state(one[-1])])),
             read_parameters=tuple(self.read),
         )
 
@@ -150,9 +146,7 @@ class _Conversion:
 
     def _op(self, node: fx.Node) -> str:
         name = operations.name_of(node.target)
-        return call_attributes.canonical(
-            name, [self._tensor_argument(argument) for argument in node.args]
-        )
+        return call_attributes.canonical(name, [self._tensor_argument(argument) for argument in node.args])
 
     @staticmethod
     def _tensor_argument(value: Any) -> Any:
@@ -297,9 +291,7 @@ def _has_state(module: nn.Module) -> bool:
     return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
 
 
-def _sites_of(
-    kept: list[tuple[str, str, str, nn.Module]],
-) -> Iterator[tuple[str, str, facts.Site | None]]:
+def _sites_of(kept: list[tuple[str, str, str, nn.Module]]) -> Iterator[tuple[str, str, facts.Site | None]]:
     """Each container of unregistered modules once, with the line of its first module."""
     seen: set[tuple[str, str]] = set()
     for owner, attribute, _, module in kept:

@@ -10,9 +10,7 @@ from torch import nn
 _MAX_DEPTH = 3  # of nested containers
 
 
-def unregistered(
-    modules: Sequence[tuple[str, nn.Module]],
-) -> Iterator[tuple[str, str, str, nn.Module]]:
+def unregistered(modules: Sequence[tuple[str, nn.Module]]) -> Iterator[tuple[str, str, str, nn.Module]]:
     """Iterate over unregistered modules: path of the owner, attribute, path of the module (``net.convs[0]``), module.
 
     ``modules`` are the model's ``named_modules()``. Each module appears once, and only if it is not registered

@@ -23,9 +23,7 @@ def raise_if_out_of_memory(error: BaseException | None) -> None:
         site = failure_of(error, "forward").site
         advice = "--max-memory sets the limit, --device meta runs without values"
         where = (site.path, site.line) if site else (None, None)
-        raise ProblemError(
-            "out-of-memory", f"out of memory: {message}; {advice}", *where
-        ) from error
+        raise ProblemError("out-of-memory", f"out of memory: {message}; {advice}", *where) from error
 
 
 def raise_if_environment(failure: Failure | None, job: Job) -> None:
@@ -40,14 +38,10 @@ def raise_if_environment(failure: Failure | None, job: Job) -> None:
     if job.device == "meta" and "meta" in failure.message.lower():
         advice = "drop --device meta"
         raise ProblemError(
-            "device",
-            f"the model needs tensor values, which the meta device does not have: {message}; {advice}",
-            *where,
+            "device", f"the model needs tensor values, which the meta device does not have: {message}; {advice}", *where
         )
     if job.dtype is not None and "not implemented for" in failure.message:
-        raise ProblemError(
-            "dtype", f"--dtype {job.dtype} is not supported by this model: {message}", *where
-        )
+        raise ProblemError("dtype", f"--dtype {job.dtype} is not supported by this model: {message}", *where)
 
 
 def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
@@ -79,12 +73,7 @@ def _first_convolution(graph: Graph) -> tuple[Layer, int] | None:
     inputs = {t.id: t for node in graph.nodes if node.op == "input" for t in node.outputs}
     for node in graph.nodes:
         layer = graph.layer(node.layer)
-        if (
-            layer is not None
-            and _is_convolution(layer)
-            and node.inputs[:1]
-            and node.inputs[0] in inputs
-        ):
+        if layer is not None and _is_convolution(layer) and node.inputs[:1] and node.inputs[0] in inputs:
             return layer, len(inputs[node.inputs[0]].shape)
     failed = graph.layer(graph.failure.module) if graph.failure else None
     if failed is None or not _is_convolution(failed):

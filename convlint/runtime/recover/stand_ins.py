@@ -17,10 +17,7 @@ from torch import nn
 from convlint.analysis import ops
 
 Arguments = dict[str, Any]
-Repair = Callable[
-    [Callable[..., None], nn.Module, tuple[Any, ...], Arguments],
-    tuple[Arguments, Arguments | None],
-]
+Repair = Callable[[Callable[..., None], nn.Module, tuple[Any, ...], Arguments], tuple[Arguments, Arguments | None]]
 
 
 # --- constructors
@@ -127,9 +124,7 @@ def stand_in(name: str, args: Sequence[Any], kwargs: Arguments, output_channels:
         return None  # the call was not even well-formed: it stays the failure that it is
 
 
-def _argument(
-    args: Sequence[Any], kwargs: Arguments, position: int, name: str, default: Any
-) -> Any:
+def _argument(args: Sequence[Any], kwargs: Arguments, position: int, name: str, default: Any) -> Any:
     return args[position] if len(args) > position else kwargs.get(name, default)
 
 
@@ -219,9 +214,7 @@ def _cat(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
 def _stack(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
     tensors = list(_argument(args, kwargs, 0, "tensors", None))
     first = tensors[0]
-    return torch.stack(
-        [torch.zeros_like(first)] * len(tensors), _argument(args, kwargs, 1, "dim", 0)
-    )
+    return torch.stack([torch.zeros_like(first)] * len(tensors), _argument(args, kwargs, 1, "dim", 0))
 
 
 def _pool(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:

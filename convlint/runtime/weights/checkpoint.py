@@ -79,9 +79,7 @@ def read(path: str) -> Any:
         )
         raise ProblemError("checkpoint", text, path) from error
     except ImportError as error:
-        raise ProblemError(
-            "checkpoint", f"{path} needs safetensors: pip install safetensors"
-        ) from error
+        raise ProblemError("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
     except Exception as error:
         reason = one_line(error).partition(". ")[0]  # the other sentences are advice
         text = f"{path} cannot be read as a checkpoint: {reason}"
@@ -96,14 +94,10 @@ def save(path: str, value: Any) -> None:
                 tensors = {name: tensor.contiguous() for name, tensor in value.items()}
                 _safetensors().save_file(tensors, beside)
             else:
-                with open(
-                    beside, "xb"
-                ) as file:  # not by name, because torch.save would store the name
+                with open(beside, "xb") as file:  # not by name, because torch.save would store the name
                     torch.save(value, file)
     except Exception as error:
-        raise ProblemError(
-            "checkpoint", f"{path} cannot be written: {one_line(error)}", path
-        ) from error
+        raise ProblemError("checkpoint", f"{path} cannot be written: {one_line(error)}", path) from error
 
 
 def _safetensors() -> Any:
@@ -213,18 +207,10 @@ def _factorised(weight: Tensor, _: Replacement) -> tuple[State, Tensor]:
 def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     height, width = form.map_size
     depthwise, linear = decompose.global_depthwise(weight, (height, width))
-    return {"weight": linear, "depthwise.weight": depthwise}, decompose.dense_of_global(
-        depthwise, linear
-    )
+    return {"weight": linear, "depthwise.weight": depthwise}, decompose.dense_of_global(depthwise, linear)
 
 
-_PARTS = {
-    "CVL501": _grouped,
-    "CVL502": _separable,
-    "CVL503": _factorised,
-    "CVL504": _global,
-    "CVL505": _separable,
-}
+_PARTS = {"CVL501": _grouped, "CVL502": _separable, "CVL503": _factorised, "CVL504": _global, "CVL505": _separable}
 
 
 def _identity(like: Tensor) -> State:
@@ -242,9 +228,7 @@ def _identity(like: Tensor) -> State:
 # --- the order of channels
 
 
-def _put_in_order(
-    state: State, forms: Mapping[str, Replacement], orders: Iterable[ChannelOrder]
-) -> None:
+def _put_in_order(state: State, forms: Mapping[str, Replacement], orders: Iterable[ChannelOrder]) -> None:
     """Reorder channels so that groups preserve more of each layer, without changing what the dense model computes.
 
     ``orders`` are in the order of execution. A layer that is reordered once is not reordered again.
@@ -260,9 +244,7 @@ def _put_in_order(
             for absorbers in (order.inputs, order.outputs)
         )
         settled.add(order.layer)
-        ins, outs = decompose.partition(
-            state[key], form.groups, inputs=inputs is not None, outputs=outputs is not None
-        )
+        ins, outs = decompose.partition(state[key], form.groups, inputs=inputs is not None, outputs=outputs is not None)
         own = (ReorderedState(order.layer, ("weight",), 1),) if inputs is not None else ()
         _permute(state, (*(inputs or ()), *own), ins)
         own = (ReorderedState(order.layer, ("weight", "bias"), 0),) if outputs is not None else ()

@@ -26,10 +26,7 @@ def separable(weight: Tensor, pairs: int = 1) -> tuple[Tensor, Tensor]:
     if pairs < 1:
         raise ValueError(f"{pairs} pairs of a depthwise and a pointwise kernel")
     kernel = weight.shape[2:]
-    halves = [
-        _low_rank(some.transpose(0, 1).flatten(2), pairs)
-        for some in weight.detach().split(_CHUNK, dim=1)
-    ]
+    halves = [_low_rank(some.transpose(0, 1).flatten(2), pairs) for some in weight.detach().split(_CHUNK, dim=1)]
     pointwise = torch.cat([left for left, _ in halves])  # (C, D, pairs)
     depthwise = torch.cat([right for _, right in halves])  # (C, pairs, kh * kw)
     return (
@@ -148,9 +145,7 @@ def _check_groups(weight: Tensor, groups: int) -> None:
 # --- assignment of channels to groups
 
 
-def partition(
-    weight: Tensor, groups: int, *, inputs: bool = True, outputs: bool = True
-) -> tuple[Tensor, Tensor]:
+def partition(weight: Tensor, groups: int, *, inputs: bool = True, outputs: bool = True) -> tuple[Tensor, Tensor]:
     """Find orders of the input and output channels for which ``grouped`` preserves much of a kernel.
 
     Returns two permutations (new position -> old channel), LongTensors on the CPU: ``grouped`` applies to

@@ -21,10 +21,7 @@ def replace_layers(model: nn.Module, forms: Mapping[str, Replacement]) -> nn.Mod
     several names is replaced under all of them. Raises KeyError for an unknown name.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
-    made = {
-        id(modules[name]): (modules[name], replacement_for(modules[name], forms[name]))
-        for name in forms
-    }
+    made = {id(modules[name]): (modules[name], replacement_for(modules[name], forms[name])) for name in forms}
     for name, module in modules.items():
         if name and id(module) in made:
             owner, _, attribute = name.rpartition(".")

@@ -69,14 +69,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prove(
-        self,
-        claim: Claim,
-        *,
-        timeout: float = 30.0,
-        max_memory: int | None = None,
-        root: str = ".",
-    ) -> Proof:
+    def prove(self, claim: Claim, *, timeout: float = 30.0, max_memory: int | None = None, root: str = ".") -> Proof:
         """Build and run the class of a claim; returns whether that proves it. Errors of the class do not raise."""
         answer = self.run(ClaimJob(claim, timeout, max_memory, root))
         if answer.proof is not None:
@@ -143,10 +136,7 @@ class _Process:
             self._waiting[number] = future
         line = json.dumps([number, kind, serialize.encode(job)]).encode() + b"\n"
         assert self._process.stdin is not None
-        with (
-            self._writing,
-            suppress(OSError, ValueError),
-        ):  # it has exited, which the reader notices
+        with self._writing, suppress(OSError, ValueError):  # it has exited, which the reader notices
             self._process.stdin.write(line)
         return future
 

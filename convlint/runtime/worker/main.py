@@ -90,9 +90,7 @@ def _unanswered(running: _Running, code: int) -> Problem:
 
 
 class _Worker:
-    def __init__(
-        self, jobs: int, results: int, runs: dict[str, RunJob], missing: Problem | None
-    ) -> None:
+    def __init__(self, jobs: int, results: int, runs: dict[str, RunJob], missing: Problem | None) -> None:
         self._jobs = jobs
         self._results = results
         self._runs = runs
@@ -103,9 +101,7 @@ class _Worker:
     def serve(self) -> NoReturn:
         """Start jobs from stdin and forward the output of their watchers."""
         while True:
-            ready, _, _ = select.select(
-                [self._jobs, *self._running], [], [], self._seconds_to_deadline()
-            )
+            ready, _, _ = select.select([self._jobs, *self._running], [], [], self._seconds_to_deadline())
             if not ready:
                 self._kill_late()
             for pipe in ready:
@@ -158,9 +154,7 @@ class _Worker:
             if not running.answered:
                 spared = [other.watcher for other in self._running.values()]
                 processes.end_children(spared=spared)  # this process has adopted its children
-                self._send_problem(
-                    running.number, _unanswered(running, os.waitstatus_to_exitcode(status))
-                )
+                self._send_problem(running.number, _unanswered(running, os.waitstatus_to_exitcode(status)))
             return
         *lines, running.partial_line = (running.partial_line + read).split(b"\n")
         for line in lines:

@@ -109,9 +109,7 @@ class _Child:
                     try:
                         self._phase = loads(line)["phase"]
                     except (ValueError, TypeError, KeyError):
-                        return Problem(
-                            "worker", f"{self._during()} wrote to convlint's internal pipe"
-                        )
+                        return Problem("worker", f"{self._during()} wrote to convlint's internal pipe")
             elif (status := processes.exit_status(pid)) is not None:
                 return self._ended(status)  # a process that it has left may keep the pipe open
             else:
@@ -135,9 +133,7 @@ class _Child:
     def _over_memory(self) -> Problem:
         limit = f"{self._limit / 2**20:,.0f} MiB"
         advice = "--max-memory sets the limit, --device meta runs without values"
-        return Problem(
-            "out-of-memory", f"{self._during()} used more than {limit} of memory; {advice}"
-        )
+        return Problem("out-of-memory", f"{self._during()} used more than {limit} of memory; {advice}")
 
     def _during(self) -> str:
         return f"the {self._phase} of {self._job.text}"

@@ -20,9 +20,7 @@ class Knowledge:
     """Facts that were collected along an execution."""
 
     demands: list[Pair] = field(default_factory=list)  # equalities that were assumed
-    facts: list[Pair] = field(
-        default_factory=list
-    )  # equalities that conditions of the program state
+    facts: list[Pair] = field(default_factory=list)  # equalities that conditions of the program state
     defaults: dict[Symbol, int] = field(default_factory=dict)  # of parameters
     widths: set[Symbol] = field(default_factory=set)  # parameters that are numbers of channels
     limits: dict[Symbol, tuple[float, float]] = field(default_factory=dict)  # from conditions
@@ -52,9 +50,7 @@ class Knowledge:
 
     def _substituted(self, number: Dim) -> Num:
         while self._bound:
-            known: dict[Atom, Dim] = {
-                s: symbolic.as_dim(self._bound[s]) for s in number.symbols() if s in self._bound
-            }
+            known: dict[Atom, Dim] = {s: symbolic.as_dim(self._bound[s]) for s in number.symbols() if s in self._bound}
             if not known:
                 break
             number = number.substitute(known)
@@ -221,10 +217,7 @@ def _linear_symbols(dim: Dim) -> list[tuple[Symbol, int]]:
     return [
         (monomial[0][0], factor)
         for monomial, factor in dim.terms or ()
-        if len(monomial) == 1
-        and monomial[0][1] == 1
-        and abs(factor) == 1
-        and isinstance(monomial[0][0], Symbol)
+        if len(monomial) == 1 and monomial[0][1] == 1 and abs(factor) == 1 and isinstance(monomial[0][0], Symbol)
     ]
 
 

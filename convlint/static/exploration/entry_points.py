@@ -116,9 +116,7 @@ def _defined(project: Project, module: SourceModule, name: str) -> Value:
 
 def _may_use_models(node: ast.AST) -> bool:
     """Return whether code calls something named like a class, or creates a tensor."""
-    return cached(
-        node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node))
-    )
+    return cached(node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node)))
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:
@@ -134,9 +132,7 @@ def callees(node: ast.AST) -> Iterator[ast.expr]:
 
 def _may_give_a_model(callee: ast.expr) -> bool:
     name = callee.attr if isinstance(callee, ast.Attribute) else getattr(callee, "id", "")
-    return name in _CREATING or (
-        name[:1].isupper() and not name.isupper() and not name.endswith(_NOT_MODELS)
-    )
+    return name in _CREATING or (name[:1].isupper() and not name.isupper() and not name.endswith(_NOT_MODELS))
 
 
 _CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summary"})

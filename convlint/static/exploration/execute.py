@@ -173,9 +173,7 @@ def _execute_function(path: ExecutionPath) -> None:
 def _is_called(entry_point: EntryPoint) -> bool:
     """Return whether a function is called in its own file, possibly with more than its defaults."""
     return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == entry_point.name
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point.name
         for node in walk(entry_point.module.text.tree)
     )
 

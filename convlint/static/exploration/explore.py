@@ -53,12 +53,7 @@ class Exploration:
         return self._execute(choices, path.variant, _STEPS_PER_PATH, all_inputs=True)
 
     def _execute(
-        self,
-        choices: PathChoices,
-        variant: dict[str, Value],
-        steps: int,
-        *,
-        all_inputs: bool = False,
+        self, choices: PathChoices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False
     ) -> ExecutionPath:
         interpreter = Interpreter(self.project, Execution(), choices)
         interpreter.steps, interpreter.pass_all_inputs = steps, all_inputs

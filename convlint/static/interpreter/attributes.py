@@ -6,16 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super, site_of
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Library,
-    Partial,
-    Sizes,
-    Tensor,
-    Value,
-)
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Sizes, Tensor, Value
 from convlint.static.interpreter import classes
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
@@ -56,9 +47,7 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     return UNKNOWN
 
 
-def _of_instance(
-    interpreter: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope
-) -> Value:
+def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope) -> Value:
     if name in instance.attrs:
         value = instance.attrs[name]
         if type(value) is Tensor and value.id is None and classes.is_replaced(instance.cls, name):
@@ -116,9 +105,7 @@ def _of_super(value: Super, name: str) -> Value:
     return UNKNOWN
 
 
-def _of_tensor(
-    interpreter: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope
-) -> Value:
+def _of_tensor(interpreter: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope) -> Value:
     if tensor.shape is None and name in ("shape", "size"):
         return Sizes(tensor) if name == "shape" else Bound(Builtin("tensor.size"), tensor)
     handler = method(name)

@@ -35,11 +35,7 @@ class Call:
         return site_of(self.node, self.scope)
 
     def with_args(
-        self,
-        args: Sequence[Value],
-        kwargs: dict[str, Value] | None = None,
-        *,
-        open_ended: bool | None = None,
+        self, args: Sequence[Value], kwargs: dict[str, Value] | None = None, *, open_ended: bool | None = None
     ) -> Call:
         """Return the same call with other positional arguments; the rest stays unless it is passed too."""
         return Call(

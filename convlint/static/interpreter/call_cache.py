@@ -13,9 +13,7 @@ from convlint.static.domain.values import Builtin, Library, Partial, Real, Tenso
 from convlint.static.interpreter.call import Call
 from convlint.symbolic import Dim
 
-_COMPARABLE = frozenset(
-    {int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin, Partial}
-)
+_COMPARABLE = frozenset({int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin, Partial})
 
 
 def constructor_key(cls: Class, call: Call) -> Hashable | None:
@@ -33,9 +31,7 @@ def constructor_key(cls: Class, call: Call) -> Hashable | None:
 
 def call_key(instance: Instance, args: Sequence[Value]) -> Hashable | None:
     """Return a key that is equal for calls of a module on equal shapes; None if a shape is not known."""
-    shapes = [
-        value.shape if type(value) is Tensor and not value.cell.is_guess else None for value in args
-    ]
+    shapes = [value.shape if type(value) is Tensor and not value.cell.is_guess else None for value in args]
     return None if None in shapes or not shapes else (instance, *shapes)
 
 

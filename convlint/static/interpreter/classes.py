@@ -134,6 +134,4 @@ def _replaced(node: ast.ClassDef) -> frozenset[str]:
     )
 
 
-_BUILDS_OR_RUNS = re.compile(
-    "__init__|init_weights|init_params|reset|build|make|create|setup|forward"
-)
+_BUILDS_OR_RUNS = re.compile("__init__|init_weights|init_params|reset|build|make|create|setup|forward")

@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 # --- functions
 
 
-def define_function(
-    interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
-) -> None:
+def define_function(interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
     """``def name(...): ...``. Decorators are assumed to return the function."""
     scope.names[node.name] = make_function(interpreter, node, scope)
 
 
 def make_function(
-    interpreter: Interpreter,
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-    scope: Scope,
+    interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope
 ) -> Function:
     """Return the function that a definition creates; its defaults are evaluated."""
     name = getattr(node, "name", "<lambda>")
@@ -40,9 +36,7 @@ def make_function(
         *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
     ]
     values = {
-        parameter.arg: _default(interpreter, default, scope)
-        for parameter, default in defaults
-        if default is not None
+        parameter.arg: _default(interpreter, default, scope) for parameter, default in defaults if default is not None
     }
     return Function(node, scope, prefix + name, values)
 
@@ -76,16 +70,12 @@ def define_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> 
     scope.names[node.name] = cls
 
 
-def _method(
-    interpreter: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
-) -> None:
+def _method(interpreter: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
     function = make_function(interpreter, node, scope)
     function.owner = cls
     function.qualname = f"{cls.qualname}.{node.name}"
     for decorator in node.decorator_list:
-        name = (
-            decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
-        )
+        name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
         if name in ("property", "cached_property"):
             function.kind = "property"
         elif name in ("staticmethod", "classmethod"):

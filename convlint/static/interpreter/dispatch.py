@@ -44,9 +44,7 @@ def execute(interpreter: Interpreter, statement: ast.stmt, scope: Scope) -> Bloc
     return STATEMENTS[type(statement)](interpreter, statement, scope)
 
 
-def execute_block(
-    interpreter: Interpreter, body: Sequence[ast.stmt], scope: Scope
-) -> BlockEnd | None:
+def execute_block(interpreter: Interpreter, body: Sequence[ast.stmt], scope: Scope) -> BlockEnd | None:
     """Execute statements; None if they ran to the last."""
     for statement in body:
         interpreter.steps -= 1

@@ -107,9 +107,7 @@ def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Sco
     return result
 
 
-def _loop(
-    interpreter: Interpreter, loops: list[ast.comprehension], scope: Scope, add: Callable[[], None]
-) -> bool:
+def _loop(interpreter: Interpreter, loops: list[ast.comprehension], scope: Scope, add: Callable[[], None]) -> bool:
     """Run the loops of a comprehension; False if an iterable or a condition is not known."""
     if not loops:
         add()

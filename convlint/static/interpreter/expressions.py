@@ -59,9 +59,7 @@ def _name(interpreter: Interpreter, node: ast.Name, scope: Scope) -> Value:
 
 def _attribute(interpreter: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
     value = node.value
-    return attributes.get(
-        interpreter, EXPRESSIONS[type(value)](interpreter, value, scope), node.attr, node, scope
-    )
+    return attributes.get(interpreter, EXPRESSIONS[type(value)](interpreter, value, scope), node.attr, node, scope)
 
 
 def _named(interpreter: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
@@ -194,9 +192,7 @@ def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
 
 def _unpacks(node: ast.Call) -> bool:
     """Return whether a call has ``*args`` or ``**kwargs``."""
-    return any(type(part) is ast.Starred for part in node.args) or any(
-        keyword.arg is None for keyword in node.keywords
-    )
+    return any(type(part) is ast.Starred for part in node.args) or any(keyword.arg is None for keyword in node.keywords)
 
 
 def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Scope) -> Call:
@@ -240,8 +236,7 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
 
 def _slice(interpreter: Interpreter, node: ast.Slice, scope: Scope) -> Value:
     parts = [
-        None if part is None else evaluate(interpreter, part, scope)
-        for part in (node.lower, node.upper, node.step)
+        None if part is None else evaluate(interpreter, part, scope) for part in (node.lower, node.upper, node.step)
     ]
     return slice(*parts)
 

@@ -12,24 +12,8 @@ from collections.abc import Hashable, Sequence
 
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Frame, Function, Instance, Scope, site_of
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Library,
-    Num,
-    Partial,
-    Shape,
-    Value,
-)
-from convlint.static.interpreter import (
-    attributes,
-    expressions,
-    instantiation,
-    module_calls,
-    module_names,
-    statements,
-)
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Value
+from convlint.static.interpreter import attributes, expressions, instantiation, module_calls, module_names, statements
 from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, execute, execute_block
@@ -64,9 +48,7 @@ class Interpreter:
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.steps = _MOST_STEPS  # that are left
-        self.pass_all_inputs = (
-            False  # whether the call of an entry point passes optional inputs too
-        )
+        self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
         self.cached_instances: dict[Hashable, Instance] = {}  # by the key of their constructor call
@@ -128,9 +110,7 @@ class Interpreter:
             return module_calls.call_instance(callee, call)
         if kind is Partial:
             args = [*callee.args, *call.args]
-            return self.call(
-                callee.function, call.with_args(args, {**callee.kwargs, **call.kwargs})
-            )
+            return self.call(callee.function, call.with_args(args, {**callee.kwargs, **call.kwargs}))
         if kind is Builtin:
             self.execution.site = call.site
             if callee.name.startswith(methods.OWNERS):
@@ -182,9 +162,7 @@ class Interpreter:
             return self.call_torch(handler, call)
         return UNKNOWN if standard_library.is_harmless(callee.name) else self.call_unknown(call)
 
-    def call_function(
-        self, function: Function, call: Call, *, instance: Instance | None = None
-    ) -> Value:
+    def call_function(self, function: Function, call: Call, *, instance: Instance | None = None) -> Value:
         """Call a function of the program; ``instance`` is the object if it is a constructor."""
         names = bind(function, call)
         if instance is not None and names is not None and instance not in self.arguments:

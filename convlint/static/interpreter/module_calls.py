@@ -54,15 +54,7 @@ def call_instance(instance: Instance, call: Call) -> Value:
     if key is not None and type(result) is Tensor and result.shape is not None:
         interpreter.cached_shapes[key] = result.shape
     interpreter.calls.append(
-        ModuleCall(
-            instance,
-            call.tensors(),
-            tuple(tensors_in(result)),
-            start,
-            len(execution.steps),
-            call.site,
-            owner,
-        )
+        ModuleCall(instance, call.tensors(), tuple(tensors_in(result)), start, len(execution.steps), call.site, owner)
     )
     return result
 

@@ -39,11 +39,7 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
         if interpreter.steps < 0:
             raise
     finally:
-        interpreter.frames, interpreter.constructing, interpreter.top_modules = (
-            frames,
-            constructing,
-            built,
-        )
+        interpreter.frames, interpreter.constructing, interpreter.top_modules = (frames, constructing, built)
         module.pending.discard(name)
     return module.values.setdefault(name, UNKNOWN)
 

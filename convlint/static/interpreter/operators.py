@@ -98,12 +98,7 @@ def is_short_format(template: Value) -> bool:
 
 
 def _is_small_power(left: Value, right: Value) -> bool:
-    return (
-        isinstance(left, int | float)
-        and isinstance(right, int | float)
-        and abs(right) <= 64
-        and abs(left) <= 2**20
-    )
+    return isinstance(left, int | float) and isinstance(right, int | float) and abs(right) <= 64 and abs(left) <= 2**20
 
 
 def _symbolic(name: str, compute: Compute, left: Value, right: Value) -> Value:
@@ -228,9 +223,4 @@ def _ordered(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value)
     return UNKNOWN
 
 
-_ORDERING: dict[type, Compute] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
+_ORDERING: dict[type, Compute] = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}

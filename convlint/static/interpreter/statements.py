@@ -40,9 +40,7 @@ def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> 
     node = function.node
     if isinstance(node, ast.Lambda):
         return evaluate(interpreter, node.body, scope)
-    if isinstance(node, ast.AsyncFunctionDef) or (
-        function.scope.module.text.yields and is_generator(node)
-    ):
+    if isinstance(node, ast.AsyncFunctionDef) or (function.scope.module.text.yields and is_generator(node)):
         interpreter.record_gap("generator functions are not supported", node, scope)
         return UNKNOWN
     scope.names["__class__"] = function.owner
@@ -107,10 +105,7 @@ def _delete(interpreter: Interpreter, node: ast.Delete, scope: Scope) -> None:
         elif isinstance(target, ast.Name):
             scope.names.pop(target.id, None)
         elif isinstance(target, ast.Subscript):
-            containers.delete(
-                evaluate(interpreter, target.value, scope),
-                evaluate(interpreter, target.slice, scope),
-            )
+            containers.delete(evaluate(interpreter, target.value, scope), evaluate(interpreter, target.slice, scope))
 
 
 def _nothing(interpreter: Interpreter, node: ast.stmt, scope: Scope) -> None:
@@ -227,18 +222,11 @@ def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd 
     return None
 
 
-def _with(
-    interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope
-) -> BlockEnd | None:
+def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> BlockEnd | None:
     for item in node.items:
         value = evaluate(interpreter, item.context_expr, scope)
         if item.optional_vars is not None:
-            assign(
-                interpreter,
-                item.optional_vars,
-                value if type(value) is not Instance else UNKNOWN,
-                scope,
-            )
+            assign(interpreter, item.optional_vars, value if type(value) is not Instance else UNKNOWN, scope)
     return execute_block(interpreter, node.body, scope)
 
 

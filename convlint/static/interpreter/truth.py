@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Class, Function, Instance
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Condition,
-    Library,
-    Num,
-    Partial,
-    Real,
-    Tensor,
-    Value,
-)
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Condition, Library, Num, Partial, Real, Tensor, Value
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -73,19 +62,14 @@ def is_on_parameters(interpreter: Interpreter, value: Value) -> bool:
     if type(value) is Condition:
         if value.op in ("and", "or", "not"):
             parts = [value.left] if value.op == "not" else [value.left, value.right]
-            return all(
-                known(interpreter, part) is not None or is_on_parameters(interpreter, part)
-                for part in parts
-            )
+            return all(known(interpreter, part) is not None or is_on_parameters(interpreter, part) for part in parts)
         return all(_is_free(interpreter, number) for number in (value.left, value.right or 0))
     return type(value) is Dim and _is_free(interpreter, value)
 
 
 def _is_free(interpreter: Interpreter, number: Num) -> bool:
     reduced = interpreter.execution.reduced(number)
-    return type(reduced) is not Dim or all(
-        symbol.scope != FRESH and not symbol.opaque for symbol in reduced.symbols()
-    )
+    return type(reduced) is not Dim or all(symbol.scope != FRESH and not symbol.opaque for symbol in reduced.symbols())
 
 
 def decide(interpreter: Interpreter, value: Value) -> bool:

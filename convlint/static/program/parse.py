@@ -22,9 +22,7 @@ class UnreadableError(Exception):
     be valid, but the parser cannot handle it.
     """
 
-    def __init__(
-        self, message: str, line: int = 1, column: int = 1, *, is_syntax: bool = True
-    ) -> None:
+    def __init__(self, message: str, line: int = 1, column: int = 1, *, is_syntax: bool = True) -> None:
         super().__init__(message)
         self.line = line
         self.column = column
@@ -85,9 +83,7 @@ def parse(path: str, data: bytes) -> Text:
     try:
         text = decoded(data)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # invalid escapes in strings are reported by other linters
+            warnings.simplefilter("ignore")  # invalid escapes in strings are reported by other linters
             tree = ast.parse(data)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
@@ -165,8 +161,4 @@ def cached(node: ast.AST, name: str, make: Callable[[], T]) -> T:
 
 def is_generator(node: ast.FunctionDef) -> bool:
     """Return whether a function yields."""
-    return cached(
-        node,
-        "is_generator",
-        lambda: any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)),
-    )
+    return cached(node, "is_generator", lambda: any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node)))

@@ -108,11 +108,7 @@ class SourceModule:
 
 def is_main_guard(test: ast.expr) -> bool:
     """Return whether a condition is ``__name__ == "__main__"``."""
-    return (
-        isinstance(test, ast.Compare)
-        and isinstance(test.left, ast.Name)
-        and test.left.id == "__name__"
-    )
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
 
 
 def is_type_checking(test: ast.expr) -> bool:
@@ -135,9 +131,7 @@ def bound_names(statement: ast.AST) -> Iterator[str]:
             case ast.Import() | ast.ImportFrom():
                 for alias in node.names:
                     yield alias.asname or alias.name.split(".")[0]
-            case (
-                ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp()
-            ):
+            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 continue
             case ast.ExceptHandler(name=str(name)):
                 yield name

@@ -32,23 +32,6 @@ from convlint.static.torch_shapes import (  # noqa: F401
     tensor_queries,
 )
 from convlint.static.torch_shapes.indexing import attribute, index, iterate
-from convlint.static.torch_shapes.registry import (
-    LAYERS,
-    NOT_TAKEN,
-    LayerKind,
-    Operation,
-    function,
-    method,
-)
+from convlint.static.torch_shapes.registry import LAYERS, NOT_TAKEN, LayerKind, Operation, function, method
 
-__all__ = [
-    "LAYERS",
-    "NOT_TAKEN",
-    "LayerKind",
-    "Operation",
-    "attribute",
-    "function",
-    "index",
-    "iterate",
-    "method",
-]
+__all__ = ["LAYERS", "NOT_TAKEN", "LayerKind", "Operation", "attribute", "function", "index", "iterate", "method"]

@@ -26,12 +26,8 @@ _PARAMETERS = {
     "softplus": "beta=1, threshold=20",
     "hardshrink": "lambd=0.5, *, out=None",
     "softshrink": "lambd=0.5",
-    **dict.fromkeys(
-        ("dropout", "dropout1d", "dropout2d", "dropout3d"), f"p=0.5, training=True, {_INPLACE}"
-    ),
-    **dict.fromkeys(
-        ("alpha_dropout", "feature_alpha_dropout"), f"p=0.5, training=False, {_INPLACE}"
-    ),
+    **dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d"), f"p=0.5, training=True, {_INPLACE}"),
+    **dict.fromkeys(("alpha_dropout", "feature_alpha_dropout"), f"p=0.5, training=False, {_INPLACE}"),
     **dict.fromkeys(("softmax", "log_softmax", "softmin"), "dim=None, _stacklevel=3, dtype=None"),
 }
 for _name, _parameters in _PARAMETERS.items():
@@ -97,9 +93,7 @@ def _glu(run: Execution, input: Tensor, dim: Value = -1) -> Value:
 # --- layers
 
 
-def _forward(
-    run: Execution, layer: Instance, input: Tensor, op: str, recorded: tuple[str, ...]
-) -> Value:
+def _forward(run: Execution, layer: Instance, input: Tensor, op: str, recorded: tuple[str, ...]) -> Value:
     """Call a layer that keeps the shape; ``recorded`` names the attributes to record."""
     attrs = {name: layer.attrs[name] for name in recorded if layer.attrs[name] is not None}
     if layer.attrs.get("inplace") is True:
@@ -121,12 +115,7 @@ for _name, _op, _signature, _recorded in (
     ("ELU", "elu", _PARAMETERS["elu"], ("alpha",)),
     ("CELU", "celu", _PARAMETERS["celu"], ("alpha",)),
     ("RReLU", "rrelu", f"lower=0.125, upper=0.3333333333333333, {_INPLACE}", ()),
-    (
-        "Hardtanh",
-        "hardtanh",
-        f"{_PARAMETERS['hardtanh']}, min_value=None, max_value=None",
-        ("min_val", "max_val"),
-    ),
+    ("Hardtanh", "hardtanh", f"{_PARAMETERS['hardtanh']}, min_value=None, max_value=None", ("min_val", "max_val")),
     ("Threshold", "threshold", _PARAMETERS["threshold"], ()),
     ("Sigmoid", "sigmoid", "", ()),
     ("Tanh", "tanh", "", ()),
@@ -169,10 +158,5 @@ def _forward_prelu(run: Execution, layer: Instance, input: Tensor) -> Value:
 
 
 layer("Identity", "*args, **kwargs", _forward_identity, _construct_identity)
-layer(
-    "PReLU",
-    "num_parameters=1, init=0.25, device=None, dtype=None",
-    _forward_prelu,
-    _construct_prelu,
-)
+layer("PReLU", "num_parameters=1, init=0.25, device=None, dtype=None", _forward_prelu, _construct_prelu)
 functional_layer("GLU", "dim=-1", "F.glu")

@@ -115,9 +115,7 @@ def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -
     for value in values:
         if type(value) is int and value < 0:
             text = ", ".join(map(str, values))
-            raise ConstructorError(
-                f"Trying to create tensor with negative dimension {value}: [{text}]", attrs
-            )
+            raise ConstructorError(f"Trying to create tensor with negative dimension {value}: [{text}]", attrs)
 
 
 # --- values of any kind

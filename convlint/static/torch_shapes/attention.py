@@ -30,13 +30,10 @@ def _forward_embedding(run: Execution, layer: Instance, input: Value) -> Value:
     return _embed(run, input, layer.attrs["embedding_dim"])
 
 
-_EMBEDDING = (
-    "padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False"
-)
+_EMBEDDING = "padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False"
 layer(
     "Embedding",
-    f"num_embeddings, embedding_dim, {_EMBEDDING}, _weight=None, _freeze=False, device=None, "
-    "dtype=None",
+    f"num_embeddings, embedding_dim, {_EMBEDDING}, _weight=None, _freeze=False, device=None, dtype=None",
     _forward_embedding,
     _construct_embedding,
 )
@@ -50,9 +47,7 @@ def _embedding(run: Execution, input: Value, weight: Value) -> Value:
     return _embed(run, input, shape[1])
 
 
-@operation(
-    "embedding", signature="weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False"
-)
+@operation("embedding", signature="weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False")
 def _native_embedding(run: Execution, weight: Value, indices: Value) -> Value:
     return _embedding(run, indices, weight)
 
@@ -70,8 +65,7 @@ def _one_hot(run: Execution, tensor: Tensor, num_classes: Value = -1) -> Value:
 
 @operation(
     "F.scaled_dot_product_attention",
-    signature="query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, "
-    "enable_gqa=False",
+    signature="query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False",
 )
 def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor) -> Value:
     queries, values = shape_of(run, query), shape_of(run, value)
@@ -79,9 +73,7 @@ def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor) -> Val
     return run.emit("scaled_dot_product_attention", [query, key, value], [result])[0]
 
 
-def _construct_attention(
-    run: Execution, embed_dim: Value, num_heads: Value, batch_first: Value
-) -> Attrs:
+def _construct_attention(run: Execution, embed_dim: Value, num_heads: Value, batch_first: Value) -> Attrs:
     width, heads = count(run, embed_dim, "features"), count(run, num_heads, "heads")
     attrs: Attrs = {"embed_dim": width, "num_heads": heads, "batch_first": batch_first}
     if below(width, 1) or below(heads, 1):
@@ -105,10 +97,7 @@ def _forward_attention(
         return (unknown_result(run, *inputs), unknown_result(run, *inputs))
     shape, width, error = shape_of(run, query), layer.attrs["embed_dim"], None
     if shape is not None and len(shape) not in (2, 3):
-        error = (
-            "query should be unbatched 2D or batched 3D tensor but received "
-            f"{len(shape)}-D query tensor"
-        )
+        error = f"query should be unbatched 2D or batched 3D tensor but received {len(shape)}-D query tensor"
     elif shape and not run.demand(shape[-1], width):
         error = f"was expecting embedding dimension of {width}, but got {shape[-1]}"
     weights = None
@@ -148,9 +137,7 @@ def _construct_transformer(run: Execution) -> Attrs:
     return {}
 
 
-def _forward_transformer(
-    run: Execution, layer: Instance, src: Value, args: tuple[Value, ...]
-) -> Value:
+def _forward_transformer(run: Execution, layer: Instance, src: Value, args: tuple[Value, ...]) -> Value:
     """The parts of a transformer keep the shape."""
     if type(src) is not Tensor:
         return unknown_result(run, src, *args)
@@ -159,9 +146,5 @@ def _forward_transformer(
 
 for _part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer"):
     layer(
-        f"Transformer{_part}",
-        "*args, **kwargs",
-        _forward_transformer,
-        _construct_transformer,
-        "src, *args, **kwargs",
+        f"Transformer{_part}", "*args, **kwargs", _forward_transformer, _construct_transformer, "src, *args, **kwargs"
     )

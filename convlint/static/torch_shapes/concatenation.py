@@ -18,9 +18,7 @@ def _parts(values: Value) -> list[Tensor] | None:
     return list(values)
 
 
-def _concatenate(
-    run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Sequence[Shape | None]
-) -> Tensor:
+def _concatenate(run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Sequence[Shape | None]) -> Tensor:
     """Record ``torch.cat`` of tensors of known or unknown shapes."""
     attrs = {"dim": dim}
     known = [shape for shape in shapes if shape is not None]
@@ -88,9 +86,7 @@ def _stack_tensors(run: Execution, parts: list[Tensor], dim: Value) -> Tensor:
         return run.emit("stack", parts, [None], attrs)[0]
     first, error = known[0], dim_error(dim, len(known[0]) + 1)
     for shape in known[1:]:
-        if len(shape) != len(first) or not all(
-            run.demand(a, b) for a, b in zip(first, shape, strict=True)
-        ):
+        if len(shape) != len(first) or not all(run.demand(a, b) for a, b in zip(first, shape, strict=True)):
             error = error or (
                 f"stack expects each tensor to be equal size, but got {show(first)} at entry 0 "
                 f"and {show(shape)} at entry {known.index(shape)}"
@@ -103,9 +99,7 @@ def _stack_tensors(run: Execution, parts: list[Tensor], dim: Value) -> Tensor:
 
 
 @operation("hstack", signature="tensors, *, out=None", op="hstack", least_rank=1, dim=1)
-@operation(
-    "vstack", "row_stack", signature="tensors, *, out=None", op="vstack", least_rank=2, dim=0
-)
+@operation("vstack", "row_stack", signature="tensors, *, out=None", op="vstack", least_rank=2, dim=0)
 @operation("dstack", signature="tensors, *, out=None", op="dstack", least_rank=3, dim=2)
 def _stack_along(run: Execution, tensors: Value, op: str, least_rank: int, dim: int) -> Value:
     """Concatenate tensors of at least ``least_rank`` dimensions; hstack joins vectors along 0."""

@@ -147,9 +147,7 @@ def has_stride(stride: Shape) -> bool:
 def _output_padding_error(conv: Convolution) -> str | None:
     if any_below(conv.output_padding, 0):
         return "negative output_padding is not supported"
-    for extra, stride, dilation in zip(
-        conv.output_padding, conv.stride, conv.dilation, strict=True
-    ):
+    for extra, stride, dilation in zip(conv.output_padding, conv.stride, conv.dilation, strict=True):
         if _at_least(extra, stride) and _at_least(extra, dilation):
             return (
                 "output padding must be smaller than either stride or dilation, but got "
@@ -174,9 +172,7 @@ def _too_small(image: Shape, output: Shape, conv: Convolution) -> str | None:
     if conv.padding == "same":
         return None
     padded = [plain(size + 2 * pad) for size, pad in zip(image, conv.numeric_padding, strict=True)]
-    spans = [
-        plain(ops.kernel_extent(k, d)) for k, d in zip(conv.kernel_size, conv.dilation, strict=True)
-    ]
+    spans = [plain(ops.kernel_extent(k, d)) for k, d in zip(conv.kernel_size, conv.dilation, strict=True)]
     if any(_at_least(span, plain(size + 1)) for size, span in zip(padded, spans, strict=True)):
         return (
             f"Calculated padded input size per channel: {show(padded)}. Kernel size: "
@@ -188,9 +184,7 @@ def _too_small(image: Shape, output: Shape, conv: Convolution) -> str | None:
 # --- functions
 
 
-def _convolution(
-    run: Execution, spatial: int, input: Value, weight: Value, bias: Value, arguments: Attrs
-) -> Value:
+def _convolution(run: Execution, spatial: int, input: Value, weight: Value, bias: Value, arguments: Attrs) -> Value:
     if type(input) is not Tensor or type(weight) is not Tensor:
         return unknown_result(run, input, weight, bias)
     transposed = "output_padding" in arguments
@@ -212,9 +206,7 @@ def _convolution(
     if type(bias) is Tensor:
         held = shape_of(run, bias)
         if held is not None and (len(held) != 1 or not run.demand(held[0], out_channels)):
-            error = error or (
-                f"expected bias of size [{out_channels}], but got bias of size {show(held)}"
-            )
+            error = error or (f"expected bias of size [{out_channels}], but got bias of size {show(held)}")
     padding = arguments["padding"]
     if type(padding) is str and (padding not in ("same", "valid") or transposed):
         error = error or f"Invalid padding string {padding!r}, should be one of 'same', 'valid'"
@@ -244,7 +236,6 @@ for _n in (1, 2, 3):
     )(_convolution)
     operation(
         *(f"F.conv_transpose{_n}d", f"conv_transpose{_n}d"),
-        signature="input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, "
-        "dilation=1",
+        signature="input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1",
         spatial=_n,
     )(_convolution)

@@ -7,20 +7,8 @@ from dataclasses import replace
 from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    check_parameter_sizes,
-    count,
-    is_sequence,
-    parameter,
-    sizes,
-)
-from convlint.static.torch_shapes.convolution import (
-    Convolution,
-    convolution_attrs,
-    convolve,
-    has_stride,
-)
+from convlint.static.torch_shapes.arguments import Attrs, check_parameter_sizes, count, is_sequence, parameter, sizes
+from convlint.static.torch_shapes.convolution import Convolution, convolution_attrs, convolve, has_stride
 from convlint.static.torch_shapes.padding import pad_tensor
 from convlint.static.torch_shapes.registry import layer
 from convlint.static.torch_shapes.sizes import below, divided, plain, remainder, shape_of_rank, show
@@ -59,13 +47,9 @@ def _check(run: Execution, attrs: Attrs) -> None:
     padding, mode = attrs["padding"], attrs["padding_mode"]
     if type(padding) is str:
         if padding not in ("same", "valid"):
-            raise ConstructorError(
-                f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}", attrs
-            )
+            raise ConstructorError(f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}", attrs)
         if padding == "same" and has_stride(attrs["stride"]):
-            raise ConstructorError(
-                "padding='same' is not supported for strided convolutions", attrs
-            )
+            raise ConstructorError("padding='same' is not supported for strided convolutions", attrs)
     if type(mode) is str and mode not in _MODES:
         raise ConstructorError(
             "padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got "
@@ -97,9 +81,7 @@ def _forward(run: Execution, layer: Instance, input: Tensor) -> Value:
     return convolve(run, input, conv, error)
 
 
-def _forward_transposed(
-    run: Execution, layer: Instance, input: Tensor, output_size: Value = None
-) -> Value:
+def _forward_transposed(run: Execution, layer: Instance, input: Tensor, output_size: Value = None) -> Value:
     is_lazy = layer.attrs["in_channels"] is None
     conv = _current(run, layer, input)
     error = _lazy_error(run, conv) if is_lazy else None
@@ -114,9 +96,7 @@ def _current(run: Execution, layer: Instance, x: Tensor) -> Convolution:
     spatial = len(attrs["kernel_size"])
     if attrs["in_channels"] is None:  # the first input makes a lazy layer an ordinary one
         shape = shape_of_rank(run, x, spatial + 2)
-        attrs["in_channels"] = (
-            shape[-spatial - 1] if len(shape) > spatial else run.fresh("channels")
-        )
+        attrs["in_channels"] = shape[-spatial - 1] if len(shape) > spatial else run.fresh("channels")
         attrs["weight"] = run.tensor(_weight_shape(attrs))
     conv = Convolution.of_layer(attrs)
     weight = attrs["weight"].shape if type(attrs["weight"]) is Tensor else None
@@ -166,8 +146,7 @@ def _fit_output(run: Execution, x: Tensor, conv: Convolution, output_size: Value
             most = [plain(size + step - 1) for size, step in zip(least, conv.stride, strict=True)]
             conv.output_padding = (0,) * spatial
             return (
-                f"requested an output size of {show(wanted)}, but valid sizes range from "
-                f"{show(least)} to {show(most)}"
+                f"requested an output size of {show(wanted)}, but valid sizes range from {show(least)} to {show(most)}"
             )
     return None
 
@@ -183,10 +162,4 @@ _TRANSPOSED = (
 for _n in (1, 2, 3):
     for _lazy, _first in (("", "in_channels, "), ("Lazy", "")):
         layer(f"{_lazy}Conv{_n}d", _first + _CONV, _forward, _construct, spatial=_n)
-        layer(
-            f"{_lazy}ConvTranspose{_n}d",
-            _first + _TRANSPOSED,
-            _forward_transposed,
-            _construct,
-            spatial=_n,
-        )
+        layer(f"{_lazy}ConvTranspose{_n}d", _first + _TRANSPOSED, _forward_transposed, _construct, spatial=_n)

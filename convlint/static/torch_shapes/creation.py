@@ -7,13 +7,7 @@ from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Library, Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    integer,
-    is_sequence,
-    size_list,
-    unknown_result,
-    unpacked,
-)
+from convlint.static.torch_shapes.arguments import integer, is_sequence, size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of
@@ -110,9 +104,7 @@ _TENSOR = "dtype=None, device=None, requires_grad=False, pin_memory=False"
 @operation("tensor", signature=f"data, *, {_TENSOR}")
 @operation("as_tensor", signature="data, dtype=None, device=None")
 @operation("from_numpy", signature="data, /", dtype=None)
-@operation(
-    "asarray", signature="data, /, *, dtype=None, device=None, copy=None, requires_grad=None"
-)
+@operation("asarray", signature="data, /, *, dtype=None, device=None, copy=None, requires_grad=None")
 def _tensor(run: Execution, data: Value, dtype: Value) -> Value:
     if type(data) is Tensor:
         return data
@@ -134,9 +126,7 @@ def _nested_shape(data: Value, depth: int = 6) -> Shape | None:
 _NEW = "dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False"
 
 
-@operation(
-    *(".new_zeros", ".new_ones", ".new_empty"), signature=f"input, *sizes, size=None, {_NEW}"
-)
+@operation(*(".new_zeros", ".new_ones", ".new_empty"), signature=f"input, *sizes, size=None, {_NEW}")
 def _new(run: Execution, sizes: tuple[Value, ...], size: Value, dtype: Value) -> Value:
     return _created(run, sizes if size is None else (size,), _dtype(dtype))
 

@@ -51,8 +51,5 @@ def _bind_labels(run: Execution, term: str, shape: Shape, sizes: dict[str, Num])
         elif not (type(size) is int and size == 1) and not run.demand(known, size):
             if run.equal(known, 1) is None or run.equal(size, 1) is None:
                 continue
-            return (
-                f"einsum(): operands do not broadcast: {label} has size {size} and was {known} "
-                "before"
-            )
+            return f"einsum(): operands do not broadcast: {label} has size {size} and was {known} before"
     return None

@@ -15,9 +15,7 @@ _SCALARS = (int, float, bool, Dim, Real, complex)
 # --- of one tensor
 
 
-def unary(
-    run: Execution, op: str, input: Tensor, inplace: bool, dtype: str | None, passed: Attrs
-) -> Value:
+def unary(run: Execution, op: str, input: Tensor, inplace: bool, dtype: str | None, passed: Attrs) -> Value:
     """Record a function whose result has the shape of its input.
 
     Plain arguments become attributes; those called ``dim`` or ``dims`` must be dimensions of the
@@ -33,11 +31,7 @@ def unary(
 
 
 def register_unary(
-    op: str,
-    *names: str,
-    signature: str = "input, *args, **kwargs",
-    inplace: bool = False,
-    dtype: str | None = None,
+    op: str, *names: str, signature: str = "input, *args, **kwargs", inplace: bool = False, dtype: str | None = None
 ) -> None:
     """Register names of a function that keeps the shape. None of its other arguments changes it, so
     by default it accepts any.
@@ -55,9 +49,7 @@ def dims_error(run: Execution, x: Tensor, dims: Value) -> str | None:
 
 
 _WITHOUT_INPLACE = "angle clone conj fliplr flipud isfinite isinf isnan positive"
-_WITH_INPLACE_METHOD = (
-    "absolute bernoulli bitwise_not digamma erfinv lgamma logical_not sgn sign tril triu"
-)
+_WITH_INPLACE_METHOD = "absolute bernoulli bitwise_not digamma erfinv lgamma logical_not sgn sign tril triu"
 _WITH_INPLACE_FUNCTION = (
     "abs acos acosh asin asinh atan atanh ceil cos cosh detach erf erfc exp exp2 expm1 fix floor "
     "frac log log10 log1p log2 logit nan_to_num neg negative reciprocal relu round rsqrt sigmoid "
@@ -78,8 +70,7 @@ _METHODS = (
 for _name in _METHODS.split():
     register_unary(_name.rstrip("_"), f".{_name}", inplace=_name.endswith("_"))
 _FUNCTIONS = (
-    "clamp_max clamp_min empty_like full_like masked_fill ones_like rand_like randint_like "
-    "randn_like renorm zeros_like"
+    "clamp_max clamp_min empty_like full_like masked_fill ones_like rand_like randint_like randn_like renorm zeros_like"
 )
 for _name in _FUNCTIONS.split():
     register_unary(_name, _name)
@@ -112,9 +103,7 @@ def _flip_method(run: Execution, input: Tensor, dims: tuple[Value, ...]) -> Valu
 # --- of several tensors
 
 
-def elementwise(
-    run: Execution, op: str, operands: tuple[Value, ...], attrs: Attrs | None = None
-) -> Value:
+def elementwise(run: Execution, op: str, operands: tuple[Value, ...], attrs: Attrs | None = None) -> Value:
     """Record an elementwise function of tensors and numbers."""
     inputs = [value for value in operands if type(value) is Tensor]
     if not inputs:
@@ -168,10 +157,7 @@ def _power(run: Execution, op: str, input: Value, exponent: Value, inplace: bool
 _OTHER = "input, other, *, out=None"
 _ALPHA = "input, other, *, alpha=1, out=None"
 _ROUNDING = "input, other, *, rounding_mode=None, out=None"
-_SIGNATURES = {
-    **dict.fromkeys(("add", "sub", "subtract"), _ALPHA),
-    **dict.fromkeys(("div", "divide"), _ROUNDING),
-}
+_SIGNATURES = {**dict.fromkeys(("add", "sub", "subtract"), _ALPHA), **dict.fromkeys(("div", "divide"), _ROUNDING)}
 _ALIASES = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div"}
 _BINARY = (
     "add atan2 bitwise_and bitwise_or bitwise_xor div divide eq floor_divide fmax fmin fmod ge gt "

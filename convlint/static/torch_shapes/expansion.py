@@ -81,9 +81,7 @@ def _expand_as(run: Execution, input: Value, other: Value) -> Value:
 
 
 @operation(".repeat", signature="input, *sizes, repeats=None", op="repeat")
-def _repeat(
-    run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Value, op: str
-) -> Value:
+def _repeat(run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Value, op: str) -> Value:
     counts = size_list(run, (repeats,) if repeats is not None else sizes)
     shape = shape_of(run, input)
     if shape is None or counts is None:
@@ -92,10 +90,7 @@ def _repeat(
     if op == "tile" and len(counts) < len(shape):
         counts = [*(1,) * (len(shape) - len(counts)), *counts]
     if len(counts) < len(shape):
-        error = (
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-            "tensor"
-        )
+        error = "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
         return run.emit(op, [input], [None], attrs, error)[0]
     if any_below(counts, 0):
         error = "Trying to create tensor with negative dimension"
@@ -115,9 +110,7 @@ def _tile(run: Execution, input: Tensor, dims: Value) -> Value:
     return _repeat(run, input, (dims,), None, "tile")
 
 
-@operation(
-    *both("repeat_interleave"), signature="input, repeats=None, dim=None, *, output_size=None"
-)
+@operation(*both("repeat_interleave"), signature="input, repeats=None, dim=None, *, output_size=None")
 def _repeat_interleave(run: Execution, input: Tensor, repeats: Value, dim: Value) -> Value:
     op, shape, times = "repeat_interleave", shape_of(run, input), integer(repeats)
     if shape is None or times is None:

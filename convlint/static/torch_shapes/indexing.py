@@ -23,9 +23,7 @@ def index(run: Execution, tensor: Tensor, key: Value) -> Value:
     return run.emit("getitem", inputs, [result], {}, error)[0]
 
 
-def _indexed(
-    run: Execution, shape: Shape, keys: tuple[Value, ...]
-) -> tuple[Shape | None, str | None]:
+def _indexed(run: Execution, shape: Shape, keys: tuple[Value, ...]) -> tuple[Shape | None, str | None]:
     """Return the shape that keys select, None for unknown keys, and PyTorch's error."""
     if not all(key is None or key is Ellipsis or type(key) in (slice, int, Dim) for key in keys):
         return None, None

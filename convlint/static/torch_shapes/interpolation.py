@@ -7,14 +7,7 @@ from convlint.static.domain.values import Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, integer, is_sequence, sizes
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import functional_layer, operation
-from convlint.static.torch_shapes.sizes import (
-    any_below,
-    divided,
-    plain,
-    shape_of,
-    shape_of_rank,
-    show,
-)
+from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of, shape_of_rank, show
 
 _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
 _LARGEST_DENOMINATOR = 64  # of a scale factor that was meant as a fraction
@@ -25,19 +18,12 @@ _SIZE = "size=None, scale_factor=None"
 _UPSAMPLE = f"{_SIZE}, mode='nearest', align_corners=None"
 
 
-@operation(
-    "F.interpolate", signature=f"input, {_UPSAMPLE}, recompute_scale_factor=None, antialias=False"
-)
+@operation("F.interpolate", signature=f"input, {_UPSAMPLE}, recompute_scale_factor=None, antialias=False")
 @operation("F.upsample", signature=f"input, {_UPSAMPLE}")
 @operation("F.upsample_bilinear", signature=f"input, {_SIZE}", mode="bilinear", align_corners=None)
 @operation("F.upsample_nearest", signature=f"input, {_SIZE}", mode="nearest", align_corners=None)
 def _interpolate(
-    run: Execution,
-    input: Tensor,
-    size: Value,
-    scale_factor: Value,
-    mode: Value,
-    align_corners: Value,
+    run: Execution, input: Tensor, size: Value, scale_factor: Value, mode: Value, align_corners: Value
 ) -> Value:
     attrs: Attrs = {"mode": mode}
     attrs |= {"size": size} if size is not None else {"scale_factor": scale_factor}
@@ -58,10 +44,7 @@ def _interpolate(
             factors = (None,) * spatial
         output = tuple([_scaled(run, a, f) for a, f in zip(image, factors, strict=True)])
     if error is None and mode != "area" and any_below(output, 1):
-        error = (
-            f"Input and output sizes should be greater than 0, but got input {show(image)} "
-            f"output {show(output)}"
-        )
+        error = f"Input and output sizes should be greater than 0, but got input {show(image)} output {show(output)}"
     return run.emit("interpolate", [input], [(*shape[:2], *output)], attrs, error)[0]
 
 
@@ -75,14 +58,11 @@ def _implied_rank(size: Value, scale_factor: Value, mode: Value) -> int | None:
     return None
 
 
-def _error(
-    shape: Shape, size: Value, scale_factor: Value, mode: Value, align_corners: Value
-) -> str | None:
+def _error(shape: Shape, size: Value, scale_factor: Value, mode: Value, align_corners: Value) -> str | None:
     rank, spatial = len(shape), len(shape) - 2
     if mode in ("nearest", "area", "nearest-exact") and type(align_corners) is bool:
         return (
-            "align_corners option can only be set with the interpolating modes: linear | bilinear "
-            "| bicubic | trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
         )
     if size is not None and scale_factor is not None:
         both_known = all(type(v) in (int, float, tuple, list) for v in (size, scale_factor))
@@ -115,18 +95,13 @@ def _scaled(run: Execution, size: Num, factor: Value) -> Num:
 
 
 functional_layer("Upsample", f"{_UPSAMPLE}, recompute_scale_factor=None", "F.interpolate")
-functional_layer(
-    "UpsamplingBilinear2d", _SIZE, "F.interpolate", mode="bilinear", align_corners=True
-)
+functional_layer("UpsamplingBilinear2d", _SIZE, "F.interpolate", mode="bilinear", align_corners=True)
 functional_layer("UpsamplingNearest2d", _SIZE, "F.interpolate", mode="nearest", align_corners=None)
 
 # --- grids
 
 
-@operation(
-    "F.grid_sample",
-    signature="input, grid, mode='bilinear', padding_mode='zeros', align_corners=None",
-)
+@operation("F.grid_sample", signature="input, grid, mode='bilinear', padding_mode='zeros', align_corners=None")
 @operation("grid_sampler", signature="input, grid, interpolation_mode, padding_mode, align_corners")
 def _grid_sample(run: Execution, input: Tensor, grid: Tensor) -> Value:
     shape, points = shape_of(run, input), shape_of(run, grid)

@@ -21,9 +21,7 @@ from convlint.static.torch_shapes.sizes import shape_of, shape_of_rank, show
 # --- linear
 
 
-def _apply_linear(
-    run: Execution, x: Tensor, in_features: Num, out_features: Num, bias: Value
-) -> Tensor:
+def _apply_linear(run: Execution, x: Tensor, in_features: Num, out_features: Num, bias: Value) -> Tensor:
     """Record a linear map of the last dimension."""
     attrs = {"in_features": in_features, "out_features": out_features, "bias": bias}
     shape = shape_of(run, x)
@@ -37,10 +35,7 @@ def _apply_linear(
         rows: Num = 1
         for size in shape[:-1]:
             rows = rows * size
-        error = (
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and "
-            f"{in_features}x{out_features})"
-        )
+        error = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {in_features}x{out_features})"
     return run.emit("linear", [x], [(*shape[:-1], out_features)], attrs, error)[0]
 
 
@@ -104,13 +99,9 @@ def _forward_bilinear(run: Execution, layer: Instance, input1: Tensor, input2: T
     attrs, error = layer.attrs, None
     if not left or not right:
         return run.emit("bilinear", [input1, input2], [None])[0]
-    if len(left) != len(right) or not all(
-        run.demand(a, b) for a, b in zip(left[:-1], right[:-1], strict=True)
-    ):
+    if len(left) != len(right) or not all(run.demand(a, b) for a, b in zip(left[:-1], right[:-1], strict=True)):
         error = "bilinear(): input dimensions do not match"
-    elif not run.demand(left[-1], attrs["in1_features"]) or not run.demand(
-        right[-1], attrs["in2_features"]
-    ):
+    elif not run.demand(left[-1], attrs["in1_features"]) or not run.demand(right[-1], attrs["in2_features"]):
         error = "bilinear(): input size does not match weight size"
     result = (*left[:-1], attrs["out_features"])
     return run.emit("bilinear", [input1, input2], [result], {}, error)[0]
@@ -126,13 +117,7 @@ layer(
 # --- matrix products
 
 
-@operation(
-    *both("matmul"),
-    ".__matmul__",
-    "linalg.matmul",
-    signature="input, other, *, out=None",
-    op="matmul",
-)
+@operation(*both("matmul"), ".__matmul__", "linalg.matmul", signature="input, other, *, out=None", op="matmul")
 def _matmul(run: Execution, op: str, input: Tensor, other: Tensor) -> Value:
     left, right = shape_of(run, input), shape_of(run, other)
     if left is None or right is None:
@@ -148,9 +133,7 @@ def _product(run: Execution, op: str, rank: int, input: Tensor, mat2: Tensor) ->
     left, right = shape_of_rank(run, input, rank), shape_of_rank(run, mat2, rank)
     result: Shape | None = None
     if len(left) != rank or len(right) != rank:
-        error: str | None = (
-            f"{op}: both arguments must be {rank}D, got {len(left)}D and {len(right)}D"
-        )
+        error: str | None = f"{op}: both arguments must be {rank}D, got {len(left)}D and {len(right)}D"
     elif rank == 3 and not run.demand(left[0], right[0]):
         error = f"Expected size for first dimension of batch2 tensor to be {left[0]}"
         result = (left[0], left[1], right[2])
@@ -169,8 +152,7 @@ def _product_shape(run: Execution, left: Shape, right: Shape) -> tuple[Shape | N
         error = (
             f"mat1 and mat2 shapes cannot be multiplied ({_rows(left)} and {_rows(right)})"
             if len(left) <= 2 and len(right) <= 2
-            else "Expected size for first two dimensions of batch2 tensor to fit: "
-            f"{show(left)} and {show(right)}"
+            else f"Expected size for first two dimensions of batch2 tensor to fit: {show(left)} and {show(right)}"
         )
     batch, batch_error = broadcast(run, [left[:-2], right[:-2]])
     result = (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))

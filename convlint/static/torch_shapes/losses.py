@@ -48,9 +48,7 @@ def _record(run: Execution, op: str, values: tuple[Value, ...], reduction: Value
     return run.emit(op, inputs, [() if reduction in ("mean", "sum") else None])[0]
 
 
-def _forward(
-    run: Execution, layer: Instance, op: str, args: tuple[Value, ...], kwargs: Attrs
-) -> Value:
+def _forward(run: Execution, layer: Instance, op: str, args: tuple[Value, ...], kwargs: Attrs) -> Value:
     return _record(run, op, (*args, *kwargs.values()), layer.attrs["reduction"])
 
 

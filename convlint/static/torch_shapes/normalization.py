@@ -8,16 +8,7 @@ from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_se
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.elementwise import dims_error
 from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizes import (
-    below,
-    divided,
-    plain,
-    product,
-    remainder,
-    replaced,
-    shape_of,
-    show,
-)
+from convlint.static.torch_shapes.sizes import below, divided, plain, product, remainder, replaced, shape_of, show
 
 
 def normalize_channels(
@@ -41,8 +32,7 @@ def normalize_channels(
     error = error or (
         f"running_mean should contain {shape[dim]} elements not {num_features}"
         if op == "batch_norm"
-        else f"expected input's size at dim={dim} to match num_features ({num_features}), but got: "
-        f"{shape[dim]}."
+        else f"expected input's size at dim={dim} to match num_features ({num_features}), but got: {shape[dim]}."
     )
     return run.emit(op, [x], [replaced(shape, dim, num_features)], attrs, error)[0]
 
@@ -50,17 +40,13 @@ def normalize_channels(
 def _single_value_error(op: str, shape: Shape, dim: int) -> str | None:
     if op == "instance_norm":
         if product(shape[dim + 1 :]) == 1:
-            return (
-                f"Expected more than 1 spatial element when training, got input size {show(shape)}"
-            )
+            return f"Expected more than 1 spatial element when training, got input size {show(shape)}"
     elif product((shape[0], *shape[2:])) == 1:
         return f"Expected more than 1 value per channel when training, got input size {show(shape)}"
     return None
 
 
-def normalize_groups(
-    run: Execution, x: Tensor, attrs: Attrs, *, is_refused: bool = False
-) -> Tensor:
+def normalize_groups(run: Execution, x: Tensor, attrs: Attrs, *, is_refused: bool = False) -> Tensor:
     """Record a group norm. If its constructor raised, it ``is_refused``: its groups mean nothing."""
     shape = shape_of(run, x)
     if shape is None:
@@ -91,9 +77,7 @@ def _group_error(run: Execution, shape: Shape, attrs: Attrs, *, is_refused: bool
     return None
 
 
-def normalize_last(
-    run: Execution, op: str, x: Tensor, normalized: Shape | None, affine: Value
-) -> Tensor:
+def normalize_last(run: Execution, op: str, x: Tensor, normalized: Shape | None, affine: Value) -> Tensor:
     """Record a norm over the last dimensions: ``layer_norm`` or ``rms_norm``."""
     attrs: Attrs = {"affine": affine}
     if normalized is None:
@@ -103,8 +87,7 @@ def normalize_last(
     if shape is not None and not normalized:
         error = f"Expected normalized_shape to be at least 1-dimensional, but got {text}"
     elif shape is not None and (
-        len(normalized) > len(shape)
-        or not all(map(run.demand, shape[-len(normalized) :], normalized))
+        len(normalized) > len(shape) or not all(map(run.demand, shape[-len(normalized) :], normalized))
     ):
         error = (
             f"Given normalized_shape={text}, expected input with shape [*, {text[1:]}, but got "
@@ -134,13 +117,10 @@ def _note_width(run: Execution, attrs: Attrs, *values: Value) -> None:
 
 @operation(
     "F.batch_norm",
-    signature="input, running_mean, running_var, weight=None, bias=None, training=False, "
-    "momentum=0.1, eps=1e-05",
+    signature="input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05",
     op="batch_norm",
 )
-def _batch_norm(
-    run: Execution, op: str, input: Tensor, running_mean: Value, weight: Value, training: Value
-) -> Value:
+def _batch_norm(run: Execution, op: str, input: Tensor, running_mean: Value, weight: Value, training: Value) -> Value:
     attrs: Attrs = {
         "affine": type(weight) is Tensor,
         "track_running_stats": type(running_mean) is Tensor,
@@ -155,16 +135,12 @@ def _batch_norm(
     signature="input, running_mean=None, running_var=None, weight=None, bias=None, "
     "use_input_stats=True, momentum=0.1, eps=1e-05",
 )
-def _instance_norm(
-    run: Execution, input: Tensor, running_mean: Value, weight: Value, use_input_stats: Value
-) -> Value:
+def _instance_norm(run: Execution, input: Tensor, running_mean: Value, weight: Value, use_input_stats: Value) -> Value:
     return _batch_norm(run, "instance_norm", input, running_mean, weight, use_input_stats)
 
 
 @operation("F.group_norm", signature="input, num_groups, weight=None, bias=None, eps=1e-05")
-def _group_norm(
-    run: Execution, input: Tensor, num_groups: Value, weight: Value, bias: Value
-) -> Value:
+def _group_norm(run: Execution, input: Tensor, num_groups: Value, weight: Value, bias: Value) -> Value:
     groups = size_of(run, num_groups, "groups")
     attrs: Attrs = {"affine": type(weight) is Tensor, "num_groups": groups}
     _note_width(run, attrs, weight, bias)
@@ -176,9 +152,7 @@ _LAYER_NORM = "input, normalized_shape, weight=None, bias=None, eps=1e-05"
 
 @operation("F.layer_norm", signature=_LAYER_NORM, op="layer_norm")
 @operation("F.rms_norm", signature="input, normalized_shape, weight=None, eps=None", op="rms_norm")
-def _layer_norm(
-    run: Execution, op: str, input: Tensor, normalized_shape: Value, weight: Value
-) -> Value:
+def _layer_norm(run: Execution, op: str, input: Tensor, normalized_shape: Value, weight: Value) -> Value:
     shape = shape_argument(run, normalized_shape)
     return normalize_last(run, op, input, shape, type(weight) is Tensor)
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    check_parameter_sizes,
-    count,
-    flag,
-    parameter,
-)
+from convlint.static.torch_shapes.arguments import Attrs, check_parameter_sizes, count, flag, parameter
 from convlint.static.torch_shapes.normalization import (
     normalize_channels,
     normalize_groups,
@@ -24,16 +18,10 @@ from convlint.static.torch_shapes.sizes import remainder, shape_of, shape_of_ran
 # --- batch norm and instance norm
 
 
-def _construct(
-    run: Execution, num_features: Value, affine: Value, track_running_stats: Value, bias: Value
-) -> Attrs:
+def _construct(run: Execution, num_features: Value, affine: Value, track_running_stats: Value, bias: Value) -> Attrs:
     """Return the attributes of a layer. ``num_features`` is None for a lazy one."""
     width = None if num_features is None else count(run, num_features, "channels")
-    attrs: Attrs = {
-        "num_features": width,
-        "affine": flag(affine),
-        "track_running_stats": flag(track_running_stats),
-    }
+    attrs: Attrs = {"num_features": width, "affine": flag(affine), "track_running_stats": flag(track_running_stats)}
     shape = () if width is None else (width,)
     attrs["weight"] = parameter(run, affine, shape)
     attrs["bias"] = parameter(run, affine if bias is True else bias, shape)
@@ -45,12 +33,7 @@ def _construct(
 
 
 def _forward(
-    run: Execution,
-    layer: Instance,
-    input: Tensor,
-    op: str,
-    ranks: tuple[int, ...],
-    unbatched: int | None,
+    run: Execution, layer: Instance, input: Tensor, op: str, ranks: tuple[int, ...], unbatched: int | None
 ) -> Value:
     """Call a layer for inputs of ``ranks``; one of rank ``unbatched`` has no batch dimension, and its
     channels come first.
@@ -69,11 +52,7 @@ def _forward(
     if attrs["num_features"] is None and shape is not None and len(shape) > dim:
         _set_num_features(run, attrs, shape[dim])
     affine, tracked = attrs["affine"], attrs["track_running_stats"]
-    recorded: Attrs = {
-        "affine": affine,
-        "track_running_stats": tracked,
-        "training": tracked is False,
-    }
+    recorded: Attrs = {"affine": affine, "track_running_stats": tracked, "training": tracked is False}
     if affine is True or tracked is True:
         recorded["num_features"] = attrs["num_features"]
     return normalize_channels(run, op, input, recorded, error, dim)
@@ -87,13 +66,8 @@ def _set_num_features(run: Execution, attrs: Attrs, width: Num) -> None:
             attrs[name] = run.tensor((width,))
 
 
-_BATCH = (
-    "eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, "
-    "*, bias=True"
-)
-_INSTANCE = _BATCH.replace(
-    "affine=True, track_running_stats=True", "affine=False, track_running_stats=False"
-)
+_BATCH = "eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True"
+_INSTANCE = _BATCH.replace("affine=True, track_running_stats=True", "affine=False, track_running_stats=False")
 for _n, _ranks in ((1, (2, 3)), (2, (4,)), (3, (5,))):
     _batch: Attrs = {"op": "batch_norm", "ranks": _ranks, "unbatched": None}
     _instance: Attrs = {"op": "instance_norm", "ranks": (_n + 1, _n + 2), "unbatched": _n + 1}
@@ -114,9 +88,7 @@ layer(
 # --- other norms
 
 
-def _construct_group(
-    run: Execution, num_groups: Value, num_channels: Value, affine: Value, bias: Value
-) -> Attrs:
+def _construct_group(run: Execution, num_groups: Value, num_channels: Value, affine: Value, bias: Value) -> Attrs:
     groups, width = count(run, num_groups, "groups"), count(run, num_channels, "channels")
     attrs: Attrs = {"num_groups": groups, "num_channels": width, "affine": flag(affine)}
     attrs["weight"] = parameter(run, affine, (width,))
@@ -124,9 +96,7 @@ def _construct_group(
     if groups == 0 and type(groups) is int:
         raise ConstructorError("integer modulo by zero", attrs)
     if not run.demand(remainder(width, groups), 0):
-        raise ConstructorError(
-            f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})", attrs
-        )
+        raise ConstructorError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})", attrs)
     if attrs["affine"] is True:
         check_parameter_sizes([num_channels], attrs)
     return attrs
@@ -143,21 +113,15 @@ def _forward_group(run: Execution, layer: Instance, input: Tensor) -> Value:
 def _construct_rms(run: Execution, normalized_shape: Value, elementwise_affine: Value) -> Attrs:
     shape = shape_argument(run, normalized_shape)
     attrs: Attrs = {"normalized_shape": shape, "elementwise_affine": flag(elementwise_affine)}
-    attrs["weight"] = (
-        parameter(run, elementwise_affine, shape) if shape is not None else run.tensor(None)
-    )
+    attrs["weight"] = parameter(run, elementwise_affine, shape) if shape is not None else run.tensor(None)
     if shape is not None and attrs["elementwise_affine"] is True:
         check_parameter_sizes(shape, attrs)
     return attrs
 
 
-def _construct_layer(
-    run: Execution, normalized_shape: Value, elementwise_affine: Value, bias: Value
-) -> Attrs:
+def _construct_layer(run: Execution, normalized_shape: Value, elementwise_affine: Value, bias: Value) -> Attrs:
     attrs = _construct_rms(run, normalized_shape, elementwise_affine)
-    attrs["bias"] = (
-        attrs["weight"] if bias is True else parameter(run, bias, attrs["normalized_shape"] or ())
-    )
+    attrs["bias"] = attrs["weight"] if bias is True else parameter(run, bias, attrs["normalized_shape"] or ())
     return attrs
 
 
@@ -186,6 +150,4 @@ layer(
     _construct_rms,
     op="rms_norm",
 )
-functional_layer(
-    "LocalResponseNorm", "size, alpha=0.0001, beta=0.75, k=1.0", "F.local_response_norm"
-)
+functional_layer("LocalResponseNorm", "size, alpha=0.0001, beta=0.75, k=1.0", "F.local_response_norm")

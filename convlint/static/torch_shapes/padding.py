@@ -7,14 +7,7 @@ from collections.abc import Iterator
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Shape, Tensor, Value, has_more
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    fresh_sizes,
-    integer,
-    is_sequence,
-    size,
-    sizes,
-)
+from convlint.static.torch_shapes.arguments import Attrs, fresh_sizes, integer, is_sequence, size, sizes
 from convlint.static.torch_shapes.registry import layer, operation
 from convlint.static.torch_shapes.sizes import below, plain, shape_of, shape_of_rank, show
 
@@ -67,10 +60,7 @@ def _error(shape: Shape, padding: tuple[Num, ...], mode: Value) -> str | None:
             return f"Padding size {text} results in an output that is too small"
         for side in (left, right):
             if mode == "reflect" and below(plain(size - side), 1):
-                return (
-                    "Padding size should be less than the corresponding input dimension, but got: "
-                    f"padding {text}"
-                )
+                return f"Padding size should be less than the corresponding input dimension, but got: padding {text}"
             if mode == "circular" and below(plain(size - side), 0):
                 return f"Padding value causes wrapping around more than once: padding {text}"
     if mode in ("reflect", "replicate") and all(below(size, 1) for size in padded):

@@ -6,14 +6,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Tensor, Value
 from convlint.static.torch_shapes.arguments import size
 from convlint.static.torch_shapes.registry import functional_layer, operation
-from convlint.static.torch_shapes.sizes import (
-    below,
-    divided,
-    plain,
-    remainder,
-    shape_of,
-    shape_of_rank,
-)
+from convlint.static.torch_shapes.sizes import below, divided, plain, remainder, shape_of, shape_of_rank
 
 
 @operation("F.pixel_shuffle", "pixel_shuffle")
@@ -55,12 +48,7 @@ def _pixel_unshuffle(run: Execution, input: Tensor, downscale_factor: Value) -> 
                 f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
                 f"{length} is not divisible by {factor}"
             )
-    result = (
-        *shape[:-3],
-        plain(shape[-3] * factor * factor),
-        divided(shape[-2], factor),
-        divided(shape[-1], factor),
-    )
+    result = (*shape[:-3], plain(shape[-3] * factor * factor), divided(shape[-2], factor), divided(shape[-1], factor))
     return run.emit("pixel_unshuffle", [input], [result], attrs, error)[0]
 
 
@@ -72,14 +60,9 @@ def _channel_shuffle(run: Execution, input: Tensor, groups: Value) -> Value:
         if len(shape) < 3:
             error = f"channel_shuffle expects input with > 2 dims, but got {len(shape)}"
         elif below(count, 1):
-            error = (
-                f"Number of groups to divide channels in must be positive. Value of groups: {count}"
-            )
+            error = f"Number of groups to divide channels in must be positive. Value of groups: {count}"
         elif not run.demand(remainder(shape[1], count), 0):
-            error = (
-                f"Number of channels must be divisible by groups. Got {shape[1]} channels and "
-                f"{count} groups."
-            )
+            error = f"Number of channels must be divisible by groups. Got {shape[1]} channels and {count} groups."
     return run.emit("channel_shuffle", [input], [], attrs, error, like=input)[0]
 
 

@@ -6,14 +6,7 @@ from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    fresh_sizes,
-    is_sequence,
-    size,
-    sizes,
-    unknown_result,
-)
+from convlint.static.torch_shapes.arguments import Attrs, fresh_sizes, is_sequence, size, sizes, unknown_result
 from convlint.static.torch_shapes.registry import functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import any_below, below, divided, plain, shape_of_rank, show
 from convlint.static.torch_shapes.windows import at_least_one, grid, window_sizes
@@ -34,8 +27,7 @@ def _pool(run: Execution, op: str, spatial: int, input: Tensor, arguments: Attrs
     attrs = numbers | {"ceil_mode": ceil is not False and ceil != 0}
     if len(shape) not in (spatial + 1, spatial + 2):
         error: str | None = (
-            f"{op}: Expected {spatial + 1}D or {spatial + 2}D input, but got {len(shape)}D: "
-            f"{show(shape)}"
+            f"{op}: Expected {spatial + 1}D or {spatial + 2}D input, but got {len(shape)}D: {show(shape)}"
         )
         return _one_or_all(run.emit(op, [input], [None] * outputs, attrs, error))
     image = shape[-spatial:]
@@ -57,9 +49,7 @@ def _pool(run: Execution, op: str, spatial: int, input: Tensor, arguments: Attrs
     if op == "lp_pool1d" and type(arguments["kernel_size"]) is tuple:
         error = error or "mul(): argument 'other' (position 1) must be Tensor, not tuple"
     output = output if error is None else at_least_one(output)
-    return _one_or_all(
-        run.emit(op, [input], [(*shape[:-spatial], *output)] * outputs, attrs, error)
-    )
+    return _one_or_all(run.emit(op, [input], [(*shape[:-spatial], *output)] * outputs, attrs, error))
 
 
 def _kernel_error(image: Shape, kernel: Shape) -> str | None:
@@ -95,9 +85,7 @@ def _argument_error(op: str, attrs: Attrs) -> str | None:
     return None
 
 
-def _ceil_positions(
-    run: Execution, length: Num, kernel: Num, stride: Num, padding: Num, dilation: Num
-) -> Num:
+def _ceil_positions(run: Execution, length: Num, kernel: Num, stride: Num, padding: Num, dilation: Num) -> Num:
     """Return how many positions a window has along a dimension with ``ceil_mode``: the last window
     may reach over the edge if it starts inside; see ``nn.MaxPool2d``.
     """
@@ -155,9 +143,7 @@ def _adaptive_pool(
         result: Shape = (*shape[:-spatial], *(1,) * spatial)  # a mean, whatever the rank
         return run.emit(op, [input], [result], attrs)[0]
     if len(shape) not in (spatial + 1, spatial + 2):
-        error: str | None = (
-            f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
-        )
+        error: str | None = f"{op}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(shape)}"
         return _one_or_all(run.emit(op, [input], [None] * outputs, attrs, error))
     wanted = output_size if is_sequence(output_size) else (output_size,) * spatial
     if len(wanted) == 1:
@@ -167,8 +153,7 @@ def _adaptive_pool(
         error = f"{op}: Expected output_size to have {spatial} elements"
         wanted = (wanted[0] if wanted else 1,) * spatial
     output = [
-        length if item is None else size(run, item)
-        for item, length in zip(wanted, shape[-spatial:], strict=True)
+        length if item is None else size(run, item) for item, length in zip(wanted, shape[-spatial:], strict=True)
     ]
     if any_below(output, 0):
         error = f"{op}: elements of output_size must be greater than or equal to 0"
@@ -199,8 +184,7 @@ for _n in (1, 2, 3):
     if _n > 1:
         layer(
             f"FractionalMaxPool{_n}d",
-            "kernel_size, output_size=None, output_ratio=None, return_indices=False, "
-            "_random_samples=None",
+            "kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None",
             _fractional_pool,
             spatial=_n,
         )

@@ -37,10 +37,7 @@ def _forward(run: Execution, layer: Instance, input: Value, op: str) -> Value:
     if len(shape) not in (2, 3):
         error = f"{op.upper()}: Expected input to be 2D or 3D, got {len(shape)}D instead"
     elif not run.demand(shape[-1], attrs["input_size"]):
-        error = (
-            f"input.size(-1) must be equal to input_size. Expected {attrs['input_size']}, "
-            f"got {shape[-1]}"
-        )
+        error = f"input.size(-1) must be equal to input_size. Expected {attrs['input_size']}, got {shape[-1]}"
     output: Shape | None = None
     state: Shape | None = None
     flags_known = type(attrs["bidirectional"]) is type(attrs["batch_first"]) is bool
@@ -59,12 +56,8 @@ _SIZES = "input_size, hidden_size, num_layers=1"
 _OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False"
 _PLACE = "device=None, dtype=None"
 _INPUTS = "input, hx=None"
-layer(
-    "LSTM", f"{_SIZES}, {_OPTIONS}, proj_size=0, {_PLACE}", _forward, _construct, _INPUTS, op="lstm"
-)
-layer(
-    "GRU", f"{_SIZES}, {_OPTIONS}, {_PLACE}", _forward, _construct, _INPUTS, op="gru", proj_size=0
-)
+layer("LSTM", f"{_SIZES}, {_OPTIONS}, proj_size=0, {_PLACE}", _forward, _construct, _INPUTS, op="lstm")
+layer("GRU", f"{_SIZES}, {_OPTIONS}, {_PLACE}", _forward, _construct, _INPUTS, op="gru", proj_size=0)
 layer(
     "RNN",
     f"{_SIZES}, nonlinearity='tanh', {_OPTIONS}, {_PLACE}",

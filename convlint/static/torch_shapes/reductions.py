@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    frozen,
-    integer,
-    is_sequence,
-    unknown_result,
-)
+from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence, unknown_result
 from convlint.static.torch_shapes.elementwise import elementwise
 from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import axis, dim_error, locate, replaced, shape_of
@@ -18,9 +12,7 @@ from convlint.static.torch_shapes.sizes import axis, dim_error, locate, replaced
 # --- reductions
 
 
-def reduce(
-    run: Execution, op: str, x: Tensor, dim: Value, keepdim: Value, outputs: int = 1
-) -> tuple[Tensor, ...]:
+def reduce(run: Execution, op: str, x: Tensor, dim: Value, keepdim: Value, outputs: int = 1) -> tuple[Tensor, ...]:
     """Record a reduction over ``dim``: one dimension, several, or all for None."""
     attrs: Attrs = {} if dim is None else {"dim": frozen(dim)}
     if keepdim is True:
@@ -51,9 +43,7 @@ def _reduced_shape(shape: Shape, dim: Value, keepdim: Value) -> tuple[Shape | No
     return tuple([size for at, size in enumerate(shape) if at not in removed]), None
 
 
-def _reduce(
-    run: Execution, op: str, input: Tensor, dim: Value, keepdim: Value, axis: Value, keepdims: Value
-) -> Value:
+def _reduce(run: Execution, op: str, input: Tensor, dim: Value, keepdim: Value, axis: Value, keepdims: Value) -> Value:
     along = dim if axis is None else axis
     return reduce(run, op, input, along, keepdim if keepdims is None else keepdims)[0]
 
@@ -65,26 +55,18 @@ for _name in ("amax", "amin", "all", "any", "argmax", "argmin"):
     operation(*both(_name), signature=_REDUCTION, op=_name)(_reduce)
 operation(*both("logsumexp"), signature=_REDUCTION, op="logsumexp")(_reduce)
 operation(
-    *both("count_nonzero"),
-    signature="input, dim=None, *, axis=None",
-    op="count_nonzero",
-    keepdim=False,
-    keepdims=None,
+    *both("count_nonzero"), signature="input, dim=None, *, axis=None", op="count_nonzero", keepdim=False, keepdims=None
 )(_reduce)
 
 
-def _deviation(
-    run: Execution, op: str, outputs: int, input: Tensor, dim: Value, keepdim: Value, axis: Value
-) -> Value:
+def _deviation(run: Execution, op: str, outputs: int, input: Tensor, dim: Value, keepdim: Value, axis: Value) -> Value:
     if type(dim) is bool:  # var(unbiased)
         dim = None
     results = reduce(run, op, input, dim if axis is None else axis, keepdim, outputs)
     return results[0] if outputs == 1 else results
 
 
-_DEVIATION = (
-    "input, dim=None, unbiased=True, keepdim=False, *, correction=None, axis=None, out=None"
-)
+_DEVIATION = "input, dim=None, unbiased=True, keepdim=False, *, correction=None, axis=None, out=None"
 for _name in ("var", "std"):
     operation(*both(_name), signature=_DEVIATION, op=_name, outputs=1)(_deviation)
     operation(f"{_name}_mean", signature=_DEVIATION, op=f"{_name}_mean", outputs=2)(_deviation)
@@ -92,16 +74,12 @@ for _name in ("var", "std"):
 
 @operation("norm", signature="input, p='fro', dim=None, keepdim=False, out=None, dtype=None")
 @operation(".norm", signature="input, p='fro', dim=None, keepdim=False, dtype=None")
-@operation(
-    "linalg.norm", signature="input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None"
-)
+@operation("linalg.norm", signature="input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None")
 def _norm(run: Execution, input: Tensor, dim: Value, keepdim: Value) -> Value:
     return reduce(run, "norm", input, dim, keepdim)[0]
 
 
-@operation(
-    "linalg.vector_norm", signature="x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None"
-)
+@operation("linalg.vector_norm", signature="x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None")
 def _vector_norm(run: Execution, x: Tensor, dim: Value, keepdim: Value) -> Value:
     return _norm(run, x, dim, keepdim)
 
@@ -121,16 +99,8 @@ _EXTREME = "input, dim=None, keepdim=False, *, other=None, axis=None, out=None"
 
 @operation(*both("max"), signature=_EXTREME, op="max")
 @operation(*both("min"), signature=_EXTREME, op="min")
-@operation(
-    *both("median"),
-    signature="input, dim=None, keepdim=False, *, out=None",
-    op="median",
-    other=None,
-    axis=None,
-)
-def _extreme(
-    run: Execution, op: str, input: Value, dim: Value, keepdim: Value, other: Value, axis: Value
-) -> Value:
+@operation(*both("median"), signature="input, dim=None, keepdim=False, *, out=None", op="median", other=None, axis=None)
+def _extreme(run: Execution, op: str, input: Value, dim: Value, keepdim: Value, other: Value, axis: Value) -> Value:
     """Reduce all values, or a dimension to values and indices; ``max`` also compares two tensors."""
     along = dim if axis is None else axis
     if type(input) is not Tensor:
@@ -163,9 +133,7 @@ def _topk(run: Execution, input: Tensor, k: Value, dim: Value) -> Value:
     return run.emit("topk", [input], [replaced(shape, position, selected)] * 2, attrs, error)
 
 
-@operation(
-    *both("sort"), signature="input, dim=-1, descending=False, *, stable=False, out=None", op="sort"
-)
+@operation(*both("sort"), signature="input, dim=-1, descending=False, *, stable=False, out=None", op="sort")
 @operation(*both("cummax", "cummin"), signature="input, dim, *, out=None", op="cummax")
 def _values_and_indices(run: Execution, op: str, input: Tensor, dim: Value) -> Value:
     shape, _, error = locate(run, input, dim)

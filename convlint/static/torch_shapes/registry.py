@@ -38,9 +38,7 @@ class Operation:
         fixed: arguments of the handler that no call passes, such as the name of the operation.
     """
 
-    def __init__(
-        self, handler: Callable[..., Value], signature: str | None, fixed: Mapping[str, Value]
-    ) -> None:
+    def __init__(self, handler: Callable[..., Value], signature: str | None, fixed: Mapping[str, Value]) -> None:
         self.handler = handler
         self._signature = signature
         self._fixed = fixed
@@ -115,9 +113,7 @@ class Operation:
 FUNCTIONS: dict[str, Operation] = {}
 
 
-def operation(
-    *names: str, signature: str | None = None, **fixed: Value
-) -> Callable[[_Handler], _Handler]:
+def operation(*names: str, signature: str | None = None, **fixed: Value) -> Callable[[_Handler], _Handler]:
     """Register a handler for functions of torch."""
 
     def register(handler: _Handler) -> _Handler:
@@ -170,17 +166,12 @@ def layer(
         fixed: arguments of both handlers that no call passes.
     """
     LAYERS[name] = LayerKind(
-        Operation(construct, signature, fixed),
-        Operation(forward, inputs and f"layer, {inputs}", fixed),
+        Operation(construct, signature, fixed), Operation(forward, inputs and f"layer, {inputs}", fixed)
     )
 
 
 def functional_layer(
-    name: str,
-    signature: str,
-    function: str,
-    construct: Callable[..., Attrs] = _keep_arguments,
-    **constants: Value,
+    name: str, signature: str, function: str, construct: Callable[..., Attrs] = _keep_arguments, **constants: Value
 ) -> None:
     """Register a class whose forward calls a function of torch with the attributes of the layer.
 

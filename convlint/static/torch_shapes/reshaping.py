@@ -8,13 +8,7 @@ from collections.abc import Sequence
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import UNKNOWN, Library, Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    fresh_sizes,
-    frozen,
-    is_sequence,
-    size_list,
-    unknown_result,
-)
+from convlint.static.torch_shapes.arguments import fresh_sizes, frozen, is_sequence, size_list, unknown_result
 from convlint.static.torch_shapes.registry import both, functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import (
     any_below,
@@ -35,9 +29,7 @@ _LARGEST_BATCH = 16  # a batch of up to this size must be able to fail for ``vie
 
 
 @operation(".view", signature="input, *shape, size=None, dtype=None")
-def _view(
-    run: Execution, input: Value, shape: tuple[Value, ...], size: Value, dtype: Value
-) -> Value:
+def _view(run: Execution, input: Value, shape: tuple[Value, ...], size: Value, dtype: Value) -> Value:
     if dtype is not None or (len(shape) == 1 and type(shape[0]) is Library):  # view(dtype)
         return run.emit("reshape", [input], [None])[0] if type(input) is Tensor else UNKNOWN
     if type(input) is not Tensor:
@@ -191,9 +183,7 @@ def _unflatten(run: Execution, input: Tensor, dim: Value, sizes: Value) -> Value
         return run.emit("unflatten", [input], [None], attrs, error)[0]
     holes = _holes(wanted)
     if len(holes) > 1 or any_below(wanted, -1):
-        error = (
-            "only one dimension can be inferred" if len(holes) > 1 else "invalid shape dimension"
-        )
+        error = "only one dimension can be inferred" if len(holes) > 1 else "invalid shape dimension"
         return run.emit("unflatten", [input], [None], attrs, error)[0]
     inner = list(wanted)
     error = _fill_hole(run, (shape[position],), inner, holes)

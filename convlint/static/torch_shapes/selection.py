@@ -11,9 +11,7 @@ from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import divided, locate, plain, product, replaced, shape_of
 
 
-def _along(
-    run: Execution, op: str, x: Tensor, dim: Value, length: Num | None, error: str | None = None
-) -> Value:
+def _along(run: Execution, op: str, x: Tensor, dim: Value, length: Num | None, error: str | None = None) -> Value:
     """Record ``x`` with another length along ``dim``, or without that dimension for None."""
     attrs = {"dim": dim}
     shape, position, range_error = locate(run, x, dim)
@@ -37,10 +35,7 @@ def _narrow(run: Execution, input: Tensor, dim: Value, start: Value, length: Val
         if length < 0:
             error = "narrow(): length must be non-negative."
         elif not 0 <= begin <= whole:
-            error = (
-                f"start out of range (expected to be in range of [{-whole}, {whole}], "
-                f"but got {start})"
-            )
+            error = f"start out of range (expected to be in range of [{-whole}, {whole}], but got {start})"
         elif begin + length > whole:
             error = f"start ({start}) + length ({length}) exceeds dimension size ({whole})."
     return _along(run, "narrow", input, dim, size_of(run, length), error)

@@ -128,6 +128,4 @@ def any_below(values: Iterable[Num], limit: int) -> bool:
 
 def is_indefinite(value: Num) -> bool:
     """Whether a size depends on unknown numbers, so that it may be 1."""
-    return type(value) is Dim and (
-        value.is_unknown or any(symbol.scope == FRESH for symbol in value.symbols())
-    )
+    return type(value) is Dim and (value.is_unknown or any(symbol.scope == FRESH for symbol in value.symbols()))

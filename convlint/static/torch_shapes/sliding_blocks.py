@@ -6,15 +6,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, sizes
 from convlint.static.torch_shapes.registry import functional_layer, operation
-from convlint.static.torch_shapes.sizes import (
-    any_below,
-    divided,
-    plain,
-    product,
-    remainder,
-    shape_of_rank,
-    show,
-)
+from convlint.static.torch_shapes.sizes import any_below, divided, plain, product, remainder, shape_of_rank, show
 from convlint.static.torch_shapes.windows import grid, window_sizes
 
 

@@ -30,13 +30,7 @@ _MOST_PARTS = 1024
 
 
 def _cut(
-    run: Execution,
-    op: str,
-    x: Tensor,
-    position: int,
-    lengths: Sequence[Num],
-    attrs: Attrs,
-    error: str | None = None,
+    run: Execution, op: str, x: Tensor, position: int, lengths: Sequence[Num], attrs: Attrs, error: str | None = None
 ) -> tuple[Tensor, ...]:
     """Record the parts of a tensor with ``lengths`` along a dimension."""
     shape = shape_of(run, x) or ()
@@ -44,9 +38,7 @@ def _cut(
     return run.emit(op, [x], shapes, attrs, error)
 
 
-def _unknown_parts(
-    run: Execution, op: str, x: Tensor, attrs: Attrs, error: str | None = None
-) -> Value:
+def _unknown_parts(run: Execution, op: str, x: Tensor, attrs: Attrs, error: str | None = None) -> Value:
     """Record a split into an unknown number of parts."""
     run.emit(op, [x], [None], attrs, error)
     return UNKNOWN
@@ -72,9 +64,7 @@ def _split(run: Execution, tensor: Tensor, split_size_or_sections: Value, dim: V
         error = f"split expects split_size be non-negative, but got split_size={each}"
         return _cut(run, "split", tensor, position, [whole], attrs, error)
     if below(each, 1) and run.equal(whole, 0) is False:
-        error = (
-            f"split_size can only be 0 if dimension size is 0, but got dimension size of {whole}"
-        )
+        error = f"split_size can only be 0 if dimension size is 0, but got dimension size of {whole}"
         return _cut(run, "split", tensor, position, [whole], attrs, error)
     lengths = _equal_lengths(run, whole, each)
     if lengths is None or len(lengths) > _MOST_PARTS:
@@ -111,18 +101,13 @@ def _equal_lengths(run: Execution, whole: Num, each: Num) -> list[Num] | None:
     return None
 
 
-def _split_by_lengths(
-    run: Execution, x: Tensor, wanted: list[Value], dim: Value, attrs: Attrs
-) -> Value:
+def _split_by_lengths(run: Execution, x: Tensor, wanted: list[Value], dim: Value, attrs: Attrs) -> Value:
     lengths = [size_of(run, length) for length in wanted]
     shape, position, error = locate(run, x, dim)
     if shape is None or position is None:
         return run.emit("split", [x], [None] * len(lengths), attrs, error)
     if any_below(lengths, 0):
-        error = (
-            "split_with_sizes expects split_sizes have only non-negative entries, but got "
-            f"{show(lengths)}"
-        )
+        error = f"split_with_sizes expects split_sizes have only non-negative entries, but got {show(lengths)}"
     elif not run.demand(shape[position], total(lengths)):
         error = (
             f"split_with_sizes expects split_sizes to sum exactly to {shape[position]} (input "

@@ -14,9 +14,7 @@ from convlint.static.torch_shapes.sizes import below, plain
 WINDOW = ("kernel_size", "stride", "padding", "dilation")
 
 
-def window_sizes(
-    run: Execution, spatial: int, arguments: Mapping[str, Value], names: Iterable[str] = WINDOW
-) -> Attrs:
+def window_sizes(run: Execution, spatial: int, arguments: Mapping[str, Value], names: Iterable[str] = WINDOW) -> Attrs:
     """Return arguments of a window with one number for each spatial dimension."""
     return {name: sizes(run, arguments[name], spatial, name) for name in names}
 

@@ -6,9 +6,7 @@ from torch import nn
 def conv_bn_relu(inp, oup, kernel=3, stride=1):
     padding = (kernel - 1) // 2
     return nn.Sequential(
-        nn.Conv2d(inp, oup, kernel, stride, padding, bias=False),
-        nn.BatchNorm2d(oup),
-        nn.ReLU(inplace=True),
+        nn.Conv2d(inp, oup, kernel, stride, padding, bias=False), nn.BatchNorm2d(oup), nn.ReLU(inplace=True)
     )
 
 

@@ -15,9 +15,7 @@ class DenseLayer(nn.Module):
         self.conv1 = nn.Conv2d(num_input_features, bn_size * growth_rate, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(bn_size * growth_rate)
         self.relu2 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(
-            bn_size * growth_rate, growth_rate, kernel_size=3, stride=1, padding=1, bias=False
-        )
+        self.conv2 = nn.Conv2d(bn_size * growth_rate, growth_rate, kernel_size=3, stride=1, padding=1, bias=False)
         self.drop_rate = drop_rate
 
     def forward(self, inputs):
@@ -45,9 +43,7 @@ class Net(nn.Module):
     def __init__(self, growth_rate=8, block_config=(3, 3), num_init_features=16, num_classes=10):
         super().__init__()
         stem = nn.Conv2d(3, num_init_features, kernel_size=7, stride=2, padding=3, bias=False)
-        self.features = nn.Sequential(
-            OrderedDict([("conv0", stem), ("norm0", nn.BatchNorm2d(num_init_features))])
-        )
+        self.features = nn.Sequential(OrderedDict([("conv0", stem), ("norm0", nn.BatchNorm2d(num_init_features))]))
         num_features = num_init_features
         for i, num_layers in enumerate(block_config):
             block = DenseBlock(num_layers, num_features, growth_rate)

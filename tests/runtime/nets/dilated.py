@@ -11,8 +11,7 @@ class Pyramid(nn.Module):
         super().__init__()
         factory = {"device": device, "dtype": dtype}
         self.branches = nn.ModuleList(
-            nn.Conv2d(channels, channels // 2, 3, padding="same", dilation=rate, **factory)
-            for rate in rates
+            nn.Conv2d(channels, channels // 2, 3, padding="same", dilation=rate, **factory) for rate in rates
         )
         self.project = nn.Conv2d(len(rates) * channels // 2, channels, 1, **factory)
 
@@ -23,12 +22,8 @@ class Pyramid(nn.Module):
 class Net(nn.Module):
     def __init__(self, width=32, out_channels=3, device=None, dtype=None):
         super().__init__()
-        self.enter = nn.Conv2d(
-            3, width, 7, padding=3, padding_mode="reflect", device=device, dtype=dtype
-        )
-        self.down = nn.Conv2d(
-            width, 2 * width, 3, 2, 1, padding_mode="reflect", device=device, dtype=dtype
-        )
+        self.enter = nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect", device=device, dtype=dtype)
+        self.down = nn.Conv2d(width, 2 * width, 3, 2, 1, padding_mode="reflect", device=device, dtype=dtype)
         self.norm = nn.InstanceNorm2d(2 * width, affine=True, device=device, dtype=dtype)
         self.pyramid = Pyramid(2 * width, device=device, dtype=dtype)
         self.valid = nn.Conv2d(2 * width, width, 3, padding="valid", dtype=dtype, device=device)

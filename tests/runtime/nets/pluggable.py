@@ -26,8 +26,7 @@ class ConvAct(nn.Sequential):
     def __init__(self, in_chs, out_chs, kernel_size=3, stride=1, conv_layer=nn.Conv2d, **kwargs):
         pad = kernel_size // 2
         super().__init__(
-            conv_layer(in_chs, out_chs, kernel_size, stride=stride, padding=pad, **kwargs),
-            nn.ReLU(inplace=True),
+            conv_layer(in_chs, out_chs, kernel_size, stride=stride, padding=pad, **kwargs), nn.ReLU(inplace=True)
         )
 
 

@@ -5,10 +5,7 @@ from typing import cast
 import torch
 from torch import nn
 
-CFGS = {
-    "A": [16, "M", 32, "M", 64, 64, "M"],
-    "B": [16, 16, "M", 32, 32, "M", 64, 64, "M"],
-}
+CFGS = {"A": [16, "M", 32, "M", 64, 64, "M"], "B": [16, 16, "M", 32, 32, "M", 64, 64, "M"]}
 
 
 def make_layers(cfg, batch_norm=False):
@@ -33,11 +30,7 @@ class VGG(nn.Module):
         super().__init__()
         self.features = features
         self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
-        self.classifier = nn.Sequential(
-            nn.Linear(64 * 7 * 7, 64),
-            nn.ReLU(True),
-            nn.Linear(64, num_classes),
-        )
+        self.classifier = nn.Sequential(nn.Linear(64 * 7 * 7, 64), nn.ReLU(True), nn.Linear(64, num_classes))
 
     def forward(self, x):
         x = self.avgpool(self.features(x))

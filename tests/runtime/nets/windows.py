@@ -10,9 +10,7 @@ class Net(nn.Module):
     def __init__(self, width=24, classes=5):
         super().__init__()
         self.eingang = nn.Conv2d(3, width, 3, stride=2, padding=1)  # halbe Größe
-        self.zweige = nn.ModuleDict(
-            {"größer": nn.Conv2d(width, width, 5, padding=2), "kürzer": self.kürzer(width)}
-        )
+        self.zweige = nn.ModuleDict({"größer": nn.Conv2d(width, width, 5, padding=2), "kürzer": self.kürzer(width)})
         straße, größe = nn.Conv2d(2 * width, 2 * width, 3, padding=1), (2, 2)
         self.straße = nn.Sequential(straße, nn.BatchNorm2d(2 * width), nn.AvgPool2d(größe))
         self.ausgang = nn.Conv2d(

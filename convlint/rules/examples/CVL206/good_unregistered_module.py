@@ -9,9 +9,7 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            [nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 10, 1)]
-        )
+        self.layers = nn.ModuleList([nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 10, 1)])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for layer in self.layers:

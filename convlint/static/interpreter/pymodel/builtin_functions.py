@@ -21,12 +21,7 @@ from convlint.static.domain.values import (
 from convlint.static.interpreter import truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
-from convlint.static.interpreter.pymodel.native import (
-    NativeFunction,
-    concrete,
-    real_value,
-    whole_value,
-)
+from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
 from convlint.symbolic import Dim
 
 
@@ -243,9 +238,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "hash": _unknown,
 }
 NAMES: dict[str, Value] = {
-    name: Builtin(name)
-    for name in (*FUNCTIONS, "object", "filter", "bytes", "complex", "slice")
-    if "." not in name
+    name: Builtin(name) for name in (*FUNCTIONS, "object", "filter", "bytes", "complex", "slice") if "." not in name
 }
 NAMES["object"] = Library("object")
 NAMES["NotImplementedError"] = Library("NotImplementedError")

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import UNKNOWN_CHILD, Class, Function, Instance
-from convlint.static.domain.values import (
-    LONGEST,
-    UNKNOWN,
-    Library,
-    Real,
-    Sizes,
-    Tensor,
-    Value,
-    as_number,
-    is_small,
-)
+from convlint.static.domain.values import LONGEST, UNKNOWN, Library, Real, Sizes, Tensor, Value, as_number, is_small
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.pymodel.native import whole_value
 from convlint.static.torch_shapes import iterate as rows_of

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Library,
-    Partial,
-    Real,
-    Tensor,
-    Value,
-)
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Value
 from convlint.static.interpreter import attributes, instantiation, module_calls
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
@@ -86,12 +77,7 @@ def _getattr(call: Call) -> Value:
 
 def _lacks(value: Value, name: str) -> bool:
     """Return whether an object is known to have no attribute of this name."""
-    return (
-        type(value) is Instance
-        and not value.incomplete
-        and value.cls.node is not None
-        and name not in value.attrs
-    )
+    return type(value) is Instance and not value.incomplete and value.cls.node is not None and name not in value.attrs
 
 
 def _setattr(call: Call) -> Value:

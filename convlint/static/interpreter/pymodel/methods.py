@@ -147,12 +147,8 @@ _OF_CONTAINERS: dict[str, NativeFunction] = {
     "dict.clear": _clear,
 }
 METHODS: dict[type, frozenset[str]] = {
-    list: frozenset(
-        {"append", "extend", "insert", "pop", "index", "copy", "clear", "reverse", "sort", "remove"}
-    ),
-    dict: frozenset(
-        {"get", "pop", "setdefault", "update", "keys", "values", "items", "copy", "clear"}
-    ),
+    list: frozenset({"append", "extend", "insert", "pop", "index", "copy", "clear", "reverse", "sort", "remove"}),
+    dict: frozenset({"get", "pop", "setdefault", "update", "keys", "values", "items", "copy", "clear"}),
     str: frozenset(
         {"lower", "upper", "strip", "split", "join", "format", "startswith", "endswith", "replace"}
         | {"lstrip", "rstrip", "partition", "rpartition", "rsplit", "isdigit", "count", "title"}

@@ -10,9 +10,7 @@ from convlint.static.domain.objects import UNKNOWN_CHILD, Instance
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter.call import Call
 
-_CONTAINERS = frozenset(
-    {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}
-)
+_CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
 
 def construct(instance: Instance, name: str, call: Call) -> bool:
@@ -28,9 +26,7 @@ def construct(instance: Instance, name: str, call: Call) -> bool:
         if type(value) is dict:
             _update(instance, value.items())
         elif type(value) in (list, tuple):
-            if name == "ModuleDict" and all(
-                type(v) in (tuple, list) and len(v) == 2 for v in value
-            ):
+            if name == "ModuleDict" and all(type(v) in (tuple, list) and len(v) == 2 for v in value):
                 _update(instance, value)
             else:
                 extend(instance, value)

@@ -10,11 +10,7 @@ from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Real, Value, as_real
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers
-from convlint.static.interpreter.pymodel.builtin_functions import (
-    FUNCTIONS,
-    first_argument,
-    to_integer,
-)
+from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument, to_integer
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
 from convlint.static.interpreter.pymodel.native import NativeFunction, real_value, whole_value
 from convlint.symbolic import Dim
@@ -29,9 +25,7 @@ def _partial(call: Call) -> Value:
     return Partial(args[0], tuple(args[1:]), call.kwargs) if args else UNKNOWN
 
 
-_CHECKPOINT_OPTIONS = frozenset(
-    {"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"}
-)
+_CHECKPOINT_OPTIONS = frozenset({"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"})
 
 
 def _checkpoint(call: Call) -> Value:
