@@ -1,1 +1,1 @@
-"""Measurements that are too long for the tests; each writes its table into docs/."""
+"""Measurements that take too long for the tests; each program writes its table into docs/."""

@@ -1,7 +1,8 @@
-"""Whole commands beside their limit and an earlier revision: ``python -m bench.against [REV] [--write]``.
+"""Time whole commands, compared with their lower limit and an earlier revision: ``python -m bench.against [REV]
+[--write]``.
 
-The limit of a command is what has to be done in any case: starting Python, parsing the files, importing torch and
-running the model once. The tree as it is and the revision are run in turns, and the shortest time of each counts.
+The limit of a command is the work that no such command can avoid: starting Python, parsing the files, importing torch
+and running the model once. The working tree and the revision take turns, and the shortest time of each counts.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 GIT = shutil.which("git") or "git"
 PAGE = ROOT / "docs" / "performance.md"
 REVISION = "be71867"
-"""The revision that the page compares with, unless another one is named."""
+"""Default revision to compare with."""
 RESNET = ("bench/resnet50.py:ResNet50", "--input", "3,224,224")
 ONE_LAYER = ("bench/one_layer.py:OneLayer", "--input", "3,32,32")
 BARE = (
@@ -40,15 +41,15 @@ PARSE = "import ast, sys\nfor file in sys.argv[1:]: ast.parse(open(file, 'rb').r
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A command of convlint, and Python code (with its arguments) that does what it cannot do without."""
+    """Arguments of a convlint command, and Python code (with its arguments) that does the unavoidable work."""
 
     command: tuple[str, ...]
     limit: tuple[str, ...]
-    what: str  # that code, in words
+    what: str  # the unavoidable work, in words
 
 
 def cases(corpus: Path) -> dict[str, Case]:
-    """The commands by name. ``corpus`` has the model files of torchvision and timm."""
+    """Return the commands by name. ``corpus`` contains the model files of torchvision and timm."""
     folders = [corpus / part for part in PARTS]
     files = [str(file) for folder in folders for file in sorted(folder.rglob("*.py"))]
     one_file = "bench/hundred_lines.py"
@@ -70,13 +71,13 @@ _RUN = "import torch, build, and one bare forward"
 
 
 def _bare(asked: tuple[str, ...]) -> str:
-    """Code that builds a model and runs it once, from the arguments of a check."""
+    """Return code that builds a model and runs it once, from the arguments of a check."""
     path, name = asked[0].split(":")
     return BARE.format(file=Path(path).stem, name=name, size=asked[-1])
 
 
 def seconds(command: list[str], tree: Path) -> float:
-    """Of a whole process that imports what lies in a tree."""
+    """Return the seconds of a whole process that imports convlint from ``tree``."""
     start = time.perf_counter()
     done = subprocess.run(
         command,
@@ -93,7 +94,7 @@ def seconds(command: list[str], tree: Path) -> float:
 
 
 def measured(found: Mapping[str, Case], trees: Mapping[str, Path], rounds: int) -> dict[str, dict[str, float]]:
-    """The shortest time of each case in each tree, and of its limit, after a round that does not count."""
+    """Return the shortest seconds of each case in each tree, and of its limit, after a warm-up round."""
     best: dict[str, dict[str, float]] = {name: {} for name in found}
     for number in range(rounds + 1):
         for name, case in found.items():
@@ -109,7 +110,7 @@ def measured(found: Mapping[str, Case], trees: Mapping[str, Path], rounds: int) 
 
 
 def page(revision: str, rounds: int) -> str:
-    """The section of the page."""
+    """Return the section of the page."""
     with tempfile.TemporaryDirectory() as scratch:
         before, corpus = Path(scratch, "before"), Path(scratch, "corpus")
         before.mkdir()
@@ -118,7 +119,7 @@ def page(revision: str, rounds: int) -> str:
             files.extractall(before, filter="data")
         copied(corpus)
         found = cases(corpus)
-        for tree in (before, ROOT):  # as it is once installed
+        for tree in (before, ROOT):  # compiled, as after an installation
             compileall.compile_dir(tree / "convlint", quiet=1)
         times = measured(found, {"before": before, "now": ROOT}, rounds)
     rows = [

@@ -1,7 +1,7 @@
-"""A project with diffs applied to it, one after the other, and its model run from each text.
+"""Apply diffs to a project, one at a time, and run its model after each.
 
-``python -m bench.applied < ASKED`` is a process of its own: torch is loaded once, and a child is forked
-for every diff, for what was imported from one text cannot be imported again from the next.
+``python -m bench.applied < REQUEST`` runs as a separate process: torch is loaded once, and each diff gets a forked
+child, because modules imported from one version of the source cannot be imported again from the next.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 120  # seconds for one text
+LIMIT = 120  # seconds per diff
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TORCHDYNAMO_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-"""For all processes that run models: the cores are shared, and nothing is compiled or left behind."""
+"""Environment of all processes that run models: they share the cores, and write no compiled files."""
 
 
 def git(folder: Path, *words: str, stdin: bytes | None = None) -> None:
-    """Run git on a project, with line ends left as they are. Raises CalledProcessError."""
+    """Run git on a project without converting line ends. Raises CalledProcessError."""
     command = ["git", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false", *words]
     subprocess.run(command, cwd=folder, input=stdin, check=True, capture_output=True)
 
 
 def start(folder: Path) -> None:
-    """Make a folder a repository that ``measured`` can put back to what it is now."""
+    """Make a folder a repository whose current state ``measured`` can restore."""
     (folder / ".gitignore").write_text("__pycache__/\n")
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
 
 
 def measured(folder: Path, target: str, inputs: Sequence[Sequence[int]], diffs: Sequence[str]) -> list[dict[str, Any]]:
-    """What ``measure`` says of the project as it is, and of every diff, each applied by git to that.
+    """Return the results of ``measure`` for the current project and for each diff, applied to it with git.
 
-    In the place of a text that fails stands a dict with ``failed``, which says how.
+    If a run fails, its result is a dict with the error in ``failed``.
     """
     asked = {"folder": str(folder), "target": target, "inputs": inputs, "diffs": diffs}
     done = subprocess.run(
@@ -58,11 +58,11 @@ def measured(folder: Path, target: str, inputs: Sequence[Sequence[int]], diffs: 
     return results
 
 
-# --- in the process
+# --- in the separate process
 
 
 def main() -> None:
-    """Answer on stdout, as JSON, what is asked on stdin."""
+    """Answer the request on stdin with JSON on stdout."""
     import torch
 
     from convlint.runtime import model_run  # noqa: F401  loaded before the forks
@@ -85,12 +85,12 @@ def main() -> None:
 
 
 def _forked(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``measure`` says in a child."""
+    """Return the result of ``measure`` from a child process."""
     read, written = os.pipe()
     pid = os.fork()
     if pid == 0:
         signal.alarm(LIMIT)
-        os.dup2(2, 1)  # what a model prints is no answer
+        os.dup2(2, 1)  # the output of a model is not part of the answer
         try:
             answer = measure(Path(asked["folder"]), asked["target"], asked["inputs"])
         except BaseException:  # noqa: BLE001  whatever it was, it is told
@@ -109,11 +109,11 @@ def _forked(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure(folder: Path, target: str, inputs: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """Build and run the target from the text on disk: by PyTorch alone, and then by convlint.
+    """Build and run the target from the source on disk, first with PyTorch alone, then with convlint.
 
-    ``params`` and ``macs`` are pairs: convlint's, PyTorch's; PyTorch counts the multiply-accumulates of
-    convolutions and matrix products only. ``dense`` and ``other`` are the layers that could be rewritten,
-    those that are no plain ``Conv2d`` but of a class derived from it apart. For a process that ends then.
+    ``params`` and ``macs`` are pairs of convlint's and PyTorch's counts; PyTorch counts the multiply-accumulates of
+    convolutions and matrix products only. ``dense`` are the plain ``Conv2d`` layers that could be rewritten,
+    ``other`` those of subclasses. The process must end afterwards.
     """
     os.chdir(folder)
     sys.path.insert(0, str(folder))

@@ -1,15 +1,16 @@
-"""Run what the documentation shows, and write what comes out: ``python -m bench.blocks [--write [--afresh]] [PAGE]...``
+"""Run the blocks of the documentation and update their output: ``python -m bench.blocks [--write [--afresh]]
+[PAGE]...``
 
-Each page has a folder of its own, with the example project of fixtures/example in it and all models below fixtures/.
-Its blocks are run there from top to bottom:
+Each page gets a folder with the example project of fixtures/example and all models in fixtures/. Its blocks are run
+there from top to bottom:
 
-- ``console``: each line behind ``$`` is run by bash, and what it prints stands below it
-- ``sh``: each line is run, and what it prints is not looked at
-- ``python``: is run
-- ``toml``, ``yaml``, ``json``: is read
+- ``console``: run each line after ``$`` with bash; its output follows
+- ``sh``: run each line and ignore its output
+- ``python``: run
+- ``toml``, ``yaml``, ``json``: parse
 
-``--write`` puts what came out into the pages, ``--afresh`` also where it only varies, as times do. Without them what is
-stale is told, and the exit code is 1.
+``--write`` updates the output in the pages, ``--afresh`` also output that differs between runs, such as times.
+Without ``--write`` the command reports stale blocks and exits with 1.
 """
 
 from __future__ import annotations
@@ -39,31 +40,31 @@ SHELL = {"sh", "console"}
 PYTHON = {"python"}
 READ = {"toml": tomllib.loads, "yaml": yaml.safe_load, "json": json.loads}
 GENERATED = ROOT / "docs" / "rules"
-"""Pages of which other tests run the examples, and that are generated from them."""
+"""Generated pages; other tests run their examples."""
 FOLDER = "/home/you/project"
-"""What the folder of a page is called where an output names it."""
+"""Name of a page's folder in the output."""
 SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out when a block was run."""
+    """The result of running a block."""
 
     block: Block
     text: str
-    """What the block should read."""
+    """The up-to-date text of the block."""
     problems: tuple[str, ...] = ()
-    """What went wrong, each with what to do."""
+    """Errors, each with the correction to make."""
 
     @property
     def stale(self) -> bool:
-        """Whether the page shows something else, and not only other times."""
+        """Whether the page differs from the result by more than times and other varying output."""
         return _steady(self.text, self.block) != _steady(self.block.text, self.block)
 
 
 @functools.cache
 def played(page: Path) -> tuple[Outcome, ...]:
-    """All blocks of a page, run once in this process."""
+    """Return the results of all blocks of a page, which runs once per process."""
     if page.is_relative_to(GENERATED):
         return ()
     with tempfile.TemporaryDirectory(prefix="convlint-docs-") as name:
@@ -98,7 +99,7 @@ def _play(block: Block, folder: Path) -> Outcome:
 
 
 def _unreadable(block: Block) -> Iterator[str]:
-    """What does not parse."""
+    """Yield errors of blocks that cannot be parsed."""
     if block.language == "console" and not block.text.startswith("$ "):
         yield f"{block.place}: a console block begins with `$ ` and a command"
     try:
@@ -136,7 +137,7 @@ def _shell(block: Block, folder: Path) -> Outcome:
 
 @contextlib.contextmanager
 def _kept(folder: Path) -> Iterator[None]:
-    """Whatever changes in the folder is as it was afterwards."""
+    """Restore the folder afterwards."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / "copy"
         shutil.copytree(folder, copy)
@@ -146,7 +147,7 @@ def _kept(folder: Path) -> Iterator[None]:
 
 
 def _steady(text: str, block: Block) -> str:
-    """``text`` with one sign for whatever is different at each run."""
+    """Return ``text`` with a placeholder for output that differs between runs."""
     for pattern in block.options.varies:
         text = re.sub(pattern, "~", text)
     return text
@@ -157,17 +158,17 @@ class Command:
     """One command of a block."""
 
     lines: tuple[str, ...]
-    """As the page has them."""
+    """The command as written in the page."""
     text: str
-    """As bash gets it."""
+    """The command passed to bash."""
     output: tuple[str, ...]
-    """What the page shows below it."""
+    """The output in the page."""
     skipped: bool
     endless: bool
 
 
 def _commands(block: Block) -> Iterator[Command]:
-    """The commands of a shell block. What goes on in the next line ends in a backslash."""
+    """Yield the commands of a shell block. A backslash at the end of a line continues a command."""
     lines = block.text.splitlines()
     while lines:
         written = [lines.pop(0)]
@@ -194,8 +195,8 @@ def _begins(text: str, beginnings: Iterable[str]) -> bool:
 
 
 def _run(command: list[str], folder: Path, *, endless: bool = False) -> tuple[int, str]:
-    """The exit code and all that is printed. One that does not end by itself is interrupted once it has
-    printed a line, and counts as having ended well.
+    """Return the exit code and the output. An ``endless`` command is interrupted after its first line of output
+    and counts as successful.
     """
     settings = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -230,7 +231,7 @@ def _run(command: list[str], folder: Path, *, endless: bool = False) -> tuple[in
 
 
 def written(page: Path, outcomes: Iterable[Outcome], *, afresh: bool = False) -> str:
-    """The text of ``page`` with what came out in the place of what is stale, or of all that was shown."""
+    """Return the text of ``page`` with updated output, of stale blocks only or of all."""
     lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
     for outcome in reversed([*outcomes]):
         if outcome.stale or afresh:
@@ -240,7 +241,7 @@ def written(page: Path, outcomes: Iterable[Outcome], *, afresh: bool = False) ->
 
 
 def main() -> int:
-    """Run the pages that are named, or all; write them, or say what is stale."""
+    """Run the given pages, or all; write them, or report stale blocks."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE", type=Path)
     parser.add_argument("--write", action="store_true", help="put what came out into the pages")

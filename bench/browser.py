@@ -1,4 +1,4 @@
-"""The Chromium of this machine, driven by Playwright: a page, what is done on it, and what it complained of."""
+"""Drive the Chromium of this machine with Playwright: open a page, use it, and collect its errors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class BrowserMissingError(Exception):
-    """There is no Chromium here."""
+    """Chromium is not installed on this machine."""
 
 
 def executable() -> str | None:
-    """The Chromium of this machine: ``$CHROMIUM``, or what is on the path; None where there is none."""
+    """Return the path of Chromium: ``$CHROMIUM``, or the one on PATH; None if not found."""
     named = os.environ.get("CHROMIUM")
     found = [named] if named else [shutil.which(name) for name in NAMES]
     return next((path for path in found if path), None)
@@ -27,7 +27,7 @@ def executable() -> str | None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium. Raises BrowserMissingError where there is none."""
+    """Start a headless Chromium. Raises BrowserMissingError if it is not installed."""
     program = executable()
     if program is None:
         raise BrowserMissingError("no Chromium here: apt-get install chromium, or set CHROMIUM to one")
@@ -51,7 +51,7 @@ class Browser:
 
     @contextmanager
     def page(self, file: Path, *, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Page]:
-        """A page with a file in it, loaded and painted, in a profile of its own; ``dark`` is what the user prefers."""
+        """Open a page with a file, loaded and painted, in a new profile; ``dark`` is the preferred color scheme."""
         size = playwright.ViewportSize(width=width, height=height)
         with self._browser.new_context(viewport=size, color_scheme="dark" if dark else "light") as context:
             page = Page(context.new_page())
@@ -66,7 +66,7 @@ class Page:
         self._page = page
         self._complaints: list[str] = []
         self.requests: list[str] = []
-        """The addresses of all that the page loaded, itself first."""
+        """Return the addresses of everything the page loaded, its own first."""
         self.dialogs: list[str] = []
         page.on("console", lambda said: self._complaints.append(said.text))
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
@@ -78,7 +78,7 @@ class Page:
         dialog.dismiss()
 
     def open(self, file: Path) -> None:
-        """Load a file, and wait until it is painted."""
+        """Load a file and wait until it is painted."""
         self._page.goto(file.resolve().as_uri())
         self.value(
             "new Promise(painted => new PerformanceObserver(painted)"
@@ -86,15 +86,17 @@ class Page:
         )
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives, as JSON; a promise is waited for."""
+        """Return the value of a JavaScript expression from JSON, after awaiting a promise."""
         return self._page.evaluate(expression)
 
     def settled(self) -> None:
-        """Wait until what was asked of the page is painted."""
+        """Wait until the page is painted."""
         self.value("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(1))))")
 
     def click(self, selector: str) -> None:
-        """Click into the middle of the first such element, as a mouse does; fails where something lies over it."""
+        """Click the middle of the first matching element like a mouse. Raises an error if another element covers
+        it.
+        """
         self._page.click(selector)
         self.settled()
 
@@ -109,6 +111,6 @@ class Page:
         self._page.screenshot(path=file)
 
     def complaints(self) -> list[str]:
-        """What the page wrote to the console, and exceptions that nobody caught."""
+        """Return console messages and uncaught exceptions of the page."""
         self.settled()
         return self._complaints

@@ -1,6 +1,7 @@
 """Time the comparison of a model with its rewritten copy: ``python -m bench.changed_layers [LAYERS]``.
 
-Both graphs are made here, a chain of 3x3 convolutions before and after ``groups=4``, so nothing is built or run.
+Both graphs are constructed directly, a chain of 3x3 convolutions before and after ``groups=4``: no model is built or
+run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ WEIGHTS = CHANNELS * CHANNELS * 9
 
 
 def chain(layers: int, groups: int) -> Graph:
-    """The graph of ``layers`` convolutions in a row, named ``blocks.0.conv`` and so on."""
+    """Return the graph of ``layers`` convolutions in a row, named ``blocks.0.conv`` and so on."""
     names = [f"blocks.{position}.conv" for position in range(layers)]
     maps = [Tensor(id, (1, CHANNELS, *SIZE)) for id in range(layers + 1)]
     attrs = {
@@ -39,7 +40,7 @@ def chain(layers: int, groups: int) -> Graph:
 
 
 def measured_seconds(layers: int) -> float:
-    """Compare a model of that many changed layers with its original. Returns seconds."""
+    """Compare a model with that many changed layers with its original. Returns seconds."""
     before, after = (Costs(WEIGHTS // groups, WEIGHTS // groups * 16, CHANNELS * 16 * 4) for groups in (1, 4))
     original, rewritten = chain(layers, 1), chain(layers, 4)
     changes = [LayerChange(layer.name, Replacement("CVL501", groups=4), before, after) for layer in original.layers]

@@ -1,7 +1,7 @@
-"""Run a function in a process of its own, with a time limit.
+"""Run a function in a separate process with a time limit.
 
-The children are forked from a server that has torch and the zoos loaded: one costs tenths of a
-second, and nothing that a model does can reach the next one.
+The children are forked from a server that has loaded torch and the model libraries: starting one takes tenths of a
+second, and no model can affect the next.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 
 class ChildFailedError(RuntimeError):
-    """The function raised, its process died, or the time limit was reached; the message says which."""
+    """The function raised an error, its process died, or it reached the time limit; the message says which."""
 
 
 def call(function: Callable[..., Any], *args: Any, timeout: float = 120) -> Any:
-    """``function(*args)`` from a child; function, arguments and result must be picklable.
+    """Return ``function(*args)`` from a child process; function, arguments and result must be picklable.
 
     Raises ChildFailedError.
     """

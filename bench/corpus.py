@@ -1,4 +1,4 @@
-"""The sources of torchvision and timm as a folder of their own: real code to be read, not run."""
+"""Copy the sources of torchvision and timm into a folder, as real code for static analysis."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 PACKAGES = ("torchvision", "timm")
 PARTS = ("torchvision/models", "timm/models", "timm/layers")
-"""Where their models are. The rest of the packages is there for what these import."""
+"""Folders of their models. The rest of the packages is copied for imports."""
 
 
 def copied(folder: Path) -> list[str]:
-    """Copy the Python files of the installed packages into ``folder``; the model files among them,
-    relative to it. A copy, because an environment is a place that linters pass over.
+    """Copy the Python files of the installed packages into ``folder``, and return the model files relative to it.
+    The copy is needed because linters skip environments.
     """
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
@@ -32,5 +32,5 @@ def _no_source(folder: str, names: list[str]) -> list[str]:
 
 
 def versions() -> str:
-    """Which releases they are, in words."""
+    """Return the names and releases of the packages."""
     return " and ".join(f"{name} {version(name).split('+')[0]}" for name in PACKAGES)

@@ -1,9 +1,8 @@
-"""Compare source mode with PyTorch on random programs: ``python -m bench.differential --count 5000``.
+"""Compare static analysis with PyTorch on random programs: ``python -m bench.differential --count 5000``.
 
-PyTorch runs each program, source mode judges its text. A program that runs may get no error of the
-1xx family. Where PyTorch refuses, a finding must stand on a line of its traceback, on the line of the
-number that was changed, or where the layer that failed was built. ``--show SEED`` prints one program
-with what both say.
+PyTorch runs each program, and convlint checks its source. A program that runs must not get an error of the 1xx
+family. If PyTorch fails, a finding must be on a line of its traceback, on the line of the changed number, or where
+the failing layer was built. ``--show SEED`` prints one program with both results.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ PAGE = ROOT / "docs" / "differential.md"
 AT_A_TIME = 50
 
 STATES = ("silent", "false alarm", "found", "misplaced", "missed", "not about shapes", "crash")
-"""What can become of a program; the first two where it runs."""
+"""Possible results of a program; the first two are for programs that run."""
 
 OTHER_MATTERS = frozenset({"CVL202", "CVL205", "CVL206"})
-"""Codes that never say why a program fails."""
+"""Codes that never explain why a program fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A finding, as far as the comparison needs it."""
+    """The part of a finding that the comparison needs."""
 
     code: str
     severity: str
@@ -48,7 +47,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What PyTorch and source mode said of one program."""
+    """The results of PyTorch and convlint for one program."""
 
     seed: int
     program: Program
@@ -59,7 +58,7 @@ class Verdict:
 
     @property
     def places(self) -> set[int]:
-        """The lines that are to blame, in one way of seeing it or another."""
+        """Lines where a finding counts as correct."""
         changed = {self.program.line} if self.program.line else set()
         return {*self.outcome.lines, *self.outcome.built, *changed}
 
@@ -93,7 +92,7 @@ class Verdict:
 
 
 def judge(seed: int, program: Program | None = None) -> Verdict:
-    """Run the program of a seed, and let source mode judge its text."""
+    """Run the program of a seed with PyTorch, and check its source."""
     program = program or random_program(seed)
     with tempfile.TemporaryDirectory() as folder:
         outcome = run_with_pytorch(program, folder)
@@ -119,7 +118,7 @@ def _findings(program: Program, folder: str) -> tuple[Finding, ...]:
 
 
 def judge_all(seeds: Iterable[int]) -> list[Verdict]:
-    """The verdicts of some seeds, in this process."""
+    """Return the verdicts for some seeds, in this process."""
     import torch
 
     torch.set_num_threads(1)
@@ -127,7 +126,7 @@ def judge_all(seeds: Iterable[int]) -> list[Verdict]:
 
 
 def measure(count: int, seed: int, workers: int = 2) -> Iterator[Verdict]:
-    """The verdicts of ``count`` programs, from several processes."""
+    """Yield the verdicts of ``count`` programs, from several processes."""
     ranges = [range(first, min(first + AT_A_TIME, seed + count)) for first in range(seed, seed + count, AT_A_TIME)]
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -136,7 +135,7 @@ def measure(count: int, seed: int, workers: int = 2) -> Iterator[Verdict]:
 
 
 def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
-    """How many programs came to which state."""
+    """Count the programs by result."""
     found = dict.fromkeys(STATES, 0)
     for verdict in verdicts:
         found[verdict.state] += 1
@@ -144,14 +143,14 @@ def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
 
 
 def recall(verdicts: Iterable[Verdict]) -> float:
-    """The share of shape and channel errors that were found at a line that is to blame."""
+    """Return the share of shape and channel errors that were found at a correct line."""
     found = counts(verdicts)
     asked = found["found"] + found["misplaced"] + found["missed"]
     return found["found"] / asked if asked else 1.0
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """Tables of all, by kind of change and by style."""
+    """Return the tables of all programs, by kind of change and by style."""
     kinds = sorted({v.program.mutation for v in verdicts})
     styles = sorted({style for v in verdicts for style in v.program.styles})
     by_kind = [(kind or "(none)", [v for v in verdicts if v.program.mutation == kind]) for kind in kinds]

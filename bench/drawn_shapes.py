@@ -1,4 +1,4 @@
-"""A data set that is drawn: ten shapes and textures, for a small net to tell apart."""
+"""Draw a data set of ten shapes and textures, for a small classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from torch import Tensor
 
 
 def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Images (count, 1, 32, 32) of ten shapes at any place, turn, size and contrast, with noise; and which it is."""
+    """Return images (count, 1, 32, 32) of ten shapes at random position, rotation, size and contrast, with noise;
+    and their classes.
+    """
     dice = torch.Generator().manual_seed(seed)
 
     def anything(low: float, high: float) -> Tensor:
@@ -30,7 +32,7 @@ def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _shapes(u: Tensor, v: Tensor) -> Tensor:
-    """(10, count, 32, 32): how far inside each shape a point is, negative outside."""
+    """Return a tensor (10, count, 32, 32): the distance inside each shape, negative outside."""
     radius, box = u.hypot(v), torch.maximum(u.abs(), v.abs())
     disc, least = 1 - radius, torch.minimum
     return torch.stack(

@@ -1,8 +1,8 @@
-"""Whatever comes in, convlint reads it or says what is wrong with it: ``python -m bench.fuzz --seconds 3600``.
+"""Fuzz the parsers of convlint: ``python -m bench.fuzz --seconds 3600``.
 
-Every door of ``bench/fuzz_doors.py`` gets texts near its examples for its share of the time, each in a process of its
-own, which ends at the first text that is not met. With atheris installed it is that which makes the texts, and finds
-ways into the code; else they are random. Counts are written to ``--results`` all the while.
+Each entry point of ``bench/fuzz_doors.py`` gets texts similar to its examples for its share of the time, in a
+separate process that ends at the first crash. With atheris installed, the texts are guided by coverage; otherwise
+they are random. Counts are written to ``--results`` continuously.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-SLOW = 5.0  # seconds that no text may take
+SLOW = 5.0  # time limit per text, in seconds
 
 
 class Counted:
-    """Takes texts to a door, counts what becomes of them, and keeps the counts in a file."""
+    """Passes texts to an entry point, counts the results, and saves the counts in a file."""
 
     def __init__(self, name: str, results: Path) -> None:
         from bench.fuzz_doors import DOORS, enter, near
@@ -61,7 +61,7 @@ class Counted:
 
 
 def fuzz(name: str, seconds: float, results: Path) -> None:
-    """Fuzz one door in this process. Does not return where atheris does it."""
+    """Fuzz one entry point in this process. Does not return if atheris runs it."""
     if find_spec("atheris") is None:
         counted = Counted(name, results)
         until, number = time.monotonic() + seconds, 0
@@ -85,7 +85,7 @@ def fuzz(name: str, seconds: float, results: Path) -> None:
 
 
 def main() -> int:
-    """Fuzz all doors, one after the other, and tell what became of the texts."""
+    """Fuzz all entry points one after the other, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="of all doors together")
     parser.add_argument("--only", help="one door")

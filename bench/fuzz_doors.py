@@ -1,7 +1,6 @@
-"""What a user, a file or a worker can hand to convlint as text: each a door, with examples of what comes in, and what
-is done with anything else that does.
+"""Entry points through which a user, a file or a worker passes text to convlint, each with examples of valid text.
 
-A door gives one word for what became of a text. Whatever it raises is a bug in convlint.
+An entry point returns one word for its result. Any exception is a bug in convlint.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ _JOB = Job(targets.parse_target("net.py:Net"))
 
 @dataclass(frozen=True)
 class Door:
-    """``enter`` takes what comes in, in a folder that is its own; ``examples`` are what should."""
+    """``enter`` processes the input in an empty folder; ``examples`` are valid inputs."""
 
     enter: Callable[[bytes], str]
     examples: tuple[bytes, ...]
 
 
 def _refused(parse: Callable[[], object], refusals: tuple[type[Exception], ...] = (UsageError,)) -> str:
-    """``read`` or ``refused``."""
+    """Return ``read`` or ``refused``."""
     try:
         parse()
     except refusals:
@@ -56,7 +55,7 @@ def _refused(parse: Callable[[], object], refusals: tuple[type[Exception], ...] 
 
 
 def _word(data: bytes) -> str:
-    """An argument of a command line, as Python has it."""
+    """Decode a command-line argument as Python does."""
     return data.decode(errors="surrogateescape").replace("\0", "")
 
 
@@ -65,7 +64,7 @@ def _put(name: str, data: bytes) -> str:
     return name
 
 
-# --- texts near others
+# --- texts similar to the examples
 
 
 WORDS = (
@@ -76,7 +75,7 @@ WORDS = (
 
 
 def changed(text: bytes, edits: Sequence[tuple[float, int, bytes]]) -> bytes:
-    """A text with parts of it replaced: each at a place from 0 to 1, of a length, by other bytes."""
+    """Return a text with parts replaced: each at a relative position from 0 to 1, with a length, by other bytes."""
     for place, length, by in edits:
         start = int(place * len(text))
         text = text[:start] + by + text[start + length :]
@@ -84,7 +83,7 @@ def changed(text: bytes, edits: Sequence[tuple[float, int, bytes]]) -> bytes:
 
 
 def near(random: Random, examples: Sequence[bytes]) -> bytes:
-    """A random text that is nearly one of the examples."""
+    """Return a random text similar to one of the examples."""
     edits = []
     for _ in range(random.choice([1, 1, 2, 3, 6])):
         kind = random.random()
@@ -93,7 +92,7 @@ def near(random: Random, examples: Sequence[bytes]) -> bytes:
     return changed(random.choice(examples), edits)
 
 
-# --- what a user writes
+# --- text from users
 
 
 def _target(data: bytes) -> str:
@@ -130,7 +129,7 @@ def _settings(name: str) -> Callable[[bytes], str]:
 
 
 def _cache(data: bytes) -> str:
-    """What is broken is not used: what is found are the findings that were put in, or nothing."""
+    """Check that a damaged file is not used: the findings are those that were written, or none."""
     _put("a.py", b"x = 1\n")
     cache = Cache("cache")
     cache.put("a.py", b"x = 1\n", SourceTexts(), [], [_FINDING])
@@ -170,7 +169,7 @@ def _sweep_text() -> bytes:
         return Path("sweep.jsonl").read_bytes()
 
 
-# --- what a worker says
+# --- text from workers
 
 
 def _answer(data: bytes) -> str:
@@ -184,7 +183,7 @@ def _answer(data: bytes) -> str:
 
 
 def _arbitrary(kind: Any, random: Random, depth: int = 0) -> Any:
-    """A value of a type, which every field of a record has."""
+    """Return a random value of a type, with random values for all fields of a record."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return random.choice(arguments)
@@ -201,7 +200,7 @@ def _arbitrary(kind: Any, random: Random, depth: int = 0) -> Any:
         line, column, end_line, end_column = random.choices([1, 2, 7, 10**6], k=4)
         return Site(_text(random), line, column, end_line, end_column)
     if kind is Graph:
-        return Graph(_text(random), "complete")  # what is in a graph hangs together
+        return Graph(_text(random), "complete")  # the parts of a graph depend on each other
     if is_dataclass(kind) and isinstance(kind, type):
         hints = serialize._hints(kind)
         parts = {f.name: _arbitrary(hints[f.name], random, depth + 1) for f in fields(kind)}
@@ -242,7 +241,7 @@ def _report(data: bytes) -> str:
 
 @contextmanager
 def _folder() -> Iterator[None]:
-    """An empty folder to work in."""
+    """Work in an empty folder."""
     before = os.getcwd()
     with tempfile.TemporaryDirectory(prefix="convlint-fuzz-") as folder:
         os.chdir(folder)
@@ -297,6 +296,6 @@ DOORS = _doors()
 
 
 def enter(door: Door, data: bytes) -> str:
-    """What becomes of a text that comes in."""
+    """Process one text and return the result."""
     with _folder():
         return door.enter(data)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table. A column whose title begins with ``>`` is set to the right."""
+    """Return a Markdown table. Columns whose title begins with ``>`` are right-aligned."""
     head = [column.lstrip(">") for column in columns]
     rule = ["---:" if column.startswith(">") else "---" for column in columns]
     cells = [[str(cell).replace("|", "/") for cell in row] for row in rows]

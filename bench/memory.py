@@ -1,8 +1,8 @@
-"""Predicted memory against real allocations: ``python -m bench.memory [--write]``.
+"""Compare predicted memory with real allocations: ``python -m bench.memory [--write]``.
 
-For every model and batch size the peak of an inference and of a training step, as convlint says and
-as PyTorch's profiler saw the allocator hand out, beside the totals of torchsummary and torchinfo.
-With a GPU also against ``torch.cuda.max_memory_allocated``.
+For each model and batch size, this measures the peak of an inference and of a training step as predicted by convlint
+and as recorded by PyTorch's profiler, and the totals of torchsummary and torchinfo. On a GPU it also uses
+``torch.cuda.max_memory_allocated``.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ MB = 2**20
 
 @dataclass(frozen=True)
 class Result:
-    """One model at one batch size, in bytes. Pairs: as predicted, as allocated."""
+    """One model at one batch size, in bytes. Pairs are predicted and allocated memory."""
 
     model: str
     batch: int
     held: int  # parameters, buffers and inputs
     inference: tuple[int, int]
     training: tuple[int, int]
-    torchsummary: int | None  # None where it fails
+    torchsummary: int | None  # None if it fails
     torchinfo: int
 
     @property
     def errors(self) -> dict[str, float]:
-        """Signed, as parts of what was allocated."""
+        """Relative errors with their sign."""
         beyond = (self.inference[0] - self.held, self.inference[1] - self.held)
         others = {"torchsummary": self.torchsummary, "torchinfo": self.torchinfo}
         return {
@@ -72,13 +72,13 @@ class Result:
 
 
 def relative(said: int, real: int) -> float:
-    """How far a figure is off, with its sign: 0.1 is a tenth too much."""
+    """Return the relative error with its sign: 0.1 is 10 % too much."""
     return said / real - 1
 
 
 def peak_allocated(run: Callable[[], object]) -> int:
-    """Bytes that were allocated and not yet freed at once at most, beyond those before ``run``."""
-    run()  # what stays allocated after the first call is none of the second's
+    """Return the peak of bytes allocated during ``run``, without those allocated before."""
+    run()  # memory allocated by the first call does not belong to the second
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         kept = run()
     assert profiler.profiler is not None
@@ -89,7 +89,7 @@ def peak_allocated(run: Callable[[], object]) -> int:
 
 
 def inference(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], object]:
-    """One forward in eval mode without gradients."""
+    """Return a function that runs one forward in eval mode without gradients."""
     model.eval()
 
     def run() -> object:
@@ -100,7 +100,7 @@ def inference(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], obje
 
 
 def training(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], object]:
-    """A step of Adam whose gradients keep their memory from step to step."""
+    """Return a function that runs a training step with Adam whose gradients keep their memory."""
     model.train()
     optimizer = torch.optim.Adam(model.parameters())
 
@@ -113,18 +113,18 @@ def training(model: nn.Module, arguments: tuple[Any, ...]) -> Callable[[], objec
 
 
 def nbytes(*groups: Any) -> int:
-    """Bytes of the tensors in all groups."""
+    """Return the bytes of the tensors in all groups."""
     return sum(tensor.nbytes for group in groups for tensor in tensors_in(group))
 
 
 def predicted(model: nn.Module, arguments: tuple[Any, ...]) -> Totals:
-    """What convlint says."""
+    """Return convlint's predictions."""
     graph = record(model, arguments).graph()
     return cost.totals(with_memory(graph, model, arguments))
 
 
 def compare(entry: Entry, batch: int) -> dict[str, Any]:
-    """One model at one batch size; a ``Result`` as a dict. Runs in a child process."""
+    """Measure one model at one batch size, in a child process. Returns a ``Result`` as a dict."""
     model, arguments = build(entry), example(entry, batch)
     said = predicted(model, arguments)
     assert said.peak_inference_bytes is not None
@@ -141,28 +141,28 @@ def compare(entry: Entry, batch: int) -> dict[str, Any]:
             held,
             (said.peak_inference_bytes, evaluated),
             (said.training_bytes, trained),
-            torchsummary(model, entry, batch),  # last: where it fails it leaves its hooks behind
+            torchsummary(model, entry, batch),  # last, because it leaves its hooks on failure
             total,
         )
     )
 
 
 def torchsummary(model: nn.Module, entry: Entry, batch: int) -> int | None:
-    """torchsummary's "Estimated Total Size" in bytes."""
+    """Return torchsummary's "Estimated Total Size" in bytes."""
     from torchsummary import summary
 
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         try:
             summary(model, entry.input, batch_size=batch, device="cpu")
         except (AttributeError, TypeError):
-            return None  # it cannot follow modules that return other things than tensors
+            return None  # it fails if modules return anything other than tensors
     found = re.search(r"Estimated Total Size \(MB\): ([\d.]+)", printed.getvalue())
     assert found is not None
     return round(float(found[1]) * MB)
 
 
 def torchinfo(model: nn.Module, arguments: tuple[Any, ...]) -> int:
-    """torchinfo's "Estimated Total Size" in bytes."""
+    """Return torchinfo's "Estimated Total Size" in bytes."""
     from torchinfo import summary
 
     said = summary(model, input_data=arguments, verbose=0)
@@ -173,7 +173,7 @@ def torchinfo(model: nn.Module, arguments: tuple[Any, ...]) -> int:
 
 
 def compare_cuda(entry: Entry, batch: int) -> tuple[int, int]:
-    """Peak of an inference on the GPU: as predicted, as allocated."""
+    """Return the peak of an inference on the GPU: predicted, allocated."""
     model = build(entry).cuda()
     arguments = tuple(tensor.cuda() for tensor in example(entry, batch))
     said = predicted(model, arguments).peak_inference_bytes
@@ -190,7 +190,7 @@ def compare_cuda(entry: Entry, batch: int) -> tuple[int, int]:
 
 
 def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) -> str:
-    """``bench/costs.md`` with its figures filled in."""
+    """Return ``bench/costs.md`` with its figures filled in."""
     figures = {}
     for what in ("inference", "beyond", "training", "torchsummary", "torchinfo"):
         errors = {(r.model, r.batch): r.errors[what] for r in results if what in r.errors}
@@ -211,7 +211,7 @@ def page(results: list[Result], cuda: dict[tuple[str, int], tuple[int, int]]) ->
 
 
 def _row(r: Result) -> tuple[object, ...]:
-    """One model at one batch size, in MB."""
+    """Return the row of one model at one batch size, in MB."""
     said = {"torchsummary": r.torchsummary, "torchinfo": r.torchinfo}
     return (
         r.model,

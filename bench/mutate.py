@@ -1,10 +1,10 @@
-"""Plant three mistakes in a model and see which are found: ``python -m bench.mutate [--write]``.
+"""Plant three mistakes in a model and count how many are found: ``python -m bench.mutate [--write]``.
 
-A mutant is kept only if each of its three changes alone makes PyTorch fail, and if they are three
-mistakes and not one or two. With several of them in place PyTorch's first complaint must be one that
-it makes of a single change; and no other count, changed alike, may make two of them right: a norm and
-the layer behind it that were both doubled are one mistake, in the layer before them.
-PyTorch names one at a time; convlint must name all three in one run.
+A mutant is kept only if each of its three changes alone makes PyTorch fail, and if they are three independent
+mistakes. With several of them in place, PyTorch's first error must be one that a single change causes, and changing
+another number in the same way must not repair two of them: a norm and the following layer that were both doubled are
+one mistake, in the layer before them. PyTorch reports one mistake at a time; convlint must report all three in one
+run.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "recovery.md"
 AT_A_TIME = 3
 
-Place = tuple[str, int]  # a file's name, a line
+Place = tuple[str, int]  # file name and line
 
 
 @dataclass(frozen=True)
 class Found:
-    """A finding, as far as the score needs it."""
+    """The part of a finding that the score needs."""
 
     code: str
     primary: Place | None
@@ -46,7 +46,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Score:
-    """How one mutant was judged. Counts are of its edits."""
+    """The score of one mutant. Counts are numbers of edits."""
 
     family: str
     edits: tuple[Edit, ...]
@@ -58,19 +58,19 @@ class Score:
 
     @property
     def first(self) -> int:
-        """Edits whose line is the place of a finding."""
+        """Number of edits whose line is the location of a finding."""
         places = {found.primary for found in self.found}
         return sum(self.place(edit) in places for edit in self.edits)
 
     @property
     def named(self) -> int:
-        """Edits whose line is among both ends of a finding."""
+        """Number of edits whose line is either end of a finding."""
         places = {place for found in self.found for place in found.ends}
         return sum(self.place(edit) in places for edit in self.edits)
 
     @property
     def reported(self) -> int:
-        """Edits that can be given a finding each that names them: the largest matching."""
+        """Number of edits that get a finding of their own: the largest matching."""
         taken: dict[int, Edit] = {}
 
         def assign(edit: Edit, tried: set[int]) -> bool:
@@ -86,9 +86,7 @@ class Score:
 
 
 def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]:
-    """Different triples of independent edits at distinct calls, each of which alone makes PyTorch
-    fail.
-    """
+    """Yield triples of independent edits at distinct calls, each of which alone makes PyTorch fail."""
     random = Random(f"{family.file} {seed}")
     source = mutator.original(family)
     pool = [edit for _ in range(3) for edit in mutator.edits(source, random)]
@@ -108,7 +106,7 @@ def mutants(family: Family, count: int, seed: int) -> Iterator[tuple[Edit, ...]]
         return not any(one_mistake(*pair) for pair in combinations(edits, 2))
 
     def one_mistake(one: Edit, other: Edit) -> bool:
-        """Whether another count that is changed alike makes the two right."""
+        """Whether changing another number in the same way repairs both."""
         if one.change != other.change:
             return False
         rest = [edit for edit in counts.get(one.change, ()) if edit not in (one, other)]
@@ -131,7 +129,7 @@ def _counts_changed(source: str, change: str) -> list[Edit]:
 
 
 def failure(family: Family, edits: tuple[Edit, ...]) -> str | None:
-    """What PyTorch says of a copy with these changes; None if it runs."""
+    """Return PyTorch's error for a copy with these changes, or None if it runs."""
     with tempfile.TemporaryDirectory() as folder:
         mutator.write(Path(folder) / "mutant", family, edits)
         said: str | None = children.call(mutator.failure, Path(folder), family)
@@ -155,7 +153,7 @@ def judge(family: Family, edits: tuple[Edit, ...]) -> Score:
 
 
 def findings(folder: Path, family: Family) -> list[tuple[Any, ...]]:
-    """The error findings on the mutant in ``folder/mutant``. Call it in a child."""
+    """Return the error findings for the mutant in ``folder/mutant``. Call it in a child process."""
     from convlint.pipelines import run_models
     from convlint.pipelines.requests import CheckRequest
     from convlint.runtime.model_run import run_job
@@ -209,7 +207,7 @@ Written by `python -m bench.mutate --write`, seed {seed}.
 
 
 def page(scores: list[Score], seed: int) -> str:
-    """The page for docs/."""
+    """Return the page for docs/."""
     families = list(dict.fromkeys(score.family for score in scores))
     rows = [(name, *_counts([s for s in scores if s.family == name])) for name in families]
     missed = [
@@ -244,7 +242,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def measure(count: int, seed: int, workers: int = 2) -> Iterator[Score]:
-    """Scores of ``count`` mutants of every family."""
+    """Yield the scores of ``count`` mutants of every family."""
 
     def of(family: Family) -> list[Score]:
         return [judge(family, edits) for edits in mutants(family, count, seed)]

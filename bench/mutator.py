@@ -1,7 +1,7 @@
-"""Copies of torchvision's model files with wrong constructor arguments in them.
+"""Write copies of torchvision's model files with wrong constructor arguments.
 
-A mutant is a package of its own: the family's file with some arguments changed, and the files of
-``torchvision.models`` and ``torchvision.ops`` that it imports. All lines stay.
+A mutant is a package: the file of a family with changed arguments, and the files of ``torchvision.models`` and
+``torchvision.ops`` that it imports. No line moves.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ COUNTS: dict[str, tuple[str, ...]] = {
     "BasicConv2d": ("in_channels", "out_channels"),
     "Conv2dNormActivation": ("in_channels", "out_channels"),
 }
-"""The calls that construct a layer in these files, and which arguments, by position, are counts."""
+"""Constructor calls of layers in these files, and the positions of their arguments that are counts."""
 GROUPED = ("Conv2d", "Conv2dNormActivation")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Replace a span of one line, offsets from 0 in characters.
+    """Replacement of a span within a line, with offsets from 0 in characters.
 
-    ``call_line`` is where the call begins; ``change`` what is done to a count, empty for groups.
+    ``call_line`` is the first line of the call; ``change`` describes the change of a count and is empty for groups.
     """
 
     call: str
@@ -93,11 +93,11 @@ class Edit:
 
 
 CHANGES = (" * 2", " // 2", " + 8")
-"""How counts are mistaken in practice: twice, half, or eight more."""
+"""Typical mistakes: double, half, or eight more."""
 
 
 def edits(source: str, random: Random, changes: Sequence[str] = CHANGES) -> list[Edit]:
-    """One wrong value for every count and group of every constructor call in a file."""
+    """Yield one wrong value for every count and group of every constructor call in a file."""
     found = []
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call) and _name(node.func) in COUNTS:
@@ -134,7 +134,7 @@ def _edit(name: str, argument: str, call: ast.Call, node: ast.expr, before: str,
 
 
 def _wrong(node: ast.expr, text: str, change: str) -> str:
-    """Another count than ``text``."""
+    """Return a different count than ``text``."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return str({" * 2": node.value * 2, " // 2": max(1, node.value // 2)}.get(change, node.value + 8))
     inner = text if isinstance(node, ast.Name | ast.Attribute) else f"({text})"
@@ -142,14 +142,14 @@ def _wrong(node: ast.expr, text: str, change: str) -> str:
 
 
 def _name(function: ast.expr) -> str:
-    """``nn.Conv2d`` is Conv2d."""
+    """Return the last name: ``Conv2d`` of ``nn.Conv2d``."""
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""
 
 
 def apply(source: str, changes: tuple[Edit, ...]) -> str:
-    """The source with the edits made; every line stays where it is."""
+    """Return the source with the edits; no line moves."""
     lines = source.split("\n")
     for edit in sorted(changes, key=lambda edit: (edit.line, edit.start), reverse=True):
         line = lines[edit.line - 1]
@@ -165,7 +165,7 @@ INIT = "from bench.zoo_models import import_torchvision\n\nimport_torchvision()\
 
 
 def original(family: Family) -> str:
-    """The source of a family's file."""
+    """Return the source of a family's file."""
     return _source(f"torchvision.models.{family.file}")
 
 
@@ -192,7 +192,7 @@ def _source(module: str) -> str:
 
 @functools.cache
 def _copied(start: str) -> dict[str, str]:
-    """A file and those of ``COPIED`` that it imports, by module, all with absolute imports."""
+    """Return a file and the files of ``COPIED`` that it imports, by module, with absolute imports."""
     found: dict[str, str] = {}
     waiting = [start]
     while waiting:
@@ -208,11 +208,13 @@ def _parsed(source: str) -> ast.Module:
         return ast.parse(source)
 
 
-_PARSING = Lock()  # Python 3.11 fails where two threads parse at once (gh-106905)
+_PARSING = Lock()  # Python 3.11 fails if two threads parse at once (gh-106905)
 
 
 def _with_absolute_imports(module: str) -> tuple[str, set[str]]:
-    """A file whose relative imports name torchvision, but those of copied files; and the latter."""
+    """Return a file whose relative imports name torchvision, except those of copied files, and the list of the
+    latter.
+    """
     source, copied = _source(module), set()
     lines = source.split("\n")
     for node in ast.walk(_parsed(source)):
@@ -234,11 +236,11 @@ INITIAL = (
 
 
 def failure(folder: Path, family: Family) -> str | None:
-    """What PyTorch says of the mutant in ``folder/mutant``; None if it runs. Call it in a child."""
+    """Return PyTorch's error for the mutant in ``folder/mutant``, or None if it runs. Call it in a child process."""
     import torch
 
     sys.path.insert(0, str(folder))
-    for name in INITIAL:  # whether shapes fit does not depend on values, and random ones take longest
+    for name in INITIAL:  # shapes do not depend on values, and random initialization is slow
         setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
     module = importlib.import_module(f"mutant.models.{family.file}")
     try:

@@ -1,4 +1,4 @@
-"""A model of one layer: what a run of it takes beyond importing torch is what convlint takes to start."""
+"""A model of one layer: the time of a check beyond importing torch is convlint's start-up time."""
 
 from __future__ import annotations
 

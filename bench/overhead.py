@@ -1,7 +1,8 @@
-"""What convlint costs, as ratios within one run: ``python -m bench.overhead [--write]``.
+"""Measure the overhead of convlint as ratios within one run: ``python -m bench.overhead [--write]``.
 
-Recording against a bare forward, beside torchinfo, fvcore and ptflops, and construction with against without, over
-many models in one process. The contestants take turns within every round, and the shortest time of each counts.
+It times recording compared with a bare forward, next to torchinfo, fvcore and ptflops, and construction with and
+without recording, for many models in one process. The tools take turns in every round, and the shortest time of each
+counts.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ MODELS = (
 
 
 def shortest(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The shortest time in seconds of each, after one round that does not count."""
+    """Return the shortest time of each in seconds, after a warm-up round."""
     best = dict.fromkeys(contestants, float("inf"))
     for number in range(rounds + 1):
         for name, run in contestants.items():
@@ -50,7 +51,7 @@ def shortest(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[
 
 
 def recording(entry: Entry, rounds: int) -> dict[str, float]:
-    """Times of one forward: bare, recorded, and under each of the other tools."""
+    """Time one forward: bare, recorded, and with each of the other tools."""
     from fvcore.nn import FlopCountAnalysis
     from ptflops import get_model_complexity_info
     from torchinfo import summary
@@ -78,8 +79,8 @@ def recording(entry: Entry, rounds: int) -> dict[str, float]:
 
 
 def construction(entry: Entry, rounds: int) -> dict[str, float]:
-    """Times of building a model: bare, with its construction sites recorded, and with integers that
-    carry their expressions as well, which is what a command does.
+    """Time building a model: bare, with recorded construction sites, and also with integers that carry their
+    expressions, which is what a command does.
     """
 
     def recorded() -> None:
@@ -99,7 +100,7 @@ def construction(entry: Entry, rounds: int) -> dict[str, float]:
 
 
 def ratios(times: dict[str, float]) -> dict[str, float]:
-    """Each time over the first one, which is left out."""
+    """Return each time relative to the first, which is omitted."""
     first, *others = times
     return {name: times[name] / times[first] for name in others}
 
@@ -127,12 +128,12 @@ expressions they come from; relative to building it without convlint.
 
 
 def page(forward: dict[str, dict[str, float]], built: dict[str, dict[str, float]]) -> str:
-    """The section of the page."""
+    """Return the section of the page."""
     return PAGE.format(count=len(forward), forward=_ratio_table(forward), built=_ratio_table(built))
 
 
 def _ratio_table(times: dict[str, dict[str, float]]) -> str:
-    """One row a model, the medians on top."""
+    """Return one row per model, with the medians at the top."""
     over = {name: ratios(row) for name, row in times.items()}
     tools = list(next(iter(over.values())))
     medians = [statistics.median(row[tool] for row in over.values()) for tool in tools]
@@ -150,10 +151,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)  # fvcore names every operator that it does not count
+    logging.disable(logging.WARNING)  # fvcore warns of every operator that it does not count
     chosen = [e for e in entries() if e.name in {f"torchvision/{name}" for name in MODELS}]
     forward, built = {}, {}
-    with contextlib.redirect_stdout(io.StringIO()):  # ptflops prints whatever it is told
+    with contextlib.redirect_stdout(io.StringIO()):  # ptflops prints regardless of its options
         for entry in chosen:
             name = entry.name.split("/")[1]
             forward[name] = recording(entry, options.rounds)

@@ -1,8 +1,8 @@
-"""The report page in a real browser: ``python -m bench.page [--write]``.
+"""Measure the report page in a real browser: ``python -m bench.page [--write]``.
 
-For ResNet-152 and for a model of 1,000 layers: how large the page is, when headless Chromium first paints it and when
-all of it is drawn, how many elements there are, and how long it takes to open every box of the graph and to sort the
-table. The median of several loads, each in a profile of its own.
+For ResNet-152 and for a model of 1,000 layers, it measures the size of the page, the times until headless Chromium
+first paints it and until it is completely drawn, the number of elements, and the times to open every box of the graph
+and to sort the table. Results are medians of several loads, each in a new profile.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One load of a page. Times are milliseconds from the start of its navigation, or what an action took."""
+    """One load of a page. Times are milliseconds from the start of its navigation, or of an action."""
 
     first_paint: float
     drawn: float
@@ -49,7 +49,7 @@ class Loaded:
 
 
 def report(name: str) -> Report:
-    """The report of one of ``MODELS``."""
+    """Return the report of one of ``MODELS``."""
     make, shape = MODELS[name]
     return convlint.check(make(), input=shape)
 
@@ -73,7 +73,7 @@ def _elements(page: Page) -> int:
 
 
 def _took(page: Page, selector: str) -> float:
-    """Milliseconds from a click until what it changed is painted."""
+    """Return the milliseconds from a click until the change is painted."""
     took: float = page.value(
         f"""new Promise((done) => {{
             const start = performance.now();
@@ -85,7 +85,7 @@ def _took(page: Page, selector: str) -> float:
 
 
 def measure(browser: Browser, text: str, loads: int = LOADS) -> Loaded:
-    """The medians of several loads of a page."""
+    """Return the medians of several loads of a page."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.html"
         file.write_text(text, encoding="ascii")
@@ -94,7 +94,7 @@ def measure(browser: Browser, text: str, loads: int = LOADS) -> Loaded:
 
 
 def page(rows: Iterator[tuple[str, Report, int, Loaded]], version: str) -> str:
-    """The section of the page in docs/."""
+    """Return the section of the page in docs/."""
     cells = [
         (
             name,
@@ -125,7 +125,7 @@ the table of layers.
 
 
 def picture(browser: Browser, file: Path) -> None:
-    """Write the picture of docs/report-page.md: the graph of a fixture, with the details of a layer that fails."""
+    """Write the image of docs/report-page.md: the graph of a fixture, with the details of a failing layer."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
         page.write_text(html_.render(convlint.check(PICTURED)), encoding="ascii")

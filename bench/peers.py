@@ -1,8 +1,8 @@
-"""convlint beside the other tools, on the same cases: ``python -m bench.peers [--write]``.
+"""Compare convlint with other tools on the same cases: ``python -m bench.peers [--write]``.
 
-Makes an environment with all of them (``bench.peers_env``) and runs each there as its own documentation says:
-what the counting tools count (``bench.peers_tools``), what the linters find (``bench.peers_linters``), and what
-that takes (``bench.peers_time``). ``--no-times`` leaves the last part out, for a machine that has other work.
+This creates an environment with all tools (``bench.peers_env``) and runs each as its documentation says: the counts
+of the counting tools (``bench.peers_tools``), the findings of the linters (``bench.peers_linters``), and run times
+(``bench.peers_time``). ``--no-times`` omits the run times, for a machine that is busy.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ The source files of all torchvision models, in processor time, with one process 
 """
 
 
-# --- what they count
+# --- counts
 
 
 def of_counted(truth: Mapping[str, Any], said: Mapping[str, Mapping[str, Any]], figure: str) -> str:
-    """What each tool says of ``macs`` or ``params``, and how many times the truth where it is off."""
+    """Return each tool's ``macs`` or ``params``, with the ratio to the reference if it differs."""
     tools = [tool for tool in said if figure == "params" or tool != "torchsummary"]
     rows = [
         [case, f"{true[figure]:,}", *(one_figure(said[tool][case], true[figure], figure) for tool in tools)]
@@ -132,7 +132,7 @@ def of_counted(truth: Mapping[str, Any], said: Mapping[str, Mapping[str, Any]], 
 
 
 def one_figure(said: Mapping[str, Any], true: int, figure: str) -> str:
-    """A cell: the figure, bold where it is not the truth, or the error that came instead."""
+    """Return a cell: the figure, bold if it differs from the reference, or the error."""
     if "error" in said:
         return f"**{said['error'].partition(':')[0]}**"
     value = said[figure]
@@ -142,7 +142,7 @@ def one_figure(said: Mapping[str, Any], true: int, figure: str) -> str:
 
 
 def of_broken(tools: Mapping[str, Any]) -> str:
-    """What each tool says of models that fail, and what it leaves on one."""
+    """Return each tool's output for models that fail, and the changes it leaves on one."""
     rows = [
         [tool, one["broken"], _counts(one["fixtures"].values()), one["left on broken"]] for tool, one in tools.items()
     ]
@@ -155,7 +155,7 @@ def _counts(answers: Collection[str]) -> str:
 
 
 def of_needs(place: Environment) -> str:
-    """By package its release, Python, and the packages that it needs besides torch."""
+    """Return the release, Python version and requirements of each package, except torch."""
     found = place.answer("bench.peers_needs", *PACKAGES)
     own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found["convlint"] |= {"requires": own["dependencies"]}
@@ -174,7 +174,7 @@ def of_needs(place: Environment) -> str:
 
 
 def figures(place: Environment) -> str:
-    """The part of the page that is the same on every machine."""
+    """Return the section that is the same on every machine."""
     truth = place.answer("bench.peers_tools", "PyTorch")
     tools = {tool: place.answer("bench.peers_tools", tool) for tool in COUNTING}
     said = {tool: one["counted"] for tool, one in tools.items()}
@@ -213,7 +213,7 @@ def main() -> None:
         parser.error("--rounds must be 1 or more")
     try:
         place = made(fresh=options.fresh)
-    except subprocess.CalledProcessError as error:  # pip has said what is wrong
+    except subprocess.CalledProcessError as error:  # pip has printed the reason
         parser.exit(2, f"{parser.prog}: could not install: {' '.join(map(str, error.cmd))}\n")
     parts = {"comparison": figures(place)}
     if not options.no_times:

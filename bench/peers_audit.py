@@ -1,8 +1,7 @@
-"""The linters that are given a model: ``python -m bench.peers_audit fixtures|zoo`` prints what they find as JSON.
+"""Run the linters that take a model: ``python -m bench.peers_audit fixtures|zoo`` prints their findings as JSON.
 
-torch-audit is made for a training loop, and finds most in one: it gets a step of training with an optimizer,
-with all its rules, over a batch that is large enough for norms. It runs in the environment of
-``bench.peers_env``.
+torch-audit is designed for training loops and finds most there: it gets a training step with an optimizer, with all
+its rules, over a batch that is large enough for norms. It runs in the environment of ``bench.peers_env``.
 """
 
 from __future__ import annotations
@@ -26,18 +25,20 @@ from bench.peers_tools import quiet
 
 ROOT = Path(__file__).parent.parent
 BATCH = 8
-"""torch-audit warns of norms over fewer samples."""
+"""Batch size; torch-audit warns of norms over fewer samples."""
 ZOO = (
     *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "mnasnet1_0", "mobilenet_v2"),
     *("mobilenet_v3_large", "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d"),
     *("shufflenet_v2_x1_0", "squeezenet1_0", "swin_t", "vgg11", "vgg11_bn"),
 )
-"""Models of torchvision, which work."""
+"""Working models of torchvision."""
 SIZE = (3, 96, 96)
 
 
 def audited(model: nn.Module, batch: Tensor, optimizer: torch.optim.Optimizer | None = None) -> list[dict[str, Any]]:
-    """What torch-audit finds in one step of training. Raises what the model raises, as it does itself."""
+    """Return the findings of torch-audit for one training step. Raises the error of the model, as torch-audit
+    does.
+    """
     from torch_audit import audit_dynamic
 
     weights = list(model.parameters())
@@ -55,7 +56,7 @@ def audited(model: nn.Module, batch: Tensor, optimizer: torch.optim.Optimizer | 
 
 
 def tensors(out: Any) -> list[Tensor]:
-    """The tensors of an output, whatever they are in."""
+    """Yield the tensors of an arbitrarily nested output."""
     if isinstance(out, Tensor):
         return [out]
     values = out.values() if isinstance(out, dict) else out
@@ -63,8 +64,9 @@ def tensors(out: Any) -> list[Tensor]:
 
 
 def of_fixtures() -> dict[str, Any]:
-    """Of each broken model, and of GDConv with numbers that hide its defect, what torch-audit finds and at which
-    line PyTorch raises by itself. Of models with other defects, what torch-audit and convlint find.
+    """Return for each broken model, and for GDConv with arguments that hide its bug, the findings of torch-audit
+    and the line where PyTorch itself raises an error. For models with other bugs, return the findings of
+    torch-audit and convlint.
     """
     found = {}
     for name, file in broken_models().items():
@@ -82,7 +84,7 @@ def of_fixtures() -> dict[str, Any]:
 
 
 def raising_line(build: Callable[[], nn.Module], batch: Tensor, file: Path) -> int | None:
-    """The last line of a file in the traceback of building a model and running it, or None if both work."""
+    """Return the last line of ``file`` in the traceback of building and running a model, or None if both work."""
     with quiet():
         try:
             build().eval()(batch)
@@ -93,7 +95,7 @@ def raising_line(build: Callable[[], nn.Module], batch: Tensor, file: Path) -> i
 
 
 def _findings(build: Callable[[], nn.Module], batch: Tensor) -> list[dict[str, Any]] | None:
-    """None if the model raises, which torch-audit passes on."""
+    """Return None if the model raises an error, which torch-audit passes on."""
     torch.manual_seed(0)
     with quiet():
         try:
@@ -103,7 +105,7 @@ def _findings(build: Callable[[], nn.Module], batch: Tensor) -> list[dict[str, A
 
 
 def _others() -> dict[str, Any]:
-    """Two defects of training, which are of no layer."""
+    """Return the findings for two training bugs that do not belong to a layer."""
     net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3))
     batch = torch.randn(BATCH, 3, 32, 32)
     adam = torch.optim.Adam(net.parameters(), 1e-3, weight_decay=0.01)
@@ -116,7 +118,7 @@ def _others() -> dict[str, Any]:
 
 
 def of_zoo() -> dict[str, dict[str, dict[str, int]]]:
-    """Of models that work, how often each linter gives which code, by ``code severity``."""
+    """Count the findings of each linter for working models, by ``code severity``."""
     from bench.zoo_models import import_torchvision
 
     torchvision = import_torchvision()

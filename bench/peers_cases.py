@@ -1,4 +1,4 @@
-"""Small models that tools are compared on. None has a bias: whether that counts is a matter of taste."""
+"""Small models for comparing tools. None has a bias, because tools disagree on whether to count it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SIZE = (8, 32, 32)
-"""What each of them reads, without the batch."""
+"""Input shape of each, without the batch."""
 
 
 class Functional(nn.Module):
-    """A convolution that is a function, with a weight of the model, behind one that is a module."""
+    """A functional convolution with a weight of the model, after a convolution module."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Functional(nn.Module):
 
 
 class Reused(nn.Module):
-    """One convolution that is called three times."""
+    """A convolution module that is called three times."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Reused(nn.Module):
 
 
 class Attention(nn.Module):
-    """A matrix product of two maps behind a convolution."""
+    """A matrix product of two maps after a convolution."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Attention(nn.Module):
 
 
 class Scaled(nn.Module):
-    """PyTorch's own function for attention, over a convolution that makes queries, keys and values."""
+    """PyTorch's attention function, with a convolution for queries, keys and values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Scaled(nn.Module):
 
 
 class Heads(nn.Module):
-    """PyTorch's own module for attention, with two heads."""
+    """PyTorch's attention module with two heads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Heads(nn.Module):
 
 
 class Named(nn.Module):
-    """Two outputs by name, as models for segmentation and detection give them."""
+    """Two named outputs, as in models for segmentation and detection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Named(nn.Module):
 
 
 class Broken(nn.Module):
-    """Two layers cannot work: 16 channels arrive at a norm for 8, and 4 at a convolution that takes 8."""
+    """Two broken layers: a norm for 8 channels receives 16, and a convolution for 8 channels receives 4."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Broken(nn.Module):
 
 
 class Frozen(nn.Module):
-    """In training mode, with a norm that was put into eval mode on purpose."""
+    """A model in training mode, except for one norm that was set to eval mode on purpose."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""The environment of the tools that convlint is compared with, and how they are run in it.
+"""Create the environment of the tools that convlint is compared with, and run them in it.
 
-It lies in the user's cache folder, outside the tree, and is kept from one run to the next. Nothing of it
-comes from the environment of the tests: there is one torch in it, and what the tools themselves need.
+It is in the user's cache folder, outside the repository, and kept between runs. It is independent of the environment
+of the tests: it contains one torch, and what the tools themselves require.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ PINS = Path(__file__).with_name("peers.txt")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment in ``folder``, beside torchvision as source code that no tool imports by itself."""
+    """An environment in ``folder``, next to the source of torchvision, which no tool imports by itself."""
 
     folder: Path
 
     @property
     def torchvision(self) -> Path:
-        """The folder that the package ``torchvision`` lies in."""
+        """Folder that contains the package ``torchvision``."""
         return self.folder / "torchvision"
 
     def program(self, name: str) -> str:
-        """The path of a command that is installed here."""
+        """Return the path of a command installed here."""
         return str(self.folder / "venv" / "bin" / name)
 
     def run(self, command: Sequence[str], cwd: Path, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
-        """Run one of the programs, with ``path`` to import from before what is installed.
+        """Run one of the programs, with ``path`` before the installed packages.
 
-        Linters exit with 1 for findings, and convlint with 2 for what it could not check. Anything else is an
-        error of the bench.
+        Linters exit with 1 for findings, and convlint with 2 if something could not be checked. Any other exit code
+        is an error.
         """
         name, *arguments = command
         done = subprocess.run(
@@ -56,12 +56,12 @@ class Environment:
         return done
 
     def answer(self, module: str, *arguments: str, path: Sequence[Path] = ()) -> Any:
-        """What a module of the bench prints as JSON in its last line."""
+        """Return the JSON that a module of bench prints in its last line."""
         done = self.run(["python", "-m", module, *arguments], ROOT, (ROOT, *path))
         return json.loads(done.stdout.splitlines()[-1])
 
     def variables(self, path: Sequence[Path] = ()) -> dict[str, str]:
-        """The environment variables of its programs."""
+        """Return the environment variables of its programs."""
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))},
             "PYTHONPATH": os.pathsep.join(map(str, path)),
@@ -69,13 +69,15 @@ class Environment:
 
 
 def cache_folder() -> Path:
-    """Where the environment is kept, by the convention of freedesktop.org."""
+    """Return the folder of the environment, by the convention of freedesktop.org."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "convlint" / "peers"
 
 
 def made(*, fresh: bool = False) -> Environment:
-    """The environment, made if there is none or its pins are others. convlint is installed anew each time."""
+    """Return the environment, created if it does not exist or its pins have changed. convlint is always
+    reinstalled.
+    """
     folder = cache_folder()
     found = Environment(folder)
     stamp = folder / "stamp.txt"
@@ -85,8 +87,8 @@ def made(*, fresh: bool = False) -> Environment:
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder / "venv", with_pip=True)
         _install(found, "-r", str(PINS))
-        # Its wheel is for another build of torch; the source is what is wanted, and no tool may find it
-        # by itself, for ptflops would load it.
+        # Its wheel is built for another torch; only the source is needed, and tools must not find it
+        # by themselves, because ptflops would load it.
         _install(found, "--no-deps", "--target", str(found.torchvision), torchvision_pin())
         stamp.write_text(wanted, encoding="utf-8")
     _install(found, "--no-deps", "--force-reinstall", str(ROOT))
@@ -94,7 +96,7 @@ def made(*, fresh: bool = False) -> Environment:
 
 
 def torchvision_pin() -> str:
-    """The release of torchvision that the tests use."""
+    """Return the torchvision requirement that the tests use."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return next(line for line in lines if line.startswith("torchvision=="))
 

@@ -1,4 +1,4 @@
-"""The models with planted defects: the first bad example of each rule that a run decides."""
+"""Copy the models with planted bugs: the first bad example of each rule that a run decides."""
 
 from __future__ import annotations
 

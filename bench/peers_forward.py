@@ -1,8 +1,7 @@
-"""What each tool makes of one forward: ``python -m bench.peers_forward ROUNDS`` prints seconds as JSON.
+"""Time one forward with each tool: ``python -m bench.peers_forward ROUNDS`` prints seconds as JSON.
 
-Each look has a model of its own, built before the clock starts, since some tools leave hooks behind. They
-take turns within every round, and the shortest time of each counts. It runs in the environment of
-``bench.peers_env``.
+Each tool gets its own model, built before the clock starts, because some tools leave hooks. They take turns in every
+round, and the shortest time of each counts. It runs in the environment of ``bench.peers_env``.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], int]] = {
     "ResNet-50": (ResNet50, (3, 224, 224), 1),
     "small net": (SmallNet, (3, 32, 32), 10),
 }
-"""By name how a net is built, one sample, and how often it is looked at in a round: a short time needs more looks."""
+"""By name: the constructor of a network, one sample, and the repetitions in a round, more for short times."""
 
 
 def bare(model: nn.Module, x: Tensor) -> None:
-    """What the counting tools are compared with."""
+    """Run the bare forward, the reference of the counting tools."""
     with torch.no_grad():
         model(x)
 
 
 def convlint(model: nn.Module, x: Tensor) -> object:
-    """Recording, and the graph that rules and the table are made from."""
+    """Record the forward and build the graph that rules and the table read."""
     return record(model, (x,)).graph()
 
 
@@ -83,7 +82,7 @@ def torchsummary(model: nn.Module, x: Tensor) -> object:
 
 
 def step(model: nn.Module, x: Tensor) -> None:
-    """One step of training, which torch-audit is compared with."""
+    """Run one training step, the reference of torch-audit."""
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     model(x.repeat(8, 1, 1, 1)).square().mean().backward()
@@ -113,7 +112,7 @@ STEPS: dict[str, Look] = {"bare": step, "torch-audit": torch_audit}
 def shortest(
     looks: Mapping[str, Look], build: Callable[[], nn.Module], size: tuple[int, ...], rounds: int
 ) -> dict[str, float]:
-    """The shortest time of each, after one round that does not count."""
+    """Return the shortest time of each, after a warm-up round."""
     best = dict.fromkeys(looks, float("inf"))
     x = torch.zeros(1, *size)
     for number in range(rounds + 1):
@@ -129,7 +128,7 @@ def shortest(
 
 
 def measured(rounds: int) -> dict[str, Any]:
-    """Seconds, by net and by look; forwards and steps of training apart."""
+    """Return seconds by network and tool, separately for forwards and training steps."""
     return {
         kind: {net: shortest(looks, build, size, rounds * often) for net, (build, size, often) in NETS.items()}
         for kind, looks in (("forward", LOOKS), ("step", STEPS))

@@ -1,4 +1,4 @@
-"""What a tool leaves behind: on a model that it was given, and in PyTorch itself."""
+"""Detect the changes that a tool leaves on a model and in PyTorch itself."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import torch
 from torch import nn
 
 PATCHED = (torch, torch.nn.functional, torch.Tensor)
-"""What tools put functions of their own into while they count."""
+"""Modules and classes in which tools replace functions while they count."""
 _AS_LOADED = [dict(vars(owner)) for owner in PATCHED]
 
 
 def patches() -> list[tuple[Any, str]]:
-    """The functions of PyTorch in whose place there is one of somebody else: owners and names."""
+    """Return the replaced functions of PyTorch: owners and names."""
     return [
         (owner, name)
         for owner, was in zip(PATCHED, _AS_LOADED, strict=True)
         for name, value in was.items()
         if (now := vars(owner).get(name)) is not value
-        # PyTorch replaces some by itself when more of it is loaded.
+        # PyTorch replaces some itself when it loads more modules
         and getattr(now, "__globals__", {}).get("__name__", "").partition(".")[0] != "torch"
     ]
 
 
 def unpatch() -> None:
-    """Put those functions back, so that what one model left is not found with the next."""
+    """Restore those functions, so that the changes of one model are not found with the next."""
     was = dict(zip(PATCHED, _AS_LOADED, strict=True))
     for owner, name in patches():
         setattr(owner, name, was[owner][name])
@@ -34,14 +34,14 @@ def unpatch() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A model as it was: of its modules the training flags and attributes, and its buffers."""
+    """State of a model: training flags and attributes of its modules, and its buffers."""
 
     training: dict[str, bool]
     attributes: set[tuple[str, str]]
     buffers: set[str]
 
     def changes(self, model: nn.Module) -> str:
-        """What is different about it now, in words."""
+        """Describe the changes since then."""
         modules = dict(model.named_modules())
         added = _attributes(model) - self.attributes
         found = {
@@ -58,7 +58,7 @@ class Noted:
 
 
 def noted(model: nn.Module) -> Noted:
-    """What a model is like that has no hooks yet."""
+    """Return the state of a model without hooks."""
     return Noted(
         {name: module.training for name, module in model.named_modules()},
         _attributes(model),

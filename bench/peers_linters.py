@@ -1,4 +1,4 @@
-"""What the tools that look for defects find of those that are planted, and in code that works."""
+"""Compare the findings of linters for planted bugs and for working code."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ GDCONV = {
     "nn.Conv2d(": ("CVL202", "`gdconv.py`: one group per input channel, any number of output channels"),
     "nn.BatchNorm2d(": ("CVL201", "`gdconv.py`: the norm is sized by the input channels"),
 }
-"""The two defects of fixtures/gdconv.py, by what stands at their lines."""
+"""The two bugs of fixtures/gdconv.py, by the code on their lines."""
 
 ABOUT = {"TA104": "CVL206", "TA400": "CVL301", "TA404": "CVL309", "TA500": "CVL305", "TA501": "CVL306"}
-"""Rules of torch-audit, and the rules here that are about the same. Its others fire on good models as well."""
+"""Rules of torch-audit and the convlint rules with the same subject. Its other rules also fire on good models."""
 
 OTHERS = {
     "`torch.load` without `weights_only`": ("import torch\n\n\ndef read(path):\n    return torch.load(path)\n"),
@@ -40,19 +40,19 @@ OTHERS = {
         '    keys: Annotated[torch.Tensor, Shape("B", "S", "D")],\n):\n    return queries @ keys\n'
     ),
 }
-"""Defects that others are made for, in files."""
+"""Bugs in files that other tools look for."""
 OTHERS_IN_TRAINING = {
     "adam": ("Adam with the weight decay of AdamW", "TA401"),
     "dead": ("filters whose weights are all zero", "TA405"),
 }
-"""Defects of training, by their names in ``bench.peers_audit``, and the rule that is for them."""
+"""Training bugs by their names in ``bench.peers_audit``, and the rule for each."""
 
 TEXT_TOOLS = ("convlint, static", "TorchFix", "TorchShapeFlow")
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A defect in a file of fixtures/, at a line; ``layer`` is the name of what is built there, if anything."""
+    """A bug in a file of fixtures/ at a line; ``layer`` is the name of the layer built there, if any."""
 
     file: str
     line: int
@@ -63,7 +63,7 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding of a linter that reads files."""
+    """A finding of a static linter."""
 
     file: str
     line: int
@@ -72,7 +72,7 @@ class Found:
 
 
 def planted() -> list[Planted]:
-    """Every defect that is planted in the examples of the rules, and the two of GDConv."""
+    """Return every bug that is planted in the examples of the rules, and the two of GDConv."""
     found = []
     for name, file in (broken_models() | {"gdconv": GDCONV_FILE}).items():
         text = file.read_text(encoding="utf-8")
@@ -87,11 +87,11 @@ def planted() -> list[Planted]:
     return found
 
 
-# --- running them
+# --- running the linters
 
 
 def annotated(text: str) -> str:
-    """A model with its input declared as TorchShapeFlow wants it, every line where it was."""
+    """Return a model whose input has an annotation for TorchShapeFlow; no line moves."""
     text = re.sub(
         r"^import torch$",
         "import torch; from typing import Annotated; from torchshapeflow import Shape",
@@ -104,7 +104,7 @@ def annotated(text: str) -> str:
 
 
 def by_convlint(place: Environment, folder: Path, *arguments: str) -> list[Found]:
-    """By ``convlint check``, of files or of models."""
+    """Return the findings of ``convlint check`` for files or models."""
     told = place.run(["convlint", "check", "--isolated", "--no-cache", "--output-format", "json", *arguments], folder)
     report = json.loads(told.stdout)
     assert not report["problems"], report["problems"]
@@ -112,7 +112,7 @@ def by_convlint(place: Environment, folder: Path, *arguments: str) -> list[Found
 
 
 def by_torchfix(place: Environment, folder: Path) -> list[Found]:
-    """By ``torchfix`` with all its rules."""
+    """Return the findings of ``torchfix`` with all its rules."""
     told = place.run(["torchfix", "--select", "ALL", "."], folder).stdout
     return [
         Found(Path(file).stem, int(line), code, "warning")
@@ -121,7 +121,7 @@ def by_torchfix(place: Environment, folder: Path) -> list[Found]:
 
 
 def by_torchshapeflow(place: Environment, folder: Path) -> list[Found]:
-    """By ``tsf check``. Its warnings say what it could not follow."""
+    """Return the errors of ``tsf check``. Its warnings report what it could not follow."""
     told = json.loads(place.run(["tsf", "check", "--json", "."], folder).stdout)
     return [
         Found(Path(one["path"]).stem, one["line"], one["code"], one["severity"])
@@ -132,7 +132,7 @@ def by_torchshapeflow(place: Environment, folder: Path) -> list[Found]:
 
 
 def in_text(place: Environment, folder: Path) -> dict[str, list[Found]]:
-    """What the linters that read files find below a folder."""
+    """Return the findings of the static linters in a folder."""
     return {
         "convlint, static": by_convlint(place, folder, "."),
         "TorchFix": by_torchfix(place, folder),
@@ -141,7 +141,7 @@ def in_text(place: Environment, folder: Path) -> dict[str, list[Found]]:
 
 
 def of_fixtures(place: Environment, folder: Path) -> dict[str, list[Found]]:
-    """The same of the fixtures, and what a run with convlint finds."""
+    """Return the same for the examples of the rules, and the findings of a run with convlint."""
     for file in (*broken_models().values(), GDCONV_FILE):
         shutil.copy(file, folder)
     found = in_text(place, folder)
@@ -162,7 +162,7 @@ def of_fixtures(place: Environment, folder: Path) -> dict[str, list[Found]]:
 
 
 def of_planted(found: Mapping[str, list[Found]], audit: Mapping[str, Any]) -> str:
-    """Each planted defect, and where each linter reports it."""
+    """Return the table of planted bugs and of where each linter reports them."""
     texts = ("convlint, static", "convlint, run")
     columns = [*texts, "PyTorch", "torch-audit", "TorchShapeFlow", "TorchFix"]
     rows, at_line, told = [], Counter[str](), Counter[str]()
@@ -181,7 +181,9 @@ def of_planted(found: Mapping[str, list[Found]], audit: Mapping[str, Any]) -> st
 
 
 def where(one: Planted, tool: str, found: list[Found]) -> str:
-    """In which words a linter of files tells a defect. Of convlint the very rule counts, of others any finding."""
+    """Describe how a static linter reports a bug. For convlint only the rule itself counts, for others any
+    finding.
+    """
     lines = {f.line for f in found if f.file == one.file and (f.code == one.code or not tool.startswith("convlint"))}
     return "its line" if one.line in lines else _line(one, min(lines, default=None))
 
@@ -193,7 +195,7 @@ def _line(one: Planted, line: int | None) -> str:
 
 
 def audited(one: Planted, findings: list[dict[str, Any]] | None) -> str:
-    """How torch-audit tells a defect: it knows the names of layers, and no lines."""
+    """Describe how torch-audit reports a bug: by layer names, without lines."""
     if findings is None:
         return "as PyTorch"
     about = [f for f in findings if ABOUT.get(f["code"]) == one.code]
@@ -204,7 +206,7 @@ def audited(one: Planted, findings: list[dict[str, Any]] | None) -> str:
 
 
 def of_others(place: Environment, folder: Path, audit: Mapping[str, Any]) -> str:
-    """Defects that convlint does not look for, and who finds them."""
+    """Return the table of bugs that convlint does not look for, and of who finds them."""
     for number, text in enumerate(OTHERS.values()):
         (folder / f"other{number}.py").write_text(text, encoding="utf-8")
     found = in_text(place, folder)
@@ -224,7 +226,7 @@ def of_others(place: Environment, folder: Path, audit: Mapping[str, Any]) -> str
 
 
 def of_working(text: Mapping[str, list[Found]], zoo: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
-    """What is said of torchvision's models: of the text of all, and of some in a run."""
+    """Return the table of findings in torchvision's models: static for all, by a run for some."""
     files = "all source files"
     models = f"runs of {len(zoo)} models"
     rows = [[tool, files, *_levels(Counter(f"{f.code} {f.severity}" for f in text[tool]))] for tool in TEXT_TOOLS]

@@ -1,4 +1,4 @@
-"""What packages say of themselves, as JSON: ``python -m bench.peers_needs PACKAGE...``."""
+"""Print the metadata of packages as JSON: ``python -m bench.peers_needs PACKAGE...``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small net in a file that needs torch alone: where a tool's own time is most of what a look takes."""
+"""A small network in a file that requires only torch, for which most of the time is the tool's own."""
 
 from __future__ import annotations
 

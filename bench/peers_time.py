@@ -1,4 +1,4 @@
-"""What a look with each tool takes: whole processes, their memory, one forward, and the reading of files."""
+"""Measure run time and memory of each tool: whole processes, one forward, and static checks of files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.source import PARSE, Spent, medians
 
 MB = 2**20
 FILES = {"ResNet-50": ("resnet50", "ResNet50", 224), "small net": ("peers_small", "SmallNet", 32)}
-"""By net its module in bench/, its class, and the height and width of its input."""
+"""By network: its module in bench/, its class, and the height and width of its input."""
 
 START = (
     "import sys, torch; sys.path.insert(0, {folder!r}); from {module} import {name}; "
@@ -34,7 +34,7 @@ USES = {
 
 
 def commands(place: Environment, net: str) -> dict[str, list[str]]:
-    """The whole processes for a net. torch-audit's own command looks at a model without running it."""
+    """Return the commands for a network. The command of torch-audit does not run the model."""
     module, name, side = FILES[net]
     folder = str(ROOT / "bench")
     start = START.format(folder=folder, module=module, name=name, side=side)
@@ -50,7 +50,7 @@ def commands(place: Environment, net: str) -> dict[str, list[str]]:
 
 
 def processes(place: Environment, net: str, rounds: int) -> dict[str, tuple[float, int]]:
-    """Of each whole process the shortest time in seconds, and its memory at its peak in bytes."""
+    """Return the shortest time in seconds and the peak memory in bytes of each process."""
     chosen = commands(place, net)
     best = dict.fromkeys(chosen, float("inf"))
     peaks = {name: peak(place, command) for name, command in chosen.items()}  # loads all files
@@ -76,7 +76,7 @@ def _started(place: Environment, command: Sequence[str]) -> subprocess.Popen[byt
 
 
 def peak(place: Environment, command: Sequence[str]) -> int:
-    """The most that a process and its children have in memory at once; what they share counts once."""
+    """Return the peak memory of a process and its children; shared memory counts once."""
     most = 0
     with _started(place, command) as process:
         while process.poll() is None:
@@ -101,7 +101,7 @@ def _proportional(pid: int) -> int:
 
 
 def reading(place: Environment, rounds: int) -> dict[str, Spent]:
-    """What the linters of files take for the text of torchvision's models, as medians of processor time."""
+    """Return the processor time (median) of the static linters for torchvision's models."""
     models = place.torchvision / "torchvision" / "models"
     files = sorted(str(file) for file in models.rglob("*.py"))
     ours = ["check", "--isolated", "--no-cache", "--jobs=1", str(models)]
@@ -118,7 +118,7 @@ def reading(place: Environment, rounds: int) -> dict[str, Spent]:
 
 
 def of_processes(times: Mapping[str, Mapping[str, tuple[float, int]]]) -> str:
-    """One row a process, for each net the ratio to the bare script and the memory."""
+    """Return one row per process: for each network the ratio to the bare script, and the memory."""
     columns = ["process"]
     for net in times:
         columns += [f">{net}, relative to the bare script", ">peak MB"]
@@ -135,7 +135,7 @@ def of_processes(times: Mapping[str, Mapping[str, tuple[float, int]]]) -> str:
 
 
 def of_forwards(times: Mapping[str, Mapping[str, float]]) -> str:
-    """One row a tool, for each net the ratio to what is bare."""
+    """Return one row per tool: for each network the ratio to the bare forward."""
     rows = []
     for name in next(iter(times.values())):
         row = [name]
@@ -147,7 +147,7 @@ def of_forwards(times: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def of_reading(spent: Mapping[str, Spent]) -> str:
-    """One row a linter, with its ratio to Python's own parser."""
+    """Return one row per linter, relative to Python's own parser."""
     parse = spent["`ast.parse`"].seconds
     return table(
         ["program", ">times `ast.parse`", ">peak MB"],
@@ -159,7 +159,7 @@ def of_reading(spent: Mapping[str, Spent]) -> str:
 
 
 def measured(place: Environment, rounds: int) -> dict[str, Any]:
-    """All tables, by name."""
+    """Return all tables by name."""
     forwards = place.answer("bench.peers_forward", str(rounds))
     return {
         "processes": of_processes({net: processes(place, net, rounds) for net in FILES}),

@@ -1,9 +1,8 @@
-"""The tools that count, each as its own page says to use it: ``python -m bench.peers_tools TOOL`` prints its
-figures as JSON.
+"""Run the counting tools as their documentation says: ``python -m bench.peers_tools TOOL`` prints figures as JSON.
 
-One process is for one tool, because some leave functions of PyTorch replaced. It runs in the environment of
-``bench.peers_env``, and in any other where the tool is installed. The truth is PyTorch's own: its counter
-of floating point operations, and the sum over the parameters.
+Each tool needs its own process, because some leave functions of PyTorch replaced. It runs in the environment of
+``bench.peers_env``, or in any other that has the tool. The reference is PyTorch: its counter of floating point
+operations, and the sum over the parameters.
 """
 
 from __future__ import annotations
@@ -38,17 +37,16 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Counted:
-    """What a tool says of a model; None where it has no such figure."""
+    """Counts of a tool for a model; None for figures that it does not have."""
 
     params: int | None = None
     macs: int | None = None
 
 
 def true(model: nn.Module) -> Counted:
-    """By PyTorch itself. It counts two operations for a multiply-accumulate.
+    """Count with PyTorch, which counts two operations per multiply-accumulate.
 
-    The fused kernel of attention for CPUs is one that it does not count, so attention is run as the two
-    products that it stands for.
+    It does not count the fused attention kernel for CPUs, so attention is run as two matrix products.
     """
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, *SIZE))
@@ -57,13 +55,13 @@ def true(model: nn.Module) -> Counted:
 
 
 def by_convlint(model: nn.Module) -> Counted:
-    """By ``convlint.summary``."""
+    """Count with ``convlint.summary``."""
     totals = convlint.summary(model, input=SIZE).models[0].totals
     return Counted(totals.params, totals.macs)
 
 
 def by_torchinfo(model: nn.Module) -> Counted:
-    """By ``torchinfo.summary``."""
+    """Count with ``torchinfo.summary``."""
     from torchinfo import summary
 
     found = summary(model, input_data=torch.zeros(1, *SIZE), verbose=0)
@@ -71,7 +69,7 @@ def by_torchinfo(model: nn.Module) -> Counted:
 
 
 def by_fvcore(model: nn.Module) -> Counted:
-    """By fvcore's ``FlopCountAnalysis``, whose "flop" is a multiply-accumulate."""
+    """Count with fvcore's ``FlopCountAnalysis``, whose "flop" is a multiply-accumulate."""
     from fvcore.nn import FlopCountAnalysis, parameter_count
 
     analysis = FlopCountAnalysis(model, torch.zeros(1, *SIZE)).unsupported_ops_warnings(False)
@@ -79,8 +77,8 @@ def by_fvcore(model: nn.Module) -> Counted:
 
 
 def by_ptflops(model: nn.Module, backend: str = "pytorch") -> Counted:
-    """By ``get_model_complexity_info``."""
-    if importlib.util.find_spec("torchvision"):  # it loads that where it can
+    """Count with ``get_model_complexity_info``."""
+    if importlib.util.find_spec("torchvision"):  # ptflops loads torchvision if it is installed
         from bench.zoo_models import import_torchvision
 
         import_torchvision()
@@ -91,12 +89,12 @@ def by_ptflops(model: nn.Module, backend: str = "pytorch") -> Counted:
 
 
 def by_ptflops_aten(model: nn.Module) -> Counted:
-    """By the same, counting the operations of PyTorch rather than its modules."""
+    """Count with the same function, by PyTorch operations instead of modules."""
     return by_ptflops(model, "aten")
 
 
 def by_thop(model: nn.Module) -> Counted:
-    """By ``thop.profile``."""
+    """Count with ``thop.profile``."""
     from thop import profile
 
     macs, params = profile(model, inputs=(torch.zeros(1, *SIZE),), verbose=False)
@@ -104,7 +102,7 @@ def by_thop(model: nn.Module) -> Counted:
 
 
 def by_calflops(model: nn.Module) -> Counted:
-    """By ``calculate_flops``, which gives operations and multiply-accumulates both."""
+    """Count with ``calculate_flops``, which returns both operations and multiply-accumulates."""
     from calflops import calculate_flops
 
     _, macs, params = calculate_flops(
@@ -114,7 +112,7 @@ def by_calflops(model: nn.Module) -> Counted:
 
 
 def by_torchsummary(model: nn.Module) -> Counted:
-    """By ``torchsummary.summary``, which prints its figures."""
+    """Count with ``torchsummary.summary``, which prints its figures."""
     from torchsummary import summary
 
     with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -138,7 +136,7 @@ TOOLS: dict[str, Callable[[nn.Module], Counted]] = {
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What the tools print, log and warn of is not told."""
+    """Discard the output, logs and warnings of the tools."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     nowhere = io.StringIO()
@@ -150,7 +148,7 @@ def quiet() -> Iterator[None]:
 
 
 def counted(tool: str, model: nn.Module) -> Counted:
-    """What a tool says of a model in eval mode."""
+    """Return a tool's counts for a model in eval mode."""
     with quiet():
         return TOOLS[tool](model.eval())
 
@@ -165,7 +163,7 @@ def counts_bias(tool: str) -> bool:
 
 
 def of_case(tool: str, case: str) -> dict[str, Any]:
-    """The figures for one of the cases, or the error that came instead."""
+    """Return the counts for one case, or the error."""
     try:
         return asdict(counted(tool, CASES[case]()))
     except Exception as error:  # noqa: BLE001  whatever it is, it is what the user gets
@@ -173,7 +171,7 @@ def of_case(tool: str, case: str) -> dict[str, Any]:
 
 
 def of_broken(tool: str) -> str:
-    """What a tool says of a model that has two defects and fails at the first."""
+    """Return a tool's output for a model that has two bugs and fails at the first."""
     if tool == "convlint":
         file = ROOT / "bench" / "peers_cases.py"
         report = convlint.check(f"{file}:{Broken.__name__}", input=SIZE, select=["CVL1"])
@@ -189,7 +187,7 @@ def of_broken(tool: str) -> str:
 
 
 def of_fixtures(tool: str) -> dict[str, str]:
-    """What comes of each broken model whose constructor works and whose forward does not, by its file."""
+    """Return the result for each broken model that can be built but fails when it runs, by its file."""
     found = {}
     for name, file in broken_models().items():
         if not name.startswith("cvl1"):
@@ -198,7 +196,7 @@ def of_fixtures(tool: str) -> dict[str, str]:
         sample = build.example_input_array
         try:
             build()
-        except ValueError:  # no tool gets as far as having a model
+        except ValueError:  # the model cannot be built
             continue
         try:
             build().eval()(sample)
@@ -224,13 +222,13 @@ def _of_failing(tool: str, model: nn.Module, said_by_torch: Exception) -> str:
 
 
 def _words(error: Exception) -> str:
-    """A message without its numbers: the size of the batch is the tool's choice."""
+    """Return a message without its numbers, because each tool chooses its batch size."""
     return re.sub(r"\d+", "", str(error))
 
 
 @contextlib.contextmanager
 def _reading(size: tuple[int, int, int]) -> Iterator[None]:
-    """Within, the tools give models samples of this size."""
+    """Set the sample size that the tools use."""
     global SIZE  # noqa: PLW0603  it is what each adapter reads
     before, SIZE = SIZE, size
     try:
@@ -240,7 +238,7 @@ def _reading(size: tuple[int, int, int]) -> Iterator[None]:
 
 
 def left_behind(tool: str, model: nn.Module) -> str:
-    """What is different about a model after a tool was run on it, whether that worked or not."""
+    """Return the changes on a model after a tool was run on it, whether the tool worked or not."""
     before = peers_left.noted(model)
     with quiet(), contextlib.suppress(Exception):
         TOOLS[tool](model)
@@ -251,19 +249,19 @@ def left_behind(tool: str, model: nn.Module) -> str:
 
 
 def told(error: Exception) -> str:
-    """An error as the last line of a traceback has it."""
+    """Format an error like the last line of a traceback."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".removesuffix(": ")
 
 
 def truth() -> dict[str, Any]:
-    """PyTorch's own figures, its release and Python's."""
+    """Return PyTorch's figures, its release and the Python version."""
     counts = {case: asdict(true(build().eval())) for case, build in CASES.items()}
     torch_version = torch.__version__.partition("+")[0]
     return {"torch": torch_version, "python": ".".join(platform.python_version_tuple()[:2]), "counted": counts}
 
 
 def figures(tool: str) -> dict[str, Any]:
-    """All that is measured here of one tool."""
+    """Return all measurements of one tool in this module."""
     return {
         "counted": {case: of_case(tool, case) for case in CASES},
         "bias": counts_bias(tool),

@@ -1,4 +1,4 @@
-"""What every child process needs, loaded once by the server that they are forked from."""
+"""Modules that every child process needs, loaded once by the server that forks them."""
 
 from bench.zoo_models import import_timm, import_torchvision
 

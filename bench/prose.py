@@ -1,11 +1,8 @@
-"""What a Markdown page of this project is made of: fenced blocks, links, headings.
+"""Read the Markdown pages of this project: fenced blocks, links, headings.
 
-The options of a block stand in a comment above it, which nobody sees who reads the rendered page, as TOML:
+The options of a block are TOML in a comment above it, which the rendered page does not show:
 
-    <!-- blocks
-    files = { "net.py" = "fixtures/conv.py" }
-    exit = 1
-    -->
+<!-- blocks files = { "net.py" = "fixtures/conv.py" } exit = 1 -->
 
 CONTRIBUTING.md lists them.
 """
@@ -28,35 +25,35 @@ from markdown_it.token import Token
 ROOT = Path(__file__).parent.parent
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-"""Markdown as code forges read it, as far as the pages use it."""
+"""Markdown as code forges parse it, as far as the pages need it."""
 COMMENT = re.compile(r"^ *<!-- blocks\b(?P<toml>(?:(?!-->).)*)-->\n?", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()[^()\s]+(?=\))")
 
 
 class PageError(ValueError):
-    """A page that is not written as the convention has it; the message names page and line."""
+    """A page that does not follow the conventions; the message names page and line."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the comment above a block says of it."""
+    """Options from the comment above a block."""
 
     skip: str | dict[str, str] = ""
-    """Why it is not run; or for commands that begin so, why they are not."""
+    """The reason not to run it; or a mapping from beginnings of commands to reasons."""
     before: str = ""
-    """Shown to nobody: commands that run first, or for a Python block the lines above it."""
+    """Commands to run first that the page does not show; lines of Python above a Python block."""
     files: dict[str, str] = field(default_factory=dict)
-    """What is copied into the folder first: the name there, and the file of the repository."""
+    """Files to copy into the folder first: the name there, and the file of the repository."""
     save: str = ""
-    """The file that the text of the block is, in the folder. It is not run then."""
+    """The file in the folder in which to save the block, instead of running it."""
     exit: tuple[int, ...] = (0,)
-    """What its commands may exit with."""
+    """Expected exit codes of its commands."""
     varies: tuple[str, ...] = ()
-    """Patterns of what is different at each run, as times are."""
+    """Patterns of output that differs between runs, such as times."""
     alternatives: bool = False
-    """Each command finds the folder as the first one did, whatever another has changed."""
+    """Whether each command starts from the initial state of the folder."""
     endless: tuple[str, ...] = ()
-    """Commands that begin so end when they are interrupted, after their first output."""
+    """Beginnings of commands that are interrupted after their first output."""
 
 
 @dataclass(frozen=True)
@@ -65,29 +62,29 @@ class Block:
 
     page: Path
     line: int
-    """Of its opening fence, from 1."""
+    """Line of the opening fence, from 1."""
     language: str
     text: str
-    """Without the fences and their indentation, with a line break at its end."""
+    """Text without the fences and their indentation, ending in a line break."""
     options: Options
     indent: str
     span: tuple[int, int]
-    """Where the text lies among the lines of the page, from 0, the end excluded."""
+    """Range of the text in the lines of the page, from 0, with exclusive end."""
 
     @property
     def place(self) -> str:
-        """``docs/ci.md:12``, to be told."""
+        """Location for messages, such as ``docs/ci.md:12``."""
         return f"{os.path.relpath(self.page, ROOT)}:{self.line}"
 
 
 def pages() -> list[Path]:
-    """Every page of the documentation, in order."""
+    """Return every page of the documentation, in order."""
     named = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     return [*named, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path, text: str | None = None) -> list[Block]:
-    """The fenced blocks of ``page``, or of ``text`` in its place. Raises PageError."""
+    """Return the fenced blocks of ``page``, or of ``text`` instead. Raises PageError."""
     source = page.read_text(encoding="utf-8") if text is None else text
     lines = source.splitlines()
     tokens = MARKDOWN.parse(source)
@@ -113,7 +110,7 @@ def _block(page: Path, token: Token, above: Token | None, lines: list[str]) -> B
 
 
 def _span(token: Token) -> tuple[int, int]:
-    """The lines that a block of Markdown lies in, from 0, the end excluded."""
+    """Return the range of lines of a Markdown block, from 0, with exclusive end."""
     assert token.map is not None, "only what stands inside of a line has none"
     return token.map[0], token.map[1]
 
@@ -134,7 +131,7 @@ def _options(place: str, toml: str) -> Options:
 
 
 def linked(text: str, change: Callable[[str], str]) -> str:
-    """``text`` with each link's target changed, less what stands in code."""
+    """Return ``text`` with the target of each link changed, except in code."""
     lines = text.splitlines(keepends=True)
     for token in MARKDOWN.parse(text):
         if to := {target: change(target) for target in _targets(token)}:
@@ -148,18 +145,18 @@ def _moved(line: str, to: dict[str, str]) -> str:
 
 
 def links(text: str) -> list[str]:
-    """The targets of the links of a page, in order."""
+    """Return the targets of the links of a page, in order."""
     return [target for token in MARKDOWN.parse(text) for target in _targets(token)]
 
 
 def _targets(token: Token) -> list[str]:
-    """Where the links and images in a paragraph, a heading or a cell lead to."""
+    """Return the targets of links and images in a paragraph, a heading or a cell."""
     found = [child.attrGet("href") or child.attrGet("src") for child in token.children or ()]
     return [str(target) for target in found if target]
 
 
 def anchors(text: str) -> list[str]:
-    """What the headings of a page are called in links, as code forges do it."""
+    """Return the anchors of the headings of a page, as code forges name them."""
     found: list[str] = []
     for above, token in pairwise(MARKDOWN.parse(text)):
         if above.type == "heading_open":
@@ -170,5 +167,5 @@ def anchors(text: str) -> list[str]:
 
 
 def relative(link: str) -> bool:
-    """Whether a link leads to a file of the repository, and not into the world."""
+    """Whether a link is a path in the repository."""
     return not urlsplit(link).scheme

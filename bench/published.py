@@ -1,8 +1,8 @@
-"""What source mode finds in published packages: ``python -m bench.published [--write]``.
+"""Check published packages statically: ``python -m bench.published [--write]``.
 
-The packages of published.txt are downloaded (not installed, and nothing of them is run) and read. Each error is listed
-with the verdict of a person who read the code, from published_verdicts.toml. An error without a verdict, and a verdict
-without an error, is a failure.
+The packages of published.txt are downloaded (not installed, and none of their code is run) and checked. Each error is
+listed with the verdict of a person who read the code, from published_verdicts.toml. An error without a verdict, or a
+verdict without an error, is a failure.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VERDICTS = Path(__file__).with_name("published_verdicts.toml")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read: packages, files, files that name a convolution, lines; in how long and with how much memory."""
+    """Numbers of packages, files, files that name a convolution, and lines; run time and memory."""
 
     packages: int
     files: int
@@ -42,7 +42,7 @@ class Read:
 
 
 def downloaded(folder: Path) -> list[str]:
-    """The names of the packages, each unpacked into a folder of its name, unless it is there."""
+    """Return the names of the packages, each unpacked into a folder of its name unless it exists."""
     pins = PINS.read_text(encoding="utf-8").split()
     names = [pin.partition("==")[0] for pin in pins]
     for name, pin in zip(names, pins, strict=True):
@@ -58,7 +58,7 @@ def downloaded(folder: Path) -> list[str]:
 
 
 def errors(found: Sequence[Found], known: Mapping[Key, Verdict]) -> list[tuple[Found, Verdict]]:
-    """The errors, each with its verdict. Raises LookupError as ``real_code.judged`` does."""
+    """Return the errors with their verdicts. Raises LookupError like ``real_code.judged``."""
     return real_code.judged([one for one in found if one.severity == "error"], known)
 
 
@@ -78,7 +78,7 @@ Latent bugs and advice were not reviewed individually.
 
 
 def section(found: Sequence[Found], known: Mapping[Key, Verdict], read: Read) -> str:
-    """The section of the page. Raises LookupError as ``errors`` does."""
+    """Return the section of the page. Raises LookupError like ``errors``."""
     counts = Counter((one.key.code, one.name, one.severity) for one in found)
     listed = errors(found, known)
     return TEXT.format(

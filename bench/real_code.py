@@ -1,8 +1,8 @@
-"""What source mode finds in real code: ``python -m bench.real_code [--write]``.
+"""Check real code statically: ``python -m bench.real_code [--write]``.
 
-All model files of torchvision and timm are read. What is found of errors (1xx) and latent defects
-(2xx) is listed one by one, each with a verdict that a person wrote down in real_code_verdicts.toml
-after reading the code. A finding without a verdict, and a verdict without a finding, is a failure.
+This checks all model files of torchvision and timm. Errors (1xx) and latent bugs (2xx) are listed individually, each
+with a verdict that a person wrote into real_code_verdicts.toml after reading the code. A finding without a verdict,
+or a verdict without a finding, is a failure.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ JUDGED = ("CVL1", "CVL2")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """What a verdict is about: it stays the same when lines move."""
+    """Key of a verdict, which does not depend on line numbers."""
 
     code: str
     file: str
@@ -41,7 +41,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a finding is true, and why in one line."""
+    """Whether a finding is true, and the reason in one line."""
 
     true: bool
     why: str
@@ -63,8 +63,8 @@ class Found:
 
 
 def check(folder: Path, parts: Sequence[str] = PARTS) -> list[Found]:
-    """What convlint finds in files and folders below ``folder``. Raises RuntimeError if anything
-    could not be checked.
+    """Return the findings in files and folders below ``folder``. Raises RuntimeError if anything could not be
+    checked.
     """
     command = [sys.executable, "-m", "convlint", "check", "--isolated", "--no-cache", "--exit-zero"]
     done = subprocess.run([*command, "--output-format", "json", *parts], cwd=folder, check=False, capture_output=True)
@@ -80,7 +80,7 @@ def _found(finding: Mapping[str, Any], folder: Path) -> Found:
 
 
 def function_at(file: Path, line: int) -> str:
-    """The qualified name of the innermost class or function around a line; empty at the top level."""
+    """Return the qualified name of the innermost class or function around a line; empty at the top level."""
     node: ast.AST | None = ast.parse(file.read_bytes())
     names: list[str] = []
     while node is not None:
@@ -97,7 +97,7 @@ def _spans(node: ast.AST, line: int) -> bool:
 
 
 def verdicts(file: Path = VERDICTS) -> dict[Key, Verdict]:
-    """The verdicts of a file by what they are about."""
+    """Return the verdicts of a file by their keys."""
     rows = tomllib.loads(file.read_text(encoding="utf-8")).get("verdict", [])
     found: dict[Key, Verdict] = {}
     for row in rows:
@@ -108,8 +108,8 @@ def verdicts(file: Path = VERDICTS) -> dict[Key, Verdict]:
 
 
 def judged(found: Iterable[Found], known: Mapping[Key, Verdict]) -> list[tuple[Found, Verdict]]:
-    """The findings that need a verdict, each with it. Raises LookupError that names every finding
-    without one and every verdict that is about nothing.
+    """Return the findings that need a verdict, with their verdicts. Raises LookupError with every finding without
+    a verdict and every verdict without a finding.
     """
     needing = [one for one in found if one.needs_verdict]
     new = [one for one in needing if one.key not in known]
@@ -140,7 +140,7 @@ Every error and every latent bug is listed with a verdict from reading the code
 
 
 def page(found: Sequence[Found], known: Mapping[Key, Verdict], files: int, lines: int) -> str:
-    """The page for docs/. Raises LookupError as ``judged`` does."""
+    """Return the page for docs/. Raises LookupError like ``judged``."""
     counts = Counter((one.key.code, one.name, one.severity) for one in found)
     listed = judged(found, known)
     return TEXT.format(
@@ -157,7 +157,7 @@ def page(found: Sequence[Found], known: Mapping[Key, Verdict], files: int, lines
 
 
 def verdict_table(listed: Iterable[tuple[Found, Verdict]]) -> str:
-    """Findings with their verdicts."""
+    """Return the table of findings with their verdicts."""
     return table(
         ("rule", "location", "message", "true?", "reason"),
         [

@@ -1,6 +1,6 @@
-"""ResNet-50 (He et al. 2015, arXiv:1512.03385) in one file that needs torch alone.
+"""ResNet-50 (He et al. 2015, arXiv:1512.03385) in one file that requires only torch.
 
-The target of the whole-command measurement: nothing but torch, the model and the tool is loaded.
+It is the target of the whole-command measurements: only torch, the model and the tool are loaded.
 """
 
 from __future__ import annotations

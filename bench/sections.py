@@ -1,4 +1,4 @@
-"""Pages in docs/ of which several programs write a section each, between two comments."""
+"""Update pages in docs/ in which each program writes a section between two comments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def put(page: Path, name: str, text: str) -> None:
-    """Put ``text`` in the place of the section ``name``, or at the end where the page has none."""
+    """Replace the section ``name`` by ``text``, or append it if the page does not have it."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     whole = page.read_text(encoding="utf-8")
     before, found, rest = whole.partition(begin)

@@ -1,8 +1,8 @@
-"""How soon an editor sees what is wrong: ``python -m bench.server [--write]``.
+"""Measure the latency of findings in an editor: ``python -m bench.server [--write]``.
 
-A keystroke is sent to a server as an editor sends it, and the time is taken until diagnostics come back: of
-``convlint server``, and of pylsp with flake8 and no other linter, in an environment of its own. Both get the same files
-and the same keystrokes, one server at a time.
+A keystroke is sent to a server like an editor does, and the time until the diagnostics is measured: for ``convlint
+server``, and for pylsp with flake8 as its only linter, in a separate environment. Both get the same files and the
+same keystrokes, one server at a time.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ FILES = (
     *("torchvision/models/densenet.py", "torchvision/models/inception.py"),
     *("torchvision/models/vgg.py", "timm/models/gcvit.py"),
 )
-"""Files of about 500 lines; the last holds the class that takes longest of all in timm."""
-LONGEST = 60.0  # seconds to wait for an answer
+"""Files of about 500 lines; the last contains the class that takes longest in timm."""
+LONGEST = 60.0  # seconds to wait for a response
 _SETTINGS = {
     "pylsp": {
         "plugins": {
@@ -48,7 +48,7 @@ _CAPABILITIES = {"textDocument": {"publishDiagnostics": {"versionSupport": True}
 
 
 class Server:
-    """A language server, and an editor with one text."""
+    """A language server, and a client with one open text."""
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:
         found = os.pathsep.join([str(Path(command[0]).parent), os.environ["PATH"]])
@@ -91,7 +91,7 @@ class Server:
         self._send({"method": method, "params": params})
 
     def ask(self, method: str, params: Any) -> None:
-        """Ask, and wait for the answer."""
+        """Send a request and wait for the response."""
         self._asked += 1
         self._send({"id": self._asked, "method": method, "params": params})
         while True:
@@ -100,7 +100,7 @@ class Server:
                 return
 
     def diagnostics(self, uri: str) -> tuple[float, int]:
-        """When the next diagnostics of a file come, and how many they are."""
+        """Return the time and the number of the next diagnostics of a file."""
         while True:
             when, said = self._said.get(timeout=LONGEST)
             params = said.get("params") or {}
@@ -108,7 +108,7 @@ class Server:
                 return when, len(params["diagnostics"])
 
     def quiet(self, seconds: float) -> None:
-        """Wait until nothing is said any more."""
+        """Wait until the server is quiet."""
         while True:
             try:
                 self._said.get(timeout=seconds)
@@ -127,9 +127,9 @@ class Server:
 
 
 def delays(command: Sequence[str], folder: Path, file: str, count: int) -> list[float]:
-    """Seconds from each of ``count`` keystrokes to the diagnostics that follow it.
+    """Return the seconds from each of ``count`` keystrokes to the diagnostics that follow it.
 
-    What is typed is a number at the end of the file: a text that Python can parse, and never the same twice.
+    The keystrokes type a number at the end of the file: the text always parses and always differs.
     """
     server = Server(command, folder)
     try:
@@ -157,7 +157,7 @@ def delays(command: Sequence[str], folder: Path, file: str, count: int) -> list[
 
 @contextmanager
 def pylsp() -> Iterator[list[str]]:
-    """The command of pylsp, in an environment of its own."""
+    """Provide the command of pylsp, in a separate environment."""
     with tempfile.TemporaryDirectory() as scratch:
         venv.create(scratch, with_pip=True)
         installed = Path(scratch, "bin")
@@ -177,7 +177,7 @@ calls flake8.
 
 
 def section(found: dict[str, dict[str, list[float]]], lines: dict[str, int], count: int) -> str:
-    """The part of the page, from the seconds by file and server."""
+    """Return the section of the page, from the seconds by file and server."""
     from convlint.integrations.lsp.server import DEBOUNCE
 
     servers = list(next(iter(found.values())))
@@ -197,7 +197,7 @@ def _cells(seconds: Sequence[float]) -> list[str]:
 
 
 def measure(commands: dict[str, Sequence[str]], files: Sequence[str], count: int) -> str:
-    """Measure each server on each file, and give the section."""
+    """Measure each server on each file, and return the section."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "sources")
         copied(folder)

@@ -1,9 +1,7 @@
-"""What mkdocs cannot do by itself for the site: pages that lie at the root of the repository, links to its
-files, and a navigation that finds the rules.
+"""Extend mkdocs: pages at the root of the repository, links to its files, and a navigation with all rules.
 
-README.md, CONTRIBUTING.md and CHANGELOG.md are pages of the site as they are. A link to any other file
-outside docs/ leads to that file, which is put into the site. So links are written as they are right in
-the repository, and a link to what is not there fails the build.
+README.md, CONTRIBUTING.md and CHANGELOG.md become pages of the site. A link to any other file outside docs/ copies
+that file into the site. Links are therefore written relative to the repository, and a broken link fails the build.
 """
 
 from __future__ import annotations
@@ -23,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # mkdocs loads this file 
 from bench import prose
 
 AT_THE_ROOT = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-"""Pages of the repository, and what they are in the site."""
+"""Pages of the repository, and their names in the site."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The entry `Rules` of the navigation gets every page below docs/rules, and `Guides` every page that no other
-    entry names.
+    """Add every page in docs/rules to the entry `Rules` of the navigation, and every page that no other entry
+    names to `Guides`.
     """
     docs = prose.ROOT / "docs"
     rules = sorted(f"rules/{path.name}" for path in (docs / "rules").glob("CVL*.md"))
@@ -41,7 +39,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def _pages(nav: Any) -> Iterator[str]:
-    """The pages that a navigation names."""
+    """Yield the pages in a navigation."""
     if isinstance(nav, str):
         yield nav
     for entry in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
@@ -49,7 +47,7 @@ def _pages(nav: Any) -> Iterator[str]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Put in the pages that lie at the root, and the files that any page links to."""
+    """Add the pages at the root, and the files that any page links to."""
     for name, page in AT_THE_ROOT.items():
         files.append(File.generated(config, page, abs_src_path=str(prose.ROOT / name)))
     for path in prose.pages():
@@ -62,7 +60,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """The links of a page as they are in the site, and no comments on how its blocks are run."""
+    """Convert the links of a page to those of the site, and remove the comments with options of blocks."""
     name = {v: k for k, v in AT_THE_ROOT.items()}.get(page.file.src_uri)
     here = name or f"docs/{page.file.src_uri}"
 
@@ -77,7 +75,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _source(page: str, link: str) -> str:
-    """The file of the repository that a link of a page leads to, or nothing where it leads elsewhere."""
+    """Return the file of the repository that a link of a page points to, or nothing for other links."""
     path = link.partition("#")[0]
     if not path or not prose.relative(link):
         return ""
@@ -85,7 +83,7 @@ def _source(page: str, link: str) -> str:
 
 
 def address(source: str) -> str:
-    """Where a file of the repository is in the site."""
+    """Return the path of a repository file in the site."""
     if source in AT_THE_ROOT:
         return AT_THE_ROOT[source]
     inside = source.removeprefix("docs/")

@@ -1,4 +1,4 @@
-"""A small net in a file: built, trained and tested by PyTorch alone."""
+"""Build, train and test a small network with PyTorch alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 50
 
 
 def built(folder: Path, seed: int, weights: Path | None = None) -> nn.Module:
-    """The net as its file says, with random weights or those of a checkpoint, all of them and no others."""
+    """Load the network from its file, with random weights or with a checkpoint that must match exactly."""
     torch.manual_seed(seed)
     model: nn.Module = runpy.run_path(str(folder / "net.py"))["Net"]()
     if weights is not None:
@@ -26,7 +26,7 @@ def built(folder: Path, seed: int, weights: Path | None = None) -> nn.Module:
 
 
 def trained(model: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float, seed: int) -> nn.Module:
-    """``model`` after so many epochs, in place."""
+    """Train ``model`` in place for so many epochs, and return it."""
     images, which = data
     dice = torch.Generator().manual_seed(seed)
     steps = epochs * math.ceil(len(images) / BATCH)
@@ -43,7 +43,7 @@ def trained(model: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: fl
 
 
 def accuracy(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
-    """The share of images that it tells right."""
+    """Return the share of images that it classifies correctly."""
     model.eval()
     with torch.no_grad():
         said = torch.cat([model(images).argmax(1) for images in data[0].split(500)])
@@ -51,7 +51,7 @@ def accuracy(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
 
 
 def normed(model: nn.Module, images: Tensor) -> nn.Module:
-    """A copy whose norms have the statistics of these images; no weight is changed."""
+    """Return a copy whose norms have the statistics of these images; no weight changes."""
     model = copy.deepcopy(model).train()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -64,9 +64,9 @@ def normed(model: nn.Module, images: Tensor) -> nn.Module:
 
 
 def exact(model: nn.Module) -> tuple[nn.Module, float]:
-    """A copy with nine pairs in place of each dense 3x3 convolution, and the largest error of a weight.
+    """Return a copy with nine pairs instead of each dense 3x3 convolution, and the largest error of a weight.
 
-    ``convlint suggest`` does not propose that, for it saves nothing.
+    ``convlint suggest`` does not propose this, because it saves nothing.
     """
     model = copy.deepcopy(model)
     errors = []

@@ -1,9 +1,9 @@
-"""What it costs to read files, as ratios within one run: ``python -m bench.source [--write]``.
+"""Measure the time of static analysis as ratios within one run: ``python -m bench.source [--write]``.
 
-Whole processes over the model files of torchvision and timm: Python's own parser, convlint without
-and with its cache, flake8, TorchFix and pylint, the last three in environments of their own. They
-take turns within every round. Times are processor time, which other work on the machine changes
-little; every process has one thread. ``--own`` leaves the other linters out.
+Whole processes over the model files of torchvision and timm: Python's own parser, convlint without and with its
+cache, flake8, TorchFix and pylint, the last three in separate environments. They take turns in every round. Times are
+processor time, which other work on the machine changes little; every process has one thread. ``--own`` omits the
+other linters.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ OTHERS = {
     "TorchFix": ("TorchFix==0.7.0", "torchfix"),
     "pylint": ("pylint==4.1.4", "pylint", "--jobs=1"),
 }
-"""Of each other linter the package to install, and its command."""
+"""Package and command of each other linter."""
 MB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a process took: processor time in seconds, and memory at its peak in bytes."""
+    """Processor time of a process in seconds, and its peak memory in bytes."""
 
     seconds: float
     peak: int
 
 
 def spend(command: Sequence[str], folder: Path) -> Spent:
-    """Run a linter in a folder to its end. One that finds something exits with a code below 32, and
-    convlint's 2 is that something could not be checked.
+    """Run a linter in a folder. With findings it exits with a code below 32; convlint exits with 2 if something
+    could not be checked.
 
-    Compiled modules are kept, as they are for every installed program, beside the folder.
+    Compiled modules are kept next to the folder, as for every installed program.
     """
     kept = {"PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
     with tempfile.TemporaryFile() as output:
@@ -70,7 +70,7 @@ def spend(command: Sequence[str], folder: Path) -> Spent:
 
 
 def medians(commands: Mapping[str, Sequence[str]], folder: Path, rounds: int) -> dict[str, Spent]:
-    """What each command takes, as the median over rounds in which they take turns."""
+    """Return the median cost of each command over rounds in which they take turns."""
     spent: dict[str, list[Spent]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
@@ -81,16 +81,16 @@ def medians(commands: Mapping[str, Sequence[str]], folder: Path, rounds: int) ->
     }
 
 
-# --- what is compared
+# --- the commands
 
 
 def convlint(*arguments: str) -> list[str]:
-    """The command that checks, in one process and whatever the settings around."""
+    """Return the command for a check in one process that ignores configuration."""
     return [sys.executable, "-m", "convlint", "check", "--isolated", "--jobs=1", *arguments]
 
 
 def of_all(files: Sequence[str], folder: Path) -> dict[str, Sequence[str]]:
-    """Commands over all model files in a folder. The cache is filled on the way."""
+    """Return the commands over all model files in a folder, and fill the cache."""
     with_cache = convlint("--cache-dir", str(folder.parent / "cache"), *PARTS)
     spend(with_cache, folder)
     return {
@@ -102,7 +102,7 @@ def of_all(files: Sequence[str], folder: Path) -> dict[str, Sequence[str]]:
 
 
 def of_others(folder: Path) -> dict[str, Sequence[str]]:
-    """Commands of the other linters over all model files, each in an environment of its own."""
+    """Return the commands of the other linters over all model files, each in a separate environment."""
     found: dict[str, Sequence[str]] = {}
     for name, (package, program, *options) in OTHERS.items():
         place = folder.parent / name
@@ -110,19 +110,19 @@ def of_others(folder: Path) -> dict[str, Sequence[str]]:
         installed = place / "bin"
         subprocess.run([installed / "pip", "install", "-q", package], check=True)
         found[name] = [str(installed / program), *options, *PARTS]
-        spend([*found[name][: -len(PARTS)], str(ONE_FILE)], folder)  # compiles it
+        spend([*found[name][: -len(PARTS)], str(ONE_FILE)], folder)  # compiles the linter
     return found
 
 
 def of_one(file: Path) -> dict[str, Sequence[str]]:
-    """Commands over one file, whose greater part is the start of Python."""
+    """Return the commands over one file, for which most of the time is the start of Python."""
     return {"`python -c pass`": [sys.executable, "-c", "pass"], "convlint": convlint("--no-cache", str(file))}
 
 
 def pieces(files: Iterable[str], folder: Path) -> list[tuple[float, str]]:
-    """How many seconds each class, function and top level took to follow and to judge, the longest
-    first: once each in this process, as in a check of all files. Garbage is not collected meanwhile:
-    that would be told of whichever comes just then.
+    """Return the seconds that each class, function and top level took, the longest first: once each in this
+    process, as in a check of all files. Garbage collection is off, because its time would count for an
+    arbitrary one.
     """
     project = Project(str(folder))
     found = []
@@ -171,7 +171,7 @@ def section(
     files: Mapping[str, str],
     rounds: int,
 ) -> str:
-    """The part of the page that is about reading. ``files`` are the texts of what was read."""
+    """Return the section of the page. ``files`` are the texts of the checked files."""
     lines = sum(text.count("\n") for text in files.values())
     cold = whole["convlint"].seconds
     return SECTION.format(
@@ -194,7 +194,7 @@ def _processes(spent: Mapping[str, Spent], digits: int, *, peaks: bool) -> str:
     rows = [
         [name, f"{one.seconds:.{digits}f}", f"{one.seconds / spent[first].seconds:.1f}"] for name, one in spent.items()
     ]
-    if peaks:  # no less can be seen than what this process, which starts them, had itself
+    if peaks:  # the peak of a child is at least that of this process, which starts it
         columns.append(">peak MB")
         for row, one in zip(rows, spent.values(), strict=True):
             row.append(str(one.peak // MB))
@@ -202,7 +202,7 @@ def _processes(spent: Mapping[str, Spent], digits: int, *, peaks: bool) -> str:
 
 
 def measure(rounds: int, *, others: bool) -> str:
-    """Measure all, and give the section."""
+    """Measure all, and return the section."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "sources")
         files = copied(folder)

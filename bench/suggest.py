@@ -1,9 +1,9 @@
-"""Have the layers of real models rewritten: ``python -m bench.suggest [--write] [--only NAME]``.
+"""Rewrite the layers of real models: ``python -m bench.suggest [--write] [--only NAME]``.
 
-Each model lies in a project of its own, where it is the user's code. Every diff that ``convlint suggest``
-prints is applied by git, and the model run again from the new text: what is saved must be what was
-said, as convlint measures it and as PyTorch alone counts it (``bench/applied.py``). Results are kept in
-``bench/results/suggest.jsonl`` as they come, and a second start goes on where the first one ended.
+Each model is in a project of its own, as user code. Every diff of ``convlint suggest`` is applied with git, and the
+model is run again from the new source: the savings must be as stated, both as measured by convlint and as counted by
+PyTorch alone (``bench/applied.py``). Results are saved in ``bench/results/suggest.jsonl`` continuously, and a second
+start continues after the last.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TIMEOUT = 3600.0  # seconds for all suggestions of one model
 
 
 def project(family: Family, folder: Path) -> None:
-    """Write the project of a family into the empty ``folder``, and make it a repository."""
+    """Write the project of a family into the empty ``folder``, as a git repository."""
     file = Path(family.file)
     if family.package != "nets":
         vendored(folder, family.package)
@@ -47,7 +47,7 @@ def project(family: Family, folder: Path) -> None:
 
 
 def convlint(command: str, family: Family, folder: Path) -> dict[str, Any]:
-    """What a command says of a family's model, as JSON. Raises RuntimeError where it could not."""
+    """Return the JSON output of a command for a family's model. Raises RuntimeError if the command fails."""
     inputs = [word for shape in family.inputs for word in ("--input", ",".join(map(str, shape)))]
     words = [command, family.target, *inputs, "--output-format", "json"]
     done = subprocess.run(
@@ -69,7 +69,7 @@ def convlint(command: str, family: Family, folder: Path) -> dict[str, Any]:
 
 
 def try_one(family: Family) -> Result | str:
-    """The result for a family, or why there is none."""
+    """Return the result for a family, or the reason for its absence."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "project")
         folder.mkdir()
@@ -89,7 +89,7 @@ def try_one(family: Family) -> Result | str:
 
 
 def sweep(wanted: Sequence[Family], workers: int) -> Iterator[tuple[str, Result | str]]:
-    """Names and results of all families, those known from an earlier run first."""
+    """Yield names and results of all families, starting with results of earlier runs."""
     known = stored()
     yield from ((f.name, known[f.name]) for f in wanted if f.name in known)
     rest = [family for family in wanted if family.name not in known]
@@ -105,7 +105,7 @@ def sweep(wanted: Sequence[Family], workers: int) -> Iterator[tuple[str, Result 
 
 
 def stored() -> dict[str, Result]:
-    """The results of earlier runs."""
+    """Return the results of earlier runs."""
     if not RESULTS.exists():
         return {}
     rows = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())

@@ -1,5 +1,5 @@
-"""The models whose layers ``bench.suggest`` has rewritten: one of each model file that has dense
-convolutions of more than 1x1 behind its stem, on the smallest input that it runs on.
+"""The models for ``bench.suggest``: one from each model file that has dense convolutions larger than 1x1 after the
+stem, with the smallest input that works.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Family:
-    """A model to rewrite. ``package`` is torchvision, timm, or "nets" for a net of the tests.
+    """A model to rewrite. ``package`` is torchvision, timm, or "nets" for a model of the tests.
 
-    ``file`` is below the folder of the package's models, ``call`` what builds the model.
+    ``file`` is relative to the folder of the package's models, ``call`` builds the model.
     """
 
     package: str
@@ -33,12 +33,12 @@ class Family:
 
     @property
     def path(self) -> str:
-        """The file, from the folder of the project."""
+        """Return the path of the file in the project."""
         return self.file if self.package == "nets" else f"{self.package}/models/{self.file}"
 
     @property
     def target(self) -> str:
-        """As a command names it."""
+        """Return the target for a command."""
         return f"{self.path}:{self.call}"
 
 
@@ -49,7 +49,7 @@ def _of(package: str, *rows: tuple[str, str] | tuple[str, str, Shape]) -> tuple[
 _SMALL = "weights_backbone=None, min_size=96, max_size=128"
 _FEW = f"{_SMALL}, rpn_pre_nms_top_n_test=100, rpn_post_nms_top_n_test=20"
 _KEPT = f"{_FEW}, box_score_thresh=0.0, box_detections_per_img=5"
-"""Detection models scale what they get; how much they find must not hang on their random weights."""
+"""Detection models scale their inputs; the number of detections must not depend on random weights."""
 
 TORCHVISION = _of(
     "torchvision",

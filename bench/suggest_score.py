@@ -1,4 +1,4 @@
-"""What ``bench.suggest`` counts of one model, and the section of docs/suggest.md that tells of all."""
+"""Score one model of ``bench.suggest``, and write the section of docs/suggest.md."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one model. ``dense`` are its layers that might be rewritten, ``own`` those of them
-    that are built in the file of the target itself; of each the second number is how many were.
+    """Score of one model. ``dense`` are its layers that could be rewritten, ``own`` those of them that are built
+    in the file of the target; the second number of each is how many were rewritten.
 
-    ``other`` are layers that could be, but are no plain ``Conv2d``. ``reasons`` are those of the
-    layers that stay as they are: code, reason, how many layers. ``silent`` are layers without either.
+    ``other`` are layers of subclasses of ``Conv2d``. ``reasons`` are those of layers that were not rewritten: code,
+    reason, number of layers. ``silent`` are layers with neither.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Result:
     own: tuple[int, int]
     other: int
     suggestions: tuple[tuple[str, int], ...]
-    params: tuple[int, int]  # of the model: before, and with the chosen suggestions
+    params: tuple[int, int]  # of the model: before, and with the selected suggestions
     macs: tuple[int, int]
     reasons: tuple[tuple[str, str, int], ...]
     silent: tuple[str, ...]
@@ -48,7 +48,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Self:
-        """The same from JSON, where tuples are lists."""
+        """Return the score from JSON, in which tuples are lists."""
         return cls(**{name: _frozen(value) for name, value in row.items()})
 
 
@@ -60,7 +60,7 @@ def _frozen(value: Any) -> Any:
 
 
 def diffs_of(suggested: Json) -> list[str]:
-    """Every diff of a report: of each suggestion, and at last of all that were chosen."""
+    """Return every diff of a report: of each suggestion, and last of all selected suggestions together."""
     rewritten = suggested.get("rewritten")
     return [
         *(suggestion["diff"] for suggestion in suggested["suggestions"]),
@@ -69,8 +69,8 @@ def diffs_of(suggested: Json) -> list[str]:
 
 
 def score(name: str, path: str, checked: Json, suggested: Json, runs: Sequence[Json], seconds: float) -> Result:
-    """Count a model's layers. ``path`` is the target's file; ``runs`` are what ``applied.measured`` said
-    of the text as it is and of each of ``diffs_of(suggested)``.
+    """Score a model. ``path`` is the target's file; ``runs`` are the results of ``applied.measured`` for the
+    original and for each of ``diffs_of(suggested)``.
     """
     original, *changed = runs
     dense = set(original["dense"])
@@ -105,7 +105,7 @@ def score(name: str, path: str, checked: Json, suggested: Json, runs: Sequence[J
 
 
 Claim = tuple[str, Json, Json, Json | None, Json]
-"""A name for it, what it says is saved, what was verified, and the runs without and with it."""
+"""Name, stated savings, verification, and the runs without and with a suggestion."""
 
 
 def _claims(suggested: Json, original: Json, changed: Sequence[Json]) -> Iterator[Claim]:
@@ -123,7 +123,7 @@ _FLAGS = ("ran", "output_shapes_equal", "params_equal", "macs_equal")
 
 
 def _wrong(name: str, saved: Json, before: Json, verified: Json | None, after: Json) -> Iterator[str]:
-    """What is not as a suggestion says."""
+    """Yield deviations from the statements of a suggestion."""
     flags = {} if verified is None else {flag: verified[flag] for flag in _FLAGS}
     yield from (f"{name}: it is printed, and {f} is false" for f, is_so in flags.items() if not is_so)
     if "failed" in after:
@@ -167,7 +167,7 @@ original.
 
 
 def section(results: Mapping[str, Result | str]) -> str:
-    """The section for docs/suggest.md."""
+    """Return the section for docs/suggest.md."""
     good = [result for result in results.values() if isinstance(result, Result)]
     packages = list(dict.fromkeys(result.name.split("/")[0] for result in good))
     groups = {p: [r for r in good if r.name.startswith(f"{p}/")] for p in packages}
@@ -191,7 +191,7 @@ def _totals(results: Sequence[Result]) -> tuple[object, ...]:
 
 
 def _shares(results: Iterable[Result]) -> tuple[object, ...]:
-    """Layers and how many were rewritten: all, and those of the own file."""
+    """Return the numbers of layers and of rewritten layers: all, and those of the own file."""
     cells: list[object] = []
     for pairs in zip(*((r.dense, r.own) for r in results), strict=True):
         whole, part = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
@@ -210,7 +210,7 @@ def _row(name: str, result: Result | str) -> tuple[object, ...]:
 
 
 def _reasons(results: Sequence[Result]) -> str:
-    """Reasons by how many layers they hold up."""
+    """Return the table of reasons by number of layers."""
     layers: Counter[tuple[str, str]] = Counter()
     models: dict[tuple[str, str], set[str]] = {}
     for result in results:
@@ -230,7 +230,7 @@ def _reasons(results: Sequence[Result]) -> str:
 
 
 def general(reason: str) -> str:
-    """A reason without what differs from layer to layer.
+    """Return a reason without the parts that differ between layers.
 
     >>> general("`self.a` of net.py:12 has 64 channels")
     '`...` of FILE has N channels'

@@ -1,6 +1,6 @@
-"""How long ``convlint suggest`` takes beside ``convlint check``: ``python -m bench.suggest_time [--write]``.
+"""Compare the time of ``convlint suggest`` and ``convlint check``: ``python -m bench.suggest_time [--write]``.
 
-Whole commands on ResNet-50 at 224, in turns; everything that is suggested is verified.
+Whole commands on ResNet-50 at 224, in turns; every suggestion is verified.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMMANDS = {
 
 
 def seconds(command: tuple[str, ...]) -> float:
-    """Of one whole process."""
+    """Return the seconds of one whole process."""
     start = time.perf_counter()
     whole = [sys.executable, "-m", "convlint", *command]
     done = subprocess.run(whole, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
@@ -36,7 +36,7 @@ def seconds(command: tuple[str, ...]) -> float:
 
 
 def suggested() -> tuple[int, int]:
-    """How many suggestions there are, and for how many layers."""
+    """Return the numbers of suggestions and of their layers."""
     command = [sys.executable, "-m", "convlint", "suggest", *MODEL, "--output-format", "json"]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     found = json.loads(run.stdout)["suggestions"]
@@ -44,7 +44,7 @@ def suggested() -> tuple[int, int]:
 
 
 def page(rounds: int) -> str:
-    """The section of the page."""
+    """Return the section of the page."""
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(rounds):
         for name, command in COMMANDS.items():

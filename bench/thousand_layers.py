@@ -1,4 +1,4 @@
-"""A model of 1,000 leaf layers: 24 blocks in four stages, and one long list of the rest. For the report page."""
+"""A model of 1,000 leaf layers for the report page: 24 blocks in four stages, and a long list of single layers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Block(nn.Module):
-    """Depthwise and pointwise convolutions, three times, with a shortcut around them: 21 layers."""
+    """Three times a depthwise and a pointwise convolution, with a shortcut around them: 21 layers."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 class Thousand(nn.Module):
-    """1,000 layers that have no parts, called one after another."""
+    """A model of 1,000 layers without submodules, called one after another."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""torchvision or timm as part of a project: a whole package copied beside the user's own files.
+"""Copy torchvision or timm into a project, next to the user's own files.
 
-The folder of the project comes first on ``sys.path``, so that its copy is the package: every line that
-builds a layer is then the project's own, and can be rewritten.
+The folder of the project is first on ``sys.path``, so the package is imported from there: every line that builds a
+layer then belongs to the project and can be rewritten.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _LAST = "\n\ndef _assert_has_ops():  # _operators.py has them\n    pass\n"
 
 
 def vendored(folder: Path, package: str) -> None:
-    """Copy ``package``, and what it cannot be imported without, into ``folder``.
+    """Copy ``package`` and the modules that importing it requires into ``folder``.
 
-    Compiled operators stay behind, for they fit one build of torch only. Byte code comes along: user
-    code is run by processes that write none.
+    Compiled operators are not copied, because they fit only one build of torch. Byte code is copied: user code runs
+    in processes that do not write any.
     """
     for name in _NEEDED[package]:
         spec = importlib.util.find_spec(name)
@@ -55,7 +55,7 @@ def vendored(folder: Path, package: str) -> None:
 
 
 def _without_operators(torchvision: Path) -> None:
-    """Let a copy of torchvision be imported, and its detection models run, without compiled code."""
+    """Make a copy of torchvision importable, and its detection models runnable, without compiled code."""
     operators = _OPERATORS.format(nms=_function("_nms"))
     (torchvision / "_operators.py").write_text(operators, encoding="utf-8")
     first, last = torchvision / "__init__.py", torchvision / "extension.py"
@@ -64,7 +64,7 @@ def _without_operators(torchvision: Path) -> None:
 
 
 def _function(name: str) -> str:
-    """The text of a function in zoo_models.py, which cannot be imported without torch."""
+    """Return the source of a function in zoo_models.py, which cannot be imported without torch."""
     text = Path(__file__).with_name("zoo_models.py").read_text(encoding="utf-8")
     found = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name == name]
     segment = ast.get_source_segment(text, found[0])

@@ -1,8 +1,8 @@
-"""What converted weights are worth: ``python -m bench.weights [--write] [--quick]``.
+"""Measure the accuracy of converted weights: ``python -m bench.weights [--write] [--quick]``.
 
-A small net is trained on drawn shapes. ``convlint suggest`` rewrites its file and converts
-its checkpoint; git applies the diff, and PyTorch alone loads both. The accuracy is measured as converted,
-after a short fine-tune, and of the same architecture from random weights.
+A small network is trained on drawn shapes. ``convlint suggest`` rewrites its file and converts its checkpoint; git
+applies the diff, and PyTorch alone loads both. The accuracy is measured after conversion, after a short fine-tuning,
+and for the same architecture from random weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bench.small_net import accuracy, built, exact, normed, trained
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "suggest.md"
-TIMEOUT = 1200.0  # seconds for one net
+TIMEOUT = 1200.0  # seconds per network
 
 NET = '''\
 """Tells ten shapes apart, in grey images of 32 x 32."""
@@ -78,50 +78,50 @@ REWRITES = {
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done."""
+    """Amount of work."""
 
     images: int = 5000
     tests: int = 2000
     epochs: int = 10
-    short: int = 2  # epochs of a fine-tune
+    short: int = 2  # epochs of fine-tuning
     seeds: int = 3
     rewrites: tuple[str, ...] = tuple(REWRITES)
 
 
 QUICK = Effort(images=2000, tests=1000, epochs=5, short=1, seeds=1, rewrites=("grouped (auto)",))
-RATE, SMALL = 0.1, 0.05  # from random weights; of a fine-tune
+RATE, SMALL = 0.1, 0.05  # learning rates from random weights and for fine-tuning
 
 
 @dataclass(frozen=True)
 class Dense:
-    """The accuracies of the net as it is."""
+    """Accuracies of the original network."""
 
     trained: float
-    tuned: float  # trained on, as briefly as rewritten ones
-    random: float  # trained as briefly from random weights
-    exact: float  # with nine pairs in each layer, as converted
-    exact_error: float  # the largest of a weight
+    tuned: float  # trained further, for as many epochs as rewritten networks
+    random: float  # trained for as many epochs from random weights
+    exact: float  # with nine pairs in each layer, after conversion
+    exact_error: float  # the largest error of a weight
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What one rewrite made of one trained net."""
+    """Accuracies of one rewrite of one trained network."""
 
-    errors: tuple[float, ...]  # of each rewritten layer, as the JSON has it
+    errors: tuple[float, ...]  # of each rewritten layer, from the JSON
     params: tuple[int, int]  # before and after
     macs: tuple[int, int]
     converted: float
-    normed: float  # with the statistics of the norms taken anew
+    normed: float  # with recomputed statistics of the norms
     tuned: float
     random: float
-    random_long: float  # trained as long as the dense net was
+    random_long: float  # trained for as many epochs as the dense network
 
 
-# --- training, in processes of their own
+# --- training, in separate processes
 
 
 def train_dense(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
-    """Train the net and save it as ``dense.pt``; what ``Dense`` has."""
+    """Train the network and save it as ``dense.pt``. Returns the fields of ``Dense``."""
     data, tests = drawn(effort.images, seed), drawn(effort.tests, 10**6)
     model = trained(built(folder, seed), data, effort.epochs, RATE, seed)
     torch.save(model.state_dict(), folder / "dense.pt")
@@ -136,7 +136,9 @@ def train_dense(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
 
 
 def try_rewritten(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
-    """The accuracies of a rewritten net and its converted checkpoint ``new.pt``, those of ``Rewritten``."""
+    """Return the accuracies of a rewritten network and its converted checkpoint ``new.pt``, fields of
+    ``Rewritten``.
+    """
     data, tests = drawn(effort.images, seed), drawn(effort.tests, 10**6)
     model = built(folder, seed, folder / "new.pt")
     found = {
@@ -153,7 +155,7 @@ def try_rewritten(folder: Path, seed: int, effort: Effort) -> dict[str, float]:
 
 
 def try_one(scratch: Path, seed: int, name: str, effort: Effort) -> Rewritten:
-    """Rewrite the net as a user would, and measure. Raises RuntimeError where the command fails."""
+    """Rewrite the network like a user and measure it. Raises RuntimeError if the command fails."""
     folder = scratch / f"{seed}-{list(REWRITES).index(name)}"
     folder.mkdir()
     (folder / "net.py").write_text(NET, encoding="utf-8")
@@ -182,7 +184,7 @@ def try_one(scratch: Path, seed: int, name: str, effort: Effort) -> Rewritten:
 
 
 def sweep(effort: Effort, workers: int = 2) -> tuple[list[Dense], dict[str, list[Rewritten]]]:
-    """The nets as they are, and what each rewrite made of them, a seed each."""
+    """Return the original networks, and the results of each rewrite, one per seed."""
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
 
         def train(seed: int) -> Dense:
@@ -234,7 +236,7 @@ This is one small network on easy images. It compares the rewrites; it does not 
 
 
 def section(effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]) -> str:
-    """The section for docs/suggest.md."""
+    """Return the section for docs/suggest.md."""
     titles = ("rewrite", ">layers", ">params", ">MACs", ">error, mean", ">largest")
     random = (f">random, {effort.short} epochs", f">random, {effort.epochs} epochs")
     columns = (*titles, ">converted", ">norms reset", ">fine-tuned", *random)
@@ -255,7 +257,7 @@ def section(effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence
 
 
 def _accuracies(of: Sequence[object], names: Iterable[str]) -> list[str]:
-    """Mean, lowest and highest of each, in percent."""
+    """Return mean, lowest and highest of each, in percent."""
     cells = []
     for name in names:
         values = [getattr(one, name) for one in of] if name else []
@@ -265,7 +267,7 @@ def _accuracies(of: Sequence[object], names: Iterable[str]) -> list[str]:
 
 
 def _verdict(effort: Effort, dense: Sequence[Dense], every: Mapping[str, Sequence[Rewritten]]) -> str:
-    """What the table says, in words."""
+    """Describe the table in words."""
 
     def means(what: str) -> dict[str, float]:
         return {name: mean([getattr(r, what) for r in results]) for name, results in every.items()}
@@ -301,7 +303,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def between(values: Iterable[float]) -> str:
-    """Lowest and highest, in percent.
+    """Return the lowest and highest, in percent.
 
     >>> between([0.5, 0.7])
     '50.0 to 70.0'

@@ -1,8 +1,8 @@
-"""Try convlint on every model of torchvision and timm: ``python -m bench.zoo [--reduced] [--write] [NAME ...]``.
+"""Run convlint on every model of torchvision and timm: ``python -m bench.zoo [--reduced] [--write] [NAME ...]``.
 
-Each model is a child process with a time limit; results are kept in ``bench/results/zoo.jsonl`` as
-they come, and a second start goes on where the first one ended. ``--write`` puts the table into
-docs/. Times of construction are taken of the chosen models.
+Each model runs in a child process with a time limit. Results are saved in ``bench/results/zoo.jsonl`` continuously,
+and a second start continues after the last. ``--write`` writes the table in docs/. Construction times are measured
+for the chosen models.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TIMEOUT = 600.0
 
 
 def reduced() -> list[Entry]:
-    """The small models, for the tests: the first below 6 million parameters of every family."""
+    """Return the small models, for the tests: the first below 6 million parameters of every family."""
     small = [entry for entry in entries() if entry.params < 6_000_000]
     first: dict[str, Entry] = {}
     for entry in small:
@@ -39,7 +39,7 @@ def reduced() -> list[Entry]:
 
 
 def family(entry: Entry) -> str:
-    """What a model and its variants share: the name up to the first digit or underscore."""
+    """Return the common name of a model and its variants: up to the first digit or underscore."""
     library, name = entry.name.split("/")
     stem = name.removeprefix("test_")
     end = next((i for i, letter in enumerate(stem) if letter.isdigit() or letter == "_"), None)
@@ -47,7 +47,7 @@ def family(entry: Entry) -> str:
 
 
 def try_one(entry: Entry) -> Result | str:
-    """The result for a model, or why there is none."""
+    """Return the result for a model, or the reason for its absence."""
     try:
         row = children.call(check, entry, _repeats(entry), timeout=TIMEOUT)
     except children.ChildFailedError as error:
@@ -61,18 +61,18 @@ def _chosen() -> frozenset[str]:
 
 
 def _repeats(entry: Entry) -> int:
-    """How often the construction of a model is timed."""
+    """Return how often to time the construction of a model."""
     return 0 if entry.name not in _chosen() else 3 if entry.params < 30e6 else 1
 
 
 def as_result(row: dict[str, Any]) -> Result:
-    """A result from its JSON form, where tuples are lists."""
+    """Return a result from its JSON form, in which tuples are lists."""
     frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
     return Result(**frozen)
 
 
 def sweep(wanted: list[Entry], workers: int) -> Iterator[tuple[str, Result | str]]:
-    """Names and results of all models, those known from an earlier run first."""
+    """Yield names and results of all models, starting with results of earlier runs."""
     known = stored()
     yield from ((e.name, known[e.name]) for e in wanted if isinstance(known.get(e.name), Result))
     rest = [e for e in wanted if not isinstance(known.get(e.name), Result)]
@@ -88,7 +88,7 @@ def sweep(wanted: list[Entry], workers: int) -> Iterator[tuple[str, Result | str
 
 
 def stored() -> dict[str, Result | str]:
-    """The latest result of every model tried so far."""
+    """Return the latest result of every model."""
     if not RESULTS.exists():
         return {}
     rows = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
@@ -118,7 +118,7 @@ Findings by rule:
 
 
 def page(results: dict[str, Result | str]) -> str:
-    """The page for docs/."""
+    """Return the page for docs/."""
     good = [result for result in results.values() if isinstance(result, Result)]
     built = [r.build_s for r in good if r.device == "cpu" and r.build_s]
     traced = [r for r in good if r.fvcore is not None]

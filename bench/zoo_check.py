@@ -1,4 +1,4 @@
-"""What is checked of one model of the zoo, against PyTorch's own word. Runs in a child process."""
+"""Compare one model of the zoo with PyTorch's own counts, in a child process."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ CONVOLUTIONS = ("convolution", "_convolution", "convolution_overrideable", "mkld
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table. ``params``, ``macs`` and ``convs`` are pairs: ours, PyTorch's own.
+    """One row of the table. ``params``, ``macs`` and ``convs`` are pairs: convlint's, PyTorch's.
 
-    ``fvcore`` is its count of the multiply-accumulates of convolutions, None where it cannot trace the model, or was
-    not asked. ``seconds`` is what one recorded forward took, ``memory`` the bytes that the whole process held at most.
+    ``fvcore`` is its count of the multiply-accumulates of convolutions, None if it cannot trace the model or was not
+    run. ``seconds`` is the time of one recorded forward, ``memory`` the peak of the whole process in bytes.
     """
 
     name: str
     device: str
     status: str
-    reason: str  # why the run is not complete
+    reason: str  # why the run is incomplete
     params: tuple[int, int]
     macs: tuple[int, int]
     convs: tuple[int, int]
@@ -53,11 +53,11 @@ class Result:
     fvcore: int | None
     seconds: float
     memory: int
-    build_s: tuple[float, ...]  # shortest: plain, with construction sites, with symbolic integers too
+    build_s: tuple[float, ...]  # shortest: plain, with construction sites, also with symbolic integers
 
     @property
     def wrong(self) -> str:
-        """What is not as it must be; empty if all is."""
+        """Return the deviations from PyTorch; empty if there are none."""
         told = [
             f"{self.status}: {self.reason}" if self.status != "complete" else "",
             *(
@@ -71,15 +71,15 @@ class Result:
 
     @property
     def remarks(self) -> str:
-        """The same, and where another counter does not agree with PyTorch's own."""
+        """Return the same, plus disagreements between other counters and PyTorch."""
         other = f"fvcore counts {self.fvcore:,}" if self.fvcore not in (None, self.macs[1]) else ""
         return "; ".join(filter(None, (self.wrong, other)))
 
 
 def check(entry: Entry, repeats: int = 1, *, others: bool = True) -> dict[str, Any]:
-    """Build and run a model under convlint and under PyTorch's counters; a ``Result`` as a dict.
+    """Build and run a model with convlint and with PyTorch's counters. Returns a ``Result`` as a dict.
 
-    ``others``: ask fvcore too.
+    ``others``: run fvcore, too.
     """
     if entry.library == "timm":
         import_timm()
@@ -118,8 +118,8 @@ def _params(model: nn.Module) -> int:
 
 
 def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, ...]]:
-    """The model, and the shortest times in seconds to build it plain and recorded, see ``Result``; none without
-    ``repeats``.
+    """Return the model, and the shortest times in seconds to build it plain and recorded (see ``Result``); no
+    times without ``repeats``.
     """
     ways: tuple[tuple[Callable[[], AbstractContextManager[object]], ...], ...] = (
         (),
@@ -136,7 +136,7 @@ def _built(entry: Entry, repeats: int) -> tuple[nn.Module, tuple[float, ...]]:
 
 
 def _timed(entry: Entry, contexts: tuple[Callable[[], AbstractContextManager[object]], ...]) -> tuple[nn.Module, float]:
-    """A model that is built in contexts, and the seconds that it took."""
+    """Build a model in contexts, and return it with the seconds it took."""
     start = time.perf_counter()
     with ExitStack() as stack:
         for context in contexts:
@@ -156,8 +156,8 @@ class _ConvCalls(TorchDispatchMode):
 
 
 def _counted(model: nn.Module, arguments: tuple[Any, ...]) -> tuple[int, int]:
-    """Multiply-accumulates and calls of convolutions in a forward, as PyTorch counts them."""
-    model.requires_grad_(requires_grad=False)  # its hooks trip over leaves that want gradients
+    """Return multiply-accumulates and calls of convolutions in a forward, as PyTorch counts them."""
+    model.requires_grad_(requires_grad=False)  # its hooks fail on leaves that require gradients
     flops = FlopCounterMode(display=False)
     with torch.no_grad(), flops, _ConvCalls() as calls:  # type: ignore[no-untyped-call]
         model(*arguments)
@@ -170,7 +170,7 @@ def _counted(model: nn.Module, arguments: tuple[Any, ...]) -> tuple[int, int]:
 
 
 def _fvcore(model: nn.Module, arguments: tuple[Any, ...]) -> int | None:
-    """Multiply-accumulates of convolutions as fvcore counts them; None where it cannot trace the model."""
+    """Return multiply-accumulates of convolutions as fvcore counts them; None if it cannot trace the model."""
     from fvcore.nn import FlopCountAnalysis
 
     analysis = FlopCountAnalysis(model, arguments)
@@ -183,7 +183,7 @@ def _fvcore(model: nn.Module, arguments: tuple[Any, ...]) -> int | None:
 
 
 def site_of(module: nn.Module) -> Site | None:
-    """The construction site of a module, without the function's name."""
+    """Return the construction site of a module, without the name of the function."""
     built = sites.construction_of(module)
     return None if built is None or built.site is None else replace(built.site, function="")
 
@@ -197,7 +197,7 @@ def is_call(site: Site | None) -> bool:
 
 @functools.cache
 def calls_in(path: str) -> frozenset[tuple[int, int, int, int]]:
-    """The spans of all call expressions of a file: lines and columns from 1, in characters."""
+    """Return the spans of all call expressions of a file: lines and columns from 1, in characters."""
     source = Path(path).read_text(encoding="utf-8")
     lines = source.split("\n")
 

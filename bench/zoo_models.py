@@ -1,8 +1,8 @@
-"""The models that convlint is tried on: those of torchvision and of timm.
+"""The models of torchvision and timm on which convlint is tested.
 
-``python -m bench.zoo_models`` counts the parameters of all of timm on the meta device and writes them to
-``bench/timm_models.json``, with two of every model file marked as chosen: the smallest and the middle one. Benches that
-take long try those.
+``python -m bench.zoo_models`` counts the parameters of all timm models on the meta device and writes them to
+``bench/timm_models.json``, with two of every model file marked as chosen: the smallest and the median. Long
+benchmarks use those.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# torchvision's stand-in for a missing roi_align is compiled on first use: minutes, for nothing.
+# compiling torchvision's replacement for a missing roi_align on first use takes minutes
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 import torch
 from torch import nn
 
 TIMM = Path(__file__).with_name("timm_models.json")
-_KEPT: list[Any] = []  # operators that are declared here go when their library object does
-LARGEST_REAL = 400_000_000  # parameters; above that a model is built on the meta device
+_KEPT: list[Any] = []  # operators declared here disappear with their library object
+LARGEST_REAL = 400_000_000  # parameters; larger models are built on the meta device
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,24 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """All of torchvision, and the chosen models of timm."""
+    """Return all models of torchvision, and the chosen models of timm."""
     return [*torchvision_entries(FAMILIES[:3]), *timm_entries()]
 
 
 def all_entries() -> list[Entry]:
-    """Every model of torchvision and timm."""
+    """Return every model of torchvision and timm."""
     return [*torchvision_entries(), *timm_entries(chosen=False)]
 
 
 FAMILIES = ("models", "segmentation", "detection", "video", "optical_flow", "quantization")
-"""Modules of torchvision's models: ``models`` itself has those that classify images."""
+"""Modules of torchvision's models; ``models`` itself contains the classification models."""
 _SIZES = {"detection": 320, "optical_flow": 128, "inception_v3": 299, "quantized_inception_v3": 299}
 _SIZES |= dict.fromkeys(("mc3_18", "r2plus1d_18", "r3d_18"), 112)
-"""Height and width of inputs, by family or model, where they are not 224."""
+"""Height and width of inputs other than 224, by family or model."""
 
 
 def torchvision_entries(families: Sequence[str] = FAMILIES) -> list[Entry]:
-    """All models of torchvision that are of one of the families."""
+    """Return all torchvision models of one of the families."""
     models = import_torchvision().models
     found = []
     for family in families:
@@ -78,7 +78,7 @@ def torchvision_entries(families: Sequence[str] = FAMILIES) -> list[Entry]:
 
 
 def timm_entries(*, chosen: bool = True) -> list[Entry]:
-    """The chosen models of timm, see ``counted``, or all of them."""
+    """Return the chosen models of timm (see ``counted``), or all of them."""
     rows = json.loads(TIMM.read_text(encoding="utf-8"))
     return [
         Entry(f"timm/{row['name']}", row["params"], tuple(row["input"])) for row in rows if row["chosen"] or not chosen
@@ -86,20 +86,20 @@ def timm_entries(*, chosen: bool = True) -> list[Entry]:
 
 
 def build(entry: Entry) -> nn.Module:
-    """A model with fresh weights, in eval mode."""
+    """Build a model with random weights, in eval mode."""
     try:
         return _build(entry, entry.device)
     except RuntimeError:
         if entry.device != "meta":
             raise
-        return _build(entry, "cpu").to("meta")  # a constructor that looks at values
+        return _build(entry, "cpu").to("meta")  # a constructor that reads tensor values
 
 
 def _build(entry: Entry, device: str) -> nn.Module:
     model: nn.Module
     library, name = entry.name.split("/")
     with warnings.catch_warnings(), torch.device(device):
-        warnings.simplefilter("ignore")  # a zoo warns of its own deprecations
+        warnings.simplefilter("ignore")  # the libraries warn of their own deprecations
         if library == "timm":
             model = import_timm().create_model(name)
             return model.eval()
@@ -108,13 +108,13 @@ def _build(entry: Entry, device: str) -> nn.Module:
         if library in ("torchvision-segmentation", "torchvision-detection"):
             options["weights_backbone"] = None
         if name.endswith(("googlenet", "inception_v3")):
-            options["init_weights"] = False  # half a minute of random numbers that nobody reads
+            options["init_weights"] = False  # random initialization would take half a minute
         model = torchvision.models.get_model(name, **options)
         return model.eval()
 
 
 def example(entry: Entry, batch_size: int = 1) -> tuple[Any, ...]:
-    """Arguments for one forward, the same at every call."""
+    """Return the arguments for one forward, the same at every call."""
     random = torch.Generator().manual_seed(0)
     batch = torch.rand(batch_size, *entry.input, generator=random).to(entry.device)
     if entry.library == "torchvision-detection":
@@ -127,10 +127,10 @@ def example(entry: Entry, batch_size: int = 1) -> tuple[Any, ...]:
 
 @functools.cache
 def import_torchvision() -> Any:
-    """The ``torchvision`` package, also beside a build of torch that its operators do not fit.
+    """Import ``torchvision``, even if its operators do not fit the installed torch.
 
-    Its wheels are compiled for one build of torch each. Without them the import itself fails, for
-    want of a declared ``nms``: it is declared here, and written out for the detection models.
+    Its wheels are compiled for one build of torch each. Without them the import fails because ``nms`` is not
+    declared: this declares it and implements it for the detection models.
     """
     spec = importlib.util.find_spec("torchvision")
     assert spec is not None
@@ -151,13 +151,13 @@ def import_torchvision() -> Any:
 
 @functools.cache
 def import_timm() -> Any:
-    """The ``timm`` package, which needs ``torchvision``."""
+    """Import ``timm``, which needs ``torchvision``."""
     import_torchvision()
     return importlib.import_module("timm")
 
 
 def _nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
-    """Indices of the boxes (N, 4) that overlap no better one by more than the threshold."""
+    """Return the indices of the boxes (N, 4) that do not overlap a better one by more than the threshold."""
     order = scores.argsort(descending=True)
     corners = boxes[order]
     area = (corners[:, 2:] - corners[:, :2]).clamp(min=0).prod(1)
@@ -176,10 +176,10 @@ def _nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> tor
 
 
 def counted() -> list[dict[str, Any]]:
-    """Every model that timm lists with its parameters, and whether it is a chosen one.
+    """Yield every model that timm lists with its parameters, and whether it is chosen.
 
-    Old names of models, which timm does not list, are here only where they were chosen. A model that cannot be built
-    on the meta device has no parameters here, and is never chosen.
+    Old names of models, which timm does not list, are included only if they were chosen. A model that cannot be built
+    on the meta device has no parameter count here and is never chosen.
     """
     timm = import_timm()
     rows, listed = [], set(timm.list_models())
