@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from convlint.ir import Confidence, Finding, Fix, Related, Severity, Site
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from convlint.rules.example_files import Example
 
 Family = Literal["invalid", "latent", "advice", "file"]
-"""1xx: cannot work; 2xx: works only for some arguments; 3xx: wasteful or ineffective; 9xx: about a file as such."""
+_FAMILIES: Mapping[str, Family] = {
+    "1": "invalid",  # cannot work
+    "2": "latent",  # works only for some arguments
+    "3": "advice",  # wasteful or ineffective
+    "9": "file",  # about a file as such
+}
 
 Needs = Literal[
     "anything",  # the rule always runs
@@ -51,13 +56,17 @@ class Rule(ABC):
 
     code: ClassVar[str]
     name: ClassVar[str]
-    family: ClassVar[Family]
     severity: ClassVar[Severity] = "error"
     decided_by: ClassVar[tuple[Decides, ...]] = ("run",)  # the rule runs in no other mode
     needs: ClassVar[Needs]  # what an execution must have for a static finding; required if decided by source
     literal_numbers_only: ClassVar[bool] = False  # static findings only about numbers written in the source
     unnecessary_code: ClassVar[bool] = False  # what it reports can be deleted: editors fade it
     fallback: ClassVar[bool] = False  # silent about calls whose failure another finding explains
+
+    @property
+    def family(self) -> Family:
+        """The family, which the first digit of the code determines."""
+        return _FAMILIES[self.code[3]]
 
     @property
     def bad(self) -> tuple[Example, ...]:
@@ -114,7 +123,6 @@ class Rule(ABC):
 class FileRule(Rule):
     """Base of the rules about files as such, which no graph shows: whoever reads the file makes their findings."""
 
-    family = "file"
     decided_by = ("source",)
 
     def check(self, graph: Graph) -> Iterator[Finding]:

@@ -27,8 +27,6 @@ class GroupsNotDividing(Rule):
 
     code = "CVL101"
     name = "groups-not-dividing"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

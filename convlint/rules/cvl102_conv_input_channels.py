@@ -27,8 +27,6 @@ class ConvInputChannels(Rule):
 
     code = "CVL102"
     name = "conv-input-channels"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

@@ -36,8 +36,6 @@ class NormChannels(Rule):
 
     code = "CVL103"
     name = "norm-channels"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

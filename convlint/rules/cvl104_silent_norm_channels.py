@@ -27,8 +27,6 @@ class SilentNormChannels(Rule):
 
     code = "CVL104"
     name = "silent-norm-channels"
-    family = "invalid"
-    severity = "error"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         reported = {

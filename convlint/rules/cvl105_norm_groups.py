@@ -26,8 +26,6 @@ class NormGroups(Rule):
 
     code = "CVL105"
     name = "norm-groups"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

@@ -27,8 +27,6 @@ class KernelExceedsInput(Rule):
 
     code = "CVL106"
     name = "kernel-exceeds-input"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

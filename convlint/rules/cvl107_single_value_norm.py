@@ -29,7 +29,6 @@ class SingleValueNorm(Rule):
 
     code = "CVL107"
     name = "single-value-norm"
-    family = "invalid"
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

@@ -24,8 +24,6 @@ class LinearInFeatures(Rule):
 
     code = "CVL108"
     name = "linear-in-features"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

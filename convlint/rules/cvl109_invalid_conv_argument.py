@@ -28,8 +28,6 @@ class InvalidConvArgument(Rule):
 
     code = "CVL109"
     name = "invalid-conv-argument"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

@@ -41,8 +41,6 @@ class MergeShapes(Rule):
 
     code = "CVL110"
     name = "merge-shapes"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
 

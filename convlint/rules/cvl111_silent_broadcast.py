@@ -28,7 +28,6 @@ class SilentBroadcast(Rule):
 
     code = "CVL111"
     name = "silent-broadcast"
-    family = "invalid"
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

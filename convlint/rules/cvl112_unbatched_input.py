@@ -23,7 +23,6 @@ class UnbatchedInput(Rule):
 
     code = "CVL112"
     name = "unbatched-input"
-    family = "invalid"
     severity = "warning"
     decided_by = ("source", "run")
     needs = "unbatched-conv"

@@ -26,8 +26,6 @@ class OverBudget(Rule):
 
     code = "CVL113"
     name = "over-budget"
-    family = "invalid"
-    severity = "error"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         if not graph.budgets:

@@ -27,8 +27,6 @@ class ForwardFailed(Rule):
 
     code = "CVL190"
     name = "forward-failed"
-    family = "invalid"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "failed-call"
     fallback = True

@@ -36,7 +36,6 @@ class LatentNormChannels(Rule):
 
     code = "CVL201"
     name = "latent-norm-channels"
-    family = "latent"
     severity = "warning"
     decided_by = ("source", "run")
     needs = "norm-of-parameters"

@@ -29,7 +29,6 @@ class LatentGroups(Rule):
 
     code = "CVL202"
     name = "latent-groups"
-    family = "latent"
     severity = "info"
     decided_by = ("source", "run")
     needs = "depthwise-of-parameters"

@@ -38,7 +38,6 @@ class LatentConvChannels(Rule):
 
     code = "CVL203"
     name = "latent-conv-channels"
-    family = "latent"
     severity = "warning"
     decided_by = ("source", "run")
     needs = "layer-of-parameters"

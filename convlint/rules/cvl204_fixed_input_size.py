@@ -28,7 +28,6 @@ class FixedInputSize(Rule):
 
     code = "CVL204"
     name = "fixed-input-size"
-    family = "latent"
     severity = "info"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

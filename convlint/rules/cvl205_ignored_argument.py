@@ -23,7 +23,6 @@ class IgnoredArgument(Rule):
 
     code = "CVL205"
     name = "ignored-argument"
-    family = "latent"
     severity = "warning"
     decided_by = ("source",)
     needs = "ignored-argument"

@@ -26,8 +26,6 @@ class UnregisteredModule(Rule):
 
     code = "CVL206"
     name = "unregistered-module"
-    family = "latent"
-    severity = "error"
     decided_by = ("source", "run")
     needs = "plain-container"
 

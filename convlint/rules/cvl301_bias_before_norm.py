@@ -44,7 +44,6 @@ class BiasBeforeNorm(Rule):
 
     code = "CVL301"
     name = "bias-before-norm"
-    family = "advice"
     severity = "warning"
     decided_by = ("source", "run")
     needs = "bias-before-norm"

@@ -34,7 +34,6 @@ class PaddedPointwise(Rule):
 
     code = "CVL302"
     name = "padded-pointwise"
-    family = "advice"
     severity = "warning"
     decided_by = ("source", "run")
     needs = "padded-pointwise"

@@ -34,7 +34,6 @@ class SkippedPixels(Rule):
 
     code = "CVL303"
     name = "skipped-pixels"
-    family = "advice"
     severity = "warning"
     decided_by = ("source", "run")
     needs = "stride-exceeds-kernel"

@@ -36,7 +36,6 @@ class LinearConvChain(Rule):
 
     code = "CVL304"
     name = "linear-conv-chain"
-    family = "advice"
     severity = "info"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

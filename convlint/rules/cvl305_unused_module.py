@@ -33,7 +33,6 @@ class UnusedModule(Rule):
 
     code = "CVL305"
     name = "unused-module"
-    family = "advice"
     severity = "warning"
     unnecessary_code = True
 

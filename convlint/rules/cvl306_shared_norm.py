@@ -32,7 +32,6 @@ class SharedNorm(Rule):
 
     code = "CVL306"
     name = "shared-norm"
-    family = "advice"
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

@@ -31,7 +31,6 @@ class UnmixedGroups(Rule):
 
     code = "CVL307"
     name = "unmixed-groups"
-    family = "advice"
     severity = "warning"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

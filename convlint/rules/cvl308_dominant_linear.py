@@ -29,7 +29,6 @@ class DominantLinear(Rule):
 
     code = "CVL308"
     name = "dominant-linear"
-    family = "advice"
     severity = "info"
 
     def check(self, graph: Graph) -> Iterator[Finding]:

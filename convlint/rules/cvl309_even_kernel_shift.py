@@ -33,7 +33,6 @@ class EvenKernelShift(Rule):
 
     code = "CVL309"
     name = "even-kernel-shift"
-    family = "advice"
     severity = "info"
     decided_by = ("source", "run")
     needs = "even-kernel"

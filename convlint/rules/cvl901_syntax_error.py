@@ -21,4 +21,3 @@ class SyntaxError(FileRule):
 
     code = "CVL901"
     name = "syntax-error"
-    severity = "error"

@@ -12,4 +12,6 @@ def Net():
         conv(16, 32, groups=3),  # CVL101
         nn.ReLU(),
         conv(32, 64, groups=8),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 30, 2, groups=4),  # CVL101
     )

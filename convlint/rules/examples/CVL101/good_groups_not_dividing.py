@@ -11,6 +11,7 @@ class Net(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, 24, 3, padding=1)
         self.mix = nn.Conv2d(24, 32, 3, padding=1, groups=8)
+        self.depthwise = nn.Conv2d(32, 64, 3, groups=32)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.mix(torch.relu(self.stem(x)))
+        return self.depthwise(torch.relu(self.mix(torch.relu(self.stem(x)))))

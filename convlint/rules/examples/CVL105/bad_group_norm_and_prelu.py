@@ -5,12 +5,11 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Conv2d(3, 24, 3, bias=False)
-        self.norm = nn.GroupNorm(32, 24)  # CVL105
         self.body = nn.Conv2d(24, 16, 3, bias=False)
         self.wide = nn.GroupNorm(8, 32)  # CVL105
         self.slopes = nn.PReLU(8)  # CVL105
         self.head = nn.Conv2d(16, 8, 3)
 
     def forward(self, x):
-        x = self.norm(self.stem(x)).relu()
+        x = self.stem(x).relu()
         return self.head(self.slopes(self.wide(self.body(x))))

@@ -15,4 +15,5 @@ class Net(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.stem(x))
-        return self.shortcut(x) + self.branch(x)
+        x = self.shortcut(x) + self.branch(x)
+        return torch.cat([x, x * x.mean((2, 3), keepdim=True)], 1)
