@@ -53,9 +53,6 @@ def _fitting(rows: Iterator[str], room: int) -> tuple[list[str], int]:
     return kept, 0
 
 
-# --- findings and problems
-
-
 def _problems(problems: Sequence[Problem]) -> Iterator[str]:
     if not problems:
         return
@@ -97,9 +94,6 @@ def _finding(finding: Finding, new: bool) -> str:
 
 def _cut(text: str) -> str:
     return cell(text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} ...")
-
-
-# --- models
 
 
 def _model(model: Model, earlier: EarlierReport | None) -> Iterator[str]:

@@ -67,9 +67,6 @@ def _position(texts: SourceTexts, path: str, line: int, column: int) -> dict[str
     return {"line": line, "column": column + extra}
 
 
-# --- suggestions
-
-
 def _suggestion(fix: Fix, texts: SourceTexts) -> dict[str, Any] | None:
     """A fix as one replacement, or None if that is impossible or too long.
 

@@ -60,9 +60,6 @@ def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
     return [findings[n] for n in sorted(order[:MAX_RESULTS])]
 
 
-# --- the tool and its rules
-
-
 def _driver(codes: Sequence[str]) -> dict[str, Any]:
     return {
         "name": "convlint",
@@ -93,9 +90,6 @@ def _rule(code: str) -> dict[str, Any]:
 
 def _on_one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-# --- results
 
 
 def _results(findings: Sequence[Finding], codes: Sequence[str], texts: SourceTexts) -> list[dict[str, Any]]:
@@ -203,9 +197,6 @@ def _replacement(edit: Edit) -> dict[str, Any]:
         "endColumn": site.end_column or site.column,
     }
     return {"deletedRegion": region, "insertedContent": {"text": edit.text}}
-
-
-# --- problems
 
 
 def _notification(problem: Problem) -> dict[str, Any]:

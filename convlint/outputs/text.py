@@ -64,9 +64,6 @@ def _tables(report: Report, table: TableOptions | Literal["usual"], width: int |
         yield styled()
 
 
-# --- findings
-
-
 def _findings(report: Report, width: int | None) -> Iterator[Styled]:
     several = len({model.target for model in report.models}) > 1
     for finding in report.findings:
@@ -134,9 +131,6 @@ def _remark(name: str, text: str, style: str = "") -> Styled:
 def _listed(names: tuple[str, ...], limit: int = 6) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
-
-
-# --- problems and the verdict
 
 
 def _problems(report: Report) -> Iterator[Styled]:

@@ -128,9 +128,6 @@ class Kind(ABC):
         """An expression for the replacement of the dense layer ``layer``, evaluated where the helpers are defined."""
 
 
-# --- edits
-
-
 def is_class_call(call: WrittenCall, base: str) -> bool:
     """Return whether a call names this class of torch.nn, so that its parameters are known."""
     return call.callee.startswith("torch.nn.") and call.callee.rpartition(".")[2] == base

@@ -246,8 +246,6 @@ class _Call:
         changes = (LayerChange(use.layer.name, form, use.before, self.kind.costs(use, form)) for use in uses)
         return Candidate(self.kind, place, form, tuple(changes), drafts)
 
-    # --- calls of functions that return a layer
-
     def _from_outside(self, fit: Sequence[LayerUse], refusal: str) -> Results:
         """Candidates for layers that a function outside of the project built and returned to a call in it."""
         names = {use.layer.name for use in fit}

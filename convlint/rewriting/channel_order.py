@@ -84,8 +84,6 @@ def _has_columns(graph: Graph, node: Node, layer: str) -> bool:
     return _only_call(graph, layer, ("Linear",)) is node
 
 
-# --- channelwise operations
-
 _POINTWISE = ops.ACTIVATIONS | ops.SHRINKING | ops.COPIES | {"detach", "interpolate"}
 
 
@@ -131,9 +129,6 @@ def _is_spatial(node: Node, rank: int) -> bool:
         dim = node.attrs.get("dim", 0)
         return {d % rank for d in ((dim,) if isinstance(dim, int) else dim)}.isdisjoint((0, 1))
     return node.op in ops.FLATTENING or node.op == "squeeze"
-
-
-# --- layers whose state nothing else reads
 
 
 def _dense(graph: Graph, layer_name: str) -> Node | None:

@@ -61,9 +61,6 @@ def _end(site: Site) -> tuple[int, int]:
     return site.end_line, site.end_column
 
 
-# --- names
-
-
 def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[str, str]:
     """The name of each helper in this file: its own, unless the file uses it for something else."""
     names = {helper.name: helper.name for helper in helpers}
@@ -111,9 +108,6 @@ class _Renaming(cst.CSTTransformer):
         if name is None or original_node not in self.nodes:
             return updated_node
         return cst.parse_expression(name)
-
-
-# --- places
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,6 @@ def _failure(graph: Graph) -> str | None:
     return next((f"{n.module or n.op} fails: {n.error}" for n in graph.nodes if n.error), None)
 
 
-# --- layers
-
-
 def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> str | None:
     """The first layer that differs from the estimate, or that changed although it was not rewritten."""
     params = {layer.name: layer.params for layer in new.layers}
@@ -111,9 +108,6 @@ def _shapes(shapes: Iterable[Shape]) -> str:
     return ", ".join("x".join(map(str, shape)) for shape in shapes) or "nothing"
 
 
-# --- training
-
-
 def _training_differs(before: VersionRun, after: VersionRun) -> str | None:
     if before.training_error is not None:
         return None  # the original cannot be trained on this input either
@@ -132,9 +126,6 @@ def _saved_error(changes: Sequence[LayerChange], old: Graph, new: Graph) -> floa
         if change.after.saved_bytes is not None and change.before.saved_bytes is not None
     ]
     return abs(old.saved_bytes + sum(more) - new.saved_bytes) / new.saved_bytes
-
-
-# --- other constructor calls
 
 
 def _other_calls_differ(before: Sequence[OtherCall], after: Sequence[OtherCall]) -> str | None:

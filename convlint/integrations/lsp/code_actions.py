@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lsprotocol.types import (
-    ClientCapabilities,
-    CodeAction,
-    CodeActionKind,
-    Command,
-    Diagnostic,
-    OptionalVersionedTextDocumentIdentifier,
-    Position,
-    TextDocumentEdit,
-    TextEdit,
-    WorkspaceEdit,
-)
-from lsprotocol.types import Range as TextRange
+from lsprotocol import types
 from pygls.workspace import PositionCodec
 
 from convlint.integrations.lsp.documents import Document, Documents
@@ -35,74 +23,78 @@ class WorkspaceEdits:
         self._documents = documents
         self._versions = False
 
-    def adapt(self, capabilities: ClientCapabilities) -> None:
+    def adapt(self, capabilities: types.ClientCapabilities) -> None:
         """Adapt to the capabilities of the editor."""
         workspace = capabilities.workspace
         edit = workspace and workspace.workspace_edit
         self._versions = bool(edit and edit.document_changes)
 
-    def create(self, edits: Mapping[str, Sequence[TextEdit]], versions: Mapping[str, int | None]) -> WorkspaceEdit:
+    def create(
+        self, edits: Mapping[str, Sequence[types.TextEdit]], versions: Mapping[str, int | None]
+    ) -> types.WorkspaceEdit:
         """Build a workspace edit from edits by path.
 
         ``versions`` are those of the open documents: an editor that supports it refuses all edits if one has changed.
         """
         uris = {path: self._documents.uri(path) for path in edits}
         if not self._versions:
-            return WorkspaceEdit(changes={uris[path]: list(in_file) for path, in_file in edits.items()})
-        return WorkspaceEdit(
+            return types.WorkspaceEdit(changes={uris[path]: list(in_file) for path, in_file in edits.items()})
+        return types.WorkspaceEdit(
             document_changes=[
-                TextDocumentEdit(OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path)), list(in_file))
+                types.TextDocumentEdit(
+                    types.OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path)), list(in_file)
+                )
                 for path, in_file in edits.items()
             ]
         )
 
 
-def replacement(document: Document, data: bytes, codec: PositionCodec) -> TextEdit:
+def replacement(document: Document, data: bytes, codec: PositionCodec) -> types.TextEdit:
     """Return the edit that turns a document into ``data``, limited to the lines that differ."""
     before, after = document.lines, lines.split(lines.decode(data)[0])
     head, tail = same_ends(before, after)
     start = position(before, head + 1, 1, codec)
     end = position(before, len(before) - tail + 1, 1, codec)
-    return TextEdit(TextRange(start, end), "".join(after[head : len(after) - tail]))
+    return types.TextEdit(types.Range(start, end), "".join(after[head : len(after) - tail]))
 
 
-def fix(code: str, fix: Fix, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
+def fix(code: str, fix: Fix, diagnostic: types.Diagnostic, edit: types.WorkspaceEdit) -> types.CodeAction:
     """Return the action that applies the fix of a finding, preferred if it is safe and marked if it is not."""
     safe = fix.applicability == "safe"
     note = code if safe else f"{code}, unsafe: may change results"
-    return CodeAction(
+    return types.CodeAction(
         title=f"{fix.title[:1].upper()}{fix.title[1:]} ({note})",
-        kind=CodeActionKind.QuickFix,
+        kind=types.CodeActionKind.QuickFix,
         diagnostics=[diagnostic],
         is_preferred=safe,
         edit=edit,
     )
 
 
-def suppress(code: str, diagnostic: Diagnostic, edit: WorkspaceEdit) -> CodeAction:
+def suppress(code: str, diagnostic: types.Diagnostic, edit: types.WorkspaceEdit) -> types.CodeAction:
     """Return the action that adds a comment to suppress a finding."""
-    return CodeAction(
+    return types.CodeAction(
         title=f"Suppress {code} with # noqa",
-        kind=CodeActionKind.QuickFix,
+        kind=types.CodeActionKind.QuickFix,
         diagnostics=[diagnostic],
         is_preferred=False,
         edit=edit,
     )
 
 
-def fix_all(edit: WorkspaceEdit) -> CodeAction:
+def fix_all(edit: types.WorkspaceEdit) -> types.CodeAction:
     """Return the action that applies all safe fixes of a file."""
-    return CodeAction(title="Apply all safe convlint fixes", kind=FIX_ALL_KIND, edit=edit)
+    return types.CodeAction(title="Apply all safe convlint fixes", kind=FIX_ALL_KIND, edit=edit)
 
 
-def suggest(target: str, uri: str, place: Position) -> CodeAction:
+def suggest(target: str, uri: str, place: types.Position) -> types.CodeAction:
     """Return the action that looks for a cheaper form of a layer; it is a command because it runs the model."""
     at = {"line": place.line, "character": place.character}
     title = f"Suggest a cheaper layer (runs {target})"
-    return CodeAction(
+    return types.CodeAction(
         title=title,
-        kind=CodeActionKind.RefactorRewrite,
-        command=Command(title=title, command=SUGGEST_COMMAND, arguments=[uri, at, target]),
+        kind=types.CodeActionKind.RefactorRewrite,
+        command=types.Command(title=title, command=SUGGEST_COMMAND, arguments=[uri, at, target]),
     )
 
 
@@ -112,5 +104,5 @@ def is_requested(only: Sequence[str] | None, kind: str) -> bool:
     Actions that change a whole file must be requested explicitly.
     """
     if not only:
-        return not kind.startswith(CodeActionKind.Source.value)
+        return not kind.startswith(types.CodeActionKind.Source.value)
     return any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)

@@ -175,9 +175,6 @@ async def _offer(
         ls.show(f"The editor did not apply the edit: {reason}", types.MessageType.Warning)
 
 
-# --- arguments and progress
-
-
 def _texts(arguments: Sequence[Any], count: int) -> list[str | None]:
     texts = [text if isinstance(text, str) else None for text in arguments[:count]]
     return texts + [None] * (count - len(texts))

@@ -10,18 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from lsprotocol.types import (
-    ClientCapabilities,
-    CodeDescription,
-    Diagnostic,
-    DiagnosticRelatedInformation,
-    DiagnosticSeverity,
-    DiagnosticTag,
-    Location,
-    PublishDiagnosticsClientCapabilities,
-    Range,
-    TextEdit,
-)
+from lsprotocol import types
 from pygls.workspace import PositionCodec
 
 from convlint.integrations.lsp.documents import Documents, uri_of
@@ -33,9 +22,9 @@ from convlint.rules import registry
 STATIC, RUN = "convlint", "convlint (run)"  # sources of diagnostics
 
 _SEVERITIES = {
-    "error": DiagnosticSeverity.Error,
-    "warning": DiagnosticSeverity.Warning,
-    "info": DiagnosticSeverity.Information,
+    "error": types.DiagnosticSeverity.Error,
+    "warning": types.DiagnosticSeverity.Warning,
+    "info": types.DiagnosticSeverity.Information,
 }
 
 
@@ -48,7 +37,7 @@ class FileDiagnostic:
 
     path: str
     lines: Sequence[str]
-    diagnostic: Diagnostic
+    diagnostic: types.Diagnostic
     finding: Finding | None = None
 
     @property
@@ -59,7 +48,7 @@ class FileDiagnostic:
         """Whether the file still has the same lines."""
         return lines is self.lines or lines == self.lines
 
-    def moved_to(self, lines: Sequence[str]) -> Diagnostic | None:
+    def moved_to(self, lines: Sequence[str]) -> types.Diagnostic | None:
         """Return the diagnostic for a file that now has these ``lines``; None if the lines of the finding changed.
 
         A finding of a run only holds for the text that was run. Other findings move with their lines and lose their
@@ -74,9 +63,9 @@ class FileDiagnostic:
         return attrs.evolve(self.diagnostic, range=_shifted(place, shift), data=None)
 
 
-def _shifted(place: Range, lines: int) -> Range:
+def _shifted(place: types.Range, lines: int) -> types.Range:
     start = attrs.evolve(place.start, line=place.start.line + lines)
-    return Range(start, attrs.evolve(place.end, line=place.end.line + lines))
+    return types.Range(start, attrs.evolve(place.end, line=place.end.line + lines))
 
 
 class RulePages:
@@ -107,10 +96,10 @@ class DiagnosticBuilder:
     def __init__(self, documents: Documents, pages: RulePages) -> None:
         self._documents = documents
         self._pages = pages
-        self._supported = PublishDiagnosticsClientCapabilities()
+        self._supported = types.PublishDiagnosticsClientCapabilities()
         self.codec = PositionCodec()
 
-    def adapt(self, capabilities: ClientCapabilities, codec: PositionCodec) -> None:
+    def adapt(self, capabilities: types.ClientCapabilities, codec: PositionCodec) -> None:
         """Adapt to the capabilities of the editor."""
         documents = capabilities.text_document
         self._supported = (documents and documents.publish_diagnostics) or self._supported
@@ -126,7 +115,7 @@ class DiagnosticBuilder:
         site = finding.site or Site(home, 1)
         path = os.path.abspath(site.path)
         lines = lines_of(path)
-        diagnostic = Diagnostic(
+        diagnostic = types.Diagnostic(
             range=range_of(lines, site, self.codec),
             message="\n".join(_message_lines(finding)),
             severity=_SEVERITIES[finding.severity],
@@ -144,46 +133,46 @@ class DiagnosticBuilder:
         path = os.path.abspath(problem.path or home)
         lines = lines_of(path)
         site = Site(path, problem.line if problem.path and problem.line else 1)
-        diagnostic = Diagnostic(
+        diagnostic = types.Diagnostic(
             range=range_of(lines, site, self.codec),
             message=problem_sentence(problem),
-            severity=DiagnosticSeverity.Error,
+            severity=types.DiagnosticSeverity.Error,
             code=problem.kind,
             source=source,
         )
         return FileDiagnostic(path, lines, diagnostic)
 
-    def edits(self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]) -> dict[str, list[TextEdit]]:
+    def edits(self, edits: Iterable[Edit], lines_of: Callable[[str], list[str]]) -> dict[str, list[types.TextEdit]]:
         """Convert edits to those of an editor, without duplicates, by path."""
-        by_path: dict[str, list[TextEdit]] = {}
+        by_path: dict[str, list[types.TextEdit]] = {}
         for edit in edits:
             path = os.path.abspath(edit.site.path)
             lines = lines_of(path)
             text = edit.text.replace("\n", _line_end(lines))
-            converted = TextEdit(exact_range(lines, edit.site, self.codec), text)
+            converted = types.TextEdit(exact_range(lines, edit.site, self.codec), text)
             if converted not in by_path.setdefault(path, []):
                 by_path[path].append(converted)
         return by_path
 
-    def _page(self, code: str) -> CodeDescription | None:
+    def _page(self, code: str) -> types.CodeDescription | None:
         try:
-            return CodeDescription(self._pages.uri(code)) if self._supported.code_description_support else None
+            return types.CodeDescription(self._pages.uri(code)) if self._supported.code_description_support else None
         except OSError:
             return None  # the finding is published without its page
 
-    def _tags(self, finding: Finding) -> list[DiagnosticTag] | None:
+    def _tags(self, finding: Finding) -> list[types.DiagnosticTag] | None:
         known = self._supported.tag_support.value_set if self._supported.tag_support else ()
-        wanted = registry.rule(finding.code).unnecessary_code and DiagnosticTag.Unnecessary in known
-        return [DiagnosticTag.Unnecessary] if wanted else None
+        wanted = registry.rule(finding.code).unnecessary_code and types.DiagnosticTag.Unnecessary in known
+        return [types.DiagnosticTag.Unnecessary] if wanted else None
 
     def _related(
         self, finding: Finding, lines_of: Callable[[str], list[str]]
-    ) -> list[DiagnosticRelatedInformation] | None:
+    ) -> list[types.DiagnosticRelatedInformation] | None:
         if not finding.related or not self._supported.related_information:
             return None
         return [
-            DiagnosticRelatedInformation(
-                Location(
+            types.DiagnosticRelatedInformation(
+                types.Location(
                     self._documents.uri(other.site.path),
                     range_of(lines_of(os.path.abspath(other.site.path)), other.site, self.codec),
                 ),

@@ -48,9 +48,6 @@ def create_server(baseline: str | None) -> ConvlintServer:
     return session
 
 
-# --- beginning and end
-
-
 def initialize(ls: ConvlintServer, params: types.InitializeParams) -> None:
     folders = [folder.uri for folder in params.workspace_folders or []]
     root = to_fs_path(next(iter(folders), params.root_uri) or "")
@@ -77,9 +74,6 @@ async def shutdown(ls: ConvlintServer, params: None) -> None:
     await ls.close()
 
 
-# --- documents
-
-
 def did_open(ls: ConvlintServer, params: types.DidOpenTextDocumentParams) -> None:
     item = params.text_document
     if is_python(item.uri, str(item.language_id)):
@@ -101,9 +95,6 @@ def did_save(ls: ConvlintServer, params: types.DidSaveTextDocumentParams) -> Non
 
 def did_change_watched_files(ls: ConvlintServer, params: types.DidChangeWatchedFilesParams) -> None:
     ls.files_changed()
-
-
-# --- positions
 
 
 async def hover(ls: ConvlintServer, params: types.HoverParams) -> types.Hover | None:

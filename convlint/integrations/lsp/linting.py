@@ -75,8 +75,6 @@ class EditorLinter:
             self._linters[settings.root] = linter
         return linter.linter
 
-    # --- edits
-
     def fix_all(self, path: str, buffers: Buffers) -> bytes:
         """Return the file after all safe fixes that change only this file. Raises UsageError."""
         settings = config.discover(os.path.dirname(path))
@@ -103,8 +101,6 @@ class EditorLinter:
     def with_noqa(self, finding: Finding, data: bytes) -> bytes:
         """Return the file with a comment that suppresses a finding; unchanged if that is impossible."""
         return suppressions.add_noqa(data, [finding])[0]
-
-    # --- models
 
     def models_of(self, path: str) -> tuple[config.Config, list[Target]]:
         """Return the settings of a file and the configured models that depend on it. Raises UsageError.

@@ -97,9 +97,6 @@ def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None
     return Site(site.path, site.line + shift, site.column, end, site.end_column, site.function)
 
 
-# --- as text
-
-
 def hover(modules: ModulesAtCall) -> str:
     """Return a Markdown table of the modules that were built at a call."""
     parts = []

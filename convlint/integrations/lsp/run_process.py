@@ -133,9 +133,6 @@ def _is_in(name: str, module: str) -> bool:
     return name == module or not module or name.startswith(f"{module}.")
 
 
-# --- suggestions
-
-
 def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
     result = worker.run(job)
     names = _names(result.graph, call) if result.graph is not None else ()
@@ -176,9 +173,6 @@ def _title(suggestion: Suggestion) -> str:
         if amount and (share := abs(amount) / max(whole, 1))
     ]
     return f"{suggestion.title} for {names}: {', '.join(parts)}"
-
-
-# --- the process
 
 
 def main() -> None:

@@ -10,14 +10,7 @@ from contextlib import asynccontextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lsprotocol.types import (
-    Diagnostic,
-    MessageType,
-    Position,
-    PublishDiagnosticsParams,
-    ShowMessageParams,
-    TextDocumentContentChangeEvent,
-)
+from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 import convlint
@@ -67,8 +60,8 @@ class ConvlintServer(LanguageServer):
         self._thread = ThreadPoolExecutor(1, "convlint-linting")
         self._static: dict[str, list[FileDiagnostic]] = {}  # by the path of the linted document
         self._from_runs: dict[tuple[str, str], list[FileDiagnostic]] = {}  # by project and target
-        self._published: dict[str, list[tuple[Diagnostic, FileDiagnostic]]] = {}  # by the path of their file
-        self._last_messages: dict[str, tuple[Sequence[str], list[Diagnostic]]] = {}
+        self._published: dict[str, list[tuple[types.Diagnostic, FileDiagnostic]]] = {}  # by the path of their file
+        self._last_messages: dict[str, tuple[Sequence[str], list[types.Diagnostic]]] = {}
         self._linted_lines: dict[str, Sequence[str]] = {}  # the lines of a document when it was linted
         self._scheduled: dict[str, asyncio.Task[None]] = {}
         self._idle_task: asyncio.Task[None] | None = None
@@ -116,11 +109,9 @@ class ConvlintServer(LanguageServer):
         if not self.protocol._shutdown:  # noqa: SLF001 - as in exit_code
             super().report_server_error(error, source)
 
-    def show(self, text: str, kind: MessageType = MessageType.Error) -> None:
+    def show(self, text: str, kind: types.MessageType = types.MessageType.Error) -> None:
         """Show a message to the user."""
-        self.window_show_message(ShowMessageParams(kind, text))
-
-    # --- documents
+        self.window_show_message(types.ShowMessageParams(kind, text))
 
     def buffers(self) -> dict[str, bytes]:
         """Return the present contents of all open documents, by path."""
@@ -130,7 +121,9 @@ class ConvlintServer(LanguageServer):
         self.documents.open(document)
         self._schedule(document)
 
-    def change_document(self, uri: str, changes: Iterable[TextDocumentContentChangeEvent], version: int | None) -> None:
+    def change_document(
+        self, uri: str, changes: Iterable[types.TextDocumentContentChangeEvent], version: int | None
+    ) -> None:
         document = self.documents.by_uri(uri)
         if document is not None:
             document.change(changes, version, self.diagnostics.codec)
@@ -198,8 +191,6 @@ class ConvlintServer(LanguageServer):
         """Return the diagnostics from before a syntax error, which still hold while the user types."""
         return [s for s in self._static.get(path, ()) if s.finding and s.finding.code != "CVL901"]
 
-    # --- publishing
-
     def set_run_diagnostics(self, root: str, target: str, diagnostics: list[FileDiagnostic]) -> None:
         """Set the diagnostics of the last run of a model, and publish the files that they change."""
         before = self._from_runs.pop((root, target), [])
@@ -226,7 +217,7 @@ class ConvlintServer(LanguageServer):
         lines = self.documents.lines(path)
         from_importers = (found for other, found in self._static.items() if other != path)
         groups = [*self._from_runs.values(), self._static.get(path, []), *from_importers]
-        published: dict[object, tuple[Diagnostic, FileDiagnostic]] = {}
+        published: dict[object, tuple[types.Diagnostic, FileDiagnostic]] = {}
         for each in chain.from_iterable(groups):
             diagnostic = each.moved_to(lines) if each.path == path else None
             if diagnostic is not None:
@@ -242,14 +233,14 @@ class ConvlintServer(LanguageServer):
         self._last_messages[path] = lines, message
         version = document.version if document and self.diagnostics.versions else None
         uri = self.documents.uri(path)
-        self.text_document_publish_diagnostics(PublishDiagnosticsParams(uri, message, version))
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, message, version))
 
-    async def diagnostics_of(self, document: Document) -> list[tuple[Diagnostic, FileDiagnostic]]:
+    async def diagnostics_of(self, document: Document) -> list[tuple[types.Diagnostic, FileDiagnostic]]:
         """Return the published diagnostics of the present text of a document."""
         await self.lint_document(document)
         return list(self._published.get(document.path, ()))
 
-    def place_in(self, document: Document, position: Position) -> tuple[int, int]:
+    def place_in(self, document: Document, position: types.Position) -> tuple[int, int]:
         """Return the line and column of an editor's position."""
         return place(document.lines, position, self.diagnostics.codec)
 

@@ -79,7 +79,7 @@ def _modules(model: Model) -> Iterator[dict[str, Any]]:
             "macs": total.macs,
             "output_bytes": total.output_bytes,
             "saved_bytes": total.saved_bytes,
-            "site": _place(total.site),
+            "site": json_.span(total.site) if total.site else None,
         }
         pending += [(part, position) for part in reversed(branch.inside)]
         position += 1
@@ -100,7 +100,7 @@ def _box(graph: Graph, box: Box, around: int | None) -> dict[str, Any]:
         data["reads"] = list(call.inputs)
     site = node.site if node and not node.layer else call.site if call else None
     if site is not None:
-        data["called"] = _place(site)
+        data["called"] = json_.span(site)
     return data
 
 
@@ -124,19 +124,6 @@ _HIDDEN = ("parameter", "constant")
 def _shape(tensor: Tensor) -> str:
     dtype = "" if tensor.dtype == "float32" else f" {tensor.dtype}"
     return sizes(tensor.shape) + dtype
-
-
-def _place(site: Site | None) -> dict[str, Any] | None:
-    """A site in the form of the JSON report."""
-    if site is None:
-        return None
-    return {
-        "path": site.path,
-        "line": site.line,
-        "column": site.column,
-        "end_line": site.end_line or site.line,
-        "end_column": site.end_column or site.column,
-    }
 
 
 def _memory(graph: Graph) -> dict[str, Any] | None:

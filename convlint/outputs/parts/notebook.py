@@ -49,9 +49,6 @@ def _text(text: str) -> str:
     return escape(one_line(text))
 
 
-# --- findings
-
-
 def _finding(finding: Finding, texts: SourceTexts) -> Iterator[str]:
     place = str(finding.site or finding.target or "model")
     yield (
@@ -73,9 +70,6 @@ def _source(texts: SourceTexts, site: Site | None, mark: str) -> Iterator[str]:
     shown = "\n".join(map(plain, lines))
     if shown:
         yield f"<pre>{escape(shown)}</pre>"
-
-
-# --- a model
 
 
 def _model(model: Model, options: TableOptions) -> Iterator[str]:

@@ -57,9 +57,6 @@ def _pair(name: str, value: str, style: str = "") -> Text:
     return Text.assemble(f"{name}: ", (value, style))
 
 
-# --- the grid
-
-
 @dataclass(frozen=True, slots=True)
 class _Filled:
     """A column with its texts and its width in cells."""

@@ -47,9 +47,6 @@ def visible_rows(model: Model) -> list[Row]:
     return [row for row in model.layers if row.calls or row.failed]
 
 
-# --- the tree
-
-
 def module_tree(model: Model) -> Branch:
     """The tree of modules that contain rows, in the order of their first rows, with their sums."""
     root = _branches(model)
@@ -123,9 +120,6 @@ def _known_sum(counts: Sequence[int | None]) -> int | None:
     """The sum of the known counts, None if there are none."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
-
-
-# --- lines
 
 
 def _as_tree(branch: Branch, depth: int | None, indent: int) -> Iterator[Line]:

@@ -41,9 +41,6 @@ def _model(model: Model) -> Iterator[Styled]:
     yield styled()
 
 
-# --- one suggestion
-
-
 def _suggestion(suggestion: Suggestion, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
     yield styled(
         (visible(str(suggestion.site)) if suggestion.site else layer_names(suggestion.instances), "bold"),
@@ -137,9 +134,6 @@ def _effects(suggestions: Iterable[Suggestion]) -> Iterator[Styled]:
         yield styled((f"{code}: ", "bold"), one_line(effect))
 
 
-# --- layers that are not rewritten
-
-
 def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
     refusals = report.refusals
     if explain:
@@ -163,9 +157,6 @@ def _refusal(refusal: Refusal) -> Styled:
     place = visible(str(refusal.site)) if refusal.site else "?"
     code = f" not {refusal.code}" if refusal.code else ""
     return styled((place, "bold"), f":{code}: {layer_names(refusal.instances)}: ", one_line(refusal.reason))
-
-
-# --- the set
 
 
 def _together(report: Report) -> Iterator[Styled]:

@@ -78,14 +78,12 @@ class Grouped(Kind):
 
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         """The requested number of groups, or ``auto_groups``."""
-        del graph
         if kind_options.groups is not None:
             return Replacement(self.code, groups=kind_options.groups)
         return Replacement(self.code, groups=auto_groups([use.arguments for use in uses]), width=MIN_WIDTH)
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the groups divide its channels and are wide enough."""
-        del kind_options
         channels = (arguments.in_channels, arguments.out_channels)
         dense = arguments.is_dense and not arguments.is_stem
         return dense and all(n % form.groups == 0 and n // form.groups >= form.width for n in channels)

@@ -76,7 +76,6 @@ class DepthwiseSeparable(Kind):
         return None
 
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
-        del uses, graph
         code = self.code if kind_options.pairs == 1 else "CVL505"
         return Replacement(code, pairs=kind_options.pairs, between=kind_options.between)
 
@@ -118,7 +117,6 @@ class DepthwiseSeparable(Kind):
         return f"depthwise separable{between}"
 
     def expression(self, form: Replacement) -> str:
-        del form
         return "separable(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:

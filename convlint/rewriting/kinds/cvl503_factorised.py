@@ -109,7 +109,6 @@ class Factorised(Kind):
 
     def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
         """Only kernels with several rows and columns, if ``mCD + kD² < kmCD`` for a k x m kernel."""
-        del kind_options
         n, (k, m) = arguments, arguments.kernel_size
         if n.is_stem:
             return f"it has {n.in_channels} input channels, like a first layer"
@@ -124,7 +123,6 @@ class Factorised(Kind):
         return None
 
     def refusal_in(self, graph: Graph, use: LayerUse) -> str | None:
-        del graph
         for x, _ in use.calls:
             if x.shape[-1] not in MAPS or x.shape[-2] not in MAPS:
                 size = "x".join(map(str, x.shape[-2:]))
@@ -132,14 +130,12 @@ class Factorised(Kind):
         return None
 
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
-        del uses, kind_options, graph
         return Replacement(self.code)
 
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
         """``mCD + kD²`` weights for a k x m kernel; one more map of D channels with the input's height and the
         output's width.
         """
-        del form
         n, before, (k, m) = use.arguments, use.before, use.arguments.kernel_size
         middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
         mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
@@ -155,13 +151,10 @@ class Factorised(Kind):
         yield from class_or_function_drafts(edited, self.base, *self.helpers(form), all_fit=all_fit)
 
     def title(self, form: Replacement) -> str:
-        del form
         return "factorized into 1xk and kx1"
 
     def expression(self, form: Replacement) -> str:
-        del form
         return "factorised(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
-        del form
         return _CLASS, _FUNCTION

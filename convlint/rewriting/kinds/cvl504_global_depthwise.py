@@ -49,7 +49,6 @@ class GlobalDepthwise(Kind):
     )
 
     def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
-        del arguments, kind_options
         return None
 
     def refusal_in(self, graph: Graph, use: LayerUse) -> str | None:
@@ -71,7 +70,6 @@ class GlobalDepthwise(Kind):
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the input features can be channels of such a map."""
-        del kind_options
         return arguments.in_channels % prod(form.map_size) == 0
 
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
