@@ -25,9 +25,7 @@ __all__ = ["CheckedFile", "Project", "check_file"]
 
 @dataclass(frozen=True, repr=False)
 class CheckedFile:
-    """The findings of the rules that static analysis decides in a file, and the problems. ``files``
-    are the other files of the project on which they depend.
-    """
+    """The findings of a file, its problems, and the other ``files`` of the project on which they depend."""
 
     findings: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()

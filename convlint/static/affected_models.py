@@ -14,12 +14,11 @@ from convlint.support.errors import UsageError
 
 
 def models_of(files: Iterable[str], config: Config) -> list[Target]:
-    """Return the configured models that depend on any of ``files``: they are defined in one, or in a file
-    whose imports lead to one. A change of the configuration file affects all of them.
+    """Return the configured models that depend on any of ``files``: they are defined in one, or in a file whose imports
+    lead to one. A change of the configuration file affects all of them.
 
-    A model whose file cannot be read is always included, because its run reports that. Imports by
-    function call, and those of modules outside of the project, do not count. Raises UsageError if no
-    model is configured.
+    A model whose file cannot be read is always included, because its run reports that. Imports by function call, and
+    those of modules outside of the project, do not count. Raises UsageError if no model is configured.
     """
     if not config.models:
         raise UsageError(

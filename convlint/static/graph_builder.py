@@ -1,8 +1,7 @@
 """The graph of an execution, in the form that a recorded run has.
 
-Rules read plain numbers, so every symbol gets a value: the default of the parameter if it has one,
-changed to fit the demands of the execution if necessary. ``Layer.exprs`` and ``Graph.scopes`` have
-the numbers as expressions.
+Rules read plain numbers, so every symbol gets a value: the default of the parameter if it has one, changed to fit the
+demands of the execution if necessary. ``Layer.exprs`` and ``Graph.scopes`` have the numbers as expressions.
 """
 
 from __future__ import annotations
@@ -37,9 +36,7 @@ _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
 def graph(path: ExecutionPath, rules: Sequence[Rule], texts: SourceTexts) -> Graph:
-    """Build the graph of one execution, with the expressions and values that ``rules`` need. ``texts`` are
-    the files of the project.
-    """
+    """Build the graph of one execution, with the expressions and values that ``rules`` need."""
     families = {rule.family for rule in rules}
     return _GraphBuilder(path, "latent" in families, texts, fitting=families != {"advice"}).graph()
 
@@ -180,9 +177,7 @@ class _GraphBuilder:
         )
 
     def _layer_of(self, step: Step) -> Instance | None:
-        """Return the layer of a call: one of torch, or the module that makes the call if it has no children, as
-        in a recorded run.
-        """
+        """Return the layer of a call: one of torch, or the module that makes the call if it has no children."""
         layer, owner = step.layer, step.owner
         if layer is None and owner is not None and self.names.get(owner):
             layer = None if any(True for _ in owner.children()) else owner

@@ -1,6 +1,4 @@
-"""Guess the input of a model from its execution: the channels that its first layer expects, at a size
-with which all layers work.
-"""
+"""Guess the input of a model from its execution: the channels of its first layer, at a size that works."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ def guess_input(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], s
 
 
 def _smallest_map(path: ExecutionPath) -> int:
-    """Return the smallest spatial size of an output of a convolution; 0 if a call fails, or if a shape is not
-    known: the model may require a size there.
-    """
+    """Return the smallest spatial size of an output of a convolution; 0 if a call fails or a shape is not known."""
     if not path.complete or path.execution.gaps or any(step.error for step in path.execution.steps):
         return 0
     maps: list[int] = []

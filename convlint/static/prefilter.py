@@ -30,10 +30,7 @@ _LATENT: frozenset[Needs] = frozenset(
 
 
 def candidates(path: ExecutionPath, known: set[Evidence]) -> list[Rule]:
-    """Return the rules that may find something in an execution.
-
-    Evidence of latent bugs counts once: ``known`` has that of earlier executions of the same root, and is extended.
-    """
+    """Return the rules that may find something; evidence of latent bugs counts only if it is not ``known``."""
     new = {*_evidence(path)} - known
     known |= {evidence for evidence in new if evidence[0] in _LATENT}
     kinds = {"anything", *(kind for kind, _, _ in new)}

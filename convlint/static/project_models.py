@@ -1,7 +1,6 @@
 """The models that the files of a project define, and their inputs, as far as static analysis can determine.
 
-A model is a class that no other class builds, or a function that returns one, if it contains a
-convolution.
+A model is a class that no other class builds, or a function that returns one, if it contains a convolution.
 """
 
 from __future__ import annotations
@@ -58,9 +57,7 @@ class _Usage:
 
 
 def detect(files: Iterable[str], root: str) -> list[Detected]:
-    """Find the models in files, in their order. ``root`` is the folder of the project, to which the
-    targets are relative.
-    """
+    """Find the models in files, in their order; their targets are relative to ``root``, the project's folder."""
     return with_room(lambda: _detect([*files], root))
 
 
@@ -111,9 +108,7 @@ def _note_usage(path: ExecutionPath, usage: _Usage) -> None:
 
 
 def _is_returned(call: ast.Call, entry_point: EntryPoint) -> bool:
-    """Return whether a function returns a call: then the function is the model, not the class with these
-    arguments.
-    """
+    """Return whether a function returns a call: then the function is the model, not the class with these arguments."""
     return entry_point.kind == "function" and any(
         isinstance(node, ast.Return) and node.value is call for node in walk(entry_point.value.node)
     )
@@ -174,9 +169,7 @@ def _models_in(project: Project, module: SourceModule, usage: _Usage) -> Iterato
 
 
 def _factories(project: Project, module: SourceModule) -> Iterator[str]:
-    """Yield functions that return the result of another function. They are not entry points, because they
-    call no class. Only the first few of those that call the same: packages have hundreds.
-    """
+    """Yield functions that return the result of another function, few of those that call the same."""
     entry_points = {entry_point.name for entry_point in find_entry_points(project, module)}
     counts: Counter[frozenset[str]] = Counter()
     for name, bindings in module.bindings.items():

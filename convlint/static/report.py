@@ -135,9 +135,7 @@ def _is_assumed(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
 
 
 def _at_own_code(path: ExecutionPath, graph: Graph, finding: Finding) -> Finding:
-    """Move a latent finding to the line of the interpreted class if a helper or another class builds the layer: this
-    class passes the wrong number.
-    """
+    """Move a latent finding to the line of the interpreted class that passes the wrong number to another."""
     layer = graph.layer(finding.module)
     if path.entry_point.kind != "class" or layer is None or finding.site is None:
         return finding

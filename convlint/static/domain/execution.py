@@ -1,7 +1,4 @@
-"""The record of one execution: the calls of torch that the program made, and the facts learned.
-
-``torch_shapes`` writes to it, and ``graph_builder`` makes a graph of it.
-"""
+"""The record of one execution: the calls of torch that the program made, and the facts learned."""
 
 from __future__ import annotations
 
@@ -65,9 +62,7 @@ class Execution(Knowledge):
 
     @contextmanager
     def hypothetical(self) -> Iterator[None]:
-        """A block that may never run. Its calls are recorded with the facts known there; afterwards
-        the facts that were learned in it are forgotten.
-        """
+        """Run a block that may never run: its calls are recorded, and the facts learned in it are forgotten."""
         bound, learned, start = dict(self._bound), len(self._earlier_shapes), len(self.steps)
         try:
             yield
@@ -107,9 +102,7 @@ class Execution(Knowledge):
         return Tensor(Cell(shape), None, dtype)
 
     def require_rank(self, tensor: Tensor, rank: int) -> Shape | None:
-        """Return the shape of a tensor that must have ``rank`` dimensions; an unknown shape gets that many
-        unknown sizes. None if the number of dimensions is known to be another.
-        """
+        """Return the shape of a tensor that must have ``rank`` dimensions, some of them unknown; None if it has not."""
         cell = tensor.cell
         if cell.shape is None or cell.is_guess:
             self._earlier_shapes.append((cell, cell.shape, cell.is_guess))
@@ -121,9 +114,7 @@ class Execution(Knowledge):
         return cell.shape if len(cell.shape) == rank else None
 
     def guess_rank(self, tensor: Tensor, rank: int) -> Shape:
-        """Return the shape of a tensor that most likely has ``rank`` dimensions. A later ``require_rank`` with
-        another number changes it, and keeps batch and channels.
-        """
+        """Return the shape that a tensor most likely has; a later ``require_rank`` may change its rank."""
         shape = self.require_rank(tensor, rank) or ()
         tensor.cell.is_guess = True
         return shape

@@ -62,9 +62,7 @@ class Knowledge:
     # --- equality
 
     def equal(self, left: Num, right: Num) -> bool | None:
-        """Return whether two numbers are equal for all values of their symbols (True), different for all
-        (False), or neither (None).
-        """
+        """Return whether two numbers are equal for all values of their symbols; None if for some only."""
         if type(left) is int and type(right) is int:
             return left == right
         difference = self._difference(left, right)
@@ -76,9 +74,7 @@ class Knowledge:
         return None
 
     def demand(self, left: Num, right: Num) -> bool:
-        """Return whether two numbers that must be equal can be. If that is not decided, it is assumed: an
-        unknown number gets the value, other demands are recorded.
-        """
+        """Return whether two numbers that must be equal can be; if that is not decided, assume or record it."""
         known = self.equal(left, right)
         if known is None:
             self._assume(left, right)
@@ -166,9 +162,7 @@ class Knowledge:
         return any(all(self._is_positive(atom) for atom, _ in monomial) for monomial, _ in terms)
 
     def _is_positive(self, atom: Atom) -> bool:
-        """Return whether an atom is positive, as sizes of tensors and numbers of channels are; any other
-        parameter may be 0.
-        """
+        """Return whether an atom is positive, as sizes and numbers of channels are; other parameters may be 0."""
         if not isinstance(atom, Symbol) or "pad" in atom.name:
             return False
         if atom in self.defaults:
@@ -178,9 +172,7 @@ class Knowledge:
     # --- defaults
 
     def settle_at_defaults(self, number: Dim) -> int | None:
-        """Return the value of a number at the defaults of its parameters, which have these values from here
-        on; None if a parameter has no default.
-        """
+        """Bind the symbols of a number to their defaults; return its value, None if one has no default."""
         reduced = self.reduced(number)
         if not isinstance(reduced, Dim):
             return reduced
@@ -193,9 +185,7 @@ class Knowledge:
         return reduced if type(reduced) is int else None
 
     def holds_at_defaults(self, condition: Condition) -> bool:
-        """Return whether a condition holds at the defaults of its parameters. If one has no default, flags
-        count as set, and numbers as different.
-        """
+        """Return whether a condition holds at the defaults; without one, flags are set and numbers differ."""
         try:
             left = symbolic.as_dim(condition.left).evaluate(self.defaults)
             right = symbolic.as_dim(condition.right or 0).evaluate(self.defaults)
@@ -222,9 +212,7 @@ def _linear_symbols(dim: Dim) -> list[tuple[Symbol, int]]:
 
 
 def _one_symbol(number: Num) -> tuple[Symbol, int, int] | None:
-    """Return the symbol, its coefficient 1 or -1, and the constant of ``symbol + 3`` or ``3 - symbol``; None
-    for any other number.
-    """
+    """Return the symbol, its coefficient (1 or -1) and the constant of ``symbol + 3`` or ``3 - symbol``, else None."""
     if type(number) is not Dim:
         return None
     symbols = _linear_symbols(number)

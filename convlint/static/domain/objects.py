@@ -18,9 +18,7 @@ UNKNOWN_CHILD = "?"  # the attribute of a module that stands for children under 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Class:
-    """A class of the project (with ``node`` and ``module``), or one of a library, whose name is
-    qualified (``torch.nn.Conv2d``).
-    """
+    """A class of the project, or without ``node`` and ``module`` one of a library, such as ``torch.nn.Conv2d``."""
 
     name: str
     bases: tuple[Value, ...] = ()
@@ -118,10 +116,9 @@ def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
 class Instance:
     """An object: a module of the project, a layer of ``torch.nn``, or any other.
 
-    ``kind`` of a layer is the name of its class in ``torch.nn``, set when the constructor of that
-    class runs; ``attrs`` then include its numbers, such as ``in_channels``. ``frames`` are the calls
-    that were running when it was built. ``error`` is the message with which PyTorch would reject the
-    constructor call.
+    ``kind`` of a layer is the name of its class in ``torch.nn``, set when the constructor of that class runs; ``attrs``
+    then include its numbers, such as ``in_channels``. ``frames`` are the calls that were running when it was built.
+    ``error`` is the message with which PyTorch would reject the constructor call.
     """
 
     cls: Class

@@ -1,9 +1,8 @@
 """The values that the interpreter computes with.
 
-Numbers, strings, tuples, lists and dicts of the program are those of Python; lists and dicts hold
-values. An integer that depends on a constructor parameter is a ``Dim``. A value that the analysis
-cannot determine is ``UNKNOWN``: every operation accepts it and returns ``UNKNOWN``, and the rules
-report nothing about it.
+Numbers, strings, tuples, lists and dicts of the program are those of Python; lists and dicts hold values. An integer
+that depends on a constructor parameter is a ``Dim``. A value that the analysis cannot determine is ``UNKNOWN``: every
+operation accepts it and returns ``UNKNOWN``, and the rules report nothing about it.
 """
 
 from __future__ import annotations
@@ -41,9 +40,7 @@ class Real:
 
 @dataclass(slots=True, eq=False)
 class Condition:
-    """A truth that depends on parameters: ``left op right``, where ``op`` is ``==``, ``<``, ``<=``,
-    ``and``, ``or``, or with ``left`` alone ``not`` or ``truth``.
-    """
+    """``left op right`` that depends on parameters; ``not`` and ``truth`` have no ``right``."""
 
     op: str
     left: Value
@@ -62,9 +59,7 @@ _HEAVIEST = 64
 
 @dataclass(slots=True, eq=False)
 class Cell:
-    """A shape, None while it is not known. Tensors that are elementwise functions of each other share
-    a cell, so a layer that needs a certain rank fills it for all of them.
-    """
+    """A shape, None while it is not known; tensors that are elementwise functions of each other share it."""
 
     shape: Shape | None = None
     is_guess: bool = False  # whether the rank is only the usual one
@@ -72,9 +67,7 @@ class Cell:
 
 @dataclass(slots=True, eq=False)
 class Tensor:
-    """A tensor of the program. ``id`` is None for parameters and constants: no recorded call created
-    these.
-    """
+    """A tensor of the program. ``id`` is None for parameters and constants: no recorded call created these."""
 
     cell: Cell
     id: int | None = None
@@ -132,9 +125,7 @@ _DEEPEST = 8
 
 
 def is_small(value: Value) -> bool:
-    """Return whether a list, tuple or dict has few enough nested items to visit each. An item counts each
-    time that it occurs, so a container that holds itself is not small.
-    """
+    """Return whether a container has few enough nested items to visit each; one that holds itself has not."""
     budget, level = LONGEST, [value]
     for _ in range(_DEEPEST):
         holders = [item for item in level if isinstance(item, list | tuple | dict) and item]

@@ -1,6 +1,4 @@
-"""The constructor arguments with which a class is executed: its defaults, and others that its
-conditions test for.
-"""
+"""The constructor arguments with which a class is executed: its defaults, and others that its conditions test for."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ _MOST_VARIANTS = 4
 
 
 def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
-    """Return the arguments to try one after the other: the defaults, then each flag inverted, each string
-    that the constructor compares with, and a number for each width that may be None.
-    """
+    """Return arguments to try: the defaults, flags inverted, strings compared with, and numbers for widths."""
     variants: list[dict[str, Value]] = [{}]
     init = entry_point.value.lookup("__init__") if entry_point.kind == "class" else None
     if type(init) is not Function:

@@ -1,6 +1,4 @@
-"""The entry points of a file: its classes, its functions, its top level, and the models that are
-configured for it.
-"""
+"""The entry points of a file: its classes, its functions, its top level, and the models that are configured for it."""
 
 from __future__ import annotations
 

@@ -45,9 +45,7 @@ def _execute_example(path: ExecutionPath) -> None:
 
 
 def _forward(instance: Instance, call: Call) -> None:
-    """Call a module on its ``example_input_array``, or on inputs of unknown shape; ``call`` is the
-    place.
-    """
+    """Call a module on its ``example_input_array``, or on inputs of unknown shape; ``call`` is the place."""
     example = instance.attrs.get("example_input_array")
     if example is None:
         example = instance.cls.lookup("example_input_array")
@@ -94,9 +92,7 @@ def _input_for(interpreter: Interpreter, parameter: ast.arg) -> Value:
 def _optional(
     interpreter: Interpreter, values: Mapping[str, Value], is_placeholder: Callable[[Value], bool]
 ) -> dict[str, Value]:
-    """UNKNOWN for the parameters whose default may only be a placeholder; nothing unless the
-    interpreter passes all inputs.
-    """
+    """Return UNKNOWN for parameters whose default may be a placeholder, if all inputs are to be passed."""
     names = [name for name, value in values.items() if is_placeholder(value)]
     if names and not interpreter.pass_all_inputs:
         interpreter.left_out_inputs = True
@@ -107,9 +103,7 @@ def _optional(
 def _arguments(
     interpreter: Interpreter, function: Function, variant: dict[str, Value], skip: int = 0
 ) -> dict[str, Value]:
-    """Return a value for every parameter of a function, by name: a symbol for an integer, otherwise the
-    default.
-    """
+    """Return a value for every parameter of a function, by name: a symbol for an integer, otherwise the default."""
     parameters = function.node.args
     default = {**function.defaults, **variant}
     values = dict(default)

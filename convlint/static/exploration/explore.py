@@ -85,9 +85,7 @@ class Exploration:
         return contracts
 
     def _has_more_to_show(self, path: ExecutionPath) -> bool:
-        """Return whether other branches could show anything: they may build other layers, or work where
-        this path fails.
-        """
+        """Return whether other branches may build other layers, or work where this path fails."""
         return self._builds_on_condition or any(step.error for step in path.execution.steps)
 
     @cached_property
@@ -132,9 +130,7 @@ def _key(entry_point: EntryPoint) -> object:
 
 
 def explored(project: Project, module: SourceModule) -> list[Exploration]:
-    """Explore a file within a budget that grows with its size: first each class with its defaults,
-    then the top level and the functions, then further paths, then functions like earlier ones.
-    """
+    """Explore a file within a budget: classes, then the top level and functions, then more paths and functions."""
     budget = _STEPS_PER_FILE + _STEPS_PER_LINE * module.text.length
     entry_points = find_entry_points(project, module)
     classes = [entry_point for entry_point in entry_points if entry_point.kind == "class"]
@@ -158,9 +154,7 @@ def explored(project: Project, module: SourceModule) -> list[Exploration]:
 
 
 def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:
-    """Return functions to execute first, and the rest: the factories of a family call the same functions,
-    with a few other numbers.
-    """
+    """Return functions to execute first, and the rest: those that call the same functions as earlier ones."""
     counts: dict[frozenset[str], int] = {}
     first: list[EntryPoint] = []
     later: list[EntryPoint] = []

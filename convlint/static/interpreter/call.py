@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Call:
-    """The evaluated arguments of a call, and the expression in the program that makes it.
-
-    With ``open_ended`` there may be further arguments that the analysis does not know.
-    """
+    """The arguments of a call and its expression; with ``open_ended`` there may be others that are not known."""
 
     interpreter: Interpreter
     args: Sequence[Value]

@@ -71,9 +71,7 @@ _FAMILIES = {
 
 
 def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
-    """Return the method resolution order of a class. An unknown base counts as a module whose attributes
-    are unknown, if the class looks like one.
-    """
+    """Return the method resolution order of a class, in which an unknown base may stand for ``nn.Module``."""
     order: list[Class] = []
     for base in bases:
         if type(base) is Class:

@@ -33,9 +33,7 @@ def _set(interpreter: Interpreter, node: ast.Set, scope: Scope) -> Value:
 def _elements(
     interpreter: Interpreter, elements: list[ast.expr], scope: Scope, *, more: bool = False
 ) -> list[Value] | None:
-    """Return the items of a display. If their number is not known: None, or with ``more`` the known items
-    and UNKNOWN for the rest.
-    """
+    """Return the items of a display; if not all are known, None, or with ``more`` UNKNOWN for the rest."""
     result: list[Value] = []
     complete = True
     for element in elements:

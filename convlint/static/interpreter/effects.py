@@ -1,6 +1,4 @@
-"""The names, attributes and containers that statements may change, for those that are not executed
-once in order.
-"""
+"""The names, attributes and containers that statements may change, for those that are not executed once in order."""
 
 from __future__ import annotations
 

@@ -112,9 +112,7 @@ def _unary(interpreter: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
 
 
 def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
-    """``and`` and ``or``: a condition if all operands are truths, UNKNOWN if one of several other
-    values may be the result.
-    """
+    """``and`` and ``or``: a condition if all operands are truths, UNKNOWN if several values are possible."""
     deciding = isinstance(node.op, ast.Or)
     undecided: Value = None  # the operands so far whose truth is not known
     result: Value = None

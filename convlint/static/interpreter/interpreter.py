@@ -62,9 +62,7 @@ class Interpreter:
 
     @property
     def in_entry_point(self) -> bool:
-        """Return whether the code that runs is that of the entry point, and not of a class that it uses:
-        the paths through that class are explored with it.
-        """
+        """Return whether the entry point's own code runs: paths through a class that it uses are explored there."""
         owner = self.execution.owner
         return len(self.constructing) <= 1 and (owner is None or self.creators.get(owner) is None)
 

@@ -28,10 +28,7 @@ class PathChoices:
     _by_key: dict[Hashable, bool] = field(default_factory=dict)
 
     def choose(self, key: Hashable, preferred: bool, *, both: bool) -> bool:
-        """Decide a condition: the same for the same ``key`` throughout the execution.
-
-        ``both``: another execution is to take the other branch.
-        """
+        """Decide a condition, equally for equal keys; if ``both``, another execution takes the other branch."""
         if key in self._by_key:
             return self._by_key[key]
         if self._position == len(self.choices):

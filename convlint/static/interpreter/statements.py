@@ -164,10 +164,7 @@ def _raising_branch(node: ast.If) -> bool | None:
 
 
 def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
-    """Execute both branches of an unknown condition; what either assigns is unknown afterwards.
-
-    A branch that leaves the function or the loop is skipped.
-    """
+    """Execute both branches of an unknown condition, except one that leaves; what they assign is unknown."""
     if isinstance(node.body[-1], _LEAVING):
         return execute_block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):

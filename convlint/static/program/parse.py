@@ -18,9 +18,7 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 class UnreadableError(Exception):
-    """The file cannot be parsed. ``line`` and ``column`` start at 1; without ``is_syntax`` the file may
-    be valid, but the parser cannot handle it.
-    """
+    """The file cannot be parsed; without ``is_syntax`` it may be valid, but the parser cannot handle it."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1, *, is_syntax: bool = True) -> None:
         super().__init__(message)
@@ -99,9 +97,7 @@ def parse(path: str, data: bytes) -> Text:
 
 
 def decoded(data: bytes) -> str:
-    """Decode a Python file with the encoding that it declares. Raises SyntaxError as Python does,
-    UnicodeDecodeError or LookupError.
-    """
+    """Decode a Python file as it declares. Raises SyntaxError, UnicodeDecodeError or LookupError."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return data.decode(encoding)
 

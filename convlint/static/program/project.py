@@ -19,9 +19,8 @@ Parsed = dict[str, tuple[bytes, Text]]  # content and tree of files, by their pa
 class Project:
     """The modules below a folder, read when they are needed.
 
-    ``entries`` are the configured models, and ``texts`` the contents of files, read from disk if none
-    are given. ``parsed`` keeps imported files for further projects, so that unchanged ones are not
-    parsed again.
+    ``entries`` are the configured models, and ``texts`` the contents of files, read from disk if none are given.
+    ``parsed`` keeps imported files for further projects, so that unchanged ones are not parsed again.
     """
 
     def __init__(
@@ -97,9 +96,7 @@ class Project:
         return module
 
     def files_of(self, module: SourceModule) -> set[str]:
-        """Return the paths on which the findings of a module depend: of the modules that it imports, directly
-        or not, and those at which a missing module would be found.
-        """
+        """Return the paths on which findings in a module depend: all imported files, and paths tried before them."""
         seen: dict[str, SourceModule] = {}
         pending = [module]
         while pending:
@@ -124,9 +121,7 @@ class Project:
         return self._searches[key]
 
     def _search(self, name: str, folder: str) -> Search:
-        """Search a module by its full name: in the folder of the importer, in its parents up to the
-        root of the project, and in ``src`` there.
-        """
+        """Search a module in the folder of the importer, in its parents up to the root, and in ``src`` there."""
         folders = [folder]
         while folder.startswith(f"{self.root}{os.sep}"):
             folder = os.path.dirname(folder)
@@ -151,9 +146,7 @@ class Project:
 
 
 def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
-    """Yield the dotted names that a module imports, each with its number of leading dots. Includes the
-    packages of an imported module, which are loaded before it.
-    """
+    """Yield the names that a module imports, packages included, each with its number of leading dots."""
     for node in _imports(module.text.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:

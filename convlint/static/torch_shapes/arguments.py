@@ -122,7 +122,7 @@ def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -
 
 
 def is_sequence(value: Value) -> bool:
-    """Whether a value is a list or a tuple."""
+    """Return whether a value is a list or a tuple."""
     return type(value) in (tuple, list)
 
 
@@ -132,7 +132,7 @@ def unpacked(values: tuple[Value, ...]) -> Value:
 
 
 def is_plain(value: Value) -> bool:
-    """Whether a value is a number or string, or a sequence of them, as ``Node.attrs`` holds."""
+    """Return whether a value is a number or string, or a sequence of them, as ``Node.attrs`` holds."""
     if is_sequence(value):
         return is_small(value) and all(is_plain(item) for item in value)
     return type(value) in _PLAIN

@@ -75,7 +75,7 @@ def _common_unequal(run: Execution, left: Num, right: Num) -> Num | None:
 
 
 def is_never_one(run: Execution, size: Num) -> bool:
-    """Whether a size differs from 1 for all values of its symbols."""
+    """Return whether a size differs from 1 for all values of its symbols."""
     if type(size) is int:
         return size != 1
     return _lower_bound(size) > 1 or run.equal(size, 1) is False

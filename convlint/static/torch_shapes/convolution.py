@@ -140,7 +140,7 @@ def _argument_error(conv: Convolution) -> str | None:
 
 
 def has_stride(stride: Shape) -> bool:
-    """Whether a stride is known to differ from 1."""
+    """Return whether a stride is known to differ from 1."""
     return any(type(step) is int and step != 1 for step in stride)
 
 
@@ -157,7 +157,7 @@ def _output_padding_error(conv: Convolution) -> str | None:
 
 
 def _at_least(left: Num, right: Num) -> bool:
-    """Whether one number is known to be no less than another."""
+    """Return whether one number is known to be no less than another."""
     return type(left) is int and type(right) is int and left >= right
 
 

@@ -18,8 +18,7 @@ _SCALARS = (int, float, bool, Dim, Real, complex)
 def unary(run: Execution, op: str, input: Tensor, inplace: bool, dtype: str | None, passed: Attrs) -> Value:
     """Record a function whose result has the shape of its input.
 
-    Plain arguments become attributes; those called ``dim`` or ``dims`` must be dimensions of the
-    input.
+    Plain arguments become attributes; those called ``dim`` or ``dims`` must be dimensions of the input.
     """
     attrs = {n: frozen(v) for n, v in passed.items() if n != "training" and is_plain(v)}
     if inplace or attrs.get("inplace"):
@@ -33,9 +32,7 @@ def unary(run: Execution, op: str, input: Tensor, inplace: bool, dtype: str | No
 def register_unary(
     op: str, *names: str, signature: str = "input, *args, **kwargs", inplace: bool = False, dtype: str | None = None
 ) -> None:
-    """Register names of a function that keeps the shape. None of its other arguments changes it, so
-    by default it accepts any.
-    """
+    """Register names of a function that keeps the shape, whatever its other arguments are."""
     operation(*names, signature=signature, op=op, inplace=inplace, dtype=dtype)(unary)
 
 

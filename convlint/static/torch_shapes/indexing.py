@@ -81,7 +81,7 @@ def _slice_length(run: Execution, size: Num, key: slice) -> Num:
 
 
 def _counts_from_end(bound: Num) -> bool:
-    """Whether a bound is negative: ``-1``, ``-n``."""
+    """Return whether a bound is negative: ``-1``, ``-n``."""
     if not isinstance(bound, Dim):
         return bound < 0
     return bool(bound.terms) and all(factor < 0 for _, factor in bound.terms or ())

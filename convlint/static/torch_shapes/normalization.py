@@ -14,11 +14,7 @@ from convlint.static.torch_shapes.sizes import below, divided, plain, product, r
 def normalize_channels(
     run: Execution, op: str, x: Tensor, attrs: Attrs, error: str | None = None, dim: int = 1
 ) -> Tensor:
-    """Record a batch norm or instance norm over the channels in dimension ``dim``.
-
-    ``attrs`` has ``num_features`` if there are weights or statistics. ``error`` is PyTorch's error
-    for the arguments alone.
-    """
+    """Record a batch or instance norm over dimension ``dim``; ``num_features`` if it has weights or statistics."""
     num_features = attrs.get("num_features")
     shape = shape_of(run, x)
     if shape is None or len(shape) <= dim:

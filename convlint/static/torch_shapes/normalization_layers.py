@@ -35,9 +35,7 @@ def _construct(run: Execution, num_features: Value, affine: Value, track_running
 def _forward(
     run: Execution, layer: Instance, input: Tensor, op: str, ranks: tuple[int, ...], unbatched: int | None
 ) -> Value:
-    """Call a layer for inputs of ``ranks``; one of rank ``unbatched`` has no batch dimension, and its
-    channels come first.
-    """
+    """Call a layer for inputs of ``ranks``; those of rank ``unbatched`` have no batch dimension."""
     attrs = layer.attrs
     if len(ranks) == 1 or unbatched is not None:
         shape: tuple[Num, ...] | None = shape_of_rank(run, input, ranks[-1])

@@ -61,10 +61,7 @@ class Operation:
 
     @cached_property
     def binder(self) -> Callable[..., tuple[Value, ...]]:
-        """A function with the signature that returns the arguments for the handler.
-
-        It is compiled when it is first needed, so that Python itself binds the arguments.
-        """
+        """A function that binds arguments for the handler, compiled from the signature when first needed."""
         signature = self._signature
         if signature is None:
             parameters = inspect.signature(self.handler).parameters.values()
@@ -173,10 +170,7 @@ def layer(
 def functional_layer(
     name: str, signature: str, function: str, construct: Callable[..., Attrs] = _keep_arguments, **constants: Value
 ) -> None:
-    """Register a class whose forward calls a function of torch with the attributes of the layer.
-
-    ``constants`` are attributes that are not arguments of its constructor.
-    """
+    """Register a class whose forward passes its attributes and ``constants`` to a function of torch."""
     called = FUNCTIONS[function]
 
     def construct_with_constants(run: Execution, arguments: Attrs) -> Attrs:
@@ -212,8 +206,5 @@ def function(name: str) -> Operation | None:
 
 
 def method(name: str) -> Operation | None:
-    """Return a method of tensors, None if it is not known.
-
-    Its first argument is the tensor. Those of operators receive the operands in source order.
-    """
+    """Return a method of tensors, None if it is not known; operators take the operands in source order."""
     return FUNCTIONS.get("." + name)

@@ -113,7 +113,7 @@ def _fill_hole(run: Execution, shape: Shape, result: list[Num], holes: list[int]
 
 
 def _mixes_samples(shape: Shape, left: Sequence[Num], wanted: Num) -> bool:
-    """Whether ``view(-1, n)`` of an unknown batch would mix samples.
+    """Return whether ``view(-1, n)`` of an unknown batch would mix samples.
 
     That is so if n neither divides the elements of one sample nor is a multiple of them, and PyTorch
     raises for each batch of up to 16.

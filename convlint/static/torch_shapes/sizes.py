@@ -20,10 +20,7 @@ def shape_of(run: Execution, tensor: Tensor) -> Shape | None:
 
 
 def shape_of_rank(run: Execution, tensor: Tensor, rank: int) -> Shape:
-    """Return the shape of a tensor; one of unknown shape gets ``rank`` unknown sizes.
-
-    A tensor of known shape may have another rank all the same.
-    """
+    """Return the shape of a tensor; one of unknown shape, but no other, gets ``rank`` unknown sizes."""
     shape = tensor.cell.shape
     if shape is None or tensor.cell.is_guess:
         shape = run.require_rank(tensor, rank) or ()
@@ -114,12 +111,12 @@ def remainder(left: Num, right: Num) -> Num:
 
 
 def below(value: Num, limit: int) -> bool:
-    """Whether a number is known to be less than ``limit``."""
+    """Return whether a number is known to be less than ``limit``."""
     return type(value) is int and value < limit
 
 
 def any_below(values: Iterable[Num], limit: int) -> bool:
-    """Whether one of several numbers is known to be less than ``limit``."""
+    """Return whether one of several numbers is known to be less than ``limit``."""
     for value in values:  # noqa: SIM110 - a generator takes twice the time, and each layer asks
         if type(value) is int and value < limit:
             return True
@@ -127,5 +124,5 @@ def any_below(values: Iterable[Num], limit: int) -> bool:
 
 
 def is_indefinite(value: Num) -> bool:
-    """Whether a size depends on unknown numbers, so that it may be 1."""
+    """Return whether a size depends on unknown numbers, so that it may be 1."""
     return type(value) is Dim and (value.is_unknown or any(symbol.scope == FRESH for symbol in value.symbols()))

@@ -20,10 +20,7 @@ def window_sizes(run: Execution, spatial: int, arguments: Mapping[str, Value], n
 
 
 def grid(image: Shape, window: Iterable[Shape]) -> tuple[Num, ...]:
-    """Return how many positions a window has in each dimension of an image.
-
-    ``window`` is its kernel size, stride, padding and dilation.
-    """
+    """Return the positions in each dimension of an image of a window: kernel, stride, padding, dilation."""
     return tuple([positions(*numbers) for numbers in zip(image, *window, strict=True)])
 
 

@@ -1,7 +1,4 @@
-"""Library functions that run a model: layer tables, counters, exporters.
-
-``summary(net, (3, 224, 224))`` says which input the model is meant for.
-"""
+"""Library functions that run a model: layer tables, counters, exporters. They show the input it is meant for."""
 
 from __future__ import annotations
 
@@ -12,9 +9,7 @@ from convlint.static.interpreter.pymodel.native import NativeFunction
 
 
 def _caller(name: str, *, batched: bool) -> NativeFunction:
-    """Return a function that takes a model and, second or by ``name``, its inputs: tensors, or sizes with
-    or without a batch dimension.
-    """
+    """Return a function of a model and, second or by ``name``, its inputs: tensors or sizes."""
 
     def run_model(call: Call) -> Value:
         model = call.argument(0, "model", UNKNOWN)

@@ -1,6 +1,4 @@
-"""Modules that hold others (``Sequential``, ``ModuleList``, ``ModuleDict``), and the methods that
-every module has.
-"""
+"""Modules that hold others (``Sequential``, ``ModuleList``, ``ModuleDict``), and the methods that every module has."""
 
 from __future__ import annotations
 

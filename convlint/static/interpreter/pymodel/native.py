@@ -16,10 +16,7 @@ NativeFunction = Callable[[Call], Value]
 
 
 def call_native(function: NativeFunction, call: Call) -> Value:
-    """Return the result of ``function``; UNKNOWN where Python would raise for the arguments.
-
-    Arguments that the analysis does not know are ignored.
-    """
+    """Return the result of ``function`` for the known arguments; UNKNOWN where Python would raise."""
     if call.open_ended:
         call = call.with_args(call.args, open_ended=False)
     try:
@@ -29,10 +26,7 @@ def call_native(function: NativeFunction, call: Call) -> Value:
 
 
 def concrete(interpreter: Interpreter, value: Value) -> int:
-    """Return a plain integer; a parameter with a default has that value from here on.
-
-    Raises TypeError for anything else.
-    """
+    """Return an integer, a parameter settled at its default; raises TypeError for anything else."""
     if type(value) is bool or type(value) is int:
         return int(value)
     if type(value) is Dim:

@@ -69,9 +69,7 @@ def _deepcopy(call: Call) -> Value:
 
 
 def _copied(value: Value, copies: dict[int, Value]) -> Value:
-    """Return a deep copy. ``copies`` has the copies so far by the ``id`` of the original: an object that is
-    held twice, or by itself, is copied once.
-    """
+    """Return a deep copy; ``copies`` has those so far by the ``id`` of the original, which may hold itself."""
     copy: Value = copies.get(id(value))
     if copy is not None:
         return copy
