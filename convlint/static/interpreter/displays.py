@@ -22,11 +22,7 @@ def _tuple(interpreter: Interpreter, node: ast.Tuple, scope: Scope) -> Value:
     return UNKNOWN if items is None else tuple(items)
 
 
-def _list(interpreter: Interpreter, node: ast.List, scope: Scope) -> Value:
-    return _elements(interpreter, node.elts, scope, more=True)
-
-
-def _set(interpreter: Interpreter, node: ast.Set, scope: Scope) -> Value:
+def _list(interpreter: Interpreter, node: ast.List | ast.Set, scope: Scope) -> Value:
     return _elements(interpreter, node.elts, scope, more=True)
 
 
@@ -136,7 +132,7 @@ def _loop(interpreter: Interpreter, loops: list[ast.comprehension], scope: Scope
 HANDLERS: dict[type, ExpressionHandler] = {
     ast.Tuple: _tuple,
     ast.List: _list,
-    ast.Set: _set,
+    ast.Set: _list,
     ast.Dict: _dict,
     ast.JoinedStr: _joined,
     ast.ListComp: _comprehension,

@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 
 
 def _constant(interpreter: Interpreter, node: ast.Constant, scope: Scope) -> Value:
-    value = node.value
-    if type(value) is int and value >= LARGEST:
-        return UNKNOWN
-    return value
+    return UNKNOWN if type(node.value) is int and node.value >= LARGEST else node.value
 
 
 def _name(interpreter: Interpreter, node: ast.Name, scope: Scope) -> Value:
@@ -144,10 +141,8 @@ def _compare(interpreter: Interpreter, node: ast.Compare, scope: Scope) -> Value
     for op, comparator in zip(node.ops, node.comparators, strict=True):
         right = evaluate(interpreter, comparator, scope)
         link = compare(interpreter, op, left, right)
-        if link is UNKNOWN:
-            return UNKNOWN
-        if link is False:
-            return False
+        if link is UNKNOWN or link is False:
+            return link
         if link is not True:
             result = link if result is True else joined("and", result, link)
         if result is UNKNOWN:
@@ -216,7 +211,7 @@ def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Sc
             kwargs[keyword.arg] = value
         elif type(value) is dict:
             names = {key: item for key, item in value.items() if type(key) is str}
-            kwargs.update(names)
+            kwargs |= names
             call.open_ended |= len(names) < len(value)
         else:
             call.open_ended = True
@@ -233,23 +228,12 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
 
 
 def _slice(interpreter: Interpreter, node: ast.Slice, scope: Scope) -> Value:
-    parts = [
-        None if part is None else evaluate(interpreter, part, scope) for part in (node.lower, node.upper, node.step)
-    ]
-    return slice(*parts)
-
-
-def _lambda(interpreter: Interpreter, node: ast.Lambda, scope: Scope) -> Value:
-    return make_function(interpreter, node, scope)
+    bounds = (node.lower, node.upper, node.step)
+    return slice(*[None if bound is None else evaluate(interpreter, bound, scope) for bound in bounds])
 
 
 def _unsupported(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
-    reason = f"{type(node).__name__.lower()} expressions are not supported"
-    return interpreter.record_gap(reason, node, scope)
-
-
-def _starred(interpreter: Interpreter, node: ast.Starred, scope: Scope) -> Value:
-    return evaluate(interpreter, node.value, scope)
+    return interpreter.record_gap(f"{type(node).__name__.lower()} expressions are not supported", node, scope)
 
 
 HANDLERS: dict[type, ExpressionHandler] = {
@@ -267,8 +251,8 @@ HANDLERS: dict[type, ExpressionHandler] = {
     ast.Call: _call,
     ast.Subscript: _subscript,
     ast.Slice: _slice,
-    ast.Lambda: _lambda,
-    ast.Starred: _starred,
+    ast.Lambda: make_function,
+    ast.Starred: lambda interpreter, node, scope: evaluate(interpreter, node.value, scope),
     ast.Await: _unsupported,
     ast.Yield: _unsupported,
     ast.YieldFrom: _unsupported,

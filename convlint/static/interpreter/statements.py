@@ -41,8 +41,7 @@ def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> 
     if isinstance(node, ast.Lambda):
         return evaluate(interpreter, node.body, scope)
     if isinstance(node, ast.AsyncFunctionDef) or (function.scope.module.text.yields and is_generator(node)):
-        interpreter.record_gap("generator functions are not supported", node, scope)
-        return UNKNOWN
+        return interpreter.record_gap("generator functions are not supported", node, scope)
     scope.names["__class__"] = function.owner
     end = execute_block(interpreter, node.body, scope)
     return None if end is None else end.value
@@ -91,8 +90,7 @@ def _raise(interpreter: Interpreter, node: ast.Raise, scope: Scope) -> None:
 
 
 def _assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> None:
-    value = evaluate(interpreter, node.test, scope)
-    if not truth.assume(interpreter, value, True):
+    if not truth.assume(interpreter, evaluate(interpreter, node.test, scope), True):
         raise Raised("an assertion fails")
 
 
@@ -108,10 +106,6 @@ def _delete(interpreter: Interpreter, node: ast.Delete, scope: Scope) -> None:
             containers.delete(evaluate(interpreter, target.value, scope), evaluate(interpreter, target.slice, scope))
 
 
-def _nothing(interpreter: Interpreter, node: ast.stmt, scope: Scope) -> None:
-    return None
-
-
 def _global(interpreter: Interpreter, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
     """Assignments to names outside of a function are not tracked: these names are unknown from here on."""
     for name in node.names:
@@ -121,20 +115,9 @@ def _global(interpreter: Interpreter, node: ast.Global | ast.Nonlocal, scope: Sc
             if name in outer.names:
                 outer.names[name] = UNKNOWN
             outer = outer.outer
-        if (
-            interpreter.top_level is not None
-            and interpreter.top_level.module is scope.module
-            and name in interpreter.top_level.names
-        ):
-            interpreter.top_level.names[name] = UNKNOWN
-
-
-def _break(interpreter: Interpreter, node: ast.Break, scope: Scope) -> BlockEnd | None:
-    return BREAK
-
-
-def _continue(interpreter: Interpreter, node: ast.Continue, scope: Scope) -> BlockEnd | None:
-    return CONTINUE
+        top = interpreter.top_level
+        if top is not None and top.module is scope.module and name in top.names:
+            top.names[name] = UNKNOWN
 
 
 # --- compound statements
@@ -157,10 +140,8 @@ def _if(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None
 
 def _raising_branch(node: ast.If) -> bool | None:
     """Return the branch that ends with a raise: True for the body, False for else, None if neither does."""
-    for which, body in ((True, node.body), (False, node.orelse)):
-        if body and isinstance(body[-1], ast.Raise):
-            return which
-    return None
+    branches = ((True, node.body), (False, node.orelse))
+    return next((which for which, body in branches if body and isinstance(body[-1], ast.Raise)), None)
 
 
 def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
@@ -237,8 +218,7 @@ def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> BlockEnd | No
     else:
         if end is None:
             end = execute_block(interpreter, node.orelse, scope)
-    last = execute_block(interpreter, node.finalbody, scope)
-    return last or end
+    return execute_block(interpreter, node.finalbody, scope) or end
 
 
 def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> BlockEnd | None:
@@ -257,11 +237,11 @@ HANDLERS: dict[type, StatementHandler] = {
     ast.Raise: _raise,
     ast.Assert: _assert,
     ast.Delete: _delete,
-    ast.Pass: _nothing,
+    ast.Pass: lambda *_: None,
     ast.Global: _global,
     ast.Nonlocal: _global,
-    ast.Break: _break,
-    ast.Continue: _continue,
+    ast.Break: lambda *_: BREAK,
+    ast.Continue: lambda *_: CONTINUE,
     ast.If: _if,
     ast.For: _for,
     ast.AsyncFor: _for,
@@ -279,4 +259,4 @@ HANDLERS: dict[type, StatementHandler] = {
 if hasattr(ast, "TryStar"):
     HANDLERS[ast.TryStar] = _try
 if hasattr(ast, "TypeAlias"):
-    HANDLERS[ast.TypeAlias] = _nothing
+    HANDLERS[ast.TypeAlias] = HANDLERS[ast.Pass]

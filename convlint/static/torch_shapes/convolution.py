@@ -112,9 +112,8 @@ def _channels_error(shape: Shape, channels: Num, conv: Convolution) -> str:
         first, second = conv.in_channels, divided(conv.out_channels, conv.groups)
     weight = show((first, second, *conv.kernel_size))
     return (
-        f"Given {'transposed=1' if conv.transposed else f'groups={conv.groups}'}, weight of size "
-        f"{weight}, expected input{show(shape)} to have {conv.in_channels} channels, but got "
-        f"{channels} channels instead"
+        f"Given {'transposed=1' if conv.transposed else f'groups={conv.groups}'}, weight of size {weight}, expected "
+        f"input{show(shape)} to have {conv.in_channels} channels, but got {channels} channels instead"
     )
 
 

@@ -48,9 +48,8 @@ def dims_error(run: Execution, x: Tensor, dims: Value) -> str | None:
 _WITHOUT_INPLACE = "angle clone conj fliplr flipud isfinite isinf isnan positive"
 _WITH_INPLACE_METHOD = "absolute bernoulli bitwise_not digamma erfinv lgamma logical_not sgn sign tril triu"
 _WITH_INPLACE_FUNCTION = (
-    "abs acos acosh asin asinh atan atanh ceil cos cosh detach erf erfc exp exp2 expm1 fix floor "
-    "frac log log10 log1p log2 logit nan_to_num neg negative reciprocal relu round rsqrt sigmoid "
-    "sin sinc sinh sqrt square tan tanh trunc"
+    "abs acos acosh asin asinh atan atanh ceil cos cosh detach erf erfc exp exp2 expm1 fix floor frac log log10 log1p "
+    "log2 logit nan_to_num neg negative reciprocal relu round rsqrt sigmoid sin sinc sinh sqrt square tan tanh trunc"
 )
 for _name in f"{_WITHOUT_INPLACE} {_WITH_INPLACE_METHOD} {_WITH_INPLACE_FUNCTION}".split():
     register_unary(_name, *both(_name))
@@ -157,9 +156,8 @@ _ROUNDING = "input, other, *, rounding_mode=None, out=None"
 _SIGNATURES = {**dict.fromkeys(("add", "sub", "subtract"), _ALPHA), **dict.fromkeys(("div", "divide"), _ROUNDING)}
 _ALIASES = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div"}
 _BINARY = (
-    "add atan2 bitwise_and bitwise_or bitwise_xor div divide eq floor_divide fmax fmin fmod ge gt "
-    "hypot le logical_and logical_or logical_xor lt maximum minimum mul multiply ne remainder "
-    "sub subtract true_divide xlogy"
+    "add atan2 bitwise_and bitwise_or bitwise_xor div divide eq floor_divide fmax fmin fmod ge gt hypot le logical_and "
+    "logical_or logical_xor lt maximum minimum mul multiply ne remainder sub subtract true_divide xlogy"
 )
 for _name in _BINARY.split():
     _op, _signature = _ALIASES.get(_name, _name), _SIGNATURES.get(_name, _OTHER)

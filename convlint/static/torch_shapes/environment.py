@@ -13,10 +13,9 @@ _ANY = "*args, **kwargs"
 
 _UNCHANGED = (
     "fx.wrap jit.export jit.ignore jit.unused nn.SyncBatchNorm.convert_sync_batchnorm "
-    "nn.parallel.DistributedDataParallel nn.utils.fusion.fuse_conv_bn_eval "
-    "nn.utils.parametrizations.orthogonal nn.utils.parametrizations.spectral_norm "
-    "nn.utils.parametrizations.weight_norm nn.utils.remove_weight_norm nn.utils.spectral_norm "
-    "nn.utils.weight_norm"
+    "nn.parallel.DistributedDataParallel nn.utils.fusion.fuse_conv_bn_eval nn.utils.parametrizations.orthogonal "
+    "nn.utils.parametrizations.spectral_norm nn.utils.parametrizations.weight_norm nn.utils.remove_weight_norm "
+    "nn.utils.spectral_norm nn.utils.weight_norm"
 )
 _INITIALIZERS = (
     "constant constant_ dirac_ eye_ kaiming_normal kaiming_normal_ kaiming_uniform kaiming_uniform_ "
@@ -46,12 +45,11 @@ _FALSE = (
     "overrides.has_torch_function_variadic"
 )
 _UNKNOWN = (
-    "Generator Size _assert amp.autocast autocast cpu.amp.autocast cuda.amp.autocast "
-    "cuda.device_count cuda.empty_cache cuda.is_available cuda.synchronize device "
-    "distributed.get_rank distributed.get_world_size distributed.is_available "
-    "distributed.is_initialized enable_grad finfo get_default_dtype iinfo inference_mode "
-    "is_grad_enabled nn.init._calculate_fan_in_and_fan_out nn.init.calculate_gain no_grad save "
-    "set_default_dtype set_grad_enabled set_num_threads set_printoptions"
+    "Generator Size _assert amp.autocast autocast cpu.amp.autocast cuda.amp.autocast cuda.device_count "
+    "cuda.empty_cache cuda.is_available cuda.synchronize device distributed.get_rank distributed.get_world_size "
+    "distributed.is_available distributed.is_initialized enable_grad finfo get_default_dtype iinfo inference_mode "
+    "is_grad_enabled nn.init._calculate_fan_in_and_fan_out nn.init.calculate_gain no_grad save set_default_dtype "
+    "set_grad_enabled set_num_threads set_printoptions"
 )
 
 

@@ -62,9 +62,8 @@ def _expanded(run: Execution, shape: Shape, wanted: list[Num]) -> tuple[Shape, s
             )
         elif is_never_one(run, existing) and not run.demand(existing, size):
             error = error or (
-                f"The expanded size of the tensor ({size}) must match the existing size "
-                f"({existing}) at non-singleton dimension {position}. Target sizes: "
-                f"{show(wanted)}. Tensor sizes: {show(shape)}"
+                f"The expanded size of the tensor ({size}) must match the existing size ({existing}) at non-singleton "
+                f"dimension {position}. Target sizes: {show(wanted)}. Tensor sizes: {show(shape)}"
             )
     return tuple(result), error
 

@@ -27,9 +27,8 @@ def _permute(run: Execution, input: Tensor, dims: Value) -> Value:
     error = None
     if len(dims) != rank:
         error = (
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length "
-            f"of the desired ordering of dimensions i.e. input.dim() = {rank} is not equal to "
-            f"len(dims) = {len(dims)}"
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(dims)}"
         )
     for dim in dims:
         error = error or dim_error(dim, rank)

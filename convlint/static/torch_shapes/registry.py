@@ -127,7 +127,7 @@ def both(*names: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LayerKind:
-    """What a class of ``torch.nn`` does.
+    """The behavior of a class of ``torch.nn``.
 
     ``construct(run, ...)`` returns the attributes of the layer, or raises ``ConstructorError`` as the
     class would raise; ``forward(run, layer, ...)`` calls the layer.

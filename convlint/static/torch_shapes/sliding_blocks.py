@@ -31,9 +31,8 @@ def _unfold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
     error = _window_error(window)
     if error is None and any_below(blocks, 1):
         error = (
-            f"Given input with spatial size {show(shape[-2:])}, kernel_size={show(kernel)}, "
-            f"calculated shape of the array of sliding blocks as {show(blocks)}, but its "
-            "components must be at least one."
+            f"Given input with spatial size {show(shape[-2:])}, kernel_size={show(kernel)}, calculated shape of the "
+            f"array of sliding blocks as {show(blocks)}, but its components must be at least one."
         )
     result = (*shape[:-3], plain(shape[-3] * product(kernel)), product(blocks))
     return run.emit("unfold", [input], [result], {}, error)[0]
@@ -55,9 +54,8 @@ def _fold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
         )
     if error is None and (any_below(blocks, 1) or not run.demand(shape[-1], product(blocks))):
         error = (
-            f"Given output_size={show(output)}, kernel_size={show(kernel)}, expected size of "
-            f"input's dimension 2 to match the calculated number of sliding blocks "
-            f"{show(blocks)}, but got input.size(2)={shape[-1]}."
+            f"Given output_size={show(output)}, kernel_size={show(kernel)}, expected size of input's dimension 2 to "
+            f"match the calculated number of sliding blocks {show(blocks)}, but got input.size(2)={shape[-1]}."
         )
     result = (*shape[:-2], divided(shape[-2], area), *output)
     return run.emit("fold", [input], [result], {}, error)[0]

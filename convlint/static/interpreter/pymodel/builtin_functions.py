@@ -30,10 +30,6 @@ def _items(call: Call) -> list[Value]:
     return containers.items_of(call.interpreter, call.args[0])
 
 
-def _len(call: Call) -> Value:
-    return containers.length(call.args[0])
-
-
 def _range(call: Call) -> Value:
     result = range(*[concrete(call.interpreter, value) for value in call.args])
     len(result)  # raises OverflowError where no list could be as long
@@ -49,8 +45,7 @@ def _enumerate(call: Call) -> Value:
 
 def _zip(call: Call) -> Value:
     columns = [containers.items_of(call.interpreter, value) for value in call.args]
-    size = len(columns) * min(map(len, columns), default=0)
-    if size > LONGEST:
+    if len(columns) * min(map(len, columns), default=0) > LONGEST:
         return UNKNOWN
     more = any(map(has_more, call.args))
     rows = zip(*columns, strict=False)
@@ -65,24 +60,15 @@ def _map(call: Call) -> Value:
     return [*results, UNKNOWN] if any(map(has_more, iterables)) else results
 
 
-def _list(call: Call) -> Value:
-    return _items(call) if call.args else []
-
-
 def _tuple(call: Call) -> Value:
     if call.args and has_more(call.args[0]):
         return UNKNOWN
     return tuple(_items(call)) if call.args else ()
 
 
-def _reversed(call: Call) -> Value:
-    return _items(call)[::-1]
-
-
 def _sorted(call: Call) -> Value:
     items = _items(call)
-    plain = all(type(value) in (int, str, float) for value in items)
-    if not plain or call.kwargs.get("key"):
+    if call.kwargs.get("key") or not all(type(value) in (int, str, float) for value in items):
         return UNKNOWN
     return sorted(items, reverse=bool(call.kwargs.get("reverse")))
 
@@ -99,18 +85,14 @@ def _set(call: Call) -> Value:
 
 
 def _dict(call: Call) -> Value:
-    items: dict[Value, Value] = {}
-    if call.args:
-        first = call.args[0]
-        items.update(first if type(first) is dict else dict(_items(call)))
-    return items | call.kwargs
+    if not call.args:
+        return call.kwargs
+    return dict(call.args[0] if type(call.args[0]) is dict else _items(call)) | call.kwargs
 
 
 def _sum(call: Call) -> Value:
     values = [*_items(call), *call.args[1:], *call.kwargs.values()]
-    if all(type(value) in (int, float) for value in values):
-        return sum(values)
-    return containers.total(values)
+    return sum(values) if all(type(v) in (int, float) for v in values) else containers.total(values)
 
 
 def _extreme(*, largest: bool) -> NativeFunction:
@@ -156,14 +138,8 @@ def _float(call: Call) -> Value:
     return float(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
-def _abs(call: Call) -> Value:
-    return abs(call.args[0]) if type(call.args[0]) in (int, float) else UNKNOWN
-
-
 def _bool(call: Call) -> Value:
-    if not call.args:
-        return False
-    known = truth.known(call.interpreter, call.args[0])
+    known = truth.known(call.interpreter, call.args[0]) if call.args else False
     return call.args[0] if known is None else known
 
 
@@ -182,38 +158,21 @@ def _str(call: Call) -> Value:
     return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
-def _nothing(call: Call) -> Value:
-    return None
-
-
-def _unknown(call: Call) -> Value:
-    return UNKNOWN
-
-
 def first_argument(call: Call) -> Value:
     """Return the first argument, as functions do that wrap it."""
     return call.args[0] if call.args else UNKNOWN
 
 
-def _tensor_size(call: Call) -> Value:
-    return Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN
-
-
-def _next(call: Call) -> Value:
-    items = _items(call)
-    return items[0] if items else UNKNOWN
-
-
 FUNCTIONS: dict[str, NativeFunction] = {
     **introspection.FUNCTIONS,
-    "len": _len,
+    "len": lambda call: containers.length(call.args[0]),
     "range": _range,
     "enumerate": _enumerate,
     "zip": _zip,
     "map": _map,
-    "list": _list,
+    "list": lambda call: _items(call) if call.args else [],
     "tuple": _tuple,
-    "reversed": _reversed,
+    "reversed": lambda call: _items(call)[::-1],
     "sorted": _sorted,
     "set": _set,
     "dict": _dict,
@@ -223,19 +182,17 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "int": to_integer("int", int),
     "round": to_integer("round", round),
     "float": _float,
-    "abs": _abs,
+    "abs": lambda call: abs(call.args[0]) if type(call.args[0]) in (int, float) else UNKNOWN,
     "bool": _bool,
     "any": _any_all(wanted=True),
     "all": _any_all(wanted=False),
     "str": _str,
-    "super.nothing": _nothing,
-    "tensor.size": _tensor_size,
-    "print": _nothing,
+    "super.nothing": lambda _: None,
+    "tensor.size": lambda call: Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN,
+    "print": lambda _: None,
     "iter": first_argument,
-    "next": _next,
-    "id": _unknown,
-    "repr": _unknown,
-    "hash": _unknown,
+    "next": lambda call: next(iter(_items(call)), UNKNOWN),
+    **dict.fromkeys(("id", "repr", "hash"), lambda _: UNKNOWN),
 }
 NAMES: dict[str, Value] = {
     name: Builtin(name) for name in (*FUNCTIONS, "object", "filter", "bytes", "complex", "slice") if "." not in name

@@ -52,9 +52,7 @@ def _is_of(value: Value, kind: Value) -> Value:
 
 def _issubclass(call: Call) -> Value:
     cls, kind = call.args
-    if type(cls) is Class and type(kind) is Class:
-        return kind in cls.mro
-    return UNKNOWN
+    return kind in cls.mro if type(cls) is type(kind) is Class else UNKNOWN
 
 
 def _callable(call: Call) -> Value:
@@ -67,12 +65,9 @@ def _callable(call: Call) -> Value:
 def _getattr(call: Call) -> Value:
     owner, name, *default = call.args
     if type(name) is not str:
-        reason = "an attribute name that is only known at run time"
-        return call.interpreter.record_gap(reason, call.node, call.scope)
+        return call.interpreter.record_gap("an attribute name that is only known at run time", call.node, call.scope)
     value = attributes.get(call.interpreter, owner, name, call.node, call.scope)
-    if value is UNKNOWN and default and _lacks(owner, name):
-        return default[0]
-    return value
+    return default[0] if value is UNKNOWN and default and _lacks(owner, name) else value
 
 
 def _lacks(value: Value, name: str) -> bool:
@@ -92,16 +87,15 @@ def _setattr(call: Call) -> Value:
 
 def _hasattr(call: Call) -> Value:
     value, name = call.args
-    if type(value) is Instance and type(name) is str:
-        if name in value.attrs or value.cls.lookup(name) is not None:
-            return True
-        return False if _lacks(value, name) else UNKNOWN
-    return UNKNOWN
+    if type(value) is not Instance or type(name) is not str:
+        return UNKNOWN
+    if name in value.attrs or value.cls.lookup(name) is not None:
+        return True
+    return False if _lacks(value, name) else UNKNOWN
 
 
 def _type(call: Call) -> Value:
-    args = call.args
-    return args[0].cls if len(args) == 1 and type(args[0]) is Instance else UNKNOWN
+    return call.args[0].cls if len(call.args) == 1 and type(call.args[0]) is Instance else UNKNOWN
 
 
 def _super(call: Call) -> Value:
@@ -112,11 +106,8 @@ def _super(call: Call) -> Value:
     if method is None:
         return UNKNOWN
     owner = args[0] if args and type(args[0]) is Class else method.names["__class__"]
-    first_parameter = next(iter(method.names.values()), None)
-    instance = args[1] if len(args) > 1 else first_parameter
-    if type(owner) is Class and type(instance) is Instance:
-        return Super(owner, instance)
-    return UNKNOWN
+    instance = args[1] if len(args) > 1 else next(iter(method.names.values()), None)
+    return Super(owner, instance) if type(owner) is Class and type(instance) is Instance else UNKNOWN
 
 
 def _super_init(call: Call) -> Value:
@@ -137,9 +128,7 @@ def _class_init(call: Call) -> Value:
 def _class_forward(call: Call) -> Value:
     """``Base.forward(self, ...)`` of a class of torch."""
     _, instance, *rest = call.args
-    if type(instance) is Instance:
-        return module_calls.forward_layer(instance, call.with_args(rest))
-    return UNKNOWN
+    return module_calls.forward_layer(instance, call.with_args(rest)) if type(instance) is Instance else UNKNOWN
 
 
 FUNCTIONS: dict[str, NativeFunction] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more, is_small
 from convlint.static.interpreter import module_calls
 from convlint.static.interpreter.call import Call
@@ -21,16 +23,13 @@ def call_method(name: str, call: Call) -> Value:
     kind, _, method = name.partition(".")
     if kind == "module":
         if method == "forward":
-            inputs = call.with_args(call.args[1:], open_ended=False)
-            return module_calls.forward_layer(owner, inputs)
+            return module_calls.forward_layer(owner, call.with_args(call.args[1:], open_ended=False))
         return module_containers.call_method(method, owner, call.with_args(call.args[1:]))
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in call.args):
         return UNKNOWN
     if kind not in ("str", "tuple"):
         return call.interpreter.call_unknown(call)
-    if not all(is_small(value) for value in call.args):
-        return UNKNOWN
-    if method == "format" and not is_short_format(owner):
+    if not all(map(is_small, call.args)) or (method == "format" and not is_short_format(owner)):
         return UNKNOWN
     try:
         result = getattr(owner, method)(*call.args[1:], **call.kwargs)
@@ -41,11 +40,6 @@ def call_method(name: str, call: Call) -> Value:
     return result if type(result) in (int, bool) else UNKNOWN
 
 
-def _append(call: Call) -> Value:
-    call.args[0].append(call.args[1])
-    return None
-
-
 def _extend(call: Call) -> Value:
     owner, values = call.args
     try:
@@ -53,11 +47,6 @@ def _extend(call: Call) -> Value:
     except TypeError:
         items = [UNKNOWN]
     owner.extend(items if len(owner) + len(items) <= LONGEST else [UNKNOWN])
-    return None
-
-
-def _insert(call: Call) -> Value:
-    call.args[0].insert(concrete(call.interpreter, call.args[1]), call.args[2])
     return None
 
 
@@ -77,15 +66,6 @@ def _pop(call: Call) -> Value:
 def _index(call: Call) -> Value:
     owner, value, *_ = call.args
     return owner.index(value) if is_small([owner, value]) and UNKNOWN not in owner else UNKNOWN
-
-
-def _copy(call: Call) -> Value:
-    return call.args[0].copy()
-
-
-def _reverse(call: Call) -> Value:
-    call.args[0].reverse()
-    return None
 
 
 def _get(call: Call) -> Value:
@@ -110,41 +90,28 @@ def _update(call: Call) -> Value:
     return None
 
 
-def _keys(call: Call) -> Value:
-    return UNKNOWN if UNKNOWN in call.args[0] else list(call.args[0])
-
-
-def _values(call: Call) -> Value:
-    return UNKNOWN if UNKNOWN in call.args[0] else list(call.args[0].values())
-
-
-def _items(call: Call) -> Value:
-    return UNKNOWN if UNKNOWN in call.args[0] else list(call.args[0].items())
-
-
-def _clear(call: Call) -> Value:
-    call.args[0].clear()
-    return None
+def _listed(view: Callable[[dict[Value, Value]], Iterable[Value]]) -> NativeFunction:
+    return lambda call: UNKNOWN if UNKNOWN in call.args[0] else list(view(call.args[0]))
 
 
 _OF_CONTAINERS: dict[str, NativeFunction] = {
-    "list.append": _append,
+    "list.append": lambda call: call.args[0].append(call.args[1]),
     "list.extend": _extend,
-    "list.insert": _insert,
+    "list.insert": lambda call: call.args[0].insert(concrete(call.interpreter, call.args[1]), call.args[2]),
     "list.pop": _pop,
     "list.index": _index,
-    "list.copy": _copy,
-    "list.clear": _clear,
-    "list.reverse": _reverse,
+    "list.copy": lambda call: call.args[0].copy(),
+    "list.clear": lambda call: call.args[0].clear(),
+    "list.reverse": lambda call: call.args[0].reverse(),
     "dict.get": _get,
     "dict.pop": _pop,
     "dict.setdefault": _setdefault,
     "dict.update": _update,
-    "dict.keys": _keys,
-    "dict.values": _values,
-    "dict.items": _items,
-    "dict.copy": _copy,
-    "dict.clear": _clear,
+    "dict.keys": _listed(dict.keys),
+    "dict.values": _listed(dict.values),
+    "dict.items": _listed(dict.items),
+    "dict.copy": lambda call: call.args[0].copy(),
+    "dict.clear": lambda call: call.args[0].clear(),
 }
 METHODS: dict[type, frozenset[str]] = {
     list: frozenset({"append", "extend", "insert", "pop", "index", "copy", "clear", "reverse", "sort", "remove"}),

@@ -15,22 +15,10 @@ from convlint.static.interpreter.pymodel.library_callers import CALLERS
 from convlint.static.interpreter.pymodel.native import NativeFunction, real_value, whole_value
 from convlint.symbolic import Dim
 
-
-def _last_argument(call: Call) -> Value:
-    return call.args[-1] if call.args else UNKNOWN
-
-
-def _partial(call: Call) -> Value:
-    args = call.args
-    return Partial(args[0], tuple(args[1:]), call.kwargs) if args else UNKNOWN
-
-
 _CHECKPOINT_OPTIONS = frozenset({"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"})
 
 
 def _checkpoint(call: Call) -> Value:
-    if not call.args:
-        return UNKNOWN
     kwargs = {key: value for key, value in call.kwargs.items() if key not in _CHECKPOINT_OPTIONS}
     return call.interpreter.call(call.args[0], call.with_args(call.args[1:], kwargs))
 
@@ -64,10 +52,6 @@ def _mathematical(name: str) -> NativeFunction:
     return function
 
 
-def _deepcopy(call: Call) -> Value:
-    return _copied(call.args[0], {}) if call.args else UNKNOWN
-
-
 def _copied(value: Value, copies: dict[int, Value]) -> Value:
     """Return a deep copy; ``copies`` has those so far by the ``id`` of the original, which may hold itself."""
     copy: Value = copies.get(id(value))
@@ -89,7 +73,7 @@ def _copied(value: Value, copies: dict[int, Value]) -> Value:
 
 
 LIBRARY: dict[str, NativeFunction] = {
-    "functools.partial": _partial,
+    "functools.partial": lambda call: Partial(call.args[0], tuple(call.args[1:]), call.kwargs),
     "collections.OrderedDict": FUNCTIONS["dict"],
     "torch.utils.checkpoint.checkpoint": _checkpoint,
     "itertools.chain": _chain,
@@ -99,12 +83,9 @@ LIBRARY: dict[str, NativeFunction] = {
     "math.ceil": to_integer("ceil", math.ceil),
     "math.trunc": to_integer("int", math.trunc),
     **{f"math.{name}": _mathematical(name) for name in ("gcd", "log", "log2", "sqrt", "pow")},
-    "copy.deepcopy": _deepcopy,
-    "copy.copy": _deepcopy,
-    "typing.cast": _last_argument,
-    "torch.jit.script": first_argument,
-    "torch.compile": first_argument,
-    "torch.nn.DataParallel": first_argument,
+    **dict.fromkeys(("copy.deepcopy", "copy.copy"), lambda call: _copied(call.args[0], {})),
+    "typing.cast": lambda call: call.args[-1],
+    **dict.fromkeys(("torch.jit.script", "torch.compile", "torch.nn.DataParallel"), first_argument),
     **CALLERS,
 }
 
