@@ -76,9 +76,9 @@ def test_the_published_figures_are_what_a_tool_says(tool: str) -> None:
 @pytest.mark.parametrize("tool", INSTALLED)
 def test_what_is_published_of_models_that_fail_is_what_a_tool_does(tool: str) -> None:
     says, left = peers_tools.of_broken(tool), peers_tools.left_behind(tool, Broken())
-    published = row("A model that does not work", tool)
+    published = row("A broken model", tool)
     assert [published[1], published[3]] == [says, left]
-    assert row("A model that works", tool)[1] == peers_tools.left_behind(tool, Frozen())
+    assert row("A working model", tool)[1] == peers_tools.left_behind(tool, Frozen())
 
 
 def test_a_function_of_pytorch_that_was_replaced_is_noticed_and_put_back() -> None:
