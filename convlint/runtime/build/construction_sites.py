@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from torch import nn
@@ -69,9 +69,7 @@ class WatchedConstruction:
             self._patch(owner, "__init__", _repairing_init(owner.__init__, repair))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._patches.close()
         self._running.clear()
         self._bottom = None
@@ -133,8 +131,7 @@ def _constructors(cls: type) -> frozenset[int] | None:
     """The ids of the code of all ``__init__`` of a class and its bases; None if a decorator hides one."""
     inits = [base.__dict__["__init__"] for base in cls.__mro__[:-1] if "__init__" in base.__dict__]
     codes: list[Any] = [getattr(inspect.unwrap(init), "__code__", None) for init in inits]
-    hidden = any(code is None or code.co_name != "__init__" for code in codes)
-    return None if hidden else frozenset(map(id, codes))
+    return frozenset(map(id, codes)) if all(code and code.co_name == "__init__" for code in codes) else None
 
 
 def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> Callable[..., None]:
@@ -144,7 +141,7 @@ def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> 
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
             if not in_run():
                 raise
-            declared, accepted = repair(original, module, args, kwargs)
+            declared, accepted = stand_ins.repaired(original, module, args, kwargs, repair)
             if accepted is None:
                 raise
             record = module.__dict__.get(_KEY)

@@ -13,7 +13,7 @@ import os
 import pkgutil
 import sys
 import tokenize
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -70,8 +70,8 @@ def check_model(value: Any, target: Target) -> nn.Module:
     """Return ``value`` if it is a model. Raises ProblemError otherwise."""
     if isinstance(value, nn.Module):
         return value
-    kind = type(value).__name__
-    raise ProblemError("not-a-module", f"{target.name} returned an object of type {kind}, not an nn.Module")
+    text = f"{target.name} returned an object of type {type(value).__name__}, not an nn.Module"
+    raise ProblemError("not-a-module", text)
 
 
 # --- files and dotted modules
@@ -126,9 +126,8 @@ def _import_module(name: str, root: str) -> ModuleType:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-                near = _near_module(error.name, root)
-                message = f"no module named {error.name!r} was found{near}"
-                raise ProblemError("missing-file", message) from None
+                text = f"no module named {error.name!r} was found{_near_module(error.name, root)}"
+                raise ProblemError("missing-file", text) from None
             raise
 
     return _imported(load, f"module {name} cannot be imported")
@@ -140,8 +139,7 @@ def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
     except ProblemError:
         raise
     except SyntaxError as error:
-        message = f"{refusal}: {error.msg}"
-        raise ProblemError("syntax-error", message, error.filename, error.lineno) from error
+        raise ProblemError("syntax-error", f"{refusal}: {error.msg}", error.filename, error.lineno) from error
     except Exception as error:
         site = failure_of(error, "constructor").site
         message = f"{refusal}: {type(error).__name__}: {one_line(error)}"
@@ -188,12 +186,6 @@ def _near_module(name: str, root: str) -> str:
 # --- names and arguments
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Join names for a sentence: "a, b and c"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
     """A problem that suggests the most similar models of the module, or lists all of them."""
     offered = [name for name, value in vars(owner).items() if not name.startswith("_") and _is_model_like(value, owner)]
@@ -228,7 +220,8 @@ def _check_arguments(value: Callable[..., Any], target: Target, args: tuple[Any,
         missing = _missing(signature, args, kwargs)
         how = ", ".join([*given, *(f"{name}=..." for name in missing)])
         if missing:
-            reason = f"{target.name} needs {_listed(missing)}"
+            *first, last = missing
+            reason = f"{target.name} needs {', '.join(first)}{' and ' if first else ''}{last}"
             how = f"; pass them as '{target.where}:{target.name}({how})'"
         else:
             reason = f"{target.name}: {one_line(error)}"
@@ -252,5 +245,4 @@ def _missing(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[s
 
 def signature_text(signature: inspect.Signature) -> str:
     """Format a signature without annotations: ``(x, mask=None)``."""
-    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
-    return str(inspect.Signature(parameters))
+    return str(inspect.Signature([p.replace(annotation=p.empty) for p in signature.parameters.values()]))

@@ -27,13 +27,11 @@ def list_job(asked: TargetPattern, enter: Callable[[str], None] = lambda _: None
     """Return the targets that match a pattern, sorted by name. ``enter`` is called with the phase that begins."""
     enter("import")
     try:
-        module = load_target.import_target_module(asked.where, asked.root)
-        found = tuple(_targets(module, asked))
+        found = tuple(_targets(load_target.import_target_module(asked.where, asked.root), asked))
     except ProblemError as error:
         return JobResult(None, (error.problem,))
     if not found:
-        text = f"{asked.text}: no model in {asked.where.where} matches"
-        return JobResult(None, (Problem("no-models", text),))
+        return JobResult(None, (Problem("no-models", f"{asked.text}: no model in {asked.where.where} matches"),))
     return JobResult(targets=found)
 
 

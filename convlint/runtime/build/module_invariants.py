@@ -6,7 +6,7 @@ obscure error if a submodule is not a module. These checks run before any of tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,8 +21,7 @@ def check_modules(model: nn.Module) -> None:
     try:
         _check_parts(model)
     except RecursionError:
-        text = "its modules are nested too deeply for PyTorch"
-        raise ProblemError(_KIND, text) from None
+        raise ProblemError(_KIND, "its modules are nested too deeply for PyTorch") from None
 
 
 def _check_parts(model: nn.Module) -> None:
@@ -50,20 +49,18 @@ def _is_named_module(given: Any) -> bool:
 
 def _check_one(name: str, module: nn.Module) -> None:
     what = f"the module `{name}`" if name else type(module).__name__
-    kind: Any = type(module)
-    if kind.__hash__ is None:
+    if not isinstance(module, Hashable):
         raise ProblemError(_KIND, f"{what} is not hashable, but PyTorch keeps modules in sets")
     for key, wanted in _PARTS.items():
         parts = vars(module).get(key)
         if not isinstance(parts, dict):
-            text = f"{what} was not initialized: its __init__ must call super().__init__()"
-            raise ProblemError(_KIND, text)
+            raise ProblemError(_KIND, f"{what} was not initialized: its __init__ must call super().__init__()")
         for part, value in parts.items():
             if not isinstance(part, str):
                 raise ProblemError(_KIND, f"{what} has a member named {part!r}, which is not a string")
             if value is not None and not isinstance(value, wanted):
-                of = f"which is of type {type(value).__name__}"
-                raise ProblemError(_KIND, f"{what} has {part!r} in its {key}, {of}")
+                text = f"{what} has {part!r} in its {key}, which is of type {type(value).__name__}"
+                raise ProblemError(_KIND, text)
 
 
 _PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}

@@ -11,6 +11,7 @@ import ast
 import dis
 import operator
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from types import CodeType
 
@@ -32,28 +33,24 @@ def is_literal_argument(frames: tuple[Instant, ...], value: int, at: Argument, p
     The other ``frames`` are those of its callers, innermost first. ``path`` are indices into a list or tuple argument.
     """
     call = _expression(frames[0]) if frames else None
-    if not isinstance(call, ast.Call):
-        return False
-    return _value(_argument(call, at.keyword, at.position), frames, path) == value
+    return isinstance(call, ast.Call) and _value(_argument(call, at.keyword, at.position), frames, path) == value
 
 
 def is_literal_operand(instant: Instant, value: int, left: bool) -> bool:
     """Return whether the left or right operand of the arithmetic at ``instant`` is a literal with this value."""
-    node = _expression(instant)
-    if isinstance(node, ast.BinOp):
-        side = node.left if left else node.right
-    elif isinstance(node, ast.AugAssign) and not left:
-        side = node.value
-    else:
-        return False
-    return _value(side, (instant,)) == value
+    match _expression(instant):
+        case ast.BinOp() as node:
+            return _value(node.left if left else node.right, (instant,)) == value
+        case ast.AugAssign() as node if not left:
+            return _value(node.value, (instant,)) == value
+    return False
 
 
 @cache
 def _expression(instant: Instant) -> ast.AST | None:
     """The syntax tree of the expression (or assignment) that an instruction belongs to."""
-    code, site = instant[0], site_of(instant)
-    span = [source_line(code.co_filename, number) for number in range(site.line, site.end_line + 1)]
+    site = site_of(instant)
+    span = [source_line(instant[0].co_filename, number) for number in range(site.line, site.end_line + 1)]
     if not span or not span[-1]:
         return None
     span[-1] = span[-1][: site.end_column - 1]
@@ -76,8 +73,8 @@ def _argument(call: ast.Call, keyword: str, position: int | None) -> ast.expr | 
             return given.value
     if position is None or position >= len(call.args):
         return None
-    before = call.args[: position + 1]
-    return None if any(isinstance(arg, ast.Starred) for arg in before) else call.args[position]
+    starred = any(isinstance(arg, ast.Starred) for arg in call.args[: position + 1])
+    return None if starred else call.args[position]
 
 
 def _value(node: ast.AST | None, frames: tuple[Instant, ...], path: tuple[int, ...] = ()) -> int | None:
@@ -96,17 +93,10 @@ def _value(node: ast.AST | None, frames: tuple[Instant, ...], path: tuple[int, .
             inner = _value(operand, frames)
             return None if inner is None else -inner
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            return _computed(type(op), _value(left, frames), _value(right, frames))
+            sides = _value(left, frames), _value(right, frames)
+            with suppress(TypeError, ZeroDivisionError):  # an operand is unknown, or the divisor is zero
+                return _OPERATORS[type(op)](*sides)  # type: ignore[arg-type]
     return None
-
-
-def _computed(op: type[ast.operator], left: int | None, right: int | None) -> int | None:
-    if left is None or right is None:
-        return None
-    try:
-        return _OPERATORS[op](left, right)
-    except ZeroDivisionError:
-        return None
 
 
 def _named(name: str, frames: tuple[Instant, ...]) -> int | None:
@@ -121,11 +111,10 @@ def _named(name: str, frames: tuple[Instant, ...]) -> int | None:
     call = _expression(frames[1])
     if not isinstance(call, ast.Call):
         return None
-    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
-    if called != code.co_name:
+    attribute = isinstance(call.func, ast.Attribute)
+    if getattr(call.func, "attr" if attribute else "id", None) != code.co_name:
         return None
-    bound = isinstance(call.func, ast.Attribute) and parameters[0] in ("self", "cls")
-    position = parameters.index(name) - bound
+    position = parameters.index(name) - (attribute and parameters[0] in ("self", "cls"))
     by_position = position if name in parameters[: code.co_argcount] else None
     return _value(_argument(call, name, by_position), frames[1:])
 
@@ -144,8 +133,7 @@ def _stores(code: CodeType) -> dict[str, list[int | None]]:
                 found.setdefault(name, []).append(literal)
                 literal = None
         constant = instruction.opname.startswith(("LOAD_CONST", "LOAD_SMALL_INT"))
-        number = instruction.argval if constant else None
-        literal = number if type(number) is int else None
+        literal = instruction.argval if constant and type(instruction.argval) is int else None
     for inner in code.co_consts:
         for name in inner.co_freevars if isinstance(inner, CodeType) else ():
             found.setdefault(name, []).extend(_stores(inner).get(name, ()))  # nonlocal

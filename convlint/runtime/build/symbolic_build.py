@@ -79,7 +79,7 @@ def scope_of(module: nn.Module) -> ScopeRecord | None:
 
 
 def _subclasses(root: type) -> list[type]:
-    found: dict[type, None] = {root: None}
+    found = {root: None}
     pending = [root]
     while pending:
         subclasses: list[type] = type.__subclasses__(pending.pop())
@@ -168,8 +168,7 @@ class _Signature:
     def positions(self, count: int) -> list[Argument]:
         """The first ``count`` positional arguments, without ``self``."""
         for position in range(len(self._positions), count):
-            name = f"{self._variadic}[{position - len(self._names)}]"
-            self._positions.append(Argument(name, position))
+            self._positions.append(Argument(f"{self._variadic}[{position - len(self._names)}]", position))
         return self._positions[:count]
 
 

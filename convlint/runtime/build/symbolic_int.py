@@ -103,9 +103,6 @@ class SymbolicInt(int):
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[int], tuple[int]]:
         return int, (int(self),)  # pickled models contain plain integers
 
-    def __copy__(self) -> SymbolicInt:
-        return self
-
     def __deepcopy__(self, memo: object) -> SymbolicInt:
         return self
 
@@ -153,12 +150,8 @@ class SymbolicInt(int):
         return quotient
 
     def __divmod__(self, other: int) -> tuple[int, int]:
-        if type(other) is not int and type(other) is not SymbolicInt:
-            return int.__divmod__(self, other)
-        return self // other, self % other
-
-    def __pos__(self) -> SymbolicInt:
-        return self
+        integers = type(other) in (int, SymbolicInt)
+        return (self // other, self % other) if integers else int.__divmod__(self, other)
 
     def __round__(self, digits: SupportsIndex | None = None) -> int:
         whole = digits is None or operator.index(digits) >= 0
@@ -167,10 +160,10 @@ class SymbolicInt(int):
     def __abs__(self) -> int:
         return self if self >= 0 else -self
 
-    def __floor__(self) -> SymbolicInt:
+    def __pos__(self) -> SymbolicInt:
         return self
 
-    __ceil__ = __trunc__ = __floor__
+    __copy__ = __floor__ = __ceil__ = __trunc__ = __pos__
 
 
 _new = int.__new__

@@ -4,6 +4,8 @@ A constructor of ``torch.nn`` that rejects its arguments receives the nearest ar
 mismatched shapes returns zeros of the shape that the layer declares. The original arguments are recorded for the rules.
 """
 
+# ruff: noqa: ARG001 - the stand-ins have the parameters of torch's own functions
+
 from __future__ import annotations
 
 import inspect
@@ -17,24 +19,24 @@ from torch import nn
 from convlint.analysis import ops
 
 Arguments = dict[str, Any]
-Repair = Callable[[Callable[..., None], nn.Module, tuple[Any, ...], Arguments], tuple[Arguments, Arguments | None]]
+Repair = Callable[[Arguments], Arguments | None]  # the nearest arguments that a constructor accepts
 
 
 # --- constructors
 
 
-def _bound(original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any) -> Arguments:
-    """The arguments of a constructor call by name, with defaults, without ``self``."""
+def repaired(
+    original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any, repair: Repair
+) -> tuple[Arguments, Arguments | None]:
+    """The arguments of a rejected constructor call by name, without ``self``, and the nearest ones that it accepts.
+
+    The latter are None if ``repair`` changes nothing.
+    """
     call = inspect.signature(original).bind(module, *args, **kwargs)
     call.apply_defaults()
-    return dict(list(call.arguments.items())[1:])
-
-
-def _count(value: Any) -> int | None:
-    """A channel count that torch accepts: the value rounded, at least 1; None if it is not a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return max(1, round(value))
+    declared = dict(list(call.arguments.items())[1:])
+    accepted = repair(declared)
+    return declared, accepted if accepted is not None and _changed(declared, accepted) else None
 
 
 def _changed(declared: Arguments, accepted: Arguments) -> bool:
@@ -45,64 +47,48 @@ def _changed(declared: Arguments, accepted: Arguments) -> bool:
     )
 
 
-def _repair_conv(
-    original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any
-) -> tuple[Arguments, Arguments | None]:
-    declared = _bound(original, module, args, kwargs)
-    accepted = dict(declared)
-    channels = [_count(declared[name]) for name in ("in_channels", "out_channels")]
-    groups = _count(declared["groups"])
-    if None in channels or groups is None:
-        return declared, None
-    into, out = (channel or 1 for channel in channels)
-    accepted.update(in_channels=into, out_channels=out)
-    fits = isinstance(declared["groups"], int) and declared["groups"] > 0
-    fits = fits and into % groups == 0 and out % groups == 0
-    accepted["groups"] = declared["groups"] if fits else 1
+def _count(value: Any) -> int | None:
+    """A channel count that torch accepts: the value rounded, at least 1; None if it is not a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return max(1, round(value))
+
+
+def _with_counts(declared: Arguments, *names: str) -> Arguments | None:
+    """The arguments with accepted channel or feature counts for ``names``; None if one of them is not a number."""
+    counts = {name: _count(declared[name]) for name in names}
+    return None if None in counts.values() else declared | counts
+
+
+def _repair_conv(declared: Arguments) -> Arguments | None:
+    accepted = _with_counts(declared, "in_channels", "out_channels", "groups")
+    if accepted is None:
+        return None
+    groups = accepted["groups"]
+    divides = accepted["in_channels"] % groups == 0 and accepted["out_channels"] % groups == 0
+    if not (divides and isinstance(declared["groups"], int) and groups == declared["groups"]):
+        accepted["groups"] = 1
     for name in ("kernel_size", "stride", "dilation"):
         accepted[name] = tuple([max(1, int(size)) for size in declared[name]])
     if isinstance(declared["padding"], str):
         strided = any(step != 1 for step in accepted["stride"])
-        known = declared["padding"] in ("same", "valid")
-        if not known or (declared["padding"] == "same" and strided):
+        if declared["padding"] != "valid" and (declared["padding"] != "same" or strided):
             spread = zip(accepted["kernel_size"], accepted["dilation"], strict=True)
             accepted["padding"] = tuple([(size - 1) * step // 2 for size, step in spread])
     if declared["padding_mode"] not in ("zeros", "reflect", "replicate", "circular"):
         accepted["padding_mode"] = "zeros"
-    return declared, accepted if _changed(declared, accepted) else None
+    return accepted
 
 
-def _repair_counts(*names: str) -> Repair:
-    """Repair for a constructor whose arguments ``names`` are channel or feature counts."""
-
-    def repair(
-        original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any
-    ) -> tuple[Arguments, Arguments | None]:
-        declared = _bound(original, module, args, kwargs)
-        counts = {name: _count(declared[name]) for name in names}
-        if None in counts.values():
-            return declared, None
-        accepted = declared | counts
-        return declared, accepted if _changed(declared, accepted) else None
-
-    return repair
-
-
-def _repair_group_norm(
-    original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any
-) -> tuple[Arguments, Arguments | None]:
-    declared = _bound(original, module, args, kwargs)
-    channels, groups = _count(declared["num_channels"]), _count(declared["num_groups"])
-    if channels is None or groups is None:
-        return declared, None
-    accepted = declared | {"num_channels": channels, "num_groups": math.gcd(channels, groups)}
-    return declared, accepted if _changed(declared, accepted) else None
+def _repair_group_norm(declared: Arguments) -> Arguments | None:
+    accepted = _with_counts(declared, "num_channels", "num_groups")
+    return accepted and accepted | {"num_groups": math.gcd(accepted["num_channels"], accepted["num_groups"])}
 
 
 CONSTRUCTORS: dict[type[nn.Module], Repair] = {
     nn.modules.conv._ConvNd: _repair_conv,
-    nn.Linear: _repair_counts("in_features", "out_features"),
-    nn.modules.batchnorm._NormBase: _repair_counts("num_features"),
+    nn.Linear: lambda declared: _with_counts(declared, "in_features", "out_features"),
+    nn.modules.batchnorm._NormBase: lambda declared: _with_counts(declared, "num_features"),
     nn.GroupNorm: _repair_group_norm,
 }
 
@@ -115,17 +101,12 @@ def stand_in(name: str, args: Sequence[Any], kwargs: Arguments, output_channels:
 
     ``name`` is the name of the function (``conv2d``), ``output_channels`` the declared channels of the enclosing layer.
     """
-    maker = _STAND_INS.get(name)
-    if maker is None:
-        return None
     try:
-        return maker(args, kwargs, output_channels)
+        if name in ops.PER_CHANNEL_NORMS:
+            return _norm(output_channels, *args, **kwargs)
+        return _STAND_INS[name](*args, **kwargs)
     except (IndexError, KeyError, TypeError, ValueError, AttributeError):
         return None  # the call was not even well-formed: it stays the failure that it is
-
-
-def _argument(args: Sequence[Any], kwargs: Arguments, position: int, name: str, default: Any) -> Any:
-    return args[position] if len(args) > position else kwargs.get(name, default)
 
 
 def _sizes(value: Any, count: int) -> tuple[int, ...]:
@@ -139,71 +120,62 @@ def _window(size: int, kernel: int, stride: int, padding: int, dilation: int) ->
     return max(1, ops.output_size(size, kernel, max(1, stride), padding, dilation))
 
 
-def _conv(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = _argument(args, kwargs, 0, "input", None)
-    weight = _argument(args, kwargs, 1, "weight", None)
+# The following have the parameters of the torch functions that they stand for.
+
+
+def _conv(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
+) -> Any:
     spatial = weight.dim() - 2
-    stride = _sizes(_argument(args, kwargs, 3, "stride", 1), spatial)
-    padding = _argument(args, kwargs, 4, "padding", 0)
-    dilation = _sizes(_argument(args, kwargs, 5, "dilation", 1), spatial)
-    kernel = tuple(weight.shape[2:])
-    if padding == "same":
-        sizes = tuple(x.shape[-spatial:])
-    else:
-        around = _sizes(0 if padding == "valid" else padding, spatial)
-        sizes = tuple(map(_window, x.shape[-spatial:], kernel, stride, around, dilation))
-    if x.dim() not in (spatial + 1, spatial + 2):
+    if input.dim() not in (spatial + 1, spatial + 2):
         return None
-    return x.new_zeros((*x.shape[: -spatial - 1], weight.shape[0], *sizes))
+    sizes = input.shape[-spatial:]
+    if padding != "same":
+        steps = [_sizes(value, spatial) for value in (stride, 0 if padding == "valid" else padding, dilation)]
+        sizes = tuple(map(_window, sizes, weight.shape[2:], *steps))
+    return input.new_zeros((*input.shape[: -spatial - 1], weight.shape[0], *sizes))
 
 
-def _conv_transpose(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = _argument(args, kwargs, 0, "input", None)
-    weight = _argument(args, kwargs, 1, "weight", None)
+def _conv_transpose(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Any:
     spatial = weight.dim() - 2
-    stride = _sizes(_argument(args, kwargs, 3, "stride", 1), spatial)
-    padding = _sizes(_argument(args, kwargs, 4, "padding", 0), spatial)
-    extra = _sizes(_argument(args, kwargs, 5, "output_padding", 0), spatial)
-    groups = _argument(args, kwargs, 6, "groups", 1)
-    dilation = _sizes(_argument(args, kwargs, 7, "dilation", 1), spatial)
-    if x.dim() not in (spatial + 1, spatial + 2):
+    if input.dim() not in (spatial + 1, spatial + 2):
         return None
-    sizes = [
-        max(1, ops.transposed_output_size(size, kernel, step, around, spread, more))
-        for size, step, around, spread, kernel, more in zip(
-            x.shape[-spatial:], stride, padding, dilation, weight.shape[2:], extra, strict=True
-        )
-    ]
-    return x.new_zeros((*x.shape[: -spatial - 1], weight.shape[1] * groups, *sizes))
+    steps = [_sizes(value, spatial) for value in (stride, padding, dilation, output_padding)]
+    every = zip(input.shape[-spatial:], weight.shape[2:], *steps, strict=True)
+    sizes = [max(1, ops.transposed_output_size(*numbers)) for numbers in every]
+    return input.new_zeros((*input.shape[: -spatial - 1], weight.shape[1] * groups, *sizes))
 
 
-def _linear(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = _argument(args, kwargs, 0, "input", None)
-    weight = _argument(args, kwargs, 1, "weight", None)
-    return x.new_zeros((*x.shape[:-1], weight.shape[0]))
+def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    return input.new_zeros((*input.shape[:-1], weight.shape[0]))
 
 
-def _same_shape(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    return _argument(args, kwargs, 0, "input", None).clone()
+def _same_shape(input: Any, *_: Any, **__: Any) -> Any:
+    return input.clone()
 
 
-def _norm(args: Sequence[Any], kwargs: Arguments, channels: int | None) -> Any:
-    x = _argument(args, kwargs, 0, "input", None)
-    if channels is None or x.dim() < 2 or channels == x.shape[1]:
-        return x.clone()
-    return x.new_zeros((x.shape[0], channels, *x.shape[2:]))
+def _norm(channels: int | None, input: Any, *_: Any, **__: Any) -> Any:
+    if channels is None or input.dim() < 2 or channels == input.shape[1]:
+        return input.clone()
+    return input.new_zeros((input.shape[0], channels, *input.shape[2:]))
 
 
-def _broadcast(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    left, right = args[0], _argument(args, kwargs, 1, "other", None)
-    dims = max(left.dim(), right.dim())
-    shapes = [(1,) * (dims - t.dim()) + tuple(t.shape) for t in (left, right)]
+def _broadcast(left: Any, other: Any, **_: Any) -> Any:
+    dims = max(left.dim(), other.dim())
+    shapes = [(1,) * (dims - t.dim()) + tuple(t.shape) for t in (left, other)]
     return left.new_zeros([max(pair) for pair in zip(*shapes, strict=True)])
 
 
-def _cat(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    tensors = list(_argument(args, kwargs, 0, "tensors", None))
-    dim = _argument(args, kwargs, 1, "dim", 0)
+def _cat(tensors: Any, dim: Any = 0, **_: Any) -> Any:
     if len({t.dim() for t in tensors}) != 1:
         return None
     shape = list(tensors[0].shape)
@@ -211,69 +183,55 @@ def _cat(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
     return tensors[0].new_zeros(shape)
 
 
-def _stack(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    tensors = list(_argument(args, kwargs, 0, "tensors", None))
-    first = tensors[0]
-    return torch.stack([torch.zeros_like(first)] * len(tensors), _argument(args, kwargs, 1, "dim", 0))
+def _stack(tensors: Any, dim: Any = 0, **_: Any) -> Any:
+    return torch.stack([torch.zeros_like(tensors[0])] * len(tensors), dim)
 
 
-def _pool(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = _argument(args, kwargs, 0, "input", None)
-    kernel_size = _argument(args, kwargs, 1, "kernel_size", None)
-    spatial = x.dim() - 2 if x.dim() > 2 else 1
+def _pool(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *_: Any, **__: Any) -> Any:
+    spatial = input.dim() - 2 if input.dim() > 2 else 1
     kernel = _sizes(kernel_size, spatial)
-    given = _argument(args, kwargs, 2, "stride", None)
-    stride = kernel if given is None or given == [] else _sizes(given, spatial)
-    padding = _sizes(_argument(args, kwargs, 3, "padding", 0), spatial)
-    sizes = map(_window, x.shape[-spatial:], kernel, stride, padding, (1,) * spatial)
-    return x.new_zeros((*x.shape[:-spatial], *sizes))
+    step = kernel if stride is None or stride == [] else _sizes(stride, spatial)
+    sizes = map(_window, input.shape[-spatial:], kernel, step, _sizes(padding, spatial), (1,) * spatial)
+    return input.new_zeros((*input.shape[:-spatial], *sizes))
 
 
-def _reshape(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = args[0]
-    shape = list(args[1] if len(args) == 2 and not isinstance(args[1], int) else args[1:])
-    shape = [int(size) for size in shape or kwargs["shape"]]
+def _reshape(x: Any, /, *sizes: Any, **kwargs: Any) -> Any:
+    given = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    shape = [int(size) for size in list(given) or kwargs["shape"]]
     if -1 not in shape:
         return x.new_zeros(shape)
     wildcard = shape.index(-1)
     if wildcard == 0:  # x.view(-1, features): -1 stands for the batch
         shape[0] = x.shape[0]
     else:
-        known = math.prod(size for size in shape if size != -1)
-        shape[wildcard] = max(1, x.numel() // max(1, known))
+        shape[wildcard] = max(1, x.numel() // max(1, math.prod(size for size in shape if size != -1)))
     return x.new_zeros(shape)
 
 
-def _matmul(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    left, right = args[0], _argument(args, kwargs, 1, "other", None)
-    if left.dim() < 2 or right.dim() < 2:
+def _matmul(left: Any, other: Any, **_: Any) -> Any:
+    if left.dim() < 2 or other.dim() < 2:
         return None
-    return left.new_zeros((*left.shape[:-1], right.shape[-1]))
+    return left.new_zeros((*left.shape[:-1], other.shape[-1]))
 
 
-def _pixel_shuffle(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = args[0]
-    factor = int(_argument(args, kwargs, 1, "upscale_factor", 1))
+def _pixel_shuffle(x: Any, /, upscale_factor: Any = 1) -> Any:
+    factor = int(upscale_factor)
     *batch, channels, height, width = x.shape
     return x.new_zeros((*batch, max(1, channels // factor**2), height * factor, width * factor))
 
 
-def _pad(args: Sequence[Any], kwargs: Arguments, _: int | None) -> Any:
-    x = _argument(args, kwargs, 0, "input", None)
-    shape = list(x.shape)
-    around = list(_argument(args, kwargs, 1, "pad", ()))
-    for back, (before, after) in enumerate(zip(around[::2], around[1::2], strict=True), start=1):
+def _pad(input: Any, pad: Any = (), *_: Any, **__: Any) -> Any:
+    shape = list(input.shape)
+    for back, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
         shape[-back] = max(1, shape[-back] + before + after)
-    return x.new_zeros(shape)
+    return input.new_zeros(shape)
 
 
-_STAND_INS: dict[str, Callable[[Sequence[Any], Arguments, int | None], Any]] = {
+_STAND_INS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(ops.CONVS, _conv),
     **dict.fromkeys(ops.TRANSPOSED_CONVS, _conv_transpose),
     "linear": _linear,
-    **dict.fromkeys(ops.PER_CHANNEL_NORMS, _norm),
-    **dict.fromkeys(("layer_norm", "group_norm", "prelu"), _same_shape),
-    **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), _same_shape),
+    **dict.fromkeys(("layer_norm", "group_norm", "prelu", "channel_shuffle", "native_channel_shuffle"), _same_shape),
     **dict.fromkeys(("add", "sub", "mul", "div", "true_divide"), _broadcast),
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
