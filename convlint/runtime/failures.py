@@ -9,6 +9,7 @@ from typing import Literal
 
 from convlint.ir import Failure, Problem
 from convlint.runtime import code_sites
+from convlint.source_text.site import Site
 
 _MESSAGE_LIMIT = 2000  # characters of a message
 _TRACEBACK_LIMIT = 100_000  # characters of a traceback, which contains the message
@@ -17,10 +18,10 @@ _TRACEBACK_LIMIT = 100_000  # characters of a traceback, which contains the mess
 class ProblemError(Exception):
     """Something that cannot be checked. ``problem`` is what a report says about it."""
 
-    def __init__(self, kind: str, message: str, path: str | None = None, line: int | None = None) -> None:
+    def __init__(self, kind: str, message: str, place: str | Site | None = None, line: int | None = None) -> None:
         super().__init__(message)
-        shown = None if path is None else code_sites.report_path(path)
-        self._problem = Problem(kind, message, shown, line)
+        path, line = (place.path, place.line) if isinstance(place, Site) else (place, line)
+        self._problem = Problem(kind, message, path and code_sites.report_path(path), line)
 
     @property
     def problem(self) -> Problem:
@@ -43,8 +44,7 @@ def failure_of(error: BaseException, phase: Literal["constructor", "forward"], m
     chain = tuple(code_sites.site_of(frame) for frame in reversed(frames))
     site = code_sites.site_of(own[-1]) if own else None
     whole = "".join(traceback.format_exception(error))[:_TRACEBACK_LIMIT]
-    kind = " ".join(type(error).__name__.split())
-    return Failure(phase, kind, one_line(error), site, module, chain, whole)
+    return Failure(phase, " ".join(type(error).__name__.split()), one_line(error), site, module, chain, whole)
 
 
 def one_line(error: BaseException) -> str:

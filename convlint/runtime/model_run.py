@@ -48,8 +48,9 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> JobRes
     if job.at_once > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // job.at_once))
     threads = set(threading.enumerate())
+    if job.device == "cuda" and not torch.cuda.is_available():
+        return JobResult(None, (Problem("device", "PyTorch finds no CUDA device; drop --device cuda"),))
     try:
-        _check_device(job.device)
         enter("import")
         value = _build(lambda: load_target.find_object(job.target, job.root))
         threads |= {thread for thread in threading.enumerate() if thread.daemon}
@@ -77,8 +78,7 @@ def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]
     except Exception as error:
         failure = failure_of(error, "constructor")
         external_failures.raise_if_environment(failure, job)
-        graph = Graph(job.target.text, "failed", failure=failure, budgets=job.budgets)
-        return JobResult(graph)
+        return JobResult(Graph(job.target.text, "failed", failure=failure, budgets=job.budgets))
     model = configured_model(value, job)
     enter("forward")
     return _record_and_measure(model, inputs_of(model, job), job)
@@ -151,11 +151,6 @@ def tensor_inputs(value: Any) -> Inputs | None:
     if isinstance(value, dict):
         return Inputs((), value, "input")
     return Inputs(tuple(value) if isinstance(value, tuple | list) else (value,), {}, "input")
-
-
-def _check_device(device: str) -> None:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ProblemError("device", "PyTorch finds no CUDA device; drop --device cuda")
 
 
 # --- building
@@ -231,12 +226,9 @@ def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         graph = replace(graph, tried_sizes=resolution.tried_sizes(model, inputs, graph))
     if not graph.outputs:
-        kind = type(recording.result).__name__
-        given = (
-            "None; is a return statement missing?"
-            if recording.result is None
-            else f"an object of type {kind} without tensors"
-        )
+        given = f"an object of type {type(recording.result).__name__} without tensors"
+        if recording.result is None:
+            given = "None; is a return statement missing?"
         return JobResult(graph, (Problem("no-output", f"forward returned {given}"),))
     return JobResult(graph)
 

@@ -76,12 +76,8 @@ def _run_forked(version: ModelVersion, job: Job) -> VersionRun:
         os.waitpid(pid, 0)
         return _failed("timeout", f"it took more than {job.timeout:g} s; --timeout sets the limit")
     status = os.waitpid(pid, 0)[1]
-    if os.WIFSIGNALED(status):
-        name = processes.signal_name(os.WTERMSIG(status))
-        return _failed("crash", f"it crashed the process with {name}")
-    if not data:
-        code = os.waitstatus_to_exitcode(status)
-        return _failed("exit", f"it ended the process with exit code {code}")
+    if os.WIFSIGNALED(status) or not data:
+        return VersionRun(problems=(processes.exit_problem(status, "it"),))
     tried = serialize.decode(VersionRun, json.loads(data))
     assert isinstance(tried, VersionRun)
     return tried
@@ -115,8 +111,7 @@ def _in_the_fork(version: ModelVersion, job: Job) -> VersionRun:
         failure = failure_of(error, "constructor")
         place = f" at {failure.site}" if failure.site else ""
         text = f"it fails to build{place}: {failure.type}: {failure.message}"
-        problem = Problem("does-not-run", text, traceback=failure.traceback)
-        return VersionRun(problems=(problem,))
+        return VersionRun(problems=(Problem("does-not-run", text, traceback=failure.traceback),))
     except BaseException as error:
         return _failed("exit", f"it raised {type(error).__name__}: {one_line(error)}")
 
@@ -137,11 +132,9 @@ def run_live_versions(model: nn.Module, asked: VersionsJob, inputs: Inputs | Non
 
 def _run_live_version(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
     if version.runs:
-        found = timing.timings(copy.deepcopy(model), inputs, version.replacements, version.runs)
-        return VersionRun(timings=found)
+        return VersionRun(timings=timing.timings(copy.deepcopy(model), inputs, version.replacements, version.runs))
     try:
-        rewritten = replace_layers(copy.deepcopy(model), version.replacements)
-        return _run(rewritten, inputs, version, job)
+        return _run(replace_layers(copy.deepcopy(model), version.replacements), inputs, version, job)
     except Exception as error:
         return _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
 
@@ -161,8 +154,7 @@ def _run_version(version: ModelVersion, job: Job) -> VersionRun:
         inputs = model_run.inputs_of(model, job)
     if version.runs:
         return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
-    result = _run(model, inputs, version, job)
-    return replace(result, libraries=tuple(_libraries(before)))
+    return replace(_run(model, inputs, version, job), libraries=tuple(_libraries(before)))
 
 
 def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:
@@ -230,9 +222,8 @@ def _run_other_call(text: str, inputs: Inputs, job: Job) -> OtherCall:
     target = parse_target(text)
     try:
         with at_most(_CALL_SECONDS), torch.no_grad():
-            make = load_target.constructor_call(load_target.find_object(target, job.root), target)
-            model, meta = _build(make)
-            model = load_target.check_model(model, target)
+            made, meta = _build(load_target.constructor_call(load_target.find_object(target, job.root), target))
+            model = load_target.check_model(made, target)
             built = tuple(_rewritable_layers(model))
             arguments = inputs.map(lambda tensor: tensor.to("meta")) if meta else inputs
             try:

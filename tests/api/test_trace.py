@@ -14,8 +14,8 @@ import torch.nn.functional as F  # noqa: N812 - as people write it
 from torch import Tensor, fx, nn
 
 import convlint
-from convlint.runtime.record.record import Recording
 from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.record.to_graph import Recording
 
 X = torch.rand(2, 3, 16, 16)
 

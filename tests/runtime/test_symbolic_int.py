@@ -151,7 +151,7 @@ def test_an_expression_has_the_value_that_was_computed(
     values = {Symbol(name, 0): v for name, v in zip("abc", given_numbers, strict=True)}
     last = numbers[-1]
     assert isinstance(last, SymbolicInt)
-    dim = provenance._Book().dim(last.origin)
+    dim = provenance._Expressions().dim(last.origin)
     assert dim.is_unknown or dim.evaluate(values) == int(last)
 
 

@@ -141,10 +141,8 @@ def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
     except SyntaxError as error:
         raise ProblemError("syntax-error", f"{refusal}: {error.msg}", error.filename, error.lineno) from error
     except Exception as error:
-        site = failure_of(error, "constructor").site
-        message = f"{refusal}: {type(error).__name__}: {one_line(error)}"
-        where = (site.path, site.line) if site else (None, None)
-        raise ProblemError("import-error", message, *where) from error
+        text = f"{refusal}: {type(error).__name__}: {one_line(error)}"
+        raise ProblemError("import-error", text, failure_of(error, "constructor").site) from error
 
 
 def _check_text(file: Path) -> None:

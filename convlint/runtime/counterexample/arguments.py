@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -18,12 +17,7 @@ _MAX_LENGTH = 2000  # characters of one argument
 _MAX_DEPTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Other:
-    """Stands for a value without source text, which is not kept alive."""
-
-
-_OTHER = _Other()
+_OTHER = object()  # stands for a value without source text, which is not kept alive
 
 
 def snapshot(value: Any, depth: int = 0) -> Any:

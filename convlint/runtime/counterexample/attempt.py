@@ -56,7 +56,7 @@ class SuspectCall:
         result: Result = ("broken", Inputs(), None)
         failing: Result | None = None
         accepted = False
-        for inputs in self._inputs(_spatial(control)):
+        for inputs in self._inputs(tuple(control.tensors[0].shape[2:]) if control.tensors else ()):
             error = self._run(inputs)
             if error is None and self._accepted:
                 return "works", inputs, None
@@ -145,10 +145,6 @@ def _shapes(channels: Sequence[int], recorded: Sequence[Shape]) -> Iterator[tupl
     yield tuple([(1, n, *shape[2:]) for n, shape in zip(channels, recorded, strict=True)])
 
 
-def _spatial(inputs: Inputs) -> Shape:
-    return tuple(inputs.tensors[0].shape[2:]) if inputs.tensors else ()
-
-
 def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
     """Return whether an input has other channels than a layer expects."""
     if isinstance(module, nn.Linear):
@@ -169,5 +165,4 @@ def _is_raised_by_user(error: Exception) -> bool:
 
 
 def _is_same(one: Site, other: Site) -> bool:
-    places = {(os.path.realpath(site.path), site.line, site.column) for site in (one, other)}
-    return len(places) == 1
+    return len({(os.path.realpath(site.path), site.line, site.column) for site in (one, other)}) == 1

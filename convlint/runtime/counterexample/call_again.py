@@ -61,7 +61,9 @@ def class_call(
             given[base] = _default(signature, base)
         given[base] = _replaced(given.get(base), path, number)
     if examples:
-        needed = [p.name for p in signature.parameters.values() if _is_needed(p)]
+        by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = signature.parameters.values()
+        needed = [p.name for p in parameters if p.kind in by_position and p.default is p.empty]
         given = {name: given.get(name, _typical_value(name)) for name in needed} | given
         given = {name: value for name, value in given.items() if not _is_default(signature, name, value)}
         in_order = needed
@@ -78,14 +80,8 @@ def class_call(
 
 
 def _is_default(signature: inspect.Signature, name: str, value: Any) -> bool:
-    parameter = signature.parameters.get(name)
-    default = parameter.default if parameter else inspect.Parameter.empty
+    default = signature.parameters[name].default if name in signature.parameters else inspect.Parameter.empty
     return type(default) is type(value) and bool(default == value)
-
-
-def _is_needed(parameter: inspect.Parameter) -> bool:
-    positional = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    return positional and parameter.default is parameter.empty
 
 
 def _typical_value(name: str) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 import os
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from convlint.runtime.counterexample.attempt import Outcome, SuspectCall
 from convlint.runtime.counterexample.call_again import CannotCallError, ClassCall, class_call
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.model_run import prepare_process
 from convlint.runtime.worker.client import JobResult
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import ClaimJob
@@ -34,23 +34,19 @@ _SHARE = 0.8  # of the time limit, after which no further trial starts
 def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> JobResult:
     """Try to prove a claim. Only for a process that exits after the job."""
     _discard_output()
-    random.seed(0)
-    torch.manual_seed(0)
-    sys.dont_write_bytecode = True  # write no bytecode files
+    prepare_process()
     until = time.monotonic() + _SHARE * job.timeout
     enter("import")
-    cls = _load_class(job)
-    if isinstance(cls, str):
-        return JobResult(proof=Proof("unknown", reason=cls))
-    enter("witness")
     try:
+        cls = _load_class(job)
+        enter("witness")
         with torch.no_grad():
             return JobResult(proof=_proof(cls, job.claim, until))
     except CannotCallError as refusal:
-        return JobResult(proof=Proof("unknown", reason=str(refusal)))
+        reason = str(refusal)
     except TooLongError:
         reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other arguments"
-        return JobResult(proof=Proof("unknown", reason=reason))
+    return JobResult(proof=Proof("unknown", reason=reason))
 
 
 def _discard_output() -> None:
@@ -63,20 +59,21 @@ def _discard_output() -> None:
 # --- the class
 
 
-def _load_class(job: ClaimJob) -> type[nn.Module] | str:
-    """Return the class of a claim, or the reason why it cannot be loaded."""
+def _load_class(job: ClaimJob) -> type[nn.Module]:
+    """Return the class of a claim. Raises CannotCallError."""
     claim = job.claim
     try:
         if claim.target is not None:  # sets up sys.path as in the recorded run
             load_target.find_object(parse_target(claim.target), job.root)
         cls = _imported_class(claim) or load_target.find_object(Target(claim.cls, claim.path, name=claim.cls), job.root)
     except ProblemError as error:
-        return error.problem.message
+        raise CannotCallError(error.problem.message) from error
     except Exception as error:
-        return f"{claim.path} cannot be imported: {type(error).__name__}: {one_line(error)}"
+        text = f"{claim.path} cannot be imported: {type(error).__name__}: {one_line(error)}"
+        raise CannotCallError(text) from error
     if isinstance(cls, type) and issubclass(cls, nn.Module):
         return cls
-    return f"{claim.cls} is not a subclass of nn.Module"
+    raise CannotCallError(f"{claim.cls} is not a subclass of nn.Module")
 
 
 def _imported_class(claim: Claim) -> Any:
@@ -124,8 +121,7 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
 
 
 def _call(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> ClassCall:
-    read = claim.target is None
-    return class_call(cls, claim.arguments, attempt.numbers, examples=read)
+    return class_call(cls, claim.arguments, attempt.numbers, examples=claim.target is None)
 
 
 def _control(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> tuple[str, Inputs] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,8 +97,7 @@ def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
 def floating_dtype(model: nn.Module, name: str | None) -> torch.dtype:
     """The dtype of floating-point inputs: that of the job, else that of the first parameter."""
     if name is not None:
-        dtype: torch.dtype = getattr(torch, name)
-        return dtype
+        return getattr(torch, name)  # type: ignore[no-any-return]
     floats = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
     return next(floats, torch.get_default_dtype())
 
@@ -112,8 +111,7 @@ def _from_file(path: str) -> Inputs:
         message = f"input file {path} contains objects other than tensors; write it with torch.save(x, {path!r})"
         raise ProblemError("input", message) from error
     except Exception as error:
-        message = f"input file {path} cannot be read as tensors: {one_line(error)}"
-        raise ProblemError("input", message) from error
+        raise ProblemError("input", f"input file {path} cannot be read as tensors: {one_line(error)}") from error
     return _arguments(value, path)
 
 
@@ -162,23 +160,16 @@ def required(model: nn.Module) -> list[str]:
     signature = signature_of(model)
     if signature is None:
         return ["input"]
-    return list(_required(signature))
+    return [
+        name
+        for name, p in signature.parameters.items()
+        if p.kind is p.VAR_POSITIONAL or (p.default is p.empty and p.kind is not p.VAR_KEYWORD)
+    ]
 
 
 def keyword_only(model: nn.Module) -> list[str]:
     """Names of the required parameters of ``forward`` that are keyword-only."""
     signature = signature_of(model)
     parameters = signature.parameters if signature else {}
-    return [name for name in required(model) if name in parameters and _by_name(parameters[name])]
-
-
-def _by_name(parameter: inspect.Parameter) -> bool:
-    return parameter.kind is parameter.KEYWORD_ONLY
-
-
-def _required(signature: inspect.Signature) -> Iterator[str]:
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL or (
-            parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-        ):
-            yield name
+    by_name = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    return [name for name in required(model) if name in by_name]

@@ -43,7 +43,8 @@ def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | Non
     unseen = list(graph.untraced)
     with _state_restored(model):
         try:
-            peak = _peak(model, args, kwargs, None if graph.training else _output_shapes(graph))
+            shapes = [graph.tensor(id).shape for node in graph.nodes[-1:] for id in node.inputs]
+            peak = _peak(model, args, kwargs, None if graph.training else shapes)
         except Exception as error:
             peak = None
             unseen.append(("", f"peak memory was not measured: {_described(error)}"))
@@ -65,10 +66,6 @@ def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | Non
 
 def _described(error: Exception) -> str:
     return f"another forward raised {type(error).__name__}: {one_line(error)}"
-
-
-def _output_shapes(graph: Graph) -> list[tuple[int, ...]]:
-    return [graph.tensor(id).shape for id in graph.nodes[-1].inputs] if graph.nodes else []
 
 
 # --- peak of an inference

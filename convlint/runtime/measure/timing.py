@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
 import torch
@@ -28,28 +28,17 @@ def timings(model: nn.Module, inputs: Inputs, forms: Mapping[str, Replacement], 
     rewritten = replace_layers(copy.deepcopy(model), forms)
     found: list[Timing] = []
     with torch.inference_mode():
-        for layout in _LAYOUTS:
-            pair = tuple(_laid_out(m.eval(), layout) for m in (model, rewritten))
-            given = inputs.map(lambda tensor, layout=layout: _tensor(tensor, layout))  # type: ignore[misc]
+        for layout, memory in _LAYOUTS.items():
+            pair = [m.eval().to(memory_format=memory) for m in (model, rewritten)]  # type: ignore[call-overload]
+            given = inputs.map(lambda t, memory=memory: t.to(memory_format=memory) if t.dim() == 4 else t)  # type: ignore[misc]
             layers = _layer_calls(pair[0], given, list(forms))
             calls = tuple(_call(m, given.args, given.kwargs) for m in pair)
-            found.append(_timed("model", layout, calls, runs, _device(given.tensors)))
+            device = next((tensor.device.type for tensor in given.tensors), "cpu")
+            found.append(_timed("model", layout, calls, runs, device))
             for name, x in layers.items():
                 calls = tuple(_call(m.get_submodule(name), (x,), {}) for m in pair)
                 found.append(_timed(name, layout, calls, runs, x.device.type))
     return tuple(found)
-
-
-def _laid_out(model: nn.Module, layout: str) -> nn.Module:
-    return model.to(memory_format=_LAYOUTS[layout])  # type: ignore[call-overload,no-any-return]
-
-
-def _tensor(tensor: Tensor, layout: str) -> Tensor:
-    return tensor.to(memory_format=_LAYOUTS[layout]) if tensor.dim() == 4 else tensor
-
-
-def _device(tensors: list[Tensor]) -> str:
-    return tensors[0].device.type if tensors else "cpu"
 
 
 def _layer_calls(model: nn.Module, inputs: Inputs, names: list[str]) -> dict[str, Tensor]:
@@ -66,8 +55,7 @@ def _layer_calls(model: nn.Module, inputs: Inputs, names: list[str]) -> dict[str
 
     try:
         for name in filter(None, names):
-            module = model.get_submodule(name)
-            hooks += [module.register_forward_pre_hook(note(name))]
+            hooks += [model.get_submodule(name).register_forward_pre_hook(note(name))]
         model(*inputs.args, **inputs.kwargs)
     finally:
         for hook in hooks:
@@ -90,22 +78,12 @@ def _call(module: nn.Module, args: Args, kwargs: Kwargs) -> Callable[[], float]:
 
 
 def _timed(what: str, layout: str, calls: tuple[Callable[[], float], ...], runs: int, device: str) -> Timing:
-    before, after = calls
     for _ in range(_WARM):
-        before()
-        after()
-    seconds = list(_in_turns(before, after, runs))
-    first, second = ([pair[side] for pair in seconds] for side in (0, 1))
-    return Timing(
-        what, device, layout, torch.get_num_threads(), runs, (min(first), median(first)), (min(second), median(second))
-    )
-
-
-def _in_turns(before: Callable[[], float], after: Callable[[], float], runs: int) -> Iterator[tuple[float, float]]:
-    """Seconds of both calls for each run; the order changes from run to run."""
+        for call in calls:
+            call()
+    seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(runs):
-        if turn % 2:
-            second = after()
-            yield before(), second
-        else:
-            yield before(), after()
+        for side in (1, 0) if turn % 2 else (0, 1):  # the order changes from run to run
+            seconds[side].append(calls[side]())
+    first, second = ((min(some), median(some)) for some in seconds)
+    return Timing(what, device, layout, torch.get_num_threads(), runs, first, second)

@@ -39,7 +39,7 @@ def of_convolution(
     if (small and plain) or x.dtype == torch.float64:
         unfolded = 0 if pointwise else x.shape[0] * x.shape[1] * prod((*kernel, *out.shape[2:]))
         return out.nbytes + unfolded * x.element_size()
-    if x.dim() == 4 and not x.is_contiguous() and _is_channels_last(x):
+    if x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
         return weight.nbytes + out.nbytes
     packed = 0
     if pointwise and groups == 1:
@@ -47,14 +47,8 @@ def of_convolution(
             packed = threads * x.shape[1] * prod(out.shape[2:]) * x.element_size()
         elif threads == 1:
             return out.nbytes
-    into, made = _blocked(x), _blocked(out)
-    if x.shape[1] < _STEM:
-        into = 0
+    into, made = 0 if x.shape[1] < _STEM else _blocked(x), _blocked(out)
     return packed + max(into + weight.nbytes + made, made + out.nbytes)
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last)
 
 
 def _blocked(x: Tensor) -> int:

@@ -12,6 +12,8 @@ from torch.nn import functional
 from convlint.analysis import ops
 
 Shape = tuple[int, ...]
+_FEATURES = ("in_features", "out_features", "num_features")
+CHANNEL_COUNTS = ("in_channels", "out_channels", "groups", *_FEATURES, "num_channels", "num_groups")
 
 # Parameter names of torch functions in order. Tensor arguments are bound, too, but do not become attributes.
 _SIGNATURES: dict[str, tuple[str, ...]] = {

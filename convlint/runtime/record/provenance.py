@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -16,10 +17,11 @@ from convlint.runtime.build import construction_sites, source_literals
 from convlint.runtime.build.symbolic_build import scope_of
 from convlint.runtime.build.symbolic_int import Argument, Operation, Origin, Parameter, ScopeRecord, SymbolicInt
 from convlint.runtime.counterexample.arguments import listed
+from convlint.runtime.record.call_attributes import CHANNEL_COUNTS
 from convlint.symbolic import Dim, Symbol
 
-_CHANNELS = ("in_channels", "out_channels", "groups", "in_features", "out_features", "num_features")
-_DECLARED = (*_CHANNELS, "num_channels", "num_groups", "normalized_shape")
+_DECLARED = (*CHANNEL_COUNTS, "normalized_shape")
+_OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod}
 
 
 def annotate(graph: Graph, model: nn.Module) -> Graph:
@@ -59,8 +61,7 @@ class _Expressions:
                 exprs[name] = symbolic.to_json(dim)
         if not exprs:
             return layer
-        scope = scope_of(module)
-        return replace(layer, exprs=exprs, scope=self._register(scope))
+        return replace(layer, exprs=exprs, scope=self._register(scope_of(module)))
 
     def _of_attribute(
         self, value: int, name: str, module: nn.Module, built: construction_sites.Construction | None
@@ -74,13 +75,11 @@ class _Expressions:
         return symbolic.constant(value) if written else _unknown(value)
 
     def _register(self, scope: ScopeRecord | None) -> int | None:
-        if scope is None:
-            return None
-        outwards: ScopeRecord | None = scope
+        outwards = scope
         while outwards is not None and outwards.id not in self._records:
             self._records[outwards.id] = outwards
             outwards = outwards.parent
-        return scope.id
+        return None if scope is None else scope.id
 
     def dim(self, origin: Origin) -> Dim:
         """The expression of an origin over the symbols of the scopes that computed it."""
@@ -90,8 +89,7 @@ class _Expressions:
             if id(top) in self._dims:
                 pending.pop()
             elif isinstance(top, Parameter):
-                known = Symbol(top.name, top.scope.id)
-                self._parameters[known] = top
+                self._parameters[Symbol(top.name, top.scope.id)] = top
                 self._register(top.scope)
                 self._dims[id(top)] = (top, symbolic.symbol(top.name, top.scope.id))
             else:
@@ -107,17 +105,7 @@ class _Expressions:
         if operation.op == "neg":
             return -left
         right = self._side(operation, operation.right, left=False)
-        match operation.op:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "//":
-                return left // right
-            case _:
-                return left % right
+        return _OPERATORS[operation.op](left, right)  # type: ignore[no-any-return]
 
     def _side(self, operation: Operation, side: Origin | int, left: bool) -> Dim:
         if not isinstance(side, int):
@@ -137,7 +125,8 @@ class _Expressions:
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes of the layers and of comparisons of their symbols, with the symbols used."""
         bound: dict[Symbol, Dim] = {}
-        facts = {record.id: self._facts(record) for record in self._everything() if record.equal}
+        everything = next((record.all for record in self._records.values()), [])
+        facts = {record.id: self._facts(record) for record in everything if record.equal}
         chosen: dict[int, list[tuple[Dim, Dim]]] = {}
         pending = list(self._wanted)
         while pending:
@@ -150,9 +139,6 @@ class _Expressions:
                 chosen[id] = [pair for pair in pairs if self._involves(pair, bound)]
                 pending += [s for pair in chosen[id] for s in _symbols(pair) if s not in bound and not s.opaque]
         return tuple(self._scope(self._records[id], bound, chosen.get(id, [])) for id in sorted(self._records))
-
-    def _everything(self) -> list[ScopeRecord]:
-        return next((record.all for record in self._records.values()), [])
 
     def _involves(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
         """Return whether a comparison involves known symbols, directly or through the parameters bound to them.

@@ -9,45 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from convlint.ir import Failure, Graph
 from convlint.runtime import isolation
 from convlint.runtime.failures import failure_of
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.record.to_fx import FxGraph
-from convlint.runtime.record.to_graph import convert
-
-
-@dataclass
-class Recording:
-    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to ``ir.Graph``."""
-
-    model: nn.Module
-    recorder: Recorder
-    result: Any
-    failure: Failure | None
-    training: bool
-    target: str | None
-    error: BaseException | None = None
-
-    @cached_property
-    def fx_graph(self) -> FxGraph:
-        """The forward as a ``torch.fx.Graph``; see ``to_fx.py``."""
-        return FxGraph(self.recorder.steps, self.recorder.result, self.recorder.returned)
-
-    def graph(self) -> Graph:
-        """Convert the recording to ``ir.Graph`` and check its invariants."""
-        graph = convert(self)
-        graph.lint()
-        return graph
+from convlint.runtime.record.to_graph import Recording
 
 
 def record(
@@ -126,12 +97,8 @@ def _named_inputs(model: nn.Module, args: Args, kwargs: Kwargs) -> Iterator[tupl
     """The input tensors of a model, named after the parameters of its ``forward``."""
     code = getattr(type(model).forward, "__code__", None)
     names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
-    for position, value in enumerate(args):
-        name = names[position] if position < len(names) else f"input_{position}"
-        found = list(tensors_in(value))
-        for count, tensor in enumerate(found):
-            yield name if len(found) == 1 else f"{name}_{count}", tensor
-    for name, value in kwargs.items():
+    by_position = [(names[i] if i < len(names) else f"input_{i}", value) for i, value in enumerate(args)]
+    for name, value in (*by_position, *kwargs.items()):
         found = list(tensors_in(value))
         for count, tensor in enumerate(found):
             yield name if len(found) == 1 else f"{name}_{count}", tensor

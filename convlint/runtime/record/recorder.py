@@ -188,8 +188,7 @@ class Recorder(TorchFunctionMode):
         module = self._track.stack[-1][0] if self._track.stack else None
         if module is not None:
             record = construction_sites.construction_of(module)
-            declared = (record and record.declared) or vars(module)
-            channels = declared.get("num_features")
+            channels = ((record and record.declared) or vars(module)).get("num_features")
         result = stand_ins.stand_in(operations.name_of(func), args, kwargs, channels)
         if result is None:
             raise raised

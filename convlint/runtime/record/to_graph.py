@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -22,8 +24,9 @@ from convlint.runtime.record.to_fx import FxGraph
 from convlint.runtime.record.unregistered import unregistered
 
 
-class RecordedForward(Protocol):
-    """The parts of ``record.Recording`` that the conversion reads."""
+@dataclass
+class Recording:
+    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to ``ir.Graph``."""
 
     model: nn.Module
     recorder: Recorder
@@ -31,18 +34,22 @@ class RecordedForward(Protocol):
     failure: Failure | None
     training: bool
     target: str | None
+    error: BaseException | None = None
 
-    @property
-    def fx_graph(self) -> FxGraph: ...
+    @cached_property
+    def fx_graph(self) -> FxGraph:
+        """The forward as a ``torch.fx.Graph``; see ``to_fx.py``."""
+        return FxGraph(self.recorder.steps, self.recorder.result, self.recorder.returned)
 
-
-def convert(recording: RecordedForward) -> Graph:
-    """Convert a recorded forward to ``ir.Graph``."""
-    return _Conversion(recording).graph()
+    def graph(self) -> Graph:
+        """Convert the recording to ``ir.Graph`` and check its invariants."""
+        graph = _Conversion(self).graph()
+        graph.lint()
+        return graph
 
 
 class _Conversion:
-    def __init__(self, recording: RecordedForward) -> None:
+    def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.recorder = recording.recorder
         self.fx_graph = recording.fx_graph
@@ -138,11 +145,7 @@ class _Conversion:
         read = list(_nodes_in((node.args, node.kwargs)))  # x + x reads x twice
         if op not in ops.WITH_WEIGHTS:
             return read
-        first = read[:1]
-        return first + [other for other in read[1:] if not self._is_state(other)]
-
-    def _is_state(self, node: fx.Node) -> bool:
-        return self._source(node)[0].kind == "state"
+        return read[:1] + [other for other in read[1:] if self._source(other)[0].kind != "state"]
 
     def _op(self, node: fx.Node) -> str:
         name = operations.name_of(node.target)
@@ -162,8 +165,7 @@ class _Conversion:
             attrs |= self._declared(layer, attrs)
         if _is_inplace(node.target):
             attrs["inplace"] = True
-        inputs = self._ids(self._inputs[node])
-        self._add(node, step, op, inputs, attrs, layer)
+        self._add(node, step, op, self._ids(self._inputs[node]), attrs, layer)
 
     def _add(
         self,
@@ -218,7 +220,7 @@ class _Conversion:
         layer = self.layers[name]
         if layer.error is None:
             return {}
-        found = {key: layer.attrs[key] for key in _DECLARED if key in attrs and key in layer.attrs}
+        found = {key: layer.attrs[key] for key in call_attributes.CHANNEL_COUNTS if key in attrs and key in layer.attrs}
         if "num_channels" in layer.attrs and "num_features" in attrs:
             found["num_features"] = layer.attrs["num_channels"]
         return found
@@ -239,18 +241,6 @@ class _Conversion:
                 )
             )
         return found
-
-
-_DECLARED = (
-    "in_channels",
-    "out_channels",
-    "groups",
-    "in_features",
-    "out_features",
-    "num_features",
-    "num_groups",
-    "num_channels",
-)
 
 
 def _nodes_in(value: Any) -> Iterator[fx.Node]:

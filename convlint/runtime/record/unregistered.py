@@ -29,8 +29,7 @@ def unregistered(modules: Sequence[tuple[str, nn.Module]]) -> Iterator[tuple[str
             for key, module in _modules_in(value, _MAX_DEPTH):
                 if id(module) not in seen:
                     seen.add(id(module))
-                    name = f"{path}.{attribute}{key}" if path else f"{attribute}{key}"
-                    yield path, attribute, name, module
+                    yield path, attribute, f"{path}.{attribute}{key}" if path else f"{attribute}{key}", module
 
 
 _CONTAINERS = frozenset({list, tuple, dict})

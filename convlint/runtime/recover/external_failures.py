@@ -20,10 +20,8 @@ def raise_if_out_of_memory(error: BaseException | None) -> None:
     if isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in message for words in _ALLOCATION)
     ):
-        site = failure_of(error, "forward").site
-        advice = "--max-memory sets the limit, --device meta runs without values"
-        where = (site.path, site.line) if site else (None, None)
-        raise ProblemError("out-of-memory", f"out of memory: {message}; {advice}", *where) from error
+        text = f"out of memory: {message}; --max-memory sets the limit, --device meta runs without values"
+        raise ProblemError("out-of-memory", text, failure_of(error, "forward").site) from error
 
 
 def raise_if_environment(failure: Failure | None, job: Job) -> None:
@@ -31,24 +29,19 @@ def raise_if_environment(failure: Failure | None, job: Job) -> None:
     if failure is None:
         return
     message = f"{failure.type}: {failure.message}"
-    where = (failure.site.path, failure.site.line) if failure.site else (None, None)
     if failure.type in ("ModuleNotFoundError", "ImportError"):
         text = f"the {failure.phase} imports a module that is not available: {message}"
-        raise ProblemError("import-error", text, *where)
+        raise ProblemError("import-error", text, failure.site)
     if job.device == "meta" and "meta" in failure.message.lower():
-        advice = "drop --device meta"
-        raise ProblemError(
-            "device", f"the model needs tensor values, which the meta device does not have: {message}; {advice}", *where
-        )
+        text = f"the model needs tensor values, which the meta device does not have: {message}; drop --device meta"
+        raise ProblemError("device", text, failure.site)
     if job.dtype is not None and "not implemented for" in failure.message:
-        raise ProblemError("dtype", f"--dtype {job.dtype} is not supported by this model: {message}", *where)
+        raise ProblemError("dtype", f"--dtype {job.dtype} is not supported by this model: {message}", failure.site)
 
 
 def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
     """Raise ProblemError if the rank of a requested input does not suit the convolution that receives it."""
-    if not job.inputs:
-        return
-    first = _first_convolution(graph)
+    first = _first_convolution(graph) if job.inputs else None
     if first is None:
         return
     layer, rank = first
@@ -61,7 +54,7 @@ def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
         "input",
         f"{given} does not fit the model: its {layer.base} `{layer.name}` expects {takes} "
         f"({spatial + 1} sizes, without the batch dimension)",
-        *((layer.site.path, layer.site.line) if layer.site else (None, None)),
+        layer.site,
     )
 
 

@@ -82,8 +82,7 @@ def read(path: str) -> Any:
         raise ProblemError("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
     except Exception as error:
         reason = one_line(error).partition(". ")[0]  # the other sentences are advice
-        text = f"{path} cannot be read as a checkpoint: {reason}"
-        raise ProblemError("checkpoint", text, path) from error
+        raise ProblemError("checkpoint", f"{path} cannot be read as a checkpoint: {reason}", path) from error
 
 
 def save(path: str, value: Any) -> None:
@@ -91,8 +90,7 @@ def save(path: str, value: Any) -> None:
     try:
         with atomic_replacement(path) as beside:
             if path.endswith(".safetensors"):
-                tensors = {name: tensor.contiguous() for name, tensor in value.items()}
-                _safetensors().save_file(tensors, beside)
+                _safetensors().save_file({name: tensor.contiguous() for name, tensor in value.items()}, beside)
             else:
                 with open(beside, "xb") as file:  # not by name, because torch.save would store the name
                     torch.save(value, file)
@@ -111,23 +109,18 @@ def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
 
     The function restores the prefix of names and, unless ``bare``, the surrounding dict.
     """
-    inner = next((key for key in _WRAPPERS if isinstance(_of(whole, key), dict)), None)
+    keys = _WRAPPERS if isinstance(whole, dict) else ()
+    inner = next((key for key in keys if isinstance(whole.get(key), dict)), None)
     found = whole if inner is None else whole[inner]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        text = f"{path} contains no state dict (a dict of tensors by name)"
-        raise ProblemError("checkpoint", text, path)
-    parallel = bool(found) and all(name.startswith(_PARALLEL) for name in found)
-    prefix = _PARALLEL if parallel else ""
+        raise ProblemError("checkpoint", f"{path} contains no state dict (a dict of tensors by name)", path)
+    prefix = _PARALLEL if found and all(name.startswith(_PARALLEL) for name in found) else ""
 
     def put_back(state: State, *, bare: bool) -> Any:
         named = {prefix + name: tensor for name, tensor in state.items()}
         return named if bare or inner is None else {**whole, inner: named}
 
     return {name.removeprefix(prefix): tensor for name, tensor in found.items()}, put_back
-
-
-def _of(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None
 
 
 # --- conversion
@@ -153,9 +146,8 @@ def convert(
             if key not in found:
                 continue  # loading reports that it is missing
             weight, bias = found.pop(key), found.pop(_key(name, "bias"), None)
-            parts, error = convert_layer(weight, bias, form)
+            parts, errors[layer] = convert_layer(weight, bias, form)
             found |= {_key(name, part): tensor for part, tensor in parts.items()}
-            errors[layer] = error
     return found, errors
 
 
@@ -200,8 +192,7 @@ def _separable(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
 
 def _factorised(weight: Tensor, _: Replacement) -> tuple[State, Tensor]:
     first, second = decompose.factorised(weight)
-    again = decompose.dense_of_factorised(first, second)
-    return {"weight": second, "horizontal.weight": first}, again
+    return {"weight": second, "horizontal.weight": first}, decompose.dense_of_factorised(first, second)
 
 
 def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:

@@ -78,8 +78,7 @@ def global_depthwise(weight: Tensor, map_size: tuple[int, int]) -> tuple[Tensor,
 
 def dense_of_global(depthwise: Tensor, linear: Tensor) -> Tensor:
     """The linear weight (D, C * H * W) that is equivalent to the two of ``global_depthwise``."""
-    maps = _exact(depthwise).flatten(1)
-    return (_exact(linear)[:, :, None] * maps).flatten(1).to(linear)
+    return (_exact(linear)[:, :, None] * _exact(depthwise).flatten(1)).flatten(1).to(linear)
 
 
 def grouped(weight: Tensor, groups: int) -> Tensor:
@@ -226,13 +225,8 @@ def _assign(scores: Tensor, known: Tensor) -> Tensor:
 
     Starts with a greedy assignment, or with ``known`` if that is better, and swaps channels while this improves it.
     """
-    greedy = _greedy(scores)
-    best = max(known, greedy, key=lambda groups: _sum(scores, groups))  # the first of equals
+    best = max(known, _greedy(scores), key=lambda groups: float(scores.gather(1, groups[:, None]).sum()))
     return _swap(scores, best.clone())
-
-
-def _sum(scores: Tensor, groups: Tensor) -> float:
-    return float(scores.gather(1, groups[:, None]).sum().item())
 
 
 def _greedy(scores: Tensor) -> Tensor:

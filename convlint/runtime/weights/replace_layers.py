@@ -51,7 +51,8 @@ def rewritten(model: nn.Module, forms: Mapping[str, Replacement], *, weights: bo
 
 def replacement_for(layer: nn.Module, form: Replacement) -> nn.Module:
     """The rewritten form of one layer, with fresh weights."""
-    made = eval(_making(form), {**_defined(form), "layer": layer})  # noqa: S307 - convlint's own text
+    expression = of_code(form.code).expression(form)
+    made = eval(expression, {**_defined(form), "layer": layer})  # noqa: S307 - convlint's own text
     assert isinstance(made, nn.Module)
     return made.train(layer.training)
 
@@ -63,7 +64,3 @@ def _defined(form: Replacement) -> dict[str, Any]:
     for helper in of_code(form.code).helpers(form):
         exec(helper.text, namespace)  # noqa: S102 - convlint's own text
     return namespace
-
-
-def _making(form: Replacement) -> str:
-    return of_code(form.code).expression(form)

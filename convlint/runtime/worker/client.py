@@ -15,7 +15,7 @@ import sys
 import threading
 from concurrent import futures
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -28,10 +28,8 @@ _START = "import sys; sys.path.append(sys.argv[1]); from convlint.runtime.worker
 _START_SECONDS = 120.0  # seconds for loading torch, in addition to a job's time limit
 _STOP_SECONDS = 5.0
 
-
 AnyJob = Job | ClaimJob | VersionsJob | TargetPattern
-KINDS = {"run": Job, "prove": ClaimJob, "try": VersionsJob, "list": TargetPattern}
-"""What a worker does, by the name that travels with it."""
+KINDS = {"run": Job, "prove": ClaimJob, "try": VersionsJob, "list": TargetPattern}  # by the name in messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +70,7 @@ class Worker:
     def prove(self, claim: Claim, *, timeout: float = 30.0, max_memory: int | None = None, root: str = ".") -> Proof:
         """Build and run the class of a claim; returns whether that proves it. Errors of the class do not raise."""
         answer = self.run(ClaimJob(claim, timeout, max_memory, root))
-        if answer.proof is not None:
-            return answer.proof
-        reasons = [problem.message for problem in answer.problems]
-        return Proof("unknown", reason="; ".join(reasons))
+        return answer.proof or Proof("unknown", reason="; ".join(problem.message for problem in answer.problems))
 
     def run(self, job: AnyJob) -> JobResult:
         """Run a job and return its result. Errors of the job do not raise.
@@ -93,7 +88,7 @@ class Worker:
         except futures.TimeoutError:
             process.stop()
             result = _failed("the worker process does not answer")
-        return _with_target(result, job)
+        return replace(result, problems=tuple(replace(problem, target=job.text) for problem in result.problems))
 
     def close(self) -> None:
         """Stop the worker and all its processes. Waiting jobs get a problem as their result."""
@@ -204,11 +199,3 @@ class _Process:
 
 def _failed(message: str) -> JobResult:
     return JobResult(None, (Problem("worker", message),))
-
-
-def _with_target(answer: JobResult, job: AnyJob) -> JobResult:
-    """Add the target of the job to the problems of a result."""
-    from dataclasses import replace
-
-    problems = tuple(replace(problem, target=job.text) for problem in answer.problems)
-    return replace(answer, problems=problems)

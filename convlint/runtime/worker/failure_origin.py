@@ -24,8 +24,7 @@ def problem(error: BaseException, during: str) -> Problem:
         text = f"{during} raised {kind}, which exits Python: {one_line(error)}"
         return Problem("exit", text, traceback=whole)
     if sys.modules.get("sys") is not sys:
-        text = f"{during} emptied sys.modules: Python cannot continue"
-        return Problem("broken-module", text, traceback=whole)
+        return Problem("broken-module", f"{during} emptied sys.modules: Python cannot continue", traceback=whole)
     site = _of_the_model(error.__traceback__)
     if site is None:
         text = f"convlint itself failed: {kind}: {one_line(error)}; please report this"

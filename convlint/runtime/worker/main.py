@@ -83,10 +83,8 @@ class _Running:
 
 def _unanswered(running: _Running, code: int) -> Problem:
     if running.late:
-        text = "it stopped its watcher process and was killed at its time limit"
-        return Problem("timeout", text)
-    text = f"the worker process died before it answered ({processes.ending(code)})"
-    return Problem("worker", text)
+        return Problem("timeout", "it stopped its watcher process and was killed at its time limit")
+    return Problem("worker", f"the worker process died before it answered ({processes.ending(code)})")
 
 
 class _Worker:
@@ -152,8 +150,8 @@ class _Worker:
             os.close(pipe)
             _, status = os.waitpid(running.watcher, 0)
             if not running.answered:
-                spared = [other.watcher for other in self._running.values()]
-                processes.end_children(spared=spared)  # this process has adopted its children
+                # This process has adopted the children of the watcher.
+                processes.end_children(spared=[other.watcher for other in self._running.values()])
                 self._send_problem(running.number, _unanswered(running, os.waitstatus_to_exitcode(status)))
             return
         *lines, running.partial_line = (running.partial_line + read).split(b"\n")

@@ -10,6 +10,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from convlint.ir import Problem
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SUBREAPER, _PARENT_DEATH = 36, 1  # of prctl(2)
 
@@ -97,24 +99,29 @@ def resident_memory(pid: int) -> int:
 
 def _own_memory(pid: int) -> int:
     """Bytes that a process does not share with its parent."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Private_Dirty:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # it has exited, or this is not Linux
-    return 0
+    return _bytes_in(f"/proc/{pid}/smaps_rollup", "Private_Dirty:") or 0
 
 
 def available_memory() -> int:
     """Bytes of available memory; without /proc the total memory."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
+    available = _bytes_in("/proc/meminfo", "MemAvailable:")
+    return os.sysconf("SC_PHYS_PAGES") * _PAGE if available is None else available
+
+
+def _bytes_in(path: str, key: str) -> int | None:
+    """The number of bytes in a line of a file of /proc; None without the file or the line."""
+    with suppress(OSError):  # the process has exited, or this is not Linux
+        for line in Path(path).read_text().splitlines():
+            if line.startswith(key):
                 return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # not Linux
-    return os.sysconf("SC_PHYS_PAGES") * _PAGE
+    return None
+
+
+def exit_problem(status: int, subject: str) -> Problem:
+    """The problem of a process that exited before it answered; ``subject`` begins the message."""
+    if os.WIFSIGNALED(status):
+        return Problem("crash", f"{subject} crashed the process with {signal_name(os.WTERMSIG(status))}")
+    return Problem("exit", f"{subject} ended the process with exit code {os.waitstatus_to_exitcode(status)}")
 
 
 def ending(code: int) -> str:

@@ -83,8 +83,8 @@ class _Child:
             processes.end_children(pid)
         if isinstance(answer, Problem):
             seconds = time.monotonic() - self._began
-            placed = JobResult(None, (self._placed(answer),), seconds=seconds, memory=self._peak)
-            answer = dumps({"answer": serialize.encode(placed)}).encode()
+            result = JobResult(None, (self._placed(answer),), seconds=seconds, memory=self._peak)
+            answer = dumps({"answer": serialize.encode(result)}).encode()
         write_line(self._output, answer)
 
     def _watch(self, pid: int, above: int) -> bytes | Problem:
@@ -100,7 +100,7 @@ class _Child:
             if ready:
                 read = os.read(self._read, 1 << 20)
                 if not read:
-                    return self._ended(os.waitpid(pid, 0)[1])
+                    return processes.exit_problem(os.waitpid(pid, 0)[1], self._during())
                 buffer += read
                 *lines, buffer = buffer.split(b"\n")
                 for line in lines:
@@ -111,7 +111,8 @@ class _Child:
                     except (ValueError, TypeError, KeyError):
                         return Problem("worker", f"{self._during()} wrote to convlint's internal pipe")
             elif (status := processes.exit_status(pid)) is not None:
-                return self._ended(status)  # a process that it has left may keep the pipe open
+                # A process that it has left may keep the pipe open.
+                return processes.exit_problem(status, self._during())
             else:
                 self._peak = max(self._peak, processes.memory_below(pid))
                 if self._peak > most:
@@ -120,15 +121,8 @@ class _Child:
                 with suppress(OSError):
                     os.kill(pid, signal.SIGUSR1)  # makes faulthandler dump the stack
                 time.sleep(_DUMP_SECONDS)
-                message = f"{self._during()} took more than {self._job.timeout:g} s; --timeout sets the limit"
-                return Problem("timeout", message)
-
-    def _ended(self, status: int) -> Problem:
-        if os.WIFSIGNALED(status):
-            name = processes.signal_name(os.WTERMSIG(status))
-            return Problem("crash", f"{self._during()} crashed the process with {name}")
-        code = os.waitstatus_to_exitcode(status)
-        return Problem("exit", f"{self._during()} ended the process with exit code {code}")
+                limit = f"{self._job.timeout:g} s; --timeout sets the limit"
+                return Problem("timeout", f"{self._during()} took more than {limit}")
 
     def _over_memory(self) -> Problem:
         limit = f"{self._limit / 2**20:,.0f} MiB"
