@@ -52,7 +52,7 @@ class _GraphBuilder:
         self.recorded: dict[int, Value] = {}  # by the id of the tensor in the execution
         self.nodes: list[Node] = []
         self._value_count = 0  # the number of values so far
-        self.unregistered: list[tuple[str, str, Site | None]] = []
+        self.unregistered: dict[tuple[str, str], Site | None] = {}  # the site of the first module in a container
         self.instances = list(self._instances())
         self.numbers = PlainNumbers(path.execution, self.instances, fitting=fitting)
 
@@ -68,8 +68,7 @@ class _GraphBuilder:
         names = {id(v): name for name, v in self.path.names.items() if type(v) is Instance}
         self.registered = {child for top in tops for child in descendants(top)}
         for number, top in enumerate(tops):
-            alone = len(tops) == 1 and any(True for _ in top.children())
-            alone = alone or top is self.path.instance
+            alone = top is self.path.instance or (len(tops) == 1 and any(True for _ in top.children()))
             name = "" if alone else names.get(id(top), f"{top.cls.qualname.lower()}{number}")
             yield from self._below(top, name)
         for step in self.execution.steps:
@@ -93,17 +92,15 @@ class _GraphBuilder:
         """Yield modules in lists, tuples and dicts. They are recorded as unregistered if they have parameters, unless
         ``instance`` may have registered them under an unknown name.
         """
-        complete = not instance.may_have_more_children
         for attribute, value in instance.attrs.items():
             if type(value) not in (list, tuple, dict):
                 continue
-            pairs = value.items() if type(value) is dict else enumerate(value)
-            for key, item in pairs:
+            for key, item in value.items() if type(value) is dict else enumerate(value):
                 if type(item) is Instance and item.is_module and item not in self.registered:
                     below = list(descendants(item))
                     self.registered.update(below)
-                    if complete and any(module.kind in _WITH_PARAMETERS for module in below):
-                        self.unregistered.append((name, attribute, item.site))
+                    if not instance.may_have_more_children and any(module.kind in _WITH_PARAMETERS for module in below):
+                        self.unregistered.setdefault((name, attribute), item.site)
                     yield f"{prefix}{attribute}[{key!r}]", item
 
     def _layer(self, instance: Instance) -> Layer:
@@ -115,12 +112,11 @@ class _GraphBuilder:
                 number = number[-1]
             if type(number) is int or type(number) is Dim:
                 exprs[name] = symbolic.to_json(symbolic.as_dim(self.execution.reduced(number)))
-        leaf = not any(True for _ in instance.children())
         return Layer(
             name=self.names[instance],
             kind=instance.cls.qualname.rsplit(".", 1)[-1],
             base=instance.kind or "Module",
-            leaf=leaf,
+            leaf=not any(True for _ in instance.children()),
             site=instance.site,
             chain=instance.chain,
             attrs=attrs if instance.kind not in (None, "Module") else {},
@@ -132,7 +128,7 @@ class _GraphBuilder:
     # --- calls
 
     def graph(self) -> Graph:
-        layers = [self._layer(instance) for instance in self.instances]
+        layers = tuple([self._layer(instance) for instance in self.instances])
         starts = [0]
         for step in self.execution.steps:
             self._add(step)
@@ -141,13 +137,13 @@ class _GraphBuilder:
         return Graph(
             target=None,
             status="complete" if self.path.complete else "partial",
-            layers=tuple(layers),
+            layers=layers,
             nodes=tuple(self.nodes),
             calls=tuple(
                 [self._call(call, starts) for call in self.path.interpreter.calls if call.instance in registered]
             ),
             traced_by="source",
-            unregistered_layers=tuple(_once(self.unregistered)),
+            unregistered_layers=tuple([(*container, site) for container, site in self.unregistered.items()]),
             scopes=self._scopes(),
             ignored_arguments=self.path.entry_point.ignored,
             texts=self.texts,
@@ -230,14 +226,4 @@ class _GraphBuilder:
             ]
         )
         name = entry_point.value.qualname
-        file = entry_point.module.path
-        return (Scope(PARAMETERS, name, None, symbols, equal, path=file, cls=name),)
-
-
-def _once(containers: list[tuple[str, str, Site | None]]) -> Iterator[tuple[str, str, Site | None]]:
-    """Yield each container once, with the site of its first module."""
-    seen = set()
-    for name, attribute, site in containers:
-        if (name, attribute) not in seen:
-            seen.add((name, attribute))
-            yield name, attribute, site
+        return (Scope(PARAMETERS, name, None, symbols, equal, path=entry_point.module.path, cls=name),)

@@ -42,13 +42,8 @@ class PlainNumbers:
         known = [(symbolic.symbol(s.name, s.scope), v) for s, v in self._execution.bindings.items()]
         pairs = [*known, *self._execution.facts, *self._execution.demands]
         symbols = {s for pair in pairs for number in pair for s in symbols_of(number)} | roles.keys()
-        symbols |= {
-            symbol
-            for step in self._execution.steps
-            for tensor in step.outputs
-            for number in tensor.shape or ()
-            for symbol in symbols_of(number)
-        }
+        tensors = [tensor for step in self._execution.steps for tensor in step.outputs]
+        symbols |= {symbol for tensor in tensors for number in tensor.shape or () for symbol in symbols_of(number)}
         values = {symbol: self._usual(symbol, roles) for symbol in symbols}
         if not fitting:
             return values

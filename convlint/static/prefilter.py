@@ -47,7 +47,7 @@ def _evidence(path: ExecutionPath) -> Iterator[Evidence]:
     if path.entry_point.ignored:
         yield "ignored-argument", None, None
     for instance in path.interpreter.creators:
-        if _has_modules_in_containers(instance):
+        if any(_holds_module(value) for value in instance.attrs.values() if type(value) in (list, tuple, dict)):
             yield "plain-container", instance.site, None
     biased: dict[Tensor, Site | None] = {}
     for step in execution.steps:
@@ -72,24 +72,20 @@ def _of_convolution(step: Step, spatial: int) -> Iterator[Needs]:
     shape = step.inputs[0].shape
     if shape is not None and len(shape) == spatial + 1:
         yield "unbatched-conv"
-    kernel, stride = step.attrs.get("kernel_size"), step.attrs.get("stride")
-    padding = step.attrs.get("padding")
+    kernel, stride, padding = (step.attrs.get(name) for name in ("kernel_size", "stride", "padding"))
     if not isinstance(kernel, tuple):
         return
-    if isinstance(padding, tuple) and any(
-        type(size) is int and size % 2 == 0 and around != 0 for size, around in zip(kernel, padding, strict=False)
-    ):
+    padded = (
+        [size for size, around in zip(kernel, padding, strict=False) if around != 0] if type(padding) is tuple else []
+    )
+    if any(type(size) is int and size % 2 == 0 for size in padded):
         yield "even-kernel"
-    if isinstance(stride, tuple) and any(_exceeds(step_, size) for step_, size in zip(stride, kernel, strict=False)):
-        yield "stride-exceeds-kernel"
-    if isinstance(padding, tuple) and any(
-        size == 1 and around != 0 for size, around in zip(kernel, padding, strict=False)
-    ):
+    if 1 in padded:
         yield "padded-pointwise"
-
-
-def _exceeds(stride: Num, size: Num) -> bool:
-    return type(stride) is int and type(size) is int and stride > size
+    if isinstance(stride, tuple) and any(
+        type(step) is type(size) is int and step > size for step, size in zip(stride, kernel, strict=False)
+    ):
+        yield "stride-exceeds-kernel"
 
 
 def _on_parameters(pairs: tuple[tuple[Num, Num], ...]) -> bool:
@@ -101,13 +97,6 @@ def _is_depthwise(path: ExecutionPath, instance: Instance) -> bool:
     groups = as_number(instance.attrs.get("groups"))
     into = as_number(instance.attrs.get("in_channels"))
     return groups is not None and into is not None and path.execution.equal(groups, into) is True
-
-
-def _has_modules_in_containers(instance: Instance) -> bool:
-    """Return whether attributes of an object are lists, tuples or dicts of modules."""
-    return any(
-        _holds_module(value) for value in instance.attrs.values() if type(value) in (list, tuple, dict) and value
-    )
 
 
 def _holds_module(value: object, depth: int = 2) -> bool:

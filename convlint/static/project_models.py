@@ -134,8 +134,7 @@ def _specs(path: ExecutionPath, tensors: tuple[Tensor, ...]) -> tuple[InputSpec,
         plain = tuple(size for size in shape if type(size) is int)
         if len(plain) < 2 or len(plain) != len(shape):
             return ()
-        dtype = None if tensor.dtype == "float32" else tensor.dtype
-        specs.append(InputSpec(plain[1:], dtype=dtype))
+        specs.append(InputSpec(plain[1:], dtype=None if tensor.dtype == "float32" else tensor.dtype))
     return tuple(specs)
 
 
@@ -220,8 +219,7 @@ def _model(project: Project, module: SourceModule, target: str, usage: _Usage) -
         specs, file = usage.inputs[key]
         yield replace(detected, inputs=tuple(map(str, specs)), why=f"as in {file}")
     elif len(required) > 1:
-        missing = f"forward takes {len(required)} inputs: {', '.join(required)}"
-        yield replace(detected, missing=missing)
+        yield replace(detected, missing=f"forward takes {len(required)} inputs: {', '.join(required)}")
     else:
         specs, why = guess_input(path, run)
         yield replace(detected, inputs=tuple(map(str, specs)), why=why)

@@ -76,12 +76,8 @@ def _found_with_all_inputs(project: Project, explored: Exploration, path: Execut
 
 
 def _places(path: ExecutionPath) -> Iterator[Place]:
-    for instance in path.interpreter.creators:
-        if instance.site is not None:
-            yield _place(instance.site)
-    for step in path.execution.steps:
-        if step.site is not None:
-            yield _place(step.site)
+    sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
+    yield from (_place(site) for site in sites if site is not None)
 
 
 def _place(site: Site | None) -> Place:

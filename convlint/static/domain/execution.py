@@ -139,19 +139,8 @@ class Execution(Knowledge):
         cells = [like.cell] if like is not None else [Cell(shape) for shape in shapes]
         outputs = tuple([Tensor(cell, self._tensors + n, dtype) for n, cell in enumerate(cells)])
         self._tensors += len(outputs)
-        self.steps.append(
-            Step(
-                op,
-                tuple(inputs),
-                outputs,
-                dict(attrs or {}),
-                self.layer,
-                self.owner,
-                self.site,
-                error,
-                self.take_pending(),
-            )
-        )
+        recorded, demands = dict(attrs or {}), self.take_pending()
+        self.steps.append(Step(op, tuple(inputs), outputs, recorded, self.layer, self.owner, self.site, error, demands))
         return outputs
 
     def record_gap(self, reason: str) -> Value:

@@ -62,17 +62,15 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
     forward = instance.cls.lookup("forward")
     if type(forward) is not Function:
         if instance.kind not in ("ModuleList", "ModuleDict", "Module", None):
-            inputs = call.with_args([_input(interpreter)], {}, open_ended=False)
-            interpreter.call(instance, inputs)
+            interpreter.call(instance, call.with_args([_input(interpreter)], {}, open_ended=False))
         return
     parameters = forward.node.args
     required = [p for p in positional(parameters)[1:] if p.arg not in forward.defaults]
     args = [_input_for(interpreter, parameter) for parameter in required]
     required = [p for p in parameters.kwonlyargs if p.arg not in forward.defaults]
     kwargs = {parameter.arg: _input_for(interpreter, parameter) for parameter in required}
-    kwargs |= _optional(interpreter, forward.defaults, _is_none_or_number)
-    open_ended = parameters.vararg is not None
-    interpreter.call(instance, call.with_args(args, kwargs, open_ended=open_ended))
+    kwargs |= _optional(interpreter, forward.defaults, lambda value: value is None or type(value) in (int, float))
+    interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
 
 
 def _input(interpreter: Interpreter) -> Tensor:
@@ -121,14 +119,6 @@ def _is_empty(value: Value) -> bool:
     return type(value) in (tuple, list, dict) and not value
 
 
-def _is_none_or_empty(value: Value) -> bool:
-    return value is None or _is_empty(value)
-
-
-def _is_none_or_number(value: Value) -> bool:
-    return value is None or type(value) in (int, float)
-
-
 def _symbol(parameter: ast.arg) -> Value:
     annotation = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
     if any(word in annotation for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
@@ -151,13 +141,10 @@ def _execute_function(path: ExecutionPath) -> None:
     interpreter, entry_point = path.interpreter, path.entry_point
     function: Function = entry_point.value
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
-    optional = _optional(interpreter, function.defaults, _is_none_or_empty)
-    kwargs = _arguments(interpreter, function, optional, skip)
-    parameters = function.node.args
-    call = _call_of(path, function.node)
-    args = [kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
-    call.args = [UNKNOWN] * skip + args
-    call.kwargs = kwargs
+    optional = _optional(interpreter, function.defaults, lambda value: value is None or _is_empty(value))
+    call, parameters = _call_of(path, function.node), function.node.args
+    call.kwargs = _arguments(interpreter, function, optional, skip)
+    call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)
     interpreter.call_function(function, call)

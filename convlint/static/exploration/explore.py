@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from functools import cached_property
 
 from convlint.ir import Site
@@ -18,8 +19,7 @@ from convlint.static.program.source_module import SourceModule
 
 _MOST_PATHS = 10  # of one entry point
 _STEPS_PER_PATH = 15_000
-_STEPS_PER_FILE = 4_000  # plus, for each of its lines:
-_STEPS_PER_LINE = 1
+_STEPS_PER_FILE = 4_000  # plus one for each of its lines
 _ALIKE = 2  # functions executed first of those that call the same
 
 
@@ -44,13 +44,14 @@ class Exploration:
             self._variant, self._choices = self._variants.pop(0), PathChoices()
         path = self._execute(self._choices, self._variant, min(steps, _STEPS_PER_PATH))
         self.paths.append(path)
-        self._choices = self._choices.next() if self._has_more_to_show(path) else None
+        # Other branches may build other layers, or work where this path fails.
+        has_more_to_show = self._builds_on_condition or any(step.error for step in path.execution.steps)
+        self._choices = self._choices.next() if has_more_to_show else None
         return path.steps
 
     def with_all_inputs(self, path: ExecutionPath) -> ExecutionPath:
         """Return the same path with UNKNOWN for each optional input that the path left out."""
-        choices = path.interpreter.choices.again()
-        return self._execute(choices, path.variant, _STEPS_PER_PATH, all_inputs=True)
+        return self._execute(path.interpreter.choices.again(), path.variant, _STEPS_PER_PATH, all_inputs=True)
 
     def _execute(
         self, choices: PathChoices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False
@@ -83,10 +84,6 @@ class Exploration:
                 if step.site is not None and step.demands:
                     contracts.setdefault(step.site, set()).update(step.demands)
         return contracts
-
-    def _has_more_to_show(self, path: ExecutionPath) -> bool:
-        """Return whether other branches may build other layers, or work where this path fails."""
-        return self._builds_on_condition or any(step.error for step in path.execution.steps)
 
     @cached_property
     def _builds_on_condition(self) -> bool:
@@ -131,7 +128,7 @@ def _key(entry_point: EntryPoint) -> object:
 
 def explored(project: Project, module: SourceModule) -> list[Exploration]:
     """Explore a file within a budget: classes, then the top level and functions, then more paths and functions."""
-    budget = _STEPS_PER_FILE + _STEPS_PER_LINE * module.text.length
+    budget = _STEPS_PER_FILE + module.text.length
     entry_points = find_entry_points(project, module)
     classes = [entry_point for entry_point in entry_points if entry_point.kind == "class"]
     first, later = _by_callees([entry for entry in entry_points if entry.kind != "class"])
@@ -147,15 +144,14 @@ def explored(project: Project, module: SourceModule) -> list[Exploration]:
     for entry_point in later:
         if budget <= 0:
             break
-        current = exploration(project, entry_point)
-        explorations.append(current)
-        budget -= current.paths[0].steps
+        explorations.append(exploration(project, entry_point))
+        budget -= explorations[-1].paths[0].steps
     return explorations
 
 
 def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:
     """Return functions to execute first, and the rest: those that call the same functions as earlier ones."""
-    counts: dict[frozenset[str], int] = {}
+    counts: Counter[frozenset[str]] = Counter()
     first: list[EntryPoint] = []
     later: list[EntryPoint] = []
     for entry_point in functions:
@@ -166,6 +162,6 @@ def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[Ent
                 for node in walk(entry_point.value.node)
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             )
-        counts[key] = counts.get(key, 0) + 1
+        counts[key] += 1
         (first if counts[key] <= _ALIKE else later).append(entry_point)
     return first, later

@@ -44,5 +44,4 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
 
 def _names(parameters: ast.arguments) -> tuple[list[str], list[str]]:
     """Return the names of the parameters that can be passed by position, and of those that cannot."""
-    by_position = [parameter.arg for parameter in positional(parameters)]
-    return by_position, [parameter.arg for parameter in parameters.kwonlyargs]
+    return [p.arg for p in positional(parameters)], [p.arg for p in parameters.kwonlyargs]

@@ -76,7 +76,7 @@ def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
     for base in bases:
         if type(base) is Class:
             order += base.mro
-        elif type(base) is Library and _is_generic(base.name):
+        elif type(base) is Library and base.name.split(".", 1)[0] in ("typing", "typing_extensions", "abc", "object"):
             continue
         else:
             order.append(_plain_class(_UNKNOWN_BASE))
@@ -86,21 +86,12 @@ def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
     return (cls, *[base for position, base in enumerate(order) if last[id(base)] == position])
 
 
-def _is_generic(name: str) -> bool:
-    return name.split(".", maxsplit=1)[0] in ("typing", "typing_extensions", "abc", "object")
-
-
 _UNKNOWN_BASE = "?"
 
 
 def is_unknown_base(cls: Class) -> bool:
     """Return whether a class stands for an unknown base."""
     return cls.name == _UNKNOWN_BASE
-
-
-def has_unknown_base(cls: Class) -> bool:
-    """Return whether a base of a class, or of one of its bases, is unknown."""
-    return any(is_unknown_base(base) for base in cls.mro)
 
 
 def _looks_like_module(cls: Class, base: Value) -> bool:

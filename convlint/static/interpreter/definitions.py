@@ -104,14 +104,13 @@ def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -
         if alias.name == "*":
             continue
         inner = f"{source}.{alias.name}" if source else alias.name
-        value: Value = None
+        value: Value
         if module is not None and (module is not scope.module or alias.name not in module.pending):
             if alias.name in module.bindings or module.stars:
                 value = interpreter.name_of_module(module, alias.name)
             else:
                 value = interpreter.project.find(inner, scope.module, node.level) or UNKNOWN
-        elif node.level:
-            value = interpreter.project.find(inner, scope.module, node.level) or UNKNOWN
         else:
-            value = interpreter.project.find(inner, scope.module) or classes.library(inner)
+            found = interpreter.project.find(inner, scope.module, node.level)
+            value = found or (UNKNOWN if node.level else classes.library(inner))
         scope.names[alias.asname or alias.name] = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Instance, Scope
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
     """Make everything unknown that statements may have changed."""
     for statement in statements:
-        effects = _effects(statement)
+        effects = cached(statement, "effects", partial(_Effects, statement))
         for name in effects.names:
             scope.names[name] = UNKNOWN
         for owner_node, attribute in effects.attributes:
@@ -47,7 +48,3 @@ class _Effects:
                 case ast.Call(func=ast.Attribute(attr=attr)) if attr in CHANGING:
                     assert isinstance(node.func, ast.Attribute)
                     self.containers.append(node.func.value)
-
-
-def _effects(statement: ast.stmt) -> _Effects:
-    return cached(statement, "effects", lambda: _Effects(statement))

@@ -54,8 +54,7 @@ def _construct(instance: Instance, call: Call) -> None:
     try:
         init = instance.cls.lookup("__init__")
         if type(init) is Function:
-            init_call = call.with_args([instance, *call.args])
-            interpreter.call_function(init, init_call, instance=instance)
+            interpreter.call_function(init, call.with_args([instance, *call.args]), instance=instance)
         else:
             _default_init(instance, call)
     except BaseException:
@@ -72,7 +71,7 @@ def _default_init(instance: Instance, call: Call) -> None:
         _construct_layer(instance, layer, call)
     elif _is_dataclass(instance.cls):
         _fill_fields(instance, call)
-    if classes.has_unknown_base(instance.cls):
+    if any(map(classes.is_unknown_base, instance.cls.mro)):
         instance.incomplete = True
 
 
@@ -104,8 +103,7 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
         return
     kwargs = call.kwargs
     if call.open_ended:
-        names = layer.construct.parameters[len(call.args) :]
-        kwargs = dict.fromkeys(names, UNKNOWN) | kwargs
+        kwargs = dict.fromkeys(layer.construct.parameters[len(call.args) :], UNKNOWN) | kwargs
     arguments = layer.construct.bind(call.args, kwargs)
     if arguments is None:
         instance.incomplete = True

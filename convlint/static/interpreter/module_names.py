@@ -54,7 +54,8 @@ def _statements_for(module: SourceModule, name: str) -> list[ast.stmt]:
 
 def _from_star(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
     if name.startswith("__"):
-        return _dunder(module, name)
+        own = {"__name__": module.name, "__file__": module.path}
+        return own[name] if name in own else builtin_functions.NAMES.get(name, UNKNOWN)
     for statement in module.stars:
         source = statement.module or ""
         other = interpreter.project.find(source, module, statement.level)
@@ -69,9 +70,3 @@ def _from_star(interpreter: Interpreter, module: SourceModule, name: str) -> Val
             if value is not UNKNOWN:
                 return value
     return builtin_functions.NAMES.get(name, UNKNOWN)
-
-
-def _dunder(module: SourceModule, name: str) -> Value:
-    if name == "__name__":
-        return module.name
-    return module.path if name == "__file__" else builtin_functions.NAMES.get(name, UNKNOWN)

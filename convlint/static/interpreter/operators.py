@@ -122,9 +122,7 @@ def _symbolic(name: str, compute: Compute, left: Value, right: Value) -> Value:
 
 
 def _on_tensors(name: str, operands: Call, *, inplace: bool) -> Value:
-    handler = None
-    if inplace and type(operands.args[0]) is Tensor:
-        handler = method(f"__i{name}__")
+    handler = method(f"__i{name}__") if inplace and type(operands.args[0]) is Tensor else None
     handler = handler or method(f"__{name}__")
     if handler is None:
         return operands.interpreter.call_unknown(operands)

@@ -112,13 +112,11 @@ class Project:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             return self._first([folder], name)
-        head = name.split(".", 1)[0]
-        if head in _LIBRARIES:
+        if name.split(".", 1)[0] in _LIBRARIES:
             return None, ()
-        key = (folder, name)
-        if key not in self._searches:
-            self._searches[key] = self._search(name, folder)
-        return self._searches[key]
+        if (folder, name) not in self._searches:
+            self._searches[folder, name] = self._search(name, folder)
+        return self._searches[folder, name]
 
     def _search(self, name: str, folder: str) -> Search:
         """Search a module in the folder of the importer, in its parents up to the root, and in ``src`` there."""
@@ -149,15 +147,12 @@ def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:
     """Yield the names that a module imports, packages included, each with its number of leading dots."""
     for node in _imports(module.text.tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from ((name, 0) for name in _with_packages(alias.name))
+            yield from ((name, 0) for alias in node.names for name in _with_packages(alias.name))
             continue
         inner = f"{node.module}." if node.module else ""
-        for package in _with_packages(node.module or ""):
-            yield package, node.level
-        for alias in node.names:  # may be a module as well
-            if alias.name != "*":
-                yield f"{inner}{alias.name}", node.level
+        yield from ((package, node.level) for package in _with_packages(node.module or ""))
+        # Each of the names may be a module as well.
+        yield from ((f"{inner}{alias.name}", node.level) for alias in node.names if alias.name != "*")
 
 
 def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:

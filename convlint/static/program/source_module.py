@@ -6,6 +6,7 @@ A name is evaluated when it is first used, and only the statements that bind it 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -76,10 +77,7 @@ class SourceModule:
     @cached_property
     def unsteady(self) -> frozenset[str]:
         """Names that the top level binds or changes more than once: their value depends on the time."""
-        counts: dict[str, int] = {}
-        for statement in self.main:
-            for name in self._named_by(statement):
-                counts[name] = counts.get(name, 0) + 1
+        counts = Counter(name for statement in self.main for name in self._named_by(statement))
         return frozenset([name for name, count in counts.items() if count > 1])
 
     def depends_on_order(self, name: str) -> bool:

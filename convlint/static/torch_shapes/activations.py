@@ -104,44 +104,27 @@ def _forward(run: Execution, layer: Instance, input: Tensor, op: str, recorded: 
 
 _DROPOUT = f"p=0.5, {_INPLACE}"
 for _name, _op, _signature, _recorded in (
-    ("ReLU", "relu", _INPLACE, ()),
+    *[(name, name.lower(), _INPLACE, ()) for name in ("ReLU", "SiLU", "Mish", "SELU", "Hardswish", "Hardsigmoid")],
     ("ReLU6", "hardtanh", _INPLACE, ()),
-    ("SiLU", "silu", _INPLACE, ()),
-    ("Mish", "mish", _INPLACE, ()),
-    ("SELU", "selu", _INPLACE, ()),
-    ("Hardswish", "hardswish", _INPLACE, ()),
-    ("Hardsigmoid", "hardsigmoid", _INPLACE, ()),
     ("LeakyReLU", "leaky_relu", _PARAMETERS["leaky_relu"], ("negative_slope",)),
     ("ELU", "elu", _PARAMETERS["elu"], ("alpha",)),
     ("CELU", "celu", _PARAMETERS["celu"], ("alpha",)),
     ("RReLU", "rrelu", f"lower=0.125, upper=0.3333333333333333, {_INPLACE}", ()),
     ("Hardtanh", "hardtanh", f"{_PARAMETERS['hardtanh']}, min_value=None, max_value=None", ("min_val", "max_val")),
     ("Threshold", "threshold", _PARAMETERS["threshold"], ()),
-    ("Sigmoid", "sigmoid", "", ()),
-    ("Tanh", "tanh", "", ()),
+    *[(name, name.lower(), "", ()) for name in ("Sigmoid", "Tanh", "LogSigmoid", "Softsign", "Tanhshrink")],
     ("GELU", "gelu", "approximate='none'", ("approximate",)),
-    ("LogSigmoid", "logsigmoid", "", ()),
     ("Softplus", "softplus", "beta=1.0, threshold=20.0", ()),
-    ("Softsign", "softsign", "", ()),
-    ("Softshrink", "softshrink", "lambd=0.5", ()),
-    ("Hardshrink", "hardshrink", "lambd=0.5", ()),
-    ("Tanhshrink", "tanhshrink", "", ()),
+    *[(name, name.lower(), "lambd=0.5", ()) for name in ("Softshrink", "Hardshrink")],
     ("Softmax", "softmax", "dim=None", ("dim",)),
     ("LogSoftmax", "log_softmax", "dim=None", ("dim",)),
     ("Softmin", "softmin", "dim=None", ("dim",)),
     ("Softmax2d", "softmax", "", ()),
-    ("Dropout", "dropout", _DROPOUT, ("p",)),
-    ("Dropout1d", "dropout1d", _DROPOUT, ("p",)),
-    ("Dropout2d", "dropout2d", _DROPOUT, ("p",)),
-    ("Dropout3d", "dropout3d", _DROPOUT, ("p",)),
+    *[(name, name.lower(), _DROPOUT, ("p",)) for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")],
     ("AlphaDropout", "alpha_dropout", _DROPOUT, ("p",)),
     ("FeatureAlphaDropout", "feature_alpha_dropout", _DROPOUT, ("p",)),
 ):
     layer(_name, _signature, _forward, op=_op, recorded=_recorded)
-
-
-def _construct_identity(run: Execution) -> Attrs:
-    return {}
 
 
 def _forward_identity(run: Execution, layer: Instance, input: Value) -> Value:
@@ -157,6 +140,6 @@ def _forward_prelu(run: Execution, layer: Instance, input: Tensor) -> Value:
     return _apply_prelu(run, input, layer.attrs["num_parameters"])
 
 
-layer("Identity", "*args, **kwargs", _forward_identity, _construct_identity)
+layer("Identity", "*args, **kwargs", _forward_identity, lambda _: {})
 layer("PReLU", "num_parameters=1, init=0.25, device=None, dtype=None", _forward_prelu, _construct_prelu)
 functional_layer("GLU", "dim=-1", "F.glu")

@@ -22,8 +22,7 @@ def _embed(run: Execution, x: Value, width: Num) -> Value:
 
 def _construct_embedding(run: Execution, num_embeddings: Value, embedding_dim: Value) -> Attrs:
     rows, width = count(run, num_embeddings, "rows"), count(run, embedding_dim, "features")
-    weight = run.tensor((rows, width))
-    return {"num_embeddings": rows, "embedding_dim": width, "weight": weight}
+    return {"num_embeddings": rows, "embedding_dim": width, "weight": run.tensor((rows, width))}
 
 
 def _forward_embedding(run: Execution, layer: Instance, input: Value) -> Value:
@@ -113,10 +112,8 @@ def _weights_shape(queries: Shape | None, keys: Shape | None, batch_first: Value
         return None
     if len(queries) != len(keys) or len(queries) not in (2, 3):
         return None
-    if len(queries) == 2:
-        return (queries[0], keys[0])
-    if batch_first:
-        return (queries[0], queries[1], keys[1])
+    if batch_first or len(queries) == 2:
+        return (*queries[:-1], keys[-2])
     return (queries[1], queries[0], keys[0])
 
 
@@ -133,10 +130,6 @@ layer(
 # --- transformers
 
 
-def _construct_transformer(run: Execution) -> Attrs:
-    return {}
-
-
 def _forward_transformer(run: Execution, layer: Instance, src: Value, args: tuple[Value, ...]) -> Value:
     """The parts of a transformer keep the shape."""
     if type(src) is not Tensor:
@@ -145,6 +138,4 @@ def _forward_transformer(run: Execution, layer: Instance, src: Value, args: tupl
 
 
 for _part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer"):
-    layer(
-        f"Transformer{_part}", "*args, **kwargs", _forward_transformer, _construct_transformer, "src, *args, **kwargs"
-    )
+    layer(f"Transformer{_part}", "*args, **kwargs", _forward_transformer, lambda _: {}, "src, *args, **kwargs")

@@ -161,14 +161,10 @@ def _at_least(left: Num, right: Num) -> bool:
 
 
 def _too_small(image: Shape, output: Shape, conv: Convolution) -> str | None:
-    if conv.transposed:
-        if any_below(output, 0):
-            return (
-                f"Given input size per channel: {show(image)}. Calculated output size per "
-                f"channel: {show(output)}. Output size is too small"
-            )
-        return None
-    if conv.padding == "same":
+    if conv.transposed and any_below(output, 0):
+        calculated = f"Calculated output size per channel: {show(output)}. Output size is too small"
+        return f"Given input size per channel: {show(image)}. {calculated}"
+    if conv.transposed or conv.padding == "same":
         return None
     padded = [plain(size + 2 * pad) for size, pad in zip(image, conv.numeric_padding, strict=True)]
     spans = [plain(ops.kernel_extent(k, d)) for k, d in zip(conv.kernel_size, conv.dilation, strict=True)]
@@ -205,7 +201,7 @@ def _convolution(run: Execution, spatial: int, input: Value, weight: Value, bias
     if type(bias) is Tensor:
         held = shape_of(run, bias)
         if held is not None and (len(held) != 1 or not run.demand(held[0], out_channels)):
-            error = error or (f"expected bias of size [{out_channels}], but got bias of size {show(held)}")
+            error = error or f"expected bias of size [{out_channels}], but got bias of size {show(held)}"
     padding = arguments["padding"]
     if type(padding) is str and (padding not in ("same", "valid") or transposed):
         error = error or f"Invalid padding string {padding!r}, should be one of 'same', 'valid'"
@@ -222,19 +218,12 @@ def convolution_attrs(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
     else:
         attrs = window_sizes(run, spatial, arguments)
     attrs["transposed"] = "output_padding" in arguments
-    extra = arguments.get("output_padding", 0)
-    attrs["output_padding"] = sizes(run, extra, spatial, "padding")
+    attrs["output_padding"] = sizes(run, arguments.get("output_padding", 0), spatial, "padding")
     return attrs
 
 
+_TRANSPOSED = "output_padding=0, groups=1, dilation=1"
 for _n in (1, 2, 3):
-    operation(
-        *(f"F.conv{_n}d", f"conv{_n}d"),
-        signature="input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
-        spatial=_n,
-    )(_convolution)
-    operation(
-        *(f"F.conv_transpose{_n}d", f"conv_transpose{_n}d"),
-        signature="input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1",
-        spatial=_n,
-    )(_convolution)
+    for _name, _options in ((f"conv{_n}d", "dilation=1, groups=1"), (f"conv_transpose{_n}d", _TRANSPOSED)):
+        _signature = f"input, weight, bias=None, stride=1, padding=0, {_options}"
+        operation(f"F.{_name}", _name, signature=_signature, spatial=_n)(_convolution)

@@ -27,11 +27,9 @@ def _construct(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
     attrs["groups"] = count(run, arguments["groups"], "groups")
     attrs["padding_mode"] = arguments["padding_mode"]
     attrs["bias"] = parameter(run, arguments["bias"], (attrs["out_channels"],))
-    is_lazy = attrs["in_channels"] is None
-    attrs["weight"] = None if is_lazy else run.tensor(_weight_shape(attrs))
+    attrs["weight"] = None if attrs["in_channels"] is None else run.tensor(_weight_shape(attrs))
     _check(run, attrs)
-    numbers = [*channels.values(), arguments["groups"], *attrs["kernel_size"]]
-    check_parameter_sizes(numbers, attrs)
+    check_parameter_sizes([*channels.values(), arguments["groups"], *attrs["kernel_size"]], attrs)
     return attrs
 
 
@@ -51,11 +49,8 @@ def _check(run: Execution, attrs: Attrs) -> None:
         if padding == "same" and has_stride(attrs["stride"]):
             raise ConstructorError("padding='same' is not supported for strided convolutions", attrs)
     if type(mode) is str and mode not in _MODES:
-        raise ConstructorError(
-            "padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got "
-            f"padding_mode='{mode}'",
-            attrs,
-        )
+        modes = "{'zeros', 'reflect', 'replicate', 'circular'}"
+        raise ConstructorError(f"padding_mode must be one of {modes}, but got padding_mode='{mode}'", attrs)
     if attrs["transposed"] and type(mode) is str and mode != "zeros":
         raise ConstructorError('Only "zeros" padding mode is supported for ConvTranspose', attrs)
 
@@ -72,9 +67,7 @@ def _weight_shape(attrs: Attrs) -> tuple[Num, ...]:
 
 
 def _forward(run: Execution, layer: Instance, input: Tensor) -> Value:
-    is_lazy = layer.attrs["in_channels"] is None
-    conv = _current(run, layer, input)
-    error = _lazy_error(run, conv) if is_lazy else None
+    conv, error = _current(run, layer, input)
     if layer.attrs["padding_mode"] != "zeros" and layer.error is None:
         input = pad_tensor(run, input, _pad_argument(conv), layer.attrs["padding_mode"])
         conv = replace(conv, padding=(0,) * conv.spatial)
@@ -82,30 +75,29 @@ def _forward(run: Execution, layer: Instance, input: Tensor) -> Value:
 
 
 def _forward_transposed(run: Execution, layer: Instance, input: Tensor, output_size: Value = None) -> Value:
-    is_lazy = layer.attrs["in_channels"] is None
-    conv = _current(run, layer, input)
-    error = _lazy_error(run, conv) if is_lazy else None
+    conv, error = _current(run, layer, input)
     if output_size is not None:
         error = _fit_output(run, input, conv, output_size) or error
     return convolve(run, input, conv, error)
 
 
-def _current(run: Execution, layer: Instance, x: Tensor) -> Convolution:
-    """Return the arguments of a layer now: those of its weight if the program replaced that."""
+def _current(run: Execution, layer: Instance, x: Tensor) -> tuple[Convolution, str | None]:
+    """Return the arguments of a layer now, those of a weight that replaced its own, and a lazy layer's error."""
     attrs = layer.attrs
     spatial = len(attrs["kernel_size"])
-    if attrs["in_channels"] is None:  # the first input makes a lazy layer an ordinary one
+    is_lazy = attrs["in_channels"] is None
+    if is_lazy:  # the first input makes it an ordinary layer
         shape = shape_of_rank(run, x, spatial + 2)
         attrs["in_channels"] = shape[-spatial - 1] if len(shape) > spatial else run.fresh("channels")
         attrs["weight"] = run.tensor(_weight_shape(attrs))
     conv = Convolution.of_layer(attrs)
     weight = attrs["weight"].shape if type(attrs["weight"]) is Tensor else None
-    if weight is None or len(weight) != spatial + 2 or weight == _weight_shape(attrs):
-        return conv
-    first, second = weight[0], plain(weight[1] * conv.groups)
-    if not conv.transposed:
-        first, second = second, first
-    return replace(conv, in_channels=first, out_channels=second, kernel_size=weight[2:])
+    if weight is not None and len(weight) == spatial + 2 and weight != _weight_shape(attrs):
+        first, second = weight[0], plain(weight[1] * conv.groups)
+        if not conv.transposed:
+            first, second = second, first
+        conv = replace(conv, in_channels=first, out_channels=second, kernel_size=weight[2:])
+    return conv, _lazy_error(run, conv) if is_lazy else None
 
 
 def _lazy_error(run: Execution, conv: Convolution) -> str | None:

@@ -16,7 +16,7 @@ from convlint.static.torch_shapes.arguments import (
 )
 from convlint.static.torch_shapes.broadcasting import broadcast
 from convlint.static.torch_shapes.registry import both, layer, operation
-from convlint.static.torch_shapes.sizes import shape_of, shape_of_rank, show
+from convlint.static.torch_shapes.sizes import product, shape_of, shape_of_rank, show
 
 # --- linear
 
@@ -32,9 +32,7 @@ def _apply_linear(run: Execution, x: Tensor, in_features: Num, out_features: Num
         return run.emit("linear", [x], [(out_features,)], attrs, error)[0]
     error = None
     if not run.demand(shape[-1], in_features):
-        rows: Num = 1
-        for size in shape[:-1]:
-            rows = rows * size
+        rows = product(shape[:-1])
         error = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {in_features}x{out_features})"
     return run.emit("linear", [x], [(*shape[:-1], out_features)], attrs, error)[0]
 
@@ -54,8 +52,7 @@ def _construct(run: Execution, in_features: Value, out_features: Value, bias: Va
     attrs: Attrs = {"in_features": inputs, "out_features": outputs}
     attrs["weight"] = None if inputs is None else run.tensor((outputs, inputs))
     attrs["bias"] = parameter(run, bias, (outputs,))
-    features = [out_features] if in_features is None else [out_features, in_features]
-    check_parameter_sizes(features, attrs)
+    check_parameter_sizes([out_features] if in_features is None else [out_features, in_features], attrs)
     return attrs
 
 

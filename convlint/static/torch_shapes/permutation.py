@@ -69,9 +69,7 @@ def _t(run: Execution, input: Tensor) -> Value:
     shape = shape_of(run, input)
     if shape is None:
         return unknown_result(run, input)
-    error = None
-    if len(shape) > 2:
-        error = f"t() expects a tensor with <= 2 dimensions, but self is {len(shape)}D"
+    error = f"t() expects a tensor with <= 2 dimensions, but self is {len(shape)}D" if len(shape) > 2 else None
     return run.emit("t", [input], [shape[::-1]], {}, error)[0]
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Tensor, Value
+from convlint.static.domain.values import Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import size
 from convlint.static.torch_shapes.registry import functional_layer, operation
 from convlint.static.torch_shapes.sizes import below, divided, plain, remainder, shape_of, shape_of_rank
 
 
+def _check(op: str, shape: Shape, name: str, factor: Num) -> str | None:
+    """Return PyTorch's error for an image or a factor that is too small."""
+    if len(shape) < 3:
+        return f"{op} expects input to have at least 3 dimensions, but got {len(shape)}"
+    return f"{op} expects a positive {name}, but got {factor}" if below(factor, 1) else None
+
+
 @operation("F.pixel_shuffle", "pixel_shuffle")
 def _pixel_shuffle(run: Execution, input: Tensor, upscale_factor: Value) -> Value:
     factor, attrs = size(run, upscale_factor, "factor"), {"upscale_factor": upscale_factor}
-    shape, error = shape_of_rank(run, input, 4), None
-    if len(shape) < 3:
-        error = f"pixel_shuffle expects input to have at least 3 dimensions, but got {len(shape)}"
-        return run.emit("pixel_shuffle", [input], [None], attrs, error)[0]
-    if below(factor, 1):
-        error = f"pixel_shuffle expects a positive upscale_factor, but got {factor}"
-        return run.emit("pixel_shuffle", [input], [shape], attrs, error)[0]
+    shape = shape_of_rank(run, input, 4)
+    error = _check("pixel_shuffle", shape, "upscale_factor", factor)
+    if error is not None:
+        return run.emit("pixel_shuffle", [input], [None if len(shape) < 3 else shape], attrs, error)[0]
     square = plain(factor * factor)
     if not run.demand(remainder(shape[-3], square), 0):
         error = (
@@ -35,19 +39,14 @@ def _pixel_shuffle(run: Execution, input: Tensor, upscale_factor: Value) -> Valu
 @operation("F.pixel_unshuffle", "pixel_unshuffle")
 def _pixel_unshuffle(run: Execution, input: Tensor, downscale_factor: Value) -> Value:
     factor, attrs = size(run, downscale_factor, "factor"), {"downscale_factor": downscale_factor}
-    shape, error = shape_of_rank(run, input, 4), None
-    if len(shape) < 3:
-        error = f"pixel_unshuffle expects input to have at least 3 dimensions, but got {len(shape)}"
-        return run.emit("pixel_unshuffle", [input], [None], attrs, error)[0]
-    if below(factor, 1):
-        error = f"pixel_unshuffle expects a positive downscale_factor, but got {factor}"
-        return run.emit("pixel_unshuffle", [input], [shape], attrs, error)[0]
+    shape = shape_of_rank(run, input, 4)
+    error = _check("pixel_unshuffle", shape, "downscale_factor", factor)
+    if error is not None:
+        return run.emit("pixel_unshuffle", [input], [None if len(shape) < 3 else shape], attrs, error)[0]
     for name, length in (("height", shape[-2]), ("width", shape[-1])):
         if type(length) is int and type(factor) is int and length % factor:
-            error = error or (
-                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
-                f"{length} is not divisible by {factor}"
-            )
+            uneven = f"{length} is not divisible by {factor}"
+            error = error or f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but {uneven}"
     result = (*shape[:-3], plain(shape[-3] * factor * factor), divided(shape[-2], factor), divided(shape[-1], factor))
     return run.emit("pixel_unshuffle", [input], [result], attrs, error)[0]
 

@@ -38,9 +38,7 @@ def _reduced_shape(shape: Shape, dim: Value, keepdim: Value) -> tuple[Shape | No
         removed.add(position)
     if type(keepdim) not in (bool, int):
         return None, None
-    if keepdim:
-        return tuple([1 if at in removed else size for at, size in enumerate(shape)]), None
-    return tuple([size for at, size in enumerate(shape) if at not in removed]), None
+    return tuple([1 if at in removed else n for at, n in enumerate(shape) if keepdim or at not in removed]), None
 
 
 def _reduce(run: Execution, op: str, input: Tensor, dim: Value, keepdim: Value, axis: Value, keepdims: Value) -> Value:

@@ -56,10 +56,6 @@ class Operation:
         return [i for i, name in enumerate(self._names) if kinds.get(name) == "Tensor"]
 
     @cached_property
-    def _takes_passed(self) -> bool:
-        return self._names[-1:] == ("passed",)
-
-    @cached_property
     def binder(self) -> Callable[..., tuple[Value, ...]]:
         """A function that binds arguments for the handler, compiled from the signature when first needed."""
         signature = self._signature
@@ -89,7 +85,7 @@ class Operation:
             values = self.binder(*args, **kwargs)
         except TypeError:
             return None
-        if self._takes_passed:
+        if self._names[-1:] == ("passed",):
             return (*values, dict(zip(self.parameters, args, strict=False)) | dict(kwargs))
         return values
 

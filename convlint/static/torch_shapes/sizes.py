@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from convlint import symbolic
@@ -75,25 +76,17 @@ def replaced(shape: Shape, position: int, *sizes: Num) -> Shape:
 
 def plain(value: Num) -> Num:
     """Return a constant expression as a plain integer."""
-    if type(value) is Dim and value.value is not None:
-        return value.value
-    return value
+    return value.value if type(value) is Dim and value.value is not None else value
 
 
 def product(values: Iterable[Num]) -> Num:
     """Multiply sizes."""
-    result: Num = 1
-    for value in values:
-        result = result * value
-    return plain(result)
+    return plain(math.prod(values))
 
 
 def total(values: Iterable[Num]) -> Num:
     """Add sizes."""
-    result: Num = 0
-    for value in values:
-        result = result + value
-    return plain(result)
+    return plain(sum(values))
 
 
 def divided(left: Num, right: Num) -> Num:

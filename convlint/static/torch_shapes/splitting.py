@@ -34,8 +34,7 @@ def _cut(
 ) -> tuple[Tensor, ...]:
     """Record the parts of a tensor with ``lengths`` along a dimension."""
     shape = shape_of(run, x) or ()
-    shapes = [replaced(shape, position, length) for length in lengths]
-    return run.emit(op, [x], shapes, attrs, error)
+    return run.emit(op, [x], [replaced(shape, position, length) for length in lengths], attrs, error)
 
 
 def _unknown_parts(run: Execution, op: str, x: Tensor, attrs: Attrs, error: str | None = None) -> Value:

@@ -26,9 +26,8 @@ def grid(image: Shape, window: Iterable[Shape]) -> tuple[Num, ...]:
 
 def positions(size: Num, kernel: Num, stride: Num, padding: Num, dilation: Num) -> Num:
     """Return how many positions a window has along a dimension; unknown if the stride is 0."""
-    if type(stride) is int and stride == 0:
-        return symbolic.UNKNOWN
-    return plain(ops.output_size(size, kernel, stride, padding, dilation))
+    is_still = type(stride) is int and stride == 0
+    return symbolic.UNKNOWN if is_still else plain(ops.output_size(size, kernel, stride, padding, dilation))
 
 
 def at_least_one(sizes: Iterable[Num]) -> tuple[Num, ...]:
