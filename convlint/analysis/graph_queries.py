@@ -49,6 +49,13 @@ def producer_of(graph: Graph, node: Node) -> Node | None:
     return graph.producer(node.inputs[0]) if node.inputs else None
 
 
+def producers(graph: Graph, node: Node) -> Iterator[Node]:
+    """The call whose output is the first input of ``node``, the call before that one, and so on."""
+    while (before := producer_of(graph, node)) is not None:
+        yield before
+        node = before
+
+
 def input_shape(graph: Graph, node: Node) -> Shape:
     """The shape of the first input of ``node``."""
     return graph.tensor(node.inputs[0]).shape
@@ -94,12 +101,12 @@ def source_layer(graph: Graph, node: Node) -> Node | None:
 
     None if it comes from an input of the model or from several tensors.
     """
-    before = producer_of(graph, node)
-    while before is not None and before.op not in _SOURCES:
+    for before in producers(graph, node):
+        if before.op in _SOURCES:
+            return before
         if len(before.inputs) != 1:
-            return None
-        before = producer_of(graph, before)
-    return before
+            break
+    return None
 
 
 _SOURCES = ops.PROJECTIONS | ops.CHANNEL_NORMS

@@ -13,31 +13,27 @@ import typer
 from typer.core import TyperCommand
 
 import convlint
+from convlint.pipelines import requests
 from convlint.pipelines.options import ARGUMENTS, Option, Request
-from convlint.pipelines.requests import (
-    CheckRequest,
-    InitRequest,
-    RuleRequest,
-    ServerRequest,
-    SuggestRequest,
-    SweepRequest,
-)
 
 if TYPE_CHECKING:
     from convlint.runtime.worker.client import Worker
 
 COMMANDS: dict[str, tuple[type[Request], str]] = {
     "check": (
-        CheckRequest,
+        requests.CheckRequest,
         (
             "Check files and models for bugs.\n\n"
             "Files are checked statically; models are run once. Exit codes: 0 no findings, 1 findings, 2 something "
             "could not be checked."
         ),
     ),
-    "summary": (CheckRequest, "Print the layers of a model with shapes, parameters, multiply-accumulates and memory."),
+    "summary": (
+        requests.CheckRequest,
+        "Print the layers of a model with shapes, parameters, multiply-accumulates and memory.",
+    ),
     "suggest": (
-        SuggestRequest,
+        requests.SuggestRequest,
         (
             "Suggest cheaper layers as a diff, each verified by running the rewritten model.\n\n"
             "Prints the savings of each suggestion, the totals, and a diff for git apply. Exit codes: 0 also without "
@@ -45,7 +41,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
         ),
     ),
     "sweep": (
-        SweepRequest,
+        requests.SweepRequest,
         (
             "Run many models and append the result of each to a file.\n\n"
             "An interrupted sweep resumes: models that have a result in the file are not run again. A model that "
@@ -53,7 +49,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
         ),
     ),
     "init": (
-        InitRequest,
+        requests.InitRequest,
         (
             "Write an initial configuration with the models of a project.\n\n"
             "Finds models and their inputs statically and appends [tool.convlint] to pyproject.toml, or writes "
@@ -61,13 +57,13 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
         ),
     ),
     "server": (
-        ServerRequest,
+        requests.ServerRequest,
         (
             "Start the language server for editors.\n\n"
             "Reports findings as you type, and runs models on request. Needs pygls: pip install 'convlint[lsp]'."
         ),
     ),
-    "rule": (RuleRequest, "Print the page of a rule, or the list of all rules."),
+    "rule": (requests.RuleRequest, "Print the page of a rule, or the list of all rules."),
 }
 """The request and the help text of each command; ``convlint.cli.NAME.run`` runs it."""
 
@@ -104,9 +100,9 @@ def _app(worker: Worker | None) -> typer.Typer:
     app.callback(invoke_without_command=True)(_version)
     for name, (request, text) in COMMANDS.items():
         options = request.options(name)
-        app.command(name, cls=_command_class(options), help=text, short_help=text.partition("\n")[0])(
-            _function(name, request, options, worker)
-        )
+        command = type("_CommandWithOptions", (_Command,), {"options": options})
+        short = text.partition("\n")[0]
+        app.command(name, cls=command, help=text, short_help=short)(_function(name, request, options, worker))
     return app
 
 
@@ -183,7 +179,3 @@ class _Command(TyperCommand):
         others = [each for each in self.get_params(ctx) if each.name not in self.options]
         with formatter.section("Help"):
             formatter.write_dl([row for each in others if (row := each.get_help_record(ctx))])
-
-
-def _command_class(options: Mapping[str, Option]) -> type[TyperCommand]:
-    return type("_CommandWithOptions", (_Command,), {"options": options})

@@ -111,10 +111,5 @@ def _print(report: Report, request: SuggestRequest) -> None:
         output_file.write(diff, request.output_file)
     else:
         output_file.write(text, request.output_file)
-    _print_written(report, request)
-
-
-def _print_written(report: Report, request: SuggestRequest) -> None:
     if request.write and report.rewritten is not None and not report.problems:
-        files = report.rewritten.files
-        print(f"Wrote {', '.join(sorted(files))}.", file=sys.stderr)
+        print(f"Wrote {', '.join(sorted(report.rewritten.files))}.", file=sys.stderr)

@@ -85,7 +85,8 @@ def _line(number: int, total: int, result: Result) -> str:
 
 def _summary(tally: Tally, path: str) -> str:
     total = sum(tally.statuses.values())
-    statuses = ", ".join(f"{count:,} {_STATUSES[status]}" for status, count in sorted(tally.statuses.items()))
+    words = {"unchecked": "could not be checked"}
+    statuses = ", ".join(f"{count:,} {words.get(status, status)}" for status, count in sorted(tally.statuses.items()))
     lines = [f"{number_of(total, 'model')}: {statuses}; see {path}"]
     lines += [f"  {kind}: {count:,}" for kind, count in tally.problems.most_common()]
     lines += [
@@ -93,6 +94,3 @@ def _summary(tally: Tally, path: str) -> str:
         for code, count in sorted(tally.models.items())
     ]
     return "\n".join(lines)
-
-
-_STATUSES = {"complete": "complete", "partial": "partial", "failed": "failed", "unchecked": "could not be checked"}

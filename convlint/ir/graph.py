@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -11,6 +11,7 @@ from convlint.ir.nodes import Call, Failure, Layer, Node, Scope, Shape, Tensor
 from convlint.source_text.site import Site
 from convlint.source_text.texts import SourceTexts
 
+K = TypeVar("K")
 T = TypeVar("T")
 Status = Literal["complete", "partial", "failed"]
 
@@ -90,10 +91,9 @@ class Graph:
 
         For an analysis that several rules share. It lives as long as the graph does.
         """
-        results = self._derived
-        if compute not in results:
-            results[compute] = compute(self)
-        result: T = results[compute]
+        if compute not in self._derived:
+            self._derived[compute] = compute(self)
+        result: T = self._derived[compute]
         return result
 
     def where(self, node: Node) -> Site | None:
@@ -158,23 +158,19 @@ class Graph:
 
     @cached_property
     def _consumers(self) -> dict[int, tuple[Node, ...]]:
-        table: dict[int, list[Node]] = {}
-        for node in self.nodes:
-            for id in dict.fromkeys(node.inputs):
-                table.setdefault(id, []).append(node)
-        return {id: tuple(nodes) for id, nodes in table.items()}
+        return _grouped((id, node) for node in self.nodes for id in dict.fromkeys(node.inputs))
 
     @cached_property
     def _calls_by_layer(self) -> dict[str, tuple[Call, ...]]:
-        table: dict[str, list[Call]] = {}
-        for call in self.calls:
-            table.setdefault(call.layer, []).append(call)
-        return {name: tuple(calls) for name, calls in table.items()}
+        return _grouped((call.layer, call) for call in self.calls)
 
     @cached_property
     def _nodes_by_layer(self) -> dict[str, tuple[Node, ...]]:
-        table: dict[str, list[Node]] = {}
-        for node in self.nodes:
-            if node.layer is not None:
-                table.setdefault(node.layer, []).append(node)
-        return {name: tuple(nodes) for name, nodes in table.items()}
+        return _grouped((node.layer, node) for node in self.nodes if node.layer is not None)
+
+
+def _grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, tuple[T, ...]]:
+    table: dict[K, list[T]] = {}
+    for key, value in pairs:
+        table.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in table.items()}

@@ -79,19 +79,11 @@ class Linter:
         linted = self._lint_or_recall(contents, texts)
         self.problems = tuple(problem for each in linted.values() for problem in each.problems)
         by_file = _by_file(finding for each in linted.values() for finding in each.findings)
-        findings = merged(
-            finding
-            for path, data in contents.items()
-            for finding in reported(
-                path,
-                data,
-                linted[path].findings,
-                self._config,
-                texts,
-                prove_claim,
-                by_file.get(os.path.abspath(path), ()),
-            )
-        )
+        found: list[Finding] = []
+        for path, data in contents.items():
+            in_file = by_file.get(os.path.abspath(path), ())
+            found += reported(path, data, linted[path].findings, self._config, texts, prove_claim, in_file)
+        findings = merged(found)
         return findings if self._baseline is None else self._baseline.new_findings(findings, texts)
 
     def _lint_or_recall(self, contents: Mapping[str, bytes], texts: SourceTexts) -> dict[str, LintedFile]:

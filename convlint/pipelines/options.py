@@ -29,39 +29,20 @@ class Option:
     """
 
     name = ""
+    kind: type = str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    parse: Parse | None = None
+    short = ""
+    alias = ""
+    note = ""
+    required = False
+    models_only = False
+    commands: tuple[str, ...] = ()
 
-    def __init__(
-        self,
-        default: object,
-        panel: str,
-        metavar: str,
-        help: str,
-        *,
-        kind: type = str,
-        choices: tuple[str, ...] = (),
-        minimum: float | None = None,
-        parse: Parse | None = None,
-        short: str = "",
-        alias: str = "",
-        note: str = "",
-        required: bool = False,
-        models_only: bool = False,
-        commands: tuple[str, ...] = (),
-    ) -> None:
-        self.default = default
-        self.panel = panel
-        self.metavar = metavar
-        self.help = help
-        self.kind = kind
-        self.choices = choices
-        self.minimum = minimum
-        self.parse = parse
-        self.short = short
-        self.alias = alias
-        self.note = note
-        self.required = required
-        self.models_only = models_only
-        self.commands = commands
+    def __init__(self, default: object, panel: str, metavar: str, help: str, **more: Any) -> None:
+        self.default, self.panel, self.metavar, self.help = default, panel, metavar, help
+        vars(self).update(more)
 
     def __set_name__(self, owner: type[Request], name: str) -> None:
         self.name = name

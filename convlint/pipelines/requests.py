@@ -90,50 +90,38 @@ class CheckRequest(Request):
     fail_on: Severity | None = option(None, RULES, "SEVERITY",
         "Lowest severity that makes the exit code 1: error, warning or info.",
         choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP)
-    exit_zero: bool = switch(RULES,
-        "Exit with code 0 even if there are findings.", commands=_CHECK_AND_SWEEP)
-    isolated: bool = switch(RULES,
-        "Ignore all configuration files.", commands=_CHECK_AND_SWEEP)
+    exit_zero: bool = switch(RULES, "Exit with code 0 even if there are findings.", commands=_CHECK_AND_SWEEP)
+    isolated: bool = switch(RULES, "Ignore all configuration files.", commands=_CHECK_AND_SWEEP)
 
     exclude: tuple[str, ...] = option((), FILES, "GLOBS",
         "Skip files that match these globs. Repeatable.", commands=_CHECK)
-    force_exclude: bool = switch(FILES,
-        "Apply exclusions to files named on the command line too.", commands=_CHECK)
+    force_exclude: bool = switch(FILES, "Apply exclusions to files named on the command line too.", commands=_CHECK)
     stdin_filename: str | None = option(None, FILES, "FILE",
         "Path to report for code read from standard input.", commands=_CHECK)
-    show_files: bool = switch(FILES,
-        "List the files that would be checked, and exit.", commands=_CHECK)
-    affected_by: bool = switch(FILES,
-        "Run only the configured models that depend on these files.",
+    show_files: bool = switch(FILES, "List the files that would be checked, and exit.", commands=_CHECK)
+    affected_by: bool = switch(FILES, "Run only the configured models that depend on these files.",
         alias="--models-of", commands=_CHECK)
 
     fix: bool = switch(FIXES, "Apply safe fixes.", commands=_CHECK)
     unsafe_fixes: bool = switch(FIXES, "Include unsafe fixes in --fix or --diff.", commands=_CHECK)
     diff: bool = switch(FIXES,
         "Print the changes that --fix would make; exit with code 1 if there are any.", commands=_CHECK)
-    exit_non_zero_on_fix: bool = switch(FIXES,
-        "Exit with code 1 if a finding was fixed.", commands=_CHECK)
-    add_noqa: bool = switch(FIXES,
-        "Add a suppression comment to every line with findings.", commands=_CHECK)
+    exit_non_zero_on_fix: bool = switch(FIXES, "Exit with code 1 if a finding was fixed.", commands=_CHECK)
+    add_noqa: bool = switch(FIXES, "Add a suppression comment to every line with findings.", commands=_CHECK)
     baseline: str | None = option(None, FIXES, "FILE",
         "Report only findings that are not in this baseline.", commands=_CHECK)
-    update_baseline: bool = switch(FIXES,
-        "Write the current findings to the baseline.", commands=_CHECK)
+    update_baseline: bool = switch(FIXES, "Write the current findings to the baseline.", commands=_CHECK)
 
-    jobs: int = option(1, EXECUTION, "N",
-        "Number of files to check, and models to run, in parallel.",
+    jobs: int = option(1, EXECUTION, "N", "Number of files to check, and models to run, in parallel.",
         kind=int, minimum=1, short="-j", commands=_CHECK_AND_SWEEP)
     executor: str | None = option(None, EXECUTION, "ADDRESS",
-        "Run models on a Dask cluster, for example dask://localhost:8786.",
-        models_only=True, commands=_CHECK_AND_SWEEP)
+        "Run models on a Dask cluster, for example dask://localhost:8786.", models_only=True, commands=_CHECK_AND_SWEEP)
     no_cache: bool = switch(EXECUTION, "Do not read or write the cache.", commands=_CHECK)
     cache_dir: str | None = option(None, EXECUTION, "DIR",
         "Cache directory.", note=".convlint_cache in the project", commands=_CHECK)
-    watch: bool = switch(EXECUTION,
-        "Check again whenever a file changes; Ctrl-C ends it.", commands=_CHECK)
+    watch: bool = switch(EXECUTION, "Check again whenever a file changes; Ctrl-C ends it.", commands=_CHECK)
 
-    confirm: bool = switch(MODELS,
-        "Confirm latent findings by building the class with other arguments (needs torch).",
+    confirm: bool = switch(MODELS, "Confirm latent findings by building the class with other arguments (needs torch).",
         alias="--prove", commands=_CHECK)
     input: tuple[InputSpec, ...] = option((), MODELS, "SHAPE",
         "Shape of one input without the batch dimension, for example 3,224,224, mask=1,32,32 or 128:int64. "
@@ -142,21 +130,16 @@ class CheckRequest(Request):
         "Input tensors, saved with torch.save.", models_only=True, commands=_REPORTS)
     batch_size: int | None = option(None, MODELS, "N",
         "Number of samples in a batch.", kind=int, minimum=1, note="1", models_only=True)
-    device: str = option("cpu", MODELS, "DEVICE",
-        "Device of the model: cpu, cuda, or meta for shapes without values.",
+    device: str = option("cpu", MODELS, "DEVICE", "Device of the model: cpu, cuda, or meta for shapes without values.",
         choices=DEVICES, models_only=True)
-    dtype: str | None = option(None, MODELS, "DTYPE",
-        "Data type of the model and its inputs, for example bfloat16.",
+    dtype: str | None = option(None, MODELS, "DTYPE", "Data type of the model and its inputs, for example bfloat16.",
         choices=MODEL_DTYPES, models_only=True)
-    train: bool = switch(MODELS,
-        "Run the model in training mode.", models_only=True, commands=_NOT_SUGGEST)
-    timeout: float = option(120.0, MODELS, "SECONDS",
-        "Time limit for each model in seconds.", kind=float, minimum=0.1)
+    train: bool = switch(MODELS, "Run the model in training mode.", models_only=True, commands=_NOT_SUGGEST)
+    timeout: float = option(120.0, MODELS, "SECONDS", "Time limit for each model in seconds.", kind=float, minimum=0.1)
     max_memory: int | None = option(None, MODELS, "BYTES",
         "Memory limit for each model, for example 4GB or 512MiB.", parse=_bytes, models_only=True)
 
-    max_params: int | None = option(None, BUDGETS, "N",
-        "Report CVL113 above this many parameters, for example 5M.",
+    max_params: int | None = option(None, BUDGETS, "N", "Report CVL113 above this many parameters, for example 5M.",
         parse=_count, models_only=True, commands=_CHECK)
     max_macs: int | None = option(None, BUDGETS, "N",
         "Report CVL113 above this many multiply-accumulates, for example 4G.",
@@ -171,12 +154,9 @@ class CheckRequest(Request):
         "Write the output to this file instead of standard output.", commands=_REPORTS)
     compare_to: str | None = option(None, OUTPUT, "FILE",
         "Compare with an earlier JSON report; prints text or markdown.", commands=_CHECK)
-    statistics: bool = switch(OUTPUT,
-        "Print the number of findings per rule instead of the findings.", commands=_CHECK)
-    quiet: bool = switch(OUTPUT,
-        "Print only findings and problems.", short="-q", commands=_CHECK_AND_SWEEP)
-    color: str = option("auto", OUTPUT, "WHEN",
-        "When to color the output: auto, always or never.",
+    statistics: bool = switch(OUTPUT, "Print the number of findings per rule instead of the findings.", commands=_CHECK)
+    quiet: bool = switch(OUTPUT, "Print only findings and problems.", short="-q", commands=_CHECK_AND_SWEEP)
+    color: str = option("auto", OUTPUT, "WHEN", "When to color the output: auto, always or never.",
         choices=("auto", "always", "never"), commands=_REPORTS)
     traceback: bool = switch(OUTPUT, "Print the tracebacks of failures.", commands=_REPORTS)
 
@@ -184,20 +164,14 @@ class CheckRequest(Request):
         "Columns of the layer table, for example name,params,macs.", commands=_TABLES)
     depth: int | None = option(None, TABLE, "N",
         "Collapse modules nested deeper than N.", kind=int, minimum=0, commands=_TABLES)
-    sort: str | None = option(None, TABLE, "COLUMN",
-        "Sort layers by this column; implies --flat.", commands=_TABLES)
-    flat: bool = switch(TABLE,
-        "List layers instead of the module tree.", commands=_TABLES)
+    sort: str | None = option(None, TABLE, "COLUMN", "Sort layers by this column; implies --flat.", commands=_TABLES)
+    flat: bool = switch(TABLE, "List layers instead of the module tree.", commands=_TABLES)
 
     @property
     def budgets(self) -> dict[str, int]:
         """The limits that were given, by their names in the settings."""
-        limits = {
-            "max-params": self.max_params,
-            "max-macs": self.max_macs,
-            "max-activation-bytes": self.max_activation_bytes,
-        }
-        return {name: limit for name, limit in limits.items() if limit is not None}
+        names = ("max_params", "max_macs", "max_activation_bytes")
+        return {name.replace("_", "-"): limit for name in names if (limit := getattr(self, name)) is not None}
 
 
 class SuggestRequest(CheckRequest):
@@ -208,16 +182,13 @@ class SuggestRequest(CheckRequest):
     groups: int | None = option(None, REWRITES, "N",
         "Number of groups of a grouped convolution, or auto for as many as fit.", note="auto", parse=_groups)
     pairs: int = option(1, REWRITES, "N",
-        "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.",
-        kind=int, minimum=1)
+        "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.", kind=int, minimum=1)
     between: IntermediateLayers = option("none", REWRITES, "LAYERS",
         "Layers between depthwise and pointwise convolution: none, norm, norm-relu or norm-prelu.",
         choices=("none", "norm", "norm-relu", "norm-prelu"))
-    layer: tuple[str, ...] = option((), REWRITES, "GLOB",
-        "Rewrite only layers whose names match. Repeatable.")
+    layer: tuple[str, ...] = option((), REWRITES, "GLOB", "Rewrite only layers whose names match. Repeatable.")
     min_saving: float = option(0.0, REWRITES, "SHARE",
-        "Hide suggestions that save less than this share of the model, for example 5%.",
-        note="0%", parse=_share)
+        "Hide suggestions that save less than this share of the model, for example 5%.", note="0%", parse=_share)
     top: int | None = option(None, REWRITES, "N", "Maximum number of suggestions.", kind=int, minimum=1)
     target_params: str | None = option(None, REWRITES, "N",
         "Choose the cheapest rewrites that bring the model down to this many parameters, for example 5M.")
@@ -226,10 +197,8 @@ class SuggestRequest(CheckRequest):
     explain: bool = switch(REWRITES, "Explain why each unchanged layer was not rewritten.")
     write: bool = switch(REWRITES, "Write the rewritten files.")
     measure: bool = switch(REWRITES, "Measure the latency of layers and model before and after.")
-    weights: str | None = option(None, REWRITES, "FILE",
-        "Checkpoint of the model to convert, .pt or .safetensors.")
-    save_weights: str | None = option(None, REWRITES, "FILE",
-        "Write the converted checkpoint to this file.")
+    weights: str | None = option(None, REWRITES, "FILE", "Checkpoint of the model to convert, .pt or .safetensors.")
+    save_weights: str | None = option(None, REWRITES, "FILE", "Write the converted checkpoint to this file.")
     output_format: str = option("text", OUTPUT, "FORMAT",
         "Output format: text, json, diff or markdown.", choices=("text", "json", "diff", "markdown"))
 
@@ -240,8 +209,7 @@ class SweepRequest(CheckRequest):
     targets: tuple[str, ...] = option((), ARGUMENTS, "TARGET",
         "Models as for check, or patterns of models: 'timm:resnet*', 'nets.py:*', 'package.module:*(groups=8)'.",
         note="the models configured in [tool.convlint]")
-    results: str = option("convlint-sweep.jsonl", EXECUTION, "FILE",
-        "File of results, one line of JSON per model.")
+    results: str = option("convlint-sweep.jsonl", EXECUTION, "FILE", "File of results, one line of JSON per model.")
     retry: bool = switch(EXECUTION, "Run models again that could not be checked before.")
 
 

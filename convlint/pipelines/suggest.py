@@ -78,14 +78,8 @@ class _Search:
         if self.live:
             found, refused = live_candidates(graph, kinds, options.kind_options, options.layers)
         else:
-            found, refused = find_candidates(
-                graph,
-                self.versions.original.other_calls,
-                self.versions.project,
-                kinds,
-                options.kind_options,
-                options.layers,
-            )
+            calls, project = self.versions.original.other_calls, self.versions.project
+            found, refused = find_candidates(graph, calls, project, kinds, options.kind_options, options.layers)
         self.refused += refused
         worthwhile = []
         for candidate in sorted(found, key=lambda candidate: -score(candidate.changes, totals)):

@@ -10,7 +10,7 @@ from convlint.ir import Confidence, Finding, Fix, Related, Severity, Site
 from convlint.rules.codes import Decides
 
 if TYPE_CHECKING:
-    from convlint.ir import Graph
+    from convlint.ir import Graph, Layer
     from convlint.rules.example_files import Example
 
 Family = Literal["invalid", "latent", "advice", "file"]
@@ -35,6 +35,11 @@ Needs = Literal[
     "stride-exceeds-kernel",
     "even-kernel",
 ]
+
+
+def related_to(message: str, site: Site | None) -> tuple[Related, ...]:
+    """The related line of a finding, if it is known."""
+    return (Related(message, site),) if site is not None else ()
 
 
 class Rule(ABC):
@@ -111,6 +116,12 @@ class Rule(ABC):
             fix=fix,
             nodes=nodes,
         )
+
+    def constructor_finding(self, graph: Graph, layer: Layer, message: str) -> Finding:
+        """A finding about a layer whose constructor raised; ``message`` follows the layer's name."""
+        text = f"{layer.kind} `{layer.name}`{message}"
+        failed = tuple([node.id for node in graph.nodes_of(layer.name) if node.error])
+        return self.finding(text, layer.site, module=layer.name, nodes=failed)
 
     @classmethod
     def page(cls) -> str:

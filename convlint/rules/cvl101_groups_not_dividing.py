@@ -5,7 +5,7 @@ from math import gcd
 from typing import Any
 
 from convlint.analysis import diagnosis, graph_queries, ops
-from convlint.ir import Finding, Graph, Related, Site
+from convlint.ir import Finding, Graph, Related
 from convlint.rules.base import Rule
 
 
@@ -34,21 +34,20 @@ class GroupsNotDividing(Rule):
         for refusal in diagnosis.refusals(graph):
             layer = refusal.layers[0]
             callers = [site for site in layer.chain if site != refusal.site][:2]
-            inner = [layer.site] if layer.site not in (None, refusal.site) else []
+            inner = [layer.site] if layer.site and layer.site != refusal.site else []
+            through = f"`{layer.name}` is built through this call"
             yield self.finding(
                 f"{layer.kind} `{layer.name}`: {_why(layer.attrs)}",
                 refusal.site,
                 module=layer.name,
-                related=_through(layer.name, [*inner, *callers]),
+                related=tuple([Related(through, site) for site in (*inner, *callers)]),
                 nodes=refusal.nodes,
             ).with_(instances=tuple([layer.name for layer in refusal.layers]))
         for node in graph.nodes:
             if node.error is None or node.op not in ops.ALL_CONVS:
                 continue
             owner = graph.layer(node.layer)
-            if owner is not None and owner.error is not None:
-                continue
-            if "out_channels" not in node.attrs:
+            if (owner is not None and owner.error is not None) or "out_channels" not in node.attrs:
                 continue
             groups = node.attrs["groups"]
             if groups < 1 or node.attrs["out_channels"] % groups:
@@ -66,7 +65,3 @@ def _why(attrs: Mapping[str, Any]) -> str:
     *fitting, last = divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]]
     choices = f"{', '.join(fitting)} or {last}" if fitting else last
     return f"{' and '.join(undivided)} channels are not divisible by groups={groups}; use groups={choices}"
-
-
-def _through(name: str, sites: list[Site | None]) -> tuple[Related, ...]:
-    return tuple(Related(f"`{name}` is built through this call", site) for site in sites if site is not None)

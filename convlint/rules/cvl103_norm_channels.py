@@ -45,12 +45,8 @@ class NormChannels(Rule):
         for layer in graph.layers:
             if layer.error is not None and layer.base in _REFUSING:
                 channels = layer.attrs.get("num_features")
-                yield self.finding(
-                    f"{layer.kind} `{layer.name}` cannot be built with num_features={channels!r}: {layer.error}",
-                    layer.site,
-                    module=layer.name,
-                    nodes=tuple([node.id for node in graph.nodes_of(layer.name) if node.error]),
-                )
+                why = f" cannot be built with num_features={channels!r}: {layer.error}"
+                yield self.constructor_finding(graph, layer, why)
 
 
 def _fix(graph: Graph, finding: Finding) -> Fix | None:

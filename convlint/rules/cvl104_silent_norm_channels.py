@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.analysis import diagnosis, graph_queries, ops
-from convlint.ir import Finding, Graph, Related
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Graph
+from convlint.rules.base import Rule, related_to
 
 
 class SilentNormChannels(Rule):
@@ -53,5 +53,5 @@ class SilentNormChannels(Rule):
                 f"use num_features={received}",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{name} outputs {received} channels", site),) if site else (),
+                related=related_to(f"{name} outputs {received} channels", site),
             )

@@ -33,8 +33,7 @@ class NormGroups(Rule):
         yield from diagnosis.findings(self.finding, graph, ("group_norm", "layer_norm", "prelu"))
         for layer in graph.layers:
             if layer.error is not None and layer.base == "GroupNorm":
-                failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
-                yield self.finding(_why(layer), layer.site, module=layer.name, nodes=tuple(failed))
+                yield self.constructor_finding(graph, layer, _why(layer))
         for node in graph.nodes:
             shape = graph_queries.input_shape(graph, node) if node.inputs else ()
             if node.op == "group_norm" and node.error is not None and len(shape) > 1:
@@ -51,9 +50,8 @@ class NormGroups(Rule):
 
 def _why(layer: Layer) -> str:
     groups, count = layer.attrs.get("num_groups"), layer.attrs.get("num_channels")
-    name = f"GroupNorm `{layer.name}`"
     if not isinstance(groups, int) or not isinstance(count, int) or groups < 1 or count < 1:
-        return f"{name} cannot be built with num_groups={groups!r} and num_channels={count!r}: {layer.error}"
+        return f" cannot be built with num_groups={groups!r} and num_channels={count!r}: {layer.error}"
     nearest = sorted(sorted(graph_queries.divisors(count), key=lambda n: abs(n - groups))[:2])
     choices = " or ".join(map(str, nearest))
-    return f"{name}: {count} channels are not divisible by num_groups={groups}; use {choices}"
+    return f": {count} channels are not divisible by num_groups={groups}; use {choices}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Rule
+from convlint.rules.base import Rule, related_to
 
 
 class KernelExceedsInput(Rule):
@@ -41,9 +41,9 @@ class KernelExceedsInput(Rule):
             explained = [n.id for n in small if n is node or not after.isdisjoint(n.inputs)]
             shrinking = _shrinking(graph, node)
             related: tuple[Related, ...] = ()
-            if shrinking is not None and (site := graph.where(shrinking)) is not None:
+            if shrinking is not None:
                 name = graph_queries.name(graph, shrinking)
-                related = (Related(f"{name} reduces the map to this size", site),)
+                related = related_to(f"{name} reduces the map to this size", graph.where(shrinking))
             yield self.finding(
                 f"{graph_queries.name(graph, node)} {_why(graph, node)}{_smallest(graph)}",
                 graph.where(node),
@@ -81,8 +81,7 @@ def _too_small(graph: Graph, node: Node) -> bool:
 
 def _why(graph: Graph, node: Node) -> str:
     spans, sizes, kernel = _spans(node), _padded(graph, node), node.attrs["kernel_size"]
-    count = len(kernel)
-    shape = graph_queries.input_shape(graph, node)[-count:]
+    shape = graph_queries.input_shape(graph, node)[-len(kernel) :]
     dilated = f" ({graph_queries.sizes(spans)} with dilation)" if spans != kernel else ""
     padded = f" ({graph_queries.sizes(sizes)} with padding)" if sizes != shape else ""
     return (
@@ -100,10 +99,9 @@ def _smallest(graph: Graph) -> str:
 def _shrinking(graph: Graph, node: Node) -> Node | None:
     """Return the last call before ``node`` whose output is smaller than its input."""
     count = len(node.attrs["kernel_size"])
-    before = graph_queries.producer_of(graph, node)
-    while before is not None and before.inputs and before.outputs:
-        into, out = (graph_queries.input_shape(graph, before)[-count:], before.outputs[0].shape[-count:])
+    for before in graph_queries.producers(graph, node):
+        into = graph_queries.input_shape(graph, before)[-count:] if before.inputs else ()
+        out = before.outputs[0].shape[-count:]
         if len(into) == len(out) and any(i > o for i, o in zip(into, out, strict=True)):
             return before
-        before = graph_queries.producer_of(graph, before)
     return None

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from math import prod
 
 from convlint.analysis import graph_queries, ops
-from convlint.ir import Finding, Graph, Node, Related, Severity, Shape
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Graph, Node, Severity, Shape
+from convlint.rules.base import Rule, related_to
 
 
 class SingleValueNorm(Rule):
@@ -50,7 +50,7 @@ class SingleValueNorm(Rule):
                 graph.where(node),
                 module=node.layer,
                 severity=_severity(node, shape),
-                related=(Related(f"this reduces the map to {size}", site),) if site else (),
+                related=related_to(f"this reduces the map to {size}", site),
                 nodes=(node.id,) if node.error is not None else (),
             )
 
@@ -71,9 +71,5 @@ def _severity(node: Node, shape: Shape) -> Severity:
 
 def _reducing(graph: Graph, node: Node) -> Node | None:
     """Return the call that reduced a larger map to one pixel."""
-    before = graph_queries.producer_of(graph, node)
-    while before is not None and before.inputs:
-        if prod(graph_queries.input_shape(graph, before)[2:]) > 1:
-            return before
-        before = graph_queries.producer_of(graph, before)
-    return None
+    calls = (call for call in graph_queries.producers(graph, node) if call.inputs)
+    return next((call for call in calls if prod(graph_queries.input_shape(graph, call)[2:]) > 1), None)

@@ -32,10 +32,5 @@ class LinearInFeatures(Rule):
         for layer in graph.layers:
             if layer.error is not None and layer.base == "Linear":
                 into, out = layer.attrs.get("in_features"), layer.attrs.get("out_features")
-                yield self.finding(
-                    f"{layer.kind} `{layer.name}` cannot be built with in_features={into!r} and "
-                    f"out_features={out!r}: {layer.error}",
-                    layer.site,
-                    module=layer.name,
-                    nodes=tuple([node.id for node in graph.nodes_of(layer.name) if node.error]),
-                )
+                why = f" cannot be built with in_features={into!r} and out_features={out!r}: {layer.error}"
+                yield self.constructor_finding(graph, layer, why)

@@ -38,13 +38,7 @@ class InvalidConvArgument(Rule):
             convolution = {"in_channels", "kernel_size"} <= layer.attrs.keys()
             if layer.error is not None and convolution and layer.name not in refused:
                 reported.add(layer.name)
-                failed = [node.id for node in graph.nodes_of(layer.name) if node.error]
-                yield self.finding(
-                    f"{layer.kind} `{layer.name}`: {_of_layer(layer)}",
-                    layer.site,
-                    module=layer.name,
-                    nodes=tuple(failed),
-                )
+                yield self.constructor_finding(graph, layer, f": {_of_layer(layer)}")
         for node in graph.nodes:
             if node.error is None or node.layer in reported:
                 continue

@@ -4,21 +4,11 @@ from collections.abc import Iterator
 
 from convlint.analysis import diagnosis, graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Rule
+from convlint.rules.base import Rule, related_to
 
 _MERGES = ops.ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
-
-
-_VERBS = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "div": "divide",
-    "cat": "concatenate",
-    "stack": "stack",
-    "matmul": "matrix-multiply",
-    "bmm": "matrix-multiply",
-}
+_VERBS = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "cat": "concatenate", "stack": "stack"}
+_VERBS |= dict.fromkeys(("matmul", "bmm"), "matrix-multiply")
 
 
 class MergeShapes(Rule):
@@ -90,13 +80,11 @@ def _why(graph: Graph, node: Node) -> str:
 
 
 def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
-    found = []
+    found: list[Related] = []
     for id in dict.fromkeys(node.inputs):
         maker = graph.producer(id)
-        while maker is not None and maker.layer is None and len(maker.inputs) == 1:
+        while maker.layer is None and len(maker.inputs) == 1:
             maker = graph.producer(maker.inputs[0])
-        where = None if maker is None else graph.where(maker)
-        if maker is not None and where is not None:
-            shape = graph_queries.sizes(graph.tensor(id).shape)
-            found.append(Related(f"{graph_queries.name(graph, maker)} outputs {shape}", where))
+        text = f"{graph_queries.name(graph, maker)} outputs {graph_queries.sizes(graph.tensor(id).shape)}"
+        found += related_to(text, graph.where(maker))
     return tuple(found)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
-from convlint.ir import Finding, Graph, Node, Related, Tensor
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Graph, Node, Tensor
+from convlint.rules.base import Rule, related_to
 
 
 class SilentBroadcast(Rule):
@@ -39,7 +39,6 @@ class SilentBroadcast(Rule):
                 maker = _broadcast_source(graph, small, large)
                 if maker is None:
                     continue
-                where = graph.where(maker)
                 yield self.finding(
                     f"{graph_queries.sizes(small.shape)} from {graph_queries.name(graph, maker)} is silently "
                     f"broadcast when it is added to {graph_queries.sizes(large.shape)}; use equal shapes, or "
@@ -47,7 +46,7 @@ class SilentBroadcast(Rule):
                     node.site,
                     module=node.module or None,
                     confidence="medium",
-                    related=(Related("this outputs the smaller map", where),) if where else (),
+                    related=related_to("this outputs the smaller map", graph.where(maker)),
                 )
 
 

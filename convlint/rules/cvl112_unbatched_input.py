@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Rule
+from convlint.rules.base import Rule, related_to
 
 
 class UnbatchedInput(Rule):
@@ -40,27 +40,22 @@ class UnbatchedInput(Rule):
             below |= graph_queries.downstream_tensors(graph, [node])
             shape = graph_queries.input_shape(graph, node)
             dropping = _dropping(graph, node)
-            where = None if dropping is None else dropping.site
             reason = "it has no batch dimension"
+            related: tuple[Related, ...] = ()
             if dropping is not None:
                 reason = f"`{dropping.op}` removed the batch dimension"
+                related = related_to(f"{dropping.op} outputs {graph_queries.sizes(shape)}", dropping.site)
             yield self.finding(
                 f"{graph_queries.name(graph, node)} treats the {len(shape)}-D tensor "
                 f"{graph_queries.sizes(shape)} as one sample: {reason}",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"{dropping.op} outputs {graph_queries.sizes(shape)}", where),)
-                if dropping is not None and where is not None
-                else (),
+                related=related,
             )
 
 
 def _dropping(graph: Graph, node: Node) -> Node | None:
     """Return the call that removed the batch dimension."""
     rank = len(graph_queries.input_shape(graph, node))
-    before = graph_queries.producer_of(graph, node)
-    while before is not None and before.inputs:
-        if len(graph_queries.input_shape(graph, before)) > rank:
-            return before
-        before = graph_queries.producer_of(graph, before)
-    return None
+    calls = (call for call in graph_queries.producers(graph, node) if call.inputs)
+    return next((call for call in calls if len(graph_queries.input_shape(graph, call)) > rank), None)

@@ -32,19 +32,15 @@ class OverBudget(Rule):
             return
         totals = cost.totals(graph)
         rows = cost.model_report(graph).layers
-        for key, unit, total, shares in (
-            ("max-params", "parameters", totals.params, _shares(rows, "params")),
-            ("max-macs", "multiply-accumulates", totals.macs, _shares(rows, "macs")),
-            (
-                "max-activation-bytes",
-                "bytes of activations",
-                totals.peak_inference_bytes,
-                _shares(rows, "output_bytes"),
-            ),
+        for key, unit, total, column in (
+            ("max-params", "parameters", totals.params, "params"),
+            ("max-macs", "multiply-accumulates", totals.macs, "macs"),
+            ("max-activation-bytes", "bytes of activations", totals.peak_inference_bytes, "output_bytes"),
         ):
             budget = graph.budgets.get(key)
             if budget is None or total is None or total <= budget:
                 continue
+            shares = _shares(rows, column)
             holders = [f"{_called(row)} {count:,}" for row, count in shares]
             held = f"; most are in {', '.join(holders)}" if holders else ""
             yield self.finding(
@@ -52,13 +48,7 @@ class OverBudget(Rule):
                 f"({total / max(1, budget) - 1:.0%}){held}",
                 next((row.site for row, _ in shares if row.site is not None), None),
                 module=shares[0][0].name if shares else None,
-                related=tuple(
-                    [
-                        Related(f"{_called(row)} has {count:,}", row.site)
-                        for row, count in shares[1:]
-                        if row.site is not None
-                    ]
-                ),
+                related=tuple([Related(f"{_called(r)} has {count:,}", r.site) for r, count in shares[1:] if r.site]),
             )
 
 

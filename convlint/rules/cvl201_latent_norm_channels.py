@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from convlint.analysis import contracts, graph_queries, ops
-from convlint.ir import Finding, Fix, Graph, Node, Related
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Fix, Graph, Node
+from convlint.rules.base import Rule, related_to
 
 
 class LatentNormChannels(Rule):
@@ -71,7 +71,6 @@ class LatentNormChannels(Rule):
         claim = contracts.claim(comparison, contracts.differ, (layer.site,), needed=needed)
         if claim is None and needed:
             return None
-        site = before.site if before else None
         source = f" from {graph_queries.name(graph, maker)}" if maker else ""
         return self.finding(
             f"{graph_queries.name(graph, norm)} is sized by `{expected}`, but its input{source} has "
@@ -80,16 +79,15 @@ class LatentNormChannels(Rule):
             layer.site,
             confidence="medium",
             module=norm.layer,
-            related=(Related(f"this layer outputs `{received}` channels", site),) if site else (),
+            related=related_to(f"this layer outputs `{received}` channels", before.site if before else None),
             fix=contracts.argument_fix(layer.site, comparison.scope, expected, received, graph.texts),
         ).with_(claim=claim)
 
 
 def _maker(graph: Graph, norm: Node) -> Node | None:
     """Return the convolution or linear layer whose channels reach ``norm`` unchanged, if both calls succeeded."""
-    before = graph_queries.producer_of(graph, norm)
-    while before is not None and before.op in ops.CHANNEL_PRESERVING and len(before.inputs) == 1:
-        before = graph_queries.producer_of(graph, before)
+    calls = graph_queries.producers(graph, norm)
+    before = next((n for n in calls if n.op not in ops.CHANNEL_PRESERVING or len(n.inputs) != 1), None)
     if before is None or before.op not in ops.PROJECTIONS or norm.error or before.error:
         return None
     rank = 2 if before.op == "linear" else 2 + ops.spatial_dims(before.op)  # with a batch dimension

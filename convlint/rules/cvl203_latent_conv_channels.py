@@ -106,9 +106,9 @@ def _makers(graph: Graph, node: Node) -> Iterator[Node]:
 
 def _sites_of_norms(graph: Graph, node: Node) -> Iterator[Site]:
     """Yield the sites of norms before ``node``, which may fail before it does if they are sized by the same number."""
-    before = graph_queries.producer_of(graph, node)
-    while before is not None and before.op in ops.CHANNEL_PRESERVING:
+    for before in graph_queries.producers(graph, node):
+        if before.op not in ops.CHANNEL_PRESERVING:
+            return
         norm = graph.layer(before.layer)
         if norm is not None and norm.site is not None and before.op.endswith("norm"):
             yield norm.site
-        before = graph_queries.producer_of(graph, before)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from convlint import symbolic
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.contracts.scopes import Scopes
-from convlint.ir import Finding, Graph, Layer, Node, Related, Shape
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Graph, Layer, Node, Shape
+from convlint.rules.base import Rule, related_to
 
 
 class FixedInputSize(Rule):
@@ -52,18 +52,13 @@ class FixedInputSize(Rule):
         fails = "fails" if len(failing) == 1 else "fail"
         whole = _global(graph, node)
         origin = f" ({graph_queries.sizes(shape[1:])})" if shape else ""
-        related = (
-            (Related("a convolution as large as its map", whole.site),)
-            if whole is not None and whole.site is not None
-            else ()
-        )
         return self.finding(
             f"in_features={layer.attrs.get('in_features')}{origin} of {graph_queries.name(graph, node)} fixes "
             f"the input size: {works}, {' and '.join(failing)} {fails}; add adaptive pooling before it, or "
             f"derive in_features from a size argument",
             layer.site,
             module=layer.name,
-            related=related,
+            related=related_to("a convolution as large as its map", whole.site) if whole is not None else (),
         )
 
 
@@ -85,10 +80,8 @@ def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
 
 def _global(graph: Graph, node: Node) -> Layer | None:
     """Return a convolution before ``node`` whose kernel is as large as its input."""
-    before = graph_queries.producer_of(graph, node)
-    while before is not None:
-        convolves = before.op in ops.CONVS
-        if convolves and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]:
+    for before in graph_queries.producers(graph, node):
+        is_conv = before.op in ops.CONVS
+        if is_conv and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]:
             return graph.layer(before.layer)
-        before = graph_queries.producer_of(graph, before)
     return None

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.constructor_calls import constructor_call
-from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Related
-from convlint.rules.base import Rule
+from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node
+from convlint.rules.base import Rule, related_to
 from convlint.source_text import call_sites
 
 
@@ -58,7 +58,6 @@ class BiasBeforeNorm(Rule):
                     cancelled.append((node, norms))
         useless = {layer.name for node, _ in cancelled if (layer := graph.layer(node.layer))}
         for node, norms_after in cancelled:
-            site = graph.where(norms_after[0])
             yield self.finding(
                 f"the bias of this {graph_queries.kind_name(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
                 f"has no effect: {graph_queries.name(graph, norms_after[0])} subtracts it; use bias=False",
@@ -66,7 +65,7 @@ class BiasBeforeNorm(Rule):
                 module=node.layer,
                 # If the run ended early, another reader of the output may not have been reached.
                 confidence="high" if graph.status == "complete" else "medium",
-                related=(Related("the norm that subtracts the bias", site),) if site else (),
+                related=related_to("the norm that subtracts the bias", graph.where(norms_after[0])),
                 fix=_fix(graph, node, norms_after, useless),
             )
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
-from convlint.ir import Finding, Graph, Node, Related, Shape
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Graph, Node, Shape
+from convlint.rules.base import Rule, related_to
 
 _AFFINE = frozenset({"batch_norm", "contiguous"})  # in eval mode a BatchNorm is one factor and one summand per channel
 
@@ -52,7 +52,6 @@ class LinearConvChain(Rule):
             )
             if _is_factorization(first, second, merged_weights, sum(weights)):
                 continue
-            site = graph.where(first)
             advice = "merge them" if merged_weights <= sum(weights) else "an activation may be missing"
             yield self.finding(
                 f"no nonlinearity between {graph_queries.name(graph, first)} and this "
@@ -60,7 +59,7 @@ class LinearConvChain(Rule):
                 f"{merged_weights:,} weights could replace their {weights[0]:,} + {weights[1]:,}; {advice}",
                 graph.where(second),
                 module=second.layer,
-                related=(Related("the first of the two", site),) if site else (),
+                related=related_to("the first of the two", graph.where(first)),
             )
 
 
@@ -78,17 +77,13 @@ def _conv_before(graph: Graph, node: Node) -> Node | None:
 
 def _merged_kernel(first: Node, second: Node) -> Shape:
     """Return the kernel size of the merged convolution: ``k1 + (k2 - 1) * s1``, with the extents of dilated kernels."""
-    return tuple(
-        [
-            k1 + (k2 - 1) * stride
-            for k1, k2, stride in zip(_extent(first), _extent(second), first.attrs["stride"], strict=True)
-        ]
-    )
+    sizes = zip(_extent(first), _extent(second), first.attrs["stride"], strict=True)
+    return tuple([k1 + (k2 - 1) * stride for k1, k2, stride in sizes])
 
 
 def _extent(node: Node) -> list[int]:
     spread = zip(node.attrs["kernel_size"], node.attrs["dilation"], strict=True)
-    return [(kernel - 1) * dilation + 1 for kernel, dilation in spread]
+    return [ops.kernel_extent(kernel, dilation) for kernel, dilation in spread]
 
 
 def _weights(node: Node) -> int:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.analysis import graph_queries, ops
-from convlint.ir import Finding, Graph, Node, Related
-from convlint.rules.base import Rule
+from convlint.ir import Finding, Graph, Node
+from convlint.rules.base import Rule, related_to
 
 
 class UnmixedGroups(Rule):
@@ -40,14 +40,14 @@ class UnmixedGroups(Rule):
             before = _grouped_before(graph, node)
             if before is None:
                 continue
-            groups, site = node.attrs["groups"], graph.where(before)
+            groups = node.attrs["groups"]
             yield self.finding(
                 f"{graph_queries.name(graph, before)} and this {graph_queries.kind_name(graph, node)} both "
                 f"have groups={groups}, and nothing between them mixes the groups: each output depends on "
                 f"1/{groups} of the channels; add a channel shuffle or a dense 1x1 convolution between them",
                 graph.where(node),
                 module=node.layer,
-                related=(Related(f"the layer before with groups={groups}", site),) if site else (),
+                related=related_to(f"the layer before with groups={groups}", graph.where(before)),
             )
 
 
@@ -58,12 +58,10 @@ def _is_grouped(node: Node) -> bool:
 def _grouped_before(graph: Graph, node: Node) -> Node | None:
     """Return the grouped convolution with the same groups before ``node``, if nothing between mixes channels."""
     groups = node.attrs["groups"]
-    step = graph_queries.producer_of(graph, node)
-    while step is not None and _keeps_groups(step, groups):
-        step = graph_queries.producer_of(graph, step)
-    if step is None or step.op not in ops.CONVS:
+    before = next((n for n in graph_queries.producers(graph, node) if not _keeps_groups(n, groups)), None)
+    if before is None or before.op not in ops.CONVS:
         return None
-    return step if _is_grouped(step) and step.attrs["groups"] == groups else None
+    return before if _is_grouped(before) and before.attrs["groups"] == groups else None
 
 
 def _keeps_groups(node: Node, groups: int) -> bool:

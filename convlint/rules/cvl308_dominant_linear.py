@@ -55,9 +55,8 @@ class DominantLinear(Rule):
 
 def _flattened(graph: Graph, node: Node) -> Shape | None:
     """Return the shape, with the batch, of the feature map that was flattened before a linear layer."""
-    step = graph_queries.producer_of(graph, node)
-    while step is not None and step.op in ops.ACTIVATIONS | {"batch_norm"}:
-        step = graph_queries.producer_of(graph, step)
+    skipped = ops.ACTIVATIONS | {"batch_norm"}
+    step = next((n for n in graph_queries.producers(graph, node) if n.op not in skipped), None)
     if step is None or step.op not in ops.FLATTENING or not step.inputs:
         return None
     before, after = graph_queries.input_shape(graph, step), step.outputs[0].shape

@@ -36,12 +36,8 @@ class Key:
     schema: Mapping[str, Any] = field(default_factory=dict)  # besides that of the form
 
 
-def _is_list_of(kind: type, value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
-
-
 def _is_strings(value: Any) -> bool:
-    return isinstance(value, str) or _is_list_of(str, value)
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
 
 
 def _is_whole(value: Any) -> bool:

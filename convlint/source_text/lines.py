@@ -59,15 +59,10 @@ def parse(text: str | bytes) -> ast.Module | None:
 
 def span(path: str, node: ast.expr | ast.keyword, lines: list[str], function: str = "") -> Site:
     """Return the span of an expression or keyword argument; columns start at 1 and count characters."""
-    end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
-    return Site(
-        path,
-        node.lineno,
-        character_column(lines[node.lineno - 1], node.col_offset),
-        end_line,
-        character_column(lines[end_line - 1], end_column),
-        function,
-    )
+    end_line = node.end_lineno or 0
+    start = character_column(lines[node.lineno - 1], node.col_offset)
+    end = character_column(lines[end_line - 1], node.end_col_offset or 0)
+    return Site(path, node.lineno, start, end_line, end, function)
 
 
 def character_column(line: str, offset: int) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from convlint.symbolic.monomials import FUNCTIONS, Powers, key_of, times, without
@@ -285,16 +285,6 @@ def _remembered(compute: Callable[[Dim, Dim], Dim]) -> Callable[[Dim, Dim], Dim]
     return remembered
 
 
-@_remembered
-def _sum(left: Dim, right: Dim) -> Dim:
-    return _combined(left, right, 1)
-
-
-@_remembered
-def _difference(left: Dim, right: Dim) -> Dim:
-    return _combined(left, right, -1)
-
-
 def _combined(left: Dim, right: Dim, sign: int) -> Dim:
     if left.terms is None or right.terms is None:
         return UNKNOWN
@@ -302,6 +292,9 @@ def _combined(left: Dim, right: Dim, sign: int) -> Dim:
     for monomial, factor in right.terms:
         total[monomial] = total.get(monomial, 0) + sign * factor
     return _make(total)
+
+
+_sum, _difference = (_remembered(partial(_combined, sign=sign)) for sign in (1, -1))
 
 
 @_remembered

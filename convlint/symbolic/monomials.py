@@ -42,23 +42,9 @@ def without(monomial: Powers[A], divisor: Powers[A]) -> Powers[A] | None:
     return tuple((atom, power) for atom, power in powers.items() if power)
 
 
+_PLAIN: tuple[Callable[..., Any], ...] = (
+    *(min, max, int, round, math.floor, math.ceil, math.gcd, math.sqrt, math.log, math.log2),
+    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow),
+)
 # Functions that are known by name. Those of floats are evaluated inside one that rounds.
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
-    "int": int,
-    "round": round,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "truediv": operator.truediv,
-    "floordiv": operator.floordiv,
-    "mod": operator.mod,
-    "pow": operator.pow,
-    "gcd": math.gcd,
-    "sqrt": math.sqrt,
-    "log": math.log,
-    "log2": math.log2,
-}
+FUNCTIONS = {function.__name__: function for function in _PLAIN}

@@ -148,7 +148,7 @@ class Comparisons:
             return None
         opaque = {s for pair in equalities for dim in pair for s in dim.symbols() if s.opaque}
         values = scopes.values | requirements.values | {symbol: int(symbol.name) for symbol in opaque}
-        facts = Facts(sorted(equalities, key=_order))
+        facts = Facts(sorted(equalities, key=lambda pair: (pair[0].key, pair[1].key)))
         return Comparison(scope, dims, facts, values, self._inputs(call), self._graph.target)
 
     def _run(self, scope: Scope, nodes: Sequence[Node]) -> tuple[tuple[int, int], Call | None]:
@@ -208,10 +208,6 @@ def _are_equal(dims: Sequence[Dim], pairs: Iterable[tuple[Dim, Dim]]) -> bool:
         reached |= further
         pending += further
     return all(dim.key in reached for dim in dims)
-
-
-def _order(pair: tuple[Dim, Dim]) -> tuple[str, str]:
-    return pair[0].key, pair[1].key
 
 
 def _name(scope: Scope) -> str:

@@ -109,26 +109,24 @@ def _functional_rows(graph: Graph) -> Iterator[tuple[Node, Row]]:
         name = f"{module}.{op}".lstrip(".")
         names[name] = names.get(name, 0) + 1
         first, attrs = nodes[0], nodes[0].attrs
-        yield (
-            first,
-            Row(
-                name=name if names[name] == 1 else f"{name}#{names[name]}",
-                kind=op if op == "unseen" else f"F.{op}",
-                calls=len(nodes),
-                input_shape=graph.tensor(first.inputs[0]).shape if first.inputs else None,
-                output_shape=first.outputs[0].shape if first.outputs else None,
-                kernel_size=attrs.get("kernel_size"),
-                stride=attrs.get("stride"),
-                padding=attrs.get("padding"),
-                dilation=attrs.get("dilation"),
-                groups=attrs.get("groups"),
-                bias=attrs.get("bias"),
-                macs=_sum([macs(graph, node) for node in nodes]),
-                output_bytes=sum(t.nbytes for node in nodes for t in node.outputs),
-                site=site,
-                failed=next((node.error for node in nodes if node.error), None),
-            ),
+        row = Row(
+            name=name if names[name] == 1 else f"{name}#{names[name]}",
+            kind=op if op == "unseen" else f"F.{op}",
+            calls=len(nodes),
+            input_shape=graph.tensor(first.inputs[0]).shape if first.inputs else None,
+            output_shape=first.outputs[0].shape if first.outputs else None,
+            kernel_size=attrs.get("kernel_size"),
+            stride=attrs.get("stride"),
+            padding=attrs.get("padding"),
+            dilation=attrs.get("dilation"),
+            groups=attrs.get("groups"),
+            bias=attrs.get("bias"),
+            macs=_sum([macs(graph, node) for node in nodes]),
+            output_bytes=sum(t.nbytes for node in nodes for t in node.outputs),
+            site=site,
+            failed=next((node.error for node in nodes if node.error), None),
         )
+        yield first, row
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Literal
 
 from convlint.analysis.diagnosis.variables import Variables
@@ -27,7 +26,7 @@ class Vote:
     frames: tuple[Site, ...]
 
 
-class Sizes:
+class Sizes(Variables):
     """The variables of the dimensions that hold channels or features, and what calls say about them.
 
     Dimensions count from -1, the last one. ``votes`` are (variable, vote), ``sums`` (whole, parts) of concatenations,
@@ -35,24 +34,12 @@ class Sizes:
     """
 
     def __init__(self, graph: Graph) -> None:
+        super().__init__()
         self.graph = graph
         self.votes: list[tuple[int, Vote]] = []
         self.sums: list[tuple[int, tuple[int, ...]]] = []
         self.involved: list[tuple[int, int]] = []
-        self._variables = Variables()
         self._at: dict[int, dict[int, int]] = {}  # tensor -> dimension -> variable
-
-    def new_variable(self) -> int:
-        """Create a variable without any constraints."""
-        return self._variables.new()
-
-    def tie(self, left: int, right: int, ratio: Fraction = Fraction(1)) -> None:
-        """State that ``left == ratio * right``."""
-        self._variables.tie(left, right, ratio)
-
-    def find(self, variable: int) -> tuple[int, Fraction]:
-        """The class of a variable, and the ratio of its value to that of the class."""
-        return self._variables.find(variable)
 
     def of(self, tensor: Tensor) -> dict[int, int]:
         """The variables of a tensor, by dimension."""
@@ -62,7 +49,7 @@ class Sizes:
         """The variable of a dimension. If no call declared it, its size becomes an observed vote."""
         variables = self._at.setdefault(tensor.id, {})
         if dim not in variables:
-            variables[dim] = self._variables.new()
+            variables[dim] = self.new_variable()
             producer = self.graph.producer(tensor.id)
             id = 0 if producer is None else producer.id
             self.votes.append((variables[dim], Vote(id, "observed", tensor.shape[dim], ())))

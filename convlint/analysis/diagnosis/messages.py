@@ -145,9 +145,8 @@ def _output_size(node: Node) -> int | None:
 
 def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
     """The channels that a concatenation joined to the input of ``node``, before activations at most."""
-    before = graph_queries.producer_of(graph, node)
-    while before is not None and before.op in ops.ACTIVATIONS and len(before.inputs) == 1:
-        before = graph_queries.producer_of(graph, before)
+    calls = graph_queries.producers(graph, node)
+    before = next((n for n in calls if n.op not in ops.ACTIVATIONS or len(n.inputs) != 1), None)
     if before is None or before.op != "cat" or before.error is not None:
         return ()
     shapes = [graph.tensor(id).shape for id in before.inputs]

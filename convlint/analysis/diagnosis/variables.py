@@ -14,7 +14,7 @@ class Variables:
         self._parents: list[int] = []
         self._ratios: list[Fraction] = []  # a variable's value over that of its parent
 
-    def new(self) -> int:
+    def new_variable(self) -> int:
         """Create a variable in a class of its own."""
         self._parents.append(len(self._parents))
         self._ratios.append(Fraction(1))

@@ -1,4 +1,4 @@
-"""The branch has the channels of the map that it is added to."""
+"""The branch has the channels of the map that it is added to; other broadcasts are explicit."""
 
 import torch
 from torch import nn
@@ -11,7 +11,14 @@ class Net(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, 16, 3, padding=1)
         self.branch = nn.Conv2d(16, 16, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.scale = nn.Parameter(torch.ones(16, 1, 1))
+        self.shift = nn.Linear(16, 16)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.stem(x))
-        return x + self.branch(x)
+        x = x + self.branch(x)
+        x = x * self.pool(x).sigmoid() + self.scale
+        x = x + self.shift(x.mean((2, 3)))[:, :, None, None]
+        x = x + self.pool(x).expand_as(x)
+        return x - x.mean((2, 3), keepdim=True)

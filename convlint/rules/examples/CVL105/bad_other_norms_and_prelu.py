@@ -9,7 +9,10 @@ class Net(nn.Module):
         self.wide = nn.GroupNorm(8, 32)  # CVL105
         self.slopes = nn.PReLU(8)  # CVL105
         self.head = nn.Conv2d(16, 8, 3)
+        self.last = nn.LayerNorm(32)  # CVL105
+        self.scores = nn.Linear(8, 10)
 
     def forward(self, x):
         x = self.stem(x).relu()
-        return self.head(self.slopes(self.wide(self.body(x))))
+        x = self.head(self.slopes(self.wide(self.body(x))))
+        return self.scores(self.last(x.permute(0, 2, 3, 1)))
