@@ -83,6 +83,14 @@ def is_foreign(code: CodeType) -> bool:
     return cached[0]
 
 
+def instants(error: BaseException | None) -> Iterator[Instant]:
+    """The instructions that an exception has passed, the outermost first."""
+    step = error.__traceback__ if error else None
+    while step is not None:
+        yield step.tb_frame.f_code, step.tb_lasti
+        step = step.tb_next
+
+
 def site_of(instant: Instant) -> Site:
     """The source range of the expression that an instruction belongs to; see ``report_path`` for its path."""
     code, offset = instant

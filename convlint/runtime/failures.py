@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import replace
-from types import TracebackType
 from typing import Literal
 
 from convlint.ir import Failure, Problem
@@ -33,13 +32,7 @@ class ProblemError(Exception):
 
 def failure_of(error: BaseException, phase: Literal["constructor", "forward"], module: str = "") -> Failure:
     """The class and message of an exception, and the deepest line of the user's code that it passed."""
-    frames: list[code_sites.Instant] = []
-    step: TracebackType | None = error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        if not code_sites.is_foreign(code):
-            frames.append((code, step.tb_lasti))
-        step = step.tb_next
+    frames = [instant for instant in code_sites.instants(error) if not code_sites.is_foreign(instant[0])]
     own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
     chain = tuple(code_sites.site_of(frame) for frame in reversed(frames))
     site = code_sites.site_of(own[-1]) if own else None

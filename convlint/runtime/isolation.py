@@ -107,10 +107,7 @@ def _threads_followed(run: _Run) -> Iterator[None]:
 
 @contextmanager
 def module_calls(handle: OnModuleCall) -> Iterator[None]:
-    """Context that replaces every module call of the run with ``handle(call, module, args, kwargs)``.
-
-    ``call`` is the original ``nn.Module.__call__``. Calls of other threads are not affected.
-    """
+    """Context that replaces module calls of the run with ``handle(original __call__, module, args, kwargs)``."""
     with exclusive():
         call = nn.Module.__call__
 

@@ -11,10 +11,10 @@ import os
 import random
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Literal
 
 import torch
@@ -153,9 +153,6 @@ def tensor_inputs(value: Any) -> Inputs | None:
     return Inputs(tuple(value) if isinstance(value, tuple | list) else (value,), {}, "input")
 
 
-# --- building
-
-
 # With symbolic integers first, then with plain ones. If both fail, constructors that reject their arguments are
 # repaired, so that the rest of the model can be checked, too.
 _ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, symbolic
@@ -184,17 +181,12 @@ def _build(make: Callable[[], Any]) -> Any:
 
 def _while_building(error: BaseException | None) -> bool:
     """Return whether an exception passed through the constructor of a module, for example one called at import."""
-    traceback: TracebackType | None = error.__traceback__ if error else None
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        of = traceback.tb_frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    for frame, _ in traceback.walk_tb(error.__traceback__ if error else None):
+        code = frame.f_code
+        of = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
         if code.co_name == "__init__" and isinstance(of, nn.Module):
             return True
-        traceback = traceback.tb_next
     return False
-
-
-# --- running
 
 
 def inputs_of(model: nn.Module, job: Job) -> Inputs:

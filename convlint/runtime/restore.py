@@ -64,8 +64,7 @@ def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
     """Parameters, buffers and plain tensor attributes, each once."""
     seen: set[int] = set()
     for module in modules:
-        states = (*module._parameters.values(), *module._buffers.values())
-        for value in (*states, *vars(module).values()):
+        for value in (*module._parameters.values(), *module._buffers.values(), *vars(module).values()):
             if isinstance(value, Tensor) and id(value) not in seen:
                 seen.add(id(value))
                 yield value

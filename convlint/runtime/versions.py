@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from convlint.ir import BuiltLayer, ModelVersion, OtherCall, Problem, VersionRun, serialize
 from convlint.rewriting.project import is_installed
@@ -139,9 +139,6 @@ def _run_live_version(model: nn.Module, inputs: Inputs, version: ModelVersion, j
         return _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
 
 
-# --- one version
-
-
 def _run_version(version: ModelVersion, job: Job) -> VersionRun:
     """Build and run the model from the replaced source files. Raises what the model raises."""
     before = set(sys.modules)
@@ -180,12 +177,9 @@ def _libraries(before: set[str]) -> Iterator[str]:
 
 
 def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[str, ...]]:
-    """Run a forward in train mode and its backward: the error, and the parameters that receive no gradient.
-
-    If it fails, it is repeated with a doubled batch, because norms reject a single value per channel.
-    """
+    """Run a forward in train mode and its backward: the error, and the parameters that receive no gradient."""
     error: str | None = None
-    for batch in (inputs, inputs.map(_doubled)):
+    for batch in (inputs, inputs.map(lambda t: torch.cat((t, t)) if t.dim() else t)):  # norms reject a single value
         model.zero_grad(set_to_none=True)
         try:
             with training_flags_restored(model), torch.enable_grad():
@@ -199,13 +193,6 @@ def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[
         wanted = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         return None, tuple(name for name, parameter in wanted if parameter.grad is None)
     return error, ()
-
-
-def _doubled(tensor: Tensor) -> Tensor:
-    return torch.cat((tensor, tensor)) if tensor.dim() else tensor
-
-
-# --- other calls of constructors
 
 
 def _run_other_calls(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[OtherCall]:

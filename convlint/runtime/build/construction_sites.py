@@ -88,10 +88,7 @@ class WatchedConstruction:
         return __init__
 
     def _frames(self, module: nn.Module) -> tuple[Instant, ...]:
-        """The user's frames above the constructor of ``module``, innermost first.
-
-        If an enclosing constructor is in progress, its cached frames are reused.
-        """
+        """The user's frames above the constructor of ``module``, innermost first; enclosing ones are cached."""
         frame = sys._getframe(2)
         own: FrameType | None = None
         found: list[Instant] = []

@@ -13,7 +13,8 @@ import os
 import pkgutil
 import sys
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -89,8 +90,7 @@ def _import_file(path: str) -> ModuleType:
     sys.path.insert(0, str(folder))
     sys.argv = [str(file)]
     name = ".".join(parts)
-
-    def load() -> ModuleType:
+    with _import_problems(f"{file.name} cannot be imported"):
         if len(parts) > 1:
             importlib.import_module(".".join(parts[:-1]))
         if name in sys.modules:
@@ -106,8 +106,6 @@ def _import_file(path: str) -> ModuleType:
             raise
         return sys.modules[name]
 
-    return _imported(load, f"{file.name} cannot be imported")
-
 
 def _is_free(name: str, folder: Path) -> bool:
     """Return whether importing ``name`` would find the module in ``folder`` and not one that is loaded already."""
@@ -120,8 +118,7 @@ def _is_free(name: str, folder: Path) -> bool:
 
 def _import_module(name: str, root: str) -> ModuleType:
     sys.path.insert(0, os.path.abspath(root))
-
-    def load() -> ModuleType:
+    with _import_problems(f"module {name} cannot be imported"):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -130,12 +127,12 @@ def _import_module(name: str, root: str) -> ModuleType:
                 raise ProblemError("missing-file", text) from None
             raise
 
-    return _imported(load, f"module {name} cannot be imported")
 
-
-def _imported(load: Callable[[], ModuleType], refusal: str) -> ModuleType:
+@contextmanager
+def _import_problems(refusal: str) -> Iterator[None]:
+    """Context in which exceptions become problems; their messages begin with ``refusal``."""
     try:
-        return load()
+        yield
     except ProblemError:
         raise
     except SyntaxError as error:
@@ -187,12 +184,9 @@ def _near_module(name: str, root: str) -> str:
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
     """A problem that suggests the most similar models of the module, or lists all of them."""
     offered = [name for name, value in vars(owner).items() if not name.startswith("_") and _is_model_like(value, owner)]
-    close = get_close_matches(part, offered, n=3, cutoff=0.5)
-    hint = ""
-    if close:
+    hint = f"; it defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}" if offered else ""
+    if close := get_close_matches(part, offered, n=3, cutoff=0.5):
         hint = f"; did you mean {' or '.join(close)}?"
-    elif offered:
-        hint = f"; it defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}"
     return ProblemError("no-such-name", f"{target.where} has no {target.name}{hint}")
 
 
@@ -214,17 +208,14 @@ def _check_arguments(value: Callable[..., Any], target: Target, args: tuple[Any,
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        given = [*target.args, *(f"{name}={text}" for name, text in target.kwargs)]
-        missing = _missing(signature, args, kwargs)
-        how = ", ".join([*given, *(f"{name}=..." for name in missing)])
-        if missing:
+        text = f"{target.name}: {one_line(error)}; its signature is {signature_text(signature)}"
+        if missing := _missing(signature, args, kwargs):
             *first, last = missing
-            reason = f"{target.name} needs {', '.join(first)}{' and ' if first else ''}{last}"
-            how = f"; pass them as '{target.where}:{target.name}({how})'"
-        else:
-            reason = f"{target.name}: {one_line(error)}"
-            how = f"; its signature is {signature_text(signature)}"
-        raise ProblemError("arguments", reason + how) from None
+            given = [*target.args, *(f"{name}={text}" for name, text in target.kwargs)]
+            how = ", ".join([*given, *(f"{name}=..." for name in missing)])
+            text = f"{target.name} needs {', '.join(first)}{' and ' if first else ''}{last}"
+            text += f"; pass them as '{target.where}:{target.name}({how})'"
+        raise ProblemError("arguments", text) from None
 
 
 def _missing(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:

@@ -99,11 +99,8 @@ def _may_receive(cls: type, init: FunctionType) -> bool:
 
 
 def _receiving(init: FunctionType, cls: type, tracking: Tracker) -> Callable[..., None]:
-    """Wrap ``init`` so that integers, also in lists and tuples, are replaced with symbols of a new scope.
-
-    The class is inspected at its first call, because most classes are never built.
-    """
-    signature: _Signature | None = None
+    """Wrap ``init`` so that integers, also in lists and tuples, are replaced with symbols of a new scope."""
+    signature: _Signature | None = None  # set by the first call, because most classes are never built
     refused = False
 
     def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:

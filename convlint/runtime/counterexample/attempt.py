@@ -68,8 +68,6 @@ class SuspectCall:
         # A layer that accepts one of the inputs does not contradict its class.
         return result if failing is None or accepted else failing
 
-    # --- building
-
     def _build(self) -> Exception | None:
         try:
             self._model = self._call.build().eval()
@@ -107,8 +105,6 @@ class SuspectCall:
             return result
 
         module.__dict__["forward"] = forward
-
-    # --- running
 
     def _inputs(self, spatial: Shape | None = None) -> Iterator[Inputs]:
         """Inputs to try, the smallest first; only those with this spatial size if it is not None."""
@@ -156,12 +152,8 @@ def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
 
 def _is_raised_by_user(error: Exception) -> bool:
     """Return whether an exception comes from a ``raise`` or ``assert`` in the user's code."""
-    step = error.__traceback__
-    while step is not None and step.tb_next is not None:
-        step = step.tb_next
-    if step is None or code_sites.is_foreign(step.tb_frame.f_code):
-        return False
-    return step.tb_frame.f_code.co_code[step.tb_lasti] == _RAISE
+    *_, (code, offset) = code_sites.instants(error)
+    return not code_sites.is_foreign(code) and code.co_code[offset] == _RAISE
 
 
 def _is_same(one: Site, other: Site) -> bool:

@@ -86,17 +86,16 @@ def _is_default(signature: inspect.Signature, name: str, value: Any) -> bool:
 
 def _typical_value(name: str) -> int:
     """A typical value of a parameter with this name."""
-    words = name.lower().split("_")
-    if any(word in ("kernel", "k", "ks", "ksize") for word in words):
+    words = set(name.lower().split("_"))
+    if words & {"kernel", "k", "ks", "ksize"}:
         return 3
-    return _WIDTH if not _ONES & set(words) else 1
+    return 1 if _ONES & words else 8
 
 
 _ONES = frozenset(
     {"stride", "strides", "s", "padding", "pad", "p", "dilation", "groups", "bias", "use"}
     | {"depth", "layers", "blocks", "n", "count", "expansion", "ratio", "scale", "multiplier"}
 )
-_WIDTH = 8
 
 
 def _value(text: str) -> Any:

@@ -50,13 +50,9 @@ def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> J
 
 
 def _discard_output() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-
-
-# --- the class
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
 
 
 def _load_class(job: ClaimJob) -> type[nn.Module]:
@@ -84,9 +80,6 @@ def _imported_class(claim: Claim) -> Any:
         if isinstance(place, str) and os.path.realpath(place) == file:
             return operator.attrgetter(claim.cls)(module)
     return None
-
-
-# --- the proof
 
 
 def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:

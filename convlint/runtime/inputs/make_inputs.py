@@ -56,10 +56,7 @@ def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def requested(model: nn.Module, job: Job) -> Inputs | None:
-    """Return the inputs that the job or the model specifies; None if neither does.
-
-    Raises ProblemError if they cannot be created or do not match the signature of ``forward``.
-    """
+    """The inputs that the job or the model specifies, or None. Raises ProblemError if they do not fit ``forward``."""
     if job.input_file is not None:
         found = _from_file(job.input_file)
     elif job.inputs:
@@ -77,10 +74,7 @@ def requested(model: nn.Module, job: Job) -> Inputs | None:
 
 
 def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
-    """Create a batch of shape (B, *spec.shape): uniform in [0, 1) from a seeded generator.
-
-    Integers are zeros, because integer inputs are usually indices.
-    """
+    """Create a batch (B, *spec.shape): seeded uniform values in [0, 1), or zeros for integers (indices)."""
     dtype = getattr(torch, spec.dtype) if spec.dtype else floating_dtype(model, job.dtype)
     shape = (job.batch_size, *spec.shape)
     try:

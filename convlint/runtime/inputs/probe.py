@@ -36,9 +36,6 @@ _TOO_SMALL = re.compile(  # error messages of PyTorch
 )
 
 
-# --- an input to run on
-
-
 def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     """Guess an input: the channels of the first layer that is called, at the size that the model declares or else the
     smallest common size that runs. If no size runs, return the one with the fewest failures.
@@ -60,7 +57,8 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
             return inputs
     common = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
     guesses = [inputs_for(model, job, spec) for spec in common]
-    counts = [_failures(record(model, each.args, each.kwargs).graph()) for each in guesses]
+    graphs = [record(model, each.args, each.kwargs).graph() for each in guesses]
+    counts = [(graph.failure is not None, sum(node.error is not None for node in graph.nodes)) for graph in graphs]
     return guesses[counts.index(min(counts))]
 
 
@@ -89,15 +87,8 @@ def _runs(model: nn.Module, inputs: Inputs) -> bool:
     return True
 
 
-def _failures(graph: Graph) -> tuple[bool, int]:
-    return graph.failure is not None, sum(node.error is not None for node in graph.nodes)
-
-
 def candidate_specs(model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int]] = _SIZES) -> Iterator[InputSpec]:
-    """Inputs that suit the first layer, the most likely channel counts first.
-
-    ``sizes`` maps the number of spatial dimensions to the sizes to try.
-    """
+    """Inputs for the first layer, the most likely channels first; ``sizes`` to try are by number of dimensions."""
     layer, seen = _first_layer(model, job)
     if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
         yield from (InputSpec((length,), dtype="int64") for length in (16, 64, 128))
@@ -173,9 +164,6 @@ def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:
     if found:
         return found[0]
     return next((m for m in model.modules() if isinstance(m, _INPUT_LAYERS)), None), None
-
-
-# --- the smallest input that is accepted
 
 
 def smallest_size(model: nn.Module, inputs: Inputs, graph: Graph) -> Shape | None:

@@ -86,7 +86,5 @@ def _failing_module(model: nn.Module, inputs: Inputs, change: int) -> str | None
 
     changed = inputs.map(other)
     graph = record(model, changed.args, changed.kwargs).graph()
-    refusing = [node.layer or node.module for node in graph.nodes if node.error]
-    if refusing:
-        return refusing[0]
-    return graph.failure.module if graph.failure else None
+    refusing = (node.layer or node.module for node in graph.nodes if node.error)
+    return next(refusing, graph.failure.module if graph.failure else None)

@@ -68,9 +68,6 @@ def _described(error: Exception) -> str:
     return f"another forward raised {type(error).__name__}: {one_line(error)}"
 
 
-# --- peak of an inference
-
-
 def _peak(model: nn.Module, args: Args, kwargs: Kwargs, expected: list[tuple[int, ...]] | None) -> int:
     """Maximum of bytes alive at once. Raises what the forward raises."""
     model.eval()
@@ -134,9 +131,6 @@ def _storage(tensor: Tensor) -> torch.UntypedStorage | None:
     return tensor.untyped_storage()
 
 
-# --- what autograd keeps
-
-
 @dataclass
 class _Saved:
     """Bytes saved for backward by innermost module, and the modules called."""
@@ -195,9 +189,6 @@ def _saved_by_forward(model: nn.Module, args: Args, kwargs: Kwargs) -> _Saved:
 
 def _no_backward(_: Any) -> Tensor:
     raise RuntimeError("a forward that only measures has no backward")
-
-
-# --- the model as it was
 
 
 @contextmanager

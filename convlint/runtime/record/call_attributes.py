@@ -30,40 +30,33 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
         (("relu", "relu6", "silu", "mish", "hardswish", "hardsigmoid", "selu"), "input inplace"),
         (("elu", "celu"), "input alpha inplace"),
         (("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"), "input p training inplace"),
+        (("convolution",), "input weight bias stride padding dilation transposed output_padding groups"),
+        (("linear",), "input weight bias"),
+        (("batch_norm",), "input running_mean running_var weight bias training"),
+        (("instance_norm",), "input running_mean running_var weight bias training momentum eps"),
+        (("group_norm",), "input num_groups weight bias"),
+        (("layer_norm",), "input normalized_shape weight bias"),
+        (("prelu",), "input weight"),
+        (("flatten",), "input start_dim end_dim"),
+        (("split",), "input split_size_or_sections dim"),
+        (("chunk",), "input chunks dim"),
+        (("pixel_shuffle",), "input upscale_factor"),
+        (("pixel_unshuffle",), "input downscale_factor"),
+        (("channel_shuffle",), "input groups"),
+        (("pad",), "input pad mode"),
+        (("interpolate",), "input size scale_factor mode"),
+        (("transpose",), "input dim0 dim1"),
+        (("einsum",), "equation"),
+        (("leaky_relu",), "input negative_slope inplace"),
+        (("hardtanh",), "input min_val max_val inplace"),
     )
     for name in names
-} | {
-    name: tuple(parameters.split())
-    for name, parameters in {
-        "convolution": "input weight bias stride padding dilation transposed output_padding groups",
-        "linear": "input weight bias",
-        "batch_norm": "input running_mean running_var weight bias training",
-        "instance_norm": "input running_mean running_var weight bias training momentum eps",
-        "group_norm": "input num_groups weight bias",
-        "layer_norm": "input normalized_shape weight bias",
-        "prelu": "input weight",
-        "flatten": "input start_dim end_dim",
-        "split": "input split_size_or_sections dim",
-        "chunk": "input chunks dim",
-        "pixel_shuffle": "input upscale_factor",
-        "pixel_unshuffle": "input downscale_factor",
-        "channel_shuffle": "input groups",
-        "pad": "input pad mode",
-        "interpolate": "input size scale_factor mode",
-        "transpose": "input dim0 dim1",
-        "einsum": "equation",
-        "leaky_relu": "input negative_slope inplace",
-        "hardtanh": "input min_val max_val inplace",
-    }.items()
 }
 # The builtin of the same name and the aten operators take the statistics last.
 _BUILTIN_BATCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training")
 _BATCH_NORM_EVAL = ("input", "weight", "bias", "running_mean", "running_var")
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "cat": {"dim": 0},
-    "stack": {"dim": 0},
-    "split": {"dim": 0},
-    "chunk": {"dim": 0},
+    **{name: {"dim": 0} for name in ("cat", "stack", "split", "chunk")},
     "flatten": {"start_dim": 0, "end_dim": -1},
     "pad": {"mode": "constant"},
 }

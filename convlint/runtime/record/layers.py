@@ -77,10 +77,8 @@ def base_of(module: nn.Module) -> str:
 
 @cache
 def _base_of(cls: type) -> str:
-    for base in cls.__mro__:
-        if str(base.__module__).startswith("torch.nn") and base.__module__ != _PARAMETRIZED:
-            return base.__name__
-    return "Module"
+    modules = ((base.__name__, str(base.__module__)) for base in cls.__mro__)
+    return next((name for name, home in modules if home.startswith("torch.nn") and home != _PARAMETRIZED), "Module")
 
 
 _PARAMETRIZED = "torch.nn.utils.parametrize"  # its classes replace those of the layers that they parametrize
@@ -94,11 +92,8 @@ def is_leaf(module: nn.Module) -> bool:
 @cache
 def _constants(cls: type) -> tuple[str, ...]:
     """The constructor arguments that a class of torch.nn declares in ``__constants__``."""
-    found: dict[str, None] = {}
-    for base in cls.__mro__:
-        if str(base.__module__).startswith("torch.nn"):
-            found.update(dict.fromkeys(base.__dict__.get("__constants__", ())))
-    return tuple(found)
+    bases = [base for base in cls.__mro__ if str(base.__module__).startswith("torch.nn")]
+    return tuple(dict.fromkeys(name for base in bases for name in base.__dict__.get("__constants__", ())))
 
 
 def _attrs(module: nn.Module, built: construction_sites.Construction | None) -> dict[str, Any]:

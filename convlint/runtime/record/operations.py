@@ -34,10 +34,7 @@ _SYNONYMS = {
     "divide": "div",
     "multiply": "mul",
     "subtract": "sub",
-    "_max_pool1d": "max_pool1d",
-    "_max_pool2d": "max_pool2d",
-    "_max_pool3d": "max_pool3d",
-}
+} | {f"_max_pool{dims}d": f"max_pool{dims}d" for dims in (1, 2, 3)}
 
 
 def item_of(value: Any, position: int) -> Any:

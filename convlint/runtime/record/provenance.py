@@ -141,10 +141,7 @@ class _Expressions:
         return tuple(self._scope(self._records[id], bound, chosen.get(id, [])) for id in sorted(self._records))
 
     def _involves(self, pair: tuple[Dim, Dim], known: dict[Symbol, Dim]) -> bool:
-        """Return whether a comparison involves known symbols, directly or through the parameters bound to them.
-
-        An unknown comparison may involve any symbol.
-        """
+        """Return whether a comparison may involve known symbols, directly or through the parameters bound to them."""
         pending = list(_symbols(pair))
         seen = set(pending)
         while pending:
@@ -185,10 +182,7 @@ def _symbols(pair: tuple[Dim, Dim]) -> frozenset[Symbol]:
 
 
 def _unknown(value: int) -> Dim:
-    """An opaque symbol for an integer of unknown origin.
-
-    Equal values are the same symbol, so that rules rather miss a defect than report a wrong one.
-    """
+    """An opaque symbol; equal values are the same one, so that rules rather miss a defect than report a wrong one."""
     name = str(value) if value.bit_length() < 64 else hex(value)  # str() has a limit
     return symbolic.symbol(name, opaque=True)
 

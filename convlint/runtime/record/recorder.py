@@ -11,6 +11,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from types import FrameType, MethodWrapperType
 from typing import Any
 
@@ -61,12 +62,11 @@ class Recorder(TorchFunctionMode):
         known = self._known.get(id(tensor))
         if known is not None and known[0]() is tensor:
             return known[1]
-        name = self._states.get(id(tensor))
-        if name is None:
+        if name := self._states.get(id(tensor)):
+            step = Step("state", name)
+        else:
             step = Step("constant", f"_constant_{self._constants}")
             self._constants += 1
-        else:
-            step = Step("state", name)
         self._add(step, [tensor])
         return self._known[id(tensor)][1]
 
@@ -109,15 +109,13 @@ class Recorder(TorchFunctionMode):
 
     def _nested(self, value: Any) -> Any:
         kind = type(value)
+        if kind is tuple and all(map(_ATOMS.__contains__, map(type, value))):
+            return value  # (1, 1)
         if kind is tuple or kind is list:
-            if kind is tuple and all(map(_ATOMS.__contains__, map(type, value))):
-                return value  # (1, 1)
             return kind(self._arguments(value))
         if kind is dict:
             return dict(zip(value, self._arguments(value.values()), strict=True))
         return value
-
-    # --- torch functions
 
     def __torch_function__(self, func: Any, types: Any, args: Args = (), kwargs: Kwargs | None = None) -> Any:
         kwargs = kwargs or {}
@@ -158,8 +156,7 @@ class Recorder(TorchFunctionMode):
             if not outputs:
                 return
         step = Step("call", "", func)
-        step.several = several
-        step.error = error
+        step.several, step.error = several, error
         if self._track.stack:
             step.owner, step.module, _ = self._track.stack[-1]
         step.args = tuple(self._arguments(args))
@@ -198,8 +195,6 @@ class Recorder(TorchFunctionMode):
         known = self._known.get(id(tensor))
         return (known is not None and known[0]() is tensor) or id(tensor) in self._states
 
-    # --- modules
-
     def call_module(self, original: Callable[..., Any], module: nn.Module, args: Args, kwargs: Any) -> Any:
         """Run a module call and record its tensors and the steps inside.
 
@@ -223,10 +218,7 @@ class Recorder(TorchFunctionMode):
             track.calls.append(call)
             stack.append((module, name, instant))
             try:
-                if isinstance(module, torch.jit.ScriptModule):
-                    with self._operator_mode:
-                        result = original(module, *args, **kwargs)
-                else:
+                with self._operator_mode if isinstance(module, torch.jit.ScriptModule) else nullcontext():
                     result = original(module, *args, **kwargs)
             except BaseException:
                 if self.failed_in is None:

@@ -45,12 +45,9 @@ class ShapesOnly(TorchDispatchMode):
         return False  # otherwise the first operator imports torch._dynamo, which takes a second
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Any = None) -> Any:
-        if self.compute:
-            return func(*args, **(kwargs or {}))
-        stand_in = _STAND_INS.get(func)
-        if stand_in is not None:
-            return stand_in(*args)
-        if _reads_values(func):
+        if not self.compute and func in _STAND_INS:
+            return _STAND_INS[func](*args)
+        if not self.compute and _reads_values(func):
             raise ValuesReadError(str(func))
         return func(*args, **(kwargs or {}))
 
@@ -81,11 +78,9 @@ def _convolved(
     else:
         out = [ops.output_size(*numbers) for *numbers, _ in sizes]
     channels = weight.shape[1] * groups if transposed else weight.shape[0]
-    layout = torch.contiguous_format
-    if x.dim() == 4 and any(
-        t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous() for t in (x, weight)
-    ):
-        layout = torch.channels_last
+    last = torch.channels_last
+    is_last = x.dim() == 4 and any(t.is_contiguous(memory_format=last) and not t.is_contiguous() for t in (x, weight))
+    layout = last if is_last else torch.contiguous_format
     return x.new_zeros((x.shape[0], channels, *out)).contiguous(memory_format=layout)
 
 

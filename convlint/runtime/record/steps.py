@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -39,43 +40,38 @@ class Step:
         self.func = func
 
 
+@dataclass(slots=True, eq=False)
 class Value:
     """A tensor: output number ``position`` of a step."""
 
-    __slots__ = ("position", "step")
-
-    def __init__(self, step: Step, position: int) -> None:
-        self.step = step
-        self.position = position
+    step: Step
+    position: int
 
 
+@dataclass(slots=True, eq=False)
 class ModuleCall:
     """One call of a module: its inputs and outputs, and the range of steps inside."""
 
-    __slots__ = ("frame", "inputs", "module", "name", "outputs", "start", "stop")
-
-    start: int
-    stop: int
-
-    def __init__(self, module: nn.Module, name: str, frame: Instant | None, inputs: list[Value]) -> None:
-        self.module = module
-        self.name = name
-        self.frame = frame
-        self.inputs = inputs
-        self.outputs: list[Value] = []
+    module: nn.Module
+    name: str
+    frame: Instant | None
+    inputs: list[Value]
+    outputs: list[Value] = field(default_factory=list)
+    start: int = 0
+    stop: int = 0
 
 
 # The module calls in progress: modules, their paths, and where they are called.
 Stack = list[tuple[nn.Module | None, str, Instant | None]]
 
 
+@dataclass(slots=True, eq=False)
 class Track:
     """The recording of one thread: its steps and module calls, and the module calls in progress."""
 
-    def __init__(self, steps: list[Step], calls: list[ModuleCall], stack: Stack) -> None:
-        self.steps = steps
-        self.calls = calls
-        self.stack = stack
+    steps: list[Step]
+    calls: list[ModuleCall]
+    stack: Stack
 
     def append_to(self, other: Track) -> None:
         """Put these steps and calls after those of another track."""
@@ -91,8 +87,7 @@ class Track:
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """Iterate over the tensors in nested tuples, lists, dicts and dataclasses, in order."""
-    for _, tensor in named_tensors_in(value):
-        yield tensor
+    return (tensor for _, tensor in named_tensors_in(value))
 
 
 def named_tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:

@@ -12,8 +12,6 @@ from convlint.runtime.record import operations
 from convlint.runtime.record.steps import Step, Value
 from convlint.source_text.site import Site
 
-Shape = tuple[int, ...]
-
 
 class FxGraph:
     """A ``torch.fx.Graph`` and the step that each of its nodes stands for.
@@ -29,8 +27,7 @@ class FxGraph:
         self._nodes: dict[Step, fx.Node] = {}
         self._items: dict[tuple[Step, int], fx.Node] = {}
         for step in steps:
-            node = self._create_node(step)
-            self._nodes[step] = node
+            node = self._nodes[step] = self._create_node(step)
             self.steps[node] = step
         output = self.graph.output(self._arguments(result))
         tensors = [value.step.outputs[value.position] for value in returned]
@@ -61,8 +58,7 @@ class FxGraph:
         key = (value.step, value.position)
         if key not in self._items:
             item = self.graph.create_node("call_function", operations.item_of, (node, value.position))
-            output = value.step.outputs[value.position]
-            item.meta = node.meta | _meta([output], several=False)
+            item.meta = node.meta | _meta([value.step.outputs[value.position]], several=False)
             self._items[key] = item
         return self._items[key]
 
@@ -80,7 +76,7 @@ class FxGraph:
 def _meta(
     tensors: list[tuple[torch.Size, torch.dtype]], several: bool, module: str = "", site: Site | None = None
 ) -> dict[str, object]:
-    shapes: list[Shape] = [tuple(shape) for shape, _ in tensors]
+    shapes = [tuple(shape) for shape, _ in tensors]
     dtypes = [dtype for _, dtype in tensors]
     return {
         "shape": tuple(shapes) if several else shapes[0],

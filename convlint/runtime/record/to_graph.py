@@ -90,8 +90,6 @@ class _Conversion:
             return "complete"
         return "partial" if any(node.op not in ops.NOT_CALLS for node in self.nodes) else "failed"
 
-    # --- nodes
-
     def _convert_nodes(self) -> list[int]:
         """Fill ``nodes``. Returns for each step, and for the end, how many nodes precede it."""
         starts = [0] * (len(self.recorder.steps) + 1)
@@ -201,13 +199,10 @@ class _Conversion:
     def _values(self, values: Iterable[Value]) -> tuple[int, ...]:
         return tuple(self._tensors[value.step, value.position] for value in values)
 
-    # --- layers
-
     def _layer_of(self, step: Step) -> str | None:
         """The layer that a call belongs to: the innermost module, if it is a layer.
 
-        A user class without submodules as the whole model is not a layer: its functional calls are reported on their
-        own.
+        The functional calls of a model without submodules are reported on their own.
         """
         if step.owner is None or not is_leaf(step.owner):
             return None
@@ -226,21 +221,18 @@ class _Conversion:
         return found
 
     def _calls(self, starts: list[int]) -> list[facts.Call]:
-        found = []
-        for call in self.recorder.calls:
-            if call.name not in self.layers:
-                continue
-            found.append(
-                facts.Call(
-                    layer=call.name,
-                    inputs=self._values(call.inputs),
-                    outputs=self._values(call.outputs),
-                    start=starts[call.start],
-                    stop=starts[call.stop],
-                    site=None if call.frame is None else code_sites.site_of(call.frame),
-                )
+        return [
+            facts.Call(
+                layer=call.name,
+                inputs=self._values(call.inputs),
+                outputs=self._values(call.outputs),
+                start=starts[call.start],
+                stop=starts[call.stop],
+                site=None if call.frame is None else code_sites.site_of(call.frame),
             )
-        return found
+            for call in self.recorder.calls
+            if call.name in self.layers
+        ]
 
 
 def _nodes_in(value: Any) -> Iterator[fx.Node]:

@@ -11,10 +11,9 @@ _MAX_DEPTH = 3  # of nested containers
 
 
 def unregistered(modules: Sequence[tuple[str, nn.Module]]) -> Iterator[tuple[str, str, str, nn.Module]]:
-    """Iterate over unregistered modules: path of the owner, attribute, path of the module (``net.convs[0]``), module.
+    """Iterate over unregistered modules, each once: owner's path, attribute, own path (``net.convs[0]``), module.
 
-    ``modules`` are the model's ``named_modules()``. Each module appears once, and only if it is not registered
-    elsewhere.
+    ``modules`` are the model's ``named_modules()``.
     """
     seen = {id(module) for _, module in modules}
     for path, owner in modules:

@@ -59,10 +59,7 @@ def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
 
 
 def _first_convolution(graph: Graph) -> tuple[Layer, int] | None:
-    """The convolution that receives an input of the model unchanged, and the number of dimensions of that input.
-
-    None if there is no such convolution.
-    """
+    """The convolution that receives an input of the model unchanged, and the rank of that input; None without one."""
     inputs = {t.id: t for node in graph.nodes if node.op == "input" for t in node.outputs}
     for node in graph.nodes:
         layer = graph.layer(node.layer)

@@ -22,16 +22,10 @@ Arguments = dict[str, Any]
 Repair = Callable[[Arguments], Arguments | None]  # the nearest arguments that a constructor accepts
 
 
-# --- constructors
-
-
 def repaired(
     original: Callable[..., None], module: nn.Module, args: Any, kwargs: Any, repair: Repair
 ) -> tuple[Arguments, Arguments | None]:
-    """The arguments of a rejected constructor call by name, without ``self``, and the nearest ones that it accepts.
-
-    The latter are None if ``repair`` changes nothing.
-    """
+    """The arguments of a rejected call by name, and the nearest that it accepts, None if ``repair`` changes nothing."""
     call = inspect.signature(original).bind(module, *args, **kwargs)
     call.apply_defaults()
     declared = dict(list(call.arguments.items())[1:])
@@ -93,9 +87,6 @@ CONSTRUCTORS: dict[type[nn.Module], Repair] = {
 }
 
 
-# --- calls
-
-
 def stand_in(name: str, args: Sequence[Any], kwargs: Arguments, output_channels: int | None) -> Any:
     """Return zeros of the shape that a failing call should return; None if the shapes do not determine it.
 
@@ -118,9 +109,6 @@ def _sizes(value: Any, count: int) -> tuple[int, ...]:
 
 def _window(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     return max(1, ops.output_size(size, kernel, max(1, stride), padding, dilation))
-
-
-# The following have the parameters of the torch functions that they stand for.
 
 
 def _conv(

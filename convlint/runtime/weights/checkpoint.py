@@ -61,9 +61,6 @@ def _sizes(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
 
 
-# --- files
-
-
 def read(path: str) -> Any:
     """Read a checkpoint: nested dicts of tensors. No code in it is executed. Raises ProblemError."""
     if not os.path.isfile(path):
@@ -123,9 +120,6 @@ def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
     return {name.removeprefix(prefix): tensor for name, tensor in found.items()}, put_back
 
 
-# --- conversion
-
-
 def convert(
     state: Mapping[str, Tensor],
     forms: Mapping[str, Replacement],
@@ -152,9 +146,7 @@ def convert(
 
 
 def _names(layer: str, modules: Mapping[str, nn.Module]) -> list[str]:
-    module = modules.get(layer)
-    same = [name for name, other in modules.items() if module is not None and other is module]
-    return same or [layer]
+    return [name for name, module in modules.items() if module is modules.get(layer)] or [layer]
 
 
 def _key(layer: str, part: str) -> str:
@@ -216,14 +208,8 @@ def _identity(like: Tensor) -> State:
     }
 
 
-# --- the order of channels
-
-
 def _put_in_order(state: State, forms: Mapping[str, Replacement], orders: Iterable[ChannelOrder]) -> None:
-    """Reorder channels so that groups preserve more of each layer, without changing what the dense model computes.
-
-    ``orders`` are in the order of execution. A layer that is reordered once is not reordered again.
-    """
+    """Reorder channels, each layer once, so that groups preserve more; the dense model computes the same as before."""
     settled: set[str] = set()
     for order in orders:
         key = _key(order.layer, "weight")

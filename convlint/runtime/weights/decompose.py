@@ -82,8 +82,7 @@ def dense_of_global(depthwise: Tensor, linear: Tensor) -> Tensor:
 
 
 def grouped(weight: Tensor, groups: int) -> Tensor:
-    """The block diagonal (D, C / groups, kh, kw) of a dense kernel: its best grouped approximation for this channel
-    order.
+    """The block diagonal (D, C / groups, kh, kw) of a dense kernel, its best grouped approximation in this order.
 
     Raises ValueError if ``groups`` does not divide both channel counts.
     """
@@ -103,10 +102,7 @@ def dense_of_grouped(weight: Tensor, groups: int) -> Tensor:
 
 
 def relative_error(weight: Tensor, approximation: Tensor) -> float:
-    """``|W - W'| / |W|`` in the Frobenius norm; infinite if only ``weight`` is zero.
-
-    Raises ValueError if the shapes differ.
-    """
+    """``|W - W'| / |W|`` (Frobenius), infinite if only ``weight`` is zero. Raises ValueError if the shapes differ."""
     if weight.shape != approximation.shape:
         raise ValueError(f"{tuple(approximation.shape)} in place of {tuple(weight.shape)}")
     exact = _exact(weight)
@@ -122,10 +118,7 @@ def _exact(tensor: Tensor) -> Tensor:
 
 
 def _low_rank(matrices: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Factors (..., m, rank) and (..., rank, n), in float64, of the nearest matrices of this rank.
-
-    Each singular value is divided evenly between the factors (its square root), so that both have similar magnitudes.
-    """
+    """The nearest matrices of this rank: factors (..., m, rank) and (..., rank, n) of similar magnitude, in float64."""
     left, values, right = torch.linalg.svd(_exact(matrices), full_matrices=False)
     root = values[..., :rank].sqrt()
     missing = max(rank - values.shape[-1], 0)
@@ -201,10 +194,7 @@ def _alternate(energy: Tensor, columns: Tensor, groups: int) -> tuple[Tensor, Te
 
 
 def _seed(energy: Tensor, groups: int) -> list[Tensor]:
-    """Initial groups of the rows, each around a seed; the seeds are as dissimilar as possible.
-
-    If the kernel consists of blocks that hardly overlap, the seeds are one row of each block.
-    """
+    """Groups of the rows around dissimilar seeds: one row of each block, if the blocks of a kernel hardly overlap."""
     unit = torch.nn.functional.normalize(energy, dim=1)
     alike = unit @ unit.T
     order = energy.sum(1).argsort(descending=True)
@@ -221,10 +211,7 @@ def _seed(energy: Tensor, groups: int) -> list[Tensor]:
 
 
 def _assign(scores: Tensor, known: Tensor) -> Tensor:
-    """Assign n channels to groups of equal size, (n,), with a high sum of ``scores`` (n, groups).
-
-    Starts with a greedy assignment, or with ``known`` if that is better, and swaps channels while this improves it.
-    """
+    """Assign n channels to equal groups, (n,), for a high sum of ``scores`` (n, groups), at least that of ``known``."""
     best = max(known, _greedy(scores), key=lambda groups: float(scores.gather(1, groups[:, None]).sum()))
     return _swap(scores, best.clone())
 
@@ -245,10 +232,7 @@ def _greedy(scores: Tensor) -> Tensor:
 
 
 def _swap(scores: Tensor, groups: Tensor) -> Tensor:
-    """Swap channels between groups, in place, as long as this improves the sum of scores.
-
-    A round swaps the best two channels of each pair of groups. Swaps of disjoint pairs do not affect each other.
-    """
+    """Swap channels between disjoint pairs of groups, in place, as long as this improves the sum of scores."""
     count = scores.shape[1]
     least = 1e-12 * float(scores.abs().sum().item())  # smaller gains are rounding errors
     while True:

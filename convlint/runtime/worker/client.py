@@ -73,11 +73,7 @@ class Worker:
         return answer.proof or Proof("unknown", reason="; ".join(problem.message for problem in answer.problems))
 
     def run(self, job: AnyJob) -> JobResult:
-        """Run a job and return its result. Errors of the job do not raise.
-
-        If the worker process dies or does not answer in time, the result contains a problem, and the next job gets a
-        new process.
-        """
+        """Run a job. Its errors, and a worker process that dies or does not answer, become problems of the result."""
         with self._lock:
             if not self._closed and not self._process.running:
                 self._process = _Process()

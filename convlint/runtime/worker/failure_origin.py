@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import sysconfig
 import traceback
-from types import TracebackType
 
 from convlint.ir import Problem, Site
 from convlint.runtime import code_sites
@@ -25,7 +24,7 @@ def problem(error: BaseException, during: str) -> Problem:
         return Problem("exit", text, traceback=whole)
     if sys.modules.get("sys") is not sys:
         return Problem("broken-module", f"{during} emptied sys.modules: Python cannot continue", traceback=whole)
-    site = _of_the_model(error.__traceback__)
+    site = _of_the_model(error)
     if site is None:
         text = f"convlint itself failed: {kind}: {one_line(error)}; please report this"
         return Problem("internal", text, traceback=whole)
@@ -33,16 +32,14 @@ def problem(error: BaseException, during: str) -> Problem:
     return Problem("broken-module", text, site.path, site.line, traceback=whole)
 
 
-def _of_the_model(step: TracebackType | None) -> Site | None:
+def _of_the_model(error: BaseException) -> Site | None:
     """The innermost frame outside torch and the standard library, if it is the user's and not convlint's."""
     site: Site | None = None
-    while step is not None:
-        code = step.tb_frame.f_code
+    for code, offset in code_sites.instants(error):
         if code_sites.is_convlint(code):
             site = None
         elif not code_sites.is_foreign(code) and not code.co_filename.startswith(_LIBRARY):
-            site = code_sites.site_of((code, step.tb_lasti))
-        step = step.tb_next
+            site = code_sites.site_of((code, offset))
     return site
 
 

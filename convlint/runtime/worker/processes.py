@@ -77,10 +77,7 @@ def _children_of(pid: int) -> list[int]:
 
 
 def memory_below(pid: int) -> int:
-    """Bytes of memory of a child of this process and all its descendants, shared memory counted once.
-
-    Orphans count, because they are children of this process (see ``adopt_orphans``).
-    """
+    """Bytes of a child and its descendants, adopted orphans included; shared memory is counted once."""
     held, pending = resident_memory(pid), [os.getpid()]
     while pending:
         children = _children_of(pending.pop())
