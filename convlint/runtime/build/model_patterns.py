@@ -59,9 +59,7 @@ def _listed(module: types.ModuleType, asked: TargetPattern) -> Any:
 
 
 def _builds(value: Any, module: str, asked: TargetPattern) -> bool:
-    """Return whether a value is a model class that the module defines, or a function annotated to return a model, and
-    accepts the arguments of the pattern.
-    """
+    """Return whether a value is the module's model class, or a function that returns one, and accepts the arguments."""
     home = str(getattr(value, "__module__", None))
     if home != module and not home.startswith(f"{module}."):
         return False  # the module only imports it

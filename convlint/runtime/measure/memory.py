@@ -25,8 +25,6 @@ from convlint.runtime.record.record import eager, training_flags_restored
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 
-aten = torch.ops.aten
-
 
 def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | None = None) -> Graph:
     """Add the measured memory to a graph; see ``docs/costs.md``.
@@ -100,7 +98,7 @@ class _Liveness(ShapesOnly):
         result = super().__torch_dispatch__(func, types, args, kwargs)
         if isinstance(result, Tensor):
             self._see(result)
-            if func is aten.convolution.default:
+            if func is torch.ops.aten.convolution.default:
                 x, weight, _, stride, _, dilation, _, _, groups = args
                 taken = workspace.of_convolution(x, weight, result, stride, dilation, groups, self._threads)
                 self.peak = max(self.peak, before + taken)

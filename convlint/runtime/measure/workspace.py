@@ -10,18 +10,14 @@ from math import prod
 import torch
 from torch import Tensor
 
+from convlint.ir import Shape
+
 _SMALL = 20480  # elements; PyTorch's own kernel handles dense inputs up to this size
 _STEM = 4  # channels; oneDNN does not copy inputs with fewer
 
 
 def of_convolution(
-    x: Tensor,
-    weight: Tensor,
-    out: Tensor,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    groups: int,
-    threads: int,
+    x: Tensor, weight: Tensor, out: Tensor, stride: Shape, dilation: Shape, groups: int, threads: int
 ) -> int:
     """Peak bytes that the CPU backend allocates for one convolution, including its output.
 

@@ -26,13 +26,12 @@ from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record import operations
 from convlint.runtime.record.names import ModelNames
-from convlint.runtime.record.steps import ModuleCall, Stack, Step, Track, Value, structure, tensors_in
+from convlint.runtime.record.steps import SCALARS, ModuleCall, Stack, Step, Track, Value, structure, tensors_in
 from convlint.runtime.recover import stand_ins
 
 # Python functions of torch whose operators are hidden from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
-_SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
-_ATOMS = _SCALARS - {torch.Size} | {slice, type(Ellipsis)}
+_ATOMS = SCALARS - {torch.Size} | {slice, type(Ellipsis)}
 
 
 class Recorder(TorchFunctionMode):
@@ -146,7 +145,7 @@ class Recorder(TorchFunctionMode):
             if id(result) in self._states:
                 return
             outputs = [result]
-        elif type(result) in _SCALARS:
+        elif type(result) in SCALARS:
             if func is not Tensor.__setitem__:
                 return
             outputs = [args[0]]  # the step's value replaces that of the assigned tensor

@@ -122,7 +122,7 @@ def structure(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) ->
     kind = type(value)
     if issubclass(kind, Tensor):
         return of_tensor(value)
-    if kind in _ATOMS:
+    if kind in SCALARS:
         return value
     items = _items(value)
     if depth == _MAX_DEPTH or not (items or kind in (tuple, list, dict)):
@@ -136,7 +136,7 @@ def structure(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) ->
 def _items(value: Any) -> list[tuple[str, Any]]:
     """The items of a container, each with the text that follows the container in an expression for the item."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in SCALARS:
         return []
     if issubclass(kind, dict):
         return [(f".{key}", item) for key, item in dict.items(value)]
@@ -153,4 +153,4 @@ def _items(value: Any) -> list[tuple[str, Any]]:
 
 
 _MAX_DEPTH = 20
-_ATOMS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
+SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
