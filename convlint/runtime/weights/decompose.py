@@ -212,8 +212,11 @@ def _seed(energy: Tensor, groups: int) -> list[Tensor]:
 
 def _assign(scores: Tensor, known: Tensor) -> Tensor:
     """Assign n channels to equal groups, (n,), for a high sum of ``scores`` (n, groups), at least that of ``known``."""
-    best = max(known, _greedy(scores), key=lambda groups: float(scores.gather(1, groups[:, None]).sum()))
-    return _swap(scores, best.clone())
+    return _swap(scores, max(known, _greedy(scores), key=lambda groups: _sum(scores, groups)).clone())
+
+
+def _sum(scores: Tensor, groups: Tensor) -> float:
+    return float(scores.gather(1, groups[:, None]).sum().item())
 
 
 def _greedy(scores: Tensor) -> Tensor:
