@@ -84,8 +84,7 @@ class Knowledge:
         difference = self._difference(left, right)
         if type(difference) is not Dim or difference.is_unknown:
             return
-        unknown = [s for s in _linear_symbols(difference) if s[0].scope == FRESH]
-        if not self._bind_first(difference, unknown):
+        if not self._bind_first(difference, [s for s in _linear_symbols(difference) if s[0].scope == FRESH]):
             pair = (self.reduced(left), self.reduced(right))
             self.demands.append(pair)
             self._pending.append(pair)
@@ -101,8 +100,7 @@ class Knowledge:
         self.facts.append((left, right))
         difference = self._difference(left, right)
         if type(difference) is Dim:
-            known = [s for s in _linear_symbols(difference) if not s[0].opaque]
-            self._bind_first(difference, known[::-1])
+            self._bind_first(difference, [s for s in _linear_symbols(difference) if not s[0].opaque][::-1])
 
     def _bind_first(self, difference: Dim, symbols: list[tuple[Symbol, int]]) -> bool:
         """Solve ``difference == 0`` for the first of its linear symbols that it can be solved for."""

@@ -141,8 +141,7 @@ class Instance:
     @property
     def chain(self) -> tuple[Site, ...]:
         """The calls that led to ``site``, innermost first."""
-        calls = [site_of(f.node, f.scope) for f in self.frames if type(f.node) is not Outside]
-        return tuple(calls[::-1])
+        return tuple([site_of(f.node, f.scope) for f in self.frames if type(f.node) is not Outside][::-1])
 
     def children(self) -> Iterator[tuple[str, Instance]]:
         """Yield the modules among its attributes, in the order in which they were assigned."""

@@ -100,8 +100,7 @@ def _ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:
     parameters = init.node.args
     for parameter in [*positional(parameters)[1:], *parameters.kwonlyargs]:
         if parameter.arg not in read:
-            text = init.scope.module.text
-            yield parameter.arg, cls.qualname, text.site(parameter, init.qualname)
+            yield parameter.arg, cls.qualname, init.scope.module.text.site(parameter, init.qualname)
 
 
 def _defined(project: Project, module: SourceModule, name: str) -> Value:

@@ -178,8 +178,7 @@ def _execute_model(path: ExecutionPath) -> None:
         return
     inputs, named = [], {}
     for spec in entry.inputs:
-        shape = (entry.batch_size or 1, *spec.shape)
-        tensor = interpreter.execution.emit("input", [], [shape], dtype=spec.dtype)[0]
+        tensor = interpreter.execution.emit("input", [], [(entry.batch_size or 1, *spec.shape)], dtype=spec.dtype)[0]
         if spec.name:
             named[spec.name] = tensor
         else:

@@ -48,7 +48,6 @@ def _unpack(interpreter: Interpreter, targets: list[ast.expr], value: Value, sco
         execution = interpreter.execution
         execution.site = site_of(targets[0], scope) if targets else None
         count = "not enough" if len(items) < len(targets) else "too many"
-        error = f"{count} values to unpack (expected {len(targets)})"
-        execution.emit("unpack", items, [], error=error)
+        execution.emit("unpack", items, [], error=f"{count} values to unpack (expected {len(targets)})")
     for target, part in zip(targets, parts, strict=True):
         assign(interpreter, target, part, scope)

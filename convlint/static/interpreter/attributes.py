@@ -42,8 +42,7 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is Function:
         return value.qualname.rsplit(".", 1)[-1] if name == "__name__" else UNKNOWN
     if kind is Partial:
-        attrs = {"func": value.function, "args": value.args, "keywords": dict(value.kwargs)}
-        return attrs.get(name, UNKNOWN)
+        return {"func": value.function, "args": value.args, "keywords": dict(value.kwargs)}.get(name, UNKNOWN)
     return UNKNOWN
 
 

@@ -92,8 +92,7 @@ def import_modules(interpreter: Interpreter, node: ast.Import, scope: Scope) -> 
     """``import a, b as c``."""
     for alias in node.names:
         name = alias.name if alias.asname else alias.name.split(".")[0]
-        module = interpreter.project.find(name, scope.module)
-        scope.names[alias.asname or name] = module or classes.library(name)
+        scope.names[alias.asname or name] = interpreter.project.find(name, scope.module) or classes.library(name)
 
 
 def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:

@@ -93,8 +93,7 @@ def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Sco
     inner = Scope(scope.module, scope, scope.qualname)
 
     def add() -> None:
-        key = evaluate(interpreter, node.key, inner)
-        containers.put(result, key, evaluate(interpreter, node.value, inner))
+        containers.put(result, evaluate(interpreter, node.key, inner), evaluate(interpreter, node.value, inner))
 
     if not _loop(interpreter, node.generators, inner, add):
         result[UNKNOWN] = UNKNOWN

@@ -33,8 +33,7 @@ def instantiate(cls: Class, call: Call) -> Value:
         key = call_cache.constructor_key(cls, call)
         if key is not None and key in interpreter.cached_instances:
             return interpreter.cached_instances[key]
-    site = None if type(call.node) is Outside else call.site
-    instance = Instance(cls, site, tuple(interpreter.frames))
+    instance = Instance(cls, None if type(call.node) is Outside else call.site, tuple(interpreter.frames))
     if cls.is_module:
         creator = interpreter.constructing[-1] if interpreter.constructing else None
         interpreter.creators[instance] = creator

@@ -92,8 +92,7 @@ def _decide_atom(interpreter: Interpreter, condition: Condition) -> bool:
     execution = interpreter.execution
     left, right = execution.reduced(condition.left), execution.reduced(condition.right or 0)
     key = (condition.op, _key(left), _key(right))
-    preferred = execution.holds_at_defaults(condition)
-    taken = interpreter.choices.choose(key, preferred, both=interpreter.in_entry_point)
+    taken = interpreter.choices.choose(key, execution.holds_at_defaults(condition), both=interpreter.in_entry_point)
     difference = symbolic.as_dim(left) - symbolic.as_dim(right)
     if condition.op in ("<", "<="):
         highest = 0 if condition.op == "<=" else -1
@@ -119,8 +118,7 @@ def assume(interpreter: Interpreter, value: Value, wanted: bool) -> bool:
         if value.op == "not":
             return assume(interpreter, value.left, not wanted)
         if value.op == ("and" if wanted else "or"):
-            parts = (value.left, value.right)
-            return all(assume(interpreter, part, wanted) for part in parts)
+            return all(assume(interpreter, part, wanted) for part in (value.left, value.right))
         if value.op == "==" and wanted:
             interpreter.execution.state(value.left, value.right)
     if truth is None and type(value) is Dim and not wanted:

@@ -111,8 +111,7 @@ def is_main_guard(test: ast.expr) -> bool:
 
 def is_type_checking(test: ast.expr) -> bool:
     """Return whether a condition is ``TYPE_CHECKING``."""
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
+    return (test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")) == "TYPE_CHECKING"
 
 
 def bound_names(statement: ast.AST) -> Iterator[str]:

@@ -86,8 +86,7 @@ def _glu(run: Execution, input: Tensor, dim: Value = -1) -> Value:
     length = shape[position]
     if not run.demand(remainder(length, 2), 0):
         error = f"Halving dimension must be even, but dimension {position} is size {length}"
-    result = replaced(shape, position, divided(length, 2))
-    return run.emit("glu", [input], [result], {"dim": dim}, error)[0]
+    return run.emit("glu", [input], [replaced(shape, position, divided(length, 2))], {"dim": dim}, error)[0]
 
 
 # --- layers
@@ -98,8 +97,7 @@ def _forward(run: Execution, layer: Instance, input: Tensor, op: str, recorded: 
     attrs = {name: layer.attrs[name] for name in recorded if layer.attrs[name] is not None}
     if layer.attrs.get("inplace") is True:
         attrs["inplace"] = True
-    error = dims_error(run, input, attrs.get("dim"))
-    return run.emit(op, [input], [], attrs, error, like=input)[0]
+    return run.emit(op, [input], [], attrs, dims_error(run, input, attrs.get("dim")), like=input)[0]
 
 
 _DROPOUT = f"p=0.5, {_INPLACE}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from convlint.static.domain.execution import ConstructorError, Execution
-from convlint.static.domain.values import UNKNOWN, Num, Real, Tensor, Value, has_more, is_small
+from convlint.static.domain.values import UNKNOWN, Num, Real, Tensor, Value, as_number, has_more, is_small
 from convlint.symbolic import Dim
 
 Attrs = dict[str, Value]
@@ -15,17 +15,9 @@ _PLAIN = (int, float, str, bool, Dim, Real)
 # --- sizes
 
 
-def integer(value: Value) -> Num | None:
-    """Return a value that is an integer, None for any other."""
-    kind = type(value)
-    if kind is int or kind is Dim:
-        return value  # type: ignore[no-any-return]
-    return int(value) if kind is bool else None
-
-
 def size(run: Execution, value: Value, name: str = "size") -> Num:
     """Return a value that is an integer, and an unknown number called ``name`` for any other."""
-    known = integer(value)
+    known = as_number(value)
     return _unknown(run, name) if known is None else known
 
 
@@ -38,7 +30,7 @@ def sizes(run: Execution, value: Value, count: int, name: str = "size") -> tuple
             return tuple([size(run, item, name) for item in value])
         if len(value) == 1:
             return (size(run, value[0], name),) * count
-    known = integer(value)
+    known = as_number(value)
     if known is not None:
         return (known,) * count
     return tuple([_unknown(run, name) for _ in range(count)])
@@ -55,7 +47,7 @@ def size_list(run: Execution, values: Sequence[Value]) -> list[Num] | None:
         if has_more(values[0]):
             return None
         values = values[0]
-    elif len(values) == 1 and integer(values[0]) is None:
+    elif len(values) == 1 and as_number(values[0]) is None:
         return None
     return [size(run, value) for value in values]
 

@@ -6,7 +6,7 @@ from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, count, size, unknown_result
-from convlint.static.torch_shapes.registry import layer, operation
+from convlint.static.torch_shapes.registry import Parameter, layer, operation
 from convlint.static.torch_shapes.sizes import below, remainder, shape_of
 
 # --- embeddings
@@ -16,8 +16,7 @@ def _embed(run: Execution, x: Value, width: Num) -> Value:
     if type(x) is not Tensor:
         return run.emit("embedding", [], [None])[0]
     shape = shape_of(run, x)
-    result = None if shape is None else (*shape, width)
-    return run.emit("embedding", [x], [result], dtype="float32")[0]
+    return run.emit("embedding", [x], [None if shape is None else (*shape, width)], dtype="float32")[0]
 
 
 def _construct_embedding(run: Execution, num_embeddings: Value, embedding_dim: Value) -> Attrs:
@@ -29,6 +28,7 @@ def _forward_embedding(run: Execution, layer: Instance, input: Value) -> Value:
     return _embed(run, input, layer.attrs["embedding_dim"])
 
 
+_NATIVE_EMBEDDING = "padding_idx=-1, scale_grad_by_freq=False, sparse=False"
 _EMBEDDING = "padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False"
 layer(
     "Embedding",
@@ -39,6 +39,7 @@ layer(
 
 
 @operation("F.embedding", signature=f"input, weight, {_EMBEDDING}")
+@operation("embedding", signature=f"weight, indices, {_NATIVE_EMBEDDING}", input=Parameter("indices"))
 def _embedding(run: Execution, input: Value, weight: Value) -> Value:
     shape = shape_of(run, weight) if type(weight) is Tensor else None
     if shape is None or len(shape) != 2:
@@ -46,17 +47,11 @@ def _embedding(run: Execution, input: Value, weight: Value) -> Value:
     return _embed(run, input, shape[1])
 
 
-@operation("embedding", signature="weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False")
-def _native_embedding(run: Execution, weight: Value, indices: Value) -> Value:
-    return _embedding(run, indices, weight)
-
-
 @operation("F.one_hot")
 def _one_hot(run: Execution, tensor: Tensor, num_classes: Value = -1) -> Value:
     shape = shape_of(run, tensor)
     classes = run.fresh("classes") if num_classes == -1 else size(run, num_classes, "classes")
-    result = None if shape is None else (*shape, classes)
-    return run.emit("one_hot", [tensor], [result], dtype="int64")[0]
+    return run.emit("one_hot", [tensor], [None if shape is None else (*shape, classes)], dtype="int64")[0]
 
 
 # --- attention

@@ -45,8 +45,7 @@ def _concatenate(run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Se
                 )
             elif type(size) is int:
                 result[at] = size
-    is_known = len(known) == len(shapes)
-    result[position] = total([s[position] for s in known]) if is_known else run.fresh("size")
+    result[position] = total([s[position] for s in known]) if len(known) == len(shapes) else run.fresh("size")
     return run.emit("cat", parts, [tuple(result)], attrs, error)[0]
 
 
@@ -94,8 +93,7 @@ def _stack_tensors(run: Execution, parts: list[Tensor], dim: Value) -> Tensor:
     position = axis(dim, len(first) + 1)
     if position is None:
         return run.emit("stack", parts, [None], attrs, error)[0]
-    result = (*first[:position], len(parts), *first[position:])
-    return run.emit("stack", parts, [result], attrs, error)[0]
+    return run.emit("stack", parts, [(*first[:position], len(parts), *first[position:])], attrs, error)[0]
 
 
 @operation("hstack", signature="tensors, *, out=None", op="hstack", least_rank=1, dim=1)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Library, Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import integer, is_sequence, size_list, unknown_result, unpacked
+from convlint.static.domain.values import Library, Num, Shape, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import is_sequence, size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of
@@ -33,7 +33,7 @@ def _dtype(dtype: Value, default: str = "float32") -> str:
 
 def _created(run: Execution, sizes: Sequence[Value], dtype: str = "float32") -> Tensor:
     """Return a tensor of the sizes that were passed, one by one or as a sequence."""
-    if len(sizes) == 1 and not is_sequence(sizes[0]) and integer(sizes[0]) is None:
+    if len(sizes) == 1 and not is_sequence(sizes[0]) and as_number(sizes[0]) is None:
         return run.tensor(None, dtype)
     known = size_list(run, sizes)
     if known is None or any_below(known, 1):
@@ -82,7 +82,7 @@ def _randperm(run: Execution, n: Value) -> Value:
 @operation("arange", "range", signature=f"start=0, end=None, step=1, *, {_OPTIONS}")
 def _arange(run: Execution, start: Value, end: Value, step: Value, dtype: Value) -> Value:
     first, last = (0, start) if end is None else (start, end)
-    are_integers = all(integer(value) is not None for value in (first, last, step))
+    are_integers = all(as_number(value) is not None for value in (first, last, step))
     kind = _dtype(dtype, "int64" if are_integers else "float32")
     numbers = (int, float)
     if type(first) in numbers and type(last) in numbers and type(step) in numbers and step:

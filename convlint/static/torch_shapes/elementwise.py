@@ -6,7 +6,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import UNKNOWN, Real, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, frozen, is_plain
 from convlint.static.torch_shapes.broadcasting import broadcast
-from convlint.static.torch_shapes.registry import both, operation
+from convlint.static.torch_shapes.registry import Parameter, both, operation
 from convlint.static.torch_shapes.sizes import dim_error, shape_of, show
 from convlint.symbolic import Dim
 
@@ -87,8 +87,7 @@ register_unary("clamp", ".clamp_", ".clip_", "clamp_", signature=_CLAMP, inplace
 @operation("flip")
 def _flip(run: Execution, input: Tensor, dims: Value) -> Value:
     attrs = {"dims": frozen(dims)} if is_plain(dims) else {}
-    error = dims_error(run, input, attrs.get("dims"))
-    return run.emit("flip", [input], [], attrs, error, like=input)[0]
+    return run.emit("flip", [input], [], attrs, dims_error(run, input, attrs.get("dims")), like=input)[0]
 
 
 @operation(".flip", signature="input, *dims")
@@ -146,10 +145,6 @@ def _binary(run: Execution, op: str, input: Value, other: Value, inplace: bool) 
     return elementwise(run, op, (input, other), {"inplace": True} if inplace else None)
 
 
-def _power(run: Execution, op: str, input: Value, exponent: Value, inplace: bool) -> Value:
-    return _binary(run, op, input, exponent, inplace)
-
-
 _OTHER = "input, other, *, out=None"
 _ALPHA = "input, other, *, alpha=1, out=None"
 _ROUNDING = "input, other, *, rounding_mode=None, out=None"
@@ -166,9 +161,9 @@ for _name in _BINARY.split():
         operation(f".{_name}_", signature=_signature, op=_op, inplace=True)(_binary)
 operation("rsub", signature="input, other, *, alpha=1", op="rsub", inplace=False)(_binary)
 for _name in ("pow", "float_power"):
-    _signature = "input, exponent, *, out=None"
-    operation(*both(_name), signature=_signature, op=_name, inplace=False)(_power)
-    operation(f".{_name}_", signature=_signature, op=_name, inplace=True)(_power)
+    _power = {"signature": "input, exponent, *, out=None", "op": _name, "other": Parameter("exponent")}
+    operation(*both(_name), **_power, inplace=False)(_binary)
+    operation(f".{_name}_", **_power, inplace=True)(_binary)
 
 _OPERATORS = "add sub mul pow and or xor lshift rshift eq ne lt le gt ge truediv floordiv mod"
 for _name in _OPERATORS.split():
@@ -185,15 +180,12 @@ def _where(run: Execution, condition: Value, input: Value, other: Value) -> Valu
     return elementwise(run, "where", (condition, input, other))
 
 
-@operation(*both("lerp"), ".lerp_", signature="input, end, weight, *, out=None")
-def _lerp(run: Execution, input: Value, end: Value, weight: Value) -> Value:
-    return elementwise(run, "lerp", (input, end, weight))
-
-
 def _ternary(run: Execution, op: str, input: Value, tensor1: Value, tensor2: Value) -> Value:
     return elementwise(run, op, (input, tensor1, tensor2))
 
 
+_LERP = {"signature": "input, end, weight, *, out=None", "tensor1": Parameter("end"), "tensor2": Parameter("weight")}
+operation(*both("lerp"), ".lerp_", op="lerp", **_LERP)(_ternary)
 for _name in ("addcmul", "addcdiv"):
     _signature = "input, tensor1, tensor2, *, value=1, out=None"
     operation(*both(_name), signature=_signature, op=_name)(_ternary)

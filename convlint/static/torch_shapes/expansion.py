@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import integer, size_list, unknown_result, unpacked
+from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.broadcasting import is_never_one
 from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import (
@@ -95,8 +95,7 @@ def _repeat(run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Va
         error = "Trying to create tensor with negative dimension"
         return run.emit(op, [input], [None], attrs, error)[0]
     padded = [1] * (len(counts) - len(shape)) + list(shape)
-    result = tuple([plain(size * n) for size, n in zip(padded, counts, strict=True)])
-    return run.emit(op, [input], [result], attrs)[0]
+    return run.emit(op, [input], [tuple([plain(size * n) for size, n in zip(padded, counts, strict=True)])], attrs)[0]
 
 
 @operation(".tile", signature="input, *sizes, dims=None")
@@ -111,7 +110,7 @@ def _tile(run: Execution, input: Tensor, dims: Value) -> Value:
 
 @operation(*both("repeat_interleave"), signature="input, repeats=None, dim=None, *, output_size=None")
 def _repeat_interleave(run: Execution, input: Tensor, repeats: Value, dim: Value) -> Value:
-    op, shape, times = "repeat_interleave", shape_of(run, input), integer(repeats)
+    op, shape, times = "repeat_interleave", shape_of(run, input), as_number(repeats)
     if shape is None or times is None:
         return run.emit(op, [input], [None])[0]
     if below(times, 0):

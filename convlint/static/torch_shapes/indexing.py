@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import UNKNOWN, Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import integer, unknown_result
+from convlint.static.domain.values import UNKNOWN, Num, Shape, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import unknown_result
 from convlint.static.torch_shapes.sizes import divided, plain, shape_of
 from convlint.static.torch_shapes.splitting import unbind
 from convlint.symbolic import Dim
@@ -19,8 +19,7 @@ def index(run: Execution, tensor: Tensor, key: Value) -> Value:
     if shape is None:
         return run.emit("getitem", [tensor], [None])[0]
     result, error = _indexed(run, shape, keys)
-    inputs = [tensor, *[key for key in keys if type(key) is Tensor]]
-    return run.emit("getitem", inputs, [result], {}, error)[0]
+    return run.emit("getitem", [tensor, *[key for key in keys if type(key) is Tensor]], [result], {}, error)[0]
 
 
 def _indexed(run: Execution, shape: Shape, keys: tuple[Value, ...]) -> tuple[Shape | None, str | None]:
@@ -68,7 +67,7 @@ def _slice_length(run: Execution, size: Num, key: slice) -> Num:
         if stop is not None and stop < 0 and (start is None or start >= 0):  # x[:, a:-b]
             return plain(divided(plain(size + stop - (start or 0) + step - 1), step))
         return run.fresh("size")
-    first, last = 0 if start is None else integer(start), size if stop is None else integer(stop)
+    first, last = 0 if start is None else as_number(start), size if stop is None else as_number(stop)
     if first is None or last is None or type(step) is not int:
         return run.fresh("size")
     if _counts_from_end(first):

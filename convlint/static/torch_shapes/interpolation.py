@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import Attrs, integer, is_sequence, sizes
+from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import Attrs, is_sequence, sizes
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import functional_layer, operation
 from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of, shape_of_rank, show
@@ -82,7 +82,7 @@ def _error(shape: Shape, size: Value, scale_factor: Value, mode: Value, align_co
 
 def _scaled(run: Execution, size: Num, factor: Value) -> Num:
     """Return a size times a factor, rounded down."""
-    whole = integer(factor)
+    whole = as_number(factor)
     if whole is not None:
         return plain(size * whole)
     if type(factor) is float and abs(factor) < 2**31:
@@ -116,5 +116,4 @@ def _affine_grid(run: Execution, theta: Tensor, size: Value) -> Value:
     if not is_sequence(size) or len(size) not in (4, 5):
         return run.emit("affine_grid", [theta], [None])[0]
     spatial = [size_of(run, length) for length in size[2:]]
-    result = (size_of(run, size[0]), *spatial, len(spatial))
-    return run.emit("affine_grid", [theta], [result])[0]
+    return run.emit("affine_grid", [theta], [(size_of(run, size[0]), *spatial, len(spatial))])[0]

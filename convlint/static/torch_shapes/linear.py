@@ -100,8 +100,7 @@ def _forward_bilinear(run: Execution, layer: Instance, input1: Tensor, input2: T
         error = "bilinear(): input dimensions do not match"
     elif not run.demand(left[-1], attrs["in1_features"]) or not run.demand(right[-1], attrs["in2_features"]):
         error = "bilinear(): input size does not match weight size"
-    result = (*left[:-1], attrs["out_features"])
-    return run.emit("bilinear", [input1, input2], [result], {}, error)[0]
+    return run.emit("bilinear", [input1, input2], [(*left[:-1], attrs["out_features"])], {}, error)[0]
 
 
 layer(
@@ -152,8 +151,7 @@ def _product_shape(run: Execution, left: Shape, right: Shape) -> tuple[Shape | N
             else f"Expected size for first two dimensions of batch2 tensor to fit: {show(left)} and {show(right)}"
         )
     batch, batch_error = broadcast(run, [left[:-2], right[:-2]])
-    result = (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
-    return result, error or batch_error
+    return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())), error or batch_error
 
 
 def _rows(shape: Shape) -> str:

@@ -32,8 +32,7 @@ _LOSSES = {
 
 def _reduction(keywords: Attrs) -> Value:
     """Return how a loss is reduced; unknown if the deprecated flags are used instead."""
-    default = "mean" if {"reduce", "size_average"}.isdisjoint(keywords) else UNKNOWN
-    return keywords.get("reduction", default)
+    return keywords.get("reduction", "mean" if {"reduce", "size_average"}.isdisjoint(keywords) else UNKNOWN)
 
 
 def _construct(run: Execution, args: tuple[Value, ...], kwargs: Attrs) -> Attrs:

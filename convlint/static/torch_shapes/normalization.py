@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence
+from convlint.static.domain.values import Shape, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import Attrs, frozen, is_sequence
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.elementwise import dims_error
 from convlint.static.torch_shapes.registry import operation
@@ -47,8 +47,7 @@ def normalize_groups(run: Execution, x: Tensor, attrs: Attrs, *, is_refused: boo
     shape = shape_of(run, x)
     if shape is None:
         shape = run.guess_rank(x, 4)
-    error = _group_error(run, shape, attrs, is_refused=is_refused)
-    return run.emit("group_norm", [x], [], attrs, error, like=x)[0]
+    return run.emit("group_norm", [x], [], attrs, _group_error(run, shape, attrs, is_refused=is_refused), like=x)[0]
 
 
 def _group_error(run: Execution, shape: Shape, attrs: Attrs, *, is_refused: bool) -> str | None:
@@ -94,7 +93,7 @@ def normalize_last(run: Execution, op: str, x: Tensor, normalized: Shape | None,
 
 def shape_argument(run: Execution, value: Value) -> Shape | None:
     """Return a ``normalized_shape``; None if its length is unknown."""
-    size = integer(value)
+    size = as_number(value)
     if size is not None:
         return (size,)
     return tuple([size_of(run, item) for item in value]) if is_sequence(value) else None
@@ -137,8 +136,7 @@ def _instance_norm(run: Execution, input: Tensor, running_mean: Value, weight: V
 
 @operation("F.group_norm", signature="input, num_groups, weight=None, bias=None, eps=1e-05")
 def _group_norm(run: Execution, input: Tensor, num_groups: Value, weight: Value, bias: Value) -> Value:
-    groups = size_of(run, num_groups, "groups")
-    attrs: Attrs = {"affine": type(weight) is Tensor, "num_groups": groups}
+    attrs: Attrs = {"affine": type(weight) is Tensor, "num_groups": size_of(run, num_groups, "groups")}
     _note_width(run, attrs, weight, bias)
     return normalize_groups(run, input, attrs)
 
@@ -149,8 +147,7 @@ _LAYER_NORM = "input, normalized_shape, weight=None, bias=None, eps=1e-05"
 @operation("F.layer_norm", signature=_LAYER_NORM, op="layer_norm")
 @operation("F.rms_norm", signature="input, normalized_shape, weight=None, eps=None", op="rms_norm")
 def _layer_norm(run: Execution, op: str, input: Tensor, normalized_shape: Value, weight: Value) -> Value:
-    shape = shape_argument(run, normalized_shape)
-    return normalize_last(run, op, input, shape, type(weight) is Tensor)
+    return normalize_last(run, op, input, shape_argument(run, normalized_shape), type(weight) is Tensor)
 
 
 @operation("F.local_response_norm", signature="input, size, alpha=0.0001, beta=0.75, k=1.0")
@@ -167,5 +164,4 @@ def _local_response_norm(run: Execution, input: Tensor, size: Value) -> Value:
 @operation("F.normalize", signature="input, p=2.0, dim=1, eps=1e-12, out=None")
 def _normalize(run: Execution, input: Tensor, dim: Value) -> Value:
     attrs = {"dim": frozen(dim)}
-    error = dims_error(run, input, attrs["dim"])
-    return run.emit("normalize", [input], [], attrs, error, like=input)[0]
+    return run.emit("normalize", [input], [], attrs, dims_error(run, input, attrs["dim"]), like=input)[0]

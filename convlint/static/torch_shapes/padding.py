@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import Num, Shape, Tensor, Value, has_more
-from convlint.static.torch_shapes.arguments import Attrs, fresh_sizes, integer, is_sequence, size, sizes
+from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number, has_more
+from convlint.static.torch_shapes.arguments import Attrs, fresh_sizes, is_sequence, size, sizes
 from convlint.static.torch_shapes.registry import layer, operation
 from convlint.static.torch_shapes.sizes import below, plain, shape_of, shape_of_rank, show
 
@@ -72,8 +72,7 @@ def _error(shape: Shape, padding: tuple[Num, ...], mode: Value) -> str | None:
 def _pad(run: Execution, input: Tensor, pad: Value, mode: Value) -> Value:
     if not is_sequence(pad) or has_more(pad):
         shape = shape_of(run, input)
-        result = None if shape is None else fresh_sizes(run, len(shape))
-        return run.emit("pad", [input], [result], {"mode": mode})[0]
+        return run.emit("pad", [input], [None if shape is None else fresh_sizes(run, len(shape))], {"mode": mode})[0]
     return pad_tensor(run, input, tuple([size(run, item, "padding") for item in pad]), mode)
 
 
@@ -81,7 +80,7 @@ def _pad(run: Execution, input: Tensor, pad: Value, mode: Value) -> Value:
 
 
 def _construct(run: Execution, padding: Value, spatial: int, arguments: Attrs) -> Attrs:
-    if integer(padding) is None and is_sequence(padding) and len(padding) != 2 * spatial:
+    if as_number(padding) is None and is_sequence(padding) and len(padding) != 2 * spatial:
         pairs = tuple([size(run, item, "padding") for item in padding])
     else:
         pairs = sizes(run, padding, 2 * spatial, "padding")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Tensor, Value
 from convlint.static.torch_shapes.arguments import frozen, is_sequence, unknown_result
-from convlint.static.torch_shapes.registry import both, operation
+from convlint.static.torch_shapes.registry import Parameter, both, operation
 from convlint.static.torch_shapes.sizes import axis, dim_error, shape_of, shape_of_rank
 
 
@@ -36,8 +36,7 @@ def _permute(run: Execution, input: Tensor, dims: Value) -> Value:
         error = "permute(): duplicate dims are not allowed."
     if error is not None or len(order) < rank:
         return run.emit("permute", [input], [None], attrs, error)[0]
-    result = tuple([shape[position] for position in order])
-    return run.emit("permute", [input], [result], attrs)[0]
+    return run.emit("permute", [input], [tuple([shape[position] for position in order])], attrs)[0]
 
 
 def _transpose(run: Execution, op: str, input: Tensor, dim0: Value, dim1: Value) -> Value:
@@ -47,8 +46,7 @@ def _transpose(run: Execution, op: str, input: Tensor, dim0: Value, dim1: Value)
     rank = len(shape)
     first, second = axis(dim0, rank), axis(dim1, rank)
     if first is None or second is None:
-        error = dim_error(dim0, rank) or dim_error(dim1, rank)
-        return run.emit(op, [input], [None], attrs, error)[0]
+        return run.emit(op, [input], [None], attrs, dim_error(dim0, rank) or dim_error(dim1, rank))[0]
     result = list(shape)
     if shape:
         result[first], result[second] = result[second], result[first]
@@ -57,11 +55,8 @@ def _transpose(run: Execution, op: str, input: Tensor, dim0: Value, dim1: Value)
 
 operation(*both("transpose"), ".transpose_", op="transpose")(_transpose)
 operation(*both("swapdims"), ".swapdims_", op="swapdims")(_transpose)
-
-
-@operation(*both("swapaxes"), ".swapaxes_")
-def _swapaxes(run: Execution, input: Tensor, axis0: Value, axis1: Value) -> Value:
-    return _transpose(run, "swapaxes", input, axis0, axis1)
+_AXES = {"dim0": Parameter("axis0"), "dim1": Parameter("axis1")}
+operation(*both("swapaxes"), ".swapaxes_", signature="input, axis0, axis1", op="swapaxes", **_AXES)(_transpose)
 
 
 @operation(*both("t"))
@@ -108,8 +103,7 @@ def _movedim(run: Execution, input: Tensor, source: Value, destination: Value) -
         error = "movedim: Invalid source or destination dims"
     if order is None or error is not None:
         return run.emit("movedim", [input], [None], attrs, error)[0]
-    result = tuple([shape[position] for position in order])
-    return run.emit("movedim", [input], [result], attrs)[0]
+    return run.emit("movedim", [input], [tuple([shape[position] for position in order])], attrs)[0]
 
 
 def _moved_order(sources: Sequence[Value], targets: Sequence[Value], rank: int) -> list[int] | None:

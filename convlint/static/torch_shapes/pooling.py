@@ -93,8 +93,7 @@ def _ceil_positions(run: Execution, length: Num, kernel: Num, stride: Num, paddi
     room = plain(length + 2 * padding - extent)
     count = plain(divided(plain(room + stride - 1), stride) + 1)
     if all(type(value) is int for value in (count, length, padding, stride)):
-        last_start = plain(length + padding - (count - 1) * stride)
-        return plain(count - 1) if below(last_start, 1) else count
+        return plain(count - 1) if below(plain(length + padding - (count - 1) * stride), 1) else count
     # The last window starts inside whenever padding and stride are within the window.
     inside = plain(extent - padding - stride)
     return count if type(inside) is int and inside >= 0 else run.fresh("size")

@@ -45,8 +45,7 @@ def _forward(run: Execution, layer: Instance, input: Value, op: str) -> Value:
         directions, hidden = 2 if attrs["bidirectional"] else 1, attrs["hidden_size"]
         output = (*shape[:-1], plain(hidden * directions))
         batch = shape[:1] if attrs["batch_first"] else shape[1:2]
-        layers = plain(attrs["num_layers"] * directions)
-        state = (layers, *(batch if len(shape) == 3 else ()), hidden)
+        state = (plain(attrs["num_layers"] * directions), *(batch if len(shape) == 3 else ()), hidden)
     states = 2 if op == "lstm" else 1
     results = run.emit(op, [input], [output, *[state] * states], {}, error)
     return (results[0], results[1] if states == 1 else results[1:])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence, unknown_result
+from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import Attrs, frozen, is_sequence, unknown_result
 from convlint.static.torch_shapes.elementwise import elementwise
-from convlint.static.torch_shapes.registry import both, operation
+from convlint.static.torch_shapes.registry import Parameter, both, operation
 from convlint.static.torch_shapes.sizes import axis, dim_error, locate, replaced, shape_of
 
 # --- reductions
@@ -42,8 +42,7 @@ def _reduced_shape(shape: Shape, dim: Value, keepdim: Value) -> tuple[Shape | No
 
 
 def _reduce(run: Execution, op: str, input: Tensor, dim: Value, keepdim: Value, axis: Value, keepdims: Value) -> Value:
-    along = dim if axis is None else axis
-    return reduce(run, op, input, along, keepdim if keepdims is None else keepdims)[0]
+    return reduce(run, op, input, dim if axis is None else axis, keepdim if keepdims is None else keepdims)[0]
 
 
 _REDUCTION = "input, dim=None, keepdim=False, *, axis=None, keepdims=None, out=None"
@@ -72,24 +71,21 @@ for _name in ("var", "std"):
 
 @operation("norm", signature="input, p='fro', dim=None, keepdim=False, out=None, dtype=None")
 @operation(".norm", signature="input, p='fro', dim=None, keepdim=False, dtype=None")
+@operation(
+    "linalg.vector_norm", signature="x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None", input=Parameter("x")
+)
 @operation("linalg.norm", signature="input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None")
 def _norm(run: Execution, input: Tensor, dim: Value, keepdim: Value) -> Value:
     return reduce(run, "norm", input, dim, keepdim)[0]
 
 
-@operation("linalg.vector_norm", signature="x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None")
-def _vector_norm(run: Execution, x: Tensor, dim: Value, keepdim: Value) -> Value:
-    return _norm(run, x, dim, keepdim)
-
-
 @operation("F.cosine_similarity", "cosine_similarity", signature="x1, x2, dim=1, eps=1e-08")
 def _cosine_similarity(run: Execution, x1: Value, x2: Value, dim: Value) -> Value:
     shape = shape_of(run, x1) if type(x1) is Tensor else None
-    position = integer(dim)
+    position = as_number(dim)
     if shape is None or type(position) is not int or type(x2) is not Tensor or x2.shape != x1.shape:
         return unknown_result(run, x1, x2)
-    result = replaced(shape, position % max(1, len(shape)))
-    return run.emit("cosine_similarity", [x1, x2], [result])[0]
+    return run.emit("cosine_similarity", [x1, x2], [replaced(shape, position % max(1, len(shape)))])[0]
 
 
 _EXTREME = "input, dim=None, keepdim=False, *, other=None, axis=None, out=None"
@@ -124,7 +120,7 @@ def _topk(run: Execution, input: Tensor, k: Value, dim: Value) -> Value:
     shape, position, error = locate(run, input, dim)
     if position is None or not shape:
         return run.emit("topk", [input], [None, None], attrs, error)
-    wanted, length = integer(k), shape[position]
+    wanted, length = as_number(k), shape[position]
     if isinstance(wanted, int) and isinstance(length, int) and not 0 <= wanted <= length:
         error = "selected index k out of range"
     selected: Num = run.fresh("size") if wanted is None else wanted
@@ -140,5 +136,4 @@ def _values_and_indices(run: Execution, op: str, input: Tensor, dim: Value) -> V
 
 @operation(*both("argsort"), signature="input, dim=-1, descending=False, *, stable=False, out=None")
 def _argsort(run: Execution, input: Tensor, dim: Value) -> Value:
-    error = locate(run, input, dim)[2]
-    return run.emit("argsort", [input], [], {"dim": dim}, error, like=input, dtype="int64")[0]
+    return run.emit("argsort", [input], [], {"dim": dim}, locate(run, input, dim)[2], like=input, dtype="int64")[0]

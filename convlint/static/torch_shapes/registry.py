@@ -26,6 +26,12 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Value])
 NOT_TAKEN = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
+class Parameter(str):
+    """The name that a signature has for a parameter of the handler."""
+
+    __slots__ = ()
+
+
 class Operation:
     """A function of torch: its signature and the handler of the calls that fit it.
 
@@ -35,7 +41,8 @@ class Operation:
             those that the call passes, and ``layer`` the layer whose forward is called.
         signature: the parameters as PyTorch documents them, ``"input, weight, bias=None"``; None if
             they are those of the handler.
-        fixed: arguments of the handler that no call passes, such as the name of the operation.
+        fixed: arguments of the handler that no call passes, such as the name of the operation. A ``Parameter``
+            is passed, under that name.
     """
 
     def __init__(self, handler: Callable[..., Value], signature: str | None, fixed: Mapping[str, Value]) -> None:
@@ -71,6 +78,9 @@ class Operation:
     def _source(self, name: str) -> str:
         if name == "arguments":
             return "locals()"
+        fixed = self._fixed.get(name)
+        if type(fixed) is Parameter:
+            return fixed
         return f"fixed_{name}" if name in self._fixed else name
 
     @cached_property
@@ -174,8 +184,7 @@ def functional_layer(
 
     @cache
     def passed() -> set[str]:
-        attributes = {*LAYERS[name].construct.parameters, *constants}
-        return attributes.intersection(called.parameters)
+        return {*LAYERS[name].construct.parameters, *constants}.intersection(called.parameters)
 
     def forward(run: Execution, layer: Instance, input: Value) -> Value:
         return called(run, input, **{name: layer.attrs[name] for name in passed()})

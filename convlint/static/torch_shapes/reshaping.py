@@ -152,8 +152,7 @@ def _flatten(run: Execution, input: Tensor, start_dim: Value = 0, end_dim: Value
     attrs = {"start_dim": start_dim, "end_dim": end_dim}
     if shape is None:
         known_rank = type(start_dim) is int and 0 <= start_dim < 8 and end_dim == -1
-        unknown = fresh_sizes(run, start_dim + 1) if known_rank else None
-        return run.emit("flatten", [input], [unknown], attrs)[0]
+        return run.emit("flatten", [input], [fresh_sizes(run, start_dim + 1) if known_rank else None], attrs)[0]
     rank = len(shape)
     start, end = axis(start_dim, rank), axis(end_dim, rank)
     if start is None or end is None:
@@ -212,10 +211,8 @@ def _unsqueeze(run: Execution, input: Tensor, dim: Value) -> Value:
         return run.emit("unsqueeze", [input], [None], attrs)[0]
     position = axis(dim, len(shape) + 1)
     if position is None:
-        error = dim_error(dim, len(shape) + 1)
-        return run.emit("unsqueeze", [input], [None], attrs, error)[0]
-    result = (*shape[:position], 1, *shape[position:])
-    return run.emit("unsqueeze", [input], [result], attrs)[0]
+        return run.emit("unsqueeze", [input], [None], attrs, dim_error(dim, len(shape) + 1))[0]
+    return run.emit("unsqueeze", [input], [(*shape[:position], 1, *shape[position:])], attrs)[0]
 
 
 @operation(*both("squeeze"), ".squeeze_")

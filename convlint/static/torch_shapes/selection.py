@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Num, Tensor, Value
-from convlint.static.torch_shapes.arguments import integer, unknown_result
+from convlint.static.domain.values import Num, Tensor, Value, as_number
 from convlint.static.torch_shapes.arguments import size as size_of
+from convlint.static.torch_shapes.arguments import unknown_result
 from convlint.static.torch_shapes.elementwise import register_unary
 from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import divided, locate, plain, product, replaced, shape_of
@@ -52,8 +52,7 @@ def _select(run: Execution, input: Tensor, dim: Value, index: Value) -> Value:
 @operation(*both("index_select"), signature="input, dim, index, *, out=None")
 def _index_select(run: Execution, input: Tensor, dim: Value, index: Value) -> Value:
     shape = shape_of(run, index) if type(index) is Tensor else None
-    length = run.fresh("size") if shape is None else product(shape)
-    return _along(run, "index_select", input, dim, length)
+    return _along(run, "index_select", input, dim, run.fresh("size") if shape is None else product(shape))
 
 
 @operation(*both("gather"), signature="input, dim, index, *, sparse_grad=False, out=None")
@@ -83,7 +82,7 @@ def _diagonal(run: Execution, input: Tensor, offset: Value, dim1: Value, dim2: V
 @operation(".unfold")
 def _unfold(run: Execution, input: Tensor, dimension: Value, size: Value, step: Value) -> Value:
     shape, position, error = locate(run, input, dimension)
-    window, stride = integer(size), integer(step)
+    window, stride = as_number(size), as_number(step)
     if not shape or position is None or window is None or stride is None:
         return run.emit("unfold", [input], [None], {}, error)[0]
     length = shape[position]
@@ -94,8 +93,7 @@ def _unfold(run: Execution, input: Tensor, dimension: Value, size: Value, step: 
     if error is not None:
         return run.emit("unfold", [input], [None], {}, error)[0]
     windows = plain(divided(plain(length - window), stride) + 1)
-    result = (*replaced(shape, position, windows), window)
-    return run.emit("unfold", [input], [result], {"dimension": dimension})[0]
+    return run.emit("unfold", [input], [(*replaced(shape, position, windows), window)], {"dimension": dimension})[0]
 
 
 register_unary("roll", *both("roll"))

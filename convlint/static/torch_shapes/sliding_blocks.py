@@ -57,8 +57,7 @@ def _fold(run: Execution, input: Tensor, arguments: Attrs) -> Value:
             f"Given output_size={show(output)}, kernel_size={show(kernel)}, expected size of input's dimension 2 to "
             f"match the calculated number of sliding blocks {show(blocks)}, but got input.size(2)={shape[-1]}."
         )
-    result = (*shape[:-2], divided(shape[-2], area), *output)
-    return run.emit("fold", [input], [result], {}, error)[0]
+    return run.emit("fold", [input], [(*shape[:-2], divided(shape[-2], area), *output)], {}, error)[0]
 
 
 functional_layer("Unfold", _WINDOW, "F.unfold")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from convlint import symbolic
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import LONGEST, UNKNOWN, Num, Tensor, Value, has_more
-from convlint.static.torch_shapes.arguments import Attrs, frozen, integer, is_sequence
+from convlint.static.domain.values import LONGEST, UNKNOWN, Num, Tensor, Value, as_number, has_more
+from convlint.static.torch_shapes.arguments import Attrs, frozen, is_sequence
 from convlint.static.torch_shapes.arguments import size as size_of
-from convlint.static.torch_shapes.registry import both, operation
+from convlint.static.torch_shapes.registry import Parameter, both, operation
 from convlint.static.torch_shapes.sizes import (
     any_below,
     below,
@@ -46,39 +46,35 @@ def _unknown_parts(run: Execution, op: str, x: Tensor, attrs: Attrs, error: str 
 # --- split
 
 
-@operation("split")
-def _split(run: Execution, tensor: Tensor, split_size_or_sections: Value, dim: Value = 0) -> Value:
-    wanted = split_size_or_sections
+@operation(
+    "split",
+    signature="tensor, split_size_or_sections, dim=0",
+    input=Parameter("tensor"),
+    wanted=Parameter("split_size_or_sections"),
+)
+@operation(".split", signature="input, split_size, dim=0", wanted=Parameter("split_size"))
+@operation(*both("split_with_sizes"), signature="input, split_sizes, dim=0", wanted=Parameter("split_sizes"))
+def _split(run: Execution, input: Tensor, wanted: Value, dim: Value) -> Value:
     attrs = {"split_size_or_sections": frozen(wanted), "dim": dim}
     if has_more(wanted):
-        return _unknown_parts(run, "split", tensor, attrs)
+        return _unknown_parts(run, "split", input, attrs)
     if is_sequence(wanted):
-        return _split_by_lengths(run, tensor, list(wanted), dim, attrs)
-    shape, position, error = locate(run, tensor, dim)
-    each = integer(wanted)
+        return _split_by_lengths(run, input, list(wanted), dim, attrs)
+    shape, position, error = locate(run, input, dim)
+    each = as_number(wanted)
     if shape is None or position is None or each is None:
-        return _unknown_parts(run, "split", tensor, attrs, error)
+        return _unknown_parts(run, "split", input, attrs, error)
     whole = shape[position]
     if below(each, 0):
         error = f"split expects split_size be non-negative, but got split_size={each}"
-        return _cut(run, "split", tensor, position, [whole], attrs, error)
+        return _cut(run, "split", input, position, [whole], attrs, error)
     if below(each, 1) and run.equal(whole, 0) is False:
         error = f"split_size can only be 0 if dimension size is 0, but got dimension size of {whole}"
-        return _cut(run, "split", tensor, position, [whole], attrs, error)
+        return _cut(run, "split", input, position, [whole], attrs, error)
     lengths = _equal_lengths(run, whole, each)
     if lengths is None or len(lengths) > _MOST_PARTS:
-        return _unknown_parts(run, "split", tensor, attrs)
-    return _cut(run, "split", tensor, position, lengths, attrs)
-
-
-@operation(".split")
-def _split_method(run: Execution, input: Tensor, split_size: Value, dim: Value = 0) -> Value:
-    return _split(run, input, split_size, dim)
-
-
-@operation(*both("split_with_sizes"))
-def _split_with_sizes(run: Execution, input: Tensor, split_sizes: Value, dim: Value = 0) -> Value:
-    return _split(run, input, split_sizes, dim)
+        return _unknown_parts(run, "split", input, attrs)
+    return _cut(run, "split", input, position, lengths, attrs)
 
 
 def _equal_lengths(run: Execution, whole: Num, each: Num) -> list[Num] | None:

@@ -48,15 +48,13 @@ def _zip(call: Call) -> Value:
     if len(columns) * min(map(len, columns), default=0) > LONGEST:
         return UNKNOWN
     more = any(map(has_more, call.args))
-    rows = zip(*columns, strict=False)
-    return [UNKNOWN if more and any(v is UNKNOWN for v in row) else row for row in rows]
+    return [UNKNOWN if more and any(v is UNKNOWN for v in row) else row for row in zip(*columns, strict=False)]
 
 
 def _map(call: Call) -> Value:
     function, *iterables = call.args
     columns = [containers.items_of(call.interpreter, value) for value in iterables]
-    rows = zip(*columns, strict=False)
-    results = [call.interpreter.call(function, call.with_args(row, {})) for row in rows]
+    results = [call.interpreter.call(function, call.with_args(row, {})) for row in zip(*columns, strict=False)]
     return [*results, UNKNOWN] if any(map(has_more, iterables)) else results
 
 

@@ -28,8 +28,7 @@ def _tensors(call: Call, inputs: Value, *, batched: bool) -> list[Value]:
     if type(inputs) not in (tuple, list) or not inputs:
         return []
     if all(is_number(size) for size in inputs):
-        shape = tuple(inputs) if batched else (1, *inputs)
-        return [call.interpreter.execution.emit("input", [], [shape])[0]]
+        return [call.interpreter.execution.emit("input", [], [tuple(inputs) if batched else (1, *inputs)])[0]]
     each = [_tensors(call, item, batched=batched) for item in inputs]
     return [tensors[0] for tensors in each] if all(len(t) == 1 for t in each) else []
 
