@@ -67,7 +67,10 @@ def page(code: str, output_format: str = "text") -> str:
         return markdown(rule)
     if isinstance(rule, Kind):
         return json.dumps(_facts(rule) | {"page": rule.page()}, indent=2)
-    examples = {kind: [_example_facts(e) for e in getattr(rule, kind)] for kind in ("bad", "good")}
+    examples = {
+        kind: [{"source": e.source, "call": "Net", "input": list(e.input), "options": list(e.options)} for e in group]
+        for kind, group in (("bad", rule.bad), ("good", rule.good))
+    }
     return json.dumps(_facts(rule) | {"page": rule.page()} | examples, indent=2)
 
 
@@ -167,10 +170,6 @@ def _facts(rule: Rule | Kind) -> dict[str, Any]:
         "decided_by": ["run"] if isinstance(rule, Kind) else list(rule.decided_by),
         "summary": summary(rule),
     }
-
-
-def _example_facts(example: Example) -> dict[str, Any]:
-    return {"source": example.source, "call": "Net", "input": list(example.input), "options": list(example.options)}
 
 
 def main(folder: str) -> None:

@@ -15,3 +15,9 @@ class Problem:
     line: int | None = None
     target: str | None = None
     traceback: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The file and line, or else the model."""
+        place = self.path or self.target or "convlint"
+        return f"{place}:{self.line}" if self.path and self.line else place

@@ -18,7 +18,4 @@ def finding_line(finding: Finding) -> str:
 
 
 def problem_line(problem: Problem) -> str:
-    place = visible(problem.path or problem.target or "convlint")
-    if problem.path and problem.line:
-        place += f":{problem.line}"
-    return f"{place}: problem: {problem.kind} {one_line(problem.message)}"
+    return f"{visible(problem.place)}: problem: {problem.kind} {one_line(problem.message)}"

@@ -16,10 +16,7 @@ COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info":
 
 
 def render(report: Report) -> str:
-    """One command per line: problems first, then findings by severity.
-
-    What GitHub would drop is printed to the log instead; the last notice says how many there are.
-    """
+    """One command per line: problems, then findings by severity; what GitHub would drop is counted and logged."""
     items: list[Finding | Problem] = [*report.problems, *report.findings]
     items.sort(key=_severity)  # problems stay before errors
     groups = {severity: list(group) for severity, group in groupby(items, _severity)}
@@ -38,10 +35,14 @@ def _severity(item: Finding | Problem) -> int:
     return 0 if isinstance(item, Problem) else SEVERITIES.index(item.severity)
 
 
+def _file(item: Finding | Problem) -> dict[str, str | int]:
+    path = file_of(item)
+    return {"file": from_root(path)} if path else {}
+
+
 def _finding(finding: Finding) -> str:
     site = finding.site
-    path = file_of(finding)
-    place: dict[str, str | int] = {"file": from_root(path)} if path else {}
+    place = _file(finding)
     if site is not None:
         place["line"] = site.line
         single = not site.end_line or site.end_line == site.line
@@ -55,8 +56,7 @@ def _finding(finding: Finding) -> str:
 
 
 def _problem(problem: Problem) -> str:
-    path = file_of(problem)
-    place: dict[str, str | int] = {"file": from_root(path)} if path else {}
+    place = _file(problem)
     if problem.line:
         place["line"] = problem.line
     return command("error", problem_sentence(problem), **place, title=f"convlint: {problem.kind}")
@@ -74,13 +74,9 @@ def _more(rest: list[Finding | Problem]) -> Iterator[str]:
 
 def command(name: str, message: str, **properties: str | int) -> str:
     """A workflow command, escaped as the runner expects it."""
-    arguments = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{name} {arguments}::{_data(message)}"
+    texts = {key: _data(str(value)).replace(":", "%3A").replace(",", "%2C") for key, value in properties.items()}
+    return f"::{name} {','.join(f'{key}={text}' for key, text in texts.items())}::{_data(message)}"
 
 
 def _data(text: str) -> str:
     return escape_surrogates(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -14,42 +14,28 @@ SEVERITIES: dict[Severity, str] = {"error": "critical", "warning": "major", "inf
 
 
 def render(report: Report) -> str:
-    """The report as a JSON array; a problem is an issue of severity "blocker".
-
-    Fingerprints are distinct, because GitLab shows only one of several issues with the same.
-    """
+    """The report as a JSON array; a problem is an issue of severity "blocker"."""
     folder = root()
-    identities = [_identity(problem) for problem in report.problems]
+    # The line of a problem may change between runs.
+    identities = [(p.path or "", p.kind, p.target or "", p.message) for p in report.problems]
     identities += [identity(finding, folder, report.texts) for finding in report.findings]
     issues = [*map(_blocker, report.problems), *map(_issue, report.findings)]
-    prints = zip(issues, distinct(identities), strict=True)
+    prints = zip(issues, distinct(identities), strict=True)  # GitLab shows one of several issues with equal prints
     return as_json([{**issue, "fingerprint": fingerprint} for issue, fingerprint in prints])
 
 
 def _issue(finding: Finding) -> dict[str, Any]:
     site = finding.site
-    path = from_root(file_of(finding) or ".")
-    if site is None:
-        place: dict[str, Any] = {"path": path, "lines": {"begin": 1}}
-    else:
-        end = (site.end_line or site.line, site.end_column or site.column)
-        positions = {"begin": _position(site.line, site.column), "end": _position(*end)}
-        place = {"path": path, "positions": positions}
+    place: dict[str, Any] = {"lines": {"begin": 1}}
+    if site is not None:
+        end = {"line": site.end_line or site.line, "column": site.end_column or site.column}
+        place = {"positions": {"begin": {"line": site.line, "column": site.column}, "end": end}}
     return {
         "description": f"{finding.code}: " + "\n".join(finding_lines(finding)),
         "check_name": finding.code,
         "severity": SEVERITIES[finding.severity],
-        "location": place,
+        "location": {"path": from_root(file_of(finding) or "."), **place},
     }
-
-
-def _position(line: int, column: int) -> dict[str, int]:
-    return {"line": line, "column": column}
-
-
-def _identity(problem: Problem) -> tuple[str, ...]:
-    """The facts that identify a problem in another run: its line may change."""
-    return (problem.path or "", problem.kind, problem.target or "", problem.message)
 
 
 def _blocker(problem: Problem) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.ir import Finding, Problem, Report, Site
+from convlint.ir import Finding, Problem, Report
 from convlint.outputs.parts.terminal import one_line, visible
 from convlint.outputs.text import verdict
 
@@ -23,7 +23,8 @@ def render(report: Report) -> str:
 
 def _file(path: str, findings: list[Finding]) -> Iterator[str]:
     rows = [
-        (_place(one.site), one.severity, one.code, one_line(one.message)) for one in sorted(findings, key=_position)
+        (f"{f.site.line}:{f.site.column}" if f.site else "-", f.severity, f.code, one_line(f.message))
+        for f in sorted(findings, key=lambda f: (f.site.line, f.site.column) if f.site else (0, 0))
     ]
     widths = [max(len(row[n]) for row in rows) for n in range(3)]
     yield visible(path)
@@ -33,15 +34,5 @@ def _file(path: str, findings: list[Finding]) -> Iterator[str]:
     yield ""
 
 
-def _position(finding: Finding) -> tuple[int, int]:
-    return (finding.site.line, finding.site.column) if finding.site else (0, 0)
-
-
-def _place(site: Site | None) -> str:
-    return f"{site.line}:{site.column}" if site else "-"
-
-
 def _problem(problem: Problem) -> str:
-    place = problem.path or problem.target or "convlint"
-    line = f":{problem.line}" if problem.path and problem.line else ""
-    return f"  {visible(place)}{line}  {problem.kind}  {one_line(problem.message)}"
+    return f"  {visible(problem.place)}  {problem.kind}  {one_line(problem.message)}"

@@ -16,10 +16,7 @@ _NONCHARACTERS = re.compile("[\ufffe\uffff]")
 
 
 def render(report: Report) -> str:
-    """A suite for each file and a case for each finding: errors and warnings fail, infos pass, problems are errors.
-
-    Without findings a single case passes, because CI systems reject a report without cases.
-    """
+    """A suite for each file and a case for each finding: errors and warnings fail, infos pass, problems are errors."""
     suites: dict[str, list[ET.Element]] = {}
     for problem in report.problems:
         place = problem.path or problem.target or "convlint"
@@ -27,7 +24,7 @@ def render(report: Report) -> str:
     for finding in report.findings:
         place = finding.site.path if finding.site else finding.target or "model"
         suites.setdefault(place, []).append(_case(finding))
-    if not suites:
+    if not suites:  # CI systems reject a report without cases
         suites["convlint"] = [_element("testcase", name="no findings", classname="convlint")]
     whole = _element("testsuites", name="convlint", **_counts([*chain.from_iterable(suites.values())]))
     for place, cases in suites.items():
@@ -58,7 +55,8 @@ def _counts(cases: Sequence[ET.Element]) -> dict[str, str]:
 
 def _case(finding: Finding) -> ET.Element:
     place = str(finding.site or finding.target or "model")
-    case = _element("testcase", name=f"{finding.code} at {place}", classname=_class(finding))
+    # CI systems count failures by class.
+    case = _element("testcase", name=f"{finding.code} at {place}", classname=f"convlint.{finding.code}")
     text = "\n".join(_details(finding, place))
     if finding.severity == "info":
         case.append(_element("system-out", text))
@@ -75,15 +73,8 @@ def _details(finding: Finding, place: str) -> Iterator[str]:
     yield from (f"{end.site}: {end.message}" for end in finding.related)
 
 
-def _class(finding: Finding) -> str:
-    """The rule, by which CI systems count failures."""
-    return f"convlint.{finding.code}"
-
-
 def _problem(problem: Problem) -> ET.Element:
-    place = problem.path or problem.target or "convlint"
-    if problem.path and problem.line:
-        place += f":{problem.line}"
+    place = problem.place
     case = _element("testcase", name=f"{problem.kind} at {place}", classname="convlint.problem")
     text = f"{place}: {problem_sentence(problem)}"
     case.append(_element("error", text, type=problem.kind, message=problem_sentence(problem)))

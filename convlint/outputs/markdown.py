@@ -65,10 +65,7 @@ def _problems(problems: Sequence[Problem]) -> Iterator[str]:
 
 
 def _problem(problem: Problem) -> str:
-    place = problem.path or problem.target or "convlint"
-    if problem.path and problem.line:
-        place += f":{problem.line}"
-    return f"- {code(place)} {cell(problem.kind)}: {_cut(problem.message)}"
+    return f"- {code(problem.place)} {cell(problem.kind)}: {_cut(problem.message)}"
 
 
 def _findings(report: Report) -> Iterator[str]:
@@ -109,8 +106,7 @@ def _model(model: Model, earlier: EarlierReport | None) -> Iterator[str]:
         yield _row([cell(comparison.earlier_name(earlier)), *(value for _, value in _totals(before))])
     yield _row(["**now**" if before else "", *(value for _, value in _totals(model.totals))])
     if before is not None:
-        changed = [comparison.change(of(before), of(model.totals)) for _, of in comparison.TOTALS]
-        yield _row(["change", *changed])
+        yield _row(["change", *(comparison.change(of(before), of(model.totals)) for _, of in comparison.TOTALS)])
     yield ""
 
 

@@ -18,10 +18,8 @@ MOST_LINES = 20  # of one suggestion; a longer one is not readable in a comment
 
 def render(report: Report) -> str:
     """The report as one ``DiagnosticResult``, whose columns count bytes of UTF-8."""
-    diagnostics = [
-        *map(_problem, report.problems),
-        *(_diagnostic(finding, report.texts) for finding in report.findings),
-    ]
+    findings = [_diagnostic(finding, report.texts) for finding in report.findings]
+    diagnostics = [*map(_problem, report.problems), *findings]
     return as_json({"source": {"name": "convlint"}, "diagnostics": diagnostics})
 
 
@@ -47,17 +45,13 @@ def _problem(problem: Problem) -> dict[str, Any]:
     place: dict[str, Any] = {"path": file_of(problem) or "."}
     if problem.path and problem.line:
         place["range"] = {"start": {"line": problem.line}}
-    return {
-        "message": problem_sentence(problem),
-        "location": place,
-        "severity": "ERROR",
-        "code": {"value": problem.kind},
-    }
+    code = {"value": problem.kind}
+    return {"message": problem_sentence(problem), "location": place, "severity": "ERROR", "code": code}
 
 
 def _range(site: Site, texts: SourceTexts) -> dict[str, Any]:
-    end = (site.end_line or site.line, site.end_column or site.column)
-    return {"start": _position(texts, site.path, site.line, site.column), "end": _position(texts, site.path, *end)}
+    start = _position(texts, site.path, site.line, site.column)
+    return {"start": start, "end": _position(texts, site.path, *_end(site))}
 
 
 def _position(texts: SourceTexts, path: str, line: int, column: int) -> dict[str, int]:
@@ -68,11 +62,8 @@ def _position(texts: SourceTexts, path: str, line: int, column: int) -> dict[str
 
 
 def _suggestion(fix: Fix, texts: SourceTexts) -> dict[str, Any] | None:
-    """A fix as one replacement, or None if that is impossible or too long.
-
-    Reviewers commit each suggestion separately, so the edits of a fix are joined with the text between them.
-    """
-    edits = sorted(dict.fromkeys(fix.edits), key=_start)
+    """A fix as one replacement, which reviewers commit as a whole; None if that is impossible or too long."""
+    edits = sorted(dict.fromkeys(fix.edits), key=lambda edit: (edit.site.line, edit.site.column))
     paths = {edit.site.path for edit in edits}
     if fix.applicability not in APPLIED or len(paths) != 1:
         return None
@@ -87,10 +78,6 @@ def _suggestion(fix: Fix, texts: SourceTexts) -> dict[str, Any] | None:
     return {"range": _range(whole, texts), "text": text}
 
 
-def _start(edit: Edit) -> tuple[int, int]:
-    return (edit.site.line, edit.site.column)
-
-
 def _end(site: Site) -> tuple[int, int]:
     return (site.end_line or site.line, site.end_column or site.column)
 
@@ -100,7 +87,7 @@ def _joined(edits: Sequence[Edit], texts: SourceTexts) -> str | None:
     source = texts.lines(edits[0].site.path)
     parts = [edits[0].text]
     for one, other in pairwise(edits):
-        between = _between(source, _end(one.site), _start(other))
+        between = _between(source, _end(one.site), (other.site.line, other.site.column))
         if between is None:
             return None
         parts += [between, other.text]

@@ -35,13 +35,17 @@ def document(report: Report) -> dict[str, Any]:
     codes = sorted({finding.code for finding in findings})
     notifications = [_notification(problem) for problem in report.problems]
     if left_out := len(report.findings) - len(findings):
-        notifications.append(_left_out(left_out))
+        text = f"{left_out:,} more findings are left out: GitHub accepts at most {MAX_RESULTS:,} in a run."
+        descriptor = {"id": "too-many-results"}
+        notifications.append({"descriptor": descriptor, "level": "warning", "message": {"text": text}})
+    own = version("convlint")
+    driver = {"name": "convlint", "version": own, "semanticVersion": own, "rules": [_rule(code) for code in codes]}
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [
             {
-                "tool": {"driver": _driver(codes)},
+                "tool": {"driver": driver},
                 "invocations": [
                     {"executionSuccessful": not report.problems, "toolExecutionNotifications": notifications}
                 ],
@@ -58,15 +62,6 @@ def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
         return findings
     order = sorted(range(len(findings)), key=lambda n: SEVERITIES.index(findings[n].severity))
     return [findings[n] for n in sorted(order[:MAX_RESULTS])]
-
-
-def _driver(codes: Sequence[str]) -> dict[str, Any]:
-    return {
-        "name": "convlint",
-        "version": version("convlint"),
-        "semanticVersion": version("convlint"),
-        "rules": [_rule(code) for code in codes],
-    }
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -94,11 +89,8 @@ def _on_one_line(text: str) -> str:
 
 def _results(findings: Sequence[Finding], codes: Sequence[str], texts: SourceTexts) -> list[dict[str, Any]]:
     index = {code: n for n, code in enumerate(codes)}
-    prints = fingerprints(findings, root(), texts)
-    return [
-        _result(finding, index[finding.code], fingerprint)
-        for finding, fingerprint in zip(findings, prints, strict=True)
-    ]
+    prints = zip(findings, fingerprints(findings, root(), texts), strict=True)
+    return [_result(finding, index[finding.code], fingerprint) for finding, fingerprint in prints]
 
 
 def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
@@ -190,12 +182,8 @@ def _fixed(fix: Fix) -> list[dict[str, Any]]:
 
 def _replacement(edit: Edit) -> dict[str, Any]:
     site = edit.site
-    region = {
-        "startLine": site.line,
-        "startColumn": site.column,
-        "endLine": site.end_line or site.line,
-        "endColumn": site.end_column or site.column,
-    }
+    start = {"startLine": site.line, "startColumn": site.column}
+    region = {**start, "endLine": site.end_line or site.line, "endColumn": site.end_column or site.column}
     return {"deletedRegion": region, "insertedContent": {"text": edit.text}}
 
 
@@ -210,8 +198,3 @@ def _notification(problem: Problem) -> dict[str, Any]:
         "message": {"text": problem_sentence(problem)},
         **({"locations": [{"physicalLocation": place}]} if place else {}),
     }
-
-
-def _left_out(count: int) -> dict[str, Any]:
-    text = f"{count:,} more findings are left out: GitHub accepts at most {MAX_RESULTS:,} in a run."
-    return {"descriptor": {"id": "too-many-results"}, "level": "warning", "message": {"text": text}}

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from convlint.ir import SEVERITIES, Finding, Fix, Problem, Related, Report, Severity
+from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
 from convlint.outputs.parts.excerpt import excerpt, fix_preview
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, plain, styled, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from convlint.ir import Witness
     from convlint.outputs.parts.columns import TableOptions
     from convlint.source_text.texts import SourceTexts
 
@@ -46,7 +45,8 @@ def render(
         quiet: whether to print findings and problems only.
     """
     findings = _statistics(report) if statistics else _findings(report, width)
-    parts: list[Iterable[Text | Styled]] = [findings, _problems(report)]
+    problems = (line for problem in report.problems for line in (problem_line(problem), styled()))
+    parts: list[Iterable[Text | Styled]] = [findings, problems]
     if table is not None and not quiet:
         parts.append(_tables(report, table, width))
     if not quiet and (verdict or report.findings or report.problems):
@@ -93,38 +93,26 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
     if finding.site is not None:
         yield from excerpt(texts, finding.site, "^", f"bold {color}", width)
     for related in finding.related:
-        yield from _related(related, texts, width)
+        yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
+        yield from excerpt(texts, related.site, "-", "blue", width)
     if several and finding.target:
-        yield _remark("model", finding.target)
+        yield remark("model", finding.target)
     if len(finding.instances) > 1:
-        yield _remark("modules", _listed(finding.instances))
+        yield remark("modules", _listed(finding.instances))
     if finding.confidence != "high":
-        yield _remark("confidence", finding.confidence)
-    if finding.witness is not None:
-        yield from _witness(finding.witness)
-    if finding.fix is not None:
-        yield from _fix(finding.fix, texts, width)
+        yield remark("confidence", finding.confidence)
+    if (witness := finding.witness) is not None:
+        inputs = f" on {', '.join(witness.inputs)}" if witness.inputs else ""
+        yield remark("witness", f"{witness.call}{inputs} fails: {witness.error}")
+        if witness.control:
+            yield remark("control", f"{witness.control} works")
+    if (fix := finding.fix) is not None:
+        yield remark("help" if fix.applicability == "display" else f"{fix.applicability} fix", fix.title, "green")
+        yield from fix_preview(texts, fix.edits, width)
 
 
-def _related(related: Related, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
-    yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
-    yield from excerpt(texts, related.site, "-", "blue", width)
-
-
-def _witness(witness: Witness) -> Iterator[Styled]:
-    inputs = f" on {', '.join(witness.inputs)}" if witness.inputs else ""
-    yield _remark("witness", f"{witness.call}{inputs} fails: {witness.error}")
-    if witness.control:
-        yield _remark("control", f"{witness.control} works")
-
-
-def _fix(fix: Fix, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
-    kind = "help" if fix.applicability == "display" else f"{fix.applicability} fix"
-    yield _remark(kind, fix.title, "green")
-    yield from fix_preview(texts, fix.edits, width)
-
-
-def _remark(name: str, text: str, style: str = "") -> Styled:
+def remark(name: str, text: str, style: str = "") -> Styled:
+    """A named fact below a finding or suggestion."""
     return styled(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
 
 
@@ -133,20 +121,10 @@ def _listed(names: tuple[str, ...], limit: int = 6) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def _problems(report: Report) -> Iterator[Styled]:
-    for problem in report.problems:
-        yield problem_line(problem)
-        yield styled()
-
-
 def problem_line(problem: Problem) -> Styled:
     """A problem in one line: place, kind and message."""
-    place = problem.path or problem.target or "convlint"
-    if problem.path and problem.line:
-        place += f":{problem.line}"
-    return styled(
-        (visible(place), "bold"), ": ", ("problem", "bold magenta"), f" [{problem.kind}] ", one_line(problem.message)
-    )
+    place, kind = (visible(problem.place), "bold"), ("problem", "bold magenta")
+    return styled(place, ": ", kind, f" [{problem.kind}] ", one_line(problem.message))
 
 
 def verdict(report: Report) -> str:
@@ -196,10 +174,9 @@ def _fixable(report: Report) -> str:
     """The numbers of fixable findings, with the options that fix them."""
     kinds = Counter(finding.fix.applicability for finding in report.findings if finding.fix)
     safe, unsafe = kinds["safe"], kinds["unsafe"]
-    if safe and unsafe:
-        return f" {safe:,} can be fixed with --fix, {unsafe:,} more with --unsafe-fixes."
     if safe:
-        return f" {safe:,} can be fixed with --fix."
+        more = f", {unsafe:,} more with --unsafe-fixes" if unsafe else ""
+        return f" {safe:,} can be fixed with --fix{more}."
     return f" {unsafe:,} can be fixed with --fix --unsafe-fixes." if unsafe else ""
 
 

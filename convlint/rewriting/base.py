@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -25,9 +24,7 @@ class KindOptions:
 
 @dataclass(frozen=True, slots=True)
 class NamedEdit(Edit):
-    """An edit whose text, from character ``start`` on, contains the ``name`` of a helper or module. A file in which
-    that name is taken gives it another one.
-    """
+    """An edit whose text has at ``start`` the ``name`` of a helper or module, which is renamed if a file uses it."""
 
     name: str = ""
     start: int = 0
@@ -147,18 +144,3 @@ def wrapping_edits(call: WrittenCall, helper: str, *arguments: str) -> tuple[Edi
     end = Site(site.path, line, column, line, column, site.function)
     more = "".join(f", {argument}" for argument in arguments)
     return NamedEdit(start, f"{helper}(", helper), Edit(end, f"{more})")
-
-
-def class_or_function_drafts(
-    edited: EditedCall, base: str, replacement: Helper, converter: Helper, *, all_fit: bool
-) -> Iterator[Draft]:
-    """Drafts that call the class ``replacement``, if every layer can be rewritten, or wrap the call in ``converter``.
-
-    The class does not accept groups, so a ``groups`` argument that is not a constant needs the converter.
-    """
-    call = edited.call
-    groups = call.argument("groups", 6)
-    constant = groups is None or isinstance(groups, ast.Constant)
-    if all_fit and constant and not edited.through and is_class_call(call, base):
-        yield Draft((callee_edit(call, replacement.name),), (replacement,))
-    yield Draft(wrapping_edits(call, converter.name), (replacement, converter))

@@ -74,14 +74,8 @@ def matches_pattern(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:
-    candidates: list[Candidate] = []
-    refusals: list[Refusal] = []
-    for result in results:
-        if isinstance(result, Candidate):
-            candidates.append(result)
-        else:
-            refusals.append(result)
-    return candidates, refusals
+    found = list(results)
+    return [r for r in found if isinstance(r, Candidate)], [r for r in found if isinstance(r, Refusal)]
 
 
 def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list[Layer]]:
@@ -107,10 +101,7 @@ def _is_relevant(graph: Graph, layer: Layer, kind: Kind) -> bool:
 def _fitting(
     graph: Graph, layers: Iterable[Layer], kind: Kind, kind_options: KindOptions
 ) -> tuple[list[LayerUse], dict[str, list[str]]]:
-    """The layers that can be rewritten, and the names of the others by reason.
-
-    Layers that no rewrite is for, such as 1x1 convolutions, are in neither.
-    """
+    """The layers that can be rewritten, and the names of the other relevant ones by reason."""
     fit: list[LayerUse] = []
     unfit: dict[str, list[str]] = {}
     for layer in layers:
@@ -215,8 +206,7 @@ class _Call:
         """The reason why the call that built a layer cannot be edited; None if it can."""
         if layer.site is None:
             return "it is not known where it was built"
-        refusal = self.project.refusal(layer.site, layer.chain)
-        if refusal is not None:
+        if refusal := self.project.refusal(layer.site, layer.chain):
             return refusal
         call = call_sites.at(layer.site, self.project.texts)
         if call is None:
@@ -275,15 +265,12 @@ class _Call:
             if separate and not isinstance(form, str):
                 yield self._candidate(site, group, (), form, through=True)
             else:
-                reason = f"the same call also builds {names}, which cannot be rewritten"
-                yield self._refused(group, reason)
+                yield self._refused(group, f"the same call also builds {names}, which cannot be rewritten")
 
     def _can_wrap(self, site: Site | None) -> bool:
-        return (
-            site is not None
-            and self.project.refusal(site) is None
-            and call_sites.at(site, self.project.texts) is not None
-        )
+        if site is None or self.project.refusal(site) is not None:
+            return False
+        return call_sites.at(site, self.project.texts) is not None
 
 
 def _evaluator(call: WrittenCall) -> str | None:

@@ -140,9 +140,7 @@ def _dense(graph: Graph, layer_name: str) -> Node | None:
 
 
 def _only_call(graph: Graph, layer_name: str, bases: tuple[str, ...]) -> Node | None:
-    """The only call that reads the state of a layer whose class is one of ``bases``, in a model that ran without
-    errors.
-    """
+    """The only call that reads the state of a layer of a class in ``bases``, in a model that ran without errors."""
     layer = graph.layer(layer_name)
     if layer is None or layer.base not in bases or layer.aliases:
         return None
@@ -178,13 +176,13 @@ def _weight(node: Node) -> Shape | None:
 
 
 def _is_private(graph: Graph, layer: Layer) -> bool:
-    """Return whether only a layer's own calls read its parameters.
-
-    The graph does not record which parameter a function reads, so one of the same shape counts.
-    """
+    """Return whether only a layer's own calls read its parameters."""
+    # The graph does not record which parameter a function reads, so one of the same shape counts.
     shapes = _shapes(layer)
-    if any(other.params != _numel(other) and _shapes(other) & shapes for other in graph.layers):
-        return False  # they are shared, or not registered
+    for other in graph.layers:
+        registered = sum(prod(shape) for _, shape in other.parameters)
+        if other.params != registered and _shapes(other) & shapes:
+            return False  # they are shared, or not registered
     return not any(_reads_from_outside(graph, node, shapes) for node in graph.nodes)
 
 
@@ -198,7 +196,3 @@ def _reads_from_outside(graph: Graph, node: Node, shapes: set[Shape]) -> bool:
 
 def _shapes(layer: Layer) -> set[Shape]:
     return {shape for _, shape in layer.parameters}
-
-
-def _numel(layer: Layer) -> int:
-    return sum(prod(shape) for _, shape in layer.parameters)

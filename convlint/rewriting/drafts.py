@@ -36,9 +36,8 @@ def apply_drafts(drafts: Sequence[Draft], project: Project) -> EditedFiles | str
 
     by_path: dict[str, list[Draft]] = {}
     for draft in drafts:
-        if not draft.edits:
-            continue  # of a live model, which has no source
-        by_path.setdefault(draft.edits[0].site.path, []).append(draft)
+        if draft.edits:  # a live model has no source
+            by_path.setdefault(draft.edits[0].site.path, []).append(draft)
     every: list[Edit] = []
     files: dict[str, tuple[bytes, bytes]] = {}
     for path, here in by_path.items():

@@ -51,14 +51,10 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
     last = max(module.position for module in needed)
     site, inserted = _Insertion(path, file, result).place(last, imports, missing)
     for index, edit in enumerate(result):
-        if (edit.site.line, edit.site.column) == (site.line, site.column) == _end(site):
+        if (edit.site.line, edit.site.column) == (site.line, site.column) == (site.end_line, site.end_column):
             result[index] = Edit(edit.site, inserted + edit.text)
             return result
     return [*result, Edit(site, inserted)]
-
-
-def _end(site: Site) -> tuple[int, int]:
-    return site.end_line, site.end_column
 
 
 def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[str, str]:
@@ -105,9 +101,7 @@ class _Renaming(cst.CSTTransformer):
         self, original_node: cst.Name, updated_node: cst.Name
     ) -> cst.BaseExpression:
         name = self.names.get(original_node.value)
-        if name is None or original_node not in self.nodes:
-            return updated_node
-        return cst.parse_expression(name)
+        return updated_node if name is None or original_node not in self.nodes else cst.parse_expression(name)
 
 
 @dataclass(frozen=True, slots=True)

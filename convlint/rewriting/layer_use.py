@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from convlint.analysis import cost
-from convlint.ir import Costs, Graph, Layer, Node, Shape, Tensor
+from convlint.ir import Costs, Graph, Layer, Shape, Tensor
 
 STEM_CHANNELS = 4  # layers with at most these input channels read an image, and are not rewritten
 
@@ -73,7 +73,9 @@ class LayerUse:
 
 def layer_use(graph: Graph, layer: Layer) -> LayerUse:
     """The use of a layer; ``output_bytes`` are those of the outputs of its calls."""
-    nodes = graph.nodes_of(layer.name) or _calls_of_root(graph, layer)
+    nodes = graph.nodes_of(layer.name)
+    if not nodes and not layer.name:  # the model is a single layer
+        nodes = tuple(node for node in graph.nodes if not node.module)
     calls = tuple(
         (graph.tensor(node.inputs[0]), node.outputs[0])
         for node in nodes
@@ -86,8 +88,3 @@ def layer_use(graph: Graph, layer: Layer) -> LayerUse:
         layer.saved_bytes,
     )
     return LayerUse(layer, layer_arguments(layer.attrs), before, calls)
-
-
-def _calls_of_root(graph: Graph, layer: Layer) -> tuple[Node, ...]:
-    """The calls of a model that is a single layer."""
-    return () if layer.name else tuple(node for node in graph.nodes if not node.module)

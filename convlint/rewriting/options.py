@@ -47,7 +47,7 @@ def parse(
     weights: str | None,
     save_weights: str | None,
 ) -> SuggestOptions:
-    """Check and convert the values of a user. Raises UsageError."""
+    """Check and convert the values of a user. Raises UsageError for invalid or contradicting ones."""
     for name in kinds:
         check_choice(name, tuple(all_kinds()), "--kind")
     options = SuggestOptions(
@@ -64,13 +64,6 @@ def parse(
         weights=weights,
         save_weights=save_weights,
     )
-    _check(options)
-    return options
-
-
-def _check(options: SuggestOptions) -> None:
-    """Raise UsageError for invalid or contradicting options."""
-    kind_options = options.kind_options
     if kind_options.groups is not None and kind_options.groups < 2:
         raise UsageError(f"--groups {kind_options.groups}: expected auto or a number of at least 2")
     if kind_options.pairs < 1:
@@ -86,3 +79,4 @@ def _check(options: SuggestOptions) -> None:
         )
     if options.save_weights and not os.path.isdir(os.path.dirname(options.save_weights) or "."):
         raise UsageError(f"--save-weights {options.save_weights}: the folder does not exist")
+    return options

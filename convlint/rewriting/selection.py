@@ -30,9 +30,7 @@ class Goal:
 
 
 def score(changes: Sequence[LayerChange], totals: Costs) -> float:
-    """Score of a rewrite: the saved shares of all parameters and of all MACs, added, times one minus the mean
-    relative error of converted weights.
-    """
+    """Score of a rewrite: the sum of its saved shares of parameters and MACs, times 1 - mean error of the weights."""
     saved = sum((change.before - change.after for change in changes), Costs())
     share = saved.params / max(totals.params, 1) + saved.macs / max(totals.macs, 1)
     errors = [change.weight_error for change in changes if change.weight_error is not None]
@@ -45,16 +43,14 @@ def ranked(suggestions: Sequence[Suggestion], totals: Costs) -> list[Suggestion]
 
 
 def best_set(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> list[Suggestion]:
-    """The best suggestion for each call; with a goal, a small set that reaches it.
-
-    As few calls as possible are edited, then each gets the mildest suggestion that still reaches the goal.
-    """
+    """The best suggestion per call; with a goal, for as few calls as possible the mildest one that reaches it."""
     by_call = _by_call(suggestions, totals)
     if not goal:
         return [alternatives[0] for alternatives in by_call]
     chosen = _fewest(by_call, totals, goal)
     for position, suggestion in enumerate(chosen):
-        for milder in sorted(_same_call(suggestion, by_call), key=lambda other: score(other.changes, totals)):
+        same_call = next((alternatives for alternatives in by_call if suggestion in alternatives), [])
+        for milder in sorted(same_call, key=lambda other: score(other.changes, totals)):
             trial = [*chosen[:position], milder, *chosen[position + 1 :]]
             if goal.reached(estimated_totals(trial, totals)):
                 chosen = trial
@@ -102,7 +98,3 @@ def _distance(goal: Goal, now: Costs, totals: Costs) -> tuple[float, float]:
     params, macs = goal.excess(now)
     left = params / max(totals.params, 1) + macs / max(totals.macs, 1)
     return left, now.params / max(totals.params, 1) + now.macs / max(totals.macs, 1)
-
-
-def _same_call(suggestion: Suggestion, by_call: list[list[Suggestion]]) -> list[Suggestion]:
-    return next((alternatives for alternatives in by_call if suggestion in alternatives), [])

@@ -55,16 +55,13 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
         outputs = _outputs(old, name), _outputs(new, name)
         if outputs[0] != outputs[1]:
             return f"the output of {name} changed from {_shapes(outputs[0])} to {_shapes(outputs[1])}"
-        found = params_inside.get(name, 0)
-        if found != change.after.params:
-            return f"{name} has {found:,} parameters, not {change.after.params:,} as estimated"
-        found = macs_inside.get(name, 0)
-        if found != change.after.macs:
-            return f"{name} has {found:,} MACs, not {change.after.macs:,} as estimated"
+        measured = (params_inside, change.after.params, "parameters"), (macs_inside, change.after.macs, "MACs")
+        for inside, estimate, what in measured:
+            if (found := inside.get(name, 0)) != estimate:
+                return f"{name} has {found:,} {what}, not {estimate:,} as estimated"
     old_macs = _macs(old)
     for layer in old.layers:
-        name = layer.name
-        if name in changed:
+        if (name := layer.name) in changed:
             continue
         if params.get(name) != layer.params:
             return f"the parameters of {name} changed from {layer.params:,} to {params.get(name, 0):,}"

@@ -32,21 +32,15 @@ class WorkspaceEdits:
     def create(
         self, edits: Mapping[str, Sequence[types.TextEdit]], versions: Mapping[str, int | None]
     ) -> types.WorkspaceEdit:
-        """Build a workspace edit from edits by path.
-
-        ``versions`` are those of the open documents: an editor that supports it refuses all edits if one has changed.
-        """
+        """Build a workspace edit from edits by path; an editor refuses it if one of the ``versions`` is outdated."""
         uris = {path: self._documents.uri(path) for path in edits}
         if not self._versions:
             return types.WorkspaceEdit(changes={uris[path]: list(in_file) for path, in_file in edits.items()})
-        return types.WorkspaceEdit(
-            document_changes=[
-                types.TextDocumentEdit(
-                    types.OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path)), list(in_file)
-                )
-                for path, in_file in edits.items()
-            ]
-        )
+        changes = []
+        for path, in_file in edits.items():
+            document = types.OptionalVersionedTextDocumentIdentifier(uris[path], versions.get(path))
+            changes.append(types.TextDocumentEdit(document, list(in_file)))
+        return types.WorkspaceEdit(document_changes=changes)
 
 
 def replacement(document: Document, data: bytes, codec: PositionCodec) -> types.TextEdit:
@@ -58,28 +52,19 @@ def replacement(document: Document, data: bytes, codec: PositionCodec) -> types.
     return types.TextEdit(types.Range(start, end), "".join(after[head : len(after) - tail]))
 
 
+def quick_fix(
+    title: str, diagnostic: types.Diagnostic, edit: types.WorkspaceEdit, *, preferred: bool = False
+) -> types.CodeAction:
+    """Return an action that resolves one finding."""
+    kind = types.CodeActionKind.QuickFix
+    return types.CodeAction(title, kind=kind, diagnostics=[diagnostic], is_preferred=preferred, edit=edit)
+
+
 def fix(code: str, fix: Fix, diagnostic: types.Diagnostic, edit: types.WorkspaceEdit) -> types.CodeAction:
     """Return the action that applies the fix of a finding, preferred if it is safe and marked if it is not."""
     safe = fix.applicability == "safe"
     note = code if safe else f"{code}, unsafe: may change results"
-    return types.CodeAction(
-        title=f"{fix.title[:1].upper()}{fix.title[1:]} ({note})",
-        kind=types.CodeActionKind.QuickFix,
-        diagnostics=[diagnostic],
-        is_preferred=safe,
-        edit=edit,
-    )
-
-
-def suppress(code: str, diagnostic: types.Diagnostic, edit: types.WorkspaceEdit) -> types.CodeAction:
-    """Return the action that adds a comment to suppress a finding."""
-    return types.CodeAction(
-        title=f"Suppress {code} with # noqa",
-        kind=types.CodeActionKind.QuickFix,
-        diagnostics=[diagnostic],
-        is_preferred=False,
-        edit=edit,
-    )
+    return quick_fix(f"{fix.title[:1].upper()}{fix.title[1:]} ({note})", diagnostic, edit, preferred=safe)
 
 
 def fix_all(edit: types.WorkspaceEdit) -> types.CodeAction:
@@ -91,18 +76,12 @@ def suggest(target: str, uri: str, place: types.Position) -> types.CodeAction:
     """Return the action that looks for a cheaper form of a layer; it is a command because it runs the model."""
     at = {"line": place.line, "character": place.character}
     title = f"Suggest a cheaper layer (runs {target})"
-    return types.CodeAction(
-        title=title,
-        kind=types.CodeActionKind.RefactorRewrite,
-        command=types.Command(title=title, command=SUGGEST_COMMAND, arguments=[uri, at, target]),
-    )
+    command = types.Command(title, SUGGEST_COMMAND, arguments=[uri, at, target])
+    return types.CodeAction(title, kind=types.CodeActionKind.RefactorRewrite, command=command)
 
 
 def is_requested(only: Sequence[str] | None, kind: str) -> bool:
-    """Whether an editor requests a kind of action: ``source`` includes ``source.fixAll.convlint``.
-
-    Actions that change a whole file must be requested explicitly.
-    """
-    if not only:
+    """Whether an editor requests a kind of action: ``source`` includes ``source.fixAll.convlint``."""
+    if not only:  # actions that change a whole file must be requested explicitly
         return not kind.startswith(types.CodeActionKind.Source.value)
     return any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)

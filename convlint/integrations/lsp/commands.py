@@ -62,11 +62,9 @@ async def _run(ls: ConvlintServer, settings: config.Config, target: Target) -> R
 def _publish(
     ls: ConvlintServer, settings: config.Config, target: Target, response: RunResponse, before: dict[str, list[str]]
 ) -> None:
-    """Publish the diagnostics of a run, and store its facts. ``before`` are the lines of open documents at its start.
-
-    Findings without a site are shown in the model's file, or else in the settings.
-    """
+    """Publish the diagnostics of a run, and store its facts. ``before``: lines of open documents at its start."""
     root, lines_of = settings.root, lines_from(before, ls.documents)
+    # Where findings without a site are reported.
     home = os.path.abspath(target.path or settings.path or root)
     diagnostics = [ls.diagnostics.finding(f, RUN, lines_of, home) for f in response.findings]
     for problem in response.problems:
@@ -112,7 +110,7 @@ async def suggest(ls: ConvlintServer, *arguments: Any) -> list[dict[str, Any]] |
     except (TypeError, KeyError, ValueError):
         ls.show(f"convlint.suggest needs a position with line and character, not {arguments[1]!r}")
     except asyncio.CancelledError:
-        return None  # cancelled by the user, or by the end of the server
+        pass  # cancelled by the user, or by the end of the server
     return None
 
 
@@ -133,10 +131,8 @@ async def _suggested(
     if not response.rewrites and not response.problems:
         why = "; ".join(response.reasons[:3]) or "no rewrite would save anything"
         ls.show(f"No cheaper form of this layer was found: {why}", types.MessageType.Info)
-    offers = [
-        (rewrite, ls.edits.create(ls.diagnostics.edits(rewrite.edits, lines_of), versions))
-        for rewrite in response.rewrites
-    ]
+    rewrites = response.rewrites
+    offers = [(each, ls.edits.create(ls.diagnostics.edits(each.edits, lines_of), versions)) for each in rewrites]
     if offers:
         ls.start_task(_offer(ls, document, before, target, offers[:_MAX_BUTTONS]))
     return [{"code": o.code, "title": o.title, "edit": edit} for o, edit in offers]
@@ -144,8 +140,7 @@ async def _suggested(
 
 async def _call_at(ls: ConvlintServer, document: Document, place: types.Position) -> Site:
     line, column = ls.place_in(document, place)
-    work = partial(ls.linter.call_at, document.path, line, column, ls.buffers())
-    call = await ls.in_thread(work)
+    call = await ls.in_thread(partial(ls.linter.call_at, document.path, line, column, ls.buffers()))
     if call is None:
         raise UsageError("no call at this position; put the cursor on the call that builds the layer")
     return call.site
@@ -193,9 +188,7 @@ async def _models(ls: ConvlintServer, uri: str | None, target: str | None) -> tu
     chosen = [each for each in targets if target is None or each.text == target]
     if not chosen:
         model = f"configured model {target}" if target else "configured model"
-        if document:
-            raise UsageError(f"no {model} depends on {document.shown_path}")
-        raise UsageError(f"there is no {model}")
+        raise UsageError(f"no {model} depends on {document.shown_path}" if document else f"there is no {model}")
     return settings, chosen
 
 
@@ -218,8 +211,7 @@ async def _progress(ls: ConvlintServer, title: str) -> AsyncIterator[None]:
         return
     token, task = str(uuid.uuid4()), asyncio.current_task()
     await ls.work_done_progress.create_async(token)
-    begin = types.WorkDoneProgressBegin(title=title, cancellable=True)
-    ls.work_done_progress.begin(token, begin)
+    ls.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True))
     ls.work_done_progress.tokens[token].add_done_callback(lambda _: task.cancel() if task else None)
     try:
         yield

@@ -30,19 +30,12 @@ _SEVERITIES = {
 
 @dataclass(frozen=True, slots=True)
 class FileDiagnostic:
-    """A diagnostic, with the absolute path of its file and the lines that the file had when it was created.
-
-    ``finding`` is None for something that could not be checked.
-    """
+    """The diagnostic of a ``finding`` or a problem, with its file's absolute path and lines when it was created."""
 
     path: str
     lines: Sequence[str]
     diagnostic: types.Diagnostic
     finding: Finding | None = None
-
-    @property
-    def is_from_run(self) -> bool:
-        return self.diagnostic.source == RUN
 
     def is_current(self, lines: Sequence[str]) -> bool:
         """Whether the file still has the same lines."""
@@ -51,14 +44,13 @@ class FileDiagnostic:
     def moved_to(self, lines: Sequence[str]) -> types.Diagnostic | None:
         """Return the diagnostic for a file that now has these ``lines``; None if the lines of the finding changed.
 
-        A finding of a run only holds for the text that was run. Other findings move with their lines and lose their
-        fix.
+        A finding of a run only holds for the text that was run. Others move with their lines and lose their fix.
         """
         if self.is_current(lines):
             return self.diagnostic
         place = self.diagnostic.range
         shift = moved(self.lines, lines, place.start.line + 1, place.end.line + 1)
-        if self.is_from_run or shift is None:
+        if self.diagnostic.source == RUN or shift is None:
             return None
         return attrs.evolve(self.diagnostic, range=_shifted(place, shift), data=None)
 
@@ -170,32 +162,24 @@ class DiagnosticBuilder:
     ) -> list[types.DiagnosticRelatedInformation] | None:
         if not finding.related or not self._supported.related_information:
             return None
-        return [
-            types.DiagnosticRelatedInformation(
-                types.Location(
-                    self._documents.uri(other.site.path),
-                    range_of(lines_of(os.path.abspath(other.site.path)), other.site, self.codec),
-                ),
-                other.message,
-            )
-            for other in finding.related
-        ]
+        related = []
+        for other in finding.related:
+            place = range_of(lines_of(os.path.abspath(other.site.path)), other.site, self.codec)
+            location = types.Location(self._documents.uri(other.site.path), place)
+            related.append(types.DiagnosticRelatedInformation(location, other.message))
+        return related
 
     def _data(self, finding: Finding, lines_of: Callable[[str], list[str]]) -> Any:
         """Return the fix for editors that keep it: title, applicability, and edits by URI."""
-        if finding.fix is None or not self._supported.data_support:
-            return None
         fix = finding.fix
-        edits = self.edits(fix.edits, lines_of)
-        changes = {self._documents.uri(path): in_file for path, in_file in edits.items()}
+        if fix is None or not self._supported.data_support:
+            return None
+        changes = {self._documents.uri(path): edits for path, edits in self.edits(fix.edits, lines_of).items()}
         return {"fix": {"title": fix.title, "applicability": fix.applicability, "changes": changes}}
 
 
 def _message_lines(finding: Finding) -> list[str]:
-    """Return the message of a finding, with the layers if there are several.
-
-    Only a display-only fix is in the message; other fixes are code actions.
-    """
+    """Return the message of a finding, its layers if they are several, and its fix if it is not a code action."""
     display = finding.fix is not None and finding.fix.applicability == "display"
     lines = finding_lines(finding if display else replace(finding, fix=None))
     if len(finding.instances) > 1:
@@ -216,8 +200,6 @@ def lines_from(known: Mapping[str, list[str]], documents: Documents) -> Callable
     cache = dict(known)
 
     def lines_of(path: str) -> list[str]:
-        if path not in cache:
-            cache[path] = documents.lines(path)
-        return cache[path]
+        return cache[path] if path in cache else cache.setdefault(path, documents.lines(path))
 
     return lines_of

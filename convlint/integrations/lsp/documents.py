@@ -18,12 +18,8 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def path_of(uri: str) -> str:
-    """Return the path of a document.
-
-    An unsaved one gets a path in the working directory: from its name in ``untitled:NAME``, while Neovim's ``file://``
-    has no name.
-    """
-    path = to_fs_path(uri)
+    """Return the path of a document; an unsaved one, such as ``untitled:NAME``, gets one in the working directory."""
+    path = to_fs_path(uri)  # Neovim's ``file://`` of an unsaved document has no name
     if path and os.path.basename(path):
         return os.path.abspath(path)
     return os.path.abspath(f"<{urlsplit(uri).path.rpartition('/')[2] or 'untitled'}>")

@@ -32,16 +32,12 @@ def create_server(baseline: str | None) -> ConvlintServer:
     session.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
     session.feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     session.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
-    session.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
-    session.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(did_change_watched_files)
+    session.feature(types.TEXT_DOCUMENT_DID_SAVE)(files_changed)
+    session.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(files_changed)
     session.feature(types.TEXT_DOCUMENT_HOVER)(hover)
     session.feature(types.TEXT_DOCUMENT_CODE_LENS)(code_lens)
-    kinds: list[types.CodeActionKind | str] = [
-        types.CodeActionKind.QuickFix,
-        types.CodeActionKind.RefactorRewrite,
-        code_actions.FIX_ALL_KIND,
-    ]
-    can = types.CodeActionOptions(code_action_kinds=kinds)
+    quick, rewrite = types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite
+    can = types.CodeActionOptions(code_action_kinds=[quick, rewrite, code_actions.FIX_ALL_KIND])
     session.feature(types.TEXT_DOCUMENT_CODE_ACTION, can)(code_action)
     session.command(code_actions.RUN_COMMAND)(commands.run_models)
     session.command(code_actions.SUGGEST_COMMAND)(commands.suggest)
@@ -81,19 +77,14 @@ def did_open(ls: ConvlintServer, params: types.DidOpenTextDocumentParams) -> Non
 
 
 def did_change(ls: ConvlintServer, params: types.DidChangeTextDocumentParams) -> None:
-    item = params.text_document
-    ls.change_document(item.uri, params.content_changes, item.version)
+    ls.change_document(params.text_document.uri, params.content_changes, params.text_document.version)
 
 
 def did_close(ls: ConvlintServer, params: types.DidCloseTextDocumentParams) -> None:
     ls.close_document(params.text_document.uri)
 
 
-def did_save(ls: ConvlintServer, params: types.DidSaveTextDocumentParams) -> None:
-    ls.files_changed()
-
-
-def did_change_watched_files(ls: ConvlintServer, params: types.DidChangeWatchedFilesParams) -> None:
+def files_changed(ls: ConvlintServer, params: object) -> None:
     ls.files_changed()
 
 
@@ -184,7 +175,7 @@ async def _suppressions(ls: ConvlintServer, document: Document, findings: Findin
         silenced = await ls.in_thread(partial(ls.linter.with_noqa, finding, data))
         if silenced != data:
             edit = _replace_document(ls, document, silenced)
-            actions.append(code_actions.suppress(finding.code, diagnostic, edit))
+            actions.append(code_actions.quick_fix(f"Suppress {finding.code} with # noqa", diagnostic, edit))
     return actions
 
 
@@ -193,13 +184,10 @@ async def _suggestions(ls: ConvlintServer, document: Document, position: types.P
     line, column = ls.place_in(document, position)
     try:
         _, targets = await ls.in_thread(partial(ls.linter.models_of, document.path))
-        if not targets:
-            return []
     except UsageError:
         return []  # a diagnostic reports the error in the settings
-    buffers = ls.buffers()
-    work = partial(ls.linter.layer_call_at, document.path, line, column, buffers)
-    if await ls.in_thread(work) is None:
+    work = partial(ls.linter.layer_call_at, document.path, line, column, ls.buffers())
+    if not targets or await ls.in_thread(work) is None:
         return []
     return [code_actions.suggest(target.text, document.uri, position) for target in targets]
 

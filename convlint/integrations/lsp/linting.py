@@ -10,6 +10,7 @@ import os
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from convlint.findings import baseline, fix_loop, suppressions
 from convlint.ir import Finding, Problem, Site
@@ -80,12 +81,8 @@ class EditorLinter:
         settings = config.discover(os.path.dirname(path))
         if _is_excluded(path, settings):
             return buffers[path]
-        linter, shown_path = self._linter(settings), discovery.display_path(path)
-        texts = SourceTexts(buffers)
-
-        def find(now: fix_loop.Files) -> Sequence[Finding]:
-            return linter.find(now, texts=texts)
-
+        shown_path = discovery.display_path(path)
+        find = partial(self._linter(settings).find, texts=SourceTexts(buffers))
         return fix_loop.fix_files({shown_path: buffers[path]}, find).files.get(shown_path, buffers[path])
 
     def is_fixable(self, finding: Finding, buffers: Buffers) -> bool:
@@ -103,10 +100,7 @@ class EditorLinter:
         return suppressions.add_noqa(data, [finding])[0]
 
     def models_of(self, path: str) -> tuple[config.Config, list[Target]]:
-        """Return the settings of a file and the configured models that depend on it. Raises UsageError.
-
-        They are cached until ``forget_models``.
-        """
+        """Return the settings of a file and the models that depend on it, from a cache. Raises UsageError."""
         if path not in self._models_of_files:
             settings = config.discover(os.path.dirname(path))
             models = models_of.models_of([path], settings) if settings.models else []

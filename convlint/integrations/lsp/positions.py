@@ -16,10 +16,9 @@ def units(text: str, codec: PositionCodec) -> int:
 
 
 def characters(text: str, count: int, codec: PositionCodec) -> int:
-    """Return the number of characters in the first ``count`` code units of a text.
+    """Return the number of whole characters in the first ``count`` code units of a text.
 
-    A position in the middle of a character counts as the one before it. (pygls takes the one after it, and is off by
-    one for a count beyond the end.)
+    pygls counts a character that is cut, too, and is off by one for a count beyond the end.
     """
     count = min(count, units(text, codec))
     found = codec.position_from_client_units([text], Position(0, count)).character
@@ -46,8 +45,7 @@ def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec)
     """Return the editor's position of a line and column from 1, or the nearest one in the text."""
     line = max(line, 1)
     if line > len(lines):
-        ended = not lines or lines[-1] != content(lines[-1])
-        if ended:
+        if not lines or lines[-1] != content(lines[-1]):
             return Position(len(lines), 0)
         line, column = len(lines), len(lines[-1]) + 1
     before = content(lines[line - 1])[: max(column, 1) - 1]

@@ -24,10 +24,7 @@ _SHUTDOWN_TIMEOUT = 5.0  # seconds for a run to end its own processes
 
 
 async def run(request: RunRequest) -> RunResponse:
-    """Run models and return the result, with absolute paths. Never raises for errors in the run.
-
-    The models run in the folder of their project. Cancelling the task ends the process.
-    """
+    """Run models in the folder of their project, and return the result with absolute paths, or problems."""
     async with _process(request) as process:
         assert process.stdout is not None
         output = await process.stdout.read()
@@ -41,15 +38,11 @@ async def run(request: RunRequest) -> RunResponse:
 
 @asynccontextmanager
 async def _process(request: RunRequest) -> AsyncIterator[Process]:
-    """Context with the process of a run, which is ended on exit.
-
-    It has a process session of its own, so that Ctrl-C in a terminal only ends the server, which then ends it.
-    """
-    root = str(Path(convlint.__file__).parent.parent)
-    command = [sys.executable, "-P", "-c", _START, root]
+    """Context with the process of a run, which is ended on exit."""
+    command = [sys.executable, "-P", "-c", _START, str(Path(convlint.__file__).parent.parent)]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=request.root, stdin=PIPE, stdout=PIPE, start_new_session=True
-    )
+    )  # in a session of its own, Ctrl-C in a terminal ends only the server, which then ends the run
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(serialize.encode(request)).encode() + b"\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from convlint.integrations.lsp.linting import contains, innermost
@@ -93,8 +93,7 @@ def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None
     shift = moved(before, now, site.line, site.end_line or site.line)
     if shift is None:
         return None
-    end = (site.end_line or site.line) + shift
-    return Site(site.path, site.line + shift, site.column, end, site.end_column, site.function)
+    return replace(site, line=site.line + shift, end_line=(site.end_line or site.line) + shift)
 
 
 def hover(modules: ModulesAtCall) -> str:
@@ -143,8 +142,7 @@ def lens(target: str, run: LastRun | None) -> str:
     """Return the title of the code lens of a model, with the result of its last run."""
     if run is None:
         return f"Run {target}"
-    summary = run.summary
-    findings = "1 finding" if run.findings == 1 else f"{run.findings} findings"
+    summary, findings = run.summary, f"{run.findings} finding{'' if run.findings == 1 else 's'}"
     incomplete = "" if summary.status == "complete" else "; it did not run to the end"
     return f"Run {target} again ({summary.params:,} params, {summary.macs:,} MACs, {findings}{incomplete})"
 

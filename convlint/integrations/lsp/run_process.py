@@ -27,10 +27,7 @@ from convlint.support.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """The configured models of the project in ``root`` to run, by target.
-
-    ``call`` is the call whose layers are to be response cheaper; None checks the models.
-    """
+    """The configured models in ``root`` to run, by target, to rewrite the layers of ``call`` or, if None, to check."""
 
     root: str
     targets: tuple[str, ...]
@@ -88,8 +85,7 @@ def respond(request: RunRequest, worker: Worker) -> RunResponse:
     settings = config.discover(request.root)
     chosen = [e.target for e in settings.models if e.target.text in request.targets]
     if not chosen:
-        missing = ", ".join(request.targets)
-        raise UsageError(f"{missing} is no longer configured")
+        raise UsageError(f"{', '.join(request.targets)} is no longer configured")
     jobs = run_models.jobs(chosen, CheckRequest(), settings)
     if request.call is not None:
         return _suggest(jobs[0], request.call, worker)
@@ -102,9 +98,7 @@ def respond(request: RunRequest, worker: Worker) -> RunResponse:
 
 
 def _summary(model: Model) -> ModelSummary:
-    totals = model.totals
-    built = tuple(_built(model))
-    return ModelSummary(model.target, model.status, totals.params, totals.macs, built)
+    return ModelSummary(model.target, model.status, model.totals.params, model.totals.macs, tuple(_built(model)))
 
 
 def _built(model: Model) -> Iterator[BuiltModule]:
@@ -112,7 +106,8 @@ def _built(model: Model) -> Iterator[BuiltModule]:
     for layer in graph.layers:
         if layer.site is None:
             continue
-        inside = [row for row in model.layers if _is_in(row.name, layer.name)]
+        rows = model.layers
+        inside = [r for r in rows if r.name == layer.name or not layer.name or r.name.startswith(f"{layer.name}.")]
         macs = [row.macs for row in inside if row.macs is not None]
         called = graph.calls_of(layer.name)
         ids = (called[0].inputs, called[0].outputs) if called else ((), ())
@@ -127,10 +122,6 @@ def _built(model: Model) -> Iterator[BuiltModule]:
             params=sum(row.params for row in inside),
             macs=sum(macs) if len(macs) == len(inside) else None,
         )
-
-
-def _is_in(name: str, module: str) -> bool:
-    return name == module or not module or name.startswith(f"{module}.")
 
 
 def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
@@ -188,8 +179,7 @@ def main() -> None:
             response = RunResponse(problems=(Problem("settings", str(error)),))
         except Exception as error:  # noqa: BLE001 - the server reports an internal error
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
-            trace = traceback.format_exc()
-            response = RunResponse(problems=(Problem("internal", text, traceback=trace),))
+            response = RunResponse(problems=(Problem("internal", text, traceback=traceback.format_exc()),))
     with open(answers, "w", encoding="ascii") as stream:
         json.dump(serialize.encode(response), stream)
 

@@ -31,21 +31,14 @@ IDLE = 0.5  # seconds without a keystroke until the other open documents are lin
 
 
 def _collect_garbage() -> None:
-    """Collect garbage while the server is idle: between keystrokes it would take longer than linting.
-
-    The objects of the server itself are examined only once.
-    """
+    """Collect garbage while the server is idle: between keystrokes it would take longer than linting."""
     gc.collect()
     if not gc.get_freeze_count():
-        gc.freeze()
+        gc.freeze()  # the objects of the server itself are examined only once
 
 
 class ConvlintServer(LanguageServer):
-    """The server of one editor.
-
-    Documents are linted one after the other in one thread, because the linter keeps parsed files between calls. All
-    other work is done in the event loop.
-    """
+    """The server of one editor: one thread lints documents, one after the other, and the event loop does the rest."""
 
     def __init__(self, baseline: str | None = None) -> None:
         super().__init__("convlint", convlint.__version__, protocol_cls=Protocol)
@@ -132,8 +125,7 @@ class ConvlintServer(LanguageServer):
     def close_document(self, uri: str) -> None:
         document = self.documents.close(uri)
         if document is not None:
-            if waiting := self._scheduled.pop(document.path, None):
-                waiting.cancel()
+            self._unschedule(document)
             self._linted_lines.pop(document.path, None)
             self._set_static_diagnostics(document.path, [])
             if document.path in self._published:  # diagnostics from other files and runs remain
@@ -147,10 +139,12 @@ class ConvlintServer(LanguageServer):
 
     def _schedule(self, document: Document) -> None:
         """Lint a document once the user pauses typing."""
+        self._unschedule(document)
+        self._scheduled[document.path] = asyncio.get_running_loop().create_task(self._lint_soon(document))
+
+    def _unschedule(self, document: Document) -> None:
         if waiting := self._scheduled.pop(document.path, None):
             waiting.cancel()
-        task = asyncio.get_running_loop().create_task(self._lint_soon(document))
-        self._scheduled[document.path] = task
 
     async def _lint_soon(self, document: Document) -> None:
         await asyncio.sleep(DEBOUNCE)
@@ -183,13 +177,11 @@ class ConvlintServer(LanguageServer):
         diagnostics = [build.finding(f, STATIC, lines_of, home) for f in result.findings]
         diagnostics += [build.problem(p, STATIC, lines_of, home) for p in result.problems]
         if any(f.code == "CVL901" for f in result.findings):
-            diagnostics += self._findings_before_syntax_error(document.path)
+            # Those from before a syntax error still hold while the user types.
+            old = self._static.get(document.path, ())
+            diagnostics += [s for s in old if s.finding and s.finding.code != "CVL901"]
         self._linted_lines[document.path] = lines
         self._set_static_diagnostics(document.path, diagnostics)
-
-    def _findings_before_syntax_error(self, path: str) -> list[FileDiagnostic]:
-        """Return the diagnostics from before a syntax error, which still hold while the user types."""
-        return [s for s in self._static.get(path, ()) if s.finding and s.finding.code != "CVL901"]
 
     def set_run_diagnostics(self, root: str, target: str, diagnostics: list[FileDiagnostic]) -> None:
         """Set the diagnostics of the last run of a model, and publish the files that they change."""
@@ -204,15 +196,11 @@ class ConvlintServer(LanguageServer):
         before = self._static.pop(path, [])
         if diagnostics:
             self._static[path] = diagnostics
-        changed = [*(each.path for each in (*before, *diagnostics)), path]
-        for each in dict.fromkeys(changed):
-            self.publish(each)
+        for changed in dict.fromkeys([*(each.path for each in (*before, *diagnostics)), path]):
+            self.publish(changed)
 
     def publish(self, path: str) -> None:
-        """Publish the diagnostics of a file: from runs, from linting it, and from linting files that import it.
-
-        Equal diagnostics at one place are published once.
-        """
+        """Publish the diagnostics of a file, equal ones once: from runs, from linting it, and from its importers."""
         document = self.documents.by_path(path)
         lines = self.documents.lines(path)
         from_importers = (found for other, found in self._static.items() if other != path)
@@ -222,8 +210,7 @@ class ConvlintServer(LanguageServer):
             diagnostic = each.moved_to(lines) if each.path == path else None
             if diagnostic is not None:
                 start = diagnostic.range.start
-                key = (diagnostic.code, start.line, start.character)
-                published.setdefault(key, (diagnostic, each))
+                published.setdefault((diagnostic.code, start.line, start.character), (diagnostic, each))
         if not published and path not in self._published and document is None:
             return
         self._published[path] = list(published.values())

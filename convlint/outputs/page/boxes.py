@@ -8,13 +8,12 @@ from itertools import groupby
 
 from convlint.ir import Call, Graph, Node
 
+_NOT_DRAWN = frozenset({"parameter", "constant"})
+
 
 @dataclass(slots=True)
 class Box:
-    """A module call with the boxes ``inside`` it, or one operator call (``node``).
-
-    It covers the nodes from ``start`` up to ``stop``; ``module`` is the path of its module.
-    """
+    """A call of ``module`` with the boxes ``inside`` it, or of one operator; its nodes are ``start`` to ``stop``."""
 
     module: str
     start: int
@@ -32,7 +31,8 @@ def nested(graph: Graph) -> Box:
     """
     root = Box("", 0, len(graph.nodes))
     boxes = [box for call in graph.calls if call.layer and (box := _of_call(graph, call))]
-    boxes += [_of_node(node) for node in graph.nodes if node.op not in _NOT_DRAWN]
+    drawn = (node for node in graph.nodes if node.op not in _NOT_DRAWN)
+    boxes += [Box(node.layer or node.module, node.id, node.id + 1, node) for node in drawn]
     around = [root]
     for box in sorted(boxes, key=lambda box: (box.start, -box.stop, box.node is not None)):
         while len(around) > 1 and not _holds(around[-1], box):
@@ -51,9 +51,6 @@ def _holds(outer: Box, box: Box) -> bool:
     return outer.stop > box.start
 
 
-_NOT_DRAWN = frozenset({"parameter", "constant"})
-
-
 def _of_call(graph: Graph, call: Call) -> Box | None:
     """A box for a call in which operators ran, or that failed."""
     layer = graph.layer(call.layer)
@@ -62,10 +59,6 @@ def _of_call(graph: Graph, call: Call) -> Box | None:
     if call.start == call.stop and not stopped:
         return None
     return Box(call.layer, call.start, max(call.stop, call.start), call=call)
-
-
-def _of_node(node: Node) -> Box:
-    return Box(node.layer or node.module, node.id, node.id + 1, node)
 
 
 def _tidy(graph: Graph, box: Box) -> None:

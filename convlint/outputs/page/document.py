@@ -16,6 +16,8 @@ from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import sizes
 from convlint.outputs.parts.tree import Branch, module_tree
 
+_HIDDEN = ("parameter", "constant")
+
 
 def document(report: Report) -> dict[str, Any]:
     """The JSON report (``docs/schema.json``) with additional data per model, and ``sources``: lines by path and number.
@@ -28,9 +30,8 @@ def document(report: Report) -> dict[str, Any]:
     for site in _sites(report):
         sources.add(site)
     data = json_.document(report)
-    data["models"] = [
-        {**entry, **_model(model, sources)} for entry, model in zip(data["models"], report.models, strict=True)
-    ]
+    models = zip(data["models"], report.models, strict=True)
+    data["models"] = [{**entry, **_model(model, sources)} for entry, model in models]
     since = comparison.lines(report, report.earlier) if report.earlier else ()
     return {**data, "since": list(since), "sources": sources.lines}
 
@@ -118,12 +119,8 @@ def _operator(graph: Graph, node: Node) -> dict[str, Any]:
     return data
 
 
-_HIDDEN = ("parameter", "constant")
-
-
 def _shape(tensor: Tensor) -> str:
-    dtype = "" if tensor.dtype == "float32" else f" {tensor.dtype}"
-    return sizes(tensor.shape) + dtype
+    return sizes(tensor.shape) + ("" if tensor.dtype == "float32" else f" {tensor.dtype}")
 
 
 def _memory(graph: Graph) -> dict[str, Any] | None:

@@ -41,10 +41,8 @@ def _steps(attrs: Mapping[str, Any]) -> Iterator[str]:
         value = _tuple(attrs.get(name))
         if any(step != 1 for step in value):
             yield f"{name} {_sizes(value[:1] if len(set(value)) == 1 else value)}"
-    groups = attrs.get("groups", 1)
-    if groups != 1:
-        depthwise = groups == attrs.get("in_channels")
-        yield "depthwise" if depthwise else f"{groups} groups"
+    if (groups := attrs.get("groups", 1)) != 1:
+        yield "depthwise" if groups == attrs.get("in_channels") else f"{groups} groups"
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -56,9 +54,7 @@ def _sizes(value: Any) -> str:
 
 
 def family(op: str) -> str:
-    """The family of a call, which gives its color: ``conv``, ``norm``, ``linear``, ``activation``, ``pool``, ``merge``,
-    ``shape``, ``end`` (an input or an output) or ``other``.
-    """
+    """The family of a call, which gives its color: one of ``_FAMILIES`` or ``_PARTS``, or ``other``."""
     for name, members in _FAMILIES.items():
         if op in members:
             return name
@@ -71,9 +67,9 @@ _FAMILIES = {
     "activation": ops.NONLINEARITIES | {"softmax", "log_softmax", "glu"},
     "merge": ops.MERGES | {"cat", "stack"},
     "shape": {
-        *("reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "t"),
-        *("getitem", "chunk", "split", "unbind", "contiguous", "expand", "roll", "narrow", "pad"),
-        *("movedim", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "select"),
+        *("reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "t", "getitem", "chunk"),
+        *("split", "unbind", "contiguous", "expand", "roll", "narrow", "pad", "movedim", "pixel_shuffle"),
+        *("pixel_unshuffle", "channel_shuffle", "select"),
     },
 }
 # Families by a part of the operator's name.

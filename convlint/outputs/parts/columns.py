@@ -114,21 +114,8 @@ _OPTIONAL = {"stride", "padding", "dilation", "bias", "trainable", "params_bytes
 DEFAULT = tuple(name for name in COLUMNS if name not in _OPTIONAL)
 
 # The default columns by importance: a narrow terminal hides the last ones first.
-KEPT_FIRST = (
-    "name",
-    "params",
-    "macs",
-    "kind",
-    "output",
-    "macs_share",
-    "kernel",
-    "groups",
-    "params_share",
-    "input",
-    "saved",
-    "output_bytes",
-    "calls",
-)
+_LAYER_FIRST = ("name", "params", "macs", "kind", "output", "macs_share", "kernel", "groups")
+KEPT_FIRST = (*_LAYER_FIRST, "params_share", "input", "saved", "output_bytes", "calls")
 
 SHARE = ("params_share", "macs_share")  # the columns that "share" selects
 

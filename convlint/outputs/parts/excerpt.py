@@ -41,10 +41,7 @@ def excerpt(texts: SourceTexts, site: Site, mark: str, style: str, width: int | 
 
 
 def fix_preview(texts: SourceTexts, edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
-    """Edits as a small diff, with changes in bold; nothing for several files or many lines.
-
-    Lines are fitted to ``width`` as in an excerpt.
-    """
+    """Edits as a small diff in ``width`` cells, with changes in bold; nothing for several files or many lines."""
     paths = {edit.site.path for edit in edits}
     source = texts.lines(paths.pop()) if len(paths) == 1 else []
     ranges = list(_edited_ranges(edits))
@@ -71,10 +68,7 @@ def fix_preview(texts: SourceTexts, edits: tuple[Edit, ...], width: int | None) 
 
 
 class _Change:
-    """Consecutive lines of a file before and after edits.
-
-    ``same``: the numbers of unchanged characters at the start and end, where one line replaces one line.
-    """
+    """Consecutive lines before and after edits; if it is one line, its unchanged characters at both ends (``same``)."""
 
     def __init__(self, lines: range, source: list[str], edits: tuple[Edit, ...]) -> None:
         self.first = lines.start

@@ -11,9 +11,7 @@ _MENTION = re.compile(r"[@#](?=\w)")
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a table or a line of a list: text in backticks is code, and ``@name`` and ``#1`` are not
-    turned into links.
-    """
+    """Text for a cell or a list item: text in backticks is code, and ``@name`` and ``#1`` do not become links."""
     parts = _CODE.split(one_line(text))
     return "".join(code(part[1:-1]) if n % 2 else _plain(part) for n, part in enumerate(parts))
 

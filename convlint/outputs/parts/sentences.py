@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlint.ir import Finding, Fix, Problem
+from convlint.ir import Finding, Problem
 from convlint.outputs.parts.terminal import one_line
 
 APPLIED = ("safe", "unsafe")  # fixes that tools may apply; the others are only displayed
@@ -17,12 +17,9 @@ def finding_lines(finding: Finding) -> list[str]:
         control = f", while {witness.control} works" if witness.control else ""
         lines.append(one_line(f"Witness: {witness.call}{inputs} fails: {witness.error}{control}"))
     if fix is not None:
-        lines.append(one_line(f"{_kind(fix)}: {fix.title}"))
+        kind = "Help" if fix.applicability == "display" else f"Fix ({fix.applicability})"
+        lines.append(one_line(f"{kind}: {fix.title}"))
     return lines
-
-
-def _kind(fix: Fix) -> str:
-    return "Help" if fix.applicability == "display" else f"Fix ({fix.applicability})"
 
 
 def problem_sentence(problem: Problem) -> str:

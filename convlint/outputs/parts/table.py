@@ -19,6 +19,7 @@ __all__ = ["TableOptions", "render"]
 GAP = "  "
 NAME_AT_LEAST = 24  # cells that the layer column keeps; other columns are hidden first
 FAILED = "! "  # prefix of a layer that failed
+_STYLES = {"kind": "cyan", "params_share": "dim", "macs_share": "dim", "calls": "dim"}  # by column
 
 
 def render(model: Model, options: TableOptions | None = None, *, width: int | None = None, color: bool = False) -> str:
@@ -97,18 +98,16 @@ def _filled(name: str, rows: list[Line], totals: Totals) -> _Filled:
     column = COLUMNS[name]
     cells = [one_line(column.text(line, totals)) for line in rows]
     if name == "name":
-        cells = [
-            "  " * line.indent + FAILED * bool(line.row.failed) + cell for line, cell in zip(rows, cells, strict=True)
-        ]
+        marks = ["  " * line.indent + FAILED * bool(line.row.failed) for line in rows]
+        cells = [mark + cell for mark, cell in zip(marks, cells, strict=True)]
     cells.insert(0, column.title)
     return _Filled(name, cells, max(map(cell_len, cells)))
 
 
 def _least(columns: list[_Filled]) -> int:
     """The minimum width of columns in cells."""
-    return sum(min(column.width, NAME_AT_LEAST) if column.name == "name" else column.width for column in columns) + len(
-        GAP
-    ) * (len(columns) - 1)
+    widths = [min(column.width, NAME_AT_LEAST) if column.name == "name" else column.width for column in columns]
+    return sum(widths) + len(GAP) * (len(columns) - 1)
 
 
 def _cut(text: str, width: int) -> str:
@@ -127,6 +126,3 @@ def _styled(line: Line, columns: list[_Filled], cells: list[str]) -> Text:
         style = "dim" if cell.strip() == "-" else "" if base else _STYLES.get(column.name, "")
         text.append(GAP * bool(n)).append(cell, style)
     return text
-
-
-_STYLES = {"kind": "cyan", "params_share": "dim", "macs_share": "dim", "calls": "dim"}

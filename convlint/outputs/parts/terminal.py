@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Styled: TypeAlias = tuple[tuple[str, str], ...]  # the pieces of a line, each with its style
+HANGING = "    "
+_HIDDEN = {"Cc", "Cf", "Cs"}  # Unicode categories
 
 
 def styled(*parts: str | tuple[str, str]) -> Styled:
@@ -42,10 +44,7 @@ def cut(text: str, width: int) -> str:
 
 
 def terminal(stream: TextIO) -> tuple[int | None, bool]:
-    """The width of a stream's terminal (None for a pipe or file), and whether it supports colors.
-
-    ``NO_COLOR``, ``FORCE_COLOR`` and ``TERM`` are respected.
-    """
+    """The width of a stream's terminal, None for a pipe or file, and whether it takes colors, also by ``NO_COLOR``."""
     if not stream.isatty() and not os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}:
         return None, False
     from rich.console import Console
@@ -98,9 +97,6 @@ def _wrapped(line: Text, width: int | None) -> Iterator[Text]:
     yield from (Text.assemble(HANGING, part) for part in rest)
 
 
-HANGING = "    "
-
-
 @cache
 def _any_console() -> Console:
     from rich.console import Console
@@ -117,9 +113,6 @@ def visible(text: str) -> str:
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char for char in text
     )
-
-
-_HIDDEN = {"Cc", "Cf", "Cs"}
 
 
 def one_line(text: str) -> str:

@@ -49,12 +49,6 @@ def visible_rows(model: Model) -> list[Row]:
 
 def module_tree(model: Model) -> Branch:
     """The tree of modules that contain rows, in the order of their first rows, with their sums."""
-    root = _branches(model)
-    _sum_up(model, root)
-    return root
-
-
-def _branches(model: Model) -> Branch:
     root = Branch("", ROOT)
     branches = {"": root}
     rows = visible_rows(model)
@@ -71,6 +65,7 @@ def _branches(model: Model) -> Branch:
                 around.inside.append(branches[name])
             around = branches[name]
         around.own = row
+    _sum_up(model, root)
     return root
 
 
@@ -91,15 +86,8 @@ def _container(model: Model, branch: Branch) -> Row:
     calls = model.graph.calls_of(layer.name)
     ins = [model.graph.tensor(id).shape for call in calls[:1] for id in call.inputs]
     outs = [model.graph.tensor(id).shape for call in calls[:1] for id in call.outputs]
-    return Row(
-        name=layer.name,
-        kind=layer.kind,
-        calls=len(calls),
-        input_shape=ins[0] if ins else None,
-        output_shape=outs[0] if outs else None,
-        saved_bytes=layer.saved_bytes,
-        site=layer.site,
-    )
+    shapes = ins[0] if ins else None, outs[0] if outs else None
+    return Row(layer.name, layer.kind, len(calls), *shapes, saved_bytes=layer.saved_bytes, site=layer.site)
 
 
 def _summed(rows: Sequence[Row], calls: int) -> Row:
@@ -152,10 +140,8 @@ def _line(branch: Branch, label: str, indent: int = 0, *, group: bool = False) -
 
 
 def _facts(line: Line) -> Line:
-    """The facts that make consecutive lines equal: all except name, site and saved bytes.
-
-    A tensor that several layers save is counted at the first.
-    """
+    """The facts that make consecutive lines equal: all except name, site and saved bytes."""
+    # A tensor that several layers save is counted at the first.
     return replace(line, label="", row=replace(line.row, name="", site=None, saved_bytes=None))
 
 

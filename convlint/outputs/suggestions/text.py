@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from convlint.ir import Costs, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
+from convlint.ir import Model, Refusal, Report, RewrittenSet, Suggestion, Timing
 from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
-from convlint.outputs.text import problem_line
+from convlint.outputs.text import problem_line, remark
 from convlint.source_text.texts import SourceTexts
 
 SMALL = MB // 10  # bytes; smaller sizes are printed in kB
@@ -18,15 +18,13 @@ _MAX_NAMES = 6  # layers in a line
 
 
 def render(report: Report, *, width: int | None = None, color: bool = False, explain: bool = False) -> str:
-    """The suggestions as text; ``explain`` adds why each other layer was not rewritten.
-
-    The diff comes last: ``git apply`` skips the text before it.
-    """
+    """The suggestions as text, last the diff for ``git apply``; ``explain`` adds why other layers are not rewritten."""
+    effects = dict.fromkeys((suggestion.code, suggestion.evidence) for suggestion in report.suggestions)
     lines = [
         *map(problem_line, report.problems),
         *(line for model in report.models for line in _model(model)),
         *(line for suggestion in report.suggestions for line in _suggestion(suggestion, report.texts, width)),
-        *_effects(report.suggestions),
+        *(styled((f"{code}: ", "bold"), one_line(effect)) for code, effect in effects),
         *_refusals(report, explain=explain),
         *_together(report),
     ]
@@ -51,20 +49,16 @@ def _suggestion(suggestion: Suggestion, texts: SourceTexts, width: int | None) -
     )
     if suggestion.site is not None:
         yield from excerpt(texts, suggestion.site, "^", "bold green", width)
-    yield _remark("layers", layer_names(suggestion.instances))
-    yield _remark("params", count_change(suggestion.before.params, suggestion.after.params))
-    yield _remark("MACs", count_change(suggestion.before.macs, suggestion.after.macs))
-    yield _remark("memory", memory(suggestion))
+    yield remark("layers", layer_names(suggestion.instances))
+    yield remark("params", count_change(suggestion.before.params, suggestion.after.params))
+    yield remark("MACs", count_change(suggestion.before.macs, suggestion.after.macs))
+    yield remark("memory", memory(suggestion))
     if suggestion.weight_error is not None:
-        yield _remark("weights", weight_error(suggestion))
+        yield remark("weights", weight_error(suggestion))
     for timing in suggestion.latency:
-        yield _remark("time", latency(timing), "red" if timing.slower else "")
-    yield _remark("verified", verification(suggestion))
+        yield remark("time", latency(timing), "red" if timing.slower else "")
+    yield remark("verified", verification(suggestion))
     yield styled()
-
-
-def _remark(name: str, text: str, style: str = "") -> Styled:
-    return styled(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
 
 
 def layer_names(names: Sequence[str]) -> str:
@@ -129,11 +123,6 @@ def verification(suggestion: Suggestion) -> str:
     return f"built, run {trained}; output shapes, parameters and MACs as estimated{ways}"
 
 
-def _effects(suggestions: Iterable[Suggestion]) -> Iterator[Styled]:
-    for code, effect in dict.fromkeys((suggestion.code, suggestion.evidence) for suggestion in suggestions):
-        yield styled((f"{code}: ", "bold"), one_line(effect))
-
-
 def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
     refusals = report.refusals
     if explain:
@@ -169,9 +158,9 @@ def _together(report: Report) -> Iterator[Styled]:
     yield styled()
     yield styled((f"Together ({calls}):", "bold"))
     for name, text in totals(rewritten):
-        yield _remark(name, text)
+        yield remark(name, text)
     for timing in rewritten.latency:
-        yield _remark("time", latency(timing), "red" if timing.slower else "")
+        yield remark("time", latency(timing), "red" if timing.slower else "")
 
 
 def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:
@@ -179,20 +168,16 @@ def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:
     before, after = rewritten.before, rewritten.after
     yield "params", count_change(before.params, after.params)
     yield "MACs", count_change(before.macs, after.macs)
-    yield "maps", _bytes(before.output_bytes, after.output_bytes)
-    yield "saved for backward", _saved(before, after)
+    yield "maps", _size_change(before.output_bytes, after.output_bytes)
+    yield "saved for backward", _size_change(before.saved_bytes, after.saved_bytes)
     if rewritten.goal:
         yield "goal", rewritten.goal
 
 
-def _bytes(before: int, after: int) -> str:
-    return f"{_size(before)} -> {_size(after)} ({relative_change(before, after)})"
-
-
-def _saved(before: Costs, after: Costs) -> str:
-    if before.saved_bytes is None or after.saved_bytes is None:
+def _size_change(before: int | None, after: int | None) -> str:
+    if before is None or after is None:
         return "not measured"
-    return _bytes(before.saved_bytes, after.saved_bytes)
+    return f"{_size(before)} -> {_size(after)} ({relative_change(before, after)})"
 
 
 def _size(value: int) -> str:

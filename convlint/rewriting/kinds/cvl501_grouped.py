@@ -67,8 +67,10 @@ class Grouped(Kind):
     def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
         """First layers stay dense; groups must divide the input and output channels."""
         channels = f"{arguments.in_channels} and {arguments.out_channels} channels"
-        if not arguments.is_dense or arguments.is_stem:
-            return _not_dense(arguments)
+        if arguments.is_stem:
+            return f"it has {arguments.in_channels} input channels, like a first layer"
+        if not arguments.is_dense:
+            return "it is 1x1 or already grouped"
         if kind_options.groups is not None:
             divides = not any(n % kind_options.groups for n in (arguments.in_channels, arguments.out_channels))
             return None if divides else f"{channels} are not divisible by {kind_options.groups} groups"
@@ -100,8 +102,7 @@ class Grouped(Kind):
         """A ``groups`` argument, constant or computed per layer, or else a function around the call."""
         if not edited.through and edited.call.callee:
             yield from _by_argument(edited, form.groups, all_fit=all_fit)
-        helpers = self.helpers(form)
-        yield Draft(wrapping_edits(edited.call, "grouped", str(form.groups)), helpers)
+        yield Draft(wrapping_edits(edited.call, "grouped", str(form.groups)), self.helpers(form))
 
     def title(self, form: Replacement) -> str:
         return f"{form.groups} groups"
@@ -139,12 +140,6 @@ def _function(form: Replacement) -> str:
 '''
 
 
-def _not_dense(arguments: LayerArguments) -> str:
-    if arguments.is_stem:
-        return f"it has {arguments.in_channels} input channels, like a first layer"
-    return "it is 1x1 or already grouped"
-
-
 def auto_groups(layers: Sequence[LayerArguments]) -> int:
     """The number of groups for several layers, with at least ``MIN_WIDTH`` input and output channels per group.
 
@@ -177,7 +172,8 @@ def _valid_groups(layers: Sequence[LayerArguments]) -> list[int]:
 def _by_argument(edited: EditedCall, groups: int, *, all_fit: bool) -> Iterator[Draft]:
     """Drafts that add ``groups=8``, or replace the argument."""
     call = edited.call
-    given = call.argument("groups", 6) if is_class_call(call, "Conv2d") else _keyword(edited, "groups")
+    keywords = {keyword.arg: keyword.value for keyword in call.node.keywords}
+    given = call.argument("groups", 6) if is_class_call(call, "Conv2d") else keywords.get("groups")
     if given is not None:
         text = ast.get_source_segment("".join(call.file.lines), given) or ""
         if isinstance(given, ast.Constant):
@@ -187,7 +183,7 @@ def _by_argument(edited: EditedCall, groups: int, *, all_fit: bool) -> Iterator[
             operand = text if isinstance(given, ast.Name | ast.Attribute) else f"({text})"
             yield Draft((call.replacing(given, f"{groups} if {operand} == 1 else {operand}"),))
         return
-    if any(keyword.arg is None for keyword in call.node.keywords):
+    if None in keywords:
         return  # groups may be among the unpacked arguments
     if all_fit:
         yield Draft((call.adding(f"groups={groups}"),))
@@ -213,7 +209,3 @@ def _divides(arguments: LayerArguments, groups: int) -> bool:
 def _others_allow(edited: EditedCall, groups: int) -> bool:
     """Return whether all other layers of the call can be rewritten or already have groups."""
     return all(n.groups > 1 or (n.window > 1 and not n.is_stem and _divides(n, groups)) for n in edited.others)
-
-
-def _keyword(edited: EditedCall, name: str) -> ast.expr | None:
-    return next((k.value for k in edited.call.node.keywords if k.arg == name), None)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
-from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions, class_or_function_drafts
+from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
+from convlint.rewriting.conv_subclass import CONVERTED_ARGUMENTS, PARAMETERS, class_or_function_drafts
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 
 CLASS = "DepthwiseSeparableConv2d"
 # Feature maps between the two convolutions: those computed, and those that autograd saves. A ReLU saves its output,
 # which the pointwise convolution reads too; a PReLU also saves its input.
-_MAPS: dict[IntermediateLayers, tuple[int, int]] = {
-    "none": (1, 1),
-    "norm": (2, 2),
-    "norm-relu": (3, 2),
-    "norm-prelu": (3, 3),
-}
+_MAPS: dict[IntermediateLayers, tuple[int, int]]
+_MAPS = {"none": (1, 1), "norm": (2, 2), "norm-relu": (3, 2), "norm-prelu": (3, 3)}
 
 
 class DepthwiseSeparable(Kind):
@@ -59,8 +56,7 @@ class DepthwiseSeparable(Kind):
     example = Replacement("CVL502")
     evidence = (
         "MobileNetV1 falls from 71.7 % to 70.6 % top-1 accuracy, with 569 M instead of 4866 M MACs and 4.2 M "
-        "instead of 29.3 M parameters "
-        "(Howard et al. 2017, arXiv:1704.04861, table 4)"
+        "instead of 29.3 M parameters (Howard et al. 2017, arXiv:1704.04861, table 4)"
     )
 
     def refusal(self, arguments: LayerArguments, kind_options: KindOptions) -> str | None:
@@ -112,9 +108,7 @@ class DepthwiseSeparable(Kind):
             "norm-relu": ", BatchNorm and ReLU between",
             "norm-prelu": ", BatchNorm and PReLU between",
         }[form.between]
-        if form.pairs > 1:
-            return f"{form.pairs} depthwise separable pairs{between}"
-        return f"depthwise separable{between}"
+        return f"{form.pairs} depthwise separable pairs{between}" if form.pairs > 1 else f"depthwise separable{between}"
 
     def expression(self, form: Replacement) -> str:
         return "separable(layer)"
@@ -125,68 +119,47 @@ class DepthwiseSeparable(Kind):
 
 
 def _class(form: Replacement) -> str:
-    middle = "in_channels" if form.pairs == 1 else "middle_channels"
-    lines = [
-        f"class {CLASS}(nn.Conv2d):",
-        '    """A depthwise convolution, then this 1x1 convolution across channels."""'
-        if form.pairs == 1
-        else f'    """{form.pairs} depthwise kernels per channel, then this 1x1 convolution across all."""',
-        "",
-        "    def __init__(",
-        "        self,",
-        "        in_channels,",
-        "        out_channels,",
-        "        kernel_size,",
-        "        stride=1,",
-        "        padding=0,",
-        "        dilation=1,",
-        "        groups=1,",
-        "        bias=True,",
-        '        padding_mode="zeros",',
-        "        device=None,",
-        "        dtype=None,",
-        "    ):",
-        "        if groups != 1:",
-        '            raise ValueError(f"a depthwise separable convolution has no groups, got {groups}")',
-    ]
-    if form.pairs > 1:
-        lines.append(f"        {middle} = {form.pairs} * in_channels")
-    lines += [f"        super().__init__({middle}, out_channels, 1, bias=bias, device=device, dtype=dtype)"]
-    if form.pairs > 1:
-        lines.append("        self.in_channels = in_channels")
-    bias = "bias" if form.between == "none" else "False"
-    lines += [
-        "        self.depthwise = nn.Conv2d(",
-        "            in_channels,",
-        f"            {middle},",
-        "            kernel_size,",
-        "            stride,",
-        "            padding,",
-        "            dilation,",
-        "            groups=in_channels,",
-        f"            bias={bias},",
-        "            padding_mode=padding_mode,",
-        "            device=device,",
-        "            dtype=dtype,",
-        "        )",
-    ]
-    result = "self.depthwise(x)"
-    if form.between != "none":
-        lines.append(f"        self.norm = nn.BatchNorm2d({middle}, device=device, dtype=dtype)")
+    several, between = form.pairs > 1, form.between
+    middle, about = "in_channels", "A depthwise convolution, then this 1x1 convolution across channels."
+    if several:
+        middle = "middle_channels"
+        about = f"{form.pairs} depthwise kernels per channel, then this 1x1 convolution across all."
+    added, result = "", "self.depthwise(x)"
+    if between != "none":
+        added = f"        self.norm = nn.BatchNorm2d({middle}, device=device, dtype=dtype)\n"
         result = f"self.norm({result})"
-    if form.between == "norm-relu":
-        lines.append("        self.activation = nn.ReLU()")
-    elif form.between == "norm-prelu":
-        lines.append(f"        self.activation = nn.PReLU({middle}, device=device, dtype=dtype)")
-    if form.between in ("norm-relu", "norm-prelu"):
+    if between in ("norm-relu", "norm-prelu"):
+        activation = "ReLU()" if between == "norm-relu" else f"PReLU({middle}, device=device, dtype=dtype)"
+        added += f"        self.activation = nn.{activation}\n"
         result = f"self.activation({result})"
-    lines += [
-        "",
-        "    def forward(self, x):",
-        f"        return nn.functional.conv2d({result}, self.weight, self.bias)",
-        "",
-    ]
-    return "\n".join(lines)
+    widened = f"        {middle} = {form.pairs} * in_channels\n" if several else ""
+    restored = "        self.in_channels = in_channels\n" if several else ""
+    return f'''class {CLASS}(nn.Conv2d):
+    """{about}"""
+
+    def __init__(
+{PARAMETERS}
+    ):
+        if groups != 1:
+            raise ValueError(f"a depthwise separable convolution has no groups, got {{groups}}")
+{widened}        super().__init__({middle}, out_channels, 1, bias=bias, device=device, dtype=dtype)
+{restored}        self.depthwise = nn.Conv2d(
+            in_channels,
+            {middle},
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups=in_channels,
+            bias={"bias" if between == "none" else "False"},
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )
+{added}
+    def forward(self, x):
+        return nn.functional.conv2d({result}, self.weight, self.bias)
+'''
 
 
 def _separable(form: Replacement) -> str:
@@ -203,13 +176,6 @@ def _separable(form: Replacement) -> str:
     return {CLASS}(
         conv.in_channels,
         conv.out_channels,
-        conv.kernel_size,
-        conv.stride,
-        conv.padding,
-        conv.dilation,
-        bias=conv.bias is not None,
-        padding_mode=conv.padding_mode,
-        device=conv.weight.device,
-        dtype=conv.weight.dtype,
+{CONVERTED_ARGUMENTS}
     )
 '''

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, Replacement
-from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions, class_or_function_drafts
+from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
+from convlint.rewriting.conv_subclass import CONVERTED_ARGUMENTS, PARAMETERS, class_or_function_drafts
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 
 CLASS = "FactorisedConv2d"
@@ -17,18 +18,7 @@ _CLASS = Helper(
     """A 1xk convolution, then this kx1 convolution, instead of a kxk one."""
 
     def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
-        groups=1,
-        bias=True,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
+{PARAMETERS}
     ):
         if groups != 1:
             raise ValueError(f"a factorized convolution has no groups, got {{groups}}")
@@ -65,14 +55,7 @@ _FUNCTION = Helper(
     return {CLASS}(
         c,
         d,
-        conv.kernel_size,
-        conv.stride,
-        conv.padding,
-        conv.dilation,
-        bias=conv.bias is not None,
-        padding_mode=conv.padding_mode,
-        device=conv.weight.device,
-        dtype=conv.weight.dtype,
+{CONVERTED_ARGUMENTS}
     )
 ''',
 )
@@ -133,9 +116,7 @@ class Factorised(Kind):
         return Replacement(self.code)
 
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
-        """``mCD + kD²`` weights for a k x m kernel; one more map of D channels with the input's height and the
-        output's width.
-        """
+        """``mCD + kD²`` one more map of D channels, as high as the input and as wide as the output."""
         n, before, (k, m) = use.arguments, use.before, use.arguments.kernel_size
         middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
         mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
