@@ -116,7 +116,7 @@ class Factorised(Kind):
         return Replacement(self.code)
 
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
-        """``mCD + kD²`` one more map of D channels, as high as the input and as wide as the output."""
+        """``mCD + kD²`` weights for a k x m kernel; one more map, as high as the input and as wide as the output."""
         n, before, (k, m) = use.arguments, use.before, use.arguments.kernel_size
         middle = [out.numel // out.shape[-2] * x.shape[-2] for x, out in use.calls]
         mapped = sum(middle) * (use.calls[0][1].itemsize if use.calls else 0)
