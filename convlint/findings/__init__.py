@@ -1,1 +1,1 @@
-"""What becomes of findings after a rule reported them: selection, suppression, baseline, confirmation."""
+"""Processing of findings after a rule reported them: selection, suppression, baseline, confirmation."""

@@ -36,7 +36,7 @@ _CODE = re.compile(r"[A-Z]+\d+", re.IGNORECASE)
 
 
 def is_suppressed(finding: Finding, texts: SourceTexts) -> bool:
-    """Whether a comment in the finding's file suppresses it."""
+    """Check whether a comment in the finding's file suppresses it."""
     if finding.site is None:
         return False
     try:
@@ -47,7 +47,7 @@ def is_suppressed(finding: Finding, texts: SourceTexts) -> bool:
 
 
 def suppresses(data: bytes, finding: Finding) -> bool:
-    """Whether a comment in the file ``data`` suppresses a finding in it."""
+    """Check whether a comment in the file ``data`` suppresses a finding in it."""
     if finding.site is None:
         return False
     comments = _comments(data)
@@ -55,7 +55,7 @@ def suppresses(data: bytes, finding: Finding) -> bool:
 
 
 def skips_file(data: bytes) -> bool:
-    """Whether a file has a ``# convlint: skip-file`` comment."""
+    """Check whether a file has a ``# convlint: skip-file`` comment."""
     return _comments(data).skip_file
 
 

@@ -47,12 +47,12 @@ class WrittenCall:
 
     @property
     def callee(self) -> str:
-        """The qualified name of the callee, such as "torch.nn.Conv2d"; "" if the file's imports do not tell it."""
+        """The qualified name of the callee, such as "torch.nn.Conv2d"; "" if the file's imports do not define it."""
         return self.file.qualified(self.node.func)
 
     @property
     def unpacks(self) -> bool:
-        """Whether it has ``*args`` or ``**kwargs``."""
+        """True for a call with ``*args`` or ``**kwargs``."""
         starred = any(isinstance(argument, ast.Starred) for argument in self.node.args)
         return starred or any(keyword.arg is None for keyword in self.node.keywords)
 
@@ -102,7 +102,7 @@ class WrittenCall:
         return closing[max(len(closing) - 2, 0)]  # the last parenthesis closes the call
 
     def implies(self, other: WrittenCall) -> bool:
-        """Whether ``other`` always runs if this call does, according to the text.
+        """Check whether ``other`` always runs if this call does, according to the text.
 
         It must be in the same function, under no further condition, with no return or break in between.
         """

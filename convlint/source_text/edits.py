@@ -92,7 +92,7 @@ def _is_free(span: _Span, taken: set[_Span]) -> bool:
 
 
 def _apart(first: _Span, second: _Span) -> bool:
-    """Whether two edits are compatible; two insertions at one place are not, because they have no order."""
+    """Check whether two edits are compatible; two insertions at one place are not, because they have no order."""
     return first[1] <= second[0] and first[:2] != second[:2]
 
 

@@ -1,4 +1,4 @@
-"""Where something stands in source text, and edits of that text."""
+"""Spans of source text, and edits of that text."""
 
 from __future__ import annotations
 

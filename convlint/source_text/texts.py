@@ -35,7 +35,7 @@ class SourceTexts:
         return texts
 
     def has_overlay(self, path: str) -> bool:
-        """Tell whether the content of a file is given by an overlay."""
+        """Check whether the content of a file is given by an overlay."""
         return os.path.abspath(path) in self._overlays
 
     def data(self, path: str) -> bytes:
