@@ -33,15 +33,9 @@ def models_of(files: Iterable[str], config: Config) -> list[Target]:
 
 
 def _depends_on(target: Target, changed: set[str], project: Project) -> bool:
-    module = _module_of(target, project)
-    if module is None:
-        return True
-    return any(os.path.realpath(used.path) in changed for used in project.reached(module))
-
-
-def _module_of(target: Target, project: Project) -> SourceModule | None:
-    """Return the module that defines a model; None if its file cannot be read."""
     if target.path is not None:
-        return project.load(target.path)
-    where = os.path.join(project.root, f"{target.module} is imported here")
-    return SourceModule(parse(where, f"import {target.module}".encode()), "", is_package=False)
+        module = project.load(target.path)
+    else:
+        where = os.path.join(project.root, f"{target.module} is imported here")
+        module = SourceModule(parse(where, f"import {target.module}".encode()), "", is_package=False)
+    return module is None or any(os.path.realpath(used.path) in changed for used in project.reached(module))

@@ -68,7 +68,9 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
                 if type(value.namespace.get("example_input_array")) in (Tensor, tuple):
                     yield EntryPoint(module, "example", name, value)
             elif type(value) is Class and value.node is definition:
-                yield from _methods(module, value)
+                for method, function in value.namespace.items():  # of a test case, a trainer
+                    if type(function) is Function and _may_use_models(function.node):
+                        yield EntryPoint(module, "function", f"{value.qualname}.{method}", function)
         elif isinstance(definition, ast.FunctionDef) and _may_use_models(definition):
             value = _defined(project, module, name)
             if type(value) is Function:
@@ -80,13 +82,6 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
         file = entry.target.path
         if entry.target.name and file is not None and os.path.abspath(file) == here:
             yield EntryPoint(module, "model", entry.target.text, entry)
-
-
-def _methods(module: SourceModule, cls: Class) -> Iterator[EntryPoint]:
-    """Yield the methods of a class that is not a module: a test case, a trainer."""
-    for name, value in cls.namespace.items():
-        if type(value) is Function and _may_use_models(value.node):
-            yield EntryPoint(module, "function", f"{cls.qualname}.{name}", value)
 
 
 def _ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:

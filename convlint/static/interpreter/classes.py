@@ -34,9 +34,8 @@ _PLAIN_BASES = frozenset({"Generic", "Protocol", "NamedTuple", "Enum", "ABCMeta"
 def _canonical(name: str) -> str:
     """Return the documented name of something that torch defines in a submodule of ``torch.nn.modules``."""
     parts = name.split(".")
-    if parts[:3] == ["torch", "nn", "modules"]:
-        return ".".join(["torch.nn", *parts[-1:]]) if parts[-1][:1].isupper() else name
-    return name
+    is_class = parts[:3] == ["torch", "nn", "modules"] and parts[-1][:1].isupper()
+    return f"torch.nn.{parts[-1]}" if is_class else name
 
 
 @cache

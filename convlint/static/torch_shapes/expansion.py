@@ -7,19 +7,7 @@ from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number
 from convlint.static.torch_shapes.arguments import size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.broadcasting import is_never_one
 from convlint.static.torch_shapes.registry import both, operation
-from convlint.static.torch_shapes.sizes import (
-    any_below,
-    axis,
-    below,
-    dim_error,
-    plain,
-    product,
-    replaced,
-    shape_of,
-    show,
-)
-
-# --- expand
+from convlint.static.torch_shapes.sizes import any_below, below, locate, plain, product, replaced, shape_of, show
 
 
 @operation(".expand", signature="input, *sizes, size=None, implicit=False")
@@ -76,9 +64,6 @@ def _expand_as(run: Execution, input: Value, other: Value) -> Value:
     return _broadcast_to(run, input, shape)
 
 
-# --- repeat
-
-
 @operation(".repeat", signature="input, *sizes, repeats=None", op="repeat")
 def _repeat(run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Value, op: str) -> Value:
     counts = size_list(run, (repeats,) if repeats is not None else sizes)
@@ -110,15 +95,15 @@ def _tile(run: Execution, input: Tensor, dims: Value) -> Value:
 
 @operation(*both("repeat_interleave"), signature="input, repeats=None, dim=None, *, output_size=None")
 def _repeat_interleave(run: Execution, input: Tensor, repeats: Value, dim: Value) -> Value:
-    op, shape, times = "repeat_interleave", shape_of(run, input), as_number(repeats)
+    op, times = "repeat_interleave", as_number(repeats)
+    shape, position, error = locate(run, input, dim)
     if shape is None or times is None:
         return run.emit(op, [input], [None])[0]
     if below(times, 0):
         return run.emit(op, [input], [None], {}, "repeats can not be negative")[0]
     if dim is None:
         return run.emit(op, [input], [(plain(product(shape) * times),)])[0]
-    position = axis(dim, len(shape))
     if position is None:
-        return run.emit(op, [input], [None], {}, dim_error(dim, len(shape)))[0]
+        return run.emit(op, [input], [None], {}, error)[0]
     result = replaced(shape, position, plain(shape[position] * times)) if shape else (times,)
     return run.emit(op, [input], [result], {"dim": dim})[0]
