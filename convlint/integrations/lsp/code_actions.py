@@ -81,7 +81,7 @@ def suggest(target: str, uri: str, place: types.Position) -> types.CodeAction:
 
 
 def is_requested(only: Sequence[str] | None, kind: str) -> bool:
-    """Whether an editor requests a kind of action: ``source`` includes ``source.fixAll.convlint``."""
+    """Return whether an editor requests a kind of action: ``source`` includes ``source.fixAll.convlint``."""
     if not only:  # actions that change a whole file must be requested explicitly
         return not kind.startswith(types.CodeActionKind.Source.value)
     return any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)

@@ -162,7 +162,7 @@ async def _offer(
         return
     offer, edit = next(each for each in offers if each[0].title == chosen.title)
     if document.lines != before:
-        ls.show(f"{document.shown_path} has changed since the run; run suggest again", types.MessageType.Warning)
+        ls.show(f"{document.display_path} has changed since the run; run suggest again", types.MessageType.Warning)
         return
     applied = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, offer.title))
     if not applied.applied:
@@ -188,7 +188,7 @@ async def _models(ls: ConvlintServer, uri: str | None, target: str | None) -> tu
     chosen = [each for each in targets if target is None or each.text == target]
     if not chosen:
         model = f"configured model {target}" if target else "configured model"
-        raise UsageError(f"no {model} depends on {document.shown_path}" if document else f"there is no {model}")
+        raise UsageError(f"no {model} depends on {document.display_path}" if document else f"there is no {model}")
     return settings, chosen
 
 
@@ -199,7 +199,7 @@ async def _must_be_saved(ls: ConvlintServer, settings: config.Config, target: Ta
             continue
         own, models = await ls.in_thread(partial(ls.linter.models_of, document.path))
         if own.root == settings.root and target.text in {model.text for model in models}:
-            raise UsageError(f"{document.shown_path} has unsaved changes; save it first, because a run reads files")
+            raise UsageError(f"{document.display_path} has unsaved changes; save it first, because a run reads files")
 
 
 @asynccontextmanager

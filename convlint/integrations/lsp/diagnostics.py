@@ -38,7 +38,7 @@ class FileDiagnostic:
     finding: Finding | None = None
 
     def is_current(self, lines: Sequence[str]) -> bool:
-        """Whether the file still has the same lines."""
+        """Return whether the file still has the same lines."""
         return lines is self.lines or lines == self.lines
 
     def moved_to(self, lines: Sequence[str]) -> types.Diagnostic | None:
@@ -99,7 +99,7 @@ class DiagnosticBuilder:
 
     @property
     def versions(self) -> bool:
-        """Whether the editor expects the version of the document with its diagnostics."""
+        """Return whether the editor expects the version of the document with its diagnostics."""
         return bool(self._supported.version_support)
 
     def finding(self, finding: Finding, source: str, lines_of: Callable[[str], list[str]], home: str) -> FileDiagnostic:

@@ -33,7 +33,7 @@ def uri_of(path: str) -> str:
 
 
 def is_python(uri: str, language: str) -> bool:
-    """Whether to check a document: a Python file or an unsaved text, but not a notebook cell."""
+    """Return whether to check a document: a Python file or an unsaved text, but not a notebook cell."""
     is_text = urlsplit(uri).scheme in ("file", "untitled")
     return is_text and (language == "python" or uri.endswith(".py"))
 
@@ -53,7 +53,7 @@ class Document:
         self.data = lines.encode(text)
 
     @property
-    def shown_path(self) -> str:
+    def display_path(self) -> str:
         """The path as reports show it."""
         return discovery.display_path(self.path)
 
@@ -75,7 +75,7 @@ class Document:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the file on disk has this text."""
+        """Return whether the file on disk has this text."""
         try:
             with open(self.path, "rb") as file:
                 return file.read().removeprefix(_BOM) == self.data.removeprefix(_BOM)

@@ -61,7 +61,7 @@ class EditorLinter:
             return LintResult(tuple(findings), linter.problems)
         except UsageError as error:
             return LintResult(problems=(Problem("settings", str(error)),))
-        except Exception as error:  # noqa: BLE001 - an internal error is reported, and the server goes on
+        except Exception as error:  # noqa: BLE001 - an internal error is reported, and the server continues
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
             return LintResult(problems=(Problem("internal", text, traceback=traceback.format_exc()),))
 
@@ -81,12 +81,12 @@ class EditorLinter:
         settings = config.discover(os.path.dirname(path))
         if _is_excluded(path, settings):
             return buffers[path]
-        shown_path = discovery.display_path(path)
+        display_path = discovery.display_path(path)
         find = partial(self._linter(settings).find, texts=SourceTexts(buffers))
-        return fix_loop.fix_files({shown_path: buffers[path]}, find).files.get(shown_path, buffers[path])
+        return fix_loop.fix_files({display_path: buffers[path]}, find).files.get(display_path, buffers[path])
 
     def is_fixable(self, finding: Finding, buffers: Buffers) -> bool:
-        """Whether the fix of a finding applies to the present texts, and the files still parse after it."""
+        """Return whether the fix of a finding applies to the present texts, and the files still parse after it."""
         texts = SourceTexts(buffers)
         edits = finding.fix.edits if finding.fix else ()
         try:
@@ -135,7 +135,7 @@ class EditorLinter:
 
 
 def contains(site: Site, line: int, column: int) -> bool:
-    """Whether a position is in a span; its end is included, because the cursor can be there."""
+    """Return whether a position is in a span; its end is included, because the cursor can be there."""
     end = (site.end_line or site.line, site.end_column or site.column)
     return (site.line, site.column) <= (line, column) <= end
 
