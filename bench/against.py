@@ -28,7 +28,7 @@ from bench.markdown import table
 ROOT = Path(__file__).parent.parent
 GIT = shutil.which("git") or "git"
 PAGE = ROOT / "docs" / "performance.md"
-REVISION = "be71867"
+REVISION = "71d8a1f"
 """Default revision to compare with."""
 RESNET = ("bench/resnet50.py:ResNet50", "--input", "3,224,224")
 ONE_LAYER = ("bench/one_layer.py:OneLayer", "--input", "3,32,32")
