@@ -61,13 +61,17 @@ class Tree:
         return sorted(file.stem for file in inside if len(file.parts) == 2 and file.stem != "__init__")
 
     def imports(self, *, annotations: bool) -> dict[str, set[str]]:
-        """Who imports whom when a module is loaded; with ``annotations`` also under TYPE_CHECKING."""
+        """Who imports whom when a module is loaded; with ``annotations`` also under TYPE_CHECKING.
+
+        The package itself is left out: it imports its parts on request, and they import its version.
+        """
         return {
             name: {
                 target for statement in _loaded(tree, annotations=annotations) for target in self._targets(statement)
             }
-            - {name}
+            - {name, "convlint"}
             for name, tree in self.modules.items()
+            if name != "convlint"
         }
 
     def type_checking_edges(self) -> int:
