@@ -51,6 +51,17 @@ def in_run() -> bool:
 
 
 @contextmanager
+def patched(owner: type, name: str, replacement: object) -> Iterator[None]:
+    """Context in which a method of a class is replaced."""
+    before = getattr(owner, name)
+    setattr(owner, name, replacement)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextmanager
 def exclusive() -> Iterator[None]:
     """Context of a run. Waits until no other run is active.
 
@@ -96,13 +107,8 @@ def _threads_followed(run: _Run) -> Iterator[None]:
     def submit_followed(self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return submit(self, for_run(fn) if in_run() else fn, *args, **kwargs)
 
-    threading.Thread.start = start_followed  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_followed  # type: ignore[method-assign, assignment]
-    try:
+    with patched(threading.Thread, "start", start_followed), patched(ThreadPoolExecutor, "submit", submit_followed):
         yield
-    finally:
-        threading.Thread.start = start  # type: ignore[method-assign]
-        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -116,11 +122,8 @@ def module_calls(handle: OnModuleCall) -> Iterator[None]:
                 return handle(call, module, args, kwargs)
             return call(module, *args, **kwargs)
 
-        nn.Module.__call__ = __call__  # type: ignore[method-assign]
-        try:
+        with patched(nn.Module, "__call__", __call__):
             yield
-        finally:
-            nn.Module.__call__ = call  # type: ignore[method-assign]
 
 
 @contextmanager

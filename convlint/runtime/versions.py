@@ -124,8 +124,7 @@ def run_live_versions(model: nn.Module, asked: VersionsJob, inputs: Inputs | Non
     """Run versions of a live model: copies with layers replaced. The model itself does not change."""
     try:
         with model_run.live(model, asked.job, inputs) as (original, arguments):
-            tried = [_run_live_version(original, arguments, v, asked.job) for v in asked.versions]
-            return JobResult(tried=tuple(tried))
+            return JobResult(tried=tuple(_run_live_version(original, arguments, v, asked.job) for v in asked.versions))
     except ProblemError as error:
         return JobResult(problems=(error.problem,))
 

@@ -58,12 +58,8 @@ def classic(model: Model) -> Pairs:
     """Memory as torchsummary and torchinfo estimate it: each output twice, and none is shared or freed."""
     totals = model.totals
     parts = (totals.input_bytes, totals.forward_backward_bytes, totals.params_bytes)
-    return [
-        ("Input size (MB)", _mb(parts[0])),
-        ("Forward/backward pass size (MB)", _mb(parts[1])),
-        ("Params size (MB)", _mb(parts[2])),
-        ("Total (MB)", _mb(sum(parts))),
-    ]
+    names = ("Input size (MB)", "Forward/backward pass size (MB)", "Params size (MB)", "Total (MB)")
+    return [(name, _mb(size)) for name, size in zip(names, (*parts, sum(parts)), strict=True)]
 
 
 def measured(model: Model) -> Pairs:

@@ -75,9 +75,6 @@ def check_model(value: Any, target: Target) -> nn.Module:
     raise ProblemError("not-a-module", text)
 
 
-# --- files and dotted modules
-
-
 def _import_file(path: str) -> ModuleType:
     file = Path(path).absolute()
     _check_text(file)
@@ -176,9 +173,6 @@ def _near_module(name: str, root: str) -> str:
     names = [found.name for found in pkgutil.iter_modules([str(Path(root, *packages))])]
     close = get_close_matches(own, names, n=1)
     return f"; did you mean {'.'.join([*packages, close[0]])!r}?" if close else ""
-
-
-# --- names and arguments
 
 
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:

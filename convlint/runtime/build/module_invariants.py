@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from convlint.runtime.failures import ProblemError, one_line
 
 _KIND = "broken-module"
+_PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}
 
 
 def check_modules(model: nn.Module) -> None:
@@ -39,12 +40,10 @@ def _check_parts(model: nn.Module) -> None:
         before = f"{name}." if name else ""
         pending += [(before + part, inner, above) for part, inner in module._modules.items() if inner is not None]
     given: Any = model.named_modules()
-    if not isinstance(given, Iterable) or not all(map(_is_named_module, given)):
+    if not isinstance(given, Iterable) or not all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], nn.Module) for pair in given
+    ):
         raise ProblemError(_KIND, "its named_modules() returns something other than names and modules")
-
-
-def _is_named_module(given: Any) -> bool:
-    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], nn.Module)
 
 
 def _check_one(name: str, module: nn.Module) -> None:
@@ -61,9 +60,6 @@ def _check_one(name: str, module: nn.Module) -> None:
             if value is not None and not isinstance(value, wanted):
                 text = f"{what} has {part!r} in its {key}, which is of type {type(value).__name__}"
                 raise ProblemError(_KIND, text)
-
-
-_PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}
 
 
 def move_to(model: nn.Module, device: str) -> nn.Module:

@@ -10,6 +10,7 @@ from importlib.machinery import SourceFileLoader
 from typing import Any
 
 from convlint.runtime.code_sites import sites_of_run
+from convlint.runtime.isolation import patched
 from convlint.source_text.texts import SourceTexts
 
 
@@ -33,14 +34,13 @@ def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
             raise OSError("no compiled file belongs to this text")
         return path_stats(loader, path)
 
-    SourceFileLoader.get_data = get_data_here  # type: ignore[method-assign,assignment]
-    SourceFileLoader.path_stats = path_stats_here  # type: ignore[method-assign,assignment]
-    try:
-        with _in_tracebacks(data_by_path), sites_of_run(texts=SourceTexts(data_by_path)):
-            yield
-    finally:
-        SourceFileLoader.get_data = get_data  # type: ignore[method-assign]
-        SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign]
+    with (
+        patched(SourceFileLoader, "get_data", get_data_here),
+        patched(SourceFileLoader, "path_stats", path_stats_here),
+        _in_tracebacks(data_by_path),
+        sites_of_run(texts=SourceTexts(data_by_path)),
+    ):
+        yield
 
 
 @contextmanager

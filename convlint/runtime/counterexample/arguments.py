@@ -15,8 +15,6 @@ _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _MAX_ITEMS = 256  # of one list, tuple or dict
 _MAX_LENGTH = 2000  # characters of one argument
 _MAX_DEPTH = 4
-
-
 _OTHER = object()  # stands for a value without source text, which is not kept alive
 
 

@@ -17,6 +17,10 @@ from convlint.ir import Argument, IntArguments
 from convlint.runtime.build import construction_sites
 
 _PATH = re.compile(r"\[(\d+)\]")
+_ONES = frozenset(  # words in the names of parameters whose typical value is 1
+    {"stride", "strides", "s", "padding", "pad", "p", "dilation", "groups", "bias", "use"}
+    | {"depth", "layers", "blocks", "n", "count", "expansion", "ratio", "scale", "multiplier"}
+)
 
 
 class CannotCallError(Exception):
@@ -90,12 +94,6 @@ def _typical_value(name: str) -> int:
     if words & {"kernel", "k", "ks", "ksize"}:
         return 3
     return 1 if _ONES & words else 8
-
-
-_ONES = frozenset(
-    {"stride", "strides", "s", "padding", "pad", "p", "dilation", "groups", "bias", "use"}
-    | {"depth", "layers", "blocks", "n", "count", "expansion", "ratio", "scale", "multiplier"}
-)
 
 
 def _value(text: str) -> Any:

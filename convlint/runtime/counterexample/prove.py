@@ -33,7 +33,9 @@ _SHARE = 0.8  # of the time limit, after which no further trial starts
 
 def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> JobResult:
     """Try to prove a claim. Only for a process that exits after the job."""
-    _discard_output()
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
     prepare_process()
     until = time.monotonic() + _SHARE * job.timeout
     enter("import")
@@ -47,12 +49,6 @@ def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> J
     except TooLongError:
         reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other arguments"
     return JobResult(proof=Proof("unknown", reason=reason))
-
-
-def _discard_output() -> None:
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
 
 
 def _load_class(job: ClaimJob) -> type[nn.Module]:

@@ -113,10 +113,8 @@ def _arguments(value: Any, source: str) -> Inputs:
     """Arguments from a tensor, a tuple or list of positional arguments, or a dict of keyword arguments."""
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         found = Inputs((), dict(value), source)
-    elif isinstance(value, tuple | list):
-        found = Inputs(tuple(value), {}, source)
     else:
-        found = Inputs((value,), {}, source)
+        found = Inputs(tuple(value) if isinstance(value, tuple | list) else (value,), {}, source)
     if not found.tensors:
         raise ProblemError("input", f"{source} contains no tensor: it is of type {type(value).__name__}")
     for tensor in found.tensors:
@@ -142,11 +140,9 @@ def check_signature(model: nn.Module, inputs: Inputs) -> None:
         signature.bind(*inputs.args, **inputs.kwargs)
     except TypeError as error:
         count = len(inputs.args) + len(inputs.kwargs)
-        raise ProblemError(
-            "input",
-            f"forward takes {signature_text(signature)}, but {inputs.source} has "
-            f"{count} input{'' if count == 1 else 's'}: {one_line(error)}",
-        ) from None
+        given = f"{inputs.source} has {count} input{'' if count == 1 else 's'}"
+        text = f"forward takes {signature_text(signature)}, but {given}: {one_line(error)}"
+        raise ProblemError("input", text) from None
 
 
 def required(model: nn.Module) -> list[str]:

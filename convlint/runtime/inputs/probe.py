@@ -24,6 +24,9 @@ _SIZES = {
     2: (32, 64, 128, 224, 256, 299, 384, 512),
     3: (16, 32, 64, 112, 224),
 }
+_SIZE_NAMES = ("in_size", "img_size", "image_size", "input_size")
+_CONFIGS = ("pretrained_cfg", "default_cfg")  # of timm: dicts with an input_size of (C, H, W)
+_INPUT_LAYERS = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
 _COMMON = 5  # sizes that are compared by their number of failures if the model runs on none
 _LARGEST = 1024
 _SECONDS = 20.0
@@ -46,9 +49,8 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     if not names:
         return Inputs(source="none: forward takes no input")
     if len(names) > 1:
-        raise ProblemError(
-            "input", f"forward takes {len(names)} inputs, but only one can be guessed; use {_input_options(names, job)}"
-        )
+        text = f"forward takes {len(names)} inputs, but only one can be guessed; use {_input_options(names, job)}"
+        raise ProblemError("input", text)
     tried: list[InputSpec] = []
     for spec in candidate_specs(model, job):
         tried.append(spec)
@@ -106,10 +108,6 @@ def candidate_specs(model: nn.Module, job: Job, sizes: Mapping[int, Sequence[int
             yield InputSpec((channels, *shape))
 
 
-_SIZE_NAMES = ("in_size", "img_size", "image_size", "input_size")
-_CONFIGS = ("pretrained_cfg", "default_cfg")  # of timm: dicts with an input_size of (C, H, W)
-
-
 def declared_size(model: nn.Module) -> tuple[int, int] | None:
     """The image height and width that a model declares in an attribute, or in one of its patch embedding; None if it
     declares none. No code of the model is run.
@@ -141,9 +139,6 @@ def _channels(layer: Any, seen: int | None) -> list[int]:
 
 class _FoundError(Exception):
     """Ends a forward at the first layer with a known number of input channels."""
-
-
-_INPUT_LAYERS = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
 
 
 def _first_layer(model: nn.Module, job: Job) -> tuple[Any, int | None]:

@@ -13,6 +13,7 @@ from convlint.ir import Layer
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes
 
+_PARAMETRIZED = "torch.nn.utils.parametrize"  # its classes replace those of the layers that they parametrize
 _CONTAINERS = frozenset({"Module", "Sequential", "ModuleList", "ModuleDict", "Container"})
 
 
@@ -79,9 +80,6 @@ def base_of(module: nn.Module) -> str:
 def _base_of(cls: type) -> str:
     modules = ((base.__name__, str(base.__module__)) for base in cls.__mro__)
     return next((name for name, home in modules if home.startswith("torch.nn") and home != _PARAMETRIZED), "Module")
-
-
-_PARAMETRIZED = "torch.nn.utils.parametrize"  # its classes replace those of the layers that they parametrize
 
 
 def is_leaf(module: nn.Module) -> bool:

@@ -8,6 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_ARITHMETIC = frozenset({"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "mod"})
+_SYNONYMS = {
+    "view": "reshape",
+    "concat": "cat",
+    "concatenate": "cat",
+    "true_divide": "div",
+    "divide": "div",
+    "multiply": "mul",
+    "subtract": "sub",
+} | {f"_max_pool{dims}d": f"max_pool{dims}d" for dims in (1, 2, 3)}
+
 
 def name_of(func: Any) -> str:
     """``Node.op`` of a function: its name without overload, dunders and in-place mark; ``__radd__`` becomes ``add``."""
@@ -23,18 +34,6 @@ def name_of(func: Any) -> str:
             name = name[1:]
         name = {"truediv": "div"}.get(name, name)
     return _SYNONYMS.get(stripped := name.rstrip("_") or name, stripped)
-
-
-_ARITHMETIC = frozenset({"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "mod"})
-_SYNONYMS = {
-    "view": "reshape",
-    "concat": "cat",
-    "concatenate": "cat",
-    "true_divide": "div",
-    "divide": "div",
-    "multiply": "mul",
-    "subtract": "sub",
-} | {f"_max_pool{dims}d": f"max_pool{dims}d" for dims in (1, 2, 3)}
 
 
 def item_of(value: Any, position: int) -> Any:

@@ -59,17 +59,8 @@ def _reads_values(func: Any) -> bool:
     return func.namespace not in ("aten", "prims", "prim") or any(tag in func.tags for tag in tags)
 
 
-def _convolved(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,  # noqa: ARG001  the operator's own arguments
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    transposed: bool,
-    output_padding: list[int],
-    groups: int,
-) -> Tensor:
+def _convolved(x: Tensor, weight: Tensor, _bias: Tensor | None, *options: Any) -> Tensor:
+    stride, padding, dilation, transposed, output_padding, groups = options
     lists = (stride, padding, dilation, output_padding)
     every = [given * len(x.shape[2:]) if len(given) == 1 else given for given in lists]
     sizes = zip(x.shape[2:], weight.shape[2:], *every, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -81,7 +82,7 @@ class _Conversion:
             training=self.recording.training,
             failure=self.recording.failure,
             untraced=tuple(recorder.unseen.items()),
-            unregistered_layers=tuple(_sites_of([one for one in kept_lists if _has_state(one[-1])])),
+            unregistered_layers=tuple(_sites_of(kept_lists)),
             read_parameters=tuple(self.read),
         )
 
@@ -268,16 +269,11 @@ def _described(result: Any) -> Iterator[str]:
         yield f"{name.lstrip('.')}: {text}" if name else text
 
 
-def _has_state(module: nn.Module) -> bool:
-    """Return whether a module has parameters or buffers."""
-    return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
-
-
 def _sites_of(kept: list[tuple[str, str, str, nn.Module]]) -> Iterator[tuple[str, str, facts.Site | None]]:
-    """Each container of unregistered modules once, with the line of its first module."""
+    """Each container of modules with parameters or buffers once, with the line of the first such module."""
     seen: set[tuple[str, str]] = set()
     for owner, attribute, _, module in kept:
-        if (owner, attribute) not in seen:
+        if (owner, attribute) not in seen and any(True for _ in chain(module.parameters(), module.buffers())):
             seen.add((owner, attribute))
             built = construction_sites.construction_of(module)
             yield owner, attribute, built.site if built else None

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+_CONTAINERS = frozenset({list, tuple, dict})
+_OWN = frozenset(vars(nn.Module()))  # parameters, hooks and the like
 _MAX_DEPTH = 3  # of nested containers
 
 
@@ -19,20 +21,13 @@ def unregistered(modules: Sequence[tuple[str, nn.Module]]) -> Iterator[tuple[str
     for path, owner in modules:
         if not owner._modules and str(type(owner).__module__).startswith("torch.nn."):
             continue  # the most frequent case; the lists of these contain sizes
-        kept = [
-            (attribute, value)
-            for attribute, value in vars(owner).items()
-            if type(value) in _CONTAINERS and value and attribute not in _OWN
-        ]
-        for attribute, value in kept:
+        for attribute, value in vars(owner).items():
+            if type(value) not in _CONTAINERS or attribute in _OWN:
+                continue
             for key, module in _modules_in(value, _MAX_DEPTH):
                 if id(module) not in seen:
                     seen.add(id(module))
                     yield path, attribute, f"{path}.{attribute}{key}" if path else f"{attribute}{key}", module
-
-
-_CONTAINERS = frozenset({list, tuple, dict})
-_OWN = frozenset(vars(nn.Module()))  # parameters, hooks and the like
 
 
 def _modules_in(value: Any, depth: int) -> Iterator[tuple[str, nn.Module]]:

@@ -17,9 +17,8 @@ def raise_if_out_of_memory(error: BaseException | None) -> None:
     if error is None:
         return
     message = one_line(error)
-    if isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in message for words in _ALLOCATION)
-    ):
+    allocation = isinstance(error, RuntimeError) and any(words in message for words in _ALLOCATION)
+    if allocation or isinstance(error, MemoryError):
         text = f"out of memory: {message}; --max-memory sets the limit, --device meta runs without values"
         raise ProblemError("out-of-memory", text, failure_of(error, "forward").site) from error
 
@@ -50,12 +49,9 @@ def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
         return
     takes = ",".join([str(layer.attrs.get("in_channels", "C")), *("D", "H", "W")[-spatial:]])
     given = " ".join(f"--input {spec}" for spec in job.inputs)
-    raise ProblemError(
-        "input",
-        f"{given} does not fit the model: its {layer.base} `{layer.name}` expects {takes} "
-        f"({spatial + 1} sizes, without the batch dimension)",
-        layer.site,
-    )
+    expected = f"{takes} ({spatial + 1} sizes, without the batch dimension)"
+    text = f"{given} does not fit the model: its {layer.base} `{layer.name}` expects {expected}"
+    raise ProblemError("input", text, layer.site)
 
 
 def _first_convolution(graph: Graph) -> tuple[Layer, int] | None:

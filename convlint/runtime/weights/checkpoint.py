@@ -70,10 +70,8 @@ def read(path: str) -> Any:
             return _safetensors().load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        text = (
-            f"{path} contains code or objects other than tensors and was not loaded; save it again with "
-            "torch.save(model.state_dict(), path)"
-        )
+        advice = "save it again with torch.save(model.state_dict(), path)"
+        text = f"{path} contains code or objects other than tensors and was not loaded; {advice}"
         raise ProblemError("checkpoint", text, path) from error
     except ImportError as error:
         raise ProblemError("checkpoint", f"{path} needs safetensors: pip install safetensors") from error

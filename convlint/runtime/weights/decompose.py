@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_SEEDINGS = 4  # starts of ``_seed``
 _CHUNK = 64  # channels; the first linear layer of VGG16 would take 0.8 GB in float64
 
 
@@ -162,9 +163,6 @@ def partition(weight: Tensor, groups: int, *, inputs: bool = True, outputs: bool
     elif inputs:
         columns = _assign(_scores(energy.T, rows, groups), columns)
     return columns.argsort(stable=True), rows.argsort(stable=True)
-
-
-_SEEDINGS = 4
 
 
 def _consecutive(size: int, groups: int) -> Tensor:

@@ -57,16 +57,13 @@ def main() -> NoReturn:
                 "list": model_patterns.list_job,
             }
     except ImportError as error:
-        missing = Problem("no-torch", _no_torch(error))
+        text = f"PyTorch cannot be imported: {error}"
+        if error.name == "torch":
+            text = "PyTorch is not installed for this Python: pip install 'convlint[torch]'"
+        missing = Problem("no-torch", text)
     gc.freeze()
     gc.enable()
     _Worker(jobs, results, runs, missing).serve()
-
-
-def _no_torch(error: ImportError) -> str:
-    if error.name == "torch":
-        return "PyTorch is not installed for this Python: pip install 'convlint[torch]'"
-    return f"PyTorch cannot be imported: {error}"
 
 
 @dataclass(slots=True)

@@ -82,7 +82,8 @@ def memory_below(pid: int) -> int:
     while pending:
         children = _children_of(pending.pop())
         pending += children
-        held += sum(_own_memory(child) for child in children if child != pid)
+        own = (_bytes_in(f"/proc/{child}/smaps_rollup", "Private_Dirty:") for child in children if child != pid)
+        held += sum(size or 0 for size in own)
     return held
 
 
@@ -92,11 +93,6 @@ def resident_memory(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
     except (OSError, IndexError):
         return 0
-
-
-def _own_memory(pid: int) -> int:
-    """Bytes that a process does not share with its parent."""
-    return _bytes_in(f"/proc/{pid}/smaps_rollup", "Private_Dirty:") or 0
 
 
 def available_memory() -> int:

@@ -32,6 +32,8 @@ from convlint.settings.jobs import Job
 
 _TICK = 0.05  # seconds between two measurements of the child's memory
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in the unit of ru_maxrss
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_NOT_USER_CODE = ("<", sys.base_prefix, sys.prefix, str(Path(convlint.__file__).parent))
 _DUMP_SECONDS = 0.3  # seconds for a child at its time limit to dump its stack
 
 
@@ -66,8 +68,6 @@ class _Child:
         self._peak = 0  # peak bytes measured
         self._read, self._written = os.pipe()
         self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process ends
-
-    # --- in the watcher
 
     def run(self) -> None:
         """Fork, forward the result, and kill what the child leaves."""
@@ -141,9 +141,8 @@ class _Child:
                 return replace(problem, path=path.removeprefix(below), line=int(line))
         return problem
 
-    # --- in the child
-
     def _be_the_child(self) -> NoReturn:
+        """In the child: run the job, send its result, and exit."""
         os.setsid()
         processes.end_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -175,7 +174,3 @@ class _Child:
 
     def _send(self, message: Any) -> None:
         write_line(self._written, dumps(message).encode())
-
-
-_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_NOT_USER_CODE = ("<", sys.base_prefix, sys.prefix, str(Path(convlint.__file__).parent))
