@@ -52,13 +52,13 @@ def in_run() -> bool:
 
 @contextmanager
 def patched(owner: type, name: str, replacement: object) -> Iterator[None]:
-    """Context in which a method of a class is replaced."""
-    before = getattr(owner, name)
+    """Context in which an attribute of a class is replaced."""
+    before = vars(owner).get(name)
     setattr(owner, name, replacement)
     try:
         yield
     finally:
-        setattr(owner, name, before)
+        delattr(owner, name) if before is None else setattr(owner, name, before)
 
 
 @contextmanager

@@ -78,8 +78,7 @@ def _run_forked(version: ModelVersion, job: Job) -> VersionRun:
     status = os.waitpid(pid, 0)[1]
     if os.WIFSIGNALED(status) or not data:
         return VersionRun(problems=(processes.exit_problem(status, "it"),))
-    tried = serialize.decode(VersionRun, json.loads(data))
-    assert isinstance(tried, VersionRun)
+    tried: VersionRun = serialize.decode(VersionRun, json.loads(data))
     return tried
 
 

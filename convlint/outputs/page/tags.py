@@ -9,6 +9,20 @@ from convlint.analysis import ops
 from convlint.ir import Node
 from convlint.outputs.parts.columns import sizes
 
+_FAMILIES = {
+    "end": {"input", "output"},
+    "linear": {"linear", "matmul", "bmm", "mm", "addmm", "bilinear", "einsum"},
+    "activation": ops.NONLINEARITIES | {"softmax", "log_softmax", "glu"},
+    "merge": ops.MERGES | {"cat", "stack"},
+    "shape": {
+        *("reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "t", "getitem", "chunk"),
+        *("split", "unbind", "contiguous", "expand", "roll", "narrow", "pad", "movedim", "pixel_shuffle"),
+        *("pixel_unshuffle", "channel_shuffle", "select"),
+    },
+}
+# Families by a part of the operator's name.
+_PARTS = (("conv", "conv"), ("norm", "norm"), ("pool", "pool"), ("attention", "linear"))
+
 
 def tag(node: Node) -> str:
     """The main attributes of a call: ``3x3, 64 to 128, stride 2``; empty if it has none."""
@@ -59,18 +73,3 @@ def family(op: str) -> str:
         if op in members:
             return name
     return next((name for name, part in _PARTS if part in op), "other")
-
-
-_FAMILIES = {
-    "end": {"input", "output"},
-    "linear": {"linear", "matmul", "bmm", "mm", "addmm", "bilinear", "einsum"},
-    "activation": ops.NONLINEARITIES | {"softmax", "log_softmax", "glu"},
-    "merge": ops.MERGES | {"cat", "stack"},
-    "shape": {
-        *("reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "t", "getitem", "chunk"),
-        *("split", "unbind", "contiguous", "expand", "roll", "narrow", "pad", "movedim", "pixel_shuffle"),
-        *("pixel_unshuffle", "channel_shuffle", "select"),
-    },
-}
-# Families by a part of the operator's name.
-_PARTS = (("conv", "conv"), ("norm", "norm"), ("pool", "pool"), ("attention", "linear"))

@@ -44,7 +44,7 @@ def fix_preview(texts: SourceTexts, edits: tuple[Edit, ...], width: int | None) 
     """Edits as a small diff in ``width`` cells, with changes in bold; nothing for several files or many lines."""
     paths = {edit.site.path for edit in edits}
     source = texts.lines(paths.pop()) if len(paths) == 1 else []
-    ranges = list(_edited_ranges(edits))
+    ranges = _edited_ranges(edits)
     if not all(ranges) or not ranges or ranges[-1].stop - 1 > len(source):
         return
     changes = [_Change(lines, source, edits) for lines in ranges]
@@ -90,19 +90,16 @@ def _span(site: Site, lines: range, starts: list[int]) -> tuple[int, int]:
     return starts[first] + site.column - 1, starts[last] + site.end_column - 1
 
 
-def _edited_ranges(edits: tuple[Edit, ...]) -> Iterator[range]:
+def _edited_ranges(edits: tuple[Edit, ...]) -> list[range]:
     """Ranges of lines with edits, in order; edits on consecutive lines share a range."""
-    lines: range | None = None
+    ranges: list[range] = []
     for edit in sorted(edits, key=lambda edit: (edit.site.line, edit.site.end_line)):
         edited = range(edit.site.line, edit.site.end_line + 1)
-        if lines is not None and edited.start <= lines.stop:
-            lines = range(lines.start, max(lines.stop, edited.stop))
-            continue
-        if lines is not None:
-            yield lines
-        lines = edited
-    if lines is not None:
-        yield lines
+        if ranges and edited.start <= ranges[-1].stop:
+            ranges[-1] = range(ranges[-1].start, max(ranges[-1].stop, edited.stop))
+        else:
+            ranges.append(edited)
+    return ranges
 
 
 def _shift(texts: list[str], room: int | None) -> int:

@@ -20,7 +20,7 @@ from torch import nn
 
 from convlint.runtime.code_sites import Instant, is_foreign, site_of
 from convlint.runtime.failures import one_line
-from convlint.runtime.isolation import exclusive, in_run
+from convlint.runtime.isolation import exclusive, in_run, patched
 from convlint.runtime.recover import stand_ins
 from convlint.source_text.site import Site
 
@@ -64,19 +64,15 @@ class WatchedConstruction:
     def __enter__(self) -> Self:
         self._bottom = sys._getframe(1).f_back  # this frame and those above do not belong to the model
         self._patches.enter_context(exclusive())
-        self._patch(nn.Module, "__init__", self._recording_init(nn.Module.__init__))
+        self._patches.enter_context(patched(nn.Module, "__init__", self._recording_init(nn.Module.__init__)))
         for owner, repair in stand_ins.CONSTRUCTORS.items() if self._repair else ():
-            self._patch(owner, "__init__", _repairing_init(owner.__init__, repair))
+            self._patches.enter_context(patched(owner, "__init__", _repairing_init(owner.__init__, repair)))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._patches.close()
         self._running.clear()
         self._bottom = None
-
-    def _patch(self, owner: type, name: str, replacement: Callable[..., Any]) -> None:
-        self._patches.callback(setattr, owner, name, owner.__dict__[name])
-        setattr(owner, name, replacement)
 
     def _recording_init(self, original: Callable[..., None]) -> Callable[..., None]:
         def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import nn
 
 from convlint.runtime.build.symbolic_int import Argument, Parameter, ScopeRecord, SymbolicInt, Tracker
 from convlint.runtime.counterexample.arguments import snapshot
-from convlint.runtime.isolation import exclusive, in_run
+from convlint.runtime.isolation import exclusive, in_run, patched
 
 _KEY = "_convlint_scope"
 _MOST_SCOPES = 50_000
@@ -35,17 +35,12 @@ def symbolic_arguments() -> Iterator[Tracker]:
     if Tracker.active is not None:
         raise RuntimeError("symbolic_arguments() is already active")
     tracking = Tracker()
-    patched: list[tuple[type, str, Any]] = []
-
-    def patch(cls: type, name: str, value: Any) -> None:
-        patched.append((cls, name, cls.__dict__.get(name)))
-        setattr(cls, name, value)
+    patches = ExitStack()
 
     def wrap(cls: type) -> None:
         init = cls.__dict__.get("__init__")
         if type(init) is FunctionType and not cls.__module__.startswith("torch."):
-            patched.append((cls, "__init__", init))
-            cls.__init__ = _receiving(init, cls, tracking)  # type: ignore[misc]
+            patches.enter_context(patched(cls, "__init__", _receiving(init, cls, tracking)))
 
     def __init_subclass__(cls: type[nn.Module], /, **kwargs: Any) -> None:
         super(nn.Module, cls).__init_subclass__(**kwargs)
@@ -58,18 +53,16 @@ def symbolic_arguments() -> Iterator[Tracker]:
             module.__dict__.setdefault(_KEY, tracking.current)
         module_init(module, *args, **kwargs)
 
-    with exclusive():
+    with exclusive(), patches:
         try:
-            patch(nn.Module, "__init__", stamping)
-            patch(nn.Module, "__init_subclass__", classmethod(__init_subclass__))
+            patches.enter_context(patched(nn.Module, "__init__", stamping))
+            patches.enter_context(patched(nn.Module, "__init_subclass__", classmethod(__init_subclass__)))
             for cls in _subclasses(nn.Module):
                 wrap(cls)
             Tracker.active = tracking
             yield tracking
         finally:
             Tracker.active = None
-            for owner, name, before in reversed(patched):
-                delattr(owner, name) if before is None else setattr(owner, name, before)
 
 
 def scope_of(module: nn.Module) -> ScopeRecord | None:

@@ -87,6 +87,7 @@ class Operation:
 
 
 Origin = Parameter | Operation
+_new = int.__new__
 
 
 class SymbolicInt(int):
@@ -164,9 +165,6 @@ class SymbolicInt(int):
         return self
 
     __copy__ = __floor__ = __ceil__ = __trunc__ = __pos__
-
-
-_new = int.__new__
 
 
 def _symbolic(op: str, value: int, left: Origin | int, right: Origin | int, frame: FrameType) -> SymbolicInt:

@@ -97,16 +97,11 @@ class Recorder(TorchFunctionMode):
 
     def _arguments(self, values: Iterable[Any]) -> list[Any]:
         """Replace tensors with values; containers are copied, other objects stay the same."""
-        return [
-            value
-            if type(value) in _ATOMS
-            else self.value_of(value)
-            if isinstance(value, Tensor)
-            else self._nested(value)
-            for value in values
-        ]
+        return [value if type(value) in _ATOMS else self._nested(value) for value in values]
 
     def _nested(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return self.value_of(value)
         kind = type(value)
         if kind is tuple and all(map(_ATOMS.__contains__, map(type, value))):
             return value  # (1, 1)

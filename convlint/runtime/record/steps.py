@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from convlint.runtime.code_sites import Instant
 
+_MAX_DEPTH = 20  # of ``structure``
+SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})
 Kind = Literal["input", "state", "constant", "call", "unseen"]
 
 
@@ -150,7 +152,3 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     if hasattr(kind, "__dataclass_fields__"):
         return [(f".{name}", getattr(value, name, None)) for name in kind.__dataclass_fields__]
     return []
-
-
-_MAX_DEPTH = 20
-SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})

@@ -101,11 +101,9 @@ class _Conversion:
                 continue  # the output, and one tensor of several
             starts[step.index] = len(self.nodes)
             if step.kind == "call":
-                self._add_call(node, step)
-            elif step.kind == "unseen":
-                self._add(node, step, "unseen", self._ids(node.args))
-            elif step.kind == "input":
-                self._add(node, step, "input")
+                self._add(node, step, self._ops[node], self._inputs[node])
+            elif step.kind in ("unseen", "input"):
+                self._add(node, step, step.kind, node.args)
             else:
                 if step.kind == "state":
                     self.read[step.name] = None
@@ -154,7 +152,8 @@ class _Conversion:
     def _tensor_argument(value: Any) -> Any:
         return TensorArgument(value.meta["shape"]) if isinstance(value, fx.Node) else value
 
-    def _add_call(self, node: fx.Node, step: Step) -> None:
+    def _call_facts(self, node: fx.Node, step: Step) -> tuple[dict[str, Any], str | None]:
+        """The attributes and the layer of a call."""
         op = self._ops[node]
         named = call_attributes.bound(op, node.target, node.args, node.kwargs)
         named = {name: self._tensor_argument(value) for name, value in named.items()}
@@ -164,17 +163,11 @@ class _Conversion:
             attrs |= self._declared(layer, attrs)
         if _is_inplace(node.target):
             attrs["inplace"] = True
-        self._add(node, step, op, self._ids(self._inputs[node]), attrs, layer)
+        return attrs, layer
 
-    def _add(
-        self,
-        node: fx.Node,
-        step: Step,
-        op: str,
-        inputs: tuple[int, ...] = (),
-        attrs: dict[str, Any] | None = None,
-        layer: str | None = None,
-    ) -> None:
+    def _add(self, node: fx.Node, step: Step, op: str, read: Iterable[Any] = ()) -> None:
+        attrs, layer = self._call_facts(node, step) if step.kind == "call" else ({}, None)
+        inputs = tuple(self._tensors[self._source(other)] for other in read)
         outputs = []
         for position, (shape, dtype) in enumerate(step.outputs):
             self._tensors[step, position] = self._count
@@ -188,14 +181,11 @@ class _Conversion:
                 layer=layer,
                 inputs=inputs,
                 outputs=tuple(outputs),
-                attrs=attrs or {},
+                attrs=attrs,
                 site=node.meta["site"],
                 error=step.error,
             )
         )
-
-    def _ids(self, nodes: Iterable[Any]) -> tuple[int, ...]:
-        return tuple(self._tensors[self._source(node)] for node in nodes)
 
     def _values(self, values: Iterable[Value]) -> tuple[int, ...]:
         return tuple(self._tensors[value.step, value.position] for value in values)

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from convlint.analysis import ops
+from convlint.runtime.record.call_attributes import sizes as sizes_of
 
 Arguments = dict[str, Any]
 Repair = Callable[[Arguments], Arguments | None]  # the nearest arguments that a constructor accepts
@@ -100,13 +101,6 @@ def stand_in(name: str, args: Sequence[Any], kwargs: Arguments, output_channels:
         return None  # the call was not even well-formed: it stays the failure that it is
 
 
-def _sizes(value: Any, count: int) -> tuple[int, ...]:
-    if isinstance(value, int):
-        return (value,) * count
-    sizes = tuple(int(size) for size in value)
-    return sizes * count if len(sizes) == 1 else sizes
-
-
 def _window(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     return max(1, ops.output_size(size, kernel, max(1, stride), padding, dilation))
 
@@ -119,7 +113,7 @@ def _conv(
         return None
     sizes = input.shape[-spatial:]
     if padding != "same":
-        steps = [_sizes(value, spatial) for value in (stride, 0 if padding == "valid" else padding, dilation)]
+        steps = [sizes_of(value, spatial) for value in (stride, 0 if padding == "valid" else padding, dilation)]
         sizes = tuple(map(_window, sizes, weight.shape[2:], *steps))
     return input.new_zeros((*input.shape[: -spatial - 1], weight.shape[0], *sizes))
 
@@ -137,7 +131,7 @@ def _conv_transpose(
     spatial = weight.dim() - 2
     if input.dim() not in (spatial + 1, spatial + 2):
         return None
-    steps = [_sizes(value, spatial) for value in (stride, padding, dilation, output_padding)]
+    steps = [sizes_of(value, spatial) for value in (stride, padding, dilation, output_padding)]
     every = zip(input.shape[-spatial:], weight.shape[2:], *steps, strict=True)
     sizes = [max(1, ops.transposed_output_size(*numbers)) for numbers in every]
     return input.new_zeros((*input.shape[: -spatial - 1], weight.shape[1] * groups, *sizes))
@@ -177,9 +171,9 @@ def _stack(tensors: Any, dim: Any = 0, **_: Any) -> Any:
 
 def _pool(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *_: Any, **__: Any) -> Any:
     spatial = input.dim() - 2 if input.dim() > 2 else 1
-    kernel = _sizes(kernel_size, spatial)
-    step = kernel if stride is None or stride == [] else _sizes(stride, spatial)
-    sizes = map(_window, input.shape[-spatial:], kernel, step, _sizes(padding, spatial), (1,) * spatial)
+    kernel = sizes_of(kernel_size, spatial)
+    step = kernel if stride is None or stride == [] else sizes_of(stride, spatial)
+    sizes = map(_window, input.shape[-spatial:], kernel, step, sizes_of(padding, spatial), (1,) * spatial)
     return input.new_zeros((*input.shape[:-spatial], *sizes))
 
 
