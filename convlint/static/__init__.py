@@ -49,8 +49,7 @@ def check_file(path: str, data: bytes, project: Project) -> CheckedFile:
         import traceback
 
         text = f"convlint failed: {type(error).__name__}: {error}; please report this"
-        trace = traceback.format_exc()
-        return CheckedFile(problems=(Problem("internal", text, path, traceback=trace),))
+        return CheckedFile(problems=(Problem("internal", text, path, traceback=traceback.format_exc()),))
 
 
 def _check(path: str, module: SourceModule, project: Project) -> CheckedFile:

@@ -134,14 +134,13 @@ class _GraphBuilder:
             self._add(step)
             starts.append(len(self.nodes))
         registered = set(self.instances)
+        calls = [call for call in self.path.interpreter.calls if call.instance in registered]
         return Graph(
             target=None,
             status="complete" if self.path.complete else "partial",
             layers=layers,
             nodes=tuple(self.nodes),
-            calls=tuple(
-                [self._call(call, starts) for call in self.path.interpreter.calls if call.instance in registered]
-            ),
+            calls=tuple([self._call(call, starts) for call in calls]),
             traced_by="source",
             unregistered_layers=tuple([(*container, site) for container, site in self.unregistered.items()]),
             scopes=self._scopes(),

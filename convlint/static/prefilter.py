@@ -75,9 +75,8 @@ def _of_convolution(step: Step, spatial: int) -> Iterator[Needs]:
     kernel, stride, padding = (step.attrs.get(name) for name in ("kernel_size", "stride", "padding"))
     if not isinstance(kernel, tuple):
         return
-    padded = (
-        [size for size, around in zip(kernel, padding, strict=False) if around != 0] if type(padding) is tuple else []
-    )
+    pads = padding if type(padding) is tuple else ()
+    padded = [size for size, pad in zip(kernel, pads, strict=False) if pad != 0]
     if any(type(size) is int and size % 2 == 0 for size in padded):
         yield "even-kernel"
     if 1 in padded:

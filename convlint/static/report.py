@@ -39,7 +39,8 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
     reached: list[set[Place]] = []
     known: set[Evidence] = set()
     for path in explored.paths:
-        reached.append(set(_places(path)))
+        sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
+        reached.append({_place(site) for site in sites if site is not None})
         rules = candidates(path, known)
         if not rules:
             continue
@@ -73,11 +74,6 @@ def _found_with_all_inputs(project: Project, explored: Exploration, path: Execut
     again = explored.with_all_inputs(path)
     path.failure = path.failure or again.failure
     return set(_findings_of(project, again, candidates(again, set())))
-
-
-def _places(path: ExecutionPath) -> Iterator[Place]:
-    sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
-    yield from (_place(site) for site in sites if site is not None)
 
 
 def _place(site: Site | None) -> Place:

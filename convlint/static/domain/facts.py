@@ -189,15 +189,7 @@ class Knowledge:
             right = symbolic.as_dim(condition.right or 0).evaluate(self.defaults)
         except (KeyError, ValueError, ZeroDivisionError):
             return condition.op == "truth"
-        match condition.op:
-            case "truth":
-                return bool(left)
-            case "==":
-                return left == right
-            case "<":
-                return left < right
-            case _:
-                return left <= right
+        return {"truth": bool(left), "==": left == right, "<": left < right, "<=": left <= right}[condition.op]
 
 
 def _linear_symbols(dim: Dim) -> list[tuple[Symbol, int]]:

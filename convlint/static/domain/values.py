@@ -149,11 +149,6 @@ def as_number(value: Value) -> Num | None:
     return value if type(value) is int or type(value) is Dim else None
 
 
-def is_number(value: Value) -> bool:
-    """Return whether a value can be a size or a count."""
-    return type(value) is int or type(value) is Dim or type(value) is bool
-
-
 def as_real(value: float | Dim | Real) -> Dim:
     """Return the expression of a number, for arithmetic with floats."""
     if isinstance(value, Real):

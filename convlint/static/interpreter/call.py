@@ -35,14 +35,9 @@ class Call:
         self, args: Sequence[Value], kwargs: dict[str, Value] | None = None, *, open_ended: bool | None = None
     ) -> Call:
         """Return the same call with other positional arguments; the rest stays unless it is passed too."""
-        return Call(
-            self.interpreter,
-            args,
-            self.kwargs if kwargs is None else kwargs,
-            self.node,
-            self.scope,
-            self.open_ended if open_ended is None else open_ended,
-        )
+        kwargs = self.kwargs if kwargs is None else kwargs
+        open_ended = self.open_ended if open_ended is None else open_ended
+        return Call(self.interpreter, args, kwargs, self.node, self.scope, open_ended)
 
     def values(self) -> list[Value]:
         """Return the positional arguments, then the keyword arguments."""

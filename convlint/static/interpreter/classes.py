@@ -102,11 +102,8 @@ def _looks_like_module(cls: Class, base: Value) -> bool:
 
 def is_replaced(cls: Class, name: str) -> bool:
     """Return whether a method that is called after construction assigns an attribute, such as a cache."""
-    return any(
-        name in cached(base.node, "replaced", partial(_replaced, base.node))
-        for base in cls.mro
-        if base.node is not None
-    )
+    nodes = [base.node for base in cls.mro if base.node is not None]
+    return any(name in cached(node, "replaced", partial(_replaced, node)) for node in nodes)
 
 
 def _replaced(node: ast.ClassDef) -> frozenset[str]:

@@ -95,17 +95,11 @@ def _unary(interpreter: Interpreter, node: ast.UnaryOp, scope: Scope) -> Value:
         if handler is None:
             return value
         return interpreter.call_torch(handler, Call(interpreter, [value], {}, node, scope))
-    if isinstance(value, int | float):
-        match node.op:
-            case ast.USub():
-                return -value
-            case ast.UAdd():
-                return value
-            case ast.Invert() if isinstance(value, int):
-                return ~int(value)
-    if type(value) is Dim and isinstance(node.op, ast.USub):
+    if isinstance(node.op, ast.USub) and isinstance(value, int | float | Dim):
         return -value
-    return UNKNOWN
+    if isinstance(node.op, ast.UAdd) and isinstance(value, int | float):
+        return value
+    return ~int(value) if isinstance(node.op, ast.Invert) and isinstance(value, int) else UNKNOWN
 
 
 def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:

@@ -23,7 +23,6 @@ class ModuleCall:
     start: int
     stop: int
     site: Site | None
-    owner: Instance | None
 
 
 def call_instance(instance: Instance, call: Call) -> Value:
@@ -53,9 +52,8 @@ def call_instance(instance: Instance, call: Call) -> Value:
         execution.owner = owner
     if key is not None and type(result) is Tensor and result.shape is not None:
         interpreter.cached_shapes[key] = result.shape
-    interpreter.calls.append(
-        ModuleCall(instance, call.tensors(), tuple(tensors_in(result)), start, len(execution.steps), call.site, owner)
-    )
+    outputs, stop = tuple(tensors_in(result)), len(execution.steps)
+    interpreter.calls.append(ModuleCall(instance, call.tensors(), outputs, start, stop, call.site))
     return result
 
 

@@ -22,9 +22,7 @@ class UnreadableError(Exception):
 
     def __init__(self, message: str, line: int = 1, column: int = 1, *, is_syntax: bool = True) -> None:
         super().__init__(message)
-        self.line = line
-        self.column = column
-        self.is_syntax = is_syntax
+        self.line, self.column, self.is_syntax = line, column, is_syntax
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -55,14 +53,8 @@ class Text:
         end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
         if self.ascii:
             return Site(self.path, node.lineno, node.col_offset + 1, end_line, end + 1, function)
-        return Site(
-            self.path,
-            node.lineno,
-            self._characters(node.lineno, node.col_offset),
-            end_line,
-            self._characters(end_line, end),
-            function,
-        )
+        start = self._characters(node.lineno, node.col_offset)
+        return Site(self.path, node.lineno, start, end_line, self._characters(end_line, end), function)
 
     def _characters(self, line: int, column: int) -> int:
         if line > len(self.lines):

@@ -7,7 +7,7 @@ from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, count
 from convlint.static.torch_shapes.elementwise import dims_error, register_unary, unary
-from convlint.static.torch_shapes.registry import functional_layer, layer, operation
+from convlint.static.torch_shapes.registry import Parameter, functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import divided, locate, remainder, replaced, shape_of
 
 # --- functions
@@ -41,11 +41,8 @@ for _name in ("dropout", "feature_dropout", "alpha_dropout"):
     register_unary(_name, _name, signature="input, p, train")
 for _name in ("selu", "celu", "rrelu", "threshold"):
     register_unary(_name, _name)
-
-
-@operation("F.gumbel_softmax", signature="logits, tau=1, hard=False, eps=1e-10, dim=-1")
-def _gumbel_softmax(run: Execution, logits: Tensor, passed: Attrs) -> Value:
-    return unary(run, "gumbel_softmax", logits, inplace=False, dtype=None, passed=passed)
+_GUMBEL = {"op": "gumbel_softmax", "input": Parameter("logits"), "inplace": False, "dtype": None}
+operation("F.gumbel_softmax", signature="logits, tau=1, hard=False, eps=1e-10, dim=-1", **_GUMBEL)(unary)
 
 
 @operation("F.prelu", "prelu", ".prelu")

@@ -90,7 +90,7 @@ def is_present(value: Value) -> Value:
     return True if type(value) is Tensor else flag(value)
 
 
-def is_passed(value: Value) -> Value:
+def is_given(value: Value) -> Value:
     """Return whether a function gets an optional tensor; UNKNOWN for an unknown argument."""
     return value is not None if value is None or type(value) is Tensor else UNKNOWN
 

@@ -30,12 +30,8 @@ def _forward_embedding(run: Execution, layer: Instance, input: Value) -> Value:
 
 _NATIVE_EMBEDDING = "padding_idx=-1, scale_grad_by_freq=False, sparse=False"
 _EMBEDDING = "padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False"
-layer(
-    "Embedding",
-    f"num_embeddings, embedding_dim, {_EMBEDDING}, _weight=None, _freeze=False, device=None, dtype=None",
-    _forward_embedding,
-    _construct_embedding,
-)
+_LAYER = f"num_embeddings, embedding_dim, {_EMBEDDING}, _weight=None, _freeze=False, device=None, dtype=None"
+layer("Embedding", _LAYER, _forward_embedding, _construct_embedding)
 
 
 @operation("F.embedding", signature=f"input, weight, {_EMBEDDING}")
@@ -57,10 +53,10 @@ def _one_hot(run: Execution, tensor: Tensor, num_classes: Value = -1) -> Value:
 # --- attention
 
 
-@operation(
-    "F.scaled_dot_product_attention",
-    signature="query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False",
-)
+_ATTENTION = "query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False"
+
+
+@operation("F.scaled_dot_product_attention", signature=_ATTENTION)
 def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor) -> Value:
     queries, values = shape_of(run, query), shape_of(run, value)
     result = (*queries[:-1], values[-1]) if queries and values else None
@@ -77,16 +73,9 @@ def _construct_attention(run: Execution, embed_dim: Value, num_heads: Value, bat
     return attrs
 
 
-def _forward_attention(
-    run: Execution,
-    layer: Instance,
-    query: Value,
-    key: Value,
-    value: Value,
-    need_weights: Value,
-    average_attn_weights: Value,
-) -> Value:
-    inputs = [tensor for tensor in (query, key, value) if type(tensor) is Tensor]
+def _forward_attention(run: Execution, layer: Instance, query: Value, key: Value, arguments: Attrs) -> Value:
+    inputs = [tensor for tensor in (query, key, arguments["value"]) if type(tensor) is Tensor]
+    need_weights = arguments["need_weights"]
     if type(query) is not Tensor:
         return (unknown_result(run, *inputs), unknown_result(run, *inputs))
     shape, width, error = shape_of(run, query), layer.attrs["embed_dim"], None
@@ -95,7 +84,7 @@ def _forward_attention(
     elif shape and not run.demand(shape[-1], width):
         error = f"was expecting embedding dimension of {width}, but got {shape[-1]}"
     weights = None
-    if need_weights is True and average_attn_weights is True and type(key) is Tensor:
+    if need_weights is True and arguments["average_attn_weights"] is True and type(key) is Tensor:
         weights = _weights_shape(shape, shape_of(run, key), layer.attrs["batch_first"])
     results = run.emit("multi_head_attention_forward", inputs, [shape, weights], {}, error)
     return results if need_weights is not False else (results[0], None)

@@ -8,7 +8,8 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import is_sequence, unknown_result
 from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizes import axis, dim_error, replaced, shape_of, show, total
+from convlint.static.torch_shapes.sizes import axis as position_of
+from convlint.static.torch_shapes.sizes import dim_error, replaced, shape_of, show, total
 
 
 def _parts(values: Value) -> list[Tensor] | None:
@@ -30,7 +31,7 @@ def _concatenate(run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Se
     if other is not None:
         error = f"Tensors must have same number of dimensions: got {rank} and {other}"
         return run.emit("cat", parts, [None], attrs, error)[0]
-    position = axis(dim, rank)
+    position = position_of(dim, rank)
     if position is None or error is not None:
         return run.emit("cat", parts, [None if error is None else known[0]], attrs, error)[0]
     result = list(known[0])
@@ -64,7 +65,7 @@ def _with_unknown(run: Execution, values: Value, dim: Value) -> Value:
     """Return a concatenation of which a part is unknown: its other sizes are known."""
     parts = [v for v in values if type(v) is Tensor] if is_sequence(values) else []
     shapes = [shape for part in parts if (shape := shape_of(run, part)) is not None]
-    position = axis(dim, len(shapes[0])) if shapes else None
+    position = position_of(dim, len(shapes[0])) if shapes else None
     if position is None:
         return unknown_result(run, values)
     return run.emit("unseen", parts, [replaced(shapes[0], position, run.fresh("size"))])[0]
@@ -75,22 +76,18 @@ def _stack(run: Execution, tensors: Value, dim: Value, axis: Value) -> Value:
     parts = _parts(tensors)
     if not parts:
         return unknown_result(run, tensors)
-    return _stack_tensors(run, parts, dim if axis is None else axis)
-
-
-def _stack_tensors(run: Execution, parts: list[Tensor], dim: Value) -> Tensor:
-    attrs = {"dim": dim}
+    attrs = {"dim": dim if axis is None else axis}
     known = [shape for part in parts if (shape := shape_of(run, part)) is not None]
     if not known:
         return run.emit("stack", parts, [None], attrs)[0]
-    first, error = known[0], dim_error(dim, len(known[0]) + 1)
+    first, error = known[0], dim_error(attrs["dim"], len(known[0]) + 1)
     for shape in known[1:]:
         if len(shape) != len(first) or not all(run.demand(a, b) for a, b in zip(first, shape, strict=True)):
             error = error or (
                 f"stack expects each tensor to be equal size, but got {show(first)} at entry 0 "
                 f"and {show(shape)} at entry {known.index(shape)}"
             )
-    position = axis(dim, len(first) + 1)
+    position = position_of(attrs["dim"], len(first) + 1)
     if position is None:
         return run.emit("stack", parts, [None], attrs, error)[0]
     return run.emit("stack", parts, [(*first[:position], len(parts), *first[position:])], attrs, error)[0]

@@ -7,26 +7,9 @@ from dataclasses import dataclass, fields
 from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import (
-    Attrs,
-    fresh_sizes,
-    is_passed,
-    is_present,
-    size,
-    sizes,
-    unknown_result,
-)
+from convlint.static.torch_shapes.arguments import Attrs, fresh_sizes, is_given, is_present, size, sizes, unknown_result
 from convlint.static.torch_shapes.registry import operation
-from convlint.static.torch_shapes.sizes import (
-    any_below,
-    below,
-    divided,
-    plain,
-    remainder,
-    shape_of,
-    shape_of_rank,
-    show,
-)
+from convlint.static.torch_shapes.sizes import any_below, divided, plain, remainder, shape_of, shape_of_rank, show
 from convlint.static.torch_shapes.windows import at_least_one, grid, window_sizes
 
 
@@ -190,7 +173,7 @@ def _convolution(run: Execution, spatial: int, input: Value, weight: Value, bias
         error = f"expected {spatial + 2}-dimensional weight, but got weight of size {show(shape)}"
         shape = fresh_sizes(run, spatial + 2)
     first, second = shape[0], plain(shape[1] * groups)
-    if below(groups, 1):
+    if any_below([groups], 1):
         error = error or "non-positive groups is not supported"
     elif type(rest := remainder(first, groups)) is int and rest != 0:
         error = error or (
@@ -207,7 +190,7 @@ def _convolution(run: Execution, spatial: int, input: Value, weight: Value, bias
         error = error or f"Invalid padding string {padding!r}, should be one of 'same', 'valid'"
     attrs = convolution_attrs(run, spatial, arguments | {"kernel_size": shape[2:]})
     attrs |= {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
-    return convolve(run, input, Convolution(**attrs, bias=is_passed(bias)), error)
+    return convolve(run, input, Convolution(**attrs, bias=is_given(bias)), error)
 
 
 def convolution_attrs(run: Execution, spatial: int, arguments: Attrs) -> Attrs:

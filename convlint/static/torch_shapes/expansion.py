@@ -6,7 +6,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number
 from convlint.static.torch_shapes.arguments import size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.broadcasting import is_never_one
-from convlint.static.torch_shapes.registry import both, operation
+from convlint.static.torch_shapes.registry import Parameter, both, operation
 from convlint.static.torch_shapes.sizes import any_below, below, locate, plain, product, replaced, shape_of, show
 
 
@@ -65,6 +65,8 @@ def _expand_as(run: Execution, input: Value, other: Value) -> Value:
 
 
 @operation(".repeat", signature="input, *sizes, repeats=None", op="repeat")
+@operation(".tile", signature="input, *sizes, dims=None", repeats=Parameter("dims"), op="tile")
+@operation("tile", signature="input, dims", sizes=(None,), repeats=Parameter("dims"), op="tile")
 def _repeat(run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Value, op: str) -> Value:
     counts = size_list(run, (repeats,) if repeats is not None else sizes)
     shape = shape_of(run, input)
@@ -81,16 +83,6 @@ def _repeat(run: Execution, input: Tensor, sizes: tuple[Value, ...], repeats: Va
         return run.emit(op, [input], [None], attrs, error)[0]
     padded = [1] * (len(counts) - len(shape)) + list(shape)
     return run.emit(op, [input], [tuple([plain(size * n) for size, n in zip(padded, counts, strict=True)])], attrs)[0]
-
-
-@operation(".tile", signature="input, *sizes, dims=None")
-def _tile_method(run: Execution, input: Tensor, sizes: tuple[Value, ...], dims: Value) -> Value:
-    return _repeat(run, input, sizes, dims, "tile")
-
-
-@operation("tile")
-def _tile(run: Execution, input: Tensor, dims: Value) -> Value:
-    return _repeat(run, input, (dims,), None, "tile")
 
 
 @operation(*both("repeat_interleave"), signature="input, repeats=None, dim=None, *, output_size=None")

@@ -9,7 +9,7 @@ from convlint.static.torch_shapes.arguments import (
     Attrs,
     check_parameter_sizes,
     count,
-    is_passed,
+    is_given,
     is_present,
     parameter,
     unknown_result,
@@ -42,7 +42,7 @@ def _linear(run: Execution, input: Tensor, weight: Tensor, bias: Value) -> Value
     shape = shape_of(run, weight)
     if shape is None or len(shape) != 2:
         return unknown_result(run, input, weight)
-    return _apply_linear(run, input, shape[1], shape[0], is_passed(bias))
+    return _apply_linear(run, input, shape[1], shape[0], is_given(bias))
 
 
 def _construct(run: Execution, in_features: Value, out_features: Value, bias: Value) -> Attrs:
@@ -77,18 +77,11 @@ layer("LazyLinear", _LINEAR, _forward, _construct, in_features=None)
 # --- bilinear
 
 
-def _construct_bilinear(
-    run: Execution, in1_features: Value, in2_features: Value, out_features: Value, bias: Value
-) -> Attrs:
-    left, right = count(run, in1_features, "features"), count(run, in2_features, "features")
-    out = count(run, out_features, "features")
-    return {
-        "in1_features": left,
-        "in2_features": right,
-        "out_features": out,
-        "weight": run.tensor((out, left, right)),
-        "bias": parameter(run, bias, (out,)),
-    }
+def _construct_bilinear(run: Execution, bias: Value, arguments: Attrs) -> Attrs:
+    names = ("in1_features", "in2_features", "out_features")
+    left, right, out = [count(run, arguments[name], "features") for name in names]
+    attrs: Attrs = dict(zip(names, (left, right, out), strict=True))
+    return attrs | {"weight": run.tensor((out, left, right)), "bias": parameter(run, bias, (out,))}
 
 
 def _forward_bilinear(run: Execution, layer: Instance, input1: Tensor, input2: Tensor) -> Value:
@@ -103,12 +96,8 @@ def _forward_bilinear(run: Execution, layer: Instance, input1: Tensor, input2: T
     return run.emit("bilinear", [input1, input2], [(*left[:-1], attrs["out_features"])], {}, error)[0]
 
 
-layer(
-    "Bilinear",
-    "in1_features, in2_features, out_features, bias=True, device=None, dtype=None",
-    _forward_bilinear,
-    _construct_bilinear,
-)
+_BILINEAR = "in1_features, in2_features, out_features, bias=True, device=None, dtype=None"
+layer("Bilinear", _BILINEAR, _forward_bilinear, _construct_bilinear)
 
 # --- matrix products
 

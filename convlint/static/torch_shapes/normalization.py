@@ -110,11 +110,10 @@ def _note_width(run: Execution, attrs: Attrs, *values: Value) -> None:
         attrs["num_features"] = lengths[0]
 
 
-@operation(
-    "F.batch_norm",
-    signature="input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05",
-    op="batch_norm",
-)
+_BATCH = "input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05"
+
+
+@operation("F.batch_norm", signature=_BATCH, op="batch_norm")
 def _batch_norm(run: Execution, op: str, input: Tensor, running_mean: Value, weight: Value, training: Value) -> Value:
     attrs: Attrs = {
         "affine": type(weight) is Tensor,
@@ -141,10 +140,7 @@ def _group_norm(run: Execution, input: Tensor, num_groups: Value, weight: Value,
     return normalize_groups(run, input, attrs)
 
 
-_LAYER_NORM = "input, normalized_shape, weight=None, bias=None, eps=1e-05"
-
-
-@operation("F.layer_norm", signature=_LAYER_NORM, op="layer_norm")
+@operation("F.layer_norm", signature="input, normalized_shape, weight=None, bias=None, eps=1e-05", op="layer_norm")
 @operation("F.rms_norm", signature="input, normalized_shape, weight=None, eps=None", op="rms_norm")
 def _layer_norm(run: Execution, op: str, input: Tensor, normalized_shape: Value, weight: Value) -> Value:
     return normalize_last(run, op, input, shape_argument(run, normalized_shape), type(weight) is Tensor)

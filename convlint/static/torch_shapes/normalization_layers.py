@@ -73,15 +73,8 @@ for _n, _ranks in ((1, (2, 3)), (2, (4,)), (3, (5,))):
     layer(f"LazyBatchNorm{_n}d", _BATCH, _forward, _construct, **_batch, num_features=None)
     layer(f"InstanceNorm{_n}d", f"num_features, {_INSTANCE}", _forward, _construct, **_instance)
     layer(f"LazyInstanceNorm{_n}d", _BATCH, _forward, _construct, **_instance, num_features=None)
-layer(
-    "SyncBatchNorm",
-    f"num_features, {_BATCH.replace('device', 'process_group=None, device')}",
-    _forward,
-    _construct,
-    op="batch_norm",
-    ranks=(),
-    unbatched=None,
-)
+_SYNC = f"num_features, {_BATCH.replace('device', 'process_group=None, device')}"
+layer("SyncBatchNorm", _SYNC, _forward, _construct, op="batch_norm", ranks=(), unbatched=None)
 
 # --- other norms
 
@@ -128,24 +121,10 @@ def _forward_last(run: Execution, layer: Instance, input: Tensor, op: str) -> Va
     return normalize_last(run, op, input, shape, affine)
 
 
-layer(
-    "GroupNorm",
-    "num_groups, num_channels, eps=1e-05, affine=True, device=None, dtype=None, *, bias=True",
-    _forward_group,
-    _construct_group,
-)
-layer(
-    "LayerNorm",
-    "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True, device=None, dtype=None",
-    _forward_last,
-    _construct_layer,
-    op="layer_norm",
-)
-layer(
-    "RMSNorm",
-    "normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None",
-    _forward_last,
-    _construct_rms,
-    op="rms_norm",
-)
+_GROUP = "num_groups, num_channels, eps=1e-05, affine=True, device=None, dtype=None, *, bias=True"
+_LAYER = "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True, device=None, dtype=None"
+_RMS = "normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None"
+layer("GroupNorm", _GROUP, _forward_group, _construct_group)
+layer("LayerNorm", _LAYER, _forward_last, _construct_layer, op="layer_norm")
+layer("RMSNorm", _RMS, _forward_last, _construct_rms, op="rms_norm")
 functional_layer("LocalResponseNorm", "size, alpha=0.0001, beta=0.75, k=1.0", "F.local_response_norm")

@@ -172,6 +172,7 @@ def _fractional_pool(run: Execution, layer: Instance, input: Tensor, spatial: in
     return _adaptive_pool(run, op, spatial, input, wanted, layer.attrs["return_indices"])
 
 
+_FRACTIONAL = "kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None"
 for _n in (1, 2, 3):
     _op, _fixed = f"adaptive_avg_pool{_n}d", {"spatial": _n, "return_indices": False}
     _names = [f"F.{_op}", "adaptive_avg_pool1d"][: 2 if _n == 1 else 1]
@@ -181,12 +182,7 @@ for _n in (1, 2, 3):
     operation(f"F.{_op}", signature=f"input, {_signature}", op=_op, spatial=_n)(_adaptive_pool)
     functional_layer(f"AdaptiveMaxPool{_n}d", _signature, f"F.{_op}")
     if _n > 1:
-        layer(
-            f"FractionalMaxPool{_n}d",
-            "kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None",
-            _fractional_pool,
-            spatial=_n,
-        )
+        layer(f"FractionalMaxPool{_n}d", _FRACTIONAL, _fractional_pool, spatial=_n)
 
 # --- unpooling
 

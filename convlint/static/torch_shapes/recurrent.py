@@ -10,23 +10,10 @@ from convlint.static.torch_shapes.registry import layer
 from convlint.static.torch_shapes.sizes import plain, shape_of_rank
 
 
-def _construct(
-    run: Execution,
-    input_size: Value,
-    hidden_size: Value,
-    num_layers: Value,
-    batch_first: Value,
-    bidirectional: Value,
-    proj_size: Value,
-) -> Attrs:
-    return {
-        "input_size": count(run, input_size, "features"),
-        "hidden_size": count(run, hidden_size, "features"),
-        "num_layers": count(run, num_layers, "layers"),
-        "batch_first": batch_first,
-        "bidirectional": bidirectional,
-        "proj_size": proj_size,
-    }
+def _construct(run: Execution, proj_size: Value, arguments: Attrs) -> Attrs:
+    counts = (("input_size", "features"), ("hidden_size", "features"), ("num_layers", "layers"))
+    attrs: Attrs = {name: count(run, arguments[name], unit) for name, unit in counts}
+    return attrs | {name: arguments[name] for name in ("batch_first", "bidirectional")} | {"proj_size": proj_size}
 
 
 def _forward(run: Execution, layer: Instance, input: Value, op: str) -> Value:
@@ -57,12 +44,5 @@ _PLACE = "device=None, dtype=None"
 _INPUTS = "input, hx=None"
 layer("LSTM", f"{_SIZES}, {_OPTIONS}, proj_size=0, {_PLACE}", _forward, _construct, _INPUTS, op="lstm")
 layer("GRU", f"{_SIZES}, {_OPTIONS}, {_PLACE}", _forward, _construct, _INPUTS, op="gru", proj_size=0)
-layer(
-    "RNN",
-    f"{_SIZES}, nonlinearity='tanh', {_OPTIONS}, {_PLACE}",
-    _forward,
-    _construct,
-    _INPUTS,
-    op="rnn_tanh",
-    proj_size=0,
-)
+_RNN = f"{_SIZES}, nonlinearity='tanh', {_OPTIONS}, {_PLACE}"
+layer("RNN", _RNN, _forward, _construct, _INPUTS, op="rnn_tanh", proj_size=0)

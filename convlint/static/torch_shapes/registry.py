@@ -179,9 +179,6 @@ def functional_layer(
     """Register a class whose forward passes its attributes and ``constants`` to a function of torch."""
     called = FUNCTIONS[function]
 
-    def construct_with_constants(run: Execution, arguments: Attrs) -> Attrs:
-        return construct(run, arguments) | constants
-
     @cache
     def passed() -> set[str]:
         return {*LAYERS[name].construct.parameters, *constants}.intersection(called.parameters)
@@ -189,7 +186,7 @@ def functional_layer(
     def forward(run: Execution, layer: Instance, input: Value) -> Value:
         return called(run, input, **{name: layer.attrs[name] for name in passed()})
 
-    layer(name, signature, forward, construct_with_constants)
+    layer(name, signature, forward, lambda run, arguments: construct(run, arguments) | constants)
 
 
 _PREFIXES = (

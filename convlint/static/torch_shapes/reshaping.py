@@ -38,13 +38,9 @@ def _view(run: Execution, input: Value, shape: tuple[Value, ...], size: Value, d
 
 
 @operation(".reshape", signature="input, *sizes, shape=None")
-def _reshape_method(run: Execution, input: Tensor, sizes: tuple[Value, ...], shape: Value) -> Value:
+@operation("reshape", signature="input, shape", sizes=(None,))
+def _reshape(run: Execution, input: Tensor, sizes: tuple[Value, ...], shape: Value) -> Value:
     return _to_sizes(run, input, sizes if shape is None else (shape,))
-
-
-@operation("reshape")
-def _reshape(run: Execution, input: Tensor, shape: Value) -> Value:
-    return _to_sizes(run, input, (shape,))
 
 
 def _to_sizes(run: Execution, x: Tensor, sizes: Sequence[Value]) -> Value:
@@ -146,8 +142,9 @@ def _without_common(left: Sequence[Num], right: Sequence[Num]) -> tuple[list[Num
 # --- flatten and unflatten
 
 
-@operation(*both("flatten"))
-def _flatten(run: Execution, input: Tensor, start_dim: Value = 0, end_dim: Value = -1) -> Value:
+@operation(*both("flatten"), signature="input, start_dim=0, end_dim=-1")
+@operation(*both("ravel"), signature="input", start_dim=0, end_dim=-1)
+def _flatten(run: Execution, input: Tensor, start_dim: Value, end_dim: Value) -> Value:
     shape = shape_of(run, input)
     attrs = {"start_dim": start_dim, "end_dim": end_dim}
     if shape is None:
@@ -163,11 +160,6 @@ def _flatten(run: Execution, input: Tensor, start_dim: Value = 0, end_dim: Value
         return run.emit("flatten", [input], [None], attrs, error)[0]
     result = (*shape[:start], product(shape[start : end + 1]), *shape[end + 1 :])
     return run.emit("flatten", [input], [result], attrs)[0]
-
-
-@operation(*both("ravel"))
-def _ravel(run: Execution, input: Tensor) -> Value:
-    return _flatten(run, input)
 
 
 @operation(*both("unflatten"))

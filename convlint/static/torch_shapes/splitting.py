@@ -46,12 +46,10 @@ def _unknown_parts(run: Execution, op: str, x: Tensor, attrs: Attrs, error: str 
 # --- split
 
 
-@operation(
-    "split",
-    signature="tensor, split_size_or_sections, dim=0",
-    input=Parameter("tensor"),
-    wanted=Parameter("split_size_or_sections"),
-)
+_SPLIT = {"input": Parameter("tensor"), "wanted": Parameter("split_size_or_sections")}
+
+
+@operation("split", signature="tensor, split_size_or_sections, dim=0", **_SPLIT)
 @operation(".split", signature="input, split_size, dim=0", wanted=Parameter("split_size"))
 @operation(*both("split_with_sizes"), signature="input, split_sizes, dim=0", wanted=Parameter("split_sizes"))
 def _split(run: Execution, input: Tensor, wanted: Value, dim: Value) -> Value:
@@ -120,8 +118,7 @@ def _chunk(run: Execution, input: Tensor, chunks: Value, dim: Value = 0) -> Valu
     if type(chunks) is not int or chunks > _MOST_PARTS:
         return _unknown_parts(run, "chunk", input, attrs)
     if chunks < 1:
-        error: str | None = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
-        return _unknown_parts(run, "chunk", input, attrs, error)
+        return _unknown_parts(run, "chunk", input, attrs, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     shape, position, error = locate(run, input, dim)
     if shape is None or position is None:
         return run.emit("chunk", [input], [None] * chunks, attrs, error)

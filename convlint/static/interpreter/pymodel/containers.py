@@ -50,11 +50,9 @@ def _at(items: Sequence[Value], position: int) -> Value:
 
 
 def _is_plain_slice(key: Value) -> bool:
-    return (
-        type(key) is slice
-        and all(end is None or type(end) is int for end in (key.start, key.stop, key.step))
-        and key.step != 0
-    )
+    if type(key) is not slice or key.step == 0:
+        return False
+    return all(end is None or type(end) is int for end in (key.start, key.stop, key.step))
 
 
 def _module_at(instance: Instance, key: Value) -> Value:

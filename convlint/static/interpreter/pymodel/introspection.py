@@ -94,10 +94,6 @@ def _hasattr(call: Call) -> Value:
     return False if _lacks(value, name) else UNKNOWN
 
 
-def _type(call: Call) -> Value:
-    return call.args[0].cls if len(call.args) == 1 and type(call.args[0]) is Instance else UNKNOWN
-
-
 def _super(call: Call) -> Value:
     args = call.args
     method: Scope | None = call.scope
@@ -138,7 +134,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "getattr": _getattr,
     "setattr": _setattr,
     "hasattr": _hasattr,
-    "type": _type,
+    "type": lambda call: call.args[0].cls if len(call.args) == 1 and type(call.args[0]) is Instance else UNKNOWN,
     "super": _super,
     "super.init": _super_init,
     "class.init": _class_init,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Tensor, Value, is_number
+from convlint.static.domain.values import UNKNOWN, Tensor, Value, as_number
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
 
@@ -27,7 +27,7 @@ def _tensors(call: Call, inputs: Value, *, batched: bool) -> list[Value]:
         return [inputs]
     if type(inputs) not in (tuple, list) or not inputs:
         return []
-    if all(is_number(size) for size in inputs):
+    if all(as_number(size) is not None for size in inputs):
         return [call.interpreter.execution.emit("input", [], [tuple(inputs) if batched else (1, *inputs)])[0]]
     each = [_tensors(call, item, batched=batched) for item in inputs]
     return [tensors[0] for tensors in each] if all(len(t) == 1 for t in each) else []

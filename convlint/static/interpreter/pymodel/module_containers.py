@@ -73,10 +73,7 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
         key = call.argument(0, "name", UNKNOWN)
         named = [call.kwargs[word] for word in ("module", "tensor", "param") if word in call.kwargs]
         value = args[1] if len(args) > 1 else next(iter(named), UNKNOWN)
-        if type(key) is str:
-            instance.attrs[key] = value
-        else:
-            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
+        instance.attrs.update({key: value} if type(key) is str else {UNKNOWN_CHILD: UNKNOWN})
         return None
     if name == "__setattr__" and len(args) == 2:
         _update(instance, [(args[0], args[1])])
@@ -97,10 +94,7 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
             instance.attrs[UNKNOWN_CHILD] = UNKNOWN
         return instance
     if name == "update":
-        if args and type(args[0]) is dict:
-            _update(instance, args[0].items())
-        else:
-            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
+        _update(instance, args[0].items() if args and type(args[0]) is dict else [(UNKNOWN_CHILD, UNKNOWN)])
         return None
     if name in ("modules", "named_modules", "parameters", "named_parameters", "buffers"):
         return []  # loops over these set weights, which no shape depends on
@@ -123,6 +117,5 @@ METHODS = (
     | {"children", "named_children", "values", "items", "keys", "append", "extend", "insert"}
     | {"update", "modules", "named_modules", "parameters", "named_parameters", "buffers"}
     | {"named_buffers", "get_submodule", "__setattr__", "__init__", "state_dict", "_get_name"}
-    | {"load_state_dict", "zero_grad", "extra_repr", "register_forward_hook"}
-    | {"register_forward_pre_hook"}
+    | {"load_state_dict", "zero_grad", "extra_repr", "register_forward_hook", "register_forward_pre_hook"}
 )
