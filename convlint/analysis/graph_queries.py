@@ -57,7 +57,6 @@ def producers(graph: Graph, node: Node) -> Iterator[Node]:
 
 
 def input_shape(graph: Graph, node: Node) -> Shape:
-    """The shape of the first input of ``node``."""
     return graph.tensor(node.inputs[0]).shape
 
 

@@ -34,8 +34,7 @@ def main(worker: Worker | None = None) -> None:
         _discard_stdout()
         code = 141
     except OSError as error:  # usually a full disk
-        where = error.filename or "standard output"
-        print(f"convlint: {where}: {error.strerror or error}", file=sys.stderr)
+        print(f"convlint: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
         _discard_stdout()
         code = 2
     raise SystemExit(code)

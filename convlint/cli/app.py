@@ -123,8 +123,7 @@ def _function(
             for name, value in values.items()
             if value is not None and value is not False
         }
-        module = importlib.import_module(f"convlint.cli.{name}")
-        raise typer.Exit(module.run(request.parse(given), worker))
+        raise typer.Exit(importlib.import_module(f"convlint.cli.{name}").run(request.parse(given), worker))
 
     parameters = [
         inspect.Parameter(

@@ -79,12 +79,10 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
         from convlint.pipelines import run_models
 
         jobs = run_models.jobs(models, request, config) if models else []
-        at_once = min(request.jobs, len(jobs))
-        limits = (request.max_memory, len(jobs), at_once, request.executor)
+        limits = (request.max_memory, len(jobs), min(request.jobs, len(jobs)), request.executor)
         with start_runner(config.root, worker, *limits) as runner:
             ran = run_models.check_models(jobs, runner.run, config, runner.prove, runner.run_in_order)
-            prove = runner.prove if request.confirm else None
-            outcome = _check_files(paths, ran, config, request, prove)
+            outcome = _check_files(paths, ran, config, request, runner.prove if request.confirm else None)
     printer.outcome(outcome)
     return _exit_code(outcome, config, request)
 

@@ -188,8 +188,7 @@ def _explain(proposed: Sequence[Detected], others: Sequence[Detected], name: str
     for model in incomplete[:5]:
         _print_error(f"Skipped {model.target}: {model.missing}.")
     if len(incomplete) > 5:
-        number = number_of(len(incomplete) - 5, "class")
-        _print_error(f"Skipped {number} more for the same reason.")
+        _print_error(f"Skipped {number_of(len(incomplete) - 5, 'class')} more for the same reason.")
     targets = [model.target for model in others if not model.missing]
     if targets:
         more = f" and {len(targets) - 5} more" if len(targets) > 5 else ""

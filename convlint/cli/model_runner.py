@@ -123,5 +123,4 @@ def start_runner(
         elif at_once > 1:
             executor = stack.enter_context(ThreadPoolExecutor(at_once))
         # The worker ends before the executor, whose threads may be waiting for it.
-        started = stack.enter_context(worker or Worker())
-        yield ModelRunner(started, root, max_memory, models, executor, cluster)
+        yield ModelRunner(stack.enter_context(worker or Worker()), root, max_memory, models, executor, cluster)

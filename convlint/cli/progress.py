@@ -69,7 +69,6 @@ class Progress:
             self._show(f"checking file {done + 1:,} of {total:,}")
 
     def clear(self) -> None:
-        """Erase the line."""
         if self._is_visible:
             self._write("\r\x1b[K")
             self._is_visible = False

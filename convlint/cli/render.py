@@ -33,7 +33,6 @@ class Printer:
             output_file.require_writable(request.output_file)
 
     def outcome(self, outcome: Outcome) -> None:
-        """Print the outcome of a check."""
         request = self._request
         if request.diff:
             self._diff(outcome)
@@ -104,13 +103,11 @@ class Printer:
             (stream or sys.stdout).write(text)
 
     def _diff(self, outcome: Outcome) -> None:
+        from convlint.cli import output_file
         from convlint.source_text import edits
 
         diff = "".join(edits.diff(change.path, change.before, change.after) for change in outcome.changes)
-        if self._request.output_file is None:
-            write_stdout(diff)
-        else:
-            self._put(diff, None)
+        output_file.write(diff, self._request.output_file)
         if outcome.report.problems:
             self.report(Report(problems=outcome.report.problems), linted=False, stream=sys.stderr)
         if outcome.changes and not self._request.quiet:
@@ -121,8 +118,7 @@ class Printer:
 def print_tracebacks(report: Report, request: CheckRequest) -> None:
     """Print the tracebacks of failures on stderr, with ``--traceback``."""
     if request.traceback and request.output_format == "text":
-        failures = [model.graph.failure for model in report.models]
-        for failed in (*report.problems, *failures):
+        for failed in (*report.problems, *(model.graph.failure for model in report.models)):
             if failed is not None and failed.traceback:
                 print(failed.traceback.rstrip(), file=sys.stderr)
 

@@ -41,8 +41,7 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
     with start_runner(settings.root, worker) as runner:
         report = suggestions.suggest(job, runner.run_versions, options)
     if request.write and report.rewritten is not None and not report.problems:
-        problems = write_files(report.rewritten)
-        report = replace(report, problems=(*report.problems, *problems))
+        report = replace(report, problems=(*report.problems, *write_files(report.rewritten)))
     _print(report, request)
     print_tracebacks(report, request)
     return report.exit_code()

@@ -57,8 +57,7 @@ def _jobs(request: SweepRequest, runner: ModelRunner, config: Config) -> tuple[l
         if pattern is None:
             targets.append(models[text])
             continue
-        limited = replace(pattern, timeout=request.timeout, max_memory=request.max_memory)
-        answer = runner.list_models(limited)
+        answer = runner.list_models(replace(pattern, timeout=request.timeout, max_memory=request.max_memory))
         targets += [parse_model(listed, "run") for listed in answer.targets]
         if answer.problems:
             unlisted.append(answer)

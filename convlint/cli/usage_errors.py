@@ -15,7 +15,6 @@ _CHOICE = re.compile(
 
 
 def message_of(error: Any) -> str:
-    """The message for a usage error of typer."""
     message = " ".join(error.format_message().split())
     if match := _CHOICE.match(message):
         choices = tuple(re.findall(r"'([^']*)'", match["choices"]))

@@ -24,7 +24,8 @@ def watch(check: Callable[[], int], paths: Sequence[str], config: Config) -> int
     try:
         while True:
             before = snapshot(paths, config)
-            _clear()
+            if sys.stdout.isatty():
+                sys.stdout.write("\x1b[2J\x1b[H")  # clear the screen
             check()
             sys.stdout.flush()
             _print_error(f"convlint: watching {number_of(len(before), 'file')}; Ctrl-C ends")
@@ -54,11 +55,6 @@ def snapshot(paths: Sequence[str], config: Config) -> Snapshot:
             continue  # deleted since it was found: the next snapshot differs
         files[path] = (status.st_size, status.st_mtime_ns)
     return files
-
-
-def _clear() -> None:
-    if sys.stdout.isatty():
-        sys.stdout.write("\x1b[2J\x1b[H")
 
 
 def _print_error(text: str) -> None:

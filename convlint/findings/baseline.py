@@ -78,9 +78,7 @@ def read(path: str, *, missing_ok: bool = False) -> Baseline:
 
 
 def _rows(content: object) -> list[object]:
-    rows = None
-    if isinstance(content, dict) and content.get("version") == 1:
-        rows = content.get("findings")
+    rows = content.get("findings") if isinstance(content, dict) and content.get("version") == 1 else None
     if not isinstance(rows, list):
         raise ValueError("version 1 with a list of findings is expected")  # noqa: TRY004 - of the file's text
     return rows

@@ -35,7 +35,6 @@ def distinct(identities: Iterable[tuple[str, ...]]) -> list[str]:
     counts: Counter[tuple[str, ...]] = Counter()
     hashes = []
     for key in identities:
-        text = json.dumps([*key, counts[key]])
-        hashes.append(hashlib.sha256(text.encode()).hexdigest()[:32])
+        hashes.append(hashlib.sha256(json.dumps([*key, counts[key]]).encode()).hexdigest()[:32])
         counts[key] += 1
     return hashes

@@ -61,8 +61,7 @@ def fix_files(files: Files, lint: Lint, *, unsafe: bool = False, max_rounds: int
         current = step.files
         applied += step.applied
     changed = {path: data for path, data in current.items() if data != files[path]}
-    converged = not step.applied
-    return FixResult(changed, tuple(applied), step.dropped, tuple(findings), rounds, converged)
+    return FixResult(changed, tuple(applied), step.dropped, tuple(findings), rounds, not step.applied)
 
 
 def fix_once(files: Files, findings: Iterable[Finding], *, unsafe: bool = False) -> Round:
@@ -92,8 +91,7 @@ def fix_once(files: Files, findings: Iterable[Finding], *, unsafe: bool = False)
 
 def _is_applicable(fix: Fix, files: Files, unsafe: bool) -> bool:
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
-    in_files = all(edit.site.path in files for edit in fix.edits)
-    return fix.applicability in allowed and bool(fix.edits) and in_files
+    return fix.applicability in allowed and bool(fix.edits) and all(edit.site.path in files for edit in fix.edits)
 
 
 def _edited(files: Files, fixes: Iterable[Fix]) -> dict[str, bytes]:

@@ -19,8 +19,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.code, finding.target, _place(finding)), []).append(finding)
-    one_per_place = [replace(group[0], instances=_modules(group)) for group in groups.values()]
-    return sorted(one_per_place, key=_order)
+    return sorted([replace(group[0], instances=_modules(group)) for group in groups.values()], key=_order)
 
 
 def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
@@ -36,8 +35,7 @@ def _place(finding: Finding) -> object:
 
 
 def _modules(group: Sequence[Finding]) -> tuple[str, ...]:
-    names = [name for f in group for name in (f.module, *f.instances) if name is not None]
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys([name for f in group for name in (f.module, *f.instances) if name is not None]))
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str]:

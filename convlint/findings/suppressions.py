@@ -55,7 +55,6 @@ def suppresses(data: bytes, finding: Finding) -> bool:
 
 
 def skips_file(data: bytes) -> bool:
-    """Check whether a file has a ``# convlint: skip-file`` comment."""
     return _comments(data).skip_file
 
 
@@ -68,10 +67,6 @@ class _Directive:
     end: int
     is_noqa: bool
     codes: tuple[tuple[str, int, int], ...]
-
-    @property
-    def is_bare(self) -> bool:
-        return self.is_noqa and not self.codes
 
     def names(self, finding: Finding) -> Iterator[str]:
         """Yield those of its codes and prefixes that match a finding."""
@@ -113,8 +108,7 @@ class _Comments:
         first = shift + max(match.start(group), 0)
         codes = [(code[0], first + code.start(), first + code.end()) for code in _CODE.finditer(match[group] or "")]
         start, end = shift + match.start(), shift + match.end()
-        directive = _Directive(line, start, end, group == "noqa", tuple(codes))
-        self.directives.setdefault(line, []).append(directive)
+        self.directives.setdefault(line, []).append(_Directive(line, start, end, group == "noqa", tuple(codes)))
 
     def comment_line(self, line: int) -> int:
         """Return the first line, from ``line`` on, that can have a comment."""
@@ -123,12 +117,11 @@ class _Comments:
         return line
 
     def suppressing(self, finding: Finding) -> Iterator[_Directive]:
-        """Yield the directives that suppress a finding."""
         site = finding.site
         assert site is not None
         for line in range(site.line, self.comment_line(max(site.line, site.end_line)) + 1):
             for directive in self.directives.get(line, ()):
-                if directive.is_bare or any(directive.names(finding)):
+                if (directive.is_noqa and not directive.codes) or any(directive.names(finding)):
                     yield directive
 
 
@@ -193,14 +186,12 @@ def _unused(path: str, comments: _Comments, directive: _Directive, codes: list[s
     text = comments.lines[line - 1]
     kept = [code for code, _, _ in directive.codes if code not in codes]
     if kept:
-        span = _span(path, line, directive.codes[0][1], directive.codes[-1][2])
-        edit = Edit(span, ", ".join(kept))
+        edit = Edit(_span(path, line, directive.codes[0][1], directive.codes[-1][2]), ", ".join(kept))
     else:
         edit = _without(path, comments, directive)
     names = ", ".join(codes)
     title = f"remove {names} from the comment" if kept or edit.text else "delete the comment"
-    site = _span(path, line, start, end)
-    return Unused(site, text[start:end], tuple(codes), Fix(title, "safe", (edit,)))
+    return Unused(_span(path, line, start, end), text[start:end], tuple(codes), Fix(title, "safe", (edit,)))
 
 
 def _without(path: str, comments: _Comments, directive: _Directive) -> Edit:

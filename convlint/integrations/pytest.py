@@ -156,8 +156,7 @@ class SourceItem(CheckItem):
         from convlint.pipelines.check import check_files
         from convlint.pipelines.requests import CheckRequest
 
-        settings = self.checks.settings
-        outcome = check_files(self.checks.paths, None, Report(), settings, CheckRequest())
+        outcome = check_files(self.checks.paths, None, Report(), self.checks.settings, CheckRequest())
         self.report_findings(outcome.report, len(outcome.files))
 
     def reportinfo(self) -> tuple[str, int | None, str]:

@@ -122,8 +122,7 @@ class _Check:
             return self._add_suppressions()
         if self.request.fix or self.request.diff:
             return self._fix()
-        findings = self.linter.find(self.contents, prove_claim, self.texts)
-        return Outcome(Report(tuple(joined(self.ran, findings))))
+        return Outcome(Report(tuple(joined(self.ran, self.linter.find(self.contents, prove_claim, self.texts)))))
 
     def _fix(self) -> Outcome:
         """Apply the fixes of model runs once, because no model is run again; then those of static analysis until
@@ -139,8 +138,7 @@ class _Check:
         def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
             return self.linter.find(now, texts=texts)
 
-        checked = {path: step.files[path] for path in self.contents}
-        result = fix_loop.fix_files(checked, find, unsafe=unsafe)
+        result = fix_loop.fix_files({path: step.files[path] for path in self.contents}, find, unsafe=unsafe)
         changes = _changes(before, {**step.files, **result.files})
         written, problems = (changes, []) if self.request.diff else self._write(changes)
         paths = {change.path for change in written}
@@ -160,8 +158,7 @@ class _Check:
         findings = joined(self.ran, self.linter.find(self.contents, texts=self.texts))
         after, suppressed = {}, 0
         for path, data in before.items():
-            in_file = [f for f in findings if f.site and f.site.path == path]
-            after[path], count = suppressions.add_noqa(data, in_file)
+            after[path], count = suppressions.add_noqa(data, [f for f in findings if f.site and f.site.path == path])
             suppressed += count
         written, problems = self._write(_changes(before, after))
         now = before | {change.path: change.after for change in written}

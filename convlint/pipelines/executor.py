@@ -24,7 +24,6 @@ def in_order(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[J
 
 
 def as_completed(executor: Executor, run: RunJob, jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
-    """Yield jobs with their results in the order in which they end."""
     submitted = {executor.submit(run, job): job for job in jobs}
     waiting = dict(submitted)
     try:

@@ -120,9 +120,7 @@ class Linter:
             yield path
 
     def _entries(self, texts: SourceTexts) -> tuple[ModelEntry, ...]:
-        """The configured models in the files that are linted."""
-        entries = self._config.models
-        return tuple(e for e in entries if e.target.path and texts.has_overlay(e.target.path))
+        return tuple(e for e in self._config.models if e.target.path and texts.has_overlay(e.target.path))
 
 
 @contextmanager

@@ -71,8 +71,7 @@ class FileLinter:
             import traceback
 
             text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
-            trace = traceback.format_exc()
-            return LintedFile((), problems=(Problem("internal", text, path=path, traceback=trace),))
+            return LintedFile((), problems=(Problem("internal", text, path=path, traceback=traceback.format_exc()),))
         return LintedFile(checked.findings, checked.files, checked.problems)
 
 
@@ -103,8 +102,7 @@ def lint_in_processes(paths: Sequence[str], program: Program, jobs: int) -> Iter
     try:
         for _ in range(min(jobs, len(chunks))):
             ours, theirs = context.Pipe()
-            arguments = (theirs, gc.get_threshold(), program)
-            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process = context.Process(target=_serve, args=(theirs, gc.get_threshold(), program), daemon=True)
             process.start()
             theirs.close()
             processes.append(process)

@@ -30,8 +30,7 @@ class VersionRunner:
         self.job = job
         self.run = run
         self.weights = weights
-        folder = package_folder(job.target.path) if job.target.path else None
-        self.project = Project(job.root, folder)
+        self.project = Project(job.root, package_folder(job.target.path) if job.target.path else None)
         self.problems: list[Problem] = []
         self.original = VersionRun()
 

@@ -58,21 +58,17 @@ class Option:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """All names on the command line."""
         return tuple(filter(None, (self.flag, self.short, self.alias)))
 
     @property
     def is_switch(self) -> bool:
-        """True for an option without a value."""
         return self.default is False
 
     @property
     def is_repeatable(self) -> bool:
-        """True for an option that can be repeated."""
         return isinstance(self.default, tuple)
 
     def help_row(self) -> tuple[str, str]:
-        """The two columns of the help."""
         names = ", ".join(filter(None, (self.short, self.flag)))
         default = self.note
         if not default and self.default not in (None, False, ()):

@@ -30,8 +30,7 @@ def jobs(targets: Sequence[Target], request: CheckRequest, config: Config) -> li
 
     A target that is configured takes its inputs and budgets from the configuration unless ``request`` has them.
     """
-    chosen = targets or [entry.target for entry in config.models]
-    return [_job(target, request, config) for target in chosen]
+    return [_job(target, request, config) for target in targets or [entry.target for entry in config.models]]
 
 
 def _job(target: Target, request: CheckRequest, config: Config) -> Job:
@@ -60,8 +59,7 @@ def _is_same(target: Target, other: Target) -> bool:
     """Return True for two targets of the same model; their paths may be written differently."""
     if replace(target, text="", path=None) != replace(other, text="", path=None):
         return False
-    paths = {os.path.abspath(each.path) for each in (target, other) if each.path}
-    return len(paths) < 2
+    return len({os.path.abspath(each.path) for each in (target, other) if each.path}) < 2
 
 
 def check_models(

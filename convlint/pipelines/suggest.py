@@ -134,8 +134,7 @@ class _Search:
                 verification = verify(candidate.changes, self.versions.original, run)
                 if isinstance(verification, Verification):
                     suggestion = _suggestion(candidate, rewrite, verification, run)
-                    latency = self.versions.measure(version, self.options.runs)
-                    suggestion = replace(suggestion, latency=latency)
+                    suggestion = replace(suggestion, latency=self.versions.measure(version, self.options.runs))
                     yield _Verified(candidate, draft, rewrite, run, suggestion)
                 elif drafts:
                     left.append((candidate, drafts))
@@ -158,8 +157,7 @@ class _Search:
             half = chosen[: len(chosen) // 2]  # two of the suggestions are incompatible
             for suggestion in chosen[len(half) :]:
                 text = f"incompatible with the other suggestions: {rewritten}"
-                refusal = Refusal(suggestion.code, suggestion.site, suggestion.instances, text)
-                self.refused.append(refusal)
+                self.refused.append(Refusal(suggestion.code, suggestion.site, suggestion.instances, text))
             chosen = half
         return {}, None
 
@@ -194,16 +192,14 @@ class _Search:
 
 def _in_set(suggestion: Suggestion, run: VersionRun) -> Suggestion:
     """A chosen suggestion with the weight errors of the whole set: neighbors share channel orders."""
-    errors = run.weight_errors
-    changes = (replace(c, weight_error=errors.get(c.layer)) for c in suggestion.changes)
+    changes = (replace(c, weight_error=run.weight_errors.get(c.layer)) for c in suggestion.changes)
     return replace(suggestion, chosen=True, changes=tuple(changes))
 
 
 def _costs_more(params: float, macs: float) -> str:
     if params == macs == 0:
         return "it would save nothing"
-    more = "parameters" if params < 0 else "MACs"
-    return f"it would need more {more}"
+    return f"it would need more {'parameters' if params < 0 else 'MACs'}"
 
 
 def _totals(model: Model) -> Costs:

@@ -76,8 +76,7 @@ class Sweep:
             }
             yield from (Result(known[job.text], known=True) for job in jobs if job.text in known)
             too_large: list[Job] = []
-            rest = [job for job in jobs if job.text not in known]
-            for job, answer in answers(rest):
+            for job, answer in answers([job for job in jobs if job.text not in known]):
                 if job.device != "meta" and any(p.kind == "out-of-memory" for p in answer.problems):
                     too_large.append(replace(job, device="meta"))
                     continue

@@ -30,9 +30,7 @@ class NamedEdit(Edit):
     start: int = 0
 
     def renamed(self, name: str) -> Edit:
-        """The edit with this name instead."""
-        end = self.start + len(self.name)
-        return Edit(self.site, f"{self.text[: self.start]}{name}{self.text[end:]}")
+        return Edit(self.site, f"{self.text[: self.start]}{name}{self.text[self.start + len(self.name) :]}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,16 +241,14 @@ class _Call:
         names = {use.layer.name for use in fit}
         for site, group in _by_outer_call(fit).items():
             form = self.kind.form(group, self.kind_options, self.graph)
-            plain = group[0].layer.kind == self.kind.base
-            if self._can_wrap(site) and plain and not isinstance(form, str):
+            if self._can_wrap(site) and group[0].layer.kind == self.kind.base and not isinstance(form, str):
                 rest = [
                     layer_use(self.graph, layer)
                     for layer in self.graph.layers
                     if layer.base == self.kind.base and layer.chain[:1] == (site,) and layer.name not in names
                 ]
                 if not any(self._fits(use, form) for use in rest):
-                    others = [use.arguments for use in rest]
-                    candidate = self._candidate(site, group, others, form, through=True)
+                    candidate = self._candidate(site, group, [use.arguments for use in rest], form, through=True)
                     yield replace(candidate, otherwise=refusal)
                     continue
             yield self._refused(group, refusal)
@@ -261,8 +259,7 @@ class _Call:
         names = ", ".join(use.layer.name for use in rest[:3])
         for site, group in _by_outer_call(fit).items():
             form = self.kind.form(group, self.kind_options, self.graph)
-            separate = self._can_wrap(site) and (site,) not in kept
-            if separate and not isinstance(form, str):
+            if self._can_wrap(site) and (site,) not in kept and not isinstance(form, str):
                 yield self._candidate(site, group, (), form, through=True)
             else:
                 yield self._refused(group, f"the same call also builds {names}, which cannot be rewritten")
@@ -282,6 +279,5 @@ def _evaluator(call: WrittenCall) -> str | None:
 def _by_outer_call(uses: Sequence[LayerUse]) -> dict[Site | None, list[LayerUse]]:
     groups: dict[Site | None, list[LayerUse]] = {}
     for use in uses:
-        outer = use.layer.chain[0] if use.layer.chain else None
-        groups.setdefault(outer, []).append(use)
+        groups.setdefault(use.layer.chain[0] if use.layer.chain else None, []).append(use)
     return groups

@@ -20,9 +20,7 @@ class EditedFiles:
 
     @property
     def diff(self) -> str:
-        """The diff, in the format of ``git apply``."""
-        files = sorted(self.files.items())
-        return "".join(edits.diff(path, before, after) for path, (before, after) in files)
+        return "".join(edits.diff(path, before, after) for path, (before, after) in sorted(self.files.items()))
 
     @property
     def texts(self) -> dict[str, str]:

@@ -70,8 +70,7 @@ def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[
 
 def _definition(file: SourceFile, helper: Helper, nn: str, names: Mapping[str, str]) -> str:
     """The text of a helper with the names and the indentation of this file."""
-    mapping = {**names, "nn": nn}
-    return _renamed(helper.text, tuple(mapping.items()), file.module_node.default_indent)
+    return _renamed(helper.text, tuple({**names, "nn": nn}.items()), file.module_node.default_indent)
 
 
 @lru_cache(maxsize=512)
@@ -87,8 +86,7 @@ def _renamed(text: str, names: tuple[tuple[str, str], ...], indent: str) -> str:
         for access in scope.accesses if scope else ():
             if all(isinstance(a.scope, GlobalScope | BuiltinScope) for a in access.referents):
                 nodes.add(access.node)
-    module = wrapper.module.visit(_Renaming(nodes, dict(names)))
-    return module.with_changes(default_indent=indent).code
+    return wrapper.module.visit(_Renaming(nodes, dict(names))).with_changes(default_indent=indent).code
 
 
 class _Renaming(cst.CSTTransformer):
@@ -119,7 +117,7 @@ class _Insertion:
         while lead < len(statements) and (lead <= needed or _is_preamble(statements[lead].node)):
             lead += 1
         if not definitions:  # imports alone go below the other imports
-            while lead > 1 and not _is_import(statements[lead - 1].node):
+            while lead > 1 and not isinstance(statements[lead - 1].node, cst.Import | cst.ImportFrom):
                 lead -= 1
         while self._shares_line(lead) and not self._has_edit(lead):
             lead += 1
@@ -178,18 +176,13 @@ class _Insertion:
         return start
 
 
-def _is_import(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.Import | cst.ImportFrom)
-
-
 def _is_preamble(node: cst.CSTNode) -> bool:
     """Return whether a statement cannot need a helper: a docstring, an import, a constant."""
     if isinstance(node, cst.SimpleStatementLine | cst.IndentedBlock):
         return all(map(_is_preamble, node.body))
     if isinstance(node, cst.Assign | cst.AnnAssign | cst.If | cst.Try):
         parts = [part for part in node.children if isinstance(part, cst.BaseSuite | cst.If | cst.Try)]
-        calls = matchers.findall(node, matchers.Call())
-        return not calls and all(map(_is_preamble, parts))
+        return not matchers.findall(node, matchers.Call()) and all(map(_is_preamble, parts))
     if isinstance(node, cst.Expr):
         return isinstance(node.value, cst.SimpleString | cst.ConcatenatedString | cst.Ellipsis)
     return isinstance(node, cst.Import | cst.ImportFrom | cst.Pass)

@@ -92,8 +92,7 @@ class SourceFile:
             yield from self._imported_by(node.body)
 
     def _is_typing(self, node: cst.If) -> bool:
-        names = self.top.get_qualified_names_for(node.test)
-        return any(name.name == "typing.TYPE_CHECKING" for name in names)
+        return any(name.name == "typing.TYPE_CHECKING" for name in self.top.get_qualified_names_for(node.test))
 
     def free_name(self, name: str) -> str:
         return next(numbered for numbered in numbered_names(name) if numbered not in self.taken)

@@ -34,7 +34,7 @@ def other_calls(path: str, text: str) -> list[str]:
             if named and all(map(_is_literal, written)):
                 found[f"{path}:{ast.unparse(node)}"] = None
     for name, node in classes.items():
-        init = _init(node)
+        init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
         if init is not None and not _needed(init.args, 1):
             found.setdefault(f"{path}:{name}()", None)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -48,8 +48,7 @@ def other_calls(path: str, text: str) -> list[str]:
 
 def _spread(targets: list[str]) -> list[str]:
     """At most ``_MOST`` targets, from all parts of the file."""
-    step = max(1, -(-len(targets) // _MOST))
-    return targets[::step]
+    return targets[:: max(1, -(-len(targets) // _MOST))]
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -58,10 +57,6 @@ def _is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
     return True
-
-
-def _init(node: ast.ClassDef) -> ast.FunctionDef | None:
-    return next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
 
 
 def _needed(arguments: ast.arguments, own: int) -> list[str]:

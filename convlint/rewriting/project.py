@@ -25,7 +25,7 @@ class Project:
     def refusal(self, site: Site, chain: tuple[Site, ...] = ()) -> str | None:
         """The reason why a call cannot be edited; None if it can. ``chain``: the calls that lead to it."""
         path = site.path
-        if _is_cell(path):
+        if path.startswith("<ipython") or "ipykernel_" in path:
             return "it is in a notebook cell; use convlint.rewrite(model, suggestion) on the live model"
         if path.startswith("<"):
             return f"its code was generated at run time ({path}) and is not in a file"
@@ -38,8 +38,7 @@ class Project:
                 f"it is built in {path}:{site.line}, outside of the project{caller}; "
                 "copy that code into the project to rewrite it"
             )
-        head = "".join(self.texts.lines(path)[:_HEAD])
-        if _GENERATED.search(head):
+        if _GENERATED.search("".join(self.texts.lines(path)[:_HEAD])):
             return f"{path} is generated; change its generator instead"
         return None
 
@@ -50,10 +49,6 @@ class Project:
             return False
         roots = [os.path.realpath(place) for place in (self.root, os.getcwd(), self.folder) if place]
         return any(whole.startswith(os.path.join(place, "")) for place in roots)
-
-
-def _is_cell(path: str) -> bool:
-    return path.startswith("<ipython") or "ipykernel_" in path
 
 
 def _standard_library() -> str:

@@ -16,7 +16,6 @@ class Goal:
     macs: int | None = None
 
     def excess(self, totals: Costs) -> tuple[int, int]:
-        """The parameters and MACs above the limits."""
         return (
             0 if self.params is None else max(0, totals.params - self.params),
             0 if self.macs is None else max(0, totals.macs - self.macs),
@@ -59,7 +58,6 @@ def best_set(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> li
 
 
 def estimated_totals(chosen: Sequence[Suggestion], totals: Costs) -> Costs:
-    """The estimated totals of the model with these rewrites."""
     return totals - sum((suggestion.saved for suggestion in chosen), Costs())
 
 

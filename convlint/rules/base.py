@@ -70,19 +70,16 @@ class Rule(ABC):
 
     @property
     def family(self) -> Family:
-        """The family, which the first digit of the code determines."""
         return _FAMILIES[self.code[3]]
 
     @property
     def bad(self) -> tuple[Example, ...]:
-        """The examples that the rule reports."""
         from convlint.rules.example_files import examples  # no check reads them
 
         return examples(self.code, "bad")
 
     @property
     def good(self) -> tuple[Example, ...]:
-        """The examples in which the rule reports nothing."""
         from convlint.rules.example_files import examples  # no check reads them
 
         return examples(self.code, "good")
@@ -103,7 +100,6 @@ class Rule(ABC):
         fix: Fix | None = None,
         nodes: tuple[int, ...] = (),
     ) -> Finding:
-        """A finding of this rule."""
         return Finding(
             code=self.code,
             name=self.name,

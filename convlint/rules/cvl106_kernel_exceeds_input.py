@@ -60,7 +60,6 @@ def _spans(node: Node) -> tuple[int, ...]:
 
 
 def _padded(graph: Graph, node: Node) -> tuple[int, ...]:
-    """Return the spatial sizes of the padded input."""
     count, padding = len(node.attrs["kernel_size"]), node.attrs["padding"]
     around = (0,) * count if isinstance(padding, str) else padding
     sizes = graph_queries.input_shape(graph, node)[-count:]

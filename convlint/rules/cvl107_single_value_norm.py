@@ -70,6 +70,5 @@ def _severity(node: Node, shape: Shape) -> Severity:
 
 
 def _reducing(graph: Graph, node: Node) -> Node | None:
-    """Return the call that reduced a larger map to one pixel."""
     calls = (call for call in graph_queries.producers(graph, node) if call.inputs)
     return next((call for call in calls if prod(graph_queries.input_shape(graph, call)[2:]) > 1), None)

@@ -55,7 +55,6 @@ class MergeShapes(Rule):
 
 
 def _why(graph: Graph, node: Node) -> str:
-    """Say which sizes differ."""
     shapes = [graph.tensor(id).shape for id in node.inputs]
     if len({len(shape) for shape in shapes}) > 1 and node.op in ("cat", "stack"):
         return "the numbers of dimensions differ"

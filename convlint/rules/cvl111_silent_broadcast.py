@@ -61,8 +61,7 @@ def _broadcast_source(graph: Graph, small: Tensor, large: Tensor) -> Node | None
     node: Node | None = graph.producer(small.id)
     while node is not None and (channels or pixels):
         if node.op in ops.ALL_CONVS:
-            before = graph_queries.input_shape(graph, node)
-            if channels or before[2:] != node.outputs[0].shape[2:]:
+            if channels or graph_queries.input_shape(graph, node)[2:] != node.outputs[0].shape[2:]:
                 return node
         elif node.op in ops.POOLS and pixels:
             return node

@@ -55,7 +55,6 @@ class UnbatchedInput(Rule):
 
 
 def _dropping(graph: Graph, node: Node) -> Node | None:
-    """Return the call that removed the batch dimension."""
     rank = len(graph_queries.input_shape(graph, node))
     calls = (call for call in graph_queries.producers(graph, node) if call.inputs)
     return next((call for call in calls if len(graph_queries.input_shape(graph, call)) > rank), None)

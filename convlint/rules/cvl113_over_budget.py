@@ -59,5 +59,4 @@ def _called(row: Row) -> str:
 def _shares(rows: tuple[Row, ...], column: str) -> list[tuple[Row, int]]:
     """Return the rows with the largest values of a column, the largest first."""
     counts = [(row, int(getattr(row, column) or 0)) for row in rows]
-    largest = sorted([pair for pair in counts if pair[1]], key=lambda pair: -pair[1])
-    return largest[:_HOLDERS]
+    return sorted([pair for pair in counts if pair[1]], key=lambda pair: -pair[1])[:_HOLDERS]

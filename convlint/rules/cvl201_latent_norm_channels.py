@@ -62,8 +62,7 @@ class LatentNormChannels(Rule):
             comparison = comparisons.of(((layer, width), (before, output)), (maker, norm))
         else:
             comparison = comparisons.with_input(norm, layer, width)
-        shape = graph_queries.input_shape(graph, norm)
-        if comparison is None or comparison.current != shape[1:2] * 2:
+        if comparison is None or comparison.current != graph_queries.input_shape(graph, norm)[1:2] * 2:
             return None
         expected, received = comparison.dims
         # A run does not show what the number of concatenated tensors depends on.

@@ -62,8 +62,7 @@ class LatentConvChannels(Rule):
         # A run does not show what the number of concatenated tensors depends on.
         counted = len(makers) > 1 and graph.traced_by == "recorder"
         needed = counted or any(end.scope != comparison.scope.id for end in (layer, *sources))
-        sites = (site, *_sites_of_norms(graph, node))
-        claim = contracts.claim(comparison, contracts.differ, sites, needed=needed)
+        claim = contracts.claim(comparison, contracts.differ, (site, *_sites_of_norms(graph, node)), needed=needed)
         if claim is None and needed:
             return
         origin = f" from {graph_queries.name(graph, makers[0])}" if len(makers) == 1 else ""

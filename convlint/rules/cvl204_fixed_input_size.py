@@ -81,7 +81,6 @@ def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
 def _global(graph: Graph, node: Node) -> Layer | None:
     """Return a convolution before ``node`` whose kernel is as large as its input."""
     for before in graph_queries.producers(graph, node):
-        is_conv = before.op in ops.CONVS
-        if is_conv and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]:
+        if before.op in ops.CONVS and before.attrs.get("kernel_size") == graph_queries.input_shape(graph, before)[2:]:
             return graph.layer(before.layer)
     return None

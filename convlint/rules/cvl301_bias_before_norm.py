@@ -76,8 +76,7 @@ def _norm_that_cancels(graph: Graph, node: Node) -> Node | None:
     if norm is None or norm.inputs[0] != node.outputs[0].id:
         return None
     shape = node.outputs[0].shape
-    batched = 2 if node.op == "linear" else 2 + ops.spatial_dims(node.op)
-    if len(shape) != batched:
+    if len(shape) != (2 if node.op == "linear" else 2 + ops.spatial_dims(node.op)):
         return None  # the bias is not along dimension 1: there is no batch, or it is along the last one
     if norm.op in ops.PER_CHANNEL_NORMS:
         return norm

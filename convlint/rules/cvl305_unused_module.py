@@ -42,8 +42,7 @@ class UnusedModule(Rule):
         used = _used(graph)
         seen_training = graph.training or graph.called_in_training is not None
         for layer in _outermost(graph, used):
-            inside = [part for part in graph.layers if _holds(layer.name, part.name)]
-            params = sum(part.params for part in inside)
+            params = sum(part.params for part in graph.layers if _holds(layer.name, part.name))
             yield self.finding(
                 f"{layer.kind} `{layer.name}` ({params:,} parameters) is registered, but forward never "
                 f"calls it" + ("" if seen_training else " in eval mode; use --train to check training mode"),

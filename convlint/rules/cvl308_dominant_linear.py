@@ -60,5 +60,4 @@ def _flattened(graph: Graph, node: Node) -> Shape | None:
     if step is None or step.op not in ops.FLATTENING or not step.inputs:
         return None
     before, after = graph_queries.input_shape(graph, step), step.outputs[0].shape
-    flat = len(before) > 2 and after == (before[0], prod(before[1:]))
-    return before if flat else None
+    return before if len(before) > 2 and after == (before[0], prod(before[1:])) else None

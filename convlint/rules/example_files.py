@@ -34,12 +34,8 @@ class Example:
 def examples(code: str, kind: Literal["bad", "good"]) -> tuple[Example, ...]:
     """Return the examples of a rule by name; the one that is named after the rule comes first."""
     main = codes()[code].replace("-", "_")
-    found = [_example(file) for file in (FOLDER / code).glob(f"{kind}_*") if not _is_fixed(file)]
+    found = [_example(file) for file in (FOLDER / code).glob(f"{kind}_*") if not file.name.endswith(".fixed.py")]
     return tuple(sorted(found, key=lambda example: (example.name != main, example.name)))
-
-
-def _is_fixed(file: Path) -> bool:
-    return file.name.endswith(".fixed.py")
 
 
 def _example(file: Path) -> Example:

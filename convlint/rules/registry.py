@@ -27,7 +27,6 @@ def rules() -> dict[str, Rule]:
 
 
 def decided_by(mode: Decides) -> list[Rule]:
-    """Return the rules that a mode decides."""
     return [rule for rule in rules().values() if mode in rule.decided_by]
 
 

@@ -105,8 +105,7 @@ def _matches(path: str, pattern: str) -> bool:
     parts = path.split(os.sep)
     if os.sep not in pattern:
         return any(fnmatch(part, pattern) for part in parts)
-    above = (os.sep.join(parts[: end + 1]) for end in range(len(parts)))
-    return any(fnmatch(part, pattern) for part in above)
+    return any(fnmatch(os.sep.join(parts[: end + 1]), pattern) for end in range(len(parts)))
 
 
 # --- reading

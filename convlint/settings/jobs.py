@@ -36,7 +36,6 @@ class Job:
 
     @property
     def text(self) -> str:
-        """The name of the job in messages."""
         return self.target.text
 
 
@@ -52,7 +51,6 @@ class ClaimJob:
 
     @property
     def text(self) -> str:
-        """The name of the job in messages."""
         return self.claim.cls
 
 
@@ -69,7 +67,6 @@ class VersionsJob:
 
     @property
     def text(self) -> str:
-        """The name of the job in messages."""
         return self.job.text
 
     @property
@@ -79,10 +76,8 @@ class VersionsJob:
 
     @property
     def max_memory(self) -> int | None:
-        """The limit of the job."""
         return self.job.max_memory
 
     @property
     def at_once(self) -> int:
-        """The number of jobs that share the machine."""
         return self.job.at_once

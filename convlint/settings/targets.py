@@ -31,13 +31,11 @@ class Target:
     kwargs: tuple[tuple[str, str], ...] = ()
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The constructor arguments as values."""
         named = {name: ast.literal_eval(value) for name, value in self.kwargs}
         return tuple(ast.literal_eval(value) for value in self.args), named
 
     @property
     def where(self) -> str:
-        """The file, folder or module."""
         return self.path or self.module or ""
 
 
@@ -71,8 +69,7 @@ def parse_pattern(text: str, root: str = ".") -> TargetPattern | None:
     if match is None:
         return None
     where, pattern, call = match.group("where", "pattern", "call")
-    named = _placed(text, where, pattern, call)
-    return TargetPattern(text, named, pattern, (call or "()")[1:-1], root=root)
+    return TargetPattern(text, _placed(text, where, pattern, call), pattern, (call or "()")[1:-1], root=root)
 
 
 _TARGET = re.compile(r"(?P<where>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*)?", re.DOTALL)
@@ -114,7 +111,6 @@ def _is_path(where: str) -> bool:
 
 
 def _misread(text: str, where: str) -> str:
-    """The message for a text that is not a target."""
     head, colon, rest = text.partition(":")
     if colon and (_is_path(head) or _MODULE.fullmatch(head)):
         if not rest.strip():

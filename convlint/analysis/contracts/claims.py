@@ -83,8 +83,7 @@ class _Search:
     def _free(self) -> list[Symbol]:
         """Symbols that can vary: parameters, channels of tensors, and quotients that the facts introduced."""
         reduced = [self.comparison.facts.reduce(dim) for dim in self.comparison.dims]
-        symbols = {s for dim in reduced for s in dim.symbols() if not s.opaque}
-        return sorted(symbols, key=lambda s: (s.scope, s.name))
+        return sorted({s for dim in reduced for s in dim.symbols() if not s.opaque}, key=lambda s: (s.scope, s.name))
 
     @cached_property
     def _current(self) -> Binding:
@@ -153,8 +152,7 @@ class _Search:
         ]
         for change in (*single, *double):
             changed = start | dict(change)
-            kept = {s: changed[s] for s in quotients}
-            found = self._completed({s: changed[s] for s in works}, kept)
+            found = self._completed({s: changed[s] for s in works}, {s: changed[s] for s in quotients})
             if found is not None and self._is_wrong(found):
                 yield found
 
@@ -173,8 +171,7 @@ class _Search:
             holds = self.comparison.facts.hold(found)
         except (KeyError, ValueError, ZeroDivisionError):
             return None
-        positive = all(found[s] > 0 for s, value in self._current.items() if value > 0)
-        return found if holds and positive else None
+        return found if holds and all(found[s] > 0 for s, value in self._current.items() if value > 0) else None
 
     def _is_wrong(self, values: Binding) -> bool:
         try:

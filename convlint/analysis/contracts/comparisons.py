@@ -39,7 +39,6 @@ class Comparison:
 
     @property
     def kind(self) -> str:
-        """The class of the constructor."""
         return _name(self.scope)
 
     @property
@@ -175,8 +174,7 @@ class Comparisons:
     def _requirements_of(self, scope: Scope, start: int, stop: int) -> Requirements:
         key = (scope.id, start, stop)
         if key not in self._requirements:
-            inside = self._graph.nodes[start:stop]
-            self._requirements[key] = Requirements(self._graph, self._scopes, scope.id, inside)
+            self._requirements[key] = Requirements(self._graph, self._scopes, scope.id, self._graph.nodes[start:stop])
         return self._requirements[key]
 
     def _inputs(self, call: Call | None) -> tuple[tuple[Symbol, Shape], ...]:

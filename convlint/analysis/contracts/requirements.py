@@ -53,7 +53,6 @@ class Requirements:
 
     @staticmethod
     def tensor_symbol(tensor: int) -> Symbol:
-        """The symbol for the unknown channels of a tensor."""
         return Symbol(f"tensor {tensor}", _TENSORS)
 
     @staticmethod

@@ -88,10 +88,6 @@ def macs(graph: Graph, node: Node) -> int | None:
     return 0 if formula is None else formula(node, ins, out)
 
 
-def _linear(node: Node, ins: list[Tensor], out: Tensor) -> int:
-    return out.numel * int(node.attrs.get("in_features", ins[0].shape[-1]))
-
-
 def _matmul(_: Node, ins: list[Tensor], out: Tensor) -> int:
     return out.numel * ins[0].shape[-1]
 
@@ -100,25 +96,16 @@ def _addmm(_: Node, ins: list[Tensor], __: Tensor) -> int:
     return ins[1].numel * (ins[2].shape[-1] if len(ins[2].shape) > 1 else 1)
 
 
-def _tensordot(_: Node, ins: list[Tensor], out: Tensor) -> int:
-    return isqrt(ins[0].numel * ins[1].numel * out.numel)  # MK * KN * MN = (MKN) ** 2
-
-
-def _bilinear(_: Node, ins: list[Tensor], out: Tensor) -> int:
-    return out.numel * ins[0].shape[-1] * (ins[1].shape[-1] + 1)
-
-
 def _deform_conv(_: Node, ins: list[Tensor], out: Tensor) -> int:
-    weight = next(t for t in ins[1:] if t.shape[0] == out.shape[1])
-    return out.numel * prod(weight.shape[1:])
+    return out.numel * prod(next(t for t in ins[1:] if t.shape[0] == out.shape[1]).shape[1:])
 
 
 _FORMULAS: dict[str, Callable[[Node, list[Tensor], Tensor], int]] = {
-    "linear": _linear,
+    "linear": lambda node, ins, out: out.numel * int(node.attrs.get("in_features", ins[0].shape[-1])),
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner"), _matmul),
     **dict.fromkeys(("addmm", "addbmm", "baddbmm", "addmv"), _addmm),
-    "tensordot": _tensordot,
-    "bilinear": _bilinear,
+    "tensordot": lambda _, ins, out: isqrt(ins[0].numel * ins[1].numel * out.numel),  # MK * KN * MN = (MKN) ** 2
+    "bilinear": lambda _, ins, out: out.numel * ins[0].shape[-1] * (ins[1].shape[-1] + 1),
     "deform_conv2d": _deform_conv,
 }
 _RECURRENT = ops.RECURRENT | {f"{op}_cell" for op in ops.RECURRENT}

@@ -54,7 +54,6 @@ def _owner(graph: Graph, node: Node) -> Layer | None:
 
 
 def _nodes_of(graph: Graph, layer: Layer) -> tuple[Node, ...]:
-    """The calls that belong to a leaf layer."""
     if layer.name:
         return graph.nodes_of(layer.name)
     return tuple(node for node in graph.nodes if _owner(graph, node) is layer)

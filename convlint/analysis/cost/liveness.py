@@ -28,9 +28,7 @@ class Timeline:
 
     @property
     def total(self) -> tuple[int, ...]:
-        """The sum of all three, for each node."""
-        pairs = zip(self.live, self.workspace, strict=True)
-        return tuple([self.held + live + more for live, more in pairs])
+        return tuple([self.held + live + more for live, more in zip(self.live, self.workspace, strict=True)])
 
     @property
     def peak(self) -> int:
@@ -112,7 +110,6 @@ def _storages(graph: Graph) -> dict[int, int | None]:
 
 
 def _running_statistics(graph: Graph) -> Iterator[int]:
-    """Bytes of the running mean and variance of each norm."""
     for layer in graph.layers:
         if layer.attrs.get("track_running_stats") is True and "num_features" in layer.attrs:
             yield 2 * 4 * int(layer.attrs["num_features"])
@@ -133,8 +130,7 @@ def _workspace(graph: Graph, node: Node) -> int:
     plain = groups == prod(attrs["stride"]) == prod(attrs["dilation"]) == 1
     if plain and kernel == 1:
         return 0
-    small = x.numel <= _SMALL and max(attrs["kernel_size"]) <= 3
-    if (small and plain) or x.dtype == "float64":
+    if (plain and x.numel <= _SMALL and max(attrs["kernel_size"]) <= 3) or x.dtype == "float64":
         return x.nbytes // prod(_positions(x)) * kernel * prod(_positions(out))
     input_copy, output_copy = 0 if _channels(x) < 4 else _blocked(x), _blocked(out)
     weights = int(attrs["in_channels"]) * int(attrs["out_channels"]) // groups

@@ -48,8 +48,7 @@ class _Diagnosis:
         self.votes = Votes(graph)
         self.poll = Poll(self.votes)
         self.refused = self._strike_refused()
-        ballots = {(vote.label, vote.frames): vote.number for vote in self.poll.root}
-        self.popular = Counter(ballots.values())
+        self.popular = Counter({(vote.label, vote.frames): vote.number for vote in self.poll.root}.values())
         self.home = home(graph)
         self.suspects = Suspects(self.poll, self.home)
 

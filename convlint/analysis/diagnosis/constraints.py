@@ -42,7 +42,6 @@ class Sizes(Variables):
         self._at: dict[int, dict[int, int]] = {}  # tensor -> dimension -> variable
 
     def of(self, tensor: Tensor) -> dict[int, int]:
-        """The variables of a tensor, by dimension."""
         return self._at.get(tensor.id, {})
 
     def variable(self, tensor: Tensor, dim: int) -> int:
@@ -77,13 +76,11 @@ class Sizes(Variables):
         """A place for a layer whose construction was not recorded: the first call, if known, and the layer's name,
         because one line may call several layers.
         """
-        called = self.graph.nodes_of(layer.name)[0].site
-        return replace(called or Site("", 0), function=layer.name)
+        return replace(self.graph.nodes_of(layer.name)[0].site or Site("", 0), function=layer.name)
 
     def vote_at_call(self, variable: int, node: Node, label: Label, number: int) -> None:
         """Add a vote of the line of the call itself."""
-        frames = () if node.site is None else (node.site,)
-        self.votes.append((variable, Vote(node.id, label, number, frames)))
+        self.votes.append((variable, Vote(node.id, label, number, () if node.site is None else (node.site,))))
 
     def involve(self, node: Node, *variables: int) -> None:
         """State that a call, if it failed, depends on these variables."""

@@ -43,8 +43,7 @@ def norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     """Vote for the channels of a norm, which are the same in its output."""
     if len(before.shape) < 2:
         return
-    dim = 1 - len(before.shape)
-    width = sizes.variable(before, dim)
+    width = sizes.variable(before, 1 - len(before.shape))
     layer = sizes.graph.layer(node.layer)
     attrs = {} if layer is None else layer.attrs
     declared = attrs.get("num_features", attrs.get("num_channels"))

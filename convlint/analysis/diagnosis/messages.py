@@ -139,8 +139,7 @@ def _input_size(node: Node, shape: tuple[int, ...]) -> int | None:
 
 def _output_size(node: Node) -> int | None:
     shape = node.outputs[0].shape if node.outputs else ()
-    dim = -1 if node.op == "linear" else 1
-    return shape[dim] if len(shape) > 1 else None
+    return shape[-1 if node.op == "linear" else 1] if len(shape) > 1 else None
 
 
 def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
@@ -180,8 +179,7 @@ def _argument(node: Node, vote: Vote) -> str | None:
         return f"{vote.label}_{'features' if node.op == 'linear' else 'channels'}"
     if node.op == "layer_norm":
         return "normalized_shape" if len(node.attrs["normalized_shape"]) == 1 else None
-    names = {"group_norm": "num_channels", "prelu": "num_parameters", "reshape": None}
-    return names.get(node.op, "num_features")
+    return {"group_norm": "num_channels", "prelu": "num_parameters", "reshape": None}.get(node.op, "num_features")
 
 
 def related(graph: Graph, disagreement: Disagreement) -> tuple[Related, ...]:
@@ -191,8 +189,7 @@ def related(graph: Graph, disagreement: Disagreement) -> tuple[Related, ...]:
         if len(messages) >= _MAX_RELATED:
             break
         for depth, site in enumerate(vote.frames[:_MAX_FRAMES]):
-            near = depth == 0 or site.path == disagreement.site.path
-            if site.path and site != disagreement.site and near:
+            if site.path and site != disagreement.site and (depth == 0 or site.path == disagreement.site.path):
                 name = graph_queries.name(graph, graph.nodes[vote.node])
                 text = statement(graph, vote) if depth == 0 else f"{name} is built by this call"
                 messages.setdefault(site, text)

@@ -28,8 +28,7 @@ def chunk(sizes: Sizes, node: Node, before: Tensor) -> None:
         unchanged(sizes, before, tensor)
         if variable is not None and even and tensor.shape[along] != before.shape[along]:
             sizes.set(tensor, along, sizes.new_variable())
-            part = sizes.of(tensor)[along]
-            sizes.tie(part, variable, Fraction(1, len(node.outputs)))
+            sizes.tie(sizes.of(tensor)[along], variable, Fraction(1, len(node.outputs)))
 
 
 def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:

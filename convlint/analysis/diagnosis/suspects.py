@@ -116,8 +116,7 @@ class Suspects:
             through: dict[Key, set[Vote]] = {}
             for vote in self._poll.root:
                 if site in vote.frames and vote not in self._poll.struck:
-                    inner = vote.frames[: vote.frames.index(site)]
-                    through.setdefault((*inner, vote.label), set()).add(vote)
+                    through.setdefault((*vote.frames[: vote.frames.index(site)], vote.label), set()).add(vote)
             for together_ in groups:
                 suspects[site, together_] = set().union(*[through.get(key, set()) for key in together_])
         return suspects
@@ -130,8 +129,7 @@ class Suspects:
         bad, good = set(), set()
         places: dict[tuple[int, Fraction], set[object]] = {}
         for vote in held:
-            key = (self._poll.root[vote], self._poll.value[vote])
-            places.setdefault(key, set()).add((vote.label, vote.frames))
+            places.setdefault((self._poll.root[vote], self._poll.value[vote]), set()).add((vote.label, vote.frames))
         for vote in held:
             root, value = self._poll.root[vote], self._poll.value[vote]
             if root not in related:

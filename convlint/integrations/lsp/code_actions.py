@@ -24,7 +24,6 @@ class WorkspaceEdits:
         self._versions = False
 
     def adapt(self, capabilities: types.ClientCapabilities) -> None:
-        """Adapt to the capabilities of the editor."""
         workspace = capabilities.workspace
         edit = workspace and workspace.workspace_edit
         self._versions = bool(edit and edit.document_changes)

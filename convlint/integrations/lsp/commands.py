@@ -73,8 +73,7 @@ def _publish(
             diagnostics.append(ls.diagnostics.problem(problem, RUN, lines_of, home))
     for ran in response.models:
         paths = dict.fromkeys(built.site.path for built in ran.built)
-        lines = {path: lines_of(path) for path in paths}
-        ls.facts.add(root, target.text, LastRun(ran, len(response.findings), lines))
+        ls.facts.add(root, target.text, LastRun(ran, len(response.findings), {path: lines_of(path) for path in paths}))
     ls.set_run_diagnostics(root, target.text, diagnostics)
 
 

@@ -38,7 +38,6 @@ class FileDiagnostic:
     finding: Finding | None = None
 
     def is_current(self, lines: Sequence[str]) -> bool:
-        """Return whether the file still has the same lines."""
         return lines is self.lines or lines == self.lines
 
     def moved_to(self, lines: Sequence[str]) -> types.Diagnostic | None:
@@ -92,7 +91,6 @@ class DiagnosticBuilder:
         self.codec = PositionCodec()
 
     def adapt(self, capabilities: types.ClientCapabilities, codec: PositionCodec) -> None:
-        """Adapt to the capabilities of the editor."""
         documents = capabilities.text_document
         self._supported = (documents and documents.publish_diagnostics) or self._supported
         self.codec = codec
@@ -190,7 +188,6 @@ def _message_lines(finding: Finding) -> list[str]:
 
 
 def _line_end(lines: Sequence[str]) -> str:
-    """Return the line end of a text."""
     first = lines[0] if lines else ""
     return first[len(first.rstrip("\r\n")) :] or "\n"
 

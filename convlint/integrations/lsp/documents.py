@@ -34,8 +34,7 @@ def uri_of(path: str) -> str:
 
 def is_python(uri: str, language: str) -> bool:
     """Return whether to check a document: a Python file or an unsaved text, but not a notebook cell."""
-    is_text = urlsplit(uri).scheme in ("file", "untitled")
-    return is_text and (language == "python" or uri.endswith(".py"))
+    return urlsplit(uri).scheme in ("file", "untitled") and (language == "python" or uri.endswith(".py"))
 
 
 class Document:
@@ -54,7 +53,6 @@ class Document:
 
     @property
     def display_path(self) -> str:
-        """The path as reports show it."""
         return discovery.display_path(self.path)
 
     def change(

@@ -135,7 +135,8 @@ async def code_action(ls: ConvlintServer, params: types.CodeActionParams) -> lis
             for diagnostic, shown in published
             if shown.finding is not None
             and shown.is_current(document.lines)  # otherwise the document has a syntax error, to be fixed first
-            and _touches(diagnostic.range, params.range)
+            and diagnostic.range.start <= params.range.end
+            and params.range.start <= diagnostic.range.end
         ]
         actions += await _fixes(ls, document, here)
         actions += await _suppressions(ls, document, here)
@@ -146,15 +147,10 @@ async def code_action(ls: ConvlintServer, params: types.CodeActionParams) -> lis
     return actions
 
 
-def _touches(first: types.Range, second: types.Range) -> bool:
-    return first.start <= second.end and second.start <= first.end
-
-
 Findings = Sequence[tuple[Finding, types.Diagnostic]]
 
 
 async def _fixes(ls: ConvlintServer, document: Document, findings: Findings) -> list[types.CodeAction]:
-    """Return the fixes that apply to the present texts."""
     buffers, actions = ls.buffers(), []
     lines_of = lines_from({each.path: each.lines for each in ls.documents}, ls.documents)
     versions = {each.path: each.version for each in ls.documents}
@@ -169,7 +165,6 @@ async def _fixes(ls: ConvlintServer, document: Document, findings: Findings) -> 
 
 
 async def _suppressions(ls: ConvlintServer, document: Document, findings: Findings) -> list[types.CodeAction]:
-    """Return the comments that suppress findings."""
     data, actions = document.data, []
     for finding, diagnostic in findings:
         silenced = await ls.in_thread(partial(ls.linter.with_noqa, finding, data))

@@ -130,8 +130,7 @@ class EditorLinter:
             return None
         from convlint.rewriting.kinds import kinds
 
-        bases = {f"torch.nn.{kind.base}" for kind in kinds().values()}
-        return call if call.callee in bases else None
+        return call if call.callee in {f"torch.nn.{kind.base}" for kind in kinds().values()} else None
 
 
 def contains(site: Site, line: int, column: int) -> bool:

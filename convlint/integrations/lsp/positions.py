@@ -37,8 +37,7 @@ def place(lines: Sequence[str], position: Position, codec: PositionCodec) -> tup
         if last == content(last) and lines:  # the text ends without a line end
             return len(lines), len(last) + 1
         return len(lines) + 1, 1
-    text = content(lines[position.line])
-    return position.line + 1, characters(text, position.character, codec) + 1
+    return position.line + 1, characters(content(lines[position.line]), position.character, codec) + 1
 
 
 def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec) -> Position:
@@ -48,8 +47,7 @@ def position(lines: Sequence[str], line: int, column: int, codec: PositionCodec)
         if not lines or lines[-1] != content(lines[-1]):
             return Position(len(lines), 0)
         line, column = len(lines), len(lines[-1]) + 1
-    before = content(lines[line - 1])[: max(column, 1) - 1]
-    return Position(line - 1, units(before, codec))
+    return Position(line - 1, units(content(lines[line - 1])[: max(column, 1) - 1], codec))
 
 
 def range_of(lines: Sequence[str], site: Site, codec: PositionCodec) -> Range:

@@ -85,7 +85,6 @@ def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
 
 
 def _is_self_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    """Return whether a node is an attribute of ``self``."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 

@@ -129,10 +129,8 @@ def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
     names = _names(result.graph, call) if result.graph is not None else ()
     if result.problems or not names:
         text = f"{job.text} does not build a layer with this call"
-        problem = Problem("no-layer", text, call.path, call.line, job.text)
-        return RunResponse(problems=result.problems or (problem,))
-    layers = tuple(glob.escape(name) for name in names)
-    report = suggest.suggest(job, worker.run, SuggestOptions(layers=layers))
+        return RunResponse(problems=result.problems or (Problem("no-layer", text, call.path, call.line, job.text),))
+    report = suggest.suggest(job, worker.run, SuggestOptions(layers=tuple(glob.escape(name) for name in names)))
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
     return RunResponse(
         problems=report.problems,

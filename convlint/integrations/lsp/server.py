@@ -61,7 +61,6 @@ class ConvlintServer(LanguageServer):
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def adapt(self) -> None:
-        """Adapt to the capabilities of the editor."""
         self.diagnostics.adapt(self.client_capabilities, self.workspace.position_codec)
         self.edits.adapt(self.client_capabilities)
 
@@ -103,7 +102,6 @@ class ConvlintServer(LanguageServer):
             super().report_server_error(error, source)
 
     def show(self, text: str, kind: types.MessageType = types.MessageType.Error) -> None:
-        """Show a message to the user."""
         self.window_show_message(types.ShowMessageParams(kind, text))
 
     def buffers(self) -> dict[str, bytes]:
@@ -178,8 +176,7 @@ class ConvlintServer(LanguageServer):
         diagnostics += [build.problem(p, STATIC, lines_of, home) for p in result.problems]
         if any(f.code == "CVL901" for f in result.findings):
             # Those from before a syntax error still hold while the user types.
-            old = self._static.get(document.path, ())
-            diagnostics += [s for s in old if s.finding and s.finding.code != "CVL901"]
+            diagnostics += [s for s in self._static.get(document.path, ()) if s.finding and s.finding.code != "CVL901"]
         self._linted_lines[document.path] = lines
         self._set_static_diagnostics(document.path, diagnostics)
 
@@ -228,7 +225,6 @@ class ConvlintServer(LanguageServer):
         return list(self._published.get(document.path, ()))
 
     def place_in(self, document: Document, position: types.Position) -> tuple[int, int]:
-        """Return the line and column of an editor's position."""
         return place(document.lines, position, self.diagnostics.codec)
 
     @property

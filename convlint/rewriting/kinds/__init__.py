@@ -14,8 +14,7 @@ def kinds() -> dict[str, Kind]:
     """Every rewrite by its name (``grouped``), in the order of their codes."""
     found: dict[str, Kind] = {}
     for file in sorted(pkgutil.iter_modules(__path__), key=lambda file: file.name):
-        module = importlib.import_module(f"{__name__}.{file.name}")
-        for value in vars(module).values():
+        for value in vars(importlib.import_module(f"{__name__}.{file.name}")).values():
             if isinstance(value, type) and issubclass(value, Kind) and value is not Kind:
                 found[value.name] = value()
     return found

@@ -151,8 +151,7 @@ def auto_groups(layers: Sequence[LayerArguments]) -> int:
     if possible:
         even = [g for g in possible if g & (g - 1) == 0]
         return CARDINALITY if CARDINALITY in possible else max(even or possible)
-    single = {g for layer in layers for g in _valid_groups([layer])}
-    return max(sorted(single), key=lambda g: _saved(layers, g))
+    return max(sorted({g for layer in layers for g in _valid_groups([layer])}), key=lambda g: _saved(layers, g))
 
 
 def _saved(layers: Sequence[LayerArguments], groups: int) -> float:

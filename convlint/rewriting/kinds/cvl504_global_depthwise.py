@@ -56,8 +56,7 @@ class GlobalDepthwise(Kind):
         if size is None:
             return "its input is not a flattened feature map"
         n, area = use.arguments, prod(size)
-        channels = n.in_channels // area
-        if channels * (area + n.out_channels) >= n.in_channels * n.out_channels:
+        if n.in_channels // area * (area + n.out_channels) >= n.in_channels * n.out_channels:
             return f"nothing would be saved for a feature map of {'x'.join(map(str, size))}"
         return None
 
@@ -124,8 +123,7 @@ def _flattened(graph: Graph, tensor: int) -> Shape | None:
     if node.op not in ops.FLATTENING or not node.inputs:
         return None
     before, after = graph.tensor(node.inputs[0]).shape, node.outputs[0].shape
-    is_map = len(before) == 4 and after == (before[0], prod(before[1:]))
-    return before[2:] if is_map else None
+    return before[2:] if len(before) == 4 and after == (before[0], prod(before[1:])) else None
 
 
 def _class(form: Replacement) -> str:
