@@ -50,7 +50,10 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
+    """A folder with the file that findings point at."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "nets.py").write_text(page_report.NETS, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
