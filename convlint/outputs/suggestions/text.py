@@ -105,11 +105,8 @@ def latency(timing: Timing) -> str:
         for before, after in zip(timing.before, timing.after, strict=True)
     )
     slower = "SLOWER despite fewer MACs; " if timing.slower else ""
-    threads = number_of(timing.threads, "thread")
-    return (
-        f"{timing.subject}, {timing.layout}: {slower}min {fastest}, median {median} "
-        f"({timing.runs} runs, {timing.device}, {threads})"
-    )
+    runs = f"{timing.runs} runs, {timing.device}, {number_of(timing.threads, 'thread')}"
+    return f"{timing.subject}, {timing.layout}: {slower}min {fastest}, median {median} ({runs})"
 
 
 def verification(suggestion: Suggestion) -> str:
