@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from convlint.ir.problem import Problem
-from convlint.source_text.site import Fix, Site
+from convlint.source_text.site import Edit, Fix, Site
 from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.ir.claims import Claim, Witness
     from convlint.ir.costs import EarlierReport, Model
+    from convlint.ir.graph import Graph
     from convlint.ir.suggestions import Refusal, RewrittenSet, Suggestion
 
 Severity = Literal["error", "warning", "info"]
@@ -30,11 +31,24 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """Edits that settle a finding. ``verified`` says how they were tried: by a run, or by static analysis of the edited
+    text; ``effect`` is the result.
+    """
+
+    title: str
+    edits: tuple[Edit, ...]
+    verified: Literal["run", "static"] | None
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One defect at one line.
 
-    ``instances`` are all modules at this site with this defect, ``module`` first. Two fields are not part of the
-    output: ``nodes``, the failed nodes that the finding explains, and ``claim``, which a run can confirm.
+    ``instances`` are all modules at this site with this defect, ``module`` first. ``repairs`` were tried. Three fields
+    are not part of the output: ``nodes``, the failed nodes that the finding explains, ``graph``, in which they are, and
+    ``claim``, which a run can confirm.
     """
 
     code: str
@@ -51,6 +65,8 @@ class Finding:
     nodes: tuple[int, ...] = ()
     instances: tuple[str, ...] = ()
     claim: Claim | None = None
+    repairs: tuple[Repair, ...] = ()
+    graph: Graph | None = field(default=None, repr=False, compare=False, metadata={"local": True})
 
     def with_(self, **changes: Any) -> Finding:
         """Return a copy with other values for some fields."""

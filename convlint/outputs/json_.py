@@ -59,6 +59,10 @@ def _finding(finding: ir.Finding) -> dict[str, Any]:
         "related": [{"message": end.message, **span(end.site)} for end in finding.related],
         "witness": _record(finding.witness) if finding.witness else None,
         "fix": {"title": fix.title, "applicability": fix.applicability, "edits": _edits(fix.edits)} if fix else None,
+        "repairs": [
+            {"title": r.title, "edits": _edits(r.edits), "verified": r.verified, "effect": r.effect}
+            for r in finding.repairs
+        ],
         "instances": list(finding.instances),
     }
 

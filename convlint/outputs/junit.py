@@ -74,7 +74,8 @@ def _details(finding: Finding, place: str) -> Iterator[str]:
 
 
 def _problem(problem: Problem) -> ET.Element:
-    place, sentence = problem.place, problem_sentence(problem)
+    place = problem.place
     case = _element("testcase", name=f"{problem.kind} at {place}", classname="convlint.problem")
-    case.append(_element("error", f"{place}: {sentence}", type=problem.kind, message=sentence))
+    text = f"{place}: {problem_sentence(problem)}"
+    case.append(_element("error", text, type=problem.kind, message=problem_sentence(problem)))
     return case

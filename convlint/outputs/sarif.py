@@ -36,7 +36,8 @@ def document(report: Report) -> dict[str, Any]:
     notifications = [_notification(problem) for problem in report.problems]
     if left_out := len(report.findings) - len(findings):
         text = f"{left_out:,} more findings are left out: GitHub accepts at most {MAX_RESULTS:,} in a run."
-        notifications.append({"descriptor": {"id": "too-many-results"}, "level": "warning", "message": {"text": text}})
+        descriptor = {"id": "too-many-results"}
+        notifications.append({"descriptor": descriptor, "level": "warning", "message": {"text": text}})
     own = version("convlint")
     driver = {"name": "convlint", "version": own, "semanticVersion": own, "rules": [_rule(code) for code in codes]}
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,13 +67,19 @@ class FileLinter:
     def _lint(self, path: str) -> LintedFile:
         *_, texts = self._program
         try:
+            start = time.perf_counter()
             checked = self._static.check_file(path, texts.data(path), self._project)
+            findings = checked.findings
+            if any(finding.graph for finding in findings):
+                from convlint.repairs.static_trials import explained  # most files have no error
+
+                findings = tuple(explained(path, checked, self._project, time.perf_counter() - start))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
             import traceback
 
             text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
             return LintedFile((), problems=(Problem("internal", text, path=path, traceback=traceback.format_exc()),))
-        return LintedFile(checked.findings, checked.files, checked.problems)
+        return LintedFile(findings, checked.files, checked.problems)
 
 
 def lint_in_processes(paths: Sequence[str], program: Program, jobs: int) -> Iterator[LintedFile]:

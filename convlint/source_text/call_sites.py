@@ -37,6 +37,11 @@ def at(site: Site, texts: SourceTexts) -> WrittenCall | None:
     return WrittenCall(site, node, file) if file and node else None
 
 
+def parsed_file(path: str, texts: SourceTexts) -> ParsedFile | None:
+    """Parse a file; None if it cannot be read and parsed."""
+    return _file(texts.text(path))
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenCall:
     """A call expression in a file. Calls in one file can be compared by the code around them."""

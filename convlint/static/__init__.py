@@ -25,14 +25,17 @@ __all__ = ["CheckedFile", "Project", "check_file"]
 
 @dataclass(frozen=True, repr=False)
 class CheckedFile:
-    """The findings of a file, its problems, and the other ``files`` of the project on which they depend."""
+    """The findings of a file, its problems, the other ``files`` of the project on which they depend, and the lines of
+    the operations that were ``reached``.
+    """
 
     findings: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    reached: frozenset[tuple[str, int]] = frozenset()
 
 
-def check_file(path: str, data: bytes, project: Project) -> CheckedFile:
+def check_file(path: str, data: bytes, project: Project, *, with_reached: bool = False) -> CheckedFile:
     """Check one file. Never raises because of its content: a syntax error is a finding."""
     try:
         module = project.add(path, data)
@@ -44,7 +47,7 @@ def check_file(path: str, data: bytes, project: Project) -> CheckedFile:
     try:
         if not any(b"torch" in used.data for used in project.reached(module)):
             return CheckedFile(files=tuple(sorted(project.files_of(module))))
-        return with_room(lambda: _check(path, module, project))
+        return with_room(lambda: _check(path, module, project, with_reached))
     except Exception as error:  # noqa: BLE001 - an error in convlint becomes a problem; other files are checked
         import traceback
 
@@ -52,13 +55,24 @@ def check_file(path: str, data: bytes, project: Project) -> CheckedFile:
         return CheckedFile(problems=(Problem("internal", text, path, traceback=traceback.format_exc()),))
 
 
-def _check(path: str, module: SourceModule, project: Project) -> CheckedFile:
+def _check(path: str, module: SourceModule, project: Project, with_reached: bool) -> CheckedFile:
     explorations = explore.explored(project, module)
     findings = tuple(_merged(list(_findings(project, module, explorations))))
     problems = tuple(_failures(path, explorations))
     for exploration in explorations:
         explore.close(project, exploration)
-    return CheckedFile(findings, tuple(sorted(project.files_of(module))), problems)
+    reached = (
+        frozenset(
+            (step.site.path, step.site.line)
+            for exploration in explorations
+            for execution in exploration.paths
+            for step in execution.execution.steps
+            if step.site is not None
+        )
+        if any(finding.graph for finding in findings) or with_reached
+        else frozenset()
+    )
+    return CheckedFile(findings, tuple(sorted(project.files_of(module))), problems, reached)
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

@@ -165,6 +165,7 @@ def test_finding() -> None:
             "applicability": "safe",
             "edits": [{"path": "net.py", "line": 8, "column": 36, "end_line": 8, "end_column": 37, "text": "d"}],
         },
+        "repairs": [],
         "instances": ["norm"],
     }
     assert (second["path"], second["line"], second["end_column"]) == (None, None, None)

@@ -70,14 +70,20 @@ def _reported_call(graph: Graph, disagreement: Disagreement) -> Node:
     return graph.nodes[next((id for id in failed if id in blamed), failed[0])]
 
 
-def message(graph: Graph, disagreement: Disagreement) -> str:
-    """State the blamed number, the number that contradicts it, and the number to use."""
+def disagreements_at(graph: Graph, nodes: Iterable[int]) -> list[Disagreement]:
+    """The disagreements that some failed calls are about."""
+    failed = set(nodes)
+    return [found for found in disagreements(graph) if not failed.isdisjoint(found.nodes)]
+
+
+def message(graph: Graph, disagreement: Disagreement, advice: str | None = None) -> str:
+    """State the blamed number, the number that contradicts it, and the number to use, or other ``advice``."""
     node = _reported_call(graph, disagreement)
     vote, right = next((pair for pair in disagreement.wrong if pair[0].node == node.id), disagreement.wrong[0])
     modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
     others = f" (and {len(modules) - 1} more built here)" if len(modules) > 1 else ""
     evidence = _input(graph, vote, right) or _other_statements(graph, vote, right, disagreement)
-    return f"{statement(graph, vote, others)} but {evidence}{_advice(graph, vote, right)}"
+    return f"{statement(graph, vote, others)} but {evidence}{_advice(graph, vote, right) if advice is None else advice}"
 
 
 def statement(graph: Graph, vote: Vote, others: str = "") -> str:

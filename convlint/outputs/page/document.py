@@ -7,7 +7,7 @@ from typing import Any
 
 from convlint.analysis.cost import macs
 from convlint.analysis.cost.liveness import timeline
-from convlint.ir import Graph, Model, Node, Report, Tensor
+from convlint.ir import Graph, Model, Node, Report, Site, Tensor
 from convlint.outputs import json_
 from convlint.outputs.page.boxes import Box, in_order, nested
 from convlint.outputs.page.sources import Sources
@@ -27,16 +27,20 @@ def document(report: Report) -> dict[str, Any]:
     one), ``tensors`` (shapes by id) and ``memory`` (bytes while each node runs).
     """
     sources = Sources(report.texts)
-    for finding in report.findings:
-        for site in (finding.site, *(end.site for end in finding.related)):
-            sources.add(site)
-    for suggestion in report.suggestions:
-        sources.add(suggestion.site)
+    for site in _sites(report):
+        sources.add(site)
     data = json_.document(report)
     models = zip(data["models"], report.models, strict=True)
     data["models"] = [{**entry, **_model(model, sources)} for entry, model in models]
     since = comparison.lines(report, report.earlier) if report.earlier else ()
     return {**data, "since": list(since), "sources": sources.lines}
+
+
+def _sites(report: Report) -> Iterator[Site | None]:
+    for finding in report.findings:
+        yield finding.site
+        yield from (end.site for end in finding.related)
+    yield from (suggestion.site for suggestion in report.suggestions)
 
 
 def _model(model: Model, sources: Sources) -> dict[str, Any]:

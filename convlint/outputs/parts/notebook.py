@@ -51,14 +51,16 @@ def _text(text: str) -> str:
 
 def _finding(finding: Finding, texts: SourceTexts) -> Iterator[str]:
     place = str(finding.site or finding.target or "model")
-    head = f'<b class="{finding.severity}">{finding.code} [{_text(finding.name)}]</b>'
-    yield f"<div>{head} {_text(finding.message)} <code>{_text(place)}</code></div>"
+    yield (
+        f'<div><b class="{finding.severity}">{finding.code} [{_text(finding.name)}]</b> '
+        f"{_text(finding.message)} <code>{_text(place)}</code></div>"
+    )
     yield from _source(texts, finding.site, "^")
     for related in finding.related:
         yield f"<div>{_text(related.message)} <code>{_text(str(related.site))}</code></div>"
         yield from _source(texts, related.site, "-")
     if finding.witness is not None:
-        yield f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: {_text(finding.witness.error)}</div>"
+        yield (f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: {_text(finding.witness.error)}</div>")
     if finding.fix is not None:
         yield f"<div>{finding.fix.applicability} fix: {_text(finding.fix.title)}</div>"
 

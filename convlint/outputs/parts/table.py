@@ -23,7 +23,11 @@ _STYLES = {"kind": "cyan", "params_share": "dim", "macs_share": "dim", "calls": 
 
 
 def render(model: Model, options: TableOptions | None = None, *, width: int | None = None, color: bool = False) -> str:
-    """The table with heading, totals and notes; hides the least important columns beyond ``width`` cells."""
+    """The table with its heading, totals and notes.
+
+    ``width``: cells of the terminal; the least important columns are hidden, and listed, until the others fit.
+    None does not limit it. ``color`` adds escape codes.
+    """
     return painted(texts(model, options or TableOptions(), width), width=width, color=color)
 
 

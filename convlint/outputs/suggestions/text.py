@@ -105,8 +105,11 @@ def latency(timing: Timing) -> str:
         for before, after in zip(timing.before, timing.after, strict=True)
     )
     slower = "SLOWER despite fewer MACs; " if timing.slower else ""
-    runs = f"{timing.runs} runs, {timing.device}, {number_of(timing.threads, 'thread')}"
-    return f"{timing.subject}, {timing.layout}: {slower}min {fastest}, median {median} ({runs})"
+    threads = number_of(timing.threads, "thread")
+    return (
+        f"{timing.subject}, {timing.layout}: {slower}min {fastest}, median {median} "
+        f"({timing.runs} runs, {timing.device}, {threads})"
+    )
 
 
 def verification(suggestion: Suggestion) -> str:

@@ -49,7 +49,11 @@ class Construction:
 
 
 class WatchedConstruction:
-    """Context that records the construction of modules in their ``__dict__``, which deep copies share."""
+    """Context that records the construction of modules; see ``construction_of``.
+
+    The record is stored in the ``__dict__`` of the module, so a deep copy has the record of its original. All patches
+    of ``torch.nn`` are undone on exit.
+    """
 
     def __init__(self, repair: bool = False) -> None:
         self._repair = repair

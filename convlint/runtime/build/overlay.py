@@ -18,7 +18,8 @@ from convlint.source_text.texts import SourceTexts
 def files_replaced(texts: Mapping[str, str]) -> Iterator[None]:
     """Context in which imports of these files read the texts given here instead.
 
-    ``texts`` maps paths to file contents, bytes decoded as latin-1. Bytecode caches of these files are ignored.
+    ``texts`` maps paths to file contents, bytes decoded as latin-1. All other files are read from disk. Nothing is
+    copied or written, and bytecode caches of the replaced files are ignored.
     """
     data_by_path = {path: text.encode("latin-1") for path, text in texts.items()}
     contents = {os.path.realpath(path): data for path, data in data_by_path.items()}

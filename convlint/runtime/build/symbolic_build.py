@@ -29,7 +29,8 @@ _MOST_NUMBERS = 256  # in one list or tuple argument
 def symbolic_arguments() -> Iterator[Tracker]:
     """Context in which constructors of user classes receive their integers as symbols.
 
-    Afterwards existing symbols behave like plain integers. Raises RuntimeError if another such context is active.
+    All patches are undone on exit. Existing symbolic integers keep their type and then behave like plain ones. Raises
+    RuntimeError if another such context is active.
     """
     if Tracker.active is not None:
         raise RuntimeError("symbolic_arguments() is already active")

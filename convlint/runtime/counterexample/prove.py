@@ -61,7 +61,8 @@ def _load_class(job: ClaimJob) -> type[nn.Module]:
     except ProblemError as error:
         raise CannotCallError(error.problem.message) from error
     except Exception as error:
-        raise CannotCallError(f"{claim.path} cannot be imported: {type(error).__name__}: {one_line(error)}") from error
+        text = f"{claim.path} cannot be imported: {type(error).__name__}: {one_line(error)}"
+        raise CannotCallError(text) from error
     if isinstance(cls, type) and issubclass(cls, nn.Module):
         return cls
     raise CannotCallError(f"{claim.cls} is not a subclass of nn.Module")

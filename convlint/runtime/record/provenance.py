@@ -13,8 +13,7 @@ from torch import nn
 from convlint import symbolic
 from convlint.ir import Graph, Layer, Scope
 from convlint.runtime import code_sites
-from convlint.runtime.build import source_literals
-from convlint.runtime.build.construction_sites import Construction, construction_of
+from convlint.runtime.build import construction_sites, source_literals
 from convlint.runtime.build.symbolic_build import scope_of
 from convlint.runtime.build.symbolic_int import Argument, Operation, Origin, Parameter, ScopeRecord, SymbolicInt
 from convlint.runtime.counterexample.arguments import listed
@@ -49,7 +48,7 @@ class _Expressions:
         self._wanted: set[Symbol] = set()
 
     def annotated(self, layer: Layer, module: nn.Module) -> Layer:
-        built = construction_of(module)
+        built = construction_sites.construction_of(module)
         declared = (built and built.declared) or vars(module)
         exprs = {}
         for name in _DECLARED:
@@ -64,7 +63,9 @@ class _Expressions:
             return layer
         return replace(layer, exprs=exprs, scope=self._register(scope_of(module)))
 
-    def _of_attribute(self, value: int, name: str, module: nn.Module, built: Construction | None) -> Dim:
+    def _of_attribute(
+        self, value: int, name: str, module: nn.Module, built: construction_sites.Construction | None
+    ) -> Dim:
         if isinstance(value, SymbolicInt):
             return self.dim(value.origin)
         position = _positions(type(module).__init__).get(name)

@@ -191,10 +191,13 @@ class _Conversion:
         return tuple(self._tensors[value.step, value.position] for value in values)
 
     def _layer_of(self, step: Step) -> str | None:
-        """The layer that a call belongs to: the innermost module, if it is a layer."""
+        """The layer that a call belongs to: the innermost module, if it is a layer.
+
+        The functional calls of a model without submodules are reported on their own.
+        """
         if step.owner is None or not is_leaf(step.owner):
             return None
-        if not step.module and base_of(step.owner) == "Module":  # a model without submodules reports its own calls
+        if not step.module and base_of(step.owner) == "Module":
             return None
         return step.module if step.module in self.layers else None
 

@@ -41,6 +41,10 @@ class Project:
         self._exists: dict[str, bool] = {}
         self._searches: dict[tuple[str, str], Search] = {}
 
+    def with_texts(self, texts: SourceTexts) -> Project:
+        """The same project with other contents of files; files that are unchanged are not parsed again."""
+        return Project(self.root, self.entries, texts, self._parsed)
+
     def add(self, path: str, data: bytes) -> SourceModule:
         """Return the module of a file with a given content. Raises UnreadableError."""
         key = os.path.abspath(path)

@@ -1,0 +1,1 @@
+"""Verified repairs: the smallest change of a written number after which the program works."""

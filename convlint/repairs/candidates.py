@@ -1,0 +1,276 @@
+"""Candidates for the repair of a conflict: written numbers, and the texts that may replace them, most likely first."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from typing import Literal
+
+from convlint.analysis import ops
+from convlint.analysis.diagnosis import Disagreement, Vote
+from convlint.analysis.diagnosis.messages import disagreements_at
+from convlint.ir import Edit, Graph, Node, Site
+from convlint.repairs.changes import Change, simplified
+from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
+from convlint.source_text.call_sites import Function
+
+MOST_NAMES = 6
+"""Names in scope that are tried without a reason of their own."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One edit to try: the number of the graph that it is to correct, and its right value.
+
+    ``cost`` orders candidates: the smallest first.
+    """
+
+    edit: Edit
+    number: WrittenNumber
+    vote: Vote
+    right: Fraction
+    cost: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """The edit in words."""
+        return f"replace `{self.number.text}` with `{self.edit.text}`"
+
+
+Role = Literal["consumer", "blamed", "other"]
+
+
+@dataclass(frozen=True)
+class _End:
+    """One number of a conflict, the value that would settle it, its written numbers, and its part in the conflict."""
+
+    vote: Vote
+    right: Fraction
+    numbers: tuple[WrittenNumber, ...]
+    role: Role
+
+
+def candidates(
+    graph: Graph, failed: int, slicer: Slicer, suspected: Collection[tuple[str, int]] = ()
+) -> list[Candidate]:
+    """The edits that might settle a conflict about channels or features, most likely first.
+
+    ``failed`` is the id of the node that fails. ``suspected`` are lines of classes that fail for some arguments:
+    a change inside the class is preferred there.
+    """
+    ends = list(_ends(graph, failed, slicer))
+    known = {str(end.vote.number) for end in ends}
+    suspected = {*suspected, *_always_failing(graph)}
+    best: dict[tuple[Site, str], Candidate] = {}
+    for end in ends:
+        for number in end.numbers:
+            for text, kind in _texts(graph, number, end, ends):
+                if text == number.text:
+                    continue
+                cost = _cost(end, number, kind, text not in known, suspected)
+                candidate = Candidate(Edit(number.site, text), number, end.vote, end.right, cost)
+                key = (candidate.edit.site, text)
+                if key not in best or candidate.cost < best[key].cost:
+                    best[key] = candidate
+    return sorted(best.values(), key=lambda candidate: candidate.cost)
+
+
+def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:
+    """The calls through which several layers are built of which every one fails: these are wrong, not their callers."""
+    failing = {node.layer for node in graph.nodes if node.error}
+    built: dict[tuple[Site, ...], list[bool]] = {}
+    for layer in graph.layers:
+        if layer.site is not None and layer.leaf:
+            frames = (layer.site, *layer.chain)
+            for depth in range(1, len(frames) + 1):
+                built.setdefault(frames[:depth], []).append(layer.name in failing)
+    for frames, fails in built.items():
+        if len(fails) > 1 and all(fails):
+            yield frames[-1].path, frames[-1].line
+
+
+def _ends(graph: Graph, failed: int, slicer: Slicer) -> Iterator[_End]:
+    """Both sides of a conflict: each number with the value that would settle it."""
+    seen: set[tuple[str, tuple[Site, ...]]] = set()
+    for conflict in disagreements_at(graph, [failed]):
+        yield from _voting(graph, conflict, slicer, seen, "blamed")
+    node = graph.nodes[failed]
+    for label, declared, received in _declared(graph, node):
+        frames = _frames(graph, node)
+        if frames and (label, frames) not in seen:
+            seen.add((label, frames))
+            vote = Vote(node.id, label, declared, frames)
+            yield _end(graph, vote, Fraction(received), slicer, "consumer")
+    for conflict in disagreements_at(graph, [failed]):
+        yield from _voting(graph, conflict, slicer, seen, "other")
+
+
+def _voting(
+    graph: Graph, conflict: Disagreement, slicer: Slicer, seen: set[tuple[str, tuple[Site, ...]]], role: Role
+) -> Iterator[_End]:
+    """The blamed end of a conflict, or the others, with what would make them agree with it."""
+    wanted = [(vote, right) for vote, right in conflict.wrong if right is not None]
+    if wanted and role == "other":
+        vote, right = wanted[0]
+        ratio = Fraction(vote.number) / right if right else Fraction(0)
+        wanted = [(other, other.number * ratio) for other in conflict.others]
+    for vote, right in wanted:
+        if vote.frames and (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, role)
+
+
+def _end(graph: Graph, vote: Vote, right: Fraction, slicer: Slicer, role: Role) -> _End:
+    change = Change.between(Fraction(vote.number), right)
+    numbers = slicer.numbers(graph.nodes[vote.node].op, vote.label, vote.frames, change)
+    return _End(vote, right, tuple(numbers), role)
+
+
+def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], int, int]]:
+    """The sizes that a failing layer declares and receives: channels or features."""
+    shape = graph.tensor(node.inputs[0]).shape if node.inputs else ()
+    layer = graph.layer(node.layer)
+    attrs = {**(layer.attrs if layer else {}), **node.attrs}
+    for name, label, dimension in _DECLARED.get(node.op.rstrip("123d"), ()):
+        dim = -ops.spatial_dims(node.op) - 1 if dimension is None else dimension
+        size = attrs.get(name)
+        if isinstance(size, int) and -len(shape) <= dim < len(shape) and shape[dim] != size:
+            yield label, size, shape[dim]
+
+
+_DECLARED: dict[str, tuple[tuple[str, Literal["in", "out"], int | None], ...]] = {
+    "conv": (("in_channels", "in", None),),
+    "conv_transpose": (("in_channels", "in", None),),
+    "linear": (("in_features", "in", -1),),
+    "batch_norm": (("num_features", "out", 1),),
+    "instance_norm": (("num_features", "out", 1),),
+    "group_norm": (("num_channels", "out", 1),),
+    "prelu": (("num_parameters", "out", 1),),
+}
+"""What layers declare: the attribute, the label of the vote, and the dimension (None: that of the channels)."""
+
+
+def _frames(graph: Graph, node: Node) -> tuple[Site, ...]:
+    layer = graph.layer(node.layer)
+    return () if layer is None or layer.site is None else (layer.site, *layer.chain)
+
+
+_SIMPLER, _SAME, _COMPUTED, _LITERAL, _NAME, _FIXED = range(6)
+
+
+def _texts(graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End]) -> Iterator[tuple[str, int]]:
+    """The texts that may replace a written number, and of which kind each is."""
+    change = number.change
+    is_data = number.literal is not None or isinstance(number.node, ast.Call)
+    if number.literal is not None:
+        for literal in change.of_literal(number.literal):
+            yield (str(literal), _FIXED if number.place.is_parameterized and end.role != "other" else _LITERAL)
+    if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
+        return
+    if number.role == "argument" and number.place.depth == 0:
+        yield from ((text, _SAME) for text in _product(graph, end))
+    peers = list(_peers(number, ends))
+    for text, value in peers:
+        if change.wanted is None:
+            yield text, _NAME
+        elif value == change.wanted:
+            yield text, _SAME
+        elif text.isdecimal():
+            continue
+        elif value and change.wanted % value == 0:
+            yield f"{change.wanted / value} * {_operand(text)}", _COMPUTED
+        elif change.wanted and value % change.wanted == 0:
+            yield f"{_operand(text)} // {value / change.wanted}", _COMPUTED
+    for (one, first), (other, second) in combinations(peers, 2):
+        written = not (one.isdecimal() and other.isdecimal())
+        if written and change.wanted is not None and first + second == change.wanted:
+            yield f"{one} + {other}", _COMPUTED
+    simpler = _SIMPLER if number.role == "argument" else _SAME
+    yield from ((text, simpler) for text in simplified(number.node, change))
+    if number.literal is None:
+        text = number.text
+        if change.ratio is not None and change.ratio.denominator == 1 and change.ratio > 1:
+            yield f"{change.ratio} * {_operand(text)}", _COMPUTED
+        elif change.ratio is not None and change.ratio.numerator == 1 and change.ratio < 1:
+            yield f"{_operand(text)} // {1 / change.ratio}", _COMPUTED
+        if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
+            yield str(change.wanted), _FIXED if number.place.is_parameterized else _LITERAL
+    scope = number.place.scope
+    if isinstance(scope, Function):
+        for name in _widths(scope)[:MOST_NAMES]:
+            yield name, _NAME
+
+
+def _product(graph: Graph, end: _End) -> Iterator[str]:
+    """The channels times the pixels that a flattened map gives to a linear layer: ``64 * 7 * 7``."""
+    node = graph.nodes[end.vote.node]
+    if node.op == "linear" and end.vote.label == "in" and node.inputs:
+        before = graph.producer(node.inputs[0])
+        if before is not None and before.op in ("flatten", "reshape") and before.inputs:
+            shape = graph.tensor(before.inputs[0]).shape[1:]
+            if len(shape) > 1 and min(shape) > 0:
+                yield " * ".join(map(str, shape))
+
+
+def _widths(scope: Function) -> list[str]:
+    """The parameters of a function that it passes as one of the first two arguments of a call: widths, mostly."""
+    passed = {
+        argument.id
+        for call in ast.walk(scope)
+        if isinstance(call, ast.Call)
+        for argument in call.args[:2]
+        if isinstance(argument, ast.Name)
+    }
+    return [name for name in parameters(scope) if name in passed]
+
+
+def _peers(number: WrittenNumber, ends: Sequence[_End]) -> Iterator[tuple[str, Fraction]]:
+    """Expressions that other ends of the conflict write in the same scope, and their values."""
+    scope = number.place.scope
+    found: dict[str, Fraction] = {}
+    for end in ends:
+        for other in end.numbers:
+            if (
+                other.node is not number.node
+                and other.change.value is not None
+                and (other.literal is not None or other.role not in ("element", "unpacked"))
+                and other.place.path == number.place.path
+                and other.place.scope is scope
+            ):
+                found.setdefault(other.text, other.change.value)
+    yield from found.items()
+
+
+def _operand(text: str) -> str:
+    """A text that can stand next to ``*`` or ``//``."""
+    node = ast.parse(text, mode="eval").body
+    simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
+    return text if simple else f"({text})"
+
+
+def _cost(
+    end: _End, number: WrittenNumber, kind: int, is_new: bool, suspected: Collection[tuple[str, int]]
+) -> tuple[int, ...]:
+    """Rank an edit: the end that is blamed first, then the layer that fails, and the smaller change.
+
+    Inside a class that other calls use as well, a number is only suspected if the class fails for other arguments.
+    """
+    shared = number.place.is_parameterized and number.has_callers
+    if (number.place.path, number.frame.line) in suspected:
+        shared = False
+    return (
+        kind in (_NAME, _FIXED),
+        shared,
+        kind != _SIMPLER,
+        ("blamed", "consumer", "other").index(end.role),
+        number.role in ("default", "attribute") and number.place.is_parameterized,
+        kind,
+        number.place.depth,
+        is_new,
+        -end.vote.node,
+        number.site.line,
+        number.site.column,
+    )

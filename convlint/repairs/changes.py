@@ -1,0 +1,91 @@
+"""Changes of numbers, and the changes of the parts of an expression that cause them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change from ``value`` to ``wanted`` if those are known, else by a factor ``ratio`` or a term ``shift``."""
+
+    value: Fraction | None = None
+    wanted: Fraction | None = None
+    ratio: Fraction | None = None
+    shift: Fraction | None = None
+
+    @staticmethod
+    def between(value: Fraction, wanted: Fraction) -> Change:
+        """The change from one number to another."""
+        return Change(value, wanted, wanted / value if value else None, wanted - value)
+
+    def of_literal(self, literal: int) -> list[int]:
+        """The whole numbers, at least 1, that could replace a literal, most likely first."""
+        if self.value == literal and self.wanted is not None:
+            numbers = [self.wanted]
+        else:
+            numbers = [literal * self.ratio] if self.ratio is not None else []
+            numbers += [literal + self.shift] if self.shift is not None else []
+        whole = [int(number) for number in numbers if number.denominator == 1 and number >= 1]
+        return [number for number in dict.fromkeys(whole) if number != literal]
+
+    def scaled(self, factor: Fraction | None) -> Change:
+        """The change of ``x`` if this is the change of ``factor * x``; None is an unknown factor."""
+        if not factor:
+            return Change(ratio=self.ratio)
+        value, wanted, shift = (
+            None if number is None else number / factor for number in (self.value, self.wanted, self.shift)
+        )
+        return Change(value, wanted, self.ratio, shift)
+
+    def shifted(self, term: Fraction | None) -> Change:
+        """The change of ``x`` if this is the change of ``x + term``; None is an unknown term."""
+        if term is None or self.value is None or self.wanted is None:
+            return Change(shift=self.shift)
+        return Change.between(self.value - term, self.wanted - term)
+
+
+def operand_changes(node: ast.BinOp, change: Change) -> Iterator[tuple[ast.expr, Change]]:
+    """The operands of an arithmetic expression, each with the change that would change the whole as ``change``."""
+    left, right = literal_value(node.left), literal_value(node.right)
+    match node.op:
+        case ast.Mult():
+            yield node.left, change.scaled(right)
+            yield node.right, change.scaled(left)
+        case ast.FloorDiv() | ast.Div():
+            yield node.left, change.scaled(1 / right if right else None)
+            yield node.right, Change(ratio=1 / change.ratio if change.ratio else None)
+        case ast.Add():
+            yield node.left, change.shifted(right)
+            yield node.right, change.shifted(left)
+        case ast.Sub():
+            yield node.left, change.shifted(None if right is None else -right)
+            yield node.right, Change(shift=None if change.shift is None else -change.shift)
+        case _:
+            yield node.left, change.scaled(None)
+            yield node.right, change.scaled(None)
+
+
+def simplified(node: ast.expr, change: Change) -> Iterator[str]:
+    """The operand that remains if a literal factor or term is dropped: ``width`` of ``width * 2``."""
+    if isinstance(node, ast.BinOp):
+        for kept, dropped in ((node.left, node.right), (node.right, node.left)):
+            literal, first = literal_value(dropped), kept is node.left
+            match node.op:
+                case ast.Mult() if literal and change.ratio == 1 / literal:
+                    yield ast.unparse(kept)
+                case ast.FloorDiv() if first and literal and change.ratio == literal:
+                    yield ast.unparse(kept)
+                case ast.Add() if literal and change.shift == -literal:
+                    yield ast.unparse(kept)
+                case ast.Sub() if first and literal and change.shift == literal:
+                    yield ast.unparse(kept)
+
+
+def literal_value(node: ast.expr) -> Fraction | None:
+    """The number of a literal, None for other expressions."""
+    is_number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+    return Fraction(ast.unparse(node)) if is_number else None

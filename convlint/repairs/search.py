@@ -1,0 +1,141 @@
+"""The search for repairs: candidates are tried, and the best explains its conflict and all others that it settles."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from convlint.ir import Edit, Finding, Graph
+from convlint.repairs.candidates import Candidate
+
+MOST_TRIALS = 60
+"""Candidates that are tried for one conflict."""
+
+Place = tuple[str, int]
+"""A file and a line."""
+Operation = tuple[str, int, str]
+"""A file, a line, and the layer or function that is called there: the same one after an edit of a number."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """An operation that PyTorch refuses, the finding that reports it, and the graph in which it is.
+
+    ``node`` is the id of the failing call, None for a constructor that fails.
+    """
+
+    finding: Finding
+    graph: Graph
+    node: int | None = None
+
+    @property
+    def operation(self) -> Operation:
+        node = None if self.node is None else self.graph.nodes[self.node]
+        site = self.finding.site if node is None or node.site is None else node.site
+        name = self.finding.code if node is None else node.layer or node.op
+        return ("", 0, name) if site is None else (site.path, site.line, name)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A cause: its conflict, the repair that was verified (None where none was), and the conflicts that it settles.
+
+    ``others`` are verified repairs of the same quality at other places.
+    """
+
+    conflict: Conflict
+    repair: Candidate | None = None
+    settled: tuple[Conflict, ...] = ()
+    others: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a trial: conflicts in the order of execution, and the lines of all operations that were reached."""
+
+    conflicts: tuple[Conflict, ...]
+    reached: frozenset[Place] = frozenset()
+
+    @property
+    def failing(self) -> frozenset[Operation]:
+        """All operations that fail."""
+        return frozenset(conflict.operation for conflict in self.conflicts)
+
+
+Trial = Callable[[Sequence[Edit]], Outcome | None]
+"""Applies edits to the program and analyzes it again; None where the trial itself failed."""
+
+
+@dataclass
+class Budget:
+    """The time that the search may take, in seconds."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        self._end = time.monotonic() + self.seconds
+
+    @property
+    def is_left(self) -> bool:
+        return time.monotonic() < self._end
+
+
+def explain(
+    start: Outcome, propose: Callable[[Conflict], Iterable[Candidate]], trial: Trial, budget: Budget
+) -> list[Explanation]:
+    """Explain the conflicts of a program one after the other, each in the program that the repairs before it left.
+
+    A conflict that no candidate settles is reported without a repair.
+    """
+    explained: list[Explanation] = []
+    edits: list[Edit] = []
+    state = start
+    given_up: set[Operation] = set()
+    while left := [c for c in state.conflicts if c.operation not in given_up]:
+        first = left[0]
+        found = _repair(first, state, propose, trial, budget, edits)
+        if found is None:
+            explained.append(Explanation(first))
+            given_up.add(first.operation)
+            continue
+        repair, after = found
+        settled = tuple(c for c in left[1:] if c.operation not in after.failing)
+        explained.append(Explanation(first, repair, settled))
+        edits.append(repair.edit)
+        state = after
+    return explained
+
+
+def _repair(
+    first: Conflict,
+    before: Outcome,
+    propose: Callable[[Conflict], Iterable[Candidate]],
+    trial: Trial,
+    budget: Budget,
+    edits: Sequence[Edit],
+) -> tuple[Candidate, Outcome] | None:
+    """The candidate that settles a conflict, brings no new one and leaves the fewest; the first of equals."""
+    edited = {edit.site for edit in edits}
+    best: tuple[Candidate, Outcome] | None = None
+    tried = 0
+    for candidate in propose(first):
+        if tried >= MOST_TRIALS or not budget.is_left:
+            break
+        if candidate.edit.site in edited:
+            continue
+        tried += 1
+        after = trial([*edits, candidate.edit])
+        if after is None or not _is_progress(first, before, after):
+            continue
+        if best is None or len(after.failing) < len(best[1].failing):
+            best = candidate, after
+        if not best[1].conflicts:
+            break
+    return best
+
+
+def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
+    """Return whether a trial reached the operations of a conflict, found them to work, and brought no new conflict."""
+    path, line, _ = first.operation
+    return (path, line) in after.reached and first.operation not in after.failing and after.failing <= before.failing

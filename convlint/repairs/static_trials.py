@@ -1,0 +1,81 @@
+"""Repairs of a file that was checked statically: the edited text is analyzed again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+
+from convlint.ir import Edit, Finding
+from convlint.repairs.candidates import Candidate, candidates
+from convlint.repairs.findings import repaired
+from convlint.repairs.search import Budget, Conflict, Operation, Outcome, explain
+from convlint.repairs.written_numbers import Slicer
+from convlint.source_text.edits import EditError, apply
+from convlint.static import CheckedFile, Project, check_file
+
+_SHARE = 4.0  # the time for trials, as a multiple of that of the check
+_LEAST = 1.0  # seconds for trials, however short the check was
+
+
+class StaticTrials:
+    """The program of one file under edits. ``project`` is the one in which the file was checked."""
+
+    def __init__(self, path: str, project: Project) -> None:
+        self._path = path
+        self._project = project
+
+    def __call__(self, edits: Sequence[Edit]) -> Outcome | None:
+        """Analyze the program after ``edits``; None where an edit cannot be made or the text cannot be analyzed."""
+        before = self._project
+        by_path: dict[str, list[Edit]] = {}
+        for edit in edits:
+            by_path.setdefault(edit.site.path, []).append(edit)
+        try:
+            texts = before.texts.with_overlays(
+                {path: apply(before.texts.data(path), each) for path, each in by_path.items()}
+            )
+        except (EditError, OSError):
+            return None
+        project = before.with_texts(texts)
+        checked = check_file(self._path, texts.data(self._path), project, with_reached=True)
+        if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
+            return None
+        return outcome(checked)
+
+
+def outcome(checked: CheckedFile) -> Outcome:
+    """The conflicts that a check found, in the order of execution."""
+    conflicts: dict[Operation, Conflict] = {}
+    for finding in checked.findings:
+        if finding.graph is not None:
+            own = [id for id in finding.nodes if finding.graph.where(finding.graph.nodes[id]) == finding.site]
+            for node in (*own, *finding.nodes) or (None,):
+                conflict = Conflict(finding, finding.graph, node)
+                known = conflicts.get(conflict.operation)
+                if known is None or (node in own and known.finding.site != finding.site):
+                    conflicts[conflict.operation] = conflict
+    in_order = sorted(conflicts.values(), key=lambda conflict: -1 if conflict.node is None else conflict.node)
+    return Outcome(tuple(in_order), checked.reached)
+
+
+def explained(path: str, checked: CheckedFile, project: Project, seconds: float) -> list[Finding]:
+    """The findings of a checked file, its conflicts explained by repairs: one finding for each cause.
+
+    ``seconds`` is how long the check took.
+    """
+    start = outcome(checked)
+    rest = [finding for finding in checked.findings if finding.graph is None]
+    if not start.conflicts:
+        return rest
+    suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
+    slicer = Slicer(project.texts, project.root)
+
+    def propose(conflict: Conflict) -> Iterator[Candidate]:
+        if conflict.node is not None:
+            yield from candidates(conflict.graph, conflict.node, slicer, suspected)
+
+    budget = Budget(max(_SHARE * seconds, _LEAST))
+    causes = explain(start, propose, StaticTrials(path, project), budget)
+    gc.collect()  # the programs of trials refer to themselves, and no garbage is collected while files are linted
+    found = {(f.code, f.site): f for f in reversed([repaired(cause, "static") for cause in causes])}
+    return [*reversed(found.values()), *rest]

@@ -1,0 +1,310 @@
+"""Written numbers: the expressions in the user's files that a number of a layer comes from.
+
+A number is followed backwards from the argument of a constructor call: through arithmetic, local variables, parameters
+and the calls that pass them, attributes, defaults and elements of lists, in every file of the project.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from convlint.ir import Site
+from convlint.repairs.changes import Change, operand_changes
+from convlint.source_text import call_sites, lines
+from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
+from convlint.source_text.texts import SourceTexts
+
+_MAX_STEPS = 400  # expressions that are followed for one number
+
+_PARAMETERS: dict[tuple[str, str], tuple[str, int]] = {
+    ("conv", "in"): ("in_channels", 0),
+    ("conv", "out"): ("out_channels", 1),
+    ("conv", "groups"): ("groups", 6),
+    ("linear", "in"): ("in_features", 0),
+    ("linear", "out"): ("out_features", 1),
+    ("batch_norm", "out"): ("num_features", 0),
+    ("instance_norm", "out"): ("num_features", 0),
+    ("group_norm", "out"): ("num_channels", 1),
+    ("layer_norm", "out"): ("normalized_shape", 0),
+    ("prelu", "out"): ("num_parameters", 0),
+}
+"""The constructor parameter of a number of a layer, and its position, by operator and label of the number."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The file and scope of an expression, and ``depth``, the calls between it and the layer's constructor."""
+
+    path: str
+    file: ParsedFile
+    scope: ast.AST
+    depth: int
+
+    @property
+    def is_parameterized(self) -> bool:
+        """True inside a function with parameters, which several calls may share."""
+        return isinstance(self.scope, Function) and bool(parameters(self.scope))
+
+
+@dataclass(frozen=True)
+class WrittenNumber:
+    """An expression that evaluates to a number, and how it would have to change.
+
+    ``role`` says how it is written: as "argument", "operand", "assignment", "default", "element", "attribute" or
+    "unpacked". ``frame`` is the call that it is part of, and ``has_callers`` whether a call around that is known.
+    """
+
+    node: ast.expr
+    place: Place
+    change: Change
+    role: str
+    frame: Site
+    has_callers: bool
+
+    @property
+    def site(self) -> Site:
+        return lines.span(self.place.path, self.node, self.place.file.lines)
+
+    @property
+    def text(self) -> str:
+        return ast.unparse(self.node)
+
+    @property
+    def literal(self) -> int | None:
+        """The number of an integer literal, None for other expressions."""
+        is_int = isinstance(self.node, ast.Constant) and type(self.node.value) is int
+        return int(self.text, 0) if is_int else None
+
+
+class Slicer:
+    """Follows numbers backwards through the files of a project below the folder ``root``."""
+
+    def __init__(self, texts: SourceTexts, root: str) -> None:
+        self.texts = texts
+        self._root = os.path.join(os.path.abspath(root), "")
+
+    def numbers(self, op: str, label: str, frames: Sequence[Site], change: Change) -> list[WrittenNumber]:
+        """The written numbers that one number of a layer comes from and the project may edit, innermost first.
+
+        Args:
+            op: the operator of the layer's call.
+            label: the meaning of the number, "in", "out" or "groups".
+            frames: the constructor call and the calls around it, innermost first.
+            change: the change of the number.
+        """
+        call = call_sites.at(frames[0], self.texts) if frames else None
+        if call is None:
+            return []
+        walk = _Walk(self, frames)
+        parameter = _PARAMETERS.get(("conv" if op.startswith("conv") else op, label))
+        argument = call.argument(*parameter) if parameter else None
+        for each in _arguments(call) if argument is None else [argument]:
+            walk.follow_argument(call, each, 0, change, "argument")
+        return [number for number in walk.numbers if self._is_own(number.place.path)]
+
+    def _is_own(self, path: str) -> bool:
+        """Return whether a file belongs to the project: installed packages do not."""
+        full = os.path.abspath(path)
+        return full.startswith(self._root) and "site-packages" not in full[len(self._root) :].split(os.sep)
+
+    def imported(self, importer: str, statement: ast.ImportFrom) -> Place | None:
+        """The top level of the file that an import names: next to its importer, or in a folder above it."""
+        folder = os.path.dirname(os.path.abspath(importer))
+        for _ in range(statement.level - 1):
+            folder = os.path.dirname(folder)
+        while True:
+            stem = os.path.join(folder, *(statement.module or "").split("."))
+            for path in (f"{stem}.py", os.path.join(stem, "__init__.py")):
+                if os.path.isfile(path):
+                    parsed = call_sites.parsed_file(path := os.path.relpath(path), self.texts)
+                    return Place(path, parsed, parsed.tree, 0) if parsed else None
+            if statement.level or folder == os.path.dirname(folder):
+                return None
+            folder = os.path.dirname(folder)
+
+
+class _Walk:
+    """One number on its way back through the calls ``frames``."""
+
+    def __init__(self, slicer: Slicer, frames: Sequence[Site]) -> None:
+        self._slicer = slicer
+        self._frames = frames
+        self._seen: set[tuple[str, int, int, int | None]] = set()
+        self.numbers: list[WrittenNumber] = []
+
+    def follow_argument(self, call: WrittenCall, node: ast.expr, depth: int, change: Change, role: str) -> None:
+        """Follow an expression that is written in ``call``, the call of frame ``depth``."""
+        self._follow(Place(call.site.path, call.file, call.scope, depth), node, change, role)
+
+    def _follow(self, place: Place, node: ast.expr, change: Change, role: str) -> None:
+        key = (place.path, node.lineno, node.col_offset, node.end_col_offset)
+        if key in self._seen or len(self._seen) > _MAX_STEPS:
+            return
+        self._seen.add(key)
+        if isinstance(node, ast.Starred):
+            self._follow(place, node.value, change, role)
+        elif isinstance(node, ast.Tuple | ast.List):
+            for element in node.elts:
+                self._follow(place, element, change, "element")
+        elif not isinstance(node, ast.Constant) or type(node.value) is int:
+            frame = self._frames[min(place.depth, len(self._frames) - 1)]
+            has_callers = place.depth + 1 < len(self._frames)
+            self.numbers.append(WrittenNumber(node, place, change, role, frame, has_callers))
+            self._follow_parts(place, node, change)
+
+    def _follow_parts(self, place: Place, node: ast.expr, change: Change) -> None:
+        parts: list[tuple[ast.expr, Change]] = []
+        match node:
+            case ast.Name(id=name):
+                self._follow_name(place, name, change)
+            case ast.Attribute(value=owner, attr=name):
+                of_self = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
+                values = [*_attributes(place.file, name), *(() if of_self else _keyed(place.file, name))]
+                self._follow_all(place, values, change)
+            case ast.Subscript(value=base, slice=index):
+                self._follow(place, base, change, "element")
+                if isinstance(index, ast.Constant) and isinstance(index.value, str):
+                    self._follow_all(place, _keyed(place.file, index.value), change)
+            case ast.BinOp():
+                parts = list(operand_changes(node, change))
+            case ast.UnaryOp(operand=operand):
+                parts = [(operand, change)]
+            case ast.IfExp(body=body, orelse=orelse):
+                parts = [(body, change), (orelse, change)]
+            case ast.BoolOp(values=values):
+                parts = [(value, change) for value in values]
+            case ast.Call(args=args):
+                parts = [(argument, change.scaled(None)) for argument in args]
+        for part, its in parts:
+            self._follow(place, part, its, "operand")
+
+    def _follow_all(self, place: Place, values: Sequence[ast.expr] | Iterator[ast.expr], change: Change) -> None:
+        for value in values:
+            self._follow(replace(place, scope=place.file.scope(value)), value, change, "attribute")
+
+    def _follow_name(self, place: Place, name: str, change: Change) -> None:
+        """Follow what a name was assigned, what a caller passed for it, or what it was imported as."""
+        scope: ast.AST | None = place.scope
+        while scope is not None:
+            here = replace(place, scope=scope)
+            is_parameter = isinstance(scope, Function) and name in parameters(scope)
+            if isinstance(scope, Function) and is_parameter:
+                self._follow_parameter(here, scope, name, change)
+            values = list(_assigned(scope, name))
+            for value in values:
+                self._follow(here, value, change, "assignment")
+            if values or is_parameter:
+                return
+            scope = None if isinstance(scope, ast.Module) else place.file.scope(scope)
+        for node in place.file.nodes:
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if (alias.asname or alias.name) == name:
+                        there = self._slicer.imported(place.path, node)
+                        if there is not None:
+                            self._follow_name(replace(there, depth=place.depth), alias.name, change)
+
+    def _follow_parameter(self, place: Place, function: Function, name: str, change: Change) -> None:
+        """Follow the argument that the next frame passes for a parameter, or the parameter's default."""
+        depth = place.depth + 1
+        call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
+        passed = None if call is None else _argument_for(call, function, name)
+        default = _default_of(function, name)
+        if call is not None and passed is not None:
+            self.follow_argument(call, passed, depth, change, "argument")
+        elif call is not None and call.unpacks:
+            for argument in _arguments(call):
+                self.follow_argument(call, argument, depth, change, "unpacked")
+        elif default is not None:
+            self._follow(place, default, change, "default")
+
+
+def parameters(function: Function) -> list[str]:
+    """The names of a function's parameters, without ``self`` and ``cls``."""
+    arguments = function.args
+    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def _argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:
+    """The expression that a call of ``function`` passes for its parameter ``name``; None if it passes none."""
+    positional = len(function.args.posonlyargs) + len(function.args.args)
+    names = parameters(function)
+    dropped = positional + len(function.args.kwonlyargs) - len(names)
+    position = names.index(name)
+    if position < positional - dropped:
+        return call.argument(name, position)
+    return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
+
+
+def _default_of(function: Function, name: str) -> ast.expr | None:
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
+    found = [value for parameter, value in pairs if parameter.arg == name]
+    found += [v for p, v in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if p.arg == name and v]
+    return found[0] if found else None
+
+
+def _arguments(call: WrittenCall) -> list[ast.expr]:
+    return [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
+
+
+def _assigned(scope: ast.AST, name: str) -> Iterator[ast.expr]:
+    """The expressions that the statements of a scope assign to a name; for a loop, what it runs over."""
+    body = getattr(scope, "body", [])
+    pending: list[ast.AST] = [body] if isinstance(body, ast.expr) else list(body)
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    yield from _bound(target, value, name)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                yield from _bound(target, value, name)
+            case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
+                yield from _bound(target, value, name)
+            case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+                yield from _bound(target, value, name)
+        pending[:0] = ast.iter_child_nodes(node)
+
+
+def _bound(target: ast.expr, value: ast.expr, name: str) -> Iterator[ast.expr]:
+    """The part of ``value`` that a target binds to ``name``."""
+    if isinstance(target, ast.Name) and target.id == name:
+        yield value
+    elif isinstance(target, ast.Tuple | ast.List):
+        if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+            for part, its in zip(target.elts, value.elts, strict=True):
+                yield from _bound(part, its, name)
+        elif any(isinstance(part, ast.Name) and part.id == name for part in target.elts):
+            yield value
+
+
+def _attributes(file: ParsedFile, name: str) -> Iterator[ast.expr]:
+    """The expressions that the classes of a file assign to an attribute of that name."""
+    for node in file.nodes:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                in_class = isinstance(target, ast.Name) and isinstance(file.scope(node), ast.ClassDef)
+                if name == (target.attr if isinstance(target, ast.Attribute) else in_class and ast.unparse(target)):
+                    yield node.value
+
+
+def _keyed(file: ParsedFile, key: str) -> Iterator[ast.expr]:
+    """The values that a file writes for a key: keyword arguments, items of dicts, defaults of ``add_argument``."""
+    for node in file.nodes:
+        if isinstance(node, ast.Dict):
+            for written, value in zip(node.keys, node.values, strict=True):
+                if isinstance(written, ast.Constant) and written.value == key:
+                    yield value
+        elif isinstance(node, ast.Call):
+            option = node.args[0] if node.args and ast.unparse(node.func).endswith("add_argument") else None
+            text = option.value if isinstance(option, ast.Constant) and isinstance(option.value, str) else ""
+            wanted = {key, "default"} if text.lstrip("-").replace("-", "_") == key else {key}
+            yield from (keyword.value for keyword in node.keywords if keyword.arg in wanted)

@@ -1,0 +1,218 @@
+"""Repairs of files that are checked statically: the line, the edit, and PyTorch's word that the edited model runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convlint
+from convlint.ir import Finding
+from convlint.source_text.edits import apply
+
+HEAD = """
+import torch
+from torch import nn
+"""
+
+ARGUMENT_OF_A_BLOCK = f"""{HEAD}
+class Attend(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.q = nn.Conv2d(c, c // 2, 1)
+        self.v = nn.Conv2d(c, c, 1)
+        self.o = nn.Conv2d(c, c, 1)
+
+    def forward(self, x):
+        return self.o(self.v(x) * self.q(x).mean(1, keepdim=True))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 20, 3)
+        self.attend = Attend(40)  # <- 20
+        self.head = nn.Conv2d(20, 4, 1)
+
+    def forward(self, x):
+        return self.head(self.attend(self.stem(x)))
+"""
+
+PARTS_OF_A_CAT = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 24, 3, padding=1)
+        self.b = nn.Conv2d(3, 12, 3, padding=1)
+        self.fuse = nn.Conv2d(24 + 20, 10, 1)  # <- 12
+
+    def forward(self, x):
+        return self.fuse(torch.cat([self.a(x), self.b(x)], 1))
+"""
+
+PIXELS_OF_A_LINEAR = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.MaxPool2d(2))
+        self.fc = nn.Linear(8 * 4 * 4, 6)  # <- 8 * 8 * 8
+
+    def forward(self, x):
+        return self.fc(torch.flatten(self.features(x), 1))
+
+
+if __name__ == "__main__":
+    Net()(torch.zeros(1, 3, 32, 32))
+"""
+
+A_NAME_IN_SCOPE = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, width=12):
+        super().__init__()
+        hidden = width * 3
+        self.up = nn.Conv2d(3, hidden, 1, bias=False)
+        self.norm = nn.BatchNorm2d(width * 2)  # <- hidden
+        self.down = nn.Conv2d(hidden, 3, 1)
+
+    def forward(self, x):
+        return self.down(self.norm(self.up(x)).relu())
+"""
+
+TWICE_THE_WIDTH = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, width=14):
+        super().__init__()
+        self.eyes = nn.ModuleList([nn.Conv2d(3, width, 3) for _ in range(2)])
+        self.blend = nn.Conv2d(width, 8, 1)  # <- 2 * width
+
+    def forward(self, x):
+        return self.blend(torch.cat([eye(x) for eye in self.eyes], 1))
+"""
+
+A_FACTOR_TOO_MANY = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs * 2, outputs, 3, padding=1)  # <- outputs
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.Sequential(Block(3, 16), Block(16, 24), Block(24, 8))
+
+    def forward(self, x):
+        return self.blocks(x)
+"""
+
+PROGRAMS = {
+    "the argument of a block that builds several layers": ARGUMENT_OF_A_BLOCK,
+    "a part of a concatenation": PARTS_OF_A_CAT,
+    "the pixels of a linear layer": PIXELS_OF_A_LINEAR,
+    "a name that is in scope": A_NAME_IN_SCOPE,
+    "a width for each branch": TWICE_THE_WIDTH,
+    "a factor too many in a block that is built three times": A_FACTOR_TOO_MANY,
+}
+
+
+def errors(source: str) -> list[Finding]:
+    Path("net.py").write_text(source)
+    return [finding for finding in convlint.check("net.py") if finding.severity == "error"]
+
+
+def run(source: str) -> Any:
+    import torch
+
+    names: dict[str, Any] = {"__name__": "net"}
+    exec(compile(source, "net.py", "exec"), names)  # noqa: S102 - the program under test
+    return names["Net"]()(torch.zeros(1, 3, 32, 32))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)
+def test_one_cause_is_one_error_at_the_guilty_line_with_a_repair(source: str) -> None:
+    (finding,) = errors(source)
+    (repair,) = finding.repairs
+    line = next(i for i, text in enumerate(source.splitlines(), 1) if "# <- " in text)
+    assert finding.site is not None
+    assert finding.site.line == line
+    assert [edit.text for edit in repair.edits] == [source.splitlines()[line - 1].partition("# <- ")[2]]
+    assert repair.verified == "static"
+
+
+@pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)
+def test_pytorch_refuses_the_program_and_runs_the_repaired_one(source: str) -> None:
+    with pytest.raises(RuntimeError):
+        run(source)
+    (finding,) = errors(source)
+    repaired = apply(source.encode(), finding.repairs[0].edits).decode()
+    assert run(repaired) is not None
+    assert errors(repaired) == []
+
+
+def test_two_causes_are_two_errors_each_with_its_repair() -> None:
+    source = PARTS_OF_A_CAT.replace("    def forward", "        self.head = nn.Linear(7, 2)\n\n    def forward")
+    source = source.replace("self.fuse(torch", "self.head(self.fuse(torch").replace(", 1))", ", 1)).mean((2, 3)))")
+    found = errors(source)
+    assert [finding.code for finding in found] == ["CVL102", "CVL108"]
+    assert all(finding.repairs for finding in found)
+
+
+def test_a_number_that_comes_from_elsewhere_has_no_repair() -> None:
+    source = f"""{HEAD}
+from library import WIDTH
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 8, 3)
+        self.b = nn.Conv2d(*[16, WIDTH, 3])
+
+    def forward(self, x):
+        return self.b(self.a(x))
+"""
+    for finding in errors(source):
+        assert all("WIDTH" not in edit.text for repair in finding.repairs for edit in repair.edits)
+
+
+def test_an_edit_in_another_file_is_proposed_there() -> None:
+    Path("blocks.py").write_text(f"""{HEAD}
+class Body(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 8, 3)
+        self.b = nn.Conv2d(16, 4, 3)
+
+    def forward(self, x):
+        return self.b(self.a(x))
+""")
+    found = errors(f"""{HEAD}
+from blocks import Body
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = Body()
+
+    def forward(self, x):
+        return self.body(x)
+""")
+    assert [(finding.site and finding.site.path, finding.site and finding.site.line) for finding in found] == [
+        ("blocks.py", 9)
+    ]
+
+
+def test_fixes_are_unsafe_and_applied_on_request() -> None:
+    (finding,) = errors(PARTS_OF_A_CAT)
+    assert finding.fix is not None
+    assert finding.fix.applicability == "unsafe"
+    assert finding.fix.edits == finding.repairs[0].edits
