@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Report(ir.Report):
-    """A report that prints as text, and as HTML in a notebook.
-
-    ``linted``: it is the report of ``check``, ``suggested``: of ``suggest``. ``files`` were checked statically; None
-    if a model was run.
+    """A report of ``check`` (``linted``) or ``suggest`` (``suggested``) that prints as text, and as HTML in a notebook.
+    ``files`` were checked statically; None if a model was run.
     """
 
     linted: bool = True
