@@ -209,7 +209,7 @@ def _product(graph: Graph, end: _End) -> Iterator[str]:
     node = graph.nodes[end.vote.node]
     if node.op == "linear" and end.vote.label == "in" and node.inputs:
         before = graph.producer(node.inputs[0])
-        if before is not None and before.op in ("flatten", "reshape") and before.inputs:
+        if before is not None and before.op in ops.FLATTENING and before.inputs:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0:
                 yield " * ".join(map(str, shape))
