@@ -66,19 +66,21 @@ class FileLinter:
 
     def _lint(self, path: str) -> LintedFile:
         *_, texts = self._program
+        findings: Sequence[Finding] = ()
         try:
             start = time.perf_counter()
             checked = self._static.check_file(path, texts.data(path), self._project)
-            findings = checked.findings
-            if any(finding.graph for finding in findings):
+            findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
+            if any(finding.graph for finding in checked.findings):
                 from convlint.repairs.static_trials import explained  # most files have no error
 
-                findings = tuple(explained(path, checked, self._project, time.perf_counter() - start))
+                findings = explained(path, checked, self._project, time.perf_counter() - start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
             import traceback
 
             text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
-            return LintedFile((), problems=(Problem("internal", text, path=path, traceback=traceback.format_exc()),))
+            problem = Problem("internal", text, path=path, traceback=traceback.format_exc())
+            return LintedFile(findings, problems=(problem,))
         return LintedFile(findings, checked.files, checked.problems)
 
 

@@ -216,3 +216,15 @@ def test_fixes_are_unsafe_and_applied_on_request() -> None:
     assert finding.fix is not None
     assert finding.fix.applicability == "unsafe"
     assert finding.fix.edits == finding.repairs[0].edits
+
+
+def test_a_failing_search_leaves_the_findings_and_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no search")
+
+    monkeypatch.setattr("convlint.repairs.static_trials.candidates", fail)
+    Path("net.py").write_text(PARTS_OF_A_CAT)
+    report = convlint.check("net.py")
+    assert [finding.code for finding in report if finding.severity == "error"] == ["CVL102"]
+    assert [problem.kind for problem in report.problems] == ["internal"]
+    assert report.exit_code() == 2
