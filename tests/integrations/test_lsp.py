@@ -736,7 +736,7 @@ def test_neovim_edits_with_the_setup_of_the_documentation(tmp_path: Path) -> Non
     new, old = SETUPS
     is_new = neovim(tmp_path, "lua print(vim.fn.has('nvim-0.11'))").strip() == "1"
     (tmp_path / "setup.lua").write_text(new if is_new else old)
-    shown = neovim(tmp_path, "luafile setup.lua", f"luafile {ROOT / 'tests' / 'neovim.lua'}")
+    shown = neovim(tmp_path, "luafile setup.lua", f"luafile {Path(__file__).with_name('neovim.lua')}")
     mended = f"{WIDE}self.bn = nn.BatchNorm2d(out_planes)"
     assert shown.splitlines() == [f"convlint {BUG}", mended, "mended"]
     for _ in range(100):
