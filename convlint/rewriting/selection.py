@@ -54,7 +54,7 @@ def best_set(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> li
             if goal.reached(estimated_totals(trial, totals)):
                 chosen = trial
                 break
-    return chosen
+    return _needed(chosen, totals, goal)  # a milder one may save more of the other cost
 
 
 def estimated_totals(chosen: Sequence[Suggestion], totals: Costs) -> Costs:
@@ -85,6 +85,11 @@ def _fewest(by_call: list[list[Suggestion]], totals: Costs, goal: Goal) -> list[
             break  # no remaining one brings it nearer
         chosen.append(best)
         left = [suggestion for suggestion in left if not set(suggestion.instances) & set(best.instances)]
+    return _needed(chosen, totals, goal)
+
+
+def _needed(chosen: list[Suggestion], totals: Costs, goal: Goal) -> list[Suggestion]:
+    """Drop the rewrites without which the goal is reached, the least useful first."""
     for suggestion in sorted(chosen, key=lambda suggestion: score(suggestion.changes, totals)):
         without = [other for other in chosen if other is not suggestion]
         if goal.reached(estimated_totals(without, totals)):

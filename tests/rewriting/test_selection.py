@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from hypothesis import given
@@ -101,6 +102,18 @@ def test_no_rewrite_of_a_set_that_reaches_its_goal_can_be_left_out(
         for one in chosen:
             rest = [other for other in chosen if other is not one]
             assert not goal.reached(estimated_totals(rest, TOTALS))
+
+
+def test_a_milder_rewrite_that_makes_another_one_needless_leaves_it_out() -> None:
+    calls_saved = [[(1, 0)], [(29, 115)], [(37, 57)], [(100, 114)], [(45, 43), (102, -14)]]
+    goal = Goal(732, 728)
+    for seed in range(20):
+        suggestions = offered(calls_saved)
+        Random(seed).shuffle(suggestions)
+        chosen = best_set(suggestions, TOTALS, goal)
+        assert goal.reached(estimated_totals(chosen, TOTALS))
+        for one in chosen:
+            assert not goal.reached(estimated_totals([other for other in chosen if other is not one], TOTALS))
 
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from("abcde"), min_size=1), SAVED), max_size=8))
