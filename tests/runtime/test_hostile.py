@@ -26,7 +26,10 @@ from convlint.outputs import formats
 from tests.runtime import hostile_models as models
 from tests.support.processes import convlint, left, marked
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc"),
+    pytest.mark.slow,  # all of them wait for one run of some two hundred models
+]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schema.json").read_text("utf-8"))
 TIMEOUT = 10.0  # seconds that a model may take
