@@ -260,6 +260,8 @@ BAD = {
     "no tensors in a file": (("net.py:Net", "--input-file", "text.pt"), "input file text.pt"),
     "no input file": (("net.py:Net", "--input-file", "no.pt"), "input file no.pt does not exist"),
     "no values in a file": (("net.py:Net", "--input-file", "empty.pt"), "is empty"),
+    "half an old name": (("net.py", "--prov"), "No such option: --prov (see convlint check --help)"),
+    "half a new name": (("net.py", "--confrm"), "No such option: --confrm; did you mean '--confirm'?"),
     "an unknown dtype": (("net.py:Net", "--dtype", "flot32"), "'flot32' is unknown; did you mean 'float32'?"),
     "a dtype of indices": (("net.py:Net", "--dtype", "int64"), "--dtype 'int64' is unknown"),
     "an unknown dtype of an input": (("net.py:Net", "--input", "3,8,8:itn64"), "did you mean 'int64'?"),
