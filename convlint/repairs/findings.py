@@ -15,7 +15,7 @@ _EFFECTS = {"static": "static analysis then finds no error here", "run": "the mo
 
 
 def repaired(cause: Explanation, verified: Verified) -> Finding:
-    """The finding of a cause: at the line of its repair, or unchanged but without advice where no repair was found."""
+    """The finding of a cause: at the line of its repair, unchanged if no repair was found."""
     finding = cause.conflict.finding
     if cause.repair is None:
         return finding.with_(graph=None)
@@ -62,7 +62,10 @@ def _blamed(cause: Explanation, site: Site) -> Disagreement:
     candidate, node = cause.repair, cause.conflict.node
     assert candidate is not None
     assert node is not None
-    nodes = (node, *(other.node for other in cause.settled if other.node and other.graph is cause.conflict.graph))
+    nodes = (
+        node,
+        *(other.node for other in cause.settled if other.node is not None and other.graph is cause.conflict.graph),
+    )
     for disagreement in messages.disagreements_at(cause.conflict.graph, [node]):
         votes = [vote for vote, _ in disagreement.wrong]
         others = [v for v in (*votes, *disagreement.others) if v.frames != candidate.vote.frames]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from convlint.ir import Edit, Finding, Graph
@@ -36,18 +36,21 @@ class Conflict:
         name = self.finding.code if node is None else node.layer or node.op
         return ("", 0, name) if site is None else (site.path, site.line, name)
 
+    def is_on(self, places: Collection[Place]) -> bool:
+        """Return whether the finding, the failing call or a call that built its layer is on one of these lines."""
+        node = None if self.node is None else self.graph.nodes[self.node]
+        layer = None if node is None else self.graph.layer(node.layer)
+        sites = [self.finding.site, node and node.site, *((layer.site, *layer.chain) if layer else ())]
+        return any((site.path, site.line) in places for site in sites if site)
+
 
 @dataclass(frozen=True)
 class Explanation:
-    """A cause: its conflict, the repair that was verified (None where none was), and the conflicts that it settles.
-
-    ``others`` are verified repairs of the same quality at other places.
-    """
+    """A cause: its conflict, its verified repair (None if there is none), and the conflicts that the repair settles."""
 
     conflict: Conflict
     repair: Candidate | None = None
     settled: tuple[Conflict, ...] = ()
-    others: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,17 @@ def explain(
 ) -> list[Explanation]:
     """Explain the conflicts of a program one after the other, each in the program that the repairs before it left.
 
-    A conflict that no candidate settles is reported without a repair.
+    A conflict that no candidate settles is reported without a repair. An edit moves the columns of its line: a conflict
+    on that line is described as the program had it at the start, where it always is, as trials bring no new ones.
     """
+    originals = {conflict.operation: conflict for conflict in start.conflicts}
     explained: list[Explanation] = []
     edits: list[Edit] = []
     state = start
     given_up: set[Operation] = set()
     while left := [c for c in state.conflicts if c.operation not in given_up]:
-        first = left[0]
+        edited = {(edit.site.path, edit.site.line) for edit in edits}
+        first = originals[left[0].operation] if left[0].is_on(edited) else left[0]
         found = _repair(first, state, propose, trial, budget, edits)
         if found is None:
             explained.append(Explanation(first))

@@ -167,6 +167,22 @@ def test_two_causes_are_two_errors_each_with_its_repair() -> None:
     assert all(finding.repairs for finding in found)
 
 
+def test_two_causes_on_one_line_are_repaired_together() -> None:
+    source = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(1600, 9, 3), nn.Conv2d(4, 7, 3), nn.Conv2d(7, 2, 1))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+    found = errors(source)
+    assert [[edit.text for edit in finding.repairs[0].edits] for finding in found] == [["8"], ["9"]]
+    edits = [edit for finding in found for edit in finding.repairs[0].edits]
+    assert run(apply(source.encode(), edits).decode()) is not None
+
+
 def test_a_number_that_comes_from_elsewhere_has_no_repair() -> None:
     source = f"""{HEAD}
 from library import WIDTH
