@@ -77,6 +77,7 @@ def test_static_analysis_writes_the_listed_attributes(name: str) -> None:
             assert_listed(step.op, step.attrs, f"static, {call}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_the_recorder_writes_the_listed_attributes(name: str) -> None:
     for call in drawn(name, CASES):

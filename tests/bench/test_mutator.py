@@ -68,6 +68,7 @@ def test_edits_are_the_same_for_the_same_seed() -> None:
     assert mutator.edits(source, Random(7)) != mutator.edits(source, Random(8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", mutator.FAMILIES[:3], ids=lambda family: family.file)
 def test_an_unchanged_copy_runs(family: mutator.Family, tmp_path: Path) -> None:
     path = mutator.write(tmp_path / "mutant", family)

@@ -43,6 +43,8 @@ class Other(Good):
 WASTE = """\
 from torch import nn
 
+pytestmark = pytest.mark.slow  # most need a pytest in a process of its own
+
 
 class Waste(nn.Sequential):
     def __init__(self):

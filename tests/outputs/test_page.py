@@ -26,6 +26,8 @@ from convlint.outputs import formats, html_, renderer
 from convlint.outputs.page.document import document
 from tests.outputs import page_report
 
+pytestmark = pytest.mark.slow  # most need a browser
+
 needs_chromium = pytest.mark.skipif(
     executable() is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM"
 )

@@ -98,6 +98,7 @@ def test_every_suggestion_by_itself_does_what_it_says(net: Project) -> None:
         assert counts(net, "Net(width=24)", 3, 14, 14)  # it can be built otherwise, as before
 
 
+@pytest.mark.slow
 def test_all_together_are_what_the_totals_say(net: Project) -> None:
     document = net.suggest("net.py:Net", *INPUT, "--output-format", "json").document
     chosen = [one for one in document["suggestions"] if one["chosen"]]

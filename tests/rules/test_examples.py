@@ -111,6 +111,7 @@ def test_fixes_give_the_fixed_file(
         assert not fix_loop.fix_files({str(file): data}, check, unsafe=True).files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "rule", "example"), examples("bad", decided_by("run")))
 def test_noqa_silences_every_rule(
     mode: Decides, rule: Rule, example: Example, start_worker: StartWorker, file: Path

@@ -87,6 +87,7 @@ class Net(nn.Module):
 """
 
 
+@pytest.mark.slow
 def test_threads_check_different_contents_of_one_path(tmp_path: Path) -> None:
     path = str(tmp_path / "net.py")
     together = Barrier(2)

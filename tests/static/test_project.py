@@ -134,6 +134,7 @@ heads[1](torch.zeros(1, 8, 8, 8))
     assert places(check("net.py", text)) == []
 
 
+@pytest.mark.slow
 def test_memory_for_a_large_project_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: WeakSet[SourceModule] = WeakSet()
 

@@ -53,6 +53,7 @@ def test_installed_without_torch_it_checks_files(python: str, tmp_path: Path) ->
     assert not done.stderr
 
 
+@pytest.mark.slow
 def test_installed_without_torch_a_run_says_what_is_missing(python: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "fixtures" / "gdconv.py", tmp_path)
     done = run(python, "-m", "convlint", "check", "gdconv.py:GDConv(4, 4, 7, 0)", cwd=tmp_path)
