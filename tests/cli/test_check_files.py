@@ -454,7 +454,7 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
     source = (Path(__file__).parents[2] / "fixtures" / "mobilefacenet.py").read_text()
-    for number in range(40):
+    for number in range(400):
         (tmp_path / f"f{number}.py").write_text(source * 40)
     process = subprocess.Popen(
         [sys.executable, "-m", "convlint", "check", ".", "--no-cache", "-j", "2"],

@@ -12,6 +12,8 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
+pytestmark = pytest.mark.slow  # most need a pytest in a process of its own
+
 BAD = """\
 from torch import nn
 
@@ -42,8 +44,6 @@ class Other(Good):
 """
 WASTE = """\
 from torch import nn
-
-pytestmark = pytest.mark.slow  # most need a pytest in a process of its own
 
 
 class Waste(nn.Sequential):
