@@ -89,6 +89,10 @@ class Page:
         """Return the value of a JavaScript expression from JSON, after awaiting a promise."""
         return self._page.evaluate(expression)
 
+    def wait_for(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true. Raises an error after half a minute."""
+        self._page.wait_for_function(expression)
+
     def settled(self) -> None:
         """Wait until the page is painted."""
         self.value("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(1))))")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from convlint.ir import Edit, Finding
 from convlint.repairs.candidates import Candidate, candidates
@@ -75,7 +76,24 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float)
             yield from candidates(conflict.graph, conflict.node, slicer, suspected)
 
     budget = Budget(max(_SHARE * seconds, _LEAST))
-    causes = explain(start, propose, StaticTrials(path, project), budget)
-    gc.collect()  # the programs of trials refer to themselves, and no garbage is collected while files are linted
+    with _garbage_collected():
+        causes = explain(start, propose, StaticTrials(path, project), budget)
     found = {(f.code, f.site): f for f in reversed([repaired(cause, "static") for cause in causes])}
     return [*reversed(found.values()), *rest]
+
+
+@contextmanager
+def _garbage_collected() -> Iterator[None]:
+    """Free the programs of trials afterwards: they refer to themselves, and no garbage is collected while linting.
+
+    Everything older is frozen in the meantime: to traverse it would take longer than the trials.
+    """
+    is_frozen = gc.get_freeze_count() > 0
+    if not is_frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        gc.collect()
+        if not is_frozen:
+            gc.unfreeze()

@@ -491,7 +491,7 @@ def test_findings_of_files_and_problems_are_listed(browser: Browser, folder: Pat
         assert page.value("document.querySelectorAll('#files .card').length") == 251
         page.click("#files input")
         page.press(*"number 249")
-        assert page.value("document.querySelectorAll('#files .card').length") == 1
+        page.wait_for("document.querySelectorAll('#files .card').length === 1")
 
 
 @needs_chromium
