@@ -30,8 +30,8 @@ TIMEOUT = 600.0
 
 
 def reduced() -> list[Entry]:
-    """Return the small models, for the tests: the first below 6 million parameters of every family."""
-    small = [entry for entry in entries() if entry.params < 6_000_000]
+    """Return the small models, for the tests: the first below 4 million parameters of every family."""
+    small = [entry for entry in entries() if entry.params < 4_000_000]
     first: dict[str, Entry] = {}
     for entry in small:
         first.setdefault(family(entry), entry)

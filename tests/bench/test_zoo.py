@@ -9,7 +9,7 @@ from bench.zoo_models import Entry, entries
 
 
 def test_the_reduced_set_is_large_enough() -> None:
-    assert len(zoo.reduced()) >= 40
+    assert len(zoo.reduced()) >= 30
     assert len(entries()) >= 250
 
 
