@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from convlint.ir import Edit, Finding, Fix
@@ -12,6 +12,7 @@ MAX_ROUNDS = 10
 
 Files = Mapping[str, bytes]  # contents, by the paths that findings have
 Lint = Callable[[Files], Sequence[Finding]]
+Load = Callable[[str], bytes | None]  # reads a file; None if it cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,38 @@ class FixResult:
     converged: bool
 
 
-def fix_files(files: Files, lint: Lint, *, unsafe: bool = False, max_rounds: int = MAX_ROUNDS) -> FixResult:
+def fix_files(
+    files: Files, lint: Lint, *, unsafe: bool = False, max_rounds: int = MAX_ROUNDS, load: Load | None = None
+) -> FixResult:
     """Apply the fixes of the findings that ``lint`` returns, lint again, and so on until there is nothing to fix.
 
-    Only ``files`` are changed: a fix that also edits another file is skipped. Safe fixes are applied, with ``unsafe``
-    the unsafe ones too, display-only fixes never. ``lint`` is called with the present contents of all ``files``, at
-    most ``max_rounds + 1`` times. Nothing is written to disk.
+    Safe fixes are applied, with ``unsafe`` the unsafe ones too, display-only fixes never. Only ``files`` are changed: a
+    fix that also edits another file is skipped, except a repair that was tried, whose files ``load`` reads. ``lint`` is
+    called with the present contents of all these files, at most ``max_rounds + 1`` times. Nothing is written to disk.
     """
+    before = dict(files)
     current = dict(files)
     applied: list[Finding] = []
     for rounds in range(max_rounds + 1):
         findings = lint(current)
+        if load is not None and unsafe:
+            loaded = _loaded(findings, current, load)
+            before |= loaded
+            current |= loaded
         step = fix_once(current, findings, unsafe=unsafe)
         if not step.applied or rounds == max_rounds:
             break
         current = step.files
         applied += step.applied
-    changed = {path: data for path, data in current.items() if data != files[path]}
+    changed = {path: data for path, data in current.items() if data != before[path]}
     return FixResult(changed, tuple(applied), step.dropped, tuple(findings), rounds, not step.applied)
+
+
+def _loaded(findings: Iterable[Finding], files: Files, load: Load) -> dict[str, bytes]:
+    """The other files that repairs edit."""
+    edited = {edit.site.path for f in findings if f.repairs and f.fix for edit in f.fix.edits}
+    contents = {path: load(path) for path in sorted(edited - files.keys())}
+    return {path: data for path, data in contents.items() if data is not None}
 
 
 def fix_once(files: Files, findings: Iterable[Finding], *, unsafe: bool = False) -> Round:
@@ -70,7 +85,7 @@ def fix_once(files: Files, findings: Iterable[Finding], *, unsafe: bool = False)
     For findings that cannot be recomputed from the changed text, such as those of a model run.
     """
     by_fix: dict[Fix, list[Finding]] = {}
-    for finding in findings:
+    for finding in _tried_together(findings):
         if (fix := finding.fix) is not None and _is_applicable(fix, files, unsafe):
             by_fix.setdefault(fix, []).append(finding)
     chosen = edits.compatible(list(by_fix))
@@ -87,6 +102,26 @@ def fix_once(files: Files, findings: Iterable[Finding], *, unsafe: bool = False)
             applied.append(fix)
     dropped = [fix for fix in chosen if fix not in applied]
     return Round(current, _findings_of(by_fix, applied), _findings_of(by_fix, dropped))
+
+
+def can_apply(files: Files, changes: Iterable[Edit]) -> bool:
+    """Check whether edits can be applied together, and leave files that parse."""
+    try:
+        return bool(_edited(files, [Fix("", "unsafe", tuple(changes))]))
+    except edits.EditError:
+        return False
+
+
+def _tried_together(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Leave out repairs of a program that edit a file which repairs of another program edit as well.
+
+    The repairs of a program were tried together, those of several programs were not.
+    """
+    programs: dict[str, str] = {}
+    for finding in findings:
+        paths = {edit.site.path for edit in finding.fix.edits} if finding.fix and finding.repairs else set()
+        if all(programs.setdefault(path, finding.program) == finding.program for path in paths):
+            yield finding
 
 
 def _is_applicable(fix: Fix, files: Files, unsafe: bool) -> bool:

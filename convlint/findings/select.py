@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from convlint.ir import Finding
+from convlint.ir import Finding, Occurrence
 from convlint.settings.config import Config
 
 
@@ -15,11 +15,14 @@ def selected(findings: Iterable[Finding], config: Config) -> Iterator[Finding]:
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Merge the findings of one rule at one place of one model into one that names all modules; sorted by place."""
-    groups: dict[object, list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.code, finding.target, _place(finding)), []).append(finding)
-    return sorted([replace(group[0], instances=_modules(group)) for group in groups.values()], key=_order)
+    """Merge the findings of one rule at one place into one that names all modules, and sort them.
+
+    Errors with the same cause are one finding, whichever model or file shows them. Other findings of several models
+    must have the same message as well, because it may be about the model. Errors come in the order in which the program
+    executes them, before the other findings in that file.
+    """
+    in_models = _grouped(findings, lambda f: (f.code, None if _is_cause(f) else f.target, _place(f)))
+    return sorted(_grouped(in_models, lambda f: (f.code, None if _is_cause(f) else f.message, _place(f))), key=_order)
 
 
 def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
@@ -29,15 +32,40 @@ def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
     return sorted([*run, *(f for f in static if (f.code, _place(f)) not in known)], key=_order)
 
 
+def _is_cause(finding: Finding) -> bool:
+    return finding.step is not None
+
+
+def _grouped(findings: Iterable[Finding], key: Callable[[Finding], object]) -> Iterator[Finding]:
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding)
+    for group in groups.values():
+        first = min(group, key=_in_own_file_first) if _is_cause(group[0]) else group[0]
+        yield replace(first, instances=_modules([first, *group]), occurrences=_occurrences([first, *group]))
+
+
+def _in_own_file_first(finding: Finding) -> tuple[object, ...]:
+    return finding.site is None or finding.site.path != finding.program, _order(finding)
+
+
 def _place(finding: Finding) -> object:
     site = finding.site
-    return (site.path, site.line, site.column) if site else (finding.module, finding.message)
+    return (site.path, site.line, site.column) if site else (finding.target, finding.module, finding.message)
 
 
 def _modules(group: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name for f in group for name in (f.module, *f.instances) if name is not None]))
 
 
-def _order(finding: Finding) -> tuple[str, int, int, str]:
+def _occurrences(group: Sequence[Finding]) -> tuple[Occurrence, ...]:
+    return tuple(dict.fromkeys([occurrence for finding in group for occurrence in finding.occurrences]))
+
+
+def _order(finding: Finding) -> tuple[str, bool, str, int, int, int, str]:
+    """Errors by program and step; then the other findings of a file by line."""
     site = finding.site
-    return (site.path, site.line, site.column, finding.code) if site else ("", 0, 0, finding.code)
+    path, line, column = (site.path, site.line, site.column) if site else ("", 0, 0)
+    if finding.step is not None:
+        return (finding.program, False, finding.target or "", finding.step, line, column, finding.code)
+    return (path, True, "", 0, line, column, finding.code)

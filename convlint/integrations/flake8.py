@@ -35,21 +35,24 @@ class Plugin:
 
     def run(self) -> Iterator[tuple[int, int, str, type]]:
         """Yield the findings in the file: line from 1, column from 0, code with message, and this class."""
-        from convlint import static
         from convlint.findings import suppressions
+        from convlint.findings.select import merged
         from convlint.ir import Report
+        from convlint.outputs.parts.sentences import headline
         from convlint.pipelines.lint_files import reported
+        from convlint.pipelines.lint_pool import lint_text
 
         if suppressions.skips_file(self._data):
             return
-        checked = static.check_file(self._path, self._data, self._project)
-        for finding in reported(self._path, self._data, checked.findings, self._settings, self._project.texts):
+        linted = lint_text(self._path, self._data, self._project)
+        chosen = reported(self._path, self._data, linted.findings, self._settings, self._project.texts)
+        for finding in merged(chosen):
             site = finding.site
             if site is None or os.path.abspath(site.path) != os.path.abspath(self._path):
                 continue  # it is reported for its own file
             if Report((finding,)).exit_code(self._settings.fail_on):
-                yield site.line, site.column - 1, f"{finding.code} {finding.message}", type(self)
-        for problem in checked.problems:  # an exception would end the check of all other files
+                yield site.line, site.column - 1, f"{finding.code} {headline(finding)}", type(self)
+        for problem in linted.problems:  # an exception would end the check of all other files
             yield problem.line or 1, 0, f"CVL902 {problem.message}", type(self)
 
 

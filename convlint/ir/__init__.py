@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convlint.ir.problem import Problem
-from convlint.ir.report import SEVERITIES, Confidence, Finding, Related, Repair, Report, Severity, any_at_least
+from convlint.ir.report import (
+    SEVERITIES,
+    Confidence,
+    Finding,
+    Occurrence,
+    Related,
+    Repair,
+    Report,
+    Severity,
+    any_at_least,
+)
 from convlint.source_text.site import Applicability, Edit, Fix, Site
 
 if TYPE_CHECKING:
@@ -73,6 +83,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "Node",
+    "Occurrence",
     "OtherCall",
     "Problem",
     "Proof",

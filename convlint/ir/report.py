@@ -24,10 +24,24 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Another line that a finding refers to."""
+    """Another line that a finding refers to; ``is_failure`` marks the operation that fails first because of it."""
 
     message: str
     site: Site
+    is_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A module with a defect, and the line of the program that builds it; without a module, the line of the defect.
+
+    ``target`` is the model that was run, None in static mode.
+    """
+
+    path: str
+    line: int
+    module: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +60,11 @@ class Repair:
 class Finding:
     """One defect at one line.
 
-    ``instances`` are all modules at this site with this defect, ``module`` first. ``repairs`` were tried. Three fields
-    are not part of the output: ``nodes``, the failed nodes that the finding explains, ``graph``, in which they are, and
-    ``claim``, which a run can confirm.
+    ``instances`` are all modules at this site with this defect, ``module`` first, and ``occurrences`` the lines that
+    build them. ``repairs`` were tried; several are equally good, and ``fix`` is the first. Five fields are not part of
+    the output: ``nodes``, the failed nodes that the finding explains, ``graph``, in which they are, ``claim``, which a
+    run can confirm, and for an error ``program``, the file in which it was found or whose model was run, and ``step``,
+    its position among the errors of that program in the order of execution.
     """
 
     code: str
@@ -66,6 +82,9 @@ class Finding:
     instances: tuple[str, ...] = ()
     claim: Claim | None = None
     repairs: tuple[Repair, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
+    program: str = ""
+    step: int | None = None
     graph: Graph | None = field(default=None, repr=False, compare=False, metadata={"local": True})
 
     def with_(self, **changes: Any) -> Finding:

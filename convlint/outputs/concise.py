@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convlint.ir import Finding, Problem, Report
+from convlint.outputs.parts.sentences import headline
 from convlint.outputs.parts.terminal import one_line, visible
 
 
@@ -14,7 +15,7 @@ def render(report: Report) -> str:
 
 def finding_line(finding: Finding) -> str:
     place = visible(str(finding.site or finding.target or "model"))
-    return f"{place}: {finding.severity}: {finding.code} {one_line(finding.message)}"
+    return f"{place}: {finding.severity}: {finding.code} {headline(finding)}"
 
 
 def problem_line(problem: Problem) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.ir import Finding, Problem, Report
+from convlint.outputs.parts.sentences import headline
 from convlint.outputs.parts.terminal import one_line, visible
 from convlint.outputs.text import verdict
 
@@ -23,7 +24,7 @@ def render(report: Report) -> str:
 
 def _file(path: str, findings: list[Finding]) -> Iterator[str]:
     rows = [
-        (f"{f.site.line}:{f.site.column}" if f.site else "-", f.severity, f.code, one_line(f.message))
+        (f"{f.site.line}:{f.site.column}" if f.site else "-", f.severity, f.code, headline(f))
         for f in sorted(findings, key=lambda f: (f.site.line, f.site.column) if f.site else (0, 0))
     ]
     widths = [max(len(row[n]) for row in rows) for n in range(3)]

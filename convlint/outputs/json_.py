@@ -39,7 +39,9 @@ def document(report: ir.Report) -> dict[str, Any]:
     }
 
 
-def _record(record: ir.Row | ir.Totals | ir.Costs | ir.Verification | ir.Witness | ir.Problem) -> dict[str, Any]:
+def _record(
+    record: ir.Row | ir.Totals | ir.Costs | ir.Verification | ir.Witness | ir.Problem | ir.Occurrence,
+) -> dict[str, Any]:
     """All fields of a record by name, as docs/schema.json lists them; tuples become lists."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -64,6 +66,7 @@ def _finding(finding: ir.Finding) -> dict[str, Any]:
             for r in finding.repairs
         ],
         "instances": list(finding.instances),
+        "occurrences": [_record(each) for each in finding.occurrences],
     }
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 from xml.etree import ElementTree as ET
 
 from convlint.ir import Finding, Problem, Report
-from convlint.outputs.parts.sentences import finding_lines, problem_sentence
+from convlint.outputs.parts.sentences import finding_lines, headline, problem_sentence
 from convlint.outputs.parts.terminal import visible
 
 # XML cannot contain these noncharacters; ``visible`` escapes the other characters that it cannot contain.
@@ -62,7 +62,7 @@ def _case(finding: Finding) -> ET.Element:
         case.append(_element("system-out", text))
     else:
         kind = f"{finding.code} {finding.name}"
-        case.append(_element("failure", text, type=kind, message=finding_lines(finding)[0]))
+        case.append(_element("failure", text, type=kind, message=headline(finding)))
     return case
 
 

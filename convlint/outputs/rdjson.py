@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from convlint.ir import Edit, Finding, Fix, Problem, Report, Severity, Site
+from convlint.ir import Edit, Finding, Problem, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of
 from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
@@ -30,13 +30,14 @@ def _diagnostic(finding: Finding, texts: SourceTexts) -> dict[str, Any]:
         {"message": end.message, "location": {"path": end.site.path, "range": _range(end.site, texts)}}
         for end in finding.related
     ]
-    suggestion = _suggestion(finding.fix, texts) if finding.fix else None
+    path = place["path"]
+    suggestions = [s for edits in _edits(finding) if (s := _suggestion(path, edits, texts)) is not None]
     return {
         "message": "\n".join(finding_lines(finding)),
         "location": {**place, "range": _range(site, texts)} if site else place,
         "severity": SEVERITIES[finding.severity],
         "code": {"value": finding.code},
-        **({"suggestions": [suggestion]} if suggestion else {}),
+        **({"suggestions": suggestions} if suggestions else {}),
         **({"related_locations": related} if related else {}),
     }
 
@@ -61,11 +62,21 @@ def _position(texts: SourceTexts, path: str, line: int, column: int) -> dict[str
     return {"line": line, "column": column + extra}
 
 
-def _suggestion(fix: Fix, texts: SourceTexts) -> dict[str, Any] | None:
-    """A fix as one replacement, which reviewers commit as a whole; None if that is impossible or too long."""
-    edits = sorted(dict.fromkeys(fix.edits), key=lambda edit: (edit.site.line, edit.site.column))
-    paths = {edit.site.path for edit in edits}
-    if fix.applicability not in APPLIED or len(paths) != 1:
+def _edits(finding: Finding) -> Iterator[Sequence[Edit]]:
+    """The edits of each repair that was tried, the best first, else those of the fix."""
+    fix = finding.fix
+    yield from (repair.edits for repair in finding.repairs)
+    if fix is not None and not finding.repairs and fix.applicability in APPLIED:
+        yield fix.edits
+
+
+def _suggestion(path: str, edits: Sequence[Edit], texts: SourceTexts) -> dict[str, Any] | None:
+    """Edits as one replacement, which reviewers commit as a whole; None if that is impossible or too long.
+
+    Its range is in the file of the finding, ``path``.
+    """
+    edits = sorted(dict.fromkeys(edits), key=lambda edit: (edit.site.line, edit.site.column))
+    if {edit.site.path for edit in edits} != {path}:
         return None
     first, last = edits[0].site, edits[-1].site
     end = _end(last)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from convlint.docsgen import rule_pages
 from convlint.findings.fingerprints import fingerprints
-from convlint.ir import SEVERITIES, Edit, Finding, Fix, Problem, Related, Report, Severity, Site
+from convlint.ir import SEVERITIES, Edit, Finding, Problem, Related, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
 from convlint.outputs.parts.repository_paths import file_of, from_root, root
 from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
@@ -95,7 +95,7 @@ def _results(findings: Sequence[Finding], codes: Sequence[str], texts: SourceTex
 
 def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
     related = [_related(n, end) for n, end in enumerate(finding.related, start=1)]
-    fixed = _fixed(finding.fix) if finding.fix else []
+    fixed = [*_fixed(finding)]
     return {
         "ruleId": finding.code,
         "ruleIndex": index,
@@ -167,17 +167,24 @@ def _bytes(path: str) -> bytes:
         return path.encode(errors="backslashreplace")
 
 
-def _fixed(fix: Fix) -> list[dict[str, Any]]:
-    if fix.applicability not in APPLIED or not fix.edits:
-        return []
+def _fixed(finding: Finding) -> Iterator[dict[str, Any]]:
+    """Each repair that was tried, the best first, else the fix."""
+    fix = finding.fix
+    for repair in finding.repairs:
+        yield _fix("; ".join(filter(None, (repair.title, repair.effect))), repair.edits)
+    if fix is not None and not finding.repairs and fix.applicability in APPLIED and fix.edits:
+        yield _fix(f"{fix.title} ({fix.applicability})", fix.edits)
+
+
+def _fix(title: str, edits: Sequence[Edit]) -> dict[str, Any]:
     files: dict[str, list[Edit]] = {}
-    for edit in dict.fromkeys(fix.edits):
+    for edit in dict.fromkeys(edits):
         files.setdefault(edit.site.path, []).append(edit)
     changes = [
-        {"artifactLocation": {"uri": uri(path)}, "replacements": [_replacement(edit) for edit in edits]}
-        for path, edits in files.items()
+        {"artifactLocation": {"uri": uri(path)}, "replacements": [_replacement(edit) for edit in in_file]}
+        for path, in_file in files.items()
     ]
-    return [{"description": {"text": f"{_on_one_line(fix.title)} ({fix.applicability})"}, "artifactChanges": changes}]
+    return {"description": {"text": _on_one_line(title)}, "artifactChanges": changes}
 
 
 def _replacement(edit: Edit) -> dict[str, Any]:

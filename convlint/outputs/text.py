@@ -8,7 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
-from convlint.outputs.parts.excerpt import excerpt, fix_preview
+from convlint.outputs.parts.excerpt import excerpt, fix_preview, span_text
+from convlint.outputs.parts.sentences import affected_modules, fix_kind, listed, repair_place
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, plain, styled, visible
 
 if TYPE_CHECKING:
@@ -93,12 +94,17 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
     if finding.site is not None:
         yield from excerpt(texts, finding.site, "^", f"bold {color}", width)
     for related in finding.related:
-        yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
-        yield from excerpt(texts, related.site, "-", "blue", width)
-    if several and finding.target:
-        yield remark("model", finding.target)
-    if len(finding.instances) > 1:
-        yield remark("modules", _listed(finding.instances))
+        if not related.is_failure:
+            yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
+            yield from excerpt(texts, related.site, "-", "blue", width)
+    for related in finding.related:
+        if related.is_failure:
+            place = f"{visible(related.site.path)}:{related.site.line}"
+            yield remark(f"first fails at {place}", span_text(texts, related.site))
+    if several and (models := _models(finding)):
+        yield remark("model" if len(models) == 1 else "models", listed(models))
+    if modules := affected_modules(finding):
+        yield remark("modules", modules)
     if finding.confidence != "high":
         yield remark("confidence", finding.confidence)
     if (witness := finding.witness) is not None:
@@ -106,19 +112,35 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
         yield remark("witness", f"{witness.call}{inputs} fails: {witness.error}")
         if witness.control:
             yield remark("control", f"{witness.control} works")
+    yield from _repairs(finding, texts, width) if finding.repairs else _fix(finding, texts, width)
+
+
+def _models(finding: Finding) -> tuple[str, ...]:
+    """The models that were run and have the finding."""
+    targets = (finding.target, *(each.target for each in finding.occurrences))
+    return tuple(dict.fromkeys(target for target in targets if target))
+
+
+def _fix(finding: Finding, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
     if (fix := finding.fix) is not None:
-        yield remark("help" if fix.applicability == "display" else f"{fix.applicability} fix", fix.title, "green")
+        yield remark(fix_kind(finding), fix.title, "green")
         yield from fix_preview(texts, fix.edits, width)
+
+
+def _repairs(finding: Finding, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
+    """Each repair that was tried, with its changes; equally good ones are alternatives, and the last has the effect."""
+    *alternatives, last = finding.repairs
+    for repair in finding.repairs:
+        name = fix_kind(finding) if repair is finding.repairs[0] else "or"
+        either = "either " if alternatives and repair is finding.repairs[0] else ""
+        effect = f"; {repair.effect}" if repair is last and repair.effect else ""
+        yield remark(name, f"{either}{repair.title}{repair_place(finding, repair)}{effect}", "green")
+        yield from fix_preview(texts, repair.edits, width)
 
 
 def remark(name: str, text: str, style: str = "") -> Styled:
     """A named fact below a finding or suggestion."""
     return styled(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
-
-
-def _listed(names: tuple[str, ...], limit: int = 6) -> str:
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
 
 
 def problem_line(problem: Problem) -> Styled:
@@ -166,7 +188,7 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
         parts.append(f" {number_of(len(partial), 'model')} did not run to completion.")
     unseen = {name for model in report.models for name, _ in model.graph.untraced if name}
     if unseen:
-        parts.append(f" Not traced into: {_listed(tuple(sorted(unseen)))}.")
+        parts.append(f" Not traced into: {listed(sorted(unseen))}.")
     return styled(*parts)
 
 

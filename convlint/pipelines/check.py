@@ -136,10 +136,18 @@ class _Check:
         texts = self.texts.with_overlays(step.files)
 
         def find(now: Mapping[str, bytes]) -> Sequence[Finding]:
-            return self.linter.find(now, texts=texts)
+            return self.linter.find({path: now[path] for path in self.contents}, texts=texts.with_overlays(now))
 
-        result = fix_loop.fix_files({path: step.files[path] for path in self.contents}, find, unsafe=unsafe)
-        changes = _changes(before, {**step.files, **result.files})
+        def load(path: str) -> bytes | None:
+            try:
+                before.setdefault(path, self.texts.data(path))
+                return texts.data(path)
+            except OSError:
+                return None
+
+        checked = {path: step.files[path] for path in self.contents}
+        result = fix_loop.fix_files(checked, find, unsafe=unsafe, load=load)
+        changes = _changes(before, {**before, **step.files, **result.files})
         written, problems = (changes, []) if self.request.diff else self._write(changes)
         paths = {change.path for change in written}
         fixed = (*step.applied, *result.applied)
@@ -168,9 +176,10 @@ class _Check:
         return Outcome(report, changes=tuple(written), suppressed=suppressed)
 
     def _files_of_models(self) -> dict[str, bytes]:
-        """The files with findings of model runs that are not among the checked files."""
+        """The files with findings of model runs, and those that their fixes edit, except the checked files."""
         files = {}
         paths = {finding.site.path for finding in self.ran if finding.site}
+        paths |= {edit.site.path for finding in self.ran if finding.fix for edit in finding.fix.edits}
         for path in sorted(paths - self.contents.keys()):
             with suppress(OSError):
                 files[path] = self.texts.data(path)

@@ -66,22 +66,30 @@ class FileLinter:
 
     def _lint(self, path: str) -> LintedFile:
         *_, texts = self._program
-        findings: Sequence[Finding] = ()
-        try:
-            start = time.perf_counter()
-            checked = self._static.check_file(path, texts.data(path), self._project)
-            findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
-            if any(finding.graph for finding in checked.findings):
-                from convlint.repairs.static_trials import explained  # most files have no error
+        return lint_text(path, texts.data(path), self._project)
 
-                findings = explained(path, checked, self._project, time.perf_counter() - start)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
-            import traceback
 
-            text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
-            problem = Problem("internal", text, path=path, traceback=traceback.format_exc())
-            return LintedFile(findings, problems=(problem,))
-        return LintedFile(findings, checked.files, checked.problems)
+def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
+    """Lint one file with this content, and explain its errors. Never raises."""
+    from convlint import static
+
+    findings: Sequence[Finding] = ()
+    try:
+        start = time.perf_counter()
+        checked = static.check_file(path, data, project)
+        findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
+        if any(finding.graph for finding in checked.findings):
+            from convlint.repairs.static_trials import explained  # most files have no error
+
+            same = project.with_texts(project.texts.with_overlays({path: data}))
+            findings = explained(path, checked, same, time.perf_counter() - start)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
+        import traceback
+
+        text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
+        problem = Problem("internal", text, path=path, traceback=traceback.format_exc())
+        return LintedFile(findings, problems=(problem,))
+    return LintedFile(findings, checked.files, checked.problems)
 
 
 def lint_in_processes(paths: Sequence[str], program: Program, jobs: int) -> Iterator[LintedFile]:

@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from convlint.analysis import cost
+from convlint.analysis.occurrences import in_order, with_occurrences
 from convlint.findings.confirm import ProveClaim, confirmed
 from convlint.findings.select import merged, selected
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Graph, Model, Problem, Report
 from convlint.pipelines.executor import RunJob
 from convlint.pipelines.requests import CheckRequest
-from convlint.rules.registry import decided_by, without_explained
+from convlint.rules.registry import decided_by, rule, without_explained
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
+from convlint.settings.discovery import display_path
 from convlint.settings.jobs import Job
-from convlint.settings.targets import Target
+from convlint.settings.targets import Target, parse_target
 from convlint.source_text.texts import SourceTexts
+from convlint.support.errors import UsageError
 
 RunAll = Callable[[RunJob, Iterable[Job]], Iterator[JobResult]]
 """Runs all jobs and yields the results in the order of the jobs: ``map``, or that of an executor."""
@@ -108,21 +111,39 @@ def _report(
 
 def findings(graph: Graph) -> list[Finding]:
     """The findings of all rules that apply to runs, each with the target of the graph."""
-    return _explained([f for rule in decided_by("run") for f in rule.check(graph)], graph)
+    return _explained([f for each in decided_by("run") for f in each.check(graph)], graph)
 
 
 def _lint(graph: Graph) -> tuple[list[Finding], list[Problem]]:
     """The findings of a graph; a rule that raises an error becomes a problem, and the other rules still run."""
     found: list[Finding] = []
     problems: list[Problem] = []
-    for rule in decided_by("run"):
+    for each in decided_by("run"):
         try:
-            found += rule.check(graph)
+            found += each.check(graph)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user's model is not to blame
-            text = f"the rule {rule.code} failed: {type(error).__name__}: {error}; please report this"
+            text = f"the rule {each.code} failed: {type(error).__name__}: {error}; please report this"
             problems.append(Problem("internal", text, target=graph.target, traceback=traceback.format_exc()))
     return _explained(found, graph), problems
 
 
 def _explained(found: list[Finding], graph: Graph) -> list[Finding]:
-    return [replace(finding, target=graph.target) for finding in without_explained(found)]
+    """Leave out findings that others explain, add where each shows, and number the errors in order of execution."""
+    findings = [with_occurrences(f.with_(target=graph.target), graph) for f in without_explained(found)]
+    errors = in_order([f for f in findings if _is_cause(f)], graph)
+    program = _file_of(graph.target)
+    numbered = [f.with_(program=program, step=step) for step, f in enumerate(errors)]
+    return [*numbered, *(f for f in findings if not _is_cause(f))]
+
+
+def _is_cause(finding: Finding) -> bool:
+    return rule(finding.code).family == "invalid" and finding.severity == "error" and finding.site is not None
+
+
+def _file_of(target: str | None) -> str:
+    """The file of a target; empty for a live model."""
+    try:
+        parsed = parse_target(target or "")
+    except UsageError:
+        return ""
+    return display_path(parsed.path) if parsed.path else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +26,8 @@ MOST_NAMES = 6
 class Candidate:
     """One edit to try: the number of the graph that it is to correct, and its right value.
 
-    ``cost`` orders candidates: the smallest first.
+    ``cost`` orders candidates: the smallest first. Candidates of the same ``rank`` differ in nothing that makes one of
+    them more likely; their order is a convention.
     """
 
     edit: Edit
@@ -33,6 +35,12 @@ class Candidate:
     vote: Vote
     right: Fraction
     cost: tuple[int, ...]
+    rank: tuple[int, ...]
+
+    def is_equal_to(self, other: Candidate) -> bool:
+        """Return whether this repair is as likely as another, of the other end of a conflict."""
+        same_end = (self.vote.label, self.vote.frames) == (other.vote.label, other.vote.frames)
+        return self.rank == other.rank and not same_end and self.edit.site != other.edit.site
 
     @property
     def title(self) -> str:
@@ -64,14 +72,17 @@ def candidates(
     ends = list(_ends(graph, failed, slicer))
     known = {str(end.vote.number) for end in ends}
     suspected = {*suspected, *_always_failing(graph)}
+    reached = Counter(number.site for end in ends for number in end.numbers)
     best: dict[tuple[Site, str], Candidate] = {}
     for end in ends:
         for number in end.numbers:
             for text, kind in _texts(graph, number, end, ends):
                 if text == number.text:
                     continue
-                cost = _cost(end, number, kind, text not in known, suspected)
-                candidate = Candidate(Edit(number.site, text), number, end.vote, end.right, cost)
+                rank = _rank(number, kind, text not in known, suspected)
+                cost = _cost(end, number, rank)
+                rank = (*rank, reached[number.site])  # a number of several layers is not as likely as that of one
+                candidate = Candidate(Edit(number.site, text), number, end.vote, end.right, cost, rank)
                 key = (candidate.edit.site, text)
                 if key not in best or candidate.cost < best[key].cost:
                     best[key] = candidate
@@ -97,13 +108,10 @@ def _ends(graph: Graph, failed: int, slicer: Slicer) -> Iterator[_End]:
     seen: set[tuple[str, tuple[Site, ...]]] = set()
     for conflict in disagreements_at(graph, [failed]):
         yield from _voting(graph, conflict, slicer, seen, "blamed")
-    node = graph.nodes[failed]
-    for label, declared, received in _declared(graph, node):
-        frames = _frames(graph, node)
-        if frames and (label, frames) not in seen:
-            seen.add((label, frames))
-            vote = Vote(node.id, label, declared, frames)
-            yield _end(graph, vote, Fraction(received), slicer, "consumer")
+    for vote, right in declared_votes(graph, failed):
+        if (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, "consumer")
     for conflict in disagreements_at(graph, [failed]):
         yield from _voting(graph, conflict, slicer, seen, "other")
 
@@ -127,6 +135,14 @@ def _end(graph: Graph, vote: Vote, right: Fraction, slicer: Slicer, role: Role) 
     change = Change.between(Fraction(vote.number), right)
     numbers = slicer.numbers(graph.nodes[vote.node].op, vote.label, vote.frames, change)
     return _End(vote, right, tuple(numbers), role)
+
+
+def declared_votes(graph: Graph, id: int) -> Iterator[tuple[Vote, Fraction]]:
+    """The numbers that a failing layer declares, each with the number that it receives."""
+    node = graph.nodes[id]
+    frames = _frames(graph, node)
+    for label, declared, received in _declared(graph, node) if frames else ():
+        yield Vote(id, label, declared, frames), Fraction(received)
 
 
 def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], int, int]]:
@@ -251,22 +267,25 @@ def _operand(text: str) -> str:
     return text if simple else f"({text})"
 
 
-def _cost(
-    end: _End, number: WrittenNumber, kind: int, is_new: bool, suspected: Collection[tuple[str, int]]
-) -> tuple[int, ...]:
-    """Rank an edit: the end that is blamed first, then the layer that fails, and the smaller change.
+def _rank(number: WrittenNumber, kind: int, is_new: bool, suspected: Collection[tuple[str, int]]) -> tuple[int, ...]:
+    """Rank an edit by its size, and by whether it is inside a class that other calls use as well.
 
-    Inside a class that other calls use as well, a number is only suspected if the class fails for other arguments.
+    There a number is only suspected if the class fails for other arguments.
     """
     shared = number.place.is_parameterized and number.has_callers
     if (number.place.path, number.frame.line) in suspected:
         shared = False
+    is_default = number.role in ("default", "attribute") and number.place.is_parameterized
+    return (kind in (_NAME, _FIXED), shared, kind != _SIMPLER, is_default, kind, is_new)
+
+
+def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...]) -> tuple[int, ...]:
+    """Order edits: the end that is blamed first, then the layer that fails, and the smaller change."""
+    *likely, is_default, kind, is_new = rank
     return (
-        kind in (_NAME, _FIXED),
-        shared,
-        kind != _SIMPLER,
+        *likely,
         ("blamed", "consumer", "other").index(end.role),
-        number.role in ("default", "attribute") and number.place.is_parameterized,
+        is_default,
         kind,
         number.place.depth,
         is_new,

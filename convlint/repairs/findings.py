@@ -1,53 +1,66 @@
-"""A cause as a finding: the guilty line, both numbers, the repair that was tried, and where the program first fails."""
+"""A cause as a finding: the guilty line, both numbers, the repairs that were tried, and the first failing operation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
-from convlint.analysis.diagnosis import Disagreement, messages
-from convlint.ir import Finding, Fix, Related, Repair, Site
-from convlint.repairs.candidates import Candidate
+from convlint.analysis.diagnosis import Disagreement, Vote, messages
+from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site
+from convlint.repairs.candidates import Candidate, declared_votes
 from convlint.repairs.search import Explanation
 
 Verified = Literal["run", "static"]
 
+_MOST_ENDS = 4  # lines of other layers in one finding
 _EFFECTS = {"static": "static analysis then finds no error here", "run": "the model then runs"}
 
 
 def repaired(cause: Explanation, verified: Verified) -> Finding:
-    """The finding of a cause: at the line of its repair, unchanged if no repair was found."""
+    """The finding of a cause: at the line of its first repair, unchanged if no repair was found."""
     finding = cause.conflict.finding
-    if cause.repair is None:
-        return finding.with_(graph=None)
     candidate = cause.repair
+    if candidate is None:
+        return finding.with_(graph=None)
     graph = cause.conflict.graph
     site = _site(candidate)
-    blamed = _blamed(cause, site)
-    edits = (candidate.edit,)
-    repair = Repair(candidate.title, edits, verified, _EFFECTS[verified])
-    related = messages.related(graph, blamed)
-    instances = tuple(
-        dict.fromkeys(name for id in blamed.nodes for name in [graph.nodes[id].layer] if name is not None)
-    )
-    return finding.with_(
-        message=messages.message(graph, blamed, _advice(candidate)),
+    blamed = _blamed(cause, candidate, site)
+    repairs = tuple([Repair(_title(graph, each), (each.edit,), verified, _EFFECTS[verified]) for each in cause.repairs])
+    if len({right for _, right in blamed.wrong}) > 1:  # the argument has several values
+        repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
+    instances = tuple(dict.fromkeys(name for vote, _ in blamed.wrong if (name := graph.nodes[vote.node].layer)))
+    explained = finding.with_(
+        message=messages.message(graph, blamed, advice=""),
         site=site,
-        module=graph.nodes[candidate.vote.node].layer or finding.module,
-        related=(*_first_failure(cause, site), *related),
-        fix=Fix(candidate.title, "unsafe", edits),
-        repairs=(repair,),
+        module=next(iter(instances), finding.module),
+        related=(*_ends(graph, blamed), *_first_failure(cause, site)),
+        fix=Fix(repairs[0].title, "unsafe", repairs[0].edits),
+        repairs=repairs,
         instances=instances or finding.instances,
         graph=None,
     )
+    return explained.with_(occurrences=tuple(dict.fromkeys(_occurrences(cause, site))))
 
 
-def _advice(candidate: Candidate) -> str | None:
-    """The edit in words; None where the number that the layer needs says it as well."""
+def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:
+    """Each failing layer that is built at the line of the cause, and the outermost call that builds it."""
+    for conflict in (cause.conflict, *cause.settled):
+        node = None if conflict.node is None else conflict.graph.nodes[conflict.node]
+        layer = None if node is None else conflict.graph.layer(node.layer)
+        if layer is not None and layer.site is not None and site in (layer.site, *layer.chain):
+            outermost = (layer.site, *layer.chain)[-1]
+            yield Occurrence(outermost.path, outermost.line, layer.name)
+
+
+def _title(graph: Graph, candidate: Candidate) -> str:
+    """The edit in words, with the argument of the layer where the edit is not that argument's number itself."""
     number = candidate.number
-    is_argument = number.place.depth == 0 and number.role == "argument"
-    if is_argument and candidate.edit.text == str(candidate.right):
-        return None
-    return f"; {candidate.title}"
+    argument = messages.argument(graph, candidate.vote)
+    is_argument = number.place.depth == 0 and number.role in ("argument", "operand")
+    if argument is None or not is_argument or candidate.edit.text == str(candidate.right):
+        return candidate.title
+    return f"{argument}={candidate.right} ({candidate.title})"
 
 
 def _site(candidate: Candidate) -> Site:
@@ -57,20 +70,27 @@ def _site(candidate: Candidate) -> Site:
     return candidate.number.site
 
 
-def _blamed(cause: Explanation, site: Site) -> Disagreement:
-    """The conflict as a disagreement that blames the repaired number."""
-    candidate, node = cause.repair, cause.conflict.node
-    assert candidate is not None
+def _blamed(cause: Explanation, candidate: Candidate, site: Site) -> Disagreement:
+    """The conflict as a disagreement that blames the repaired number in each failing layer that it builds."""
+    graph, node = cause.conflict.graph, cause.conflict.node
     assert node is not None
-    nodes = (
-        node,
-        *(other.node for other in cause.settled if other.node is not None and other.graph is cause.conflict.graph),
-    )
-    for disagreement in messages.disagreements_at(cause.conflict.graph, [node]):
-        votes = [vote for vote, _ in disagreement.wrong]
-        others = [v for v in (*votes, *disagreement.others) if v.frames != candidate.vote.frames]
-        return Disagreement(site, ((candidate.vote, candidate.right),), tuple(others), nodes)
-    return Disagreement(site, ((candidate.vote, candidate.right),), (), nodes)
+    nodes = (node, *(other.node for other in cause.settled if other.node is not None and other.graph is graph))
+    wrong = tuple([pair for id in nodes for pair in declared_votes(graph, id) if site in pair[0].frames])
+    wrong = wrong or ((candidate.vote, candidate.right),)
+    others: list[Vote] = []
+    for disagreement in messages.disagreements_at(graph, [node])[:1]:
+        votes = [*(vote for vote, _ in disagreement.wrong), *disagreement.others]
+        others = [vote for vote in votes if vote.frames not in [other.frames for other, _ in wrong]]
+    return Disagreement(site, wrong, tuple(others), nodes)
+
+
+def _ends(graph: Graph, blamed: Disagreement) -> tuple[Related, ...]:
+    """The lines of the layer that fails and of the nearest layers that contradict it."""
+    first, _ = blamed.wrong[0]
+    callers = first.frames[1:] if len(blamed.wrong) == 1 else ()  # several modules are listed with their callers
+    votes = [replace(first, frames=(*first.frames[:1], *callers))]
+    votes += [replace(vote, frames=vote.frames[:1]) for vote in blamed.others]
+    return messages.related(graph, replace(blamed, others=tuple(votes), wrong=()))[:_MOST_ENDS]
 
 
 def _first_failure(cause: Explanation, site: Site) -> tuple[Related, ...]:
@@ -79,4 +99,4 @@ def _first_failure(cause: Explanation, site: Site) -> tuple[Related, ...]:
     failing = None if conflict.node is None else conflict.graph.nodes[conflict.node].site
     if failing is None or (failing.path, failing.line) == (site.path, site.line):
         return ()
-    return (Related("first fails here", failing),)
+    return (Related("first fails here", failing, is_failure=True),)

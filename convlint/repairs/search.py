@@ -11,6 +11,8 @@ from convlint.repairs.candidates import Candidate
 
 MOST_TRIALS = 60
 """Candidates that are tried for one conflict."""
+MOST_EQUALS = 3
+"""Repairs of one conflict that are reported, where nothing distinguishes them."""
 
 Place = tuple[str, int]
 """A file and a line."""
@@ -46,11 +48,19 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A cause: its conflict, its verified repair (None if there is none), and the conflicts that the repair settles."""
+    """A cause: its conflict, its verified repairs, and the conflicts that the first of them settles.
+
+    The repairs are equally good: each of them settles the conflict alone. Without any, none was found.
+    """
 
     conflict: Conflict
-    repair: Candidate | None = None
+    repairs: tuple[Candidate, ...] = ()
     settled: tuple[Conflict, ...] = ()
+
+    @property
+    def repair(self) -> Candidate | None:
+        """The first repair."""
+        return next(iter(self.repairs), None)
 
 
 @dataclass(frozen=True)
@@ -105,10 +115,10 @@ def explain(
             explained.append(Explanation(first))
             given_up.add(first.operation)
             continue
-        repair, after = found
+        repairs, after = found
         settled = tuple(c for c in left[1:] if c.operation not in after.failing)
-        explained.append(Explanation(first, repair, settled))
-        edits.append(repair.edit)
+        explained.append(Explanation(first, repairs, settled))
+        edits.append(repairs[0].edit)
         state = after
     return explained
 
@@ -120,25 +130,30 @@ def _repair(
     trial: Trial,
     budget: Budget,
     edits: Sequence[Edit],
-) -> tuple[Candidate, Outcome] | None:
-    """The candidate that settles a conflict, brings no new one and leaves the fewest; the first of equals."""
+) -> tuple[tuple[Candidate, ...], Outcome] | None:
+    """The candidate that settles a conflict, brings no new one and leaves the fewest, and those that are equal to it.
+
+    Returns the candidates and the outcome of the first.
+    """
     edited = {edit.site for edit in edits}
-    best: tuple[Candidate, Outcome] | None = None
+    best: list[Candidate] = []
+    least: Outcome | None = None
     tried = 0
     for candidate in propose(first):
         if tried >= MOST_TRIALS or not budget.is_left:
             break
-        if candidate.edit.site in edited:
+        is_equal = 0 < len(best) < MOST_EQUALS and all(candidate.is_equal_to(other) for other in best)
+        if candidate.edit.site in edited or (least and not least.conflicts and not is_equal):
             continue
         tried += 1
         after = trial([*edits, candidate.edit])
         if after is None or not _is_progress(first, before, after):
             continue
-        if best is None or len(after.failing) < len(best[1].failing):
-            best = candidate, after
-        if not best[1].conflicts:
-            break
-    return best
+        if least is None or len(after.failing) < len(least.failing):
+            best, least = [candidate], after
+        elif is_equal and len(after.failing) == len(least.failing):
+            best.append(candidate)
+    return (tuple(best), least) if least else None
 
 
 def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:

@@ -78,8 +78,8 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float)
     budget = Budget(max(_SHARE * seconds, _LEAST))
     with _garbage_collected():
         causes = explain(start, propose, StaticTrials(path, project), budget)
-    found = {(f.code, f.site): f for f in reversed([repaired(cause, "static") for cause in causes])}
-    return [*reversed(found.values()), *rest]
+    found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
+    return [*found, *rest]
 
 
 @contextmanager

@@ -99,14 +99,16 @@ def _findings(project: Project, module: SourceModule, explorations: Sequence[Exp
 
 
 def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """One finding for each code and place, with the instances of all."""
+    """One finding for each code and place, with the instances and occurrences of all."""
     merged: dict[object, Finding] = {}
     for finding in findings:
         site = finding.site
         key = (finding.code, site.path, site.line, site.column) if site else finding
         if key in merged:
-            names = dict.fromkeys((*merged[key].instances, *finding.instances))
-            merged[key] = replace(merged[key], instances=tuple(names))
+            first = merged[key]
+            names = dict.fromkeys((*first.instances, *finding.instances))
+            places = dict.fromkeys((*first.occurrences, *finding.occurrences))
+            merged[key] = replace(first, instances=tuple(names), occurrences=tuple(places))
         else:
             merged[key] = finding
     yield from merged.values()

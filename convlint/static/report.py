@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.analysis import graph_queries, ops
+from convlint.analysis.occurrences import with_occurrences
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
 from convlint.static.domain.objects import Instance
@@ -100,7 +101,7 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
         elif not _is_assumed(path, graph, finding):
             at_input = _at_the_input(graph, finding).with_(graph=graph)
             placed.append(_at_the_call(project, path, graph, at_input))
-    return {(f.code, _place(f.site)): f for f in placed if f.site is not None}
+    return {(f.code, _place(f.site)): with_occurrences(f, graph) for f in placed if f.site is not None}
 
 
 def _has_literal_numbers(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:

@@ -21,8 +21,10 @@ from convlint.ir import (
     Fix,
     Graph,
     Model,
+    Occurrence,
     Problem,
     Related,
+    Repair,
     Report,
     Row,
     Severity,
@@ -95,6 +97,34 @@ PADDED = Finding(
         "say so, twice",
         "unsafe",
         (Edit(Site(ODD_PATH, 3, 43, 3, 48), "breite"), Edit(Site(ODD_PATH, 3, 53, 3, 54), "3")),
+    ),
+)
+REPAIRED = Finding(
+    "CVL103",
+    "norm-channels",
+    "error",
+    "BatchNorm2d `layer1.0.norm` expects 4 channels but receives 8 from Conv2d `layer1.0.conv`",
+    NORM,
+    module="layer1.0.norm",
+    target="net.py:Block(4, 4)",
+    related=(
+        Related("Conv2d `layer1.0.conv` outputs 8 channels", CONV),
+        Related("first fails here", MIX, is_failure=True),
+    ),
+    fix=Fix("num_features=8 (replace `c` with `d`)", "unsafe", (Edit(Site("net.py", 8, 36, 8, 37), "d"),)),
+    repairs=(
+        Repair(
+            "num_features=8 (replace `c` with `d`)",
+            (Edit(Site("net.py", 8, 36, 8, 37), "d"),),
+            "run",
+            "the model then runs",
+        ),
+        Repair("replace `größe` with `4`", (Edit(Site(ODD_PATH, 3, 43, 3, 48), "4"),), "run", "the model then runs"),
+    ),
+    instances=("layer1.0.norm", "layer1.1.norm"),
+    occurrences=(
+        Occurrence("net.py", 9, "layer1.0.norm", "net.py:Block(4, 4)"),
+        Occurrence(ODD_PATH, 4, "layer1.1.norm", "net.py:Block(4, 4)"),
     ),
 )
 BUDGET = Finding(
@@ -194,6 +224,8 @@ EARLIER = EarlierReport(
 
 FULL = Report((LATENT, MIXED, PADDED, BUDGET), (MODEL,), (TIMEOUT, IMPORT), earlier=EARLIER)
 """Every part of a report once."""
+REPAIRS = Report((REPAIRED,), (MODEL,))
+"""A finding with two repairs, which are in two files."""
 EMPTY = Report()
 UNCHECKED = Report(problems=(TIMEOUT,))
 
@@ -226,9 +258,9 @@ def write_files() -> None:
     Path(ODD_PATH).write_text(ODD, encoding="utf-8")
 
 
-def golden(name: str) -> str:
-    """The full report in a format; the version of convlint is left out."""
-    return renderer(name)(FULL).replace(f'"{convlint.__version__}"', '"VERSION"')
+def golden(name: str, report: Report) -> str:
+    """A report in a format; the version of convlint is left out."""
+    return renderer(name)(report).replace(f'"{convlint.__version__}"', '"VERSION"')
 
 
 def main() -> None:
@@ -237,10 +269,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         write_files()
         for name in set(formats()) - NO_GOLDEN:
-            (GOLDEN / f"{name}.txt").write_text(golden(name), encoding="utf-8")
+            for file, report in GOLDENS.items():
+                (GOLDEN / f"{name}{file}.txt").write_text(golden(name, report), encoding="utf-8")
 
 
-REPORTS = {"empty": EMPTY, "full": FULL, "many": many(), "problems": UNCHECKED}
+GOLDENS = {"": FULL, "_repairs": REPAIRS}
+"""The reports that are stored, by the end of the file's name."""
+REPORTS = {"empty": EMPTY, "full": FULL, "repairs": REPAIRS, "many": many(), "problems": UNCHECKED}
 """What every format is tested with."""
 
 

@@ -37,10 +37,11 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- all of them
 
 
+@pytest.mark.parametrize("file", reports.GOLDENS)
 @pytest.mark.parametrize("name", sorted(set(formats()) - reports.NO_GOLDEN))
-def test_a_report_looks_as_it_did(name: str) -> None:
-    stored = (reports.GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert reports.golden(name) == stored, "if it is right, `python -m tests.outputs.reports`"
+def test_a_report_looks_as_it_did(name: str, file: str) -> None:
+    stored = (reports.GOLDEN / f"{name}{file}.txt").read_text(encoding="utf-8")
+    assert reports.golden(name, reports.GOLDENS[file]) == stored, "if it is right, `python -m tests.outputs.reports`"
 
 
 @pytest.mark.parametrize("name", formats())

@@ -12,7 +12,22 @@ import jsonschema
 import pytest
 
 import convlint
-from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Report, Row, Site, Totals, Witness
+from convlint.ir import (
+    Edit,
+    Finding,
+    Fix,
+    Graph,
+    Model,
+    Occurrence,
+    Problem,
+    Related,
+    Repair,
+    Report,
+    Row,
+    Site,
+    Totals,
+    Witness,
+)
 from convlint.outputs import json_
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +67,9 @@ REPORT = Report(
             related=(Related("the convolution", Site("net.py", 7, 21)),),
             witness=Witness("Net(2, 4)", ("1x2x8x8",), "RuntimeError: no", "Net(2, 2)"),
             fix=Fix("use d", "safe", (Edit(Site("net.py", 8, 36, 8, 37), "d"),)),
+            repairs=(Repair("replace", (Edit(Site("net.py", 8, 36, 8, 37), "d"),), "static", "it runs"),),
             instances=("norm",),
+            occurrences=(Occurrence("net.py", 8, "norm", "net.py:Net"),),
         ),
         Finding("CVL113", "over-budget", "warning", "too many", None, confidence="medium"),
     ),
@@ -165,8 +182,16 @@ def test_finding() -> None:
             "applicability": "safe",
             "edits": [{"path": "net.py", "line": 8, "column": 36, "end_line": 8, "end_column": 37, "text": "d"}],
         },
-        "repairs": [],
+        "repairs": [
+            {
+                "title": "replace",
+                "edits": [{"path": "net.py", "line": 8, "column": 36, "end_line": 8, "end_column": 37, "text": "d"}],
+                "verified": "static",
+                "effect": "it runs",
+            }
+        ],
         "instances": ["norm"],
+        "occurrences": [{"path": "net.py", "line": 8, "module": "norm", "target": "net.py:Net"}],
     }
     assert (second["path"], second["line"], second["end_column"]) == (None, None, None)
     assert (second["witness"], second["fix"], second["related"]) == (None, None, [])

@@ -74,6 +74,7 @@ def test_a_finding_with_all_its_parts() -> None:
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "CVL201"
     assert result["message"]["text"].splitlines() == [
         reports.LATENT.message,
+        "Modules: layer1.0.norm, layer1.1.norm",
         "Witness: Block(2, 4) on 1x2x8x8 fails: RuntimeError: expected 4, not 2, while Block(2, 2) works",
         "Fix (safe): write d for c",
         "See [the layer that gives `d` channels](1).",
@@ -116,6 +117,18 @@ def test_a_uri_is_the_path_again(path: str) -> None:
     assert uri.isascii()
     assert (parts.scheme, parts.netloc, parts.query, parts.fragment) in {("", "", "", ""), ("file", "", "", "")}
     assert unquote(parts.path, errors="surrogateescape") == path
+
+
+def test_every_repair_that_was_tried_is_a_fix_the_best_first() -> None:
+    (result,) = run_of(reports.REPAIRS)["results"]
+    assert [fix["description"]["text"] for fix in result["fixes"]] == [
+        "num_features=8 (replace `c` with `d`); the model then runs",
+        "replace `größe` with `4`; the model then runs",
+    ]
+    places = [
+        unquote(change["artifactLocation"]["uri"]) for fix in result["fixes"] for change in fix["artifactChanges"]
+    ]
+    assert places == ["net.py", reports.ODD_PATH]
 
 
 @pytest.mark.parametrize("finding", [reports.LATENT, reports.PADDED], ids=["one", "two"])

@@ -172,13 +172,15 @@ def _advice(graph: Graph, vote: Vote, right: Fraction | None) -> str:
     """The number to use and its argument: "; use in_channels=64"; empty if the vote does not say."""
     if right is None or right.denominator != 1:
         return ""
+    name = argument(graph, vote)
+    return f"; use {right}" if name is None else f"; use {name}={right}"
+
+
+def argument(graph: Graph, vote: Vote) -> str | None:
+    """The argument of a layer's constructor that a vote comes from."""
     node = graph.nodes[vote.node]
-    argument = _argument(node, vote) if node.layer is not None else None
-    return f"; use {right}" if argument is None else f"; use {argument}={right}"
-
-
-def _argument(node: Node, vote: Vote) -> str | None:
-    """The constructor argument that a vote comes from."""
+    if node.layer is None:
+        return None
     if vote.label == "groups":
         return "groups"
     if node.op in ops.PROJECTIONS:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lsprotocol import types
 from pygls.workspace import PositionCodec
 
 from convlint.integrations.lsp.documents import Document, Documents
 from convlint.integrations.lsp.positions import position, same_ends
-from convlint.ir import Fix
+from convlint.ir import Edit, Finding
+from convlint.outputs.parts.sentences import repair_place
 from convlint.source_text import lines
 
 FIX_ALL_KIND = "source.fixAll.convlint"
@@ -59,11 +60,21 @@ def quick_fix(
     return types.CodeAction(title, kind=kind, diagnostics=[diagnostic], is_preferred=preferred, edit=edit)
 
 
-def fix(code: str, fix: Fix, diagnostic: types.Diagnostic, edit: types.WorkspaceEdit) -> types.CodeAction:
-    """Return the action that applies the fix of a finding, preferred if it is safe and marked if it is not."""
+def fixes(finding: Finding) -> Iterator[tuple[str, bool, Sequence[Edit]]]:
+    """Yield the title of each action that changes what a finding reports, whether it is preferred, and its edits.
+
+    A finding has the repairs that were tried, of which the first is preferred, or a fix, which is preferred if it is
+    safe and marked if it is not.
+    """
+    for number, repair in enumerate(finding.repairs):
+        verb = "Apply verified repair" if repair.verified else "Apply repair"
+        yield f"{verb}: {repair.title}{repair_place(finding, repair)}", number == 0, repair.edits
+    fix = finding.fix
+    if fix is None or fix.applicability == "display" or finding.repairs:
+        return
     safe = fix.applicability == "safe"
-    note = code if safe else f"{code}, unsafe: may change results"
-    return quick_fix(f"{fix.title[:1].upper()}{fix.title[1:]} ({note})", diagnostic, edit, preferred=safe)
+    note = finding.code if safe else f"{finding.code}, unsafe: may change results"
+    yield f"{fix.title[:1].upper()}{fix.title[1:]} ({note})", safe, fix.edits
 
 
 def fix_all(edit: types.WorkspaceEdit) -> types.CodeAction:

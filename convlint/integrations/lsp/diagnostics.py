@@ -16,7 +16,7 @@ from pygls.workspace import PositionCodec
 from convlint.integrations.lsp.documents import Documents, uri_of
 from convlint.integrations.lsp.positions import exact_range, moved, range_of
 from convlint.ir import Edit, Finding, Problem, Site
-from convlint.outputs.parts.sentences import finding_lines, problem_sentence
+from convlint.outputs.parts.sentences import finding_lines, headline, problem_sentence
 from convlint.rules import registry
 
 STATIC, RUN = "convlint", "convlint (run)"  # sources of diagnostics
@@ -177,14 +177,10 @@ class DiagnosticBuilder:
 
 
 def _message_lines(finding: Finding) -> list[str]:
-    """Return the message of a finding, its layers if they are several, and its fix if it is not a code action."""
+    """Return the message of a finding, its modules if they are several, and its fix if it is not a code action."""
     display = finding.fix is not None and finding.fix.applicability == "display"
-    lines = finding_lines(finding if display else replace(finding, fix=None))
-    if len(finding.instances) > 1:
-        names = ", ".join(finding.instances[:6])
-        more = len(finding.instances) - 6
-        lines.append(f"Layers: {names} and {more} more" if more > 0 else f"Layers: {names}")
-    return lines
+    without = replace(finding, fix=finding.fix if display else None, repairs=())
+    return [headline(finding), *finding_lines(without)[1:]]
 
 
 def _line_end(lines: Sequence[str]) -> str:

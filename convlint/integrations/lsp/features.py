@@ -155,12 +155,10 @@ async def _fixes(ls: ConvlintServer, document: Document, findings: Findings) -> 
     lines_of = lines_from({each.path: each.lines for each in ls.documents}, ls.documents)
     versions = {each.path: each.version for each in ls.documents}
     for finding, diagnostic in findings:
-        fix = finding.fix
-        if fix is None or fix.applicability == "display":
-            continue
-        if await ls.in_thread(partial(ls.linter.is_fixable, finding, buffers)):
-            edit = ls.edits.create(ls.diagnostics.edits(fix.edits, lines_of), versions)
-            actions.append(code_actions.fix(finding.code, fix, diagnostic, edit))
+        for title, preferred, changes in code_actions.fixes(finding):
+            if await ls.in_thread(partial(ls.linter.can_apply, changes, buffers)):
+                edit = ls.edits.create(ls.diagnostics.edits(changes, lines_of), versions)
+                actions.append(code_actions.quick_fix(title, diagnostic, edit, preferred=preferred))
     return actions
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from convlint.findings import baseline, fix_loop, suppressions
-from convlint.ir import Finding, Problem, Site
+from convlint.ir import Edit, Finding, Problem, Site
 from convlint.pipelines.lint_files import Linter
 from convlint.settings import config, discovery
 from convlint.settings.targets import Target
@@ -85,15 +85,14 @@ class EditorLinter:
         find = partial(self._linter(settings).find, texts=SourceTexts(buffers))
         return fix_loop.fix_files({display_path: buffers[path]}, find).files.get(display_path, buffers[path])
 
-    def is_fixable(self, finding: Finding, buffers: Buffers) -> bool:
-        """Return whether the fix of a finding applies to the present texts, and the files still parse after it."""
+    def can_apply(self, edits: Sequence[Edit], buffers: Buffers) -> bool:
+        """Return whether edits apply to the present texts, and the files still parse after them."""
         texts = SourceTexts(buffers)
-        edits = finding.fix.edits if finding.fix else ()
         try:
             files = {edit.site.path: texts.data(edit.site.path) for edit in edits}
         except OSError:
             return False
-        return bool(fix_loop.fix_once(files, [finding], unsafe=True).applied)
+        return fix_loop.can_apply(files, edits)
 
     def with_noqa(self, finding: Finding, data: bytes) -> bytes:
         """Return the file with a comment that suppresses a finding; unchanged if that is impossible."""

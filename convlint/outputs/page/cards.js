@@ -42,8 +42,35 @@ function findingCard(report, finding, show) {
     finding.confidence !== "high" && el("p", { class: "note" }, `confidence: ${finding.confidence}`),
     witness && el("p", {}, "witness: ", el("code", {}, witness.call), ` fails: ${witness.error}`,
       witness.control && [el("br"), "control: ", el("code", {}, witness.control), " works"]),
-    fix && el("p", { class: "fix" }, `${fix.applicability === "display" ? "help" : `${fix.applicability} fix`}: ${fix.title}`),
+    finding.repairs.length ? repairs(report, finding) : fix && el("p", { class: "fix" }, `${fix.applicability === "display" ? "help" : `${fix.applicability} fix`}: ${fix.title}`),
     show && moduleButtons(instances(finding), show));
+}
+
+// The repairs that were tried, with their changes; equally good ones are alternatives.
+function repairs(report, finding) {
+  const last = Math.max(finding.end_line, finding.line);
+  return finding.repairs.map((repair, n) => {
+    const word = n ? "or" : `${repair.verified ? "verified fix" : "unsafe fix"}:${finding.repairs.length > 1 ? " either" : ""}`;
+    const [edit] = repair.edits;
+    const here = edit.path === finding.path && edit.line >= finding.line && edit.line <= last;
+    return [el("p", { class: "fix" }, `${word} ${repair.title}`, !here && [" at ", el("code", {}, place(edit))], n === finding.repairs.length - 1 && repair.effect && `; ${repair.effect}`),
+      changes(report, repair.edits)];
+  });
+}
+
+// The lines that edits change, before and after; null if an edit has several lines, or its line is not in the report.
+function changes(report, edits) {
+  const lines = new Map();
+  for (const edit of [...edits].sort((a, b) => a.line - b.line || b.column - a.column)) {
+    const key = `${edit.path}:${edit.line}`;
+    const text = report.sources[edit.path]?.[edit.line];
+    if (text === undefined || edit.line !== edit.end_line || edit.text.includes("\n")) return null;
+    const { before, after } = lines.get(key) || { before: text, after: Array.from(text) };
+    if (edit.end_column - 1 > after.length) return null;
+    lines.set(key, { before, after: [...after.slice(0, edit.column - 1), ...edit.text, ...after.slice(edit.end_column - 1)] });
+  }
+  return el("pre", { class: "diff", tabindex: "0", "aria-label": "Change" }, [...lines.values()].map(({ before, after }) => [
+    el("span", { class: "removed" }, `- ${before.trim()}`, "\n"), el("span", { class: "added" }, `+ ${after.join("").trim()}`, "\n")]));
 }
 
 function moduleButtons(names, show) {

@@ -40,6 +40,7 @@ def _sites(report: Report) -> Iterator[Site | None]:
     for finding in report.findings:
         yield finding.site
         yield from (end.site for end in finding.related)
+        yield from (edit.site for repair in finding.repairs for edit in repair.edits)
     yield from (suggestion.site for suggestion in report.suggestions)
 
 

@@ -48,8 +48,16 @@ function instances(finding) {
   return names.filter((name) => name !== null);
 }
 
-// The findings of running a model; findings of static analysis have no target.
-const findingsOf = (report, model) => bySeverity(report.findings.filter((finding) => finding.target !== null && finding.target === model.target));
+// The findings of running a model, with the modules of that model.
+function findingsOf(report, model) {
+  const found = [];
+  for (const finding of report.findings) {
+    const here = finding.occurrences.filter(({ target }) => target === model.target);
+    if (here.length) found.push({ ...finding, instances: here.map(({ module }) => module).filter((name) => name !== null) });
+    else if (finding.target !== null && finding.target === model.target) found.push(finding);
+  }
+  return bySeverity(found);
+}
 
 // Link a tensor from its producer, out of the boxes that contain it, into those that contain its reader.
 function connect(tables, reader) {

@@ -40,6 +40,15 @@ def excerpt(texts: SourceTexts, site: Site, mark: str, style: str, width: int | 
         yield styled((f"{'':{gutter}} | .. to line {last}", "dim"))
 
 
+def span_text(texts: SourceTexts, site: Site, longest: int = 80) -> str:
+    """The text of a span on one line of at most ``longest`` characters; empty if the file cannot be read."""
+    source = texts.lines(site.path)[site.line - 1 : max(site.line, site.end_line)]
+    if source and site.end_line:
+        source[-1] = source[-1][: site.end_column - 1]
+    text = " ".join("".join([source[0][site.column - 1 :], *source[1:]]).split()) if source else ""
+    return text if len(text) <= longest else f"{text[: longest - 2]}.."
+
+
 def fix_preview(texts: SourceTexts, edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
     """Edits as a small diff in ``width`` cells, with changes in bold; nothing for several files or many lines."""
     paths = {edit.site.path for edit in edits}

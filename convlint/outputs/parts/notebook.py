@@ -10,6 +10,7 @@ from convlint.ir import Finding, Model, Report, Site
 from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, SHARE, Line, TableOptions
 from convlint.outputs.parts.excerpt import excerpt
+from convlint.outputs.parts.sentences import affected_modules, fix_kind, repair_sentence
 from convlint.outputs.parts.terminal import one_line, plain
 from convlint.outputs.parts.tree import lines
 from convlint.source_text.texts import SourceTexts
@@ -59,10 +60,14 @@ def _finding(finding: Finding, texts: SourceTexts) -> Iterator[str]:
     for related in finding.related:
         yield f"<div>{_text(related.message)} <code>{_text(str(related.site))}</code></div>"
         yield from _source(texts, related.site, "-")
+    if modules := affected_modules(finding):
+        yield f"<div>modules: {_text(modules)}</div>"
     if finding.witness is not None:
         yield (f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: {_text(finding.witness.error)}</div>")
-    if finding.fix is not None:
-        yield f"<div>{finding.fix.applicability} fix: {_text(finding.fix.title)}</div>"
+    if finding.repairs:
+        yield f"<div>{fix_kind(finding)}: {_text(repair_sentence(finding))}</div>"
+    elif finding.fix is not None:
+        yield f"<div>{fix_kind(finding)}: {_text(finding.fix.title)}</div>"
 
 
 def _source(texts: SourceTexts, site: Site | None, mark: str) -> Iterator[str]:
