@@ -39,8 +39,8 @@ class Plugin:
         from convlint.findings.select import merged
         from convlint.ir import Report
         from convlint.outputs.parts.sentences import headline
+        from convlint.pipelines.file_linter import lint_text
         from convlint.pipelines.lint_files import reported
-        from convlint.pipelines.lint_pool import lint_text
 
         if suppressions.skips_file(self._data):
             return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from convlint.findings.select import merged, selected
 from convlint.ir import Finding, Problem
 from convlint.pipelines.cache import Cache
-from convlint.pipelines.lint_pool import FileLinter, LintedFile, lint_in_processes
+from convlint.pipelines.file_linter import FileLinter, LintedFile
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
 from convlint.source_text.texts import SourceTexts
@@ -110,6 +110,8 @@ class Linter:
             with _without_collector():
                 linter = FileLinter(program, self._parsed)
                 return [linter.lint(path) for path in self._with_progress(paths)]
+        from convlint.pipelines.lint_processes import lint_in_processes  # with few files, there is one process
+
         results = lint_in_processes(paths, program, min(self._jobs, len(paths)))
         return [result for _, result in zip(self._with_progress(paths), results, strict=True)]
 

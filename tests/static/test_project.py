@@ -9,7 +9,7 @@ from weakref import WeakSet
 import pytest
 
 from convlint import static
-from convlint.pipelines import lint_pool
+from convlint.pipelines import file_linter
 from convlint.pipelines.lint_files import Linter, read_files
 from convlint.settings.config import Config
 from convlint.static import CheckedFile, Project, check_file
@@ -144,7 +144,7 @@ def test_memory_for_a_large_project_is_limited(folder: Path, monkeypatch: pytest
             kept.add(self)
 
     monkeypatch.setattr(project, "SourceModule", Counted)
-    monkeypatch.setattr(lint_pool, "MOST_LINES", 60)
+    monkeypatch.setattr(file_linter, "MOST_LINES", 60)
     folder.joinpath("blocks.py").write_text(BLOCK)
     for number in range(30):
         folder.joinpath(f"net{number:02}.py").write_text(WRONG if number % 2 else RIGHT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convlint.pipelines.lint_files import Linter
-from convlint.pipelines.lint_pool import lint_in_processes
+from convlint.pipelines.lint_processes import lint_in_processes
 from convlint.settings.config import Config
 from convlint.source_text.texts import SourceTexts
 
