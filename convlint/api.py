@@ -24,7 +24,6 @@ from convlint.support.quantities import parse_count
 if TYPE_CHECKING:
     from torch import Tensor, fx, nn
 
-    from convlint.findings.confirm import ProveClaim
     from convlint.ir import IntermediateLayers, Suggestion
 
     ModelInput = Tensor | str | Sequence[object] | Mapping[str, object] | None
@@ -88,8 +87,11 @@ def check(
         model_or_target = os.fspath(model_or_target)
     path = _path(model_or_target) if isinstance(model_or_target, str) else None
     if path is None:
-        with _prepared(model_or_target, input, options, settings) as (job, run, prove_claim):
-            report = run_models.check_models([job], run, settings, prove_claim)
+        with _prepared(model_or_target, input, options, settings) as (job, run, worker):
+            if worker is None:
+                report = run_models.check_models([job], run, settings)
+            else:
+                report = run_models.check_models([job], run, settings, worker.prove, run_versions=worker.run)
         return Report(**vars(report))
     if input is not None or options:
         name = next(iter(options), "input")
@@ -107,8 +109,8 @@ def summary(model_or_target: nn.Module | str, input: ModelInput = None, **option
     Findings are only those that explain why the model does not run.
     """
     settings = config.discover()
-    with _prepared(model_or_target, input, options, settings) as (job, run, _):
-        report = run_models.summarize_models([job], run, settings)
+    with _prepared(model_or_target, input, options, settings) as (job, run, worker):
+        report = run_models.summarize_models([job], run, settings, worker.run if worker else None)
     return Report(**vars(report), linted=False)
 
 
@@ -240,15 +242,15 @@ def _model_target(text: str) -> Target:
 @contextmanager
 def _prepared(
     model_or_target: nn.Module | str, input: ModelInput, options: Mapping[str, object], settings: config.Config
-) -> Iterator[tuple[Job, RunJob, ProveClaim | None]]:
-    """The job of a model, with the functions that run it and that test claims about its classes."""
+) -> Iterator[tuple[Job, RunJob, Worker | None]]:
+    """The job of a model, the function that runs it, and the worker process; None for a live model."""
     if not isinstance(model_or_target, str):
         yield *_live_job(model_or_target, input, options, settings), None
         return
     request = _request(options, _input_specs(input))
     (job,) = run_models.jobs([_model_target(model_or_target)], request, settings)
     with Worker() as worker:
-        yield job, worker.run, worker.prove
+        yield job, worker.run, worker
 
 
 def _live_job(

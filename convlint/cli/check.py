@@ -81,7 +81,9 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
         jobs = run_models.jobs(models, request, config) if models else []
         limits = (request.max_memory, len(jobs), min(request.jobs, len(jobs)), request.executor)
         with start_runner(config.root, worker, *limits) as runner:
-            ran = run_models.check_models(jobs, runner.run, config, runner.prove, runner.run_in_order)
+            ran = run_models.check_models(
+                jobs, runner.run, config, runner.prove, runner.run_in_order, runner.run_trials
+            )
             outcome = _check_files(paths, ran, config, request, runner.prove if request.confirm else None)
     printer.outcome(outcome)
     return _exit_code(outcome, config, request)

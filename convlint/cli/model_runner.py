@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -93,6 +93,15 @@ class ModelRunner:
         count = len(versions.versions)
         of_versions = f" in {count} versions" if count > 1 else ""
         with self._progress.during(f"running {versions.text}{of_versions}"):
+            return self._worker.run(versions)
+
+    @property
+    def run_trials(self) -> Callable[[VersionsJob], JobResult] | None:
+        """Runs edited versions of a model that fails; None where a cluster runs the models."""
+        return self._run_trials if self._cluster is None else None
+
+    def _run_trials(self, versions: VersionsJob) -> JobResult:
+        with self._progress.during(f"trying repairs of {versions.text}"):
             return self._worker.run(versions)
 
     def prove(self, claim: Claim) -> Proof:

@@ -18,6 +18,6 @@ def run(request: CheckRequest, worker: Worker | None = None) -> int:
     printer = Printer(request)
     jobs = run_models.jobs([model], request, settings)
     with start_runner(settings.root, worker) as runner:
-        report = run_models.summarize_models(jobs, runner.run, settings)
+        report = run_models.summarize_models(jobs, runner.run, settings, runner.run_trials)
     printer.report(report, linted=False)
     return report.exit_code()

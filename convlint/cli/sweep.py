@@ -32,7 +32,7 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
         if not jobs:
             return 2
         runner.models = len(jobs)
-        results = Sweep(config, runner.prove, request.retry).run(path, jobs, runner.run_unordered)
+        results = Sweep(config, runner.prove, runner.run_trials, request.retry).run(path, jobs, runner.run_unordered)
         for number, result in enumerate(results, start=1):
             tally.add(result)
             if not (result.known and request.quiet):

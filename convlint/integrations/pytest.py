@@ -142,7 +142,9 @@ class ModelItem(CheckItem):
         from convlint.pipelines import run_models
 
         worker = self.checks.worker
-        self.report_findings(run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove))
+        self.report_findings(
+            run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove, run_versions=worker.run)
+        )
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return self.job.target.path or str(self.config.rootpath), None, f"convlint {self.name}"

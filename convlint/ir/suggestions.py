@@ -219,7 +219,7 @@ class ModelVersion:
     ``texts`` replace files on disk (bytes as latin-1). ``other_calls`` are targets to build besides the model.
     ``replacements`` by layer: with ``weights``, a checkpoint of the original is converted accordingly, loaded, and
     written to ``save``; ``channel_orders`` may be used for it. With ``runs``, that many calls of the original and of
-    this version are timed.
+    this version are timed. A ``trial`` is only built and recorded, with stand-ins for what fails.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -229,6 +229,7 @@ class ModelVersion:
     weights: str | None = None
     save: str | None = None
     runs: int = 0
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

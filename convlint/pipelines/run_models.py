@@ -14,7 +14,9 @@ from convlint.findings.select import merged, selected
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Graph, Model, Problem, Report
 from convlint.pipelines.executor import RunJob
+from convlint.pipelines.model_repairs import FailedRun, RunVersions
 from convlint.pipelines.requests import CheckRequest
+from convlint.repairs.run_outcomes import is_failing
 from convlint.rules.registry import decided_by, rule, without_explained
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
@@ -66,44 +68,55 @@ def _is_same(target: Target, other: Target) -> bool:
 
 
 def check_models(
-    jobs: Iterable[Job], run: RunJob, config: Config, prove_claim: ProveClaim | None = None, run_all: RunAll = map
+    jobs: Iterable[Job],
+    run: RunJob,
+    config: Config,
+    prove_claim: ProveClaim | None = None,
+    run_all: RunAll = map,
+    run_versions: RunVersions | None = None,
 ) -> Report:
     """Run every job and apply the rules to its graph.
 
     ``prove_claim`` builds and runs the classes of latent findings; None leaves those findings as they are.
+    ``run_versions`` runs edited versions of a model that fails; None searches no repairs.
     """
-    report = _report(jobs, run, config, lambda _: True, run_all)
+    report = _report(jobs, run, config, lambda _: True, run_all, run_versions)
     return replace(report, findings=tuple(confirmed(report.findings, prove_claim)))
 
 
-def summarize_models(jobs: Iterable[Job], run: RunJob, config: Config) -> Report:
+def summarize_models(
+    jobs: Iterable[Job], run: RunJob, config: Config, run_versions: RunVersions | None = None
+) -> Report:
     """Run every job for its layer table. The rules apply only to models that could not run as they are."""
-    return _report(jobs, run, config, failed)
-
-
-def failed(graph: Graph) -> bool:
-    """Return True for a graph in which something could not run."""
-    return (
-        graph.failure is not None
-        or any(node.error for node in graph.nodes)
-        or any(layer.error for layer in graph.layers)
-    )
+    return _report(jobs, run, config, is_failing, map, run_versions)
 
 
 def _report(
-    jobs: Iterable[Job], run: RunJob, config: Config, is_linted: Callable[[Graph], bool], run_all: RunAll = map
+    jobs: Iterable[Job],
+    run: RunJob,
+    config: Config,
+    is_linted: Callable[[Graph], bool],
+    run_all: RunAll,
+    run_versions: RunVersions | None,
 ) -> Report:
     findings: list[Finding] = []
     models: list[Model] = []
     problems: list[Problem] = []
     texts = SourceTexts()
-    for answer in run_all(run, jobs):
+    jobs = list(jobs)
+    for job, answer in zip(jobs, run_all(run, jobs), strict=True):
         problems += answer.problems
         if answer.graph is not None:
             graph = replace(answer.graph, texts=texts)
             models.append(cost.model_report(graph))
             if is_linted(graph):
                 in_graph, failures = _lint(graph)
+                if run_versions is not None and is_failing(graph):
+                    failed = FailedRun(job, graph, answer.seconds)
+                    try:
+                        in_graph = failed.repaired(in_graph, run_versions, _invalid)
+                    except Exception as error:  # noqa: BLE001 - the findings are right without repairs
+                        failures.append(_internal("the search for repairs failed", error, graph.target))
                 findings += (f for f in selected(in_graph, config) if not is_suppressed(f, texts))
                 problems += failures
     return Report(tuple(merged(findings)), tuple(models), tuple(problems), texts=texts)
@@ -114,6 +127,12 @@ def findings(graph: Graph) -> list[Finding]:
     return _explained([f for each in decided_by("run") for f in each.check(graph)], graph)
 
 
+def _invalid(graph: Graph) -> list[Finding]:
+    """The findings of the rules about what cannot work."""
+    rules = [rule for rule in decided_by("run") if rule.family == "invalid"]
+    return _explained([f for rule in rules for f in rule.check(graph)], graph)
+
+
 def _lint(graph: Graph) -> tuple[list[Finding], list[Problem]]:
     """The findings of a graph; a rule that raises an error becomes a problem, and the other rules still run."""
     found: list[Finding] = []
@@ -122,9 +141,13 @@ def _lint(graph: Graph) -> tuple[list[Finding], list[Problem]]:
         try:
             found += each.check(graph)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user's model is not to blame
-            text = f"the rule {each.code} failed: {type(error).__name__}: {error}; please report this"
-            problems.append(Problem("internal", text, target=graph.target, traceback=traceback.format_exc()))
+            problems.append(_internal(f"the rule {each.code} failed", error, graph.target))
     return _explained(found, graph), problems
+
+
+def _internal(what: str, error: Exception, target: str | None) -> Problem:
+    text = f"{what}: {type(error).__name__}: {error}; please report this"
+    return Problem("internal", text, target=target, traceback=traceback.format_exc())
 
 
 def _explained(found: list[Finding], graph: Graph) -> list[Finding]:

@@ -23,6 +23,7 @@ from convlint.ir import SEVERITIES, Report, Severity, any_at_least, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
 from convlint.pipelines import run_models
+from convlint.pipelines.model_repairs import RunVersions
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
@@ -52,10 +53,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep with its configuration; ``prove_claim`` builds and runs the classes of latent findings."""
+    """A sweep with its configuration; ``prove_claim`` builds and runs the classes of latent findings, and
+    ``run_versions`` edited versions of a model that fails.
+    """
 
     config: Config
     prove_claim: ProveClaim | None = None
+    run_versions: RunVersions | None = None
     retry: bool = False  # run models again that could not be checked
 
     def run(
@@ -91,7 +95,7 @@ class Sweep:
             "seconds": round(answer.seconds, 3),
             "memory": answer.memory,
             "device": job.device,
-            **_report(run_models.check_models([job], lambda _: answer, self.config, self.prove_claim)),
+            **_report(self._checked(job, answer)),
         }
         line = memoryview(json.dumps(row).encode() + b"\n")
         try:
@@ -100,6 +104,12 @@ class Sweep:
         except OSError as error:
             raise UsageError(f"{file.name} cannot be written: {error.strerror or error}") from None
         return Result(row)
+
+    def _checked(self, job: Job, answer: JobResult) -> Report:
+        run_versions = self.run_versions
+        return run_models.check_models(
+            [job], lambda _: answer, self.config, self.prove_claim, run_versions=run_versions
+        )
 
     def _digest(self, job: Job) -> str:
         """The digest of everything that a line depends on: the version, the job and the selected rules."""

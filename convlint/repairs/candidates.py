@@ -28,17 +28,20 @@ class Candidate:
 
     ``cost`` orders candidates: the smallest first. Candidates of the same ``rank`` differ in nothing that makes one of
     them more likely; their order is a convention.
+    ``vote`` is None for an argument that its layer does not accept.
     """
 
     edit: Edit
     number: WrittenNumber
-    vote: Vote
+    vote: Vote | None
     right: Fraction
     cost: tuple[int, ...]
     rank: tuple[int, ...]
 
     def is_equal_to(self, other: Candidate) -> bool:
         """Return whether this repair is as likely as another, of the other end of a conflict."""
+        if self.vote is None or other.vote is None:
+            return False
         same_end = (self.vote.label, self.vote.frames) == (other.vote.label, other.vote.frames)
         return self.rank == other.rank and not same_end and self.edit.site != other.edit.site
 

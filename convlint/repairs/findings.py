@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Literal
 
 from convlint.analysis.diagnosis import Disagreement, Vote, messages
@@ -17,7 +18,7 @@ _MOST_ENDS = 4  # lines of other layers in one finding
 _EFFECTS = {"static": "static analysis then finds no error here", "run": "the model then runs"}
 
 
-def repaired(cause: Explanation, verified: Verified) -> Finding:
+def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Finding:
     """The finding of a cause: at the line of its first repair, unchanged if no repair was found."""
     finding = cause.conflict.finding
     candidate = cause.repair
@@ -25,20 +26,23 @@ def repaired(cause: Explanation, verified: Verified) -> Finding:
         return finding.with_(graph=None)
     graph = cause.conflict.graph
     site = _site(candidate)
-    blamed = _blamed(cause, candidate, site)
-    repairs = tuple([Repair(_title(graph, each), (each.edit,), verified, _EFFECTS[verified]) for each in cause.repairs])
+    repairs = tuple(
+        [Repair(_title(graph, e), (e.edit,), verified, effect or _EFFECTS[verified]) for e in cause.repairs]
+    )
+    found = finding.with_(site=site, fix=Fix(repairs[0].title, "unsafe", repairs[0].edits), repairs=repairs, graph=None)
+    if candidate.vote is None:
+        return found.with_(message=finding.message.partition("; use ")[0], related=_first_failure(cause, site))
+    blamed = _blamed(cause, candidate.vote, candidate.right, site)
     if len({right for _, right in blamed.wrong}) > 1:  # the argument has several values
         repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
     instances = tuple(dict.fromkeys(name for vote, _ in blamed.wrong if (name := graph.nodes[vote.node].layer)))
-    explained = finding.with_(
+    explained = found.with_(
         message=messages.message(graph, blamed, advice=""),
-        site=site,
         module=next(iter(instances), finding.module),
         related=(*_ends(graph, blamed), *_first_failure(cause, site)),
         fix=Fix(repairs[0].title, "unsafe", repairs[0].edits),
         repairs=repairs,
         instances=instances or finding.instances,
-        graph=None,
     )
     return explained.with_(occurrences=tuple(dict.fromkeys(_occurrences(cause, site))))
 
@@ -56,7 +60,7 @@ def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:
 def _title(graph: Graph, candidate: Candidate) -> str:
     """The edit in words, with the argument of the layer where the edit is not that argument's number itself."""
     number = candidate.number
-    argument = messages.argument(graph, candidate.vote)
+    argument = candidate.vote and messages.argument(graph, candidate.vote)
     is_argument = number.place.depth == 0 and number.role in ("argument", "operand")
     if argument is None or not is_argument or candidate.edit.text == str(candidate.right):
         return candidate.title
@@ -70,17 +74,17 @@ def _site(candidate: Candidate) -> Site:
     return candidate.number.site
 
 
-def _blamed(cause: Explanation, candidate: Candidate, site: Site) -> Disagreement:
+def _blamed(cause: Explanation, vote: Vote, right: Fraction, site: Site) -> Disagreement:
     """The conflict as a disagreement that blames the repaired number in each failing layer that it builds."""
     graph, node = cause.conflict.graph, cause.conflict.node
     assert node is not None
     nodes = (node, *(other.node for other in cause.settled if other.node is not None and other.graph is graph))
     wrong = tuple([pair for id in nodes for pair in declared_votes(graph, id) if site in pair[0].frames])
-    wrong = wrong or ((candidate.vote, candidate.right),)
+    wrong = wrong or ((vote, right),)
     others: list[Vote] = []
     for disagreement in messages.disagreements_at(graph, [node])[:1]:
-        votes = [*(vote for vote, _ in disagreement.wrong), *disagreement.others]
-        others = [vote for vote in votes if vote.frames not in [other.frames for other, _ in wrong]]
+        votes = [*(each for each, _ in disagreement.wrong), *disagreement.others]
+        others = [each for each in votes if each.frames not in [other.frames for other, _ in wrong]]
     return Disagreement(site, wrong, tuple(others), nodes)
 
 

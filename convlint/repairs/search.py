@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from convlint.ir import Edit, Finding, Graph
+from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
 from convlint.repairs.candidates import Candidate
 
 MOST_TRIALS = 60
@@ -24,26 +24,41 @@ Operation = tuple[str, int, str]
 class Conflict:
     """An operation that PyTorch refuses, the finding that reports it, and the graph in which it is.
 
-    ``node`` is the id of the failing call, None for a constructor that fails.
+    ``node`` is the id of the failing call; None for a constructor that fails, whose ``layer`` is named if it is known.
     """
 
     finding: Finding
     graph: Graph
     node: int | None = None
+    layer: str | None = None
 
     @property
     def operation(self) -> Operation:
-        node = None if self.node is None else self.graph.nodes[self.node]
-        site = self.finding.site if node is None or node.site is None else node.site
-        name = self.finding.code if node is None else node.layer or node.op
-        return ("", 0, name) if site is None else (site.path, site.line, name)
+        if self.node is not None:
+            return operation(self.graph.nodes[self.node], self.finding.site)
+        layer = self.graph.layer(self.layer)
+        return _operation(self.finding.site, self.finding.code) if layer is None else construction(layer)
 
     def is_on(self, places: Collection[Place]) -> bool:
         """Return whether the finding, the failing call or a call that built its layer is on one of these lines."""
         node = None if self.node is None else self.graph.nodes[self.node]
-        layer = None if node is None else self.graph.layer(node.layer)
+        layer = self.graph.layer(self.layer if node is None else node.layer)
         sites = [self.finding.site, node and node.site, *((layer.site, *layer.chain) if layer else ())]
         return any((site.path, site.line) in places for site in sites if site)
+
+
+def operation(node: Node, default: Site | None = None) -> Operation:
+    """The operation of a call; ``default`` is its place if it has none of its own."""
+    return _operation(node.site or default, node.layer or node.op)
+
+
+def construction(layer: Layer) -> Operation:
+    """The operation that builds a layer."""
+    return _operation(layer.site, layer.name)
+
+
+def _operation(site: Site | None, name: str) -> Operation:
+    return ("", 0, name) if site is None else (site.path, site.line, name)
 
 
 @dataclass(frozen=True)
@@ -65,15 +80,27 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a trial: conflicts in the order of execution, and the lines of all operations that were reached."""
+    """The result of a trial: conflicts in the order of execution, and the lines of all operations that were reached.
+
+    ``unknown`` are operations that ran behind a failing one and may fail after it is repaired. A ``partial`` program
+    ended at a conflict: what fails after it is unknown too, but for the operations that are known to be ``working``.
+    """
 
     conflicts: tuple[Conflict, ...]
     reached: frozenset[Place] = frozenset()
+    unknown: frozenset[Operation] = frozenset()
+    working: frozenset[Operation] = frozenset()
+    partial: bool = False
 
     @property
     def failing(self) -> frozenset[Operation]:
         """All operations that fail."""
         return frozenset(conflict.operation for conflict in self.conflicts)
+
+    def may_fail(self, operation: Operation) -> bool:
+        """Return whether an operation fails, or is not known to work."""
+        is_unknown = operation in self.unknown or (self.partial and operation not in self.working)
+        return is_unknown or operation in self.failing
 
 
 Trial = Callable[[Sequence[Edit]], Outcome | None]
@@ -109,7 +136,7 @@ def explain(
     given_up: set[Operation] = set()
     while left := [c for c in state.conflicts if c.operation not in given_up]:
         edited = {(edit.site.path, edit.site.line) for edit in edits}
-        first = originals[left[0].operation] if left[0].is_on(edited) else left[0]
+        first = originals.get(left[0].operation, left[0]) if left[0].is_on(edited) else left[0]
         found = _repair(first, state, propose, trial, budget, edits)
         if found is None:
             explained.append(Explanation(first))
@@ -157,6 +184,7 @@ def _repair(
 
 
 def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
-    """Return whether a trial reached the operations of a conflict, found them to work, and brought no new conflict."""
+    """Return whether a trial reached the operation of a conflict, found it to work, and breaks no other that worked."""
     path, line, _ = first.operation
-    return (path, line) in after.reached and first.operation not in after.failing and after.failing <= before.failing
+    is_settled = (path, line) in after.reached and first.operation not in after.failing
+    return is_settled and all(map(before.may_fail, after.failing))

@@ -17,6 +17,7 @@ from convlint.source_text import call_sites, lines
 from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
 from convlint.source_text.texts import SourceTexts
 
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _MAX_STEPS = 400  # expressions that are followed for one number
 
 _PARAMETERS: dict[tuple[str, str], tuple[str, int]] = {
@@ -80,11 +81,11 @@ class WrittenNumber:
 
 
 class Slicer:
-    """Follows numbers backwards through the files of a project below the folder ``root``."""
+    """Follows numbers backwards through the files of a project below the folders ``roots``."""
 
-    def __init__(self, texts: SourceTexts, root: str) -> None:
+    def __init__(self, texts: SourceTexts, *roots: str) -> None:
         self.texts = texts
-        self._root = os.path.join(os.path.abspath(root), "")
+        self._roots = tuple(os.path.join(os.path.abspath(root), "") for root in roots)
 
     def numbers(self, op: str, label: str, frames: Sequence[Site], change: Change) -> list[WrittenNumber]:
         """The written numbers that one number of a layer comes from and the project may edit, innermost first.
@@ -95,20 +96,36 @@ class Slicer:
             frames: the constructor call and the calls around it, innermost first.
             change: the change of the number.
         """
+        return self._numbers(frames, _PARAMETERS.get(("conv" if op.startswith("conv") else op, label)), change)
+
+    def numbers_of(self, frames: Sequence[Site], parameter: str, position: int, change: Change) -> list[WrittenNumber]:
+        """The written numbers that one argument of a constructor call comes from; see ``numbers``."""
+        call = call_sites.at(frames[0], self.texts)
+        passed = call is not None and (call.argument(parameter, position) is not None or call.unpacks)
+        return self._numbers(frames, (parameter, position), change) if passed else []
+
+    def argument(self, frames: Sequence[Site], parameter: str, position: int) -> WrittenNumber | None:
+        """One argument of a constructor call as it is written."""
+        numbers = self.numbers_of(frames, parameter, position, Change())
+        return next((number for number in numbers if number.place.depth == 0 and number.role == "argument"), None)
+
+    def _numbers(
+        self, frames: Sequence[Site], parameter: tuple[str, int] | None, change: Change
+    ) -> list[WrittenNumber]:
         call = call_sites.at(frames[0], self.texts) if frames else None
         if call is None:
             return []
         walk = _Walk(self, frames)
-        parameter = _PARAMETERS.get(("conv" if op.startswith("conv") else op, label))
         argument = call.argument(*parameter) if parameter else None
         for each in _arguments(call) if argument is None else [argument]:
             walk.follow_argument(call, each, 0, change, "argument")
-        return [number for number in walk.numbers if self._is_own(number.place.path)]
+        return [number for number in walk.numbers if self.owns(number.place.path)]
 
-    def _is_own(self, path: str) -> bool:
+    def owns(self, path: str) -> bool:
         """Return whether a file belongs to the project: installed packages do not."""
         full = os.path.abspath(path)
-        return full.startswith(self._root) and "site-packages" not in full[len(self._root) :].split(os.sep)
+        root = next((root for root in self._roots if full.startswith(root)), None)
+        return root is not None and not _INSTALLED.intersection(full[len(root) :].split(os.sep))
 
     def imported(self, importer: str, statement: ast.ImportFrom) -> Place | None:
         """The top level of the file that an import names: next to its importer, or in a folder above it."""

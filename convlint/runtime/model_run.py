@@ -52,7 +52,7 @@ def run_job(job: Job, enter: Callable[[Phase], None] = lambda _: None) -> JobRes
         return JobResult(None, (Problem("device", "PyTorch finds no CUDA device; drop --device cuda"),))
     try:
         enter("import")
-        value = _build(lambda: load_target.find_object(job.target, job.root))
+        value = build(lambda: load_target.find_object(job.target, job.root))
         threads |= {thread for thread in threading.enumerate() if thread.daemon}
         make = load_target.constructor_call(value, job.target)
         enter("constructor")
@@ -72,7 +72,7 @@ def prepare_process() -> None:
 def _run_built(job: Job, make: Callable[[], Any], enter: Callable[[Phase], None]) -> JobResult:
     try:
         with device_of_job(job):
-            value = _build(make)
+            value = build(make)
     except ProblemError:
         raise
     except Exception as error:
@@ -156,16 +156,20 @@ def tensor_inputs(value: Any) -> Inputs | None:
 # With symbolic integers first, then with plain ones. If both fail, constructors that reject their arguments are
 # repaired, so that the rest of the model can be checked, too.
 _ATTEMPTS = ((False, True), (False, False), (True, True), (True, False))  # repair, symbolic
+_PLAIN_ATTEMPTS = ((False, False), (True, False))
 
 
-def _build(make: Callable[[], Any]) -> Any:
-    """Call ``make`` while constructions are recorded. Raises what the first attempt with plain integers raises."""
+def build(make: Callable[[], Any], *, symbolic: bool = True) -> Any:
+    """Call ``make`` while constructions are recorded. Raises what the first attempt with plain integers raises.
+
+    With ``symbolic``, constructors receive symbolic integers where possible.
+    """
     failed: Exception | None = None
-    for repair, symbolic in _ATTEMPTS:
+    for repair, with_symbols in _ATTEMPTS if symbolic else _PLAIN_ATTEMPTS:
         try:
             with (
                 construction_sites.WatchedConstruction(repair),
-                symbolic_build.symbolic_arguments() if symbolic else nullcontext(),
+                symbolic_build.symbolic_arguments() if with_symbols else nullcontext(),
             ):
                 return make()
         except Exception as error:

@@ -14,7 +14,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from convlint.ir import BuiltLayer, ModelVersion, OtherCall, Problem, VersionRun, serialize
+from convlint.ir import BuiltLayer, Graph, ModelVersion, OtherCall, Problem, VersionRun, serialize
 from convlint.rewriting.project import is_installed
 from convlint.runtime import model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
@@ -49,11 +49,20 @@ def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: No
     """Run every version of a job. A version that crashes its process only affects its own result."""
     model_run.prepare_process()
     enter("import")
-    for name in asked.libraries:
+    _import(asked.libraries)
+    enter("forward")
+    first, *others = asked.versions
+    tried = [_run_forked(first, asked.job)]
+    if others:
+        _import(tried[0].libraries)
+    return JobResult(tried=(*tried, *[_run_forked(version, asked.job) for version in others]))
+
+
+def _import(names: Sequence[str]) -> None:
+    """Import modules that the next versions share."""
+    for name in names:
         with suppress(Exception), silent():  # the version that needs it reports the error
             importlib.import_module(name)
-    enter("forward")
-    return JobResult(tried=tuple(_run_forked(version, asked.job) for version in asked.versions))
 
 
 def _run_forked(version: ModelVersion, job: Job) -> VersionRun:
@@ -140,6 +149,8 @@ def _run_live_version(model: nn.Module, inputs: Inputs, version: ModelVersion, j
 def _run_version(version: ModelVersion, job: Job) -> VersionRun:
     """Build and run the model from the replaced source files. Raises what the model raises."""
     before = set(sys.modules)
+    if version.trial:
+        return VersionRun(_tried(job), libraries=tuple(_libraries(before)))
     with silent() if version.texts else nullcontext():  # the original version has printed it already
         with construction_sites.WatchedConstruction():
             make = load_target.constructor_call(load_target.find_object(job.target, job.root), job.target)
@@ -164,6 +175,24 @@ def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> V
         error, untrained = _training_step(model, inputs)
         other_calls = tuple(_run_other_calls(version.other_calls, inputs, job))
     return VersionRun(graph, (), error, untrained, other_calls, (), errors)
+
+
+def _tried(job: Job) -> Graph:
+    """Build the model and record a forward, with stand-ins for constructors and calls that fail."""
+    with silent():
+        value = model_run.build(lambda: load_target.find_object(job.target, job.root), symbolic=False)
+        make = load_target.constructor_call(value, job.target)
+        try:
+            with model_run.device_of_job(job):
+                built = model_run.build(make, symbolic=False)
+        except ProblemError:
+            raise
+        except Exception as error:
+            return Graph(job.target.text, "failed", failure=failure_of(error, "constructor"))
+        model = model_run.configured_model(built, job)
+        inputs = model_run.inputs_of(model, job)
+        recording = record(model, inputs.args, inputs.kwargs, train=job.train, target=job.target.text)
+    return replace(recording.graph(), input_source=inputs.source, batch_size=inputs.batch_size)
 
 
 def _libraries(before: set[str]) -> Iterator[str]:

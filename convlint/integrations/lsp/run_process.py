@@ -89,7 +89,7 @@ def respond(request: RunRequest, worker: Worker) -> RunResponse:
     jobs = run_models.jobs(chosen, CheckRequest(), settings)
     if request.call is not None:
         return _suggest(jobs[0], request.call, worker)
-    report = run_models.check_models(jobs, worker.run, settings, worker.prove)
+    report = run_models.check_models(jobs, worker.run, settings, worker.prove, run_versions=worker.run)
     findings = report.findings
     known = None if request.baseline is None else os.path.join(settings.root, request.baseline)
     if known is not None and os.path.exists(known):

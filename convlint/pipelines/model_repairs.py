@@ -1,0 +1,108 @@
+"""Repair models that fail when they are run: edited versions of their texts run in the worker process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from convlint.ir import Edit, Finding, Graph, ModelVersion
+from convlint.repairs.run_outcomes import outcome
+from convlint.repairs.run_trials import Lint, Repaired, RunTrials, Texts, findings_of, search
+from convlint.repairs.search import Outcome
+from convlint.repairs.written_numbers import Slicer
+from convlint.rewriting.project import package_folder
+from convlint.runtime.worker.client import JobResult
+from convlint.settings.input_shapes import InputSpec
+from convlint.settings.jobs import Job, VersionsJob
+from convlint.source_text.texts import SourceTexts
+
+RunVersions = Callable[[VersionsJob], JobResult]
+
+_SHARE = 3.0  # the time for trials, as a multiple of that of the run
+_LEAST = 4.0  # seconds for trials, however short the run was
+_GRACE = 5.0  # seconds for one trial, in addition to twice the time of the run
+_LARGE = 1 << 24  # bytes of parameters or outputs from which a model is tried without values
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run in which something failed: its job, its graph, and its time in seconds."""
+
+    job: Job
+    graph: Graph
+    seconds: float
+
+    def repaired(
+        self, findings: Sequence[Finding], run: RunVersions, lint: Lint, preferred: Collection[Edit] = ()
+    ) -> list[Finding]:
+        """The findings of the rules with one for each cause, and the repairs that were tried.
+
+        Args:
+            findings: those of the rules in the graph.
+            run: runs versions of the model's texts.
+            lint: the findings of the rules in a graph.
+            preferred: edits to try first.
+        """
+        start = outcome(self.graph, findings)
+        found: Repaired | None = None
+        if start.conflicts:
+            if self.job.device == "cpu" and self._is_large():
+                found = self._without_values(start, run, lint, preferred)
+            if found is None:
+                found = self._search(_Versions(self._trial_job(), run), start, lint, preferred)
+        return [*findings] if found is None else findings_of(self.graph, findings, found)
+
+    def _search(self, versions: _Versions, start: Outcome, lint: Lint, preferred: Collection[Edit]) -> Repaired:
+        texts = SourceTexts()
+        path = self.job.target.path
+        folders = (self.job.root, os.getcwd(), *((package_folder(path),) if path else ()))
+        seconds = max(_SHARE * self.seconds, _LEAST)
+        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint), seconds, preferred)
+
+    def _without_values(
+        self, start: Outcome, run: RunVersions, lint: Lint, preferred: Collection[Edit]
+    ) -> Repaired | None:
+        """The repairs found on the meta device; None if the model fails differently there, or with real values."""
+        versions = _Versions(replace(self._trial_job(), device="meta"), run)
+        (graph,) = versions([{}])
+        if graph is None or outcome(graph, lint(graph)).failing != start.failing:
+            return None
+        found = self._search(versions, start, lint, preferred)
+        if not found.edits:
+            return found
+        trials = RunTrials(SourceTexts(), _Versions(self._trial_job(), run), lint)
+        after = trials(found.edits)
+        return found if after is not None and bool(after.failing) != found.runs else None
+
+    def _is_large(self) -> bool:
+        parameters = sum(layer.params_bytes for layer in self.graph.layers)
+        outputs = sum(tensor.nbytes for node in self.graph.nodes for tensor in node.outputs)
+        return parameters > _LARGE or outputs > _LARGE
+
+    def _trial_job(self) -> Job:
+        """The job of one trial: with the inputs of the run, also if they were guessed, and less time."""
+        job = replace(self.job, timeout=min(self.job.timeout, 2 * self.seconds + _GRACE))
+        if not self.graph.input_source.startswith("inferred"):
+            return job
+        tensors = [tensor for node in self.graph.nodes if node.op == "input" for tensor in node.outputs]
+        specs = [InputSpec(t.shape[1:], dtype=None if t.dtype.startswith("float") else t.dtype) for t in tensors]
+        return replace(job, inputs=tuple(specs), batch_size=self.graph.batch_size)
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """Builds and runs a model with other contents of its files."""
+
+    job: Job
+    run: RunVersions
+
+    def __call__(self, texts: Sequence[Texts]) -> list[Graph | None]:
+        versions = tuple(
+            ModelVersion(texts={path: data.decode("latin-1") for path, data in each.items()}, trial=True)
+            for each in texts
+        )
+        answer = self.run(VersionsJob(self.job, versions))
+        if len(answer.tried) != len(versions):  # one of them ended all
+            return [None] if len(versions) == 1 else [graph for each in texts for graph in self([each])]
+        return [None if tried.problems else tried.graph for tried in answer.tried]

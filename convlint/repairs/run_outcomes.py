@@ -1,0 +1,84 @@
+"""The outcome of a run: what fails, in the order of execution, and what is known to work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from convlint.analysis import graph_queries, ops
+from convlint.ir import Finding, Graph, Node
+from convlint.repairs.search import Conflict, Operation, Outcome, construction, operation
+
+_FALLBACK = "CVL190"  # also reports exceptions that no recorded call raised
+
+
+def is_failing(graph: Graph) -> bool:
+    """Return whether something in a graph could not run."""
+    return (
+        graph.failure is not None
+        or any(node.error for node in graph.nodes)
+        or any(layer.error for layer in graph.layers)
+    )
+
+
+def outcome(graph: Graph, findings: Iterable[Finding]) -> Outcome:
+    """The outcome of a run. ``findings`` are those of the rules in its graph.
+
+    An operation that reads the stand-in of one that failed is not known to work. Where the shape of the stand-in is a
+    guess, its failure is no conflict either.
+    """
+    sites = [*(node.site for node in graph.nodes), *(layer.site for layer in graph.layers)]
+    failed = [node for node in graph.nodes if node.error]
+    behind = graph_queries.downstream_tensors(graph, failed)
+    guessed = graph_queries.downstream_tensors(graph, [node for node in failed if not _is_declared(graph, node)])
+    found: dict[Operation, Conflict] = {}
+    for finding in findings:
+        for conflict in conflicts(graph, finding):
+            if conflict.node is None or guessed.isdisjoint(graph.nodes[conflict.node].inputs):
+                found.setdefault(conflict.operation, conflict)
+    return Outcome(
+        conflicts=tuple(sorted(found.values(), key=_position)),
+        reached=frozenset((site.path, site.line) for site in sites if site is not None),
+        unknown=frozenset(operation(node) for node in graph.nodes if not behind.isdisjoint(node.inputs)),
+        working=frozenset(_working(graph, behind)),
+        partial=graph.failure is not None,
+    )
+
+
+def _working(graph: Graph, behind: set[int]) -> Iterator[Operation]:
+    """The calls and constructors that work, and read no tensor of ``behind``."""
+    yield from (operation(node) for node in graph.nodes if not node.error and behind.isdisjoint(node.inputs))
+    yield from (construction(layer) for layer in graph.layers if not layer.error)
+
+
+def _position(conflict: Conflict) -> tuple[bool, int]:
+    """Constructors in the order of the layers, then calls."""
+    if conflict.node is not None:
+        return (True, conflict.node)
+    names = [layer.name for layer in conflict.graph.layers]
+    return (False, names.index(conflict.layer) if conflict.layer in names else len(names))
+
+
+def conflicts(graph: Graph, finding: Finding) -> Iterator[Conflict]:
+    """The operations that failed and that a finding is about."""
+    refused = [
+        layer.name
+        for name in dict.fromkeys((finding.module, *finding.instances))
+        for layer in [graph.layer(name)]
+        if layer is not None and layer.error
+    ]
+    yield from (Conflict(finding, graph, layer=name) for name in refused)
+    if not refused:
+        yield from (Conflict(finding, graph, id) for id in finding.nodes if graph.nodes[id].error)
+    if finding.code == _FALLBACK and not finding.nodes:
+        yield Conflict(finding, graph)
+
+
+def _is_declared(graph: Graph, node: Node) -> bool:
+    """Return whether the shape of the output is known although a call failed: its layer only expects other channels."""
+    layer = graph.layer(node.layer)
+    if node.op in ops.CHANNEL_NORMS or node.op == "linear" or (layer is not None and layer.error):
+        return True
+    if node.op not in ops.ALL_CONVS or not node.inputs:
+        return False
+    shape, dim = graph_queries.input_shape(graph, node), -ops.spatial_dims(node.op) - 1
+    return len(shape) >= -dim and shape[dim] != node.attrs.get("in_channels")

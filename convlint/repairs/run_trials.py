@@ -1,0 +1,134 @@
+"""Repairs of a model that was run: the edited texts are built and run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from convlint.ir import Edit, Finding, Graph
+from convlint.repairs.argument_candidates import argument_candidates
+from convlint.repairs.candidates import Candidate, candidates
+from convlint.repairs.findings import repaired
+from convlint.repairs.run_outcomes import conflicts, is_failing, outcome
+from convlint.repairs.search import Budget, Conflict, Explanation, Outcome, explain
+from convlint.repairs.written_numbers import Slicer
+from convlint.source_text.edits import EditError, apply
+from convlint.source_text.texts import SourceTexts
+
+Texts = Mapping[str, bytes]
+"""New contents of files."""
+RunTexts = Callable[[Sequence[Texts]], Sequence[Graph | None]]
+"""Builds and runs the model with other contents of files, once for each mapping; None where that failed."""
+Lint = Callable[[Graph], Sequence[Finding]]
+"""The findings of the rules in a graph."""
+
+_FIRST_BATCH = 2  # candidates that run together: the first ones are the most likely
+_BATCH = 6
+
+
+@dataclass
+class RunTrials:
+    """The model under edits of its files.
+
+    Edits that are ``expected`` to be asked for next run together with those that are asked for.
+    """
+
+    texts: SourceTexts
+    run: RunTexts
+    lint: Lint
+    expected: Sequence[Edit] = ()
+    _known: dict[tuple[Edit, ...], Outcome | None] = field(default_factory=dict)
+
+    def __call__(self, edits: Sequence[Edit]) -> Outcome | None:
+        """Run the model after ``edits``; None where they cannot be made, or where the run itself failed."""
+        key = tuple(edits)
+        if key not in self._known:
+            self._run(self._batch(key))
+        return self._known[key]
+
+    def edited(self, edits: Sequence[Edit]) -> Texts | None:
+        """The contents of the files that edits change; None where they cannot be made."""
+        by_path: dict[str, list[Edit]] = {}
+        for edit in edits:
+            by_path.setdefault(edit.site.path, []).append(edit)
+        try:
+            return {path: apply(self.texts.data(path), each) for path, each in by_path.items()}
+        except (EditError, OSError):
+            return None
+
+    def _batch(self, edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
+        *settled, last = edits
+        if last not in self.expected:
+            return [edits]
+        position = self.expected.index(last)
+        taken = {edit.site for edit in settled}
+        following = [each for each in self.expected[position + 1 :] if each.site not in taken]
+        others = [(*settled, each) for each in following[: (_BATCH if position else _FIRST_BATCH) - 1]]
+        return [edits, *(each for each in others if each not in self._known)]
+
+    def _run(self, batch: Sequence[tuple[Edit, ...]]) -> None:
+        self._known.update(dict.fromkeys(batch))
+        written = {edits: texts for edits in batch if (texts := self.edited(edits)) is not None}
+        graphs = self.run([*written.values()]) if written else []
+        for (edits, texts), graph in zip(written.items(), graphs, strict=True):
+            if graph is not None:
+                edited = replace(graph, texts=self.texts.with_overlays(texts))
+                self._known[edits] = outcome(edited, self.lint(edited) if is_failing(edited) else ())
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """The causes of a failing run, and the ``edits`` that repair them; ``runs`` if nothing fails after these."""
+
+    causes: tuple[Explanation, ...]
+    edits: tuple[Edit, ...]
+    runs: bool
+
+
+def search(
+    start: Outcome, slicer: Slicer, trials: RunTrials, seconds: float, preferred: Collection[Edit] = ()
+) -> Repaired:
+    """Search for the repairs of a failing run.
+
+    Args:
+        start: the outcome of the run.
+        slicer: follows numbers through the files of the project.
+        trials: runs the model after edits.
+        seconds: the time that the search may take.
+        preferred: edits to try first.
+    """
+
+    def propose(conflict: Conflict) -> list[Candidate]:
+        found = _candidates(conflict, slicer, preferred)
+        trials.expected = [candidate.edit for candidate in found]
+        return found
+
+    causes = explain(start, propose, trials, Budget(seconds))
+    edits = tuple(cause.repair.edit for cause in causes if cause.repair is not None)
+    after = trials(edits) if edits else None
+    return Repaired(tuple(causes), edits, after is not None and not after.failing)
+
+
+def _candidates(conflict: Conflict, slicer: Slicer, preferred: Collection[Edit]) -> list[Candidate]:
+    """The edits that might settle a conflict, the most likely first."""
+    if conflict.finding.severity != "error":
+        return []
+    layer, found = conflict.layer, []
+    if conflict.node is not None:
+        layer = conflict.graph.nodes[conflict.node].layer
+        found = candidates(conflict.graph, conflict.node, slicer)
+    if layer is not None and not found:
+        found = argument_candidates(conflict.graph, layer, slicer)
+    return sorted(found, key=lambda candidate: candidate.edit not in preferred)
+
+
+def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> list[Finding]:
+    """The findings of a run with one for each cause; what only follows from a cause is left out."""
+    effect = "the model then runs" if found.runs else "this error is then gone"
+    if found.runs and len(found.edits) > 1:
+        effect = "with the other repairs, the model then runs"
+    causes = [repaired(cause, "run", effect) for cause in found.causes]
+    program = next((finding.program for finding in findings if finding.program), "")
+    causes = [each if each.step is None else each.with_(program=program, step=step) for step, each in enumerate(causes)]
+    once = {(finding.code, finding.site, finding.module): finding for finding in reversed(causes)}
+    return [*reversed(once.values()), *(f for f in findings if not any(conflicts(graph, f)))]
