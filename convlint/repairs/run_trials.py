@@ -58,8 +58,9 @@ class RunTrials:
 
     def _batch(self, edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
         *settled, last = edits
-        if last not in self.expected:
-            return [edits]
+        tried = [known for key, known in self._known.items() if known and key[:-1] == edits[:-1]]
+        if last not in self.expected or any(not known.conflicts for known in tried):
+            return [edits]  # only one more is of interest
         position = self.expected.index(last)
         taken = {edit.site for edit in settled}
         following = [each for each in self.expected[position + 1 :] if each.site not in taken]
