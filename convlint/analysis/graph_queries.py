@@ -100,15 +100,38 @@ def source_layer(graph: Graph, node: Node) -> Node | None:
 
     None if it comes from an input of the model or from several tensors.
     """
-    for before in producers(graph, node):
-        if before.op in _SOURCES:
-            return before
-        if len(before.inputs) != 1:
-            break
-    return None
+    before = producer_of(graph, node)
+    return None if before is None else source_of(graph, before)
+
+
+def source_of(graph: Graph, node: Node) -> Node | None:
+    """The same for the output of ``node``, which may be such a call itself."""
+    while node.op not in _SOURCES:
+        if len(node.inputs) != 1:
+            return None
+        node = graph.producer(node.inputs[0])
+    return node
 
 
 _SOURCES = ops.PROJECTIONS | ops.CHANNEL_NORMS
+
+
+def concatenation_before(graph: Graph, node: Node) -> Node | None:
+    """The concatenation of channels or features that a layer reads, before activations at most; None without one."""
+    before = next((n for n in producers(graph, node) if n.op not in ops.ACTIVATIONS or len(n.inputs) != 1), None)
+    if before is None or before.op != "cat" or before.error is not None or len(before.inputs) < 2:
+        return None
+    rank, along = len(before.outputs[0].shape), before.attrs.get("dim", 0)
+    read = -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else -1 if node.op == "linear" else 1 - rank
+    return before if rank and isinstance(along, int) and (along - read) % rank == 0 else None
+
+
+def maker_of_channels(graph: Graph, tensor: int) -> Node:
+    """The call that a tensor has its channels or features from, before calls that keep them."""
+    maker = graph.producer(tensor)
+    while len(maker.inputs) == 1 and maker.op in ops.CHANNEL_PRESERVING:
+        maker = graph.producer(maker.inputs[0])
+    return maker
 
 
 def downstream_tensors(graph: Graph, nodes: Iterable[Node]) -> set[int]:

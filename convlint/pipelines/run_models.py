@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from convlint.analysis import cost
+from convlint.analysis.diagnosis import without_consequences
 from convlint.analysis.occurrences import in_order, with_occurrences
 from convlint.findings.confirm import ProveClaim, confirmed
 from convlint.findings.select import merged, selected
@@ -110,6 +111,7 @@ def _report(
             graph = replace(answer.graph, texts=texts)
             models.append(cost.model_report(graph))
             if is_linted(graph):
+                graph = without_consequences(graph)
                 in_graph, failures = _lint(graph)
                 if run_versions is not None and is_failing(graph):
                     failed = FailedRun(job, graph, answer.seconds)
@@ -124,7 +126,8 @@ def _report(
 
 def findings(graph: Graph) -> list[Finding]:
     """The findings of all rules that apply to runs, each with the target of the graph."""
-    return _explained([f for each in decided_by("run") for f in each.check(graph)], graph)
+    judged = without_consequences(graph)
+    return _explained([f for each in decided_by("run") for f in each.check(judged)], judged)
 
 
 def _invalid(graph: Graph) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Edit, Finding, Graph
 from convlint.repairs.argument_candidates import argument_candidates
 from convlint.repairs.candidates import Candidate, candidates
@@ -73,7 +74,7 @@ class RunTrials:
         graphs = self.run([*written.values()]) if written else []
         for (edits, texts), graph in zip(written.items(), graphs, strict=True):
             if graph is not None:
-                edited = replace(graph, texts=self.texts.with_overlays(texts))
+                edited = without_consequences(replace(graph, texts=self.texts.with_overlays(texts)))
                 self._known[edits] = outcome(edited, self.lint(edited) if is_failing(edited) else ())
 
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis, graph_queries, ops
-from convlint.ir import Finding, Graph, Node, Related
+from convlint.analysis import diagnosis, graph_queries, merges, ops
+from convlint.analysis.working_sizes import working_sizes
+from convlint.ir import Finding, Graph, Node, Related, Site
 from convlint.rules.base import Rule, related_to
 
-_MERGES = ops.ELEMENTWISE | {"cat", "stack", "matmul", "bmm"}
+_PRODUCTS = frozenset({"matmul", "bmm"})
 _VERBS = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "cat": "concatenate", "stack": "stack"}
-_VERBS |= dict.fromkeys(("matmul", "bmm"), "matrix-multiply")
+_VERBS |= dict.fromkeys(_PRODUCTS, "matrix-multiply")
+_MAX_STEPS = 3  # size changes that are described
 
 
 class MergeShapes(Rule):
@@ -20,8 +22,10 @@ class MergeShapes(Rule):
     the map and the shortcut did not. In a decoder it usually means that an odd size was halved and doubled: 15
     becomes 7 and then 14.
 
-    If the channels differ and other layers show which side is wrong, the finding is reported at that layer.
-    Otherwise it is reported at the line that merges the tensors, with the layers that output them.
+    A block that adds its input to its output works only for equal widths. If one call builds it with others, the
+    finding is reported at that call. If every call with unequal widths fails, it is reported at the sum, which needs a
+    projection or a condition. The message names the layer that changed the size, and the input sizes that work if
+    only some fail.
 
     ## Use instead
 
@@ -35,55 +39,95 @@ class MergeShapes(Rule):
     needs = "failed-call"
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from diagnosis.findings(self.finding, graph, _MERGES)
-        reported = {id for cause in diagnosis.disagreements(graph) for id in cause.nodes}
-        merges = [n for n in graph.nodes if n.error is not None and n.op in _MERGES]
-        below = graph_queries.downstream_tensors(graph, merges)
-        for node in merges:
-            if node.id in reported or len(node.inputs) < 2 or not below.isdisjoint(node.inputs):
-                continue
-            shapes = [graph_queries.sizes(graph.tensor(id).shape) for id in node.inputs]
-            after = [n.id for n in merges if not graph_queries.downstream_tensors(graph, [node]).isdisjoint(n.inputs)]
-            yield self.finding(
-                f"cannot {_VERBS.get(node.op, f'apply {node.op} to')} "
-                f"{' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}",
-                node.site,
-                module=node.module or None,
-                related=_producers(graph, node),
-                nodes=(node.id, *[id for id in after if id not in reported]),
-            )
+        reported = {id for cause in diagnosis.about_layers(graph) for id in cause.nodes}
+        failing = [n for n in graph.nodes if n.error is not None and n.op in merges.MERGES | _PRODUCTS]
+        below = graph_queries.downstream_tensors(graph, failing)
+        by_line: dict[tuple[str, Site | None], list[Node]] = {}
+        for node in failing:
+            if node.id not in reported and len(node.inputs) > 1 and below.isdisjoint(node.inputs):
+                by_line.setdefault((node.op, node.site), []).append(node)
+        for nodes in by_line.values():
+            yield self._merge(graph, nodes)
+
+    def _merge(self, graph: Graph, nodes: list[Node]) -> Finding:
+        """The finding for the merges that fail at one line, in however many instances of its class."""
+        node = nodes[0]
+        block = merges.block_around(graph, node) if merges.differs_in_channels(graph, node) else None
+        site, related = node.site, _producers(graph, node)
+        module = node.module or None
+        if block is not None:
+            module = block.layer.name
+            places = {layer.site for layer in block.failing}
+            others = {layer.site for layer in block.working}
+            if len(places) == 1 and others and places.isdisjoint(others) and block.layer.site is not None:
+                site = block.layer.site
+                related = (*related_to(f"{block.layer.kind} adds its input to its output here", node.site), *related)
+            else:
+                built = [(layer, place) for layer in block.failing if (place := layer.site) is not None]
+                related += tuple([Related(f"`{layer.name}` is built here", place) for layer, place in built])
+        return self.finding(
+            f"{_statement(graph, node)}{_more(len(nodes))}{_advice(graph, node, block)}",
+            site,
+            module=module,
+            related=related,
+            nodes=tuple([node.id for node in nodes]),
+        ).with_(instances=tuple(dict.fromkeys(node.module for node in nodes if node.module)))
+
+
+def _statement(graph: Graph, node: Node) -> str:
+    shapes = [graph_queries.sizes(graph.tensor(id).shape) for id in node.inputs]
+    verb = _VERBS.get(node.op, f"apply {node.op} to")
+    return f"cannot {verb} {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}"
+
+
+def _more(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""
 
 
 def _why(graph: Graph, node: Node) -> str:
     shapes = [graph.tensor(id).shape for id in node.inputs]
     if len({len(shape) for shape in shapes}) > 1 and node.op in ("cat", "stack"):
         return "the numbers of dimensions differ"
-    if node.op in ("matmul", "bmm"):
+    dims = merges.differing(graph, node)
+    if node.op in _PRODUCTS or not dims:
         return str(node.error)
-    along = node.attrs.get("dim", 0) if node.op == "cat" else None
-    rank = max(len(shape) for shape in shapes)
-    differing: dict[int, set[int]] = {}
-    for dim in range(-rank, 0):
-        sizes = {shape[dim] for shape in shapes if -dim <= len(shape)}
-        if node.op in ops.ELEMENTWISE:
-            sizes.discard(1)  # stretched
-        if len(sizes) > 1 and (along is None or dim + rank != along % rank):
-            differing[dim + rank] = sizes
-    if not differing:
-        return str(node.error)
-    *others, last = differing
+    if merges.differs_in_channels(graph, node):
+        return "features differ" if len(shapes[0]) == 2 else "channels differ"
+    *others, last = dims
     if others:
         return f"sizes differ in dimensions {', '.join(map(str, others))} and {last}"
-    sizes = differing[last]
+    sizes = {shape[last - max(map(len, shapes))] for shape in shapes if len(shape) + last >= max(map(len, shapes))}
     return f"sizes differ in dimension {last} ({min(sizes)} and {max(sizes)})"
 
 
+def _advice(graph: Graph, node: Node, block: merges.Block | None) -> str:
+    if block is not None:
+        return (
+            f"; {block.layer.kind} adds its input to its output: project the input where the widths differ, or add "
+            "only where they are equal"
+        )
+    if node.op in _PRODUCTS or not merges.differs_in_size(graph, node):
+        return ""
+    steps = [_step(graph, step) for step in merges.parting_steps(graph, node)[:_MAX_STEPS]]
+    sizes = working_sizes(graph)
+    works = f"; {sizes} work" if sizes is not None else ""
+    return (f"; {', '.join(steps)}" if steps else "") + works
+
+
+def _step(graph: Graph, step: merges.SizeStep) -> str:
+    before, after = graph_queries.sizes(step.before), graph_queries.sizes(step.after)
+    verb = "enlarges" if step.after > step.before else "reduces"
+    return f"{graph_queries.name(graph, step.node)} {verb} {before} to {after}"
+
+
 def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
+    """The layers that output the operands, and those that changed their size."""
     found: list[Related] = []
     for id in dict.fromkeys(node.inputs):
-        maker = graph.producer(id)
-        while maker.layer is None and len(maker.inputs) == 1:
-            maker = graph.producer(maker.inputs[0])
+        maker = graph_queries.maker_of_channels(graph, id)
         text = f"{graph_queries.name(graph, maker)} outputs {graph_queries.sizes(graph.tensor(id).shape)}"
         found += related_to(text, graph.where(maker))
-    return tuple(found)
+    if merges.differs_in_size(graph, node):
+        for step in merges.parting_steps(graph, node):
+            found += related_to(_step(graph, step), graph.where(step.node))
+    return tuple({related.site: related for related in reversed(found)}.values())[::-1]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.analysis import graph_queries, ops
+from convlint.analysis.diagnosis import without_consequences
 from convlint.analysis.occurrences import with_occurrences
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
@@ -90,7 +91,7 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
         return {}
     from convlint.static.graph_builder import graph as build_graph  # most executions need no graph
 
-    graph = build_graph(path, rules, project.texts)
+    graph = without_consequences(build_graph(path, rules, project.texts))
     found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(graph)]
     placed: list[Finding] = []
     for finding in without_explained(found):

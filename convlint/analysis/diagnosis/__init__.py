@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from convlint.analysis.diagnosis.blame import Disagreement, disagreements, refusals
 from convlint.analysis.diagnosis.constraints import Vote
-from convlint.analysis.diagnosis.messages import findings
+from convlint.analysis.diagnosis.messages import about_layers, findings
 from convlint.analysis.diagnosis.refused import Refusal, home
+from convlint.analysis.diagnosis.unknown_sizes import without_consequences
 
-__all__ = ["Disagreement", "Refusal", "Vote", "disagreements", "findings", "home", "refusals"]
+__all__ = ["Disagreement", "Refusal", "Vote", "about_layers", "disagreements", "findings", "home", "refusals", "without_consequences"]

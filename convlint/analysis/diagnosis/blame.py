@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 from math import prod
 
-from convlint.analysis import ops
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.refused import Refusal, home, is_depthwise, places, refuses
 from convlint.analysis.diagnosis.suspects import Counts, Suspect, Suspects
@@ -157,7 +157,7 @@ class _Diagnosis:
         return (
             round(gain - innocent, 6),
             suspect[0].path == self.home,
-            any(self._flattened(vote) for vote in bad),
+            any(self._flattened(vote) or self._joined(vote) for vote in bad),
             -depth,
             known / len(bad),
             max(vote.node for vote in bad),
@@ -175,6 +175,11 @@ class _Diagnosis:
         if before.op not in ops.FLATTENING or not before.inputs:
             return False
         return prod(self.graph.tensor(before.inputs[0]).shape[2:]) > 1
+
+    def _joined(self, vote: Vote) -> bool:
+        """Check whether a vote is the input of a layer that reads a concatenation: the sum is easily miscounted."""
+        node = self.graph.nodes[vote.node]
+        return vote.label == "in" and graph_queries.concatenation_before(self.graph, node) is not None
 
     def _disagreement(self, suspect: Suspect, bad: set[Vote], struck: set[Vote], open_: Counts) -> Disagreement:
         poll = self.poll

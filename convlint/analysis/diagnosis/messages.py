@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from math import prod
 
-from convlint.analysis import graph_queries, ops
+from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.diagnosis.blame import Disagreement, disagreements
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.ir import Finding, Graph, Node, Related, Site
@@ -24,7 +24,7 @@ def findings(make: Callable[..., Finding], graph: Graph, operators: Iterable[str
     """
     wanted = frozenset(operators)
     explained: set[int] = set()
-    for disagreement in disagreements(graph):
+    for disagreement in about_layers(graph):
         explained.update(disagreement.nodes)
         if _reported_call(graph, disagreement).op in wanted:
             modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
@@ -47,6 +47,15 @@ def findings(make: Callable[..., Finding], graph: Graph, operators: Iterable[str
             )
 
 
+def about_layers(graph: Graph) -> list[Disagreement]:
+    """The disagreements because of which a layer fails. Where only merges fail, these are reported themselves."""
+    return [
+        disagreement
+        for disagreement in disagreements(graph)
+        if any(graph.nodes[id].op not in merges.MERGES for id in disagreement.nodes)
+    ]
+
+
 def _has_wrong_input(graph: Graph, node: Node) -> bool:
     """Check whether a convolution failed because of its input channels.
 
@@ -66,7 +75,7 @@ def _received_channels(graph: Graph, node: Node) -> int | None:
 
 def _reported_call(graph: Graph, disagreement: Disagreement) -> Node:
     blamed = {vote.node for vote, _ in disagreement.wrong}
-    failed = disagreement.nodes
+    failed = [id for id in disagreement.nodes if graph.nodes[id].op not in merges.MERGES] or disagreement.nodes
     return graph.nodes[next((id for id in failed if id in blamed), failed[0])]
 
 
@@ -118,9 +127,8 @@ def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
     producer = graph_queries.producer_of(graph, node)
     if node.op == "reshape":
         return f"receives {size} ({graph_queries.sizes(shape[1:])})"
-    if parts := _concatenated(graph, node):
-        terms = parts if len(parts) <= _MAX_TERMS else (*parts[:2], "...", parts[-1])
-        return f"receives {size} ({' + '.join(map(str, terms))}, concatenated)"
+    if parts := _parts(graph, node):
+        return f"receives {size} ({parts})"
     maker = graph_queries.source_layer(graph, node)
     if node.op == "linear" and producer is not None and producer.op in ops.FLATTENING:
         image = graph_queries.input_shape(graph, producer)[1:] if producer.inputs else ()
@@ -148,15 +156,20 @@ def _output_size(node: Node) -> int | None:
     return shape[-1 if node.op == "linear" else 1] if len(shape) > 1 else None
 
 
-def _concatenated(graph: Graph, node: Node) -> tuple[int, ...]:
-    """The channels that a concatenation joined to the input of ``node``, before activations at most."""
-    calls = graph_queries.producers(graph, node)
-    before = next((n for n in calls if n.op not in ops.ACTIVATIONS or len(n.inputs) != 1), None)
-    if before is None or before.op != "cat" or before.error is not None:
-        return ()
-    shapes = [graph.tensor(id).shape for id in before.inputs]
-    along_channels = before.attrs.get("dim", 0) in (1, 1 - len(shapes[0]))
-    return tuple(shape[1] for shape in shapes) if along_channels and len(shapes[0]) > 1 else ()
+def _parts(graph: Graph, node: Node) -> str:
+    """The channels or features that a concatenation joined to the input of a call: "64 from `up` + 128 from `skip`"."""
+    joined = graph_queries.concatenation_before(graph, node)
+    if joined is None:
+        return ""
+    along = joined.attrs["dim"]
+    terms = []
+    for id in joined.inputs:
+        maker = graph_queries.source_of(graph, graph.producer(id))
+        name = f" from `{maker.layer}`" if maker is not None and maker.layer else ""
+        terms.append(f"{graph.tensor(id).shape[along]}{name}")
+    if len(terms) > _MAX_TERMS:
+        terms = [*terms[:2], "...", terms[-1]]
+    return " + ".join(terms)
 
 
 def _other_statements(graph: Graph, vote: Vote, right: Fraction | None, disagreement: Disagreement) -> str:

@@ -110,6 +110,8 @@ class Execution(Knowledge):
             known = (cell.shape or ())[: min(rank, 2)]
             names = _DIMENSIONS.get(rank, ("size",) * rank)[len(known) :]
             cell.shape = (*known, *[self.fresh(name) for name in names])
+            if cell.last is not None and rank > len(known):
+                cell.shape = (*cell.shape[:-1], cell.last)
         cell.is_guess = False
         return cell.shape if len(cell.shape) == rank else None
 

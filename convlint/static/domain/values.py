@@ -63,6 +63,7 @@ class Cell:
 
     shape: Shape | None = None
     is_guess: bool = False  # whether the rank is only the usual one
+    last: Num | None = None  # the size of the last dimension, if that is all that is known
 
 
 @dataclass(slots=True, eq=False)

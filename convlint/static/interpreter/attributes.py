@@ -11,7 +11,7 @@ from convlint.static.interpreter import classes
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.program.source_module import SourceModule
-from convlint.static.torch_shapes import attribute, method
+from convlint.static.torch_shapes import FLOAT_FUNCTIONAL, attribute, float_functional_method, method
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
         return Bound(value, instance.cls if value.kind == "classmethod" else instance)
     if value is not None:
         return value
+    if instance.kind in FLOAT_FUNCTIONAL and (operation := float_functional_method(name)) is not None:
+        return operation
     if instance.is_module:
         if name == "training":
             return False

@@ -10,6 +10,7 @@ from functools import cache, partial
 from convlint.static.domain.objects import Class
 from convlint.static.domain.values import Library, Value
 from convlint.static.program.parse import cached, walk
+from convlint.static.torch_shapes import FLOAT_FUNCTIONAL
 
 # --- libraries
 
@@ -35,6 +36,7 @@ def _canonical(name: str) -> str:
     """Return the documented name of something that torch defines in a submodule of ``torch.nn.modules``."""
     parts = name.split(".")
     is_class = parts[:3] == ["torch", "nn", "modules"] and parts[-1][:1].isupper()
+    is_class |= parts[0] == "torch" and "quantized" in parts and parts[-1] in FLOAT_FUNCTIONAL
     return f"torch.nn.{parts[-1]}" if is_class else name
 
 

@@ -14,6 +14,7 @@ from convlint.static.torch_shapes import (  # noqa: F401
     elementwise,
     environment,
     expansion,
+    float_functional,
     interpolation,
     linear,
     losses,
@@ -31,7 +32,21 @@ from convlint.static.torch_shapes import (  # noqa: F401
     splitting,
     tensor_queries,
 )
+from convlint.static.torch_shapes.float_functional import LAYER_NAMES as FLOAT_FUNCTIONAL
+from convlint.static.torch_shapes.float_functional import float_functional_method
 from convlint.static.torch_shapes.indexing import attribute, index, iterate
 from convlint.static.torch_shapes.registry import LAYERS, NOT_TAKEN, LayerKind, Operation, function, method
 
-__all__ = ["LAYERS", "NOT_TAKEN", "LayerKind", "Operation", "attribute", "function", "index", "iterate", "method"]
+__all__ = [
+    "FLOAT_FUNCTIONAL",
+    "LAYERS",
+    "NOT_TAKEN",
+    "LayerKind",
+    "Operation",
+    "attribute",
+    "float_functional_method",
+    "function",
+    "index",
+    "iterate",
+    "method",
+]

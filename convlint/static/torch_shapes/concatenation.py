@@ -9,7 +9,7 @@ from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import is_sequence, unknown_result
 from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizes import axis as position_of
-from convlint.static.torch_shapes.sizes import dim_error, replaced, shape_of, show, total
+from convlint.static.torch_shapes.sizes import dim_error, replaced, shape_of, shape_of_rank, show, total
 
 
 def _parts(values: Value) -> list[Tensor] | None:
@@ -26,6 +26,9 @@ def _concatenate(run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Se
     if not known or any(shape == (0,) for shape in shapes):
         return run.emit("cat", parts, [None], attrs)[0]
     rank = len(known[0])
+    if len(known) < len(shapes):
+        shapes = [_of_rank(run, part, rank) if s is None else s for part, s in zip(parts, shapes, strict=True)]
+        known = [shape for shape in shapes if shape is not None]
     error = dim_error(dim, rank) if rank else "zero-dimensional tensor cannot be concatenated"
     other = next((len(shape) for shape in known if len(shape) != rank), None)
     if other is not None:
@@ -48,6 +51,11 @@ def _concatenate(run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Se
                 result[at] = size
     result[position] = total([s[position] for s in known]) if len(known) == len(shapes) else run.fresh("size")
     return run.emit("cat", parts, [tuple(result)], attrs, error)[0]
+
+
+def _of_rank(run: Execution, part: Tensor, rank: int) -> Shape | None:
+    """Return the shape of a tensor of which only the last size is known: it has as many dimensions as the others."""
+    return shape_of_rank(run, part, rank) if part.cell.shape is None and part.cell.last is not None else None
 
 
 @operation("cat", "concat", "concatenate", signature="tensors, dim=0, *, axis=None, out=None")

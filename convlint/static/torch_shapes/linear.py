@@ -25,8 +25,13 @@ def _apply_linear(run: Execution, x: Tensor, in_features: Num, out_features: Num
     """Record a linear map of the last dimension."""
     attrs = {"in_features": in_features, "out_features": out_features, "bias": bias}
     shape = shape_of(run, x)
+    last = x.cell.last
+    if shape is None and last is not None and run.equal(last, in_features) is False:
+        shape = shape_of_rank(run, x, 2)  # it fails whatever the rank is
     if shape is None:
-        return run.emit("linear", [x], [None], attrs)[0]
+        result = run.emit("linear", [x], [None], attrs)[0]
+        result.cell.last = out_features
+        return result
     if not shape:
         error: str | None = "both arguments to linear need to be at least 1D"
         return run.emit("linear", [x], [(out_features,)], attrs, error)[0]
