@@ -126,8 +126,10 @@ class Block:
     working: tuple[Layer, ...]
 
 
-def block_around(graph: Graph, node: Node) -> Block | None:
-    """The block whose sum of input and output fails for its number of channels; None if it is no such sum."""
+def block_of(graph: Graph, node: Node) -> Block | None:
+    """The block whose sum of input and output fails for its widths or sizes; None if the call is no such sum."""
+    if node.error is None or node.op not in ops.ARITHMETIC:
+        return None
     call = next((call for call in _calls_around(graph, node) if _has_shortcut(graph, node, call)), None)
     layer = None if call is None else graph.layer(call.layer)
     if layer is None or not layer.name:

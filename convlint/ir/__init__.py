@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from convlint.ir.claims import Claim, Instantiation, IntArguments, Proof, Trial, Verdict, Witness
     from convlint.ir.costs import EarlierReport, Model, Row, Totals
     from convlint.ir.graph import Graph, Status
-    from convlint.ir.nodes import Argument, Call, Failure, Layer, Node, Scope, Shape, Tensor
+    from convlint.ir.nodes import Argument, Call, Failure, Layer, MergedBatch, Node, Scope, Shape, Tensor
     from convlint.ir.suggestions import (
         BuiltLayer,
         ChannelOrder,
@@ -80,6 +80,7 @@ __all__ = [
     "IntermediateLayers",
     "Layer",
     "LayerChange",
+    "MergedBatch",
     "Model",
     "ModelVersion",
     "Node",

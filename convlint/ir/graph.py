@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from convlint.ir.nodes import Call, Failure, Layer, Node, Scope, Shape, Tensor
+from convlint.ir.nodes import Call, Failure, Layer, MergedBatch, Node, Scope, Shape, Tensor
 from convlint.source_text.site import Site
 from convlint.source_text.texts import SourceTexts
 
@@ -26,6 +26,7 @@ class Graph:
     - ``smallest_input``: the smallest spatial size that runs, where it was searched for
     - ``unregistered_layers``: (module path, attribute, site) of lists and dicts that hide layers from ``parameters()``
     - ``tried_sizes``: other spatial sizes that were tried, with the module that failed; None where the size runs
+    - ``merged_batches``: reshapes because of which the model fails at another batch size than that of this run
     - ``saved_bytes_mode``: "train", or "eval" where the training forward could not run
     - ``budgets``: max-params, max-macs, max-activation-bytes
     - ``scopes``: the constructor calls whose parameters the layers' ``exprs`` use
@@ -51,6 +52,7 @@ class Graph:
     smallest_input: Shape | None = None
     unregistered_layers: tuple[tuple[str, str, Site | None], ...] = ()
     tried_sizes: tuple[tuple[Shape, str | None], ...] = ()
+    merged_batches: tuple[MergedBatch, ...] = ()
     peak_inference_bytes: int | None = None
     saved_bytes: int | None = None
     saved_bytes_mode: str = ""

@@ -148,3 +148,22 @@ class Failure:
     module: str = ""
     chain: tuple[Site, ...] = ()
     traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergedBatch:
+    """A reshape at ``site`` that merges the batch with the features of its samples, so that a later layer fails.
+
+    ``before`` and ``after`` are its shapes at a batch size above 1. The layer ``reader`` expects ``expected`` features
+    and receives ``received``; ``nodes`` are the ids of its failing calls, empty if only another batch size fails.
+    """
+
+    site: Site | None
+    module: str
+    before: Shape
+    after: Shape
+    reader: str
+    expected: int
+    received: int
+    reader_site: Site | None
+    nodes: tuple[int, ...] = ()

@@ -52,7 +52,7 @@ class MergeShapes(Rule):
     def _merge(self, graph: Graph, nodes: list[Node]) -> Finding:
         """The finding for the merges that fail at one line, in however many instances of its class."""
         node = nodes[0]
-        block = merges.block_around(graph, node) if merges.differs_in_channels(graph, node) else None
+        block = merges.block_of(graph, node)
         site, related = node.site, _producers(graph, node)
         module = node.module or None
         if block is not None:

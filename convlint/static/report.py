@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
-from convlint.analysis import graph_queries, ops
+from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.diagnosis import without_consequences
 from convlint.analysis.occurrences import with_occurrences
 from convlint.ir import Finding, Related, Site
@@ -163,8 +163,8 @@ def _at_the_call(project: Project, path: ExecutionPath, graph: Graph, finding: F
     """Move a finding to the constructor call whose arguments violate the contract of a class, if there is one."""
     for id in finding.nodes:
         site = graph.nodes[id].site
-        if site is None:
-            continue
+        if site is None or merges.block_of(graph, graph.nodes[id]) is not None:
+            continue  # the finding is where the block's contract is broken
         step = next((s for s in path.execution.steps if s.site == site and s.error), None)
         owner = None if step is None else step.owner
         blamed: Instance | None = None

@@ -149,7 +149,7 @@ class Net(nn.Module):
 """
     )
     assert text_at(found) == "self.joined = nn.Conv2d(32, 8, 1)"
-    assert "receives 48 (16 + 32, concatenated)" in found.message
+    assert "receives 48 (16 from `left.1` + 32 from `right.1`)" in found.message
     assert {"self.left = block(3, 16)", "self.right = block(3, 32)"} <= others(found)
 
 

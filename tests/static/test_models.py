@@ -88,8 +88,8 @@ MODELS = {
     "**kwargs": "class Conv(nn.Conv2d):\n    def __init__(self, i, o, **more):\n"
     "        super().__init__(i, o, 1, **more)\n\n\n" + net("self.body = Conv(3, 8, groups=<1|3>)  # CVL101"),
     "a flag": net(
-        "self.down = nn.Conv2d(3, 8, 1) if down else None\nself.c = nn.Conv2d(3, <8|9>, 1)  # CVL110",
-        "if self.down is None: return self.c(x)\nreturn self.down(x) + self.c(x)",
+        "self.down = nn.Conv2d(3, 8, 1) if down else None\nself.c = nn.Conv2d(3, <8|9>, 1)",
+        "if self.down is None: return self.c(x)\nreturn self.down(x) + self.c(x)  # CVL110",
         ", down=True",
     ),
     "a block in a block": net("self.body = nn.Conv2d(<3|4>, 8, 3)  # CVL102").replace("Net", "Block")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convlint.analysis import ops
+from convlint.analysis.batch_merges import calls_of_merged_batches
 from convlint.analysis.diagnosis.constraints import Sizes
 from convlint.analysis.diagnosis.reshapes import unchanged
 from convlint.ir import Node, Tensor
@@ -33,7 +34,8 @@ def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     input, output = sizes.variable(before, -1), sizes.new_variable()
     sizes.vote(input, node, "in", node.attrs["in_features"])
     sizes.vote(output, node, "out", node.attrs["out_features"])
-    sizes.involve(node, input)
+    if node.error is not None and node.id not in sizes.graph.derived(calls_of_merged_batches):
+        sizes.involve(node, input)
     for dim, variable in sizes.of(before).items():
         sizes.set(after, dim, output if dim == -1 else variable)
     sizes.set(after, -1, output)

@@ -131,10 +131,12 @@ def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
         return f"receives {size} ({parts})"
     maker = graph_queries.source_layer(graph, node)
     if node.op == "linear" and producer is not None and producer.op in ops.FLATTENING:
-        image = graph_queries.input_shape(graph, producer)[1:] if producer.inputs else ()
-        if len(image) > 1 and producer.error is None:
+        before = graph_queries.input_shape(graph, producer) if producer.inputs else ()
+        if prod(before[1:]) == size and len(before) > 2:
             name = f" from `{maker.layer}`" if maker is not None and maker.layer else ""
-            return f"receives {size} ({graph_queries.sizes(image)}{name})"
+            return f"receives {size} ({graph_queries.sizes(before[1:])}{name})"
+        if before != shape and producer.error is None:
+            return f"receives {size} ({graph_queries.sizes(before)} reshaped to {graph_queries.sizes(shape)})"
     if maker is None or _output_size(maker) != size:
         return f"receives {size}"
     return f"receives {size} from {graph_queries.name(graph, maker)}"

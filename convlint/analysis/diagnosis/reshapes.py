@@ -42,8 +42,9 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
         return
     for into, out in groups:
         sized = [dim for dim in into if dim - len(before.shape) in known]
-        if len(sized) != 1:
-            continue
+        merges_batch = 0 in into and before.shape[0] > 1 and node.error is None
+        if len(sized) != 1 or (merges_batch and len(into) > 1):
+            continue  # what is left of the channels of one sample is not known
         place = next((dim for dim in reversed(out) if after.shape[dim] != 1), out[-1])
         variable = known[sized[0] - len(before.shape)]
         factor = prod(before.shape[dim] for dim in into if dim != sized[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
+from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import (
@@ -17,6 +18,7 @@ from convlint.static.torch_shapes.arguments import (
 from convlint.static.torch_shapes.broadcasting import broadcast
 from convlint.static.torch_shapes.registry import both, layer, operation
 from convlint.static.torch_shapes.sizes import product, shape_of, shape_of_rank, show
+from convlint.symbolic import Dim, Symbol
 
 # --- linear
 
@@ -36,10 +38,21 @@ def _apply_linear(run: Execution, x: Tensor, in_features: Num, out_features: Num
         error: str | None = "both arguments to linear need to be at least 1D"
         return run.emit("linear", [x], [(out_features,)], attrs, error)[0]
     error = None
-    if not run.demand(shape[-1], in_features):
+    if is_of_whole_batch(shape[-1], in_features) or not run.demand(shape[-1], in_features):
         rows = product(shape[:-1])
         error = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {in_features}x{out_features})"
     return run.emit("linear", [x], [(*shape[:-1], out_features)], attrs, error)[0]
+
+
+def is_of_whole_batch(size: Num, expected: Num) -> bool:
+    """Return whether a size is the expected one times an unknown batch size: only a batch of 1 would fit."""
+    if type(size) is not Dim or type(expected) is not int or len(size.terms or ()) != 1:
+        return False
+    ((monomial, factor),) = size.terms or ()
+    if factor != expected or len(monomial) != 1:
+        return False
+    ((atom, power),) = monomial
+    return isinstance(atom, Symbol) and atom.scope == FRESH and power == 1 and atom.name.startswith("batch ")
 
 
 @operation("F.linear", signature="input, weight, bias=None")

@@ -1,0 +1,87 @@
+"""Reshapes that merge the batch with the features of its samples, so that a later layer fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from convlint.analysis import graph_queries, ops
+from convlint.ir import Graph, MergedBatch, Node
+
+_MOST_STEPS = 200  # calls that are followed back from one failure
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """A reshape that merges samples, and the call that fails because of it."""
+
+    reshape: Node
+    failing: Node
+
+
+def merged_batches(graph: Graph) -> tuple[MergedBatch, ...]:
+    """The reshapes of a graph that merge a batch of several samples and make a later layer fail, each once."""
+    found: dict[int, MergedBatch] = {}
+    for cause in causes(graph):
+        known = found.get(cause.reshape.id)
+        nodes = (*(known.nodes if known else ()), cause.failing.id)
+        found[cause.reshape.id] = _described(graph, cause, nodes)
+    return tuple(found.values())
+
+
+def calls_of_merged_batches(graph: Graph) -> frozenset[int]:
+    """The ids of the calls that fail because a reshape merged their batch."""
+    return frozenset([cause.failing.id for cause in causes(graph)])
+
+
+def causes(graph: Graph) -> Iterator[_Cause]:
+    """The failing linear layers whose features are those of a whole batch, each with the reshape that merged them."""
+    for node in graph.nodes:
+        if node.error is not None and node.op == "linear" and node.inputs:
+            reshape = _merging_reshape(graph, node)
+            if reshape is not None:
+                yield _Cause(reshape, node)
+
+
+def _merging_reshape(graph: Graph, node: Node) -> Node | None:
+    """The reshape before a layer that turned a batch of maps into one vector; None without one."""
+    pending, seen = list(node.inputs), 0
+    while pending and seen < _MOST_STEPS:
+        maker = graph.producer(pending.pop(0))
+        seen += 1
+        if maker.op in ops.FLATTENING and maker.inputs:
+            return maker if _merges(graph, maker) else None
+        if maker.op not in ops.PROJECTIONS:
+            pending += maker.inputs
+    return None
+
+
+def _merges(graph: Graph, reshape: Node) -> bool:
+    """Check whether a reshape leaves one row of a batch of several samples."""
+    before, after = graph.tensor(reshape.inputs[0]).shape, reshape.outputs[0].shape
+    if reshape.error is not None or len(before) < 2 or not after or before[0] < 2:
+        return False
+    return before[0] == _batch_size(graph) and after[-1] == prod(before)
+
+
+def _batch_size(graph: Graph) -> int | None:
+    """The first size of the first tensor that the model is called with."""
+    passed = [id for call in graph.calls if not call.layer for id in call.inputs]
+    passed += [tensor.id for node in graph.nodes if node.op == "input" for tensor in node.outputs]
+    return next((shape[0] for id in passed if (shape := graph.tensor(id).shape)), None)
+
+
+def _described(graph: Graph, cause: _Cause, nodes: tuple[int, ...]) -> MergedBatch:
+    before = graph.tensor(cause.reshape.inputs[0]).shape
+    return MergedBatch(
+        site=cause.reshape.site,
+        module=cause.reshape.module,
+        before=before,
+        after=cause.reshape.outputs[0].shape,
+        reader=graph_queries.name(graph, cause.failing),
+        expected=cause.failing.attrs["in_features"],
+        received=graph_queries.input_shape(graph, cause.failing)[-1],
+        reader_site=graph.where(cause.failing),
+        nodes=nodes,
+    )
