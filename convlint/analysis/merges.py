@@ -127,7 +127,7 @@ class Block:
 
 
 def block_of(graph: Graph, node: Node) -> Block | None:
-    """The block whose sum of input and output fails for its widths or sizes; None if the call is no such sum."""
+    """The block whose sum of input and output fails for its widths or sizes; None for other calls."""
     if node.error is None or node.op not in ops.ARITHMETIC:
         return None
     call = next((call for call in _calls_around(graph, node) if _has_shortcut(graph, node, call)), None)

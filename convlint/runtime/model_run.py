@@ -25,7 +25,7 @@ from convlint.runtime import code_sites, restore
 from convlint.runtime.build import construction_sites, load_target, module_invariants, symbolic_build
 from convlint.runtime.failures import ProblemError, failure_of
 from convlint.runtime.inputs import make_inputs as model_inputs
-from convlint.runtime.inputs import probe, resolution
+from convlint.runtime.inputs import probe, resolution, second_batch
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import NestedRunError, exclusive, silent
 from convlint.runtime.measure import memory
@@ -221,6 +221,7 @@ def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult
     with silent():
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         graph = replace(graph, tried_sizes=resolution.tried_sizes(model, inputs, graph))
+        graph = replace(graph, merged_batches=second_batch.merged_at_batch_two(model, inputs, graph))
     if not graph.outputs:
         given = f"an object of type {type(recording.result).__name__} without tensors"
         if recording.result is None:

@@ -45,7 +45,7 @@ def _apply_linear(run: Execution, x: Tensor, in_features: Num, out_features: Num
 
 
 def is_of_whole_batch(size: Num, expected: Num) -> bool:
-    """Return whether a size is the expected one times an unknown batch size: only a batch of 1 would fit."""
+    """Return whether a size is the expected one times an unknown batch size, so that only a batch of 1 works."""
     if type(size) is not Dim or type(expected) is not int or len(size.terms or ()) != 1:
         return False
     ((monomial, factor),) = size.terms or ()
