@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
-from convlint.analysis import batch_merges, graph_queries
+from convlint.analysis import batch_merges
 from convlint.ir import Finding, Graph, MergedBatch
 from convlint.rules.base import Rule, related_to
 
@@ -43,8 +44,10 @@ class BatchMerged(Rule):
 
 def _message(merged: MergedBatch) -> str:
     batch, *sample = merged.before
-    arithmetic = "*".join(map(str, merged.before))
+    expected = f"{merged.expected} features"
+    if prod(sample) == merged.expected:
+        expected += f" ({'*'.join(map(str, sample))})"
     return (
-        f"merges the batch with the features: with batch size {batch}, {merged.reader} receives {merged.received} "
-        f"features ({arithmetic}) instead of {graph_queries.sizes(tuple(sample))} for each sample; use x.flatten(1)"
+        f"this reshape merges the batch with the features: with batch size {batch}, {merged.reader} expects "
+        f"{expected} but receives {merged.received} ({'*'.join(map(str, merged.before))}); use x.flatten(1)"
     )
