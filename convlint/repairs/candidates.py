@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Literal
 
-from convlint.analysis import ops
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
 from convlint.ir import Edit, Graph, Node, Site
@@ -76,13 +76,15 @@ def candidates(
     known = {str(end.vote.number) for end in ends}
     suspected = {*suspected, *_always_failing(graph)}
     reached = Counter(number.site for end in ends for number in end.numbers)
+    joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
     best: dict[tuple[Site, str], Candidate] = {}
     for end in ends:
         for number in end.numbers:
             for text, kind in _texts(graph, number, end, ends):
                 if text == number.text:
                     continue
-                rank = _rank(number, kind, text not in known, suspected)
+                is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
+                rank = (is_part, *_rank(number, kind, text not in known, suspected))
                 cost = _cost(end, number, rank)
                 rank = (*rank, reached[number.site])  # a number of several layers is not as likely as that of one
                 candidate = Candidate(Edit(number.site, text), number, end.vote, end.right, cost, rank)
