@@ -246,6 +246,7 @@ def _padded(attrs: Mapping[str, Any], shape: Sizes) -> Sizes:
 def _interpolated(graph: Graph, node: Node, attrs: Mapping[str, Any], shape: Sizes, so_far: Flow) -> Sizes:
     spatial = len(shape) - 2
     size, factor = attrs.get("size"), attrs.get("scale_factor")
+    factors: tuple[Any, ...]
     if size is not None:
         sizes = size if isinstance(size, tuple) else (size,) * spatial
         # The size of another map, most likely: it is followed.
@@ -268,15 +269,17 @@ def _shuffled(attrs: Mapping[str, Any], shape: Sizes) -> Sizes:
     if channels is not None and channels % factor**2:
         raise _Fails
     fewer = None if channels is None else channels // factor**2
-    return (*batch, fewer, *[None if s is None else s * factor for s in (height, width)])
+    larger = [None if size is None else size * factor for size in (height, width)]
+    return (*batch, fewer, *larger)
 
 
 _SAME = ops.ACTIVATIONS | ops.NORMS | ops.COPIES | {"to", "softmax", "log_softmax", "local_response_norm"}
+
 _SHAPES: dict[str, Callable[[Mapping[str, Any], Sizes], Sizes]] = {
     **dict.fromkeys(ops.ALL_CONVS, _convolution),
     **dict.fromkeys(ops.WINDOW_POOLS, _pool),
     **{op: _adaptive(ops.spatial_dims(op)) for op in ops.ADAPTIVE_POOLS},
-    **dict.fromkeys(_SAME, lambda attrs, shape: shape),
+    **dict.fromkeys(_SAME, lambda _, shape: shape),
     **dict.fromkeys(ops.REDUCTIONS, _reduced),
     **dict.fromkeys(ops.TRANSPOSES, _permuted),
     "flatten": _flatten,

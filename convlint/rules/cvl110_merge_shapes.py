@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis, graph_queries, merges, ops
+from convlint.analysis import diagnosis, graph_queries, merges
 from convlint.analysis.working_sizes import working_sizes
 from convlint.ir import Finding, Graph, Node, Related, Site
 from convlint.rules.base import Rule, related_to

@@ -18,8 +18,8 @@ class BatchMerged(Rule):
 
     A run with batch size 1 tries batch size 2 as well. Static analysis reports what fails for every batch size but 1.
 
-    Pixels that become samples on purpose are not reported: `x.permute(0, 2, 3, 1).reshape(-1, channels)` before a linear
-    layer that reads each pixel.
+    Pixels that become samples on purpose are not reported: `x.permute(0, 2, 3, 1).reshape(-1, channels)` before a
+    linear layer that reads each pixel.
 
     ## Use instead
 

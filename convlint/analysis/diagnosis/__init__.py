@@ -12,4 +12,14 @@ from convlint.analysis.diagnosis.messages import about_layers, findings
 from convlint.analysis.diagnosis.refused import Refusal, home
 from convlint.analysis.diagnosis.unknown_sizes import without_consequences
 
-__all__ = ["Disagreement", "Refusal", "Vote", "about_layers", "disagreements", "findings", "home", "refusals", "without_consequences"]
+__all__ = [
+    "Disagreement",
+    "Refusal",
+    "Vote",
+    "about_layers",
+    "disagreements",
+    "findings",
+    "home",
+    "refusals",
+    "without_consequences",
+]

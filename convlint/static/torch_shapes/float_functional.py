@@ -9,8 +9,13 @@ from convlint.static.torch_shapes.registry import FUNCTIONS, Operation, layer
 
 LAYER_NAMES = frozenset({"FloatFunctional", "QFunctional"})
 _METHODS = {
-    **{"add": "add", "add_relu": "add", "add_scalar": "add", "mul": "mul", "mul_scalar": "mul"},
-    **{"cat": "cat", "matmul": "matmul"},
+    "add": "add",
+    "add_relu": "add",
+    "add_scalar": "add",
+    "mul": "mul",
+    "mul_scalar": "mul",
+    "cat": "cat",
+    "matmul": "matmul",
 }
 """The function of torch that has the shapes of each method."""
 
