@@ -39,8 +39,8 @@ contain expressions, expressions contain lambdas, and their functions all take t
 
 
 def sources() -> list[Path]:
-    examples = PACKAGE / "rules" / "examples"
-    return sorted(set(PACKAGE.rglob("*.py")) - set(examples.rglob("*.py")))
+    texts = [PACKAGE / "rules" / "examples", PACKAGE / "static" / "interpreter" / "libraries" / "followed"]
+    return sorted(set(PACKAGE.rglob("*.py")) - {file for folder in texts for file in folder.rglob("*.py")})
 
 
 def module_name(file: Path) -> str:

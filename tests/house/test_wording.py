@@ -95,7 +95,7 @@ def complaints(lines: Iterator[tuple[int, str]]) -> Iterator[str]:
 
 def sources(*folders: str) -> list[Path]:
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
-    return [file for file in files if not {"examples", "nets"} & set(file.parts)]
+    return [file for file in files if not {"examples", "followed", "nets"} & set(file.parts)]
 
 
 def pages() -> list[Path]:

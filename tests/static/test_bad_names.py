@@ -33,7 +33,7 @@ DYNAMIC = {
     "__getattr__": (
         "class Net(nn.Module):\n    def __getattr__(self, name): return nn.Conv2d(3, 8, 3)\n"
         "    def forward(self, x): return self.anything(x)\n"
-        "Net()(torch.randn(1, 9, 8, 8))"
+        "Net()(torch.randn(1, 3, 8, 8))"
     ),
     "__class__": "x = nn.ReLU()\nx.__class__ = nn.Conv2d\nx.__class__.__name__ = 3\nx.__dict__['a'] = 1",
     "exec and eval": "exec('x = 1')\ny = eval('nn.Conv2d(9, 9, 9)')\ny(x)\ncompile('x', 'y', 'exec')",

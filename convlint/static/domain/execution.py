@@ -24,6 +24,10 @@ class Stop(Exception):  # noqa: N818 - an outcome of the program, not an error o
     """The execution ends: too many steps, or the program raises."""
 
 
+class Raised(Stop):
+    """The program raises an exception."""
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Step:
     """One recorded call, as ``ir.Node``; ``outputs`` are the tensors that it created."""

@@ -54,7 +54,7 @@ class Knowledge:
             if not known:
                 break
             number = number.substitute(known)
-        return number if number.value is None else number.value
+        return _plain(number) if number.value is None else number.value
 
     def _difference(self, left: Num, right: Num) -> Num:
         return self.reduced(symbolic.as_dim(left) - symbolic.as_dim(right))
@@ -211,6 +211,17 @@ def _one_symbol(number: Num) -> tuple[Symbol, int, int] | None:
         return None
     ((symbol, factor),) = symbols
     return symbol, factor, sum(constants)
+
+
+def _plain(number: Dim) -> Num:
+    """Return the value of an expression without symbols, such as ``int(log2(64))``; other expressions as they are."""
+    if number.symbols() or number.is_unknown:
+        return number
+    try:
+        value = number.evaluate({})
+    except (ValueError, KeyError, ArithmeticError):
+        return number
+    return int(value) if value == int(value) else number
 
 
 def _is_nonnegative(atom: Atom) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convlint.ir import Site
-from convlint.static.domain.values import Value
+from convlint.static.domain.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule
@@ -67,6 +67,7 @@ class Scope:
     outer: Scope | None = None
     qualname: str = ""
     names: dict[str, Value] = field(default_factory=dict)
+    called_from: tuple[ast.expr, Scope] | None = None  # in the text of a library: the call in the program
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -92,6 +93,20 @@ class Super:
     instance: Instance
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Children:
+    """``module._modules``: the modules that a module holds, by name."""
+
+    module: Instance
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Names:
+    """``globals()`` and ``vars(module)``: the names at the top level of a module."""
+
+    module: SourceModule
+
+
 class Outside(ast.Name):
     """Stands for the call of an entry point, which is not in the program."""
 
@@ -106,6 +121,8 @@ class Frame:
 
 def site_of(node: ast.expr | ast.stmt, scope: Scope) -> Site:
     """Return the span of a node of the program, cached at the node: every call needs it."""
+    if scope.called_from is not None:
+        node, scope = scope.called_from
     site: Site | None = node.__dict__.get("site")
     if site is None:
         site = node.site = scope.module.text.site(node, scope.qualname)  # type: ignore[union-attr]
@@ -118,7 +135,8 @@ class Instance:
 
     ``kind`` of a layer is the name of its class in ``torch.nn``, set when the constructor of that class runs; ``attrs``
     then include its numbers, such as ``in_channels``. ``frames`` are the calls that were running when it was built.
-    ``error`` is the message with which PyTorch would reject the constructor call.
+    ``error`` is the message with which PyTorch would reject the constructor call. ``items`` is the content of an object
+    whose class is derived from ``dict``, ``list`` or ``tuple``.
     """
 
     cls: Class
@@ -128,6 +146,7 @@ class Instance:
     kind: str | None = None
     error: str | None = None
     incomplete: bool = False  # whether part of its constructor was not executed
+    items: dict[Value, Value] | list[Value] | None = None
 
     @property
     def is_module(self) -> bool:
@@ -137,6 +156,12 @@ class Instance:
     def may_have_more_children(self) -> bool:
         """Return whether it may hold modules that the analysis does not know."""
         return self.incomplete or UNKNOWN_CHILD in self.attrs
+
+    @property
+    def has_unknown_attributes(self) -> bool:
+        """Return whether it has attributes under names that are not known; each may be one of them."""
+        names: Collection[Value] = self.attrs
+        return UNKNOWN in names
 
     @property
     def chain(self) -> tuple[Site, ...]:

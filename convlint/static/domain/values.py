@@ -120,6 +120,13 @@ class Sizes:
     tensor: Tensor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Vector:
+    """A one-dimensional array of numpy: arithmetic acts on its items."""
+
+    items: tuple[Value, ...]
+
+
 LONGEST: Final = 4096  # items of a sequence that is computed; a longer one is UNKNOWN
 LARGEST: Final = 2**63  # of a number: more than any size or count
 _DEEPEST = 8

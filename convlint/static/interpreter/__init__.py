@@ -2,10 +2,10 @@
 package execute syntax that contains each other, so they alone may refer to each other in a circle.
 """
 
+from convlint.static.domain.execution import Raised
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.interpreter.module_calls import ModuleCall
 from convlint.static.interpreter.path_choices import PathChoices
-from convlint.static.interpreter.statements import Raised
 
 __all__ = ["Call", "Interpreter", "ModuleCall", "PathChoices", "Raised"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Instance, Scope, site_of
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.static.interpreter import special_methods
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers
 
@@ -22,16 +23,34 @@ def assign(interpreter: Interpreter, target: ast.expr, value: Value, scope: Scop
         case ast.Attribute():
             owner = evaluate(interpreter, target.value, scope)
             if type(owner) is Instance:
-                owner.attrs[target.attr] = value
+                _set_attribute(interpreter, owner, target, value, scope)
             elif type(owner) is Class:
                 owner.namespace[target.attr] = value
         case ast.Subscript():
             owner = evaluate(interpreter, target.value, scope)
-            containers.set_item(owner, evaluate(interpreter, target.slice, scope), value)
+            key = evaluate(interpreter, target.slice, scope)
+            if special_methods.defines(owner, "__setitem__"):
+                special_methods.call_special(interpreter, owner, "__setitem__", key, value, node=target, scope=scope)
+            else:
+                containers.set_item(owner, key, value)
         case ast.Starred():
             assign(interpreter, target.value, value, scope)
         case ast.Tuple() | ast.List():
             _unpack(interpreter, target.elts, value, scope)
+
+
+def _set_attribute(
+    interpreter: Interpreter, owner: Instance, target: ast.Attribute, value: Value, scope: Scope
+) -> None:
+    name = target.attr
+    if name == "__dict__":
+        content = value.items if type(value) is Instance else value
+        if type(content) is dict:
+            owner.attrs = content  # `self.__dict__ = self`: from here on, items are attributes
+    elif not owner.is_module and special_methods.defines(owner, "__setattr__"):
+        special_methods.call_special(interpreter, owner, "__setattr__", name, value, node=target, scope=scope)
+    else:
+        owner.attrs[name] = value
 
 
 def _unpack(interpreter: Interpreter, targets: list[ast.expr], value: Value, scope: Scope) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.objects import Class, Function, Instance, Scope, Super, site_of
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Sizes, Tensor, Value
-from convlint.static.interpreter import classes
+from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Sizes, Tensor, Value, Vector
+from convlint.static.interpreter import classes, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.program.source_module import SourceModule
@@ -26,9 +26,9 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is Tensor:
         return _of_tensor(interpreter, value, name, node, scope)
     if kind is Library:
-        return classes.library(f"{value.name}.{name}")
+        return interpreter.of_library(f"{value.name}.{name}")
     if kind is SourceModule:
-        if name in value.bindings or value.stars:
+        if name in value.bindings or value.stars or value.is_library:
             return interpreter.name_of_module(value, name)
         return interpreter.project.find(f"{value.name}.{name}", value) or UNKNOWN
     if kind is Class:
@@ -37,6 +37,12 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return _of_super(value, name)
     if kind is Dim:
         return containers.part(value, f".{name}")
+    if kind is Builtin and value.name in _TYPES:
+        return Builtin(f"{value.name}.{name}")
+    if kind is Children:
+        return _of_instance(interpreter, value.module, name, node, scope) if name in _VIEWS else UNKNOWN
+    if kind is Vector:
+        return Bound(Library(f"numpy.ndarray.{name}"), value)
     if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
     if kind is Function:
@@ -49,6 +55,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
 def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: ast.expr, scope: Scope) -> Value:
     if name in instance.attrs:
         value = instance.attrs[name]
+        if instance.has_unknown_attributes and not instance.is_module:
+            return UNKNOWN
         if type(value) is Tensor and value.id is None and classes.is_replaced(instance.cls, name):
             return interpreter.execution.tensor(None, value.dtype)
         return value
@@ -63,15 +71,25 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
         return value
     if instance.kind in FLOAT_FUNCTIONAL and (operation := float_functional_method(name)) is not None:
         return operation
+    if instance.items is not None:
+        kind = type(instance.items)
+        if name in methods.METHODS[kind]:
+            return Bound(Builtin(f"{kind.__name__}.{name}"), instance)
     if instance.is_module:
         if name == "training":
             return False
+        if name == "_modules":
+            return Children(instance)
         if name == "forward" or name in module_containers.METHODS:
             return Bound(Builtin(f"module.{name}"), instance)
     if name == "__class__":
         return instance.cls
     if name == "__dict__":
         return instance.attrs
+    if special_methods.defines(instance, "__getattr__") and not name.startswith("__"):
+        return special_methods.call_special(interpreter, instance, "__getattr__", name, node=node, scope=scope)
+    if instance.has_unknown_attributes:
+        return UNKNOWN
     if not instance.incomplete and instance.cls.node is not None:
         interpreter.record_gap(f"unknown attribute {name}", node, scope)
     return UNKNOWN
@@ -99,11 +117,19 @@ def _of_super(value: Super, name: str) -> Value:
             return Bound(member, value.instance) if type(member) is Function else member
         if cls.is_library and name == "__init__" and cls.name != "object":
             return Bound(Bound(Builtin("super.init"), cls), value.instance)
+        if cls.is_library and cls.name in special_methods.CONTAINERS:
+            return Bound(Builtin(f"{cls.name}.{name}"), value.instance)
     if name == "__init__":
         return Bound(Builtin("super.nothing"), value.instance)
     if name == "forward" or name in module_containers.METHODS:
         return Bound(Builtin(f"module.{name}"), value.instance)
+    if name in ("__setattr__", "__getattr__", "__getattribute__", "__delattr__"):
+        return Bound(Library(f"object.{name}"), value.instance)
     return UNKNOWN
+
+
+_TYPES = (*special_methods.CONTAINERS, "str")
+_VIEWS = frozenset({"keys", "values", "items", "get", "pop", "update"})  # of the dict of a module's children
 
 
 def _of_tensor(interpreter: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope) -> Value:

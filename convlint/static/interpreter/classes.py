@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 
 from convlint.static.domain.objects import Class
-from convlint.static.domain.values import Library, Value
+from convlint.static.domain.values import Builtin, Library, Value
 from convlint.static.program.parse import cached, walk
 from convlint.static.torch_shapes import FLOAT_FUNCTIONAL
 
@@ -77,6 +77,8 @@ def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
     for base in bases:
         if type(base) is Class:
             order += base.mro
+        elif type(base) in (Builtin, Library) and base.name in _CONTAINERS:
+            order.append(_plain_class(_CONTAINERS[base.name]))
         elif type(base) is Library and base.name.split(".", 1)[0] in ("typing", "typing_extensions", "abc", "object"):
             continue
         else:
@@ -87,6 +89,10 @@ def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
     return (cls, *[base for position, base in enumerate(order) if last[id(base)] == position])
 
 
+_CONTAINERS = {
+    **{name: name for name in ("dict", "list", "tuple")},
+    **dict.fromkeys(("collections.OrderedDict", "typing.Dict", "collections.UserDict"), "dict"),
+}
 _UNKNOWN_BASE = "?"
 
 

@@ -92,7 +92,7 @@ def import_modules(interpreter: Interpreter, node: ast.Import, scope: Scope) -> 
     """``import a, b as c``."""
     for alias in node.names:
         name = alias.name if alias.asname else alias.name.split(".")[0]
-        scope.names[alias.asname or name] = interpreter.project.find(name, scope.module) or classes.library(name)
+        scope.names[alias.asname or name] = interpreter.project.find(name, scope.module) or interpreter.of_library(name)
 
 
 def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
@@ -111,5 +111,5 @@ def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -
                 value = interpreter.project.find(inner, scope.module, node.level) or UNKNOWN
         else:
             found = interpreter.project.find(inner, scope.module, node.level)
-            value = found or (UNKNOWN if node.level else classes.library(inner))
+            value = found or (UNKNOWN if node.level else interpreter.of_library(inner))
         scope.names[alias.asname or alias.name] = value

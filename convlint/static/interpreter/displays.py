@@ -49,7 +49,8 @@ def _dict(interpreter: Interpreter, node: ast.Dict, scope: Scope) -> Value:
     for key, value in zip(node.keys, node.values, strict=True):
         item = evaluate(interpreter, value, scope)
         if key is None:
-            result.update(item if type(item) is dict else {UNKNOWN: UNKNOWN})
+            content = containers.mapping(item)
+            result.update({UNKNOWN: UNKNOWN} if content is None else content)
         else:
             containers.put(result, evaluate(interpreter, key, scope), item)
     return result
@@ -77,7 +78,7 @@ def _comprehension(
 ) -> Value:
     """Return a list; UNKNOWN in it stands for items that are not known."""
     result: list[Value] = []
-    inner = Scope(scope.module, scope, scope.qualname)
+    inner = Scope(scope.module, scope, scope.qualname, called_from=scope.called_from)
 
     def add() -> None:
         result.append(evaluate(interpreter, node.elt, inner))
@@ -90,7 +91,7 @@ def _comprehension(
 def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Scope) -> Value:
     """Return a dict; an UNKNOWN key stands for items that are not known."""
     result: dict[Value, Value] = {}
-    inner = Scope(scope.module, scope, scope.qualname)
+    inner = Scope(scope.module, scope, scope.qualname, called_from=scope.called_from)
 
     def add() -> None:
         containers.put(result, evaluate(interpreter, node.key, inner), evaluate(interpreter, node.value, inner))

@@ -6,25 +6,26 @@ import ast
 from functools import partial
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.objects import Class, Scope, site_of
+from convlint.static.domain.objects import Class, Instance, Names, Scope, site_of
 from convlint.static.domain.values import (
     LARGEST,
     LONGEST,
     UNKNOWN,
     Condition,
+    Library,
     Tensor,
     Value,
     has_more,
     is_small,
     joined,
 )
-from convlint.static.interpreter import attributes, displays, truth
+from convlint.static.interpreter import attributes, displays, special_methods, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
 from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler, evaluate
 from convlint.static.interpreter.operators import PLAIN, compare, operate
-from convlint.static.interpreter.pymodel import containers
+from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.program.parse import cached
 from convlint.static.torch_shapes import index, method
 from convlint.symbolic import Dim
@@ -203,7 +204,7 @@ def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Sc
         value = evaluate(interpreter, keyword.value, scope)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
-        elif type(value) is dict:
+        elif type(value := containers.mapping(value)) is dict:
             names = {key: item for key, item in value.items() if type(key) is str}
             kwargs |= names
             call.open_ended |= len(names) < len(value)
@@ -218,6 +219,12 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
     if type(value) is Tensor:
         interpreter.execution.site = site_of(node, scope)
         return index(interpreter.execution, value, key)
+    if type(value) is Instance and special_methods.defines(value, "__getitem__"):
+        return special_methods.call_special(interpreter, value, "__getitem__", key, node=node, scope=scope)
+    if type(value) is Names and type(key) is str:
+        return interpreter.name_of_module(value.module, key)
+    if type(value) is Library and value.name == "sys.modules" and type(key) is str:
+        return introspection.module_named(interpreter, key, scope)
     return containers.get(value, key)
 
 

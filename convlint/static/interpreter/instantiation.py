@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from convlint.static.domain.execution import ConstructorError
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Value
-from convlint.static.interpreter import call_cache, classes
+from convlint.static.interpreter import call_cache, classes, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
-from convlint.static.interpreter.pymodel import containers, module_containers
+from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
 
@@ -34,7 +34,9 @@ def instantiate(cls: Class, call: Call) -> Value:
         if key is not None and key in interpreter.cached_instances:
             return interpreter.cached_instances[key]
     instance = Instance(cls, None if type(call.node) is Outside else call.site, tuple(interpreter.frames))
-    if cls.is_module:
+    if not cls.is_module:
+        instance.items = special_methods.new_items(cls)
+    else:
         creator = interpreter.constructing[-1] if interpreter.constructing else None
         interpreter.creators[instance] = creator
         if creator is None:
@@ -70,6 +72,8 @@ def _default_init(instance: Instance, call: Call) -> None:
         _construct_layer(instance, layer, call)
     elif _is_dataclass(instance.cls):
         _fill_fields(instance, call)
+    elif instance.items is not None:
+        _fill_items(instance, call)
     if any(map(classes.is_unknown_base, instance.cls.mro)):
         instance.incomplete = True
 
@@ -78,10 +82,20 @@ def super_init(cls: Class, instance: Instance, call: Call) -> None:
     """``super().__init__(...)`` where the next class ``cls`` is one of a library."""
     if cls.is_module:
         _construct_layer(instance, cls.qualname, call)
+    elif instance.items is not None and cls.name in special_methods.CONTAINERS:
+        _fill_items(instance, call)
     elif classes.is_unknown_base(cls):
         instance.incomplete = True
         if instance.is_module:
             instance.kind = "Module"
+
+
+def _fill_items(instance: Instance, call: Call) -> None:
+    """Run the constructor of ``dict``, ``list`` or ``tuple`` on an object derived from it."""
+    kind = type(instance.items).__name__
+    methods.call_method(f"{kind}.__init__", call.with_args([instance, *call.args]))
+    if call.open_ended:
+        containers.taint(instance)
 
 
 # --- layers of torch

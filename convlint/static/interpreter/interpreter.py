@@ -13,7 +13,15 @@ from collections.abc import Hashable, Sequence
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Value
-from convlint.static.interpreter import attributes, expressions, instantiation, module_calls, module_names, statements
+from convlint.static.interpreter import (
+    attributes,
+    expressions,
+    instantiation,
+    libraries,
+    module_calls,
+    module_names,
+    statements,
+)
 from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, execute, execute_block
@@ -83,6 +91,10 @@ class Interpreter:
         """Return the attribute of a value; UNKNOWN if it has none that is known."""
         return attributes.get(self, value, name, node, scope)
 
+    def of_library(self, name: str) -> Value:
+        """Return the value of a qualified name of a library: ``argparse.ArgumentParser``."""
+        return module_names.of_library(self, name)
+
     def name_of_module(self, module: SourceModule, name: str) -> Value:
         """Return the value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
         return module_names.value_of(self, module, name)
@@ -151,7 +163,7 @@ class Interpreter:
             return self.call_unknown(call)
 
     def _call_library(self, callee: Library, call: Call) -> Value:
-        native = standard_library.LIBRARY.get(callee.name)
+        native = standard_library.LIBRARY.get(callee.name) or libraries.function(callee.name)
         if native is not None:
             self.execution.site = call.site
             return call_native(native, call)
@@ -168,6 +180,9 @@ class Interpreter:
         if names is None or len(self.frames) > _DEEPEST:
             return self.call_unknown(call)
         inner = Scope(function.scope.module, function.scope, function.qualname, names)
+        if inner.module.is_library:  # what it does, the program does at the call
+            inner.called_from = call.scope.called_from or (call.node, call.scope)
+            return statements.run_function(self, function, inner)
         self.frames.append(Frame(call.node, call.scope))
         try:
             return statements.run_function(self, function, inner)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Class, Scope
 from convlint.static.domain.values import UNKNOWN, Value
-from convlint.static.interpreter import classes
+from convlint.static.interpreter import classes, libraries
 from convlint.static.interpreter.dispatch import execute
 from convlint.static.interpreter.pymodel import builtin_functions
 from convlint.static.program.source_module import SourceModule, is_main_guard
@@ -42,6 +42,22 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
         interpreter.frames, interpreter.constructing, interpreter.top_modules = (frames, constructing, built)
         module.pending.discard(name)
     return module.values.setdefault(name, UNKNOWN)
+
+
+def of_library(interpreter: Interpreter, name: str) -> Value:
+    """Return the value of a qualified name of a library."""
+    if name.startswith("torch."):
+        return classes.library(name)
+    followed = libraries.followed(name)
+    if followed is not None:
+        path, inner = followed
+        value: Value = interpreter.project.library_text(path)
+        if not inner:
+            return value
+        if inner in value.bindings:
+            return value_of(interpreter, value, inner)
+    constant = libraries.constant(name)
+    return classes.library(name) if constant is None else constant
 
 
 def _statements_for(module: SourceModule, name: str) -> list[ast.stmt]:

@@ -14,16 +14,18 @@ from convlint.static.domain.values import (
     LARGEST,
     LONGEST,
     UNKNOWN,
+    Builtin,
     Condition,
     Library,
     Real,
     Tensor,
     Value,
+    Vector,
     as_real,
     is_small,
     joined,
 )
-from convlint.static.interpreter import truth
+from convlint.static.interpreter import special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.interpreter.pymodel.native import whole_value
@@ -60,7 +62,30 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return left * right if len(left) * right <= LONGEST else UNKNOWN
     if isinstance(left, PLAIN) and isinstance(right, PLAIN):
         return _plain(compute, left, right)
+    if left_type is Vector or right_type is Vector:
+        return _on_vectors(op, operands)
+    if isinstance(left, dict) and isinstance(right, dict) and name == "or":
+        return left | right
+    if _is_exact(left) and _is_exact(right):
+        return _plain(compute, left, right)
     return UNKNOWN
+
+
+def _is_exact(value: Value) -> bool:
+    """Return whether a value is a number, ``fractions.Fraction`` included."""
+    return type(value) in (int, float) or type(value).__module__ == "fractions"
+
+
+def _on_vectors(op: ast.operator, operands: Call) -> Value:
+    """Arithmetic of arrays, item by item; a number counts for each of them."""
+    left, right = operands.args
+    length = len((left if type(left) is Vector else right).items)
+    columns = [side.items if type(side) is Vector else (side,) * length for side in (left, right)]
+    if len(columns[0]) != len(columns[1]) or not all(
+        isinstance(v, int | float | Dim | Real) for c in columns for v in c
+    ):
+        return UNKNOWN
+    return Vector(tuple([operate(op, operands.with_args(pair)) for pair in zip(*columns, strict=True)]))
 
 
 def _plain(compute: Compute, left: Value, right: Value) -> Value:
@@ -152,7 +177,7 @@ def compare(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value) 
         case ast.Is() | ast.IsNot():
             result = _is(left, right)
         case ast.In() | ast.NotIn():
-            result = containers.contains(left, right)
+            result = _contains(interpreter, left, right)
         case ast.Eq() | ast.NotEq():
             result = _equal(interpreter, left, right)
         case _:
@@ -164,12 +189,19 @@ def compare(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value) 
     return result
 
 
+def _contains(interpreter: Interpreter, left: Value, right: Value) -> Value:
+    if special_methods.defines(right, "__contains__"):
+        known = truth.known(interpreter, special_methods.call_special(interpreter, right, "__contains__", left))
+        return UNKNOWN if known is None else known
+    return containers.contains(left, right)
+
+
 def _is(left: Value, right: Value) -> Value:
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     if left is None or right is None or isinstance(right, bool):
         return left is right
-    return left is right or (isinstance(left, Library | Class) and left == right)
+    return left is right or (isinstance(left, Library | Class | Builtin) and left == right)
 
 
 def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
@@ -193,7 +225,7 @@ def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
         if False in parts:
             return False
         return True if all(part is True for part in parts) else UNKNOWN
-    if isinstance(left, Instance) or isinstance(right, Instance):
+    if isinstance(left, Instance | Vector) or isinstance(right, Instance | Vector):
         return left is right or UNKNOWN
     if isinstance(left, dict) and not (is_small(left) and is_small(right)):
         return UNKNOWN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.execution import Stop
+from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more
 from convlint.static.interpreter import definitions, truth
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 _MOST_ITERATIONS = 400  # of one loop
-
-
-class Raised(Stop):
-    """The program raises an exception."""
 
 
 def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> Value:

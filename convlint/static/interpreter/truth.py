@@ -13,7 +13,7 @@ from convlint.symbolic import Dim
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
-_ALWAYS_TRUE = (Class, Function, Bound, Partial, Library, Builtin, Instance)
+_ALWAYS_TRUE = (Class, Function, Bound, Partial, Library, Builtin)
 
 
 def known(interpreter: Interpreter, value: Value) -> bool | None:
@@ -30,10 +30,22 @@ def known(interpreter: Interpreter, value: Value) -> bool | None:
         return None
     if kind in _ALWAYS_TRUE:
         return True
+    if kind is Instance:
+        return _of_object(value)
     try:
         return bool(value)
     except Exception:  # noqa: BLE001 - values of any type: their truth is unknown then
         return None
+
+
+def _of_object(value: Instance) -> bool | None:
+    if any(type(value.cls.lookup(name)) is Function for name in ("__bool__", "__len__")):
+        return None
+    if value.items is not None:
+        return None if UNKNOWN in value.items else bool(value.items)
+    if value.kind in ("Sequential", "ModuleList", "ModuleDict"):
+        return None if value.may_have_more_children else any(True for _ in value.children())
+    return True
 
 
 def _of_condition(interpreter: Interpreter, condition: Condition) -> bool | None:

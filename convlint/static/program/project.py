@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from convlint.settings.config import ModelEntry
@@ -84,6 +85,14 @@ class Project:
                 self._modules[key] = None
         return self._modules[key]
 
+    def library_text(self, path: str) -> SourceModule:
+        """Return the text at ``path`` that stands for a library, as a module."""
+        module = self._modules.get(path)
+        if module is None:
+            module = self._modules[path] = SourceModule(_library_text(path), "", is_package=False)
+            module.is_library = True
+        return module
+
     def _text(self, path: str, data: bytes) -> Text:
         earlier = self._parsed.get(path)
         if earlier is None or earlier[0] != data:
@@ -145,6 +154,12 @@ class Project:
         if path not in self._exists:
             self._exists[path] = self.texts.has_overlay(path) or os.path.isfile(path)
         return self._exists[path]
+
+
+@cache
+def _library_text(path: str) -> Text:
+    with open(path, "rb") as file:
+        return parse(path, file.read())
 
 
 def imported_names(module: SourceModule) -> Iterator[tuple[str, int]]:

@@ -30,6 +30,7 @@ class SourceModule:
         self.main: list[ast.stmt] = []  # the top level without definitions and imports
         self.uses: dict[str, SourceModule] = {}  # the modules that it imports from, by path
         self.missing: set[str] = set()  # paths tried before those of imported modules
+        self.is_library = False  # whether its text stands for a library
         self._index(text.tree.body)
 
     @property
@@ -138,7 +139,9 @@ def bound_names(statement: ast.AST) -> Iterator[str]:
 # Methods that change the object on which they are called.
 CHANGING = frozenset(
     {"append", "extend", "insert", "add", "update", "setdefault", "pop", "remove", "clear"}
-    | {"add_module", "register_module", "reverse", "sort"}
+    | {"add_module", "register_module", "reverse", "sort", "register"}
+    | {"add_argument", "add_argument_group", "add_mutually_exclusive_group", "add_subparsers", "set_defaults"}
+    | {"merge_from_file", "merge_from_list", "merge_from_other_cfg", "merge_from_dict"}
 )
 
 
@@ -146,10 +149,15 @@ def changed_names(statement: ast.stmt) -> Iterator[str]:
     """Yield the names whose objects a statement changes: ``layers.append(...)``, ``sizes[0] = 1``."""
     for node in walk(statement):
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
-                if attr in CHANGING:
-                    yield name
-            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()):
-                yield name
-            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
-                yield name
+            case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in CHANGING:
+                yield from root_name(owner)
+            case ast.Attribute(value=owner, ctx=ast.Store()) | ast.Subscript(value=owner, ctx=ast.Store()):
+                yield from root_name(owner)
+
+
+def root_name(node: ast.expr) -> Iterator[str]:
+    """Yield the name that an expression begins with: ``cfg`` of ``cfg.model["width"]``; nothing if it has none."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id

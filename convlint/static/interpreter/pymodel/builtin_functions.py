@@ -18,7 +18,7 @@ from convlint.static.domain.values import (
     has_more,
     is_small,
 )
-from convlint.static.interpreter import truth
+from convlint.static.interpreter import special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
@@ -28,6 +28,25 @@ from convlint.symbolic import Dim
 def _items(call: Call) -> list[Value]:
     """Return the items of the first argument; raises TypeError where they are not known."""
     return containers.items_of(call.interpreter, call.args[0])
+
+
+def _len(call: Call) -> Value:
+    value = call.args[0]
+    if special_methods.defines(value, "__len__"):
+        return special_methods.call_special(call.interpreter, value, "__len__", node=call.node, scope=call.scope)
+    return containers.length(value)
+
+
+def _filter(call: Call) -> Value:
+    """Return the items for which a function is true; UNKNOWN stands for those for which that is not known."""
+    function, iterable = call.args
+    kept: list[Value] = []
+    for item in containers.items_of(call.interpreter, iterable):
+        result = item if function is None else call.interpreter.call(function, call.with_args([item], {}))
+        known = truth.known(call.interpreter, result)
+        if known is not False:
+            kept.append(item if known else UNKNOWN)
+    return kept
 
 
 def _range(call: Call) -> Value:
@@ -85,7 +104,8 @@ def _set(call: Call) -> Value:
 def _dict(call: Call) -> Value:
     if not call.args:
         return call.kwargs
-    return dict(call.args[0] if type(call.args[0]) is dict else _items(call)) | call.kwargs
+    content = containers.mapping(call.args[0])
+    return dict(_items(call) if content is None else content) | call.kwargs
 
 
 def _sum(call: Call) -> Value:
@@ -163,7 +183,8 @@ def first_argument(call: Call) -> Value:
 
 FUNCTIONS: dict[str, NativeFunction] = {
     **introspection.FUNCTIONS,
-    "len": lambda call: containers.length(call.args[0]),
+    "len": _len,
+    "filter": _filter,
     "range": _range,
     "enumerate": _enumerate,
     "zip": _zip,
@@ -172,7 +193,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "tuple": _tuple,
     "reversed": lambda call: _items(call)[::-1],
     "sorted": _sorted,
-    "set": _set,
+    **dict.fromkeys(("set", "frozenset"), _set),
     "dict": _dict,
     "sum": _sum,
     "max": _extreme(largest=True),
@@ -193,7 +214,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     **dict.fromkeys(("id", "repr", "hash"), lambda _: UNKNOWN),
 }
 NAMES: dict[str, Value] = {
-    name: Builtin(name) for name in (*FUNCTIONS, "object", "filter", "bytes", "complex", "slice") if "." not in name
+    name: Builtin(name) for name in (*FUNCTIONS, "object", "bytes", "complex", "slice") if "." not in name
 }
 NAMES["object"] = Library("object")
 NAMES["NotImplementedError"] = Library("NotImplementedError")

@@ -7,8 +7,21 @@ from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
-from convlint.static.domain.objects import UNKNOWN_CHILD, Class, Function, Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Library, Real, Sizes, Tensor, Value, as_number, is_small
+from convlint.static.domain.objects import UNKNOWN_CHILD, Children, Class, Function, Instance, Names
+from convlint.static.domain.values import (
+    LONGEST,
+    UNKNOWN,
+    Builtin,
+    Library,
+    Real,
+    Sizes,
+    Tensor,
+    Value,
+    Vector,
+    as_number,
+    is_small,
+)
+from convlint.static.interpreter import special_methods
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.pymodel.native import whole_value
 from convlint.static.torch_shapes import iterate as rows_of
@@ -38,8 +51,15 @@ def get(value: Value, key: Value) -> Value:
         return value[key]
     if kind in (str, range) and type(key) is int:
         return _at(value, key)
-    if kind is Instance and value.is_module:
-        return _module_at(value, key)
+    if kind is Instance:
+        if value.items is not None:
+            return get(value.items, key)
+        return _module_at(value, key) if value.is_module else UNKNOWN
+    if kind is Children:
+        return _module_at(value.module, key)
+    if kind is Vector:
+        item = get(value.items, key)
+        return Vector(item) if type(item) is tuple else item
     if kind is Dim and (type(key) is str or (type(key) is int and key >= 0)):
         return part(value, f"[{key!r}]")  # a negative index may be any of these
     return UNKNOWN
@@ -91,6 +111,12 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
             taint(owner)
     elif type(owner) is dict:
         put(owner, key, value)
+    elif type(owner) is Children:
+        owner.module.attrs[key if type(key) is str else UNKNOWN_CHILD] = value
+    elif type(owner) is Names:
+        owner.module.values[key] = value
+    elif type(owner) is Instance and owner.items is not None:
+        set_item(owner.items, key, value)
     elif type(owner) is Instance and owner.is_module:
         if type(key) is int:
             name = str(key if key >= 0 else key + len(module_containers.items(owner)))
@@ -110,7 +136,10 @@ def put(owner: dict[Value, Value], key: Value, value: Value) -> None:
 def _hashable(key: Value) -> bool:
     if type(key) is tuple:
         return is_small(key) and all(_hashable(item) for item in key)
-    return type(key) in (int, str, float, bool, type(None), bytes, Class, Function, Library)
+    return type(key) in _HASHABLE
+
+
+_HASHABLE = (int, str, float, bool, type(None), bytes, Class, Function, Library, Builtin, Instance)
 
 
 def delete(owner: Value, key: Value) -> None:
@@ -119,6 +148,10 @@ def delete(owner: Value, key: Value) -> None:
         del owner[key]
     elif type(owner) is dict and _hashable(key):
         owner.pop(key, None)
+    elif type(owner) is Instance and owner.items is not None:
+        delete(owner.items, key)
+    elif type(owner) is Children and type(key) is str:
+        owner.module.attrs.pop(key, None)
     else:
         taint(owner)
 
@@ -129,6 +162,10 @@ def taint(owner: Value) -> None:
         owner.append(UNKNOWN)
     elif type(owner) is dict:
         owner[UNKNOWN] = UNKNOWN
+    elif type(owner) is Children:
+        taint(owner.module)
+    elif type(owner) is Instance and owner.items is not None:
+        taint(owner.items)
     elif type(owner) is Instance and owner.is_module:
         owner.attrs[UNKNOWN_CHILD] = UNKNOWN
 
@@ -151,6 +188,12 @@ def contains(item: Value, owner: Value) -> Value:
         if any(other is UNKNOWN or isinstance(other, Dim | Real) for other in owner):
             return UNKNOWN
         return bool(item in owner)
+    if type(owner) is Instance and owner.items is not None:
+        return contains(item, owner.items)
+    if type(owner) is Names and type(item) is str:
+        return item in owner.module.bindings or UNKNOWN
+    if type(owner) is Children:
+        return contains(item, owner.module)
     if type(owner) is Instance and owner.is_module and type(item) is str:
         return UNKNOWN if owner.may_have_more_children else item in owner.attrs
     return UNKNOWN
@@ -163,10 +206,14 @@ def length(value: Value) -> Value:
         return UNKNOWN if kind in (list, tuple, dict) and UNKNOWN in value else len(value)
     if kind is Tensor and value.shape:
         return value.shape[0]
+    if kind is Instance and value.items is not None:
+        return length(value.items)
     if kind is Instance and value.is_module:
         items = module_containers.iterated(value)
         return UNKNOWN if items is None else len(items)
-    return UNKNOWN
+    if kind is Children:
+        return UNKNOWN if value.module.may_have_more_children else len(list(value.module.children()))
+    return len(value.items) if kind is Vector else UNKNOWN
 
 
 # --- loops
@@ -182,8 +229,13 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
     if kind is Tensor:
         rows: list[Value] | None = rows_of(interpreter.execution, value)
         return rows
-    if kind is Instance and value.is_module:
-        return module_containers.iterated(value)
+    if kind is Instance:
+        return _iterate_object(interpreter, value)
+    if kind is Children:
+        more = value.module.may_have_more_children
+        return None if more else [name for name, _ in value.module.children()]
+    if kind is Vector:
+        return list(value.items)
     if kind is Sizes and count is not None:
         shape = interpreter.execution.require_rank(value.tensor, count)
         return None if shape is None else list(shape)
@@ -191,6 +243,21 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
         parts = [part(value, f"[{position}]") for position in range(count)]
         return None if UNKNOWN in parts else parts
     return None
+
+
+def _iterate_object(interpreter: Interpreter, value: Instance) -> list[Value] | None:
+    if special_methods.defines(value, "__iter__"):
+        found = special_methods.call_special(interpreter, value, "__iter__")
+        return None if found is value else iterate(interpreter, found)
+    if value.items is not None:
+        return list(value.items)
+    return module_containers.iterated(value) if value.is_module else None
+
+
+def mapping(value: Value) -> dict[Value, Value] | None:
+    """Return the content of a dict, or of an object derived from one; None for anything else."""
+    content = value.items if type(value) is Instance else value
+    return content if type(content) is dict else None
 
 
 def items_of(interpreter: Interpreter, value: Value) -> list[Value]:

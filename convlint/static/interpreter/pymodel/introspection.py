@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
+import ast
+import builtins
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.execution import Raised
+from convlint.static.domain.objects import Class, Function, Instance, Names, Scope, Super
 from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Value
-from convlint.static.interpreter import attributes, instantiation, module_calls
+from convlint.static.interpreter import attributes, instantiation, module_calls, special_methods
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel.native import NativeFunction
+from convlint.static.program.parse import walk
+from convlint.static.program.source_module import SourceModule
 from convlint.symbolic import Dim
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
 
 
 def _isinstance(call: Call) -> Value:
@@ -28,6 +39,8 @@ def _is_of(value: Value, kind: Value) -> Value:
             return name == "int"
         if type(value) is Real:
             return name == "float"
+        if type(value) is Instance and value.items is not None:
+            return any(base.name == name for base in value.cls.mro)
         if type(value) in (Class, Function, Instance, Library, Tensor, Bound, Partial):
             return name == "type" and type(value) is Class
         return type(value).__name__ == name or (name == "int" and type(value) is bool)
@@ -66,31 +79,57 @@ def _getattr(call: Call) -> Value:
     owner, name, *default = call.args
     if type(name) is not str:
         return call.interpreter.record_gap("an attribute name that is only known at run time", call.node, call.scope)
-    value = attributes.get(call.interpreter, owner, name, call.node, call.scope)
+    try:
+        value = attributes.get(call.interpreter, owner, name, call.node, call.scope)
+    except Raised:
+        if not default:
+            raise
+        return default[0]
     return default[0] if value is UNKNOWN and default and _lacks(owner, name) else value
 
 
 def _lacks(value: Value, name: str) -> bool:
     """Return whether an object is known to have no attribute of this name."""
-    return type(value) is Instance and not value.incomplete and value.cls.node is not None and name not in value.attrs
+    if type(value) is not Instance or value.incomplete or value.cls.node is None or value.has_unknown_attributes:
+        return False
+    return name not in value.attrs and value.cls.lookup(name) is None
 
 
 def _setattr(call: Call) -> Value:
     owner, name, value = call.args
-    if type(owner) is Instance:
-        if type(name) is str:
-            owner.attrs[name] = value
-        else:
-            owner.incomplete = True
-    return None
+    if type(name) is str and special_methods.defines(owner, "__setattr__") and not owner.is_module:
+        special_methods.call_special(
+            call.interpreter, owner, "__setattr__", name, value, node=call.node, scope=call.scope
+        )
+        return None
+    return special_methods.set_attribute(call)
+
+
+def get_attribute(call: Call) -> Value:
+    """``object.__getattribute__(owner, name)``: without the program's ``__getattr__``."""
+    owner, name = call.args
+    if type(owner) is not Instance or type(name) is not str or owner.has_unknown_attributes or owner.incomplete:
+        return UNKNOWN
+    if name in owner.attrs:
+        return owner.attrs[name]
+    if owner.cls.lookup(name) is None:
+        raise Raised("an object has no such attribute")
+    return attributes.get(call.interpreter, owner, name, call.node, call.scope)
 
 
 def _hasattr(call: Call) -> Value:
     value, name = call.args
+    if type(value) is SourceModule and type(name) is str and not value.stars:
+        return name in value.bindings
     if type(value) is not Instance or type(name) is not str:
         return UNKNOWN
     if name in value.attrs or value.cls.lookup(name) is not None:
         return True
+    if special_methods.defines(value, "__getattr__"):
+        try:
+            return True if _getattr(call) is not UNKNOWN else UNKNOWN
+        except Raised:
+            return False
     return False if _lacks(value, name) else UNKNOWN
 
 
@@ -127,6 +166,76 @@ def _class_forward(call: Call) -> Value:
     return module_calls.forward_layer(instance, call.with_args(rest)) if type(instance) is Instance else UNKNOWN
 
 
+def _type(call: Call) -> Value:
+    if len(call.args) != 1:
+        return UNKNOWN
+    value = call.args[0]
+    if type(value) is Instance:
+        return value.cls
+    return Builtin(type(value).__name__) if type(value) in _PLAIN else UNKNOWN
+
+
+_PLAIN = (int, float, str, bool, list, tuple, dict)
+
+
+def _vars(call: Call) -> Value:
+    """``vars()``, ``locals()`` and ``vars(object)``."""
+    if not call.args:
+        return {name: value for name, value in call.scope.names.items() if name != "__class__"}
+    value = call.args[0]
+    if type(value) is SourceModule:
+        return Names(value)
+    return value.attrs if type(value) is Instance else UNKNOWN
+
+
+def module_named(interpreter: Interpreter, name: str, scope: Scope) -> Value:
+    """Return a module by its name, as ``importlib.import_module`` does."""
+    if name == scope.module.name:
+        return scope.module
+    dots = len(name) - len(name.lstrip("."))
+    found = interpreter.project.find(name[dots:], scope.module, dots)
+    return found or (UNKNOWN if dots else interpreter.of_library(name))
+
+
+def import_module(call: Call) -> Value:
+    """``importlib.import_module(name)`` of a name that is written in the program."""
+    name = call.argument(0, "name")
+    return module_named(call.interpreter, name, call.scope) if type(name) is str else UNKNOWN
+
+
+_LONGEST_TEXT = 500  # characters of an expression for ``eval``
+
+
+def _eval(call: Call) -> Value:
+    """``eval(text)``: the value of an expression, followed like any other; a name that nothing binds raises."""
+    text = call.args[0]
+    if type(text) is not str or len(text) > _LONGEST_TEXT or len(call.args) > 1 or call.kwargs:
+        return UNKNOWN
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return UNKNOWN
+    for part in walk(node):
+        part.site = call.site  # type: ignore[attr-defined]  # what it does, the program does at the call
+        ast.copy_location(part, call.node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and _is_unbound(part.id, call.scope):
+            raise Raised("a name is not defined")
+    return evaluate(call.interpreter, node, call.scope)
+
+
+def _is_unbound(name: str, scope: Scope | None) -> bool:
+    """Return whether no scope can bind a name, and Python has no such function."""
+    assert scope is not None
+    module = scope.module
+    if name in module.bindings or name in module.values or module.stars or hasattr(builtins, name):
+        return False
+    while scope is not None:
+        if name in scope.names:
+            return False
+        scope = scope.outer
+    return True
+
+
 FUNCTIONS: dict[str, NativeFunction] = {
     "isinstance": _isinstance,
     "issubclass": _issubclass,
@@ -134,7 +243,11 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "getattr": _getattr,
     "setattr": _setattr,
     "hasattr": _hasattr,
-    "type": lambda call: call.args[0].cls if len(call.args) == 1 and type(call.args[0]) is Instance else UNKNOWN,
+    "type": _type,
+    "vars": _vars,
+    "locals": _vars,
+    "globals": lambda call: Names(call.scope.module),
+    "eval": _eval,
     "super": _super,
     "super.init": _super_init,
     "class.init": _class_init,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more, is_small
-from convlint.static.interpreter import module_calls
+from convlint.static.interpreter import module_calls, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers, module_containers
@@ -16,6 +17,10 @@ OWNERS = ("list.", "dict.", "str.", "tuple.", "module.")  # how the name of a me
 
 def call_method(name: str, call: Call) -> Value:
     """Call a method by its full name (``list.append``); its object is the first argument."""
+    if call.args and type(call.args[0]) is Instance and call.args[0].items is not None:
+        if name.endswith("__setattr__"):
+            return special_methods.set_attribute(call)
+        call = call.with_args([call.args[0].items, *call.args[1:]])
     native = _OF_CONTAINERS.get(name)
     if native is not None:
         return call_native(native, call)
@@ -85,7 +90,10 @@ def _setdefault(call: Call) -> Value:
 def _update(call: Call) -> Value:
     owner, *others = call.args
     for other in others:
-        owner.update(other if type(other) is dict else {UNKNOWN: UNKNOWN})
+        content = containers.mapping(other)
+        if content is None and type(other) in (list, tuple) and not has_more(other):
+            content = dict(other)
+        owner.update({UNKNOWN: UNKNOWN} if content is None else content)
     owner.update(call.kwargs)
     return None
 
@@ -112,6 +120,19 @@ _OF_CONTAINERS: dict[str, NativeFunction] = {
     "dict.items": _listed(dict.items),
     "dict.copy": lambda call: call.args[0].copy(),
     "dict.clear": lambda call: call.args[0].clear(),
+    "dict.fromkeys": lambda call: dict.fromkeys(
+        containers.items_of(call.interpreter, call.args[0]), call.argument(1, "value")
+    ),
+    "dict.__init__": _update,
+    "dict.__getitem__": lambda call: containers.get(*call.args),
+    "dict.__setitem__": lambda call: containers.set_item(*call.args),
+    "dict.__delitem__": lambda call: containers.delete(*call.args),
+    "dict.__contains__": lambda call: containers.contains(call.args[1], call.args[0]),
+    "dict.__len__": lambda call: containers.length(call.args[0]),
+    "dict.__iter__": lambda call: containers.items_of(call.interpreter, call.args[0]),
+    "list.__init__": _extend,
+    "list.__getitem__": lambda call: containers.get(*call.args),
+    "list.__len__": lambda call: containers.length(call.args[0]),
 }
 METHODS: dict[type, frozenset[str]] = {
     list: frozenset({"append", "extend", "insert", "pop", "index", "copy", "clear", "reverse", "sort", "remove"}),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import math
 
-from convlint import symbolic
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Real, Value, as_real
+from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value
+from convlint.static.interpreter import special_methods
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.pymodel import containers
-from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument, to_integer
+from convlint.static.interpreter.pymodel import containers, introspection
+from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
-from convlint.static.interpreter.pymodel.native import NativeFunction, real_value, whole_value
+from convlint.static.interpreter.pymodel.native import NativeFunction, whole_value
 from convlint.symbolic import Dim
 
 _CHECKPOINT_OPTIONS = frozenset({"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"})
@@ -29,27 +28,13 @@ def _chain(call: Call) -> Value:
 
 
 def _product(call: Call) -> Value:
-    """``math.prod``, ``numpy.prod``."""
+    """``math.prod``."""
     product: int | Dim = 1
     for value in containers.items_of(call.interpreter, call.args[0]):
         if type(value) not in (int, Dim):
             return UNKNOWN
         product = product * value
     return product if isinstance(product, int) else whole_value(product)
-
-
-def _mathematical(name: str) -> NativeFunction:
-    compute = getattr(math, name)
-
-    def function(call: Call) -> Value:
-        if all(type(value) in (int, float) for value in call.args):
-            return compute(*call.args)
-        if all(type(value) in (int, float, Dim, Real) for value in call.args):
-            result = symbolic.apply(name, *[as_real(value) for value in call.args])
-            return whole_value(result) if name == "gcd" else real_value(result)
-        return UNKNOWN
-
-    return function
 
 
 def _copied(value: Value, copies: dict[int, Value]) -> Value:
@@ -78,13 +63,11 @@ LIBRARY: dict[str, NativeFunction] = {
     "torch.utils.checkpoint.checkpoint": _checkpoint,
     "itertools.chain": _chain,
     "math.prod": _product,
-    "numpy.prod": _product,
-    "math.floor": to_integer("floor", math.floor),
-    "math.ceil": to_integer("ceil", math.ceil),
-    "math.trunc": to_integer("int", math.trunc),
-    **{f"math.{name}": _mathematical(name) for name in ("gcd", "log", "log2", "sqrt", "pow")},
     **dict.fromkeys(("copy.deepcopy", "copy.copy"), lambda call: _copied(call.args[0], {})),
     "typing.cast": lambda call: call.args[-1],
+    "importlib.import_module": introspection.import_module,
+    "object.__setattr__": special_methods.set_attribute,
+    **dict.fromkeys(("object.__getattribute__", "object.__getattr__"), introspection.get_attribute),
     **dict.fromkeys(("torch.jit.script", "torch.compile", "torch.nn.DataParallel"), first_argument),
     **CALLERS,
 }

@@ -1,0 +1,51 @@
+"""The libraries that static mode follows: what their functions compute, and what their classes hold.
+
+``computed`` has functions of known values, one file a library; a file is loaded when a program calls its library.
+``followed`` has classes and functions as short Python texts. The interpreter follows such a text in place of the
+library's own files, as if the program contained it; nothing imports it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+COMPUTED = frozenset({"math", "numpy"})
+"""The libraries with a file in ``computed``."""
+
+FOLLOWED = {"argparse": "argparse", "types": "types"}
+"""The text in ``followed`` that stands for a module of a library."""
+
+_FOLDER = os.path.join(os.path.dirname(__file__), "followed")
+
+
+@cache
+def followed(name: str) -> tuple[str, str] | None:
+    """Return the path of the text that stands for a qualified name, and the name in it, "" for the module itself."""
+    owner, _, inner = name.rpartition(".")
+    if name in FOLLOWED:
+        owner, inner = name, ""
+    return (os.path.join(_FOLDER, f"{FOLLOWED[owner]}.py"), inner) if owner in FOLLOWED else None
+
+
+def function(name: str) -> Callable[..., Any] | None:
+    """Return what stands for a function of a library by its qualified name; None if nothing does."""
+    library = _computed(name.partition(".")[0])
+    found: Callable[..., Any] | None = None if library is None else library.FUNCTIONS.get(name)
+    return found
+
+
+def constant(name: str) -> float | None:
+    """Return a number that a library defines, such as ``math.pi``; None if it is not known."""
+    library = _computed(name.partition(".")[0])
+    number: float | None = None if library is None else library.CONSTANTS.get(name)
+    return number
+
+
+@cache
+def _computed(library: str) -> ModuleType | None:
+    return importlib.import_module(f"{__name__}.computed.{library}") if library in COMPUTED else None

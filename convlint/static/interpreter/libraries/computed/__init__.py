@@ -1,0 +1,1 @@
+"""Functions of libraries, one file each. ``FUNCTIONS`` and ``CONSTANTS`` have the qualified names."""
