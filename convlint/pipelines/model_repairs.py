@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from convlint.ir import Edit, Finding, Graph, ModelVersion
-from convlint.repairs.run_outcomes import outcome
+from convlint.repairs.outcomes import outcome
 from convlint.repairs.run_trials import Lint, Repaired, RunTrials, Texts, findings_of, search
 from convlint.repairs.search import Outcome
 from convlint.repairs.written_numbers import Slicer
-from convlint.rewriting.project import package_folder
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job, VersionsJob
+from convlint.source_text.packages import package_folder
 from convlint.source_text.texts import SourceTexts
 
 RunVersions = Callable[[VersionsJob], JobResult]

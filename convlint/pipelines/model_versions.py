@@ -11,11 +11,12 @@ from convlint.rewriting import channel_order
 from convlint.rewriting.candidates import Candidate, matches_pattern
 from convlint.rewriting.drafts import EditedFiles
 from convlint.rewriting.other_calls import other_calls
-from convlint.rewriting.project import Project, package_folder
+from convlint.rewriting.project import Project
 from convlint.rewriting.verification import needed_calls
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text import lines
+from convlint.source_text.packages import package_folder
 
 RunVersions = Callable[[VersionsJob], JobResult]
 

@@ -17,7 +17,7 @@ from convlint.ir import Finding, Graph, Model, Problem, Report
 from convlint.pipelines.executor import RunJob
 from convlint.pipelines.model_repairs import FailedRun, RunVersions
 from convlint.pipelines.requests import CheckRequest
-from convlint.repairs.run_outcomes import is_failing
+from convlint.repairs.outcomes import is_failing
 from convlint.rules.registry import decided_by, rule, without_explained
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config

@@ -62,11 +62,11 @@ def argument_candidates(graph: Graph, name: str, slicer: Slicer) -> list[Candida
 
 def _whole(layer: Layer, frames: tuple[Site, ...], slicer: Slicer) -> Iterator[Text]:
     """Texts that make whole numbers of floats: by the division or rounding itself, else by a conversion."""
+    floats = [name for name in _COUNTS if isinstance(layer.attrs.get(name), float)]
+    if not floats and "float" in (layer.error or ""):  # static analysis rounds them
+        floats = [name for name in _COUNTS if name in layer.attrs]
     numbers = [
-        number
-        for name, position in _COUNTS.items()
-        if isinstance(value := layer.attrs.get(name), float)
-        for number in slicer.numbers_of(frames, name, position, Change(Fraction(value)))
+        number for name in floats for number in slicer.numbers_of(frames, name, _COUNTS[name], Change(None, None))
     ]
     for number in numbers:
         match number.node:

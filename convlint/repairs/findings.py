@@ -20,7 +20,8 @@ _EFFECTS = {"static": "static analysis then finds no error here", "run": "the mo
 
 def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Finding:
     """The finding of a cause: at the line of its first repair, unchanged if no repair was found."""
-    finding = cause.conflict.finding
+    operations = tuple(dict.fromkeys(conflict.frames for conflict in (cause.conflict, *cause.settled)))
+    finding = cause.conflict.finding.with_(operations=operations)
     candidate = cause.repair
     if candidate is None:
         return finding.with_(graph=None)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Edit, Finding, Graph
-from convlint.repairs.argument_candidates import argument_candidates
-from convlint.repairs.candidates import Candidate, candidates
+from convlint.repairs.candidates import Candidate
 from convlint.repairs.findings import repaired
-from convlint.repairs.run_outcomes import conflicts, is_failing, outcome
-from convlint.repairs.search import Budget, Conflict, Explanation, Outcome, explain
+from convlint.repairs.outcomes import conflicts, is_failing, outcome
+from convlint.repairs.proposals import proposed
+from convlint.repairs.search import Budget, Conflict, Explanation, Outcome, Place, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.texts import SourceTexts
@@ -88,7 +88,12 @@ class Repaired:
 
 
 def search(
-    start: Outcome, slicer: Slicer, trials: RunTrials, seconds: float, preferred: Collection[Edit] = ()
+    start: Outcome,
+    slicer: Slicer,
+    trials: RunTrials,
+    seconds: float,
+    preferred: Collection[Edit] = (),
+    suspected: Collection[Place] = (),
 ) -> Repaired:
     """Search for the repairs of a failing run.
 
@@ -98,10 +103,12 @@ def search(
         trials: runs the model after edits.
         seconds: the time that the search may take.
         preferred: edits to try first.
+        suspected: lines of classes that fail for some arguments.
     """
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        found = _candidates(conflict, slicer, preferred)
+        found = proposed(conflict, slicer, suspected) if conflict.finding.severity == "error" else []
+        found.sort(key=lambda candidate: candidate.edit not in preferred)
         trials.expected = [candidate.edit for candidate in found]
         return found
 
@@ -109,19 +116,6 @@ def search(
     edits = tuple(cause.repair.edit for cause in causes if cause.repair is not None)
     after = trials(edits) if edits else None
     return Repaired(tuple(causes), edits, after is not None and not after.failing)
-
-
-def _candidates(conflict: Conflict, slicer: Slicer, preferred: Collection[Edit]) -> list[Candidate]:
-    """The edits that might settle a conflict, the most likely first."""
-    if conflict.finding.severity != "error":
-        return []
-    layer, found = conflict.layer, []
-    if conflict.node is not None:
-        layer = conflict.graph.nodes[conflict.node].layer
-        found = candidates(conflict.graph, conflict.node, slicer)
-    if layer is not None and not found:
-        found = argument_candidates(conflict.graph, layer, slicer)
-    return sorted(found, key=lambda candidate: candidate.edit not in preferred)
 
 
 def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> list[Finding]:

@@ -39,12 +39,27 @@ class Conflict:
         layer = self.graph.layer(self.layer)
         return _operation(self.finding.site, self.finding.code) if layer is None else construction(layer)
 
+    @property
+    def frames(self) -> tuple[Site, ...]:
+        """The failing call and the calls that built its layer, or the module around it; innermost first."""
+        if self.node is None:
+            return _frames(self.graph.layer(self.layer))
+        return frames(self.graph, self.graph.nodes[self.node])
+
     def is_on(self, places: Collection[Place]) -> bool:
         """Return whether the finding, the failing call or a call that built its layer is on one of these lines."""
-        node = None if self.node is None else self.graph.nodes[self.node]
-        layer = self.graph.layer(self.layer if node is None else node.layer)
-        sites = [self.finding.site, node and node.site, *((layer.site, *layer.chain) if layer else ())]
-        return any((site.path, site.line) in places for site in sites if site)
+        sites = (*((self.finding.site,) if self.finding.site else ()), *self.frames)
+        return any((site.path, site.line) in places for site in sites)
+
+
+def frames(graph: Graph, node: Node) -> tuple[Site, ...]:
+    """A call, and the calls that built its layer or the module around it."""
+    own = () if node.site is None else (node.site,)
+    return (*own, *_frames(graph.layer(node.layer if node.layer is not None else node.module)))
+
+
+def _frames(layer: Layer | None) -> tuple[Site, ...]:
+    return () if layer is None or layer.site is None else (layer.site, *layer.chain)
 
 
 def operation(node: Node, default: Site | None = None) -> Operation:

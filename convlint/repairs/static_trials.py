@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from convlint.ir import Edit, Finding
-from convlint.repairs.candidates import Candidate, candidates
+from convlint.repairs.candidates import Candidate
 from convlint.repairs.findings import repaired
+from convlint.repairs.outcomes import conflicts, position
+from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Operation, Outcome, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
@@ -46,17 +48,20 @@ class StaticTrials:
 
 def outcome(checked: CheckedFile) -> Outcome:
     """The conflicts that a check found, in the order of execution."""
-    conflicts: dict[Operation, Conflict] = {}
+    found: dict[Operation, Conflict] = {}
     for finding in checked.findings:
         if finding.graph is not None:
-            own = [id for id in finding.nodes if finding.graph.where(finding.graph.nodes[id]) == finding.site]
-            for node in (*own, *finding.nodes) or (None,):
-                conflict = Conflict(finding, finding.graph, node)
-                known = conflicts.get(conflict.operation)
-                if known is None or (node in own and known.finding.site != finding.site):
-                    conflicts[conflict.operation] = conflict
-    in_order = sorted(conflicts.values(), key=lambda conflict: -1 if conflict.node is None else conflict.node)
-    return Outcome(tuple(in_order), checked.reached)
+            for conflict in conflicts(finding.graph, finding) or [Conflict(finding, finding.graph)]:
+                known = found.get(conflict.operation)
+                if known is None or (_is_blamed(conflict) and not _is_blamed(known)):
+                    found[conflict.operation] = conflict
+    return Outcome(tuple(sorted(found.values(), key=position)), checked.reached)
+
+
+def _is_blamed(conflict: Conflict) -> bool:
+    """Return whether the finding of a conflict is reported at the layer that fails."""
+    node = None if conflict.node is None else conflict.graph.nodes[conflict.node]
+    return node is not None and conflict.graph.where(node) == conflict.finding.site
 
 
 def explained(path: str, checked: CheckedFile, project: Project, seconds: float) -> list[Finding]:
@@ -71,9 +76,8 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float)
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
     slicer = Slicer(project.texts, project.root)
 
-    def propose(conflict: Conflict) -> Iterator[Candidate]:
-        if conflict.node is not None:
-            yield from candidates(conflict.graph, conflict.node, slicer, suspected)
+    def propose(conflict: Conflict) -> list[Candidate]:
+        return proposed(conflict, slicer, suspected)
 
     budget = Budget(max(_SHARE * seconds, _LEAST))
     with _garbage_collected():

@@ -15,9 +15,9 @@ from convlint.ir import Site
 from convlint.repairs.changes import Change, operand_changes
 from convlint.source_text import call_sites, lines
 from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
+from convlint.source_text.packages import is_installed
 from convlint.source_text.texts import SourceTexts
 
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _MAX_STEPS = 400  # expressions that are followed for one number
 
 _PARAMETERS: dict[tuple[str, str], tuple[str, int]] = {
@@ -125,7 +125,7 @@ class Slicer:
         """Return whether a file belongs to the project: installed packages do not."""
         full = os.path.abspath(path)
         root = next((root for root in self._roots if full.startswith(root)), None)
-        return root is not None and not _INSTALLED.intersection(full[len(root) :].split(os.sep))
+        return root is not None and not is_installed(full[len(root) :])
 
     def imported(self, importer: str, statement: ast.ImportFrom) -> Place | None:
         """The top level of the file that an import names: next to its importer, or in a folder above it."""

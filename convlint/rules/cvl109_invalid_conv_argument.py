@@ -57,6 +57,8 @@ def _of_layer(layer: Layer) -> str:
         if isinstance(kernel, tuple) and isinstance(dilation, tuple):
             halves = tuple([d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)])
             return f'padding="same" is not supported with a stride; use padding={_text(halves)}'
+    if floats := [f"{name}={value}" for name, value in attrs.items() if isinstance(value, float)]:
+        return f"{' and '.join(floats)} must be {'an integer' if len(floats) == 1 else 'integers'}, not float"
     return f"{_arguments(attrs)}: {layer.error}"
 
 

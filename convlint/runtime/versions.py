@@ -23,7 +23,6 @@ import torch
 from torch import nn
 
 from convlint.ir import BuiltLayer, Graph, ModelVersion, OtherCall, Problem, VersionRun, serialize
-from convlint.rewriting.project import is_installed
 from convlint.runtime import model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.failures import ProblemError, failure_of, one_line
@@ -40,6 +39,7 @@ from convlint.runtime.worker.client import JobResult
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import parse_target
+from convlint.source_text.packages import is_installed
 
 _CALL_SECONDS = 5.0  # for one other call
 _CALLS_SHARE = 0.3  # of the job's time limit, after which no further call starts

@@ -63,11 +63,14 @@ def _check(path: str, module: SourceModule, project: Project, with_reached: bool
         explore.close(project, exploration)
     reached = (
         frozenset(
-            (step.site.path, step.site.line)
+            (site.path, site.line)
             for exploration in explorations
-            for execution in exploration.paths
-            for step in execution.execution.steps
-            if step.site is not None
+            for executed in exploration.paths
+            for site in [
+                *(step.site for step in executed.execution.steps),
+                *(m.site for m in executed.interpreter.creators),
+            ]
+            if site is not None
         )
         if any(finding.graph for finding in findings) or with_reached
         else frozenset()

@@ -238,7 +238,7 @@ def test_a_failing_search_leaves_the_findings_and_is_a_problem(monkeypatch: pyte
     def fail(*_: object) -> None:
         raise RuntimeError("no search")
 
-    monkeypatch.setattr("convlint.repairs.static_trials.candidates", fail)
+    monkeypatch.setattr("convlint.repairs.static_trials.proposed", fail)
     Path("net.py").write_text(PARTS_OF_A_CAT)
     report = convlint.check("net.py")
     assert [finding.code for finding in report if finding.severity == "error"] == ["CVL102"]

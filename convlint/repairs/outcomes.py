@@ -36,7 +36,7 @@ def outcome(graph: Graph, findings: Iterable[Finding]) -> Outcome:
             if conflict.node is None or guessed.isdisjoint(graph.nodes[conflict.node].inputs):
                 found.setdefault(conflict.operation, conflict)
     return Outcome(
-        conflicts=tuple(sorted(found.values(), key=_position)),
+        conflicts=tuple(sorted(found.values(), key=position)),
         reached=frozenset((site.path, site.line) for site in sites if site is not None),
         unknown=frozenset(operation(node) for node in graph.nodes if not behind.isdisjoint(node.inputs)),
         working=frozenset(_working(graph, behind)),
@@ -50,7 +50,7 @@ def _working(graph: Graph, behind: set[int]) -> Iterator[Operation]:
     yield from (construction(layer) for layer in graph.layers if not layer.error)
 
 
-def _position(conflict: Conflict) -> tuple[bool, int]:
+def position(conflict: Conflict) -> tuple[bool, int]:
     """Constructors in the order of the layers, then calls."""
     if conflict.node is not None:
         return (True, conflict.node)
@@ -58,7 +58,7 @@ def _position(conflict: Conflict) -> tuple[bool, int]:
     return (False, names.index(conflict.layer) if conflict.layer in names else len(names))
 
 
-def conflicts(graph: Graph, finding: Finding) -> Iterator[Conflict]:
+def conflicts(graph: Graph, finding: Finding) -> list[Conflict]:
     """The operations that failed and that a finding is about."""
     refused = [
         layer.name
@@ -66,11 +66,11 @@ def conflicts(graph: Graph, finding: Finding) -> Iterator[Conflict]:
         for layer in [graph.layer(name)]
         if layer is not None and layer.error
     ]
-    yield from (Conflict(finding, graph, layer=name) for name in refused)
-    if not refused:
-        yield from (Conflict(finding, graph, id) for id in finding.nodes if graph.nodes[id].error)
+    if refused:
+        return [Conflict(finding, graph, layer=name) for name in refused]
     if finding.code == _FALLBACK and not finding.nodes:
-        yield Conflict(finding, graph)
+        return [Conflict(finding, graph)]
+    return [Conflict(finding, graph, id) for id in finding.nodes]
 
 
 def _is_declared(graph: Graph, node: Node) -> bool:
