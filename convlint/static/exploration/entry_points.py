@@ -11,8 +11,9 @@ from convlint.ir import Site
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.static.exploration.ignored_parameters import ignored_parameters
 from convlint.static.interpreter import Interpreter, PathChoices
-from convlint.static.program.parse import cached, children, positional, walk
+from convlint.static.program.parse import cached, children
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 
@@ -47,6 +48,7 @@ class ExecutionPath:
     instance: Instance | None = None  # of the class
     model: Value = None  # what a configured target returned
     steps: int = 0  # statements and calls of the program, approximately
+    hooked: frozenset[Site] = frozenset()  # constructor calls of layers with a hook, in any execution of the file
 
     @property
     def execution(self) -> Execution:
@@ -64,7 +66,7 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
         if isinstance(definition, ast.ClassDef):
             value = _defined(project, module, name)
             if type(value) is Class and value.is_module and value.node is definition:
-                yield EntryPoint(module, "class", name, value, tuple(_ignored_parameters(value)))
+                yield EntryPoint(module, "class", name, value, tuple(ignored_parameters(value)))
                 if type(value.namespace.get("example_input_array")) in (Tensor, tuple):
                     yield EntryPoint(module, "example", name, value)
             elif type(value) is Class and value.node is definition:
@@ -82,20 +84,6 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
         file = entry.target.path
         if entry.target.name and file is not None and os.path.abspath(file) == here:
             yield EntryPoint(module, "model", entry.target.text, entry)
-
-
-def _ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:
-    """Yield the parameters of a class's own constructor that its body never reads: name, class, place."""
-    init = cls.namespace.get("__init__")
-    if type(init) is not Function or isinstance(init.node, ast.Lambda):
-        return
-    read = {n.id for s in init.node.body for n in walk(s) if isinstance(n, ast.Name)}
-    if not read.isdisjoint(("locals", "vars")):
-        return
-    parameters = init.node.args
-    for parameter in [*positional(parameters)[1:], *parameters.kwonlyargs]:
-        if parameter.arg not in read:
-            yield parameter.arg, cls.qualname, init.scope.module.text.site(parameter, init.qualname)
 
 
 def _defined(project: Project, module: SourceModule, name: str) -> Value:
