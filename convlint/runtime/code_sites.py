@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,8 @@ from convlint.source_text.texts import SourceTexts
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _CONVLINT = os.path.dirname(convlint.__file__) + os.sep
+_LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 Instant = tuple[CodeType, int]  # a code object and the offset of the instruction that it executes
 
@@ -74,13 +77,19 @@ def is_convlint(code: CodeType) -> bool:
 
 
 def is_foreign(code: CodeType) -> bool:
-    """Return whether code belongs to torch, convlint or the interpreter, and so not to the user."""
+    """Return whether code belongs to torch, convlint or Python's standard library, and so not to the user."""
     cached = _foreign.get(id(code))
     if cached is None:
         path = code.co_filename
         foreign = path.startswith((_TORCH, _CONVLINT, "<frozen", "<string>"))
-        cached = _foreign[id(code)] = (foreign or path.endswith("contextlib.py"), code)
+        foreign |= path.startswith(_LIBRARY) and not is_installed(path)
+        cached = _foreign[id(code)] = (foreign, code)
     return cached[0]
+
+
+def is_installed(path: str) -> bool:
+    """Return whether a file belongs to an installed package."""
+    return any(folder in path for folder in _INSTALLED)
 
 
 def instants(error: BaseException | None) -> Iterator[Instant]:

@@ -33,7 +33,7 @@ class ProblemError(Exception):
 def failure_of(error: BaseException, phase: Literal["constructor", "forward"], module: str = "") -> Failure:
     """The class and message of an exception, and the deepest line of the user's code that it passed."""
     frames = [instant for instant in code_sites.instants(error) if not code_sites.is_foreign(instant[0])]
-    own = [frame for frame in frames if "site-packages" not in frame[0].co_filename] or frames
+    own = [frame for frame in frames if not code_sites.is_installed(frame[0].co_filename)] or frames
     chain = tuple(code_sites.site_of(frame) for frame in reversed(frames))
     site = code_sites.site_of(own[-1]) if own else None
     whole = "".join(traceback.format_exception(error))[:_TRACEBACK_LIMIT]

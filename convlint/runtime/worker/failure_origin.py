@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 import traceback
 
 from convlint.ir import Problem, Site
 from convlint.runtime import code_sites
 from convlint.runtime.failures import one_line
-
-_LIBRARY = sysconfig.get_path("stdlib")
 
 
 def problem(error: BaseException, during: str) -> Problem:
@@ -38,7 +35,7 @@ def _of_the_model(error: BaseException) -> Site | None:
     for code, offset in code_sites.instants(error):
         if code_sites.is_convlint(code):
             site = None
-        elif not code_sites.is_foreign(code) and not code.co_filename.startswith(_LIBRARY):
+        elif not code_sites.is_foreign(code):
             site = code_sites.site_of((code, offset))
     return site
 
