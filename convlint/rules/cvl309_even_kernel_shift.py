@@ -18,7 +18,7 @@ class EvenKernelShift(Rule):
 
     What counts is the extent of the kernel, `d * (k - 1) + 1`: a 2x2 kernel with dilation 2 is odd. A causal
     convolution that pads by `d * (k - 1)` and slices off the end is not reported, and neither is a convolution
-    without padding.
+    without padding, or one whose shift a padding with unequal sides makes up for, such as `ZeroPad2d((1, 0, 1, 0))`.
 
     ## Use instead
 
@@ -41,27 +41,48 @@ class EvenKernelShift(Rule):
     def check(self, graph: Graph) -> Iterator[Finding]:
         for node in graph_queries.first_calls(graph, ops.CONVS):
             kernel, padding = node.attrs["kernel_size"], node.attrs["padding"]
-            if isinstance(padding, str) or _is_cut(graph, node):
+            if isinstance(padding, str) or max(padding) == 0 or _is_compensated(graph, node):
                 continue
-            if not any(
-                dilation * (size - 1) % 2 == 1 and stride == 1 and around > 0
-                for size, stride, dilation, around in zip(
-                    kernel, node.attrs["stride"], node.attrs["dilation"], padding, strict=True
+            first, sides = _with_pads_before(graph, node)
+            if first.op == "unseen" or not any(
+                dilation * (size - 1) % 2 == 1 and stride == 1 and left == right > 0
+                for size, stride, dilation, (left, right) in zip(
+                    kernel, node.attrs["stride"], node.attrs["dilation"], sides, strict=True
                 )
             ):
                 continue
+            around = graph_queries.sizes(tuple([left for left, _ in sides]))
             yield self.finding(
-                f"even kernel {graph_queries.sizes(kernel)} with padding {graph_queries.sizes(padding)} on both sides: "
-                f"the map {_change(graph, node)} and shifts by half a pixel",
+                f"even kernel {graph_queries.sizes(kernel)} with padding {around} on both sides: "
+                f"the map {_change(graph, first, node)} and shifts by half a pixel",
                 graph.where(node),
                 module=node.layer,
             )
 
 
-def _change(graph: Graph, node: Node) -> str:
-    """Describe how the size of the map changes, as far as it is known."""
+def _with_pads_before(graph: Graph, node: Node) -> tuple[Node, list[tuple[int, int]]]:
+    """Return the first of the paddings directly before a convolution, or itself, and the pixels that are added in all:
+    before and after the map, in each dimension. An unseen call, which may pad, is returned as it is.
+    """
+    first, sides = node, [(pad, pad) for pad in node.attrs["padding"]]
+    for before in graph_queries.producers(graph, node):
+        pads = before.attrs.get("pad") if before.op == "pad" else None
+        if before.op == "unseen":
+            return before, sides
+        if before.op not in ops.ACTIVATIONS | ops.COPIES and pads is None:
+            break
+        if pads is not None:
+            first = before
+            for back, pair in enumerate(zip(pads[::2], pads[1::2], strict=False), start=1):
+                if back <= len(sides):
+                    sides[-back] = (sides[-back][0] + pair[0], sides[-back][1] + pair[1])
+    return first, sides
+
+
+def _change(graph: Graph, first: Node, node: Node) -> str:
+    """Describe how the size of the map changes from the input of ``first`` to the output of ``node``."""
     spatial = len(node.attrs["padding"])
-    before, after = (graph_queries.input_shape(graph, node)[-spatial:], node.outputs[0].shape[-spatial:])
+    before, after = (graph_queries.input_shape(graph, first)[-spatial:], node.outputs[0].shape[-spatial:])
     if graph.traced_by == "recorder":
         return f"changes from {graph_queries.sizes(before)} to {graph_queries.sizes(after)}"
     if max(node.attrs["stride"]) > 1:
@@ -71,7 +92,23 @@ def _change(graph: Graph, node: Node) -> str:
     return f"{'grows' if max(more) > 0 else 'shrinks'} by {grown}"
 
 
-def _is_cut(graph: Graph, node: Node) -> bool:
-    """Return whether only a slice reads the output, as causal convolutions do to undo padding."""
+def _is_compensated(graph: Graph, node: Node) -> bool:
+    """Return whether the next call that changes sizes undoes the shift.
+
+    That is a slice, as after a causal convolution, a padding with unequal sides, or another even kernel that shifts
+    the other way: the first with padding, the second without.
+    """
     reader = graph_queries.only_consumer(graph, node)
-    return reader is not None and reader.op in ("getitem", "narrow")
+    while reader is not None and reader.op in ops.ACTIVATIONS | ops.COPIES | ops.NORMS:
+        reader = graph_queries.only_consumer(graph, reader)
+    if reader is None:
+        return False
+    if reader.op == "pad":
+        pads = reader.attrs.get("pad", ())
+        return any(left != right for left, right in zip(pads[::2], pads[1::2], strict=False))
+    if reader.op in ops.CONVS:
+        spatial = len(node.attrs["padding"])
+        return node.inputs[:1] != () and (
+            graph_queries.input_shape(graph, node)[-spatial:] == reader.outputs[0].shape[-spatial:]
+        )
+    return reader.op in ("getitem", "narrow")
