@@ -36,11 +36,22 @@ def calls_of_same_layer(graph: Graph, node: Node) -> tuple[Node, ...]:
     return tuple([other for other in graph.nodes_of(node.layer) if other.op == node.op])
 
 
+def readers(graph: Graph, tensor_id: int) -> list[Node]:
+    """The calls that read the values of a tensor, the model's output included; not those that read its shape only."""
+    return [node for node in graph.consumers(tensor_id) if not _reads_shape_only(node, tensor_id)]
+
+
+def _reads_shape_only(node: Node, tensor_id: int) -> bool:
+    if node.op in ops.OF_SHAPE:
+        return True
+    return node.op in ops.OF_OTHER_SHAPE and tensor_id not in node.inputs[:1]
+
+
 def only_consumer(graph: Graph, node: Node) -> Node | None:
     """The one call that reads the output of ``node``, the model's output included; None for none or several."""
     if len(node.outputs) != 1:
         return None
-    consumers = graph.consumers(node.outputs[0].id)
+    consumers = readers(graph, node.outputs[0].id)
     return consumers[0] if len(consumers) == 1 else None
 
 

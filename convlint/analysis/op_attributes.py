@@ -86,7 +86,7 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
     ),
     **dict.fromkeys(ops.PER_CHANNEL_NORMS, _STATISTICS),
     "group_norm": (
-        Attribute("num_groups", "int", "groups of channels that are normalized together"),
+        Attribute("num_groups", "int", "groups of channels that are normalized together", optional=True),
         *(_WIDTH, _AFFINE),
     ),
     "layer_norm": (Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"), _AFFINE),

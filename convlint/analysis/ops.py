@@ -21,7 +21,7 @@ def spatial_names(*patterns: str) -> frozenset[str]:
 
 # --- families
 
-NOT_CALLS = frozenset({"input", "parameter", "constant", "output"})  # nodes that stand for tensors
+NOT_CALLS = frozenset({"input", "parameter", "constant", "output", "kept"})  # nodes that stand for tensors
 
 CONVS = spatial_names("conv{}d")
 TRANSPOSED_CONVS = spatial_names("conv_transpose{}d")
@@ -63,6 +63,13 @@ REDUCTIONS = frozenset({"mean", "sum", "amax", "amin"})
 TRANSPOSES = frozenset({"permute", "transpose", "swapaxes", "swapdims"})  # by numbers of dimensions
 PIXEL_SHUFFLES = frozenset({"pixel_shuffle", "pixel_unshuffle"})
 COPIES = frozenset({"contiguous", "clone"})  # the same values in the same shape
+
+# Of these, the first reads only the shape and dtype of its input, the second only those of its other inputs.
+OF_SHAPE = frozenset(
+    {f"{name}_like" for name in ("empty", "full", "ones", "rand", "randint", "randn", "zeros")}
+    | {f"new_{name}" for name in ("empty", "full", "ones", "tensor", "zeros")}
+)
+OF_OTHER_SHAPE = frozenset({"expand_as", "reshape_as", "to", "type_as", "view_as"})
 
 OTHER_REDUCTIONS = frozenset(
     {"all", "any", "argmax", "argmin", "max", "min", "median", "prod", "std", "var", "logsumexp"}

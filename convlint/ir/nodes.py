@@ -34,9 +34,10 @@ class Tensor:
 class Node:
     """One call of a function of torch: its operator, tensors, line, and the module that it ran in.
 
-    ``op`` and ``attrs`` are described in ``analysis.op_attributes``. Four operators are not calls: ``input``,
+    ``op`` and ``attrs`` are described in ``analysis.op_attributes``. Five operators are not calls: ``input``,
     ``parameter`` (a parameter or buffer that a generic call reads), ``constant`` (a tensor that no recorded call
-    created) and ``output``; ``unseen`` stands for calls that were not traced into.
+    created), ``output`` and ``kept`` (tensors that outlive the forward in attributes, lists and hooks); ``unseen``
+    stands for calls that were not traced into.
 
     ``inputs`` are the ids of the tensors that the call read, in argument order. Convolutions, norms, linear layers and
     PReLU leave out their parameters: ``inputs[0]`` is the activation, and ``attrs`` say what the weights expect. Where

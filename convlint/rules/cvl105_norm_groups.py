@@ -37,9 +37,10 @@ class NormGroups(Rule):
         for node in graph.nodes:
             shape = graph_queries.input_shape(graph, node) if node.inputs else ()
             if node.op == "group_norm" and node.error is not None and len(shape) > 1:
-                groups, count = node.attrs["num_groups"], shape[1]
+                groups, count = node.attrs.get("num_groups"), shape[1]
                 owner = graph.layer(node.layer)
-                if (owner is None or owner.base != "GroupNorm") and count % max(1, groups):
+                is_called = owner is None or owner.base != "GroupNorm"
+                if is_called and isinstance(groups, int) and count % max(1, groups):
                     yield self.finding(
                         f"F.group_norm: {count} channels are not divisible by num_groups={groups}",
                         node.site,

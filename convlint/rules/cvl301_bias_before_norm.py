@@ -80,7 +80,7 @@ def _norm_that_cancels(graph: Graph, node: Node) -> Node | None:
         return None  # the bias is not along dimension 1: there is no batch, or it is along the last one
     if norm.op in ops.PER_CHANNEL_NORMS:
         return norm
-    if norm.op == "group_norm" and norm.attrs["num_groups"] == shape[1] and len(shape) > 2:
+    if norm.op == "group_norm" and norm.attrs.get("num_groups") == shape[1] and len(shape) > 2:
         return norm
     return None
 

@@ -15,6 +15,7 @@ from convlint.static import report
 from convlint.static.domain.execution import Gap
 from convlint.static.exploration import explore
 from convlint.static.exploration.explore import Exploration
+from convlint.static.kept_tensors import hooked_layers
 from convlint.static.program.parse import UnreadableError
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -91,6 +92,10 @@ def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Proble
 
 def _findings(project: Project, module: SourceModule, explorations: Sequence[Exploration]) -> Iterator[Finding]:
     gaps: dict[tuple[int, int], Gap] = {}  # the first at each place in the file
+    paths = [path for exploration in explorations for path in exploration.paths]
+    hooked = hooked_layers(paths)
+    for path in paths:
+        path.hooked = hooked
     for exploration in explorations:
         yield from report.findings(project, exploration)
         for path in exploration.paths:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
+from convlint.analysis import ops
 from convlint.ir import Call, Graph, Layer, Node, Scope, Shape, Site
 from convlint.ir import Tensor as Value
 from convlint.source_text.texts import SourceTexts
@@ -20,6 +21,7 @@ from convlint.static.domain.values import Tensor, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.execute import descendants
 from convlint.static.interpreter import ModuleCall
+from convlint.static.kept_tensors import kept_tensors
 from convlint.static.plain_numbers import WIDTHS, PlainNumbers
 from convlint.symbolic import Dim
 
@@ -133,6 +135,7 @@ class _GraphBuilder:
         for step in self.execution.steps:
             self._add(step)
             starts.append(len(self.nodes))
+        self._add_kept()
         registered = set(self.instances)
         calls = [call for call in self.path.interpreter.calls if call.instance in registered]
         return Graph(
@@ -148,10 +151,16 @@ class _GraphBuilder:
             texts=self.texts,
         )
 
+    def _add_kept(self) -> None:
+        """Add a node that reads the tensors that outlive the forward."""
+        inputs = dict.fromkeys(self.ids[tensor] for tensor in kept_tensors(self.path) if tensor in self.ids)
+        if inputs:
+            self.nodes.append(Node(len(self.nodes), "kept", inputs=tuple(inputs)))
+
     def _add(self, step: Step) -> None:
         op = step.op
         known = all(tensor.shape is not None for tensor in (*step.inputs, *step.outputs))
-        if not known and op not in ("input", "output"):
+        if not known and op not in ops.NOT_CALLS:
             op = "unseen"
         inputs = tuple([self._id(tensor) for tensor in step.inputs])
         outputs = tuple([self._value(tensor) for tensor in step.outputs])

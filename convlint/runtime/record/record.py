@@ -68,6 +68,8 @@ def _run(
             error = raised
             failure = failure_of(raised, "forward", recorder.failed_in or "")
     recorder.close(result)
+    if error is None:
+        recorder.keep_alive_outputs()
     return Recording(model, recorder, result, failure, train, target, error)
 
 

@@ -7,6 +7,7 @@ mode (scripted modules, fused attention) are recorded one level below, as the op
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import weakref
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from convlint.analysis import ops
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.failures import one_line
@@ -47,6 +49,7 @@ class Recorder(TorchFunctionMode):
         self._adding = threading.Lock()
         self.result: Any = None  # of the model, with values for tensors
         self.returned: list[Value] = []  # the tensors of the result
+        self.kept: list[Value] = []  # other tensors that outlive the forward
         self.unseen: dict[str, str] = {}
         self.failed_in: str | None = None
         self._names = ModelNames(model)
@@ -77,6 +80,32 @@ class Recorder(TorchFunctionMode):
         """Set the result of the model."""
         self.returned = self._values(result)
         self.result = structure(result, self.value_of)
+
+    def keep_alive_outputs(self) -> None:
+        """Find the outputs of convolutions and linear layers that something other than the result still holds.
+
+        Called after ``close``, while the result exists: what is alive then is kept in an attribute, a list or a hook.
+        A view holds the tensor that it is a view of, but the call that made the view is recorded.
+        """
+        returned = {(value.step, value.position) for value in self.returned}
+
+        def alive() -> list[Value]:
+            tensors = [
+                (tensor, value) for reference, value in self._known.values() if (tensor := reference()) is not None
+            ]
+            viewed = {id(tensor._base) for tensor, _ in tensors}
+            return [
+                value
+                for tensor, value in tensors
+                if value.step.kind == "call"
+                and operations.name_of(value.step.func) in ops.PROJECTIONS
+                and (value.step, value.position) not in returned
+                and id(tensor) not in viewed
+            ]
+
+        if alive():
+            gc.collect()  # a cycle of garbage may hold tensors, too
+            self.kept = alive()
 
     def _values(self, nested: Any) -> list[Value]:
         """The values of the tensors in nested containers."""

@@ -113,6 +113,8 @@ class _Conversion:
         returned = self._values(self.recorder.returned)
         if returned or self.recording.failure is None:
             self.nodes.append(Node(len(self.nodes), "output", inputs=returned))
+        if kept := self._values(self.recorder.kept):
+            self.nodes.append(Node(len(self.nodes), "kept", inputs=kept))
         return starts
 
     def _read_as_activations(self) -> set[Step]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convlint.ir import Site
-from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.domain.values import UNKNOWN, Tensor, Value
 
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule
@@ -147,6 +147,7 @@ class Instance:
     error: str | None = None
     incomplete: bool = False  # whether part of its constructor was not executed
     items: dict[Value, Value] | list[Value] | None = None
+    hooked: bool = False  # whether a hook of the program sees its inputs and outputs
 
     @property
     def is_module(self) -> bool:
@@ -176,3 +177,23 @@ class Instance:
 
     def __repr__(self) -> str:
         return f"Instance({self.cls.name})"
+
+
+def tensors_held_by(values: Iterable[Value]) -> Iterator[Tensor]:
+    """Yield the tensors that calls created, among values and in the lists, tuples, dicts and objects among them."""
+    pending = [*values]
+    seen: set[int] = set()
+    while pending:
+        value = pending.pop()
+        kind = type(value)
+        if kind is Tensor:
+            if value.id is not None:
+                yield value
+        elif kind in _HOLDERS and id(value) not in seen:
+            seen.add(id(value))
+            items = [*value.attrs.values(), value.items] if kind is Instance else value
+            items = value.values() if kind is dict else items
+            pending += [item for item in items if type(item) is Tensor or type(item) in _HOLDERS]
+
+
+_HOLDERS = frozenset({Instance, list, tuple, dict})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convlint.static.domain.objects import Class, Instance, Scope, site_of
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.interpreter import special_methods
+from convlint.static.interpreter.call import tensors_in
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers
 
@@ -26,6 +27,7 @@ def assign(interpreter: Interpreter, target: ast.expr, value: Value, scope: Scop
                 _set_attribute(interpreter, owner, target, value, scope)
             elif type(owner) is Class:
                 owner.namespace[target.attr] = value
+            _keep(interpreter, value)
         case ast.Subscript():
             owner = evaluate(interpreter, target.value, scope)
             key = evaluate(interpreter, target.slice, scope)
@@ -33,6 +35,8 @@ def assign(interpreter: Interpreter, target: ast.expr, value: Value, scope: Scop
                 special_methods.call_special(interpreter, owner, "__setitem__", key, value, node=target, scope=scope)
             else:
                 containers.set_item(owner, key, value)
+            if type(owner) not in (list, dict, Instance):
+                _keep(interpreter, value)
         case ast.Starred():
             assign(interpreter, target.value, value, scope)
         case ast.Tuple() | ast.List():
@@ -51,6 +55,13 @@ def _set_attribute(
         special_methods.call_special(interpreter, owner, "__setattr__", name, value, node=target, scope=scope)
     else:
         owner.attrs[name] = value
+
+
+def _keep(interpreter: Interpreter, value: Value) -> None:
+    """Record that something outside of the forward keeps the tensors of a value that calls created."""
+    tensors = [tensor for tensor in tensors_in(value) if tensor.id is not None]
+    if tensors:
+        interpreter.execution.emit("kept", tensors, [])
 
 
 def _unpack(interpreter: Interpreter, targets: list[ast.expr], value: Value, scope: Scope) -> None:

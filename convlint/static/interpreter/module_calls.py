@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convlint.ir import Site
-from convlint.static.domain.objects import Function, Instance
+from convlint.static.domain.objects import Function, Instance, tensors_held_by
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.interpreter import call_cache
 from convlint.static.interpreter.call import Call, tensors_in
@@ -54,6 +54,9 @@ def call_instance(instance: Instance, call: Call) -> Value:
         interpreter.cached_shapes[key] = result.shape
     outputs, stop = tuple(tensors_in(result)), len(execution.steps)
     interpreter.calls.append(ModuleCall(instance, call.tensors(), outputs, start, stop, call.site))
+    returned = list(tensors_held_by([result])) if owner is None else []
+    if returned:
+        execution.emit("output", returned, [])
     return result
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Shape, Tensor, Value, as_number
+from convlint.static.domain.facts import FRESH
+from convlint.static.domain.values import Shape, Tensor, Value, as_number, symbols_of
 from convlint.static.torch_shapes.arguments import Attrs, frozen, is_sequence
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.elementwise import dims_error
@@ -47,7 +48,10 @@ def normalize_groups(run: Execution, x: Tensor, attrs: Attrs, *, is_refused: boo
     shape = shape_of(run, x)
     if shape is None:
         shape = run.guess_rank(x, 4)
-    return run.emit("group_norm", [x], [], attrs, _group_error(run, shape, attrs, is_refused=is_refused), like=x)[0]
+    error = _group_error(run, shape, attrs, is_refused=is_refused)
+    if any(symbol.scope == FRESH for symbol in symbols_of(attrs["num_groups"])):
+        attrs = {name: value for name, value in attrs.items() if name != "num_groups"}
+    return run.emit("group_norm", [x], [], attrs, error, like=x)[0]
 
 
 def _group_error(run: Execution, shape: Shape, attrs: Attrs, *, is_refused: bool) -> str | None:

@@ -96,8 +96,14 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
     if name == "update":
         _update(instance, args[0].items() if args and type(args[0]) is dict else [(UNKNOWN_CHILD, UNKNOWN)])
         return None
+    if name in ("modules", "named_modules") and b"register_forward" in call.scope.module.data:
+        modules = _below(instance)
+        return modules if name == "modules" else [("", module) for module in modules]
     if name in ("modules", "named_modules", "parameters", "named_parameters", "buffers"):
         return []  # loops over these set weights, which no shape depends on
+    if name in _HOOKS:
+        instance.hooked = True
+        return UNKNOWN
     if name == "get_submodule" and args and type(args[0]) is str:
         module: Value = instance
         for part in args[0].split("."):
@@ -106,6 +112,15 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
     return instance if name in _RETURNING_SELF else UNKNOWN
 
 
+def _below(instance: Instance) -> list[Instance]:
+    """Return a module and all modules in it."""
+    found = [instance]
+    for module in found:
+        found += [child for _, child in module.children() if child not in found]
+    return found
+
+
+_HOOKS = frozenset({"register_forward_hook", "register_forward_pre_hook"})
 _REGISTERING = frozenset({"add_module", "register_module", "register_buffer", "register_parameter"})
 _RETURNING_SELF = frozenset(
     {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "bfloat16", "apply", "type"}
@@ -117,5 +132,6 @@ METHODS = (
     | {"children", "named_children", "values", "items", "keys", "append", "extend", "insert"}
     | {"update", "modules", "named_modules", "parameters", "named_parameters", "buffers"}
     | {"named_buffers", "get_submodule", "__setattr__", "__init__", "state_dict", "_get_name"}
-    | {"load_state_dict", "zero_grad", "extra_repr", "register_forward_hook", "register_forward_pre_hook"}
+    | {"load_state_dict", "zero_grad", "extra_repr"}
+    | _HOOKS
 )
