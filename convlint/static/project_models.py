@@ -169,11 +169,11 @@ def _models_in(project: Project, module: SourceModule, usage: _Usage) -> Iterato
 
 def _factories(project: Project, module: SourceModule) -> Iterator[str]:
     """Yield functions that return the result of another function, few of those that call the same."""
-    entry_points = {entry_point.name for entry_point in find_entry_points(project, module)}
+    others = {each.name for each in find_entry_points(project, module) if each.kind != "factory"}
     counts: Counter[frozenset[str]] = Counter()
     for name, bindings in module.bindings.items():
         node = bindings[-1]
-        if not isinstance(node, ast.FunctionDef) or name in entry_points or name.startswith("_"):
+        if not isinstance(node, ast.FunctionDef) or name in others or name.startswith("_"):
             continue
         called = frozenset(callee.id for callee in callees(node) if isinstance(callee, ast.Name))
         if called and isinstance(node.body[-1], ast.Return) and not _required(node.args):

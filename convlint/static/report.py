@@ -44,6 +44,8 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
         sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
         reached.append({_place(site) for site in sites if site is not None})
         rules = candidates(path, known)
+        if explored.entry_point.kind == "factory":  # advice must apply to what all factories build
+            rules = [rule for rule in rules if rule.family == "invalid"]
         if not rules:
             continue
         try:

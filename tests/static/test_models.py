@@ -202,3 +202,57 @@ def test_a_contract_of_a_class_is_not_a_bug_of_the_class(name: str) -> None:
 
 def test_a_broken_contract_is_reported_at_the_call() -> None:
     expect_one_bug(f"{HEAD}\n\n{CONTRACTS['a residual']}Net(8, <8|9>)(torch.zeros(1, 8, 9, 9))  # CVL110\n")
+
+
+FACTORIES = """
+class Wide(nn.Module):
+    factor = 4
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels * self.factor, 3, bias=<False|False>)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Narrow(Wide):
+    factor = 1
+
+
+class Net(nn.Module):
+    def __init__(self, block, with_norm):
+        super().__init__()
+        layers = [block(16)]
+        if with_norm:
+            layers.append(nn.BatchNorm2d(16 * block.factor))
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 1), *layers)
+        self.head = nn.Conv2d(<16 * block.factor|24 * block.factor>, 8, 1)  # CVL102
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+def _net(block, **options):
+    return Net(block, **options)
+
+
+def narrow(**options):
+    return _net(Narrow, with_norm=False, **options)
+
+
+def wide(**options):
+    return _net(Wide, with_norm=False, **options)
+"""
+
+
+def test_a_bug_of_what_a_factory_passes_to_another_factory() -> None:
+    expect_one_bug(f"{HEAD}\n{FACTORIES}")
+
+
+def test_advice_must_apply_to_the_models_of_all_factories() -> None:
+    text = FACTORIES.replace("bias=<False|False>", "bias=True").replace(
+        "<16 * block.factor|24 * block.factor>", "16 * block.factor"
+    )
+    text += "\n\ndef normed(**options):\n    return _net(Wide, with_norm=True, **options)\n"
+    assert findings_in(f"{HEAD}\n{text}") == []

@@ -24,8 +24,9 @@ PARAMETERS = 0  # the scope of the symbols that stand for parameters
 class EntryPoint:
     """A piece of the program that is executed by itself.
 
-    ``kind`` is "class", "function", "file", "example" (a class with an ``example_input_array``) or
-    "model" (a configured target); ``value`` is the class, the function or the configured entry.
+    ``kind`` is "class", "function", "factory" (a function that calls such a one), "file", "example" (a class with an
+    ``example_input_array``) or "model" (a configured target); ``value`` is the class, the function or the configured
+    entry.
     """
 
     module: SourceModule
@@ -73,10 +74,10 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
                 for method, function in value.namespace.items():  # of a test case, a trainer
                     if type(function) is Function and _may_use_models(function.node):
                         yield EntryPoint(module, "function", f"{value.qualname}.{method}", function)
-        elif isinstance(definition, ast.FunctionDef) and _may_use_models(definition):
+        elif isinstance(definition, ast.FunctionDef) and (kind := _kind(module, definition)):
             value = _defined(project, module, name)
             if type(value) is Function:
-                yield EntryPoint(module, "function", name, value)
+                yield EntryPoint(module, kind, name, value)
     if any(_may_use_models(statement) for statement in module.main):
         yield EntryPoint(module, "file", "")
     here = os.path.abspath(module.path)
@@ -97,6 +98,22 @@ def _defined(project: Project, module: SourceModule, name: str) -> Value:
 def _may_use_models(node: ast.AST) -> bool:
     """Return whether code calls something named like a class, or creates a tensor."""
     return cached(node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node)))
+
+
+def _kind(module: SourceModule, function: ast.FunctionDef) -> str | None:
+    """Return "function" for one that may use models, "factory" for one that calls such a function of its file."""
+    if _may_use_models(function):
+        return "function"
+    pending, seen = [function], {function}
+    while pending:
+        for callee in callees(pending.pop()):
+            called = module.bindings.get(callee.id, [None])[-1] if isinstance(callee, ast.Name) else None
+            if isinstance(called, ast.FunctionDef) and called not in seen:
+                if _may_use_models(called):
+                    return "factory"
+                seen.add(called)
+                pending.append(called)
+    return None
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:

@@ -232,6 +232,7 @@ _BY_KIND: dict[str, Callable[[ExecutionPath], None]] = {
     "class": _execute_class,
     "example": _execute_example,
     "function": _execute_function,
+    "factory": _execute_function,
     "model": _execute_model,
     "file": _execute_file,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 
 from convlint.ir import Site
@@ -20,7 +21,8 @@ from convlint.static.program.source_module import SourceModule
 _MOST_PATHS = 10  # of one entry point
 _STEPS_PER_PATH = 15_000
 _STEPS_PER_FILE = 4_000  # plus one for each of its lines
-_ALIKE = 2  # functions executed first of those that call the same
+_ALIKE = {"factory": 1}
+"""How many of the functions that call the same are executed first, 2 of other kinds."""
 
 
 class Exploration:
@@ -87,7 +89,7 @@ class Exploration:
 
     @cached_property
     def _builds_on_condition(self) -> bool:
-        return builds_on_condition(self.entry_point)
+        return self.entry_point.kind != "factory" and builds_on_condition(self.entry_point)
 
 
 Contracts = dict[Site, set[tuple[Num, Num]]]
@@ -156,12 +158,18 @@ def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[Ent
     later: list[EntryPoint] = []
     for entry_point in functions:
         key = frozenset([entry_point.kind])
-        if entry_point.kind == "function":
-            key = frozenset(
-                node.func.id
-                for node in walk(entry_point.value.node)
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            )
+        if entry_point.kind in ("function", "factory"):
+            key = frozenset(_called_and_passed(entry_point.value.node))
         counts[key] += 1
-        (first if counts[key] <= _ALIKE else later).append(entry_point)
+        (first if counts[key] <= _ALIKE.get(entry_point.kind, 2) else later).append(entry_point)
     return first, later
+
+
+def _called_and_passed(function: ast.AST) -> Iterator[str]:
+    """Yield the names that a function calls, and those of classes that it passes to calls."""
+    for node in walk(function):
+        if isinstance(node, ast.Call):
+            names = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]
+            for name in names:
+                if isinstance(name, ast.Name) and (name is node.func or name.id[:1].isupper()):
+                    yield name.id
