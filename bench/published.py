@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,11 @@ class Read:
     peak_bytes: int
 
 
-def downloaded(folder: Path) -> list[str]:
-    """Return the names of the packages, each unpacked into a folder of its name unless it exists."""
-    pins = PINS.read_text(encoding="utf-8").split()
+def downloaded(folder: Path, only: Collection[str] = ()) -> list[str]:
+    """Return the names of the packages, of ``only`` those if given, each unpacked into a folder of its name unless it
+    exists.
+    """
+    pins = [pin for pin in PINS.read_text(encoding="utf-8").split() if not only or pin.partition("==")[0] in only]
     names = [pin.partition("==")[0] for pin in pins]
     for name, pin in zip(names, pins, strict=True):
         if (folder / name).exists():

@@ -1,0 +1,410 @@
+"""Plant mistakes in published packages and score what convlint says: ``python -m bench.recovery [--write]``.
+
+The files that a model needs are copied into a folder, so that they are the project's own, and one or two numbers are
+changed in them. Only mistakes that make PyTorch refuse the model count; the judge of a repair is PyTorch as well, with
+the copy after the repair. The mistakes depend on ``--seed`` and are kept in ``--cache``, with the answers of
+each state of convlint's code: an interrupted program goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bench import children, home_packages, planted, recovery_families, sections
+from bench.home_packages import Family
+from bench.markdown import table
+from bench.planted import KINDS, Mistake
+from convlint.ir import Edit, Site
+from convlint.source_text.edits import EditError, apply
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "recovery.md"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convlint" / "recovery"
+MODES = ("static", "run")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with mistakes in it."""
+
+    family: Family
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.family} {' & '.join(map(str, self.mistakes))}"
+
+
+@dataclass
+class Error:
+    """An error that was reported, and the edits of its verified repair."""
+
+    path: str
+    line: int
+    message: str
+    edits: list[tuple[str, int, int, int, int, str]] = field(default_factory=list)
+
+
+@dataclass
+class Answer:
+    """What convlint said of a case, and what PyTorch says of the copy with all repairs.
+
+    ``runs`` is None where not every error has a verified repair; ``restores`` is whether all parameters have their
+    original shapes again.
+    """
+
+    errors: list[Error]
+    seconds: float = 0.0
+    runs: bool | None = None
+    restores: bool = False
+    after: str = ""
+
+
+# --- cases
+
+
+def cases(family: Family, singles: int, pairs: int, seed: int, folder: Path) -> list[Case]:
+    """Return cases with one and with two mistakes, each of which PyTorch refuses. The copy is made in ``folder``."""
+    files = originals(family)
+    random = Random(f"{family} {seed}")
+    home_packages.write(folder, files)
+    possible: list[Mistake] = children.call(planted.candidates, folder, family, seed)
+    random.shuffle(possible)
+    by_kind: dict[str, list[Mistake]] = {}
+    for mistake in possible:
+        by_kind.setdefault(mistake.kind, []).append(mistake)
+    chosen: dict[Mistake, str] = {}
+    tries = 5 * singles
+    while any(by_kind.values()) and len(chosen) < singles and tries:
+        for kind in [*by_kind]:
+            if by_kind[kind] and len(chosen) < singles and tries:
+                tries -= 1
+                mistake = by_kind[kind].pop()
+                error = tried(family, planted.planted(files, (mistake,)), folder)[0]
+                now = planted.kind(mistake.kind, error)
+                if now is not None:
+                    chosen[Mistake(**{**asdict(mistake), "kind": now})] = error
+    found = [Case(family, (mistake,)) for mistake in chosen]
+    together = [pair for pair in combinations(chosen, 2) if _are_apart(*pair)]
+    random.shuffle(together)
+    for pair in together[: 4 * pairs]:
+        if len(found) >= len(chosen) + pairs:
+            break
+        ordered = tuple(sorted(pair, key=lambda each: (each.path, each.line, each.start)))
+        if tried(family, planted.planted(files, ordered), folder)[0] in [chosen[mistake] for mistake in pair]:
+            found.append(Case(family, ordered))
+    return found
+
+
+def _are_apart(one: Mistake, other: Mistake) -> bool:
+    """Two mistakes next to each other may be one: a convolution and its norm, both doubled."""
+    return one.path != other.path or abs(one.call_line - other.call_line) > _APART
+
+
+_APART = 5
+
+
+def originals(family: Family) -> dict[str, str]:
+    """Return the files that the model of a family needs."""
+    return home_packages.sources(recovery_families.folder(family.package), family.module)
+
+
+def tried(family: Family, files: dict[str, str], folder: Path) -> tuple[str, list[tuple[int, ...]]]:
+    """Return PyTorch's error for a copy ("" if it runs), and the shapes of its parameters."""
+    home_packages.write(folder, files)
+    try:
+        error, shapes = children.call(_run, folder, family)
+    except children.ChildFailedError as failure:
+        return str(failure), []
+    return error, shapes
+
+
+def _run(folder: Path, family: Family) -> tuple[str, list[tuple[int, ...]]]:
+    try:
+        return "", home_packages.built_and_run(home_packages.imported(folder, family), family)
+    except Exception as error:  # noqa: BLE001 - that it fails is the question
+        return f"{type(error).__name__}: {error}", []
+
+
+# --- answers
+
+
+def answer(case: Case, mode: str, folder: Path) -> Answer:
+    """Let convlint check a case, and PyTorch judge its repairs. The copy is made in ``folder``."""
+    original = originals(case.family)
+    files = planted.planted(original, case.mistakes)
+    home_packages.write(folder, files)
+    paths = list(dict.fromkeys([case.family.file, *(mistake.path for mistake in case.mistakes)]))
+    try:
+        errors, seconds = children.call(checked, folder, case.family, paths, mode)
+    except children.ChildFailedError as failure:
+        return Answer([Error("", 0, f"convlint failed: {failure}")])
+    found = Answer([Error(*error) for error in errors], seconds)
+    edits = [edit for error in found.errors for edit in error.edits]
+    if edits and all(error.edits for error in found.errors):
+        try:
+            repaired = _edited(files, edits)
+        except EditError as error:
+            found.runs, found.after = False, str(error)
+            return found
+        found.after, shapes = tried(case.family, repaired, folder)
+        found.runs = not found.after
+        found.restores = found.runs and shapes == tried(case.family, original, folder)[1]
+    return found
+
+
+def _answer_as_json(case: Case, mode: str, folder: Path) -> dict[str, Any]:
+    return asdict(answer(case, mode, folder))
+
+
+def checked(folder: Path, family: Family, paths: list[str], mode: str) -> tuple[list[tuple[Any, ...]], float]:
+    """Return the errors for the copy in ``folder``, and the seconds. Call it in a child process."""
+    import time
+
+    from convlint.ir import Report
+    from convlint.pipelines import run_models
+    from convlint.pipelines.check import check_files
+    from convlint.pipelines.requests import CheckRequest
+    from convlint.runtime.model_run import run_job
+    from convlint.settings.config import Config
+    from convlint.settings.input_shapes import parse_input
+    from convlint.settings.targets import parse_target
+
+    os.chdir(folder)
+    settings = Config()
+    start = time.perf_counter()
+    if mode == "static":
+        found = check_files(paths, None, Report(), settings, CheckRequest(no_cache=True)).report
+    else:
+        request = CheckRequest(input=(parse_input(",".join(map(str, family.input))),))
+        jobs = run_models.jobs([parse_target(f"{family.file}:{family.call}")], request, settings)
+        found = run_models.check_models(jobs, run_job, settings)
+    seconds = time.perf_counter() - start
+    errors = []
+    for finding in found.findings:
+        if finding.severity == "error":
+            site = finding.site or Site("", 0)
+            path = os.path.relpath(site.path) if site.path else ""
+            edits = [
+                (os.path.relpath(e.site.path), e.site.line, e.site.column, e.site.end_line, e.site.end_column, e.text)
+                for repair in finding.repairs[:1]
+                if repair.verified
+                for e in repair.edits
+            ]
+            errors.append((path, site.line, f"{finding.code} {finding.message}", edits))
+    return errors, seconds
+
+
+def _edited(files: dict[str, str], edits: Iterable[Sequence[Any]]) -> dict[str, str]:
+    by_path: dict[str, list[Edit]] = {}
+    for path, line, column, end_line, end_column, text in edits:
+        by_path.setdefault(path, []).append(Edit(Site(path, line, column, end_line, end_column), text))
+    return {**files, **{path: apply(files[path].encode(), each).decode() for path, each in by_path.items()}}
+
+
+# --- scores
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of one case; counts are of mistakes, except ``errors``."""
+
+    mistakes: int
+    errors: int
+    first: int
+    repaired: bool
+    runs: bool
+    restores: bool
+    impossible: int
+
+    @property
+    def reported(self) -> int:
+        return min(self.mistakes, self.errors)
+
+
+_NUMBER = re.compile(r"\buse (?:\w+=)?(-?\d+)|(-?\d+) would fit")
+
+
+def score(case: Case, said: Answer) -> Score:
+    """Compare what was said with what was planted."""
+    first = {(error.path, error.line) for error in said.errors[: len(case.mistakes)]}
+    places = [{(each.path, each.call_line), (each.path, each.line)} for each in case.mistakes]
+    numbers = [int(one or other) for error in said.errors for one, other in _NUMBER.findall(error.message)]
+    return Score(
+        mistakes=len(case.mistakes),
+        errors=len(said.errors),
+        first=sum(not place.isdisjoint(first) for place in places),
+        repaired=said.runs is not None,
+        runs=bool(said.runs),
+        restores=said.restores,
+        impossible=sum(number < 1 for number in numbers),
+    )
+
+
+def row(scores: Sequence[Score]) -> list[str]:
+    """Return the cells of a table for some cases."""
+    mistakes = sum(each.mistakes for each in scores)
+    repaired = sum(each.repaired for each in scores)
+    return [
+        str(mistakes),
+        _share(sum(each.reported for each in scores), mistakes),
+        _share(sum(each.first for each in scores), mistakes),
+        _share(sum(each.errors == each.mistakes for each in scores), len(scores)),
+        _share(repaired, len(scores)),
+        _share(sum(each.runs for each in scores), repaired),
+        _share(sum(each.restores for each in scores), len(scores)),
+        str(sum(each.impossible for each in scores)),
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+COLUMNS = (
+    *(">mistakes", ">reported", ">edited line first", ">one error per mistake"),
+    *(">verified repair", ">of these run", ">original restored", ">impossible advice"),
+)
+TEXT = """## Planted mistakes
+
+Written by `python -m bench.recovery --write`, seed {seed}. The files that {families} models of {packages} need are
+copied into a folder, so that they are the project's own, and one or two numbers are changed there: in a
+layer's constructor, in the call of a block, in a sum of widths. PyTorch refuses each of the
+models. `check FILE` reads the model's file and the edited one.
+
+- *reported*: there are as many errors as mistakes, or more
+- *edited line first*: the first error, or the first two for two mistakes, is at the edited call
+- *verified repair*: every error of the model has one; *of these run*: PyTorch runs the model with all of them
+- *original restored*: all parameters have their original shapes again
+- *impossible advice*: a number below 1
+
+{totals}
+
+### By kind
+
+{kinds}
+
+### By package
+
+{by_package}
+"""
+
+
+def section(scored: Sequence[tuple[Case, str, Score]], seed: int) -> str:
+    """Return the section of the page."""
+    families = {case.family for case, _, _ in scored}
+    packages = sorted({family.package for family in families})
+
+    def rows(name: Callable[[Case], str | None], order: Iterable[str]) -> Iterator[list[str]]:
+        for mode in MODES:
+            for each in order:
+                some = [result for case, way, result in scored if way == mode and name(case) == each]
+                if some:
+                    yield [each, mode, *row(some)]
+
+    kinds = rows(lambda case: case.mistakes[0].kind if len(case.mistakes) == 1 else None, KINDS)
+    return TEXT.format(
+        seed=seed,
+        families=len(families),
+        packages=", ".join(packages),
+        totals=table(
+            ("at a time", "mode", *COLUMNS), rows(lambda case: {1: "one", 2: "two"}[len(case.mistakes)], ("one", "two"))
+        ),
+        kinds=table(("kind", "mode", *COLUMNS), kinds),
+        by_package=table(("package", "mode", *COLUMNS), rows(lambda case: case.family.package, packages)),
+    )
+
+
+# --- the program
+
+
+class Kept:
+    """Results by key in a file of JSON lines, written as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self._known = dict(json.loads(line) for line in lines)
+
+    def get(self, key: str, compute: Callable[[], Any]) -> Any:
+        """Return the known result of a key, or compute and keep it."""
+        if key not in self._known:
+            self._known[key] = compute()
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, self._known[key]]) + "\n")
+        return self._known[key]
+
+
+def state() -> str:
+    """Return a digest of convlint's code, on which answers depend."""
+    files = sorted((ROOT / "convlint").rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def measured(
+    families: Sequence[Family], modes: Sequence[str], counts: tuple[int, int], seed: int, cache: Path
+) -> Iterator[tuple[Case, str, Answer]]:
+    """Yield the cases of families with what convlint says of them in each mode."""
+    known_cases = Kept(cache / f"cases-{seed}.jsonl")
+    known_answers = Kept(cache / f"answers-{state()}.jsonl")
+    for family in families:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+
+            def planned(family: Family = family, folder: Path = folder) -> list[list[dict[str, Any]]]:
+                return [[asdict(m) for m in case.mistakes] for case in cases(family, *counts, seed, folder)]
+
+            for rows in known_cases.get(f"{family} {counts}", planned):
+                case = Case(family, tuple(Mistake(**each) for each in rows))
+                for mode in modes:
+                    raw = known_answers.get(f"{mode} {case.key}", partial(_answer_as_json, case, mode, folder))
+                    yield case, mode, Answer(**{**raw, "errors": [Error(**error) for error in raw["errors"]]})
+
+
+def main() -> None:
+    """Measure, print what went wrong, and print or write the section."""
+    parser = argparse.ArgumentParser(prog="python -m bench.recovery", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--mode", choices=MODES, action="append", help="one mode only")
+    parser.add_argument("--singles", type=int, default=10, help="models with one mistake for each family (10)")
+    parser.add_argument("--pairs", type=int, default=3, help="models with two mistakes for each family (3)")
+    parser.add_argument("--families", default="", help="only those whose module contains this text")
+    parser.add_argument("--every", type=int, default=1, help="only every Nth family")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of mistakes and answers")
+    options = parser.parse_args()
+    families = [each for each in recovery_families.FAMILIES if options.families in each.module][:: options.every]
+    counts = options.singles, options.pairs
+    scored: list[tuple[Case, str, Score]] = []
+    for case, mode, said in measured(families, options.mode or MODES, counts, options.seed, options.cache):
+        result = score(case, said)
+        scored.append((case, mode, result))
+        is_right = result.first == result.mistakes == result.errors and (result.runs or not result.repaired)
+        print(f"{'ok ' if is_right else 'BAD'} {mode} {case.key} ({said.seconds:.1f} s)", flush=True)
+        if not is_right or not result.restores:
+            for error in said.errors:
+                print(f"      {error.path}:{error.line}: {error.message} {error.edits}")
+            print(f"      runs: {said.runs}, restores: {said.restores} {said.after[:200]}")
+    text = section(scored, options.seed)
+    print(text)
+    print(Counter(case.family.package for case, _, _ in scored))
+    if options.write:
+        sections.put(PAGE, "planted", text)
+
+
+if __name__ == "__main__":
+    main()
