@@ -124,8 +124,9 @@ class CheckRequest(Request):
     confirm: bool = switch(MODELS, "Confirm latent findings by building the class with other arguments (needs torch).",
         alias="--prove", commands=_CHECK)
     input: tuple[InputSpec, ...] = option((), MODELS, "SHAPE",
-        "Shape of one input without the batch dimension, for example 3,224,224, mask=1,32,32 or 128:int64. "
-        "Repeatable.", parse=_input_shape, models_only=True)
+        "Shape of one input without the batch dimension: 3,224,224, mask=1,32,32, batch.image=3,64,64 for a dict, "
+        "128:int64[0,1000) for integers below 1000, t=:int64 for one value per sample. Repeatable.",
+        parse=_input_shape, models_only=True)
     input_file: str | None = option(None, MODELS, "FILE",
         "Input tensors, saved with torch.save.", models_only=True, commands=_REPORTS)
     batch_size: int | None = option(None, MODELS, "N",

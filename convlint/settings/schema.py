@@ -85,8 +85,9 @@ MODEL_KEYS = (
         "input",
         STRINGS,
         "Shape of one input without the batch dimension, as for `--input`: `3,224,224`, `mask=1,32,32` for a "
-        "keyword, `128:int64` for a dtype. A list for several inputs. The default is the model's "
-        "`example_input_array`, or a size with which the model runs.",
+        "keyword, `batch.image=3,64,64` for a dict, `128:int64` for a dtype, `t=:int64` for one value per "
+        "sample. A list for several inputs. The default is the model's `example_input_array`, or a size with which the "
+        "model runs.",
         "'3,224,224'",
     ),
     Key(

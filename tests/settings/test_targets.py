@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlint.settings.input_shapes import InputSpec, parse_input
+from convlint.settings.input_shapes import InputSpec, nested, parse_input
 from convlint.settings.targets import Target, parse_target
 from convlint.support.errors import UsageError
 from convlint.support.quantities import parse_bytes, parse_count
@@ -66,15 +67,50 @@ def test_targets_that_are_none(text: str, message: str) -> None:
 
 @given(
     shape=st.lists(st.integers(1, 4096), min_size=1, max_size=4).map(tuple),
-    name=st.none() | st.sampled_from(["x", "mask_1"]),
+    name=st.none() | st.sampled_from(["x", "mask_1", "batch.image", "maps.0"]),
     dtype=st.none() | st.sampled_from(["int64", "float16", "bool"]),
 )
 def test_inputs_are_read_as_they_are_written(shape: tuple[int, ...], name: str | None, dtype: str | None) -> None:
     spec = InputSpec(shape, name, dtype)
     assert parse_input(str(spec)) == spec
+    if dtype is not None:
+        for more in (replace(spec, shape=()), replace(spec, range=(-2, 1_000_000))):
+            assert parse_input(str(more)) == more
 
 
-@pytest.mark.parametrize("text", ["", "3,,4", "a,b", "3,4:", "3;4", "=3", "3,0", "3,-4", "3.5", "x=y=3"])
+@pytest.mark.parametrize("text", ["3,64,64", "3x64x64", "(3, 64, 64)", " 3, 64,64, "])
+def test_a_shape_can_be_written_in_several_forms(text: str) -> None:
+    assert parse_input(text).shape == (3, 64, 64)
+
+
+def test_dotted_names_are_parts_of_dicts_and_lists() -> None:
+    values = {"batch.image": 1, "batch.extra.depth": 2, "maps.0": 3, "maps.1": 4, "mask": 5}
+    assert nested(values) == {"batch": {"image": 1, "extra": {"depth": 2}}, "maps": [3, 4], "mask": 5}
+    for clash in ({"batch": 1, "batch.image": 2}, {"batch.image": 1, "batch": 2}):
+        with pytest.raises(UsageError, match="given twice"):
+            nested(clash)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "3,,4",
+        "a,b",
+        "3,4:",
+        "3;4",
+        "=3",
+        "3,0",
+        "3,-4",
+        "3.5",
+        "x=y=3",
+        "t=",
+        "3:int64[0,",
+        "3:int64[4,4)",
+        "3:int64[a,b)",
+        "x.=3",
+    ],
+)
 def test_inputs_that_are_none(text: str) -> None:
     with pytest.raises(UsageError):
         parse_input(text)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 from convlint.runtime.build.load_target import signature_text
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.record.steps import tensors_in
-from convlint.settings.input_shapes import InputSpec
+from convlint.settings.input_shapes import InputSpec, nested
 from convlint.settings.jobs import Job
+from convlint.support.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_mapped(item, change) for item in value)
     if isinstance(value, dict):
-        return {key: _mapped(item, change) for key, item in value.items()}
+        kind = Fields if type(value) is Fields else dict
+        return kind({key: _mapped(item, change) for key, item in value.items()})
     return value
 
 
@@ -60,9 +63,9 @@ def requested(model: nn.Module, job: Job) -> Inputs | None:
     if job.input_file is not None:
         found = _from_file(job.input_file)
     elif job.inputs:
-        specs = [(spec.name, make_tensor(spec, model, job)) for spec in job.inputs]
-        args = tuple(tensor for name, tensor in specs if name is None)
-        found = Inputs(args, {name: tensor for name, tensor in specs if name}, job.inputs_from)
+        tensors = [(spec.name, make_tensor(spec, model, job)) for spec in job.inputs]
+        args = tuple(tensor for name, tensor in tensors if name is None)
+        found = Inputs(args, _by_keyword({name: tensor for name, tensor in tensors if name}), job.inputs_from)
     else:
         example = getattr(model, "example_input_array", None)
         if example is None:
@@ -73,17 +76,40 @@ def requested(model: nn.Module, job: Job) -> Inputs | None:
     return found
 
 
+class Fields(dict[str, Any]):
+    """An input that is a dict, whose items are attributes as well."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _by_keyword(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    try:
+        return nested(tensors, Fields)
+    except UsageError as error:
+        raise ProblemError("input", str(error)) from None
+
+
 def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
-    """Create a batch (B, *spec.shape): seeded uniform values in [0, 1), or zeros for integers (indices)."""
+    """Create a batch (B, *spec.shape): seeded uniform values in the range of the spec, else in [0, 1), or zeros for
+    integers (indices).
+    """
     dtype = getattr(torch, spec.dtype) if spec.dtype else floating_dtype(model, job.dtype)
     shape = (job.batch_size, *spec.shape)
     try:
         if job.device == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
+        seeded = torch.Generator().manual_seed(0)
+        low, high = spec.range or (0, 1)
         if not (dtype.is_floating_point or dtype.is_complex):
-            return torch.zeros(shape, dtype=dtype)
+            return torch.randint(math.ceil(low), max(math.ceil(high), math.ceil(low) + 1), shape, generator=seeded).to(
+                dtype
+            )
         wide = dtype if dtype.is_complex else torch.float32
-        return torch.rand(shape, dtype=wide, generator=torch.Generator().manual_seed(0)).to(dtype)
+        return (low + (high - low) * torch.rand(shape, dtype=wide, generator=seeded)).to(dtype)
     except (RuntimeError, MemoryError) as error:
         raise ProblemError("input", f"input {spec} cannot be created: {one_line(error)}") from error
 

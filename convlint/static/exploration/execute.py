@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from convlint import symbolic
+from convlint.settings.input_shapes import nested
 from convlint.static.domain.objects import Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.interpreter import Call, Interpreter
 from convlint.static.program.parse import positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
+from convlint.support.errors import UsageError
 from convlint.symbolic import Symbol
 
 
@@ -183,7 +186,8 @@ def _execute_model(path: ExecutionPath) -> None:
             named[spec.name] = tensor
         else:
             inputs.append(tensor)
-    interpreter.call(value, call.with_args(inputs, named))
+    with suppress(UsageError):  # a run reports it
+        interpreter.call(value, call.with_args(inputs, nested(named)))
 
 
 def _execute_file(path: ExecutionPath) -> None:
