@@ -67,6 +67,34 @@ async def editor(start: Start) -> Editor:
     return await start()
 
 
+HEAD_AND_STEM = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 3)
+        self.head = nn.Conv2d(20, 4, 1)
+
+    def forward(self, x):
+        return self.head(self.stem(x))
+"""
+"""Two layers, and nothing that says which of them is wrong."""
+STEM = """\
+from torch import nn
+
+
+class Stem(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 12, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+
+
 def read(uri: str) -> str:
     return Path(uri.removeprefix("file://")).read_text()
 
@@ -371,6 +399,35 @@ async def test_an_unsafe_fix_says_so(editor: Editor) -> None:
     assert "unsafe" in fix.title
     assert editor.apply(fix.edit)
     assert editor.texts[editor.uri("net.py")] == BIASED.replace("(3, 8, 3)", "(3, 8, 3, bias=False)")
+
+
+async def test_repairs_that_were_tried_are_actions_and_the_first_is_preferred(editor: Editor) -> None:
+    editor.open("net.py", HEAD_AND_STEM)
+    (bug,) = await editor.told("net.py")
+    assert "receives 12 from Conv2d `stem`; either replace `20` with `12` or replace `12` with `20`" in bug.message
+    actions = await editor.actions("net.py", bug.range)
+    assert [(action.title, action.is_preferred) for action in actions] == [
+        ("Apply verified repair: replace `20` with `12`", True),
+        ("Apply verified repair: replace `12` with `20` at net.py:7", False),
+        ("Suppress CVL102 with # noqa", False),
+    ]
+    assert all(action.kind == "quickfix" for action in actions)
+    assert editor.apply(actions[1].edit)
+    assert editor.texts[editor.uri("net.py")] == HEAD_AND_STEM.replace("12", "20")
+    assert await editor.told("net.py") == []
+
+
+async def test_a_repair_may_be_in_another_file(editor: Editor) -> None:
+    head, stem = HEAD_AND_STEM.replace("nn.Conv2d(3, 12, 3)", "Stem()"), STEM
+    editor.write("stem.py", stem)
+    editor.open("stem.py")
+    editor.open("net.py", f"from stem import Stem\n{head}")
+    (bug,) = await editor.told("net.py")
+    titles = {action.title: action for action in await editor.actions("net.py", bug.range)}
+    elsewhere = titles["Apply verified repair: replace `12` with `20` at stem.py:7"]
+    assert editor.apply(elsewhere.edit)
+    assert editor.texts[editor.uri("stem.py")] == stem.replace("12", "20")
+    await editor.until(lambda: editor.codes("net.py") == [])
 
 
 @pytest.mark.slow
@@ -731,14 +788,36 @@ def neovim(folder: Path, *commands: str) -> str:
 
 
 @pytest.mark.skipif(NEOVIM is None, reason="Neovim is not installed")
-def test_neovim_edits_with_the_setup_of_the_documentation(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(GDCONV.replace("self.bn = ", f"{WIDE}self.bn = "))
+@pytest.mark.parametrize(
+    ("code", "text", "shown"),
+    [
+        (
+            "CVL201",
+            GDCONV.replace("self.bn = ", f"{WIDE}self.bn = "),
+            [BUG, "Replace `in_planes` with `out_planes` (CVL201)", f"{WIDE}self.bn = nn.BatchNorm2d(out_planes)"],
+        ),
+        (
+            "CVL102",
+            HEAD_AND_STEM.replace("self.head = ", f"{WIDE}self.head = "),
+            [
+                "nn.Conv2d(20, 4, 1)",
+                "Apply verified repair: replace `20` with `12`",
+                f"{WIDE}self.head = nn.Conv2d(12, 4, 1)",
+            ],
+        ),
+    ],
+    ids=["a fix", "a repair"],
+)
+def test_neovim_edits_with_the_setup_of_the_documentation(
+    tmp_path: Path, code: str, text: str, shown: list[str]
+) -> None:
+    (tmp_path / "net.py").write_text(text)
     new, old = SETUPS
     is_new = neovim(tmp_path, "lua print(vim.fn.has('nvim-0.11'))").strip() == "1"
     (tmp_path / "setup.lua").write_text(new if is_new else old)
-    shown = neovim(tmp_path, "luafile setup.lua", f"luafile {Path(__file__).with_name('neovim.lua')}")
-    mended = f"{WIDE}self.bn = nn.BatchNorm2d(out_planes)"
-    assert shown.splitlines() == [f"convlint {BUG}", mended, "mended"]
+    script = Path(__file__).with_name("neovim.lua")
+    printed = neovim(tmp_path, "luafile setup.lua", f"let g:code = '{code}'", f"luafile {script}")
+    assert printed.splitlines() == [f"convlint {shown[0]}", *shown[1:], "mended"]
     for _ in range(100):
         if not processes(str(tmp_path)):
             return
