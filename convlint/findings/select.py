@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from convlint.ir import Finding, Occurrence
+from convlint.ir import Finding, Occurrence, distinct_occurrences
 from convlint.settings.config import Config
 
 
@@ -59,7 +59,7 @@ def _modules(group: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _occurrences(group: Sequence[Finding]) -> tuple[Occurrence, ...]:
-    return tuple(dict.fromkeys([occurrence for finding in group for occurrence in finding.occurrences]))
+    return distinct_occurrences(occurrence for finding in group for occurrence in finding.occurrences)
 
 
 def _order(finding: Finding) -> tuple[str, bool, str, int, int, int, str]:

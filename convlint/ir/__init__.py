@@ -19,6 +19,7 @@ from convlint.ir.report import (
     Report,
     Severity,
     any_at_least,
+    distinct_occurrences,
 )
 from convlint.source_text.site import Applicability, Edit, Fix, Site
 
@@ -111,4 +112,5 @@ __all__ = [
     "VersionRun",
     "Witness",
     "any_at_least",
+    "distinct_occurrences",
 ]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from convlint.analysis.diagnosis import Disagreement, Vote, messages
-from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site
+from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site, distinct_occurrences
 from convlint.repairs.candidates import Candidate, declared_votes
 from convlint.repairs.search import Explanation
 
@@ -45,7 +45,8 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
         repairs=repairs,
         instances=instances or finding.instances,
     )
-    return explained.with_(occurrences=tuple(dict.fromkeys(_occurrences(cause, site))))
+    known = finding.occurrences if finding.site == site else ()
+    return explained.with_(occurrences=distinct_occurrences([*known, *_occurrences(cause, site)]))
 
 
 def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:
@@ -55,7 +56,7 @@ def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:
         layer = None if node is None else conflict.graph.layer(node.layer)
         if layer is not None and layer.site is not None and site in (layer.site, *layer.chain):
             outermost = (layer.site, *layer.chain)[-1]
-            yield Occurrence(outermost.path, outermost.line, layer.name)
+            yield Occurrence(outermost.path, outermost.line, layer.name, cause.conflict.finding.target)
 
 
 def _title(graph: Graph, candidate: Candidate) -> str:
@@ -93,9 +94,14 @@ def _ends(graph: Graph, blamed: Disagreement) -> tuple[Related, ...]:
     """The lines of the layer that fails and of the nearest layers that contradict it."""
     first, _ = blamed.wrong[0]
     callers = first.frames[1:] if len(blamed.wrong) == 1 else ()  # several modules are listed with their callers
-    votes = [replace(first, frames=(*first.frames[:1], *callers))]
-    votes += [replace(vote, frames=vote.frames[:1]) for vote in blamed.others]
-    return messages.related(graph, replace(blamed, others=tuple(votes), wrong=()))[:_MOST_ENDS]
+    others: dict[tuple[Site, ...], Vote] = {}
+    for vote in blamed.others:
+        others.setdefault(vote.frames, vote)
+        if vote.node < first.node and vote.label == "out":  # what a layer before the failing one outputs matters there
+            others[vote.frames] = vote
+    votes = [replace(vote, frames=vote.frames[:1]) for vote in others.values()]
+    ends = (replace(first, frames=(*first.frames[:1], *callers)), *votes)
+    return messages.related(graph, replace(blamed, others=ends, wrong=()))[:_MOST_ENDS]
 
 
 def _first_failure(cause: Explanation, site: Site) -> tuple[Related, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from convlint.ir import Finding, Problem, Site
+from convlint.ir import Finding, Problem, Site, distinct_occurrences
 from convlint.rules.registry import rule
 from convlint.static import report
 from convlint.static.domain.execution import Gap
@@ -115,8 +115,8 @@ def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
         if key in merged:
             first = merged[key]
             names = dict.fromkeys((*first.instances, *finding.instances))
-            places = dict.fromkeys((*first.occurrences, *finding.occurrences))
-            merged[key] = replace(first, instances=tuple(names), occurrences=tuple(places))
+            places = distinct_occurrences((*first.occurrences, *finding.occurrences))
+            merged[key] = replace(first, instances=tuple(names), occurrences=places)
         else:
             merged[key] = finding
     yield from merged.values()
