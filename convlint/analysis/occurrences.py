@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from convlint.ir import Finding, Occurrence, distinct_occurrences
@@ -30,15 +30,10 @@ def _occurrences(finding: Finding, graph: Graph) -> Iterator[Occurrence]:
         yield Occurrence(finding.site.path, finding.site.line, None, target)
 
 
-def in_order(findings: list[Finding], graph: Graph) -> list[Finding]:
+def position(graph: Graph, module: str | None, nodes: Sequence[int]) -> tuple[bool, int]:
     """Sort errors of one graph by execution: constructors that raise, in the order of layers, then failing calls."""
-    layers = {layer.name: number for number, layer in enumerate(graph.layers)}
-
-    def position(finding: Finding) -> tuple[bool, int]:
-        layer = graph.layer(finding.module)
-        if layer is not None and layer.error:
-            return (False, layers.get(layer.name, 0))
-        is_built = graph.failure is None or graph.failure.phase == "forward" or bool(finding.nodes)
-        return (is_built, min(finding.nodes, default=len(graph.nodes)))
-
-    return sorted(findings, key=position)
+    layer = graph.layer(module)
+    if layer is not None and layer.error:
+        return (False, graph.layers.index(layer))
+    is_built = graph.failure is None or graph.failure.phase == "forward" or bool(nodes)
+    return (is_built, min(nodes, default=len(graph.nodes)))

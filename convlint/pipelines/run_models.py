@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from convlint.analysis import cost
 from convlint.analysis.diagnosis import without_consequences
-from convlint.analysis.occurrences import in_order, with_occurrences
+from convlint.analysis.occurrences import position, with_occurrences
 from convlint.findings.confirm import ProveClaim, confirmed
 from convlint.findings.select import merged, selected
 from convlint.findings.suppressions import is_suppressed
@@ -156,7 +156,7 @@ def _internal(what: str, error: Exception, target: str | None) -> Problem:
 def _explained(found: list[Finding], graph: Graph) -> list[Finding]:
     """Leave out findings that others explain, add where each shows, and number the errors in order of execution."""
     findings = [with_occurrences(f.with_(target=graph.target), graph) for f in without_explained(found)]
-    errors = in_order([f for f in findings if _is_cause(f)], graph)
+    errors = sorted(filter(_is_cause, findings), key=lambda error: position(graph, error.module, error.nodes))
     program = _file_of(graph.target)
     numbered = [f.with_(program=program, step=step) for step, f in enumerate(errors)]
     return [*numbered, *(f for f in findings if not _is_cause(f))]

@@ -11,6 +11,7 @@ from convlint.analysis.diagnosis import Disagreement, Vote, messages
 from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site, distinct_occurrences
 from convlint.repairs.candidates import Candidate, declared_votes
 from convlint.repairs.search import Explanation
+from convlint.rules.registry import rule_about
 
 Verified = Literal["run", "static"]
 
@@ -36,8 +37,11 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     blamed = _blamed(cause, candidate.vote, candidate.right, site)
     if len({right for _, right in blamed.wrong}) > 1:  # the argument has several values
         repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
+    about = rule_about(messages.reported_call(graph, blamed).op)
     instances = tuple(dict.fromkeys(name for vote, _ in blamed.wrong if (name := graph.nodes[vote.node].layer)))
     explained = found.with_(
+        code=about.code if about else finding.code,
+        name=about.name if about else finding.name,
         message=messages.message(graph, blamed, advice=""),
         module=next(iter(instances), finding.module),
         related=(*_ends(graph, blamed), *_first_failure(cause, site)),

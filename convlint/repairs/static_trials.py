@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from convlint.ir import Edit, Finding
@@ -11,7 +11,7 @@ from convlint.repairs.candidates import Candidate
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
-from convlint.repairs.search import Budget, Conflict, Operation, Outcome, explain
+from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.static import CheckedFile, Project, check_file
@@ -82,8 +82,21 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float)
     budget = Budget(max(_SHARE * seconds, _LEAST))
     with _garbage_collected():
         causes = explain(start, propose, StaticTrials(path, project), budget)
+    causes.sort(key=_position(checked, start))
     found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
     return [*found, *rest]
+
+
+def _position(checked: CheckedFile, start: Outcome) -> Callable[[Explanation], tuple[int, bool, int]]:
+    """Sort the causes of one program in the order of execution, and programs as they are in the file."""
+    programs = {id(finding.graph): -number for number, finding in enumerate(reversed(checked.findings))}
+    known = {each.operation: (programs[id(each.graph)], *position(each)) for each in start.conflicts}
+
+    def first(cause: Explanation) -> tuple[int, bool, int]:
+        operations = [conflict.operation for conflict in (cause.conflict, *cause.settled)]
+        return min(known[operation] for operation in operations if operation in known)
+
+    return first
 
 
 @contextmanager

@@ -64,6 +64,7 @@ class Rule(ABC):
     severity: ClassVar[Severity] = "error"
     decided_by: ClassVar[tuple[Decides, ...]] = ("run",)  # the rule runs in no other mode
     needs: ClassVar[Needs]  # what an execution must have for a static finding; required if decided by source
+    operators: ClassVar[frozenset[str]] = frozenset()  # calls whose wrong numbers of channels or features it reports
     literal_numbers_only: ClassVar[bool] = False  # static findings only about numbers written in the source
     unnecessary_code: ClassVar[bool] = False  # what it reports can be deleted: editors fade it
     fallback: ClassVar[bool] = False  # silent about calls whose failure another finding explains

@@ -29,6 +29,7 @@ class ConvInputChannels(Rule):
     name = "conv-input-channels"
     decided_by = ("source", "run")
     needs = "failed-call"
+    operators = ops.ALL_CONVS
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from diagnosis.findings(self.finding, graph, ops.ALL_CONVS)
+        yield from diagnosis.findings(self.finding, graph, self.operators)

@@ -38,9 +38,10 @@ class NormChannels(Rule):
     name = "norm-channels"
     decided_by = ("source", "run")
     needs = "failed-call"
+    operators = ops.PER_CHANNEL_NORMS
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        for finding in diagnosis.findings(self.finding, graph, ops.PER_CHANNEL_NORMS):
+        for finding in diagnosis.findings(self.finding, graph, self.operators):
             yield finding.with_(fix=_fix(graph, finding))
         for layer in graph.layers:
             if layer.error is not None and layer.base in _REFUSING:

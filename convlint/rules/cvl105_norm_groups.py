@@ -28,9 +28,10 @@ class NormGroups(Rule):
     name = "norm-groups"
     decided_by = ("source", "run")
     needs = "failed-call"
+    operators = frozenset({"group_norm", "layer_norm", "prelu"})
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from diagnosis.findings(self.finding, graph, ("group_norm", "layer_norm", "prelu"))
+        yield from diagnosis.findings(self.finding, graph, self.operators)
         for layer in graph.layers:
             if layer.error is not None and layer.base == "GroupNorm":
                 yield self.constructor_finding(graph, layer, _why(layer))

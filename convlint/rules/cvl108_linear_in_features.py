@@ -26,9 +26,10 @@ class LinearInFeatures(Rule):
     name = "linear-in-features"
     decided_by = ("source", "run")
     needs = "failed-call"
+    operators = frozenset({"linear", "reshape", "flatten", "unflatten"})
 
     def check(self, graph: Graph) -> Iterator[Finding]:
-        yield from diagnosis.findings(self.finding, graph, ("linear", "reshape", "flatten", "unflatten"))
+        yield from diagnosis.findings(self.finding, graph, self.operators)
         for layer in graph.layers:
             if layer.error is not None and layer.base == "Linear":
                 into, out = layer.attrs.get("in_features"), layer.attrs.get("out_features")

@@ -67,6 +67,12 @@ def needs() -> dict[str, str]:
     return found
 
 
+def rule_about(operator: str) -> Rule | None:
+    """Return the rule that reports wrong numbers of channels or features at calls of an operator."""
+    candidates = (rule(code) for code, need in needs().items() if need == "failed-call")
+    return next((each for each in candidates if operator in each.operators), None)
+
+
 def _module(code: str) -> str:
     return f"{code.lower()}_{codes()[code].replace('-', '_')}"
 

@@ -107,16 +107,17 @@ def _findings(project: Project, module: SourceModule, explorations: Sequence[Exp
 
 
 def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """One finding for each code and place, with the instances and occurrences of all."""
-    merged: dict[object, Finding] = {}
+    """One finding for each code and place, with the instances and occurrences of all.
+
+    A class is followed alone and in the models that build it. The largest program shows most of the numbers.
+    """
+    groups: dict[object, list[Finding]] = {}
     for finding in findings:
         site = finding.site
         key = (finding.code, site.path, site.line, site.column) if site else finding
-        if key in merged:
-            first = merged[key]
-            names = dict.fromkeys((*first.instances, *finding.instances))
-            places = distinct_occurrences((*first.occurrences, *finding.occurrences))
-            merged[key] = replace(first, instances=tuple(names), occurrences=places)
-        else:
-            merged[key] = finding
-    yield from merged.values()
+        groups.setdefault(key, []).append(finding)
+    for group in groups.values():
+        outer = max(group, key=lambda finding: len(finding.graph.nodes) if finding.graph else 0)
+        names = dict.fromkeys(name for finding in (outer, *group) for name in finding.instances)
+        places = distinct_occurrences(place for finding in (outer, *group) for place in finding.occurrences)
+        yield replace(outer, instances=tuple(names), occurrences=places)

@@ -26,7 +26,7 @@ def findings(make: Callable[..., Finding], graph: Graph, operators: Iterable[str
     explained: set[int] = set()
     for disagreement in about_layers(graph):
         explained.update(disagreement.nodes)
-        if _reported_call(graph, disagreement).op in wanted:
+        if reported_call(graph, disagreement).op in wanted:
             modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
             yield make(
                 message(graph, disagreement),
@@ -73,7 +73,8 @@ def _received_channels(graph: Graph, node: Node) -> int | None:
     return shape[dim] if len(shape) >= -dim else None
 
 
-def _reported_call(graph: Graph, disagreement: Disagreement) -> Node:
+def reported_call(graph: Graph, disagreement: Disagreement) -> Node:
+    """The failed call that a disagreement is reported for: that of the blamed layer, else the first."""
     blamed = {vote.node for vote, _ in disagreement.wrong}
     failed = [id for id in disagreement.nodes if graph.nodes[id].op not in merges.MERGES] or disagreement.nodes
     return graph.nodes[next((id for id in failed if id in blamed), failed[0])]
@@ -87,7 +88,7 @@ def disagreements_at(graph: Graph, nodes: Iterable[int]) -> list[Disagreement]:
 
 def message(graph: Graph, disagreement: Disagreement, advice: str | None = None) -> str:
     """State the blamed number, the number that contradicts it, and the number to use, or other ``advice``."""
-    node = _reported_call(graph, disagreement)
+    node = reported_call(graph, disagreement)
     vote, right = next((pair for pair in disagreement.wrong if pair[0].node == node.id), disagreement.wrong[0])
     modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
     others = f" (and {len(modules) - 1} more built here)" if len(modules) > 1 else ""
