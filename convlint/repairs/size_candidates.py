@@ -1,0 +1,163 @@
+"""Candidates for the repair of sizes that do not fit: paddings, strides, kernels and output paddings.
+
+The sizes are computed before anything is tried: only changes after which the operands of the merge fit are proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from convlint.analysis import graph_queries, merges, ops
+from convlint.analysis.size_flow import flow
+from convlint.analysis.working_sizes import working_sizes
+from convlint.ir import Edit, Graph, Node, Shape, Site
+from convlint.repairs.candidates import Candidate
+from convlint.repairs.changes import Change
+from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.source_text import call_sites
+
+_MOST = 24  # changes that are proposed
+_LARGEST_KERNEL = 7
+_LARGEST_STRIDE = 4
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Another value of one argument of a layer or function."""
+
+    node: Node
+    name: str
+    value: Shape
+    order: tuple[int, ...]
+
+
+def size_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate]:
+    """The edits after which the maps that a merge joins have one size, the most likely first.
+
+    None where other input sizes work: then the input is the cause.
+    """
+    node = graph.nodes[failed]
+    if not merges.differs_in_size(graph, node) or merges.differs_in_channels(graph, node) or working_sizes(graph):
+        return []
+    found: dict[tuple[Site, str], Candidate] = {}
+    for change in _fitting(graph, node):
+        for candidate in _written(graph, change, slicer):
+            found.setdefault((candidate.edit.site, candidate.edit.text), candidate)
+    return sorted(found.values(), key=lambda candidate: candidate.cost)[:_MOST]
+
+
+def _fitting(graph: Graph, failing: Node) -> Iterator[_Change]:
+    """The changes of single layers on the way to the merge after which it works, with the failures that they leave."""
+    paths = merges.paths(graph, failing)
+    for path in paths:
+        others = [node for other in paths if other is not path for node in other]
+        for node in path:
+            if node.op not in ops.ALL_CONVS | ops.WINDOW_POOLS:
+                continue
+            alike = [other.id for other in graph.nodes if graph.where(other) == graph.where(node) and other.op == node.op]
+            for name, value, likely in _values(graph, node, others):
+                result = flow(graph, {}, {id: {name: value} for id in alike})
+                if failing.id not in result.failed:
+                    order = (len(result.failed), likely, len(path), -node.id)
+                    yield _Change(node, name, value, order)
+
+
+def _values(graph: Graph, node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, int]]:
+    """Other values of the arguments of a window, each with its order: the lowest are the most likely."""
+    attrs = node.attrs
+    kernel, stride, padding = (attrs.get(name) for name in ("kernel_size", "stride", "padding"))
+    if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
+        return
+    count = len(kernel)
+    dilation = attrs.get("dilation") or (1,) * count
+    is_conv = node.op in ops.CONVS
+    centered = tuple([ops.kernel_extent(k, d) // 2 for k, d in zip(kernel, dilation, strict=True)])
+    if is_conv and centered != padding and all(k % 2 for k in kernel):
+        yield "padding", centered, 0
+    if node.op in ops.TRANSPOSED_CONVS:
+        for extra in range(max(*stride, *dilation)):
+            if (extra,) * count != attrs.get("output_padding"):
+                yield "output_padding", (extra,) * count, 0
+    strides = {other.attrs["stride"] for other in others if isinstance(other.attrs.get("stride"), tuple)}
+    for value in [*strides, *[(n,) * count for n in range(1, _LARGEST_STRIDE + 1)]]:
+        if len(value) == count and value != stride:
+            yield "stride", value, 1 if value in strides else 2
+    for size in range(1, _LARGEST_KERNEL + 1):
+        if (size,) * count != kernel:
+            yield "kernel_size", (size,) * count, 3 + abs(size - kernel[0])
+    for pad in range(max(centered) + 2):
+        if (pad,) * count not in (padding, centered):
+            yield "padding", (pad,) * count, 4 + abs(pad - padding[0])
+
+
+# --- as text
+
+
+_POSITIONS = {
+    "conv": {"kernel_size": 2, "stride": 3, "padding": 4, "output_padding": 5},
+    "pool": {"kernel_size": 0, "stride": 1, "padding": 2},
+    "function": {"kernel_size": 1, "stride": 2, "padding": 3},
+}
+
+
+def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidate]:
+    """The edits that make a change: of the written numbers that the argument comes from, or of the call without it."""
+    node, value = change.node, change.value
+    layer = graph.layer(node.layer)
+    if layer is not None and layer.site is not None and layer.base != "Module":
+        frames = (layer.site, *layer.chain)
+        kind = "pool" if node.op in ops.WINDOW_POOLS else "conv"
+    elif node.site is not None and node.op in ops.WINDOW_POOLS:
+        frames, kind = (node.site,), "function"
+    else:
+        return
+    position = _POSITIONS[kind].get(change.name)
+    call = call_sites.at(frames[0], slicer.texts)
+    if position is None or call is None or not slicer.owns(frames[0].path):
+        return
+    text = _text(value)
+    if call.argument(change.name, position) is None:
+        if not call.unpacks and change.name != "kernel_size":
+            for written, order in [*_names_in_scope(graph, change, slicer, frames), (text, 1)]:
+                words = f"add {change.name}={written}"
+                edit = call.adding(f"{change.name}={written}")
+                cost = (*change.order, order)
+                yield Candidate(edit, None, None, Fraction(0), cost, cost, frames[0], words)
+        return
+    old = node.attrs[change.name]
+    for number in slicer.numbers_of(frames, change.name, position, Change(Fraction(old[0]), Fraction(value[0]))):
+        if number.text != text and _is_whole(number, old):
+            cost = (*change.order, 2 + number.place.depth)
+            yield Candidate(Edit(number.site, text), number, None, Fraction(0), cost, cost)
+
+
+def _is_whole(number: WrittenNumber, old: Shape) -> bool:
+    """Check whether a written number is the argument itself: the literal, or what is passed for it."""
+    if number.literal is not None:
+        return number.literal == old[0] and number.role in ("argument", "default", "assignment")
+    return number.role == "argument"
+
+
+def _names_in_scope(
+    graph: Graph, change: _Change, slicer: Slicer, frames: tuple[Site, ...]
+) -> Iterator[tuple[str, int]]:
+    """What other layers of the same function write for an argument of this value: a parameter ``stride``, mostly."""
+    call = call_sites.at(frames[0], slicer.texts)
+    for other in graph.layers:
+        if other.site is None or call is None or other.site.path != frames[0].path or other.chain != frames[1:]:
+            continue
+        if other.attrs.get(change.name) in (change.value, change.value[0]):
+            written = slicer.argument((other.site, *other.chain), change.name, _POSITIONS["conv"][change.name])
+            if written is not None and written.literal is None and written.place.scope is call.scope:
+                yield written.text, 0
+
+
+def _text(value: Shape) -> str:
+    return str(value[0]) if len(set(value)) == 1 else str(value)
+
+
+def describe(graph: Graph, candidate: Candidate, node: Node) -> str:
+    """The edit with the layer that it changes."""
+    return f"{candidate.title} in {graph_queries.name(graph, node)}"
