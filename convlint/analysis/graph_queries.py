@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from convlint.analysis import ops
 
 if TYPE_CHECKING:
-    from convlint.ir import Graph, Node, Shape
+    from convlint.ir import Graph, Node, Shape, Tensor
 
 
 def first_calls(graph: Graph, operators: frozenset[str]) -> Iterator[Node]:
@@ -86,6 +86,15 @@ def name(graph: Graph, node: Node) -> str:
 def sizes(shape: Shape) -> str:
     """Sizes as text: (3, 3) is "3x3", (7,) is "7"."""
     return "x".join(map(str, shape))
+
+
+def shape_text(tensor: Tensor) -> str:
+    """A shape as text, with letters for sizes that are not known: "Nx64xHxW"."""
+    letters = _LETTERS.get(len(tensor.shape), "?" * len(tensor.shape))
+    return "x".join(letters[dim] if dim in tensor.unknown else str(size) for dim, size in enumerate(tensor.shape))
+
+
+_LETTERS = {2: "NC", 3: "NCL", 4: "NCHW", 5: "NCDHW"}
 
 
 def divisors(number: int) -> list[int]:

@@ -14,12 +14,16 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor that a call outputs. ``dtype`` is torch's name without the prefix (``float32``)."""
+    """A tensor that a call outputs. ``dtype`` is torch's name without the prefix (``float32``).
+
+    ``unknown`` are the dimensions whose size static analysis does not know: ``shape`` has usual numbers there.
+    """
 
     id: int
     shape: Shape
     dtype: str = "float32"
     itemsize: int = 4
+    unknown: tuple[int, ...] = ()
 
     @property
     def numel(self) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Literal
 
-from convlint.analysis import graph_queries, ops
+from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
 from convlint.ir import Edit, Graph, Node, Site
@@ -28,15 +28,18 @@ class Candidate:
 
     ``cost`` orders candidates: the smallest first. Candidates of the same ``rank`` differ in nothing that makes one of
     them more likely; their order is a convention.
-    ``vote`` is None for an argument that its layer does not accept.
+    ``vote`` is None for an argument that its layer does not accept. Where nothing is written yet, ``number`` is None,
+    ``call`` the call to which the edit adds an argument, and ``words`` describe it.
     """
 
     edit: Edit
-    number: WrittenNumber
+    number: WrittenNumber | None
     vote: Vote | None
     right: Fraction
     cost: tuple[int, ...]
     rank: tuple[int, ...]
+    call: Site | None = None
+    words: str = ""
 
     def is_equal_to(self, other: Candidate) -> bool:
         """Return whether this repair is as likely as another, of the other end of a conflict."""
@@ -46,8 +49,17 @@ class Candidate:
         return self.rank == other.rank and not same_end and self.edit.site != other.edit.site
 
     @property
+    def place(self) -> Site:
+        """The call in which the number is an argument, else the number itself."""
+        if self.number is None:
+            return self.call or self.edit.site
+        return self.number.frame if self.number.role in ("argument", "operand") else self.number.site
+
+    @property
     def title(self) -> str:
         """The edit in words."""
+        if self.number is None:
+            return self.words
         return f"replace `{self.number.text}` with `{self.edit.text}`"
 
 
@@ -72,7 +84,8 @@ def candidates(
     ``failed`` is the id of the node that fails. ``suspected`` are lines of classes that fail for some arguments:
     a change inside the class is preferred there.
     """
-    ends = list(_ends(graph, failed, slicer))
+    block = merges.block_of(graph, graph.nodes[failed])
+    ends = [_inside(graph, end, block) if block else end for end in _ends(graph, failed, slicer)]
     known = {str(end.vote.number) for end in ends}
     suspected = {*suspected, *_always_failing(graph)}
     reached = Counter(number.site for end in ends for number in end.numbers)
@@ -92,6 +105,24 @@ def candidates(
                 if key not in best or candidate.cost < best[key].cost:
                     best[key] = candidate
     return sorted(best.values(), key=lambda candidate: candidate.cost)
+
+
+def _inside(graph: Graph, end: _End, block: merges.Block) -> _End:
+    """An end with the numbers of a block alone, or of the call that builds it.
+
+    A block that adds its input to its output requires equal widths, so no number of another layer is wrong.
+    """
+    name = graph.nodes[end.vote.node].layer or ""
+    frames = end.vote.frames
+    if not name.startswith(f"{block.layer.name}.") or block.layer.site not in frames:
+        return replace(end, numbers=())
+    depth = frames.index(block.layer.site)
+    numbers = [
+        number
+        for number in end.numbers
+        if number.place.depth < depth or (number.place.depth == depth and number.role in ("argument", "operand"))
+    ]
+    return replace(end, numbers=tuple(numbers))
 
 
 def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:
@@ -193,6 +224,8 @@ def _texts(graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End])
         return
     if number.role == "argument" and number.place.depth == 0:
         yield from ((text, _SAME) for text in _product(graph, end))
+        if isinstance(number.node, ast.BinOp):
+            yield from ((text, _SIMPLER) for text in _sum(graph, end, number.node))
     peers = list(_peers(number, ends))
     for text, value in peers:
         if change.wanted is None:
@@ -234,6 +267,18 @@ def _product(graph: Graph, end: _End) -> Iterator[str]:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0:
                 yield " * ".join(map(str, shape))
+
+
+def _sum(graph: Graph, end: _End, written: ast.BinOp) -> Iterator[str]:
+    """The parts of a concatenation for a layer that reads it, where as many literals are added: ``64 + 16``."""
+    joined = graph_queries.concatenation_before(graph, graph.nodes[end.vote.node])
+    if joined is None or end.vote.label != "in":
+        return
+    along = joined.attrs["dim"]
+    parts = [str(graph.tensor(id).shape[along]) for id in joined.inputs]
+    terms = ast.unparse(written).split(" + ")
+    if len(terms) == len(parts) and all(term.isdecimal() for term in terms):
+        yield " + ".join(parts)
 
 
 def _widths(scope: Function) -> list[str]:

@@ -27,13 +27,15 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     if candidate is None:
         return finding.with_(graph=None)
     graph = cause.conflict.graph
-    site = _site(candidate)
+    site = candidate.place
     repairs = tuple(
         [Repair(_title(graph, e), (e.edit,), verified, effect or _EFFECTS[verified]) for e in cause.repairs]
     )
     found = finding.with_(site=site, fix=Fix(repairs[0].title, "unsafe", repairs[0].edits), repairs=repairs, graph=None)
     if candidate.vote is None:
         return found.with_(message=finding.message.partition("; use ")[0], related=_first_failure(cause, site))
+    if cause.conflict.is_merge:
+        return found.with_(related=(*finding.related, *_first_failure(cause, site)))
     blamed = _blamed(cause, candidate.vote, candidate.right, site)
     if len({right for _, right in blamed.wrong}) > 1:  # the argument has several values
         repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
@@ -66,18 +68,13 @@ def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:
 def _title(graph: Graph, candidate: Candidate) -> str:
     """The edit in words, with the argument of the layer where the edit is not that argument's number itself."""
     number = candidate.number
+    if number is None:
+        return candidate.title
     argument = candidate.vote and messages.argument(graph, candidate.vote)
     is_argument = number.place.depth == 0 and number.role in ("argument", "operand")
     if argument is None or not is_argument or candidate.edit.text == str(candidate.right):
         return candidate.title
     return f"{argument}={candidate.right} ({candidate.title})"
-
-
-def _site(candidate: Candidate) -> Site:
-    """The call in which the number is an argument, else the number itself."""
-    if candidate.number.role in ("argument", "operand"):
-        return candidate.number.frame
-    return candidate.number.site
 
 
 def _blamed(cause: Explanation, vote: Vote, right: Fraction, site: Site) -> Disagreement:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from convlint.analysis.batch_merges import calls_of_merged_batches
 from convlint.repairs.argument_candidates import argument_candidates
 from convlint.repairs.candidates import Candidate, candidates
+from convlint.repairs.reshape_candidates import reshape_candidates
 from convlint.repairs.search import Conflict, Place
+from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.written_numbers import Slicer
 
 
@@ -15,10 +18,13 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
 
     ``suspected`` are lines of classes that fail for some arguments.
     """
-    layer, found = conflict.layer, []
-    if conflict.node is not None:
-        layer = conflict.graph.nodes[conflict.node].layer
-        found = candidates(conflict.graph, conflict.node, slicer, suspected)
+    graph, node, layer = conflict.graph, conflict.node, conflict.layer
+    found: list[Candidate] = []
+    if node is not None:
+        if node in graph.derived(calls_of_merged_batches):
+            return reshape_candidates(graph, node, slicer)
+        layer = graph.nodes[node].layer
+        found = [*candidates(graph, node, slicer, suspected), *size_candidates(graph, node, slicer)]
     if layer is not None and not found:
-        found = argument_candidates(conflict.graph, layer, slicer)
+        found = argument_candidates(graph, layer, slicer)
     return found

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from convlint.analysis import merges
 from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
 from convlint.repairs.candidates import Candidate
 
@@ -45,6 +46,11 @@ class Conflict:
         if self.node is None:
             return _frames(self.graph.layer(self.layer))
         return frames(self.graph, self.graph.nodes[self.node])
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether the failing call is a sum, a product or a concatenation."""
+        return self.node is not None and self.graph.nodes[self.node].op in merges.MERGES
 
     def is_on(self, places: Collection[Place]) -> bool:
         """Return whether the finding, the failing call or a call that built its layer is on one of these lines."""
@@ -201,5 +207,8 @@ def _repair(
 def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
     """Return whether a trial reached the operation of a conflict, found it to work, and breaks no other that worked."""
     path, line, _ = first.operation
-    is_settled = (path, line) in after.reached and first.operation not in after.failing
-    return is_settled and all(map(before.may_fail, after.failing))
+    if (path, line) not in after.reached or first.operation in after.failing:
+        return False
+    if first.is_merge:  # what reads the result fits one of its operands: a failure that moves there is not settled
+        return after.failing <= before.failing
+    return all(map(before.may_fail, after.failing))

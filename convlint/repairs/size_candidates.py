@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from convlint.analysis import graph_queries, merges, ops
+from convlint.analysis import merges, ops
 from convlint.analysis.size_flow import flow
 from convlint.analysis.working_sizes import working_sizes
 from convlint.ir import Edit, Graph, Node, Shape, Site
@@ -19,6 +19,7 @@ from convlint.repairs.written_numbers import Slicer, WrittenNumber
 from convlint.source_text import call_sites
 
 _MOST = 24  # changes that are proposed
+_NEAREST = 8  # layers of one path that may be changed
 _LARGEST_KERNEL = 7
 _LARGEST_STRIDE = 4
 
@@ -53,10 +54,11 @@ def _fitting(graph: Graph, failing: Node) -> Iterator[_Change]:
     paths = merges.paths(graph, failing)
     for path in paths:
         others = [node for other in paths if other is not path for node in other]
-        for node in path:
-            if node.op not in ops.ALL_CONVS | ops.WINDOW_POOLS:
-                continue
-            alike = [other.id for other in graph.nodes if graph.where(other) == graph.where(node) and other.op == node.op]
+        windows = [node for node in path if node.op in ops.ALL_CONVS | ops.WINDOW_POOLS]
+        for node in windows[-_NEAREST:]:
+            alike = [
+                other.id for other in graph.nodes if graph.where(other) == graph.where(node) and other.op == node.op
+            ]
             for name, value, likely in _values(graph, node, others):
                 result = flow(graph, {}, {id: {name: value} for id in alike})
                 if failing.id not in result.failed:
@@ -64,7 +66,7 @@ def _fitting(graph: Graph, failing: Node) -> Iterator[_Change]:
                     yield _Change(node, name, value, order)
 
 
-def _values(graph: Graph, node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, int]]:
+def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, int]]:
     """Other values of the arguments of a window, each with its order: the lowest are the most likely."""
     attrs = node.attrs
     kernel, stride, padding = (attrs.get(name) for name in ("kernel_size", "stride", "padding"))
@@ -156,8 +158,3 @@ def _names_in_scope(
 
 def _text(value: Shape) -> str:
     return str(value[0]) if len(set(value)) == 1 else str(value)
-
-
-def describe(graph: Graph, candidate: Candidate, node: Node) -> str:
-    """The edit with the layer that it changes."""
-    return f"{candidate.title} in {graph_queries.name(graph, node)}"

@@ -75,7 +75,7 @@ class MergeShapes(Rule):
 
 
 def _statement(graph: Graph, node: Node) -> str:
-    shapes = [graph_queries.sizes(graph.tensor(id).shape) for id in node.inputs]
+    shapes = [graph_queries.shape_text(graph.tensor(id)) for id in node.inputs]
     verb = _VERBS.get(node.op, f"apply {node.op} to")
     return f"cannot {verb} {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}"
 
@@ -125,7 +125,7 @@ def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
     found: list[Related] = []
     for id in dict.fromkeys(node.inputs):
         maker = graph_queries.maker_of_channels(graph, id)
-        text = f"{graph_queries.name(graph, maker)} outputs {graph_queries.sizes(graph.tensor(id).shape)}"
+        text = f"{graph_queries.name(graph, maker)} outputs {graph_queries.shape_text(graph.tensor(id))}"
         found += related_to(text, graph.where(maker))
     if merges.differs_in_size(graph, node):
         for step in merges.parting_steps(graph, node):

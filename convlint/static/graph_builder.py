@@ -200,7 +200,7 @@ class _GraphBuilder:
         return self.ids[tensor]
 
     def _value(self, tensor: Tensor) -> Value:
-        value = Value(self._value_count, self._shape(tensor), tensor.dtype)
+        value = Value(self._value_count, self._shape(tensor), tensor.dtype, unknown=self._unknown(tensor))
         self._value_count += 1
         self.ids[tensor] = value.id
         if tensor.id is not None:
@@ -209,6 +209,11 @@ class _GraphBuilder:
 
     def _shape(self, tensor: Tensor) -> Shape:
         return tuple([max(self.numbers.of(size), 0) for size in tensor.shape or ()])
+
+    def _unknown(self, tensor: Tensor) -> tuple[int, ...]:
+        """Return the dimensions of a tensor whose size depends on numbers that the program does not show."""
+        shape = [self.execution.reduced(size) for size in tensor.shape or ()]
+        return tuple([dim for dim, size in enumerate(shape) if any(s.scope == FRESH for s in symbols_of(size))])
 
     def _call(self, call: ModuleCall, starts: list[int]) -> Call:
         return Call(
