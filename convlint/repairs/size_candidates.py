@@ -59,7 +59,7 @@ def _fitting(graph: Graph, failing: Node) -> Iterator[_Change]:
             alike = [
                 other.id for other in graph.nodes if graph.where(other) == graph.where(node) and other.op == node.op
             ]
-            for name, value, likely in _values(graph, node, others):
+            for name, value, likely in _values(node, others):
                 result = flow(graph, {}, {id: {name: value} for id in alike})
                 if failing.id not in result.failed:
                     order = (len(result.failed), likely, len(path), -node.id)

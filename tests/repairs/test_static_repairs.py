@@ -45,7 +45,7 @@ class Net(nn.Module):
         super().__init__()
         self.a = nn.Conv2d(3, 24, 3, padding=1)
         self.b = nn.Conv2d(3, 12, 3, padding=1)
-        self.fuse = nn.Conv2d(24 + 20, 10, 1)  # <- 12
+        self.fuse = nn.Conv2d(24 + 20, 10, 1)  # <- 24 + 12
 
     def forward(self, x):
         return self.fuse(torch.cat([self.a(x), self.b(x)], 1))
