@@ -28,7 +28,7 @@ def _confirmed(finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Cl
         proofs[claim] = prove_claim(claim)
     proof = proofs.get(claim, Proof("unknown"))
     if proof.verdict == "fails":
-        severity = finding.severity if finding.severity == "info" else "error"
+        severity = finding.severity if finding.severity == "info" or claim.rounding else "error"
         yield finding.with_(severity=severity, confidence="high", witness=proof.witness)
     elif proof.verdict == "unknown" and not claim.needed:
         yield finding

@@ -37,8 +37,9 @@ class Claim:
     ``path`` and ``cls`` name the class (``Outer.Inner``) and ``arguments`` its constructor call; the numbers of a trial
     replace those in ``arguments``. ``inputs`` are the shapes that its forward was called with (empty: unknown).
     ``fails_in`` says whether the layer's constructor or its call should fail. Where ``needed`` is set, nothing is
-    reported without a proof. ``target`` is the model whose run made the claim; None for static analysis, where
-    ``arguments`` are only examples and missing ones get usual values.
+    reported without a proof. Where ``rounding`` is set, the numbers differ only where a division leaves a remainder:
+    a proof leaves the severity as it is. ``target`` is the model whose run made the claim; None for static analysis,
+    where ``arguments`` are only examples and missing ones get usual values.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Claim:
     inputs: tuple[Shape, ...] = ()
     fails_in: Literal["constructor", "forward"] = "forward"
     needed: bool = False
+    rounding: bool = False
     target: str | None = None
 
 

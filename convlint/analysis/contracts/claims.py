@@ -60,6 +60,7 @@ def claim(
         inputs=tuple(shape for _, shape in comparison.inputs),
         fails_in=fails_in,
         needed=needed,
+        rounding=comparison.differ_by_rounding,
         target=comparison.target,
     )
 

@@ -12,6 +12,7 @@ from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Call, Graph, Layer, Node, Scope, Shape
 from convlint.symbolic import Dim, Facts, Symbol
 
+_DIVISIBLE = 2**8 * 3**2 * 5 * 7  # by all usual factors
 _MAX_FACTS = 200  # of one class; with more, nothing is reported
 
 Wrong = Callable[[tuple[int, ...]], bool]
@@ -50,6 +51,19 @@ class Comparison:
     def equal_in_run(self) -> str:
         """The part of a message about the numbers in the model that was run; empty for static analysis."""
         return f"both are {self.current[0]} here, but " if self.target is not None else ""
+
+    @property
+    def differ_by_rounding(self) -> bool:
+        """True for numbers that are equal where no division leaves a remainder: ``2 * (width // 2)`` and ``width``."""
+        symbols = sorted({symbol for dim in self.dims for symbol in dim.symbols()}, key=str)
+        for shift in (1, 2):
+            values = {symbol: _DIVISIBLE * (at + shift) for at, symbol in enumerate(symbols)}
+            try:
+                if differ(tuple([dim.evaluate(values) for dim in self.dims])):
+                    return False
+            except (KeyError, ValueError, ZeroDivisionError):
+                return False
+        return True
 
     def can_be(self, wrong: Wrong) -> bool:
         """Check whether the numbers are wrong for other parameters that the class accepts."""
