@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import traceback
 from dataclasses import replace
 from typing import Literal
@@ -35,15 +37,39 @@ def failure_of(error: BaseException, phase: Literal["constructor", "forward"], m
     frames = [instant for instant in code_sites.instants(error) if not code_sites.is_foreign(instant[0])]
     own = [frame for frame in frames if not code_sites.is_installed(frame[0].co_filename)] or frames
     chain = tuple(code_sites.site_of(frame) for frame in reversed(frames))
-    site = code_sites.site_of(own[-1]) if own else None
+    site = _in_torchscript(error) or (code_sites.site_of(own[-1]) if own else None)
     whole = "".join(traceback.format_exception(error))[:_TRACEBACK_LIMIT]
     return Failure(phase, " ".join(type(error).__name__.split()), one_line(error), site, module, chain, whole)
+
+
+_TORCHSCRIPT = "Traceback of TorchScript"
+_PLACE = re.compile(r'^  File "(.+)", line (\d+), in (.+)$', re.MULTILINE)
+
+
+def _in_torchscript(error: BaseException) -> Site | None:
+    """The deepest line of the user's code in the traceback that TorchScript puts into the message of an error."""
+    text = _text(error)
+    places = _PLACE.findall(text[text.rindex(_TORCHSCRIPT) :]) if _TORCHSCRIPT in text else []
+    for path, line, function in reversed(places):
+        if os.path.isfile(path) and not code_sites.is_installed(path):
+            number = int(line)
+            return Site(code_sites.report_path(path), number, 1, number, 1, function)
+    return None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # a user's __str__ may raise anything
+        return ""
 
 
 def one_line(error: BaseException) -> str:
     """The message of an exception on one line, shortened; its class if it has no message or ``str`` fails."""
     try:
         text = str(error)
+        if _TORCHSCRIPT in text:
+            text = text.strip().splitlines()[-1]
         line = " ".join(text[:_MESSAGE_LIMIT].split()) or type(error).__name__
         return line if len(text) <= _MESSAGE_LIMIT else f"{line} ..."
     except BaseException as broken:  # a user's __str__ may raise anything

@@ -22,7 +22,7 @@ from torch import fx, nn
 
 from convlint.ir import Graph, Problem
 from convlint.runtime import code_sites, restore
-from convlint.runtime.build import construction_sites, load_target, module_invariants, symbolic_build
+from convlint.runtime.build import construction_sites, load_target, module_invariants, scripted_modules, symbolic_build
 from convlint.runtime.failures import ProblemError, failure_of
 from convlint.runtime.inputs import make_inputs as model_inputs
 from convlint.runtime.inputs import probe, resolution, second_batch
@@ -91,7 +91,7 @@ def device_of_job(job: Job) -> Any:
 
 def configured_model(value: Any, job: Job) -> nn.Module:
     """Move a model to the device and dtype of a job. Raises ProblemError if ``value`` is not a model."""
-    model = load_target.check_model(value, job.target)
+    model = scripted_modules.with_originals(load_target.check_model(value, job.target))
     module_invariants.check_modules(model)
     model = module_invariants.move_to(model, job.device)
     return model if job.dtype is None else model.to(getattr(torch, job.dtype))

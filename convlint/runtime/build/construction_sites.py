@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from torch import nn
 
+from convlint.runtime.build.scripted_modules import originals_remembered
 from convlint.runtime.code_sites import Instant, is_foreign, site_of
 from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import exclusive, in_run, patched
@@ -64,6 +65,7 @@ class WatchedConstruction:
     def __enter__(self) -> Self:
         self._bottom = sys._getframe(1).f_back  # this frame and those above do not belong to the model
         self._patches.enter_context(exclusive())
+        self._patches.enter_context(originals_remembered())
         self._patches.enter_context(patched(nn.Module, "__init__", self._recording_init(nn.Module.__init__)))
         for owner, repair in stand_ins.CONSTRUCTORS.items() if self._repair else ():
             self._patches.enter_context(patched(owner, "__init__", _repairing_init(owner.__init__, repair)))

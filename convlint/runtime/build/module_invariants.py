@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from convlint.runtime.failures import ProblemError, one_line
@@ -50,6 +51,8 @@ def _check_one(name: str, module: nn.Module) -> None:
     what = f"the module `{name}`" if name else type(module).__name__
     if not isinstance(module, Hashable):
         raise ProblemError(_KIND, f"{what} is not hashable, but PyTorch keeps modules in sets")
+    if isinstance(module, torch.jit.ScriptModule):
+        return  # its parts are in C++
     for key, wanted in _PARTS.items():
         parts = vars(module).get(key)
         if not isinstance(parts, dict):

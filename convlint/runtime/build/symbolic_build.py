@@ -39,6 +39,8 @@ def symbolic_arguments() -> Iterator[Tracker]:
 
     def wrap(cls: type) -> None:
         init = cls.__dict__.get("__init__")
+        if issubclass(cls, torch.jit.ScriptModule):
+            return  # its metaclass replaces the constructor as well
         if type(init) is FunctionType and not cls.__module__.startswith("torch."):
             patches.enter_context(patched(cls, "__init__", _receiving(init, cls, tracking)))
 
@@ -83,9 +85,7 @@ def _subclasses(root: type) -> list[type]:
 
 
 def _may_receive(cls: type, init: FunctionType) -> bool:
-    """Return whether a class can handle symbols: it is not scripted and has no test for the exact type ``int``."""
-    if issubclass(cls, torch.jit.ScriptModule):
-        return False
+    """Return whether a class can handle symbols: it has no test for the exact type ``int``."""
     functions = [init, *(value for value in vars(cls).values() if type(value) is FunctionType)]
     names = [function.__code__.co_names for function in functions]
     return not any("type" in known and "int" in known for known in names)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.runtime.build.load_target import signature_text
+from convlint.runtime.build.scripted_modules import traced_inputs
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.record.steps import tensors_in
 from convlint.settings.input_shapes import InputSpec, nested
@@ -67,10 +68,12 @@ def requested(model: nn.Module, job: Job) -> Inputs | None:
         args = tuple(tensor for name, tensor in tensors if name is None)
         found = Inputs(args, _by_keyword({name: tensor for name, tensor in tensors if name}), job.inputs_from)
     else:
-        example = getattr(model, "example_input_array", None)
+        example, source = getattr(model, "example_input_array", None), "example_input_array"
+        if example is None:
+            example, source = traced_inputs(model), "the inputs of torch.jit.trace"
         if example is None:
             return None
-        found = _arguments(example, "example_input_array")
+        found = _arguments(example, source)
     found = found.map(lambda tensor: tensor.detach().to(job.device))
     check_signature(model, found)
     return found
@@ -150,7 +153,9 @@ def _arguments(value: Any, source: str) -> Inputs:
 
 
 def signature_of(model: nn.Module) -> inspect.Signature | None:
-    """The signature of ``forward``, None if it has none."""
+    """The signature of ``forward``, None if it has none: if it is scripted or written in C."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return None
     try:
         return inspect.signature(model.forward)
     except (TypeError, ValueError):

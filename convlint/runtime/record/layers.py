@@ -58,7 +58,7 @@ def _layer(module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[
         params_bytes=size,
         parameters=tuple((key, tuple(p.shape)) for key, p in own if not nn.parameter.is_lazy(p)),
         aliases=aliases,
-        training=module.training,
+        training=getattr(module, "training", False),  # a frozen module of TorchScript has none
         error=built.error if built else None,
     )
 

@@ -6,15 +6,17 @@ run reports all independent errors. A forward that succeeds runs unchanged.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, fx, nn
 
 from convlint.runtime import isolation
-from convlint.runtime.failures import failure_of
+from convlint.runtime.failures import failure_of, one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
@@ -67,6 +69,8 @@ def _run(
         except Exception as raised:
             error = raised
             failure = failure_of(raised, "forward", recorder.failed_in or "")
+            if recorder.operator_error is not None:
+                failure = replace(failure, message=one_line(recorder.operator_error))
     recorder.close(result)
     if error is None:
         recorder.keep_alive_outputs()
@@ -76,7 +80,8 @@ def _run(
 @contextmanager
 def training_flags_restored(model: nn.Module) -> Iterator[list[bool]]:
     """Context that restores the training flag of every module on exit; yields the flags."""
-    flags = [(module, module.training) for module in model.modules()]
+    # A frozen module of TorchScript has no flag.
+    flags = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
     try:
         yield [flag for _, flag in flags]
     finally:
@@ -97,7 +102,8 @@ def eager() -> Iterator[None]:
 
 def _named_inputs(model: nn.Module, args: Args, kwargs: Kwargs) -> Iterator[tuple[str, Tensor]]:
     """The input tensors of a model, named after the parameters of its ``forward``."""
-    code = getattr(type(model).forward, "__code__", None)
+    forward = inspect.getattr_static(type(model), "forward", None)  # a scripted module has none in its class
+    code = getattr(forward, "__code__", None)
     names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
     by_position = [(names[i] if i < len(names) else f"input_{i}", value) for i, value in enumerate(args)]
     for name, value in (*by_position, *kwargs.items()):

@@ -81,6 +81,11 @@ class Recorder(TorchFunctionMode):
         self.returned = self._values(result)
         self.result = structure(result, self.value_of)
 
+    @property
+    def operator_error(self) -> Exception | None:
+        """The exception of an operator in a region that is opaque to the function mode."""
+        return self._operator_mode.error
+
     def keep_alive_outputs(self) -> None:
         """Find the outputs of convolutions and linear layers that something other than the result still holds.
 
@@ -282,12 +287,16 @@ class _OperatorMode(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
         self.running = False  # an operator is running; the function mode intercepts it, too
+        self.error: Exception | None = None  # of an operator; TorchScript drops its message
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Kwargs | None = None) -> Any:
         kwargs = kwargs or {}
         self.running = True
         try:
             result = func(*args, **kwargs)
+        except Exception as error:
+            self.error = error
+            raise
         finally:
             self.running = False
         self._recorder.add_call(func, args, kwargs, result)
