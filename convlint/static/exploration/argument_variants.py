@@ -8,8 +8,9 @@ from convlint import symbolic
 from convlint.analysis.graph_queries import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
-from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, callees
+from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath, callees
 from convlint.static.program.parse import children, walk
+from convlint.symbolic import Atom, Dim
 
 _MOST_VARIANTS = 4
 
@@ -37,6 +38,24 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
             else:
                 variants.append({name: symbolic.symbol(name, PARAMETERS)})
     return variants[: _MOST_VARIANTS + 1]
+
+
+def default_numbers(path: ExecutionPath) -> dict[str, Value]:
+    """Return the defaults of the parameters that an execution had symbols for."""
+    return {symbol.name: number for symbol, number in path.execution.defaults.items()}
+
+
+def fails_at_defaults(path: ExecutionPath) -> bool:
+    """Return whether equalities that an execution assumed do not hold if every parameter has its default."""
+    execution = path.execution
+    if path.entry_point.kind != "class" or not execution.defaults:
+        return False
+    known: dict[Atom, Dim] = {symbol: symbolic.as_dim(number) for symbol, number in execution.defaults.items()}
+    for left, right in execution.demands:
+        difference = execution.reduced((symbolic.as_dim(left) - right).substitute(known))
+        if difference != 0 and type(difference) is int:
+            return True
+    return False
 
 
 def _tested_names(function: ast.AST) -> dict[str, list[str]]:

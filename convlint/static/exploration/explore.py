@@ -10,7 +10,12 @@ from functools import cached_property
 from convlint.ir import Site
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.values import Num, Value
-from convlint.static.exploration.argument_variants import argument_variants, builds_on_condition
+from convlint.static.exploration.argument_variants import (
+    argument_variants,
+    builds_on_condition,
+    default_numbers,
+    fails_at_defaults,
+)
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, find_entry_points
 from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised
@@ -45,6 +50,8 @@ class Exploration:
                 return None
             self._variant, self._choices = self._variants.pop(0), PathChoices()
         path = self._execute(self._choices, self._variant, min(steps, _STEPS_PER_PATH))
+        if not self.paths and fails_at_defaults(path):
+            self._variants.insert(0, default_numbers(path))
         self.paths.append(path)
         # Other branches may build other layers, or work where this path fails.
         has_more_to_show = self._builds_on_condition or any(step.error for step in path.execution.steps)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
 from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Sizes, Tensor, Value, Vector
-from convlint.static.interpreter import classes, special_methods
+from convlint.static.interpreter import classes, records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.program.source_module import SourceModule
@@ -82,14 +82,16 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
             return Children(instance)
         if name == "forward" or name in module_containers.METHODS:
             return Bound(Builtin(f"module.{name}"), instance)
+    if name in ("_replace", "_asdict") and records.is_named_tuple(instance.cls):
+        return Bound(Library(f"typing.NamedTuple.{name}"), instance)
     if name == "__class__":
         return instance.cls
     if name == "__dict__":
         return instance.attrs
     if special_methods.defines(instance, "__getattr__") and not name.startswith("__"):
         return special_methods.call_special(interpreter, instance, "__getattr__", name, node=node, scope=scope)
-    if instance.has_unknown_attributes:
-        return UNKNOWN
+    if instance.has_unknown_attributes or instance.cls.lookup("_has_more_attributes"):
+        return UNKNOWN  # of a library, whose text has only what matters here
     if not instance.incomplete and instance.cls.node is not None:
         interpreter.record_gap(f"unknown attribute {name}", node, scope)
     return UNKNOWN

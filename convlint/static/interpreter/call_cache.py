@@ -26,7 +26,8 @@ def constructor_key(cls: Class, call: Call) -> Hashable | None:
     if not all(_is_comparable(value) for value in (*args, *[value for _, value in kwargs])):
         return None
     # The types are part of the key: True equals 1, but isinstance distinguishes them.
-    return cls, call.node, *[(type(v), v) for v in args], *[(n, type(v), v) for n, v in kwargs]
+    place = call.node if call.scope.called_from is None else call.scope.called_from[0]
+    return cls, call.node, place, *[(type(v), v) for v in args], *[(n, type(v), v) for n, v in kwargs]
 
 
 def call_key(instance: Instance, args: Sequence[Value]) -> Hashable | None:

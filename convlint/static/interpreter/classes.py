@@ -59,6 +59,11 @@ def _plain_class(name: str) -> Class:
     return cls
 
 
+def named_tuple() -> Class:
+    """Return the base of the classes of named tuples."""
+    return _plain_class("typing.NamedTuple")
+
+
 _CONV, _NORM = "torch.nn.modules.conv._ConvNd", "torch.nn.modules.batchnorm._BatchNorm"
 _FAMILIES = {
     **{f"Conv{n}d": _CONV for n in (1, 2, 3)},

@@ -98,6 +98,10 @@ def import_modules(interpreter: Interpreter, node: ast.Import, scope: Scope) -> 
 def import_names(interpreter: Interpreter, node: ast.ImportFrom, scope: Scope) -> None:
     """``from a import b, c as d``."""
     source = node.module or ""
+    if scope.module.is_library:
+        for alias in node.names:
+            scope.names[alias.name] = interpreter.of_library(f"{source}.{alias.name}")
+        return
     module = interpreter.project.find(source, scope.module, node.level)
     for alias in node.names:
         if alias.name == "*":

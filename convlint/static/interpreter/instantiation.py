@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import ConstructorError
-from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
+from convlint.static.domain.objects import Class, Function, Instance, Outside
 from convlint.static.domain.values import UNKNOWN, Value
-from convlint.static.interpreter import call_cache, classes, special_methods
+from convlint.static.interpreter import call_cache, classes, records, special_methods
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
 
 if TYPE_CHECKING:
-    from convlint.static.interpreter.interpreter import Interpreter
+    pass
 
 
 def instantiate(cls: Class, call: Call) -> Value:
@@ -26,7 +24,7 @@ def instantiate(cls: Class, call: Call) -> Value:
         return interpreter.call_unknown(call)
     if any(base.is_library and base.qualname in ("Enum", "NamedTuple") for base in cls.mro):
         instance = Instance(cls)
-        _fill_fields(instance, call)
+        records.fill(instance, call)
         return instance
     key = None
     if cls.node is not None and cls.is_module and not call.open_ended:
@@ -70,8 +68,8 @@ def _default_init(instance: Instance, call: Call) -> None:
     layer = instance.cls.layer
     if layer is not None and instance.cls.is_module:
         _construct_layer(instance, layer, call)
-    elif _is_dataclass(instance.cls):
-        _fill_fields(instance, call)
+    elif records.is_record(instance.cls):
+        records.fill(instance, call)
     elif instance.items is not None:
         _fill_items(instance, call)
     if any(map(classes.is_unknown_base, instance.cls.mro)):
@@ -131,58 +129,3 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
         instance.incomplete = True
     execution.note_widths([instance.attrs[name] for name in WIDTHS if name in instance.attrs])
     call.interpreter.demands[instance] = execution.take_pending()
-
-
-# --- dataclasses
-
-
-def _is_dataclass(cls: Class) -> bool:
-    """Return whether a class gets its constructor from its annotations."""
-    return any(
-        "dataclass" in ast.dump(decorator)
-        for base in cls.mro
-        if base.node is not None
-        for decorator in base.node.decorator_list
-    )
-
-
-def _fields(cls: Class) -> dict[str, tuple[ast.expr | None, Class]]:
-    """Return the default and the class of each field of a dataclass, those of its bases first."""
-    return {
-        statement.target.id: (statement.value, base)
-        for base in reversed(cls.mro)
-        if base.node is not None
-        for statement in base.node.body
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
-    }
-
-
-def _fill_fields(instance: Instance, call: Call) -> None:
-    """Set the fields of a dataclass object."""
-    interpreter, cls = call.interpreter, instance.cls
-    for position, (name, (default, owner)) in enumerate(_fields(cls).items()):
-        if position < len(call.args):
-            instance.attrs[name] = call.args[position]
-        elif name in call.kwargs:
-            instance.attrs[name] = call.kwargs[name]
-        elif default is not None:
-            instance.attrs[name] = _field_default(interpreter, default, owner, name)
-        else:
-            instance.attrs[name] = UNKNOWN
-    after = cls.lookup("__post_init__")
-    if type(after) is Function:
-        interpreter.call_function(after, Call(interpreter, [instance], {}, call.node, call.scope))
-
-
-def _field_default(interpreter: Interpreter, default: ast.expr, owner: Class, name: str) -> Value:
-    if not isinstance(default, ast.Call):
-        return owner.namespace.get(name, UNKNOWN)
-    assert owner.module is not None
-    scope = Scope(owner.module, None, owner.qualname)
-    for keyword in default.keywords:
-        if keyword.arg == "default":
-            return evaluate(interpreter, keyword.value, scope)
-        if keyword.arg == "default_factory":
-            factory = evaluate(interpreter, keyword.value, scope)
-            return interpreter.call(factory, Call(interpreter, [], {}, default, scope))
-    return UNKNOWN

@@ -17,7 +17,22 @@ from typing import Any
 COMPUTED = frozenset({"math", "numpy"})
 """The libraries with a file in ``computed``."""
 
-FOLLOWED = {"argparse": "argparse", "types": "types"}
+FOLLOWED = {
+    **{
+        name: name
+        for name in ("argparse", "attribute_dict", "collections", "omegaconf", "pydantic", "transformers", "types")
+    },
+    **dict.fromkeys(("addict", "box", "easydict", "ml_collections", "ml_collections.config_dict"), "attribute_dict"),
+    "munch": "attribute_dict",
+    "yacs.config": "yacs",
+    "pydantic_settings": "pydantic",
+    **dict.fromkeys(("pytorch_lightning", "pytorch_lightning.core", "lightning", "lightning.pytorch"), "lightning"),
+    **dict.fromkeys(("pytorch_lightning.core.lightning", "pytorch_lightning.core.mixins"), "lightning"),
+    **dict.fromkeys(("transformers.configuration_utils", "transformers.modeling_utils"), "transformers"),
+    **dict.fromkeys(("mmengine", "mmengine.config", "mmengine.model", "mmengine.registry"), "mmengine"),
+    **dict.fromkeys(("mmcv", "mmcv.runner", "mmcv.utils", "mmcv.runner.base_module"), "mmengine"),
+    "einops.layers.torch": "einops_layers",
+}
 """The text in ``followed`` that stands for a module of a library."""
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "followed")

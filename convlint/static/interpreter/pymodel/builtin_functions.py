@@ -18,7 +18,7 @@ from convlint.static.domain.values import (
     has_more,
     is_small,
 )
-from convlint.static.interpreter import special_methods, truth
+from convlint.static.interpreter import records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
@@ -176,6 +176,14 @@ def _str(call: Call) -> Value:
     return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
+def _super_nothing(call: Call) -> Value:
+    """``super().__init__(...)`` where no base defines a constructor: the fields of a record are set."""
+    instance, *rest = call.args
+    if records.is_record(instance.cls):
+        records.fill(instance, call.with_args(rest))
+    return None
+
+
 def first_argument(call: Call) -> Value:
     """Return the first argument, as functions do that wrap it."""
     return call.args[0] if call.args else UNKNOWN
@@ -206,7 +214,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "any": _any_all(wanted=True),
     "all": _any_all(wanted=False),
     "str": _str,
-    "super.nothing": lambda _: None,
+    "super.nothing": _super_nothing,
     "tensor.size": lambda call: Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN,
     "print": lambda _: None,
     "iter": first_argument,

@@ -188,6 +188,16 @@ def _vars(call: Call) -> Value:
     return value.attrs if type(value) is Instance else UNKNOWN
 
 
+def _names_of_caller(call: Call) -> Value:
+    """Return the names in the function of the program that calls the text of a library, ``kwargs`` unpacked."""
+    if call.scope.called_from is None:
+        return UNKNOWN
+    _, scope = call.scope.called_from
+    names = {name: value for name, value in scope.names.items() if name not in ("self", "__class__")}
+    rest = names.pop("kwargs", None)
+    return {**{key: value for key, value in (rest or {}).items() if key is not UNKNOWN}, **names}
+
+
 def module_named(interpreter: Interpreter, name: str, scope: Scope) -> Value:
     """Return a module by its name, as ``importlib.import_module`` does."""
     if name == scope.module.name:
@@ -248,6 +258,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "locals": _vars,
     "globals": lambda call: Names(call.scope.module),
     "eval": _eval,
+    "__names_of_caller__": _names_of_caller,
     "super": _super,
     "super.init": _super_init,
     "class.init": _class_init,

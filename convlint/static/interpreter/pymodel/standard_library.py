@@ -6,7 +6,7 @@ import itertools
 
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value
-from convlint.static.interpreter import special_methods
+from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
@@ -65,6 +65,13 @@ LIBRARY: dict[str, NativeFunction] = {
     "math.prod": _product,
     **dict.fromkeys(("copy.deepcopy", "copy.copy"), lambda call: _copied(call.args[0], {})),
     "typing.cast": lambda call: call.args[-1],
+    **dict.fromkeys(("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve"), records.replaced),
+    **dict.fromkeys(("dataclasses.asdict", "attr.asdict", "attrs.asdict"), records.as_dict),
+    "dataclasses.astuple": lambda call: tuple(records.values(call.args[0]).values()),
+    "collections.namedtuple": records.named_tuple,
+    "typing.NamedTuple._replace": records.replaced,
+    "typing.NamedTuple._asdict": records.as_dict,
+    "dataclasses.is_dataclass": records.is_record_value,
     "importlib.import_module": introspection.import_module,
     "object.__setattr__": special_methods.set_attribute,
     **dict.fromkeys(("object.__getattribute__", "object.__getattr__"), introspection.get_attribute),
