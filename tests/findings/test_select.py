@@ -1,0 +1,106 @@
+"""One finding for a cause, and the order of findings: as a program executes them, whatever order they were found in."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from convlint.findings.select import joined, merged
+from convlint.ir import Finding, Occurrence, Site
+
+
+def error(
+    line: int, step: int, *, path: str = "net.py", program: str = "net.py", code: str = "CVL102", **facts: object
+) -> Finding:
+    made = Finding(code, "a-name", "error", f"wrong at {line}", Site(path, line))
+    return made.with_(program=program, step=step, **facts)
+
+
+def advice(line: int, *, path: str = "net.py", message: str = "m", **facts: object) -> Finding:
+    return Finding("CVL301", "a-name", "warning", message, Site(path, line)).with_(**facts)
+
+
+def places(findings: list[Finding]) -> list[str]:
+    return [f"{f.site.path}:{f.site.line}" for f in findings if f.site]
+
+
+def test_errors_come_as_the_program_executes_them_before_other_findings_by_line() -> None:
+    found = [advice(9), error(7, 2), error(30, 0), advice(2), error(8, 1)]
+    assert places(merged(found)) == ["net.py:30", "net.py:8", "net.py:7", "net.py:2", "net.py:9"]
+
+
+def test_an_error_in_another_file_stands_where_the_program_executes_it() -> None:
+    found = [error(7, 1), error(3, 0, path="parts.py"), error(9, 2, path="parts.py"), advice(1, path="parts.py")]
+    assert places(merged(found)) == ["parts.py:3", "net.py:7", "parts.py:9", "parts.py:1"]
+
+
+def test_programs_are_not_mixed() -> None:
+    found = [error(1, 1, path="b.py", program="b.py"), error(5, 0), error(9, 0, path="b.py", program="b.py")]
+    assert places(merged(found)) == ["b.py:9", "b.py:1", "net.py:5"]
+    first, second = error(4, 0, target="net.py:A"), error(2, 0, target="net.py:B")
+    last = error(3, 1, target="net.py:A")
+    assert places(merged([second, last, first])) == ["net.py:4", "net.py:3", "net.py:2"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_does_not_depend_on_the_order_in_which_files_were_checked(seed: int) -> None:
+    found = [
+        *(error(line, step) for step, line in enumerate((9, 4, 6))),
+        *(error(line, step, path="b.py", program="b.py", code=f"CVL10{step + 1}") for step, line in enumerate((3, 3))),
+        *(advice(line, path=path) for path in ("net.py", "b.py", "c.py") for line in (8, 2)),
+        Finding("CVL113", "a-name", "error", "too many parameters", None, target="net.py:Net"),
+    ]
+    shuffled = random.Random(seed).sample(found, len(found))
+    assert merged(shuffled) == merged(found)
+
+
+def test_one_cause_in_several_files_is_one_finding_with_all_its_modules() -> None:
+    found = [
+        error(8, 0, path="block.py", program=path, module=module, occurrences=(Occurrence(path, line, module),))
+        for path, line, module in (("a.py", 12, "body.norm"), ("block.py", 8, "norm"), ("b.py", 7, "head.norm"))
+    ]
+    (one,) = merged(found)
+    assert (one.program, one.module) == ("block.py", "norm")  # that of the file itself is the clearest
+    assert one.instances == ("norm", "body.norm", "head.norm")
+    assert one.occurrences == (
+        Occurrence("block.py", 8, "norm"),
+        Occurrence("a.py", 12, "body.norm"),
+        Occurrence("b.py", 7, "head.norm"),
+    )
+
+
+def test_one_cause_in_several_models_is_one_finding() -> None:
+    found = [
+        error(8, 0, target=target, module="norm", occurrences=(Occurrence("net.py", 20, "norm", target),))
+        for target in ("net.py:A", "net.py:B")
+    ]
+    (one,) = merged(found)
+    assert [each.target for each in one.occurrences] == ["net.py:A", "net.py:B"]
+
+
+def test_advice_of_several_models_is_one_finding_if_it_says_the_same() -> None:
+    models = ("net.py:A", "net.py:B")
+    assert len(merged([advice(8, target=target) for target in models])) == 1
+    assert len(merged([advice(8, target=target, message=f"of {target}") for target in models])) == 2
+
+
+def test_what_is_about_a_model_and_no_line_is_told_of_each() -> None:
+    found = [Finding("CVL113", "a-name", "error", "164 parameters", None, target=target) for target in ("A", "B")]
+    assert len(merged(found)) == 2
+
+
+def test_modules_that_have_no_name_are_left_out_if_others_have_one() -> None:
+    named, nameless = Occurrence("net.py", 3, "norm"), Occurrence("net.py", 9, "BatchNorm2d@2")
+    (one,) = merged([error(8, 0, occurrences=(nameless, named))])
+    assert one.occurrences == (named,)
+    (other,) = merged([error(8, 0, occurrences=(nameless,))])
+    assert other.occurrences == (nameless,)
+
+
+def test_of_a_run_and_a_file_that_find_the_same_the_run_is_told_and_the_order_is_one() -> None:
+    ran = [error(9, 0, target="net.py:Net"), error(4, 1, target="net.py:Net")]
+    read = [error(4, 0), advice(2)]
+    found = joined(ran, read)
+    assert places(found) == ["net.py:9", "net.py:4", "net.py:2"]
+    assert [f.target for f in found] == ["net.py:Net", "net.py:Net", None]
