@@ -41,12 +41,14 @@ def _grouped(findings: Iterable[Finding], key: Callable[[Finding], object]) -> I
     for finding in findings:
         groups.setdefault(key(finding), []).append(finding)
     for group in groups.values():
-        first = min(group, key=_in_own_file_first) if _is_cause(group[0]) else group[0]
+        first = min(group, key=_clearest) if _is_cause(group[0]) else group[0]
         yield replace(first, instances=_modules([first, *group]), occurrences=_occurrences([first, *group]))
 
 
-def _in_own_file_first(finding: Finding) -> tuple[object, ...]:
-    return finding.site is None or finding.site.path != finding.program, _order(finding)
+def _clearest(finding: Finding) -> tuple[object, ...]:
+    """In a model, a class has the arguments that it is built with; alone, it has those that it is tried with."""
+    is_elsewhere = finding.site is None or finding.site.path != finding.program
+    return -(finding.module or "").count("."), is_elsewhere, _order(finding)
 
 
 def _place(finding: Finding) -> object:

@@ -37,22 +37,23 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     if cause.conflict.is_merge:
         return found.with_(related=(*finding.related, *_first_failure(cause, site)))
     blamed = _blamed(cause, candidate.vote, candidate.right, site)
-    if len({right for _, right in blamed.wrong}) > 1:  # the argument has several values
+    known = finding.occurrences if finding.site == site else ()
+    occurrences = distinct_occurrences([*known, *_occurrences(cause, site)])
+    instances = tuple(dict.fromkeys(each.module for each in occurrences if each.module is not None))
+    if len(instances) > 1:  # whose argument may have several values
         repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
     about = rule_about(messages.reported_call(graph, blamed).op)
-    instances = tuple(dict.fromkeys(name for vote, _ in blamed.wrong if (name := graph.nodes[vote.node].layer)))
-    explained = found.with_(
+    return found.with_(
         code=about.code if about else finding.code,
         name=about.name if about else finding.name,
-        message=messages.message(graph, blamed, advice=""),
-        module=next(iter(instances), finding.module),
+        message=messages.message(graph, blamed, advice="", modules=instances),
+        module=graph.nodes[blamed.wrong[0][0].node].layer or finding.module,
         related=(*_ends(graph, blamed), *_first_failure(cause, site)),
         fix=Fix(repairs[0].title, "unsafe", repairs[0].edits),
         repairs=repairs,
         instances=instances or finding.instances,
+        occurrences=occurrences,
     )
-    known = finding.occurrences if finding.site == site else ()
-    return explained.with_(occurrences=distinct_occurrences([*known, *_occurrences(cause, site)]))
 
 
 def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:

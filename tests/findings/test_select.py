@@ -61,11 +61,11 @@ def test_one_cause_in_several_files_is_one_finding_with_all_its_modules() -> Non
         for path, line, module in (("a.py", 12, "body.norm"), ("block.py", 8, "norm"), ("b.py", 7, "head.norm"))
     ]
     (one,) = merged(found)
-    assert (one.program, one.module) == ("block.py", "norm")  # that of the file itself is the clearest
-    assert one.instances == ("norm", "body.norm", "head.norm")
+    assert (one.program, one.module) == ("a.py", "body.norm")  # a model has real numbers, a class alone may have none
+    assert one.instances == ("body.norm", "norm", "head.norm")
     assert one.occurrences == (
-        Occurrence("block.py", 8, "norm"),
         Occurrence("a.py", 12, "body.norm"),
+        Occurrence("block.py", 8, "norm"),
         Occurrence("b.py", 7, "head.norm"),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -86,11 +86,14 @@ def disagreements_at(graph: Graph, nodes: Iterable[int]) -> list[Disagreement]:
     return [found for found in disagreements(graph) if not failed.isdisjoint(found.nodes)]
 
 
-def message(graph: Graph, disagreement: Disagreement, advice: str | None = None) -> str:
-    """State the blamed number, the number that contradicts it, and the number to use, or other ``advice``."""
+def message(graph: Graph, disagreement: Disagreement, advice: str | None = None, modules: Sequence[str] = ()) -> str:
+    """State the blamed number, the number that contradicts it, and the number to use, or other ``advice``.
+
+    ``modules`` are all modules that have the number, if the graph does not show all of them.
+    """
     node = reported_call(graph, disagreement)
     vote, right = next((pair for pair in disagreement.wrong if pair[0].node == node.id), disagreement.wrong[0])
-    modules = _modules(graph, [vote for vote, _ in disagreement.wrong])
+    modules = modules or _modules(graph, [vote for vote, _ in disagreement.wrong])
     others = f" (and {len(modules) - 1} more built here)" if len(modules) > 1 else ""
     evidence = _input(graph, vote, right) or _other_statements(graph, vote, right, disagreement)
     return f"{statement(graph, vote, others)} but {evidence}{_advice(graph, vote, right) if advice is None else advice}"
