@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from convlint import ir
 from convlint.pipelines import run_models
-from convlint.pipelines.check import check_files
+from convlint.pipelines.check import check_files, model_linter
 from convlint.pipelines.executor import RunJob
 from convlint.pipelines.requests import CheckRequest
 from convlint.runtime.worker.client import Worker
@@ -91,7 +91,9 @@ def check(
             if worker is None:
                 report = run_models.check_models([job], run, settings)
             else:
-                report = run_models.check_models([job], run, settings, worker.prove, run_versions=worker.run)
+                report = run_models.check_models(
+                    [job], run, settings, worker.prove, run_versions=worker.run, linter=model_linter(settings)
+                )
         return Report(**vars(report))
     if input is not None or options:
         name = next(iter(options), "input")

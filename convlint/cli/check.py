@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from convlint.cli.project import load_config, parse_model_or_path
 from convlint.cli.render import Printer
 from convlint.ir import Report
-from convlint.pipelines.check import Outcome, check_files
+from convlint.pipelines.check import Outcome, check_files, model_linter
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
@@ -82,7 +82,13 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
         limits = (request.max_memory, len(jobs), min(request.jobs, len(jobs)), request.executor)
         with start_runner(config.root, worker, *limits) as runner:
             ran = run_models.check_models(
-                jobs, runner.run, config, runner.prove, runner.run_in_order, runner.run_trials
+                jobs,
+                runner.run,
+                config,
+                runner.prove,
+                runner.run_in_order,
+                runner.run_trials,
+                model_linter(config, request),
             )
             outcome = _check_files(paths, ran, config, request, runner.prove if request.confirm else None)
     printer.outcome(outcome)

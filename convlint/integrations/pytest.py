@@ -140,11 +140,13 @@ class ModelItem(CheckItem):
 
     def runtest(self) -> None:
         from convlint.pipelines import run_models
+        from convlint.pipelines.check import model_linter
 
-        worker = self.checks.worker
-        self.report_findings(
-            run_models.check_models([self.job], worker.run, self.checks.settings, worker.prove, run_versions=worker.run)
+        worker, settings = self.checks.worker, self.checks.settings
+        report = run_models.check_models(
+            [self.job], worker.run, settings, worker.prove, run_versions=worker.run, linter=model_linter(settings)
         )
+        self.report_findings(report)
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return self.job.target.path or str(self.config.rootpath), None, f"convlint {self.name}"

@@ -111,7 +111,8 @@ def any_at_least(severities: Iterable[Severity], threshold: Severity) -> bool:
 class Report:
     """The result of a command: the same object from the command line and from Python.
 
-    ``texts`` are the files that sites refer to.
+    ``texts`` are the files that sites refer to, ``decided`` findings of static analysis that runs refute or report
+    themselves.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -122,6 +123,7 @@ class Report:
     rewritten: RewrittenSet | None = None
     earlier: EarlierReport | None = None
     texts: SourceTexts = field(default_factory=SourceTexts, repr=False, compare=False)
+    decided: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
 
     def exit_code(self, fail_on: Severity = "warning") -> int:
         """0: no findings, 1: findings at ``fail_on`` or worse, 2: something could not be checked."""

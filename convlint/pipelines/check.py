@@ -71,7 +71,7 @@ def check_files(
 
         baseline = baselines.read(request.baseline, missing_ok=request.update_baseline)
     hidden = None if request.update_baseline else baseline
-    linter = Linter(config, _cache_folder(request, config), hidden, request.jobs, progress)
+    linter = Linter(config, _cache_folder(request, config), hidden, request.jobs, progress, decided=ran.decided)
     if hidden:
         ran = replace(ran, findings=tuple(hidden.new_findings(ran.findings, texts)))
     outcome = _Check(contents, texts, ran.findings, linter, request).outcome(prove_claim)
@@ -92,6 +92,12 @@ def check_files(
 def _stdin_path(request: CheckRequest) -> str:
     """The path that findings in standard input are reported at."""
     return request.stdin_filename or "-"
+
+
+def model_linter(config: Config, request: CheckRequest | None = None) -> Linter:
+    """The linter for the files of models that are run; what a baseline hides is left out later."""
+    request = CheckRequest() if request is None else request
+    return Linter(config, _cache_folder(request, config), jobs=request.jobs)
 
 
 def _cache_folder(request: CheckRequest, config: Config) -> str | None:

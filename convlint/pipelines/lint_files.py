@@ -46,7 +46,8 @@ class Linter:
 
     ``jobs`` is the number of processes. ``progress`` is called before each file with the number of files that are
     done, and of all files. ``parsed`` keeps the syntax trees of imported files from one call of ``find`` to the next.
-    ``problems`` are those of the last call.
+    ``decided`` findings are not reported, because runs refuted them or report them. ``problems`` are those of the last
+    call.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Linter:
         jobs: int = 1,
         progress: Callable[[int, int], None] | None = None,
         parsed: Parsed | None = None,
+        decided: Sequence[Finding] = (),
     ) -> None:
         self._config = config
         self._cache = Cache(cache_folder, (config.root, config.models))
@@ -64,6 +66,7 @@ class Linter:
         self._jobs = jobs
         self._progress = progress
         self._parsed = parsed
+        self._decided = frozenset((finding.code, finding.site) for finding in decided)
         self.problems: tuple[Problem, ...] = ()
 
     def find(
@@ -75,19 +78,20 @@ class Linter:
         ``texts`` gives the files that these import; None reads them from disk.
         """
         texts = (texts or SourceTexts()).with_overlays(files)
-        contents = {path: data for path, data in files.items() if not _is_skipped(data)}
-        linted = self._lint_or_recall(contents, texts)
+        linted = self.linted(files, texts)
         self.problems = tuple(problem for each in linted.values() for problem in each.problems)
-        by_file = _by_file(finding for each in linted.values() for finding in each.findings)
+        in_files = by_file(finding for each in linted.values() for finding in each.findings)
         found: list[Finding] = []
-        for path, data in contents.items():
-            in_file = by_file.get(os.path.abspath(path), ())
-            found += reported(path, data, linted[path].findings, self._config, texts, prove_claim, in_file)
+        for path, each in linted.items():
+            in_file = in_files.get(os.path.abspath(path), ())
+            findings = [finding for finding in each.findings if (finding.code, finding.site) not in self._decided]
+            found += reported(path, files[path], findings, self._config, texts, prove_claim, in_file)
         findings = merged(found)
         return findings if self._baseline is None else self._baseline.new_findings(findings, texts)
 
-    def _lint_or_recall(self, contents: Mapping[str, bytes], texts: SourceTexts) -> dict[str, LintedFile]:
-        """The results of all files, from the cache if it has them."""
+    def linted(self, files: Mapping[str, bytes], texts: SourceTexts) -> dict[str, LintedFile]:
+        """All findings in files that are not skipped, whichever are selected; from the cache if it has them."""
+        contents = {path: data for path, data in files.items() if not _is_skipped(data)}
         linted = {}
         self._cache.forget_files()
         for path, data in contents.items():
@@ -180,12 +184,13 @@ def reported(
     return chosen
 
 
-def _by_file(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    by_file: dict[str, list[Finding]] = {}
+def by_file(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Findings by the absolute paths of their files."""
+    found: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.site is not None:
-            by_file.setdefault(os.path.abspath(finding.site.path), []).append(finding)
-    return by_file
+            found.setdefault(os.path.abspath(finding.site.path), []).append(finding)
+    return found
 
 
 def _is_in(finding: Finding, path: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from convlint.ir import Edit, Finding, Graph, ModelVersion
+from convlint.analysis.diagnosis import without_consequences
+from convlint.ir import Finding, Graph, ModelVersion
+from convlint.pipelines.model_files import ModelFiles
 from convlint.repairs.outcomes import outcome
-from convlint.repairs.run_trials import Lint, Repaired, RunTrials, Texts, findings_of, search
+from convlint.repairs.run_trials import Hints, Lint, Repaired, RunTrials, Texts, findings_of, search
 from convlint.repairs.search import Outcome
 from convlint.repairs.written_numbers import Slicer
 from convlint.runtime.worker.client import JobResult
@@ -27,48 +29,52 @@ _LARGE = 1 << 24  # bytes of parameters or outputs from which a model is tried w
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run in which something failed: its job, its graph, and its time in seconds."""
+    """A run in which something failed: its job, its graph, and the seconds until it had answered."""
 
     job: Job
     graph: Graph
     seconds: float
 
     def repaired(
-        self, findings: Sequence[Finding], run: RunVersions, lint: Lint, preferred: Collection[Edit] = ()
-    ) -> list[Finding]:
-        """The findings of the rules with one for each cause, and the repairs that were tried.
+        self, findings: Sequence[Finding], run: RunVersions, lint: Lint, files: ModelFiles | None
+    ) -> tuple[list[Finding], list[Graph]]:
+        """The findings of the rules with one for each cause, and the graphs of runs in which repairs were tried.
 
         Args:
             findings: those of the rules in the graph.
             run: runs versions of the model's texts.
             lint: the findings of the rules in a graph.
-            preferred: edits to try first.
+            files: what static analysis found in the files of the model: its repairs are tried first.
         """
         start = outcome(self.graph, findings)
+        if not start.conflicts:
+            return [*findings], []
+        places = {(f.site.path, f.site.line) for f in findings if f.claim is not None and f.site is not None}
+        hints = Hints(files.repairs if files else (), places | (files.suspected if files else set()))
         found: Repaired | None = None
-        if start.conflicts:
-            if self.job.device == "cpu" and self._is_large():
-                found = self._without_values(start, run, lint, preferred)
-            if found is None:
-                found = self._search(_Versions(self._trial_job(), run), start, lint, preferred)
-        return [*findings] if found is None else findings_of(self.graph, findings, found)
+        if self.job.device == "cpu" and self._is_large():
+            found = self._without_values(start, run, lint, hints)
+        if found is None:
+            found = self._search(_Versions(self._trial_job(), run), start, lint, hints)
+        return findings_of(self.graph, findings, found), [found.graph] if found.graph else []
 
-    def _search(self, versions: _Versions, start: Outcome, lint: Lint, preferred: Collection[Edit]) -> Repaired:
+    def _search(self, versions: _Versions, start: Outcome, lint: Lint, hints: Hints) -> Repaired:
         texts = SourceTexts()
         path = self.job.target.path
         folders = (self.job.root, os.getcwd(), *((package_folder(path),) if path else ()))
         seconds = max(_SHARE * self.seconds, _LEAST)
-        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint), seconds, preferred)
+        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint), seconds, hints)
 
-    def _without_values(
-        self, start: Outcome, run: RunVersions, lint: Lint, preferred: Collection[Edit]
-    ) -> Repaired | None:
+    def _without_values(self, start: Outcome, run: RunVersions, lint: Lint, hints: Hints) -> Repaired | None:
         """The repairs found on the meta device; None if the model fails differently there, or with real values."""
         versions = _Versions(replace(self._trial_job(), device="meta"), run)
         (graph,) = versions([{}])
-        if graph is None or outcome(graph, lint(graph)).failing != start.failing:
+        if graph is None:
             return None
-        found = self._search(versions, start, lint, preferred)
+        graph = without_consequences(graph)
+        if outcome(graph, lint(graph)).failing != start.failing:
+            return None
+        found = self._search(versions, start, lint, hints)
         if not found.edits:
             return found
         trials = RunTrials(SourceTexts(), _Versions(self._trial_job(), run), lint)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from convlint.analysis import cost
 from convlint.analysis.diagnosis import without_consequences
 from convlint.analysis.occurrences import position, with_occurrences
 from convlint.findings.confirm import ProveClaim, confirmed
-from convlint.findings.select import merged, selected
+from convlint.findings.select import joined, merged, selected
 from convlint.findings.suppressions import is_suppressed
 from convlint.ir import Finding, Graph, Model, Problem, Report
 from convlint.pipelines.executor import RunJob
+from convlint.pipelines.lint_files import Linter
+from convlint.pipelines.model_files import ModelFiles
 from convlint.pipelines.model_repairs import FailedRun, RunVersions
 from convlint.pipelines.requests import CheckRequest
 from convlint.repairs.outcomes import is_failing
@@ -75,53 +79,82 @@ def check_models(
     prove_claim: ProveClaim | None = None,
     run_all: RunAll = map,
     run_versions: RunVersions | None = None,
+    linter: Linter | None = None,
 ) -> Report:
     """Run every job and apply the rules to its graph.
 
     ``prove_claim`` builds and runs the classes of latent findings; None leaves those findings as they are.
-    ``run_versions`` runs edited versions of a model that fails; None searches no repairs.
+    ``run_versions`` runs edited versions of a model that fails; None searches no repairs. ``linter`` adds what static
+    analysis finds in the files of the models; None adds nothing.
     """
-    report = _report(jobs, run, config, lambda _: True, run_all, run_versions)
-    return replace(report, findings=tuple(confirmed(report.findings, prove_claim)))
+    prove_once = None if prove_claim is None else cache(prove_claim)
+    texts = SourceTexts()
+    files = None if linter is None else ModelFiles(linter, config, texts)
+    report, ran = _report(jobs, run, config, texts, lambda _: True, run_all, run_versions, files)
+    findings = confirmed(report.findings, prove_once)
+    if files is None:
+        return replace(report, findings=tuple(findings))
+    found, decided = files.findings_with(ran, prove_once)
+    return replace(
+        report, findings=tuple(joined(findings, found)), problems=(*report.problems, *files.problems), decided=decided
+    )
 
 
 def summarize_models(
     jobs: Iterable[Job], run: RunJob, config: Config, run_versions: RunVersions | None = None
 ) -> Report:
     """Run every job for its layer table. The rules apply only to models that could not run as they are."""
-    return _report(jobs, run, config, is_failing, map, run_versions)
+    return _report(jobs, run, config, SourceTexts(), is_failing, map, run_versions)[0]
 
 
 def _report(
     jobs: Iterable[Job],
     run: RunJob,
     config: Config,
+    texts: SourceTexts,
     is_linted: Callable[[Graph], bool],
     run_all: RunAll,
     run_versions: RunVersions | None,
-) -> Report:
+    files: ModelFiles | None = None,
+) -> tuple[Report, list[Finding]]:
+    """The report of model runs, and all findings in it, also those that are not selected or are suppressed."""
     findings: list[Finding] = []
     models: list[Model] = []
     problems: list[Problem] = []
-    texts = SourceTexts()
     jobs = list(jobs)
-    for job, answer in zip(jobs, run_all(run, jobs), strict=True):
+    for job, (answer, seconds) in zip(jobs, _timed(run_all(run, jobs)), strict=True):
         problems += answer.problems
+        if files is not None:
+            files.add(job, answer.graph)
         if answer.graph is not None:
             graph = replace(answer.graph, texts=texts)
             models.append(cost.model_report(graph))
             if is_linted(graph):
                 graph = without_consequences(graph)
                 in_graph, failures = _lint(graph)
+                graphs = [graph]
                 if run_versions is not None and is_failing(graph):
-                    failed = FailedRun(job, graph, answer.seconds)
+                    failed = FailedRun(job, graph, max(seconds, answer.seconds))
                     try:
-                        in_graph = failed.repaired(in_graph, run_versions, _invalid)
+                        in_graph, repaired = failed.repaired(in_graph, run_versions, _invalid, files)
+                        graphs += repaired
                     except Exception as error:  # noqa: BLE001 - the findings are right without repairs
                         failures.append(_internal("the search for repairs failed", error, graph.target))
-                findings += (f for f in selected(in_graph, config) if not is_suppressed(f, texts))
+                if files is not None:
+                    for each in graphs:
+                        files.ran(each)
+                findings += in_graph
                 problems += failures
-    return Report(tuple(merged(findings)), tuple(models), tuple(problems), texts=texts)
+    reported = merged(f for f in selected(findings, config) if not is_suppressed(f, texts))
+    return Report(tuple(reported), tuple(models), tuple(problems), texts=texts), findings
+
+
+def _timed(answers: Iterator[JobResult]) -> Iterator[tuple[JobResult, float]]:
+    """The results, each with the seconds that it took to come."""
+    start = time.monotonic()
+    for answer in answers:
+        yield answer, time.monotonic() - start
+        start = time.monotonic()
 
 
 def findings(graph: Graph) -> list[Finding]:

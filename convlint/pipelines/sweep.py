@@ -23,6 +23,7 @@ from convlint.ir import SEVERITIES, Report, Severity, any_at_least, serialize
 from convlint.ir.graph import Status
 from convlint.outputs import json_
 from convlint.pipelines import run_models
+from convlint.pipelines.lint_files import Linter
 from convlint.pipelines.model_repairs import RunVersions
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
@@ -53,13 +54,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep with its configuration; ``prove_claim`` builds and runs the classes of latent findings, and
-    ``run_versions`` edited versions of a model that fails.
+    """A sweep with its configuration.
+
+    ``prove_claim`` builds and runs the classes of latent findings, ``run_versions`` edited versions of a model that
+    fails; ``linter`` checks the files of the models.
     """
 
     config: Config
     prove_claim: ProveClaim | None = None
     run_versions: RunVersions | None = None
+    linter: Linter | None = None
     retry: bool = False  # run models again that could not be checked
 
     def run(
@@ -106,9 +110,8 @@ class Sweep:
         return Result(row)
 
     def _checked(self, job: Job, answer: JobResult) -> Report:
-        run_versions = self.run_versions
         return run_models.check_models(
-            [job], lambda _: answer, self.config, self.prove_claim, run_versions=run_versions
+            [job], lambda _: answer, self.config, self.prove_claim, run_versions=self.run_versions, linter=self.linter
         )
 
     def _digest(self, job: Job) -> str:

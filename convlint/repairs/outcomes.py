@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from convlint.analysis import graph_queries, ops
-from convlint.ir import Finding, Graph, Node
+from convlint.analysis import graph_queries
+from convlint.ir import Finding, Graph
 from convlint.repairs.search import Conflict, Operation, Outcome, construction, operation
 
 _FALLBACK = "CVL190"  # also reports exceptions that no recorded call raised
@@ -23,18 +23,15 @@ def is_failing(graph: Graph) -> bool:
 def outcome(graph: Graph, findings: Iterable[Finding]) -> Outcome:
     """The outcome of a run. ``findings`` are those of the rules in its graph.
 
-    An operation that reads the stand-in of one that failed is not known to work. Where the shape of the stand-in is a
-    guess, its failure is no conflict either.
+    An operation that reads the stand-in of one that failed is not known to work.
     """
     sites = [*(node.site for node in graph.nodes), *(layer.site for layer in graph.layers)]
     failed = [node for node in graph.nodes if node.error]
     behind = graph_queries.downstream_tensors(graph, failed)
-    guessed = graph_queries.downstream_tensors(graph, [node for node in failed if not _is_declared(graph, node)])
     found: dict[Operation, Conflict] = {}
     for finding in findings:
         for conflict in conflicts(graph, finding):
-            if conflict.node is None or guessed.isdisjoint(graph.nodes[conflict.node].inputs):
-                found.setdefault(conflict.operation, conflict)
+            found.setdefault(conflict.operation, conflict)
     return Outcome(
         conflicts=tuple(sorted(found.values(), key=position)),
         reached=frozenset((site.path, site.line) for site in sites if site is not None),
@@ -71,14 +68,3 @@ def conflicts(graph: Graph, finding: Finding) -> list[Conflict]:
     if finding.code == _FALLBACK and not finding.nodes:
         return [Conflict(finding, graph)]
     return [Conflict(finding, graph, id) for id in finding.nodes]
-
-
-def _is_declared(graph: Graph, node: Node) -> bool:
-    """Return whether the shape of the output is known although a call failed: its layer only expects other channels."""
-    layer = graph.layer(node.layer)
-    if node.op in ops.CHANNEL_NORMS or node.op == "linear" or (layer is not None and layer.error):
-        return True
-    if node.op not in ops.ALL_CONVS or not node.inputs:
-        return False
-    shape, dim = graph_queries.input_shape(graph, node), -ops.spatial_dims(node.op) - 1
-    return len(shape) >= -dim and shape[dim] != node.attrs.get("in_channels")

@@ -38,6 +38,7 @@ class RunTrials:
     run: RunTexts
     lint: Lint
     expected: Sequence[Edit] = ()
+    _graphs: dict[tuple[Edit, ...], Graph] = field(default_factory=dict)
     _known: dict[tuple[Edit, ...], Outcome | None] = field(default_factory=dict)
 
     def __call__(self, edits: Sequence[Edit]) -> Outcome | None:
@@ -46,6 +47,10 @@ class RunTrials:
         if key not in self._known:
             self._run(self._batch(key))
         return self._known[key]
+
+    def graph(self, edits: Sequence[Edit]) -> Graph | None:
+        """The graph of the run after edits that were tried."""
+        return self._graphs.get(tuple(edits))
 
     def edited(self, edits: Sequence[Edit]) -> Texts | None:
         """The contents of the files that edits change; None where they cannot be made."""
@@ -74,27 +79,34 @@ class RunTrials:
         graphs = self.run([*written.values()]) if written else []
         for (edits, texts), graph in zip(written.items(), graphs, strict=True):
             if graph is not None:
-                edited = without_consequences(replace(graph, texts=self.texts.with_overlays(texts)))
+                edited = self._graphs[edits] = without_consequences(
+                    replace(graph, texts=self.texts.with_overlays(texts))
+                )
                 self._known[edits] = outcome(edited, self.lint(edited) if is_failing(edited) else ())
 
 
 @dataclass(frozen=True)
+class Hints:
+    """Edits to try first, and the lines of classes that fail for some arguments."""
+
+    preferred: Collection[Edit] = ()
+    suspected: Collection[Place] = ()
+
+
+@dataclass(frozen=True)
 class Repaired:
-    """The causes of a failing run, and the ``edits`` that repair them; ``runs`` if nothing fails after these."""
+    """The causes of a failing run, and the ``edits`` that repair them; ``runs`` if nothing fails after these.
+
+    ``graph`` is that of the run after the edits.
+    """
 
     causes: tuple[Explanation, ...]
     edits: tuple[Edit, ...]
     runs: bool
+    graph: Graph | None
 
 
-def search(
-    start: Outcome,
-    slicer: Slicer,
-    trials: RunTrials,
-    seconds: float,
-    preferred: Collection[Edit] = (),
-    suspected: Collection[Place] = (),
-) -> Repaired:
+def search(start: Outcome, slicer: Slicer, trials: RunTrials, seconds: float, hints: Hints) -> Repaired:
     """Search for the repairs of a failing run.
 
     Args:
@@ -102,29 +114,33 @@ def search(
         slicer: follows numbers through the files of the project.
         trials: runs the model after edits.
         seconds: the time that the search may take.
-        preferred: edits to try first.
-        suspected: lines of classes that fail for some arguments.
+        hints: what is known about the likely causes.
     """
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        found = proposed(conflict, slicer, suspected) if conflict.finding.severity == "error" else []
-        found.sort(key=lambda candidate: candidate.edit not in preferred)
+        found = proposed(conflict, slicer, hints.suspected) if conflict.finding.severity == "error" else []
+        found.sort(key=lambda candidate: candidate.edit not in hints.preferred)
         trials.expected = [candidate.edit for candidate in found]
         return found
 
     causes = explain(start, propose, trials, Budget(seconds))
     edits = tuple(cause.repair.edit for cause in causes if cause.repair is not None)
     after = trials(edits) if edits else None
-    return Repaired(tuple(causes), edits, after is not None and not after.failing)
+    return Repaired(tuple(causes), edits, after is not None and not after.failing, trials.graph(edits))
 
 
 def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> list[Finding]:
-    """The findings of a run with one for each cause; what only follows from a cause is left out."""
+    """The findings of a run with one for each cause.
+
+    What only follows from a cause is left out, and so is that a layer which is repaired might fail for other arguments.
+    """
     effect = "the model then runs" if found.runs else "this error is then gone"
     if found.runs and len(found.edits) > 1:
         effect = "with the other repairs, the model then runs"
     causes = [repaired(cause, "run", effect) for cause in found.causes]
     program = next((finding.program for finding in findings if finding.program), "")
     causes = [each if each.step is None else each.with_(program=program, step=step) for step, each in enumerate(causes)]
+    explained = {site for cause in found.causes if cause.repair is not None for site in cause.conflict.frames[1:2]}
     once = {(finding.code, finding.site, finding.module): finding for finding in reversed(causes)}
-    return [*reversed(once.values()), *(f for f in findings if not any(conflicts(graph, f)))]
+    rest = [f for f in findings if not conflicts(graph, f) and not (f.claim is not None and f.site in explained)]
+    return [*reversed(once.values()), *rest]

@@ -44,7 +44,7 @@ class Conflict:
     def frames(self) -> tuple[Site, ...]:
         """The failing call and the calls that built its layer, or the module around it; innermost first."""
         if self.node is None:
-            return _frames(self.graph.layer(self.layer))
+            return construction_frames(self.graph.layer(self.layer))
         return frames(self.graph, self.graph.nodes[self.node])
 
     @property
@@ -61,10 +61,11 @@ class Conflict:
 def frames(graph: Graph, node: Node) -> tuple[Site, ...]:
     """A call, and the calls that built its layer or the module around it."""
     own = () if node.site is None else (node.site,)
-    return (*own, *_frames(graph.layer(node.layer if node.layer is not None else node.module)))
+    return (*own, *construction_frames(graph.layer(node.layer if node.layer is not None else node.module)))
 
 
-def _frames(layer: Layer | None) -> tuple[Site, ...]:
+def construction_frames(layer: Layer | None) -> tuple[Site, ...]:
+    """The calls that built a layer, innermost first; empty if they are not known."""
     return () if layer is None or layer.site is None else (layer.site, *layer.chain)
 
 

@@ -112,6 +112,7 @@ class Slicer:
     def _numbers(
         self, frames: Sequence[Site], parameter: tuple[str, int] | None, change: Change
     ) -> list[WrittenNumber]:
+        frames = list(_calls(frames))
         call = call_sites.at(frames[0], self.texts) if frames else None
         if call is None:
             return []
@@ -141,6 +142,15 @@ class Slicer:
             if statement.level or folder == os.path.dirname(folder):
                 return None
             folder = os.path.dirname(folder)
+
+
+def _calls(frames: Sequence[Site]) -> Iterator[Site]:
+    """The frames without those that only run a comprehension, which is part of the function around it."""
+    in_comprehension = False
+    for frame in frames:
+        if not in_comprehension:
+            yield frame
+        in_comprehension = frame.function.endswith(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
 
 
 class _Walk:

@@ -35,21 +35,6 @@ class Net(nn.Module):
         print("the model prints")
         return self.conv(x)
 
-class Warned(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 1, padding=1)
-    def forward(self, x):
-        return self.conv(x)
-
-class Broken(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, bias=False)
-        self.norm = nn.BatchNorm2d(9)
-    def forward(self, x):
-        return self.norm(self.conv(x))
-
 class Needs(Net):
     def __init__(self, width, depth):
         super().__init__(width)
@@ -128,8 +113,33 @@ number = 3
 class Other: pass
 """
 
+WARNED = """
+from torch import nn
+
+class Warned(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1, padding=1)
+    def forward(self, x):
+        return self.conv(x)
+"""
+
+BROKEN = """
+from torch import nn
+
+class Broken(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, bias=False)
+        self.norm = nn.BatchNorm2d(9)
+    def forward(self, x):
+        return self.norm(self.conv(x))
+"""
+
 FILES = {
     "net.py": NET,
+    "warned.py": WARNED,
+    "broken.py": BROKEN,
     "bad_import.py": "import torch\nimport no_such_thing\n",
     "bad_value.py": "def f():\n    raise ValueError('at import')\nf()\n",
     "bad_syntax.py": "x = 1\ndef f(:\n",
@@ -335,7 +345,7 @@ def test_a_constructor_that_raises_is_a_finding(convlint: Convlint) -> None:
 
 
 def test_channels_that_do_not_fit_are_a_finding(convlint: Convlint) -> None:
-    result = convlint("check", "net.py:Broken", *INPUT)
+    result = convlint("check", "broken.py:Broken", *INPUT)
     assert result.code == 1
     assert "CVL103 error" in result.out
 
@@ -521,7 +531,7 @@ def test_another_folder_and_a_module_called_like_one_of_the_standard_library(tmp
 
 
 def test_problems_and_findings_stand_in_the_json(convlint: Convlint) -> None:
-    report = json.loads(convlint("check", "net.py:Broken", "gone.py:Net", *INPUT, "--output-format", "json").out)
+    report = json.loads(convlint("check", "broken.py:Broken", "gone.py:Net", *INPUT, "--output-format", "json").out)
     assert [finding["code"] for finding in report["findings"]] == ["CVL103"]
     assert [problem["kind"] for problem in report["problems"]] == ["missing-file"]
 
@@ -529,17 +539,17 @@ def test_problems_and_findings_stand_in_the_json(convlint: Convlint) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("net.py:Warned",), 1),
-        (("net.py:Warned", "--fail-on", "error"), 0),
-        (("net.py:Warned", "--exit-zero"), 0),
-        (("net.py:Warned", "--ignore", "CVL302"), 0),
-        (("net.py:Warned", "--select", "CVL1"), 0),
-        (("net.py:Warned", "--select", "cvl302"), 1),
-        (("net.py:Broken", "--fail-on", "error"), 1),
+        (("warned.py:Warned",), 1),
+        (("warned.py:Warned", "--fail-on", "error"), 0),
+        (("warned.py:Warned", "--exit-zero"), 0),
+        (("warned.py:Warned", "--ignore", "CVL302"), 0),
+        (("warned.py:Warned", "--select", "CVL1"), 0),
+        (("warned.py:Warned", "--select", "cvl302"), 1),
+        (("broken.py:Broken", "--fail-on", "error"), 1),
         (("net.py:Net", "--max-params", "100"), 1),
         (("net.py:Net", "--max-params", "112"), 0),
         (("net.py:Net", "gone.py:Net"), 2),
-        (("net.py:Warned", "gone.py:Net"), 2),
+        (("warned.py:Warned", "gone.py:Net"), 2),
         (("gone.py:Net", "--exit-zero"), 2),
     ],
 )
@@ -548,7 +558,7 @@ def test_exit_code(convlint: Convlint, arguments: tuple[str, ...], code: int) ->
 
 
 def test_summary_tables_without_judging(convlint: Convlint) -> None:
-    result = convlint("summary", "net.py:Warned", *INPUT)
+    result = convlint("summary", "warned.py:Warned", *INPUT)
     assert result.code == 0
     assert "CVL302" not in result.out
     assert "No findings" not in result.out  # nothing was looked for
@@ -565,7 +575,7 @@ def test_only_a_model_is_tabled(convlint: Convlint, target: str, hint: str) -> N
 
 
 def test_results_go_to_stdout_and_usage_errors_to_stderr(convlint: Convlint) -> None:
-    assert convlint("check", "net.py:Broken", *INPUT).err == ""
+    assert convlint("check", "broken.py:Broken", *INPUT).err == ""
     assert convlint("check", "net.py:Net", "--device", "cup").out == ""
 
 
@@ -585,7 +595,7 @@ def test_configured_models(convlint: Convlint, here: Path, monkeypatch: pytest.M
         input = "3,9,9"
         max-params = 100
         [[tool.convlint.models]]
-        target = "../net.py:Warned"
+        target = "../warned.py:Warned"
         """
     (folder / "pyproject.toml").write_text(dedent(settings))
     result = shell("check", "--output-format", "json", folder=folder)
