@@ -27,7 +27,7 @@ def outcome(graph: Graph, findings: Iterable[Finding]) -> Outcome:
     """
     sites = [*(node.site for node in graph.nodes), *(layer.site for layer in graph.layers)]
     failed = [node for node in graph.nodes if node.error]
-    behind = graph_queries.downstream_tensors(graph, failed)
+    unknown = graph_queries.downstream_tensors(graph, failed)
     found: dict[Operation, Conflict] = {}
     for finding in findings:
         for conflict in conflicts(graph, finding):
@@ -35,15 +35,15 @@ def outcome(graph: Graph, findings: Iterable[Finding]) -> Outcome:
     return Outcome(
         conflicts=tuple(sorted(found.values(), key=position)),
         reached=frozenset((site.path, site.line) for site in sites if site is not None),
-        unknown=frozenset(operation(node) for node in graph.nodes if not behind.isdisjoint(node.inputs)),
-        working=frozenset(_working(graph, behind)),
+        unknown=frozenset(operation(node) for node in graph.nodes if not unknown.isdisjoint(node.inputs)),
+        working=frozenset(_working(graph, unknown)),
         partial=graph.failure is not None,
     )
 
 
-def _working(graph: Graph, behind: set[int]) -> Iterator[Operation]:
-    """The calls and constructors that work, and read no tensor of ``behind``."""
-    yield from (operation(node) for node in graph.nodes if not node.error and behind.isdisjoint(node.inputs))
+def _working(graph: Graph, unknown: set[int]) -> Iterator[Operation]:
+    """The calls and constructors that work, and read no tensor of ``unknown``."""
+    yield from (operation(node) for node in graph.nodes if not node.error and unknown.isdisjoint(node.inputs))
     yield from (construction(layer) for layer in graph.layers if not layer.error)
 
 

@@ -31,7 +31,7 @@ _BATCH = 6
 class RunTrials:
     """The model under edits of its files.
 
-    Edits that are ``expected`` to be asked for next run together with those that are asked for.
+    Edits that are ``expected`` to follow run together with those that are requested.
     """
 
     texts: SourceTexts

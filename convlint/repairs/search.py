@@ -104,7 +104,7 @@ class Explanation:
 class Outcome:
     """The result of a trial: conflicts in the order of execution, and the lines of all operations that were reached.
 
-    ``unknown`` are operations that ran behind a failing one and may fail after it is repaired. A ``partial`` program
+    ``unknown`` are operations that ran after a failing one and may fail after it is repaired. A ``partial`` program
     ended at a conflict: what fails after it is unknown too, but for the operations that are known to be ``working``.
     """
 

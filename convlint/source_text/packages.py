@@ -1,4 +1,4 @@
-"""Where Python files are: in a package, among installed ones."""
+"""Installed packages, and the folders of packages, by their paths."""
 
 from __future__ import annotations
 
