@@ -9,20 +9,62 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import convlint
 from convlint.ir import Finding
 from convlint.source_text.texts import SourceTexts
+from convlint.support.reachability import Reachability
 
 Content = str | bytes
-"""The digest of a file's content, or within one process the content itself."""
-_Entry = tuple[Content, dict[str, Content], Sequence[Finding]]
-"""The content of a file, of the files that it depends on, and its findings."""
+"""The digest of a file's content, or within one process the content itself; empty for a file that does not exist."""
 
 _GITIGNORE = "*\n"  # git ignores the whole directory
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# https://bford.info/cachedir/ is what it says.\n"
+
+
+@dataclass(slots=True)
+class _Entries:
+    """Findings by file, the contents of files for which they hold, and the files on which each file depends directly.
+
+    All paths are absolute. The files that findings depend on are those that are reached from their file.
+    """
+
+    findings: dict[str, Any] = field(default_factory=dict)
+    contents: dict[str, Content] = field(default_factory=dict)
+    uses: dict[str, list[str]] = field(default_factory=dict)
+
+    def update(
+        self, findings: Mapping[str, Any], contents: Mapping[str, Content], uses: Mapping[str, list[str]]
+    ) -> None:
+        """Add new findings, and forget those that depend on a file whose content was another."""
+        changed = {path for path, content in contents.items() if self.contents.get(path, "") != content}
+        for path in self._users(changed):
+            self.findings.pop(path, None)
+        for path, used in uses.items():  # of a file that is unchanged, other findings may have needed other imports
+            self.uses[path] = used if path in changed else sorted({*used, *self.uses.get(path, ())})
+        self.contents |= contents
+        self.findings |= findings
+
+    def forget(self, gone: Collection[str]) -> None:
+        for path in gone:
+            self.findings.pop(path, None)
+
+    def _users(self, files: Iterable[str]) -> set[str]:
+        """These files, and those that depend on them, directly or not."""
+        users: dict[str, list[str]] = {}
+        for user, used in self.uses.items():
+            for path in used:
+                users.setdefault(path, []).append(user)
+        found = set(files)
+        pending = [*found]
+        while pending:
+            new = set(users.get(pending.pop(), ())) - found
+            found |= new
+            pending += new
+        return found
 
 
 class Cache:
@@ -35,77 +77,88 @@ class Cache:
     def __init__(self, folder: str | None, context: Sequence[object] = ()) -> None:
         self._folder = folder
         self._context = context
-        self._known: dict[str, _Entry] = {}
-        self._stored: dict[str, Any] = {} if folder is None else self._read(folder)
+        self._entries = _Entries() if folder is None else self._read(folder)
         self._contents: dict[str, Content] = {}
-        self._changed = False
+        self._texts = SourceTexts()
+        self._is_stale = Reachability(lambda path: self._entries.uses.get(path, ()), self._has_changed)
 
     def forget_files(self) -> None:
-        """Read files again that entries depend on: they may have changed since the last call."""
+        """Read files again that findings depend on: they may have changed since the last call."""
         self._contents.clear()
+        self._is_stale.clear()
 
-    def get(self, path: str, data: bytes, texts: SourceTexts) -> list[Finding] | None:
-        """The findings of a file with this content, None if they are unknown. ``texts`` gives all other files."""
+    def get(self, path: str, texts: SourceTexts) -> list[Finding] | None:
+        """The findings of a file, None if they are unknown. ``texts`` gives the contents of all files."""
         path = os.path.abspath(path)
-        entry = self._known.get(path) or self._restored(path)
-        if entry is None:
+        self._texts = texts
+        found = self._entries.findings.get(path)
+        if found is None or self._is_stale(path):
             return None
-        content, files, findings = entry
-        if content != self._content(data):
+        try:
+            return self._decoded(found)
+        except (TypeError, ValueError, AttributeError):
             return None
-        if any(self._content_of(file, texts) != known for file, known in files.items()):
-            return None
-        return list(findings)
 
     def put(
-        self, path: str, data: bytes, texts: SourceTexts, files: Iterable[str], findings: Sequence[Finding]
+        self, findings: Mapping[str, Sequence[Finding]], uses: Mapping[str, Iterable[str]], texts: SourceTexts
     ) -> None:
-        """Store the findings of a file, which depend on the contents of ``files`` too."""
-        path = os.path.abspath(path)
-        others = {os.path.abspath(file) for file in files} - {path}
-        contents = {file: self._content_of(file, texts) for file in sorted(others)}
-        self._known[path] = (self._content(data), contents, findings)
-        self._changed = True
+        """Store the findings of files, and the files on which each file depends directly, in absolute paths.
 
-    def _content(self, data: bytes) -> Content:
-        return data if self._folder is None else _digest(data)
+        If several processes write the cache file at the same time, the last one wins.
+        """
+        if not findings:
+            return
+        self._texts = texts
+        new = {os.path.abspath(path): self._encoded(found) for path, found in findings.items()}
+        all_uses = {path: sorted(used) for path, used in uses.items()}
+        files = {*new, *all_uses, *(used for each in all_uses.values() for used in each)}
+        contents = {
+            path: content for path in files if (content := self._content_of(path)) or path in self._entries.contents
+        }
+        if self._folder is not None:
+            self._entries = self._read(self._folder)
+        self._entries.update(new, contents, all_uses)
+        self._is_stale.clear()
+        if self._folder is not None:
+            self._save(self._folder)
 
-    def _content_of(self, path: str, texts: SourceTexts) -> Content:
+    def _has_changed(self, path: str) -> bool:
+        return self._content_of(path) != self._entries.contents.get(path, "")
+
+    def _content_of(self, path: str) -> Content:
         """The content of a file; empty for a file that cannot be read."""
         if path not in self._contents:
             try:
-                self._contents[path] = self._content(texts.data(path))
+                data = self._texts.data(path)
+                self._contents[path] = data if self._folder is None else _digest(data)
             except OSError:
                 self._contents[path] = ""
         return self._contents[path]
 
     # --- the cache file
 
-    def _restored(self, path: str) -> _Entry | None:
-        """An entry of the cache file; None if there is none or it is not valid."""
-        if path not in self._stored:
-            return None
+    def _encoded(self, findings: Sequence[Finding]) -> Any:
+        if self._folder is None:
+            return tuple(findings)
         from convlint.ir import serialize
 
-        try:
-            content, files, findings = self._stored[path]
-            return content, dict(files), [serialize.decode(Finding, value) for value in findings]
-        except (TypeError, ValueError, AttributeError):
-            return None
+        return serialize.encode(tuple(findings))
 
-    def save(self) -> None:
-        """Write new entries. If several processes write at the same time, the last one wins."""
-        if self._folder is None or not self._changed:
-            return
+    def _decoded(self, found: Any) -> list[Finding]:
+        if self._folder is None:
+            return list(found)
+        from convlint.ir import serialize
+
+        return [serialize.decode(Finding, value) for value in found]
+
+    def _save(self, folder: str) -> None:
         import json
 
-        from convlint.ir import serialize
-
-        current = {path: entry for path, entry in self._read(self._folder).items() if os.path.exists(path)}
-        entries = json.dumps(current | serialize.encode(self._known))
+        self._entries.forget([path for path in self._entries.findings if not os.path.exists(path)])
+        entries = json.dumps([self._entries.findings, self._entries.contents, self._entries.uses])
         text = json.dumps({"key": self._key, "digest": _digest(entries.encode())}) + f"\n{entries}"
         try:
-            self._make_folder(self._folder)
+            self._make_folder(folder)
             _write(self._file, text)
         except OSError:
             return  # without a cache the next command lints all files again
@@ -117,7 +170,7 @@ class Cache:
             if not os.path.exists(path):
                 _write(path, text)
 
-    def _read(self, folder: str) -> dict[str, Any]:
+    def _read(self, folder: str) -> _Entries:
         import json
 
         name = _digest(repr((os.getcwd(), sys.version_info[:2])).encode())
@@ -127,11 +180,23 @@ class Cache:
             with open(self._file, "rb") as file:
                 head, text = json.loads(file.readline()), file.read()
             if head != {"key": self._key, "digest": _digest(text)}:
-                return {}
+                return _Entries()
             entries = json.loads(text)
         except (OSError, ValueError, RecursionError):
-            return {}
-        return entries if isinstance(entries, dict) else {}
+            return _Entries()
+        return _entries(entries)
+
+
+def _entries(value: Any) -> _Entries:
+    """Entries from JSON; none if the value does not have their form."""
+    match value:
+        case [dict(findings), dict(contents), dict(uses)] if (
+            all(isinstance(found, list) for found in findings.values())
+            and all(isinstance(content, str) for content in contents.values())
+            and all(isinstance(used, list) and all(isinstance(p, str) for p in used) for used in uses.values())
+        ):
+            return _Entries(findings, contents, uses)
+    return _Entries()
 
 
 def _write(path: str, text: str) -> None:

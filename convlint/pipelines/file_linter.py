@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convlint.ir import Finding, Problem
@@ -24,10 +24,10 @@ Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 
 @dataclass(frozen=True, repr=False)
 class LintedFile:
-    """All findings of one file, whichever rules are selected; ``files`` are the other files that they depend on."""
+    """All findings of one file, whichever rules are selected. ``uses`` are files on which files depend directly."""
 
     findings: Sequence[Finding]
-    files: tuple[str, ...] = ()
+    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -56,9 +56,7 @@ class FileLinter:
         return linted
 
     def _restart(self) -> None:
-        if self._parsed is not None:
-            self._parsed.clear()
-        self._project = self._static.Project(*self._program, self._parsed)
+        self._project = self._project.without_trees()
         gc.collect()  # the parts of the old project refer to each other
 
     def _lint(self, path: str) -> LintedFile:
@@ -86,4 +84,4 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
         text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
         problem = Problem("internal", text, path=path, traceback=traceback.format_exc())
         return LintedFile(findings, problems=(problem,))
-    return LintedFile(findings, checked.files, checked.problems)
+    return LintedFile(findings, checked.uses, checked.problems)

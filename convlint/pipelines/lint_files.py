@@ -94,16 +94,18 @@ class Linter:
         contents = {path: data for path, data in files.items() if not _is_skipped(data)}
         linted = {}
         self._cache.forget_files()
-        for path, data in contents.items():
-            known = self._cache.get(path, data, texts)
+        for path in contents:
+            known = self._cache.get(path, texts)
             if known is not None:
                 linted[path] = LintedFile(known)
         unknown = [path for path in contents if path not in linted]
+        uses: dict[str, set[str]] = {}
         for path, result in zip(unknown, self._lint(unknown, texts), strict=True):
             linted[path] = result
-            if not result.problems:
-                self._cache.put(path, contents[path], texts, result.files, result.findings)
-        self._cache.save()
+            for user, used in result.uses.items():
+                uses.setdefault(user, set()).update(used)
+        complete = {path: linted[path].findings for path in unknown if not linted[path].problems}
+        self._cache.put(complete, uses, texts)
         return linted
 
     def _lint(self, paths: Sequence[str], texts: SourceTexts) -> list[LintedFile]:

@@ -7,7 +7,7 @@ applies the rules to the recorded graphs. Nothing is imported or executed for re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from convlint.ir import Finding, Problem, Site, distinct_occurrences
 from convlint.rules.registry import rule
@@ -26,12 +26,15 @@ __all__ = ["CheckedFile", "Project", "check_file"]
 
 @dataclass(frozen=True, repr=False)
 class CheckedFile:
-    """The findings of a file, its problems, the other ``files`` of the project on which they depend, and the lines of
-    the operations that were ``reached``.
+    """The findings of a file, its problems, and the lines of the operations that were ``reached``.
+
+    ``uses`` are the files on which files depend directly, in absolute paths: those that they import, and the paths
+    that were tried before. Findings depend on all files that are reached from the checked one. It has the files for
+    which that changed since the last check in the project.
     """
 
     findings: tuple[Finding, ...] = ()
-    files: tuple[str, ...] = ()
+    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     reached: frozenset[tuple[str, int]] = frozenset()
 
@@ -39,6 +42,8 @@ class CheckedFile:
 def check_file(path: str, data: bytes, project: Project, *, with_reached: bool = False) -> CheckedFile:
     """Check one file. Never raises because of its content: a syntax error is a finding."""
     try:
+        if not project.is_followed(path, data):
+            return CheckedFile(uses=project.imports.new_uses())
         module = project.add(path, data)
     except UnreadableError as error:
         if not error.is_syntax:
@@ -46,8 +51,6 @@ def check_file(path: str, data: bytes, project: Project, *, with_reached: bool =
         site = Site(path, error.line, error.column, error.line, error.column)
         return CheckedFile((rule("CVL901").finding(f"cannot parse the file: {error}", site),))
     try:
-        if not any(b"torch" in used.data for used in project.reached(module)):
-            return CheckedFile(files=tuple(sorted(project.files_of(module))))
         return with_room(lambda: _check(path, module, project, with_reached))
     except Exception as error:  # noqa: BLE001 - an error in convlint becomes a problem; other files are checked
         import traceback
@@ -76,7 +79,7 @@ def _check(path: str, module: SourceModule, project: Project, with_reached: bool
         if any(finding.graph for finding in findings) or with_reached
         else frozenset()
     )
-    return CheckedFile(findings, tuple(sorted(project.files_of(module))), problems, reached)
+    return CheckedFile(findings, project.imports.new_uses(), problems, reached)
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from convlint.settings.config import Config
 from convlint.settings.targets import Target
-from convlint.static.program.parse import parse
+from convlint.static.program.import_graph import ImportGraph
 from convlint.static.program.project import Project
-from convlint.static.program.source_module import SourceModule
 from convlint.support.errors import UsageError
 
 
@@ -28,14 +27,14 @@ def models_of(files: Iterable[str], config: Config) -> list[Target]:
     targets = [entry.target for entry in config.models]
     if config.path is not None and os.path.realpath(config.path) in changed:
         return targets
-    project = Project(config.root)
-    return [target for target in targets if _depends_on(target, changed, project)]
+    imports = Project(config.root).imports
+    return [target for target in targets if _depends_on(target, changed, imports)]
 
 
-def _depends_on(target: Target, changed: set[str], project: Project) -> bool:
+def _depends_on(target: Target, changed: set[str], imports: ImportGraph) -> bool:
     if target.path is not None:
-        module = project.load(target.path)
+        path = os.path.abspath(target.path)
     else:
-        where = os.path.join(project.root, f"{target.module} is imported here")
-        module = SourceModule(parse(where, f"import {target.module}".encode()), "", is_package=False)
-    return module is None or any(os.path.realpath(used.path) in changed for used in project.reached(module))
+        path = os.path.join(imports.root, f"{target.module} is imported here")
+        imports.add(path, f"import {target.module}".encode())
+    return imports.text(path) is None or any(os.path.realpath(used) in changed for used in imports.reached(path))

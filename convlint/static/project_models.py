@@ -76,10 +76,10 @@ def _module(project: Project, file: str) -> SourceModule | None:
     """Return the module of a file; None if it cannot be read, which ``check`` reports, or does not use torch."""
     try:
         with open(file, "rb") as stream:
-            module = project.add(file, stream.read())
+            data = stream.read()
+        return project.add(file, data) if project.is_followed(file, data) else None
     except (OSError, UnreadableError):
         return None
-    return module if any(b"torch" in used.data for used in project.reached(module)) else None
 
 
 # --- how classes are used

@@ -55,8 +55,8 @@ class Fake:
             raise RecursionError("too deep")
         if "SLOW" in text:
             return static.CheckedFile(problems=(Problem("timeout", "it took too long", path),))
-        used = tuple(re.findall(r"uses (\S+)", text))
-        return static.CheckedFile(tuple(self._found(path, text, project)), used)
+        used = tuple(map(os.path.abspath, re.findall(r"uses (\S+)", text)))
+        return static.CheckedFile(tuple(self._found(path, text, project)), {os.path.abspath(path): used})
 
     def _found(self, path: str, text: str, project: Project) -> Iterator[Finding]:
         for number, line in enumerate(text.splitlines(), start=1):

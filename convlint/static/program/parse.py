@@ -8,7 +8,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from convlint.ir import Site
@@ -35,6 +35,10 @@ class Text:
     ascii: bool
     yields: bool  # whether it may contain a generator
     _lines: list[str] | None = None
+
+    def at(self, path: str) -> Text:
+        """The same text under another name in reports."""
+        return self if path == self.path else replace(self, path=path)
 
     @property
     def lines(self) -> list[str]:

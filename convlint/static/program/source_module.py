@@ -28,8 +28,6 @@ class SourceModule:
         self.bindings: dict[str, list[ast.stmt]] = {}
         self.stars: list[ast.ImportFrom] = []
         self.main: list[ast.stmt] = []  # the top level without definitions and imports
-        self.uses: dict[str, SourceModule] = {}  # the modules that it imports from, by path
-        self.missing: set[str] = set()  # paths tried before those of imported modules
         self.is_library = False  # whether its text stands for a library
         self._index(text.tree.body)
 

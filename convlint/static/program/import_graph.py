@@ -1,0 +1,212 @@
+"""Which files of a project import which, directly or not."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from convlint.source_text.texts import SourceTexts
+from convlint.static.program.parse import Text, UnreadableError, parse
+from convlint.support.reachability import Reachability
+
+Search = tuple[str | None, tuple[str, ...]]  # the file of a module, and those searched before it
+Name = tuple[str, tuple[str, ...], int]  # a dotted name, the names imported from it, and the leading dots
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ParsedFile:
+    """A file as it was parsed. The ``text`` of one that nothing with torch imports is not kept."""
+
+    data: bytes
+    text: Text | None
+    names: tuple[Name, ...]
+
+    @property
+    def has_torch(self) -> bool:
+        return b"torch" in self.data
+
+
+Parsed = dict[str, ParsedFile]
+"""Parsed files by absolute path."""
+
+
+class ImportGraph:
+    """The files below a folder and what they import, in functions too. Files are parsed when they are needed.
+
+    All paths are absolute. ``texts`` gives the contents of files.
+    """
+
+    def __init__(self, root: str, texts: SourceTexts, parsed: Parsed) -> None:
+        self.root = root
+        self.reaches_torch = Reachability(self._imported, self._has_torch)
+        self._texts = texts
+        self._parsed = parsed
+        self._files: dict[str, ParsedFile | None] = {}  # as this project has them
+        self._uses: dict[str, set[str]] = {}  # what each file imports, and the paths that were tried before
+        self._changed: set[str] = set()  # files whose uses were not reported yet
+        self._exists: dict[str, bool] = {}
+        self._searches: dict[tuple[str, str], Search] = {}
+
+    def add(self, path: str, data: bytes) -> Text:
+        """Return the text of a file with a given content. Raises UnreadableError."""
+        known = self._files.get(path)
+        file = self._files[path] = self._parse(path, data)
+        if known is not None and known.data != data:
+            self.reaches_torch.clear()
+        assert file.text is not None
+        return file.text
+
+    def text(self, path: str) -> Text | None:
+        """Return the text of a file; None if it cannot be read or parsed."""
+        file = self._file(path)
+        return None if file is None else self._parse(path, file.data).text
+
+    def data(self, path: str) -> bytes:
+        file = self._file(path)
+        return b"" if file is None else file.data
+
+    def forget_text(self, path: str) -> None:
+        """Free the tree of a file; it is parsed again if it is needed."""
+        file = self._files.get(path)
+        if file is not None:
+            file.text = None
+
+    def forget_texts(self) -> None:
+        for path in self._files:
+            self.forget_text(path)
+
+    def resolve(self, name: str, importer: str, level: int = 0) -> str | None:
+        """Return the file that a dotted name means in ``importer``; None if it is outside of the project."""
+        folder = os.path.dirname(importer)
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            path, missing = self._first([folder], name)
+        elif name.split(".", 1)[0] in _LIBRARIES:
+            return None
+        else:
+            if (folder, name) not in self._searches:
+                self._searches[folder, name] = self._search(name, folder)
+            path, missing = self._searches[folder, name]
+        self.add_uses(importer, missing if path is None else (*missing, path))
+        return path
+
+    def reached(self, path: str) -> Iterator[str]:
+        """Yield a file and the files that it imports, directly or not."""
+        seen = {path}
+        pending = [path]
+        while pending:
+            importer = pending.pop()
+            yield importer
+            new = set(self._imported(importer)) - seen
+            seen |= new
+            pending += new
+
+    def add_uses(self, importer: str, paths: Sequence[str]) -> None:
+        """Record that what is found in ``importer`` depends on these files, or on their absence."""
+        uses = self._uses.setdefault(importer, set())
+        if not uses.issuperset(paths):
+            uses.update(paths)
+            self._changed.add(importer)
+
+    def new_uses(self) -> dict[str, tuple[str, ...]]:
+        """Return the files on which files depend directly, for those where that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return {path: tuple(sorted(self._uses[path])) for path in changed}
+
+    # --- files
+
+    def _file(self, path: str) -> ParsedFile | None:
+        if path not in self._files:
+            self._files[path] = None
+            try:
+                self._files[path] = self._parse(path, self._texts.data(path), keep=False)
+            except (OSError, UnreadableError):
+                return None
+        return self._files[path]
+
+    def _parse(self, path: str, data: bytes, *, keep: bool = True) -> ParsedFile:
+        """Return a parsed file, with its text if ``keep``."""
+        known = self._parsed.get(path)
+        if known is None or known.data != data:
+            text = parse(os.path.relpath(path), data)
+            known = self._parsed[path] = ParsedFile(data, text, tuple(_imported_names(text.tree)))
+            if not keep and not known.has_torch:
+                known.text = None
+        elif known.text is None and keep:
+            known.text = parse(os.path.relpath(path), data)
+        return known
+
+    def _has_torch(self, path: str) -> bool:
+        file = self._file(path)
+        return file is not None and file.has_torch
+
+    def _imported(self, path: str) -> Iterator[str]:
+        """Yield the files that a file imports directly."""
+        file = self._file(path)
+        for name, members, level in () if file is None else file.names:
+            parts = name.split(".") if name else []
+            module = None
+            for end in range(0 if level else 1, len(parts) + 1):
+                module = self.resolve(".".join(parts[:end]), path, level)
+                if module is not None and module != path:
+                    yield module
+            if module is not None and os.path.basename(module) != "__init__.py":
+                continue  # its members are no modules
+            for member in members:
+                inner = self.resolve(".".join([*parts, member]), path, level)
+                if inner is not None and inner != path:
+                    yield inner
+
+    # --- the search for modules
+
+    def _search(self, name: str, folder: str) -> Search:
+        """Search a module in the folder of the importer, in its parents up to the root, and in ``src`` there."""
+        folders = [folder]
+        while folder.startswith(f"{self.root}{os.sep}"):
+            folder = os.path.dirname(folder)
+            folders.append(folder)
+        return self._first([*folders, self.root, os.path.join(self.root, "src")], name)
+
+    def _first(self, folders: Sequence[str], name: str) -> Search:
+        """Search a module in folders: its file, and the paths that were tried before."""
+        missing: list[str] = []
+        for folder in dict.fromkeys(folders):
+            place = os.path.join(folder, *name.split(".")) if name else folder
+            for path in (f"{place}.py", os.path.join(place, "__init__.py")):
+                if self._is_file(path):
+                    return path, tuple(missing)
+                missing.append(path)
+        return None, tuple(missing)
+
+    def _is_file(self, path: str) -> bool:
+        if path not in self._exists:
+            self._exists[path] = self._texts.has_overlay(path) or os.path.isfile(path)
+        return self._exists[path]
+
+
+def _imported_names(tree: ast.Module) -> Iterator[Name]:
+    for node in _imports(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, (), 0) for alias in node.names)
+        else:
+            members = tuple(alias.name for alias in node.names if alias.name != "*")
+            yield node.module or "", members, node.level
+
+
+def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports of a file, at any level."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+            inner = getattr(node, block, None)
+            if type(inner) is list:
+                pending += inner
+
+
+_LIBRARIES = frozenset({"torch", "numpy", "typing", "functools", "collections", "math", "os"})
