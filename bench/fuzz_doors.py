@@ -132,18 +132,17 @@ def _cache(data: bytes) -> str:
     """Check that a damaged file is not used: the findings are those that were written, or none."""
     _put("a.py", b"x = 1\n")
     cache = Cache("cache")
-    cache.put("a.py", b"x = 1\n", SourceTexts(), [], [_FINDING])
-    cache.save()
+    cache.put({"a.py": [_FINDING]}, {}, SourceTexts())
     (written,) = Path("cache").glob("*.json")
     whole = written.read_bytes()
     written.write_bytes(near(Random(data), [whole]))
-    found = Cache("cache").get("a.py", b"x = 1\n", SourceTexts())
+    found = Cache("cache").get("a.py", SourceTexts())
     assert found in (None, [_FINDING])
     key = json.loads(whole.partition(b"\n")[0])["key"]
     entries = data.replace(b"PATH", json.dumps(os.path.abspath("a.py")).encode())
     head = {"key": key, "digest": blake2b(entries, digest_size=16).hexdigest()}
     written.write_bytes(json.dumps(head).encode() + b"\n" + entries)
-    Cache("cache").get("a.py", b"x = 1\n", SourceTexts())
+    Cache("cache").get("a.py", SourceTexts())
     return "refused" if found is None else "read"
 
 
@@ -269,7 +268,9 @@ def _doors() -> dict[str, Door]:
     known = b'{"version": 1, "findings": [{"path": "a.py", "code": "CVL301", "function": "", "line": "x", "count": 1}]}'
     code = b"x = [\n    1,  # noqa: CVL301, E501 why\n]  # convlint: ignore[CVL201]\n# convlint: skip-file\ny = '''\n# noqa\n'''\\\n"
     entries = (
-        b'{PATH: ["1de70bc15d424d4453e6c531451e490b", {}, [' + json.dumps(serialize.encode(_FINDING)).encode() + b"]]}"
+        b"[{PATH: ["
+        + json.dumps(serialize.encode(_FINDING)).encode()
+        + b']}, {PATH: "1de70bc15d424d4453e6c531451e490b"}, {}]'
     )
     answer = json.dumps(serialize.encode(JobResult(None, (Problem("exit", "over", "a.py", 3),)))).encode()
     return {

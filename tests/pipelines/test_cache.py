@@ -14,6 +14,7 @@ import pytest
 from convlint.pipelines import cache
 from convlint.pipelines.lint_files import Linter
 from convlint.settings.config import Config, parse
+from convlint.source_text.texts import SourceTexts
 from tests.static.fake_source import Fake, fake
 
 __all__ = ["fake"]
@@ -132,19 +133,22 @@ def test_a_file_with_a_problem_is_tried_again(fake: Fake) -> None:
 BROKEN = (
     *("", "{", "[]", "null", '{"key": 1}', "\xe9", '{"key": KEY}', "HEAD[]", "HEAD", "HEAD{"),
     'HEAD{"PATH": 3}',
-    'HEAD{"PATH": [DATA, {}, [[1]]]}',
-    'HEAD{"PATH": [DATA, 3, []]}',
-    'HEAD{"PATH": [DATA, {}, 7]}',
-    'HEAD{"PATH": {"data": DATA}}',
-    '{"key": KEY, "digest": ""}\n{"PATH": [DATA, {}, []]}',
+    'HEAD[{"PATH": [[1]]}, {"PATH": DATA}, {}]',
+    'HEAD[{"PATH": []}, {"PATH": 3}, {}]',
+    'HEAD[{"PATH": 7}, {"PATH": DATA}, {}]',
+    'HEAD[{"PATH": []}, {"PATH": DATA}, {"PATH": 1}]',
+    'HEAD[{"PATH": []}, {"PATH": DATA}, {"PATH": [1]}]',
+    'HEAD[{"PATH": []}, {"PATH": DATA}]',
+    'HEAD[{"PATH": {"data": DATA}}, {"PATH": DATA}, {}]',
+    '{"key": KEY, "digest": ""}\n[{"PATH": []}, {"PATH": DATA}, {}]',
     "[" * 100_000,
     "HEAD" + "[" * 100_000,
 )
 """Texts in the place of a cache, HEAD for the first line that would fit the rest."""
 
 
-def parts(file: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """The first line of a cache, and its entries."""
+def parts(file: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The first line of a cache, and its findings, contents and uses by file."""
     head, _, rest = file.read_text().partition("\n")
     return json.loads(head), json.loads(rest)
 
@@ -155,7 +159,7 @@ def test_a_broken_cache_is_written_anew(fake: Fake, here: Path, text: str) -> No
     lint()
     (file,) = Path("cache").glob("*.json")
     head, entries = parts(file)
-    data = json.dumps(entries[str(here / "a.py")][0])
+    data = json.dumps(entries[1][str(here / "a.py")])
     text = text.replace("KEY", json.dumps(head["key"])).replace("DATA", data)
     text = text.replace("PATH", str(here / "a.py"))
     if text.startswith("HEAD"):
@@ -194,15 +198,41 @@ def test_files_that_are_gone_are_forgotten_and_others_kept(fake: Fake) -> None:
     write(c="good\n")
     lint()
     (file,) = Path("cache").glob("*.json")
-    assert {Path(path).name for path in parts(file)[1]} == {"b.py", "c.py"}
+    assert {Path(path).name for path in parts(file)[1][0]} == {"b.py", "c.py"}
+
+
+def test_a_change_that_another_command_saw_makes_findings_stale_for_this_one(fake: Fake) -> None:
+    write(a="uses b.py\n", b="uses w.py\n", w="good\n")
+    assert lint() == []
+    write(w="WIDE\n")
+    Linter(Config(), "cache").find({"b.py": Path("b.py").read_bytes()})  # a.py is not linted here
+    assert lint() == ["b.py:1:1 CVL102"]
+    assert fake.judged == ["a.py", "b.py", "w.py", "b.py", "a.py", "w.py"]
+
+
+def test_files_that_import_each_other_are_judged_again_together(fake: Fake) -> None:
+    write(a="uses b.py\n", b="uses a.py\n")
+    assert lint() == lint() == []
+    write(b="uses a.py\nBAD\n")
+    assert lint() == ["b.py:2:1 CVL101"]
+    assert fake.judged == ["a.py", "b.py", "a.py", "b.py"]
+
+
+def test_the_cache_grows_with_the_imports_and_not_with_what_they_lead_to(fake: Fake) -> None:
+    sizes = []
+    for count in (20, 40):
+        write(**{f"m{n}": f"uses m{n + 1}.py\n" for n in range(count)})
+        lint(folder=f"cache{count}")
+        (file,) = Path(f"cache{count}").glob("*.json")
+        sizes.append(len(file.read_bytes()))
+    assert sizes[1] < 2.2 * sizes[0]
 
 
 def test_runs_side_by_side_do_not_harm_each_other() -> None:
     def use(number: int) -> None:
         for turn in range(20):
             one = cache.Cache("cache")
-            one.put(f"{number}.py", b"%d" % turn, {}, (), [])
-            one.save()
+            one.put({f"{number}.py": []}, {}, SourceTexts({f"{number}.py": b"%d" % turn}))
 
     for number in range(4):
         write(**{str(number): ""})
@@ -212,5 +242,5 @@ def test_runs_side_by_side_do_not_harm_each_other() -> None:
     for thread in threads:
         thread.join()
     (file,) = Path("cache").glob("*.json*")
-    assert parts(file)[1].keys() <= {os.path.abspath(f"{number}.py") for number in range(4)}
-    assert any(cache.Cache("cache").get(f"{n}.py", b"19", {}) == [] for n in range(4))
+    assert parts(file)[1][0].keys() <= {os.path.abspath(f"{number}.py") for number in range(4)}
+    assert any(cache.Cache("cache").get(f"{n}.py", SourceTexts({f"{n}.py": b"19"})) == [] for n in range(4))
