@@ -49,14 +49,12 @@ class ImportGraph:
         self._exists: dict[str, bool] = {}
         self._searches: dict[tuple[str, str], Search] = {}
 
-    def add(self, path: str, data: bytes) -> Text:
-        """Return the text of a file with a given content. Raises UnreadableError."""
+    def add(self, path: str, data: bytes) -> None:
+        """Use this content for a file. Raises UnreadableError."""
         known = self._files.get(path)
-        file = self._files[path] = self._parse(path, data)
+        self._files[path] = self._parse(path, data, keep=False)
         if known is not None and known.data != data:
             self.reaches_torch.clear()
-        assert file.text is not None
-        return file.text
 
     def text(self, path: str) -> Text | None:
         """Return the text of a file; None if it cannot be read or parsed."""
@@ -67,15 +65,11 @@ class ImportGraph:
         file = self._file(path)
         return b"" if file is None else file.data
 
-    def forget_text(self, path: str) -> None:
-        """Free the tree of a file; it is parsed again if it is needed."""
-        file = self._files.get(path)
-        if file is not None:
-            file.text = None
-
     def forget_texts(self) -> None:
-        for path in self._files:
-            self.forget_text(path)
+        """Free the trees of all files; they are parsed again if they are needed."""
+        for file in self._files.values():
+            if file is not None:
+                file.text = None
 
     def resolve(self, name: str, importer: str, level: int = 0) -> str | None:
         """Return the file that a dotted name means in ``importer``; None if it is outside of the project."""

@@ -58,10 +58,7 @@ class Project:
         """
         key = os.path.abspath(path)
         self.imports.add(key, data)
-        if self.imports.reaches_torch(key):
-            return True
-        self.imports.forget_text(key)
-        return False
+        return self.imports.reaches_torch(key)
 
     def add(self, path: str, data: bytes) -> SourceModule:
         """Return the module of a file with a given content. Raises UnreadableError."""
@@ -69,7 +66,10 @@ class Project:
         known = self._modules.get(key)
         if known is not None and (known.path, known.data) == (path, data):
             return known
-        module = self._modules[key] = self._module(self.imports.add(key, data).at(path), key, data)
+        self.imports.add(key, data)
+        text = self.imports.text(key)
+        assert text is not None  # otherwise it would have raised
+        module = self._modules[key] = self._module(text.at(path), key, data)
         return module
 
     def load(self, path: str) -> SourceModule | None:
