@@ -21,6 +21,7 @@ from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.to_graph import Recording
+from convlint.runtime.recover import dimension_checks
 
 
 def record(
@@ -60,6 +61,8 @@ def _run(
         flags = stack.enter_context(training_flags_restored(model))
         stack.enter_context(isolation.module_calls(recorder.call_module))
         stack.enter_context(eager())
+        if repairing:
+            stack.enter_context(dimension_checks.recorded(recorder.refuse))
         if any(flag is not train for flag in flags):
             model.train(train)
         stack.enter_context(torch.no_grad())

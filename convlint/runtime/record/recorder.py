@@ -57,6 +57,7 @@ class Recorder(TorchFunctionMode):
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         self._track = self._thread.track = Track(self.steps, self.calls, [])
         self._constants = 0
+        self._refusals: dict[int, str] = {}  # by the id of the module
         self._operator_mode = _OperatorMode(self)
 
     def value_of(self, tensor: Tensor) -> Value:
@@ -80,6 +81,10 @@ class Recorder(TorchFunctionMode):
         """Set the result of the model."""
         self.returned = self._values(result)
         self.result = structure(result, self.value_of)
+
+    def refuse(self, module: nn.Module, error: str) -> None:
+        """Record that a module refuses its input; the error becomes that of its next call."""
+        self._refusals[id(module)] = error
 
     @property
     def operator_error(self) -> Exception | None:
@@ -187,6 +192,8 @@ class Recorder(TorchFunctionMode):
         step.several, step.error = several, error
         if self._track.stack:
             step.owner, step.module, _ = self._track.stack[-1]
+            if self._refusals:
+                step.error = self._refusals.pop(id(step.owner), None) or error
         step.args = tuple(self._arguments(args))
         if kwargs:
             step.kwargs = self._nested(kwargs)

@@ -1,0 +1,38 @@
+"""The checks with which norms refuse a tensor of another dimension, before any function of torch is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules import batchnorm, instancenorm
+
+from convlint.runtime.failures import one_line
+from convlint.runtime.isolation import in_run, patched
+
+Refuse = Callable[[nn.Module, str], None]
+_CHECK = "_check_input_dim"
+
+
+@contextmanager
+def recorded(refuse: Refuse) -> Iterator[None]:
+    """Context in which a norm of the wrong dimension runs, after ``refuse`` was called with it and its error."""
+    with ExitStack() as stack:
+        for cls in (*vars(batchnorm).values(), *vars(instancenorm).values()):
+            if isinstance(cls, type) and issubclass(cls, nn.Module) and _CHECK in vars(cls):
+                stack.enter_context(patched(cls, _CHECK, _recording(vars(cls)[_CHECK], refuse)))
+        yield
+
+
+def _recording(check: Callable[..., None], refuse: Refuse) -> Callable[..., None]:
+    def recording(module: nn.Module, input: Any) -> None:
+        try:
+            check(module, input)
+        except ValueError as error:
+            if not in_run() or not isinstance(input, Tensor) or input.dim() < 2:
+                raise
+            refuse(module, one_line(error))
+
+    return recording
