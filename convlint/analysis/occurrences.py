@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from convlint.ir import Finding, Occurrence, distinct_occurrences
+from convlint.ir import Finding, Occurrence
 
 if TYPE_CHECKING:
     from convlint.ir import Graph
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def with_occurrences(finding: Finding, graph: Graph) -> Finding:
     """Return the finding with its occurrences in a graph."""
-    return finding.with_(occurrences=distinct_occurrences(_occurrences(finding, graph)))
+    return finding.with_(occurrences=tuple(dict.fromkeys(_occurrences(finding, graph))))
 
 
 def _occurrences(finding: Finding, graph: Graph) -> Iterator[Occurrence]:

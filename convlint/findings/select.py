@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from convlint.ir import Finding, Occurrence, distinct_occurrences
+from convlint.ir import Finding, Occurrence
 from convlint.settings.config import Config
 
 
@@ -61,7 +61,22 @@ def _modules(group: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _occurrences(group: Sequence[Finding]) -> tuple[Occurrence, ...]:
-    return distinct_occurrences(occurrence for finding in group for occurrence in finding.occurrences)
+    """Each occurrence once: in the smallest program that builds the module, and not in a class that is followed alone.
+
+    Objects that no attribute names are left out if others have names.
+    """
+    found = dict.fromkeys(occurrence for finding in group for occurrence in finding.occurrences)
+    named = [each for each in found if "@" not in (each.module or "")] or [*found]
+    site = group[0].site
+    built = [each for each in named if site is None or (each.path, each.line) != (site.path, site.line)]
+    names = {each.module for each in built if each.target is None and each.module}
+    return tuple([each for each in built if each.target or not _is_inside(each.module, names)] or named)
+
+
+def _is_inside(module: str | None, names: Collection[str]) -> bool:
+    """Return whether a module is one of ``names`` in a larger program, where its path is longer."""
+    parts = (module or "").split(".")
+    return any(".".join(parts[start:]) in names for start in range(1, len(parts)))
 
 
 def _order(finding: Finding) -> tuple[str, bool, str, int, int, int, str]:

@@ -19,7 +19,6 @@ from convlint.ir.report import (
     Report,
     Severity,
     any_at_least,
-    distinct_occurrences,
 )
 from convlint.source_text.site import Applicability, Edit, Fix, Site
 
@@ -112,5 +111,4 @@ __all__ = [
     "VersionRun",
     "Witness",
     "any_at_least",
-    "distinct_occurrences",
 ]

@@ -94,13 +94,6 @@ class Finding:
         return replace(self, **changes)
 
 
-def distinct_occurrences(occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
-    """Return each occurrence once, without objects that no attribute names if others have names."""
-    found = dict.fromkeys(occurrences)
-    named = [occurrence for occurrence in found if "@" not in (occurrence.module or "")]
-    return tuple(named or found)
-
-
 def any_at_least(severities: Iterable[Severity], threshold: Severity) -> bool:
     """Check whether one of the severities is ``threshold`` or worse."""
     position = SEVERITIES.index(threshold)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from convlint.analysis.diagnosis import Disagreement, Vote, messages
-from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site, distinct_occurrences
+from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site
 from convlint.repairs.candidates import Candidate, declared_votes
 from convlint.repairs.search import Explanation
 from convlint.rules.registry import rule_about
@@ -38,8 +38,9 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
         return found.with_(related=(*finding.related, *_first_failure(cause, site)))
     blamed = _blamed(cause, candidate.vote, candidate.right, site)
     known = finding.occurrences if finding.site == site else ()
-    occurrences = distinct_occurrences([*known, *_occurrences(cause, site)])
-    instances = tuple(dict.fromkeys(each.module for each in occurrences if each.module is not None))
+    occurrences = tuple(dict.fromkeys([*known, *_occurrences(cause, site)]))
+    # A layer may be known from several programs that contain each other; in one it has one name.
+    instances = tuple(dict.fromkeys(each.module for each in occurrences if each.module and graph.layer(each.module)))
     if len(instances) > 1:  # whose argument may have several values
         repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
     about = rule_about(messages.reported_call(graph, blamed).op)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from convlint.ir import Finding, Problem, Site, distinct_occurrences
+from convlint.ir import Finding, Problem, Site
 from convlint.rules.registry import rule
 from convlint.static import report
 from convlint.static.domain.execution import Gap
@@ -122,5 +122,5 @@ def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
     for group in groups.values():
         outer = max(group, key=lambda finding: len(finding.graph.nodes) if finding.graph else 0)
         names = dict.fromkeys(name for finding in (outer, *group) for name in finding.instances)
-        places = distinct_occurrences(place for finding in (outer, *group) for place in finding.occurrences)
-        yield replace(outer, instances=tuple(names), occurrences=places)
+        places = dict.fromkeys(place for finding in (outer, *group) for place in finding.occurrences)
+        yield replace(outer, instances=tuple(names), occurrences=tuple(places))

@@ -63,11 +63,22 @@ def test_one_cause_in_several_files_is_one_finding_with_all_its_modules() -> Non
     (one,) = merged(found)
     assert (one.program, one.module) == ("a.py", "body.norm")  # a model has real numbers, a class alone may have none
     assert one.instances == ("body.norm", "norm", "head.norm")
-    assert one.occurrences == (
-        Occurrence("a.py", 12, "body.norm"),
-        Occurrence("block.py", 8, "norm"),
-        Occurrence("b.py", 7, "head.norm"),
-    )
+    assert one.occurrences == (Occurrence("a.py", 12, "body.norm"), Occurrence("b.py", 7, "head.norm"))
+
+
+def test_a_module_counts_in_the_smallest_program_that_builds_it() -> None:
+    inner, outer = Occurrence("a.py", 12, "norm"), Occurrence("b.py", 3, "body.norm")
+    script = Occurrence("b.py", 9, "x")
+    (one,) = merged([error(8, 0, path="block.py", occurrences=(outer, inner, script))])
+    assert one.occurrences == (inner, script)
+    ran = tuple(Occurrence("net.py", 3, name, "net.py:Net") for name in ("norm", "body.norm"))
+    (one,) = merged([error(8, 0, occurrences=ran)])
+    assert one.occurrences == ran  # a run shows each module once
+
+
+def test_a_module_that_the_line_itself_builds_is_an_occurrence() -> None:
+    (one,) = merged([error(8, 0, occurrences=(Occurrence("net.py", 8, "norm"),))])
+    assert one.occurrences == (Occurrence("net.py", 8, "norm"),)
 
 
 def test_one_cause_in_several_models_is_one_finding() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,8 +11,23 @@ import pytest
 from wcwidth import wcswidth
 
 from convlint.analysis import cost
-from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Report, Severity, Site, Witness
+from convlint.ir import (
+    Edit,
+    Finding,
+    Fix,
+    Graph,
+    Model,
+    Occurrence,
+    Problem,
+    Related,
+    Repair,
+    Report,
+    Severity,
+    Site,
+    Witness,
+)
 from convlint.outputs import text
+from convlint.outputs.parts.sentences import headline
 from convlint.outputs.parts.terminal import terminal
 from tests.outputs.reports import NET
 
@@ -97,6 +113,21 @@ def test_all_modules_built_at_a_site_are_named() -> None:
     assert "modules:" not in shown(finding(instances=names[:1]))
 
 
+def test_modules_that_several_lines_build_are_named_with_them() -> None:
+    built = (Occurrence("net.py", 30, "a.norm"), Occurrence("other.py", 4, "b.norm"))
+    assert "  = modules: a.norm (net.py:30), b.norm (other.py:4)" in shown(finding(occurrences=built)).splitlines()
+    one_line = tuple(Occurrence("net.py", 30, name) for name in ("a.norm", "b.norm"))
+    names = ("a.norm", "b.norm")
+    assert "  = modules: a.norm, b.norm" in shown(finding(occurrences=one_line, instances=names)).splitlines()
+
+
+def test_the_models_that_have_a_finding_are_named() -> None:
+    targets = ("net.py:Block", "net.py:Other")
+    one = finding(target=targets[0], occurrences=tuple(Occurrence("net.py", 8, "norm", target) for target in targets))
+    lines = shown(one, models=tuple(map(model, targets))).splitlines()
+    assert "  = models: net.py:Block, net.py:Other" in lines
+
+
 def test_doubt_is_said() -> None:
     assert "  = confidence: medium" in shown(finding(confidence="medium")).splitlines()
 
@@ -126,6 +157,57 @@ def test_line_behind_the_end_of_a_file_is_left_out() -> None:
 def test_file_that_is_no_text_is_left_out() -> None:
     Path("latin.py").write_bytes(b"x = '\xe9'\n")
     assert not shown(finding(Site("latin.py", 1, 1, 1, 3))).splitlines()[1]
+
+
+# --- repairs that were tried
+
+D_FOR_C = Edit(Site("net.py", 8, 36, 8, 37), "d")
+C_FOR_D = Edit(Site("net.py", 7, 34, 7, 35), "c")
+WIDTH = Repair("num_features=32 (replace `c` with `d`)", (D_FOR_C,), "run", "the model then runs")
+OTHER = Repair("replace `d` with `c`", (C_FOR_D,), "run", "the model then runs")
+
+
+def repaired(*repairs: Repair, **facts: object) -> list[str]:
+    """What is shown of a finding below its message, without source."""
+    first = Fix(repairs[0].title, "unsafe", repairs[0].edits)
+    lines = shown(finding(fix=first, repairs=repairs, **facts)).splitlines()
+    return lines[3 : lines.index("")]
+
+
+def test_a_repair_that_was_tried_says_what_it_does_and_how_it_was_tried() -> None:
+    assert repaired(WIDTH) == [
+        "  = verified fix: num_features=32 (replace `c` with `d`); the model then runs",
+        "8 -         self.norm = nn.BatchNorm2d(c)",
+        "8 +         self.norm = nn.BatchNorm2d(d)",
+    ]
+
+
+def test_equally_good_repairs_are_alternatives_with_their_lines() -> None:
+    assert repaired(WIDTH, OTHER) == [
+        "  = verified fix: either num_features=32 (replace `c` with `d`)",
+        "8 -         self.norm = nn.BatchNorm2d(c)",
+        "8 +         self.norm = nn.BatchNorm2d(d)",
+        "  = or: replace `d` with `c` at net.py:7; the model then runs",
+        "7 -         self.conv = nn.Conv2d(c, d, 3)",
+        "7 +         self.conv = nn.Conv2d(c, c, 3)",
+    ]
+
+
+def test_the_operation_that_fails_first_is_named_with_its_text() -> None:
+    failure = Related("first fails here", Site("net.py", 7, 21, 7, 39), is_failure=True)
+    assert repaired(WIDTH, related=(failure,))[0] == "  = first fails at net.py:7: nn.Conv2d(c, d, 3)"
+    lines = replace(failure, site=MIX)
+    assert repaired(WIDTH, related=(lines,))[0] == "  = first fails at net.py:9: nn.Conv2d( d, d, 3, groups=3, )"
+    assert repaired(WIDTH, related=(replace(failure, site=Site("gone.py", 3)),))[0] == "  = first fails at gone.py:3:"
+
+
+def test_formats_of_one_line_say_what_to_do() -> None:
+    first = Fix(WIDTH.title, "unsafe", WIDTH.edits)
+    one = finding(message="expects 16", fix=first, repairs=(WIDTH,))
+    assert headline(one) == "expects 16; use num_features=32 (replace `c` with `d`)"
+    two = one.with_(repairs=(OTHER, WIDTH))
+    other = "replace `d` with `c` at net.py:7"
+    assert headline(two) == f"expects 16; either {other} or use num_features=32 (replace `c` with `d`)"
 
 
 # --- fixes

@@ -35,15 +35,15 @@ function findingCard(report, finding, show) {
   const { witness, fix } = finding;
   return el("article", { class: `card ${finding.severity}` },
     el("h3", {}, el("span", { class: `badge ${finding.severity}` }, finding.severity), ` ${finding.code} `, el("small", {}, finding.name)),
-    el("p", {}, finding.message),
+    el("p", {}, prose(finding.message)),
     finding.path && el("p", { class: "place" }, el("code", {}, place(finding))),
     excerpt(report, finding, finding.severity),
-    finding.related.map((end) => [el("p", {}, `${end.message} `, el("code", {}, place(end))), excerpt(report, end, "info", 0)]),
+    finding.related.map((end) => [el("p", {}, prose(end.message), " ", el("code", {}, place(end))), excerpt(report, end, "info", 0)]),
     finding.confidence !== "high" && el("p", { class: "note" }, `confidence: ${finding.confidence}`),
     witness && el("p", {}, "witness: ", el("code", {}, witness.call), ` fails: ${witness.error}`,
       witness.control && [el("br"), "control: ", el("code", {}, witness.control), " works"]),
-    finding.repairs.length ? repairs(report, finding) : fix && el("p", { class: "fix" }, `${fix.applicability === "display" ? "help" : `${fix.applicability} fix`}: ${fix.title}`),
-    show && moduleButtons(instances(finding), show));
+    finding.repairs.length ? repairs(report, finding) : fix && el("p", { class: "fix" }, `${fix.applicability === "display" ? "help" : `${fix.applicability} fix`}: `, prose(fix.title)),
+    show ? moduleButtons(instances(finding), show) : modules(finding));
 }
 
 // The repairs that were tried, with their changes; equally good ones are alternatives.
@@ -53,7 +53,7 @@ function repairs(report, finding) {
     const word = n ? "or" : `${repair.verified ? "verified fix" : "unsafe fix"}:${finding.repairs.length > 1 ? " either" : ""}`;
     const [edit] = repair.edits;
     const here = edit.path === finding.path && edit.line >= finding.line && edit.line <= last;
-    return [el("p", { class: "fix" }, `${word} ${repair.title}`, !here && [" at ", el("code", {}, place(edit))], n === finding.repairs.length - 1 && repair.effect && `; ${repair.effect}`),
+    return [el("p", { class: "fix" }, `${word} `, prose(repair.title), !here && [" at ", el("code", {}, place(edit))], n === finding.repairs.length - 1 && repair.effect && `; ${repair.effect}`),
       changes(report, repair.edits)];
   });
 }
@@ -71,6 +71,17 @@ function changes(report, edits) {
   }
   return el("pre", { class: "diff", tabindex: "0", "aria-label": "Change" }, [...lines.values()].map(({ before, after }) => [
     el("span", { class: "removed" }, `- ${before.trim()}`, "\n"), el("span", { class: "added" }, `+ ${after.join("").trim()}`, "\n")]));
+}
+
+// The modules of a finding, with the lines that build them if they differ; null for a single one.
+function modules({ occurrences }) {
+  const built = occurrences.filter(({ module }) => module !== null);
+  if (built.length < 2) return null;
+  const lines = built.map(({ path, line }) => `${path}:${line}`);
+  const differ = new Set(lines).size > 1;
+  const more = built.length > 6 ? ` and ${count(built.length - 6)} more` : "";
+  return el("p", { class: "note" }, "modules: ", built.slice(0, 6).map(({ module }, n) =>
+    [n ? ", " : "", el("code", {}, module || "(model)"), differ && ` (${lines[n]})`]), more);
 }
 
 function moduleButtons(names, show) {
