@@ -83,6 +83,7 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
         Attribute("in_features", "int", "size of the last dimension that the weight accepts"),
         Attribute("out_features", "int", "size of the last dimension that comes out"),
         _BIAS,
+        Attribute("multiple_of", "int", "divides the size of an input that is not known otherwise", optional=True),
     ),
     **dict.fromkeys(ops.PER_CHANNEL_NORMS, _STATISTICS),
     "group_norm": (

@@ -177,7 +177,8 @@ def declared_votes(graph: Graph, id: int) -> Iterator[tuple[Vote, Fraction]]:
     """The numbers that a failing layer declares, each with the number that it receives."""
     node = graph.nodes[id]
     frames = _frames(graph, node)
-    for label, declared, received in _declared(graph, node) if frames else ():
+    is_known = bool(frames) and "multiple_of" not in node.attrs
+    for label, declared, received in _declared(graph, node) if is_known else ():
         yield Vote(id, label, declared, frames), Fraction(received)
 
 

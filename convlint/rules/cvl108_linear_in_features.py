@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import diagnosis
-from convlint.ir import Finding, Graph
-from convlint.rules.base import Rule
+from convlint.analysis import diagnosis, graph_queries
+from convlint.ir import Finding, Graph, Node
+from convlint.rules.base import Rule, related_to
 
 
 class LinearInFeatures(Rule):
@@ -30,8 +30,25 @@ class LinearInFeatures(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         yield from diagnosis.findings(self.finding, graph, self.operators)
+        for node in graph.nodes:
+            if node.error is not None and "multiple_of" in node.attrs:
+                yield self._no_multiple(graph, node)
         for layer in graph.layers:
             if layer.error is not None and layer.base == "Linear":
                 into, out = layer.attrs.get("in_features"), layer.attrs.get("out_features")
                 why = f" cannot be built with in_features={into!r} and out_features={out!r}: {layer.error}"
                 yield self.constructor_finding(graph, layer, why)
+
+    def _no_multiple(self, graph: Graph, node: Node) -> Finding:
+        """The finding for a layer that fits no size of the map that it reads."""
+        expected, factor = node.attrs["in_features"], node.attrs["multiple_of"]
+        maker = graph_queries.source_layer(graph, node)
+        origin = f" ({factor} channels from {graph_queries.name(graph, maker)})" if maker is not None else ""
+        return self.finding(
+            f"{graph_queries.name(graph, node)} expects {expected} input features but receives a multiple of "
+            f"{factor}{origin}",
+            graph.where(node),
+            module=node.layer,
+            related=related_to("this layer outputs the map", None if maker is None else graph.where(maker)),
+            nodes=(node.id,),
+        )

@@ -34,7 +34,8 @@ def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     input, output = sizes.variable(before, -1), sizes.new_variable()
     sizes.vote(input, node, "in", node.attrs["in_features"])
     sizes.vote(output, node, "out", node.attrs["out_features"])
-    if node.error is not None and node.id not in sizes.graph.derived(calls_of_merged_batches):
+    is_known = "multiple_of" not in node.attrs
+    if node.error is not None and is_known and node.id not in sizes.graph.derived(calls_of_merged_batches):
         sizes.involve(node, input)
     for dim, variable in sizes.of(before).items():
         sizes.set(after, dim, output if dim == -1 else variable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -69,7 +70,7 @@ class Knowledge:
         if not isinstance(difference, Dim):
             return difference == 0
         low, high = self.bounds(difference)
-        if low > 0 or high < 0 or self._never_zero(difference):
+        if low > 0 or high < 0 or self._never_zero(difference) or _leaves_remainder(difference):
             return False
         return None
 
@@ -222,6 +223,13 @@ def _plain(number: Dim) -> Num:
     except (ValueError, KeyError, ArithmeticError):
         return number
     return int(value) if value == int(value) else number
+
+
+def _leaves_remainder(dim: Dim) -> bool:
+    """Return whether an expression is never 0 because all its terms but the constant have a common factor."""
+    constant = sum(factor for monomial, factor in dim.terms or () if not monomial)
+    common = math.gcd(*[factor for monomial, factor in dim.terms or () if monomial])
+    return common > 1 and constant % common != 0
 
 
 def _is_nonnegative(atom: Atom) -> bool:

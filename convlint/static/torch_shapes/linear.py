@@ -17,7 +17,7 @@ from convlint.static.torch_shapes.arguments import (
 )
 from convlint.static.torch_shapes.broadcasting import broadcast
 from convlint.static.torch_shapes.registry import both, layer, operation
-from convlint.static.torch_shapes.sizes import product, shape_of, shape_of_rank, show
+from convlint.static.torch_shapes.sizes import common_factor, is_indefinite, product, shape_of, shape_of_rank, show
 from convlint.symbolic import Dim, Symbol
 
 # --- linear
@@ -41,6 +41,8 @@ def _apply_linear(run: Execution, x: Tensor, in_features: Num, out_features: Num
     if is_of_whole_batch(shape[-1], in_features) or not run.demand(shape[-1], in_features):
         rows = product(shape[:-1])
         error = f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {in_features}x{out_features})"
+        if is_indefinite(shape[-1]) and not is_of_whole_batch(shape[-1], in_features):
+            attrs["multiple_of"] = common_factor(shape[-1])
     return run.emit("linear", [x], [(*shape[:-1], out_features)], attrs, error)[0]
 
 

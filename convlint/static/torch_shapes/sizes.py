@@ -103,6 +103,11 @@ def remainder(left: Num, right: Num) -> Num:
     return plain(left % right)
 
 
+def common_factor(value: Num) -> int:
+    """Return the largest number that divides a size for all values of its symbols."""
+    return math.gcd(*[factor for _, factor in symbolic.as_dim(value).terms or ()])
+
+
 def below(value: Num, limit: int) -> bool:
     """Return whether a number is known to be less than ``limit``."""
     return type(value) is int and value < limit
