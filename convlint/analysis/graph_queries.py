@@ -88,13 +88,10 @@ def sizes(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
-def shape_text(tensor: Tensor) -> str:
-    """A shape as text, with letters for sizes that are not known: "Nx64xHxW"."""
-    letters = _LETTERS.get(len(tensor.shape), "?" * len(tensor.shape))
-    return "x".join(letters[dim] if dim in tensor.unknown else str(size) for dim, size in enumerate(tensor.shape))
-
-
-_LETTERS = {2: "NC", 3: "NCL", 4: "NCHW", 5: "NCDHW"}
+def shape_text(tensor: Tensor, start: int = 0) -> str:
+    """A shape as text, from a dimension on, with letters for sizes that are not known: "Nx64xHxW"."""
+    unknown = dict(tensor.unknown)
+    return "x".join([unknown.get(dim, str(size)) for dim, size in enumerate(tensor.shape) if dim >= start])
 
 
 def divisors(number: int) -> list[int]:

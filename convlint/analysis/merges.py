@@ -55,15 +55,6 @@ def differs_in_size(graph: Graph, node: Node) -> bool:
 # --- where the sizes part
 
 
-@dataclass(frozen=True, slots=True)
-class SizeStep:
-    """A call that changes the size of a map."""
-
-    node: Node
-    before: Shape
-    after: Shape
-
-
 def paths(graph: Graph, node: Node) -> list[list[Node]]:
     """The calls that lead to each operand of a merge from the last tensor that all of them come from, in order."""
     chains = [list(_chain(graph, id)) for id in node.inputs]
@@ -86,29 +77,31 @@ def _chain(graph: Graph, tensor: int) -> Iterator[Node]:
     yield from graph_queries.producers(graph, maker)
 
 
-def size_steps(graph: Graph, path: Sequence[Node]) -> list[SizeStep]:
+def size_steps(graph: Graph, path: Sequence[Node]) -> list[Node]:
     """The calls of a path that change the size of a map."""
-    steps = []
-    for node in path:
-        before = graph_queries.input_shape(graph, node)[2:] if node.inputs else ()
-        after = node.outputs[0].shape[2:] if node.outputs else ()
-        if before and len(before) == len(after) and before != after:
-            steps.append(SizeStep(node, before, after))
-    return steps
+    return [node for node in path if node.inputs and len(_size_before(graph, node)) and _changes_size(graph, node)]
 
 
-def parting_steps(graph: Graph, node: Node) -> list[SizeStep]:
-    """The size changes that explain why the operands of a merge have different sizes: those after the common size."""
+def _changes_size(graph: Graph, node: Node) -> bool:
+    before, after = _size_before(graph, node), node.outputs[0].shape[2:]
+    return len(before) == len(after) and before != after
+
+
+def _size_before(graph: Graph, node: Node) -> Shape:
+    return graph_queries.input_shape(graph, node)[2:]
+
+
+def parting_steps(graph: Graph, node: Node) -> list[Node]:
+    """The calls that explain why the operands of a merge have different sizes: those after the last common size."""
     every = [size_steps(graph, path) for path in paths(graph, node)]
     finals = [graph.tensor(id).shape[2:] for id in node.inputs]
     for at, steps in enumerate(every):
         others = {shape for shape in finals if shape != finals[at]}
-        leaving = next((i for i in reversed(range(len(steps))) if steps[i].before in others), None)
+        leaving = next((i for i in reversed(range(len(steps))) if _size_before(graph, steps[i]) in others), None)
         if leaving is not None:
             return steps[leaving:]
-    return [steps[-1] for steps, shape in zip(every, finals, strict=True) if steps and shape != finals[0]] + [
-        steps[-1] for steps in every[:1] if steps
-    ]
+    differing = [steps for steps, shape in zip(every, finals, strict=True) if shape != finals[0]]
+    return [steps[-1] for steps in [*every[:1], *differing] if steps]
 
 
 # --- blocks that add their input to their output
@@ -128,7 +121,7 @@ class Block:
 
 def block_of(graph: Graph, node: Node) -> Block | None:
     """The block whose sum of input and output fails for its widths or sizes; None for other calls."""
-    if node.error is None or node.op not in ops.ARITHMETIC:
+    if node.error is None or node.op not in ("add", "sub"):
         return None
     call = next((call for call in _calls_around(graph, node) if _has_shortcut(graph, node, call)), None)
     layer = None if call is None else graph.layer(call.layer)

@@ -16,14 +16,15 @@ Shape = tuple[int, ...]
 class Tensor:
     """A tensor that a call outputs. ``dtype`` is torch's name without the prefix (``float32``).
 
-    ``unknown`` are the dimensions whose size static analysis does not know: ``shape`` has usual numbers there.
+    ``unknown`` are the dimensions whose size static analysis does not know, each with a text for it (``H - 2``):
+    ``shape`` has usual numbers there.
     """
 
     id: int
     shape: Shape
     dtype: str = "float32"
     itemsize: int = 4
-    unknown: tuple[int, ...] = ()
+    unknown: tuple[tuple[int, str], ...] = ()
 
     @property
     def numel(self) -> int:

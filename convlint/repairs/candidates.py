@@ -29,7 +29,8 @@ class Candidate:
     ``cost`` orders candidates: the smallest first. Candidates of the same ``rank`` differ in nothing that makes one of
     them more likely; their order is a convention.
     ``vote`` is None for an argument that its layer does not accept. Where nothing is written yet, ``number`` is None,
-    ``call`` the call to which the edit adds an argument, and ``words`` describe it.
+    ``call`` the call to which the edit adds an argument, and ``words`` describe it. ``also`` are edits of other places
+    that write the same number.
     """
 
     edit: Edit
@@ -40,6 +41,7 @@ class Candidate:
     rank: tuple[int, ...]
     call: Site | None = None
     words: str = ""
+    also: tuple[Edit, ...] = ()
 
     def is_equal_to(self, other: Candidate) -> bool:
         """Return whether this repair is as likely as another, of the other end of a conflict."""
@@ -47,6 +49,11 @@ class Candidate:
             return False
         same_end = (self.vote.label, self.vote.frames) == (other.vote.label, other.vote.frames)
         return self.rank == other.rank and not same_end and self.edit.site != other.edit.site
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """All edits, which are made together."""
+        return (self.edit, *self.also)
 
     @property
     def place(self) -> Site:

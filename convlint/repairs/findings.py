@@ -15,6 +15,8 @@ from convlint.rules.registry import rule_about
 
 Verified = Literal["run", "static"]
 
+CONTRACT = " does not work with these arguments: "
+"""What static analysis writes before a message that it moved to the call of a class."""
 _MOST_ENDS = 4  # lines of other layers in one finding
 _EFFECTS = {"static": "static analysis then finds no error here", "run": "the model then runs"}
 
@@ -28,14 +30,13 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
         return finding.with_(graph=None)
     graph = cause.conflict.graph
     site = candidate.place
-    repairs = tuple(
-        [Repair(_title(graph, e), (e.edit,), verified, effect or _EFFECTS[verified]) for e in cause.repairs]
-    )
+    repairs = tuple([Repair(_title(graph, e), e.edits, verified, effect or _EFFECTS[verified]) for e in cause.repairs])
     found = finding.with_(site=site, fix=Fix(repairs[0].title, "unsafe", repairs[0].edits), repairs=repairs, graph=None)
     if candidate.vote is None:
         return found.with_(message=finding.message.partition("; use ")[0], related=_first_failure(cause, site))
     if cause.conflict.is_merge:
-        return found.with_(related=(*finding.related, *_first_failure(cause, site)))
+        message = finding.message.rpartition(CONTRACT)[2].partition("; use ")[0]
+        return found.with_(message=message, related=(*finding.related, *_first_failure(cause, site)))
     blamed = _blamed(cause, candidate.vote, candidate.right, site)
     known = finding.occurrences if finding.site == site else ()
     occurrences = tuple(dict.fromkeys([*known, *_occurrences(cause, site)]))

@@ -1,13 +1,15 @@
-"""Candidates for the repair of a reshape that merges the batch: the same reshape from the first dimension on."""
+"""Candidates for the repair of reshapes: those that merge the batch, and those whose sizes do not fit."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import prod
 
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.batch_merges import causes
-from convlint.ir import Edit, Graph
+from convlint.ir import Edit, Graph, Node
 from convlint.repairs.candidates import Candidate
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text import call_sites
@@ -43,3 +45,76 @@ def _texts(call: WrittenCall) -> Iterator[Candidate]:
     if text is not None:
         edit, cost = Edit(call.site, text), (0,)
         yield Candidate(edit, None, None, Fraction(0), cost, cost, call.site, f"use `{text}`")
+
+
+# --- sizes that do not fit
+
+
+def view_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate]:
+    """The edits after which the sizes of a view fit: of the linear layer before it, or of itself and the one after."""
+    node = graph.nodes[failed]
+    wanted = node.attrs.get("shape", ())
+    before = graph.tensor(node.inputs[0]).shape if node.inputs else ()
+    if node.op != "reshape" or len(wanted) < 2 or len(before) < 2 or not all(type(size) is int for size in wanted):
+        return []
+    if wanted[0] not in (-1, before[0]) or min(wanted[1:]) < 1:
+        return []
+    if len(wanted) == 2:
+        return list(_both(graph, node, wanted[1], before[1:], slicer))
+    maker = graph_queries.maker_of_channels(graph, node.inputs[0])
+    return list(_made(graph, maker, wanted[1:], slicer)) if maker.op == "linear" and len(before) == 2 else []
+
+
+def _both(graph: Graph, view: Node, features: int, image: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
+    """Write the features of the map in the view, and in the linear layer that reads it."""
+    call = None if view.site is None else call_sites.at(view.site, slicer.texts)
+    reader = _linear_after(graph, view)
+    if call is None or not slicer.owns(call.site.path) or reader is None or reader.attrs["in_features"] != features:
+        return
+    layer = graph.layer(reader.layer)
+    written = _sizes(call)[-1:]
+    if layer is None or layer.site is None or not written or not _is_constant(written[0]):
+        return
+    number = slicer.argument((layer.site, *layer.chain), "in_features", 0)
+    if number is not None and _is_constant(number.node):
+        text = _product(image)
+        words = f"use {text} in the view and in Linear `{layer.name}`"
+        also = (Edit(number.site, text),)
+        yield Candidate(call.replacing(written[0], text), None, None, Fraction(0), (0,), (0,), call.site, words, also)
+
+
+def _made(graph: Graph, maker: Node, wanted: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
+    """Let the linear layer before a view output what the view expects."""
+    layer = graph.layer(maker.layer)
+    if layer is None or layer.site is None:
+        return
+    number = slicer.argument((layer.site, *layer.chain), "out_features", 1)
+    if number is not None and slicer.owns(number.place.path):
+        edit, cost = Edit(number.site, _product(wanted)), (0,)
+        yield Candidate(edit, number, None, Fraction(prod(wanted)), cost, cost)
+
+
+def _linear_after(graph: Graph, node: Node) -> Node | None:
+    """The linear layer that reads the output of a call, after activations at most."""
+    after = graph_queries.only_consumer(graph, node)
+    while after is not None and after.op in ops.ACTIVATIONS:
+        after = graph_queries.only_consumer(graph, after)
+    return after if after is not None and after.op == "linear" else None
+
+
+def _sizes(call: WrittenCall) -> list[ast.expr]:
+    """The sizes that a call of ``view`` or ``reshape`` names."""
+    args = call.node.args
+    is_function = isinstance(call.node.func, ast.Attribute) and ast.unparse(call.node.func.value) == "torch"
+    args = args[1:] if is_function else args
+    if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List):
+        return args[0].elts
+    return args
+
+
+def _is_constant(node: ast.expr) -> bool:
+    return not any(isinstance(part, ast.Name | ast.Attribute | ast.Call | ast.Starred) for part in ast.walk(node))
+
+
+def _product(sizes: Sequence[int]) -> str:
+    return " * ".join(map(str, sizes))

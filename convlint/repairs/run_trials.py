@@ -120,11 +120,11 @@ def search(start: Outcome, slicer: Slicer, trials: RunTrials, seconds: float, hi
     def propose(conflict: Conflict) -> list[Candidate]:
         found = proposed(conflict, slicer, hints.suspected) if conflict.finding.severity == "error" else []
         found.sort(key=lambda candidate: candidate.edit not in hints.preferred)
-        trials.expected = [candidate.edit for candidate in found]
+        trials.expected = [candidate.edit for candidate in found if not candidate.also]
         return found
 
     causes = explain(start, propose, trials, Budget(seconds))
-    edits = tuple(cause.repair.edit for cause in causes if cause.repair is not None)
+    edits = tuple(edit for cause in causes if cause.repair is not None for edit in cause.repair.edits)
     after = trials(edits) if edits else None
     return Repaired(tuple(causes), edits, after is not None and not after.failing, trials.graph(edits))
 
@@ -135,7 +135,7 @@ def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> l
     What only follows from a cause is left out, and so is that a layer which is repaired might fail for other arguments.
     """
     effect = "the model then runs" if found.runs else "this error is then gone"
-    if found.runs and len(found.edits) > 1:
+    if found.runs and sum(cause.repair is not None for cause in found.causes) > 1:
         effect = "with the other repairs, the model then runs"
     causes = [repaired(cause, "run", effect) for cause in found.causes]
     program = next((finding.program for finding in findings if finding.program), "")

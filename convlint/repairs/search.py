@@ -167,7 +167,7 @@ def explain(
         repairs, after = found
         settled = tuple(c for c in left[1:] if c.operation not in after.failing)
         explained.append(Explanation(first, repairs, settled))
-        edits.append(repairs[0].edit)
+        edits += repairs[0].edits
         state = after
     return explained
 
@@ -195,7 +195,7 @@ def _repair(
         if candidate.edit.site in edited or (least and not least.conflicts and not is_equal):
             continue
         tried += 1
-        after = trial([*edits, candidate.edit])
+        after = trial([*edits, *candidate.edits])
         if after is None or not _is_progress(first, before, after):
             continue
         if least is None or len(after.failing) < len(least.failing):

@@ -55,6 +55,7 @@ class MergeShapes(Rule):
         block = merges.block_of(graph, node)
         site, related = node.site, _producers(graph, node)
         module = node.module or None
+        modules = tuple(dict.fromkeys(node.module for node in nodes if node.module))
         if block is not None:
             module = block.layer.name
             places = {layer.site for layer in block.failing}
@@ -66,12 +67,12 @@ class MergeShapes(Rule):
                 built = [(layer, place) for layer in block.failing if (place := layer.site) is not None]
                 related += tuple([Related(f"`{layer.name}` is built here", place) for layer, place in built])
         return self.finding(
-            f"{_statement(graph, node)}{_more(len(nodes))}{_advice(graph, node, block)}",
+            f"{_statement(graph, node)}{_more(len(modules))}{_advice(graph, node, block)}",
             site,
             module=module,
-            related=related,
+            related=tuple({each.site: each for each in reversed(related)}.values())[::-1],
             nodes=tuple([node.id for node in nodes]),
-        ).with_(instances=tuple(dict.fromkeys(node.module for node in nodes if node.module)))
+        ).with_(instances=modules)
 
 
 def _statement(graph: Graph, node: Node) -> str:
@@ -93,6 +94,8 @@ def _why(graph: Graph, node: Node) -> str:
         return str(node.error)
     if merges.differs_in_channels(graph, node):
         return "features differ" if len(shapes[0]) == 2 else "channels differ"
+    if merges.differs_in_size(graph, node) and merges.channel_dim(graph, node) in dims:
+        return "channels and sizes differ"
     *others, last = dims
     if others:
         return f"sizes differ in dimensions {', '.join(map(str, others))} and {last}"
@@ -101,11 +104,8 @@ def _why(graph: Graph, node: Node) -> str:
 
 
 def _advice(graph: Graph, node: Node, block: merges.Block | None) -> str:
-    if block is not None:
-        return (
-            f"; {block.layer.kind} adds its input to its output: project the input where the widths differ, or add "
-            "only where they are equal"
-        )
+    if block is not None and merges.channel_dim(graph, node) in merges.differing(graph, node):
+        return "; use a projection of the input where the shapes differ, or add it only where they are equal"
     if node.op in _PRODUCTS or not merges.differs_in_size(graph, node):
         return ""
     steps = [_step(graph, step) for step in merges.parting_steps(graph, node)[:_MAX_STEPS]]
@@ -114,10 +114,11 @@ def _advice(graph: Graph, node: Node, block: merges.Block | None) -> str:
     return (f"; {', '.join(steps)}" if steps else "") + works
 
 
-def _step(graph: Graph, step: merges.SizeStep) -> str:
-    before, after = graph_queries.sizes(step.before), graph_queries.sizes(step.after)
-    verb = "enlarges" if step.after > step.before else "reduces"
-    return f"{graph_queries.name(graph, step.node)} {verb} {before} to {after}"
+def _step(graph: Graph, step: Node) -> str:
+    before, after = graph.tensor(step.inputs[0]), step.outputs[0]
+    verb = "enlarges" if after.shape[2:] > before.shape[2:] else "reduces"
+    texts = [graph_queries.shape_text(tensor, start=2) for tensor in (before, after)]
+    return f"{graph_queries.name(graph, step)} {verb} {' to '.join(texts)}"
 
 
 def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
@@ -129,5 +130,5 @@ def _producers(graph: Graph, node: Node) -> tuple[Related, ...]:
         found += related_to(text, graph.where(maker))
     if merges.differs_in_size(graph, node):
         for step in merges.parting_steps(graph, node):
-            found += related_to(_step(graph, step), graph.where(step.node))
-    return tuple({related.site: related for related in reversed(found)}.values())[::-1]
+            found += related_to(_step(graph, step), graph.where(step))
+    return tuple(found)

@@ -6,6 +6,7 @@ demands of the execution if necessary. ``Layer.exprs`` and ``Graph.scopes`` have
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from convlint.source_text.texts import SourceTexts
 from convlint.static.domain.execution import Step
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import Tensor, symbols_of
+from convlint.static.domain.values import Num, Tensor, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.execute import descendants
 from convlint.static.interpreter import ModuleCall
@@ -210,10 +211,11 @@ class _GraphBuilder:
     def _shape(self, tensor: Tensor) -> Shape:
         return tuple([max(self.numbers.of(size), 0) for size in tensor.shape or ()])
 
-    def _unknown(self, tensor: Tensor) -> tuple[int, ...]:
+    def _unknown(self, tensor: Tensor) -> tuple[tuple[int, str], ...]:
         """Return the dimensions of a tensor whose size depends on numbers that the program does not show."""
         shape = [self.execution.reduced(size) for size in tensor.shape or ()]
-        return tuple([dim for dim, size in enumerate(shape) if any(s.scope == FRESH for s in symbols_of(size))])
+        unknown = [(dim, size) for dim, size in enumerate(shape) if any(s.scope == FRESH for s in symbols_of(size))]
+        return tuple([(dim, _short(size)) for dim, size in unknown])
 
     def _call(self, call: ModuleCall, starts: list[int]) -> Call:
         return Call(
@@ -240,3 +242,15 @@ class _GraphBuilder:
         )
         name = entry_point.value.qualname
         return (Scope(PARAMETERS, name, None, symbols, equal, path=entry_point.module.path, cls=name),)
+
+
+def _short(size: Num) -> str:
+    """Write an unknown size with letters, ``H-2``; a long expression is a question mark."""
+    text = _FRESH_NAME.sub(lambda match: "N" if match[1] == "b" else match[1].upper(), str(size)).replace(" ", "")
+    if len(text) > _LONGEST_SIZE:
+        return "?"
+    return text if text.isalpha() else f"({text})"
+
+
+_FRESH_NAME = re.compile(r"\b([a-z])[a-z]* \d+")
+_LONGEST_SIZE = 12

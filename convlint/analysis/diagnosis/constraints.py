@@ -49,10 +49,12 @@ class Sizes(Variables):
         variables = self._at.setdefault(tensor.id, {})
         if dim not in variables:
             variables[dim] = self.new_variable()
-            producer = self.graph.producer(tensor.id)
-            id = 0 if producer is None else producer.id
-            self.votes.append((variables[dim], Vote(id, "observed", tensor.shape[dim], ())))
+            self.observe(variables[dim], self.graph.producer(tensor.id), tensor.shape[dim])
         return variables[dim]
+
+    def observe(self, variable: int, node: Node, number: int) -> None:
+        """Add a size that a call outputs and nobody declared."""
+        self.votes.append((variable, Vote(node.id, "observed", number, ())))
 
     def set(self, tensor: Tensor, dim: int, variable: int) -> None:
         """State that a dimension has the value of ``variable``."""

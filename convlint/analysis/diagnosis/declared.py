@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from convlint.analysis import ops
 from convlint.analysis.batch_merges import calls_of_merged_batches
 from convlint.analysis.diagnosis.constraints import Sizes
-from convlint.analysis.diagnosis.reshapes import unchanged
-from convlint.ir import Node, Tensor
+from convlint.analysis.diagnosis.reshapes import counts_other_pixels, unchanged
+from convlint.ir import Graph, Node, Tensor
 
 
 def convolution(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
@@ -32,6 +34,9 @@ def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     if "in_features" not in node.attrs or not before.shape:
         return
     input, output = sizes.variable(before, -1), sizes.new_variable()
+    if node.error is not None and _counts_other_pixels(sizes.graph, node):
+        input = sizes.new_variable()
+        sizes.observe(input, node, before.shape[-1])
     sizes.vote(input, node, "in", node.attrs["in_features"])
     sizes.vote(output, node, "out", node.attrs["out_features"])
     is_known = "multiple_of" not in node.attrs
@@ -40,6 +45,17 @@ def linear(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
     for dim, variable in sizes.of(before).items():
         sizes.set(after, dim, output if dim == -1 else variable)
     sizes.set(after, -1, output)
+
+
+def _counts_other_pixels(graph: Graph, node: Node) -> bool:
+    """Check whether a linear layer that reads a flattened map has the right channels, but another size of the map."""
+    before = graph.producer(node.inputs[0])
+    if before.op not in ops.FLATTENING or not before.inputs:
+        return False
+    shape = graph.tensor(before.inputs[0]).shape
+    return prod(shape[1:]) == graph.tensor(node.inputs[0]).shape[-1] and counts_other_pixels(
+        shape, node.attrs["in_features"]
+    )
 
 
 def norm(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:

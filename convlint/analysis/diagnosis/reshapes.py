@@ -7,7 +7,7 @@ from math import prod
 
 from convlint.analysis.diagnosis.constraints import Sizes
 from convlint.analysis.diagnosis.variables import grouped_dims
-from convlint.ir import Node, Tensor
+from convlint.ir import Node, Shape, Tensor
 
 
 def unchanged(sizes: Sizes, before: Tensor, after: Tensor) -> None:
@@ -57,8 +57,24 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
             variable = scaled
         sizes.set(after, place - len(after.shape), variable)
         if node.error is not None:
+            if counts_other_pixels(before.shape, after.shape[1]):
+                variable = sizes.new_variable()
+                sizes.observe(variable, node, prod(before.shape[1:]))
             sizes.vote_at_call(variable, node, "in", after.shape[1])
             sizes.involve(node, variable)
+
+
+def counts_other_pixels(shape: Shape, expected: int) -> bool:
+    """Check whether a number of features is that of a map with these channels and another size.
+
+    ``16 * 5 * 5`` for a map of 16x4x4 is: nobody meant 25 channels of 4x4.
+    """
+    if len(shape) < 3 or 0 in shape[1:] or expected % shape[1]:
+        return False
+    spatial, pixels, wanted = len(shape) - 2, prod(shape[2:]), expected // shape[1]
+    if expected % pixels:
+        return True
+    return spatial > 1 and round(wanted ** (1 / spatial)) ** spatial == wanted
 
 
 def permute(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:

@@ -20,6 +20,7 @@ from convlint.static.torch_shapes.sizes import (
     remainder,
     replaced,
     shape_of,
+    shape_of_rank,
     show,
 )
 
@@ -65,6 +66,11 @@ def _to_shape(run: Execution, x: Tensor, wanted: Sequence[Num]) -> Tensor:
     op, attrs = "reshape", {"shape": tuple(wanted)}
     shape = shape_of(run, x)
     holes = _holes(wanted)
+    last = x.cell.last
+    if shape is None and last is not None and holes == [0]:
+        sample = (run.fresh("batch"), last)
+        if _mixes_samples(sample, list(sample), product(wanted[1:])):
+            shape = shape_of_rank(run, x, 2)  # it fails whatever the rank is
     if len(holes) > 1:
         return run.emit(op, [x], [None], attrs, "only one dimension can be inferred")[0]
     if any_below(wanted, -1):
