@@ -62,7 +62,7 @@ def view_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate
     if len(wanted) == 2:
         return list(_both(graph, node, wanted[1], before[1:], slicer))
     maker = graph_queries.maker_of_channels(graph, node.inputs[0])
-    return list(_made(graph, maker, wanted[1:], slicer)) if maker.op == "linear" and len(before) == 2 else []
+    return list(_by_output(graph, maker, wanted[1:], slicer)) if maker.op == "linear" and len(before) == 2 else []
 
 
 def _both(graph: Graph, view: Node, features: int, image: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
@@ -83,7 +83,7 @@ def _both(graph: Graph, view: Node, features: int, image: Sequence[int], slicer:
         yield Candidate(call.replacing(written[0], text), None, None, Fraction(0), (0,), (0,), call.site, words, also)
 
 
-def _made(graph: Graph, maker: Node, wanted: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
+def _by_output(graph: Graph, maker: Node, wanted: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
     """Let the linear layer before a view output what the view expects."""
     layer = graph.layer(maker.layer)
     if layer is None or layer.site is None:

@@ -145,7 +145,7 @@ def _is_whole(number: WrittenNumber, old: Shape) -> bool:
 def _names_in_scope(
     graph: Graph, change: _Change, slicer: Slicer, frames: tuple[Site, ...]
 ) -> Iterator[tuple[str, int]]:
-    """What other layers of the same function write for an argument of this value: a parameter ``stride``, mostly."""
+    """Texts of other layers in the same function for an argument of this value: a parameter ``stride``, mostly."""
     call = call_sites.at(frames[0], slicer.texts)
     for other in graph.layers:
         if other.site is None or call is None or other.site.path != frames[0].path or other.chain != frames[1:]:

@@ -53,7 +53,7 @@ class Sizes(Variables):
         return variables[dim]
 
     def observe(self, variable: int, node: Node, number: int) -> None:
-        """Add a size that a call outputs and nobody declared."""
+        """Add a size that a call outputs and no layer declares."""
         self.votes.append((variable, Vote(node.id, "observed", number, ())))
 
     def set(self, tensor: Tensor, dim: int, variable: int) -> None:

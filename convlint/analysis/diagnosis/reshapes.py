@@ -67,7 +67,7 @@ def flatten(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None:
 def counts_other_pixels(shape: Shape, expected: int) -> bool:
     """Check whether a number of features is that of a map with these channels and another size.
 
-    ``16 * 5 * 5`` for a map of 16x4x4 is: nobody meant 25 channels of 4x4.
+    ``16 * 5 * 5`` for a map of 16x4x4 is: 25 channels of 4x4 are not meant.
     """
     if len(shape) < 3 or 0 in shape[1:] or expected % shape[1]:
         return False
