@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -133,8 +134,12 @@ def _inside(graph: Graph, end: _End, block: merges.Block) -> _End:
 
 
 def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:
-    """The calls through which several layers are built of which every one fails: these are wrong, not their callers."""
-    failing = {node.layer for node in graph.nodes if node.error}
+    """The calls through which several layers are built of which every one fails, or makes the next one fail: these are
+    wrong, not their callers.
+    """
+    failed = [node for node in graph.nodes if node.error]
+    sources = [graph_queries.source_layer(graph, node) for node in failed if node.inputs]
+    failing = {node.layer for node in (*failed, *sources) if node is not None}
     built: dict[tuple[Site, ...], list[bool]] = {}
     for layer in graph.layers:
         if layer.site is not None and layer.leaf:
@@ -238,16 +243,17 @@ def _texts(graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End])
     for text, value in peers:
         if change.wanted is None:
             yield text, _NAME
+        elif text.isdecimal():
+            if value == change.wanted:
+                yield text, _FIXED if number.place.is_parameterized else _LITERAL
         elif value == change.wanted:
             yield text, _SAME
-        elif text.isdecimal():
-            continue
         elif value and change.wanted % value == 0:
             yield f"{change.wanted / value} * {_operand(text)}", _COMPUTED
         elif change.wanted and value % change.wanted == 0:
             yield f"{_operand(text)} // {value / change.wanted}", _COMPUTED
     for (one, first), (other, second) in combinations(peers, 2):
-        written = not (one.isdecimal() and other.isdecimal())
+        written = not (one.isdecimal() or other.isdecimal()) or not number.place.is_parameterized
         if written and change.wanted is not None and first + second == change.wanted:
             yield f"{one} + {other}", _COMPUTED
     simpler = _SIMPLER if number.role == "argument" else _SAME
@@ -261,8 +267,9 @@ def _texts(graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End])
         if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
             yield str(change.wanted), _FIXED if number.place.is_parameterized else _LITERAL
     scope = number.place.scope
-    if isinstance(scope, Function):
-        for name in _widths(scope)[:MOST_NAMES]:
+    is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
+    if is_name and isinstance(scope, Function):  # another name was meant
+        for name in _widths(scope, number.node)[:MOST_NAMES]:
             yield name, _NAME
 
 
@@ -289,16 +296,26 @@ def _sum(graph: Graph, end: _End, written: ast.BinOp) -> Iterator[str]:
         yield " + ".join(parts)
 
 
-def _widths(scope: Function) -> list[str]:
-    """The parameters of a function that it passes as one of the first two arguments of a call: widths, mostly."""
-    passed = {
-        argument.id
-        for call in ast.walk(scope)
-        if isinstance(call, ast.Call)
-        for argument in call.args[:2]
-        if isinstance(argument, ast.Name)
+def _widths(scope: Function, node: ast.expr) -> list[str]:
+    """The names that a function passes as one of the first two arguments of calls: widths, mostly.
+
+    Those come first that other calls get where ``node`` is passed.
+    """
+    same: Counter[str] = Counter()
+    position = None
+    for call in ast.walk(scope):
+        if isinstance(call, ast.Call):
+            position = next((i for i, argument in enumerate(call.args) if argument is node), position)
+    for call in ast.walk(scope):
+        if isinstance(call, ast.Call):
+            for i, argument in enumerate(call.args[:2]):
+                if isinstance(argument, ast.Name) and not hasattr(builtins, argument.id):
+                    same[argument.id] += i == position
+    own = {
+        *parameters(scope),
+        *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     }
-    return [name for name in parameters(scope) if name in passed]
+    return [name for name, _ in same.most_common() if name in own]
 
 
 def _peers(number: WrittenNumber, ends: Sequence[_End]) -> Iterator[tuple[str, Fraction]]:
@@ -334,7 +351,7 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, suspected: Collection[
     if (number.place.path, number.frame.line) in suspected:
         shared = False
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized
-    return (kind in (_NAME, _FIXED), shared, kind != _SIMPLER, is_default, kind, is_new)
+    return (kind in (_NAME, _FIXED), kind != _SIMPLER, shared, is_default, kind, is_new)
 
 
 def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...]) -> tuple[int, ...]:

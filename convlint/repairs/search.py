@@ -184,6 +184,8 @@ def _repair(
 
     Returns the candidates and the outcome of the first.
     """
+    if not budget.is_left:
+        return None
     edited = {edit.site for edit in edits}
     best: list[Candidate] = []
     least: Outcome | None = None

@@ -14,21 +14,26 @@ from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
-from convlint.static import CheckedFile, Project, check_file
+from convlint.static import CheckedFile, Execution, Project, check_file
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
 _LEAST = 1.0  # seconds for trials, however short the check was
 
 
 class StaticTrials:
-    """The program of one file under edits. ``project`` is the one in which the file was checked."""
+    """The program of one file under edits. ``checked`` is its check without any, and ``project`` where it was made."""
 
-    def __init__(self, path: str, project: Project) -> None:
+    def __init__(self, path: str, checked: CheckedFile, project: Project) -> None:
         self._path = path
+        self._checked = checked
         self._project = project
+        self._known: dict[tuple[Edit, ...], tuple[CheckedFile, Outcome]] = {(): (checked, outcome(checked))}
 
     def __call__(self, edits: Sequence[Edit]) -> Outcome | None:
-        """Analyze the program after ``edits``; None where an edit cannot be made or the text cannot be analyzed."""
+        """Analyze the program after ``edits``; None where an edit cannot be made, or less is known after it.
+
+        A number that a text makes unknown contradicts nothing.
+        """
         before = self._project
         by_path: dict[str, list[Edit]] = {}
         for edit in edits:
@@ -39,11 +44,34 @@ class StaticTrials:
             )
         except (EditError, OSError):
             return None
-        project = before.with_texts(texts)
-        checked = check_file(self._path, texts.data(self._path), project, with_reached=True)
-        if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
+        data, project = texts.data(self._path), before.with_texts(texts)
+        known = self._known[tuple(edits[:-1])]
+        if not self._changes(data, project, *known):
+            return known[1]
+        checked = check_file(self._path, data, project, with_reached=True)
+        if not self._is_known(checked):
             return None
-        return outcome(checked)
+        after = outcome(checked)
+        self._known[tuple(edits)] = checked, after
+        return after
+
+    def _changes(self, data: bytes, project: Project, checked: CheckedFile, before: Outcome) -> bool:
+        """Return whether a conflict is not there any more, in the executions that show them: most edits fail here."""
+        by_execution: dict[Execution, set[Operation]] = {}
+        for conflict in before.conflicts:
+            execution = checked.executions.get(id(conflict.graph))
+            if execution is None:
+                return True
+            by_execution.setdefault(execution, set()).add(conflict.operation)
+        for execution, failing in by_execution.items():
+            alone = check_file(self._path, data, project, only=execution)
+            if not failing <= outcome(alone).failing:
+                return self._is_known(alone)
+        return False
+
+    def _is_known(self, checked: CheckedFile) -> bool:
+        is_syntax = any(finding.code == "CVL901" for finding in checked.findings)
+        return not checked.problems and not is_syntax and checked.unknown <= self._checked.unknown
 
 
 def outcome(checked: CheckedFile) -> Outcome:
@@ -81,7 +109,7 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float)
 
     budget = Budget(max(_SHARE * seconds, _LEAST))
     with _garbage_collected():
-        causes = explain(start, propose, StaticTrials(path, project), budget)
+        causes = explain(start, propose, StaticTrials(path, checked, project), budget)
     causes.sort(key=_position(checked, start))
     found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
     return [*found, *rest]

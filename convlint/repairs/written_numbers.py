@@ -7,8 +7,9 @@ and the calls that pass them, attributes, defaults and elements of lists, in eve
 from __future__ import annotations
 
 import ast
+import builtins
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from convlint.ir import Site
@@ -18,6 +19,7 @@ from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
 from convlint.source_text.packages import is_installed
 from convlint.source_text.texts import SourceTexts
 
+_PASSING_ELEMENTS = ("enumerate", "zip", "reversed", "list", "tuple", "sorted")
 _MAX_STEPS = 400  # expressions that are followed for one number
 
 _PARAMETERS: dict[tuple[str, str], tuple[str, int]] = {
@@ -162,25 +164,56 @@ class _Walk:
         self._seen: set[tuple[str, int, int, int | None]] = set()
         self.numbers: list[WrittenNumber] = []
 
-    def follow_argument(self, call: WrittenCall, node: ast.expr, depth: int, change: Change, role: str) -> None:
-        """Follow an expression that is written in ``call``, the call of frame ``depth``."""
-        self._follow(Place(call.site.path, call.file, call.scope, depth), node, change, role)
+    def follow_argument(
+        self, call: WrittenCall, node: ast.expr, depth: int, change: Change, role: str, holds: bool = False
+    ) -> None:
+        """Follow an expression that is written in ``call``, the call of frame ``depth``.
 
-    def _follow(self, place: Place, node: ast.expr, change: Change, role: str) -> None:
+        With ``holds`` it is not the number, but a list or the like that holds it.
+        """
+        self._follow(Place(call.site.path, call.file, call.scope, depth), node, change, role, holds)
+
+    def _follow(self, place: Place, node: ast.expr, change: Change, role: str, holds: bool = False) -> None:
         key = (place.path, node.lineno, node.col_offset, node.end_col_offset)
         if key in self._seen or len(self._seen) > _MAX_STEPS:
             return
         self._seen.add(key)
         if isinstance(node, ast.Starred):
-            self._follow(place, node.value, change, role)
+            self._follow(place, node.value, change, role, holds=True)
         elif isinstance(node, ast.Tuple | ast.List):
             for element in node.elts:
                 self._follow(place, element, change, "element")
-        elif not isinstance(node, ast.Constant) or type(node.value) is int:
+        elif holds:
+            self._follow_inside(place, node, change)
+        elif _may_be_number(node):
             frame = self._frames[min(place.depth, len(self._frames) - 1)]
             has_callers = place.depth + 1 < len(self._frames)
             self.numbers.append(WrittenNumber(node, place, change, role, frame, has_callers))
             self._follow_parts(place, node, change)
+
+    def _follow_inside(self, place: Place, node: ast.expr, change: Change) -> None:
+        """Follow the elements of a list or the like, of which one is the number."""
+        parts: list[ast.expr] = []
+        match node:
+            case ast.Name(id=name):
+                self._follow_name(place, name, change, holds=True)
+            case ast.Attribute(attr=name):
+                self._follow_all(place, _attributes(place.file, name), change, holds=True)
+            case ast.Subscript(value=base):
+                parts = [base]
+            case ast.BinOp(left=left, right=right):
+                parts = [left, right]
+            case ast.IfExp(body=body, orelse=orelse):
+                parts = [body, orelse]
+            case ast.Call(func=ast.Name(id=name), args=args) if name in _PASSING_ELEMENTS:
+                parts = args
+            case ast.Call(args=args):
+                for argument in args:
+                    self._follow(place, argument, change.scaled(None), "operand")
+            case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
+                self._follow(place, element, change, "element")
+        for part in parts:
+            self._follow(place, part, change, "element", holds=True)
 
     def _follow_parts(self, place: Place, node: ast.expr, change: Change) -> None:
         parts: list[tuple[ast.expr, Change]] = []
@@ -192,7 +225,7 @@ class _Walk:
                 values = [*_attributes(place.file, name), *(() if of_self else _keyed(place.file, name))]
                 self._follow_all(place, values, change)
             case ast.Subscript(value=base, slice=index):
-                self._follow(place, base, change, "element")
+                self._follow(place, base, change, "element", holds=True)
                 if isinstance(index, ast.Constant) and isinstance(index.value, str):
                     self._follow_all(place, _keyed(place.file, index.value), change)
             case ast.BinOp():
@@ -208,21 +241,21 @@ class _Walk:
         for part, its in parts:
             self._follow(place, part, its, "operand")
 
-    def _follow_all(self, place: Place, values: Sequence[ast.expr] | Iterator[ast.expr], change: Change) -> None:
+    def _follow_all(self, place: Place, values: Iterable[ast.expr], change: Change, holds: bool = False) -> None:
         for value in values:
-            self._follow(replace(place, scope=place.file.scope(value)), value, change, "attribute")
+            self._follow(replace(place, scope=place.file.scope(value)), value, change, "attribute", holds)
 
-    def _follow_name(self, place: Place, name: str, change: Change) -> None:
+    def _follow_name(self, place: Place, name: str, change: Change, holds: bool = False) -> None:
         """Follow what a name was assigned, what a caller passed for it, or what it was imported as."""
         scope: ast.AST | None = place.scope
         while scope is not None:
             here = replace(place, scope=scope)
             is_parameter = isinstance(scope, Function) and name in parameters(scope)
             if isinstance(scope, Function) and is_parameter:
-                self._follow_parameter(here, scope, name, change)
+                self._follow_parameter(here, scope, name, change, holds)
             values = list(_assigned(scope, name))
-            for value in values:
-                self._follow(here, value, change, "assignment")
+            for value, is_inside in values:
+                self._follow(here, value, change, "assignment", holds or is_inside)
             if values or is_parameter:
                 return
             scope = None if isinstance(scope, ast.Module) else place.file.scope(scope)
@@ -232,21 +265,21 @@ class _Walk:
                     if (alias.asname or alias.name) == name:
                         there = self._slicer.imported(place.path, node)
                         if there is not None:
-                            self._follow_name(replace(there, depth=place.depth), alias.name, change)
+                            self._follow_name(replace(there, depth=place.depth), alias.name, change, holds)
 
-    def _follow_parameter(self, place: Place, function: Function, name: str, change: Change) -> None:
+    def _follow_parameter(self, place: Place, function: Function, name: str, change: Change, holds: bool) -> None:
         """Follow the argument that the next frame passes for a parameter, or the parameter's default."""
         depth = place.depth + 1
         call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
         passed = None if call is None else _argument_for(call, function, name)
         default = _default_of(function, name)
         if call is not None and passed is not None:
-            self.follow_argument(call, passed, depth, change, "argument")
+            self.follow_argument(call, passed, depth, change, "argument", holds)
         elif call is not None and call.unpacks:
             for argument in _arguments(call):
-                self.follow_argument(call, argument, depth, change, "unpacked")
+                self.follow_argument(call, argument, depth, change, "unpacked", holds)
         elif default is not None:
-            self._follow(place, default, change, "default")
+            self._follow(place, default, change, "default", holds)
 
 
 def parameters(function: Function) -> list[str]:
@@ -267,6 +300,15 @@ def _argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr 
     return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
 
 
+def _may_be_number(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return type(value) is int
+        case ast.Name(id=name):
+            return not hasattr(builtins, name)
+    return not isinstance(node, ast.Dict | ast.Set | ast.JoinedStr | ast.ListComp | ast.DictComp | ast.Compare)
+
+
 def _default_of(function: Function, name: str) -> ast.expr | None:
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
@@ -280,8 +322,10 @@ def _arguments(call: WrittenCall) -> list[ast.expr]:
     return [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
 
 
-def _assigned(scope: ast.AST, name: str) -> Iterator[ast.expr]:
-    """The expressions that the statements of a scope assign to a name; for a loop, what it runs over."""
+def _assigned(scope: ast.AST, name: str) -> Iterator[tuple[ast.expr, bool]]:
+    """The expressions that the statements of a scope assign to a name; True for one that holds its value: for a loop,
+    what it runs over.
+    """
     body = getattr(scope, "body", [])
     pending: list[ast.AST] = [body] if isinstance(body, ast.expr) else list(body)
     while pending:
@@ -297,20 +341,32 @@ def _assigned(scope: ast.AST, name: str) -> Iterator[ast.expr]:
             case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
                 yield from _bound(target, value, name)
             case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-                yield from _bound(target, value, name)
+                yield from _bound_by_loop(target, value, name)
         pending[:0] = ast.iter_child_nodes(node)
 
 
-def _bound(target: ast.expr, value: ast.expr, name: str) -> Iterator[ast.expr]:
-    """The part of ``value`` that a target binds to ``name``."""
+def _bound(target: ast.expr, value: ast.expr, name: str, holds: bool = False) -> Iterator[tuple[ast.expr, bool]]:
+    """The part of ``value`` that a target binds to ``name``, and whether it only holds what is bound."""
     if isinstance(target, ast.Name) and target.id == name:
-        yield value
+        yield value, holds
     elif isinstance(target, ast.Tuple | ast.List):
-        if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+        if not holds and isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
             for part, its in zip(target.elts, value.elts, strict=True):
                 yield from _bound(part, its, name)
         elif any(isinstance(part, ast.Name) and part.id == name for part in target.elts):
-            yield value
+            yield value, True
+
+
+def _bound_by_loop(target: ast.expr, iterated: ast.expr, name: str) -> Iterator[tuple[ast.expr, bool]]:
+    """What a loop runs over to bind ``name``: of a ``zip``, the one that it takes from."""
+    match target, iterated:
+        case ast.Tuple(elts=parts), ast.Call(func=ast.Name(id="zip"), args=args) if len(parts) == len(args):
+            for part, argument in zip(parts, args, strict=True):
+                yield from _bound_by_loop(part, argument, name)
+        case ast.Tuple(elts=[_, part]), ast.Call(func=ast.Name(id="enumerate"), args=[argument, *_]):
+            yield from _bound_by_loop(part, argument, name)
+        case _:
+            yield from _bound(target, iterated, name, holds=True)
 
 
 def _attributes(file: ParsedFile, name: str) -> Iterator[ast.expr]:

@@ -6,41 +6,59 @@ applies the rules to the recorded graphs. Nothing is imported or executed for re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convlint.ir import Finding, Problem, Site
 from convlint.rules.registry import rule
 from convlint.static import report
 from convlint.static.domain.execution import Gap
+from convlint.static.domain.facts import is_unknown
 from convlint.static.exploration import explore
 from convlint.static.exploration.explore import Exploration
 from convlint.static.kept_tensors import hooked_layers
+from convlint.static.plain_numbers import WIDTHS
 from convlint.static.program.parse import UnreadableError
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.recursion import with_room
+
+Place = tuple[str, int]
+"""A file and a line."""
+Unknown = tuple[str, str, Place, str]
+"""The kind and name of an entry point, and a place in its execution, with what is unknown there."""
+Execution = tuple[str, str, int]
+"""The kind and name of an entry point, and the number of an execution of it."""
 
 __all__ = ["CheckedFile", "Project", "check_file"]
 
 
 @dataclass(frozen=True, repr=False)
 class CheckedFile:
-    """The findings of a file, its problems, and the lines of the operations that were ``reached``.
+    """The findings of a file, its problems, the lines of the operations that were ``reached``, and what is
+    ``unknown``: where the analysis stopped, layers of unknown size.
 
     ``uses`` are the files on which files depend directly, in absolute paths: those that they import, and the paths
     that were tried before. Findings depend on all files that are reached from the checked one. It has the files for
     which that changed since the last check in the project.
+
+    ``executions`` are those in which the graphs of the findings were recorded, by the ids of these.
     """
 
     findings: tuple[Finding, ...] = ()
     uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    reached: frozenset[tuple[str, int]] = frozenset()
+    reached: frozenset[Place] = frozenset()
+    unknown: frozenset[Unknown] = frozenset()
+    executions: Mapping[int, Execution] = field(default_factory=dict)
 
 
-def check_file(path: str, data: bytes, project: Project, *, with_reached: bool = False) -> CheckedFile:
-    """Check one file. Never raises because of its content: a syntax error is a finding."""
+def check_file(
+    path: str, data: bytes, project: Project, *, with_reached: bool = False, only: Execution | None = None
+) -> CheckedFile:
+    """Check one file, or ``only`` what one execution shows. Never raises because of its content: a syntax error is a
+    finding.
+    """
     try:
         if not project.is_followed(path, data):
             return CheckedFile(uses=project.imports.new_uses())
@@ -51,7 +69,7 @@ def check_file(path: str, data: bytes, project: Project, *, with_reached: bool =
         site = Site(path, error.line, error.column, error.line, error.column)
         return CheckedFile((rule("CVL901").finding(f"cannot parse the file: {error}", site),))
     try:
-        return with_room(lambda: _check(path, module, project, with_reached))
+        return with_room(lambda: _check(path, module, project, with_reached, only))
     except Exception as error:  # noqa: BLE001 - an error in convlint becomes a problem; other files are checked
         import traceback
 
@@ -59,27 +77,46 @@ def check_file(path: str, data: bytes, project: Project, *, with_reached: bool =
         return CheckedFile(problems=(Problem("internal", text, path, traceback=traceback.format_exc()),))
 
 
-def _check(path: str, module: SourceModule, project: Project, with_reached: bool) -> CheckedFile:
-    explorations = explore.explored(project, module)
+def _check(
+    path: str, module: SourceModule, project: Project, with_reached: bool, only: Execution | None
+) -> CheckedFile:
+    explorations = explore.explored(project, module) if only is None else explore.up_to(project, module, *only)
     findings = tuple(_merged(list(_findings(project, module, explorations))))
     problems = tuple(_failures(path, explorations))
     for exploration in explorations:
         explore.close(project, exploration)
-    reached = (
-        frozenset(
-            (site.path, site.line)
-            for exploration in explorations
-            for executed in exploration.paths
-            for site in [
-                *(step.site for step in executed.execution.steps),
-                *(m.site for m in executed.interpreter.creators),
-            ]
-            if site is not None
-        )
-        if any(finding.graph for finding in findings) or with_reached
-        else frozenset()
-    )
-    return CheckedFile(findings, project.imports.new_uses(), problems, reached)
+    reached: frozenset[Place] = frozenset()
+    unknown: frozenset[Unknown] = frozenset()
+    if any(finding.graph for finding in findings) or with_reached:
+        reached = frozenset(_reached(explorations))
+        unknown = frozenset(_unknown(explorations))
+    executions = {
+        id(execution.graph): (each.entry_point.kind, each.entry_point.name, number)
+        for each in explorations
+        for number, execution in enumerate(each.paths)
+        if execution.graph is not None
+    }
+    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions)
+
+
+def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
+    """Yield the lines of the operations that were executed."""
+    for exploration in explorations:
+        for path in exploration.paths:
+            sites = [step.site for step in path.execution.steps] + [layer.site for layer in path.interpreter.creators]
+            yield from {(site.path, site.line) for site in sites if site is not None}
+
+
+def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
+    """Yield where the first execution of each entry point stopped, and the layers whose sizes it does not know."""
+    for exploration in explorations:
+        path, entry_point = exploration.paths[0], exploration.entry_point
+        for gap in path.execution.gaps:
+            if gap.site is not None:
+                yield entry_point.kind, entry_point.name, (gap.site.path, gap.site.line), gap.reason
+        for layer in path.interpreter.creators:
+            if layer.site is not None and any(is_unknown(layer.attrs.get(name, 0)) for name in WIDTHS):
+                yield entry_point.kind, entry_point.name, (layer.site.path, layer.site.line), "size"
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

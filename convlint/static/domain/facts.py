@@ -193,6 +193,11 @@ class Knowledge:
         return {"truth": bool(left), "==": left == right, "<": left < right, "<=": left <= right}[condition.op]
 
 
+def is_unknown(number: Value) -> bool:
+    """Return whether a number is unknown, or depends on an unknown number."""
+    return type(number) is Dim and (number.is_unknown or any(symbol.scope == FRESH for symbol in number.symbols()))
+
+
 def _linear_symbols(dim: Dim) -> list[tuple[Symbol, int]]:
     """Return the symbols that are a term with the coefficient 1 or -1 each, and these coefficients."""
     return [

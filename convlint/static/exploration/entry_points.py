@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from convlint.ir import Site
+from convlint.ir import Graph, Site
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
@@ -48,6 +48,7 @@ class ExecutionPath:
     names: dict[str, Value] = field(default_factory=dict)  # of the top level, if that was executed
     instance: Instance | None = None  # of the class
     model: Value = None  # what a configured target returned
+    graph: Graph | None = None  # in which findings were made
     steps: int = 0  # statements and calls of the program, approximately
     hooked: frozenset[Site] = frozenset()  # constructor calls of layers with a hook, in any execution of the file
 

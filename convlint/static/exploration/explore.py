@@ -158,6 +158,16 @@ def explored(project: Project, module: SourceModule) -> list[Exploration]:
     return explorations
 
 
+def up_to(project: Project, module: SourceModule, kind: str, name: str, number: int) -> list[Exploration]:
+    """Explore one entry point of a file, up to its execution ``number``."""
+    found = [each for each in find_entry_points(project, module) if (each.kind, each.name) == (kind, name)]
+    explorations = [exploration(project, entry_point) for entry_point in found]
+    for each in explorations:
+        while len(each.paths) <= number and each.advance(_STEPS_PER_PATH) is not None:
+            pass
+    return explorations
+
+
 def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:
     """Return functions to execute first, and the rest: those that call the same functions as earlier ones."""
     counts: Counter[frozenset[str]] = Counter()
