@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import convlint
 from bench import page as bench
 from bench.browser import Browser, Page, chromium, executable
 from convlint.ir import Finding, Problem, Report, Site
@@ -31,6 +32,21 @@ pytestmark = pytest.mark.slow  # most need a browser
 needs_chromium = pytest.mark.skipif(
     executable() is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM"
 )
+
+
+TWO_LAYERS = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 3)
+        self.head = nn.Conv2d(20, 4, 1)
+
+    def forward(self, x):
+        return self.head(self.stem(x))
+"""
 
 
 class Elements(HTMLParser):
@@ -337,6 +353,25 @@ def test_the_layer_at_which_a_run_stopped_is_drawn(browser: Browser, folder: Pat
 
 
 @needs_chromium
+def test_repairs_that_were_tried_are_shown_with_their_changes(browser: Browser, folder: Path) -> None:
+    (folder / "two.py").write_text(TWO_LAYERS, encoding="utf-8")
+    with chdir(folder):
+        report = convlint.check("two.py:Net", input=(3, 32, 32))
+    with opened(browser, folder, report) as page:
+        assert texts(page, ".card .fix") == [
+            "verified fix: either replace 20 with 12",
+            "or replace 12 with 20 at two.py:7:34; the model then runs",
+        ]
+        assert [[*filter(None, text.splitlines())] for text in texts(page, ".card .diff")] == [
+            ["- self.head = nn.Conv2d(20, 4, 1)", "+ self.head = nn.Conv2d(12, 4, 1)"],
+            ["- self.stem = nn.Conv2d(3, 12, 3)", "+ self.stem = nn.Conv2d(3, 20, 3)"],
+        ]
+        message = "Conv2d head expects 20 input channels but receives 12 from Conv2d stem"
+        assert message in texts(page, ".card p")
+        assert texts(page, ".card p:first-of-type code")[:2] == ["head", "stem"]
+
+
+@needs_chromium
 def test_the_table_sorts(browser: Browser, folder: Path, net: Report) -> None:
     rows = net.models[0].layers
     with opened(browser, folder, net) as page:
@@ -366,7 +401,7 @@ def test_the_table_filters(browser: Browser, folder: Path, net: Report) -> None:
             "words.dispatchEvent(new Event('input'))"
         )
         page.click("#layers input[type=checkbox]")
-        named = {name for finding in net.findings for name in finding.instances}
+        named = {name for finding in net.findings if finding.target for name in finding.instances}
         assert set(texts(page, "#layers tbody th")) == named & {row.name for row in rows}
 
 
