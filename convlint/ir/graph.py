@@ -64,6 +64,11 @@ class Graph:
     ignored_arguments: tuple[tuple[str, str, Site], ...] = ()
     texts: SourceTexts = field(default_factory=SourceTexts, repr=False, compare=False, metadata={"local": True})
 
+    @property
+    def input_is_guessed(self) -> bool:
+        """Return whether the input was guessed: what depends on its size or kind proves nothing about the model."""
+        return self.input_source.startswith("inferred")
+
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that name or alias, or None."""
         return None if name is None else self._layers_by_name.get(name)

@@ -89,7 +89,7 @@ class FailedRun:
     def _trial_job(self) -> Job:
         """The job of one trial: with the inputs of the run, also if they were guessed, and less time."""
         job = replace(self.job, timeout=min(self.job.timeout, 2 * self.seconds + _GRACE))
-        if not self.graph.input_source.startswith("inferred"):
+        if not self.graph.input_is_guessed:
             return job
         tensors = [tensor for node in self.graph.nodes if node.op == "input" for tensor in node.outputs]
         specs = [InputSpec(t.shape[1:], dtype=None if t.dtype.startswith("float") else t.dtype) for t in tensors]

@@ -49,7 +49,7 @@ class SingleValueNorm(Rule):
                 f"{graph_queries.name(graph, node)} normalizes {what}{origin}, so {effect}",
                 graph.where(node),
                 module=node.layer,
-                severity=_severity(node, shape),
+                severity="info" if graph.input_is_guessed else _severity(node, shape),
                 related=related_to(f"this reduces the map to {size}", site),
                 nodes=(node.id,) if node.error is not None else (),
             )

@@ -39,12 +39,14 @@ class SilentBroadcast(Rule):
                 maker = _broadcast_source(graph, small, large)
                 if maker is None:
                     continue
+                is_of_size = graph.input_is_guessed and small.shape[1] == large.shape[1]
                 yield self.finding(
                     f"{graph_queries.sizes(small.shape)} from {graph_queries.name(graph, maker)} is silently "
                     f"broadcast when it is added to {graph_queries.sizes(large.shape)}; use equal shapes, or "
                     f"expand_as if this is intended",
                     node.site,
                     module=node.module or None,
+                    severity="info" if is_of_size else None,
                     confidence="medium",
                     related=related_to("this outputs the smaller map", graph.where(maker)),
                 )

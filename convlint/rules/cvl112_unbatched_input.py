@@ -50,6 +50,7 @@ class UnbatchedInput(Rule):
                 f"{graph_queries.sizes(shape)} as one sample: {reason}",
                 graph.where(node),
                 module=node.layer,
+                severity="info" if graph.input_is_guessed else None,
                 related=related,
             )
 

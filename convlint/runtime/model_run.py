@@ -24,8 +24,8 @@ from convlint.ir import Graph, Problem
 from convlint.runtime import code_sites, restore
 from convlint.runtime.build import construction_sites, load_target, module_invariants, scripted_modules, symbolic_build
 from convlint.runtime.failures import ProblemError, failure_of
+from convlint.runtime.inputs import guessed, probe, resolution, second_batch
 from convlint.runtime.inputs import make_inputs as model_inputs
-from convlint.runtime.inputs import probe, resolution, second_batch
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import NestedRunError, exclusive, silent
 from convlint.runtime.measure import memory
@@ -217,6 +217,8 @@ def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult
     external_failures.raise_if_wrong_rank(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         with silent():
+            if graph.input_is_guessed:
+                graph = guessed.without_guesses(graph, model, inputs, job)
             return JobResult(replace(graph, smallest_input=probe.smallest_size(model, inputs, graph)))
     with silent():
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)

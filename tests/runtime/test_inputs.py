@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from convlint.pipelines import run_models
 from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.input_shapes import parse_input
 from convlint.settings.jobs import Job
@@ -75,3 +76,70 @@ def test_values_are_in_the_requested_range(run: Run) -> None:
 def test_a_name_that_is_a_tensor_and_a_dict_is_a_problem(run: Run) -> None:
     (problem,) = run(VALUES, "x=3,8,8", "x.image=3,8,8").problems
     assert (problem.kind, "given twice" in problem.message) == ("input", True)
+
+
+# --- guessed inputs: what depends on their size or kind proves nothing
+
+IN_FORWARD = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.next = {layer}
+
+    def forward(self, x):
+        {forward}
+"""
+HEAD_OF_LINEAR = "return self.next(self.conv(x).flatten(1))"
+CERTAIN = {
+    "a width": ("nn.Conv2d(9, 4, 3)", "return self.next(self.conv(x))", "CVL102"),
+    "a width after global pooling": ("nn.Linear(9, 4)", "return self.next(self.conv(x).amax((2, 3)))", "CVL108"),
+    "features that no map of 8 channels has": ("nn.Linear(1001, 4)", HEAD_OF_LINEAR, "CVL108"),
+    "a sum of sizes that always differ": (
+        "nn.Conv2d(8, 8, 4, padding=1)",
+        "x = self.conv(x); return x + self.next(x)",
+        "CVL110",
+    ),
+    "the dimension of a norm": ("nn.BatchNorm3d(8)", "return self.next(self.conv(x))", "CVL115"),
+    "an attribute that the model lacks": ("nn.ReLU()", "return self.last(self.conv(x))", "CVL190"),
+    "two layers that read the input": ("nn.Conv2d(4, 8, 3)", "return self.conv(x), self.next(x)", "CVL102"),
+}
+UNCERTAIN = {
+    "features of another size": ("nn.Linear(8 * 51 * 51, 4)", HEAD_OF_LINEAR, "3,H,W"),
+    "a kernel larger than usual images": ("nn.Conv2d(8, 4, 601)", "return self.next(self.conv(x))", "3,H,W"),
+    "a norm of a single value": ("nn.InstanceNorm2d(8)", "return self.next(self.conv(x)[:, :, :1, :1])", "3,H,W"),
+    "a dict": ("nn.ReLU()", "return self.next(self.conv(x['image']) + x['mask'])", "x.image=C,H,W --input x.mask"),
+    "a tuple": ("nn.ReLU()", "x, y, z = x; return self.next(self.conv(x))", "3,H,W"),
+    "a size that is demanded": ("nn.ReLU()", "assert x.shape[-1] == 100; return self.conv(x)", "3,H,W"),
+}
+
+
+@pytest.mark.parametrize("name", CERTAIN)
+def test_an_error_of_any_input_is_found_with_a_guess(name: str, run: Run) -> None:
+    layer, forward, code = CERTAIN[name]
+    answer = run(IN_FORWARD.format(layer=layer, forward=forward))
+    assert not answer.problems
+    assert answer.graph is not None
+    assert [f.code for f in run_models.findings(answer.graph) if f.severity == "error"] == [code]
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_what_may_be_the_fault_of_a_guess_is_a_problem(name: str, run: Run) -> None:
+    layer, forward, option = UNCERTAIN[name]
+    answer = run(IN_FORWARD.format(layer=layer, forward=forward))
+    assert answer.graph is None
+    (problem,) = answer.problems
+    assert problem.kind == "input"
+    assert problem.message.startswith("no input is known: with the guessed input 3,")
+    assert f"pass the input with --input {option}" in problem.message
+    assert problem.line is not None
+
+
+def test_a_norm_that_sees_one_value_of_a_guess_is_not_accused(run: Run) -> None:
+    layers = "nn.Sequential(*[nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.BatchNorm2d(8)) for _ in range(5)])"
+    source = IN_FORWARD.format(layer=layers, forward="return self.next(self.conv(x))")
+    guessed, given = run(source).graph, run(source, "3,32,32").graph
+    assert guessed is not None
+    assert given is not None
+    severities = [{f.severity for f in run_models.findings(g) if f.code == "CVL107"} for g in (guessed, given)]
+    assert severities == [{"info"}, {"warning"}]

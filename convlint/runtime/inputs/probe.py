@@ -30,7 +30,7 @@ _INPUT_LAYERS = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingB
 _COMMON = 5  # sizes that are compared by their number of failures if the model runs on none
 _LARGEST = 1024
 _SECONDS = 20.0
-_TOO_SMALL = re.compile(  # error messages of PyTorch
+TOO_SMALL = re.compile(  # error messages of PyTorch
     r"kernel size can't be greater than actual input|output size is too small|smaller than kernel"
     r"|padding size should be less than|wrapping around more than once|must be non-negative"
     r"|invalid computed output size|must be at least one|too large relative to input"
@@ -195,4 +195,4 @@ def is_too_small(graph: Graph) -> bool:
     failed = [node.error for node in graph.nodes if node.error]
     if graph.failure is not None:
         failed.append(graph.failure.message)
-    return any(_TOO_SMALL.search(message) for message in failed)
+    return any(TOO_SMALL.search(message) for message in failed)
