@@ -155,3 +155,14 @@ def test_memory_for_a_large_project_is_limited(folder: Path, monkeypatch: pytest
         f"net{number:02}.py" for number in range(1, 30, 2)
     ]
     assert 10 < max(counts) < 20
+
+
+def test_a_file_is_followed_only_if_its_imports_lead_to_torch(folder: Path) -> None:
+    folder.joinpath("words.py").write_text('"""Converts to torch tensors."""\nfrom . import cycle\n')
+    folder.joinpath("cycle.py").write_text("import words\n")
+    folder.joinpath("nets.py").write_text("def build():\n    from torch import nn\n    return nn.Conv2d(3, 4, 1)\n")
+    folder.joinpath("main.py").write_text("import cycle\nfrom nets import build\n")
+    texts, _ = read_files(sorted(map(str, folder.glob("*.py"))))
+    project = Project(str(folder))
+    followed = [Path(path).name for path, data in texts.items() if project.is_followed(path, data)]
+    assert followed == ["main.py", "nets.py"]

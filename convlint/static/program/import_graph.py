@@ -6,6 +6,7 @@ import ast
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from convlint.source_text.texts import SourceTexts
 from convlint.static.program.parse import Text, UnreadableError, parse
@@ -15,7 +16,7 @@ Search = tuple[str | None, tuple[str, ...]]  # the file of a module, and those s
 Name = tuple[str, tuple[str, ...], int]  # a dotted name, the names imported from it, and the leading dots
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class ParsedFile:
     """A file as it was parsed. The ``text`` of one that nothing with torch imports is not kept."""
 
@@ -23,9 +24,13 @@ class ParsedFile:
     text: Text | None
     names: tuple[Name, ...]
 
-    @property
+    @cached_property
     def has_torch(self) -> bool:
-        return b"torch" in self.data
+        """Whether it imports torch, or a library with torch in its name."""
+        if b"torch" not in self.data:
+            return False
+        is_imported = any("torch" in name or any("torch" in m for m in members) for name, members, _ in self.names)
+        return is_imported or b"import_module" in self.data or b"__import__" in self.data
 
 
 Parsed = dict[str, ParsedFile]

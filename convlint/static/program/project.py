@@ -52,7 +52,7 @@ class Project:
         return project
 
     def is_followed(self, path: str, data: bytes) -> bool:
-        """Return whether a file with this content, or one that it imports, directly or not, mentions torch.
+        """Return whether a file with this content, or one that it imports, directly or not, imports torch.
 
         Raises UnreadableError.
         """
