@@ -16,6 +16,7 @@ from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
 from convlint.ir import Edit, Graph, Node, Site
 from convlint.repairs.changes import Change, simplified
+from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
 from convlint.source_text.call_sites import Function
 
@@ -101,7 +102,7 @@ def candidates(
     best: dict[tuple[Site, str], Candidate] = {}
     for end in ends:
         for number in end.numbers:
-            for text, kind in _texts(graph, number, end, ends):
+            for text, kind in _texts(graph, number, end, ends, slicer):
                 if text == number.text:
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
@@ -226,7 +227,9 @@ def _frames(graph: Graph, node: Node) -> tuple[Site, ...]:
 _SIMPLER, _SAME, _COMPUTED, _LITERAL, _NAME, _FIXED = range(6)
 
 
-def _texts(graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End]) -> Iterator[tuple[str, int]]:
+def _texts(
+    graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End], slicer: Slicer
+) -> Iterator[tuple[str, int]]:
     """The texts that may replace a written number, and of which kind each is."""
     change = number.change
     is_data = number.literal is not None or isinstance(number.node, ast.Call)
@@ -237,8 +240,8 @@ def _texts(graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End])
         return
     if number.role == "argument" and number.place.depth == 0:
         yield from ((text, _SAME) for text in _product(graph, end))
-        if isinstance(number.node, ast.BinOp):
-            yield from ((text, _SIMPLER) for text in _sum(graph, end, number.node))
+        if end.vote.label == "in":
+            yield from ((text, _SIMPLER) for text in sum_texts(graph, end.vote.node, number, slicer))
     peers = list(_peers(number, ends))
     for text, value in peers:
         if change.wanted is None:
@@ -282,18 +285,6 @@ def _product(graph: Graph, end: _End) -> Iterator[str]:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0:
                 yield " * ".join(map(str, shape))
-
-
-def _sum(graph: Graph, end: _End, written: ast.BinOp) -> Iterator[str]:
-    """The parts of a concatenation for a layer that reads it, where as many literals are added: ``64 + 16``."""
-    joined = graph_queries.concatenation_before(graph, graph.nodes[end.vote.node])
-    if joined is None or end.vote.label != "in":
-        return
-    along = joined.attrs["dim"]
-    parts = [str(graph.tensor(id).shape[along]) for id in joined.inputs]
-    terms = ast.unparse(written).split(" + ")
-    if len(terms) == len(parts) and all(term.isdecimal() for term in terms):
-        yield " + ".join(parts)
 
 
 def _widths(scope: Function, node: ast.expr) -> list[str]:

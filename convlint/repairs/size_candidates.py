@@ -22,16 +22,18 @@ _MOST = 24  # changes that are proposed
 _NEAREST = 8  # layers of one path that may be changed
 _LARGEST_KERNEL = 7
 _LARGEST_STRIDE = 4
+_SCALES = (2, 4, 8)
 
 
 @dataclass(frozen=True)
 class _Change:
-    """Another value of one argument of a layer or function."""
+    """Another value of one argument of a layer or function; ``centered`` for the padding that keeps the size."""
 
     node: Node
     name: str
     value: Shape
     order: tuple[int, ...]
+    centered: bool = False
 
 
 def size_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate]:
@@ -54,39 +56,61 @@ def _fitting(graph: Graph, failing: Node) -> Iterator[_Change]:
     paths = merges.paths(graph, failing)
     for path in paths:
         others = [node for other in paths if other is not path for node in other]
-        windows = [node for node in path if node.op in ops.ALL_CONVS | ops.WINDOW_POOLS]
-        for node in windows[-_NEAREST:]:
-            alike = [
-                other.id for other in graph.nodes if graph.where(other) == graph.where(node) and other.op == node.op
-            ]
+        sized = [node for node in path if node.op in _WINDOWS or node.op == "interpolate"]
+        for node in sized[-_NEAREST:]:
+            place = graph.where(node)
+            alike = [other for other in graph.nodes if other.op == node.op and graph.where(other) == place]
             for name, value, likely in _values(node, others):
-                result = flow(graph, {}, {id: {name: value} for id in alike})
+                centered = name == "padding" and value == _centered(node)
+                result = flow(graph, {}, {each.id: _attrs(each, name, value, centered) for each in alike})
                 if failing.id not in result.failed:
                     order = (len(result.failed), likely, len(path), -node.id)
-                    yield _Change(node, name, value, order)
+                    yield _Change(node, name, value, order, centered)
+
+
+_WINDOWS = ops.ALL_CONVS | ops.WINDOW_POOLS
+
+
+def _attrs(node: Node, name: str, value: Shape, centered: bool) -> dict[str, object]:
+    """The attributes of a call that a change of an argument changes."""
+    if centered:
+        return {name: _centered(node)}
+    if name == "scale_factor":
+        return {name: value[0]}
+    if name == "kernel_size" and node.op in ops.WINDOW_POOLS and node.attrs["stride"] == node.attrs[name]:
+        return {name: value, "stride": value}  # the stride of a pool is its kernel by default
+    return {name: value}
+
+
+def _centered(node: Node) -> Shape:
+    """The padding with which an odd kernel keeps the size of the map."""
+    kernel = node.attrs["kernel_size"]
+    dilation = node.attrs.get("dilation") or (1,) * len(kernel)
+    return tuple([ops.kernel_extent(k, d) // 2 for k, d in zip(kernel, dilation, strict=True)])
 
 
 def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, int]]:
     """Other values of the arguments of a window, each with its order: the lowest are the most likely."""
     attrs = node.attrs
+    if node.op == "interpolate":
+        yield from (("scale_factor", (n,), 1) for n in _SCALES if n != attrs.get("scale_factor", n))
+        return
     kernel, stride, padding = (attrs.get(name) for name in ("kernel_size", "stride", "padding"))
     if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
         return
-    count = len(kernel)
-    dilation = attrs.get("dilation") or (1,) * count
-    is_conv = node.op in ops.CONVS
-    centered = tuple([ops.kernel_extent(k, d) // 2 for k, d in zip(kernel, dilation, strict=True)])
-    if is_conv and centered != padding and all(k % 2 for k in kernel):
+    count, centered = len(kernel), _centered(node)
+    keeps_size = node.op in ops.CONVS or set(stride) == {1}
+    if keeps_size and centered != padding and all(k % 2 for k in kernel):
         yield "padding", centered, 0
     if node.op in ops.TRANSPOSED_CONVS:
-        for extra in range(max(*stride, *dilation)):
+        for extra in range(max(*stride, *(attrs.get("dilation") or (1,)))):
             if (extra,) * count != attrs.get("output_padding"):
                 yield "output_padding", (extra,) * count, 0
     strides = {other.attrs["stride"] for other in others if isinstance(other.attrs.get("stride"), tuple)}
     for value in [*strides, *[(n,) * count for n in range(1, _LARGEST_STRIDE + 1)]]:
         if len(value) == count and value != stride:
             yield "stride", value, 1 if value in strides else 2
-    for size in range(1, _LARGEST_KERNEL + 1):
+    for size in range(2 if max(kernel) > 1 else 1, _LARGEST_KERNEL + 1):
         if (size,) * count != kernel:
             yield "kernel_size", (size,) * count, 3 + abs(size - kernel[0])
     for pad in range(max(centered) + 2):
@@ -98,9 +122,10 @@ def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, in
 
 
 _POSITIONS = {
-    "conv": {"kernel_size": 2, "stride": 3, "padding": 4, "output_padding": 5},
+    "conv": {"kernel_size": 2, "stride": 3, "padding": 4, "output_padding": 5, "dilation": 5},
     "pool": {"kernel_size": 0, "stride": 1, "padding": 2},
-    "function": {"kernel_size": 1, "stride": 2, "padding": 3},
+    "function": {"kernel_size": 1, "stride": 2, "padding": 3, "scale_factor": 2},
+    "upsample": {"scale_factor": 1},
 }
 
 
@@ -110,8 +135,8 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
     layer = graph.layer(node.layer)
     if layer is not None and layer.site is not None and layer.base != "Module":
         frames = (layer.site, *layer.chain)
-        kind = "pool" if node.op in ops.WINDOW_POOLS else "conv"
-    elif node.site is not None and node.op in ops.WINDOW_POOLS:
+        kind = "upsample" if node.op == "interpolate" else "pool" if node.op in ops.WINDOW_POOLS else "conv"
+    elif node.site is not None and node.op not in ops.ALL_CONVS:
         frames, kind = (node.site,), "function"
     else:
         return
@@ -119,41 +144,60 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
     call = call_sites.at(frames[0], slicer.texts)
     if position is None or call is None or not slicer.owns(frames[0].path):
         return
-    text = _text(value)
+    known = [*_computed(change, slicer, frames), *_names_in_scope(graph, change, slicer, frames), _text(value)]
+    texts = [(text, order) for order, text in enumerate(known)]
     if call.argument(change.name, position) is None:
-        if not call.unpacks and change.name != "kernel_size":
-            for written, order in [*_names_in_scope(graph, change, slicer, frames), (text, 1)]:
-                words = f"add {change.name}={written}"
-                edit = call.adding(f"{change.name}={written}")
+        if not call.unpacks and change.name not in ("kernel_size", "scale_factor"):
+            for text, order in texts:
+                words = f"add {change.name}={text}"
+                edit = call.adding(f"{change.name}={text}")
                 cost = (*change.order, order)
                 yield Candidate(edit, None, None, Fraction(0), cost, cost, frames[0], words)
         return
     old = node.attrs[change.name]
-    for number in slicer.numbers_of(frames, change.name, position, Change(Fraction(old[0]), Fraction(value[0]))):
-        if number.text != text and _is_whole(number, old):
-            cost = (*change.order, 2 + number.place.depth)
-            yield Candidate(Edit(number.site, text), number, None, Fraction(0), cost, cost)
+    first = old[0] if isinstance(old, tuple) else old
+    wanted = Change(Fraction(first), Fraction(value[0]))
+    for number in slicer.numbers_of(frames, change.name, position, wanted):
+        if _is_whole(number, first):
+            own = texts if number.place.depth == 0 and number.role == "argument" else texts[-1:]
+            for text, order in own:
+                if text != number.text:
+                    cost = (*change.order, order + number.place.depth)
+                    yield Candidate(Edit(number.site, text), number, None, Fraction(0), cost, cost)
 
 
-def _is_whole(number: WrittenNumber, old: Shape) -> bool:
+def _is_whole(number: WrittenNumber, old: int) -> bool:
     """Check whether a written number is the argument itself: the literal, or what is passed for it."""
     if number.literal is not None:
-        return number.literal == old[0] and number.role in ("argument", "default", "assignment")
+        return number.literal == old and number.role in ("argument", "default", "assignment")
     return number.role == "argument"
 
 
-def _names_in_scope(
-    graph: Graph, change: _Change, slicer: Slicer, frames: tuple[Site, ...]
-) -> Iterator[tuple[str, int]]:
+def _computed(change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list[str]:
+    """The centered padding as an expression, where kernel or dilation are not literals: ``d * (k - 1) // 2``."""
+    if not change.centered:
+        return []
+    kernel = slicer.argument(frames, "kernel_size", _POSITIONS["conv"]["kernel_size"])
+    dilation = slicer.argument(frames, "dilation", _POSITIONS["conv"]["dilation"])
+    if kernel is None or (kernel.literal is not None and (dilation is None or dilation.literal is not None)):
+        return []
+    if dilation is None:
+        return [f"{kernel.text} // 2"]
+    rest = str(kernel.literal - 1) if kernel.literal is not None else f"({kernel.text} - 1)"
+    return [f"{dilation.text} * {rest} // 2"]
+
+
+def _names_in_scope(graph: Graph, change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list[str]:
     """Texts of other layers in the same function for an argument of this value: a parameter ``stride``, mostly."""
-    call = call_sites.at(frames[0], slicer.texts)
+    call, texts = call_sites.at(frames[0], slicer.texts), []
     for other in graph.layers:
         if other.site is None or call is None or other.site.path != frames[0].path or other.chain != frames[1:]:
             continue
         if other.attrs.get(change.name) in (change.value, change.value[0]):
             written = slicer.argument((other.site, *other.chain), change.name, _POSITIONS["conv"][change.name])
             if written is not None and written.literal is None and written.place.scope is call.scope:
-                yield written.text, 0
+                texts.append(written.text)
+    return list(dict.fromkeys(texts))
 
 
 def _text(value: Shape) -> str:
