@@ -33,6 +33,7 @@ class Graph:
     - ``read_parameters``: parameters and buffers that a recorded call read
     - ``called_in_training``: layers that a training forward called; None where none was run
     - ``ignored_arguments``: (parameter, class, site) of constructor parameters that are never read
+    - ``rebuilt_layers``: (class, site) of layers with parameters that every forward builds again
     - ``texts``: the files that sites refer to; they are not sent to other processes
     """
 
@@ -62,6 +63,7 @@ class Graph:
     read_parameters: tuple[str, ...] = ()
     called_in_training: tuple[str, ...] | None = None
     ignored_arguments: tuple[tuple[str, str, Site], ...] = ()
+    rebuilt_layers: tuple[tuple[str, Site], ...] = ()
     texts: SourceTexts = field(default_factory=SourceTexts, repr=False, compare=False, metadata={"local": True})
 
     @property

@@ -30,6 +30,7 @@ Needs = Literal[
     "depthwise-of-parameters",  # a depthwise convolution of the same kind
     "ignored-argument",  # a constructor argument that no layer depends on
     "plain-container",  # modules in a list, tuple or dict
+    "modules-in-forward",  # layers with parameters that a forward builds
     "bias-before-norm",  # a layer with a bias whose output a norm reads
     "padded-pointwise",  # padding in a direction in which the kernel is 1
     "stride-exceeds-kernel",

@@ -23,18 +23,13 @@ from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.execute import descendants
 from convlint.static.interpreter import ModuleCall
 from convlint.static.kept_tensors import kept_tensors
+from convlint.static.layer_kinds import WITH_PARAMETERS
 from convlint.static.plain_numbers import WIDTHS, PlainNumbers
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
     from convlint.rules.base import Rule
 
-_SPATIAL = tuple(f"{name}{n}d" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3))
-_WITH_PARAMETERS = (
-    frozenset(_SPATIAL + tuple(f"Lazy{name}" for name in _SPATIAL))
-    | {"Linear", "LazyLinear", "Bilinear", "PReLU", "GroupNorm", "LayerNorm", "RMSNorm", "LSTM"}
-    | {"SyncBatchNorm", "Embedding", "EmbeddingBag", "GRU", "RNN", "MultiheadAttention"}
-)
 _DECLARED = (*WIDTHS, "groups", "num_groups", "normalized_shape")
 
 
@@ -102,7 +97,7 @@ class _GraphBuilder:
                 if type(item) is Instance and item.is_module and item not in self.registered:
                     below = list(descendants(item))
                     self.registered.update(below)
-                    if not instance.may_have_more_children and any(module.kind in _WITH_PARAMETERS for module in below):
+                    if not instance.may_have_more_children and any(module.kind in WITH_PARAMETERS for module in below):
                         self.unregistered.setdefault((name, attribute), item.site)
                     yield f"{prefix}{attribute}[{key!r}]", item
 
@@ -149,6 +144,7 @@ class _GraphBuilder:
             unregistered_layers=tuple([(*container, site) for container, site in self.unregistered.items()]),
             scopes=self._scopes(),
             ignored_arguments=self.path.entry_point.ignored,
+            rebuilt_layers=self.path.rebuilt,
             texts=self.texts,
         )
 

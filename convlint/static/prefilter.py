@@ -25,7 +25,14 @@ Evidence = tuple["Needs", Site | None, object]
 """The kind of evidence, its site, and a value that distinguishes two of a kind at one site."""
 
 _LATENT: frozenset[Needs] = frozenset(
-    {"norm-of-parameters", "depthwise-of-parameters", "layer-of-parameters", "plain-container", "ignored-argument"}
+    {
+        "norm-of-parameters",
+        "depthwise-of-parameters",
+        "layer-of-parameters",
+        "plain-container",
+        "ignored-argument",
+        "modules-in-forward",
+    }
 )
 
 
@@ -44,6 +51,8 @@ def _evidence(path: ExecutionPath) -> Iterator[Evidence]:
             yield "failed-call", instance.site, None
         if _on_parameters(pairs) and _is_depthwise(path, instance):
             yield "depthwise-of-parameters", instance.site, pairs
+    if path.rebuilt:
+        yield "modules-in-forward", None, path.rebuilt
     if path.entry_point.ignored:
         yield "ignored-argument", None, None
     for instance in path.interpreter.creators:

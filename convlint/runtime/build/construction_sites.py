@@ -53,11 +53,13 @@ class WatchedConstruction:
     """Context that records the construction of modules; see ``construction_of``.
 
     The record is stored in the ``__dict__`` of the module, so a deep copy has the record of its original. All patches
-    of ``torch.nn`` are undone on exit.
+    of ``torch.nn`` are undone on exit. With ``collect``, ``built`` has the modules.
     """
 
-    def __init__(self, repair: bool = False) -> None:
+    def __init__(self, repair: bool = False, *, collect: bool = False) -> None:
+        self.built: list[nn.Module] = []
         self._repair = repair
+        self._collect = collect
         self._patches = ExitStack()
         self._bottom: FrameType | None = None
         self._running: dict[FrameType, tuple[Instant, ...]] = {}  # constructors in progress, and their callers
@@ -80,6 +82,8 @@ class WatchedConstruction:
         def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             if in_run() and _KEY not in module.__dict__:
                 module.__dict__[_KEY] = Construction(self._frames(module))
+                if self._collect:
+                    self.built.append(module)
             original(module, *args, **kwargs)
 
         __init__.__wrapped__ = original  # type: ignore[attr-defined]

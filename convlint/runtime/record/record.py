@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from convlint.runtime import isolation
+from convlint.runtime.build.construction_sites import WatchedConstruction
 from convlint.runtime.failures import failure_of, one_line
 from convlint.runtime.isolation import Args, Kwargs
+from convlint.runtime.record.rebuilt import has_parameters, rebuilt_layers
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.to_graph import Recording
@@ -35,10 +37,15 @@ def record(
     """
     first = _run(model, args, kwargs or {}, train, target, repairing=False)
     if first.failure is None:
+        if has_parameters(first.built):
+            with isolation.silent():
+                second = _run(model, args, kwargs or {}, train, target, repairing=False)
+            first.rebuilt = tuple(rebuilt_layers(first.built, second.built, first.recorder.calls))
         return first
     second = _run(model, args, kwargs or {}, train, target, repairing=True)
+    second.rebuilt = tuple(rebuilt_layers(second.built, first.built, second.recorder.calls))
     if second.failure is not None and not any(step.error for step in second.recorder.steps):
-        return first
+        return replace(first, rebuilt=second.rebuilt)
     return second
 
 
@@ -59,6 +66,7 @@ def _run(
     result, failure, error = None, None, None
     with ExitStack() as stack:
         flags = stack.enter_context(training_flags_restored(model))
+        construction = stack.enter_context(WatchedConstruction(collect=True))
         stack.enter_context(isolation.module_calls(recorder.call_module))
         stack.enter_context(eager())
         if repairing:
@@ -77,7 +85,7 @@ def _run(
     recorder.close(result)
     if error is None:
         recorder.keep_alive_outputs()
-    return Recording(model, recorder, result, failure, train, target, error)
+    return Recording(model, recorder, result, failure, train, target, error, construction.built)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -13,7 +13,7 @@ from torch import fx, nn
 
 from convlint import ir as facts
 from convlint.analysis import ops
-from convlint.ir import Failure, Graph, Node
+from convlint.ir import Failure, Graph, Node, Site
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
@@ -27,7 +27,10 @@ from convlint.runtime.record.unregistered import unregistered
 
 @dataclass
 class Recording:
-    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to ``ir.Graph``."""
+    """A recorded forward. ``fx_graph.graph`` is the FX graph; ``graph()`` converts it to ``ir.Graph``.
+
+    ``built`` are the modules that the forward built, ``rebuilt`` those of them that every forward builds.
+    """
 
     model: nn.Module
     recorder: Recorder
@@ -36,6 +39,8 @@ class Recording:
     training: bool
     target: str | None
     error: BaseException | None = None
+    built: Sequence[nn.Module] = ()
+    rebuilt: tuple[tuple[str, Site], ...] = ()
 
     @cached_property
     def fx_graph(self) -> FxGraph:
@@ -84,6 +89,7 @@ class _Conversion:
             untraced=tuple(recorder.unseen.items()),
             unregistered_layers=tuple(_sites_of(kept_lists)),
             read_parameters=tuple(self.read),
+            rebuilt_layers=self.recording.rebuilt,
         )
 
     def _status(self) -> facts.Status:

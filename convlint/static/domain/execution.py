@@ -61,6 +61,7 @@ class Execution(Knowledge):
     layer: Instance | None = None  # the layer of torch whose forward runs
     owner: Instance | None = None  # the module of the program whose forward runs
     site: Site | None = None  # of the call that is executed
+    assumptions: int = 0  # unknown conditions under which the program runs
     _tensors: int = 0
     _earlier_shapes: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)
 
@@ -68,9 +69,11 @@ class Execution(Knowledge):
     def hypothetical(self) -> Iterator[None]:
         """Run a block that may never run: its calls are recorded, and the facts learned in it are forgotten."""
         bound, learned, start = dict(self._bound), len(self._earlier_shapes), len(self.steps)
+        self.assumptions += 1
         try:
             yield
         finally:
+            self.assumptions -= 1
             steps = self.steps[start:]
             for step in steps:
                 step.hypothetical = True

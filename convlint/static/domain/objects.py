@@ -179,6 +179,38 @@ class Instance:
         return f"Instance({self.cls.name})"
 
 
+@dataclass(slots=True, eq=False)
+class Built:
+    """A module that code of a forward built, in the scope of that code."""
+
+    instance: Instance
+    scope: Scope
+    is_hypothetical: bool  # under an unknown condition
+
+    @property
+    def site(self) -> Site | None:
+        return self.instance.site
+
+
+def modules_held_by(instance: Instance) -> list[Instance]:
+    """Return a module and the modules in its attributes, in lists, tuples and dicts too, and in theirs."""
+    found: dict[Instance, None] = {instance: None}
+    pending: list[Value] = [instance]
+    while pending:
+        value = pending.pop()
+        items = value.attrs.values() if type(value) is Instance else value.values() if type(value) is dict else value
+        for item in items:
+            if type(item) is Instance and item.is_module and item not in found:
+                found[item] = None
+                pending.append(item)
+            elif type(item) in (list, tuple, dict) and len(item) < _LONGEST_OF_MODULES:
+                pending.append(item)
+    return list(found)
+
+
+_LONGEST_OF_MODULES = 1000
+
+
 def tensors_held_by(values: Iterable[Value]) -> Iterator[Tensor]:
     """Yield the tensors that calls created, among values and in the lists, tuples, dicts and objects among them."""
     pending = [*values]

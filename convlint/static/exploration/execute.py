@@ -11,6 +11,7 @@ from convlint.settings.input_shapes import nested
 from convlint.static.domain.objects import Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
+from convlint.static.exploration.rebuilt_layers import find_rebuilt
 from convlint.static.interpreter import Call, Interpreter
 from convlint.static.program.parse import positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
@@ -34,9 +35,11 @@ def _execute_class(path: ExecutionPath) -> None:
         optional = _optional(interpreter, init.defaults, _is_empty)
         call.kwargs = _arguments(interpreter, init, optional | path.variant, skip=1)
         call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
-    path.instance = interpreter.instantiate(cls, call)
-    if type(path.instance) is Instance:
-        _forward_on_unknown_inputs(path.instance, call)
+    path.instance = instance = interpreter.instantiate(cls, call)
+    if type(instance) is Instance:
+        _forward_on_unknown_inputs(instance, call)
+        if interpreter.built_in_forward:
+            path.rebuilt = find_rebuilt(interpreter, instance, lambda: _forward_on_unknown_inputs(instance, call))
 
 
 def _execute_example(path: ExecutionPath) -> None:

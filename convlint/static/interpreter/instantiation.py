@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import ConstructorError
-from convlint.static.domain.objects import Class, Function, Instance, Outside
+from convlint.static.domain.objects import Built, Class, Function, Instance, Outside
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter import call_cache, classes, records, special_methods
 from convlint.static.interpreter.call import Call
@@ -30,6 +30,7 @@ def instantiate(cls: Class, call: Call) -> Value:
     if cls.node is not None and cls.is_module and not call.open_ended:
         key = call_cache.constructor_key(cls, call)
         if key is not None and key in interpreter.cached_instances:
+            _note_in_forward(interpreter.cached_instances[key], call)
             return interpreter.cached_instances[key]
     instance = Instance(cls, None if type(call.node) is Outside else call.site, tuple(interpreter.frames))
     if not cls.is_module:
@@ -40,10 +41,18 @@ def instantiate(cls: Class, call: Call) -> Value:
         if creator is None:
             interpreter.top_modules.append(instance)
             interpreter.built_at[instance] = (call.node, call.scope)
+        _note_in_forward(instance, call)
     _construct(instance, call)
     if key is not None:
         interpreter.cached_instances[key] = instance
     return instance
+
+
+def _note_in_forward(instance: Instance, call: Call) -> None:
+    interpreter = call.interpreter
+    if interpreter.execution.owner is not None and not interpreter.constructing:
+        built = Built(instance, call.scope, interpreter.execution.assumptions > 0)
+        interpreter.built_in_forward.append(built)
 
 
 def _construct(instance: Instance, call: Call) -> None:

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Hashable, Sequence
 
 from convlint.static.domain.execution import Execution, Stop
-from convlint.static.domain.objects import Class, Frame, Function, Instance, Scope, site_of
+from convlint.static.domain.objects import Built, Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Value
 from convlint.static.interpreter import (
     attributes,
@@ -55,6 +55,7 @@ class Interpreter:
         self.arguments: dict[Instance, dict[str, Value]] = {}  # of its own constructor
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
+        self.built_in_forward: list[Built] = []  # modules that the forward of another module built
         self.steps = _MOST_STEPS  # that are left
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
