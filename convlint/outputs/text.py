@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
 from convlint.outputs.parts.excerpt import excerpt, fix_preview, span_text
-from convlint.outputs.parts.sentences import affected_modules, fix_kind, listed, repair_place
+from convlint.outputs.parts.sentences import affected_modules, fixes, listed
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, plain, styled, visible
 
 if TYPE_CHECKING:
@@ -112,30 +112,15 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
         yield remark("witness", f"{witness.call}{inputs} fails: {witness.error}")
         if witness.control:
             yield remark("control", f"{witness.control} works")
-    yield from _repairs(finding, texts, width) if finding.repairs else _fix(finding, texts, width)
+    for name, fix, edits in fixes(finding):
+        yield remark(name, fix, "green")
+        yield from fix_preview(texts, edits, width)
 
 
 def _models(finding: Finding) -> tuple[str, ...]:
     """The models that were run and have the finding."""
     targets = (finding.target, *(each.target for each in finding.occurrences))
     return tuple(dict.fromkeys(target for target in targets if target))
-
-
-def _fix(finding: Finding, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
-    if (fix := finding.fix) is not None:
-        yield remark(fix_kind(finding), fix.title, "green")
-        yield from fix_preview(texts, fix.edits, width)
-
-
-def _repairs(finding: Finding, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
-    """Each repair that was tried, with its changes; equally good ones are alternatives, and the last has the effect."""
-    *alternatives, last = finding.repairs
-    for repair in finding.repairs:
-        name = fix_kind(finding) if repair is finding.repairs[0] else "or"
-        either = "either " if alternatives and repair is finding.repairs[0] else ""
-        effect = f"; {repair.effect}" if repair is last and repair.effect else ""
-        yield remark(name, f"{either}{repair.title}{repair_place(finding, repair)}{effect}", "green")
-        yield from fix_preview(texts, repair.edits, width)
 
 
 def remark(name: str, text: str, style: str = "") -> Styled:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convlint.ir import Finding, Graph, Model, Problem, Related, Report, Row, Site, Totals
+from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Repair, Report, Row, Site, Totals
 from convlint.outputs.parts import notebook
 from convlint.outputs.parts.columns import TableOptions
 
@@ -85,6 +85,19 @@ def test_finding_with_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "16 & not 32" in shown.all("div")
     assert "the <other> end" in shown.all("div")
     assert shown.all("pre")[0].splitlines() == ["1 | if a < b: norm(16)", "  |           ^^^^^^^^"]
+
+
+def test_a_repair_that_was_tried_is_shown_with_its_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("conv(3, 32)\nnorm(16)\n", encoding="utf-8")
+    site, edit = Site("net.py", 2, 1, 2, 9), Edit(Site("net.py", 2, 6, 2, 8), "32")
+    repair = Repair("replace `16` with `32`", (edit,), "run", "the model then runs")
+    failure = Related("first fails here", Site("net.py", 1, 1, 1, 12), is_failure=True)
+    found = Finding("CVL103", "norm-channels", "error", "`norm` < 32", site, related=(failure,), repairs=(repair,))
+    shown = page(Report((found.with_(fix=Fix(repair.title, "unsafe", repair.edits)),)))
+    assert shown.all("b") == ["CVL103 [norm-channels]", "verified fix:"]
+    assert shown.all("code") == ["norm", "net.py:2:1", "net.py:1", "conv(3, 32)", "16", "32"]
+    assert shown.all("span") == ["2 - norm(16)", "2 + norm(32)"]
 
 
 def test_what_comes_from_the_user_is_escaped() -> None:

@@ -259,6 +259,18 @@ def test_fix_that_takes_lines_away_or_puts_some_in() -> None:
     ]
 
 
+def test_fix_of_two_files_names_them() -> None:
+    Path("other.py").write_text("width = 8\n", encoding="utf-8")
+    assert diff(Edit(NORM, "nn.BatchNorm2d(d)"), Edit(Site("other.py", 1, 9, 1, 10), "16")) == [
+        "net.py",
+        "8 -         self.norm = nn.BatchNorm2d(c)",
+        "8 +         self.norm = nn.BatchNorm2d(d)",
+        "other.py",
+        "1 - width = 8",
+        "1 + width = 16",
+    ]
+
+
 def test_fix_of_many_lines_is_named_only() -> None:
     assert not diff(Edit(Site("net.py", 1, 1, 12, 1), "x\n" * 12))
     assert not diff(Edit(CONV, "nn.Conv2d(d, d, 3)"), Edit(Site("gone.py", 1, 1, 1, 2), "d"))

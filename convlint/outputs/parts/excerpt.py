@@ -50,9 +50,23 @@ def span_text(texts: SourceTexts, site: Site, longest: int = 80) -> str:
 
 
 def fix_preview(texts: SourceTexts, edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
-    """Edits as a small diff in ``width`` cells, with changes in bold; nothing for several files or many lines."""
-    paths = {edit.site.path for edit in edits}
-    source = texts.lines(paths.pop()) if len(paths) == 1 else []
+    """Edits as small diffs in ``width`` cells, with changes in bold, below the names of the files if they are several.
+
+    Nothing if one of the files cannot be read or many of its lines change.
+    """
+    paths = dict.fromkeys(edit.site.path for edit in edits)
+    diffs = {
+        path: [*_preview(texts.lines(path), tuple([e for e in edits if e.site.path == path]), width)] for path in paths
+    }
+    if all(diffs.values()):
+        for path, diff in diffs.items():
+            if len(diffs) > 1:
+                yield styled((visible(path), "bold"))
+            yield from diff
+
+
+def _preview(source: list[str], edits: tuple[Edit, ...], width: int | None) -> Iterator[Styled]:
+    """The edits of one file as a diff."""
     ranges = _edited_ranges(edits)
     if not all(ranges) or not ranges or ranges[-1].stop - 1 > len(source):
         return

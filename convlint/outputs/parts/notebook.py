@@ -9,8 +9,8 @@ from itertools import chain
 from convlint.ir import Finding, Model, Report, Site
 from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, SHARE, Line, TableOptions
-from convlint.outputs.parts.excerpt import excerpt
-from convlint.outputs.parts.sentences import affected_modules, fix_kind, repair_sentence
+from convlint.outputs.parts.excerpt import excerpt, fix_preview, span_text
+from convlint.outputs.parts.sentences import affected_modules, fixes
 from convlint.outputs.parts.terminal import one_line, plain
 from convlint.outputs.parts.tree import lines
 from convlint.source_text.texts import SourceTexts
@@ -29,6 +29,8 @@ STYLE = """
 .convlint pre { margin: .2em 0 .6em; padding: .4em .8em; background: #8881; overflow-x: auto }
 .convlint .error { color: #d32222 } .convlint .warning { color: #b07a00 }
 .convlint .info { color: #2a6fdb } .convlint .problem { color: #a020a0 }
+.convlint .fix, .convlint .added { color: #1a7f37 } .convlint .removed { color: #d32222 }
+.convlint .finding { margin-bottom: 1.2em }
 .convlint .note { opacity: .7 }
 """
 
@@ -53,21 +55,41 @@ def _text(text: str) -> str:
 def _finding(finding: Finding, texts: SourceTexts) -> Iterator[str]:
     place = str(finding.site or finding.target or "model")
     yield (
-        f'<div><b class="{finding.severity}">{finding.code} [{_text(finding.name)}]</b> '
-        f"{_text(finding.message)} <code>{_text(place)}</code></div>"
+        f'<div class="finding"><div><b class="{finding.severity}">{finding.code} [{_text(finding.name)}]</b> '
+        f"{_prose(finding.message)} <code>{_text(place)}</code></div>"
     )
     yield from _source(texts, finding.site, "^")
     for related in finding.related:
-        yield f"<div>{_text(related.message)} <code>{_text(str(related.site))}</code></div>"
-        yield from _source(texts, related.site, "-")
+        if not related.is_failure:
+            yield f"<div>{_prose(related.message)} <code>{_text(str(related.site))}</code></div>"
+            yield from _source(texts, related.site, "-")
+    for related in finding.related:
+        if related.is_failure:
+            line, code = f"{related.site.path}:{related.site.line}", span_text(texts, related.site)
+            yield f"<div>first fails at <code>{_text(line)}</code>: <code>{_text(code)}</code></div>"
     if modules := affected_modules(finding):
         yield f"<div>modules: {_text(modules)}</div>"
     if finding.witness is not None:
         yield (f"<div>witness: <code>{_text(finding.witness.call)}</code> fails: {_text(finding.witness.error)}</div>")
-    if finding.repairs:
-        yield f"<div>{fix_kind(finding)}: {_text(repair_sentence(finding))}</div>"
-    elif finding.fix is not None:
-        yield f"<div>{fix_kind(finding)}: {_text(finding.fix.title)}</div>"
+    for name, title, edits in fixes(finding):
+        yield f'<div><b class="fix">{name}:</b> {_prose(title)}</div>'
+        changes = [plain(line) for line in fix_preview(texts, edits, None)]
+        if changes:
+            yield f"<pre>{''.join(map(_changed, changes))}</pre>"
+    yield "</div>"
+
+
+def _prose(text: str) -> str:
+    """Text in which the parts in backticks are code."""
+    parts = one_line(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(one_line(text))
+    return "".join(f"<code>{escape(part)}</code>" if n % 2 else escape(part) for n, part in enumerate(parts))
+
+
+def _changed(line: str) -> str:
+    kind = "removed" if line.split()[1:2] == ["-"] else "added"
+    return f'<span class="{kind}">{escape(line)}</span>\n'
 
 
 def _source(texts: SourceTexts, site: Site | None, mark: str) -> Iterator[str]:

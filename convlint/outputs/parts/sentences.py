@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from convlint.ir import Finding, Problem, Repair
+from convlint.ir import Edit, Finding, Problem, Repair
 from convlint.outputs.parts.terminal import one_line
 
 APPLIED = ("safe", "unsafe")  # fixes that tools may apply; the others are only displayed
@@ -59,6 +59,21 @@ def fix_kind(finding: Finding) -> str:
     if finding.fix is None:
         return ""
     return "help" if finding.fix.applicability == "display" else f"{finding.fix.applicability} fix"
+
+
+def fixes(finding: Finding) -> Iterator[tuple[str, str, tuple[Edit, ...]]]:
+    """Each way to fix a finding: what it is, its title, and its edits; equally good repairs are alternatives.
+
+    The effect of repairs that were tried follows the last.
+    """
+    for number, repair in enumerate(finding.repairs, start=1):
+        is_last = number == len(finding.repairs)
+        either = "either " if number == 1 and not is_last else ""
+        effect = f"; {repair.effect}" if is_last and repair.effect else ""
+        title = f"{either}{repair.title}{repair_place(finding, repair)}{effect}"
+        yield "or" if number > 1 else fix_kind(finding), title, repair.edits
+    if finding.fix is not None and not finding.repairs:
+        yield fix_kind(finding), finding.fix.title, finding.fix.edits
 
 
 def repair_sentence(finding: Finding) -> str:
