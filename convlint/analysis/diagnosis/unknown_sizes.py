@@ -165,8 +165,15 @@ def _merged(
 def _reshaped(before: Tensor, first: Unknown, after: Tensor) -> Iterator[tuple[int, Possible]]:
     """A size is unknown if it is made of an unknown one; the possible sizes of one are multiplied by the others."""
     covered: set[int] = set()
-    for into, out in grouped_dims(before.shape, after.shape):
+    read: set[int] = set()
+    groups = grouped_dims(before.shape, after.shape)
+    for into, out in groups:
         covered.update(out)
+        read.update(into)
+    if not read.issuperset(first):  # sizes of 1 belong to no group
+        yield from ((dim, None) for dim in range(1, len(after.shape)))
+        return
+    for into, out in groups:
         of = [dim for dim in into if dim in first]
         changing = [dim for dim in out if after.shape[dim] != 1]
         if not of:

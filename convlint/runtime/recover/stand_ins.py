@@ -159,7 +159,7 @@ def _broadcast(left: Any, other: Any, **_: Any) -> Any:
 
 def _cat(tensors: Any, dim: Any = 0, **_: Any) -> Any:
     if len({t.dim() for t in tensors}) != 1:
-        return None
+        return torch.zeros_like(max(tensors, key=torch.Tensor.dim))
     shape = list(tensors[0].shape)
     shape[dim] = sum(t.shape[dim] for t in tensors)
     return tensors[0].new_zeros(shape)
@@ -214,7 +214,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(ops.TRANSPOSED_CONVS, _conv_transpose),
     "linear": _linear,
     **dict.fromkeys(("layer_norm", "group_norm", "prelu", "channel_shuffle", "native_channel_shuffle"), _same_shape),
-    **dict.fromkeys(("add", "sub", "mul", "div", "true_divide"), _broadcast),
+    **dict.fromkeys(("add", "sub", "mul", "div", "true_divide", "maximum", "minimum"), _broadcast),
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
     **dict.fromkeys(ops.WINDOW_POOLS, _pool),
