@@ -45,7 +45,7 @@ class StaticTrials:
         except (EditError, OSError):
             return None
         data, project = texts.data(self._path), before.with_texts(texts)
-        known = self._known[tuple(edits[:-1])]
+        known = self._known_before(edits)
         if not self._changes(data, project, *known):
             return known[1]
         checked = check_file(self._path, data, project, with_reached=True)
@@ -54,6 +54,11 @@ class StaticTrials:
         after = outcome(checked)
         self._known[tuple(edits)] = checked, after
         return after
+
+    def _known_before(self, edits: Sequence[Edit]) -> tuple[CheckedFile, Outcome]:
+        """The result for the most of these edits, from the first on: one repair may consist of several."""
+        counts = reversed(range(len(edits)))
+        return next(self._known[key] for count in counts if (key := tuple(edits[:count])) in self._known)
 
     def _changes(self, data: bytes, project: Project, checked: CheckedFile, before: Outcome) -> bool:
         """Return whether a conflict is not there any more, in the executions that show them: most edits fail here."""

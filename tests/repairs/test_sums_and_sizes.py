@@ -1,0 +1,278 @@
+"""Sums, concatenations, views and sizes: the line, the message, and PyTorch's word that the repaired model runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convlint
+from convlint.ir import Finding
+from convlint.source_text.edits import apply
+
+HEAD = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+"""
+CALL = """
+
+if __name__ == "__main__":
+    Net()(torch.zeros(2, 3, 32, 32))
+"""
+
+
+def net(init: str, forward: str) -> str:
+    """A class with these lines; the guilty one ends in ``# <- `` and the text that repairs it, if there is one."""
+    built = "".join(f"        {line}\n" for line in init.strip().splitlines())
+    called = "".join(f"        {line}\n" for line in forward.strip().splitlines())
+    return (
+        f"{HEAD}\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{built}"
+        f"\n    def forward(self, x):\n{called}{CALL}"
+    )
+
+
+BLOCK = """
+class Block(nn.Module):
+    def __init__(self, cin, cout, stride=1):
+        super().__init__()
+        self.a = nn.Conv2d(cin, cout, 3, stride, 1)
+        self.b = nn.Conv2d(cout, cout, 3, padding=1)
+        self.short = nn.Identity()
+        if stride != 1 or cin != cout:
+            self.short = nn.Conv2d(cin, cout, 1)  # <- , stride=stride
+
+    def forward(self, x):
+        return F.relu(self.b(self.a(x).relu()) + self.short(x))
+"""
+TEMPORAL = """
+class Temporal(nn.Module):
+    def __init__(self, width, kernel, dilation):
+        super().__init__()
+        self.conv = nn.Conv1d(width, width, kernel, padding=dilation, dilation=dilation)  # <- dilation * (kernel - 1) // 2
+
+    def forward(self, x):
+        return x + self.conv(x).relu()
+"""  # noqa: E501
+
+REPAIRED = {
+    "a shortcut without the stride": net(
+        "self.stem = nn.Conv2d(3, 8, 3, padding=1)\n"
+        "self.body = nn.Sequential(Block(8, 8), Block(8, 16, 2), Block(16, 16))",
+        "return self.body(self.stem(x))",
+    ).replace("\nclass Net", f"{BLOCK}\n\nclass Net"),
+    "a dilated convolution without its padding": net(
+        "self.stem = nn.Conv1d(96, 8, 1)\nself.body = nn.Sequential(Temporal(8, 5, 1), Temporal(8, 5, 2))",
+        "return self.body(self.stem(x.flatten(1, 2)))",
+    ).replace("\nclass Net", f"{TEMPORAL}\n\nclass Net"),
+    "a branch without padding": net(
+        "self.a = nn.Conv2d(3, 8, 1)\nself.b = nn.Conv2d(3, 8, 5, padding=1)  # <- 2\nself.out = nn.Conv2d(16, 2, 1)",
+        "return self.out(torch.cat([self.a(x), self.b(x)], 1))",
+    ),
+    "a decoder without output_padding": net(
+        "self.down = nn.Conv2d(3, 8, 3, 2, 1)\nself.up = nn.ConvTranspose2d(8, 3, 3, 2, 1)  # <- , output_padding=1",
+        "return self.up(self.down(x).relu()) - x",
+    ),
+    "a pool that halves twice": net(
+        "self.a = nn.Sequential(nn.Conv2d(3, 8, 1), nn.MaxPool2d(2))\n"
+        "self.b = nn.Sequential(nn.Conv2d(3, 8, 1), nn.MaxPool2d(4))  # <- 2\nself.fc = nn.Linear(8 * 16 * 16, 5)",
+        "return self.fc((self.a(x) + self.b(x)).flatten(1))",
+    ),
+    "a sum of two widths": net(
+        "self.a = nn.Conv2d(3, 24, 1)\nself.b = nn.Conv2d(3, 20, 1)  # <- 24\nself.out = nn.Conv2d(24, 2, 1)",
+        "return self.out(self.a(x) + self.b(x))",
+    ),
+    "the names of the parts of a concatenation": net(
+        "wide, thin = 24, 10\nself.a = nn.Conv2d(3, wide, 1)\nself.b = nn.Conv2d(wide, thin, 1)\n"
+        "self.c = nn.Conv2d(wide + thin, thin, 1)\nself.out = nn.Conv2d(wide + thin, 2, 1)  # <- wide + 2 * thin",
+        "a = self.a(x)\nb = self.b(a)\nc = self.c(torch.cat([a, b], 1))\nreturn self.out(torch.cat([a, b, c], 1))",
+    ),
+    "a view of the whole batch": net(
+        "self.conv = nn.Conv2d(3, 4, 3, 2, 1)\nself.fc = nn.Linear(4 * 16 * 16, 5)",
+        "x = self.conv(x).relu()\nx = x.view(-1)  # <- x.flatten(1)\nreturn self.fc(x)",
+    ),
+    "a function that flattens the batch": net(
+        "self.conv = nn.Conv2d(3, 4, 3, 2, 1)\nself.fc = nn.Linear(4 * 16 * 16, 5)",
+        "x = torch.flatten(self.conv(x))  # <- torch.flatten(self.conv(x), 1)\nreturn self.fc(x)",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def errors(source: str, target: str = "net.py", **options: Any) -> list[Finding]:
+    Path("net.py").write_text(source)
+    return [finding for finding in convlint.check(target, **options) if finding.severity == "error"]
+
+
+def run(source: str, batch: int = 2) -> Any:
+    import torch
+
+    names: dict[str, Any] = {"__name__": "net"}
+    exec(compile(source, "net.py", "exec"), names)  # noqa: S102 - the program under test
+    return names["Net"]()(torch.zeros(batch, 3, 32, 32))
+
+
+def expect_repair(source: str, found: list[Finding]) -> None:
+    """Expect one error at the marked line, with the text that is marked, and let PyTorch run the repaired model."""
+    (finding,) = found
+    assert finding.site is not None
+    line = finding.site.line
+    assert [number for number, text in enumerate(source.splitlines(), 1) if "# <- " in text] == [line], finding.message
+    assert [edit.text for edit in finding.repairs[0].edits] == [source.splitlines()[line - 1].partition("# <- ")[2]]
+    with pytest.raises(RuntimeError):
+        run(source)
+    repaired = apply(source.encode(), finding.repairs[0].edits).decode()
+    assert run(repaired) is not None
+
+
+@pytest.mark.parametrize("source", REPAIRED.values(), ids=REPAIRED)
+def test_a_repair_that_was_tried_is_at_the_guilty_line(source: str) -> None:
+    expect_repair(source, errors(source))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", REPAIRED.values(), ids=REPAIRED)
+def test_a_run_finds_the_same_repair(source: str) -> None:
+    expect_repair(source, errors(source, "net.py:Net", input=(3, 32, 32), batch_size=2))
+
+
+# --- without a repair: the operation
+
+
+def test_a_block_that_cannot_widen_is_reported_at_the_call_that_widens() -> None:
+    source = net(
+        "self.a = Wide(3, 3)\nself.b = Wide(3, 8)\nself.head = nn.Conv2d(8, 2, 1)",
+        "return self.head(self.b(self.a(x)))",
+    ).replace(
+        "\nclass Net",
+        "\nclass Wide(nn.Module):\n    def __init__(self, cin, cout):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(cin, cout, 3, padding=1)\n\n    def forward(self, x):\n"
+        "        return x + self.conv(x)\n\n\nclass Net",
+    )
+    (finding,) = errors(source)
+    assert finding.site is not None
+    assert source.splitlines()[finding.site.line - 1].strip() == "self.b = Wide(3, 8)"
+    assert finding.message.startswith("cannot add Nx3xHxW and Nx8xHxW: channels differ; use a projection")
+    assert any(source.splitlines()[r.site.line - 1].strip() == "return x + self.conv(x)" for r in finding.related)
+    assert not finding.repairs
+
+
+def test_a_block_in_a_loop_is_reported_once_at_its_sum() -> None:
+    source = net(
+        "widths = [3, 8, 16, 32]\nself.body = nn.Sequential(*[Wide(a, b) for a, b in zip(widths, widths[1:])])",
+        "return self.body(x)",
+    ).replace(
+        "\nclass Net",
+        "\nclass Wide(nn.Module):\n    def __init__(self, cin, cout):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(cin, cout, 3, padding=1)\n\n    def forward(self, x):\n"
+        "        return x + self.conv(x)\n\n\nclass Net",
+    )
+    (finding,) = errors(source)
+    assert finding.site is not None
+    assert source.splitlines()[finding.site.line - 1].strip() == "return x + self.conv(x)"
+    assert "use a projection of the input where the shapes differ" in finding.message
+
+
+def test_an_odd_size_names_the_sizes_that_work() -> None:
+    source = net(
+        "self.a = nn.Conv2d(3, 8, 1)\nself.b = nn.Conv2d(8, 8, 3, padding=1)\nself.up = nn.Upsample(scale_factor=4)",
+        "a = self.a(x)\nreturn a + self.up(F.max_pool2d(self.b(F.max_pool2d(a, 2)), 2))",
+    ).replace("32, 32)", "30, 42)")
+    (finding,) = errors(source)
+    assert "heights and widths divisible by 4 work" in finding.message
+    assert "F.max_pool2d reduces 30x42 to 15x21" in finding.message
+    assert not finding.repairs
+
+
+def test_what_depends_on_an_unknown_size_is_not_judged() -> None:
+    source = net(
+        "self.a = nn.Conv2d(3, 8, 3, 2, 1)\nself.b = nn.Conv2d(3, 6, 5)\nself.c = nn.Conv2d(14, 4, 20)\n"
+        "self.fc = nn.Linear(4 * 9 * 9, 3)",
+        "return self.fc(self.c(torch.cat([self.a(x), self.b(x)], 1)).flatten(1))",
+    )
+    (finding,) = errors(source)
+    assert finding.message.startswith("cannot concatenate 2x8x16x16 and 2x6x28x28")
+
+
+def test_a_size_that_is_not_known_is_a_letter() -> None:
+    source = net(
+        "self.a = nn.Conv2d(3, 8, 3)\nself.b = nn.Conv2d(3, 9, 3)\nself.c = nn.Conv2d(8, 8, 1)\n"
+        "self.d = nn.Conv2d(9, 9, 1)",
+        "a, b = self.c(self.a(x)), self.d(self.b(x))\nreturn a + b",
+    ).replace(CALL, "")
+    (finding,) = errors(source)
+    assert finding.message == "cannot add Nx8x(H-2)x(W-2) and Nx9x(H-2)x(W-2): channels differ"
+
+
+# --- views
+
+
+def test_the_view_and_the_linear_layer_after_it_are_one_cause() -> None:
+    source = net(
+        "self.conv = nn.Conv2d(3, 16, 5)\nself.pool = nn.MaxPool2d(4)\nself.fc = nn.Linear(16 * 5 * 5, 10)",
+        "x = self.pool(self.conv(x).relu())\nx = x.view(-1, 16 * 5 * 5)\nreturn self.fc(x)",
+    )
+    (finding,) = errors(source)
+    assert "expects 400 features but receives 784 (16x7x7)" in finding.message
+    assert [edit.text for edit in finding.repairs[0].edits] == ["16 * 7 * 7", "16 * 7 * 7"]
+    assert run(apply(source.encode(), finding.repairs[0].edits).decode()) is not None
+
+
+def test_a_view_that_expects_more_than_a_linear_layer_outputs() -> None:
+    source = net(
+        "self.fc = nn.Linear(3 * 32 * 32, 8 * 7 * 7)\nself.up = nn.ConvTranspose2d(16, 3, 4, 2, 1)",
+        "return self.up(self.fc(x.flatten(1)).view(-1, 16, 5, 5))",
+    )
+    (finding,) = errors(source)
+    assert finding.message == "the view expects 400 (16*5*5) values per sample but receives 392 from Linear `fc`"
+    assert run(apply(source.encode(), finding.repairs[0].edits).decode()) is not None
+
+
+@pytest.mark.slow
+def test_a_run_with_one_sample_tries_two() -> None:
+    source = net(
+        "self.conv = nn.Conv2d(3, 4, 3, 2, 1)\nself.fc = nn.Linear(4 * 16 * 16, 5)",
+        "x = self.conv(x).relu().view(1, -1)\nreturn self.fc(x)",
+    )
+    assert run(source, batch=1) is not None
+    with pytest.raises(RuntimeError):
+        run(source, batch=2)
+    (finding,) = errors(source, "net.py:Net", input=(3, 32, 32))
+    assert finding.code == "CVL114"
+    assert (
+        "with batch size 2, Linear `fc` expects 1024 features (4*16*16) but receives 2048 (2*4*16*16)"
+        in finding.message
+    )
+
+
+PIXELS = {
+    "a linear layer for each pixel": "x.permute(0, 2, 3, 1).reshape(-1, 12)",
+    "rows that are viewed back": "x.permute(0, 2, 3, 1).reshape(-1, 12).view(len(x), 32, 32, 12)",
+    "a map of one pixel": "F.adaptive_avg_pool2d(x, 1).view(-1, 12)",
+}
+
+
+@pytest.mark.parametrize("rows", PIXELS.values(), ids=PIXELS)
+def test_pixels_may_be_samples(rows: str) -> None:
+    source = net(
+        "self.conv = nn.Conv2d(3, 12, 3, padding=1)\nself.fc = nn.Linear(12, 4)",
+        f"x = self.conv(x)\nreturn self.fc({rows})",
+    )
+    assert errors(source) == []
+    assert run(source) is not None
+
+
+def test_a_linear_layer_that_fits_no_size_of_its_map() -> None:
+    source = net(
+        "self.conv = nn.Conv2d(3, 12, 3)\nself.fc = nn.Linear(400, 5)", "return self.fc(self.conv(x).flatten(1))"
+    )
+    (finding,) = errors(source.replace(CALL, ""))
+    assert finding.message == (
+        "Linear `fc` expects 400 input features but receives a multiple of 12 (12 channels from Conv2d `conv`)"
+    )
+    assert not finding.repairs
