@@ -32,7 +32,8 @@ class Candidate:
     them more likely; their order is a convention.
     ``vote`` is None for an argument that its layer does not accept. Where nothing is written yet, ``number`` is None,
     ``call`` the call to which the edit adds an argument, and ``words`` describe it. ``also`` are edits of other places
-    that write the same number.
+    that write the same number. ``generality`` is positive for a change inside a class or helper that may be right for
+    other arguments too, and larger for an expression that is written there already.
     """
 
     edit: Edit
@@ -44,6 +45,7 @@ class Candidate:
     call: Site | None = None
     words: str = ""
     also: tuple[Edit, ...] = ()
+    generality: int = 0
 
     def is_equal_to(self, other: Candidate) -> bool:
         """Return whether this repair is as likely as another, of the other end of a conflict."""
@@ -109,7 +111,9 @@ def candidates(
                 rank = (is_part, *_rank(number, kind, text not in known, suspected))
                 cost = _cost(end, number, rank)
                 rank = (*rank, reached[number.site])  # a number of several layers is not as likely as that of one
-                candidate = Candidate(Edit(number.site, text), number, end.vote, end.right, cost, rank)
+                generality = _GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
+                edit = Edit(number.site, text)
+                candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)
                 key = (candidate.edit.site, text)
                 if key not in best or candidate.cost < best[key].cost:
                     best[key] = candidate
@@ -227,6 +231,9 @@ def _frames(graph: Graph, node: Node) -> tuple[Site, ...]:
 _SIMPLER, _SAME, _COMPUTED, _LITERAL, _NAME, _FIXED = range(6)
 
 
+_GENERALITY = {_SIMPLER: 3, _SAME: 3, _COMPUTED: 2, _NAME: 1}
+
+
 def _texts(
     graph: Graph, number: WrittenNumber, end: _End, ends: Sequence[_End], slicer: Slicer
 ) -> Iterator[tuple[str, int]]:
@@ -317,6 +324,7 @@ def _peers(number: WrittenNumber, ends: Sequence[_End]) -> Iterator[tuple[str, F
         for other in end.numbers:
             if (
                 other.node is not number.node
+                and not _is_past_loop(other, number)
                 and other.change.value is not None
                 and (other.literal is not None or other.role not in ("element", "unpacked"))
                 and other.place.path == number.place.path
@@ -326,6 +334,17 @@ def _peers(number: WrittenNumber, ends: Sequence[_End]) -> Iterator[tuple[str, F
     yield from found.items()
 
 
+def _is_past_loop(variable: WrittenNumber, number: WrittenNumber) -> bool:
+    """Return whether a variable of a loop would be read after the loop, where its last value remains."""
+    name = variable.node.id if isinstance(variable.node, ast.Name) else None
+    loops = [
+        node
+        for node in ast.walk(number.place.scope)
+        if isinstance(node, ast.For) and any(isinstance(t, ast.Name) and t.id == name for t in ast.walk(node.target))
+    ]
+    return bool(loops) and not any(number.node in ast.walk(loop) for loop in loops)
+
+
 def _operand(text: str) -> str:
     """A text that can stand next to ``*`` or ``//``."""
     node = ast.parse(text, mode="eval").body
@@ -333,12 +352,17 @@ def _operand(text: str) -> str:
     return text if simple else f"({text})"
 
 
+def _is_shared(number: WrittenNumber) -> bool:
+    """Return whether a number is inside a class or helper that is called with arguments."""
+    return number.place.is_parameterized and number.has_callers
+
+
 def _rank(number: WrittenNumber, kind: int, is_new: bool, suspected: Collection[tuple[str, int]]) -> tuple[int, ...]:
     """Rank an edit by its size, and by whether it is inside a class that other calls use as well.
 
     There a number is only suspected if the class fails for other arguments.
     """
-    shared = number.place.is_parameterized and number.has_callers
+    shared = _is_shared(number)
     if (number.place.path, number.frame.line) in suspected:
         shared = False
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized

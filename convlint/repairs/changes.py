@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 
@@ -21,6 +21,10 @@ class Change:
     def between(value: Fraction, wanted: Fraction) -> Change:
         """The change from one number to another."""
         return Change(value, wanted, wanted / value if value else None, wanted - value)
+
+    def of_alternative(self) -> Change:
+        """The change of one of several expressions of which one was the number."""
+        return replace(self, value=None)
 
     def of_literal(self, literal: int) -> list[int]:
         """The whole numbers, at least 1, that could replace a literal, most likely first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from convlint.analysis import merges
 from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
+from convlint.repairs import luck
 from convlint.repairs.candidates import Candidate
 
 MOST_TRIALS = 60
@@ -190,7 +191,8 @@ def _repair(
     best: list[Candidate] = []
     least: Outcome | None = None
     tried = 0
-    for candidate in propose(first):
+    proposals = list(propose(first))
+    for candidate in proposals:
         if tried >= MOST_TRIALS or not budget.is_left:
             break
         is_equal = 0 < len(best) < MOST_EQUALS and all(candidate.is_equal_to(other) for other in best)
@@ -204,7 +206,38 @@ def _repair(
             best, least = [candidate], after
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
-    return (tuple(best), least) if least else None
+    if least is None:
+        return None
+    inside = _inside_the_callee(best[0], least, proposals, first, before, trial, budget, edits)
+    return inside or (tuple(best), least)
+
+
+def _inside_the_callee(
+    chosen: Candidate,
+    least: Outcome,
+    proposals: Sequence[Candidate],
+    first: Conflict,
+    before: Outcome,
+    trial: Trial,
+    budget: Budget,
+    edits: Sequence[Edit],
+) -> tuple[tuple[Candidate, ...], Outcome] | None:
+    """The repair inside of what a call builds, if an argument of that call was chosen and works by luck."""
+    working: dict[Edit, Outcome] = {}
+    rivals = []
+    for candidate in luck.rivals(chosen, proposals):
+        after = trial([*edits, *candidate.edits]) if budget.is_left else None
+        if after is not None and _is_progress(first, before, after) and len(after.failing) <= len(least.failing):
+            working[candidate.edit] = after
+            rivals.append(candidate)
+
+    def works(more: Sequence[Edit], places: Collection[Place]) -> bool:
+        """Nothing fails that these lines call or build; what follows it need not fit its output."""
+        after = trial([*edits, *more]) if budget.is_left else None
+        return after is not None and not any(conflict.is_on(places) for conflict in after.conflicts)
+
+    better = luck.most_general(chosen, rivals, works) if rivals else chosen
+    return None if better is chosen else ((better,), working[better.edit])
 
 
 def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from convlint.ir import Edit, Finding
 from convlint.repairs.candidates import Candidate
@@ -45,9 +46,9 @@ class StaticTrials:
         except (EditError, OSError):
             return None
         data, project = texts.data(self._path), before.with_texts(texts)
-        known = self._known_before(edits)
-        if not self._changes(data, project, *known):
-            return known[1]
+        unchanged = self._unchanged(data, project, edits)
+        if unchanged is not None:
+            return unchanged
         checked = check_file(self._path, data, project, with_reached=True)
         if not self._is_known(checked):
             return None
@@ -60,19 +61,25 @@ class StaticTrials:
         counts = reversed(range(len(edits)))
         return next(self._known[key] for count in counts if (key := tuple(edits[:count])) in self._known)
 
-    def _changes(self, data: bytes, project: Project, checked: CheckedFile, before: Outcome) -> bool:
-        """Return whether a conflict is not there any more, in the executions that show them: most edits fail here."""
+    def _unchanged(self, data: bytes, project: Project, edits: Sequence[Edit]) -> Outcome | None:
+        """The outcome if all that failed before the last edits still fails in the executions that show it, else None.
+
+        Most edits settle nothing, and one execution shows that.
+        """
+        checked, before = self._known_before(edits)
         by_execution: dict[Execution, set[Operation]] = {}
         for conflict in before.conflicts:
             execution = checked.executions.get(id(conflict.graph))
             if execution is None:
-                return True
+                return None
             by_execution.setdefault(execution, set()).add(conflict.operation)
+        new: list[Conflict] = []
         for execution, failing in by_execution.items():
-            alone = check_file(self._path, data, project, only=execution)
-            if not failing <= outcome(alone).failing:
-                return self._is_known(alone)
-        return False
+            alone = outcome(check_file(self._path, data, project, only=execution))
+            if not failing <= alone.failing:
+                return None
+            new += [conflict for conflict in alone.conflicts if conflict.operation not in before.failing]
+        return replace(before, conflicts=(*before.conflicts, *new)) if by_execution else None
 
     def _is_known(self, checked: CheckedFile) -> bool:
         is_syntax = any(finding.code == "CVL901" for finding in checked.findings)

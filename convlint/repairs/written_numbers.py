@@ -233,9 +233,9 @@ class _Walk:
             case ast.UnaryOp(operand=operand):
                 parts = [(operand, change)]
             case ast.IfExp(body=body, orelse=orelse):
-                parts = [(body, change), (orelse, change)]
+                parts = [(part, change.of_alternative()) for part in (body, orelse)]
             case ast.BoolOp(values=values):
-                parts = [(value, change) for value in values]
+                parts = [(value, change.of_alternative()) for value in values]
             case ast.Call(args=args):
                 parts = [(argument, change.scaled(None)) for argument in args]
         for part, its in parts:

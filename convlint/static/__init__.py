@@ -26,7 +26,7 @@ from convlint.static.recursion import with_room
 Place = tuple[str, int]
 """A file and a line."""
 Unknown = tuple[str, str, Place, str]
-"""The kind and name of an entry point, and a place in its execution, with what is unknown there."""
+"""The kind and name of an entry point, and what is unknown in its execution: a place, if it has one, and a reason."""
 Execution = tuple[str, str, int]
 """The kind and name of an entry point, and the number of an execution of it."""
 
@@ -36,7 +36,7 @@ __all__ = ["CheckedFile", "Project", "check_file"]
 @dataclass(frozen=True, repr=False)
 class CheckedFile:
     """The findings of a file, its problems, the lines of the operations that were ``reached``, and what is
-    ``unknown``: where the analysis stopped, layers of unknown size.
+    ``unknown``: where the analysis stopped, and sizes of layers.
 
     ``uses`` are the files on which files depend directly, in absolute paths: those that they import, and the paths
     that were tried before. Findings depend on all files that are reached from the checked one. It has the files for
@@ -108,15 +108,17 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
-    """Yield where the first execution of each entry point stopped, and the layers whose sizes it does not know."""
+    """Yield where the first execution of each entry point stopped, and whether it does not know the sizes of layers."""
     for exploration in explorations:
         path, entry_point = exploration.paths[0], exploration.entry_point
+        if not path.complete:
+            yield entry_point.kind, entry_point.name, ("", 0), "the rest of the program"
         for gap in path.execution.gaps:
             if gap.site is not None:
                 yield entry_point.kind, entry_point.name, (gap.site.path, gap.site.line), gap.reason
         for layer in path.interpreter.creators:
-            if layer.site is not None and any(is_unknown(layer.attrs.get(name, 0)) for name in WIDTHS):
-                yield entry_point.kind, entry_point.name, (layer.site.path, layer.site.line), "size"
+            if any(is_unknown(layer.attrs.get(name, 0)) for name in WIDTHS):
+                yield entry_point.kind, entry_point.name, ("", 0), "sizes"
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

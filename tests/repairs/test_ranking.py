@@ -1,0 +1,159 @@
+"""Which of several repairs is proposed: the line, the edit, and PyTorch's word that the edited model runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convlint.source_text.edits import apply
+from tests.repairs.test_static_repairs import HEAD, errors, run
+
+A_MIDDLE_WIDTH_OF_A_HELPER = f"""{HEAD}
+def steps(inputs, outputs, middle):
+    return nn.Sequential(
+        nn.Conv2d(inputs, middle, 3),
+        nn.BatchNorm2d(middle),
+        nn.Conv2d(middle, outputs, 3),
+        nn.BatchNorm2d(middle),  # <- outputs
+    )
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(steps(3, 10, 10), steps(10, 6, 8), nn.Conv2d(6, 2, 1))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+A_MIDDLE_WIDTH_OF_A_BLOCK = f"""{HEAD}
+class Squeeze(nn.Module):
+    def __init__(self, inputs, outputs, hidden=None):
+        super().__init__()
+        hidden = hidden or outputs
+        self.enter = nn.Conv2d(inputs, hidden, 1)
+        self.norm = nn.GroupNorm(1, outputs)  # <- hidden
+        self.leave = nn.Conv2d(hidden, outputs, 1)
+
+    def forward(self, x):
+        return self.leave(self.norm(self.enter(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wide = Squeeze(3, 24)
+        self.narrow = Squeeze(24, 24, hidden=6)
+        self.head = nn.Conv2d(24, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.narrow(self.wide(x)))
+"""
+
+AN_ARGUMENT_THAT_NOTHING_ELSE_READS = f"""{HEAD}
+class Gate(nn.Module):
+    def __init__(self, query, value, hidden):
+        super().__init__()
+        self.q = nn.Conv2d(query, hidden, 1)
+        self.v = nn.Conv2d(value, hidden, 1)
+
+    def forward(self, q, v):
+        return self.q(q) + self.v(v)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 12, 1)
+        self.b = nn.Conv2d(12, 20, 1)
+        self.first = Gate(20, 20, 4)
+        self.second = Gate(20, 12, 4)  # <- 12
+
+    def forward(self, x):
+        a = self.a(x)
+        b = self.b(a)
+        return self.first(b, b) + self.second(a, a)
+"""
+
+A_FACTOR_IN_A_LOOP = f"""{HEAD}
+def layers(widths):
+    built, last = [], 3
+    for width in widths:
+        built.append(nn.Conv2d(last, width // 2, 3, padding=1))  # <- width
+        built.append(nn.BatchNorm2d(width))
+        last = width
+    return nn.Sequential(*built)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = layers([8, 16, 24])
+        self.head = nn.Conv2d(24, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+"""
+
+ANOTHER_VARIABLE = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, widths=(8, 12, 20), classes=7, final=30):
+        super().__init__()
+        last, body = 3, []
+        for name, width in zip(["a", "b", "c"], widths):
+            body += [nn.Conv2d(last, width, 3, padding=1), nn.ReLU()]
+            last = width
+        self.body = nn.Sequential(*body)
+        self.mix = nn.Conv2d(final, final, 1)  # <- last
+        self.head = nn.Conv2d(final, classes, 1)
+
+    def forward(self, x):
+        return self.head(self.mix(self.body(x)))
+"""
+
+PROGRAMS = {
+    "a helper with a middle width that one call has equal": A_MIDDLE_WIDTH_OF_A_HELPER,
+    "a block with a middle width that one call leaves out": A_MIDDLE_WIDTH_OF_A_BLOCK,
+    "a wrong argument of a block that is right elsewhere": AN_ARGUMENT_THAT_NOTHING_ELSE_READS,
+    "a factor in a loop that builds all layers": A_FACTOR_IN_A_LOOP,
+    "a variable in place of another one": ANOTHER_VARIABLE,
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)
+def test_the_guilty_number_is_repaired(source: str) -> None:
+    with pytest.raises(RuntimeError):
+        run(source)
+    (finding,) = errors(source)
+    line, text = next((i, t) for i, t in enumerate(source.splitlines(), 1) if "# <- " in t)
+    edits = finding.repairs[0].edits
+    assert [(edit.site.line, edit.text) for edit in edits] == [(line, text.partition("# <- ")[2])]
+    assert run(apply(source.encode(), edits).decode()) is not None
+
+
+def test_a_text_after_which_the_analysis_stops_is_no_repair() -> None:
+    source = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, widths=(8, 12), classes=5):
+        super().__init__()
+        self.body = nn.ModuleList()
+        last = 3
+        for width in widths:
+            self.body.append(nn.Conv2d(last, width, 3, padding=1))
+            last = classes
+
+    def forward(self, x):
+        for layer in self.body:
+            x = layer(x)
+        return x
+"""
+    (finding,) = errors(source)
+    for repair in finding.repairs:
+        assert run(apply(source.encode(), repair.edits).decode()) is not None
