@@ -26,8 +26,11 @@ class LinearConvChain(Rule):
 
     ## Use instead
 
-    An activation between the two, or one convolution with the kernel size that the message names. At the borders of
-    a padded map the two are not exactly equal.
+    An activation between the two, or one convolution with the kernel size that the message names.
+
+    Where the second layer pads its input with zeros, one convolution computes the same only away from the borders,
+    unless the first is 1x1 and adds no constant. Such pairs are reported only if both kernels are larger than 1,
+    where an activation is probably missing.
 
     ## References
 
@@ -40,8 +43,11 @@ class LinearConvChain(Rule):
 
     def check(self, graph: Graph) -> Iterator[Finding]:
         for second in graph_queries.first_calls(graph, ops.CONVS):
-            first = _conv_before(graph, second)
+            first, has_norm = _conv_before(graph, second)
             if first is None or first.error or second.error:
+                continue
+            exact = _is_exact(first, second, has_norm)
+            if not exact and not _are_both_wide(first, second):
                 continue
             if any(len(graph_queries.calls_of_same_layer(graph, node)) > 1 for node in (first, second)):
                 continue  # the same weights are used elsewhere as well
@@ -52,27 +58,52 @@ class LinearConvChain(Rule):
             )
             if _is_factorization(first, second, merged_weights, sum(weights)):
                 continue
-            advice = "merge them" if merged_weights <= sum(weights) else "an activation may be missing"
+            is_cheaper = exact and merged_weights <= sum(weights)
             yield self.finding(
                 f"no nonlinearity between {graph_queries.name(graph, first)} and this "
                 f"{graph_queries.kind_name(graph, second)}: one {graph_queries.sizes(merged)} convolution with "
-                f"{merged_weights:,} weights could replace their {weights[0]:,} + {weights[1]:,}; {advice}",
+                f"{merged_weights:,} weights could replace their {weights[0]:,} + {weights[1]:,}"
+                f"{'' if exact else ', except at the borders'}; "
+                f"{'merge them' if is_cheaper else 'an activation may be missing'}",
                 graph.where(second),
                 module=second.layer,
                 related=related_to("the first of the two", graph.where(first)),
             )
 
 
-def _conv_before(graph: Graph, node: Node) -> Node | None:
-    """Return the convolution of the same rank whose output only ``node`` reads, without a nonlinearity between."""
+def _conv_before(graph: Graph, node: Node) -> tuple[Node | None, bool]:
+    """Return the convolution of the same rank whose output only ``node`` reads, without a nonlinearity between, and
+    whether a norm is between.
+    """
     reader, step = node, graph_queries.producer_of(graph, node)
+    has_norm = False
     while step is not None and graph_queries.only_consumer(graph, step) is reader:
         if step.op == node.op:
-            return step
+            return step, has_norm
         if step.op not in _AFFINE:
-            return None
+            break
+        has_norm = has_norm or step.op == "batch_norm"
         reader, step = step, graph_queries.producer_of(graph, step)
-    return None
+    return None, has_norm
+
+
+def _is_exact(first: Node, second: Node, has_norm: bool) -> bool:
+    """Return whether one convolution computes the same at the borders too.
+
+    The second one pads the first one's outputs; the merged one would see outputs that the first has for a padded input.
+    """
+    is_padded = second.attrs["padding"] == "same" or any(second.attrs["padding"])
+    if not is_padded:
+        return True
+    if any(extent > 1 for extent in _extent(first)) or first.attrs["padding"] == "same" or any(first.attrs["padding"]):
+        return False
+    return not (first.attrs["bias"] or has_norm)
+
+
+def _are_both_wide(first: Node, second: Node) -> bool:
+    """Return whether both kernels are larger than 1 in one direction: together they enlarge the receptive field."""
+    kernels = first.attrs["kernel_size"], second.attrs["kernel_size"]
+    return any(k1 > 1 and k2 > 1 for k1, k2 in zip(*kernels, strict=True))
 
 
 def _merged_kernel(first: Node, second: Node) -> Shape:
@@ -97,7 +128,4 @@ def _is_factorization(first: Node, second: Node, merged: int, pair: int) -> bool
     into, middle, out = (first.attrs["in_channels"], first.attrs["out_channels"], second.attrs["out_channels"])
     if middle < min(into, out):
         return True
-    kernels = first.attrs["kernel_size"], second.attrs["kernel_size"]
-    both_wide = any(k1 > 1 and k2 > 1 for k1, k2 in zip(*kernels, strict=True))
-    # If both are wide in one direction, they enlarge the receptive field: an activation between them would keep that.
-    return not both_wide and merged > pair
+    return not _are_both_wide(first, second) and merged > pair
