@@ -80,7 +80,10 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
 
 
 def _input(interpreter: Interpreter) -> Tensor:
-    return interpreter.execution.emit("input", [], [None])[0]
+    tensor = interpreter.execution.emit("input", [], [None])[0]
+    if interpreter.input_rank is not None:
+        interpreter.execution.require_rank(tensor, interpreter.input_rank)
+    return tensor
 
 
 def _input_for(interpreter: Interpreter, parameter: ast.arg) -> Value:

@@ -51,12 +51,13 @@ class Interpreter:
         self.calls: list[module_calls.ModuleCall] = []
         self.top_modules: list[Instance] = []  # modules that no other module's constructor built
         self.creators: dict[Instance, Instance | None] = {}
-        self.built_at: dict[Instance, tuple[ast.expr, Scope]] = {}  # where those were built
+        self.built_at: dict[Instance, tuple[ast.expr, Scope]] = {}  # the call that built each module
         self.arguments: dict[Instance, dict[str, Value]] = {}  # of its own constructor
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.built_in_forward: list[Built] = []  # modules that the forward of another module built
         self.steps = _MOST_STEPS  # that are left
+        self.input_rank: int | None = None  # of the inputs of an entry point; None: as its code requires
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file

@@ -1,0 +1,190 @@
+"""The constructor arguments with which a class is tried: unequal widths that divide each other, equal ones, and options.
+
+A number of channels of the class gets one of a few values; everything else keeps its default or gets a usual value.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from convlint.analysis.graph_queries import is_width_name
+from convlint.static.domain.objects import Class, Function
+from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.program.parse import positional, walk
+
+UNIT = 64
+"""The smallest width: usual numbers of groups, heads and reduction ratios divide it."""
+
+_PATTERNS = (
+    (1, 2, 4, 8, 16, 32),
+    (8, 4, 2, 1, 2, 4),
+    (1, 1, 1, 1, 1, 1),
+    (4, 1, 2, 1, 4, 2),
+    (3, 1, 2, 5, 3, 1),
+    (1, 4, 4, 1, 4, 4),
+    (2, 1, 1, 2, 1, 1),
+    (1, 1, 2, 2, 4, 4),
+    (2, 2, 1, 1, 4, 4),
+)
+"""Multiples of the unit for the widths of a class, in the order of its parameters."""
+
+_OPTIONAL_WIDTH = 16 * UNIT  # no other width of the first patterns
+
+Arguments = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a constructor, and its default: the class of ``_Required`` if it has none."""
+
+    name: str
+    annotation: str
+    default: Value
+    is_required: bool
+
+
+def parameters(cls: Class) -> list[Parameter]:
+    """The parameters of the constructor of a class, without ``self``."""
+    init = cls.lookup("__init__")
+    if type(init) is not Function:
+        return []
+    given = init.node.args
+    found = []
+    for argument in [*positional(given)[1:], *given.kwonlyargs]:
+        annotation = "" if argument.annotation is None else ast.unparse(argument.annotation)
+        required = argument.arg not in init.defaults
+        found.append(Parameter(argument.arg, annotation, init.defaults.get(argument.arg), required))
+    return found
+
+
+class ArgumentSpace:
+    """All arguments with which a class is tried. ``widths`` are the names of parameters that layers use as widths."""
+
+    def __init__(self, cls: Class, widths: Collection[str]) -> None:
+        self._parameters = parameters(cls)
+        init = cls.lookup("__init__")
+        self._tested = _tested(init.node) if type(init) is Function else frozenset()
+        self._listed = _listed(init.node) if type(init) is Function else frozenset()
+        self._known = widths
+        self.widths = [p for p in self._parameters if self._is_width(p)]
+        self.width_lists = [p for p in self._parameters if self._is_width_list(p)]
+
+    @property
+    def can_vary(self) -> bool:
+        """True if there are widths to choose."""
+        return bool(self.widths or self.width_lists)
+
+    def base(self) -> Arguments:
+        """The arguments that are not widths: defaults, and usual values for parameters without one."""
+        return {p.name: _usual(p) for p in self._parameters if p not in self.widths and p not in self.width_lists}
+
+    def with_pattern(self, pattern: Sequence[int], unit: int = UNIT) -> Arguments:
+        """The arguments with widths in the proportions of ``pattern``."""
+        chosen = self.base()
+        factors = [*pattern, *pattern, *pattern]
+        for parameter, factor in zip(self.widths, factors, strict=False):
+            chosen[parameter.name] = factor * unit
+        for parameter in self.width_lists:
+            length = len(parameter.default) if type(parameter.default) in (list, tuple) else 4
+            values = [factor * unit for factor in islice(factors, length)]
+            chosen[parameter.name] = tuple(values) if type(parameter.default) is tuple else values
+        return chosen
+
+    def patterns(self) -> Iterator[tuple[int, ...]]:
+        """The proportions of widths to try, the most telling first."""
+        yield from _PATTERNS
+
+    def options(self) -> Iterator[Arguments]:
+        """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""
+        for parameter in self._parameters:
+            default = parameter.default
+            if parameter.name not in self._tested or parameter.is_required:
+                continue
+            if type(default) is bool:
+                yield {parameter.name: not default}
+            elif default is None and _WIDTHS.search(parameter.name):
+                yield {parameter.name: _OPTIONAL_WIDTH}
+            elif default == 1 and "stride" in parameter.name:
+                yield {parameter.name: 2}
+
+    def _is_width(self, parameter: Parameter) -> bool:
+        name, default = parameter.name, parameter.default
+        if _COUNTS.search(name):
+            return False
+        if parameter.is_required:
+            if _NOT_NUMBERS.search(parameter.annotation) or parameter.name in self._listed or _is_list(parameter):
+                return False
+            return name in self._known or is_width_name(name)
+        return type(default) is int and default > _LARGEST_COUNT and (name in self._known or is_width_name(name))
+
+    def _is_width_list(self, parameter: Parameter) -> bool:
+        default = parameter.default
+        if not parameter.is_required:
+            is_list = type(default) in (list, tuple) and len(default) > 1
+            return is_list and all(type(n) is int and n > _LARGEST_COUNT for n in default)
+        listed = parameter.name in self._listed or _is_list(parameter)
+        return listed and _WIDTHS.search(parameter.name) is not None
+
+
+_LARGEST_COUNT = 7  # numbers up to this are depths, strides, kernels and factors
+_COUNTS = re.compile(r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth")
+_NOT_NUMBERS = re.compile("str|Module|Callable|Type|Tensor|type|bool|float|Dict|dict")
+_WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|mid|inner|inp$|oup$|^c_|_c$|out|bottle")
+
+
+def _is_list(parameter: Parameter) -> bool:
+    return re.search(r"List|Tuple|Sequence|list|tuple", parameter.annotation) is not None
+
+
+def _tested(function: ast.AST) -> frozenset[str]:
+    """The names in the conditions of a function, those of ``a or b`` included."""
+    return frozenset(
+        name.id
+        for node in walk(function)
+        if isinstance(node, ast.If | ast.IfExp | ast.BoolOp)
+        for name in walk(node if isinstance(node, ast.BoolOp) else node.test)
+        if isinstance(name, ast.Name)
+    )
+
+
+def _listed(function: ast.AST) -> frozenset[str]:
+    """The names that a function indexes, iterates over or measures with ``len``."""
+    found = set()
+    for node in walk(function):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name)) | ast.For(iter=ast.Name(id=name)):
+                found.add(name)
+            case ast.comprehension(iter=ast.Name(id=name)) | ast.Starred(value=ast.Name(id=name)):
+                found.add(name)
+            case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate"), args=arguments):
+                found.update(argument.id for argument in arguments if isinstance(argument, ast.Name))
+    return frozenset(found)
+
+
+_USUAL = (
+    (re.compile(r"kernel|ksize|^ks?$|^k_"), 3),
+    (re.compile(r"pad|^p$"), 1),
+    (re.compile(r"stride|dilation|group|^s$|^d$|^g$"), 1),
+    (re.compile(r"head_?dim|key_?dim|dim_?head"), 32),
+    (re.compile(r"heads|depth|layers|blocks|repeat|num_|^n$|expan|scale|multiplier|mult"), 2),
+    (re.compile(r"ratio|reduction|squeeze"), 4),
+)
+
+
+def _usual(parameter: Parameter) -> Value:
+    """The default of a parameter, or a usual value for one without a default."""
+    if not parameter.is_required:
+        return parameter.default
+    name, annotation = parameter.name, parameter.annotation
+    if "bool" in annotation:
+        return True
+    if _NOT_NUMBERS.search(annotation) or _is_list(parameter):
+        return UNKNOWN
+    for pattern, value in _USUAL:
+        if pattern.search(name):
+            return value
+    return UNKNOWN

@@ -1,0 +1,204 @@
+"""Repairs of a class to try: expressions in its code that a number comes from, and others in scope to replace them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from convlint.latent.following import Followed
+from convlint.latent.numbers import LayerNumber, numbers_of
+from convlint.latent.substitution import position
+from convlint.repairs.changes import Change, simplified
+from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
+from convlint.source_text.call_sites import Function
+from convlint.static.domain.objects import Class, Scope
+from convlint.static.domain.values import Value
+from convlint.static.interpreter.dispatch import evaluate
+
+_MOST_EXPRESSIONS = 24  # of one scope
+
+
+@dataclass(frozen=True, eq=False)
+class ClassRepair:
+    """One edit of the code of a class, and the number of a layer that it corrects.
+
+    ``fits``: the new expression has a value that settles the operation, as far as that is known.
+    """
+
+    written: WrittenNumber
+    text: str
+    number: LayerNumber
+    fits: bool
+    is_composed: bool
+
+    @property
+    def title(self) -> str:
+        return f"replace `{self.written.text}` with `{self.text}`"
+
+
+def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
+    """The repairs that might settle a failing execution, the likeliest first."""
+    found: dict[tuple[object, str], ClassRepair] = {}
+    classes = list(_home(failed.path.entry_point.value))
+    for number in numbers_of(failed):
+        if number.layer.site is None:
+            continue
+        frames = (number.layer.site, *number.layer.chain)
+        changes = [Change.between(Fraction(number.value or 0), Fraction(wanted)) for wanted in number.wanted]
+        for change in changes or [Change()]:
+            for written in slicer.numbers(number.op, number.label, frames, change):
+                if written.role == "default" or not _is_inside(written, classes):
+                    continue
+                for text, fits, composed in _texts(failed, number, written):
+                    if text != written.text:
+                        repair = ClassRepair(written, text, number, fits, composed)
+                        key = (position(written.node), text)
+                        if key not in found or (fits and not found[key].fits):
+                            found[key] = repair
+    order = {"reader": 0, "source": 1, "sibling": 2}
+    return sorted(
+        found.values(),
+        key=lambda repair: (
+            not repair.fits,
+            repair.is_composed,
+            order[repair.number.role],
+            repair.written.role != "argument",
+            repair.written.place.depth,
+        ),
+    )
+
+
+def _home(cls: Class) -> Iterator[tuple[str, ast.ClassDef]]:
+    """The definitions of a class and of its bases in the project, with their files."""
+    for base in cls.mro:
+        if base.node is not None and base.module is not None:
+            yield base.module.path, base.node
+
+
+def _is_inside(written: WrittenNumber, classes: Sequence[tuple[str, ast.ClassDef]]) -> bool:
+    """Return whether an expression is in the code of the class, of its bases, or of a function that it calls."""
+    line = written.node.lineno
+    if not isinstance(written.place.scope, Function):
+        return False
+    if any(path == written.place.path and node.lineno <= line <= (node.end_lineno or 0) for path, node in classes):
+        return True
+    file = written.place.file
+    return isinstance(file.scope(written.place.scope), ast.Module)
+
+
+def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Iterator[tuple[str, bool, bool]]:
+    """The texts that may replace an expression; for each whether its value fits, and whether it was composed."""
+    scope = written.place.scope
+    if not isinstance(scope, Function):
+        return
+    unbound = _bound_later(scope, written.node)
+    values = {
+        text: value
+        for text, value in _expressions(failed, number, written, scope).items()
+        if not unbound.intersection(n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name))
+    }
+    wanted = written.change.wanted
+    for text, value in values.items():
+        yield text, wanted is not None and value == wanted, False
+    for text in simplified(written.node, written.change):
+        yield text, wanted is not None, False
+    if wanted is None or wanted.denominator != 1 or wanted < 1 or written.role not in ("argument", "assignment"):
+        return
+    for text, value in values.items():
+        if not value or value == wanted:
+            continue
+        if wanted % value == 0 and wanted / value <= _LARGEST_FACTOR:
+            yield f"{wanted / value} * {_operand(text)}", True, True
+        elif value % wanted == 0 and value / wanted <= _LARGEST_FACTOR:
+            yield f"{_operand(text)} // {value / wanted}", True, True
+    for (one, first), (other, second) in combinations(values.items(), 2):
+        if first and second and first + second == wanted:
+            yield f"{one} + {other}", True, True
+
+
+_LARGEST_FACTOR = 4
+
+
+def _bound_later(scope: Function, node: ast.expr) -> set[str]:
+    """The variables of a function that have no value yet where ``node`` is, or get it from ``node``."""
+    first: dict[str, int] = {}
+    for inner in ast.walk(scope):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            first[inner.id] = min(first.get(inner.id, inner.lineno), inner.lineno)
+    return {name for name, line in first.items() if line >= node.lineno and name not in parameters(scope)}
+
+
+def _expressions(failed: Followed, number: LayerNumber, written: WrittenNumber, scope: Function) -> dict[str, int | None]:
+    """The widths that are written in a function, and its parameters, with their values in the failing execution."""
+    texts: dict[str, ast.expr] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Call):
+            for argument in [*node.args[:3], *(keyword.value for keyword in node.keywords)]:
+                if _is_width(argument):
+                    texts.setdefault(ast.unparse(argument), argument)
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign) and _is_width(node.value):
+            texts.setdefault(ast.unparse(node.value), node.value)
+            for target in node.targets:
+                if isinstance(target, ast.Name | ast.Attribute):
+                    texts.setdefault(ast.unparse(target), target)
+    for name in parameters(scope):
+        texts.setdefault(name, ast.Name(name, ast.Load()))
+    around = _scope_of(failed, number, written)
+    found: dict[str, int | None] = {}
+    for text, node in texts.items():
+        value = _value(failed, node, around)
+        if type(value) is int and value > 0:
+            found[text] = value
+    return dict(list(found.items())[:_MOST_EXPRESSIONS])
+
+
+def _is_width(node: ast.expr) -> bool:
+    """Return whether an expression may be a width, and can be evaluated without consequences."""
+    if not isinstance(node, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript | ast.Call | ast.IfExp | ast.BoolOp):
+        return False
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Call):
+            name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
+            if name[:1].isupper() or name in ("append", "add_module", "pop", "insert", "extend"):
+                return False
+        elif isinstance(inner, ast.Lambda | ast.ListComp | ast.Starred | ast.Constant) and not (
+            isinstance(inner, ast.Constant) and isinstance(inner.value, int | float)
+        ):
+            return False
+    return True
+
+
+def _scope_of(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Scope | None:
+    """The names at the call that an expression is an argument of."""
+    if written.place.depth == 0:
+        built = failed.path.interpreter.built_at.get(number.layer)
+        return None if built is None else built[1]
+    frames = number.layer.frames
+    return frames[-written.place.depth].scope if written.place.depth <= len(frames) else None
+
+
+def _value(failed: Followed, node: ast.expr, scope: Scope | None) -> Value:
+    if scope is None:
+        return None
+    interpreter = failed.path.interpreter
+    interpreter.steps = 2000
+    try:
+        return failed.path.execution.reduced(value) if type(value := _evaluated(failed, node, scope)) is not bool else None
+    except Exception:  # noqa: BLE001 - an expression that cannot be evaluated here is no candidate
+        return None
+
+
+def _evaluated(failed: Followed, node: ast.expr, scope: Scope) -> Value:
+    if isinstance(node, ast.Name) and not hasattr(node, "lineno"):
+        return scope.names.get(node.id)
+    return evaluate(failed.path.interpreter, node, scope)
+
+
+def _operand(text: str) -> str:
+    node = ast.parse(text, mode="eval").body
+    simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
+    return text if simple else f"({text})"

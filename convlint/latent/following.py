@@ -1,0 +1,84 @@
+"""Executions of a class with plain numbers for its widths, and their outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from convlint.ir import Site
+from convlint.latent.arguments import Arguments
+from convlint.static.domain.execution import Execution, Step, Stop
+from convlint.static.domain.objects import Instance
+from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
+from convlint.static.exploration.execute import execute_entry_point
+from convlint.static.interpreter import Interpreter, PathChoices, Raised
+from convlint.static.program.project import Project
+
+Outcome = Literal["works", "fails", "refused", "undecided"]
+"""``refused``: the class itself raises. ``undecided``: the execution did not come to its end."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Followed:
+    """One execution of a class, and the first operation that PyTorch refuses: a call, or the constructor of a layer."""
+
+    arguments: Arguments
+    path: ExecutionPath
+    outcome: Outcome
+    step: Step | None = None
+    layer: Instance | None = None
+
+    @property
+    def site(self) -> Site | None:
+        """The operation that fails."""
+        if self.step is not None:
+            return self.step.site
+        return None if self.layer is None else self.layer.site
+
+
+    @property
+    def failing_layer(self) -> Instance | None:
+        """The layer that fails: one of torch, or of a subclass that calls the function itself."""
+        return layer_of(self.step) if self.step is not None else self.layer
+
+    @property
+    def has_unknown_input(self) -> bool:
+        """True if nothing in the class says how many dimensions its input has."""
+        inputs = [step.outputs[0] for step in self.path.execution.steps if step.op == "input"]
+        return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
+
+
+def layer_of(step: Step) -> Instance | None:
+    """The layer whose numbers a call uses: that of torch, or the subclass of one that calls the function itself."""
+    if step.layer is not None:
+        return step.layer
+    owner = step.owner
+    return owner if owner is not None and owner.kind not in (None, "Module", "Sequential") else None
+
+
+def follow(
+    project: Project, entry_point: EntryPoint, arguments: Arguments, steps: int, rank: int | None = None
+) -> Followed:
+    """Execute a class with ``arguments``, on inputs of ``rank`` dimensions or any, within a number of ``steps``."""
+    interpreter = Interpreter(project, Execution(), PathChoices())
+    interpreter.steps, interpreter.input_rank = steps, rank
+    path = ExecutionPath(entry_point, interpreter, dict(arguments), complete=False)
+    outcome: Outcome = "undecided"
+    try:
+        execute_entry_point(path)
+        path.complete = True
+        outcome = "works"
+    except Raised:
+        outcome = "refused"
+    except (Stop, RecursionError):
+        pass
+    path.steps = steps - interpreter.steps
+    if outcome == "refused":
+        return Followed(arguments, path, outcome)
+    step = next((step for step in path.execution.steps if step.error and not step.hypothetical), None)
+    layer = next((instance for instance in interpreter.creators if instance.error), None)
+    if layer is not None:
+        return Followed(arguments, path, "fails", layer=layer)
+    if step is not None:
+        return Followed(arguments, path, "fails", step=step)
+    return Followed(arguments, path, outcome)

@@ -1,0 +1,152 @@
+"""The numbers of layers that take part in a failing operation, and the values that would settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from convlint.analysis import ops
+from convlint.latent.following import Followed, layer_of
+from convlint.static.domain.execution import Execution, Step
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Tensor
+
+Label = Literal["in", "out", "groups"]
+_MOST_STEPS = 400  # that are searched for the layers that determine a tensor
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNumber:
+    """One number of a layer: ``value`` now, and the values that would settle the operation; none if they are unknown.
+
+    ``reader``: the layer fails, and reads this number. ``source``: it determines the channels that arrive. ``sibling``:
+    it reads the same input of the class.
+    """
+
+    layer: Instance
+    op: str
+    label: Label
+    value: int | None
+    wanted: tuple[int, ...]
+    role: Literal["reader", "source", "sibling"]
+
+
+def numbers_of(failed: Followed) -> list[LayerNumber]:
+    """The numbers that meet in the operation that fails."""
+    if failed.step is not None:
+        return list(_of_call(failed.path.execution, failed.step))
+    layer = failed.layer
+    if layer is None:
+        return []
+    op = _operator(layer)
+    labels: tuple[Label, ...] = ("out",) if op.endswith("norm") else ("in", "out", "groups")
+    return [LayerNumber(layer, op, label, _attribute(layer, op, label), (), "reader") for label in labels]
+
+
+def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
+    layer = layer_of(failing)
+    declared = received = None
+    if layer is not None and failing.op in ops.WITH_WEIGHTS:
+        label = declared_label(failing.op)
+        declared = _attribute(layer, failing.op, label)
+        received = _received(execution, failing)
+        wanted = () if received is None else (received,)
+        yield LayerNumber(layer, failing.op, label, declared, wanted, "reader")
+    producers = {output.id: step for step in execution.steps for output in step.outputs}
+    inputs: set[int | None] = set()
+    seen: set[Instance] = set()
+    for step in _sources(producers, failing):
+        if step.op == "input":
+            inputs.add(step.outputs[0].id)
+        elif (source := layer_of(step)) is not None and source not in seen:
+            seen.add(source)
+            value = _attribute(source, step.op, "out")
+            yield LayerNumber(source, step.op, "out", value, _wanted(value, declared, received), "source")
+    for step in execution.steps if inputs else ():
+        if step is failing:
+            break
+        reader = layer_of(step)
+        if reader is None or reader in seen or step.op not in ops.WITH_WEIGHTS:
+            continue
+        if any(source.op == "input" and source.outputs[0].id in inputs for source in _sources(producers, step)):
+            seen.add(reader)
+            label = declared_label(step.op)
+            value = _attribute(reader, step.op, label)
+            yield LayerNumber(reader, step.op, label, value, _wanted(value, declared, received), "sibling")
+
+
+def _wanted(value: int | None, declared: int | None, received: int | None) -> tuple[int, ...]:
+    """The values of a part, if the whole must be ``declared`` and is ``received``: as all of it, as a term, a factor."""
+    if value is None or declared is None or received is None:
+        return ()
+    found = [declared] if value == received else [value + declared - received]
+    scaled = Fraction(value * declared, received) if received else Fraction(0)
+    found += [int(scaled)] if scaled.denominator == 1 else []
+    return tuple(dict.fromkeys(number for number in found if number > 0))
+
+
+def declared_label(op: str) -> Label:
+    """The label of the number with which a layer checks its input."""
+    return "in" if op in ops.PROJECTIONS else "out"
+
+
+def _received(execution: Execution, step: Step) -> int | None:
+    shape = step.inputs[0].shape or ()
+    dimension = -1
+    if step.op in ops.ALL_CONVS:
+        dimension = -ops.spatial_dims(step.op) - 1
+    elif step.op != "linear" and step.op != "layer_norm":
+        dimension = 1
+    if not -len(shape) <= dimension < len(shape):
+        return None
+    size = execution.reduced(shape[dimension])
+    return size if type(size) is int else None
+
+
+def _sources(producers: dict[int | None, Step], step: Step) -> Iterator[Step]:
+    """The nearest calls before a step that determine the channels of its inputs: projections, and the input."""
+    pending: list[Tensor] = list(step.inputs)
+    seen: set[int] = set()
+    while pending and len(seen) < _MOST_STEPS:
+        tensor = pending.pop(0)
+        before = producers.get(tensor.id)
+        if before is None or id(before) in seen or before is step:
+            continue
+        seen.add(id(before))
+        if before.op in ops.PROJECTIONS or before.op == "input":
+            yield before
+        else:
+            pending += before.inputs
+
+
+_NAMES: dict[tuple[str, Label], tuple[str, ...]] = {
+    ("conv", "in"): ("in_channels",),
+    ("conv", "out"): ("out_channels",),
+    ("conv", "groups"): ("groups",),
+    ("linear", "in"): ("in_features",),
+    ("linear", "out"): ("out_features",),
+}
+
+
+def _attribute(layer: Instance, op: str, label: Label) -> int | None:
+    names = _NAMES.get(("conv" if op.startswith("conv") else op, label))
+    for name in names or ("num_features", "num_channels", "num_parameters", "normalized_shape"):
+        value = layer.attrs.get(name)
+        if type(value) is tuple and value:
+            value = value[-1]
+        if type(value) is int:
+            return value
+    return None
+
+
+def _operator(layer: Instance) -> str:
+    """The operator of a layer, as calls of it would have it."""
+    kind = layer.kind or ""
+    if "Conv" in kind:
+        return "conv2d"
+    for prefix, op in (("Linear", "linear"), ("GroupNorm", "group_norm"), ("BatchNorm", "batch_norm")):
+        if kind.startswith(prefix):
+            return op
+    return "layer_norm" if "Norm" in kind else kind

@@ -1,0 +1,66 @@
+"""The order of repairs that all make a class work: which of them the author most likely meant."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Sequence
+
+from convlint.analysis import ops
+from convlint.latent.arguments import ArgumentSpace
+from convlint.latent.candidates import ClassRepair
+from convlint.latent.following import Followed, layer_of
+from convlint.repairs.written_numbers import parameters
+from convlint.source_text.call_sites import Function
+from convlint.static.exploration.entry_points import EntryPoint
+
+
+def rank(
+    entry_point: EntryPoint,
+    space: ArgumentSpace,
+    works: Sequence[Followed],
+    accepted: Sequence[tuple[ClassRepair, list[Followed]]],
+) -> list[ClassRepair]:
+    """Order repairs: those that keep working models the same and are simplest come first."""
+    keyed = []
+    for number, (repair, after) in enumerate(accepted):
+        before = {id(each): _sizes(each) for each in works}
+        changed = sum(_sizes(again) != before[id(each)] for each, again in zip(works, after[-len(works) :], strict=False))
+        key = (
+            changed if works else 0,
+            repair.is_composed,
+            not repair.fits,
+            repair.written.role != "argument",
+            _ROLES.index(repair.number.role),
+            number,
+        )
+        keyed.append((key, repair))
+    return [repair for _, repair in sorted(keyed, key=lambda pair: pair[0])]
+
+
+_ROLES = ("reader", "source", "sibling")
+
+
+def _sizes(followed: Followed) -> tuple[object, ...]:
+    """The numbers of all layers of an execution."""
+    names = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "groups", "normalized_shape")
+    layers = [layer_of(step) for step in followed.path.execution.steps if step.op in ops.WITH_WEIGHTS]
+    return tuple(tuple(layer.attrs.get(name) for name in names) for layer in layers if layer)
+
+
+def orphans(repair: ClassRepair) -> int:
+    """The number of names of the function that nothing would read any more."""
+    scope = repair.written.place.scope
+    if not isinstance(scope, Function):
+        return 0
+    body = scope.body if isinstance(scope.body, list) else [scope.body]
+    counts = Counter(
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    )
+    removed = Counter(n.id for n in ast.walk(repair.written.node) if isinstance(n, ast.Name))
+    added = Counter(n.id for n in ast.walk(ast.parse(repair.text, mode="eval")) if isinstance(n, ast.Name))
+    local = {*parameters(scope), *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))}
+    return sum(name in local and counts[name] == removed[name] and not added[name] for name in removed)
