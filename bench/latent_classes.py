@@ -166,7 +166,8 @@ def _channel_expressions(init: ast.FunctionDef) -> Iterator[ast.expr]:
         keywords = [k.value for k in node.keywords if k.arg and _WIDTH.search(k.arg) and not _NO_CHANNELS.search(k.arg)]
         for argument in [*node.args[:count], *keywords]:
             if isinstance(argument, ast.Name | ast.BinOp | ast.Subscript | ast.Attribute) and not any(
-                isinstance(inner, ast.Attribute) and inner.attr in ("BatchNorm2d", "shape") for inner in ast.walk(argument)
+                isinstance(inner, ast.Attribute) and inner.attr in ("BatchNorm2d", "shape")
+                for inner in ast.walk(argument)
             ):
                 yield argument
 
@@ -174,7 +175,7 @@ def _channel_expressions(init: ast.FunctionDef) -> Iterator[ast.expr]:
 # --- PyTorch's verdict
 
 
-def judged(original: Original, chosen: Sequence[Mutant]) -> list[Judged]:
+def judged(chosen: Sequence[Mutant]) -> list[Judged]:
     """Run mutants of a class. Only for a process of its own."""
     return [_judged(mutant) for mutant in chosen]
 
@@ -186,7 +187,8 @@ def _judged(mutant: Mutant) -> Judged:
         cls = _load(original.module, source)[original.name]
     except Exception:  # noqa: BLE001  a mutant that cannot be imported fails
         return Judged(mutant, "fails", "import")
-    fails, works = [], []
+    fails: list[str] = []
+    works: list[str] = []
     for call, shapes in original.works[:MOST_CALLS]:
         kwargs = dict(call)
         text = f"{original.name}({', '.join(f'{name}={value!r}' for name, value in call)})"
@@ -219,7 +221,9 @@ def _working(cls: type) -> Iterator[tuple[tuple[tuple[str, Any], ...], tuple[tup
 
 def _calls(cls: type) -> Iterator[dict[str, Any]]:
     """Constructor calls: widths in all combinations, flags both ways, usual values for the rest."""
-    widths, flags, base = [], [], {}
+    widths: list[str] = []
+    flags: list[tuple[str, Any]] = []
+    base: dict[str, Any] = {}
     for parameter in list(inspect.signature(cls).parameters.values()):
         name, default = parameter.name, parameter.default
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -250,13 +254,16 @@ def _calls(cls: type) -> Iterator[dict[str, Any]]:
 def _usual(name: str, annotation: str) -> Any:
     if "str" in annotation:
         return "relu"
-    for pattern, value in (
-        ("kernel", 3), ("stride|dilation|group", 1), ("pad", 1), ("resolution|size", 8), ("ratio|expan", 2), ("head", 2),
-        ("depth|layers|num", 2), ("drop|prob", 0.0),
-    ):  # fmt: skip
-        if re.search(pattern, name):
-            return value
-    return 2
+    return next((value for pattern, value in _USUAL if re.search(pattern, name)), 2)
+
+
+_USUAL: tuple[tuple[str, float], ...] = (
+    ("kernel", 3),
+    ("stride|dilation|group", 1),
+    ("pad", 1),
+    ("resolution|size", 8),
+    ("drop|prob", 0.0),
+)
 
 
 _SIZES = ((8, 8), (64,), (), (4, 8, 8), (32, 32))
@@ -277,7 +284,7 @@ def _input_that_works(
         for shapes in _shapes(model, counts, known):
             try:
                 model(*(torch.rand(shape) for shape in shapes))
-            except Exception:  # noqa: BLE001  the class refuses this input
+            except Exception:  # noqa: BLE001, S112  the class refuses this input
                 continue
             return shapes
     return None
@@ -291,22 +298,29 @@ def _channel_counts(model: Any, kwargs: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(count for count in counts if type(count) is int and count > 0))[:12]
 
 
-def _shapes(model: Any, counts: Sequence[int], known: Sequence[tuple[tuple[int, ...], ...]]) -> Iterator[Any]:
+def _shapes(
+    model: Any, counts: Sequence[int], known: Sequence[tuple[tuple[int, ...], ...]]
+) -> Iterator[tuple[tuple[int, ...], ...]]:
     parameters = list(inspect.signature(model.forward).parameters.values())
     required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if not 0 < len(required) < 3:
         return
-    forms = []
-    for shapes in known:
-        forms.append(tuple((len(shape), shape[1:-1] if _is_last(shape) else shape[2:], _is_last(shape)) for shape in shapes))
-    if not known:
-        forms = [((0, size, last),) * len(required) for size in _SIZES for last in (False, True) if size or not last]
-    for form in dict.fromkeys(forms):
+    open_forms = [(size, last) for size in _SIZES for last in (False, True) if size or not last]
+    forms: list[tuple[Form, ...]] = [tuple((_size(shape), _is_last(shape)) for shape in shapes) for shapes in known]
+    for form in dict.fromkeys(forms) if known else [(form,) * len(required) for form in open_forms]:
         for channels in itertools.product(counts, repeat=len(form)):
             yield tuple(
                 (2, *size, count) if last else (2, count, *size)
-                for (_, size, last), count in zip(form, channels, strict=True)
+                for (size, last), count in zip(form, channels, strict=True)
             )
+
+
+Form = tuple[tuple[int, ...], bool]
+"""The sizes of an input without batch and channels, and whether the channels come last."""
+
+
+def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[1:-1] if _is_last(shape) else shape[2:]
 
 
 def _is_last(shape: tuple[int, ...]) -> bool:

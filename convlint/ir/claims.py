@@ -56,12 +56,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Evidence of a latent bug: a constructor call and inputs that fail, and a control call that works."""
+    """Evidence of a latent bug: a constructor call and inputs that fail, and a control call that works.
+
+    ``verified`` says whether they were run, or followed by static analysis.
+    """
 
     call: str
     inputs: tuple[str, ...]
     error: str
     control: str
+    verified: Literal["run", "static"] = "run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The constructor arguments with which a class is tried: unequal widths that divide each other, equal ones, and options.
+"""The constructor arguments with which a class is tried: unequal and equal widths that divide each other, and options.
 
 A number of channels of the class gets one of a few values; everything else keeps its default or gets a usual value.
 """
@@ -47,7 +47,7 @@ class Parameter:
     is_required: bool
 
 
-def parameters(cls: Class) -> list[Parameter]:
+def _parameters(cls: Class) -> list[Parameter]:
     """The parameters of the constructor of a class, without ``self``."""
     init = cls.lookup("__init__")
     if type(init) is not Function:
@@ -65,13 +65,17 @@ class ArgumentSpace:
     """All arguments with which a class is tried. ``widths`` are the names of parameters that layers use as widths."""
 
     def __init__(self, cls: Class, widths: Collection[str]) -> None:
-        self._parameters = parameters(cls)
+        self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
         self._tested = _tested(init.node) if type(init) is Function else frozenset()
         self._listed = _listed(init.node) if type(init) is Function else frozenset()
         self._known = widths
-        self.widths = [p for p in self._parameters if self._is_width(p)]
-        self.width_lists = [p for p in self._parameters if self._is_width_list(p)]
+        self.widths = [p for p in self.parameters if self._is_width(p)]
+        self.width_lists = [p for p in self.parameters if self._is_width_list(p)]
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of that name."""
+        return next(parameter for parameter in self.parameters if parameter.name == name)
 
     @property
     def can_vary(self) -> bool:
@@ -80,7 +84,7 @@ class ArgumentSpace:
 
     def base(self) -> Arguments:
         """The arguments that are not widths: defaults, and usual values for parameters without one."""
-        return {p.name: _usual(p) for p in self._parameters if p not in self.widths and p not in self.width_lists}
+        return {p.name: _usual(p) for p in self.parameters if p not in self.widths and p not in self.width_lists}
 
     def with_pattern(self, pattern: Sequence[int], unit: int = UNIT) -> Arguments:
         """The arguments with widths in the proportions of ``pattern``."""
@@ -100,7 +104,7 @@ class ArgumentSpace:
 
     def options(self) -> Iterator[Arguments]:
         """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             default = parameter.default
             if parameter.name not in self._tested or parameter.is_required:
                 continue
@@ -131,7 +135,9 @@ class ArgumentSpace:
 
 
 _LARGEST_COUNT = 7  # numbers up to this are depths, strides, kernels and factors
-_COUNTS = re.compile(r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth")
+_COUNTS = re.compile(
+    r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
+)
 _NOT_NUMBERS = re.compile("str|Module|Callable|Type|Tensor|type|bool|float|Dict|dict")
 _WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|mid|inner|inp$|oup$|^c_|_c$|out|bottle")
 
@@ -170,7 +176,7 @@ _USUAL = (
     (re.compile(r"pad|^p$"), 1),
     (re.compile(r"stride|dilation|group|^s$|^d$|^g$"), 1),
     (re.compile(r"head_?dim|key_?dim|dim_?head"), 32),
-    (re.compile(r"heads|depth|layers|blocks|repeat|num_|^n$|expan|scale|multiplier|mult"), 2),
+    (re.compile(r"heads|depth|layers|blocks|repeat|num_|^n$|expan|scale|mult|factor|times"), 2),
     (re.compile(r"ratio|reduction|squeeze"), 4),
 )
 

@@ -14,7 +14,7 @@ from convlint.latent.substitution import position
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
 from convlint.source_text.call_sites import Function
-from convlint.static.domain.objects import Class, Scope
+from convlint.static.domain.objects import Class, Instance, Scope
 from convlint.static.domain.values import Value
 from convlint.static.interpreter.dispatch import evaluate
 
@@ -23,16 +23,22 @@ _MOST_EXPRESSIONS = 24  # of one scope
 
 @dataclass(frozen=True, eq=False)
 class ClassRepair:
-    """One edit of the code of a class, and the number of a layer that it corrects.
+    """One edit of the code of a class, and the number of a layer that it corrects in the execution ``failed``.
 
     ``fits``: the new expression has a value that settles the operation, as far as that is known.
     """
 
+    failed: Followed
     written: WrittenNumber
     text: str
     number: LayerNumber
     fits: bool
     is_composed: bool
+
+    @property
+    def key(self) -> object:
+        """Equal for equal edits."""
+        return self.written.place.path, position(self.written.node), self.text
 
     @property
     def title(self) -> str:
@@ -54,7 +60,7 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
                     continue
                 for text, fits, composed in _texts(failed, number, written):
                     if text != written.text:
-                        repair = ClassRepair(written, text, number, fits, composed)
+                        repair = ClassRepair(failed, written, text, number, fits, composed)
                         key = (position(written.node), text)
                         if key not in found or (fits and not found[key].fits):
                             found[key] = repair
@@ -131,7 +137,9 @@ def _bound_later(scope: Function, node: ast.expr) -> set[str]:
     return {name for name, line in first.items() if line >= node.lineno and name not in parameters(scope)}
 
 
-def _expressions(failed: Followed, number: LayerNumber, written: WrittenNumber, scope: Function) -> dict[str, int | None]:
+def _expressions(
+    failed: Followed, number: LayerNumber, written: WrittenNumber, scope: Function
+) -> dict[str, int | None]:
     """The widths that are written in a function, and its parameters, with their values in the failing execution."""
     texts: dict[str, ast.expr] = {}
     for node in ast.walk(scope):
@@ -147,13 +155,27 @@ def _expressions(failed: Followed, number: LayerNumber, written: WrittenNumber, 
                     texts.setdefault(ast.unparse(target), target)
     for name in parameters(scope):
         texts.setdefault(name, ast.Name(name, ast.Load()))
-    around = _scope_of(failed, number, written)
+    around = _scope_of(failed, number.layer, written)
     found: dict[str, int | None] = {}
     for text, node in texts.items():
         value = _value(failed, node, around)
         if type(value) is int and value > 0:
             found[text] = value
     return dict(list(found.items())[:_MOST_EXPRESSIONS])
+
+
+def evaluated(followed: Followed, repair: ClassRepair) -> tuple[Value, Value]:
+    """The values of the expression of a repair, and of the one that replaces it, in any execution of the class."""
+    number, written = repair.number, repair.written
+    same = (
+        i for i in followed.path.interpreter.creators if (i.site, i.chain) == (number.layer.site, number.layer.chain)
+    )
+    layer = next(same, None)
+    if layer is None:
+        return None, None
+    scope = _scope_of(followed, layer, written)
+    text = ast.parse(repair.text, mode="eval").body
+    return _value(followed, written.node, scope), _value(followed, text, scope)
 
 
 def _is_width(node: ast.expr) -> bool:
@@ -172,12 +194,12 @@ def _is_width(node: ast.expr) -> bool:
     return True
 
 
-def _scope_of(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Scope | None:
+def _scope_of(failed: Followed, layer: Instance, written: WrittenNumber) -> Scope | None:
     """The names at the call that an expression is an argument of."""
     if written.place.depth == 0:
-        built = failed.path.interpreter.built_at.get(number.layer)
+        built = failed.path.interpreter.built_at.get(layer)
         return None if built is None else built[1]
-    frames = number.layer.frames
+    frames = layer.frames
     return frames[-written.place.depth].scope if written.place.depth <= len(frames) else None
 
 
@@ -187,7 +209,9 @@ def _value(failed: Followed, node: ast.expr, scope: Scope | None) -> Value:
     interpreter = failed.path.interpreter
     interpreter.steps = 2000
     try:
-        return failed.path.execution.reduced(value) if type(value := _evaluated(failed, node, scope)) is not bool else None
+        return (
+            failed.path.execution.reduced(value) if type(value := _evaluated(failed, node, scope)) is not bool else None
+        )
     except Exception:  # noqa: BLE001 - an expression that cannot be evaluated here is no candidate
         return None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from convlint.ir import Site
 from convlint.latent.arguments import Arguments
 from convlint.static.domain.execution import Execution, Step, Stop
 from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
 from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised
@@ -18,11 +20,19 @@ Outcome = Literal["works", "fails", "refused", "undecided"]
 """``refused``: the class itself raises. ``undecided``: the execution did not come to its end."""
 
 
+Operation = tuple[str, Site | None, Site | None]
+"""The function that is called, its place and that of the layer's constructor; no function for a constructor."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Followed:
-    """One execution of a class, and the first operation that PyTorch refuses: a call, or the constructor of a layer."""
+    """One execution of a class, and the first operation that PyTorch refuses: a call, or the constructor of a layer.
+
+    ``options`` are the arguments that are neither widths nor as always.
+    """
 
     arguments: Arguments
+    options: tuple[tuple[str, Value], ...]
     path: ExecutionPath
     outcome: Outcome
     step: Step | None = None
@@ -35,6 +45,19 @@ class Followed:
             return self.step.site
         return None if self.layer is None else self.layer.site
 
+    @cached_property
+    def failing(self) -> frozenset[Operation]:
+        """All operations that fail: after a failure the execution goes on."""
+        calls = {_operation(step) for step in self.path.execution.steps if step.error and not step.hypothetical}
+        built = {("", None, instance.site) for instance in self.path.interpreter.creators if instance.error}
+        return frozenset(calls | built)
+
+    @property
+    def operation(self) -> Operation | None:
+        """The first operation that fails."""
+        if self.layer is not None:
+            return "", None, self.layer.site
+        return None if self.step is None else _operation(self.step)
 
     @property
     def failing_layer(self) -> Instance | None:
@@ -48,6 +71,11 @@ class Followed:
         return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
 
 
+def _operation(step: Step) -> Operation:
+    layer = layer_of(step)
+    return step.op, step.site, None if layer is None else layer.site
+
+
 def layer_of(step: Step) -> Instance | None:
     """The layer whose numbers a call uses: that of torch, or the subclass of one that calls the function itself."""
     if step.layer is not None:
@@ -57,12 +85,21 @@ def layer_of(step: Step) -> Instance | None:
 
 
 def follow(
-    project: Project, entry_point: EntryPoint, arguments: Arguments, steps: int, rank: int | None = None
+    project: Project,
+    entry_point: EntryPoint,
+    arguments: Arguments,
+    options: Arguments,
+    steps: int,
+    rank: int | None = None,
 ) -> Followed:
-    """Execute a class with ``arguments``, on inputs of ``rank`` dimensions or any, within a number of ``steps``."""
+    """Execute a class with ``arguments`` and ``options``, on inputs of ``rank`` dimensions or any.
+
+    The execution ends after a number of ``steps``.
+    """
     interpreter = Interpreter(project, Execution(), PathChoices())
     interpreter.steps, interpreter.input_rank = steps, rank
-    path = ExecutionPath(entry_point, interpreter, dict(arguments), complete=False)
+    given = arguments | options
+    path = ExecutionPath(entry_point, interpreter, dict(given), complete=False)
     outcome: Outcome = "undecided"
     try:
         execute_entry_point(path)
@@ -73,12 +110,12 @@ def follow(
     except (Stop, RecursionError):
         pass
     path.steps = steps - interpreter.steps
-    if outcome == "refused":
-        return Followed(arguments, path, outcome)
     step = next((step for step in path.execution.steps if step.error and not step.hypothetical), None)
     layer = next((instance for instance in interpreter.creators if instance.error), None)
-    if layer is not None:
-        return Followed(arguments, path, "fails", layer=layer)
-    if step is not None:
-        return Followed(arguments, path, "fails", step=step)
-    return Followed(arguments, path, outcome)
+    if outcome == "refused":
+        step = layer = None
+    elif layer is not None:
+        outcome, step = "fails", None
+    elif step is not None:
+        outcome = "fails"
+    return Followed(given, tuple(options.items()), path, outcome, step, layer)

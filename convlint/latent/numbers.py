@@ -78,7 +78,7 @@ def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
 
 
 def _wanted(value: int | None, declared: int | None, received: int | None) -> tuple[int, ...]:
-    """The values of a part, if the whole must be ``declared`` and is ``received``: as all of it, as a term, a factor."""
+    """The values of a part, if the whole must be ``declared`` and is ``received``: as a whole, a term, a factor."""
     if value is None or declared is None or received is None:
         return ()
     found = [declared] if value == received else [value + declared - received]
@@ -97,7 +97,7 @@ def _received(execution: Execution, step: Step) -> int | None:
     dimension = -1
     if step.op in ops.ALL_CONVS:
         dimension = -ops.spatial_dims(step.op) - 1
-    elif step.op != "linear" and step.op != "layer_norm":
+    elif step.op not in ("linear", "layer_norm"):
         dimension = 1
     if not -len(shape) <= dimension < len(shape):
         return None

@@ -7,35 +7,29 @@ from collections import Counter
 from collections.abc import Sequence
 
 from convlint.analysis import ops
-from convlint.latent.arguments import ArgumentSpace
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.written_numbers import parameters
 from convlint.source_text.call_sites import Function
-from convlint.static.exploration.entry_points import EntryPoint
 
 
-def rank(
-    entry_point: EntryPoint,
-    space: ArgumentSpace,
-    works: Sequence[Followed],
-    accepted: Sequence[tuple[ClassRepair, list[Followed]]],
-) -> list[ClassRepair]:
-    """Order repairs: those that keep working models the same and are simplest come first."""
-    keyed = []
+def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequence[Followed]]]) -> list[int]:
+    """The order of repairs, by number: those that keep working models the same and are simplest come first."""
+    before = Counter(_sizes(each) for each in works)
+    keys = []
     for number, (repair, after) in enumerate(accepted):
-        before = {id(each): _sizes(each) for each in works}
-        changed = sum(_sizes(again) != before[id(each)] for each, again in zip(works, after[-len(works) :], strict=False))
-        key = (
-            changed if works else 0,
-            repair.is_composed,
-            not repair.fits,
-            repair.written.role != "argument",
-            _ROLES.index(repair.number.role),
-            number,
+        changed = sum((before - Counter(_sizes(each) for each in after)).values())
+        keys.append(
+            (
+                changed,
+                repair.is_composed,
+                not repair.fits,
+                repair.written.role != "argument",
+                _ROLES.index(repair.number.role),
+                number,
+            )
         )
-        keyed.append((key, repair))
-    return [repair for _, repair in sorted(keyed, key=lambda pair: pair[0])]
+    return [key[-1] for key in sorted(keys)]
 
 
 _ROLES = ("reader", "source", "sibling")
@@ -62,5 +56,8 @@ def orphans(repair: ClassRepair) -> int:
     )
     removed = Counter(n.id for n in ast.walk(repair.written.node) if isinstance(n, ast.Name))
     added = Counter(n.id for n in ast.walk(ast.parse(repair.text, mode="eval")) if isinstance(n, ast.Name))
-    local = {*parameters(scope), *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))}
+    local = {
+        *parameters(scope),
+        *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
+    }
     return sum(name in local and counts[name] == removed[name] and not added[name] for name in removed)

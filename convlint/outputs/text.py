@@ -109,7 +109,10 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
         yield remark("confidence", finding.confidence)
     if (witness := finding.witness) is not None:
         inputs = f" on {', '.join(witness.inputs)}" if witness.inputs else ""
-        yield remark("witness", f"{witness.call}{inputs} fails: {witness.error}")
+        yield remark(
+            "witness" if witness.verified == "run" else "static witness",
+            f"{witness.call}{inputs} fails: {witness.error}",
+        )
         if witness.control:
             yield remark("control", f"{witness.control} works")
     for name, fix, edits in fixes(finding):

@@ -67,11 +67,12 @@ class FileLinter:
 def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
     """Lint one file with this content, and explain its errors. Never raises."""
     from convlint import static
+    from convlint.latent import findings as latent_findings
 
     findings: Sequence[Finding] = ()
     try:
         start = time.perf_counter()
-        checked = static.check_file(path, data, project)
+        checked = static.check_file(path, data, project, search=latent_findings.completed)
         findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
         if any(finding.graph for finding in checked.findings):
             from convlint.repairs.static_trials import explained  # most files have no error

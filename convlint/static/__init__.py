@@ -6,7 +6,7 @@ applies the rules to the recorded graphs. Nothing is imported or executed for re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convlint.ir import Finding, Problem, Site
@@ -53,8 +53,18 @@ class CheckedFile:
     executions: Mapping[int, Execution] = field(default_factory=dict)
 
 
+Search = Callable[[Project, Sequence[Exploration], Sequence[Finding]], Sequence[Finding]]
+"""Completes the findings in the explored entry points of a file."""
+
+
 def check_file(
-    path: str, data: bytes, project: Project, *, with_reached: bool = False, only: Execution | None = None
+    path: str,
+    data: bytes,
+    project: Project,
+    *,
+    search: Search | None = None,
+    with_reached: bool = False,
+    only: Execution | None = None,
 ) -> CheckedFile:
     """Check one file, or ``only`` what one execution shows. Never raises because of its content: a syntax error is a
     finding.
@@ -69,7 +79,7 @@ def check_file(
         site = Site(path, error.line, error.column, error.line, error.column)
         return CheckedFile((rule("CVL901").finding(f"cannot parse the file: {error}", site),))
     try:
-        return with_room(lambda: _check(path, module, project, with_reached, only))
+        return with_room(lambda: _check(path, module, project, search, with_reached, only))
     except Exception as error:  # noqa: BLE001 - an error in convlint becomes a problem; other files are checked
         import traceback
 
@@ -78,10 +88,16 @@ def check_file(
 
 
 def _check(
-    path: str, module: SourceModule, project: Project, with_reached: bool, only: Execution | None
+    path: str,
+    module: SourceModule,
+    project: Project,
+    search: Search | None,
+    with_reached: bool,
+    only: Execution | None,
 ) -> CheckedFile:
     explorations = explore.explored(project, module) if only is None else explore.up_to(project, module, *only)
-    findings = tuple(_merged(list(_findings(project, module, explorations))))
+    found = list(_findings(project, module, explorations))
+    findings = tuple(_merged(found if search is None else search(project, explorations, found)))
     problems = tuple(_failures(path, explorations))
     for exploration in explorations:
         explore.close(project, exploration)

@@ -176,7 +176,13 @@ def test_finding() -> None:
                 "end_column": 21,
             }
         ],
-        "witness": {"call": "Net(2, 4)", "inputs": ["1x2x8x8"], "error": "RuntimeError: no", "control": "Net(2, 2)"},
+        "witness": {
+            "call": "Net(2, 4)",
+            "inputs": ["1x2x8x8"],
+            "error": "RuntimeError: no",
+            "control": "Net(2, 2)",
+            "verified": "run",
+        },
         "fix": {
             "title": "use d",
             "applicability": "safe",

@@ -1,0 +1,32 @@
+"""Failures that are the contract of a class: arguments that it does not accept."""
+
+from __future__ import annotations
+
+from convlint.analysis import ops
+from convlint.latent.following import Followed
+
+
+def breaks_contract(followed: Followed) -> bool:
+    """Return whether a class adds its input to something of another width: it requires equal widths of its caller."""
+    step = followed.step
+    if step is None or step.op not in ("add", "sub"):
+        return False
+    return any(_is_input(followed, tensor.id) for tensor in step.inputs)
+
+
+def is_indivisible(followed: Followed) -> bool:
+    """Return whether groups or heads do not divide the widths."""
+    error = followed.layer.error if followed.layer is not None else None
+    return error is not None and ("divisible" in error or "groups must be" in error)
+
+
+def _is_input(followed: Followed, tensor: int | None) -> bool:
+    """Return whether the channels of a tensor are those of an input of the class."""
+    producers = {output.id: step for step in followed.path.execution.steps for output in step.outputs}
+    while (step := producers.get(tensor)) is not None:
+        if step.op == "input":
+            return True
+        if step.op in ops.PROJECTIONS or len(step.inputs) != 1:
+            return False
+        tensor = step.inputs[0].id
+    return False

@@ -1,0 +1,258 @@
+"""A latent defect as a finding: the line of its repair, what meets there, and the arguments that were followed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from convlint.analysis import ops
+from convlint.ir import Argument, Claim, Edit, Finding, Fix, Instantiation, Related, Repair, Site, Trial, Witness
+from convlint.latent.arguments import ArgumentSpace
+from convlint.latent.candidates import ClassRepair
+from convlint.latent.following import Followed, layer_of
+from convlint.latent.search import LatentDefect, defects
+from convlint.rules.registry import rule
+from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Value
+from convlint.static.exploration.execute import descendants
+from convlint.static.exploration.explore import Exploration
+from convlint.static.program.project import Project
+
+
+def completed(project: Project, explorations: Sequence[Exploration], findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Add latent defects to the findings of a file. One that a rule found as well is reported once."""
+    found = [(defect, finding(defect)) for defect in defects(project, explorations)]
+    if not found:
+        return findings
+    failing = {finding.site for finding in findings if finding.graph is not None}
+    failing |= {f.graph.nodes[id].site for f in findings if f.graph is not None for id in f.nodes}
+    new = {
+        (each.code, each.site): each
+        for defect, each in found
+        if defect.works or (each.site not in failing and defect.fails[0].site not in failing)
+    }
+    claims = {(f.code, f.site): f.claim for f in findings if f.claim is not None}
+    added = [each.with_(claim=claims.get(key, each.claim)) for key, each in new.items()]
+    return [*(each for each in findings if (each.code, each.site) not in new), *added]
+
+
+_MOST_PAIRS = 4  # of failing and working arguments in a claim
+_EFFECT = "static analysis then follows the class without an error"
+
+
+def finding(defect: LatentDefect) -> Finding:
+    """Report a latent defect: a warning, or an error if the class fails for all arguments that were tried."""
+    repair = defect.repair
+    edits = (Edit(repair.written.site, repair.text),)
+    is_latent = bool(defect.works)
+    keeps = is_latent and defect.keeps_models
+    site = _site(repair)
+    return (
+        rule(_code(defect))
+        .finding(
+            _message(defect),
+            site,
+            severity="warning" if is_latent else "error",
+            confidence="medium",
+            module=_name(repair.failed, repair.number.layer) or None,
+            related=tuple(_related(defect, site)),
+            fix=Fix(repair.title, "safe" if keeps else "unsafe", edits),
+        )
+        .with_(
+            claim=_claim(defect), witness=_witness(defect), repairs=(Repair(repair.title, edits, "static", _EFFECT),)
+        )
+    )
+
+
+def _site(repair: ClassRepair) -> Site:
+    """The call in which the number is an argument, else the number itself."""
+    return repair.written.frame if repair.written.role in ("argument", "operand") else repair.written.site
+
+
+def _code(defect: LatentDefect) -> str:
+    number = defect.repair.number
+    if number.label == "groups":
+        return "CVL202" if defect.works else "CVL101"
+    if number.op in ops.PROJECTIONS:
+        return "CVL203" if defect.works else "CVL108" if number.op == "linear" else "CVL102"
+    return "CVL201" if defect.works else "CVL103"
+
+
+# --- the message
+
+
+def _message(defect: LatentDefect) -> str:
+    cls = defect.entry_point.value.qualname
+    repair = defect.repair
+    old, new = _whole(repair)
+    failing = f"fails unless {old} == {new}" if _is_condition(defect) else _failing(defect)
+    verified = ""
+    if shown := _listed([shown_arguments(defect.space, each) for each in _examples(defect)]):
+        verified = f" (verified: works for {shown})"
+    return f"`{cls}` {failing}: {_mismatch(defect, old, new)}; {_advice(repair, new)}{verified}"
+
+
+def _failing(defect: LatentDefect) -> str:
+    if not defect.works:
+        return "fails for all arguments"
+    return f"fails for {shown_arguments(defect.space, defect.fails[0])}"
+
+
+def _is_condition(defect: LatentDefect) -> bool:
+    """Return whether the class works exactly where the old and the new expression are equal."""
+    return bool(defect.works) and defect.equal_where_it_works
+
+
+def _whole(repair: ClassRepair) -> tuple[str, str]:
+    return repair.written.text, repair.text
+
+
+def _mismatch(defect: LatentDefect, old: str, new: str) -> str:
+    """Say what the layer of the repair expects or outputs, and what it meets."""
+    repair = defect.repair
+    failed, number = repair.failed, repair.number
+    layer = _described(failed, number.layer)
+    unit = "features" if number.op == "linear" else "channels"
+    values = f" ({number.value})" if number.value is not None and not defect.works else ""
+    if number.label == "groups":
+        return f"{layer} has `{old}` groups"
+    if number.role == "source" or (number.label == "out" and number.op in ops.PROJECTIONS):
+        reader = failed.failing_layer
+        where = f"{_described(failed, reader)} expects" if reader is not None else "the next operation expects"
+        return f"{layer} outputs `{old}` {unit}{values} but {where} `{new}`{_number(number.wanted, defect)}"
+    verb = "expects" if number.op in ops.PROJECTIONS else "is sized by"
+    noun = f" {unit}" if verb == "expects" else ""
+    source = _source(failed)
+    return f"{layer} {verb} `{old}`{noun}{values} but receives `{new}`{_number(number.wanted, defect)}{source}"
+
+
+def _number(wanted: Sequence[int], defect: LatentDefect) -> str:
+    return f" ({wanted[0]})" if len(wanted) == 1 and not defect.works else ""
+
+
+def _advice(repair: ClassRepair, new: str) -> str:
+    if repair.written.role == "argument":
+        return f"use `{new}`"
+    return repair.title
+
+
+def _source(failed: Followed) -> str:
+    """The layer from which the number comes that the failing layer receives."""
+    if failed.step is None or not failed.step.inputs:
+        return ""
+    producers = {output.id: step for step in failed.path.execution.steps for output in step.outputs}
+    tensor = failed.step.inputs[0].id
+    while (step := producers.get(tensor)) is not None:
+        layer = layer_of(step)
+        if step.op in ops.PROJECTIONS and layer is not None:
+            return f" from {_described(failed, layer, kind=False)}"
+        if len(step.inputs) != 1:
+            return ""
+        tensor = step.inputs[0].id
+    return ""
+
+
+def _described(failed: Followed, layer: Instance, *, kind: bool = True) -> str:
+    name = _name(failed, layer)
+    words = [layer.cls.qualname.rsplit(".", 1)[-1]] if kind or not name else []
+    return " ".join([*words, *([f"`{name}`"] if name else [])])
+
+
+def _name(failed: Followed, layer: Instance) -> str:
+    """The path of attributes from the class to a layer; empty if no attribute holds it."""
+    top = failed.path.instance
+    if not isinstance(top, Instance):
+        return ""
+    names = {id(top): ""}
+    for module in descendants(top):
+        for name, child in module.children():
+            names.setdefault(id(child), f"{names[id(module)]}.{name}" if names[id(module)] else name)
+    return names.get(id(layer), "")
+
+
+def shown_arguments(space: ArgumentSpace, followed: Followed) -> str:
+    """The arguments that were varied: ``(2, 4)`` for two widths, else with their names."""
+    widths = [(p.name, followed.arguments[p.name]) for p in (*space.widths, *space.width_lists)]
+    others = [f"{name}={value!r}" for name, value in followed.options]
+    if len(widths) == 1:
+        texts = [f"{name}={value!r}" for name, value in widths] + others
+        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+    return f"({', '.join([*(repr(value) for _, value in widths), *others])})"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(texts))[:3]
+    return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)
+
+
+def _examples(defect: LatentDefect) -> list[Followed]:
+    """Arguments to name: two that fail without the repair, and one that works anyway."""
+    return [*defect.fails[:2], *defect.works[:1]]
+
+
+# --- related lines, witness and claim
+
+
+def _related(defect: LatentDefect, site: Site) -> Iterator[Related]:
+    failing = defect.fails[0].site
+    if failing is not None and (failing.path, failing.line) != (site.path, site.line):
+        yield Related("first fails here", failing)
+
+
+def _witness(defect: LatentDefect) -> Witness:
+    failed = defect.fails[0]
+    error = (failed.step.error if failed.step is not None else failed.layer and failed.layer.error) or ""
+    control = _call(defect, defect.works[0]) if defect.works else ""
+    return Witness(_call(defect, failed), (), error, control, "static")
+
+
+def _call(defect: LatentDefect, followed: Followed) -> str:
+    given = [f"{name}={text}" for name, value in followed.arguments.items() if (text := _text(defect, name, value))]
+    return f"{defect.entry_point.value.qualname}({', '.join(given)})"
+
+
+def _text(defect: LatentDefect, name: str, value: Value) -> str | None:
+    """An argument as source text; None for the default, and for one that cannot be written."""
+    parameter = defect.space.parameter(name)
+    if not parameter.is_required and type(parameter.default) is type(value) and parameter.default == value:
+        return None
+    text = repr(value)
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    return text
+
+
+def _claim(defect: LatentDefect) -> Claim | None:
+    """The same arguments for a run: those that fail, each with those that work."""
+    cls = defect.entry_point.value
+    if "<locals>" in cls.qualname or not defect.works:
+        return None
+    failed = defect.fails[0]
+    layers = [defect.repair.number.layer, defect.repair.failed.failing_layer]
+    sites = tuple(dict.fromkeys(layer.site for layer in layers if layer is not None and layer.site is not None))
+    base = defect.space.base()
+    arguments = tuple(
+        Argument(name, text) for name, value in base.items() if (text := _text(defect, name, value)) is not None
+    )
+    trials = tuple(
+        Trial(_instantiation(defect, bad), _instantiation(defect, good))
+        for bad in defect.fails[:_MOST_PAIRS]
+        for good in defect.works[:1]
+    )
+    path = defect.entry_point.module.path
+    is_built = failed.step is not None
+    return Claim(path, cls.qualname, arguments, trials, sites, fails_in="forward" if is_built else "constructor")
+
+
+def _instantiation(defect: LatentDefect, followed: Followed) -> Instantiation:
+    numbers: list[tuple[str, int]] = []
+    for parameter in (*defect.space.widths, *defect.space.width_lists):
+        value = followed.arguments[parameter.name]
+        if type(value) is int:
+            numbers.append((parameter.name, value))
+        elif type(value) in (list, tuple):
+            numbers += [(f"{parameter.name}[{index}]", item) for index, item in enumerate(value)]
+    numbers += [(name, value) for name, value in followed.options if type(value) is int]
+    return Instantiation(tuple(numbers))

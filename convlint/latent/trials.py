@@ -1,0 +1,107 @@
+"""The executions of one class: with arguments of one space, on inputs of one rank, and with edits of its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from convlint.latent.arguments import Arguments, ArgumentSpace
+from convlint.latent.candidates import ClassRepair
+from convlint.latent.following import Followed, follow
+from convlint.latent.substitution import TreeIndex
+from convlint.static.exploration.entry_points import EntryPoint
+from convlint.static.program.project import Project
+
+_STEPS = 15_000  # of one execution
+_DIVISORS = (32, 16, 8, 4, 2)
+_MOST_SHOWN = 4
+_RANKS = (4, 3, 2)  # maps, tokens and vectors
+
+
+class ClassTrials:
+    """Follows a class with arguments. An input whose dimensions its code leaves open gets those that come furthest."""
+
+    def __init__(self, project: Project, entry_point: EntryPoint, space: ArgumentSpace) -> None:
+        self.entry_point = entry_point
+        self.space = space
+        self._project = project
+        self._trees: dict[str, TreeIndex] = {}
+        self._rank = self._rank_of_input()
+
+    def follow(self, pattern: Sequence[int], options: Arguments | None = None) -> Followed:
+        """Execute the class with widths in the proportions of ``pattern``."""
+        return self._follow(self.space.with_pattern(pattern), options or {}, self._rank)
+
+    def with_defaults(self) -> list[Followed]:
+        """The execution with the defaults of all parameters, if they have any."""
+        if any(parameter.is_required for parameter in self.space.parameters):
+            return []
+        return [self._follow({p.name: p.default for p in self.space.parameters}, {}, self._rank)]
+
+    def repeated(self, followed: Followed) -> Followed:
+        """Execute the class again with the same arguments."""
+        return self._follow(followed.arguments, dict(followed.options), self._rank)
+
+    @contextmanager
+    def edited(self, repair: ClassRepair) -> Iterator[bool]:
+        """Execute the class with a repair from here on; yields False if that is not possible."""
+        path = repair.written.place.path
+        if path not in self._trees:
+            module = self._project.load(path)
+            if module is None:
+                yield False
+                return
+            self._trees[path] = TreeIndex(module.text.tree)
+        with self._trees[path].replaced(repair.written.node, repair.text) as is_possible:
+            yield is_possible
+
+    def smallest(
+        self, fails: Sequence[Followed], works: Sequence[Followed], repair: ClassRepair
+    ) -> tuple[list[Followed], list[Followed]]:
+        """The same executions with the smallest widths that have the same outcomes and also work after the repair."""
+        for divisor in _DIVISORS:
+            fewer = [self._divided(each, divisor) for each in (*fails[:_MOST_SHOWN], *works[:_MOST_SHOWN])]
+            if any(each is None for each in fewer):
+                continue
+            small = [each for each in fewer if each is not None]
+            if [each.outcome for each in small] != ["fails"] * len(fails[:_MOST_SHOWN]) + ["works"] * len(
+                works[:_MOST_SHOWN]
+            ):
+                continue
+            with self.edited(repair):
+                if all(self.repeated(each).outcome == "works" for each in small):
+                    count = len(fails[:_MOST_SHOWN])
+                    return small[:count], small[count:]
+        return list(fails), list(works)
+
+    def _divided(self, followed: Followed, divisor: int) -> Followed | None:
+        """The execution with all widths divided."""
+        widths = {p.name for p in (*self.space.widths, *self.space.width_lists)}
+        arguments = dict(followed.arguments)
+        options = dict(followed.options)
+        for name, value in arguments.items():
+            if type(value) is int and value >= divisor and (name in widths or name in options):
+                arguments[name] = value // divisor
+            elif type(value) in (list, tuple) and name in widths:
+                arguments[name] = type(value)([number // divisor for number in value])
+        if any(type(v) is int and followed.arguments[n] % divisor for n, v in arguments.items() if n in widths):
+            return None
+        return self._follow(arguments, {name: arguments[name] for name in options}, self._rank)
+
+    def _follow(self, arguments: Arguments, options: Arguments, rank: int | None) -> Followed:
+        return follow(self._project, self.entry_point, arguments, options, _STEPS, rank)
+
+    def _rank_of_input(self) -> int | None:
+        arguments = self.space.with_pattern(next(self.space.patterns()))
+        if not self._follow(arguments, {}, None).has_unknown_input:
+            return None
+        furthest: tuple[int, int | None] = (0, None)
+        for rank in _RANKS:
+            again = self._follow(arguments, {}, rank)
+            if again.outcome == "works":
+                return rank
+            steps = again.path.execution.steps
+            length = steps.index(again.step) if again.step is not None else len(steps)
+            if again.outcome == "fails" and length > furthest[0]:
+                furthest = (length, rank)
+        return furthest[1]
