@@ -19,18 +19,12 @@ from convlint.static.program.parse import positional, walk
 UNIT = 64
 """The smallest width: usual numbers of groups, heads and reduction ratios divide it."""
 
-_PATTERNS = (
-    (1, 2, 4, 8, 16, 32),
-    (8, 4, 2, 1, 2, 4),
-    (1, 1, 1, 1, 1, 1),
-    (4, 1, 2, 1, 4, 2),
-    (3, 1, 2, 5, 3, 1),
-    (1, 4, 4, 1, 4, 4),
-    (2, 1, 1, 2, 1, 1),
-    (1, 1, 2, 2, 4, 4),
-    (2, 2, 1, 1, 4, 4),
-)
-"""Multiples of the unit for the widths of a class, in the order of its parameters."""
+FIRST_PATTERNS = ((1, 5, 7, 11, 13, 17), (8, 4, 2, 1, 2, 4))
+MORE_PATTERNS = ((1, 1, 1, 1, 1, 1), (4, 1, 2, 1, 4, 2), (1, 4, 4, 1, 4, 4))
+LAST_PATTERNS = ((3, 1, 2, 5, 3, 1), (1, 2, 4, 8, 16, 32), (2, 1, 1, 2, 1, 1), (2, 2, 1, 1, 4, 4))
+"""Multiples of the unit for the widths of a class, in the order of its parameters: those that show most defects first,
+then those that a class may require, and others for the verification of a repair.
+"""
 
 _OPTIONAL_WIDTH = 16 * UNIT  # no other width of the first patterns
 
@@ -97,10 +91,6 @@ class ArgumentSpace:
             values = [factor * unit for factor in islice(factors, length)]
             chosen[parameter.name] = tuple(values) if type(parameter.default) is tuple else values
         return chosen
-
-    def patterns(self) -> Iterator[tuple[int, ...]]:
-        """The proportions of widths to try, the most telling first."""
-        yield from _PATTERNS
 
     def options(self) -> Iterator[Arguments]:
         """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""

@@ -16,7 +16,6 @@ from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.objects import Class, Instance, Scope
 from convlint.static.domain.values import Value
-from convlint.static.interpreter.dispatch import evaluate
 
 _MOST_EXPRESSIONS = 24  # of one scope
 
@@ -219,7 +218,7 @@ def _value(failed: Followed, node: ast.expr, scope: Scope | None) -> Value:
 def _evaluated(failed: Followed, node: ast.expr, scope: Scope) -> Value:
     if isinstance(node, ast.Name) and not hasattr(node, "lineno"):
         return scope.names.get(node.id)
-    return evaluate(failed.path.interpreter, node, scope)
+    return failed.path.interpreter.evaluate(node, scope)
 
 
 def _operand(text: str) -> str:

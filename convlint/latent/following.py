@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from convlint.analysis import ops
 from convlint.ir import Site
 from convlint.latent.arguments import Arguments
 from convlint.static.domain.execution import Execution, Step, Stop
@@ -70,6 +71,17 @@ class Followed:
         inputs = [step.outputs[0] for step in self.path.execution.steps if step.op == "input"]
         return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
 
+    @property
+    def has_unknown_weights_input(self) -> bool:
+        """True if a layer was called before anything said how many dimensions its input has."""
+        return any(step.op in ops.WITH_WEIGHTS and step.inputs[0].shape is None for step in self.path.execution.steps)
+
+    @property
+    def rank_of_inputs(self) -> int | None:
+        """The number of dimensions of all inputs; None if they have different ones."""
+        ranks = {len(step.outputs[0].shape or ()) for step in self.path.execution.steps if step.op == "input"}
+        return ranks.pop() if len(ranks) == 1 else None
+
 
 def _operation(step: Step) -> Operation:
     layer = layer_of(step)
@@ -96,8 +108,26 @@ def follow(
 
     The execution ends after a number of ``steps``.
     """
+    followed = _follow(project, entry_point, arguments, options, steps, rank, all_inputs=False)
+    if followed.outcome == "fails" and followed.path.interpreter.left_out_inputs:
+        again = _follow(project, entry_point, arguments, options, steps, rank, all_inputs=True)
+        if followed.operation not in again.failing:  # it may be due to an optional input that was left out
+            return Followed(followed.arguments, followed.options, followed.path, "undecided")
+    return followed
+
+
+def _follow(
+    project: Project,
+    entry_point: EntryPoint,
+    arguments: Arguments,
+    options: Arguments,
+    steps: int,
+    rank: int | None,
+    *,
+    all_inputs: bool,
+) -> Followed:
     interpreter = Interpreter(project, Execution(), PathChoices())
-    interpreter.steps, interpreter.input_rank = steps, rank
+    interpreter.steps, interpreter.input_rank, interpreter.pass_all_inputs = steps, rank, all_inputs
     given = arguments | options
     path = ExecutionPath(entry_point, interpreter, dict(given), complete=False)
     outcome: Outcome = "undecided"

@@ -10,20 +10,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from convlint.latent.arguments import ArgumentSpace
+from convlint.latent.arguments import FIRST_PATTERNS, LAST_PATTERNS, MORE_PATTERNS, Arguments, ArgumentSpace
 from convlint.latent.candidates import ClassRepair, evaluated, repairs
 from convlint.latent.contracts import breaks_contract, is_indivisible
-from convlint.latent.following import Followed
+from convlint.latent.following import Followed, Operation
 from convlint.latent.ranking import orphans, rank
+from convlint.latent.suspicion import suspicion
 from convlint.latent.trials import ClassTrials
 from convlint.repairs.written_numbers import Slicer
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint
 from convlint.static.exploration.explore import Exploration
 from convlint.static.program.project import Project
 
-_TRIAL_STEPS = 150_000  # of all trials for one class
+_FEW_STEPS = 400  # of a class that is followed again only because a part of it is unknown
+_MOST_STEPS = 1_500  # of any class that is followed again
+_SHARE = 0.3  # of the steps of the exploration of a file, that the search in it may take as well
+_LEAST_STEPS = 6_000
+_TRIALS = 30  # of repairs of one class
+_LEAST_TRIAL_STEPS, _MOST_TRIAL_STEPS = 2_000, 12_000
+_IF_FOUND = 2  # times as many steps to find other repairs, once there is one
 _MOST_TRIALS = 200
 _MOST_OPTIONS = 4
+_MOST_VERIFIED = 8  # repairs that are tried with further arguments
 _MOST_REPAIRS = 3  # of one class
 
 
@@ -54,42 +62,48 @@ class _Accepted:
 
 
 class Search:
-    """The search in the classes of one project."""
+    """The search in the classes of a file, within a number of ``steps``."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, steps: float) -> None:
         self._project = project
         self._slicer = Slicer(project.texts, project.root)
+        self._steps = steps
+        self._left = 0  # steps of the trials for a class up to which repairs are tried
 
-    def defects(self, entry_point: EntryPoint, widths: Sequence[str]) -> list[LatentDefect]:
-        """The latent defects of a class whose layers use the parameters ``widths``."""
-        space = ArgumentSpace(entry_point.value, widths)
-        if not space.can_vary:
+    def defects(self, exploration: Exploration) -> list[LatentDefect]:
+        """The latent defects of a class that was explored."""
+        entry_point = exploration.entry_point
+        space = ArgumentSpace(entry_point.value, widths_of(exploration))
+        open_question = suspicion(exploration, space) if space.can_vary else "none"
+        steps = exploration.paths[0].steps
+        most = min(self._steps, _MOST_STEPS) if open_question == "broken" else _FEW_STEPS
+        if open_question == "none" or steps > most:
             return []
         trials = ClassTrials(self._project, entry_point, space)
-        options = list(space.options())[:_MOST_OPTIONS]
-        first, *others = space.patterns()
-        tried = [trials.follow(first), trials.follow(others[0])]
-        tried += [trials.follow(first, option) for option in options]
+        tried = [trials.first]
+        options: list[Arguments] = []
+        if open_question == "broken":
+            options = list(space.options())[:_MOST_OPTIONS]
+            tried += [trials.follow(FIRST_PATTERNS[1]), *(trials.follow(FIRST_PATTERNS[0], each) for each in options)]
+        self._steps -= trials.steps
         if not any(each.outcome == "fails" for each in tried):
             return []
-        tried += [trials.follow(pattern) for pattern in others[1:]]
-        tried += [trials.follow(others[0], option) for option in options]
+        others = MORE_PATTERNS if open_question == "broken" else (FIRST_PATTERNS[1], *MORE_PATTERNS)
+        tried += [trials.follow(pattern) for pattern in others]
+        tried += [trials.follow(FIRST_PATTERNS[1], option) for option in options]
         tried = [*trials.with_defaults(), *tried]
         if any(each.outcome == "works" for each in tried):
-            tried = [each for each in tried if not breaks_contract(each)]
-        judged = self._judged(trials, tried)
-        if not judged and any(is_indivisible(each) for each in tried):
-            judged = self._judged(trials, [each for each in tried if not is_indivisible(each)])
-        return judged
+            tried = [each for each in tried if not breaks_contract(each) and not is_indivisible(each)]
+        self._left = trials.steps + min(_LEAST_TRIAL_STEPS + _TRIALS * trials.first.path.steps, _MOST_TRIAL_STEPS)
+        return self._judged(trials, tried)
 
     def _judged(self, trials: ClassTrials, tried: Sequence[Followed]) -> list[LatentDefect]:
         """The defects of a class, one for each repair; none if the repairs that were tried leave a failure."""
         found: list[LatentDefect] = []
         state = [each for each in tried if each.outcome in ("works", "fails")]
-        steps = [_TRIAL_STEPS]
         with ExitStack() as edits:
             while any(each.outcome == "fails" for each in state):
-                accepted = self._accepted(trials, state, steps)
+                accepted = self._accepted(trials, state)
                 if not accepted or len(found) == _MOST_REPAIRS:
                     return []
                 best, *others = accepted
@@ -98,30 +112,38 @@ class Search:
                 state = list(best.after)
         return found
 
-    def _accepted(self, trials: ClassTrials, state: Sequence[Followed], steps: list[int]) -> list[_Accepted]:
+    def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[_Accepted]:
         """The repairs that settle the first failure and bring no new one, the likeliest first."""
         accepted: list[_Accepted] = []
         seen: set[object] = set()
         for failed in _representatives(state):
             for repair in repairs(failed, self._slicer)[:_MOST_TRIALS]:
-                if steps[0] < 0:
+                if trials.steps > self._left:
                     break
                 if repair.key in seen or orphans(repair):
                     continue
                 seen.add(repair.key)
-                after = _tried(trials, repair, state, steps)
+                after = _tried(trials, repair, state)
                 if after is not None:
+                    self._left += 0 if accepted else _IF_FOUND * _MOST_TRIAL_STEPS
                     accepted.append(_Accepted(repair, after))
         fewest = min((_failing(each.after) for each in accepted), default=0)
         best = [each for each in accepted if _failing(each.after) == fewest]
         works = [each for each in state if each.outcome == "works"]
         order = rank(works, [(each.repair, each.after) for each in best])
-        return [best[number] for number in order]
+        ordered = [best[number] for number in order]
+        return [each for each in ordered[:_MOST_VERIFIED] if _holds_for_others(trials, each)]
 
 
-def _tried(
-    trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed], steps: list[int]
-) -> tuple[Followed, ...] | None:
+def _holds_for_others(trials: ClassTrials, accepted: _Accepted) -> bool:
+    """Return whether a repair brings no failure for further arguments: it may work for those tried by coincidence."""
+    known = frozenset[Operation]().union(*(each.failing for each in accepted.after))
+    with trials.edited(accepted.repair):
+        others = [trials.follow(pattern) for pattern in LAST_PATTERNS]
+    return all(breaks_contract(each) or is_indivisible(each) or each.failing <= known for each in others)
+
+
+def _tried(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) -> tuple[Followed, ...] | None:
     """The executions after a repair; None if one of them fails where it did not before, or as it did before."""
     after: list[Followed] = []
     with trials.edited(repair) as is_possible:
@@ -129,7 +151,6 @@ def _tried(
             return None
         for each in _in_order(state):
             again = trials.repeated(each)
-            steps[0] -= again.path.steps
             if again.outcome not in ("works", "fails") or not again.failing <= each.failing:
                 return None
             if each.outcome == "fails" and (each.operation in again.failing or not _reaches(again, each)):
@@ -194,7 +215,8 @@ def widths_of(exploration: Exploration) -> list[str]:
 
 def defects(project: Project, explorations: Sequence[Exploration]) -> Iterator[LatentDefect]:
     """Yield the latent defects of the classes that were explored."""
-    search = Search(project)
-    for exploration in explorations:
-        if exploration.entry_point.kind == "class":
-            yield from search.defects(exploration.entry_point, widths_of(exploration))
+    explored = sum(path.steps for exploration in explorations for path in exploration.paths)
+    search = Search(project, _SHARE * explored + _LEAST_STEPS)
+    classes = [exploration for exploration in explorations if exploration.entry_point.kind == "class"]
+    for exploration in sorted(classes, key=lambda each: each.paths[0].steps):
+        yield from search.defects(exploration)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from convlint.latent.arguments import Arguments, ArgumentSpace
+from convlint.latent.arguments import FIRST_PATTERNS, Arguments, ArgumentSpace
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, follow
 from convlint.latent.substitution import TreeIndex
@@ -22,11 +22,12 @@ class ClassTrials:
     """Follows a class with arguments. An input whose dimensions its code leaves open gets those that come furthest."""
 
     def __init__(self, project: Project, entry_point: EntryPoint, space: ArgumentSpace) -> None:
+        self.steps = 0  # of all executions so far
         self.entry_point = entry_point
         self.space = space
         self._project = project
         self._trees: dict[str, TreeIndex] = {}
-        self._rank = self._rank_of_input()
+        self._rank, self.first = self._rank_of_input()
 
     def follow(self, pattern: Sequence[int], options: Arguments | None = None) -> Followed:
         """Execute the class with widths in the proportions of ``pattern``."""
@@ -89,19 +90,24 @@ class ClassTrials:
         return self._follow(arguments, {name: arguments[name] for name in options}, self._rank)
 
     def _follow(self, arguments: Arguments, options: Arguments, rank: int | None) -> Followed:
-        return follow(self._project, self.entry_point, arguments, options, _STEPS, rank)
+        followed = follow(self._project, self.entry_point, arguments, options, _STEPS, rank)
+        self.steps += followed.path.steps
+        return followed
 
-    def _rank_of_input(self) -> int | None:
-        arguments = self.space.with_pattern(next(self.space.patterns()))
-        if not self._follow(arguments, {}, None).has_unknown_input:
-            return None
-        furthest: tuple[int, int | None] = (0, None)
+    def _rank_of_input(self) -> tuple[int | None, Followed]:
+        """The dimensions of the input, None where the code determines them, and the first execution."""
+        arguments = self.space.with_pattern(FIRST_PATTERNS[0])
+        first = self._follow(arguments, {}, None)
+        if not first.has_unknown_input:
+            known = first.rank_of_inputs if first.has_unknown_weights_input else None
+            return known, first if known is None else self._follow(arguments, {}, known)
+        furthest: tuple[int, int | None, Followed] = (0, None, first)
         for rank in _RANKS:
             again = self._follow(arguments, {}, rank)
             if again.outcome == "works":
-                return rank
+                return rank, again
             steps = again.path.execution.steps
             length = steps.index(again.step) if again.step is not None else len(steps)
             if again.outcome == "fails" and length > furthest[0]:
-                furthest = (length, rank)
-        return furthest[1]
+                furthest = (length, rank, again)
+        return furthest[1:]

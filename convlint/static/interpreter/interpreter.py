@@ -24,7 +24,7 @@ from convlint.static.interpreter import (
 )
 from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, execute, execute_block
+from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, evaluate, execute, execute_block
 from convlint.static.interpreter.path_choices import PathChoices
 from convlint.static.interpreter.pymodel import builtin_functions, methods, standard_library
 from convlint.static.interpreter.pymodel.native import call_native
@@ -88,6 +88,10 @@ class Interpreter:
     def execute_block(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
         """Execute statements, up to the first that leaves the block."""
         execute_block(self, statements, scope)
+
+    def evaluate(self, node: ast.expr, scope: Scope) -> Value:
+        """Return the value of an expression."""
+        return evaluate(self, node, scope)
 
     def attribute(self, value: Value, name: str, node: ast.expr, scope: Scope) -> Value:
         """Return the attribute of a value; UNKNOWN if it has none that is known."""

@@ -1,0 +1,71 @@
+"""Classes that may fail for arguments that they accept: the others are not followed again.
+
+The symbolic executions of a class prove that it works for all arguments if they came to their end, knew every width and
+assumed nothing about parameters that the arguments to be tried would break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from convlint.analysis import ops
+from convlint.latent.arguments import FIRST_PATTERNS, ArgumentSpace
+from convlint.static.domain.facts import Pair
+from convlint.static.domain.values import UNKNOWN, symbols_of
+from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
+from convlint.static.exploration.explore import Exploration
+from convlint.static.plain_numbers import WIDTHS
+from convlint.symbolic import Dim, Symbol
+
+Suspicion = Literal["none", "unknown", "broken"]
+"""``unknown``: a part of the class was not followed. ``broken``: arguments break an assumption; widths are unknown."""
+
+
+def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
+    """Return what the symbolic executions of a class leave open."""
+    if space.width_lists or any(_breaks(path, space) for path in exploration.paths):
+        return "broken"
+    return "unknown" if any(_has_gaps(path) for path in exploration.paths) else "none"
+
+
+def _has_gaps(path: ExecutionPath) -> bool:
+    execution = path.execution
+    if not path.complete or execution.gaps or any(step.op == "unseen" for step in execution.steps):
+        return True
+    inputs = [step.outputs[0] for step in execution.steps if step.op == "input"]
+    return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
+
+
+def _breaks(path: ExecutionPath, space: ArgumentSpace) -> bool:
+    """Return whether a layer has an unknown width, fails, or assumes what the arguments to be tried would break."""
+    for instance in path.interpreter.creators:
+        if instance.error or any(instance.attrs.get(name) is UNKNOWN for name in WIDTHS):
+            return True
+    if any(step.error and not step.hypothetical for step in path.execution.steps):
+        return True
+    values = [
+        {Symbol(name, PARAMETERS): value for name, value in space.with_pattern(pattern).items() if type(value) is int}
+        for pattern in FIRST_PATTERNS
+    ]
+    return any(not _holds(pair, each) for pair in _demands(path) for each in values)
+
+
+def _demands(path: ExecutionPath) -> Iterator[Pair]:
+    """The equalities of widths that calls and constructors of layers assumed."""
+    for step in path.execution.steps:
+        if step.op in ops.WITH_WEIGHTS or step.op in ops.MERGES:
+            yield from step.demands
+    for pairs in path.interpreter.demands.values():
+        yield from pairs
+
+
+def _holds(pair: Pair, values: dict[Symbol, int]) -> bool:
+    """Return whether an equality holds; one of sizes that no argument determines does."""
+    if all(symbol.scope != PARAMETERS for number in pair for symbol in symbols_of(number)):
+        return True
+    try:
+        left, right = (number.evaluate(values) if isinstance(number, Dim) else number for number in pair)
+    except (KeyError, ValueError, ZeroDivisionError, OverflowError):
+        return any(symbol.scope != PARAMETERS for number in pair for symbol in symbols_of(number))
+    return left == right
