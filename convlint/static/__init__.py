@@ -88,12 +88,7 @@ def check_file(
 
 
 def _check(
-    path: str,
-    module: SourceModule,
-    project: Project,
-    search: Search | None,
-    with_reached: bool,
-    only: Execution | None,
+    path: str, module: SourceModule, project: Project, search: Search | None, with_reached: bool, only: Execution | None
 ) -> CheckedFile:
     explorations = explore.explored(project, module) if only is None else explore.up_to(project, module, *only)
     found = list(_findings(project, module, explorations))
