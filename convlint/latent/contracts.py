@@ -8,10 +8,12 @@ from convlint.latent.following import Followed
 
 def breaks_contract(followed: Followed) -> bool:
     """Return whether a class adds its input to something of another width: it requires equal widths of its caller."""
-    step = followed.step
-    if step is None or step.op not in ("add", "sub"):
-        return False
-    return any(_is_input(followed, tensor.id) for tensor in step.inputs)
+    return any(
+        _is_input(followed, tensor.id)
+        for step in followed.path.execution.steps
+        if step.error and not step.hypothetical and step.op in ("add", "sub")
+        for tensor in step.inputs
+    )
 
 
 def is_indivisible(followed: Followed) -> bool:
