@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from convlint.analysis import graph_queries
 from convlint.findings.confirm import ProveClaim
 from convlint.findings.select import merged
-from convlint.ir import Edit, Finding, Graph, Problem, Site
+from convlint.ir import Finding, Graph, Problem, Site
 from convlint.pipelines.file_linter import LintedFile
 from convlint.pipelines.lint_files import Linter, by_file, read_files, reported
 from convlint.repairs.search import Place, construction_frames, frames
@@ -46,11 +46,6 @@ class ModelFiles:
     def ran(self, graph: Graph) -> None:
         """Take note of the operations of a run, or of a run after repairs; what ran needs no static analysis."""
         self._ran.add(graph)
-
-    @property
-    def repairs(self) -> set[Edit]:
-        """The edits that repair the errors of these files."""
-        return {edit for finding in self._findings() for repair in finding.repairs for edit in repair.edits}
 
     @property
     def suspected(self) -> set[Place]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Finding, Graph, ModelVersion
 from convlint.pipelines.model_files import ModelFiles
 from convlint.repairs.outcomes import outcome
-from convlint.repairs.run_trials import Hints, Lint, Repaired, RunTrials, Texts, findings_of, search
-from convlint.repairs.search import Outcome
+from convlint.repairs.run_trials import Lint, Repaired, RunTrials, Texts, findings_of, search
+from convlint.repairs.search import Outcome, Place
 from convlint.repairs.written_numbers import Slicer
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.input_shapes import InputSpec
@@ -24,7 +24,7 @@ RunVersions = Callable[[VersionsJob], JobResult]
 _SHARE = 3.0  # the time for trials, as a multiple of that of the run
 _LEAST = 4.0  # seconds for trials, however short the run was
 _GRACE = 5.0  # seconds for one trial, in addition to twice the time of the run
-_LARGE = 1 << 24  # bytes of parameters or outputs from which a model is tried without values
+_LARGE = 1 << 29  # bytes of parameters or outputs from which a model is tried without values, which takes longer
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,30 @@ class FailedRun:
             findings: those of the rules in the graph.
             run: runs versions of the model's texts.
             lint: the findings of the rules in a graph.
-            files: what static analysis found in the files of the model: its repairs are tried first.
+            files: what static analysis found in the files of the model.
         """
         start = outcome(self.graph, findings)
         if not start.conflicts:
             return [*findings], []
         places = {(f.site.path, f.site.line) for f in findings if f.claim is not None and f.site is not None}
-        hints = Hints(files.repairs if files else (), places | (files.suspected if files else set()))
+        suspected = places | (files.suspected if files else set())
         found: Repaired | None = None
         if self.job.device == "cpu" and self._is_large():
-            found = self._without_values(start, run, lint, hints)
+            found = self._without_values(start, run, lint, suspected)
         if found is None:
-            found = self._search(_Versions(self._trial_job(), run), start, lint, hints)
+            found = self._search(_Versions(self._trial_job(), run), start, lint, suspected)
         return findings_of(self.graph, findings, found), [found.graph] if found.graph else []
 
-    def _search(self, versions: _Versions, start: Outcome, lint: Lint, hints: Hints) -> Repaired:
+    def _search(self, versions: _Versions, start: Outcome, lint: Lint, suspected: Collection[Place]) -> Repaired:
         texts = SourceTexts()
         path = self.job.target.path
         folders = (self.job.root, os.getcwd(), *((package_folder(path),) if path else ()))
         seconds = max(_SHARE * self.seconds, _LEAST)
-        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint), seconds, hints)
+        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint, seconds), suspected)
 
-    def _without_values(self, start: Outcome, run: RunVersions, lint: Lint, hints: Hints) -> Repaired | None:
+    def _without_values(
+        self, start: Outcome, run: RunVersions, lint: Lint, suspected: Collection[Place]
+    ) -> Repaired | None:
         """The repairs found on the meta device; None if the model fails differently there, or with real values."""
         versions = _Versions(replace(self._trial_job(), device="meta"), run)
         (graph,) = versions([{}])
@@ -74,10 +76,10 @@ class FailedRun:
         graph = without_consequences(graph)
         if outcome(graph, lint(graph)).failing != start.failing:
             return None
-        found = self._search(versions, start, lint, hints)
+        found = self._search(versions, start, lint, suspected)
         if not found.edits:
             return found
-        trials = RunTrials(SourceTexts(), _Versions(self._trial_job(), run), lint)
+        trials = RunTrials(SourceTexts(), _Versions(self._trial_job(), run), lint, 0.0)
         after = trials(found.edits)
         return found if after is not None and bool(after.failing) != found.runs else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,20 +25,24 @@ Lint = Callable[[Graph], Sequence[Finding]]
 """The findings of the rules in a graph."""
 
 _FIRST_BATCH = 2  # candidates that run together: the first ones are the most likely
-_BATCH = 6
+_MOST = 6
 
 
 @dataclass
 class RunTrials:
     """The model under edits of its files.
 
-    Edits that are ``expected`` to follow run together with those that are requested.
+    Edits that are ``expected`` to follow run together with those that are requested, as far as the time in ``seconds``
+    allows it.
     """
 
     texts: SourceTexts
     run: RunTexts
     lint: Lint
-    expected: Sequence[Edit] = ()
+    seconds: float
+    expected: Sequence[tuple[Edit, ...]] = ()
+    _spent: float = 0.0
+    _runs: int = 0
     _graphs: dict[tuple[Edit, ...], Graph] = field(default_factory=dict)
     _known: dict[tuple[Edit, ...], Outcome | None] = field(default_factory=dict)
 
@@ -63,34 +68,37 @@ class RunTrials:
             return None
 
     def _batch(self, edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
-        *settled, last = edits
-        tried = [known for key, known in self._known.items() if known and key[:-1] == edits[:-1]]
-        if last not in self.expected or any(not known.conflicts for known in tried):
+        position = next((i for i, each in enumerate(self.expected) if edits[-len(each) :] == each), None)
+        if position is None:
+            return [edits]
+        settled = edits[: -len(self.expected[position])]
+        if any(known and not known.conflicts for key, known in self._known.items() if key[: len(settled)] == settled):
             return [edits]  # only one more is of interest
-        position = self.expected.index(last)
         taken = {edit.site for edit in settled}
-        following = [each for each in self.expected[position + 1 :] if each.site not in taken]
-        others = [(*settled, each) for each in following[: (_BATCH if position else _FIRST_BATCH) - 1]]
+        following = [each for each in self.expected[position + 1 :] if taken.isdisjoint(edit.site for edit in each)]
+        others = [(*settled, *each) for each in following[: self._size(position) - 1]]
         return [edits, *(each for each in others if each not in self._known)]
+
+    def _size(self, position: int) -> int:
+        """The number of candidates to run together: fewer as the time runs out."""
+        if position == 0 or not self._runs:
+            return _FIRST_BATCH
+        left = self.seconds - self._spent
+        return max(1, min(_MOST, int(left * self._runs / self._spent)))
 
     def _run(self, batch: Sequence[tuple[Edit, ...]]) -> None:
         self._known.update(dict.fromkeys(batch))
         written = {edits: texts for edits in batch if (texts := self.edited(edits)) is not None}
+        start = time.monotonic()
         graphs = self.run([*written.values()]) if written else []
+        self._spent += time.monotonic() - start
+        self._runs += len(written)
         for (edits, texts), graph in zip(written.items(), graphs, strict=True):
             if graph is not None:
                 edited = self._graphs[edits] = without_consequences(
                     replace(graph, texts=self.texts.with_overlays(texts))
                 )
                 self._known[edits] = outcome(edited, self.lint(edited) if is_failing(edited) else ())
-
-
-@dataclass(frozen=True)
-class Hints:
-    """Edits to try first, and the lines of classes that fail for some arguments."""
-
-    preferred: Collection[Edit] = ()
-    suspected: Collection[Place] = ()
 
 
 @dataclass(frozen=True)
@@ -106,24 +114,22 @@ class Repaired:
     graph: Graph | None
 
 
-def search(start: Outcome, slicer: Slicer, trials: RunTrials, seconds: float, hints: Hints) -> Repaired:
+def search(start: Outcome, slicer: Slicer, trials: RunTrials, suspected: Collection[Place]) -> Repaired:
     """Search for the repairs of a failing run.
 
     Args:
         start: the outcome of the run.
         slicer: follows numbers through the files of the project.
         trials: runs the model after edits.
-        seconds: the time that the search may take.
-        hints: what is known about the likely causes.
+        suspected: lines of classes that fail for some arguments.
     """
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        found = proposed(conflict, slicer, hints.suspected) if conflict.finding.severity == "error" else []
-        found.sort(key=lambda candidate: candidate.edit not in hints.preferred)
-        trials.expected = [candidate.edit for candidate in found if not candidate.also]
+        found = proposed(conflict, slicer, suspected) if conflict.finding.severity == "error" else []
+        trials.expected = [candidate.edits for candidate in found]
         return found
 
-    causes = explain(start, propose, trials, Budget(seconds))
+    causes = explain(start, propose, trials, Budget(trials.seconds))
     edits = tuple(edit for cause in causes if cause.repair is not None for edit in cause.repair.edits)
     after = trials(edits) if edits else None
     return Repaired(tuple(causes), edits, after is not None and not after.failing, trials.graph(edits))
