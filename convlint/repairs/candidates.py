@@ -102,13 +102,14 @@ def candidates(
     reached = Counter(number.site for end in ends for number in end.numbers)
     joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
     best: dict[tuple[Site, str], Candidate] = {}
+    in_class = any((site.path, site.line) in suspected for end in ends for site in end.vote.frames[:1])
     for end in ends:
         for number in end.numbers:
             for text, kind in _texts(graph, number, end, ends, slicer):
                 if text == number.text:
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
-                rank = (is_part, *_rank(number, kind, text not in known, suspected))
+                rank = (is_part, *_rank(number, kind, text not in known, in_class))
                 cost = _cost(end, number, rank)
                 rank = (*rank, reached[number.site])  # a number of several layers is not as likely as that of one
                 generality = _GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
@@ -327,6 +328,7 @@ def _peers(number: WrittenNumber, ends: Sequence[_End]) -> Iterator[tuple[str, F
                 and not _is_past_loop(other, number)
                 and other.change.value is not None
                 and (other.literal is not None or other.role not in ("element", "unpacked"))
+                and not other.is_alternative
                 and other.place.path == number.place.path
                 and other.place.scope is scope
             ):
@@ -357,14 +359,12 @@ def _is_shared(number: WrittenNumber) -> bool:
     return number.place.is_parameterized and number.has_callers
 
 
-def _rank(number: WrittenNumber, kind: int, is_new: bool, suspected: Collection[tuple[str, int]]) -> tuple[int, ...]:
+def _rank(number: WrittenNumber, kind: int, is_new: bool, in_class: bool) -> tuple[int, ...]:
     """Rank an edit by its size, and by whether it is inside a class that other calls use as well.
 
-    There a number is only suspected if the class fails for other arguments.
+    There a number is only suspected if the class fails for other arguments: ``in_class``.
     """
-    shared = _is_shared(number)
-    if (number.place.path, number.frame.line) in suspected:
-        shared = False
+    shared = _is_shared(number) != in_class
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized
     return (kind in (_NAME, _FIXED), kind != _SIMPLER, shared, is_default, kind, is_new)
 
@@ -379,6 +379,7 @@ def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...]) -> tuple[int,
         kind,
         number.place.depth,
         is_new,
+        number.role == "assignment" or number.is_alternative,  # other numbers come from it too
         -end.vote.node,
         number.site.line,
         number.site.column,

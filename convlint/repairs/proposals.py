@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from convlint.analysis import ops
+from convlint.analysis import graph_queries, ops
 from convlint.analysis.batch_merges import calls_of_merged_batches
+from convlint.ir import Graph, Node
 from convlint.repairs.argument_candidates import argument_candidates
 from convlint.repairs.candidates import Candidate, candidates
 from convlint.repairs.class_candidates import class_candidates
@@ -20,18 +21,29 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
 
     ``suspected`` are lines of classes that fail for some arguments.
     """
-    graph, node, layer = conflict.graph, conflict.node, conflict.layer
-    found: list[Candidate] = []
-    if node is not None:
+    graph, node = conflict.graph, conflict.node
+    layer = conflict.layer if node is None else graph.nodes[node].layer
+    found = [] if layer is None else argument_candidates(graph, layer, slicer)
+    if node is not None and not found:
         if node in graph.derived(calls_of_merged_batches):
             return reshape_candidates(graph, node, slicer)
-        layer = graph.nodes[node].layer
         if graph.nodes[node].op in ops.FLATTENING:
             return view_candidates(graph, node, slicer)
         found = class_candidates(graph, node, slicer) or [
-            *candidates(graph, node, slicer, suspected),
+            *candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])}),
             *size_candidates(graph, node, slicer),
         ]
-    if layer is not None and not found:
-        found = argument_candidates(graph, layer, slicer)
     return found
+
+
+def _inconsistent(graph: Graph, node: Node) -> Iterator[Place]:
+    """The line of a layer that contradicts another one of the same class, built by the same call of that class.
+
+    No argument of the call settles it but by luck, so the class is suspected.
+    """
+    layer, source = graph.layer(node.layer), graph_queries.source_layer(graph, node)
+    before = None if source is None else graph.layer(source.layer)
+    if layer is None or before is None or layer.site is None or before.site is None:
+        return
+    if layer.chain and layer.chain == before.chain and layer.site.function == before.site.function:
+        yield layer.site.path, layer.site.line

@@ -76,6 +76,12 @@ class WrittenNumber:
         return ast.unparse(self.node)
 
     @property
+    def is_alternative(self) -> bool:
+        """True in ``a or b`` and ``a if x else b``, where the other part may be the value."""
+        parent, _ = self.place.file.parents.get(self.node, (None, ""))
+        return isinstance(parent, ast.BoolOp | ast.IfExp)
+
+    @property
     def literal(self) -> int | None:
         """The number of an integer literal, None for other expressions."""
         is_int = isinstance(self.node, ast.Constant) and type(self.node.value) is int
