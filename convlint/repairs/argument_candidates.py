@@ -113,6 +113,9 @@ def _texts(
     number: WrittenNumber, right: int, layer: Layer, frames: tuple[Site, ...], slicer: Slicer
 ) -> Iterator[tuple[int, str]]:
     """The texts that give a written number its right value, and how far each is from what was written."""
+    if number.literal is not None and number.literal == number.change.value:
+        yield 0, str(right)
+        return
     if number.literal is not None:
         yield from ((0, str(literal)) for literal in number.change.of_literal(number.literal))
         return

@@ -110,7 +110,7 @@ def candidates(
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
                 rank = (is_part, *_rank(number, kind, text not in known, in_class))
-                cost = _cost(end, number, rank)
+                cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed)
                 rank = (*rank, reached[number.site])  # a number of several layers is not as likely as that of one
                 generality = _GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
@@ -369,11 +369,15 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, in_class: bool) -> tup
     return (kind in (_NAME, _FIXED), kind != _SIMPLER, shared, is_default, kind, is_new)
 
 
-def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...]) -> tuple[int, ...]:
-    """Order edits: the end that is blamed first, then the layer that fails, and the smaller change."""
+def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...], *, is_first: bool) -> tuple[int, ...]:
+    """Order edits: the end that is blamed first, then the layer that fails, and the smaller change.
+
+    ``is_first`` puts the end first of those that are as likely.
+    """
     *likely, is_default, kind, is_new = rank
     return (
         *likely,
+        not is_first,
         ("blamed", "consumer", "other").index(end.role),
         is_default,
         kind,

@@ -87,9 +87,10 @@ class Net(nn.Module):
         super().__init__()
         self.a = Two(3, 8)
         self.b = Two(8, 6, middle=12)
+        self.c = nn.Conv2d(6, 2, 1)
 
     def forward(self, x):
-        return self.b(self.a(x))
+        return self.c(self.b(self.a(x)))
 """
 
 WIDTH_THAT_IS_A_FLOAT = f"""{HEAD}
