@@ -39,7 +39,7 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
 def _inconsistent(graph: Graph, node: Node) -> Iterator[Place]:
     """The line of a layer that contradicts another one of the same class, built by the same call of that class.
 
-    No argument of the call settles it but by luck, so the class is suspected.
+    Another argument of the call settles it for that call only, so the class is suspected.
     """
     layer, source = graph.layer(node.layer), graph_queries.source_layer(graph, node)
     before = None if source is None else graph.layer(source.layer)
