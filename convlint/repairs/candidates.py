@@ -99,7 +99,8 @@ def candidates(
     ends = [_inside(graph, end, block) if block else end for end in _ends(graph, failed, slicer)]
     known = {str(end.vote.number) for end in ends}
     suspected = {*suspected, *_always_failing(graph)}
-    reached = Counter(number.site for end in ends for number in end.numbers)
+    frames = {(number.site, number.frame) for end in ends for number in end.numbers}
+    reached = Counter(site for site, _ in frames)  # the calls that a number is written for
     joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
     best: dict[tuple[Site, str], Candidate] = {}
     in_class = any((site.path, site.line) in suspected for end in ends for site in end.vote.frames[:1])
@@ -111,7 +112,7 @@ def candidates(
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
                 rank = (is_part, *_rank(number, kind, text not in known, in_class))
                 cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed)
-                rank = (*rank, reached[number.site])  # a number of several layers is not as likely as that of one
+                rank = (*rank, reached[number.site])  # a number of several calls is not as likely as that of one
                 generality = _GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
                 candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)
@@ -242,8 +243,9 @@ def _texts(
     change = number.change
     is_data = number.literal is not None or isinstance(number.node, ast.Call)
     if number.literal is not None:
+        is_general = end.role != "other" and _takes_widths(number, ends)
         for literal in change.of_literal(number.literal):
-            yield (str(literal), _FIXED if number.place.is_parameterized and end.role != "other" else _LITERAL)
+            yield (str(literal), _FIXED if is_general else _LITERAL)
     if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
         return
     if number.role == "argument" and number.place.depth == 0:
@@ -284,6 +286,17 @@ def _texts(
             yield name, _NAME
 
 
+def _takes_widths(number: WrittenNumber, ends: Sequence[_End]) -> bool:
+    """Return whether the function around a number has a parameter for one of the numbers of the conflict."""
+    scope = number.place.scope
+    names = parameters(scope) if isinstance(scope, Function) else []
+    return any(
+        other.place.scope is scope and isinstance(other.node, ast.Name) and other.node.id in names
+        for end in ends
+        for other in end.numbers
+    )
+
+
 def _product(graph: Graph, end: _End) -> Iterator[str]:
     """The channels times the pixels that a flattened map gives to a linear layer: ``64 * 7 * 7``."""
     node = graph.nodes[end.vote.node]
@@ -291,7 +304,7 @@ def _product(graph: Graph, end: _End) -> Iterator[str]:
         before = graph.producer(node.inputs[0])
         if before is not None and before.op in ops.FLATTENING and before.inputs:
             shape = graph.tensor(before.inputs[0]).shape[1:]
-            if len(shape) > 1 and min(shape) > 0:
+            if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
                 yield " * ".join(map(str, shape))
 
 

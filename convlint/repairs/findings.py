@@ -44,16 +44,17 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     instances = tuple(dict.fromkeys(each.module for each in occurrences if each.module and graph.layer(each.module)))
     if len(instances) > 1:  # whose argument may have several values
         repairs = (replace(repairs[0], title=candidate.title), *repairs[1:])
+    layer = graph.nodes[blamed.wrong[0][0].node].layer
     about = rule_about(messages.reported_call(graph, blamed).op)
     return found.with_(
         code=about.code if about else finding.code,
         name=about.name if about else finding.name,
         message=messages.message(graph, blamed, advice="", modules=instances),
-        module=graph.nodes[blamed.wrong[0][0].node].layer or finding.module,
+        module=layer or finding.module,
         related=(*_ends(graph, blamed), *_first_failure(cause, site)),
         fix=Fix(repairs[0].title, "unsafe", repairs[0].edits),
         repairs=repairs,
-        instances=instances or finding.instances,
+        instances=instances or ((layer,) if layer else ()),
         occurrences=occurrences,
     )
 
