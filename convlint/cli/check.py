@@ -14,6 +14,7 @@ from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import MOST_BYTES
 
 if TYPE_CHECKING:
     from convlint.findings.confirm import ProveClaim
@@ -95,10 +96,17 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
     return _exit_code(outcome, config, request)
 
 
+def _standard_input() -> bytes:
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"standard input has more than {MOST_BYTES:,} bytes")
+    return data
+
+
 def _check_files(
     paths: Sequence[str], ran: Report, config: Config, request: CheckRequest, prove: ProveClaim | None = None
 ) -> Outcome:
-    stdin = sys.stdin.buffer.read() if STDIN in request.targets else None
+    stdin = _standard_input() if STDIN in request.targets else None
     if not paths or not sys.stderr.isatty():
         return check_files(paths, stdin, ran, config, request, prove)
     from convlint.cli.progress import Progress

@@ -16,6 +16,7 @@ from convlint.ir import Finding
 from convlint.source_text import edits
 from convlint.source_text.texts import SourceTexts
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import read_regular_file
 
 _FIELDS = ("path", "code", "function", "line")  # of an identity
 
@@ -63,8 +64,7 @@ class Baseline:
 def read(path: str, *, missing_ok: bool = False) -> Baseline:
     """Read a baseline file. Raises UsageError if it is missing or not valid."""
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        content = json.loads(read_regular_file(path).decode())
         return Baseline(path, Counter(dict(map(_row, _rows(content)))))
     except FileNotFoundError:
         if missing_ok:

@@ -17,10 +17,12 @@ import convlint
 from convlint.ir import Finding
 from convlint.source_text.texts import SourceTexts
 from convlint.support.reachability import Reachability
+from convlint.support.regular_file import read_regular_file
 
 Content = str | bytes
 """The digest of a file's content, or within one process the content itself; empty for a file that does not exist."""
 
+_MOST_BYTES = 1 << 30  # of the cache file
 _GITIGNORE = "*\n"  # git ignores the whole directory
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# https://bford.info/cachedir/ is what it says.\n"
 
@@ -177,8 +179,8 @@ class Cache:
         self._key = cache_key(self._context)
         self._file = os.path.join(folder, f"{name}.json")
         try:
-            with open(self._file, "rb") as file:
-                head, text = json.loads(file.readline()), file.read()
+            first, _, text = read_regular_file(self._file, _MOST_BYTES).partition(b"\n")
+            head = json.loads(first)
             if head != {"key": self._key, "digest": _digest(text)}:
                 return _Entries()
             entries = json.loads(text)
@@ -202,7 +204,11 @@ def _entries(value: Any) -> _Entries:
 def _write(path: str, text: str) -> None:
     from convlint.support.atomic_write import atomic_replacement
 
-    with atomic_replacement(path, durable=False) as temporary, open(temporary, "x", encoding="ascii") as file:
+    # A stranger's project may contain links in the place of these files.
+    with (
+        atomic_replacement(path, durable=False, follow_links=False) as temporary,
+        open(temporary, "x", encoding="ascii") as file,
+    ):
         file.write(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -191,12 +192,22 @@ class _Check:
                 files[path] = self.texts.data(path)
         return files
 
+    def _leads_out(self, path: str) -> bool:
+        """Return whether a file that was found, not named, is a link out of the working directory."""
+        here = os.path.join(os.path.realpath(os.getcwd()), "")
+        is_named = path in self.request.targets
+        return os.path.islink(path) and not is_named and not os.path.realpath(path).startswith(here)
+
     def _write(self, changes: Sequence[Change]) -> tuple[list[Change], list[Problem]]:
         """Write changed files and return the changes that succeeded; the caller writes standard input."""
         from convlint.source_text import edits
 
         written, problems = [], []
         for change in changes:
+            if self._leads_out(change.path):
+                text = f"{change.path} cannot be written: it is a link to {os.path.realpath(change.path)}"
+                problems.append(Problem("unwritable-file", text, path=change.path))
+                continue
             try:
                 if change.path != _stdin_path(self.request):
                     edits.write_atomically(change.path, change.after)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convlint.ir import Finding, Severity
 from convlint.rules.codes import codes as all_codes
 from convlint.support.errors import UsageError, nearest
+from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
     from convlint.settings.input_shapes import InputSpec
@@ -120,10 +121,10 @@ def discover(start: str | None = None) -> Config:
     folder = os.path.abspath(start or os.getcwd())
     while True:
         own = os.path.join(folder, "convlint.toml")
-        if os.path.isfile(own):
+        if _is_there(own):
             return parse(_table(own), own)
         shared = os.path.join(folder, "pyproject.toml")
-        if os.path.isfile(shared) and _mentions_convlint(shared):
+        if _is_there(shared) and _mentions_convlint(shared):
             tool = _table(shared).get("tool", {})
             if "convlint" in tool:
                 return parse(tool["convlint"], shared)
@@ -133,11 +134,14 @@ def discover(start: str | None = None) -> Config:
         folder = above
 
 
+def _is_there(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
 def _mentions_convlint(path: str) -> bool:
     """Search a file for the name before parsing it, which takes longer: most have no configuration for convlint."""
     try:
-        with open(path, "rb") as file:
-            return b"convlint" in file.read()
+        return b"convlint" in read_regular_file(path)
     except OSError:
         return True  # parsing it reports the error
 
@@ -146,11 +150,12 @@ def _table(path: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(read_regular_file(path).decode())
     except RecursionError:
         raise UsageError(f"{os.path.relpath(path)}: nested too deeply") from None
-    except (OSError, ValueError) as error:  # ValueError also for an invalid number or date
+    except OSError as error:
+        raise UsageError(f"{os.path.relpath(path)} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # also for an invalid number or date
         raise UsageError(f"{os.path.relpath(path)}: {error}") from None
 
 

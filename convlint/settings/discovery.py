@@ -6,15 +6,17 @@ ruff. Links to directories are not followed, because they may form a loop.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from convlint.ir import Problem
-from convlint.support.errors import nearest_file
+from convlint.support.errors import UsageError, nearest_file
+from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -27,6 +29,11 @@ DEFAULT_EXCLUDE = (
     ".#*",  # the lock of an Emacs that edits the file, a link to nothing
 )
 """Directories and files that are skipped in a directory: those of ruff, and the usual caches."""
+
+
+MOST_PATTERNS = 10_000
+"""Exclusions, and lines of a .gitignore file: more would take seconds."""
+_MOST_WILDCARDS = 5  # in one part of a pattern: the time for a name grows with its length to this power
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,8 +51,10 @@ def find(
 
     ``exclude`` adds globs to the default ones: without a slash they match a name at any depth, with a slash a path
     relative to ``root``. ``force`` applies them to the targets too. A path that is missing or cannot be read, and a
-    directory without Python files, is a problem.
+    directory without Python files, is a problem. Raises UsageError for too many exclusions.
     """
+    if len(exclude) > MOST_PATTERNS:
+        raise UsageError(f"{len(exclude):,} patterns are excluded; the limit is {MOST_PATTERNS:,}")
     excluded = _Exclusions((*DEFAULT_EXCLUDE, *exclude), os.path.abspath(root))
     files: dict[str, str] = {}
     problems: list[Problem] = []
@@ -77,11 +86,12 @@ def display_path(path: str) -> str:
 
 
 def cache_folder(root: str) -> str | None:
-    """The cache directory of the project in ``root``; None if ``root`` is not a project."""
+    """The cache directory of the project in ``root``; None if ``root`` is not a project, or the directory a link."""
     marks = (".git", "pyproject.toml", "convlint.toml", "setup.py", "setup.cfg")
-    if any(os.path.exists(os.path.join(root, mark)) for mark in marks):
-        return os.path.join(root, ".convlint_cache")
-    return None
+    folder = os.path.join(root, ".convlint_cache")
+    if os.path.islink(folder) or not any(os.path.exists(os.path.join(root, mark)) for mark in marks):
+        return None
+    return folder
 
 
 def _unreadable(path: str) -> Problem | None:
@@ -153,6 +163,7 @@ class _Ignores:
     """The rules in the .gitignore files of a directory and of those above it, the outermost first."""
 
     specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def __call__(self, path: str, *, folder: bool) -> bool:
         for base, spec in reversed(self.specs):
@@ -164,14 +175,40 @@ class _Ignores:
 
     def within(self, folder: str, file: str = ".gitignore") -> _Ignores:
         """These rules and those of ``file`` in a directory."""
+        path = os.path.join(folder, file)
         try:
-            with open(os.path.join(folder, file), encoding="utf-8", errors="replace") as lines:
-                text = lines.read().splitlines()
-        except (FileNotFoundError, NotADirectoryError):
+            lines = read_regular_file(path).decode(errors="replace").splitlines()
+            spec = _spec(path, lines)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return self
-        from pathspec import GitIgnoreSpec
+        except OSError as error:
+            return replace(self, problems=(*self.problems, unreadable(display_path(path), error)))
+        return replace(self, specs=(*self.specs, (folder, spec)))
 
-        return _Ignores((*self.specs, (folder, GitIgnoreSpec.from_lines(text))))
+
+def _spec(path: str, lines: Sequence[str]) -> GitIgnoreSpec:
+    """The rules of a .gitignore file; git ignores those that are not valid. Raises OSError for rules that take long."""
+    from pathspec import GitIgnoreSpec
+
+    if len(lines) > MOST_PATTERNS:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_PATTERNS:,} lines", path)
+    for number, line in enumerate(lines, start=1):
+        if any(re.sub(r"\*+", "*", part).count("*") > _MOST_WILDCARDS for part in line.split("/")):
+            raise OSError(errno.EINVAL, f"the pattern in line {number} has more than {_MOST_WILDCARDS} wildcards", path)
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:
+        return GitIgnoreSpec.from_lines([line for line in lines if _is_valid(line)])
+
+
+def _is_valid(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
 
 
 def _above(folder: str) -> _Ignores:
@@ -206,6 +243,7 @@ class _Walk:
         except OSError as error:
             self.problems.append(unreadable(error.filename or top, error))
             return
+        self.problems += pending[0][1].problems
         while pending:
             path, ignores = pending.pop()
             if path is not top and path.endswith(".py") and not os.path.isdir(path):
@@ -215,7 +253,8 @@ class _Walk:
                     self.problems.append(problem)
                 continue
             try:
-                ignores = ignores.within(os.path.abspath(path))
+                ignores = replace(ignores, problems=()).within(os.path.abspath(path))
+                self.problems += ignores.problems
                 entries = sorted(os.scandir(path), key=lambda entry: entry.name, reverse=True)
             except OSError as error:
                 self.problems.append(unreadable(path, error))

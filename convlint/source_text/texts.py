@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-import stat
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from convlint.source_text import lines
+from convlint.support.regular_file import read_regular_file
 
-_LONGEST = 1 << 26  # bytes of a Python file; the largest known have a few million
 _NO_OVERLAYS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -43,7 +41,7 @@ class SourceTexts:
         data = self._data.get(path)
         if data is None:
             data = self._overlays.get(os.path.abspath(path))
-            data = self._data[path] = _read(path) if data is None else data
+            data = self._data[path] = read_regular_file(path) if data is None else data
         return data
 
     def text(self, path: str) -> str:
@@ -84,15 +82,3 @@ def _registered(path: str) -> str:
     import linecache
 
     return "".join(linecache.getlines(path)) if path in linecache.cache else ""
-
-
-def _read(path: str) -> bytes:
-    """Read a regular file of a sensible size: a model may put a pipe, or a terabyte, in the place of its own file."""
-    try:
-        status = os.stat(path)
-    except ValueError as error:  # a null character
-        raise OSError(str(error)) from None
-    if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
-        raise OSError(f"{path} is not a source file")
-    with io.open(path, "rb") as file:  # noqa: UP020 - a model may have replaced the builtin
-        return file.read()

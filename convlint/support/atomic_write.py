@@ -8,14 +8,15 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def atomic_replacement(path: str, *, durable: bool = True) -> Iterator[str]:
+def atomic_replacement(path: str, *, durable: bool = True, follow_links: bool = True) -> Iterator[str]:
     """Context that yields the path of a new file, which replaces the one at ``path`` at the end.
 
-    The file that a symbolic link points to is replaced, and permissions are kept. After an error the new file is
+    The file that a symbolic link points to is replaced, the link itself without ``follow_links``, and permissions are
+    kept. After an error the new file is
     deleted; a killed process can leave a hidden ``.convlint-*.tmp``. ``durable`` waits for the disk, so that a power
     failure cannot leave half a file. Raises OSError.
     """
-    target = os.path.realpath(path)
+    target = os.path.realpath(path) if follow_links else os.path.abspath(path)
     temporary = os.path.join(os.path.dirname(target), f".convlint-{os.urandom(8).hex()}.tmp")
     try:
         yield temporary

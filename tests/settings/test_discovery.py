@@ -9,6 +9,7 @@ import pytest
 
 from convlint.pipelines import lint_files
 from convlint.settings import discovery
+from convlint.support.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -205,3 +206,43 @@ def test_the_cache_lies_in_a_project_and_nowhere_else(here: Path) -> None:
     assert discovery.cache_folder(str(here)) is None
     make("pyproject.toml")
     assert discovery.cache_folder(str(here)) == str(here / ".convlint_cache")
+
+
+def test_an_ignore_file_that_is_a_device_is_a_problem_and_its_folder_is_checked() -> None:
+    make("a.py")
+    os.symlink("/dev/zero", ".gitignore")
+    result = discovery.find(["."])
+    assert list(result.files) == ["a.py"]
+    assert [problem.message for problem in result.problems] == [".gitignore cannot be read: it is a pipe or a device"]
+
+
+def test_patterns_that_git_does_not_understand_are_ignored_as_git_does() -> None:
+    make("a.py", "b.py")
+    Path(".gitignore").write_text("!\nb.py\n///\n")
+    assert found() == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("*a" * 12 + "*b\n", "the pattern in line 1 has more than 5 wildcards"),
+        ("x.py\n" * 100_000, "it has more than 10,000 lines"),
+    ],
+)
+def test_ignore_patterns_that_would_take_long_are_a_problem(text: str, reason: str) -> None:
+    make("a" * 200 + ".py")
+    Path(".gitignore").write_text(text)
+    result = discovery.find(["."])
+    assert len(result.files) == 1
+    assert [problem.message for problem in result.problems] == [f".gitignore cannot be read: {reason}"]
+
+
+def test_exclusions_without_end_are_refused() -> None:
+    with pytest.raises(UsageError, match="200,000 patterns are excluded; the limit is 10,000"):
+        discovery.find(["."], exclude=[f"d{n}/*.x" for n in range(200_000)])
+
+
+def test_a_cache_folder_that_is_a_link_is_not_used(here: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    make("pyproject.toml")
+    os.symlink(tmp_path_factory.mktemp("elsewhere"), ".convlint_cache")
+    assert discovery.cache_folder(str(here)) is None

@@ -47,7 +47,7 @@ class Fake:
     judged: list[str] = field(default_factory=list)
     projects: list[Project] = field(default_factory=list)
 
-    def check_file(self, path: str, data: bytes, project: Project) -> static.CheckedFile:
+    def check_file(self, path: str, data: bytes, project: Project, **_: object) -> static.CheckedFile:
         self.judged.append(path)
         self.projects.append(project)
         text = data.decode()
