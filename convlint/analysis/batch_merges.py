@@ -74,8 +74,9 @@ def _batch_size(graph: Graph) -> int | None:
 
 def _described(graph: Graph, cause: _Cause, nodes: tuple[int, ...]) -> MergedBatch:
     before = graph.tensor(cause.reshape.inputs[0]).shape
+    layer = graph.layer(cause.reshape.layer)
     return MergedBatch(
-        site=cause.reshape.site,
+        site=layer.site if layer is not None and layer.base == "Flatten" else cause.reshape.site,
         module=cause.reshape.module,
         before=before,
         after=cause.reshape.outputs[0].shape,
@@ -85,3 +86,41 @@ def _described(graph: Graph, cause: _Cause, nodes: tuple[int, ...]) -> MergedBat
         reader_site=graph.where(cause.failing),
         nodes=nodes,
     )
+
+
+# --- samples that are split, which raises nothing
+
+
+def split_samples(graph: Graph) -> Iterator[Node]:
+    """The reshapes of maps to ``(-1, n)`` that split each sample into rows of mixed channels and pixels, up to the end.
+
+    Rows that consist of whole dimensions are meant, such as the channels of a pixel after ``permute``, and so are rows
+    that are joined again.
+    """
+    if any(node.error for node in graph.nodes):
+        return
+    for node in graph.nodes:
+        if node.op != "reshape" or not node.inputs or graph.tensor(node.inputs[0]).unknown:
+            continue
+        before, after = graph.tensor(node.inputs[0]).shape, node.outputs[0].shape
+        if len(before) < 3 or len(after) != 2 or node.attrs.get("shape", ())[:1] != (-1,):
+            continue
+        rows = [prod(before[start:]) for start in range(1, len(before))]
+        if after[0] > before[0] == _batch_size(graph) and after[1] not in rows and _is_kept(graph, node, after[0]):
+            yield node
+
+
+def _is_kept(graph: Graph, node: Node, rows: int) -> bool:
+    """Check whether a linear layer reads the rows, and the model returns as many."""
+    pending, reached, has_linear = [node], {node.id}, False
+    while pending:
+        current = pending.pop()
+        readers = [reader for tensor in current.outputs for reader in graph.consumers(tensor.id)]
+        if any(tensor.shape[:1] != (rows,) for tensor in current.outputs):
+            return False
+        has_linear |= current.op == "linear"
+        for reader in readers:
+            if reader.op != "output" and reader.id not in reached:
+                reached.add(reader.id)
+                pending.append(reader)
+    return has_linear

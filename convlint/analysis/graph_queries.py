@@ -134,13 +134,16 @@ _SOURCES = ops.PROJECTIONS | ops.CHANNEL_NORMS
 
 
 def concatenation_before(graph: Graph, node: Node) -> Node | None:
-    """The concatenation of channels or features that a layer reads, before activations at most; None without one."""
-    before = next((n for n in producers(graph, node) if n.op not in ops.ACTIVATIONS or len(n.inputs) != 1), None)
+    """The concatenation of channels or features that a layer reads, before activations and pools; None without one."""
+    before = next((n for n in producers(graph, node) if n.op not in _PASSED or len(n.inputs) != 1), None)
     if before is None or before.op != "cat" or before.error is not None or len(before.inputs) < 2:
         return None
     rank, along = len(before.outputs[0].shape), before.attrs.get("dim", 0)
     read = -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else -1 if node.op == "linear" else 1 - rank
     return before if rank and isinstance(along, int) and (along - read) % rank == 0 else None
+
+
+_PASSED = ops.ACTIVATIONS | ops.POOLS | ops.COPIES | {"interpolate"}
 
 
 def maker_of_channels(graph: Graph, tensor: int) -> Node:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convlint.analysis import batch_merges
+from convlint.analysis import batch_merges, graph_queries
 from convlint.ir import Finding, Graph, MergedBatch
 from convlint.rules.base import Rule, related_to
 
@@ -15,6 +15,9 @@ class BatchMerged(Rule):
 
     `x.view(-1)` and `torch.flatten(x)` make one vector of a whole batch. With a batch of one sample the linear layer
     after it works, so a test with one image passes, and training raises "mat1 and mat2 shapes cannot be multiplied".
+
+    `x.view(-1, n)` raises nothing if `n` divides the values of a sample: it makes several rows of each sample, and the
+    model returns more rows than there are samples. This is reported if the rows mix channels and pixels.
 
     A run with batch size 1 tries batch size 2 as well. Static analysis reports what fails for every batch size but 1.
 
@@ -39,6 +42,14 @@ class BatchMerged(Rule):
                 module=merged.module or None,
                 related=related_to(f"{merged.reader} expects {merged.expected} features", merged.reader_site),
                 nodes=merged.nodes,
+            )
+        for node in batch_merges.split_samples(graph):
+            before, after = graph_queries.input_shape(graph, node), node.outputs[0].shape
+            yield self.finding(
+                f"this reshape splits each sample of {prod(before[1:])} values ({'*'.join(map(str, before[1:]))}) into "
+                f"{after[0] // before[0]} rows of {after[1]}: a batch of {before[0]} gives {after[0]} rows",
+                node.site,
+                module=node.module or None,
             )
 
 

@@ -140,7 +140,8 @@ def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
             name = f" from `{maker.layer}`" if maker is not None and maker.layer else ""
             return f"receives {size} ({graph_queries.sizes(before[1:])}{name})"
         if before != shape and producer.error is None:
-            return f"receives {size} ({graph_queries.sizes(before)} reshaped to {graph_queries.sizes(shape)})"
+            texts = [graph_queries.shape_text(graph.tensor(each.inputs[0])) for each in (producer, node)]
+            return f"receives {size} ({' reshaped to '.join(texts)})"
     if maker is None or _output_size(maker) != size:
         return f"receives {size}"
     return f"receives {size} from {graph_queries.name(graph, maker)}"

@@ -135,10 +135,10 @@ def _size_error(shape: Shape, result: Sequence[Num]) -> str:
 
 
 def _without_common(left: Sequence[Num], right: Sequence[Num]) -> tuple[list[Num], list[Num]]:
-    """Return two lists of sizes without those in both, so that few symbols remain."""
+    """Return two lists of sizes without those in both, so that few symbols remain; a product with 0 remains one."""
     left_only, right_only = list(left), []
     for size in right:
-        if size in left_only:
+        if size in left_only and size != 0:
             left_only.remove(size)
         else:
             right_only.append(size)
