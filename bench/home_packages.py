@@ -126,5 +126,5 @@ def built_and_run(module: Any, family: Family) -> list[tuple[int, ...]]:
 
     model = eval(family.call, vars(module)).eval()  # noqa: S307 - a call of the table of families
     with torch.no_grad():
-        model(torch.zeros(2, *family.input))
+        model(torch.zeros(1, *family.input))
     return [tuple(tensor.shape) for tensor in (*model.parameters(), *model.buffers())]

@@ -28,11 +28,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     *_of("torchvision.models", "inception:inception_v3(init_weights=False)", input=(3, 96, 96)),
     *_of("torchvision.models.video", "resnet:r3d_18()", input=(3, 4, 32, 32)),
-    *_of(
-        "timm.models",
-        *("resnet:resnet26()", "densenet:densenet121()", "dla:dla34()", "res2net:res2net50_26w_4s()"),
-        *("vovnet:vovnet39a()", "rexnet:rexnet_100()", "sknet:skresnet18()", "inception_v4:inception_v4()"),
-    ),
+    *_of("timm.models", *("resnet:resnet26()", "densenet:densenet121()", "dla:dla34()", "vovnet:vovnet39a()")),
     *_of(
         "pytorchcv.models",
         *("resnet:resnet18()", "preresnet:preresnetbc14b()", "senet:senet16()", "densenet:densenet121()"),
@@ -40,9 +36,9 @@ FAMILIES: tuple[Family, ...] = (
         *("darknet53:darknet53()", "dla:dla34()", "drn:drnc26()", "ghostnet:ghostnet()", "hardnet:hardnet39ds()"),
         *("hrnet:hrnet_w18_small_v1()", "igcv3:igcv3_w1()", "mnasnet:mnasnet_b1()", "peleenet:peleenet()"),
         *("selecsls:selecsls42()", "shufflenetv2:shufflenetv2_w1()", "sknet:sknet50()", "squeezenext:sqnxt23_w1()"),
-        *("vovnet:vovnet39()", "xdensenet:xdensenet121_2()", "mixnet:mixnet_s()", "ibnresnet:ibn_resnet50()"),
+        *("vovnet:vovnet39()", "xdensenet:xdensenet121_2()", "ibnresnet:ibn_resnet50()"),
+        input=(3, 224, 224),
     ),
-    *_of("pytorchcv.models", "unet:unet_cityscapes()", "linknet:linknet_cityscapes()", input=(3, 64, 64)),
     *_of("geffnet", "gen_efficientnet:efficientnet_b0()", "mobilenetv3:mobilenetv3_rw()"),
     *_of(
         "pretrainedmodels.models",
