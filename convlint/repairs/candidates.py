@@ -15,7 +15,7 @@ from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
 from convlint.ir import Edit, Graph, Node, Site
-from convlint.repairs.changes import Change, simplified
+from convlint.repairs.changes import Change, is_odder, simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
 from convlint.source_text.call_sites import Function
@@ -101,6 +101,7 @@ def candidates(
     suspected = {*suspected, *_always_failing(graph)}
     frames = {(number.site, number.frame) for end in ends for number in end.numbers}
     reached = Counter(site for site, _ in frames)  # the calls that a number is written for
+    own = {*_in_the_model(graph)}
     joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
     best: dict[tuple[Site, str], Candidate] = {}
     in_class = any((site.path, site.line) in suspected for end in ends for site in end.vote.frames[:1])
@@ -110,8 +111,10 @@ def candidates(
                 if text == number.text:
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
-                rank = (is_part, *_rank(number, kind, text not in known, in_class))
-                cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed)
+                shared = _is_shared(number) and (number.place.path, number.frame.line) not in own
+                rank = (is_part, *_rank(number, kind, text not in known, shared != in_class))
+                is_odd = is_odder(number.place.scope, number.node, text)
+                cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed, is_odd=is_odd)
                 rank = (*rank, reached[number.site])  # a number of several calls is not as likely as that of one
                 generality = _GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
@@ -156,6 +159,15 @@ def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:
     for frames, fails in built.items():
         if len(fails) > 1 and all(fails):
             yield frames[-1].path, frames[-1].line
+
+
+def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
+    """The calls in the constructor of the model's own class: no block that is used elsewhere as well."""
+    root = graph.layer("")
+    for layer in graph.layers if root is not None else ():
+        for site in (*((layer.site,) if layer.site else ()), *layer.chain):
+            if root is not None and site.function == f"{root.kind}.__init__":
+                yield site.path, site.line
 
 
 def _ends(graph: Graph, failed: int, slicer: Slicer) -> Iterator[_End]:
@@ -372,25 +384,24 @@ def _is_shared(number: WrittenNumber) -> bool:
     return number.place.is_parameterized and number.has_callers
 
 
-def _rank(number: WrittenNumber, kind: int, is_new: bool, in_class: bool) -> tuple[int, ...]:
-    """Rank an edit by its size, and by whether it is inside a class that other calls use as well.
-
-    There a number is only suspected if the class fails for other arguments: ``in_class``.
+def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool) -> tuple[int, ...]:
+    """Rank an edit by its size, and by whether it is elsewhere than suspected: inside a class that other calls use as
+    well, or outside of one that fails for other arguments.
     """
-    shared = _is_shared(number) != in_class
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized
-    return (kind in (_NAME, _FIXED), kind != _SIMPLER, shared, is_default, kind, is_new)
+    return (kind in (_NAME, _FIXED), kind != _SIMPLER, is_elsewhere, is_default, kind, is_new)
 
 
-def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...], *, is_first: bool) -> tuple[int, ...]:
+def _cost(end: _End, number: WrittenNumber, rank: tuple[int, ...], *, is_first: bool, is_odd: bool) -> tuple[int, ...]:
     """Order edits: the end that is blamed first, then the layer that fails, and the smaller change.
 
-    ``is_first`` puts the end first of those that are as likely.
+    ``is_first`` puts the end first of those that are as likely, ``is_odd`` an edit last.
     """
     *likely, is_default, kind, is_new = rank
     return (
         *likely,
         not is_first,
+        is_odd,
         ("blamed", "consumer", "other").index(end.role),
         is_default,
         kind,

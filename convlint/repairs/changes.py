@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -93,3 +94,30 @@ def literal_value(node: ast.expr) -> Fraction | None:
     """The number of a literal, None for other expressions."""
     is_number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
     return Fraction(ast.unparse(node)) if is_number else None
+
+
+_WIDE = 32  # numbers of channels from which on most are multiples of powers of two
+
+
+def is_odder(scope: ast.AST, node: ast.expr, text: str) -> bool:
+    """Return whether a new literal is less usual than the one that it replaces: 520 for 512.
+
+    A number that the function writes elsewhere is usual, and so is a large power of two times a small number.
+    """
+    new = ast.parse(text, mode="eval")
+    removed, added = _integers(node) - _integers(new), _integers(new) - _integers(node)
+    if len(removed) != 1 or len(added) != 1:
+        return False
+    (before,), (after,) = removed, added
+    written = _integers(scope)
+    gain = written[after] - (written[before] - 1)
+    return gain < 0 or (gain <= 1 and min(before, after) >= _WIDE and _odd_part(after) > _odd_part(before))
+
+
+def _integers(node: ast.AST) -> Counter[int]:
+    literals = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and type(n.value) is int]
+    return Counter(value for value in literals if value > 0)
+
+
+def _odd_part(number: int) -> int:
+    return number // (number & -number)
