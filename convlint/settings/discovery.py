@@ -33,7 +33,7 @@ DEFAULT_EXCLUDE = (
 
 MOST_PATTERNS = 10_000
 """Exclusions, and lines of a .gitignore file: more would take seconds."""
-_MOST_WILDCARDS = 5  # in one part of a pattern: the time for a name grows with its length to this power
+_MOST_WILDCARDS = 4  # in one part of a pattern: the time for a name grows with its length to this power
 
 
 @dataclass(frozen=True, repr=False)
