@@ -95,6 +95,8 @@ def check_models(
     if files is None:
         return replace(report, findings=tuple(findings))
     found, decided = files.findings_with(ran, prove_once)
+    unparsed = {problem.path for problem in report.problems if problem.kind in ("syntax-error", "encoding")}
+    found = [f for f in found if not (f.code == "CVL901" and f.site and f.site.path in unparsed)]
     return replace(
         report, findings=tuple(joined(findings, found)), problems=(*report.problems, *files.problems), decided=decided
     )
