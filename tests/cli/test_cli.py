@@ -145,6 +145,7 @@ FILES = {
     "bad_syntax.py": "x = 1\ndef f(:\n",
     "pack/__init__.py": "",
     "pack/wide.py": "WIDTH = 5\n",
+    "deep/net.py": "from torch import nn\nfrom pack.wide import WIDTH\ndef net(): return nn.Conv2d(3, WIDTH, 3)\n",
     "pack/net.py": """
 from torch import nn
 from .wide import WIDTH
@@ -380,7 +381,7 @@ def test_every_kind_of_target(convlint: Convlint, target: str) -> None:
 
 
 def test_a_dotted_module_and_a_relative_import(convlint: Convlint) -> None:
-    for target in ("pack/net.py:net", "pack.net:net", "./pack/net.py:net"):
+    for target in ("pack/net.py:net", "pack.net:net", "./pack/net.py:net", "deep/net.py:net"):
         assert "Params: 140 " in convlint("check", target, *INPUT).out, target
 
 

@@ -31,7 +31,8 @@ def find_object(target: Target, root: str) -> Any:
     """Return the class, function or instance that a target names. Raises ProblemError.
 
     A file is imported under its name in its package, so that relative imports work. The parent folder of the package,
-    or ``root`` for a dotted module, becomes the first entry of ``sys.path``.
+    or ``root`` for a dotted module, becomes the first entry of ``sys.path``; for a file, the working directory becomes
+    the last one.
     """
     value: Any = import_target_module(target, root)
     for part in (target.name or "").split("."):
@@ -84,7 +85,7 @@ def _import_file(path: str) -> ModuleType:
         folder = folder.parent
     if not all(part.isidentifier() for part in parts) or not _is_free(parts[0], folder):
         parts = [f"_convlint_{file.stem}"]
-    sys.path.insert(0, str(folder))
+    sys.path[:] = [str(folder), *sys.path, os.getcwd()]
     sys.argv = [str(file)]
     name = ".".join(parts)
     with _import_problems(f"{file.name} cannot be imported"):
