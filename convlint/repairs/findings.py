@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -18,16 +19,17 @@ Verified = Literal["run", "static"]
 CONTRACT = " does not work with these arguments: "
 """What static analysis writes before a message that it moved to the call of a class."""
 _MOST_ENDS = 4  # lines of other layers in one finding
+_ADVICE = re.compile(r"; use (\w+=)?\d+$")
 _EFFECTS = {"static": "static analysis then finds no error here", "run": "the model then runs"}
 
 
 def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Finding:
-    """The finding of a cause: at the line of its first repair, unchanged if no repair was found."""
+    """The finding of a cause: at the line of its first repair."""
     operations = tuple(dict.fromkeys(conflict.frames for conflict in (cause.conflict, *cause.settled)))
     finding = cause.conflict.finding.with_(operations=operations)
     candidate = cause.repair
     if candidate is None:
-        return finding.with_(graph=None)
+        return (_without_advice(cause, finding) if cause.refuted else finding).with_(graph=None)
     graph = cause.conflict.graph
     site = candidate.place
     repairs = tuple([Repair(_title(graph, e), e.edits, verified, effect or _EFFECTS[verified]) for e in cause.repairs])
@@ -57,6 +59,23 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
         instances=instances or ((layer,) if layer else ()),
         occurrences=occurrences,
     )
+
+
+def _without_advice(cause: Explanation, finding: Finding) -> Finding:
+    """The finding of a cause that no repair settles: at the caller of the line that builds the layer, if that builds
+    others that work.
+    """
+    graph, node = cause.conflict.graph, cause.conflict.node
+    layer = None if node is None else graph.layer(graph.nodes[node].layer)
+    if layer is None or layer.site is None or finding.site != layer.site:
+        return finding
+    finding = finding.with_(message=_ADVICE.sub("", finding.message))
+    failing = {each.layer for each in graph.nodes if each.error}
+    others = [each for each in graph.layers if each.site == layer.site and each.name not in failing]
+    if not others or not layer.chain:
+        return finding
+    built = Related(f"{layer.kind} `{layer.name}` is built here", layer.site)
+    return finding.with_(site=layer.chain[0], related=(built, *_first_failure(cause, layer.chain[0])))
 
 
 def _occurrences(cause: Explanation, site: Site) -> Iterator[Occurrence]:

@@ -88,12 +88,14 @@ def _operation(site: Site | None, name: str) -> Operation:
 class Explanation:
     """A cause: its conflict, its verified repairs, and the conflicts that the first of them settles.
 
-    The repairs are equally good: each of them settles the conflict alone. Without any, none was found.
+    The repairs are equally good: each of them settles the conflict alone. Without any, none was found; ``refuted`` says
+    that some were tried.
     """
 
     conflict: Conflict
     repairs: tuple[Candidate, ...] = ()
     settled: tuple[Conflict, ...] = ()
+    refuted: bool = False
 
     @property
     def repair(self) -> Candidate | None:
@@ -160,9 +162,10 @@ def explain(
     while left := [c for c in state.conflicts if c.operation not in given_up]:
         edited = {(edit.site.path, edit.site.line) for edit in edits}
         first = originals.get(left[0].operation, left[0]) if left[0].is_on(edited) else left[0]
-        found = _repair(first, state, propose, trial, budget, edits)
+        proposals = list(propose(first)) if budget.is_left else []
+        found = _repair(first, state, proposals, trial, budget, edits)
         if found is None:
-            explained.append(Explanation(first))
+            explained.append(Explanation(first, refuted=bool(proposals)))
             given_up.add(first.operation)
             continue
         repairs, after = found
@@ -176,7 +179,7 @@ def explain(
 def _repair(
     first: Conflict,
     before: Outcome,
-    propose: Callable[[Conflict], Iterable[Candidate]],
+    proposals: Sequence[Candidate],
     trial: Trial,
     budget: Budget,
     edits: Sequence[Edit],
@@ -185,13 +188,10 @@ def _repair(
 
     Returns the candidates and the outcome of the first.
     """
-    if not budget.is_left:
-        return None
     edited = {edit.site for edit in edits}
     best: list[Candidate] = []
     least: Outcome | None = None
     tried = 0
-    proposals = list(propose(first))
     for candidate in proposals:
         if tried >= MOST_TRIALS or not budget.is_left:
             break
