@@ -292,6 +292,8 @@ def _texts(
         if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
             yield str(change.wanted), _FIXED if number.place.is_parameterized else _LITERAL
     scope = number.place.scope
+    if isinstance(scope, Function) and number.literal is not None and number.role == "argument":
+        yield from ((name, _SIMPLER) for name in _unread(scope))
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
@@ -318,6 +320,12 @@ def _product(graph: Graph, end: _End) -> Iterator[str]:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
                 yield " * ".join(map(str, shape))
+
+
+def _unread(scope: Function) -> list[str]:
+    """The parameters that a function never reads: where it has a number instead, one of them was meant."""
+    read = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    return [name for name in parameters(scope) if name not in read]
 
 
 def _widths(scope: Function, node: ast.expr) -> list[str]:
