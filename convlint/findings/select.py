@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from convlint.ir import Finding, Occurrence
+from convlint.ir import SEVERITIES, Finding, Occurrence
 from convlint.settings.config import Config
 
 
@@ -48,7 +48,8 @@ def _grouped(findings: Iterable[Finding], key: Callable[[Finding], object]) -> I
 def _clearest(finding: Finding) -> tuple[object, ...]:
     """In a model, a class has the arguments that it is built with; alone, it has those that it is tried with."""
     is_elsewhere = finding.site is None or finding.site.path != finding.program
-    return -(finding.module or "").count("."), is_elsewhere, _order(finding)
+    severity = SEVERITIES.index(finding.severity)  # a branch may be taken by a call in another file
+    return severity, -(finding.module or "").count("."), is_elsewhere, _order(finding)
 
 
 def _place(finding: Finding) -> object:

@@ -61,11 +61,12 @@ class Finding:
     """One defect at one line.
 
     ``instances`` are all modules at this site with this defect, ``module`` first, and ``occurrences`` the lines that
-    build them. ``repairs`` were tried; several are equally good, and ``fix`` is the first. Six fields are not part of
-    the output: ``nodes``, the failed nodes that the finding explains, ``graph``, in which they are, ``operations``, the
-    lines of the failed operations, each with the calls that built its layer, ``claim``, which a run can confirm, and
-    for an error ``program``, the file in which it was found or whose model was run, and ``step``, its position among
-    the errors of that program in the order of execution.
+    build them. ``repairs`` were tried; several are equally good, and ``fix`` is the first. ``condition`` is the branch
+    on which alone it holds, until it becomes part of the message. Six fields are not part of the output: ``nodes``, the
+    failed nodes that the finding explains, ``graph``, in which they are, ``operations``, the lines of the failed
+    operations, each with the calls that built its layer, ``claim``, which a run can confirm, and for an error
+    ``program``, the file in which it was found or whose model was run, and ``step``, its position among the errors of
+    that program in the order of execution.
     """
 
     code: str
@@ -85,6 +86,7 @@ class Finding:
     repairs: tuple[Repair, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
     operations: tuple[tuple[Site, ...], ...] = ()
+    condition: str = ""
     program: str = ""
     step: int | None = None
     graph: Graph | None = field(default=None, repr=False, compare=False, metadata={"local": True})

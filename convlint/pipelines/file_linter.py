@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200_000  # of a project whose syntax trees are in memory at once: about half a GB
 
+_OF_NUMBERS = {"CVL102": "CVL203", "CVL103": "CVL201", "CVL105": "CVL201", "CVL108": "CVL203"}
+"""Rules about numbers that do not fit, and the rules about numbers that fit for some arguments only."""
+
 Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 """The root directory of a project, its configured models, and the texts of its files."""
 
@@ -64,6 +67,20 @@ class FileLinter:
         return lint_text(path, texts.data(path), self._project)
 
 
+def _without_latent_errors(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out the findings about numbers that may differ where they do: an error at the same call says so."""
+    wrong = {f.site for f in findings if f.severity == "error" and f.code in _OF_NUMBERS}
+    return [f for f in findings if f.code not in _OF_NUMBERS.values() or f.site not in wrong]
+
+
+def _with_condition(finding: Finding) -> Finding:
+    """Add the branch on which alone a finding holds to its message."""
+    if not finding.condition:
+        return finding
+    what, separator, advice = finding.message.partition("; ")
+    return finding.with_(message=f"{what} when {finding.condition}{separator}{advice}", condition="")
+
+
 def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
     """Lint one file with this content, and explain its errors. Never raises."""
     from convlint import static
@@ -79,6 +96,7 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
 
             same = project.with_texts(project.texts.with_overlays({path: data}))
             findings = explained(path, checked, same, time.perf_counter() - start)
+        findings = [_with_condition(finding) for finding in _without_latent_errors(findings)]
     except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
         import traceback
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from convlint.ir import Finding, Problem, Site
+from convlint.ir import SEVERITIES, Finding, Problem, Site
 from convlint.rules.registry import rule
 from convlint.static import report
 from convlint.static.domain.execution import Gap
@@ -173,4 +173,10 @@ def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
         outer = max(group, key=lambda finding: len(finding.graph.nodes) if finding.graph else 0)
         names = dict.fromkeys(name for finding in (outer, *group) for name in finding.instances)
         places = dict.fromkeys(place for finding in (outer, *group) for place in finding.occurrences)
-        yield replace(outer, instances=tuple(names), occurrences=tuple(places))
+        yield replace(
+            outer,
+            severity=min((finding.severity for finding in group), key=SEVERITIES.index),
+            condition="" if any(not finding.condition for finding in group) else outer.condition,
+            instances=tuple(names),
+            occurrences=tuple(places),
+        )

@@ -17,6 +17,7 @@ from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, symbols_of
+from convlint.static.exploration.branch_conditions import branch_conditions, has_defaults
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration, contracts
 from convlint.static.prefilter import Evidence, candidates
@@ -40,6 +41,7 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
     certain: set[tuple[str, Place]] = set()
     reached: list[set[Place]] = []
     known: set[Evidence] = set()
+    paths: dict[tuple[str, Place], list[ExecutionPath]] = {}
     for path in explored.paths:
         sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
         reached.append({_place(site) for site in sites if site is not None})
@@ -61,12 +63,23 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
             here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
+            paths.setdefault(key, []).append(path)
         if not path.interpreter.choices.choices:
             certain |= invalid
     for key, findings in found.items():
         everywhere = sum(key[1] in places for places in reached) <= len(findings)
         if _family(findings[0]) == "latent" or key in certain or everywhere:
-            yield findings[0]
+            yield _on_branch(explored, findings[0], paths[key])
+
+
+def _on_branch(explored: Exploration, finding: Finding, paths: Sequence[ExecutionPath]) -> Finding:
+    """Add the condition under which alone an error holds. One that the defaults of a class do not meet is a warning."""
+    conditions = branch_conditions(explored.paths, paths) if _family(finding) in ("invalid", "latent") else []
+    if not conditions:
+        return finding
+    is_called = explored.entry_point.kind != "class" or any(map(has_defaults, paths))
+    is_certain = is_called or finding.severity != "error"
+    return finding.with_(condition=" or ".join(conditions), severity=finding.severity if is_certain else "warning")
 
 
 def _family(finding: Finding) -> Family:

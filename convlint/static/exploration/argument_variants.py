@@ -9,25 +9,27 @@ from convlint.analysis.graph_queries import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath, callees
-from convlint.static.program.parse import children, walk
+from convlint.static.program.parse import children, positional, walk
 from convlint.symbolic import Atom, Dim
 
 _MOST_VARIANTS = 4
+_MOST_SELECTED = 6
 
 
 def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
     """Return arguments to try: the defaults, flags inverted, strings compared with, and numbers for widths."""
     variants: list[dict[str, Value]] = [{}]
-    init = entry_point.value.lookup("__init__") if entry_point.kind == "class" else None
-    if type(init) is not Function:
+    init = entry_point.value.lookup("__init__") if entry_point.kind == "class" else entry_point.value
+    if type(init) is not Function or entry_point.kind not in ("class", "function"):
         return variants
+    selectors = selected_values(init, (str,) if entry_point.kind == "class" else (int, str))
     switches = {
         name: default
         for name, default in init.defaults.items()
         if type(default) in (bool, str) or (default is None and is_width_name(name))
     }
     if switches:
-        tested = _tested_names(init.node)
+        tested = _tested_names(init)
         for name, default in switches.items():
             if name not in tested:
                 continue
@@ -37,7 +39,36 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
                 variants += [{name: word} for word in tested[name] if word != default]
             else:
                 variants.append({name: symbolic.symbol(name, PARAMETERS)})
-    return variants[: _MOST_VARIANTS + 1]
+    variants += [{name: value} for name, values in selectors.items() for value in values]
+    return variants[: (_MOST_SELECTED if selectors else _MOST_VARIANTS) + 1]
+
+
+def selected_values(function: Function, types: tuple[type, ...]) -> dict[str, list[Value]]:
+    """Return the parameters without default that a function compares with literals, or looks up in a dict literal of
+    its file; and these literals, those of ``types``. Such a parameter selects one of several models by its name.
+    """
+    node = function.node
+    required = {p.arg for p in [*positional(node.args), *node.args.kwonlyargs]} - function.defaults.keys()
+    found: dict[str, list[Value]] = {}
+    for inner in walk(node) if required else ():
+        name, literals = _comparison(inner, function)
+        if name in required:
+            found.setdefault(name, []).extend([value for value in literals if type(value) in types])
+    return {name: list(dict.fromkeys(values)) for name, values in found.items() if values}
+
+
+def _comparison(node: ast.AST, function: Function) -> tuple[str, list[Value]]:
+    """Return the name that a node compares with literals or looks up in a dict of literal keys, and those."""
+    if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and type(node.ops[0]) in (ast.Eq, ast.In):
+        return node.left.id, [part.value for part in walk(node.comparators[0]) if isinstance(part, ast.Constant)]
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
+        table = node.value
+        if isinstance(table, ast.Name):
+            bound = function.scope.module.bindings.get(table.id, ())
+            table = bound[0].value if len(bound) == 1 and isinstance(bound[0], ast.Assign) else table
+        if isinstance(table, ast.Dict):
+            return node.slice.id, [key.value for key in table.keys if isinstance(key, ast.Constant)]
+    return "", []
 
 
 def default_numbers(path: ExecutionPath) -> dict[str, Value]:
@@ -58,13 +89,13 @@ def fails_at_defaults(path: ExecutionPath) -> bool:
     return False
 
 
-def _tested_names(function: ast.AST) -> dict[str, list[str]]:
-    """Return the names in the conditions of a function, each with the strings in the same condition."""
+def _tested_names(init: Function) -> dict[str, list[str]]:
+    """Return the names and attributes of ``self`` in the conditions of a class, each with the strings there."""
     tested: dict[str, list[str]] = {}
-    for node in walk(function):
+    for node in walk(init.node if init.owner is None or init.owner.node is None else init.owner.node):
         if not isinstance(node, ast.If | ast.IfExp):
             continue
-        names = [n.id for n in walk(node.test) if isinstance(n, ast.Name)]
+        names = [n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", "") for n in walk(node.test)]
         words = [n.value for n in walk(node.test) if isinstance(n, ast.Constant)]
         for name in names:
             tested.setdefault(name, []).extend([word for word in words if type(word) is str])

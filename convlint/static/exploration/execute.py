@@ -152,7 +152,7 @@ def _execute_function(path: ExecutionPath) -> None:
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
     optional = _optional(interpreter, function.defaults, lambda value: value is None or _is_empty(value))
     call, parameters = _call_of(path, function.node), function.node.args
-    call.kwargs = _arguments(interpreter, function, optional, skip)
+    call.kwargs = _arguments(interpreter, function, optional | path.variant, skip)
     call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)

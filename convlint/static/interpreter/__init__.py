@@ -6,6 +6,6 @@ from convlint.static.domain.execution import Raised
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.interpreter.module_calls import ModuleCall
-from convlint.static.interpreter.path_choices import PathChoices
+from convlint.static.interpreter.path_choices import PathChoice, PathChoices
 
-__all__ = ["Call", "Interpreter", "ModuleCall", "PathChoices", "Raised"]
+__all__ = ["Call", "Interpreter", "ModuleCall", "PathChoice", "PathChoices", "Raised"]

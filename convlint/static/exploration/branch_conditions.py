@@ -1,0 +1,63 @@
+"""The conditions that set the executions of an entry point apart, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from convlint.static.domain.objects import Class, Function
+from convlint.static.domain.values import Value
+from convlint.static.exploration.entry_points import ExecutionPath
+from convlint.static.interpreter import PathChoice
+from convlint.symbolic import Dim
+
+_MOST = 3
+_SYMBOL = re.compile(r"^1\*([\w.]+) \d+\^1$")  # the key of an expression that is one parameter
+_WORDS = {"==": "is", "<": "is less than", "<=": "is at most"}
+_OPPOSITES = {"==": "is not", "<": "is at least", "<=": "is more than"}
+
+
+def branch_conditions(paths: Sequence[ExecutionPath], failing: Sequence[ExecutionPath]) -> list[str]:
+    """Return the conditions under which executions fail, ``failing`` among all ``paths``: "`bilinear` is true".
+
+    Empty if one of them has the default arguments and takes no branch, or if no other execution works.
+    """
+    if any(has_defaults(path) and not path.interpreter.choices.choices for path in failing):
+        return []
+    if all(path in failing or not path.execution.steps for path in paths):
+        return []
+    found = list(dict.fromkeys(condition for path in failing for condition in _conditions(path)))
+    return found if len(found) <= _MOST else []
+
+
+def has_defaults(path: ExecutionPath) -> bool:
+    """Return whether an execution has the default arguments."""
+    function = path.entry_point.value
+    init = function.lookup("__init__") if type(function) is Class else function
+    defaults = init.defaults if type(init) is Function else {}
+    return all(name in defaults and defaults[name] == value for name, value in path.variant.items())
+
+
+def _conditions(path: ExecutionPath) -> list[str]:
+    if not has_defaults(path):
+        return [" and ".join(_argument_in_words(name, value) for name, value in path.variant.items())]
+    choices = path.interpreter.choices.choices
+    words = _choice_in_words(choices[0]) if len(choices) == 1 else None
+    return [words] if words else []
+
+
+def _argument_in_words(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return f"`{name}` is {str(value).lower()}"
+    return f"`{name}` is given" if isinstance(value, Dim) else f"`{name}` is {value!r}"
+
+
+def _choice_in_words(choice: PathChoice) -> str | None:
+    if not isinstance(choice.key, tuple) or len(choice.key) != 3:
+        return None
+    op, *sides = choice.key
+    left, right = (_SYMBOL.sub(r"\1", side) for side in sides)
+    if op == "truth":
+        return f"`{left}` is {str(choice.taken).lower()}"
+    words = (_WORDS if choice.taken else _OPPOSITES).get(op)
+    return None if words is None else f"`{left}` {words} {right}"
