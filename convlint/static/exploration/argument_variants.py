@@ -60,7 +60,10 @@ def selected_values(function: Function, types: tuple[type, ...]) -> dict[str, li
 def _comparison(node: ast.AST, function: Function) -> tuple[str, list[Value]]:
     """Return the name that a node compares with literals or looks up in a dict of literal keys, and those."""
     if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and type(node.ops[0]) in (ast.Eq, ast.In):
-        return node.left.id, [part.value for part in walk(node.comparators[0]) if isinstance(part, ast.Constant)]
+        return node.left.id, [part.value for part in ast.walk(node.comparators[0]) if isinstance(part, ast.Constant)]
+    if isinstance(node, ast.Match) and isinstance(node.subject, ast.Name):
+        patterns = [part for case in node.cases for part in ast.walk(case.pattern)]
+        return node.subject.id, [part.value for part in patterns if isinstance(part, ast.Constant)]
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
         table = node.value
         if isinstance(table, ast.Name):

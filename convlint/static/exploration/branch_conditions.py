@@ -26,7 +26,9 @@ def branch_conditions(paths: Sequence[ExecutionPath], failing: Sequence[Executio
         return []
     if all(path in failing or not path.execution.steps for path in paths):
         return []
-    found = list(dict.fromkeys(condition for path in failing for condition in _conditions(path)))
+    # With an argument that is given, a branch is known for certain.
+    given = [path for path in failing if not has_defaults(path)]
+    found = list(dict.fromkeys(condition for path in given or failing for condition in _conditions(path)))
     return found if len(found) <= _MOST else []
 
 

@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Stop
-from convlint.static.domain.objects import Class, Scope
-from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.domain.objects import Class, Function, Scope
+from convlint.static.domain.values import UNKNOWN, Library, Partial, Value
 from convlint.static.interpreter import classes, libraries
 from convlint.static.interpreter.dispatch import execute
 from convlint.static.interpreter.pymodel import builtin_functions
@@ -34,6 +34,8 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
     try:
         for statement in _statements_for(module, name):
             execute(interpreter, statement, scope)
+        if name in module.fallbacks and type(module.values.get(name)) is Library:
+            _fall_back(interpreter, module, name)
     except Stop:
         module.values.setdefault(name, UNKNOWN)
         if interpreter.steps < 0:
@@ -44,8 +46,21 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
     return module.values.setdefault(name, UNKNOWN)
 
 
+def _fall_back(interpreter: Interpreter, module: SourceModule, name: str) -> None:
+    """Bind a name that comes from an unknown library to what replaces it without the library, if that is known."""
+    known = module.values[name]
+    if known.name.startswith("torch."):
+        return
+    scope = Scope(module, None, "")
+    execute(interpreter, module.fallbacks[name], scope)
+    if type(scope.names.get(name)) in (Class, Function, Partial):
+        module.values[name] = scope.names[name]
+
+
 def of_library(interpreter: Interpreter, name: str) -> Value:
     """Return the value of a qualified name of a library."""
+    if name in libraries.VERSIONS:
+        return libraries.VERSIONS[name]
     if name.startswith("torch."):
         return classes.library(name)
     followed = libraries.followed(name)

@@ -21,7 +21,7 @@ from convlint.static.interpreter.dispatch import (
     execute_block,
 )
 from convlint.static.interpreter.effects import forget
-from convlint.static.interpreter.operators import operate
+from convlint.static.interpreter.operators import compare, operate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import is_generator
 
@@ -217,9 +217,42 @@ def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> BlockEnd | No
     return execute_block(interpreter, node.finalbody, scope) or end
 
 
+def _fits(interpreter: Interpreter, pattern: ast.pattern, subject: Value, scope: Scope) -> bool | None:
+    """Return whether a plain value fits a pattern; None where that is not known."""
+    match pattern:
+        case ast.MatchValue(value=value):
+            return truth.known(
+                interpreter, compare(interpreter, ast.Eq(), subject, evaluate(interpreter, value, scope))
+            )
+        case ast.MatchSingleton(value=single):
+            return subject is single
+        case ast.MatchOr(patterns=patterns):
+            fitting = [_fits(interpreter, each, subject, scope) for each in patterns]
+            return True if True in fitting else None if None in fitting else False
+        case ast.MatchAs(pattern=inner, name=name):
+            is_fitting = True if inner is None else _fits(interpreter, inner, subject, scope)
+            if is_fitting and name is not None:
+                scope.names[name] = subject
+            return is_fitting
+        case ast.MatchSequence() | ast.MatchMapping():
+            return False
+    return None
+
+
 def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> BlockEnd | None:
-    interpreter.record_gap("match statements are not supported", node, scope)
-    evaluate(interpreter, node.subject, scope)
+    subject = evaluate(interpreter, node.subject, scope)
+    if type(subject) in (str, int, bool, type(None)):
+        for case in node.cases:
+            is_taken = _fits(interpreter, case.pattern, subject, scope)
+            if is_taken and case.guard is not None:
+                is_taken = truth.known(interpreter, evaluate(interpreter, case.guard, scope))
+            if is_taken is None:
+                break
+            if is_taken:
+                return execute_block(interpreter, case.body, scope)
+        else:
+            return None
+    interpreter.record_gap("match statement with an unknown case", node, scope)
     forget(interpreter, [statement for case in node.cases for statement in case.body], scope)
     return None
 

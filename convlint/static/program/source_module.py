@@ -26,6 +26,7 @@ class SourceModule:
         self.pending: set[str] = set()  # names that are being evaluated
         self.ran = False  # whether the whole top level was executed
         self.bindings: dict[str, list[ast.stmt]] = {}
+        self.fallbacks: dict[str, ast.stmt] = {}  # what binds a name where an import fails
         self.stars: list[ast.ImportFrom] = []
         self.main: list[ast.stmt] = []  # the top level without definitions and imports
         self.is_library = False  # whether its text stands for a library
@@ -96,7 +97,9 @@ class SourceModule:
         """Index the bindings of a handler, for names that nothing else binds."""
         for statement in body:
             for name in bound_names(statement):
-                if name not in self.bindings:
+                if name in self.bindings:
+                    self.fallbacks.setdefault(name, statement)
+                else:
                     self._bind(name, statement)
 
     def _bind(self, name: str, statement: ast.stmt) -> None:

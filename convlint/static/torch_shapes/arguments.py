@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from convlint import symbolic
 from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.values import UNKNOWN, Num, Real, Tensor, Value, as_number, has_more, is_small
 from convlint.symbolic import Dim
 
 Attrs = dict[str, Value]
 
+_MAYBE_WHOLE = ("1*max(", "1*min(")  # the largest of an integer and a float may be the integer
 _PLAIN = (int, float, str, bool, Dim, Real)
 
 # --- sizes
@@ -71,6 +73,8 @@ def count(run: Execution, value: Value, name: str) -> Num:
         return int(value) if type(value) is bool else value
     if isinstance(value, float) and abs(value) < 2**31:
         return round(value)
+    if type(value) is Real:
+        return symbolic.apply("round", value.dim)
     return run.fresh(name)
 
 
@@ -98,7 +102,7 @@ def is_given(value: Value) -> Value:
 def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -> None:
     """Raise ConstructorError if values cannot be the sizes of a parameter."""
     for value in values:
-        if type(value) is float:
+        if type(value) is float or (type(value) is Real and not value.dim.key.startswith(_MAYBE_WHOLE)):
             raise ConstructorError(
                 "empty(): argument 'size' failed to unpack the object with error "
                 '"type must be tuple of ints,but got float"',

@@ -32,8 +32,12 @@ FOLLOWED = {
     **dict.fromkeys(("mmengine", "mmengine.config", "mmengine.model", "mmengine.registry"), "mmengine"),
     **dict.fromkeys(("mmcv", "mmcv.runner", "mmcv.utils", "mmcv.runner.base_module"), "mmengine"),
     "einops.layers.torch": "einops_layers",
+    **dict.fromkeys(("packaging.version", "distutils.version", "pkg_resources"), "versions"),
 }
 """The text in ``followed`` that stands for a module of a library."""
+
+VERSIONS = {"torch.__version__": "2.9.0", "torch.version.__version__": "2.9.0", "sys.version_info": (3, 11, 0)}
+"""The versions that conditions of programs ask for: those of today, so that branches for older ones are not taken."""
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "followed")
 

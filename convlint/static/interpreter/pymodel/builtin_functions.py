@@ -139,8 +139,11 @@ def to_integer(name: str, compute: Callable[..., int]) -> NativeFunction:
         value = call.args[0]
         if type(value) is Dim:
             return value
-        if type(value) is Real:
-            return UNKNOWN if len(call.args) > 1 else whole_value(symbolic.apply(name, value.dim))
+        if type(value) is Real and len(call.args) == 1:
+            return whole_value(symbolic.apply(name, value.dim))
+        if type(value) is Real:  # round(x, 1) is a float
+            digits = call.args[1]
+            return real_value(symbolic.apply(name, value.dim, as_real(digits))) if type(digits) is int else UNKNOWN
         if type(value) in (int, float, str, bool):
             result = compute(*call.args)
             return result if abs(result) < LARGEST else UNKNOWN

@@ -15,6 +15,7 @@ from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel.native import NativeFunction
 from convlint.static.program.parse import walk
 from convlint.static.program.source_module import SourceModule
+from convlint.static.torch_shapes import LAYERS
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def get_attribute(call: Call) -> Value:
 
 def _hasattr(call: Call) -> Value:
     value, name = call.args
+    if type(value) is Library and value.name == "torch.nn" and name in LAYERS:
+        return True
     if type(value) is SourceModule and type(name) is str and not value.stars:
         return name in value.bindings
     if type(value) is not Instance or type(name) is not str:
