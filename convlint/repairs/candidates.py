@@ -69,7 +69,7 @@ class Candidate:
     @property
     def title(self) -> str:
         """The edit in words."""
-        if self.number is None:
+        if self.number is None or self.words:
             return self.words
         return f"replace `{self.number.text}` with `{self.edit.text}`"
 

@@ -23,6 +23,7 @@ _NEAREST = 8  # layers of one path that may be changed
 _LARGEST_KERNEL = 7
 _LARGEST_STRIDE = 4
 _SCALES = (2, 4, 8)
+_UNUSUAL = 10  # more unlikely than any other change
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, in
     """Other values of the arguments of a window, each with its order: the lowest are the most likely."""
     attrs = node.attrs
     if node.op == "interpolate":
-        yield from (("scale_factor", (n,), 1) for n in _SCALES if n != attrs.get("scale_factor", n))
+        yield from (("scale_factor", (n,), 0) for n in _SCALES if n != attrs.get("scale_factor", n))
         return
     kernel, stride, padding = (attrs.get(name) for name in ("kernel_size", "stride", "padding"))
     if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
@@ -112,7 +113,8 @@ def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, in
             yield "stride", value, 1 if value in strides else 2
     for size in range(2 if max(kernel) > 1 else 1, _LARGEST_KERNEL + 1):
         if (size,) * count != kernel:
-            yield "kernel_size", (size,) * count, 3 + abs(size - kernel[0])
+            is_even = size % 2 == 0 and kernel[0] % 2 == 1
+            yield "kernel_size", (size,) * count, 3 + abs(size - kernel[0]) + _UNUSUAL * is_even
     for pad in range(max(centered) + 2):
         if (pad,) * count not in (padding, centered):
             yield "padding", (pad,) * count, 4 + abs(pad - padding[0])
@@ -163,7 +165,8 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
             for text, order in own:
                 if text != number.text:
                     cost = (*change.order, order + number.place.depth)
-                    yield Candidate(Edit(number.site, text), number, None, Fraction(0), cost, cost)
+                    words = f"{change.name}={text} (replace `{number.text}` with `{text}`)"
+                    yield Candidate(Edit(number.site, text), number, None, Fraction(0), cost, cost, words=words)
 
 
 def _is_whole(number: WrittenNumber, old: int) -> bool:

@@ -108,7 +108,7 @@ def _advice(graph: Graph, node: Node, block: merges.Block | None) -> str:
         return "; use a projection of the input where the shapes differ, or add it only where they are equal"
     if node.op in _PRODUCTS or not merges.differs_in_size(graph, node):
         return ""
-    steps = [_step(graph, step) for step in merges.parting_steps(graph, node)[:_MAX_STEPS]]
+    steps = [_step(graph, step) for step in merges.parting_steps(graph, node)[-_MAX_STEPS:]]
     sizes = working_sizes(graph)
     works = f"; {sizes} work" if sizes is not None else ""
     return (f"; {', '.join(steps)}" if steps else "") + works

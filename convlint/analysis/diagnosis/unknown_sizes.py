@@ -148,7 +148,9 @@ _RESHAPING = frozenset({"flatten", "reshape", "unflatten", "squeeze", "unsqueeze
 def _merged(
     node: Node, inputs: Sequence[Tensor], unknown: Sequence[Unknown], rank: int
 ) -> Iterator[tuple[int, Possible]]:
-    """A size is known if any operand that is not broadcast has a known one; along a ``cat``, if all have."""
+    """A size is known if any operand that is not broadcast has a known one, and no other one of two sizes that met
+    before; along a ``cat``, if all have.
+    """
     along = node.attrs.get("dim", 0) if node.op == "cat" else None
     for dim in range(-rank, 0):
         every = [(t, u) for t, u in zip(inputs, unknown, strict=True) if -dim <= len(t.shape)]
@@ -158,8 +160,11 @@ def _merged(
         known = [t for t, u in every if dim + len(t.shape) not in u and t.shape[dim] != 1]
         if isinstance(along, int) and along in (dim, dim + rank):
             yield dim + rank, None
+        elif chosen := [sizes for sizes in possible if sizes is not None]:
+            # With the other of two sizes this merge fails as well.
+            yield dim + rank, frozenset().union(*chosen, [tensor.shape[dim] for tensor in known])
         elif not known:
-            yield dim + rank, possible[0] if len(possible) == 1 else None
+            yield dim + rank, None
 
 
 def _reshaped(before: Tensor, first: Unknown, after: Tensor) -> Iterator[tuple[int, Possible]]:
