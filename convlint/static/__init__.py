@@ -72,7 +72,7 @@ def check_file(
     try:
         if not project.is_followed(path, data):
             return CheckedFile(uses=project.imports.new_uses())
-        module = project.add(path, data)
+        module = project.checked = project.add(path, data)
     except UnreadableError as error:
         if not error.is_syntax:
             return CheckedFile(problems=(Problem("too-deep", str(error), path),))

@@ -27,7 +27,10 @@ def guess_input(path: ExecutionPath, run: Run) -> tuple[tuple[InputSpec, ...], s
     Returns the input and the reason for its size; no input if only a real run can determine it.
     """
     execution = path.execution
-    first = next((step.outputs[0] for step in execution.steps if step.op == "input"), None)
+    inputs = [step for step in execution.steps if step.op == "input"]
+    if any("part" in step.attrs for step in inputs):
+        return (), ""  # a dict of tensors
+    first = next((step.outputs[0] for step in inputs), None)
     shape = () if first is None else tuple(execution.reduced(n) for n in first.shape or ())
     spatial = len(shape) - 2
     if spatial not in SIZES or type(shape[1]) is not int:

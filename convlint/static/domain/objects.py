@@ -67,6 +67,7 @@ class Scope:
     outer: Scope | None = None
     qualname: str = ""
     names: dict[str, Value] = field(default_factory=dict)
+    function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None = None  # whose names they are
     called_from: tuple[ast.expr, Scope] | None = None  # in the text of a library: the call in the program
 
 

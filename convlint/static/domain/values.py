@@ -127,6 +127,32 @@ class Vector:
     items: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AnyKey:
+    """A key of a dict that stands for all keys that a caller may pass."""
+
+    def __str__(self) -> str:
+        return "*"
+
+
+ANY_KEY: Final = AnyKey()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputMapping:
+    """An input that is a dict of tensors; ``parts`` has those that were used so far."""
+
+    parts: dict[Value, Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputItems:
+    """The "items", "keys" or "values" of an input."""
+
+    mapping: InputMapping
+    of: str
+
+
 LONGEST: Final = 4096  # items of a sequence that is computed; a longer one is UNKNOWN
 LARGEST: Final = 2**63  # of a number: more than any size or count
 _DEEPEST = 8

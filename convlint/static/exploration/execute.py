@@ -9,10 +9,10 @@ from contextlib import suppress
 from convlint import symbolic
 from convlint.settings.input_shapes import nested
 from convlint.static.domain.objects import Function, Instance, Outside, Scope
-from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
-from convlint.static.interpreter import Call, Interpreter
+from convlint.static.interpreter import Call, Interpreter, is_mapping
 from convlint.static.program.parse import positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.support.errors import UsageError
@@ -72,9 +72,9 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
         return
     parameters = forward.node.args
     required = [p for p in positional(parameters)[1:] if p.arg not in forward.defaults]
-    args = [_input_for(interpreter, parameter) for parameter in required]
+    args = [_input_for(interpreter, forward, parameter) for parameter in required]
     required = [p for p in parameters.kwonlyargs if p.arg not in forward.defaults]
-    kwargs = {parameter.arg: _input_for(interpreter, parameter) for parameter in required}
+    kwargs = {parameter.arg: _input_for(interpreter, forward, parameter) for parameter in required}
     kwargs |= _optional(interpreter, forward.defaults, lambda value: value is None or type(value) in (int, float))
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
 
@@ -86,8 +86,10 @@ def _input(interpreter: Interpreter) -> Tensor:
     return tensor
 
 
-def _input_for(interpreter: Interpreter, parameter: ast.arg) -> Value:
-    """Return a tensor, unless the annotation of the parameter says otherwise."""
+def _input_for(interpreter: Interpreter, forward: Function, parameter: ast.arg) -> Value:
+    """Return a tensor, unless the annotation of the parameter or its use says otherwise."""
+    if is_mapping(forward.node, parameter.arg):
+        return InputMapping({})
     annotation = "Tensor" if parameter.annotation is None else ast.unparse(parameter.annotation)
     is_tensor = annotation.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
     return _input(interpreter) if is_tensor else UNKNOWN

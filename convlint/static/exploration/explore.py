@@ -18,7 +18,7 @@ from convlint.static.exploration.argument_variants import (
 )
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, find_entry_points
 from convlint.static.exploration.execute import execute_entry_point
-from convlint.static.interpreter import Interpreter, PathChoices, Raised
+from convlint.static.interpreter import Interpreter, PathChoices, Raised, update_registries
 from convlint.static.program.parse import walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -137,6 +137,8 @@ def _key(entry_point: EntryPoint) -> object:
 
 def explored(project: Project, module: SourceModule) -> list[Exploration]:
     """Explore a file within a budget: classes, then the top level and functions, then more paths and functions."""
+    if project.registries:
+        update_registries(Interpreter(project, Execution(), PathChoices()))
     budget = _STEPS_PER_FILE + module.text.length
     entry_points = find_entry_points(project, module)
     classes = [entry_point for entry_point in entry_points if entry_point.kind == "class"]

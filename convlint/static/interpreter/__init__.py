@@ -4,8 +4,19 @@ package execute syntax that contains each other, so they alone may refer to each
 
 from convlint.static.domain.execution import Raised
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.input_mappings import is_mapping
 from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.interpreter.module_calls import ModuleCall
 from convlint.static.interpreter.path_choices import PathChoice, PathChoices
+from convlint.static.interpreter.registries import update_registries
 
-__all__ = ["Call", "Interpreter", "ModuleCall", "PathChoice", "PathChoices", "Raised"]
+__all__ = [
+    "Call",
+    "Interpreter",
+    "ModuleCall",
+    "PathChoice",
+    "PathChoices",
+    "Raised",
+    "is_mapping",
+    "update_registries",
+]

@@ -6,7 +6,18 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Sizes, Tensor, Value, Vector
+from convlint.static.domain.values import (
+    UNKNOWN,
+    Bound,
+    Builtin,
+    InputMapping,
+    Library,
+    Partial,
+    Sizes,
+    Tensor,
+    Value,
+    Vector,
+)
 from convlint.static.interpreter import classes, records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
@@ -41,6 +52,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return Builtin(f"{value.name}.{name}")
     if kind is Children:
         return _of_instance(interpreter, value.module, name, node, scope) if name in _VIEWS else UNKNOWN
+    if kind is InputMapping:
+        return Bound(Builtin(f"input.{name}"), value)
     if kind is Vector:
         return Bound(Library(f"numpy.ndarray.{name}"), value)
     if kind in methods.METHODS and name in methods.METHODS[kind]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Scope
-from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more
-from convlint.static.interpreter import truth
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Value, has_more
+from convlint.static.interpreter import input_mappings, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
 from convlint.static.interpreter.pymodel import containers
@@ -83,7 +83,7 @@ def _comprehension(
     def add() -> None:
         result.append(evaluate(interpreter, node.elt, inner))
 
-    if not _loop(interpreter, node.generators, inner, add):
+    if not _loop(interpreter, node.generators, inner, add, [node.elt]):
         result.append(UNKNOWN)
     return result
 
@@ -96,24 +96,34 @@ def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp, scope: Sco
     def add() -> None:
         containers.put(result, evaluate(interpreter, node.key, inner), evaluate(interpreter, node.value, inner))
 
-    if not _loop(interpreter, node.generators, inner, add):
+    if not _loop(interpreter, node.generators, inner, add, [node.key, node.value]) and ANY_KEY not in result:
         result[UNKNOWN] = UNKNOWN
     return result
 
 
-def _loop(interpreter: Interpreter, loops: list[ast.comprehension], scope: Scope, add: Callable[[], None]) -> bool:
-    """Run the loops of a comprehension; False if an iterable or a condition is not known."""
+def _loop(
+    interpreter: Interpreter,
+    loops: list[ast.comprehension],
+    scope: Scope,
+    add: Callable[[], None],
+    parts: list[ast.expr],
+) -> bool:
+    """Run the loops of a comprehension, which makes ``parts``; False if an iterable or a condition is not known."""
     if not loops:
         add()
         return True
     loop, *inner = loops
     iterable = evaluate(interpreter, loop.iter, scope)
-    items = containers.iterate(interpreter, iterable)
+    complete = not has_more(iterable)
+    if type(iterable) is InputItems:
+        items: list[Value] | None = input_mappings.items(interpreter, iterable, loop.target, [*parts, *loop.ifs], scope)
+        complete = ANY_KEY not in iterable.mapping.parts
+    else:
+        items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > LONGEST:
         assign(interpreter, loop.target, UNKNOWN, scope)
-        _loop(interpreter, inner, scope, add)
+        _loop(interpreter, inner, scope, add, parts)
         return False
-    complete = not has_more(iterable)
     for item in items:
         interpreter.step()
         assign(interpreter, loop.target, item, scope)
@@ -125,7 +135,7 @@ def _loop(interpreter: Interpreter, loops: list[ast.comprehension], scope: Scope
         if included is None:
             complete = False
         elif included:
-            complete &= _loop(interpreter, inner, scope, add)
+            complete &= _loop(interpreter, inner, scope, add, parts)
     return complete
 
 

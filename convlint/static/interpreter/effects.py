@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope) -> None:
-    """Make everything unknown that statements may have changed."""
+def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope, *, key: str = "") -> None:
+    """Make everything unknown that statements may have changed, except items of dicts under the name ``key``."""
     for statement in statements:
         effects = cached(statement, "effects", partial(_Effects, statement))
         for name in effects.names:
@@ -28,8 +28,9 @@ def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scop
             owner = evaluate(interpreter, owner_node, scope)
             if type(owner) is Instance:
                 owner.attrs[attribute] = UNKNOWN
-        for container in effects.containers:
-            containers.taint(evaluate(interpreter, container, scope))
+        for container, item in effects.containers:
+            if not (key and isinstance(item, ast.Name) and item.id == key):
+                containers.taint(evaluate(interpreter, container, scope))
 
 
 class _Effects:
@@ -38,13 +39,13 @@ class _Effects:
     def __init__(self, statement: ast.stmt) -> None:
         self.names = list(dict.fromkeys(bound_names(statement)))
         self.attributes: list[tuple[ast.expr, str]] = []
-        self.containers: list[ast.expr] = []
+        self.containers: list[tuple[ast.expr, ast.expr | None]] = []  # each with the key that is set
         for node in own_nodes(statement):
             match node:
                 case ast.Attribute(ctx=ast.Store()):
                     self.attributes.append((node.value, node.attr))
                 case ast.Subscript(ctx=ast.Store()):
-                    self.containers.append(node.value)
+                    self.containers.append((node.value, node.slice))
                 case ast.Call(func=ast.Attribute(attr=attr)) if attr in CHANGING:
                     assert isinstance(node.func, ast.Attribute)
-                    self.containers.append(node.func.value)
+                    self.containers.append((node.func.value, None))

@@ -11,7 +11,9 @@ from convlint.static.domain.values import (
     LARGEST,
     LONGEST,
     UNKNOWN,
+    AnyKey,
     Condition,
+    InputMapping,
     Library,
     Tensor,
     Value,
@@ -19,7 +21,7 @@ from convlint.static.domain.values import (
     is_small,
     joined,
 )
-from convlint.static.interpreter import attributes, displays, special_methods, truth
+from convlint.static.interpreter import attributes, displays, input_mappings, special_methods, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
@@ -221,6 +223,8 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
         return index(interpreter.execution, value, key)
     if type(value) is Instance and special_methods.defines(value, "__getitem__"):
         return special_methods.call_special(interpreter, value, "__getitem__", key, node=node, scope=scope)
+    if type(value) is InputMapping:
+        return input_mappings.part(interpreter, value, key) if type(key) in (str, AnyKey) else UNKNOWN
     if type(value) is Names and type(key) is str:
         return interpreter.name_of_module(value.module, key)
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:

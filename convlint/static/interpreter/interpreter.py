@@ -185,7 +185,7 @@ class Interpreter:
             self.arguments[instance] = dict(names)
         if names is None or len(self.frames) > _DEEPEST:
             return self.call_unknown(call)
-        inner = Scope(function.scope.module, function.scope, function.qualname, names)
+        inner = Scope(function.scope.module, function.scope, function.qualname, names, function.node)
         if inner.module.is_library:  # what it does, the program does at the call
             inner.called_from = call.scope.called_from or (call.node, call.scope)
             return statements.run_function(self, function, inner)

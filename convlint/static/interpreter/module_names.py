@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Class, Function, Scope
 from convlint.static.domain.values import UNKNOWN, Library, Partial, Value
-from convlint.static.interpreter import classes, libraries
+from convlint.static.interpreter import classes, libraries, registries
 from convlint.static.interpreter.dispatch import execute
 from convlint.static.interpreter.pymodel import builtin_functions
 from convlint.static.program.source_module import SourceModule, is_main_guard
@@ -36,6 +36,7 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
             execute(interpreter, statement, scope)
         if name in module.fallbacks and type(module.values.get(name)) is Library:
             _fall_back(interpreter, module, name)
+        registries.file_definitions(interpreter, module, name)
     except Stop:
         module.values.setdefault(name, UNKNOWN)
         if interpreter.steps < 0:

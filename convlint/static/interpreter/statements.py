@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
-from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more
-from convlint.static.interpreter import definitions, truth
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Value, has_more
+from convlint.static.interpreter import definitions, input_mappings, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import (
@@ -21,6 +21,7 @@ from convlint.static.interpreter.dispatch import (
     execute_block,
 )
 from convlint.static.interpreter.effects import forget
+from convlint.static.interpreter.initialization import is_initialization
 from convlint.static.interpreter.operators import compare, operate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import is_generator
@@ -157,7 +158,11 @@ _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 
 
 def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -> BlockEnd | None:
+    if is_initialization(node, scope.function):
+        return execute_block(interpreter, node.orelse, scope)
     iterable = evaluate(interpreter, node.iter, scope)
+    if type(iterable) is InputItems:
+        return _for_inputs(interpreter, node, iterable, scope)
     items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > _MOST_ITERATIONS:
         interpreter.record_gap("loop over an unknown iterable", node.iter, scope)
@@ -176,6 +181,23 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
     if has_more(iterable):
         forget(interpreter, [node], scope)
     return execute_block(interpreter, node.orelse, scope)
+
+
+def _for_inputs(
+    interpreter: Interpreter, node: ast.For | ast.AsyncFor, inputs: InputItems, scope: Scope
+) -> BlockEnd | None:
+    """Loop over the items of an input that is a dict."""
+    for item in input_mappings.items(interpreter, inputs, node.target, node.body, scope):
+        interpreter.step()
+        assign(interpreter, node.target, item, scope)
+        end = execute_block(interpreter, node.body, scope)
+        if end is BREAK or end is CONTINUE:
+            continue
+        if end is not None:
+            return end
+    if ANY_KEY in inputs.mapping.parts:
+        forget(interpreter, [node], scope, key=input_mappings.key_name(node.target))
+    return None
 
 
 def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd | None:

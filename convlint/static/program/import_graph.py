@@ -45,7 +45,7 @@ class ImportGraph:
 
     def __init__(self, root: str, texts: SourceTexts, parsed: Parsed) -> None:
         self.root = root
-        self.reaches_torch = Reachability(self._imported, self._has_torch)
+        self.reaches_torch = Reachability(self.imported, self._has_torch)
         self._texts = texts
         self._parsed = parsed
         self._files: dict[str, ParsedFile | None] = {}  # as this project has them
@@ -99,7 +99,7 @@ class ImportGraph:
         while pending:
             importer = pending.pop()
             yield importer
-            new = set(self._imported(importer)) - seen
+            new = set(self.imported(importer)) - seen
             seen |= new
             pending += new
 
@@ -142,7 +142,7 @@ class ImportGraph:
         file = self._file(path)
         return file is not None and file.has_torch
 
-    def _imported(self, path: str) -> Iterator[str]:
+    def imported(self, path: str) -> Iterator[str]:
         """Yield the files that a file imports directly."""
         file = self._file(path)
         for name, members, level in () if file is None else file.names:

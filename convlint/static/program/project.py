@@ -34,10 +34,14 @@ class Project:
         self.entries = tuple(entries)
         self.explorations: dict[object, Any] = {}  # by class, or by other entry point
         self.contracts: dict[object, Any] = {}  # the equalities that each class assumes
+        self.checked: SourceModule | None = None  # the file under check
+        # The number of files that were searched for definitions filed in a registry, by its module and name.
+        self.registries: dict[tuple[SourceModule, str], int] = {}
         self.lines = 0  # of all files whose trees are in memory
         self.texts = texts or SourceTexts()
         self._parsed: Parsed = {} if parsed is None else parsed
         self.imports = ImportGraph(self.root, self.texts, self._parsed)
+        self._imported: dict[str, None] = {}
         self._modules: dict[str, SourceModule | None] = {}
 
     def with_texts(self, texts: SourceTexts) -> Project:
@@ -81,6 +85,16 @@ class Project:
             if text is not None:
                 self._modules[key] = self._module(text, key, self.imports.data(key))
         return self._modules[key]
+
+    def imported(self) -> list[str]:
+        """Return the paths of the files that the files checked so far import, directly or not, themselves included."""
+        pending = [] if self.checked is None else [os.path.abspath(self.checked.path)]
+        while pending:
+            path = pending.pop()
+            if path not in self._imported:
+                self._imported[path] = None
+                pending += self.imports.imported(path)
+        return list(self._imported)
 
     def library_text(self, path: str) -> SourceModule:
         """Return the text at ``path`` that stands for a library, as a module."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from convlint import symbolic
+from convlint.static.domain.execution import Raised
 from convlint.static.domain.values import (
     LARGEST,
     LONGEST,
     UNKNOWN,
     Builtin,
+    InputItems,
     Library,
     Real,
     Sizes,
@@ -18,7 +20,7 @@ from convlint.static.domain.values import (
     has_more,
     is_small,
 )
-from convlint.static.interpreter import records, special_methods, truth
+from convlint.static.interpreter import input_mappings, records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
@@ -179,6 +181,32 @@ def _str(call: Call) -> Value:
     return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
+def _input_view(of: str) -> NativeFunction:
+    return lambda call: InputItems(call.args[0], of)
+
+
+def _input_get(call: Call) -> Value:
+    mapping, key, *default = call.args
+    return UNKNOWN if default or type(key) is not str else input_mappings.part(call.interpreter, mapping, key)
+
+
+def _iter(call: Call) -> Value:
+    """Return an iterator: a list from which ``next`` takes the first item."""
+    return _items(call)[:] if len(call.args) == 1 else UNKNOWN
+
+
+def _next(call: Call) -> Value:
+    """Take the first item of an iterator: generators and iterators of the program are kept as lists."""
+    iterator, *default = call.args
+    if type(iterator) is not list or (iterator and iterator[0] is UNKNOWN):
+        return UNKNOWN
+    if iterator:
+        return iterator.pop(0)
+    if not default:
+        raise Raised("an iterator is empty")
+    return default[0]
+
+
 def _super_nothing(call: Call) -> Value:
     """``super().__init__(...)`` where no base defines a constructor: the fields of a record are set."""
     instance, *rest = call.args
@@ -218,10 +246,12 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "all": _any_all(wanted=False),
     "str": _str,
     "super.nothing": _super_nothing,
+    **{f"input.{view}": _input_view(view) for view in input_mappings.VIEWS},
+    **dict.fromkeys(("input.get", "input.pop"), _input_get),
     "tensor.size": lambda call: Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN,
     "print": lambda _: None,
-    "iter": first_argument,
-    "next": lambda call: next(iter(_items(call)), UNKNOWN),
+    "iter": _iter,
+    "next": _next,
     **dict.fromkeys(("id", "repr", "hash"), lambda _: UNKNOWN),
 }
 NAMES: dict[str, Value] = {

@@ -9,8 +9,10 @@ from convlint import symbolic
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import UNKNOWN_CHILD, Children, Class, Function, Instance, Names
 from convlint.static.domain.values import (
+    ANY_KEY,
     LONGEST,
     UNKNOWN,
+    AnyKey,
     Builtin,
     Library,
     Real,
@@ -46,7 +48,9 @@ def get(value: Value, key: Value) -> Value:
             return _at(value, key)
         return value[key] if _is_plain_slice(key) else UNKNOWN
     if kind is dict:
-        return UNKNOWN if UNKNOWN in value or not _hashable(key) else value.get(key, UNKNOWN)
+        if UNKNOWN in value or not _hashable(key):
+            return UNKNOWN
+        return value[key] if key in value else value.get(ANY_KEY, UNKNOWN)
     if kind is str and _is_plain_slice(key):
         return value[key]
     if kind in (str, range) and type(key) is int:
@@ -139,7 +143,7 @@ def _hashable(key: Value) -> bool:
     return type(key) in _HASHABLE
 
 
-_HASHABLE = (int, str, float, bool, type(None), bytes, Class, Function, Library, Builtin, Instance)
+_HASHABLE = (AnyKey, int, str, float, bool, type(None), bytes, Class, Function, Library, Builtin, Instance)
 
 
 def delete(owner: Value, key: Value) -> None:
@@ -185,7 +189,7 @@ def contains(item: Value, owner: Value) -> Value:
             return UNKNOWN
         if any(other is item for other in owner):
             return True
-        if any(other is UNKNOWN or isinstance(other, Dim | Real) for other in owner):
+        if any(other is UNKNOWN or isinstance(other, Dim | Real | AnyKey) for other in owner):
             return UNKNOWN
         return bool(item in owner)
     if type(owner) is Instance and owner.items is not None:
@@ -203,7 +207,7 @@ def length(value: Value) -> Value:
     """``len(value)``."""
     kind = type(value)
     if kind in (list, tuple, dict, str, range):
-        return UNKNOWN if kind in (list, tuple, dict) and UNKNOWN in value else len(value)
+        return UNKNOWN if kind in (list, tuple, dict) and (UNKNOWN in value or ANY_KEY in value) else len(value)
     if kind is Tensor and value.shape:
         return value.shape[0]
     if kind is Instance and value.items is not None:
@@ -222,8 +226,10 @@ def length(value: Value) -> Value:
 def iterate(interpreter: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
     """Return the items of a value, None if they are not known. ``count`` is how many are unpacked."""
     kind = type(value)
-    if kind is list or kind is tuple or kind is dict:
+    if kind is list or kind is tuple:
         return list(value)
+    if kind is dict:
+        return [*value, UNKNOWN] if ANY_KEY in value else list(value)
     if kind is range or kind is str:
         return list(value) if len(value) <= LONGEST else None
     if kind is Tensor:

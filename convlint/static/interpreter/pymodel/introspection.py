@@ -13,6 +13,7 @@ from convlint.static.interpreter import attributes, instantiation, module_calls,
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel.native import NativeFunction
+from convlint.static.plain_numbers import WIDTHS
 from convlint.static.program.parse import walk
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import LAYERS
@@ -96,8 +97,10 @@ def _getattr(call: Call) -> Value:
 
 def _lacks(value: Value, name: str) -> bool:
     """Return whether an object is known to have no attribute of this name."""
-    if type(value) is not Instance or value.incomplete or value.cls.node is None or value.has_unknown_attributes:
+    if type(value) is not Instance or value.incomplete or value.has_unknown_attributes:
         return False
+    if value.cls.node is None and name not in WIDTHS:
+        return False  # layers of torch have more attributes than are known
     return name not in value.attrs and value.cls.lookup(name) is None
 
 

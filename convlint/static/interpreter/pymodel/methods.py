@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Value, has_more, is_small
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, Value, has_more, is_small
 from convlint.static.interpreter import module_calls, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import is_short_format
@@ -99,7 +99,13 @@ def _update(call: Call) -> Value:
 
 
 def _listed(view: Callable[[dict[Value, Value]], Iterable[Value]]) -> NativeFunction:
-    return lambda call: UNKNOWN if UNKNOWN in call.args[0] else list(view(call.args[0]))
+    def listed(call: Call) -> Value:
+        owner = call.args[0]
+        if UNKNOWN in owner:
+            return UNKNOWN
+        return [*view(owner), UNKNOWN] if ANY_KEY in owner else list(view(owner))
+
+    return listed
 
 
 _OF_CONTAINERS: dict[str, NativeFunction] = {

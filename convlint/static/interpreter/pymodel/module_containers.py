@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from convlint.static.domain.objects import UNKNOWN_CHILD, Instance
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.pymodel import module_walks
 
 _CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
@@ -51,7 +52,7 @@ def items(instance: Instance) -> list[Value]:
     return [
         value
         for name, value in instance.attrs.items()
-        if (type(value) is Instance and value.is_module) or name.isdigit() or name == UNKNOWN_CHILD
+        if (type(value) is Instance and value.is_module) or str(name).isdigit() or name == UNKNOWN_CHILD
     ]
 
 
@@ -78,11 +79,15 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
     if name == "__setattr__" and len(args) == 2:
         _update(instance, [(args[0], args[1])])
         return None
-    if name in ("children", "named_children", "values", "items", "keys"):
+    if name in _WALKS:
+        return module_walks.walk(name, instance, call)
+    if name == "apply":
+        return module_walks.apply(instance, call)
+    if name in ("values", "items", "keys"):
         if instance.may_have_more_children:
             return UNKNOWN
         children = list(instance.children())
-        if name in ("children", "values"):
+        if name == "values":
             return [child for _, child in children]
         return [key for key, _ in children] if name == "keys" else children
     if name in ("append", "extend", "insert"):
@@ -99,8 +104,6 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
     if name in ("modules", "named_modules") and b"register_forward" in call.scope.module.data:
         modules = _below(instance)
         return modules if name == "modules" else [("", module) for module in modules]
-    if name in ("modules", "named_modules", "parameters", "named_parameters", "buffers"):
-        return []  # loops over these set weights, which no shape depends on
     if name in _HOOKS:
         instance.hooked = True
         return UNKNOWN
@@ -123,15 +126,19 @@ def _below(instance: Instance) -> list[Instance]:
 _HOOKS = frozenset({"register_forward_hook", "register_forward_pre_hook"})
 _REGISTERING = frozenset({"add_module", "register_module", "register_buffer", "register_parameter"})
 _RETURNING_SELF = frozenset(
-    {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "bfloat16", "apply", "type"}
+    {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "bfloat16", "type"}
     | {"requires_grad_", "share_memory", "to_empty"}
+)
+_WALKS = frozenset(
+    {"modules", "children", "parameters", "buffers"}
+    | {"named_modules", "named_children", "named_parameters", "named_buffers"}
 )
 METHODS = (
     _REGISTERING
     | _RETURNING_SELF
-    | {"children", "named_children", "values", "items", "keys", "append", "extend", "insert"}
-    | {"update", "modules", "named_modules", "parameters", "named_parameters", "buffers"}
-    | {"named_buffers", "get_submodule", "__setattr__", "__init__", "state_dict", "_get_name"}
+    | _WALKS
+    | {"apply", "values", "items", "keys", "append", "extend", "insert"}
+    | {"update", "get_submodule", "__setattr__", "__init__", "state_dict", "_get_name"}
     | {"load_state_dict", "zero_grad", "extra_repr"}
     | _HOOKS
 )

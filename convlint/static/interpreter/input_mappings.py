@@ -1,0 +1,89 @@
+"""Inputs that are dicts of tensors: ``batch["image"]``, and loops over ``batch.items()``.
+
+Which keys a caller passes is not known. A loop whose body looks a key up in a dict of modules runs for the keys of that
+dict; any other loop runs once, for a key that stands for all.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.objects import Children, Instance, Scope
+from convlint.static.domain.values import ANY_KEY, InputItems, InputMapping, Value
+from convlint.static.interpreter.dispatch import evaluate
+from convlint.static.program.parse import cached, walk
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+VIEWS = frozenset({"items", "keys", "values"})
+
+
+def is_mapping(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, parameter: str) -> bool:
+    """Return whether a function uses a parameter as a dict, and does not ask for its type."""
+    return parameter in cached(function, "mappings", partial(_mappings, function))
+
+
+def _mappings(function: ast.AST) -> set[str]:
+    used: set[str] = set()
+    tested: set[str] = set()
+    for node in walk(function):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="items" | "keys" | "values")):
+                used.add(name)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str())):
+                used.add(name)
+            case ast.Call(func=ast.Name(id="isinstance" | "hasattr" | "type"), args=[ast.Name(id=name), *_]):
+                tested.add(name)
+    return used - tested
+
+
+def part(interpreter: Interpreter, mapping: InputMapping, key: Value) -> Value:
+    """Return the tensor under a key."""
+    if key not in mapping.parts:
+        execution = interpreter.execution
+        execution.site = None
+        mapping.parts[key] = execution.emit("input", [], [None], {"part": str(key)})[0]
+    return mapping.parts[key]
+
+
+def items(
+    interpreter: Interpreter, view: InputItems, target: ast.expr, body: Sequence[ast.AST], scope: Scope
+) -> list[Value]:
+    """Return the items of a loop over the items, keys or values of a mapping."""
+    name = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
+    keys: list[Value] = [ANY_KEY]
+    if view.of != "values" and isinstance(name, ast.Name):
+        keys = list(_keys_in(interpreter, name.id, body, scope)) or keys
+    parts = [(key, part(interpreter, view.mapping, key)) for key in keys]
+    column = {"keys": 0, "values": 1}.get(view.of)
+    return list(parts) if column is None else [pair[column] for pair in parts]
+
+
+def key_name(target: ast.expr) -> str:
+    """Return the name that a loop over items or keys gives the key, "" if there is none."""
+    first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
+    return first.id if isinstance(first, ast.Name) else ""
+
+
+def _keys_in(interpreter: Interpreter, name: str, body: Sequence[ast.AST], scope: Scope) -> Iterable[str]:
+    """Return the keys of the first dict of modules, or of anything else, in which a loop looks its key up."""
+    for node in (node for statement in body for node in walk(statement)):
+        match node:
+            case ast.Subscript(value=owner, slice=ast.Name(id=key), ctx=ast.Load()) if key == name:
+                pass
+            case ast.Compare(left=ast.Name(id=key), ops=[ast.In()], comparators=[owner]) if key == name:
+                pass
+            case _:
+                continue
+        if isinstance(owner, ast.Name | ast.Attribute):
+            value = evaluate(interpreter, owner, scope)
+            module = value.module if type(value) is Children else value
+            if type(module) is Instance and module.is_module and not module.may_have_more_children:
+                return [key for key, _ in module.children()]
+            if type(value) is dict and all(type(key) is str for key in value):
+                return list(value)
+    return ()

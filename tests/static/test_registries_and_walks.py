@@ -1,0 +1,171 @@
+"""Modules that are found at run time: registries, walks over modules, dicts of inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convlint.static import Project, check_file
+from tests.static.test_python import HEAD, expect_one_bug, findings_in, wrong
+
+BLOCK = """
+{decorator}
+class Block(nn.Module):
+    def __init__(self, cin):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, 8, 1)
+    def forward(self, x): return self.conv(x)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 1)
+        self.block = {build}
+    def forward(self, x): return self.block(self.stem(x))
+"""
+REGISTRIES = {
+    "a decorator with a name": (
+        "TABLE = {}\ndef register(name):\n    def wrap(cls):\n        TABLE[name] = cls\n        return cls\n    return wrap",
+        "@register('block')",
+        "TABLE['block'](<6|7>)",
+    ),
+    "a decorator without arguments": (
+        "TABLE = {}\ndef register(cls):\n    TABLE[cls.__name__.lower()] = cls\n    return cls",
+        "@register",
+        "TABLE.get('block')(<6|7>)",
+    ),
+    "an object with a method": (
+        "class Registry:\n    def __init__(self): self.items = {}\n    def register(self, cls):\n"
+        "        self.items[cls.__name__] = cls\n        return cls\n"
+        "    def build(self, type, **kw): return self.items[type](**kw)\nBLOCKS = Registry()",
+        "@BLOCKS.register",
+        "BLOCKS.build(**dict(type='Block', cin=<6|7>))",
+    ),
+    "a dict of its own": (
+        "class Registry(dict):\n    def register(self, name):\n        def wrap(cls):\n            self[name] = cls\n"
+        "            return cls\n        return wrap\nBLOCKS = Registry()",
+        "@BLOCKS.register('b')",
+        "BLOCKS['b'](<6|7>)",
+    ),
+    "mmengine": (
+        "from mmengine import Registry\nMODELS = Registry('models')",
+        "@MODELS.register_module()",
+        "MODELS.build(dict(type='Block', cin=<6|7>))",
+    ),
+    "getattr of the module": ("import sys", "", "getattr(sys.modules[__name__], 'Block')(<6|7>)"),
+    "globals": ("", "", "globals()['Block'](<6|7>)"),
+    "eval": ("", "", "eval('Block')(<6|7>)"),
+}
+
+
+@pytest.mark.parametrize("name", REGISTRIES)
+def test_classes_that_are_looked_up(name: str) -> None:
+    head, decorator, build = REGISTRIES[name]
+    text = f"{HEAD}{head}\n{BLOCK.format(decorator=decorator, build=build)}"
+    found = findings_in(wrong(text))
+    assert [code for code, _ in found] == ["CVL102"]
+    assert findings_in(text.replace("<6|7>", "6")) == []
+
+
+def test_a_name_that_no_definition_has_is_unknown() -> None:
+    head, decorator, _ = REGISTRIES["a decorator with a name"]
+    text = f"{HEAD}{head}\n{BLOCK.format(decorator=decorator, build='TABLE[what](7)')}"
+    assert findings_in(text) == []
+
+
+FILES = {
+    "reg.py": "TABLE = {}\ndef register(cls):\n    TABLE[cls.__name__] = cls\n    return cls\ndef build(name, *args): return TABLE[name](*args)\n",
+    "blocks.py": f"{HEAD}from reg import register\n{BLOCK.split('class Net', maxsplit=1)[0].format(decorator='@register')}",
+    "net.py": f"{HEAD}import blocks\nfrom reg import build\nclass Net{BLOCK.split('class Net')[1]}",
+}
+
+
+@pytest.mark.parametrize(("width", "codes"), [(6, []), (7, ["CVL102"])])
+def test_definitions_in_other_files(width: int, codes: list[str], tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text.replace("{build}", f"build('Block', {width})"))
+    for order in (("net.py",), ("reg.py", "net.py"), ("blocks.py", "reg.py", "net.py")):
+        project = Project(str(tmp_path))
+        for name in order:
+            path = str(tmp_path / name)
+            found = check_file(path, (tmp_path / name).read_bytes(), project)
+        assert [f.code for f in found.findings if f.code.startswith("CVL1")] == codes
+
+
+WALKS = {
+    "the convolutions of a body": "n = [m for m in b.modules() if isinstance(m, nn.Conv2d)][<-1|0>].out_channels - 4",
+    "modules with names": "for name, m in b.named_modules():\n    if isinstance(m, nn.Conv2d): n = m.out_channels - <4|3>",
+    "children": "n = sum(m.out_channels for m in b.children() if hasattr(m, 'out_channels')) - <10|9>",
+    "named children": "n = dict(b.named_children())['<0|2>'].out_channels - 3",
+    "parameters": "n = len([p for p in b.parameters()]) - <2|1> + 1",
+    "the first parameter": "n = next(b.parameters()).shape[0] - <3|2>",
+    "named parameters": "n = dict(b.named_parameters())['2.weight'].shape[1] - <3|2>",
+    "buffers": "n = dict(nn.Sequential(nn.BatchNorm2d(<3|4>)).named_buffers())['0.running_mean'].shape[0]",
+    "apply": "found = []\nb.apply(lambda m: found.append(m))\nn = found[<0|2>].out_channels - 3",
+    "a width that a loop sets": (
+        "for m in b.modules():\n    if isinstance(m, nn.Conv2d):\n        nn.init.zeros_(m.weight)\n        b.width = m.out_channels\n"
+        "n = b.width - <4|3>"
+    ),
+    "_modules": "b._modules['3'] = nn.Conv2d(7, <3|4>, 1)\nn = b[3].out_channels",
+    "items of _modules": "n = [m for k, m in b._modules.items()][<2|0>].out_channels - <4|5>",
+    "next of an iterator": "it = iter([9, <3|4>])\na = next(it)\nn = next(it)",
+    "next with a default": "n = next((m for m in [] if m), <3|4>)",
+}
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_walks_over_modules(name: str) -> None:
+    body = "b = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.Conv2d(6, 7, 1))\n"
+    expect_one_bug(f"{HEAD}{body}{WALKS[name]}\nnn.Conv2d(n, 8, 1)(torch.zeros(1, 3, 8, 8))  # CVL102\n")
+
+
+INPUTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.towers = nn.ModuleDict({{k: nn.Conv2d(1, 8, 3) for k in ("rgb", "depth")}})
+        self.enc = nn.Conv2d(3, 8, 3)
+        self.fuse = nn.Conv2d({width}, 8, 1)
+    def forward(self, batch):
+        {forward}
+"""
+FORWARDS = {
+    "a comprehension": ("<16|8>", "return self.fuse(torch.cat([self.towers[k](v) for k, v in batch.items()], 1))"),
+    "a loop": (
+        "<8|16>",
+        "y = 0\n        for k in batch.keys():\n            y = y + self.towers[k](batch[k])\n        return self.fuse(y)",
+    ),
+    "keys that are written": ("<16|8>", "return self.fuse(torch.cat([self.enc(batch['a']), self.enc(batch['b'])], 1))"),
+    "keys that another line writes": (
+        "<16|8>",
+        "z = {k: self.enc(v) for k, v in batch.items()}\n        return self.fuse(torch.cat([z['a'], z['b']], dim=1))",
+    ),
+    "a test for a key": (
+        "<16|8>",
+        "p = []\n        for k, v in batch.items():\n            if k in self.towers:\n                p.append(self.towers[k](v))\n"
+        "        return self.fuse(torch.cat(p, 1))",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORWARDS)
+def test_inputs_that_are_dicts(name: str) -> None:
+    width, forward = FORWARDS[name]
+    text = HEAD + INPUTS.format(width=width, forward=forward)
+    assert [code for code, _ in findings_in(wrong(text))] == ["CVL102"]
+    assert findings_in(text.replace(width, width.strip("<>").split("|")[0])) == []
+
+
+SILENT = {
+    "parts of unknown number": "return self.fuse(torch.cat([self.enc(v) for v in batch.values()], 1))",
+    "a list that grows": (
+        "p = []\n        for k, v in batch.items():\n            p.append(self.enc(v))\n        return self.fuse(torch.cat(p, 1))"
+    ),
+    "a tensor or a dict": "x = batch['a'] if isinstance(batch, dict) else batch\n        return self.fuse(x)",
+    "a key that is not known": "return self.fuse(batch[self.key])",
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_what_depends_on_the_caller_is_not_reported(name: str) -> None:
+    assert findings_in(HEAD + INPUTS.format(width=16, forward=SILENT[name])) == []
