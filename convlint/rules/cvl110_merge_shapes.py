@@ -55,7 +55,7 @@ class MergeShapes(Rule):
         block = merges.block_of(graph, node)
         site, related = node.site, _producers(graph, node)
         module = node.module or None
-        modules = tuple(dict.fromkeys(node.module for node in nodes if node.module))
+        modules = tuple(dict.fromkeys(each.module for each in _alike(graph, node) if each.module))
         if block is not None:
             module = block.layer.name
             places = {layer.site for layer in block.failing}
@@ -73,6 +73,12 @@ class MergeShapes(Rule):
             related=tuple({each.site: each for each in reversed(related)}.values())[::-1],
             nodes=tuple([node.id for node in nodes]),
         ).with_(instances=modules)
+
+
+def _alike(graph: Graph, node: Node) -> list[Node]:
+    """The merges at the same line that do not fit, also those that only fail because of an earlier one."""
+    same = [other for other in graph.nodes if other.op == node.op and other.site == node.site]
+    return [other for other in same if len(other.inputs) > 1 and merges.differing(graph, other)] or [node]
 
 
 def _statement(graph: Graph, node: Node) -> str:

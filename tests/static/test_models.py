@@ -92,6 +92,32 @@ MODELS = {
         "if self.down is None: return self.c(x)\nreturn self.down(x) + self.c(x)  # CVL110",
         ", down=True",
     ),
+    "an addition of FloatFunctional": net(
+        "self.a, self.b = nn.Conv2d(3, 8, 1), nn.Conv2d(3, <8|9>, 1)\n"
+        "self.sum = torch.ao.nn.quantized.FloatFunctional()",
+        "return self.sum.add_relu(self.a(x), self.b(x))  # CVL110",
+    ),
+    "a concatenation of FloatFunctional": net(
+        "self.a, self.b = nn.Conv2d(3, 8, 1), nn.Conv2d(3, 4, 1)\nself.join = nn.quantized.FloatFunctional()\n"
+        "self.c = nn.Conv2d(<12|16>, 2, 1)  # CVL102",
+        "return self.c(self.join.cat([self.a(x), self.b(x)], 1))",
+    ),
+    "a concatenation with a vector of unknown rank": net(
+        "self.a, self.b = nn.Conv2d(3, 8, 1), nn.Linear(5, 6)\nself.c = nn.Linear(<14|13>, 2)  # CVL108",
+        "return self.c(torch.cat([self.a(x).mean((2, 3)), self.b(torch.load('v'))], dim=1))",
+    ),
+    "linear layers that read a tensor of unknown rank": net(
+        "self.f = nn.Sequential(nn.Linear(7, 12), nn.ReLU(), nn.Linear(<12|13>, 4))  # CVL108",
+        "return self.f(torch.load('v'))",
+    ),
+    "a pool as large as its map": net(
+        "self.a, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(<8|9>, 2)  # CVL108",
+        "x = self.a(x)\nreturn self.fc(F.avg_pool2d(x, x.size()[3]).view(x.size(0), -1))",
+    ),
+    "a batch that is merged": net(
+        "self.a, self.pool, self.fc = nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(2), nn.Linear(32, 2)",
+        "x = self.pool(self.a(x))\nx = x.view(<len(x), -1|-1>)  # CVL114\nreturn self.fc(x)",
+    ),
     "a block in a block": net("self.body = nn.Conv2d(<3|4>, 8, 3)  # CVL102").replace("Net", "Block")
     + net("self.body = nn.Sequential(nn.ReLU(), Block())"),
     "a base class": net("self.body = self.make()").replace("Net", "Base")
