@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from typing import Literal
 
@@ -105,8 +106,12 @@ def candidates(
     joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
     best: dict[tuple[Site, str], Candidate] = {}
     in_class = any((site.path, site.line) in suspected for end in ends for site in end.vote.frames[:1])
+    seen: set[tuple[Site, Change, Role, Site]] = set()  # the numbers of a block that is built many times
     for end in ends:
         for number in end.numbers:
+            if (alike := (number.site, number.change, end.role, number.frame)) in seen:
+                continue
+            seen.add(alike)
             for text, kind in _texts(graph, number, end, ends, slicer):
                 if text == number.text:
                     continue
@@ -357,27 +362,33 @@ def _peers(number: WrittenNumber, ends: Sequence[_End]) -> Iterator[tuple[str, F
     for end in ends:
         for other in end.numbers:
             if (
-                other.node is not number.node
-                and not _is_past_loop(other, number)
+                other.place.scope is scope
+                and other.node is not number.node
                 and other.change.value is not None
                 and (other.literal is not None or other.role not in ("element", "unpacked"))
                 and not other.is_alternative
-                and other.place.path == number.place.path
-                and other.place.scope is scope
+                and other.text not in found
+                and not _is_past_loop(other, number)
             ):
-                found.setdefault(other.text, other.change.value)
+                found[other.text] = other.change.value
     yield from found.items()
 
 
 def _is_past_loop(variable: WrittenNumber, number: WrittenNumber) -> bool:
     """Return whether a variable of a loop would be read after the loop, where its last value remains."""
     name = variable.node.id if isinstance(variable.node, ast.Name) else None
-    loops = [
-        node
-        for node in ast.walk(number.place.scope)
-        if isinstance(node, ast.For) and any(isinstance(t, ast.Name) and t.id == name for t in ast.walk(node.target))
+    loops = [inside for names, inside in _loops(number.place.scope) if name in names]
+    return bool(loops) and not any(number.node in inside for inside in loops)
+
+
+@lru_cache(maxsize=32)
+def _loops(scope: ast.AST) -> list[tuple[frozenset[str], frozenset[ast.AST]]]:
+    """The loops of a function: the names that they bind, and all nodes in them."""
+    return [
+        (frozenset(t.id for t in ast.walk(node.target) if isinstance(t, ast.Name)), frozenset(ast.walk(node)))
+        for node in ast.walk(scope)
+        if isinstance(node, ast.For)
     ]
-    return bool(loops) and not any(number.node in ast.walk(loop) for loop in loops)
 
 
 def _operand(text: str) -> str:

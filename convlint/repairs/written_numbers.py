@@ -11,6 +11,7 @@ import builtins
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from convlint.ir import Site
 from convlint.repairs.changes import Change, operand_changes
@@ -71,7 +72,7 @@ class WrittenNumber:
     def site(self) -> Site:
         return lines.span(self.place.path, self.node, self.place.file.lines)
 
-    @property
+    @cached_property
     def text(self) -> str:
         return ast.unparse(self.node)
 
