@@ -35,6 +35,13 @@ class ClassRepair:
     is_composed: bool
 
     @property
+    def is_own(self) -> bool:
+        """True for an edit in the class itself, and not in a base or a function."""
+        cls = self.failed.path.entry_point.value
+        node, path = cls.node, cls.module.path
+        return bool(self.written.place.path == path and node.lineno <= self.written.node.lineno <= node.end_lineno)
+
+    @property
     def key(self) -> object:
         """Equal for equal edits."""
         return self.written.place.path, position(self.written.node), self.text
@@ -108,6 +115,11 @@ def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Ite
     wanted = written.change.wanted
     for text, value in values.items():
         yield text, wanted is not None and value == wanted, False
+    if wanted is None and written.role == "argument":
+        yield from ((f"{factor} * {_operand(written.text)}", False, True) for factor in range(2, _LARGEST_FACTOR))
+        if isinstance(written.node, ast.BinOp) and isinstance(written.node.op, ast.Mult):
+            yield ast.unparse(written.node.left), False, True
+            yield ast.unparse(written.node.right), False, True
     for text in simplified(written.node, written.change):
         yield text, wanted is not None, False
     if wanted is None or wanted.denominator != 1 or wanted < 1 or written.role not in ("argument", "assignment"):

@@ -24,16 +24,23 @@ def completed(project: Project, explorations: Sequence[Exploration], findings: S
     found = [(defect, finding(defect)) for defect in defects(project, explorations)]
     if not found:
         return findings
-    failing = {finding.site for finding in findings if finding.graph is not None}
-    failing |= {f.graph.nodes[id].site for f in findings if f.graph is not None for id in f.nodes}
-    new = {
-        (each.code, each.site): each
-        for defect, each in found
-        if defect.works or (each.site not in failing and defect.fails[0].site not in failing)
-    }
     claims = {(f.code, f.site): f.claim for f in findings if f.claim is not None}
+    new = {(each.code, each.site): each for _, each in found}
     added = [each.with_(claim=claims.get(key, each.claim)) for key, each in new.items()]
-    return [*(each for each in findings if (each.code, each.site) not in new), *added]
+    settled = [defect for defect, _ in found]
+    return [*(each for each in findings if not any(_explains(defect, each) for defect in settled)), *added]
+
+
+def _explains(defect: LatentDefect, finding: Finding) -> bool:
+    """Return whether the repair of a defect settles what a rule reports: in its class, or at its operation."""
+    cls, site = defect.entry_point.value.node, finding.site
+    if site is None or cls is None:
+        return False
+    if finding.graph is not None:
+        failing = {finding.graph.nodes[id].site for id in finding.nodes}
+        return not defect.works and any(each.site in failing for each in defect.fails)
+    is_inside = site.path == defect.entry_point.module.path and cls.lineno <= site.line <= (cls.end_lineno or 0)
+    return is_inside and finding.code in ("CVL201", "CVL203")
 
 
 _MOST_PAIRS = 4  # of failing and working arguments in a claim

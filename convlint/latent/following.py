@@ -9,7 +9,7 @@ from typing import Literal
 from convlint.analysis import ops
 from convlint.ir import Site
 from convlint.latent.arguments import Arguments
-from convlint.static.domain.execution import Execution, Step, Stop
+from convlint.static.domain.execution import Execution, Step
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
@@ -137,7 +137,7 @@ def _follow(
         outcome = "works"
     except Raised:
         outcome = "refused"
-    except (Stop, RecursionError):
+    except Exception:  # noqa: BLE001, S110 - too many steps, or sizes that cannot be: such arguments decide nothing
         pass
     path.steps = steps - interpreter.steps
     step = next((step for step in path.execution.steps if step.error and not step.hypothetical), None)

@@ -21,10 +21,12 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
         changed = sum((before - Counter(_sizes(each) for each in after)).values())
         keys.append(
             (
+                not repair.is_own,
                 changed,
                 repair.is_composed,
                 not repair.fits,
                 repair.written.role != "argument",
+                not reads_input_by_parameter(repair),
                 _ROLES.index(repair.number.role),
                 number,
             )
@@ -40,6 +42,12 @@ def _sizes(followed: Followed) -> tuple[object, ...]:
     names = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "groups", "normalized_shape")
     layers = [layer_of(step) for step in followed.path.execution.steps if step.op in ops.WITH_WEIGHTS]
     return tuple(tuple(layer.attrs.get(name) for name in names) for layer in layers if layer)
+
+
+def reads_input_by_parameter(repair: ClassRepair) -> bool:
+    """Return whether a repair lets a layer that reads the input of the class read a parameter's number of channels."""
+    scope = repair.written.place.scope
+    return repair.number.role == "sibling" and isinstance(scope, Function) and repair.text in parameters(scope)
 
 
 def orphans(repair: ClassRepair) -> int:
