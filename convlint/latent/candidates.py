@@ -74,6 +74,7 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
     return sorted(
         found.values(),
         key=lambda repair: (
+            not repair.is_own,
             not repair.fits,
             repair.is_composed,
             order[repair.number.role],

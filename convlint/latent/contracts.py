@@ -9,7 +9,7 @@ from convlint.latent.following import Followed
 def breaks_contract(followed: Followed) -> bool:
     """Return whether a class adds its input to something of another width: it requires equal widths of its caller."""
     return any(
-        _is_input(followed, tensor.id)
+        is_input(followed, tensor.id)
         for step in followed.path.execution.steps
         if step.error and not step.hypothetical and step.op in ("add", "sub")
         for tensor in step.inputs
@@ -17,12 +17,15 @@ def breaks_contract(followed: Followed) -> bool:
 
 
 def is_indivisible(followed: Followed) -> bool:
-    """Return whether groups or heads do not divide the widths."""
+    """Return whether groups do not divide the channels that come out, which a class may require of its caller.
+
+    Channels that come in are those of the layer before.
+    """
     error = followed.layer.error if followed.layer is not None else None
-    return error is not None and ("divisible" in error or "groups must be" in error)
+    return error is not None and ("divisible" in error or "groups must be" in error) and "in_channels" not in error
 
 
-def _is_input(followed: Followed, tensor: int | None) -> bool:
+def is_input(followed: Followed, tensor: int | None) -> bool:
     """Return whether the channels of a tensor are those of an input of the class."""
     producers = {output.id: step for step in followed.path.execution.steps for output in step.outputs}
     while (step := producers.get(tensor)) is not None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from convlint.analysis import ops
 from convlint.ir import Site
 from convlint.latent.arguments import Arguments
 from convlint.static.domain.execution import Execution, Step
@@ -70,11 +69,6 @@ class Followed:
         """True if nothing in the class says how many dimensions its input has."""
         inputs = [step.outputs[0] for step in self.path.execution.steps if step.op == "input"]
         return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
-
-    @property
-    def has_unknown_weights_input(self) -> bool:
-        """True if a layer was called before anything said how many dimensions its input has."""
-        return any(step.op in ops.WITH_WEIGHTS and step.inputs[0].shape is None for step in self.path.execution.steps)
 
     @property
     def rank_of_inputs(self) -> int | None:

@@ -55,7 +55,7 @@ def orphans(repair: ClassRepair) -> int:
     scope = repair.written.place.scope
     if not isinstance(scope, Function):
         return 0
-    body = scope.body if isinstance(scope.body, list) else [scope.body]
+    body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
     counts = Counter(
         node.id
         for statement in body
@@ -69,3 +69,8 @@ def orphans(repair: ClassRepair) -> int:
         *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     }
     return sum(name in local and counts[name] == removed[name] and not added[name] for name in removed)
+
+
+def _only_stores(statement: ast.stmt) -> bool:
+    """Return whether a statement is ``self.width = width``."""
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)

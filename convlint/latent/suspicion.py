@@ -16,7 +16,7 @@ from convlint.static.domain.values import UNKNOWN, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.explore import Exploration
 from convlint.static.plain_numbers import WIDTHS
-from convlint.symbolic import Dim, Symbol
+from convlint.symbolic import Apply, Dim, Symbol
 
 Suspicion = Literal["none", "unknown", "broken"]
 """``unknown``: a part of the class was not followed. ``broken``: arguments break an assumption; widths are unknown."""
@@ -33,8 +33,17 @@ def _has_gaps(path: ExecutionPath) -> bool:
     execution = path.execution
     if not path.complete or execution.gaps or any(step.op == "unseen" for step in execution.steps):
         return True
+    widths = (instance.attrs.get(name) for instance in path.interpreter.creators for name in WIDTHS)
+    if any(type(width) is Dim and _is_opaque(width) for width in widths):
+        return True
     inputs = [step.outputs[0] for step in execution.steps if step.op == "input"]
     return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
+
+
+def _is_opaque(width: Dim) -> bool:
+    """Return whether a width is rounded or otherwise computed, so that little is proved about it."""
+    terms = width.terms
+    return terms is None or any(isinstance(atom, Apply) for monomial, _ in terms for atom, _ in monomial)
 
 
 def _breaks(path: ExecutionPath, space: ArgumentSpace) -> bool:

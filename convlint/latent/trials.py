@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from convlint.latent.arguments import FIRST_PATTERNS, Arguments, ArgumentSpace
 from convlint.latent.candidates import ClassRepair
+from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, follow
 from convlint.latent.substitution import TreeIndex
 from convlint.static.exploration.entry_points import EntryPoint
@@ -99,10 +100,11 @@ class ClassTrials:
         arguments = self.space.with_pattern(FIRST_PATTERNS[0])
         first = self._follow(arguments, {}, None)
         if not first.has_unknown_input:
-            known = first.rank_of_inputs if first.has_unknown_weights_input else None
+            known = first.rank_of_inputs if _may_read_unknown_input(first) else None
             return known, first if known is None else self._follow(arguments, {}, known)
         furthest: tuple[int, int | None, Followed] = (0, None, first)
-        for rank in _RANKS:
+        kinds = {instance.kind for instance in first.path.interpreter.creators}
+        for rank in reversed(_RANKS) if "BatchNorm1d" in kinds else _RANKS:
             again = self._follow(arguments, {}, rank)
             if again.outcome == "works":
                 return rank, again
@@ -111,3 +113,13 @@ class ClassTrials:
             if again.outcome == "fails" and length > furthest[0]:
                 furthest = (length, rank, again)
         return furthest[1:]
+
+
+def _may_read_unknown_input(followed: Followed) -> bool:
+    """Return whether a layer that accepts any number of dimensions reads the input: its own may be known only later."""
+    return any(
+        step.op in _OF_ANY_RANK and is_input(followed, step.inputs[0].id) for step in followed.path.execution.steps
+    )
+
+
+_OF_ANY_RANK = frozenset({"linear", "layer_norm", "batch_norm", "group_norm", "instance_norm"})

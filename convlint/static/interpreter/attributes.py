@@ -39,8 +39,10 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is Library:
         return interpreter.of_library(f"{value.name}.{name}")
     if kind is SourceModule:
-        if name in value.bindings or value.stars or value.is_library:
+        if name in value.bindings or value.stars:
             return interpreter.name_of_module(value, name)
+        if value.is_library:
+            return interpreter.of_library(f"{value.name}.{name}")
         return interpreter.project.find(f"{value.name}.{name}", value) or UNKNOWN
     if kind is Class:
         return _of_class(value, name)

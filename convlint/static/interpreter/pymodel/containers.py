@@ -109,7 +109,8 @@ def part(value: Dim, suffix: str) -> Value:
 def set_item(owner: Value, key: Value, value: Value) -> None:
     """``owner[key] = value``."""
     if type(owner) is list:
-        if type(key) is int and -len(owner) <= key < len(owner):
+        is_item = type(key) is int and -len(owner) <= key < len(owner)
+        if is_item or (type(key) is slice and type(value) in (list, tuple) and _is_plain_range(key)):
             owner[key] = value
         else:
             taint(owner)
@@ -127,6 +128,11 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
         else:
             name = key if type(key) is str else UNKNOWN_CHILD
         owner.attrs[name] = value
+
+
+def _is_plain_range(key: slice) -> bool:
+    """Return whether a slice has known bounds and takes every item between them."""
+    return key.step is None and all(bound is None or type(bound) is int for bound in (key.start, key.stop))
 
 
 def put(owner: dict[Value, Value], key: Value, value: Value) -> None:

@@ -60,14 +60,14 @@ def _is_of(value: Value, kind: Value) -> Value:
             return type(value) in (list, tuple, dict, str, range)
         if last == "Tensor":
             return type(value) is Tensor
-        if kind.name in _OWN_TYPES and type(value) is not Library:
-            return type(value) is _OWN_TYPES[kind.name]
+        if last in _OWN_TYPES and type(value) is not Library:
+            return type(value) is _OWN_TYPES[last]
         if type(value) in (int, str, float, bool, type(None), Dim):
             return UNKNOWN if last in ("Number", "Integral") else False
     return UNKNOWN
 
 
-_OWN_TYPES: dict[str, type] = {"functools.partial": Partial, "types.FunctionType": Function}
+_OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function}
 
 
 def _issubclass(call: Call) -> Value:
