@@ -62,7 +62,7 @@ class ArgumentSpace:
         self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
         self._tested = _tested(init.node) if type(init) is Function else frozenset()
-        self._listed = _listed(init.node) if type(init) is Function else frozenset()
+        self._listed = _listed(init.node) if type(init) is Function else {}
         self._known = widths
         self.widths = [p for p in self.parameters if self._is_width(p)]
         self.width_lists = [p for p in self.parameters if self._is_width_list(p)]
@@ -87,7 +87,8 @@ class ArgumentSpace:
         for parameter, factor in zip(self.widths, factors, strict=False):
             chosen[parameter.name] = factor * unit
         for parameter in self.width_lists:
-            length = len(parameter.default) if type(parameter.default) in (list, tuple) else 4
+            is_known = type(parameter.default) in (list, tuple)
+            length = len(parameter.default) if is_known else self._listed[parameter.name]
             values = [factor * unit for factor in islice(factors, length)]
             chosen[parameter.name] = tuple(values) if type(parameter.default) is tuple else values
         return chosen
@@ -117,17 +118,20 @@ class ArgumentSpace:
 
     def _is_width_list(self, parameter: Parameter) -> bool:
         default = parameter.default
+        if _COUNTS.search(parameter.name):
+            return False
         if not parameter.is_required:
             is_list = type(default) in (list, tuple) and len(default) > 1
             return is_list and all(type(n) is int and n > _LARGEST_COUNT for n in default)
-        listed = parameter.name in self._listed or _is_list(parameter)
-        return listed and _WIDTHS.search(parameter.name) is not None
+        return parameter.name in self._listed and _WIDTHS.search(parameter.name) is not None
 
 
 _LARGEST_COUNT = 7  # numbers up to this are depths, strides, kernels and factors
 _COUNTS = re.compile(
     r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
 )
+NOT_WIDTHS = re.compile(r"kernel|stride|dilation|pad|group|head|bias|eps|^n$|depth|ratio")
+"""Names of numbers that are no numbers of channels."""
 _NOT_NUMBERS = re.compile("str|Module|Callable|Type|Tensor|type|bool|float|Dict|dict")
 _WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|mid|inner|inp$|oup$|^c_|_c$|out|bottle")
 
@@ -147,18 +151,23 @@ def _tested(function: ast.AST) -> frozenset[str]:
     )
 
 
-def _listed(function: ast.AST) -> frozenset[str]:
-    """The names that a function indexes, iterates over or measures with ``len``."""
-    found = set()
+def _listed(function: ast.AST) -> dict[str, int]:
+    """The names that a function uses as lists of any length, or by constant indices, with a length that fits."""
+    found: dict[str, int] = {}
     for node in walk(function):
         match node:
-            case ast.Subscript(value=ast.Name(id=name)) | ast.For(iter=ast.Name(id=name)):
-                found.add(name)
-            case ast.comprehension(iter=ast.Name(id=name)) | ast.Starred(value=ast.Name(id=name)):
-                found.add(name)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(index))) if index > 0:
+                found[name] = max(found.get(name, 0), index + 1)
+            case ast.For(iter=ast.Name(id=name)) | ast.comprehension(iter=ast.Name(id=name)):
+                found.setdefault(name, _LENGTH)
             case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate"), args=arguments):
-                found.update(argument.id for argument in arguments if isinstance(argument, ast.Name))
-    return frozenset(found)
+                for argument in arguments:
+                    if isinstance(argument, ast.Name):
+                        found.setdefault(argument.id, _LENGTH)
+    return found
+
+
+_LENGTH = 4  # of a list of widths of which any number is accepted
 
 
 _USUAL = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
+from convlint.latent.arguments import NOT_WIDTHS
 from convlint.latent.following import Followed
 from convlint.latent.numbers import LayerNumber, numbers_of
 from convlint.latent.substitution import position
@@ -170,6 +171,8 @@ def _expressions(
     around = _scope_of(failed, number.layer, written)
     found: dict[str, int | None] = {}
     for text, node in texts.items():
+        if NOT_WIDTHS.search(text) and not isinstance(node, ast.BinOp):
+            continue
         value = _value(failed, node, around)
         if type(value) is int and value > 0:
             found[text] = value

@@ -122,6 +122,7 @@ def _follow(
 ) -> Followed:
     interpreter = Interpreter(project, Execution(), PathChoices())
     interpreter.steps, interpreter.input_rank, interpreter.pass_all_inputs = steps, rank, all_inputs
+    interpreter.is_trial = True
     given = arguments | options
     path = ExecutionPath(entry_point, interpreter, dict(given), complete=False)
     outcome: Outcome = "undecided"

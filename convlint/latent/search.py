@@ -107,6 +107,8 @@ class Search:
                 if not accepted or len(found) == _MOST_REPAIRS:
                     return []
                 best, *others = accepted
+                if any(_same_values(each.repair, best.repair, state) for each in found):
+                    return []  # the class requires that these two are equal
                 found.append(_defect(trials, state, best, others))
                 edits.enter_context(trials.edited(best.repair))
                 state = list(best.after)
@@ -133,6 +135,11 @@ class Search:
         order = rank(works, [(each.repair, each.after) for each in best])
         ordered = [best[number] for number in order]
         return [each for each in ordered[:_MOST_VERIFIED] if _holds_for_others(trials, each)]
+
+
+def _same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:
+    """Return whether two repairs replace the same numbers by the same."""
+    return all(set(evaluated(each, one)) == set(evaluated(each, other)) for each in state)
 
 
 def _holds_for_others(trials: ClassTrials, accepted: _Accepted) -> bool:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 def _isinstance(call: Call) -> Value:
     value, kinds = call.args
-    answers = [_is_of(value, kind) for kind in (kinds if type(kinds) is tuple else (kinds,))]
+    answers = [_is_of(value, kind, call) for kind in (kinds if type(kinds) is tuple else (kinds,))]
     if True in answers:
         return True
     return UNKNOWN if UNKNOWN in answers else False
 
 
-def _is_of(value: Value, kind: Value) -> Value:
+def _is_of(value: Value, kind: Value, call: Call) -> Value:
     """Return whether a value is of one type: True, False or UNKNOWN."""
     if value is UNKNOWN or kind is UNKNOWN:
         return UNKNOWN
@@ -60,13 +60,15 @@ def _is_of(value: Value, kind: Value) -> Value:
             return type(value) in (list, tuple, dict, str, range)
         if last == "Tensor":
             return type(value) is Tensor
-        if last in _OWN_TYPES and type(value) is not Library:
+        if last in _OWN_TYPES and type(value) is not Library and call.interpreter.is_trial:
             return type(value) is _OWN_TYPES[last]
         if type(value) in (int, str, float, bool, type(None), Dim):
             return UNKNOWN if last in ("Number", "Integral") else False
     return UNKNOWN
 
 
+# Factories of layers ask for these types. What they build by default is not always what a program lets them build, so
+# it is only followed in trials, which are judged by a repair.
 _OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function}
 
 
