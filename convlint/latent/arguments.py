@@ -93,6 +93,16 @@ class ArgumentSpace:
             chosen[parameter.name] = tuple(values) if type(parameter.default) is tuple else values
         return chosen
 
+    @property
+    def optional_widths(self) -> set[str]:
+        """Widths that the constructor chooses if they are None."""
+        return {
+            parameter.name
+            for parameter in self.parameters
+            if not parameter.is_required and parameter.default is None and parameter.name in self._tested
+            if _WIDTHS.search(parameter.name) and not _COUNTS.search(parameter.name)
+        }
+
     def options(self) -> Iterator[Arguments]:
         """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""
         for parameter in self.parameters:
@@ -101,7 +111,7 @@ class ArgumentSpace:
                 continue
             if type(default) is bool:
                 yield {parameter.name: not default}
-            elif default is None and _WIDTHS.search(parameter.name):
+            elif parameter.name in self.optional_widths:
                 yield {parameter.name: _OPTIONAL_WIDTH}
             elif default == 1 and "stride" in parameter.name:
                 yield {parameter.name: 2}

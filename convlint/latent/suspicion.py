@@ -24,7 +24,12 @@ Suspicion = Literal["none", "unknown", "broken"]
 
 def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
     """Return what the symbolic executions of a class leave open."""
-    if space.width_lists or any(_breaks(path, space) for path in exploration.paths):
+    tried = {name for path in exploration.paths for name in path.variant}
+    if (
+        space.width_lists
+        or not space.optional_widths <= tried
+        or any(_breaks(path, space) for path in exploration.paths)
+    ):
         return "broken"
     return "unknown" if any(_has_gaps(path) for path in exploration.paths) else "none"
 
