@@ -8,6 +8,8 @@ from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Finding, Graph, Layer, Node, Shape
 from convlint.rules.base import Rule, related_to
 
+_MOST_SIZES = 4  # in a message
+
 
 class FixedInputSize(Rule):
     """A number in the source fixes the input size: the model was run with other sizes and failed.
@@ -43,23 +45,32 @@ class FixedInputSize(Rule):
         image = next((t.shape[2:] for n in graph.nodes if n.op == "input" for t in n.outputs), ())
         ran = sorted([image, *(size for size, refused in graph.tried_sizes if refused is None)])
         others = [size for size, refused in graph.tried_sizes if refused is not None]
-        works = (
-            f"{graph_queries.sizes(ran[0])} to {graph_queries.sizes(ran[-1])} work"
-            if len(ran) > 1
-            else f"only {graph_queries.sizes(ran[0])} works"
-        )
+        works = _works(ran, others)
         failing = [graph_queries.sizes(size) for size in _nearest(others, ran)]
         fails = "fails" if len(failing) == 1 else "fail"
+        failing_sizes = " and ".join([", ".join(failing[:-1]), failing[-1]] if len(failing) > 1 else failing)
         whole = _global(graph, node)
         origin = f" ({graph_queries.sizes(shape[1:])})" if shape else ""
         return self.finding(
             f"in_features={layer.attrs.get('in_features')}{origin} of {graph_queries.name(graph, node)} fixes "
-            f"the input size: {works}, {' and '.join(failing)} {fails}; add adaptive pooling before it, or "
+            f"the input size: {works}, {failing_sizes} {fails}; add adaptive pooling before it, or "
             f"derive in_features from a size argument",
             layer.site,
             module=layer.name,
             related=related_to("a convolution as large as its map", whole.site) if whole is not None else (),
         )
+
+
+def _works(ran: list[Shape], others: list[Shape]) -> str:
+    """Say which sizes work: a range only if all sizes in it ran."""
+    names = [graph_queries.sizes(size) for size in ran]
+    if len(ran) == 1:
+        tried = {size[-1] - ran[0][-1] for size in others}
+        return f"{'only ' if {-2, -1, 1, 2} <= tried else ''}{names[0]} works"
+    if ran[-1][-1] - ran[0][-1] == len(ran) - 1:
+        return f"{names[0]} to {names[-1]} work"
+    shown = names if len(names) <= _MOST_SIZES else [*names[: _MOST_SIZES - 1], names[-1]]
+    return f"{', '.join(shown[:-1])} and {shown[-1]} work"
 
 
 def _is_written(graph: Graph, layer: Layer) -> bool:
@@ -72,10 +83,11 @@ def _is_written(graph: Graph, layer: Layer) -> bool:
 
 
 def _nearest(others: list[Shape], ran: list[Shape]) -> list[Shape]:
-    """Return the sizes that failed next to those that worked."""
+    """Return the sizes that failed next to those that worked, and one between them."""
     below = [size for size in others if size < ran[0]]
+    between = [size for size in others if ran[0] < size < ran[-1]]
     above = [size for size in others if size > ran[-1]]
-    return [*([max(below)] if below else []), *([min(above)] if above else [])]
+    return [size for size in (max(below, default=()), min(between, default=()), min(above, default=())) if size]
 
 
 def _global(graph: Graph, node: Node) -> Layer | None:

@@ -231,6 +231,26 @@ def test_a_size_alone(worker: Worker, tmp_path: Path) -> None:
     assert "only 64x64 works, 63x63 and 65x65 fail" in message
 
 
+def test_a_larger_map_that_becomes_several_samples_does_not_work(worker: Worker, tmp_path: Path) -> None:
+    (message,) = sizes(worker, tmp_path / "net.py", FIXED.replace("flatten(1)", "view(-1, 2048)"))
+    assert "64x64 to 67x67 work, 63x63 and 68x68 fail" in message
+
+
+@pytest.mark.parametrize(
+    ("condition", "stated"),
+    [
+        ("x.shape[-1] % 2 == 0", "64x64 and 66x66 work, 63x63, 65x65 and 128x128 fail"),
+        ("x.shape[-1] <= 65", "64x64 to 65x65 work, 63x63 and 66x66 fail"),
+    ],
+)
+def test_a_range_is_stated_only_if_every_size_in_it_ran(
+    condition: str, stated: str, worker: Worker, tmp_path: Path
+) -> None:
+    body = FIXED.replace("        return self.head", f"        assert {condition}\n        return self.head")
+    (message,) = sizes(worker, tmp_path / "net.py", body)
+    assert stated in message
+
+
 def test_a_global_convolution_in_front_is_named(worker: Worker, tmp_path: Path) -> None:
     body = FIXED.replace("nn.MaxPool2d(4)", "nn.MaxPool2d(8), nn.Conv2d(8, 8, 8, groups=8)")
     body = body.replace("2048", "8")

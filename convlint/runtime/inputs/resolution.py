@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from convlint.analysis import ops
-from convlint.ir import Graph, Shape
+from convlint.ir import Graph, Node, Shape
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.record.record import record
 
 _LARGEST = 512  # larger input sizes take too long to double
 _LARGEST_KERNEL = 16
 _SECONDS = 5.0
+_MOST_BETWEEN = 16
 
 Tried = tuple[Shape, str | None]
 
@@ -72,6 +73,13 @@ def _tried(model: nn.Module, inputs: Inputs) -> Iterator[Tried]:
             while outside - inside > 1 and time.monotonic() < until:
                 middle = (inside + outside) // 2
                 inside, outside = (middle, outside) if runs(direction * middle) else (inside, middle)
+        working = [change for change, refused in known.items() if refused is None]
+        low, high = min(working), max(working)
+        # Sizes between, and next to the ends: another size may work where every second one does.
+        others = [*range(low, high), low - 2, high + 2] if high - low <= _MOST_BETWEEN else []
+        for change in others:
+            if change > -least and time.monotonic() < until:
+                runs(change)
     for change, refused in sorted(known.items()):
         if change:
             yield tuple(size + change for size in shape[2:]), refused
@@ -86,5 +94,15 @@ def _failing_module(model: nn.Module, inputs: Inputs, change: int) -> str | None
 
     changed = inputs.map(other)
     graph = record(model, changed.args, changed.kwargs).graph()
-    refusing = (node.layer or node.module for node in graph.nodes if node.error)
+    refusing = (
+        node.layer or node.module for node in graph.nodes if node.error or _merges_samples(graph, node, changed)
+    )
     return next(refusing, graph.failure.module if graph.failure else None)
+
+
+def _merges_samples(graph: Graph, node: Node, inputs: Inputs) -> bool:
+    """Return whether a linear layer reads rows that are no samples: ``view(-1, features)`` cuts a larger map up."""
+    if node.op != "linear":
+        return False
+    shape, before = graph.tensor(node.inputs[0]).shape, graph.producer(node.inputs[0])
+    return len(shape) == 2 and before.op in ops.FLATTENING and shape[0] != inputs.batch_size

@@ -31,7 +31,7 @@ def _recording(check: Callable[..., None], refuse: Refuse) -> Callable[..., None
         try:
             check(module, input)
         except ValueError as error:
-            if not in_run() or not isinstance(input, Tensor) or input.dim() < 2:
+            if not in_run() or not isinstance(input, Tensor):
                 raise
             refuse(module, one_line(error))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.facts import FRESH
-from convlint.static.domain.values import Num, Shape, Tensor, Value
+from convlint.static.domain.values import Num, Shape, Tensor, Value, symbols_of
 from convlint.symbolic import Dim
 
 
@@ -36,8 +36,21 @@ def _reduced(run: Execution, shape: Shape) -> Shape:
 
 
 def show(shape: Sequence[Num]) -> str:
-    """Format a shape as PyTorch writes it in messages."""
-    return f"[{', '.join(map(str, shape))}]"
+    """Format a shape as PyTorch writes it in messages, with letters for unknown sizes: ``[N, 16, H, W]``."""
+    return f"[{', '.join(map(_letter, shape))}]"
+
+
+_LETTERS = {"batch": "N", "channels": "C", "depth": "D", "height": "H", "width": "W", "length": "L"}
+
+
+def _letter(size: Num) -> str:
+    """Format a size: a number, a letter for an unknown one, and ? for one that is computed from unknown ones."""
+    unknown = [symbol for symbol in symbols_of(size) if symbol.scope == FRESH]
+    if not unknown:
+        return str(size)
+    names = [symbol.name.split()[0] for symbol in unknown]
+    is_plain = len(names) == 1 and size == symbolic.symbol(unknown[0].name, FRESH)
+    return _LETTERS.get(names[0], "?") if is_plain else "?"
 
 
 # --- dimensions
