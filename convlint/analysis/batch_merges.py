@@ -51,18 +51,21 @@ def _merging_reshape(graph: Graph, node: Node) -> Node | None:
         maker = graph.producer(pending.pop(0))
         seen += 1
         if maker.op in ops.FLATTENING and maker.inputs:
-            return maker if _merges(graph, maker) else None
+            return maker if _merges(graph, maker, node.attrs.get("in_features")) else None
         if maker.op not in ops.PROJECTIONS:
             pending += maker.inputs
     return None
 
 
-def _merges(graph: Graph, reshape: Node) -> bool:
-    """Check whether a reshape leaves one row of a batch of several samples."""
+def _merges(graph: Graph, reshape: Node, expected: object) -> bool:
+    """Check whether a reshape leaves one row of a batch of several samples, or rows of several expected samples."""
     before, after = graph.tensor(reshape.inputs[0]).shape, reshape.outputs[0].shape
     if reshape.error is not None or len(before) < 2 or not after or before[0] < 2:
         return False
-    return before[0] == _batch_size(graph) and after[-1] == prod(before)
+    if before[0] != _batch_size(graph):
+        return False
+    sample = prod(before[1:])
+    return after[-1] == prod(before) or (sample == expected and after[-1] > sample and after[-1] % sample == 0)
 
 
 def _batch_size(graph: Graph) -> int | None:

@@ -268,7 +268,8 @@ def _texts(
     if number.role == "argument" and number.place.depth == 0:
         yield from ((text, _SAME) for text in _product(graph, end))
         if end.vote.label == "in":
-            yield from ((text, _SIMPLER) for text in sum_texts(graph, end.vote.node, number, slicer))
+            kind = _SAME if number.place.is_parameterized and number.has_callers else _SIMPLER
+            yield from ((text, kind) for text in sum_texts(graph, end.vote.node, number, slicer))
     peers = list(_peers(number, ends))
     for text, value in peers:
         if change.wanted is None:

@@ -15,8 +15,9 @@ from convlint.analysis.working_sizes import working_sizes
 from convlint.ir import Edit, Graph, Node, Shape, Site
 from convlint.repairs.candidates import Candidate
 from convlint.repairs.changes import Change
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
 from convlint.source_text import call_sites
+from convlint.source_text.call_sites import Function
 
 _MOST = 24  # changes that are proposed
 _NEAREST = 8  # layers of one path that may be changed
@@ -149,6 +150,10 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
     known = [*_computed(change, slicer, frames), *_names_in_scope(graph, change, slicer, frames), _text(value)]
     texts = [(text, order) for order, text in enumerate(known)]
     if call.argument(change.name, position) is None:
+        if isinstance(call.scope, Function) and change.name in parameters(call.scope) and not call.unpacks:
+            edit, cost = call.adding(f"{change.name}={change.name}"), (0, 0, *change.order[2:], 0)
+            words = f"add {change.name}={change.name}"
+            yield Candidate(edit, None, None, Fraction(0), cost, cost, frames[0], words)
         if not call.unpacks and change.name not in ("kernel_size", "scale_factor"):
             for text, order in texts:
                 words = f"add {change.name}={text}"
@@ -162,9 +167,13 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
     for number in slicer.numbers_of(frames, change.name, position, wanted):
         if _is_whole(number, first):
             own = texts if number.place.depth == 0 and number.role == "argument" else texts[-1:]
+            hides = number.literal is None and number.place.is_parameterized
             for text, order in own:
                 if text != number.text:
-                    cost = (*change.order, order + number.place.depth)
+                    failing, likely, *rest = change.order
+                    # A literal in the place of a parameter takes its effect from it.
+                    more = _UNUSUAL if hides and text.isdecimal() else 0
+                    cost = (failing, likely + more, *rest, order + number.place.depth)
                     words = f"{change.name}={text} (replace `{number.text}` with `{text}`)"
                     yield Candidate(Edit(number.site, text), number, None, Fraction(0), cost, cost, words=words)
 

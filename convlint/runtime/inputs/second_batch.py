@@ -39,7 +39,8 @@ def _may_merge(graph: Graph) -> bool:
     for node in graph.nodes:
         if node.op in ops.FLATTENING and node.inputs and node.outputs:
             before, after = graph.tensor(node.inputs[0]).shape, node.outputs[0].shape
-            if len(before) > 1 and before[0] == 1 and (len(after) < 2 or node.attrs.get("shape", ())[:1] == (1,)):
+            drops_batch = len(after) < 2 or (len(after) == 2 and node.attrs.get("shape", ())[:1] == (1,))
+            if len(before) > 1 and before[0] == 1 and drops_batch:
                 return True
     return False
 
