@@ -23,16 +23,17 @@ RunVersions = Callable[[VersionsJob], JobResult]
 
 _SHARE = 3.0  # the time for trials, as a multiple of that of the run
 _LEAST = 4.0  # seconds for trials, however short the run was
-_GRACE = 5.0  # seconds for one trial, in addition to twice the time of the run
+_GRACE = 2.0  # seconds for one trial, in addition to twice the time of the run
 _LARGE = 1 << 29  # bytes of parameters or outputs from which a model is tried without values, which takes longer
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run in which something failed: its job, its graph, and the seconds until it had answered."""
+    """A run in which something failed: its job and graph, and the seconds that the run took and until it answered."""
 
     job: Job
     graph: Graph
+    run_seconds: float
     seconds: float
 
     def repaired(
@@ -90,7 +91,7 @@ class FailedRun:
 
     def _trial_job(self) -> Job:
         """The job of one trial: with the inputs of the run, also if they were guessed, and less time."""
-        job = replace(self.job, timeout=min(self.job.timeout, 2 * self.seconds + _GRACE))
+        job = replace(self.job, timeout=min(self.job.timeout, 2 * self.run_seconds + _GRACE))
         if not self.graph.input_is_guessed:
             return job
         tensors = [tensor for node in self.graph.nodes if node.op == "input" for tensor in node.outputs]

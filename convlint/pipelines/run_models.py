@@ -136,7 +136,7 @@ def _report(
                 in_graph, failures = _lint(graph)
                 graphs = [graph]
                 if run_versions is not None and is_failing(graph):
-                    failed = FailedRun(job, graph, max(seconds, answer.seconds))
+                    failed = FailedRun(job, graph, answer.seconds, max(seconds, answer.seconds))
                     try:
                         in_graph, repaired = failed.repaired(in_graph, run_versions, _invalid, files)
                         graphs += repaired
