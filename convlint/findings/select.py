@@ -80,10 +80,11 @@ def _is_inside(module: str | None, names: Collection[str]) -> bool:
     return any(".".join(parts[start:]) in names for start in range(1, len(parts)))
 
 
-def _order(finding: Finding) -> tuple[str, bool, str, int, int, int, str]:
-    """Errors by program and step; then the other findings of a file by line."""
+def _order(finding: Finding) -> tuple[bool, str, bool, str, int, int, int, str]:
+    """Errors of runs, by model and step; then those of files by step, before the other findings of a file by line."""
     site = finding.site
     path, line, column = (site.path, site.line, site.column) if site else ("", 0, 0)
     if finding.step is not None:
-        return (finding.program, False, finding.target or "", finding.step, line, column, finding.code)
-    return (path, True, "", 0, line, column, finding.code)
+        is_static = finding.target is None
+        return (is_static, finding.program, False, finding.target or "", finding.step, line, column, finding.code)
+    return (True, path, True, "", 0, line, column, finding.code)

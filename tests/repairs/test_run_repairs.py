@@ -282,3 +282,17 @@ def test_an_error_that_the_run_disproves_is_not_reported(worker: Worker, monkeyp
     monkeypatch.setattr(FileLinter, "lint", lambda *_: LintedFile([wrong(line) for line in lines]))
     found = errors(run(worker, "net.py:Net"))
     assert [finding.site and finding.site.line for finding in found] == [layer_of_the_block]
+
+
+def test_the_error_of_the_run_comes_before_those_of_other_classes(worker: Worker) -> None:
+    other = LATENT.partition("class Net")[0].replace("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(outputs + 1)")
+    Path("net.py").write_text(other + BLOCK_OF_ANOTHER_WIDTH.removeprefix(HEAD))
+    found = errors(run(worker, "net.py:Net"))
+    assert [(finding.code, finding.target) for finding in found] == [("CVL102", "net.py:Net"), ("CVL103", None)]
+
+
+def test_a_target_that_cannot_be_imported_is_still_read(worker: Worker) -> None:
+    Path("net.py").write_text(f"import no_such_module\n{BLOCK_OF_ANOTHER_WIDTH}")
+    report = run(worker, "net.py:Net")
+    assert [problem.kind for problem in report.problems] == ["import-error"]
+    assert [finding.code for finding in report] == ["CVL102"]
