@@ -94,7 +94,7 @@ MODEL_KEYS = (
         "args",
         ARGUMENTS,
         "Constructor arguments, if the target has none: a list, a table of keywords, or the text of the "
-        "arguments. Python literals only.",
+        "arguments, as in a target.",
         "{ width = 64, groups = 8 }",
     ),
     Key("batch-size", WHOLE, "Number of samples in a batch.", "2", default="1"),

@@ -1,7 +1,7 @@
 """Parse targets: files, folders, models with constructor arguments, and patterns of models.
 
-Nothing is imported or evaluated here. Constructor arguments are Python literals; they travel to the
-worker as source text, because JSON has no tuples.
+Nothing is imported or evaluated here. Constructor arguments travel to the worker as source text, because JSON has no
+tuples.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import ast
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from convlint.settings.data_files import DataError
+from convlint.settings.target_arguments import WAYS, is_argument, no_name, resolve, with_files
 from convlint.support.errors import UsageError, nearest_file
 
 
@@ -20,7 +23,7 @@ class Target:
     """A parsed target; ``text`` is its original form.
 
     Exactly one of ``path`` and ``module`` is set. Without ``name`` it is a file or directory. ``args`` and ``kwargs``
-    hold the source text of literals.
+    hold the source text of arguments, see ``target_arguments``.
     """
 
     text: str
@@ -30,9 +33,10 @@ class Target:
     args: tuple[str, ...] = ()
     kwargs: tuple[tuple[str, str], ...] = ()
 
-    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        named = {name: ast.literal_eval(value) for name, value in self.kwargs}
-        return tuple(ast.literal_eval(value) for value in self.args), named
+    def arguments(self, name: Callable[[str], Any] = no_name) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the constructor arguments; ``name`` gives the values of names of the module."""
+        named = {key: resolve(value, name) for key, value in self.kwargs}
+        return tuple(resolve(value, name) for value in self.args), named
 
     @property
     def where(self) -> str:
@@ -123,12 +127,14 @@ def _misread(text: str, where: str) -> str:
 
 
 def parse_arguments(text: str, callee: str, context: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Positional and keyword arguments of a call, as the source text of literals.
+    """Positional and keyword arguments of a call, as source text.
 
-    Raises UsageError that names the argument that is not a literal.
+    Raises UsageError that names the argument that cannot be passed.
     """
     try:
-        call = ast.parse(f"f({text}\n)", mode="eval").body
+        call = ast.parse(f"f({with_files(text)}\n)", mode="eval").body
+    except DataError as error:
+        raise UsageError(f"{context}: {error}") from None
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
         raise UsageError(f"{context}: the arguments of {callee} do not parse: {reason}") from None
@@ -152,10 +158,9 @@ def _literal(node: ast.expr, which: str, context: str) -> str:
     text = "..."
     try:
         text = ast.unparse(node)
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        raise UsageError(
-            f"{context}: {which} is `{text}`, which is not a literal; numbers, strings, None, "
-            "True, False, and tuples, lists and dicts of them can be passed"
-        ) from None
+        is_passed = is_argument(node)
+    except (ValueError, RecursionError, MemoryError):
+        is_passed = False
+    if not is_passed:
+        raise UsageError(f"{context}: {which} is `{text}`, which is not a literal or a name; {WAYS}")
     return text

@@ -54,7 +54,7 @@ def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
     Arguments that do not match the signature are rejected here, so whatever the function raises comes from the model.
     """
     name = str(target.name)
-    args, kwargs = target.arguments()
+    args, kwargs = arguments(target)
     if isinstance(value, nn.Module):
         if args or kwargs:
             raise ProblemError("arguments", f"{name} is a model instance; it takes no arguments")
@@ -66,6 +66,33 @@ def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
         raise ProblemError("not-a-module", f"{name} is of type {kind}, which is not a model and cannot build one")
     _check_arguments(value, target, args, kwargs)
     return lambda: value(*args, **kwargs)
+
+
+def arguments(target: Target) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a target whose module is imported. Raises ProblemError."""
+
+    def name(text: str) -> Any:
+        if not hasattr(module, text):
+            raise ProblemError("arguments", f"{target.where} has no {text!r}, which an argument names")
+        return getattr(module, text)
+
+    module = _module_of(target)
+    try:
+        return target.arguments(name)
+    except ProblemError:
+        raise
+    except Exception as error:
+        text = f"the arguments of {target.text} cannot be made: {type(error).__name__}: {one_line(error)}"
+        raise ProblemError("arguments", text, failure_of(error, "constructor").site) from error
+
+
+def _module_of(target: Target) -> ModuleType | None:
+    """Return the module of a target, as it was imported."""
+    if target.path is None:
+        return sys.modules.get(target.module or "")
+    file = Path(target.path).absolute()
+    named = [(module, getattr(module, "__file__", None)) for module in list(sys.modules.values())]
+    return next((module for module, path in named if path and Path(path).absolute() == file), None)
 
 
 def check_model(value: Any, target: Target) -> nn.Module:

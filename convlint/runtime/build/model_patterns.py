@@ -63,7 +63,7 @@ def _builds(value: Any, module: str, asked: TargetPattern) -> bool:
     home = str(getattr(value, "__module__", None))
     if home != module and not home.startswith(f"{module}."):
         return False  # the module only imports it
-    args, kwargs = asked.where.arguments()
+    args, kwargs = load_target.arguments(asked.where)
     try:
         signature = inspect.signature(value, eval_str=isinstance(value, types.FunctionType))
         signature.bind(*args, **kwargs)

@@ -179,8 +179,9 @@ def _execute_model(path: ExecutionPath) -> None:
     for name in rest:
         value = interpreter.attribute(value, name, call.node, call.scope)
     if type(value) is not Instance:
-        args, kwargs = entry.target.arguments()
-        value = interpreter.call(value, call.with_args(list(args), kwargs))
+        args = [_argument(interpreter, text, call) for text in entry.target.args]
+        kwargs = {name: _argument(interpreter, text, call) for name, text in entry.target.kwargs}
+        value = interpreter.call(value, call.with_args(args, kwargs))
     path.model = value
     if type(value) is not Instance or not value.is_module:
         return
@@ -196,6 +197,11 @@ def _execute_model(path: ExecutionPath) -> None:
             inputs.append(tensor)
     with suppress(UsageError):  # a run reports it
         interpreter.call(value, call.with_args(inputs, nested(named)))
+
+
+def _argument(interpreter: Interpreter, text: str, call: Call) -> Value:
+    """Return the value of an argument of a target, which names of its module may be part of."""
+    return interpreter.evaluate_text(text, call)
 
 
 def _execute_file(path: ExecutionPath) -> None:

@@ -26,7 +26,7 @@ from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, evaluate, execute, execute_block
 from convlint.static.interpreter.path_choices import PathChoices
-from convlint.static.interpreter.pymodel import builtin_functions, methods, standard_library
+from convlint.static.interpreter.pymodel import builtin_functions, introspection, methods, standard_library
 from convlint.static.interpreter.pymodel.native import call_native
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -105,6 +105,10 @@ class Interpreter:
     def name_of_module(self, module: SourceModule, name: str) -> Value:
         """Return the value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
         return module_names.value_of(self, module, name)
+
+    def evaluate_text(self, text: str, call: Call) -> Value:
+        """Return the value of an expression that ``call`` brings as text."""
+        return introspection.evaluated(text, call)
 
     # --- calls
 

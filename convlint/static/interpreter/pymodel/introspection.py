@@ -234,6 +234,21 @@ def _eval(call: Call) -> Value:
     text = call.args[0]
     if type(text) is not str or len(text) > _LONGEST_TEXT or len(call.args) > 1 or call.kwargs:
         return UNKNOWN
+    return evaluated(text, call)
+
+
+def _mapping(call: Call) -> Value:
+    """Return the content of a configuration file, with its items as attributes."""
+    value = call.args[0]
+    if type(value) is list:
+        return [_mapping(call.with_args([item])) for item in value]
+    if type(value) is not dict:
+        return value
+    return call.interpreter.call(call.interpreter.of_library("attribute_dict.AttributeDict"), call.with_args([value]))
+
+
+def evaluated(text: str, call: Call) -> Value:
+    """Return the value of an expression at the place of a call; a name that nothing binds raises."""
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -250,7 +265,7 @@ def _is_unbound(name: str, scope: Scope | None) -> bool:
     """Return whether no scope can bind a name, and Python has no such function."""
     assert scope is not None
     module = scope.module
-    if name in module.bindings or name in module.values or module.stars or hasattr(builtins, name):
+    if name in module.bindings or name in module.values or module.stars or hasattr(builtins, name) or name[:2] == "__":
         return False
     while scope is not None:
         if name in scope.names:
@@ -271,6 +286,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "locals": _vars,
     "globals": lambda call: Names(call.scope.module),
     "eval": _eval,
+    "__mapping__": _mapping,
     "__names_of_caller__": _names_of_caller,
     "super": _super,
     "super.init": _super_init,
