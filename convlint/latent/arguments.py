@@ -13,7 +13,7 @@ from itertools import islice
 
 from convlint.analysis.graph_queries import is_width_name
 from convlint.static.domain.objects import Class, Function
-from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.domain.values import UNKNOWN, Library, Value
 from convlint.static.program.parse import positional, walk
 
 UNIT = 64
@@ -113,8 +113,20 @@ class ArgumentSpace:
                 yield {parameter.name: not default}
             elif parameter.name in self.optional_widths:
                 yield {parameter.name: _OPTIONAL_WIDTH}
+            elif default is None and _MODULE.search(parameter.name):
+                yield {parameter.name: Library("a module")}
             elif default == 1 and "stride" in parameter.name:
                 yield {parameter.name: 2}
+
+    @property
+    def neutral_ratios(self) -> Arguments:
+        """Arguments for which all ratios of widths are 1: a class that mistakes one width for another may then work."""
+        return {
+            parameter.name: 1
+            for parameter in self.parameters
+            if _RATIO.search(parameter.name) and (parameter.is_required or type(parameter.default) in (int, float))
+            if not _NOT_NUMBERS.search(parameter.annotation.replace("float", ""))
+        }
 
     def _is_width(self, parameter: Parameter) -> bool:
         name, default = parameter.name, parameter.default
@@ -137,6 +149,8 @@ class ArgumentSpace:
 
 
 _LARGEST_COUNT = 7  # numbers up to this are depths, strides, kernels and factors
+_RATIO = re.compile(r"expan|ratio|mult|factor")
+_MODULE = re.compile(r"downsample|shortcut|skip|identity")
 _COUNTS = re.compile(
     r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
 )

@@ -91,6 +91,8 @@ class Search:
         others = MORE_PATTERNS if open_question == "broken" else (FIRST_PATTERNS[1], *MORE_PATTERNS)
         tried += [trials.follow(pattern) for pattern in others]
         tried += [trials.follow(FIRST_PATTERNS[1], option) for option in options]
+        if not any(each.outcome == "works" for each in tried):
+            tried.append(trials.follow(MORE_PATTERNS[0], space.neutral_ratios))
         tried = [*trials.with_defaults(), *tried]
         if any(each.outcome == "works" for each in tried):
             tried = [each for each in tried if not breaks_contract(each) and not is_indivisible(each)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from convlint.latent.arguments import FIRST_PATTERNS, Arguments, ArgumentSpace
+from convlint.latent.arguments import FIRST_PATTERNS, MORE_PATTERNS, Arguments, ArgumentSpace
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, follow
@@ -99,20 +99,24 @@ class ClassTrials:
         """The dimensions of the input, None where the code determines them, and the first execution."""
         arguments = self.space.with_pattern(FIRST_PATTERNS[0])
         first = self._follow(arguments, {}, None)
-        if not first.has_unknown_input:
-            known = first.rank_of_inputs if _may_read_unknown_input(first) else None
-            return known, first if known is None else self._follow(arguments, {}, known)
-        furthest: tuple[int, int | None, Followed] = (0, None, first)
-        kinds = {instance.kind for instance in first.path.interpreter.creators}
-        for rank in reversed(_RANKS) if "BatchNorm1d" in kinds else _RANKS:
-            again = self._follow(arguments, {}, rank)
-            if again.outcome == "works":
-                return rank, again
-            steps = again.path.execution.steps
-            length = steps.index(again.step) if again.step is not None else len(steps)
-            if again.outcome == "fails" and length > furthest[0]:
-                furthest = (length, rank, again)
-        return furthest[1:]
+        rank = first.rank_of_inputs if _may_read_unknown_input(first) else None
+        if first.has_unknown_input:
+            equal = self.space.with_pattern(MORE_PATTERNS[0])
+            kinds = {instance.kind for instance in first.path.interpreter.creators}
+            ranks = reversed(_RANKS) if "BatchNorm1d" in kinds else _RANKS
+            rank = next((rank for rank in ranks if self._follow(equal, {}, rank).outcome == "works"), None)
+            rank = rank or self._furthest(arguments)
+        return rank, first if rank is None else self._follow(arguments, {}, rank)
+
+    def _furthest(self, arguments: Arguments) -> int | None:
+        """The dimensions of the input with which a class comes furthest if it works with none."""
+        furthest: tuple[int, int | None] = (0, None)
+        for rank in _RANKS:
+            followed = self._follow(arguments, {}, rank)
+            steps = followed.path.execution.steps
+            if followed.step is not None and steps.index(followed.step) > furthest[0]:
+                furthest = (steps.index(followed.step), rank)
+        return furthest[1]
 
 
 def _may_read_unknown_input(followed: Followed) -> bool:

@@ -79,19 +79,30 @@ def _atom(atom: Atom) -> str:
         return atom.name
     if atom.op == "//":
         return f"{_operand(atom.args[0])} // {_operand(atom.args[1])}"
+    if atom.op in _OPERATORS and len(atom.args) == 2:
+        left, right = map(_operand, atom.args)
+        return f"{left} {_OPERATORS[atom.op]} {right}"
+    if not atom.args:
+        return atom.op  # a float
     return f"{atom.op}({', '.join(map(text, atom.args))})"
+
+
+_OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "div": "/", "pow": "**", "floordiv": "//", "mod": "%"}
+"""Operators of floats, by the names of their functions."""
 
 
 def _tight(atom: Atom) -> str:
     """The text of an atom as a factor of a product."""
-    quotient = isinstance(atom, Apply) and atom.op == "//"
-    return f"({_atom(atom)})" if quotient else _atom(atom)
+    computed = isinstance(atom, Apply) and (atom.op == "//" or atom.op in _OPERATORS)
+    return f"({_atom(atom)})" if computed else _atom(atom)
 
 
 def _operand(dim: Dim) -> str:
     """The text of an operand of ``//`` or ``%``."""
+    alone = only_atom(dim)
+    is_call = isinstance(alone, Apply) and alone.op != "//" and alone.op not in _OPERATORS
     plain = dim.value is not None and dim.value >= 0
-    return text(dim) if plain or isinstance(only_atom(dim), Symbol) else f"({text(dim)})"
+    return text(dim) if plain or is_call or isinstance(alone, Symbol) else f"({text(dim)})"
 
 
 def to_json(dim: Dim) -> Any:

@@ -1,0 +1,315 @@
+"""Classes that fail for arguments that they accept: what static mode reports, and which of its repairs PyTorch accepts.
+
+Each class is reported at its marked line. With the repair written into it, PyTorch runs all the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convlint.ir import Finding
+from convlint.pipelines.file_linter import lint_text
+from convlint.source_text import edits
+from convlint.source_text.texts import SourceTexts
+from convlint.static import Project
+
+HEAD = "import torch\nfrom torch import nn\n\n"
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A class with a mark ``# CODE`` at the guilty line, and calls of it: those that fail, with input shapes."""
+
+    text: str
+    fails: tuple[tuple[str, Shape], ...]
+    works: tuple[tuple[str, Shape], ...] = ()
+
+
+DEFECTS = {
+    "a norm behind the first conv of a residual block": Defect(
+        """
+class Block(nn.Module):
+    def __init__(self, inplanes, planes, stride=1, downsample=None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inplanes)  # CVL201
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.downsample = downsample
+    def forward(self, x):
+        identity = x if self.downsample is None else self.downsample(x)
+        out = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(out)) + identity)
+""",
+        (("Block(4, 8, 1, nn.Conv2d(4, 8, 1))", (2, 4, 8, 8)),),
+        (("Block(4, 4)", (2, 4, 8, 8)),),
+    ),
+    "a hidden width that is rounded": Defect(
+        """
+class Inverted(nn.Module):
+    def __init__(self, inp, oup, stride, expand_ratio):
+        super().__init__()
+        hidden = int(round(inp * expand_ratio))
+        self.use_res = stride == 1 and inp == oup
+        self.expand = nn.Conv2d(inp, hidden, 1, bias=False)
+        self.norm = nn.BatchNorm2d(inp)  # CVL201
+        self.depthwise = nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden)
+        self.project = nn.Conv2d(hidden, oup, 1)
+    def forward(self, x):
+        y = self.project(self.depthwise(self.norm(self.expand(x))))
+        return x + y if self.use_res else y
+""",
+        (("Inverted(4, 8, 1, 2)", (2, 4, 8, 8)),),
+    ),
+    "a width that may be None": Defect(
+        """
+class Two(nn.Module):
+    def __init__(self, in_c, out_c, mid_c=None):
+        super().__init__()
+        mid_c = mid_c or out_c
+        self.a = nn.Conv2d(in_c, mid_c, 3)
+        self.b = nn.Conv2d(mid_c, out_c, 3)
+        self.norm = nn.BatchNorm2d(mid_c)  # CVL201
+    def forward(self, x):
+        return self.norm(self.b(self.a(x)))
+""",
+        (("Two(4, 8, 6)", (2, 4, 8, 8)),),
+        (("Two(4, 8)", (2, 4, 8, 8)),),
+    ),
+    "a norm behind a linear layer": Defect(
+        """
+class Head(nn.Module):
+    def __init__(self, in_dim, out_dim):
+        super().__init__()
+        self.fc = nn.Linear(in_dim, out_dim)
+        self.norm = nn.BatchNorm1d(in_dim)  # CVL201
+    def forward(self, x):
+        return self.norm(self.fc(x))
+""",
+        (("Head(4, 8)", (2, 4)),),
+        (("Head(4, 4)", (2, 4)),),
+    ),
+    "PReLU": Defect(
+        """
+class Act(nn.Module):
+    def __init__(self, in_c, out_c):
+        super().__init__()
+        self.conv = nn.Conv2d(in_c, out_c, 3)
+        self.act = nn.PReLU(in_c)  # CVL201
+    def forward(self, x):
+        return self.act(self.conv(x))
+""",
+        (("Act(4, 8)", (2, 4, 8, 8)),),
+        (("Act(4, 4)", (2, 4, 8, 8)),),
+    ),
+    "a 1x1 convolution behind a concatenation": Defect(
+        """
+class Dense(nn.Module):
+    def __init__(self, in_c, growth):
+        super().__init__()
+        self.grow = nn.Conv2d(in_c, growth, 3, padding=1)
+        self.fuse = nn.Conv2d(2 * in_c, in_c, 1)  # CVL203
+    def forward(self, x):
+        return self.fuse(torch.cat([x, self.grow(x)], 1))
+""",
+        (("Dense(4, 8)", (2, 4, 8, 8)),),
+        (("Dense(4, 4)", (2, 4, 8, 8)),),
+    ),
+    "squeeze and excite of another width": Defect(
+        """
+class Squeeze(nn.Module):
+    def __init__(self, channels, reduction=4):
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // reduction, 1)
+        self.fc2 = nn.Conv2d(channels // reduction, channels, 1)
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean((2, 3), keepdim=True)))))
+
+
+class Block(nn.Module):
+    def __init__(self, in_c, out_c):
+        super().__init__()
+        self.conv = nn.Conv2d(in_c, out_c, 3)
+        self.se = Squeeze(in_c)  # CVL203
+    def forward(self, x):
+        return self.se(self.conv(x))
+""",
+        (("Block(8, 16)", (2, 8, 8, 8)),),
+        (("Block(8, 8)", (2, 8, 8, 8)),),
+    ),
+    "a list of widths": Defect(
+        """
+class Stages(nn.Module):
+    def __init__(self, dims):
+        super().__init__()
+        self.stages = nn.ModuleList()
+        for i in range(len(dims) - 1):
+            self.stages.append(nn.Sequential(
+                nn.Conv2d(dims[i], dims[i + 1], 2, 2),
+                nn.BatchNorm2d(dims[i]),  # CVL201
+            ))
+    def forward(self, x):
+        for stage in self.stages:
+            x = stage(x)
+        return x
+""",
+        (("Stages([4, 8, 16])", (2, 4, 8, 8)),),
+        (("Stages([4, 4, 4])", (2, 4, 8, 8)),),
+    ),
+    "a transposed convolution in three dimensions": Defect(
+        """
+class Up(nn.Module):
+    def __init__(self, in_ch, out_ch):
+        super().__init__()
+        self.up = nn.ConvTranspose3d(in_ch, out_ch, 2, 2)
+        self.conv = nn.Conv3d(in_ch, out_ch, 3, padding=1)  # CVL203
+    def forward(self, x):
+        return self.conv(self.up(x))
+""",
+        (("Up(8, 4)", (1, 8, 4, 4, 4)),),
+        (("Up(4, 4)", (1, 4, 4, 4, 4)),),
+    ),
+    "norm_layer": Defect(
+        """
+class ConvNorm(nn.Module):
+    def __init__(self, in_chs, out_chs, norm_layer=nn.BatchNorm2d):
+        super().__init__()
+        self.conv = nn.Conv2d(in_chs, out_chs, 3)
+        self.norm = norm_layer(in_chs)  # CVL201
+    def forward(self, x):
+        return self.norm(self.conv(x))
+""",
+        (("ConvNorm(4, 8)", (2, 4, 8, 8)),),
+        (("ConvNorm(4, 4)", (2, 4, 8, 8)),),
+    ),
+    "a class that fails for its own defaults": Defect(
+        """
+class Net(nn.Module):
+    def __init__(self, base=16, factor=0.5):
+        super().__init__()
+        hidden = int(base * factor)
+        self.a = nn.Conv2d(3, hidden, 3)
+        self.b = nn.Conv2d(base, 4, 3)  # CVL102
+    def forward(self, x):
+        return self.b(self.a(x))
+""",
+        (("Net()", (2, 3, 8, 8)),),
+    ),
+}
+
+CONTRACTS = {
+    "a sum with the input": """
+class Residual(nn.Module):
+    def __init__(self, in_c, out_c):
+        super().__init__()
+        self.conv = nn.Conv2d(in_c, out_c, 3, padding=1)
+    def forward(self, x):
+        return x + self.conv(x)
+""",
+    "groups": """
+class Depthwise(nn.Module):
+    def __init__(self, in_c, out_c):
+        super().__init__()
+        self.conv = nn.Conv2d(in_c, out_c, 3, groups=in_c)
+        self.norm = nn.BatchNorm2d(out_c)
+    def forward(self, x):
+        return self.norm(self.conv(x))
+""",
+    "heads": """
+class Attention(nn.Module):
+    def __init__(self, dim, num_heads=8):
+        super().__init__()
+        self.num_heads, self.head_dim = num_heads, dim // num_heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+    def forward(self, x):
+        b, n, c = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        return self.proj((q @ k.transpose(-2, -1) @ v).transpose(1, 2).reshape(b, n, c))
+""",
+    "an assertion": """
+class Same(nn.Module):
+    def __init__(self, in_c, out_c):
+        super().__init__()
+        assert in_c == out_c
+        self.conv = nn.Conv2d(in_c, out_c, 3)
+        self.norm = nn.BatchNorm2d(in_c)
+    def forward(self, x):
+        return self.norm(self.conv(x))
+""",
+    "two inputs": """
+class Up(nn.Module):
+    def __init__(self, in_ch, out_ch):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(in_ch, in_ch // 2, 2, 2)
+        self.conv = nn.Conv2d(in_ch, out_ch, 3, padding=1)
+    def forward(self, x, skip):
+        return self.conv(torch.cat([self.up(x), skip], 1))
+""",
+}
+
+
+def findings(tmp_path: Path, text: str) -> list[Finding]:
+    path = str(tmp_path / "blocks.py")
+    data = text.encode()
+    texts = SourceTexts().with_overlays({path: data})
+    found = lint_text(path, data, Project(str(tmp_path), (), texts)).findings
+    return [finding for finding in found if finding.code < "CVL3" and finding.severity != "info"]
+
+
+def marked(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if "# CVL" in line:
+            yield number, line.rpartition("# ")[2]
+
+
+def run(source: str, call: str, shape: Shape) -> None:
+    import torch
+
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)  # noqa: S102 - the class of this test
+    with torch.no_grad():
+        eval(call, namespace)(torch.rand(shape))  # noqa: S307
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_the_repair_of_a_defect_makes_every_call_work(tmp_path: Path, name: str) -> None:
+    defect = DEFECTS[name]
+    source = HEAD + defect.text
+    (finding,) = findings(tmp_path, source)
+    assert finding.site is not None
+    assert [(finding.site.line, finding.code)] == list(marked(source))
+    assert finding.severity == ("warning" if finding.code.startswith("CVL2") else "error")
+    assert finding.repairs
+    assert finding.repairs[0].verified == "static"
+    repaired = edits.apply(source.encode(), finding.repairs[0].edits).decode()
+    for call, shape in defect.fails:
+        with pytest.raises((RuntimeError, ValueError)):
+            run(source, call, shape)
+        run(repaired, call, shape)
+    for call, shape in defect.works:
+        run(source, call, shape)
+        run(repaired, call, shape)
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_class_that_no_single_edit_makes_work_for_all_arguments_states_a_contract(tmp_path: Path, name: str) -> None:
+    assert findings(tmp_path, HEAD + CONTRACTS[name]) == []
+
+
+def test_a_finding_speaks_of_the_class_and_names_what_was_tried(tmp_path: Path) -> None:
+    (finding,) = findings(tmp_path, HEAD + DEFECTS["norm_layer"].text)
+    assert finding.message == (
+        "`ConvNorm` fails unless in_chs == out_chs: BatchNorm2d `norm` is sized by `in_chs` but receives `out_chs` "
+        "from `conv`; use `out_chs` (verified: works for (2, 10), (16, 8) and (2, 2))"
+    )
+    assert finding.witness is not None
+    assert finding.witness.verified == "static"
+    assert finding.witness.call == "ConvNorm(in_chs=2, out_chs=10)"
+    assert finding.witness.control == "ConvNorm(in_chs=2, out_chs=2)"
