@@ -107,14 +107,14 @@ class ArgumentSpace:
         """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""
         for parameter in self.parameters:
             default = parameter.default
+            if default is None and not parameter.is_required and _MODULE.search(parameter.name):
+                yield {parameter.name: Library("a module")}
             if parameter.name not in self._tested or parameter.is_required:
                 continue
             if type(default) is bool:
                 yield {parameter.name: not default}
             elif parameter.name in self.optional_widths:
                 yield {parameter.name: _OPTIONAL_WIDTH}
-            elif default is None and _MODULE.search(parameter.name):
-                yield {parameter.name: Library("a module")}
             elif default == 1 and "stride" in parameter.name:
                 yield {parameter.name: 2}
 

@@ -92,7 +92,7 @@ def _message(defect: LatentDefect) -> str:
     cls = defect.entry_point.value.qualname
     repair = defect.repair
     old, new = _whole(repair)
-    failing = f"fails unless {old} == {new}" if _is_condition(defect) else _failing(defect)
+    failing = f"fails unless {_compared(old)} == {_compared(new)}" if _is_condition(defect) else _failing(defect)
     verified = ""
     if shown := _listed([shown_arguments(defect.space, each) for each in _examples(defect)]):
         verified = f" (verified: works for {shown})"
@@ -108,6 +108,12 @@ def _failing(defect: LatentDefect) -> str:
 def _is_condition(defect: LatentDefect) -> bool:
     """Return whether the class works exactly where the old and the new expression are equal."""
     return bool(defect.works) and defect.equal_where_it_works
+
+
+def _compared(text: str) -> str:
+    """An expression as an operand of ``==``."""
+    node = ast.parse(text, mode="eval").body
+    return f"({text})" if isinstance(node, ast.BoolOp | ast.IfExp | ast.Compare) else text
 
 
 def _whole(repair: ClassRepair) -> tuple[str, str]:

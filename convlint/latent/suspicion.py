@@ -56,13 +56,19 @@ def _breaks(path: ExecutionPath, space: ArgumentSpace) -> bool:
     for instance in path.interpreter.creators:
         if instance.error or any(instance.attrs.get(name) is UNKNOWN for name in WIDTHS):
             return True
-    if any(step.error and not step.hypothetical for step in path.execution.steps):
-        return True
+    for step in path.execution.steps:
+        slopes = step.attrs.get("num_parameters")  # of PReLU: one for all channels, or one for each
+        if (step.error and not step.hypothetical) or (type(slopes) is Dim and _is_on_parameters(slopes)):
+            return True
     values = [
         {Symbol(name, PARAMETERS): value for name, value in space.with_pattern(pattern).items() if type(value) is int}
         for pattern in FIRST_PATTERNS
     ]
     return any(not _holds(pair, each) for pair in _demands(path) for each in values)
+
+
+def _is_on_parameters(number: Dim) -> bool:
+    return any(symbol.scope == PARAMETERS for symbol in number.symbols())
 
 
 def _demands(path: ExecutionPath) -> Iterator[Pair]:
