@@ -153,6 +153,13 @@ class InputItems:
     of: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """``open(path)``."""
+
+    path: str
+
+
 LONGEST: Final = 4096  # items of a sequence that is computed; a longer one is UNKNOWN
 LARGEST: Final = 2**63  # of a number: more than any size or count
 _DEEPEST = 8

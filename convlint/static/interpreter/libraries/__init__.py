@@ -14,8 +14,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-COMPUTED = frozenset({"math", "numpy"})
-"""The libraries with a file in ``computed``."""
+COMPUTED = {
+    **{name: name for name in ("math", "numpy", "os")},
+    **dict.fromkeys(("json", "toml", "tomli", "tomllib", "yaml"), "data_files"),
+}
+"""The file in ``computed`` for a library."""
 
 FOLLOWED = {
     **{
@@ -67,4 +70,5 @@ def constant(name: str) -> float | None:
 
 @cache
 def _computed(library: str) -> ModuleType | None:
-    return importlib.import_module(f"{__name__}.computed.{library}") if library in COMPUTED else None
+    file = COMPUTED.get(library)
+    return None if file is None else importlib.import_module(f"{__name__}.computed.{file}")

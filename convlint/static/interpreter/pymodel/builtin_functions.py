@@ -13,6 +13,7 @@ from convlint.static.domain.values import (
     Builtin,
     InputItems,
     Library,
+    OpenFile,
     Real,
     Sizes,
     Value,
@@ -20,7 +21,7 @@ from convlint.static.domain.values import (
     has_more,
     is_small,
 )
-from convlint.static.interpreter import input_mappings, records, special_methods, truth
+from convlint.static.interpreter import input_mappings, libraries, records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
@@ -190,6 +191,19 @@ def _input_get(call: Call) -> Value:
     return UNKNOWN if default or type(key) is not str else input_mappings.part(call.interpreter, mapping, key)
 
 
+def _open(call: Call) -> Value:
+    path, mode = call.argument(0, "file"), call.argument(1, "mode", "r")
+    return OpenFile(path) if type(path) is str and mode in ("r", "rb", "rt") else UNKNOWN
+
+
+def _read_data(call: Call) -> Value:
+    """Return the content of a file, or of a text of YAML, for the text of a library."""
+    source = call.args[0]
+    is_file = type(source) is OpenFile or (type(source) is str and source.endswith((".yaml", ".yml", ".json", ".toml")))
+    reader = libraries.function("toml.load" if is_file else "yaml.safe_load")
+    return UNKNOWN if reader is None else reader(call)
+
+
 def _iter(call: Call) -> Value:
     """Return an iterator: a list from which ``next`` takes the first item."""
     return _items(call)[:] if len(call.args) == 1 else UNKNOWN
@@ -250,6 +264,8 @@ FUNCTIONS: dict[str, NativeFunction] = {
     **dict.fromkeys(("input.get", "input.pop"), _input_get),
     "tensor.size": lambda call: Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN,
     "print": lambda _: None,
+    "open": _open,
+    **dict.fromkeys(("__read_data__", "__read_text__"), _read_data),
     "iter": _iter,
     "next": _next,
     **dict.fromkeys(("id", "repr", "hash"), lambda _: UNKNOWN),
