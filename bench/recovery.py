@@ -13,7 +13,10 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -148,11 +151,7 @@ def answer(case: Case, mode: str, folder: Path) -> Answer:
     files = planted.planted(original, case.mistakes)
     home_packages.write(folder, files)
     paths = list(dict.fromkeys([case.family.file, *(mistake.path for mistake in case.mistakes)]))
-    try:
-        errors, seconds = children.call(checked, folder, case.family, paths, mode)
-    except children.ChildFailedError as failure:
-        return Answer([Error("", 0, f"convlint failed: {failure}")])
-    found = Answer([Error(*error) for error in errors], seconds)
+    found = Answer(*checked(folder, case.family, paths, mode))
     edits = [edit for error in found.errors for edit in error.edits]
     if edits and all(error.edits for error in found.errors):
         try:
@@ -170,48 +169,43 @@ def _answer_as_json(case: Case, mode: str, folder: Path) -> dict[str, Any]:
     return asdict(answer(case, mode, folder))
 
 
-def checked(folder: Path, family: Family, paths: list[str], mode: str) -> tuple[list[tuple[Any, ...]], float]:
-    """Return the errors for the copy in ``folder``, and the seconds. Call it in a child process."""
-    import time
-
-    from convlint.ir import Report
-    from convlint.pipelines import run_models
-    from convlint.pipelines.check import check_files
-    from convlint.pipelines.requests import CheckRequest
-    from convlint.runtime.model_run import run_job
-    from convlint.settings.config import Config
-    from convlint.settings.input_shapes import parse_input
-    from convlint.settings.targets import parse_target
-
-    os.chdir(folder)
-    settings = Config()
+def checked(folder: Path, family: Family, paths: list[str], mode: str) -> tuple[list[Error], float]:
+    """Return the errors for the copy in ``folder``, and the seconds that the command took."""
+    target = [f"{family.file}:{family.call}", "--input", ",".join(map(str, family.input))]
+    command = ["check", *(paths if mode == "static" else target), "--no-cache", "--output-format", "json"]
     start = time.perf_counter()
-    if mode == "static":
-        found = check_files(paths, None, Report(), settings, CheckRequest(no_cache=True)).report
-    else:
-        request = CheckRequest(input=(parse_input(",".join(map(str, family.input))),))
-        jobs = run_models.jobs([parse_target(f"{family.file}:{family.call}")], request, settings)
-        found = run_models.check_models(jobs, run_job, settings)
+    done = subprocess.run(
+        [sys.executable, "-m", "convlint", *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     seconds = time.perf_counter() - start
-    errors = []
-    for finding in found.findings:
-        if finding.severity == "error":
-            site = finding.site or Site("", 0)
-            path = os.path.relpath(site.path) if site.path else ""
-            edits = [
-                (os.path.relpath(e.site.path), e.site.line, e.site.column, e.site.end_line, e.site.end_column, e.text)
-                for repair in finding.repairs[:1]
-                if repair.verified
-                for e in repair.edits
-            ]
-            errors.append((path, site.line, f"{finding.code} {finding.message}", edits))
+    report = json.loads(done.stdout)
+    errors = [_error(finding) for finding in report["findings"] if finding["severity"] == "error"]
+    if not errors and report["problems"]:
+        print(f"{family}: {report['problems'][0]['message']}", flush=True)
     return errors, seconds
+
+
+def _error(finding: dict[str, Any]) -> Error:
+    repairs = [repair["edits"] for repair in finding["repairs"] if repair["verified"]]
+    edits = [
+        (edit["path"], edit["line"], edit["column"], edit["end_line"], edit["end_column"], edit["text"])
+        for edit in (repairs[0] if repairs else [])
+    ]
+    path = os.path.normpath(finding["path"] or "")
+    return Error(path, finding["line"] or 0, f"{finding['code']} {finding['message']}", edits)
 
 
 def _edited(files: dict[str, str], edits: Iterable[Sequence[Any]]) -> dict[str, str]:
     by_path: dict[str, list[Edit]] = {}
     for path, line, column, end_line, end_column, text in edits:
-        by_path.setdefault(path, []).append(Edit(Site(path, line, column, end_line, end_column), text))
+        by_path.setdefault(os.path.normpath(path), []).append(
+            Edit(Site(path, line, column, end_line, end_column), text)
+        )
     return {**files, **{path: apply(files[path].encode(), each).decode() for path, each in by_path.items()}}
 
 

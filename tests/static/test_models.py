@@ -160,6 +160,15 @@ MODELS = {
 }
 
 
+MODELS["a norm that is a function or a module"] = (
+    "from inspect import isclass, isfunction\n\n\ndef made(norm, width):\n    if isfunction(norm) or isclass(norm):\n"
+    "        return norm(width)\n    assert isinstance(norm, nn.Module)\n    return norm\n\n\n"
+) + net(
+    "self.body = nn.Sequential(\n    made(lambda width: nn.BatchNorm2d(width), 3),\n"
+    "    nn.Conv2d(<3|4>, 8, 3),  # CVL102\n)"
+)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_models(name: str) -> None:
     expect_one_bug(f"{HEAD}\n\n{MODELS[name]}{CALL}")

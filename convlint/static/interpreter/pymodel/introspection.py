@@ -72,6 +72,11 @@ def _is_of(value: Value, kind: Value, call: Call) -> Value:
 _OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function}
 
 
+def is_of_type(value: Value, kind: type) -> Value:
+    """Return whether a value is a function or a class of the program; UNKNOWN of an unknown one, or a library's."""
+    return UNKNOWN if value is UNKNOWN or type(value) is Library else type(value) is kind
+
+
 def _issubclass(call: Call) -> Value:
     cls, kind = call.args
     return kind in cls.mro if type(cls) is type(kind) is Class else UNKNOWN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from convlint.static.domain.objects import Instance
+from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value
 from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
@@ -73,6 +73,8 @@ LIBRARY: dict[str, NativeFunction] = {
     "typing.NamedTuple._asdict": records.as_dict,
     "dataclasses.is_dataclass": records.is_record_value,
     "importlib.import_module": introspection.import_module,
+    "inspect.isfunction": lambda call: introspection.is_of_type(call.args[0], Function),
+    "inspect.isclass": lambda call: introspection.is_of_type(call.args[0], Class),
     "object.__setattr__": special_methods.set_attribute,
     **dict.fromkeys(("object.__getattribute__", "object.__getattr__"), introspection.get_attribute),
     **dict.fromkeys(("torch.jit.script", "torch.compile", "torch.nn.DataParallel"), first_argument),
