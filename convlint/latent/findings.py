@@ -94,7 +94,7 @@ def _message(defect: LatentDefect) -> str:
     old, new = _whole(repair)
     failing = f"fails unless {_compared(old)} == {_compared(new)}" if _is_condition(defect) else _failing(defect)
     verified = ""
-    if shown := _listed([shown_arguments(defect.space, each) for each in _examples(defect)]):
+    if shown := _listed([formatted_arguments(defect.space, each) for each in _examples(defect)]):
         verified = f" (verified: works for {shown})"
     return f"`{cls}` {failing}: {_mismatch(defect, old, new)}; {_advice(repair, new)}{verified}"
 
@@ -102,7 +102,7 @@ def _message(defect: LatentDefect) -> str:
 def _failing(defect: LatentDefect) -> str:
     if not defect.works:
         return "fails for all arguments"
-    return f"fails for {shown_arguments(defect.space, defect.fails[0])}"
+    return f"fails for {formatted_arguments(defect.space, defect.fails[0])}"
 
 
 def _is_condition(defect: LatentDefect) -> bool:
@@ -183,7 +183,7 @@ def _name(failed: Followed, layer: Instance) -> str:
     return names.get(id(layer), "")
 
 
-def shown_arguments(space: ArgumentSpace, followed: Followed) -> str:
+def formatted_arguments(space: ArgumentSpace, followed: Followed) -> str:
     """The arguments that were varied: ``(2, 4)`` for two widths, else with their names."""
     widths = [(p.name, followed.arguments[p.name]) for p in (*space.widths, *space.width_lists)]
     others = [f"{name}={value!r}" for name, value in followed.options]

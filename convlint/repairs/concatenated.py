@@ -75,7 +75,7 @@ def _text_of(graph: Graph, tensor: int, size: int, number: WrittenNumber, slicer
 def _written_by(
     graph: Graph, nodes: Iterable[Node], names: Arguments, number: WrittenNumber, slicer: Slicer
 ) -> Iterator[tuple[int, str]]:
-    """What layers built in the scope of a number write for channels, by the value that it has."""
+    """Expressions for channels that layers built in the scope of a number write, by the value that it has."""
     frames = _frames(graph, number)
     for node in nodes:
         layer = graph.layer(node.layer)

@@ -1,4 +1,6 @@
-"""Repairs that work by luck: a number of one call is changed where the class or helper that it calls is wrong.
+"""Repairs that work only for the numbers of today.
+
+A number of one call is changed where the class or helper that it calls is wrong.
 
 Other numbers in that call must not break it again. Of two repairs the one that works for more of them is right.
 """
@@ -33,7 +35,7 @@ def rivals(chosen: Candidate, candidates: Sequence[Candidate]) -> list[Candidate
 
 
 def _level(number: WrittenNumber) -> float:
-    """How far outside of a layer's constructor a number is written: a default is what calls pass that pass nothing."""
+    """The calls between a number and a layer's constructor; a default stands for calls that pass nothing."""
     return number.place.depth + 0.5 * _is_in_default(number)
 
 
@@ -81,7 +83,7 @@ def most_general(chosen: Candidate, rivals: Sequence[Candidate], works: Works) -
 
 
 def _count(chosen: Candidate, repair: Candidate, changes: Sequence[Edit], works: Works) -> int:
-    """How many other numbers in a call work after a repair; the argument that was repaired may have others too."""
+    """The number of other arguments of a call that work after a repair; the repaired argument may have others too."""
     places = _places(chosen)
     count = 0
     for change in changes:

@@ -50,7 +50,7 @@ class Conflict:
 
     @property
     def is_merge(self) -> bool:
-        """Whether the failing call is a sum, a product or a concatenation."""
+        """True if the failing call is a sum, a product or a concatenation."""
         return self.node is not None and self.graph.nodes[self.node].op in merges.MERGES
 
     def is_on(self, places: Collection[Place]) -> bool:
@@ -222,7 +222,7 @@ def _inside_the_callee(
     budget: Budget,
     edits: Sequence[Edit],
 ) -> tuple[tuple[Candidate, ...], Outcome] | None:
-    """The repair inside of what a call builds, if an argument of that call was chosen and works by luck."""
+    """The repair in the callee, if an argument of a call was chosen and works only for the numbers of today."""
     working: dict[Edit, Outcome] = {}
     rivals = []
     for candidate in luck.rivals(chosen, proposals):

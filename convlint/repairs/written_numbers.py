@@ -365,7 +365,7 @@ def _bound(target: ast.expr, value: ast.expr, name: str, holds: bool = False) ->
 
 
 def _bound_by_loop(target: ast.expr, iterated: ast.expr, name: str) -> Iterator[tuple[ast.expr, bool]]:
-    """What a loop runs over to bind ``name``: of a ``zip``, the one that it takes from."""
+    """The iterable of a loop that binds ``name``: of a ``zip``, the argument that it takes from."""
     match target, iterated:
         case ast.Tuple(elts=parts), ast.Call(func=ast.Name(id="zip"), args=args) if len(parts) == len(args):
             for part, argument in zip(parts, args, strict=True):

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.analysis import graph_queries, merges, ops
-from convlint.analysis.diagnosis import without_consequences
-from convlint.analysis.occurrences import with_occurrences
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
 from convlint.static.domain.objects import Instance
@@ -104,7 +102,10 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
     """Return what rules find in one execution, by code and place."""
     if not rules:
         return {}
-    from convlint.static.graph_builder import graph as build_graph  # most executions need no graph
+    # Most executions need no graph.
+    from convlint.analysis.diagnosis import without_consequences
+    from convlint.analysis.occurrences import with_occurrences
+    from convlint.static.graph_builder import graph as build_graph
 
     graph = without_consequences(build_graph(path, rules, project.texts))
     found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(graph)]

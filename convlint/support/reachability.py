@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Reachability(Generic[K]):
-    """Whether a node leads to one with a property. Each node and edge is examined once, in cycles as well."""
+    """A predicate: a node leads to one with a property. Each node and edge is examined once, in cycles as well."""
 
     def __init__(self, successors: Callable[[K], Iterable[K]], holds: Callable[[K], bool]) -> None:
         self._successors = successors

@@ -131,7 +131,7 @@ class _Reader:
         return {**merged, **own}
 
     def _inline(self, text: str, outer: int, depth: int, *, in_mapping: bool = False) -> Any:
-        """Read the value whose text begins on this line, after a key or a dash; goes to the line behind it."""
+        """Read the value whose text begins on this line, after a key or a dash; goes to the line after it."""
         if text.startswith("&"):
             name, _, rest = text[1:].partition(" ")
             value = self._anchors[name] = self._inline(rest.lstrip(" "), outer, depth, in_mapping=in_mapping)
@@ -174,7 +174,7 @@ class _Reader:
         return text if header.endswith("-") else f"{text}\n"
 
     def _bracketed(self, text: str) -> str:
-        """Return a list or mapping in brackets, which may go on in further lines; goes to the line behind it."""
+        """Return a list or mapping in brackets, which may go on in further lines; goes to the line after it."""
         while not _is_closed(text):
             if self._at >= len(self._raw):
                 self.refuse("a bracket is not closed")
@@ -196,7 +196,7 @@ class _Flow:
     def read(self) -> Any:
         value = self._value()
         if self._words:
-            self._reader.refuse("text behind a bracket")
+            self._reader.refuse("text after a bracket")
         return value
 
     def _take(self) -> str:

@@ -101,7 +101,7 @@ def _failing_module(model: nn.Module, inputs: Inputs, change: int) -> str | None
 
 
 def _merges_samples(graph: Graph, node: Node, inputs: Inputs) -> bool:
-    """Return whether a linear layer reads rows that are no samples: ``view(-1, features)`` cuts a larger map up."""
+    """Return whether a linear layer reads rows other than samples: ``view(-1, features)`` cuts a larger map up."""
     if node.op != "linear":
         return False
     shape, before = graph.tensor(node.inputs[0]).shape, graph.producer(node.inputs[0])

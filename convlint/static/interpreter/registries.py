@@ -1,7 +1,7 @@
 """Registries: a dict or an object of the top level in which decorators file functions and classes.
 
 Names of the top level are evaluated when they are used, so a decorated definition may not have run when a registry is
-asked for it. Once a registry has its value, the definitions that file themselves in it are executed: those of its own
+requested it. Once a registry has its value, the definitions that file themselves in it are executed: those of its own
 file, and those of the files that the file under check imports, as importing them would.
 """
 

@@ -1,4 +1,4 @@
-"""Which files of a project import which, directly or not."""
+"""The import graph of a project: the files that each file imports, directly or not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ParsedFile:
 
     @cached_property
     def has_torch(self) -> bool:
-        """Whether it imports torch, or a library with torch in its name."""
+        """True if it imports torch, or a library with torch in its name."""
         if b"torch" not in self.data:
             return False
         is_imported = any("torch" in name or any("torch" in m for m in members) for name, members, _ in self.names)
@@ -153,7 +153,7 @@ class ImportGraph:
                 if module is not None and module != path:
                     yield module
             if module is not None and os.path.basename(module) != "__init__.py":
-                continue  # its members are no modules
+                continue  # its members are not modules
             for member in members:
                 inner = self.resolve(".".join([*parts, member]), path, level)
                 if inner is not None and inner != path:
