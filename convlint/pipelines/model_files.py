@@ -78,9 +78,12 @@ class ModelFiles:
 
     def _is_decided(self, finding: Finding, ran: Sequence[Finding]) -> bool:
         """Return whether the runs decide a finding: its operations ran, or an error of theirs has the same cause."""
-        if finding.claim is not None and _line(finding) in self._ran.failed_layers:
-            return True  # the error says it
-        if rule(finding.code).family != "invalid":
+        is_invalid = rule(finding.code).family == "invalid"
+        if finding.claim is not None or (is_invalid and not finding.operations):  # about the arguments of a class
+            sites = [*(finding.claim.sites if finding.claim else ()), *([finding.site] if finding.site else [])]
+            if not self._ran.failed_lines.isdisjoint(_places(sites)):
+                return True  # the error of the run says it
+        if not is_invalid:
             return False
         edits = _sites(finding)
         errors = [other for other in ran if other.severity == "error"]
@@ -97,7 +100,7 @@ class _RanOperations:
     def __init__(self) -> None:
         self._failed: set[Frames] = set()
         self._worked: set[Frames] = set()
-        self.failed_layers: set[Place] = set()
+        self.failed_lines: set[Place] = set()  # those that build the layers between which a call failed
 
     def add(self, graph: Graph) -> None:
         behind = graph_queries.downstream_tensors(graph, [node for node in graph.nodes if node.error])
@@ -105,7 +108,9 @@ class _RanOperations:
             if node.error is not None or behind.isdisjoint(node.inputs):
                 self._add(frames(graph, node), failed=node.error is not None)
             if node.error is not None:
-                self.failed_layers.update(_places(construction_frames(graph.layer(node.layer))[:1]))
+                for each in (node, graph_queries.source_layer(graph, node)):
+                    layer = None if each is None else graph.layer(each.layer)
+                    self.failed_lines.update(_places(construction_frames(layer)))
         for layer in graph.layers:
             self._add(construction_frames(layer), failed=layer.error is not None)
         if graph.failure is not None and graph.failure.site is not None:
