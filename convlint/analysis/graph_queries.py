@@ -135,14 +135,22 @@ _SOURCES = ops.PROJECTIONS | ops.CHANNEL_NORMS
 
 def concatenation_before(graph: Graph, node: Node) -> Node | None:
     """The concatenation of channels or features that a layer reads, before activations and pools; None without one."""
-    before = next((n for n in producers(graph, node) if n.op not in _PASSED or len(n.inputs) != 1), None)
+    passed = _PASSED | (_REDUCING if node.op == "linear" else frozenset())
+    before = next((n for n in producers(graph, node) if n.op not in passed or len(n.inputs) != 1), None)
     if before is None or before.op != "cat" or before.error is not None or len(before.inputs) < 2:
         return None
-    rank, along = len(before.outputs[0].shape), before.attrs.get("dim", 0)
-    read = -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else -1 if node.op == "linear" else 1 - rank
-    return before if rank and isinstance(along, int) and (along - read) % rank == 0 else None
+    shape, read, along = before.outputs[0].shape, input_shape(graph, node), before.attrs.get("dim", 0)
+    if not shape or not read or not isinstance(along, int):
+        return None
+    if node.op in ops.ALL_CONVS:
+        dim = -ops.spatial_dims(node.op) - 1
+    else:
+        dim = -1 if node.op == "linear" and len(read) == len(shape) else 1
+    is_read = (along - dim) % len(shape) == 0
+    return before if is_read and (node.op != "linear" or shape[along] == read[-1]) else None
 
 
+_REDUCING = ops.REDUCTIONS | ops.FLATTENING | {"squeeze"}
 _PASSED = ops.ACTIVATIONS | ops.POOLS | ops.COPIES | {"interpolate"}
 
 

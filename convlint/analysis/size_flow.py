@@ -70,10 +70,14 @@ def _outputs(graph: Graph, node: Node, attrs: Mapping[str, Any], before: list[Si
         return [_broadcast(before)]
     if op == "cat":
         return [_concatenated(attrs, before)]
+    if op == "stack":
+        return [_stacked(attrs, before)]
     if op in _SHAPES:
         return [_SHAPES[op](attrs, before[0])]
     if op == "interpolate":
         return [_interpolated(graph, node, attrs, before[0], so_far)]
+    if node.error is not None:
+        raise _Fails  # whatever makes it fail is not modeled
     return [_similar(graph, node, before, tensor.shape) for tensor in node.outputs]
 
 
@@ -177,6 +181,15 @@ def _concatenated(attrs: Mapping[str, Any], shapes: list[Sizes]) -> Sizes:
         else:
             result.append(known[0] if known else None)
     return tuple(result)
+
+
+def _stacked(attrs: Mapping[str, Any], shapes: list[Sizes]) -> Sizes:
+    along = attrs.get("dim", 0)
+    if not isinstance(along, int) or any(len(shape) != len(shapes[0]) for shape in shapes):
+        raise _Fails
+    joined = _concatenated({"dim": len(shapes[0])}, [(*shape, 1) for shape in shapes])
+    at = along % len(joined)
+    return (*joined[:at], len(shapes), *joined[at:-1])
 
 
 # --- reshaping

@@ -266,8 +266,11 @@ def _texts(
     if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
         return
     if number.role == "argument" and number.place.depth == 0:
-        yield from ((text, _SAME) for text in _product(graph, end))
-        if end.vote.label == "in":
+        is_arithmetic = isinstance(number.node, ast.BinOp) and not any(
+            isinstance(part, ast.Name | ast.Attribute) for part in ast.walk(number.node)
+        )
+        yield from ((text, _SIMPLER if is_arithmetic else _SAME) for text in _product(graph, end))
+        if end.vote.label == "in" or graph.nodes[end.vote.node].op in ops.CHANNEL_NORMS:
             kind = _SAME if number.place.is_parameterized and number.has_callers else _SIMPLER
             yield from ((text, kind) for text in sum_texts(graph, end.vote.node, number, slicer))
     peers = list(_peers(number, ends))

@@ -162,7 +162,8 @@ def _findings(project: Project, module: SourceModule, explorations: Sequence[Exp
 def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
     """One finding for each code and place, with the instances and occurrences of all.
 
-    A class is followed alone and in the models that build it. The largest program shows most of the numbers.
+    A class is followed alone and in the models that build it. The largest program shows most of the numbers, and one
+    with an input those of sizes.
     """
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
@@ -170,7 +171,7 @@ def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
         key = (finding.code, site.path, site.line, site.column) if site else finding
         groups.setdefault(key, []).append(finding)
     for group in groups.values():
-        outer = max(group, key=lambda finding: len(finding.graph.nodes) if finding.graph else 0)
+        outer = max(group, key=_known_numbers)
         names = dict.fromkeys(name for finding in (outer, *group) for name in finding.instances)
         places = dict.fromkeys(place for finding in (outer, *group) for place in finding.occurrences)
         yield replace(
@@ -180,3 +181,13 @@ def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
             instances=tuple(names),
             occurrences=tuple(places),
         )
+
+
+def _known_numbers(finding: Finding) -> tuple[bool, int, bool]:
+    """Rank a finding by how much its program shows."""
+    graph = finding.graph
+    if graph is None:
+        return (False, 0, False)
+    nodes = [graph.nodes[id] for id in finding.nodes]
+    unknown = any(graph.tensor(id).unknown for node in nodes for id in node.inputs)
+    return (not any("multiple_of" in node.attrs for node in nodes), len(graph.nodes), not unknown)

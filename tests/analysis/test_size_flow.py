@@ -99,3 +99,18 @@ def test_working_sizes_are_those_that_pytorch_accepts() -> None:
         graph = graph_of(model, 1, 3, 37, 41)
         assert working_sizes(graph) == f"heights and widths divisible by {2**depth}"
         assert all(output_of(model, 1, 3, n * 2**depth, (n + 1) * 2**depth) for n in (1, 3, 4))
+
+
+def test_sizes_that_never_fit_have_no_rule() -> None:
+    import torch
+    from torch import Tensor, nn
+
+    class Uneven(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([x, self.conv(x)])
+
+    assert working_sizes(graph_of(Uneven(), 1, 3, 16, 16)) is None

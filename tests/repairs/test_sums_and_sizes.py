@@ -157,7 +157,7 @@ def test_a_block_that_cannot_widen_is_reported_at_the_call_that_widens() -> None
     (finding,) = errors(source)
     assert finding.site is not None
     assert source.splitlines()[finding.site.line - 1].strip() == "self.b = Wide(3, 8)"
-    assert finding.message.startswith("cannot add Nx3xHxW and Nx8xHxW: channels differ; use a projection")
+    assert finding.message.startswith("cannot add 2x3x32x32 and 2x8x32x32: channels differ; use a projection")
     assert any(source.splitlines()[r.site.line - 1].strip() == "return x + self.conv(x)" for r in finding.related)
     assert not finding.repairs
 
