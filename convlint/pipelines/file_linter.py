@@ -20,6 +20,8 @@ MOST_LINES = 200_000  # of a project whose syntax trees are in memory at once: a
 
 _OF_NUMBERS = {"CVL102": "CVL203", "CVL103": "CVL201", "CVL105": "CVL201", "CVL108": "CVL203"}
 """Rules about numbers that do not fit, and the rules about numbers that fit for some arguments only."""
+_OF_ARGUMENTS = frozenset({"CVL101", "CVL109"})
+"""Rules about arguments that the constructor of a layer rejects."""
 
 Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 """The root directory of a project, its configured models, and the texts of its files."""
@@ -67,10 +69,19 @@ class FileLinter:
         return lint_text(path, texts.data(path), self._project)
 
 
-def _without_latent_errors(findings: Sequence[Finding]) -> list[Finding]:
-    """Leave out the findings about numbers that may differ where they do: an error at the same call says so."""
-    wrong = {f.site for f in findings if f.severity == "error" and f.code in _OF_NUMBERS}
-    return [f for f in findings if f.code not in _OF_NUMBERS.values() or f.site not in wrong]
+def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out what an error at the same call says: that numbers may differ where they do, or that those of a layer
+    differ whose arguments PyTorch rejects.
+    """
+    errors = [finding for finding in findings if finding.severity == "error"]
+    differing = {finding.site for finding in errors if finding.code in _OF_NUMBERS}
+    rejected = {finding.site for finding in errors if finding.code in _OF_ARGUMENTS}
+    return [
+        finding
+        for finding in findings
+        if not (finding.code in _OF_NUMBERS.values() and finding.site in differing)
+        and not (finding.code in _OF_NUMBERS and finding.site in rejected)
+    ]
 
 
 def _with_condition(finding: Finding) -> Finding:
@@ -96,7 +107,7 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
 
             same = project.with_texts(project.texts.with_overlays({path: data}))
             findings = explained(path, checked, same, time.perf_counter() - start)
-        findings = [_with_condition(finding) for finding in _without_latent_errors(findings)]
+        findings = [_with_condition(finding) for finding in _without_echoes(findings)]
     except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
         import traceback
 

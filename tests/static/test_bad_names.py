@@ -31,7 +31,7 @@ DYNAMIC = {
         "    def forward(self, x): return self.conv(x)\n"
     ),
     "__getattr__": (
-        "class Net(nn.Module):\n    def __getattr__(self, name): return nn.Conv2d(3, 8, 3)\n"
+        "class Net(nn.Module):\n    def __getattr__(self, name): return nn.ReLU()\n"
         "    def forward(self, x): return self.anything(x)\n"
         "Net()(torch.randn(1, 3, 8, 8))"
     ),

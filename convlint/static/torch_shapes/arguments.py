@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from convlint import symbolic
 from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.values import UNKNOWN, Num, Real, Tensor, Value, as_number, has_more, is_small
-from convlint.symbolic import Dim
+from convlint.symbolic import Atom, Dim, Symbol
 
 Attrs = dict[str, Value]
 
-_MAYBE_WHOLE = ("1*max(", "1*min(")  # the largest of an integer and a float may be the integer
 _PLAIN = (int, float, str, bool, Dim, Real)
 
 # --- sizes
@@ -102,7 +101,7 @@ def is_given(value: Value) -> Value:
 def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -> None:
     """Raise ConstructorError if values cannot be the sizes of a parameter."""
     for value in values:
-        if type(value) is float or (type(value) is Real and not value.dim.key.startswith(_MAYBE_WHOLE)):
+        if type(value) is float or (type(value) is Real and _is_float(value.dim)):
             raise ConstructorError(
                 "empty(): argument 'size' failed to unpack the object with error "
                 '"type must be tuple of ints,but got float"',
@@ -113,6 +112,23 @@ def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -
             text = ", ".join(map(str, values))
             raise ConstructorError(f"Trying to create tensor with negative dimension {value}: [{text}]", attrs)
 
+
+def _is_float(number: Dim) -> bool:
+    """Return whether a number is a float for certain, not only for some values: a power of integers may be either."""
+    return any(_makes_float(atom) for monomial, _ in number.terms or () for atom, _ in monomial)
+
+
+def _makes_float(atom: Atom) -> bool:
+    if isinstance(atom, Symbol):
+        return False
+    if atom.op in _OF_FLOATS or (atom.op == "round" and len(atom.args) > 1) or atom.op.replace(".", "", 1).isdigit():
+        return True
+    parts = [_is_float(argument) for argument in atom.args]
+    return all(parts) if atom.op in ("max", "min") else any(parts) and atom.op in _ARITHMETIC
+
+
+_OF_FLOATS = frozenset({"truediv", "sqrt", "log", "log2", "exp"})
+_ARITHMETIC = frozenset({"add", "sub", "mul", "pow", "floordiv", "mod"})
 
 # --- values of any kind
 
