@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,23 +18,47 @@ def selected(findings: Iterable[Finding], config: Config) -> Iterator[Finding]:
 def merged(findings: Iterable[Finding]) -> list[Finding]:
     """Merge the findings of one rule at one place into one that names all modules, and sort them.
 
-    Errors with the same cause are one finding, whichever model or file shows them. Other findings of several models
-    must have the same message as well, because it may be about the model. Errors come in the order in which the program
-    executes them, before the other findings in that file.
+    Errors with the same cause are one finding, whichever model or file shows them: at one place, or with one repair.
+    Other findings of several models must have the same message as well, because it may be about the model. Errors come
+    in the order in which the program executes them, before the other findings in that file.
     """
-    in_models = _grouped(findings, lambda f: (f.code, None if _is_cause(f) else f.target, _place(f)))
-    return sorted(_grouped(in_models, lambda f: (f.code, None if _is_cause(f) else f.message, _place(f))), key=_order)
+    found = [*_grouped(findings, lambda f: (f.code, None if _is_cause(f) else f.target, _place(f)))]
+    found = [*_grouped(found, lambda f: (f.code, None if _is_cause(f) else f.message, _place(f)))]
+    found = [*_grouped(found, lambda f: _repair(f) if _is_cause(f) and f.repairs else (f.code, f.message, _place(f)))]
+    return sorted(_without_latent(found, found), key=_order)
 
 
 def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
     """Join the findings of runs and of static analysis; of findings in both, keep that of the run."""
     run = list(run)
     known = {(finding.code, _place(finding)) for finding in run}
-    return sorted([*run, *(f for f in static if (f.code, _place(f)) not in known)], key=_order)
+    repaired = _repairs(run)
+    others = [f for f in static if (f.code, _place(f)) not in known and _repairs([f]).isdisjoint(repaired)]
+    return sorted([*run, *_without_latent(others, run)], key=_order)
+
+
+def _without_latent(findings: Iterable[Finding], errors: Iterable[Finding]) -> list[Finding]:
+    """Leave out what may fail for other arguments where the repair of an error changes it."""
+    repaired = _repairs(errors)
+    return [f for f in findings if not (f.code.startswith(_LATENT) and f.repairs and _repair(f) in repaired)]
 
 
 def _is_cause(finding: Finding) -> bool:
-    return finding.step is not None
+    """Return whether something does not work: an error, or what fails on a branch only."""
+    is_error = finding.severity == "error" and finding.code.startswith(_INVALID)
+    return finding.step is not None or (is_error and bool(finding.repairs))
+
+
+_LAST = sys.maxsize
+_INVALID, _LATENT = "CVL1", "CVL2"  # prefixes of codes: what cannot work, and what fails for some arguments
+
+
+def _repairs(findings: Iterable[Finding]) -> set[object]:
+    return {_repair(finding) for finding in findings if _is_cause(finding) and finding.repairs}
+
+
+def _repair(finding: Finding) -> object:
+    return tuple([(edit.site.path, edit.site.line, edit.site.column, edit.text) for edit in finding.repairs[0].edits])
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], object]) -> Iterator[Finding]:
@@ -66,12 +91,17 @@ def _occurrences(group: Sequence[Finding]) -> tuple[Occurrence, ...]:
 
     Objects that no attribute names are left out if others have names.
     """
-    found = dict.fromkeys(occurrence for finding in group for occurrence in finding.occurrences)
+    found = dict.fromkeys(each for finding in group for each in finding.occurrences or _at_the_line(finding))
     named = [each for each in found if "@" not in (each.module or "")] or [*found]
     site = group[0].site
     built = [each for each in named if site is None or (each.path, each.line) != (site.path, site.line)]
     names = {each.module for each in built if each.target is None and each.module}
     return tuple([each for each in built if each.target or not _is_inside(each.module, names)] or named)
+
+
+def _at_the_line(finding: Finding) -> tuple[Occurrence, ...]:
+    site, names = finding.site, finding.instances or (finding.module,)
+    return () if site is None else tuple([Occurrence(site.path, site.line, name, finding.target) for name in names])
 
 
 def _is_inside(module: str | None, names: Collection[str]) -> bool:
@@ -87,4 +117,6 @@ def _order(finding: Finding) -> tuple[bool, str, bool, str, int, int, int, str]:
     if finding.step is not None:
         is_static = finding.target is None
         return (is_static, finding.program, False, finding.target or "", finding.step, line, column, finding.code)
+    if _is_cause(finding):  # of a class that no program builds
+        return (True, path, False, "", _LAST, line, column, finding.code)
     return (True, path, True, "", 0, line, column, finding.code)

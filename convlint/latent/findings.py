@@ -11,7 +11,7 @@ from convlint.latent.arguments import ArgumentSpace
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
 from convlint.latent.search import LatentDefect, defects
-from convlint.rules.registry import rule
+from convlint.rules.registry import rule, rule_about
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Value
 from convlint.static.exploration.execute import descendants
@@ -82,7 +82,8 @@ def _code(defect: LatentDefect) -> str:
         return "CVL202" if defect.works else "CVL101"
     if number.op in ops.PROJECTIONS:
         return "CVL203" if defect.works else "CVL108" if number.op == "linear" else "CVL102"
-    return "CVL201" if defect.works else "CVL103"
+    about = rule_about(number.op)
+    return "CVL201" if defect.works or about is None else about.code
 
 
 # --- the message
@@ -151,18 +152,23 @@ def _advice(repair: ClassRepair, new: str) -> str:
 
 def _source(failed: Followed) -> str:
     """The layer from which the number comes that the failing layer receives."""
+    layer = _source_layer(failed)
+    return "" if layer is None else f" from {_described(failed, layer, kind=False)}"
+
+
+def _source_layer(failed: Followed) -> Instance | None:
     if failed.step is None or not failed.step.inputs:
-        return ""
+        return None
     producers = {output.id: step for step in failed.path.execution.steps for output in step.outputs}
     tensor = failed.step.inputs[0].id
     while (step := producers.get(tensor)) is not None:
         layer = layer_of(step)
         if step.op in ops.PROJECTIONS and layer is not None:
-            return f" from {_described(failed, layer, kind=False)}"
+            return layer
         if len(step.inputs) != 1:
-            return ""
+            return None
         tensor = step.inputs[0].id
-    return ""
+    return None
 
 
 def _described(failed: Followed, layer: Instance, *, kind: bool = True) -> str:
@@ -207,9 +213,14 @@ def _examples(defect: LatentDefect) -> list[Followed]:
 
 
 def _related(defect: LatentDefect, site: Site) -> Iterator[Related]:
-    failing = defect.fails[0].site
-    if failing is not None and (failing.path, failing.line) != (site.path, site.line):
-        yield Related("first fails here", failing)
+    failed = defect.fails[0]
+    source, reader = _source_layer(failed), failed.failing_layer
+    if source is not None and source.site not in (None, site):
+        yield Related(f"the input comes from {_described(failed, source)}", source.site)
+    if reader is not None and reader.site not in (None, site):
+        yield Related(f"{_described(failed, reader)} receives it", reader.site)
+    if failed.site is not None and (failed.site.path, failed.site.line) != (site.path, site.line):
+        yield Related("first fails here", failed.site, is_failure=True)
 
 
 def _witness(defect: LatentDefect) -> Witness:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from convlint.findings.select import joined, merged
-from convlint.ir import Finding, Occurrence, Site
+from convlint.ir import Edit, Finding, Occurrence, Repair, Site
 
 
 def error(
@@ -115,3 +115,25 @@ def test_of_a_run_and_a_file_that_find_the_same_the_run_is_told_and_the_order_is
     found = joined(ran, read)
     assert places(found) == ["net.py:9", "net.py:4", "net.py:2"]
     assert [f.target for f in found] == ["net.py:Net", "net.py:Net", None]
+
+
+def repaired(line: int, code: str, text: str = "width", **facts: object) -> Finding:
+    edit = Edit(Site("net.py", line, 5, line, 9), text)
+    made = Finding(code, "a-name", "error", "wrong", Site("net.py", line, 1))
+    return made.with_(repairs=(Repair("replace", (edit,), "static", "it runs"),), **facts)
+
+
+def test_errors_with_the_same_repair_have_one_cause() -> None:
+    ran = repaired(8, "CVL102", program="net.py", step=0, module="a.norm")
+    alone = repaired(8, "CVL103", module="norm").with_(site=Site("net.py", 8, 3))
+    (one,) = merged([alone, ran])
+    assert (one.code, one.module) == ("CVL102", "a.norm")
+    assert len(merged([alone, ran, repaired(9, "CVL102", module="b")])) == 2
+
+
+def test_what_fails_for_some_arguments_is_not_told_beside_an_error_with_that_repair() -> None:
+    latent = repaired(8, "CVL201", severity="warning")
+    error_there = repaired(8, "CVL103", program="net.py", step=0)
+    assert [f.code for f in merged([latent, error_there])] == ["CVL103"]
+    assert [f.code for f in merged([latent])] == ["CVL201"]
+    assert [f.code for f in joined([error_there], [latent])] == ["CVL103"]

@@ -12,7 +12,9 @@ _MOST_NAMES = 6  # modules of one finding
 
 
 def headline(finding: Finding) -> str:
-    """The message of a finding on one line, with the repairs that were tried."""
+    """The message of a finding on one line, with the repairs that were tried if it does not say what to do."""
+    if "; use " in finding.message or "; replace " in finding.message:
+        return one_line(finding.message)
     titles = [_place_and_title(finding, repair) for repair in finding.repairs]
     advice = [title if title.startswith("replace ") else f"use {title}" for title in titles]
     if len(advice) < 2:
