@@ -22,6 +22,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
+import bench.preloaded  # noqa: F401  finding a module of a package imports the package
+
 PACKAGES = ("timm.layers", "timm.models", "torchvision.models", "torchvision.ops")
 WIDTHS = (16, 32, 64)
 MOST_CALLS = 20
@@ -32,6 +34,8 @@ _WIDTH = re.compile(
     r"(^|_)(dims?|chs?|channels?|chans?|planes|inplanes|outplanes|features?|width|filters?|inp|oup|embed|hidden|nf|c[12]?"
     r"|in|out|ch_?(in|out))(_|$)"
 )
+
+_IS_WIDTH = re.compile(r"^[^()]*(dim|ch|plane|feat|width|filter|inp|oup|hidden|mid|embed|inner|out|rd_)[^()]*$")
 
 Verdict = Literal["latent", "fails", "equivalent"]
 """Of a mutant: it fails for some arguments with which the original works, for all of them, or for none."""
@@ -165,10 +169,8 @@ def _channel_expressions(init: ast.FunctionDef) -> Iterator[ast.expr]:
         count = 1 if re.search("norm|^bn|prelu", callee, re.IGNORECASE) else 2
         keywords = [k.value for k in node.keywords if k.arg and _WIDTH.search(k.arg) and not _NO_CHANNELS.search(k.arg)]
         for argument in [*node.args[:count], *keywords]:
-            if isinstance(argument, ast.Name | ast.BinOp | ast.Subscript | ast.Attribute) and not any(
-                isinstance(inner, ast.Attribute) and inner.attr in ("BatchNorm2d", "shape")
-                for inner in ast.walk(argument)
-            ):
+            is_plain = isinstance(argument, ast.Name | ast.BinOp | ast.Subscript | ast.Attribute)
+            if is_plain and _IS_WIDTH.search(ast.unparse(argument)):
                 yield argument
 
 
