@@ -155,7 +155,7 @@ _COUNTS = re.compile(
     r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
 )
 NOT_WIDTHS = re.compile(r"kernel|stride|dilation|pad|group|head|bias|eps|^n$|depth|ratio")
-"""Names of numbers other than those of channels."""
+"""Names of numbers that do not count channels."""
 _NOT_NUMBERS = re.compile("str|Module|Callable|Type|Tensor|type|bool|float|Dict|dict")
 _WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|mid|inner|inp$|oup$|^c_|_c$|out|bottle")
 

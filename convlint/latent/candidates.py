@@ -227,7 +227,7 @@ def _value(failed: Followed, node: ast.expr, scope: Scope | None) -> Value:
         return (
             failed.path.execution.reduced(value) if type(value := _evaluated(failed, node, scope)) is not bool else None
         )
-    except Exception:  # noqa: BLE001 - an expression that cannot be evaluated here is left out
+    except Exception:  # noqa: BLE001 - an expression may have no value here
         return None
 
 

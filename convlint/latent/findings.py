@@ -95,7 +95,7 @@ def _message(defect: LatentDefect) -> str:
     old, new = _whole(repair)
     failing = f"fails unless {_compared(old)} == {_compared(new)}" if _is_condition(defect) else _failing(defect)
     verified = ""
-    if shown := _listed([formatted_arguments(defect.space, each) for each in _examples(defect)]):
+    if shown := _listed([arguments_text(defect.space, each) for each in _examples(defect)]):
         verified = f" (verified: works for {shown})"
     return f"`{cls}` {failing}: {_mismatch(defect, old, new)}; {_advice(repair, new)}{verified}"
 
@@ -103,7 +103,7 @@ def _message(defect: LatentDefect) -> str:
 def _failing(defect: LatentDefect) -> str:
     if not defect.works:
         return "fails for all arguments"
-    return f"fails for {formatted_arguments(defect.space, defect.fails[0])}"
+    return f"fails for {arguments_text(defect.space, defect.fails[0])}"
 
 
 def _is_condition(defect: LatentDefect) -> bool:
@@ -189,7 +189,7 @@ def _name(failed: Followed, layer: Instance) -> str:
     return names.get(id(layer), "")
 
 
-def formatted_arguments(space: ArgumentSpace, followed: Followed) -> str:
+def arguments_text(space: ArgumentSpace, followed: Followed) -> str:
     """The arguments that were varied: ``(2, 4)`` for two widths, else with their names."""
     widths = [(p.name, followed.arguments[p.name]) for p in (*space.widths, *space.width_lists)]
     others = [f"{name}={value!r}" for name, value in followed.options]
@@ -256,7 +256,8 @@ def _claim(defect: LatentDefect) -> Claim | None:
     failed = defect.fails[0]
     layers = [defect.repair.number.layer, defect.repair.failed.failing_layer]
     sites = tuple(dict.fromkeys(layer.site for layer in layers if layer is not None and layer.site is not None))
-    base = defect.space.base()
+    lists = {parameter.name: failed.arguments[parameter.name] for parameter in defect.space.width_lists}
+    base = defect.space.base() | lists
     arguments = tuple(
         Argument(name, text) for name, value in base.items() if (text := _text(defect, name, value)) is not None
     )

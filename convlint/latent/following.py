@@ -47,7 +47,7 @@ class Followed:
 
     @cached_property
     def failing(self) -> frozenset[Operation]:
-        """All operations that fail: after a failure the execution continues."""
+        """All operations that fail: an execution continues after the first."""
         calls = {_operation(step) for step in self.path.execution.steps if step.error and not step.hypothetical}
         built = {("", None, instance.site) for instance in self.path.interpreter.creators if instance.error}
         return frozenset(calls | built)

@@ -21,8 +21,8 @@ _MOST_STEPS = 400  # that are searched for the layers that determine a tensor
 class LayerNumber:
     """One number of a layer: ``value`` now, and the values that would settle the operation; none if they are unknown.
 
-    ``reader``: the layer fails, and reads this number. ``source``: it determines the channels of the input.
-    ``sibling``: it reads the same input of the class.
+    ``reader``: the layer fails, and reads this number. ``source``: it determines the channels received. ``sibling``:
+    it reads the same input of the class.
     """
 
     layer: Instance

@@ -1,7 +1,7 @@
 """The search for latent defects: a class is followed with many arguments, and judged by a repair.
 
-A class that fails for some arguments, or for all, has a defect if one edit inside it makes all of them work. If there
-is none, the arguments that work are its contract.
+A class that fails for some arguments, or for all, has a defect if one edit inside it makes all of them work. Without
+such an edit, the arguments that work are its contract.
 """
 
 from __future__ import annotations

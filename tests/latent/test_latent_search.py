@@ -5,6 +5,9 @@ Each class is reported at its marked line. With the repair written into it, PyTo
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -313,3 +316,15 @@ def test_a_finding_speaks_of_the_class_and_names_what_was_tried(tmp_path: Path) 
     assert finding.witness.verified == "static"
     assert finding.witness.call == "ConvNorm(in_chs=2, out_chs=10)"
     assert finding.witness.control == "ConvNorm(in_chs=2, out_chs=2)"
+
+
+@pytest.mark.slow
+def test_a_run_confirms_every_latent_defect_with_the_same_arguments(tmp_path: Path) -> None:
+    latent = {name: defect for name, defect in DEFECTS.items() if "# CVL2" in defect.text}
+    for number, defect in enumerate(latent.values()):
+        (tmp_path / f"block{number}.py").write_text(HEAD + defect.text)
+    command = (sys.executable, "-m", "convlint", "check", ".", "--confirm", "--isolated", "--output-format", "json")
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    found = [each for each in json.loads(done.stdout)["findings"] if each["code"].startswith("CVL2")]
+    assert len(found) == len(latent)
+    assert [(each["severity"], each["witness"]["verified"]) for each in found] == [("error", "run")] * len(latent)

@@ -145,7 +145,7 @@ def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
     """Return whether an input has other channels than a layer expects."""
     if isinstance(module, nn.Linear):
         return bool(shape[-1] != module.in_features)
-    names = ("in_channels", "num_features", "num_channels")
+    names = ("in_channels", "num_features", "num_channels", "num_parameters")
     asked = next((getattr(module, name) for name in names if hasattr(module, name)), None)
     return asked is not None and len(shape) > 1 and bool(shape[1] != asked)
 
