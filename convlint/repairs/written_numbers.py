@@ -279,6 +279,10 @@ class _Walk:
         depth = place.depth + 1
         call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
         passed = None if call is None else _argument_for(call, function, name)
+        while passed is None and call is not None and _passes_on_keywords(call):
+            depth += 1
+            call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
+            passed = None if call is None else _keyword(call, name)
         default = _default_of(function, name)
         if call is not None and passed is not None:
             self.follow_argument(call, passed, depth, change, "argument", holds)
@@ -304,6 +308,18 @@ def _argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr 
     position = names.index(name)
     if position < positional - dropped:
         return call.argument(name, position)
+    return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
+
+
+def _passes_on_keywords(call: WrittenCall) -> bool:
+    """Return whether a call passes the ``**kwargs`` of the function around it."""
+    scope = call.scope
+    kwargs = scope.args.kwarg.arg if isinstance(scope, Function) and scope.args.kwarg else None
+    unpacked = [keyword.value for keyword in call.node.keywords if keyword.arg is None]
+    return any(isinstance(value, ast.Name) and value.id == kwargs for value in unpacked)
+
+
+def _keyword(call: WrittenCall, name: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
 
 

@@ -157,3 +157,40 @@ class Net(nn.Module):
     (finding,) = errors(source)
     for repair in finding.repairs:
         assert run(apply(source.encode(), repair.edits).decode()) is not None
+
+
+def test_an_argument_that_helpers_pass_on_by_keyword_is_repaired_where_it_is_written() -> None:
+    source = f"""{HEAD}
+def layer(in_channels, out_channels, kernel_size, **options):
+    return nn.Sequential(
+        nn.Conv2d(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, **options),
+        nn.BatchNorm2d(out_channels),
+    )
+
+
+def layer3(padding=1, **options):
+    return layer(kernel_size=3, padding=padding, **options)
+
+
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        hidden = outputs // 2
+        self.first = layer3(in_channels=inputs, out_channels=hidden * 2)  # <- hidden
+        self.second = layer3(in_channels=hidden, out_channels=outputs)
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Unit(3, 16), Unit(16, 24))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+    (finding,) = errors(source)
+    assert [edit.text for edit in finding.repairs[0].edits] == ["hidden"]
+    assert run(apply(source.encode(), finding.repairs[0].edits).decode()) is not None
