@@ -195,8 +195,9 @@ OTHER_INPUT_NAMES = {"RMSNorm"}  # its forward calls the input ``x``; it is pass
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name: str) -> None:
     from torch import nn
+    from torch.ao.nn import quantized
 
-    layer = getattr(nn, name, None) or getattr(nn.modules.linear, name)
+    layer = next(getattr(each, name) for each in (nn, nn.modules.linear, quantized) if hasattr(each, name))
     own = ours(LAYERS[name].construct)
     if name in INHERITED:
         assert not own.parameters
