@@ -10,20 +10,16 @@ from convlint.ir import Argument, Claim, Edit, Finding, Fix, Instantiation, Rela
 from convlint.latent.arguments import ArgumentSpace
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
-from convlint.latent.search import LatentDefect, defects
+from convlint.latent.search import LatentDefect
 from convlint.rules.registry import rule, rule_about
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Value
 from convlint.static.exploration.execute import descendants
-from convlint.static.exploration.explore import Exploration
-from convlint.static.program.project import Project
 
 
-def completed(project: Project, explorations: Sequence[Exploration], findings: Sequence[Finding]) -> Sequence[Finding]:
+def completed(findings: Sequence[Finding], defects: Sequence[LatentDefect]) -> Sequence[Finding]:
     """Add latent defects to the findings of a file. One that a rule found as well is reported once."""
-    found = [(defect, finding(defect)) for defect in defects(project, explorations)]
-    if not found:
-        return findings
+    found = [(defect, finding(defect)) for defect in defects]
     claims = {(f.code, f.site): f.claim for f in findings if f.claim is not None}
     new = {(each.code, each.site): each for _, each in found}
     added = [each.with_(claim=claims.get(key, each.claim)) for key, each in new.items()]

@@ -15,10 +15,10 @@ from convlint.latent.candidates import ClassRepair, evaluated, repairs
 from convlint.latent.contracts import breaks_contract, is_indivisible
 from convlint.latent.following import Followed, Operation
 from convlint.latent.ranking import orphans, rank
-from convlint.latent.suspicion import suspicion
+from convlint.latent.suspicion import OpenClass
 from convlint.latent.trials import ClassTrials
 from convlint.repairs.written_numbers import Slicer
-from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint
+from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.exploration.explore import Exploration
 from convlint.static.program.project import Project
 
@@ -70,16 +70,13 @@ class Search:
         self._steps = steps
         self._left = 0  # steps of the trials for a class up to which repairs are tried
 
-    def defects(self, exploration: Exploration) -> list[LatentDefect]:
+    def defects(self, open_class: OpenClass) -> list[LatentDefect]:
         """The latent defects of a class that was explored."""
-        entry_point = exploration.entry_point
-        space = ArgumentSpace(entry_point.value, widths_of(exploration))
-        open_question = suspicion(exploration, space) if space.can_vary else "none"
-        steps = exploration.paths[0].steps
+        exploration, space, open_question = open_class.exploration, open_class.space, open_class.question
         most = min(self._steps, _MOST_STEPS) if open_question == "broken" else _FEW_STEPS
-        if open_question == "none" or steps > most:
+        if exploration.paths[0].steps > most:
             return []
-        trials = ClassTrials(self._project, entry_point, space)
+        trials = ClassTrials(self._project, exploration.entry_point, space)
         tried = [trials.first]
         options: list[Arguments] = []
         if open_question == "broken":
@@ -217,15 +214,11 @@ def _defect(
     )
 
 
-def widths_of(exploration: Exploration) -> list[str]:
-    """The parameters that the executions of a class used as widths."""
-    return sorted({s.name for p in exploration.paths for s in p.execution.widths if s.scope == PARAMETERS})
-
-
-def defects(project: Project, explorations: Sequence[Exploration]) -> Iterator[LatentDefect]:
-    """Yield the latent defects of the classes that were explored."""
+def defects(
+    project: Project, explorations: Sequence[Exploration], classes: Sequence[OpenClass]
+) -> Iterator[LatentDefect]:
+    """Yield the latent defects of the open ones among the classes that were explored."""
     explored = sum(path.steps for exploration in explorations for path in exploration.paths)
     search = Search(project, _SHARE * explored + _LEAST_STEPS)
-    classes = [exploration for exploration in explorations if exploration.entry_point.kind == "class"]
-    for exploration in sorted(classes, key=lambda each: each.paths[0].steps):
-        yield from search.defects(exploration)
+    for each in classes:
+        yield from search.defects(each)

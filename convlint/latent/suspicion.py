@@ -6,7 +6,8 @@ assumed nothing about parameters that the arguments to be tried would break.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from convlint.analysis import ops
@@ -20,6 +21,32 @@ from convlint.symbolic import Apply, Dim, Symbol
 
 Suspicion = Literal["none", "unknown", "broken"]
 """``unknown``: a part of the class was not followed. ``broken``: arguments break an assumption; widths are unknown."""
+
+
+@dataclass(frozen=True, eq=False)
+class OpenClass:
+    """A class about which its symbolic executions leave a question open, and the arguments that it can have."""
+
+    exploration: Exploration
+    space: ArgumentSpace
+    question: Suspicion
+
+
+def open_classes(explorations: Sequence[Exploration]) -> list[OpenClass]:
+    """The classes that are worth a search, those with the fewest steps first."""
+    classes = [exploration for exploration in explorations if exploration.entry_point.kind == "class"]
+    found = []
+    for exploration in sorted(classes, key=lambda each: each.paths[0].steps):
+        space = ArgumentSpace(exploration.entry_point.value, _widths_of(exploration))
+        question = suspicion(exploration, space) if space.can_vary else "none"
+        if question != "none":
+            found.append(OpenClass(exploration, space, question))
+    return found
+
+
+def _widths_of(exploration: Exploration) -> list[str]:
+    """The parameters that the executions of a class used as widths."""
+    return sorted({s.name for p in exploration.paths for s in p.execution.widths if s.scope == PARAMETERS})
 
 
 def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:

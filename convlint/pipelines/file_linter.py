@@ -14,6 +14,7 @@ from convlint.source_text.texts import SourceTexts
 
 if TYPE_CHECKING:
     from convlint.static import Project
+    from convlint.static.exploration.explore import Exploration
     from convlint.static.program.project import Parsed
 
 MOST_LINES = 200_000  # of a project whose syntax trees are in memory at once: about half a GB
@@ -92,15 +93,33 @@ def _with_condition(finding: Finding) -> Finding:
     return finding.with_(message=f"{what} when {finding.condition}{separator}{advice}", condition="")
 
 
+def _with_latent_defects(
+    project: Project, explorations: Sequence[Exploration], findings: Sequence[Finding]
+) -> Sequence[Finding]:
+    """Add the latent defects of classes about which their symbolic executions leave a question open."""
+    from convlint.latent.suspicion import open_classes
+
+    classes = open_classes(explorations)
+    if not classes:
+        return findings
+    from convlint.latent.search import defects
+
+    found = list(defects(project, explorations, classes))
+    if not found:
+        return findings
+    from convlint.latent.findings import completed
+
+    return completed(findings, found)
+
+
 def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
     """Lint one file with this content, and explain its errors. Never raises."""
     from convlint import static
-    from convlint.latent import findings as latent_findings
 
     findings: Sequence[Finding] = ()
     try:
         start = time.perf_counter()
-        checked = static.check_file(path, data, project, search=latent_findings.completed)
+        checked = static.check_file(path, data, project, search=_with_latent_defects)
         findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
         if any(finding.graph for finding in checked.findings):
             from convlint.repairs.static_trials import explained  # most files have no error

@@ -189,7 +189,7 @@ def test_functions(name: str) -> None:
 INHERITED = {"Sigmoid", "Tanh", "LogSigmoid", "Softsign", "Tanhshrink", "Softmax2d"}
 """Classes without a constructor: that of ``nn.Module`` raises for any argument."""
 
-OTHER_INPUT_NAMES = {"RMSNorm", "FloatFunctional", "QFunctional"}  # their forward calls it ``x``; it is passed by position
+OTHER_INPUT_NAMES = {"RMSNorm", "FloatFunctional", "QFunctional"}  # calls it ``x``; passed by position
 
 
 @pytest.mark.parametrize("name", LAYERS)
