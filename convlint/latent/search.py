@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import FIRST_PATTERNS, LAST_PATTERNS, MORE_PATTERNS, Arguments, ArgumentSpace
-from convlint.latent.candidates import ClassRepair, evaluated, repairs
 from convlint.latent.contracts import breaks_contract, is_indivisible
 from convlint.latent.following import Followed, Operation
-from convlint.latent.ranking import orphans, rank
 from convlint.latent.suspicion import OpenClass
 from convlint.latent.trials import ClassTrials
-from convlint.repairs.written_numbers import Slicer
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.exploration.explore import Exploration
 from convlint.static.program.project import Project
+
+if TYPE_CHECKING:
+    from convlint.latent.candidates import ClassRepair
 
 _FEW_STEPS = 400  # of a class that is followed again only because a part of it is unknown
 _MOST_STEPS = 1_500  # of any class that is followed again
@@ -66,7 +67,6 @@ class Search:
 
     def __init__(self, project: Project, steps: float) -> None:
         self._project = project
-        self._slicer = Slicer(project.texts, project.root)
         self._steps = steps
         self._left = 0  # steps of the trials for a class up to which repairs are tried
 
@@ -115,10 +115,15 @@ class Search:
 
     def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[_Accepted]:
         """The repairs that settle the first failure and bring no new one, the likeliest first."""
+        from convlint.latent.candidates import repairs  # most classes never fail
+        from convlint.latent.ranking import orphans, rank
+        from convlint.repairs.written_numbers import Slicer
+
+        slicer = Slicer(self._project.texts, self._project.root)
         accepted: list[_Accepted] = []
         seen: set[object] = set()
         for failed in _representatives(state):
-            for repair in repairs(failed, self._slicer)[:_MOST_TRIALS]:
+            for repair in repairs(failed, slicer)[:_MOST_TRIALS]:
                 if trials.steps > self._left:
                     break
                 if repair.key in seen or orphans(repair):
@@ -138,6 +143,8 @@ class Search:
 
 def _same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:
     """Return whether two repairs replace the same numbers by the same."""
+    from convlint.latent.candidates import evaluated
+
     return all(set(evaluated(each, one)) == set(evaluated(each, other)) for each in state)
 
 
@@ -200,6 +207,8 @@ def _defect(
     repair = best.repair
     if works:
         fails, works = trials.smallest(fails, works, repair)
+    from convlint.latent.candidates import evaluated
+
     differ = [evaluated(each, repair) for each in fails]
     equal = [evaluated(each, repair) for each in works]
     return LatentDefect(

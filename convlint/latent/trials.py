@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import FIRST_PATTERNS, MORE_PATTERNS, Arguments, ArgumentSpace
-from convlint.latent.candidates import ClassRepair
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, follow
 from convlint.latent.substitution import TreeIndex
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.program.project import Project
+
+if TYPE_CHECKING:
+    from convlint.latent.candidates import ClassRepair
 
 _STEPS = 15_000  # of one execution
 _DIVISORS = (32, 16, 8, 4, 2)
