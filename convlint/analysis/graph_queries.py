@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from math import isqrt, prod
 from typing import TYPE_CHECKING
@@ -169,14 +168,3 @@ def downstream_tensors(graph: Graph, nodes: Iterable[Node]) -> set[int]:
         if not reached.isdisjoint(node.inputs):
             reached.update(tensor.id for tensor in node.outputs)
     return reached
-
-
-_WIDTH = (
-    r"(\w*_)?(channels?|planes|inplanes|outplanes|width|widths|features|filters|hidden|dims?|chs?)"
-    r"(_\d+)?|growth(_rate)?|n[cgd]?f|(in|out|c)_?(ch|dim|c)?|num_classes|classes"
-)
-
-
-def is_width_name(name: str) -> bool:
-    """Check whether a parameter has the name of a number of channels: ``in_channels``, ``planes``, ``ngf``."""
-    return re.fullmatch(_WIDTH, name) is not None

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from convlint.analysis.graph_queries import is_width_name
+from convlint.analysis.width_names import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import UNKNOWN, Library, Value
 from convlint.static.program.parse import positional, walk

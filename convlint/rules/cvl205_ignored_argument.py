@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convlint.analysis import graph_queries
+from convlint.analysis.width_names import is_width_name
 from convlint.ir import Finding, Graph
 from convlint.rules.base import Rule
 
@@ -32,7 +32,7 @@ class IgnoredArgument(Rule):
         if not any(layer.leaf and "out_channels" in layer.attrs for layer in graph.layers):
             return
         for name, kind, site in graph.ignored_arguments:
-            if graph_queries.is_width_name(name):
+            if is_width_name(name):
                 yield self.finding(
                     f"`{name}` of `{kind}` has no effect: no layer depends on it; use it, or remove it", site
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from convlint import symbolic
-from convlint.analysis.graph_queries import is_width_name
+from convlint.analysis.width_names import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath, callees
