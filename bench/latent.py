@@ -87,7 +87,8 @@ class Checker:
         full = str(self._folder / path)
         texts = SourceTexts().with_overlays({full: source.encode()})
         found = lint_text(full, source.encode(), self._project.with_texts(texts)).findings
-        return [each for each in found if each.severity != "info" and each.site is not None and each.code < "CVL205"]
+        loud = [each for each in found if each.severity != "info" and each.site is not None and each.code < "CVL205"]
+        return sorted(loud, key=lambda each: each.site.line if each.site else 0)
 
     def score(self, judged: Judged) -> Score:
         """Check one mutant."""

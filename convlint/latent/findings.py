@@ -35,6 +35,11 @@ def _explains(defect: LatentDefect, finding: Finding) -> bool:
     if finding.graph is not None:
         failing = {finding.graph.nodes[id].site for id in finding.nodes}
         return not defect.works and any(each.site in failing for each in defect.fails)
+    place = _site(defect.repair)
+    if finding.code in ("CVL201", "CVL203") and any(
+        (related.site.path, related.site.line) == (place.path, place.line) for related in finding.related
+    ):
+        return True  # a class that uses this one
     is_inside = site.path == defect.entry_point.module.path and cls.lineno <= site.line <= (cls.end_lineno or 0)
     return is_inside and finding.code in ("CVL201", "CVL203")
 
