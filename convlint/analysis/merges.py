@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from convlint.analysis import graph_queries, ops
-from convlint.ir import Call, Graph, Layer, Node, Shape
+
+if TYPE_CHECKING:
+    from convlint.ir import Call, Graph, Layer, Node, Shape
 
 MERGES = ops.ELEMENTWISE | {"cat", "stack"}
 _OF_CHANNELS = ops.ALL_CONVS | ops.POOLS | ops.CHANNEL_NORMS

@@ -95,7 +95,7 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
         ((Two(),), {"inputs": (3, 8, 8)}, "unknown option inputs; choose from input, "),
         ((Two(),), {"max_params": "many"}, "max_params 'many' is not a number"),
         (("net.py:net",), {"dtype": "int64"}, "dtype 'int64' is unknown"),
-        (("net.py:net(x)",), {}, "argument 1 of net is `x`, which is not a literal"),
+        (("net.py:net(1 + x)",), {}, "argument 1 of net is `1 \\+ x`, which is not a literal"),
         (("net.py:net", torch.zeros(1, 3, 8, 8)), {}, "not Tensor"),
     ],
     ids=lambda value: None,
