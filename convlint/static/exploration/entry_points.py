@@ -6,8 +6,9 @@ import ast
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from convlint.ir import Graph, Site
+from convlint.ir import Site
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
@@ -16,6 +17,9 @@ from convlint.static.interpreter import Interpreter, PathChoices
 from convlint.static.program.parse import cached, children
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
+
+if TYPE_CHECKING:
+    from convlint.ir import Graph
 
 PARAMETERS = 0  # the scope of the symbols that stand for parameters
 
