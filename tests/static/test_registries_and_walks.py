@@ -169,3 +169,31 @@ SILENT = {
 @pytest.mark.parametrize("name", SILENT)
 def test_what_depends_on_the_caller_is_not_reported(name: str) -> None:
     assert findings_in(HEAD + INPUTS.format(width=16, forward=SILENT[name])) == []
+
+
+GROWING = """
+class Stage(nn.Sequential):
+    def __init__(self, first=0):
+        super().__init__()
+        self.first = first
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stages = nn.Sequential()
+        width = 3
+        for i in range(3):
+            stage = Stage()
+            for j in range(2):
+                stage.add_module(f"unit{j}", nn.Conv2d(width, width + 1, 1))
+                width += 1
+            self.stages.add_module(f"stage{i}", stage)
+        self.head = nn.Conv2d(<9|8>, 4, 1)
+    def forward(self, x): return self.head(self.stages(x))
+Net()(torch.randn(1, 3, 8, 8))
+"""
+
+
+def test_modules_of_one_line_that_get_their_layers_later_are_different_modules() -> None:
+    text = HEAD + GROWING
+    assert [code for code, _ in findings_in(wrong(text))] == ["CVL102"]
+    assert findings_in(text.replace("<9|8>", "9")) == []

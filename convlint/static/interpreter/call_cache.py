@@ -6,7 +6,7 @@ arguments is therefore built once, and a call of it on a shape that it had befor
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Builtin, Library, Partial, Real, Tensor, Value, is_small
@@ -14,6 +14,35 @@ from convlint.static.interpreter.call import Call
 from convlint.symbolic import Dim
 
 _COMPARABLE = frozenset({int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin, Partial})
+
+
+class BuiltInstance:
+    """A module as its constructor left it: only one that has not changed since stands for an equal call."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self._attributes = list(_attributes(instance))
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Return whether it and the modules in it have the attributes that they had."""
+        now = list(_attributes(self.instance))
+        return len(now) == len(self._attributes) and all(
+            one.keys() == other.keys() and all(value is other[name] for name, value in one.items())
+            for one, other in zip(now, self._attributes, strict=True)
+        )
+
+
+def _attributes(instance: Instance) -> Iterator[dict[str, Value]]:
+    """Yield copies of the attributes of a module and of the modules in it, each once."""
+    seen = {instance}
+    pending = [instance]
+    while pending:
+        module = pending.pop()
+        yield dict(module.attrs)
+        new = [child for _, child in module.children() if child not in seen]
+        seen.update(new)
+        pending += new
 
 
 def constructor_key(cls: Class, call: Call) -> Hashable | None:

@@ -29,9 +29,10 @@ def instantiate(cls: Class, call: Call) -> Value:
     key = None
     if cls.node is not None and cls.is_module and not call.open_ended:
         key = call_cache.constructor_key(cls, call)
-        if key is not None and key in interpreter.cached_instances:
-            _note_in_forward(interpreter.cached_instances[key], call)
-            return interpreter.cached_instances[key]
+        cached = None if key is None else interpreter.cached_instances.get(key)
+        if cached is not None and cached.is_unchanged:
+            _note_in_forward(cached.instance, call)
+            return cached.instance
     instance = Instance(cls, None if type(call.node) is Outside else call.site, tuple(interpreter.frames))
     if not cls.is_module:
         instance.items = special_methods.new_items(cls)
@@ -44,7 +45,7 @@ def instantiate(cls: Class, call: Call) -> Value:
         _note_in_forward(instance, call)
     _construct(instance, call)
     if key is not None:
-        interpreter.cached_instances[key] = instance
+        interpreter.cached_instances[key] = call_cache.BuiltInstance(instance)
     return instance
 
 
