@@ -108,7 +108,10 @@ class Search:
                 best, *others = accepted
                 if any(_same_values(each.repair, best.repair, state) for each in found):
                     return []  # the class requires that these two are equal
-                found.append(_defect(trials, state, best, others))
+                defect = _defect(trials, state, best, others)
+                if not defect.works and not _can_only_fail(trials.space, best.repair):
+                    return []
+                found.append(defect)
                 edits.enter_context(trials.edited(best.repair))
                 state = list(best.after)
         return found
@@ -139,6 +142,14 @@ class Search:
         order = rank(works, [(each.repair, each.after) for each in best])
         ordered = [best[number] for number in order]
         return [each for each in ordered[:_MOST_VERIFIED] if _holds_for_others(trials, each)]
+
+
+def _can_only_fail(space: ArgumentSpace, repair: ClassRepair) -> bool:
+    """Return whether a class that failed for all arguments that were tried has none for which it works.
+
+    A number that is written in the class may be what the class requires, and lists have values without end.
+    """
+    return not space.width_lists and repair.written.literal is None
 
 
 def _same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:

@@ -197,3 +197,24 @@ def test_modules_of_one_line_that_get_their_layers_later_are_different_modules()
     text = HEAD + GROWING
     assert [code for code, _ in findings_in(wrong(text))] == ["CVL102"]
     assert findings_in(text.replace("<9|8>", "9")) == []
+
+
+CUT = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.AvgPool2d(7), nn.Conv2d(8, 9, 1))
+        {deletion}
+        self.body.append(nn.Conv2d(<8|9>, 4, 1))
+    def forward(self, x): return self.body(x)
+Net()(torch.randn(1, 3, 5, 5))
+"""
+
+
+@pytest.mark.parametrize(
+    "deletion", ["del self.body[-1], self.body[-1]", "del self.body[2:]", "del self.body[2], self.body[2]"]
+)
+def test_modules_that_are_deleted_are_not_called(deletion: str) -> None:
+    text = HEAD + CUT.format(deletion=deletion)
+    assert [code for code, _ in findings_in(wrong(text))] == ["CVL102"]
+    assert findings_in(text.replace("<8|9>", "8")) == []

@@ -160,10 +160,34 @@ def delete(owner: Value, key: Value) -> None:
         owner.pop(key, None)
     elif type(owner) is Instance and owner.items is not None:
         delete(owner.items, key)
-    elif type(owner) is Children and type(key) is str:
-        owner.module.attrs.pop(key, None)
+    elif type(owner) is Children:
+        _delete_children(owner.module, key)
+    elif type(owner) is Instance and owner.is_module:
+        _delete_children(owner, key)
     else:
         taint(owner)
+
+
+def _delete_children(module: Instance, key: Value) -> None:
+    """Delete one module of a container, or those of a slice; any of them may be gone if the key is not known."""
+    names = [name for name, _ in module.children()]
+    known = not module.may_have_more_children
+    if type(key) is str:
+        module.attrs.pop(key, None)
+    elif known and type(key) is int and -len(names) <= key < len(names):
+        del module.attrs[names[key]]
+    elif known and _is_plain_slice(key):
+        for name in names[key]:
+            del module.attrs[name]
+    else:
+        module.attrs.update(dict.fromkeys(names, UNKNOWN))
+        taint(module)
+        return
+    left = [*module.children()]
+    if all(name.isdigit() for name, _ in left):  # PyTorch counts them anew
+        for name, _ in left:
+            del module.attrs[name]
+        module.attrs.update({str(number): child for number, (_, child) in enumerate(left)})
 
 
 def taint(owner: Value) -> None:

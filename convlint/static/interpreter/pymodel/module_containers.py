@@ -39,6 +39,8 @@ def construct(instance: Instance, name: str, call: Call) -> bool:
 def _update(instance: Instance, pairs: Iterable[tuple[Value, Value]]) -> None:
     for key, value in pairs:
         instance.attrs[key if type(key) is str else UNKNOWN_CHILD] = value
+        if value is UNKNOWN:
+            instance.attrs[UNKNOWN_CHILD] = UNKNOWN
 
 
 def extend(instance: Instance, values: Sequence[Value]) -> None:
