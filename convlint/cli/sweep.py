@@ -10,7 +10,6 @@ from convlint.cli.project import load_config, parse_model
 from convlint.outputs.parts.sentences import problem_sentence
 from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.pipelines import run_models
-from convlint.pipelines.check import model_linter
 from convlint.pipelines.requests import SweepRequest
 from convlint.pipelines.sweep import Result, Sweep, Tally
 from convlint.runtime.worker.client import JobResult, Worker
@@ -33,7 +32,7 @@ def run(request: SweepRequest, worker: Worker | None = None) -> int:
         if not jobs:
             return 2
         runner.models = len(jobs)
-        results = Sweep(config, runner.prove, runner.run_trials, model_linter(config), request.retry).run(
+        results = Sweep(config, runner.prove, runner.run_trials, retry=request.retry).run(
             path, jobs, runner.run_unordered
         )
         for number, result in enumerate(results, start=1):

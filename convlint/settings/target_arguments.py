@@ -15,8 +15,8 @@ from convlint.settings.data_files import SUFFIXES, DataError, part_of, read_data
 
 MAPPING = "__mapping__"
 WAYS = (
-    "an argument is a literal, a name or call of the module, such as `Config(width=8)`, or a file, such as `@cfg.yaml` "
-    "or `@cfg.yaml:model`; anything else goes into a function of your own that returns the model"
+    "pass a literal, a name or call of the module such as `Config(width=8)`, or a file such as `@cfg.yaml:model`, or "
+    "name a function of your own that returns the model"
 )
 _FILE = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|@([^\s,()'"]+)""")
 

@@ -101,7 +101,7 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
         (("net.py",), "net.py does not name a model; did you mean net.py:Net?"),
         (("nett.py:Net",), "nett.py does not exist; did you mean net.py?"),
         (("net.py:Nett",), "net.py has no Nett; did you mean Net?"),
-        (("net.py:Net(width)",), "argument 1 of Net is `width`, which is not a literal"),
+        (("net.py:Net(1+width)",), "argument 1 of Net is `1 + width`, which is not a literal"),
         (("net.py:Net", "--input", "4,8,8"), "net.py"),
         (("net.py:Broken",), "the model does not run, so nothing can be verified; convlint check reports all errors"),
         (("net.py:Raises",), "the model does not run, so nothing can be verified; convlint check reports all errors"),
