@@ -184,7 +184,7 @@ def _delete_children(module: Instance, key: Value) -> None:
         taint(module)
         return
     left = [*module.children()]
-    if all(name.isdigit() for name, _ in left):  # PyTorch counts them anew
+    if all(name.isdigit() for name, _ in left):  # PyTorch renumbers them
         for name, _ in left:
             del module.attrs[name]
         module.attrs.update({str(number): child for number, (_, child) in enumerate(left)})
