@@ -31,6 +31,9 @@ from convlint.settings.targets import Target, parse_target
 from convlint.source_text.texts import SourceTexts
 from convlint.support.errors import UsageError
 
+NOT_A_MODEL = frozenset({"missing-file", "encoding", "syntax-error", "no-such-name", "not-a-module", "arguments"})
+"""The problems of a target that names no model: their one line is the answer, not what its file contains."""
+
 RunAll = Callable[[RunJob, Iterable[Job]], Iterator[JobResult]]
 """Runs all jobs and yields the results in the order of the jobs: ``map``, or that of an executor."""
 
@@ -95,8 +98,6 @@ def check_models(
     if files is None:
         return replace(report, findings=tuple(findings))
     found, decided = files.findings_with(ran, prove_once)
-    unparsed = {problem.path for problem in report.problems if problem.kind in ("syntax-error", "encoding")}
-    found = [f for f in found if not (f.code == "CVL901" and f.site and f.site.path in unparsed)]
     return replace(
         report, findings=tuple(joined(findings, found)), problems=(*report.problems, *files.problems), decided=decided
     )
@@ -126,7 +127,7 @@ def _report(
     jobs = list(jobs)
     for job, (answer, seconds) in zip(jobs, _timed(run_all(run, jobs)), strict=True):
         problems += answer.problems
-        if files is not None:
+        if files is not None and not any(problem.kind in NOT_A_MODEL for problem in answer.problems):
             files.add(job, answer.graph)
         if answer.graph is not None:
             graph = replace(answer.graph, texts=texts)

@@ -127,13 +127,13 @@ def test_no_line_is_wider_than_the_terminal(terminal: Terminal, columns: int) ->
     # The emulator would put what does not fit on a line of its own.
     newlines = shown.data.count("\n")
     assert len(shown.lines) == newlines
-    printed = "".join("".join(_prose(shown)).split())
-    assert all(word in printed for line in _prose(wide) for word in line.split())  # a long word is split
+    assert _words(shown) >= _words(wide) - {"self.尺寸(self.a_long_name_of_a_layer(x))"}  # a quoted line of source
 
 
-def _prose(shown: Shown) -> list[str]:
-    """The lines of what is said, without the source."""
-    return [line for line in shown.lines if not re.match(r" *\d* [|+-] ", line)]
+def _words(shown: Shown) -> set[str]:
+    """The words of what is said, without the source."""
+    prose = [line for line in shown.lines if not re.match(r" *\d* [|+-] ", line)]
+    return {word for line in prose for word in line.split()}
 
 
 @pytest.mark.parametrize("columns", [60, 80, 400])
@@ -384,5 +384,5 @@ def test_what_is_misspelt_is_named_with_what_was_meant(terminal: Terminal, line:
     )
     assert done.returncode == 2
     told = (done.stderr + done.stdout).splitlines()
-    assert any(hint in line for line in told)
+    assert hint in told[0]
     assert "Traceback" not in done.stderr
