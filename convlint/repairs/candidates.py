@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Literal
 
 from convlint.analysis import graph_queries, merges, ops
+from convlint.analysis.constructor_parameters import parameter_of
 from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
 from convlint.ir import Edit, Graph, Node, Site
@@ -223,23 +224,12 @@ def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], 
     shape = graph.tensor(node.inputs[0]).shape if node.inputs else ()
     layer = graph.layer(node.layer)
     attrs = {**(layer.attrs if layer else {}), **node.attrs}
-    for name, label, dimension in _DECLARED.get(node.op.rstrip("123d"), ()):
-        dim = -ops.spatial_dims(node.op) - 1 if dimension is None else dimension
-        size = attrs.get(name)
-        if isinstance(size, int) and -len(shape) <= dim < len(shape) and shape[dim] != size:
-            yield label, size, shape[dim]
-
-
-_DECLARED: dict[str, tuple[tuple[str, Literal["in", "out"], int | None], ...]] = {
-    "conv": (("in_channels", "in", None),),
-    "conv_transpose": (("in_channels", "in", None),),
-    "linear": (("in_features", "in", -1),),
-    "batch_norm": (("num_features", "out", 1),),
-    "instance_norm": (("num_features", "out", 1),),
-    "group_norm": (("num_channels", "out", 1),),
-    "prelu": (("num_parameters", "out", 1),),
-}
-"""What layers declare: the attribute, the label of the vote, and the dimension (None: that of the channels)."""
+    label: Literal["in", "out"] = "in" if node.op in ops.PROJECTIONS else "out"
+    name = None if node.op == "layer_norm" else parameter_of(node.op, label)
+    dim = -1 if node.op == "linear" else -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else 1
+    size = attrs.get(name) if name else None
+    if isinstance(size, int) and -len(shape) <= dim < len(shape) and shape[dim] != size:
+        yield label, size, shape[dim]
 
 
 def _frames(graph: Graph, node: Node) -> tuple[Site, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from convlint.analysis import merges, ops
+from convlint.analysis.constructor_parameters import position
 from convlint.analysis.size_flow import flow
 from convlint.analysis.working_sizes import working_sizes
 from convlint.ir import Edit, Graph, Node, Shape, Site
@@ -124,12 +125,8 @@ def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, in
 # --- as text
 
 
-_POSITIONS = {
-    "conv": {"kernel_size": 2, "stride": 3, "padding": 4, "output_padding": 5, "dilation": 5},
-    "pool": {"kernel_size": 0, "stride": 1, "padding": 2},
-    "function": {"kernel_size": 1, "stride": 2, "padding": 3, "scale_factor": 2},
-    "upsample": {"scale_factor": 1},
-}
+_OF_FUNCTIONS = {"kernel_size": 1, "stride": 2, "padding": 3, "scale_factor": 2}
+"""The positions of the arguments of functions, such as ``F.max_pool2d``."""
 
 
 def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidate]:
@@ -137,19 +134,17 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
     node, value = change.node, change.value
     layer = graph.layer(node.layer)
     if layer is not None and layer.site is not None and layer.base != "Module":
-        frames = (layer.site, *layer.chain)
-        kind = "upsample" if node.op == "interpolate" else "pool" if node.op in ops.WINDOW_POOLS else "conv"
+        frames, at = (layer.site, *layer.chain), position(node.op, change.name)
     elif node.site is not None and node.op not in ops.ALL_CONVS:
-        frames, kind = (node.site,), "function"
+        frames, at = (node.site,), _OF_FUNCTIONS.get(change.name)
     else:
         return
-    position = _POSITIONS[kind].get(change.name)
     call = call_sites.at(frames[0], slicer.texts)
-    if position is None or call is None or not slicer.owns(frames[0].path):
+    if at is None or call is None or not slicer.owns(frames[0].path):
         return
     known = [*_computed(change, slicer, frames), *_names_in_scope(graph, change, slicer, frames), _text(value)]
     texts = [(text, order) for order, text in enumerate(known)]
-    if call.argument(change.name, position) is None:
+    if call.argument(change.name, at) is None:
         if isinstance(call.scope, Function) and change.name in parameters(call.scope) and not call.unpacks:
             edit, cost = call.adding(f"{change.name}={change.name}"), (0, 0, *change.order[2:], 0)
             words = f"add {change.name}={change.name}"
@@ -164,7 +159,7 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
     old = node.attrs[change.name]
     first = old[0] if isinstance(old, tuple) else old
     wanted = Change(Fraction(first), Fraction(value[0]))
-    for number in slicer.numbers_of(frames, change.name, position, wanted):
+    for number in slicer.numbers_of(frames, change.name, at, wanted):
         if _is_whole(number, first):
             own = texts if number.place.depth == 0 and number.role == "argument" else texts[-1:]
             hides = number.literal is None and number.place.is_parameterized
@@ -189,8 +184,10 @@ def _computed(change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list
     """The centered padding as an expression, where kernel or dilation are not literals: ``d * (k - 1) // 2``."""
     if not change.centered:
         return []
-    kernel = slicer.argument(frames, "kernel_size", _POSITIONS["conv"]["kernel_size"])
-    dilation = slicer.argument(frames, "dilation", _POSITIONS["conv"]["dilation"])
+    kernel, dilation = (
+        None if (at := position(change.node.op, name)) is None else slicer.argument(frames, name, at)
+        for name in ("kernel_size", "dilation")
+    )
     if kernel is None or (kernel.literal is not None and (dilation is None or dilation.literal is not None)):
         return []
     if dilation is None:
@@ -206,7 +203,8 @@ def _names_in_scope(graph: Graph, change: _Change, slicer: Slicer, frames: tuple
         if other.site is None or call is None or other.site.path != frames[0].path or other.chain != frames[1:]:
             continue
         if other.attrs.get(change.name) in (change.value, change.value[0]):
-            written = slicer.argument((other.site, *other.chain), change.name, _POSITIONS["conv"][change.name])
+            at = position(change.node.op, change.name)
+            written = None if at is None else slicer.argument((other.site, *other.chain), change.name, at)
             if written is not None and written.literal is None and written.place.scope is call.scope:
                 texts.append(written.text)
     return list(dict.fromkeys(texts))

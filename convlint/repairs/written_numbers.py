@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
 from convlint.repairs.changes import Change, operand_changes
 from convlint.source_text import call_sites, lines
@@ -22,20 +23,6 @@ from convlint.source_text.texts import SourceTexts
 
 _PASSING_ELEMENTS = ("enumerate", "zip", "reversed", "list", "tuple", "sorted")
 _MAX_STEPS = 400  # expressions that are followed for one number
-
-_PARAMETERS: dict[tuple[str, str], tuple[str, int]] = {
-    ("conv", "in"): ("in_channels", 0),
-    ("conv", "out"): ("out_channels", 1),
-    ("conv", "groups"): ("groups", 6),
-    ("linear", "in"): ("in_features", 0),
-    ("linear", "out"): ("out_features", 1),
-    ("batch_norm", "out"): ("num_features", 0),
-    ("instance_norm", "out"): ("num_features", 0),
-    ("group_norm", "out"): ("num_channels", 1),
-    ("layer_norm", "out"): ("normalized_shape", 0),
-    ("prelu", "out"): ("num_parameters", 0),
-}
-"""The constructor parameter of a number of a layer, and its position, by operator and label of the number."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +92,9 @@ class Slicer:
             frames: the constructor call and the calls around it, innermost first.
             change: the change of the number.
         """
-        return self._numbers(frames, _PARAMETERS.get(("conv" if op.startswith("conv") else op, label)), change)
+        name = parameter_of(op, label)
+        at = None if name is None else position(op, name)
+        return self._numbers(frames, None if name is None or at is None else (name, at), change)
 
     def numbers_of(self, frames: Sequence[Site], parameter: str, position: int, change: Change) -> list[WrittenNumber]:
         """The written numbers that one argument of a constructor call comes from; see ``numbers``."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import prod
 
 from convlint.analysis import graph_queries, merges, ops
+from convlint.analysis.constructor_parameters import parameter_of
 from convlint.analysis.diagnosis.blame import Disagreement, disagreements
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.ir import Finding, Graph, Node, Related, Site
@@ -201,13 +202,9 @@ def argument(graph: Graph, vote: Vote) -> str | None:
     node = graph.nodes[vote.node]
     if node.layer is None:
         return None
-    if vote.label == "groups":
-        return "groups"
-    if node.op in ops.PROJECTIONS:
-        return f"{vote.label}_{'features' if node.op == 'linear' else 'channels'}"
-    if node.op == "layer_norm":
-        return "normalized_shape" if len(node.attrs["normalized_shape"]) == 1 else None
-    return {"group_norm": "num_channels", "prelu": "num_parameters", "reshape": None}.get(node.op, "num_features")
+    if node.op == "layer_norm" and len(node.attrs["normalized_shape"]) > 1:
+        return None
+    return parameter_of(node.op, vote.label)
 
 
 def related(graph: Graph, disagreement: Disagreement) -> tuple[Related, ...]:
