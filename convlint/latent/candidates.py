@@ -13,7 +13,8 @@ from convlint.latent.following import Followed
 from convlint.latent.numbers import LayerNumber, numbers_of
 from convlint.latent.substitution import position
 from convlint.repairs.changes import Change, simplified
-from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
+from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.objects import Class, Instance, Scope
 from convlint.static.domain.values import Value

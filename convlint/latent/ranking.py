@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from convlint.analysis import ops
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
-from convlint.repairs.written_numbers import parameters
+from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
 
 

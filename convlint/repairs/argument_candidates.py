@@ -12,7 +12,7 @@ from typing import Any
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Edit, Graph, Layer, Node, Site
-from convlint.repairs.candidates import Candidate
+from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
 

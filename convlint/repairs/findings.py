@@ -10,7 +10,8 @@ from typing import Literal
 
 from convlint.analysis.diagnosis import Disagreement, Vote, messages
 from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site
-from convlint.repairs.candidates import Candidate, declared_votes
+from convlint.repairs.candidate import Candidate
+from convlint.repairs.conflict_ends import declared_votes
 from convlint.repairs.search import Explanation
 from convlint.rules.registry import rule_about
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeGuard
 
 from convlint.ir import Edit
-from convlint.repairs.candidates import Candidate
+from convlint.repairs.candidate import Candidate
 from convlint.repairs.written_numbers import WrittenNumber
 from convlint.source_text import lines
 from convlint.source_text.call_sites import Function

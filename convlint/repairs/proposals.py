@@ -8,11 +8,12 @@ from convlint.analysis import graph_queries, ops
 from convlint.analysis.batch_merges import calls_of_merged_batches
 from convlint.ir import Graph, Node
 from convlint.repairs.argument_candidates import argument_candidates
-from convlint.repairs.candidates import Candidate, candidates
+from convlint.repairs.candidate import Candidate
 from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
 from convlint.repairs.search import Conflict, Place
 from convlint.repairs.size_candidates import size_candidates
+from convlint.repairs.width_candidates import width_candidates
 from convlint.repairs.written_numbers import Slicer
 
 
@@ -30,7 +31,7 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
         if graph.nodes[node].op in ops.FLATTENING:
             return view_candidates(graph, node, slicer)
         found = class_candidates(graph, node, slicer) or [
-            *candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])}),
+            *width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])}),
             *size_candidates(graph, node, slicer),
         ]
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Edit, Finding, Graph
-from convlint.repairs.candidates import Candidate
+from convlint.repairs.candidate import Candidate
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, is_failing, outcome
 from convlint.repairs.proposals import proposed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from convlint.analysis import merges
 from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
 from convlint.repairs import luck
-from convlint.repairs.candidates import Candidate
+from convlint.repairs.candidate import Candidate
 
 MOST_TRIALS = 60
 """Candidates that are tried for one conflict."""

@@ -14,10 +14,11 @@ from convlint.analysis.constructor_parameters import position
 from convlint.analysis.size_flow import flow
 from convlint.analysis.working_sizes import working_sizes
 from convlint.ir import Edit, Graph, Node, Shape, Site
-from convlint.repairs.candidates import Candidate
+from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change
-from convlint.repairs.written_numbers import Slicer, WrittenNumber, parameters
+from convlint.repairs.written_numbers import Slicer, WrittenNumber
 from convlint.source_text import call_sites
+from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
 
 _MOST = 24  # changes that are proposed

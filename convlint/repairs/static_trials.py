@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from convlint.ir import Edit, Finding
-from convlint.repairs.candidates import Candidate
+from convlint.repairs.candidate import Candidate
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed

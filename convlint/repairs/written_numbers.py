@@ -17,6 +17,17 @@ from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
 from convlint.repairs.changes import Change, operand_changes
 from convlint.source_text import call_sites, lines
+from convlint.source_text.bindings import (
+    argument_for,
+    arguments,
+    assigned,
+    attributes,
+    default_of,
+    keyed,
+    keyword_of,
+    parameters,
+    passes_on_keywords,
+)
 from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
 from convlint.source_text.packages import is_installed
 from convlint.source_text.texts import SourceTexts
@@ -116,7 +127,7 @@ class Slicer:
             return []
         walk = _Walk(self, frames)
         argument = call.argument(*parameter) if parameter else None
-        for each in _arguments(call) if argument is None else [argument]:
+        for each in arguments(call) if argument is None else [argument]:
             walk.follow_argument(call, each, 0, change, "argument")
         return [number for number in walk.numbers if self.owns(number.place.path)]
 
@@ -194,7 +205,7 @@ class _Walk:
             case ast.Name(id=name):
                 self._follow_name(place, name, change, holds=True)
             case ast.Attribute(attr=name):
-                self._follow_all(place, _attributes(place.file, name), change, holds=True)
+                self._follow_all(place, attributes(place.file, name), change, holds=True)
             case ast.Subscript(value=base):
                 parts = [base]
             case ast.BinOp(left=left, right=right):
@@ -218,12 +229,12 @@ class _Walk:
                 self._follow_name(place, name, change)
             case ast.Attribute(value=owner, attr=name):
                 of_self = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
-                values = [*_attributes(place.file, name), *(() if of_self else _keyed(place.file, name))]
+                values = [*attributes(place.file, name), *(() if of_self else keyed(place.file, name))]
                 self._follow_all(place, values, change)
             case ast.Subscript(value=base, slice=index):
                 self._follow(place, base, change, "element", holds=True)
                 if isinstance(index, ast.Constant) and isinstance(index.value, str):
-                    self._follow_all(place, _keyed(place.file, index.value), change)
+                    self._follow_all(place, keyed(place.file, index.value), change)
             case ast.BinOp():
                 parts = list(operand_changes(node, change))
             case ast.UnaryOp(operand=operand):
@@ -249,7 +260,7 @@ class _Walk:
             is_parameter = isinstance(scope, Function) and name in parameters(scope)
             if isinstance(scope, Function) and is_parameter:
                 self._follow_parameter(here, scope, name, change, holds)
-            values = list(_assigned(scope, name))
+            values = list(assigned(scope, name))
             for value, is_inside in values:
                 self._follow(here, value, change, "assignment", holds or is_inside)
             if values or is_parameter:
@@ -267,49 +278,19 @@ class _Walk:
         """Follow the argument that the next frame passes for a parameter, or the parameter's default."""
         depth = place.depth + 1
         call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
-        passed = None if call is None else _argument_for(call, function, name)
-        while passed is None and call is not None and _passes_on_keywords(call):
+        passed = None if call is None else argument_for(call, function, name)
+        while passed is None and call is not None and passes_on_keywords(call):
             depth += 1
             call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
-            passed = None if call is None else _keyword(call, name)
-        default = _default_of(function, name)
+            passed = None if call is None else keyword_of(call, name)
+        default = default_of(function, name)
         if call is not None and passed is not None:
             self.follow_argument(call, passed, depth, change, "argument", holds)
         elif call is not None and call.unpacks:
-            for argument in _arguments(call):
+            for argument in arguments(call):
                 self.follow_argument(call, argument, depth, change, "unpacked", holds)
         elif default is not None:
             self._follow(place, default, change, "default", holds)
-
-
-def parameters(function: Function) -> list[str]:
-    """The names of a function's parameters, without ``self`` and ``cls``."""
-    arguments = function.args
-    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    return names[1:] if names[:1] in (["self"], ["cls"]) else names
-
-
-def _argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:
-    """The expression that a call of ``function`` passes for its parameter ``name``; None if it passes none."""
-    positional = len(function.args.posonlyargs) + len(function.args.args)
-    names = parameters(function)
-    dropped = positional + len(function.args.kwonlyargs) - len(names)
-    position = names.index(name)
-    if position < positional - dropped:
-        return call.argument(name, position)
-    return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
-
-
-def _passes_on_keywords(call: WrittenCall) -> bool:
-    """Return whether a call passes the ``**kwargs`` of the function around it."""
-    scope = call.scope
-    kwargs = scope.args.kwarg.arg if isinstance(scope, Function) and scope.args.kwarg else None
-    unpacked = [keyword.value for keyword in call.node.keywords if keyword.arg is None]
-    return any(isinstance(value, ast.Name) and value.id == kwargs for value in unpacked)
-
-
-def _keyword(call: WrittenCall, name: str) -> ast.expr | None:
-    return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
 
 
 def _may_be_number(node: ast.expr) -> bool:
@@ -319,87 +300,3 @@ def _may_be_number(node: ast.expr) -> bool:
         case ast.Name(id=name):
             return not hasattr(builtins, name)
     return not isinstance(node, ast.Dict | ast.Set | ast.JoinedStr | ast.ListComp | ast.DictComp | ast.Compare)
-
-
-def _default_of(function: Function, name: str) -> ast.expr | None:
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    pairs = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
-    found = [value for parameter, value in pairs if parameter.arg == name]
-    found += [v for p, v in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if p.arg == name and v]
-    return found[0] if found else None
-
-
-def _arguments(call: WrittenCall) -> list[ast.expr]:
-    return [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
-
-
-def _assigned(scope: ast.AST, name: str) -> Iterator[tuple[ast.expr, bool]]:
-    """The expressions that the statements of a scope assign to a name; True for one that holds its value: for a loop,
-    what it runs over.
-    """
-    body = getattr(scope, "body", [])
-    pending: list[ast.AST] = [body] if isinstance(body, ast.expr) else list(body)
-    while pending:
-        node = pending.pop(0)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            continue
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    yield from _bound(target, value, name)
-            case ast.AnnAssign(target=target, value=value) if value is not None:
-                yield from _bound(target, value, name)
-            case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
-                yield from _bound(target, value, name)
-            case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-                yield from _bound_by_loop(target, value, name)
-        pending[:0] = ast.iter_child_nodes(node)
-
-
-def _bound(target: ast.expr, value: ast.expr, name: str, holds: bool = False) -> Iterator[tuple[ast.expr, bool]]:
-    """The part of ``value`` that a target binds to ``name``, and whether it only holds what is bound."""
-    if isinstance(target, ast.Name) and target.id == name:
-        yield value, holds
-    elif isinstance(target, ast.Tuple | ast.List):
-        if not holds and isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
-            for part, its in zip(target.elts, value.elts, strict=True):
-                yield from _bound(part, its, name)
-        elif any(isinstance(part, ast.Name) and part.id == name for part in target.elts):
-            yield value, True
-
-
-def _bound_by_loop(target: ast.expr, iterated: ast.expr, name: str) -> Iterator[tuple[ast.expr, bool]]:
-    """The iterable of a loop that binds ``name``: of a ``zip``, the argument that it takes from."""
-    match target, iterated:
-        case ast.Tuple(elts=parts), ast.Call(func=ast.Name(id="zip"), args=args) if len(parts) == len(args):
-            for part, argument in zip(parts, args, strict=True):
-                yield from _bound_by_loop(part, argument, name)
-        case ast.Tuple(elts=[_, part]), ast.Call(func=ast.Name(id="enumerate"), args=[argument, *_]):
-            yield from _bound_by_loop(part, argument, name)
-        case _:
-            yield from _bound(target, iterated, name, holds=True)
-
-
-def _attributes(file: ParsedFile, name: str) -> Iterator[ast.expr]:
-    """The expressions that the classes of a file assign to an attribute of that name."""
-    for node in file.nodes:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                in_class = isinstance(target, ast.Name) and isinstance(file.scope(node), ast.ClassDef)
-                if name == (target.attr if isinstance(target, ast.Attribute) else in_class and ast.unparse(target)):
-                    yield node.value
-
-
-def _keyed(file: ParsedFile, key: str) -> Iterator[ast.expr]:
-    """The values that a file writes for a key: keyword arguments, items of dicts, defaults of ``add_argument``."""
-    for node in file.nodes:
-        if isinstance(node, ast.Dict):
-            for written, value in zip(node.keys, node.values, strict=True):
-                if isinstance(written, ast.Constant) and written.value == key:
-                    yield value
-        elif isinstance(node, ast.Call):
-            option = node.args[0] if node.args and ast.unparse(node.func).endswith("add_argument") else None
-            text = option.value if isinstance(option, ast.Constant) and isinstance(option.value, str) else ""
-            wanted = {key, "default"} if text.lstrip("-").replace("-", "_") == key else {key}
-            yield from (keyword.value for keyword in node.keywords if keyword.arg in wanted)

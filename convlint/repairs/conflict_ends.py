@@ -1,0 +1,107 @@
+"""The ends of a conflict: the numbers that disagree, and the values that would settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from convlint.analysis import merges, ops
+from convlint.analysis.constructor_parameters import parameter_of
+from convlint.analysis.diagnosis import Disagreement, Vote
+from convlint.analysis.diagnosis.messages import disagreements_at
+from convlint.ir import Graph, Node, Site
+from convlint.repairs.changes import Change
+from convlint.repairs.written_numbers import Slicer, WrittenNumber
+
+Role = Literal["consumer", "blamed", "other"]
+
+
+@dataclass(frozen=True)
+class End:
+    """One number of a conflict, the value that would settle it, its written numbers, and its part in the conflict."""
+
+    vote: Vote
+    right: Fraction
+    numbers: tuple[WrittenNumber, ...]
+    role: Role
+
+
+def inside(graph: Graph, end: End, block: merges.Block) -> End:
+    """An end with the numbers of a block alone, or of the call that builds it.
+
+    A block that adds its input to its output requires equal widths, so no number of another layer is wrong.
+    """
+    name = graph.nodes[end.vote.node].layer or ""
+    frames = end.vote.frames
+    if not name.startswith(f"{block.layer.name}.") or block.layer.site not in frames:
+        return replace(end, numbers=())
+    depth = frames.index(block.layer.site)
+    numbers = [
+        number
+        for number in end.numbers
+        if number.place.depth < depth or (number.place.depth == depth and number.role in ("argument", "operand"))
+    ]
+    return replace(end, numbers=tuple(numbers))
+
+
+def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
+    """Both sides of a conflict: each number with the value that would settle it."""
+    seen: set[tuple[str, tuple[Site, ...]]] = set()
+    for conflict in disagreements_at(graph, [failed]):
+        yield from _voting(graph, conflict, slicer, seen, "blamed")
+    for vote, right in declared_votes(graph, failed):
+        if (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, "consumer")
+    for conflict in disagreements_at(graph, [failed]):
+        yield from _voting(graph, conflict, slicer, seen, "other")
+
+
+def _voting(
+    graph: Graph, conflict: Disagreement, slicer: Slicer, seen: set[tuple[str, tuple[Site, ...]]], role: Role
+) -> Iterator[End]:
+    """The blamed end of a conflict, or the others, with what would make them agree with it."""
+    wanted = [(vote, right) for vote, right in conflict.wrong if right is not None]
+    if wanted and role == "other":
+        vote, right = wanted[0]
+        ratio = Fraction(vote.number) / right if right else Fraction(0)
+        wanted = [(other, other.number * ratio) for other in conflict.others]
+    for vote, right in wanted:
+        if vote.frames and (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, role)
+
+
+def _end(graph: Graph, vote: Vote, right: Fraction, slicer: Slicer, role: Role) -> End:
+    change = Change.between(Fraction(vote.number), right)
+    numbers = slicer.numbers(graph.nodes[vote.node].op, vote.label, vote.frames, change)
+    return End(vote, right, tuple(numbers), role)
+
+
+def declared_votes(graph: Graph, id: int) -> Iterator[tuple[Vote, Fraction]]:
+    """The numbers that a failing layer declares, each with the number that it receives."""
+    node = graph.nodes[id]
+    frames = _frames(graph, node)
+    is_known = bool(frames) and "multiple_of" not in node.attrs
+    for label, declared, received in _declared(graph, node) if is_known else ():
+        yield Vote(id, label, declared, frames), Fraction(received)
+
+
+def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], int, int]]:
+    """The sizes that a failing layer declares and receives: channels or features."""
+    shape = graph.tensor(node.inputs[0]).shape if node.inputs else ()
+    layer = graph.layer(node.layer)
+    attrs = {**(layer.attrs if layer else {}), **node.attrs}
+    label: Literal["in", "out"] = "in" if node.op in ops.PROJECTIONS else "out"
+    name = None if node.op == "layer_norm" else parameter_of(node.op, label)
+    dim = -1 if node.op == "linear" else -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else 1
+    size = attrs.get(name) if name else None
+    if isinstance(size, int) and -len(shape) <= dim < len(shape) and shape[dim] != size:
+        yield label, size, shape[dim]
+
+
+def _frames(graph: Graph, node: Node) -> tuple[Site, ...]:
+    layer = graph.layer(node.layer)
+    return () if layer is None or layer.site is None else (layer.site, *layer.chain)

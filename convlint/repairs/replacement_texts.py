@@ -1,0 +1,178 @@
+"""The texts that may replace a written number for channels or features, and of which kind each is."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from itertools import combinations
+
+from convlint.analysis import ops
+from convlint.ir import Graph
+from convlint.repairs.changes import simplified
+from convlint.repairs.concatenated import sum_texts
+from convlint.repairs.conflict_ends import End
+from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.source_text.bindings import parameters
+from convlint.source_text.call_sites import Function
+
+MOST_NAMES = 6
+"""Names in scope that are tried without a reason of their own."""
+
+
+SIMPLER, SAME, COMPUTED, LITERAL, NAME, FIXED = range(6)
+
+
+GENERALITY = {SIMPLER: 3, SAME: 3, COMPUTED: 2, NAME: 1}
+
+
+def texts(
+    graph: Graph, number: WrittenNumber, end: End, ends: Sequence[End], slicer: Slicer
+) -> Iterator[tuple[str, int]]:
+    """The texts that may replace a written number, and of which kind each is."""
+    change = number.change
+    is_data = number.literal is not None or isinstance(number.node, ast.Call)
+    if number.literal is not None:
+        is_general = end.role != "other" and _takes_widths(number, ends)
+        for literal in change.of_literal(number.literal):
+            yield (str(literal), FIXED if is_general else LITERAL)
+    if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
+        return
+    if number.role == "argument" and number.place.depth == 0:
+        is_arithmetic = isinstance(number.node, ast.BinOp) and not any(
+            isinstance(part, ast.Name | ast.Attribute) for part in ast.walk(number.node)
+        )
+        yield from ((text, SIMPLER if is_arithmetic else SAME) for text in _product(graph, end))
+        if end.vote.label == "in" or graph.nodes[end.vote.node].op in ops.CHANNEL_NORMS:
+            kind = SAME if number.place.is_parameterized and number.has_callers else SIMPLER
+            yield from ((text, kind) for text in sum_texts(graph, end.vote.node, number, slicer))
+    peers = list(_peers(number, ends))
+    for text, value in peers:
+        if change.wanted is None:
+            yield text, NAME
+        elif text.isdecimal():
+            if value == change.wanted:
+                yield text, FIXED if number.place.is_parameterized else LITERAL
+        elif value == change.wanted:
+            yield text, SAME
+        elif value and change.wanted % value == 0:
+            yield f"{change.wanted / value} * {_operand(text)}", COMPUTED
+        elif change.wanted and value % change.wanted == 0:
+            yield f"{_operand(text)} // {value / change.wanted}", COMPUTED
+    for (one, first), (other, second) in combinations(peers, 2):
+        written = not (one.isdecimal() or other.isdecimal()) or not number.place.is_parameterized
+        if written and change.wanted is not None and first + second == change.wanted:
+            yield f"{one} + {other}", COMPUTED
+    simpler = SIMPLER if number.role == "argument" else SAME
+    yield from ((text, simpler) for text in simplified(number.node, change))
+    if number.literal is None:
+        text = number.text
+        if change.ratio is not None and change.ratio.denominator == 1 and change.ratio > 1:
+            yield f"{change.ratio} * {_operand(text)}", COMPUTED
+        elif change.ratio is not None and change.ratio.numerator == 1 and change.ratio < 1:
+            yield f"{_operand(text)} // {1 / change.ratio}", COMPUTED
+        if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
+            yield str(change.wanted), FIXED if number.place.is_parameterized else LITERAL
+    scope = number.place.scope
+    if isinstance(scope, Function) and number.literal is not None and number.role == "argument":
+        yield from ((name, SIMPLER) for name in _unread(scope))
+    is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
+    if is_name and isinstance(scope, Function):  # another name was meant
+        for name in _widths(scope, number.node)[:MOST_NAMES]:
+            yield name, NAME
+
+
+def _takes_widths(number: WrittenNumber, ends: Sequence[End]) -> bool:
+    """Return whether the function around a number has a parameter for one of the numbers of the conflict."""
+    scope = number.place.scope
+    names = parameters(scope) if isinstance(scope, Function) else []
+    return any(
+        other.place.scope is scope and isinstance(other.node, ast.Name) and other.node.id in names
+        for end in ends
+        for other in end.numbers
+    )
+
+
+def _product(graph: Graph, end: End) -> Iterator[str]:
+    """The channels times the pixels that a flattened map gives to a linear layer: ``64 * 7 * 7``."""
+    node = graph.nodes[end.vote.node]
+    if node.op == "linear" and end.vote.label == "in" and node.inputs:
+        before = graph.producer(node.inputs[0])
+        if before is not None and before.op in ops.FLATTENING and before.inputs:
+            shape = graph.tensor(before.inputs[0]).shape[1:]
+            if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
+                yield " * ".join(map(str, shape))
+
+
+def _unread(scope: Function) -> list[str]:
+    """The parameters that a function never reads: where it has a number instead, one of them was meant."""
+    read = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    return [name for name in parameters(scope) if name not in read]
+
+
+def _widths(scope: Function, node: ast.expr) -> list[str]:
+    """The names that a function passes as one of the first two arguments of calls: widths, mostly.
+
+    Those come first that other calls get where ``node`` is passed.
+    """
+    same: Counter[str] = Counter()
+    position = None
+    for call in ast.walk(scope):
+        if isinstance(call, ast.Call):
+            position = next((i for i, argument in enumerate(call.args) if argument is node), position)
+    for call in ast.walk(scope):
+        if isinstance(call, ast.Call):
+            for i, argument in enumerate(call.args[:2]):
+                if isinstance(argument, ast.Name) and not hasattr(builtins, argument.id):
+                    same[argument.id] += i == position
+    own = {
+        *parameters(scope),
+        *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
+    }
+    return [name for name, _ in same.most_common() if name in own]
+
+
+def _peers(number: WrittenNumber, ends: Sequence[End]) -> Iterator[tuple[str, Fraction]]:
+    """Expressions that other ends of the conflict write in the same scope, and their values."""
+    scope = number.place.scope
+    found: dict[str, Fraction] = {}
+    for end in ends:
+        for other in end.numbers:
+            if (
+                other.place.scope is scope
+                and other.node is not number.node
+                and other.change.value is not None
+                and (other.literal is not None or other.role not in ("element", "unpacked"))
+                and not other.is_alternative
+                and other.text not in found
+                and not _is_past_loop(other, number)
+            ):
+                found[other.text] = other.change.value
+    yield from found.items()
+
+
+def _is_past_loop(variable: WrittenNumber, number: WrittenNumber) -> bool:
+    """Return whether a variable of a loop would be read after the loop, where its last value remains."""
+    name = variable.node.id if isinstance(variable.node, ast.Name) else None
+    loops = [inside for names, inside in _loops(number.place.scope) if name in names]
+    return bool(loops) and not any(number.node in inside for inside in loops)
+
+
+@lru_cache(maxsize=32)
+def _loops(scope: ast.AST) -> list[tuple[frozenset[str], frozenset[ast.AST]]]:
+    """The loops of a function: the names that they bind, and all nodes in them."""
+    return [
+        (frozenset(t.id for t in ast.walk(node.target) if isinstance(t, ast.Name)), frozenset(ast.walk(node)))
+        for node in ast.walk(scope)
+        if isinstance(node, ast.For)
+    ]
+
+
+def _operand(text: str) -> str:
+    """A text that can stand next to ``*`` or ``//``."""
+    node = ast.parse(text, mode="eval").body
+    simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
+    return text if simple else f"({text})"

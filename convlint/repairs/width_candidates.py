@@ -1,0 +1,118 @@
+"""Candidates for the repair of a conflict about channels or features, most likely first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from convlint.analysis import graph_queries, merges
+from convlint.ir import Edit, Graph, Site
+from convlint.repairs.candidate import Candidate
+from convlint.repairs.changes import Change, is_odder
+from convlint.repairs.conflict_ends import End, Role, ends_of, inside
+from convlint.repairs.replacement_texts import FIXED, GENERALITY, NAME, SIMPLER, texts
+from convlint.repairs.written_numbers import Slicer, WrittenNumber
+
+
+def width_candidates(
+    graph: Graph, failed: int, slicer: Slicer, suspected: Collection[tuple[str, int]] = ()
+) -> list[Candidate]:
+    """The edits that might settle a conflict about channels or features, most likely first.
+
+    ``failed`` is the id of the node that fails. ``suspected`` are lines of classes that fail for some arguments:
+    a change inside the class is preferred there.
+    """
+    block = merges.block_of(graph, graph.nodes[failed])
+    ends = [inside(graph, end, block) if block else end for end in ends_of(graph, failed, slicer)]
+    known = {str(end.vote.number) for end in ends}
+    suspected = {*suspected, *_always_failing(graph)}
+    frames = {(number.site, number.frame) for end in ends for number in end.numbers}
+    reached = Counter(site for site, _ in frames)  # the calls that a number is written for
+    own = {*_in_the_model(graph)}
+    joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
+    best: dict[tuple[Site, str], Candidate] = {}
+    in_class = any((site.path, site.line) in suspected for end in ends for site in end.vote.frames[:1])
+    seen: set[tuple[Site, Change, Role, Site]] = set()  # the numbers of a block that is built many times
+    for end in ends:
+        for number in end.numbers:
+            if (alike := (number.site, number.change, end.role, number.frame)) in seen:
+                continue
+            seen.add(alike)
+            for text, kind in texts(graph, number, end, ends, slicer):
+                if text == number.text:
+                    continue
+                is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
+                shared = _is_shared(number) and (number.place.path, number.frame.line) not in own
+                rank = (is_part, *_rank(number, kind, text not in known, shared != in_class))
+                is_odd = is_odder(number.place.scope, number.node, text)
+                cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed, is_odd=is_odd)
+                rank = (*rank, reached[number.site])  # a number of several calls is not as likely as that of one
+                generality = GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
+                edit = Edit(number.site, text)
+                candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)
+                key = (candidate.edit.site, text)
+                if key not in best or candidate.cost < best[key].cost:
+                    best[key] = candidate
+    return sorted(best.values(), key=lambda candidate: candidate.cost)
+
+
+def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:
+    """The calls through which several layers are built of which every one fails, or makes the next one fail: these are
+    wrong, not their callers.
+    """
+    failed = [node for node in graph.nodes if node.error]
+    sources = [graph_queries.source_layer(graph, node) for node in failed if node.inputs]
+    failing = {node.layer for node in (*failed, *sources) if node is not None}
+    built: dict[tuple[Site, ...], list[bool]] = {}
+    for layer in graph.layers:
+        if layer.site is not None and layer.leaf:
+            frames = (layer.site, *layer.chain)
+            for depth in range(1, len(frames) + 1):
+                built.setdefault(frames[:depth], []).append(layer.name in failing)
+    for frames, fails in built.items():
+        if len(fails) > 1 and all(fails):
+            yield frames[-1].path, frames[-1].line
+
+
+def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
+    """The calls in the constructor of the model's own class: no block that is used elsewhere as well."""
+    root = graph.layer("")
+    for layer in graph.layers if root is not None else ():
+        for site in (*((layer.site,) if layer.site else ()), *layer.chain):
+            if root is not None and site.function == f"{root.kind}.__init__":
+                yield site.path, site.line
+
+
+def _is_shared(number: WrittenNumber) -> bool:
+    """Return whether a number is inside a class or helper that is called with arguments."""
+    return number.place.is_parameterized and number.has_callers
+
+
+def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool) -> tuple[int, ...]:
+    """Rank an edit by its size, and by whether it is elsewhere than suspected: inside a class that other calls use as
+    well, or outside of one that fails for other arguments.
+    """
+    is_default = number.role in ("default", "attribute") and number.place.is_parameterized
+    return (kind in (NAME, FIXED), kind != SIMPLER, is_elsewhere, is_default, kind, is_new)
+
+
+def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], *, is_first: bool, is_odd: bool) -> tuple[int, ...]:
+    """Order edits: the end that is blamed first, then the layer that fails, and the smaller change.
+
+    ``is_first`` puts the end first of those that are as likely, ``is_odd`` an edit last.
+    """
+    *likely, is_default, kind, is_new = rank
+    return (
+        *likely,
+        not is_first,
+        is_odd,
+        ("blamed", "consumer", "other").index(end.role),
+        is_default,
+        kind,
+        number.place.depth,
+        is_new,
+        number.role == "assignment" or number.is_alternative,  # other numbers come from it too
+        -end.vote.node,
+        number.site.line,
+        number.site.column,
+    )

@@ -1,0 +1,122 @@
+"""Bindings in a file as it is written: of names, parameters, attributes and keys."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
+
+
+def parameters(function: Function) -> list[str]:
+    """The names of a function's parameters, without ``self`` and ``cls``."""
+    arguments = function.args
+    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:
+    """The expression that a call of ``function`` passes for its parameter ``name``; None if it passes none."""
+    positional = len(function.args.posonlyargs) + len(function.args.args)
+    names = parameters(function)
+    dropped = positional + len(function.args.kwonlyargs) - len(names)
+    position = names.index(name)
+    if position < positional - dropped:
+        return call.argument(name, position)
+    return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
+
+
+def passes_on_keywords(call: WrittenCall) -> bool:
+    """Return whether a call passes the ``**kwargs`` of the function around it."""
+    scope = call.scope
+    kwargs = scope.args.kwarg.arg if isinstance(scope, Function) and scope.args.kwarg else None
+    unpacked = [keyword.value for keyword in call.node.keywords if keyword.arg is None]
+    return any(isinstance(value, ast.Name) and value.id == kwargs for value in unpacked)
+
+
+def keyword_of(call: WrittenCall, name: str) -> ast.expr | None:
+    return next((keyword.value for keyword in call.node.keywords if keyword.arg == name), None)
+
+
+def default_of(function: Function, name: str) -> ast.expr | None:
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
+    found = [value for parameter, value in pairs if parameter.arg == name]
+    found += [v for p, v in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if p.arg == name and v]
+    return found[0] if found else None
+
+
+def arguments(call: WrittenCall) -> list[ast.expr]:
+    return [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
+
+
+def assigned(scope: ast.AST, name: str) -> Iterator[tuple[ast.expr, bool]]:
+    """The expressions that the statements of a scope assign to a name; True for one that holds its value: for a loop,
+    what it runs over.
+    """
+    body = getattr(scope, "body", [])
+    pending: list[ast.AST] = [body] if isinstance(body, ast.expr) else list(body)
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    yield from _bound(target, value, name)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                yield from _bound(target, value, name)
+            case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
+                yield from _bound(target, value, name)
+            case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+                yield from _bound_by_loop(target, value, name)
+        pending[:0] = ast.iter_child_nodes(node)
+
+
+def _bound(target: ast.expr, value: ast.expr, name: str, holds: bool = False) -> Iterator[tuple[ast.expr, bool]]:
+    """The part of ``value`` that a target binds to ``name``, and whether it only holds what is bound."""
+    if isinstance(target, ast.Name) and target.id == name:
+        yield value, holds
+    elif isinstance(target, ast.Tuple | ast.List):
+        if not holds and isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+            for part, its in zip(target.elts, value.elts, strict=True):
+                yield from _bound(part, its, name)
+        elif any(isinstance(part, ast.Name) and part.id == name for part in target.elts):
+            yield value, True
+
+
+def _bound_by_loop(target: ast.expr, iterated: ast.expr, name: str) -> Iterator[tuple[ast.expr, bool]]:
+    """The iterable of a loop that binds ``name``: of a ``zip``, the argument that it takes from."""
+    match target, iterated:
+        case ast.Tuple(elts=parts), ast.Call(func=ast.Name(id="zip"), args=args) if len(parts) == len(args):
+            for part, argument in zip(parts, args, strict=True):
+                yield from _bound_by_loop(part, argument, name)
+        case ast.Tuple(elts=[_, part]), ast.Call(func=ast.Name(id="enumerate"), args=[argument, *_]):
+            yield from _bound_by_loop(part, argument, name)
+        case _:
+            yield from _bound(target, iterated, name, holds=True)
+
+
+def attributes(file: ParsedFile, name: str) -> Iterator[ast.expr]:
+    """The expressions that the classes of a file assign to an attribute of that name."""
+    for node in file.nodes:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                in_class = isinstance(target, ast.Name) and isinstance(file.scope(node), ast.ClassDef)
+                if name == (target.attr if isinstance(target, ast.Attribute) else in_class and ast.unparse(target)):
+                    yield node.value
+
+
+def keyed(file: ParsedFile, key: str) -> Iterator[ast.expr]:
+    """The values that a file writes for a key: keyword arguments, items of dicts, defaults of ``add_argument``."""
+    for node in file.nodes:
+        if isinstance(node, ast.Dict):
+            for written, value in zip(node.keys, node.values, strict=True):
+                if isinstance(written, ast.Constant) and written.value == key:
+                    yield value
+        elif isinstance(node, ast.Call):
+            option = node.args[0] if node.args and ast.unparse(node.func).endswith("add_argument") else None
+            text = option.value if isinstance(option, ast.Constant) and isinstance(option.value, str) else ""
+            wanted = {key, "default"} if text.lstrip("-").replace("-", "_") == key else {key}
+            yield from (keyword.value for keyword in node.keywords if keyword.arg in wanted)
