@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import home_packages, planted, recovery
+from bench import home_packages, planted, recovery_scores
 from bench.children import call
 from bench.home_packages import Family
 from bench.planted import Mistake
-from bench.recovery import Answer, Case, Error
+from bench.recovery_scores import Answer, Case, Error
 
 MODEL = """
 from torch import nn
@@ -90,17 +90,19 @@ OTHER = Mistake("net/blocks.py", 5, 5, 4, "outputs", "8", "norm")
 
 
 def test_the_score_of_the_edited_line_first() -> None:
-    score = recovery.score(Case(FAMILY, (ONE,)), Answer([Error("net/model.py", 10, ""), Error("net/blocks.py", 5, "")]))
+    score = recovery_scores.score(
+        Case(FAMILY, (ONE,)), Answer([Error("net/model.py", 10, ""), Error("net/blocks.py", 5, "")])
+    )
     assert (score.first, score.errors, score.reported) == (1, 2, 1)
 
 
 def test_the_score_of_two_mistakes_in_any_order() -> None:
     said = Answer([Error("net/blocks.py", 5, ""), Error("net/model.py", 9, "")])
-    score = recovery.score(Case(FAMILY, (ONE, OTHER)), said)
+    score = recovery_scores.score(Case(FAMILY, (ONE, OTHER)), said)
     assert (score.first, score.errors, score.reported) == (2, 2, 2)
 
 
 def test_the_score_of_another_line() -> None:
     said = Answer([Error("net/blocks.py", 9, "CVL102 use in_channels=0")])
-    score = recovery.score(Case(FAMILY, (ONE,)), said)
+    score = recovery_scores.score(Case(FAMILY, (ONE,)), said)
     assert (score.first, score.impossible, score.repaired) == (0, 1, False)
