@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import convlint
 from convlint.ir import Finding
 from convlint.source_text.edits import apply
+from tests.repairs.small_programs import errors, folder, run
+
+__all__ = ["folder"]
 
 HEAD = "import torch\nfrom torch import nn\n"
 
@@ -85,19 +87,6 @@ DECIDED = {
 }
 
 
-def errors(source: str) -> list[Finding]:
-    Path("net.py").write_text(source)
-    return [finding for finding in convlint.check("net.py") if finding.severity == "error"]
-
-
-def run(source: str) -> Any:
-    import torch
-
-    names: dict[str, Any] = {"__name__": "net"}
-    exec(compile(source, "net.py", "exec"), names)  # noqa: S102 - the program under test
-    return names["Net"]()(torch.zeros(2, 3, 32, 32))
-
-
 def wanted(source: str) -> dict[int, str]:
     """The edits that the comments of a program name, by line."""
     marks = {number: line.partition("# <- ")[2] for number, line in enumerate(source.splitlines(), 1)}
@@ -106,11 +95,6 @@ def wanted(source: str) -> dict[int, str]:
 
 def proposed(finding: Finding) -> dict[int, str]:
     return {edit.site.line: edit.text for repair in finding.repairs for edit in repair.edits}
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("source", EQUALS.values(), ids=EQUALS)

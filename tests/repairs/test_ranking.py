@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from convlint.source_text.edits import apply
-from tests.repairs.test_static_repairs import HEAD, errors, run
+from tests.repairs.small_programs import HEAD, errors, folder, run
+
+__all__ = ["folder"]
 
 A_MIDDLE_WIDTH_OF_A_HELPER = f"""{HEAD}
 def steps(inputs, outputs, middle):
@@ -120,11 +120,6 @@ PROGRAMS = {
     "a factor in a loop that builds all layers": A_FACTOR_IN_A_LOOP,
     "a variable in place of another one": ANOTHER_VARIABLE,
 }
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import convlint
-from convlint.ir import Finding
 from convlint.source_text.edits import apply
+from tests.repairs.small_programs import HEAD, errors, folder, run
 
-HEAD = """
-import torch
-from torch import nn
-"""
+__all__ = ["folder"]
+
 
 ARGUMENT_OF_A_BLOCK = f"""{HEAD}
 class Attend(nn.Module):
@@ -118,24 +115,6 @@ PROGRAMS = {
     "a width for each branch": TWICE_THE_WIDTH,
     "a factor too many in a block that is built three times": A_FACTOR_TOO_MANY,
 }
-
-
-def errors(source: str) -> list[Finding]:
-    Path("net.py").write_text(source)
-    return [finding for finding in convlint.check("net.py") if finding.severity == "error"]
-
-
-def run(source: str) -> Any:
-    import torch
-
-    names: dict[str, Any] = {"__name__": "net"}
-    exec(compile(source, "net.py", "exec"), names)  # noqa: S102 - the program under test
-    return names["Net"]()(torch.zeros(1, 3, 32, 32))
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)

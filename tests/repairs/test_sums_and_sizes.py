@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-import convlint
 from convlint.ir import Finding
 from convlint.source_text.edits import apply
+from tests.repairs.small_programs import errors, folder, run
+
+__all__ = ["folder"]
 
 HEAD = """
 import torch
@@ -99,24 +98,6 @@ REPAIRED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def errors(source: str, target: str = "net.py", **options: Any) -> list[Finding]:
-    Path("net.py").write_text(source)
-    return [finding for finding in convlint.check(target, **options) if finding.severity == "error"]
-
-
-def run(source: str, batch: int = 2) -> Any:
-    import torch
-
-    names: dict[str, Any] = {"__name__": "net"}
-    exec(compile(source, "net.py", "exec"), names)  # noqa: S102 - the program under test
-    return names["Net"]()(torch.zeros(batch, 3, 32, 32))
-
-
 def expect_repair(source: str, found: list[Finding]) -> None:
     """Expect one error at the marked line, with the text that is marked, and let PyTorch run the repaired model."""
     (finding,) = found
@@ -144,16 +125,24 @@ def test_a_run_finds_the_same_repair(source: str) -> None:
 # --- without a repair: the operation
 
 
+WIDE = """
+class Wide(nn.Module):
+    def __init__(self, cin, cout):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv(x)
+
+
+class Net"""
+
+
 def test_a_block_that_cannot_widen_is_reported_at_the_call_that_widens() -> None:
     source = net(
         "self.a = Wide(3, 3)\nself.b = Wide(3, 8)\nself.head = nn.Conv2d(8, 2, 1)",
         "return self.head(self.b(self.a(x)))",
-    ).replace(
-        "\nclass Net",
-        "\nclass Wide(nn.Module):\n    def __init__(self, cin, cout):\n        super().__init__()\n"
-        "        self.conv = nn.Conv2d(cin, cout, 3, padding=1)\n\n    def forward(self, x):\n"
-        "        return x + self.conv(x)\n\n\nclass Net",
-    )
+    ).replace("\nclass Net", WIDE)
     (finding,) = errors(source)
     assert finding.site is not None
     assert source.splitlines()[finding.site.line - 1].strip() == "self.b = Wide(3, 8)"
@@ -166,12 +155,7 @@ def test_a_block_in_a_loop_is_reported_once_at_its_sum() -> None:
     source = net(
         "widths = [3, 8, 16, 32]\nself.body = nn.Sequential(*[Wide(a, b) for a, b in zip(widths, widths[1:])])",
         "return self.body(x)",
-    ).replace(
-        "\nclass Net",
-        "\nclass Wide(nn.Module):\n    def __init__(self, cin, cout):\n        super().__init__()\n"
-        "        self.conv = nn.Conv2d(cin, cout, 3, padding=1)\n\n    def forward(self, x):\n"
-        "        return x + self.conv(x)\n\n\nclass Net",
-    )
+    ).replace("\nclass Net", WIDE)
     (finding,) = errors(source)
     assert finding.site is not None
     assert source.splitlines()[finding.site.line - 1].strip() == "return x + self.conv(x)"
