@@ -14,7 +14,7 @@ from convlint.latent.numbers import LayerNumber, numbers_of
 from convlint.latent.substitution import position
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
-from convlint.source_text.bindings import parameters
+from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.objects import Class, Instance, Scope
 from convlint.static.domain.values import Value
@@ -109,11 +109,10 @@ def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Ite
     scope = written.place.scope
     if not isinstance(scope, Function):
         return
-    unbound = _bound_later(scope, written.node)
     values = {
         text: value
         for text, value in _expressions(failed, number, written, scope).items()
-        if not unbound.intersection(n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name))
+        if is_bound_at(scope, written.node, text)
     }
     wanted = written.change.wanted
     for text, value in values.items():
@@ -140,15 +139,6 @@ def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Ite
 
 
 _LARGEST_FACTOR = 4
-
-
-def _bound_later(scope: Function, node: ast.expr) -> set[str]:
-    """The variables of a function that have no value yet where ``node`` is, or get it from ``node``."""
-    first: dict[str, int] = {}
-    for inner in ast.walk(scope):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-            first[inner.id] = min(first.get(inner.id, inner.lineno), inner.lineno)
-    return {name for name, line in first.items() if line >= node.lineno and name not in parameters(scope)}
 
 
 def _expressions(

@@ -12,6 +12,8 @@ from convlint.repairs.changes import Change, is_odder
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
 from convlint.repairs.replacement_texts import FIXED, GENERALITY, NAME, SIMPLER, texts
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.source_text.bindings import is_bound_at
+from convlint.source_text.call_sites import Function
 
 
 def width_candidates(
@@ -39,7 +41,7 @@ def width_candidates(
                 continue
             seen.add(alike)
             for text, kind in texts(graph, number, end, ends, slicer):
-                if text == number.text:
+                if text == number.text or not _is_bound(number, text):
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
                 shared = _is_shared(number) and (number.place.path, number.frame.line) not in own
@@ -81,6 +83,11 @@ def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
         for site in (*((layer.site,) if layer.site else ()), *layer.chain):
             if root is not None and site.function == f"{root.kind}.__init__":
                 yield site.path, site.line
+
+
+def _is_bound(number: WrittenNumber, text: str) -> bool:
+    scope = number.place.scope
+    return not isinstance(scope, Function) or text.isdecimal() or is_bound_at(scope, number.node, text)
 
 
 def _is_shared(number: WrittenNumber) -> bool:

@@ -15,6 +15,21 @@ def parameters(function: Function) -> list[str]:
     return names[1:] if names[:1] in (["self"], ["cls"]) else names
 
 
+def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
+    """Return whether a function has bound the names and attributes in an expression before ``node``.
+
+    What it binds at the line of ``node`` may get its value from there, and what it never binds comes from elsewhere.
+    """
+    first: dict[str, int] = {}
+    for inner in ast.walk(scope):
+        if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            name = ast.unparse(inner)
+            first[name] = min(first.get(name, inner.lineno), inner.lineno)
+    later = {name for name, line in first.items() if line >= node.lineno} - {*parameters(scope)}
+    read = (ast.unparse(n) for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name | ast.Attribute))
+    return later.isdisjoint(read)
+
+
 def argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:
     """The expression that a call of ``function`` passes for its parameter ``name``; None if it passes none."""
     positional = len(function.args.posonlyargs) + len(function.args.args)
