@@ -218,3 +218,33 @@ def test_modules_that_are_deleted_are_not_called(deletion: str) -> None:
     text = HEAD + CUT.format(deletion=deletion)
     assert [code for code, _ in findings_in(wrong(text))] == ["CVL102"]
     assert findings_in(text.replace("<8|9>", "8")) == []
+
+
+def test_a_container_with_a_module_that_is_not_known_returns_any_number_of_tensors() -> None:
+    text = """
+class Last(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(5, 6, 1)
+    def forward(self, x):
+        return self.conv(x)
+class Body(nn.Sequential):
+    def forward(self, x):
+        outs = []
+        for module in self._modules.values():
+            x = module(x)
+            if hasattr(module, "tap"):
+                outs.append(x)
+        return [x] + outs
+class Net(nn.Module):
+    def __init__(self, backbones):
+        super().__init__()
+        backbones[0].tap = True
+        self.body = Body()
+        self.body.add_module("backbone", backbones[0])
+        self.body.add_module("last", Last())
+    def forward(self, x):
+        first, second = self.body(x)
+        return second
+"""
+    assert findings_in(HEAD + text) == []

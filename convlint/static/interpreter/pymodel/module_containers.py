@@ -39,7 +39,7 @@ def construct(instance: Instance, name: str, call: Call) -> bool:
 def _update(instance: Instance, pairs: Iterable[tuple[Value, Value]]) -> None:
     for key, value in pairs:
         instance.attrs[key if type(key) is str else UNKNOWN_CHILD] = value
-        if value is UNKNOWN:
+        if value is not None and not (type(value) is Instance and value.is_module):
             instance.attrs[UNKNOWN_CHILD] = UNKNOWN
 
 
@@ -76,7 +76,10 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
         key = call.argument(0, "name", UNKNOWN)
         named = [call.kwargs[word] for word in ("module", "tensor", "param") if word in call.kwargs]
         value = args[1] if len(args) > 1 else next(iter(named), UNKNOWN)
-        instance.attrs.update({key: value} if type(key) is str else {UNKNOWN_CHILD: UNKNOWN})
+        if name in ("add_module", "register_module"):
+            _update(instance, [(key, value)])
+        else:
+            instance.attrs.update({key: value} if type(key) is str else {UNKNOWN_CHILD: UNKNOWN})
         return None
     if name == "__setattr__" and len(args) == 2:
         _update(instance, [(args[0], args[1])])
