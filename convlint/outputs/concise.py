@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convlint.ir import Finding, Problem, Report
+from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.sentences import headline
 from convlint.outputs.parts.terminal import one_line, visible
 
@@ -10,7 +11,7 @@ from convlint.outputs.parts.terminal import one_line, visible
 def render(report: Report) -> str:
     """``path:line:column: severity: CODE message`` for each finding, and a line for each problem."""
     lines = [*map(finding_line, report.findings), *map(problem_line, report.problems)]
-    return "".join(f"{line}\n" for line in lines)
+    return without_commands("".join(f"{line}\n" for line in lines))
 
 
 def finding_line(finding: Finding) -> str:

@@ -7,9 +7,10 @@ from itertools import groupby
 
 from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
 from convlint.outputs import concise
-from convlint.outputs.parts.ascii_text import escape_surrogates
+from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.repository_paths import file_of, from_root
 from convlint.outputs.parts.sentences import finding_lines, problem_sentence
+from convlint.outputs.parts.terminal import visible
 
 MAX_ANNOTATIONS = 10  # per severity and step; GitHub drops the others silently
 COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
@@ -69,7 +70,7 @@ def _more(rest: list[Finding | Problem]) -> Iterator[str]:
     yield command("notice", f"{count} in the log of this step", title="convlint")
     for item in rest:
         line = concise.problem_line(item) if isinstance(item, Problem) else concise.finding_line(item)
-        yield f"- {line}".replace("##[", "## [")  # the old command syntax works anywhere in a line
+        yield without_commands(f"- {line}")
 
 
 def command(name: str, message: str, **properties: str | int) -> str:
@@ -79,4 +80,4 @@ def command(name: str, message: str, **properties: str | int) -> str:
 
 
 def _data(text: str) -> str:
-    return escape_surrogates(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return "%0A".join(visible(line).replace("%", "%25") for line in text.replace("\r\n", "\n").split("\n"))

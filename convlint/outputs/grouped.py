@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convlint.ir import Finding, Problem, Report
+from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.sentences import headline
 from convlint.outputs.parts.terminal import one_line, visible
 from convlint.outputs.text import verdict
@@ -19,7 +20,7 @@ def render(report: Report) -> str:
     lines = [line for path, findings in files.items() for line in _file(path, findings)]
     if report.problems:
         lines += ["Could not be checked", *map(_problem, report.problems), ""]
-    return "".join(f"{line}\n" for line in [*lines, verdict(report)])
+    return without_commands("".join(f"{line}\n" for line in [*lines, verdict(report)]))
 
 
 def _file(path: str, findings: list[Finding]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from convlint.ir import Report
 from convlint.outputs.page.document import document
+from convlint.outputs.parts.log_commands import json_without_commands
 
 # Files of the page's script, in the order in which they run.
 _JS = ("dom", "prepare", "layout", "graph", "costs", "memory", "table", "cards", "details", "main")
@@ -44,4 +45,4 @@ def data(value: Any) -> str:
     text = json.dumps(value, separators=(",", ":"))
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
+    return json_without_commands(text)

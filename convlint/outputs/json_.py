@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from convlint import ir
+from convlint.outputs.parts.log_commands import json_without_commands
 
 SCHEMA_VERSION = 1
 # A list of numbers, one per line. It cannot match in a string, where JSON writes line breaks as \n.
@@ -19,7 +20,7 @@ _NUMBERS = re.compile(r"\[\n\s+(\d+(?:,\n\s+\d+)*)\n\s+\]")
 def render(report: ir.Report) -> str:
     """The report as one JSON object, in ASCII, indented, shapes on one line."""
     text = json.dumps(document(report), indent=2)
-    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+    return json_without_commands(_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)) + "\n"
 
 
 def document(report: ir.Report) -> dict[str, Any]:

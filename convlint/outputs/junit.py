@@ -8,6 +8,7 @@ from itertools import chain
 from xml.etree import ElementTree as ET
 
 from convlint.ir import Finding, Problem, Report
+from convlint.outputs.parts.log_commands import xml_without_commands
 from convlint.outputs.parts.sentences import finding_lines, headline, problem_sentence
 from convlint.outputs.parts.terminal import visible
 
@@ -32,7 +33,7 @@ def render(report: Report) -> str:
         suite.extend(cases)
     ET.indent(whole)
     data: bytes = ET.tostring(whole, "us-ascii", xml_declaration=True)
-    return data.decode("ascii") + "\n"
+    return xml_without_commands(data.decode("ascii")) + "\n"
 
 
 def _element(kind: str, text: str = "", **attributes: str) -> ET.Element:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from convlint.ir import EarlierReport, Finding, Model, Problem, Report, Totals
 from convlint.outputs.parts import comparison, footer
 from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
+from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.markdown_text import cell, code
 from convlint.outputs.parts.sentences import finding_lines
 from convlint.outputs.parts.terminal import number_of
@@ -39,7 +40,7 @@ def render(report: Report) -> str:
         left -= 1
     if left:
         parts.append(f"{number_of(left, 'more model')} left out: the comment would be too long.\n")
-    return "\n".join(parts)
+    return without_commands("\n".join(parts))
 
 
 def _fitting(rows: Iterator[str], room: int) -> tuple[list[str], int]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from convlint.ir import Edit, Finding, Problem, Report, Severity, Site
 from convlint.outputs.parts.ascii_text import as_json
+from convlint.outputs.parts.markdown_text import sentence
 from convlint.outputs.parts.repository_paths import file_of
 from convlint.outputs.parts.sentences import APPLIED, finding_lines, problem_sentence
+from convlint.outputs.parts.terminal import one_line
 from convlint.source_text.texts import SourceTexts
 
 SEVERITIES: dict[Severity, str] = {"error": "ERROR", "warning": "WARNING", "info": "INFO"}
@@ -27,13 +29,16 @@ def _diagnostic(finding: Finding, texts: SourceTexts) -> dict[str, Any]:
     site = finding.site
     place: dict[str, Any] = {"path": file_of(finding) or "."}
     related = [
-        {"message": end.message, "location": {"path": end.site.path, "range": _range(end.site, texts)}}
+        {
+            "message": sentence(one_line(end.message)),
+            "location": {"path": end.site.path, "range": _range(end.site, texts)},
+        }
         for end in finding.related
     ]
     path = place["path"]
     suggestions = [s for edits in _edits(finding) if (s := _suggestion(path, edits, texts)) is not None]
     return {
-        "message": "\n".join(finding_lines(finding)),
+        "message": "\n".join(map(sentence, finding_lines(finding))),
         "location": {**place, "range": _range(site, texts)} if site else place,
         "severity": SEVERITIES[finding.severity],
         "code": {"value": finding.code},
@@ -47,7 +52,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
     if problem.path and problem.line:
         place["range"] = {"start": {"line": problem.line}}
     code = {"value": problem.kind}
-    return {"message": problem_sentence(problem), "location": place, "severity": "ERROR", "code": code}
+    return {"message": sentence(problem_sentence(problem)), "location": place, "severity": "ERROR", "code": code}
 
 
 def _range(site: Site, texts: SourceTexts) -> dict[str, Any]:

@@ -112,7 +112,12 @@ def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
 def _message(finding: Finding) -> str:
     """The message with links to the related locations, which viewers follow."""
     links = [f"See [{_bracketed(end.message)}]({n})." for n, end in enumerate(finding.related, start=1)]
-    return "\n".join([*finding_lines(finding), *links])
+    return "\n".join([*map(_without_links, finding_lines(finding)), *links])
+
+
+def _without_links(text: str) -> str:
+    """Text in which viewers find no link."""
+    return _bracketed(text) if "](" in text else text
 
 
 def _bracketed(text: str) -> str:

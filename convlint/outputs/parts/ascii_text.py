@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from convlint.outputs.parts.log_commands import json_without_commands
+
 # A lone surrogate as JSON escapes it: file names contain them for bytes that are not UTF-8.
 _LONE_SURROGATE = re.compile(r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}")
 
@@ -15,7 +17,7 @@ def as_json(document: Any) -> str:
     text = json.dumps(document, indent=2)
     if _LONE_SURROGATE.search(text):
         text = json.dumps(_escaped(document), indent=2)
-    return text + "\n"
+    return json_without_commands(text) + "\n"
 
 
 def _escaped(value: Any) -> Any:

@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
+from convlint.outputs.parts.log_commands import without_commands
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
 Styled: TypeAlias = tuple[tuple[str, str], ...]  # the pieces of a line, each with its style
 HANGING = "    "
-_HIDDEN = {"Cc", "Cf", "Cs"}  # Unicode categories
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode categories
 
 
 def styled(*parts: str | tuple[str, str]) -> Styled:
@@ -60,19 +62,19 @@ def painted(lines: Iterable[Text | Styled], *, width: int | None, color: bool) -
     Lines that are wider than ``width`` are wrapped between words, and indented.
     """
     if width is None and not color:
-        return "".join(f"{plain(line).rstrip()}\n" for line in lines)
+        return without_commands("".join(f"{plain(line).rstrip()}\n" for line in lines))
     kept = [part for line in lines for part in _wrapped(_text(line), width)]
     for line in kept:
         line.rstrip()
     if not color:
-        return "".join(f"{line.plain}\n" for line in kept)
+        return without_commands("".join(f"{line.plain}\n" for line in kept))
     from rich.console import Console
 
     console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False)
     with console.capture() as captured:
         for line in kept:
             console.print(line, soft_wrap=True, highlight=False)
-    return captured.get()
+    return without_commands(captured.get())
 
 
 def plain(line: Text | Styled) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Report, Suggestion
+from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.markdown_text import cell, code
 from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, totals, verification
 
@@ -14,7 +15,7 @@ def render(report: Report, *, explain: bool = False) -> str:
     parts = [*_head(report), *_table(report.suggestions), *_together(report)]
     if explain:
         parts += _refusals(report)
-    return "\n".join(parts) + "\n"
+    return without_commands("\n".join(parts)) + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
