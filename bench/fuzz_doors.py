@@ -96,9 +96,10 @@ def near(random: Random, examples: Sequence[bytes]) -> bytes:
 
 
 def _target(data: bytes) -> str:
+    # Names are not looked up here: no module is imported, and ``arguments`` refuses them with LookupError.
     word = _word(data)
     _refused(lambda: targets.parse_pattern(word))
-    return _refused(lambda: targets.parse_target(word).arguments())
+    return _refused(lambda: targets.parse_target(word).arguments(), (UsageError, LookupError))
 
 
 def _quantity(data: bytes) -> str:

@@ -19,6 +19,7 @@ from convlint.rewriting.base import KindOptions
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
 from convlint.source_text import edits
+from convlint.support.regular_file import read_regular_file
 
 
 def run(request: SuggestRequest, worker: Worker | None = None) -> int:
@@ -70,8 +71,7 @@ def write_files(rewritten: RewrittenSet) -> list[Problem]:
 def _obstacle(path: str, before: bytes) -> Problem | None:
     """Why a file, with content ``before`` when the model ran, is not to be overwritten."""
     try:
-        with open(path, "rb") as file:
-            same = file.read() == before
+        same = read_regular_file(path) == before
     except OSError as error:
         text = f"{path} can no longer be read: {error.strerror}; no file was written"
         return Problem("unwritable-file", text, path=path)

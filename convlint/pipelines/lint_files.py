@@ -18,6 +18,7 @@ from convlint.pipelines.file_linter import FileLinter, LintedFile
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
 from convlint.source_text.texts import SourceTexts
+from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
     from convlint.findings.baseline import Baseline
@@ -34,8 +35,7 @@ def read_files(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
     problems = []
     for path in paths:
         try:
-            with open(path, "rb") as file:
-                contents[path] = file.read()
+            contents[path] = read_regular_file(path)
         except OSError as error:
             problems.append(unreadable(path, error))
     return contents, problems

@@ -66,16 +66,23 @@ def is_argument(node: ast.expr) -> bool:
     match node:
         case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
             return all(map(is_argument, _parts(node)))
+    return _is_reference(node) or _is_literal(node)
+
+
+def _is_reference(node: ast.expr) -> bool:
+    """Return whether an expression begins with a name of the module: ``Config(width=8).small``."""
+    match node:
         case ast.Name(id=name):
             return name == MAPPING or not name.startswith("__")
         case ast.Attribute(value=value, attr=name):
-            return is_argument(value) and not name.startswith("__")
+            return _is_reference(value) and not name.startswith("__")
         case ast.Subscript(value=value, slice=key):
-            return is_argument(value) and _is_literal(key)
+            return _is_reference(value) and _is_literal(key)
         case ast.Call(func=func, args=args, keywords=keywords):
             named = all(keyword.arg is not None for keyword in keywords)
-            return named and all(map(is_argument, (func, *args, *[keyword.value for keyword in keywords])))
-    return _is_literal(node)
+            passed = (*args, *[keyword.value for keyword in keywords])
+            return named and _is_reference(func) and all(map(is_argument, passed))
+    return False
 
 
 def _parts(node: ast.Tuple | ast.List | ast.Set | ast.Dict) -> list[ast.expr]:

@@ -25,6 +25,7 @@ from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.recursion import with_room
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import read_regular_file
 
 _STEPS = 15_000
 _ALIKE = 3  # functions executed of those in a file that call the same
@@ -75,8 +76,7 @@ def _detect(files: list[str], root: str) -> list[Detected]:
 def _module(project: Project, file: str) -> SourceModule | None:
     """Return the module of a file; None if it cannot be read, which ``check`` reports, or does not use torch."""
     try:
-        with open(file, "rb") as stream:
-            data = stream.read()
+        data = read_regular_file(file)
         return project.add(file, data) if project.is_followed(file, data) else None
     except (OSError, UnreadableError):
         return None

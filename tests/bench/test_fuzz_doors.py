@@ -98,7 +98,7 @@ GUARDED = """
                 found = read(text)
                 if isinstance(found, targets.Target):
                     found.arguments()
-            except UsageError:
+            except (UsageError, LookupError):  # a name: there is no module here
                 pass
 
     texts = [bytes.fromhex(line).decode(errors="surrogateescape") for line in sys.stdin]

@@ -247,7 +247,7 @@ def test_parallel_runs_on_one_cache(tmp_path: Path) -> None:
         for _ in range(2):
             assert {*pool.map(lambda _: run(), range(6))} == {expected}
     (cache,) = (tmp_path / ".convlint_cache").glob("*.json")
-    assert len(json.loads(cache.read_text().partition("\n")[2])) == 12
+    assert len(json.loads(cache.read_text().partition("\n")[2])[0]) == 12
     assert leftovers(tmp_path) == []
     assert run() == expected
 

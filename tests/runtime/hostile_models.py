@@ -653,7 +653,7 @@ SIZES = {
         _member("def __init__(self):\n    super().__init__()\n    self.conv = nn.Conv2d(-3, -4, -3, stride=-1)"),
         None,
         "-3",
-        ("CVL102", "CVL103", "CVL109"),
+        ("CVL102",),
     ),
 }
 

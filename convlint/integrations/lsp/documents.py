@@ -13,6 +13,7 @@ from pygls.workspace import PositionCodec
 from convlint.integrations.lsp.positions import place
 from convlint.settings import discovery
 from convlint.source_text import lines
+from convlint.support.regular_file import read_regular_file
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -75,8 +76,7 @@ class Document:
     def is_saved(self) -> bool:
         """Return whether the file on disk has this text."""
         try:
-            with open(self.path, "rb") as file:
-                return file.read().removeprefix(_BOM) == self.data.removeprefix(_BOM)
+            return read_regular_file(self.path).removeprefix(_BOM) == self.data.removeprefix(_BOM)
         except OSError:
             return False
 
@@ -113,7 +113,6 @@ class Documents:
         if document is not None:
             return document.lines
         try:
-            with open(path, "rb") as file:
-                return lines.split(lines.decode(file.read())[0])
+            return lines.split(lines.decode(read_regular_file(path))[0])
         except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
             return []  # sites in it move to the first line

@@ -16,6 +16,7 @@ import tokenize
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ from torch import nn
 from convlint.runtime import code_sites
 from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.settings.targets import Target
+from convlint.support.regular_file import read_regular_file
 
 
 def find_object(target: Target, root: str) -> Any:
@@ -173,9 +175,8 @@ def _check_text(file: Path) -> None:
     if file.is_dir():
         raise ProblemError("missing-file", f"{code_sites.report_path(str(file))} is a folder, not a Python file")
     try:
-        with file.open("rb") as stream:
-            encoding, _ = tokenize.detect_encoding(stream.readline)
-        raw = file.read_bytes()
+        raw = read_regular_file(str(file))
+        encoding, _ = tokenize.detect_encoding(BytesIO(raw).readline)
         raw.decode(encoding)
     except OSError as error:
         raise ProblemError("missing-file", f"{file} cannot be read: {error.strerror}") from error

@@ -95,7 +95,8 @@ class Recorder(TorchFunctionMode):
         """Find the outputs of convolutions and linear layers that something other than the result still holds.
 
         Called after ``close``, while the result exists: what is alive then is kept in an attribute, a list or a hook.
-        A view holds the tensor that it is a view of, but the call that made the view is recorded.
+        A view holds the tensor that it is a view of, but the call that made the view is recorded. A forward that
+        enables gradients has its tensors held by the result's graph: nothing is concluded from those.
         """
         returned = {(value.step, value.position) for value in self.returned}
 
@@ -111,6 +112,7 @@ class Recorder(TorchFunctionMode):
                 and operations.name_of(value.step.func) in ops.PROJECTIONS
                 and (value.step, value.position) not in returned
                 and id(tensor) not in viewed
+                and tensor.grad_fn is None
             ]
 
         if alive():

@@ -12,6 +12,7 @@ from convlint.source_text.texts import SourceTexts
 from convlint.static.program.import_graph import ImportGraph, Parsed
 from convlint.static.program.parse import Text, parse
 from convlint.static.program.source_module import SourceModule
+from convlint.support.regular_file import read_regular_file
 
 __all__ = ["Parsed", "Project"]
 
@@ -116,8 +117,7 @@ class Project:
 
 @cache
 def _library_text(path: str) -> Text:
-    with open(path, "rb") as file:
-        return parse(path, file.read())
+    return parse(path, read_regular_file(path))
 
 
 def _dotted(path: str) -> tuple[str, bool]:

@@ -1,12 +1,14 @@
-# example: --input 4,100
+import torch
 from torch import nn
 
 
 class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv1d(4, 16, 5, bias=False)
-        self.norm = nn.BatchNorm1d(16)
+    example_input_array = torch.zeros(1, 3, 32, 32)
 
-    def forward(self, x):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(x)).relu()
