@@ -23,7 +23,7 @@ from torch import fx, nn
 from convlint.ir import Graph, Problem
 from convlint.runtime import code_sites, restore
 from convlint.runtime.build import construction_sites, load_target, module_invariants, scripted_modules, symbolic_build
-from convlint.runtime.failures import ProblemError, failure_of
+from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.inputs import guessed, probe, resolution, second_batch
 from convlint.runtime.inputs import make_inputs as model_inputs
 from convlint.runtime.inputs.make_inputs import Inputs
@@ -32,8 +32,10 @@ from convlint.runtime.measure import memory
 from convlint.runtime.record import provenance, record
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.recover import external_failures
+from convlint.runtime.worker import failure_origin
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job
+from convlint.support.errors import UsageError
 
 _MAX_NAMES = 3  # of threads in a message
 Phase = Literal["import", "constructor", "forward"]
@@ -98,12 +100,16 @@ def configured_model(value: Any, job: Job) -> nn.Module:
 
 
 def run_model(model: nn.Module, job: Job, inputs: Inputs | None = None) -> JobResult:
-    """Run a live model, and restore it and the process; see ``live``."""
+    """Run a live model, and restore it and the process; see ``live``. Whatever cannot be checked is a problem."""
     try:
         with live(model, job, inputs) as (prepared, arguments):
             return _record_and_measure(prepared, arguments, job)
     except ProblemError as error:
         return JobResult(None, (error.problem,))
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        return JobResult(None, (failure_origin.problem(error, "the run of the model"),))
 
 
 def trace(model: nn.Module, job: Job, inputs: Inputs | None = None) -> fx.Graph:
@@ -124,7 +130,7 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
         with exclusive(), code_sites.sites_of_run(os.getcwd()):
             module_invariants.check_modules(model)
             if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
-                model = copy.deepcopy(model)
+                model = _copy_of_lazy(model)
             with restore.as_found(model):
                 inputs = inputs_of(model, job) if inputs is None else inputs
                 inputs = inputs.map(lambda tensor: tensor.detach().clone())
@@ -132,6 +138,20 @@ def live(model: nn.Module, job: Job, inputs: Inputs | None) -> Iterator[tuple[nn
                 yield model, inputs
     except NestedRunError as error:
         raise ProblemError("nested-run", str(error)) from None
+
+
+def _copy_of_lazy(model: nn.Module) -> nn.Module:
+    """Copy a model with lazy layers. Raises ProblemError if it cannot be copied."""
+    new: dict[int, Any] = {}  # PyTorch copies lazy parameters only
+    for buffer in model.buffers():
+        if nn.parameter.is_lazy(buffer):
+            make: Any = type(buffer)
+            new[id(buffer)] = make(device=buffer.device, dtype=buffer.dtype)
+    try:
+        return copy.deepcopy(model, new)
+    except Exception as error:
+        text = f"the model has lazy layers, and no copy of it can be made ({one_line(error)}); call it once before"
+        raise ProblemError("lazy-layers", text) from error
 
 
 def is_module(value: Any) -> bool:

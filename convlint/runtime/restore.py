@@ -8,10 +8,12 @@ import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import MemberDescriptorType
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.grad_mode import _unsafe_preserve_version_counter
+
+from convlint.runtime.saved_tensors import saved, versions_kept
 
 _CONTAINERS = (dict, OrderedDict, list, set, deque)
 
@@ -33,7 +35,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
             stack.callback(save())
         modules = list(model.modules())
         tensors = list(_tensors(modules))
-        stack.enter_context(_unsafe_preserve_version_counter(tuple(tensors)))
+        stack.enter_context(versions_kept(tensors))
         stack.callback(_values(tensors))
         stack.callback(_attributes(modules))
         yield
@@ -42,6 +44,11 @@ def as_found(model: nn.Module) -> Iterator[None]:
 def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
     """Save the attributes of modules and the items of containers in them; return a function that restores them."""
     kept = [(module, dict(vars(module))) for module in modules]
+    slots = [
+        (slot, module, slot.__get__(module) if _is_set(slot, module) else _UNSET)
+        for module in modules
+        for slot in _slots(type(module))
+    ]
     contents = [
         (value, value.copy()) for _, attributes in kept for value in attributes.values() if type(value) in _CONTAINERS
     ]
@@ -56,8 +63,31 @@ def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
             else:
                 container.clear()
                 container.extend(items) if type(container) is deque else container.update(items)
+        for slot, module, value in slots:
+            if value is not _UNSET:
+                slot.__set__(module, value)
+            elif _is_set(slot, module):
+                slot.__delete__(module)
 
     return restore
+
+
+_UNSET = object()
+
+
+def _slots(kind: type) -> Iterator[MemberDescriptorType]:
+    """The attributes of a class that are not in the ``__dict__`` of its objects."""
+    for each in kind.__mro__:
+        if "__slots__" in vars(each):
+            yield from (value for value in vars(each).values() if type(value) is MemberDescriptorType)
+
+
+def _is_set(slot: MemberDescriptorType, module: nn.Module) -> bool:
+    try:
+        slot.__get__(module)
+    except AttributeError:
+        return False
+    return True
 
 
 def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
@@ -72,42 +102,20 @@ def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
 
 def _values(tensors: list[Tensor]) -> Callable[[], None]:
     kept = [
-        (t, _copy(t), t.requires_grad, t.grad if t.is_leaf else None, _copy(t.grad) if t.is_leaf else None)
+        (t, saved(t), t.requires_grad, t.grad if t.is_leaf else None, saved(t.grad if t.is_leaf else None))
         for t in tensors
     ]
 
     def restore() -> None:
-        for tensor, values, requires_grad, grad, grad_values in kept:
-            _put_back(tensor, values)
+        for tensor, restore_values, requires_grad, grad, restore_grad in kept:
+            restore_values()
             if tensor.is_leaf:
-                tensor.requires_grad_(requires_grad)
-                _put_back(grad, grad_values)
+                if tensor.requires_grad is not requires_grad:
+                    tensor.requires_grad_(requires_grad)
+                restore_grad()
                 tensor.grad = grad
 
     return restore
-
-
-def _copy(tensor: Tensor | None) -> Tensor | None:
-    """Copy the values to main memory; None for a tensor without values."""
-    if tensor is None or tensor.is_meta or nn.parameter.is_lazy(tensor):
-        return None
-    return tensor.detach().to("cpu", copy=True)
-
-
-def _put_back(tensor: Tensor | None, values: Tensor | None) -> None:
-    """Write the values back if they differ. Equal ones are not written: other processes may share the tensor."""
-    if tensor is None or values is None:
-        return
-    now = tensor.detach()
-    if now.shape != values.shape or not _same(now.to("cpu"), values):
-        tensor.data = values.to(tensor.device) if now.shape != values.shape else now.copy_(values)
-
-
-def _same(left: Tensor, right: Tensor) -> bool:
-    """Return whether two tensors have the same bits; NaN equals itself."""
-    if left.is_sparse or left.is_quantized or not left.is_contiguous() or not right.is_contiguous():
-        return bool(torch.equal(left, right))
-    return bool(torch.equal(left.view(-1).view(torch.uint8), right.view(-1).view(torch.uint8)))
 
 
 def _generators() -> Callable[[], None]:

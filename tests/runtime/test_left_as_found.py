@@ -7,6 +7,7 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -238,7 +239,7 @@ def test_also_when_it_is_interrupted(error: type[BaseException]) -> None:
 
     model = Stopped(("writes tensors",), width=2)
     before = _state(model)
-    with pytest.raises(error):
+    with pytest.raises(error) if error is KeyboardInterrupt else nullcontext():  # an exit is a problem
         convlint.check(model, input=(3, 8, 8))
     after = _state(model)
     for key, value in before.items():

@@ -105,24 +105,23 @@ def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
     try:
         if job.device == "meta":
             return torch.empty(shape, dtype=dtype, device="meta")
-        seeded = torch.Generator().manual_seed(0)
+        seeded = torch.Generator("cpu").manual_seed(0)
         low, high = spec.range or (0, 1)
         if not (dtype.is_floating_point or dtype.is_complex):
-            return torch.randint(math.ceil(low), max(math.ceil(high), math.ceil(low) + 1), shape, generator=seeded).to(
-                dtype
-            )
+            most = max(math.ceil(high), math.ceil(low) + 1)
+            return torch.randint(math.ceil(low), most, shape, generator=seeded, device="cpu").to(dtype)
         wide = dtype if dtype.is_complex else torch.float32
-        return (low + (high - low) * torch.rand(shape, dtype=wide, generator=seeded)).to(dtype)
+        return (low + (high - low) * torch.rand(shape, dtype=wide, generator=seeded, device="cpu")).to(dtype)
     except (RuntimeError, MemoryError) as error:
         raise ProblemError("input", f"input {spec} cannot be created: {one_line(error)}") from error
 
 
 def floating_dtype(model: nn.Module, name: str | None) -> torch.dtype:
-    """The dtype of floating-point inputs: that of the job, else that of the first parameter."""
+    """The dtype of inputs: that of the job, of the first floating-point parameter, or of the first complex one."""
     if name is not None:
         return getattr(torch, name)  # type: ignore[no-any-return]
-    floats = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
-    return next(floats, torch.get_default_dtype())
+    floats = [p.dtype for p in model.parameters() if p.dtype.is_floating_point or p.dtype.is_complex]
+    return min(floats, key=lambda dtype: dtype.is_complex, default=torch.get_default_dtype())
 
 
 def _from_file(path: str) -> Inputs:

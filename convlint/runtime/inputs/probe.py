@@ -15,7 +15,7 @@ from convlint.runtime import isolation
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make_tensor, required
 from convlint.runtime.isolation import Args, CallModule, Kwargs
-from convlint.runtime.record.record import record, training_flags_restored
+from convlint.runtime.record.record import record, set_training, training_flags_restored
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
 
@@ -81,9 +81,11 @@ def inputs_for(model: nn.Module, job: Job, spec: InputSpec) -> Inputs:
 def _runs(model: nn.Module, inputs: Inputs) -> bool:
     """Return whether a forward in eval mode succeeds."""
     with training_flags_restored(model), torch.no_grad():
-        model.eval()
+        set_training(model, training=False)
         try:
             model(*inputs.args, **inputs.kwargs)
+        except ProblemError:
+            raise
         except Exception:
             return False  # the recorded run reports errors that occur at every size
     return True

@@ -21,9 +21,10 @@ from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import Args, CallModule, Kwargs
 from convlint.runtime.measure import workspace
 from convlint.runtime.record.names import ModelNames
-from convlint.runtime.record.record import eager, training_flags_restored
+from convlint.runtime.record.record import eager, set_training, training_flags_restored
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.saved_tensors import saved
 
 
 def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | None = None) -> Graph:
@@ -68,7 +69,7 @@ def _described(error: Exception) -> str:
 
 def _peak(model: nn.Module, args: Args, kwargs: Kwargs, expected: list[tuple[int, ...]] | None) -> int:
     """Maximum of bytes alive at once. Raises what the forward raises."""
-    model.eval()
+    set_training(model, training=False)
 
     def run(*, compute: bool) -> tuple[int, list[tuple[int, ...]]]:
         given = [*model.parameters(), *model.buffers(), *tensors_in((args, kwargs))]
@@ -144,11 +145,11 @@ def _saved(model: nn.Module, args: Args, kwargs: Kwargs) -> tuple[_Saved, str]:
         with ShapesOnly(compute=compute):
             return _saved_by_forward(model, args, kwargs)
 
-    model.train()
+    set_training(model, training=True)
     try:
         return without_computing(run), "train"
     except Exception:  # for example a norm of single values, or a detector without targets
-        model.eval()
+        set_training(model, training=False)
         return without_computing(run), "eval"
 
 
@@ -193,10 +194,10 @@ def _no_backward(_: Any) -> Tensor:
 def _state_restored(model: nn.Module) -> Iterator[None]:
     """Restore training flags, buffers and random generators on exit; run compiled submodules eagerly."""
     kept = [
-        (module, name, buffer, buffer.detach().clone())
+        (module, name, buffer, saved(buffer))
         for module in model.modules()
         for name, buffer in module._buffers.items()
-        if buffer is not None and not nn.parameter.is_lazy(buffer)
+        if buffer is not None
     ]
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     python = random.getstate()
@@ -205,7 +206,6 @@ def _state_restored(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             random.setstate(python)
-            for module, name, buffer, values in kept:
+            for module, name, buffer, restore in kept:
                 module._buffers[name] = buffer
-                if not buffer.is_meta and not torch.equal(buffer, values):
-                    buffer.data.copy_(values)  # .data, because a pending backward must not see a new version
+                restore()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 _ARITHMETIC = frozenset({"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "mod"})
+_LIBRARIES = frozenset({"aten", "torchvision", ""})
 _SYNONYMS = {
     "view": "reshape",
     "concat": "cat",
@@ -24,8 +25,11 @@ def name_of(func: Any) -> str:
     """``Node.op`` of a function: its name without overload, dunders and in-place mark; ``__radd__`` becomes ``add``."""
     if type(func) is MethodWrapperType:
         return str(func.__self__.__name__)  # type: ignore[attr-defined]
-    if isinstance(func, torch._ops.OpOverload):
-        name = func._schema.name.split("::")[-1]
+    if isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
+        name = func._schema.name if isinstance(func, torch._ops.OpOverload) else func._qualified_op_name
+        library, _, name = name.rpartition("::")
+        if library not in _LIBRARIES:
+            return f"{library}.{name}"  # its arguments need not be those of PyTorch's function of that name
     else:
         name = getattr(func, "__name__", type(func).__name__)
     if name.startswith("__") and name.endswith("__"):

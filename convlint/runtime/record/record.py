@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 
 from convlint.runtime import isolation
 from convlint.runtime.build.construction_sites import WatchedConstruction
-from convlint.runtime.failures import failure_of, one_line
+from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record.rebuilt import has_parameters, rebuilt_layers
 from convlint.runtime.record.recorder import Recorder
@@ -72,11 +72,13 @@ def _run(
         if repairing:
             stack.enter_context(dimension_checks.recorded(recorder.refuse))
         if any(flag is not train for flag in flags):
-            model.train(train)
+            set_training(model, training=train)
         stack.enter_context(torch.no_grad())
         try:
             with recorder:
                 result = model(*args, **kwargs)
+        except ProblemError:
+            raise
         except Exception as raised:
             error = raised
             failure = failure_of(raised, "forward", recorder.failed_in or "")
@@ -99,6 +101,12 @@ def training_flags_restored(model: nn.Module) -> Iterator[list[bool]]:
         for module, flag in flags:
             if module.training is not flag:
                 module.training = flag
+
+
+def set_training(model: nn.Module, *, training: bool) -> None:
+    """Set the mode of a model. One that refuses keeps its own: an exported graph has that in which it was exported."""
+    with suppress(Exception):
+        model.train(training)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from convlint.analysis import ops
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
-from convlint.runtime.failures import one_line
+from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record import operations
 from convlint.runtime.record.names import ModelNames
@@ -33,6 +33,7 @@ from convlint.runtime.recover import stand_ins
 
 # Python functions of torch whose operators are hidden from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
+_NESTED = "the forward uses nested tensors, which have no sizes that could be checked; pass padded tensors"
 _ATOMS = SCALARS - {torch.Size} | {slice, type(Ellipsis)}
 
 
@@ -129,6 +130,8 @@ class Recorder(TorchFunctionMode):
 
     def _add(self, step: Step, outputs: list[Tensor], track: Track | None = None) -> None:
         steps = (track or self._track).steps
+        if any(t.is_nested for t in outputs):
+            raise ProblemError("nested-tensor", _NESTED)
         step.outputs = [(t.shape, t.dtype) for t in outputs]
         with self._adding:
             step.index = len(steps)
