@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Sequence
 
 from convlint.analysis import ops
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
+from convlint.repairs.unread_names import left_unread
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
 
@@ -52,25 +52,4 @@ def reads_input_by_parameter(repair: ClassRepair) -> bool:
 
 def orphans(repair: ClassRepair) -> int:
     """The number of names of the function that nothing would read any more."""
-    scope = repair.written.place.scope
-    if not isinstance(scope, Function):
-        return 0
-    body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
-    counts = Counter(
-        node.id
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    )
-    removed = Counter(n.id for n in ast.walk(repair.written.node) if isinstance(n, ast.Name))
-    added = Counter(n.id for n in ast.walk(ast.parse(repair.text, mode="eval")) if isinstance(n, ast.Name))
-    local = {
-        *parameters(scope),
-        *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
-    }
-    return sum(name in local and counts[name] == removed[name] and not added[name] for name in removed)
-
-
-def _only_stores(statement: ast.stmt) -> bool:
-    """Return whether a statement is ``self.width = width``."""
-    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+    return left_unread(repair.written.place.scope, repair.written.node, repair.text)

@@ -15,6 +15,7 @@ from convlint.ir import Edit, Graph, Layer, Node, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.source_text import call_sites
 
 _MOST_DIVISORS = 4  # nearest to the groups that were given
 _COUNTS = {
@@ -50,11 +51,41 @@ def argument_candidates(graph: Graph, name: str, slicer: Slicer) -> list[Candida
         return []
     frames = (layer.site, *layer.chain)
     found: dict[tuple[Site, str], Candidate] = {}
+    for candidate in _without_groups(graph, layer, slicer):
+        found[candidate.edit.site, candidate.edit.text] = candidate
     for order, (number, text) in enumerate([*_whole(layer, frames, slicer), *_in_range(graph, layer, frames, slicer)]):
         if text != number.text:
             edit = Edit(number.site, text)
             found.setdefault((number.site, text), Candidate(edit, number, None, Fraction(0), (order,), (order,)))
     return [*found.values()]
+
+
+# --- groups that the call need not have
+
+
+def _without_groups(graph: Graph, layer: Layer, slicer: Slicer) -> Iterator[Candidate]:
+    """The edit that removes a literal ``groups`` from a constructor call: not where its channels are wrong as well, or
+    other layers have such groups.
+    """
+    call = None if layer.site is None else call_sites.at(layer.site, slicer.texts)
+    into, out = layer.attrs.get("in_channels"), layer.attrs.get("out_channels")
+    if call is None or not slicer.owns(call.site.path) or type(into) is not int:
+        return
+    written = next((keyword for keyword in call.node.keywords if keyword.arg == "groups"), None)
+    if written is None or not isinstance(written.value, ast.Constant):
+        return
+    calls = graph.nodes_of(layer.name)
+    if _received(graph, calls) not in (None, into) or _expected(graph, calls) not in (None, out):
+        return
+    kernel = layer.attrs.get("kernel_size")
+    grouped = [
+        other.attrs["groups"]
+        for other in graph.layers
+        if other.error is None and other.attrs.get("groups", 1) != 1 and other.attrs.get("kernel_size") == kernel
+    ]
+    if not any(groups and into % groups == 0 for groups in grouped if type(groups) is int):
+        cost, words = (0,), f"remove `groups={ast.unparse(written.value)}`"
+        yield Candidate(call.removing(written), None, None, Fraction(0), cost, cost, call.site, words)
 
 
 # --- floats

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from convlint.analysis import merges, ops
+from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.constructor_parameters import parameter_of
 from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
@@ -57,6 +57,45 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
             yield _end(graph, vote, right, slicer, "consumer")
     for conflict in disagreements_at(graph, [failed]):
         yield from _voting(graph, conflict, slicer, seen, "other")
+    for vote, right in _parts(graph, failed):
+        if (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, "other")
+
+
+def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
+    """The layers whose outputs a failing layer reads joined, with what each must output for the sum to fit.
+
+    Layers that one line builds change together.
+    """
+    joined = graph_queries.concatenation_before(graph, graph.nodes[failed])
+    declared = next(iter(declared_votes(graph, failed)), None)
+    if joined is None or declared is None:
+        return
+    missing = declared[0].number - declared[1]
+    by_frames: dict[tuple[Site, ...], list[Node]] = {}
+    for maker in _makers(graph, joined, _MOST_NESTED):
+        if _frames(graph, maker):
+            by_frames.setdefault(_frames(graph, maker), []).append(maker)
+    for frames, makers in by_frames.items():
+        name = parameter_of(makers[0].op, "out")
+        number = makers[0].attrs.get(name) if name else None
+        right = number + missing / len(makers) if type(number) is int else Fraction(0)
+        if type(number) is int and right >= 1 and right.denominator == 1:
+            yield Vote(makers[0].id, "out", number, frames), right
+
+
+_MOST_NESTED = 20
+
+
+def _makers(graph: Graph, joined: Node, depth: int) -> Iterator[Node]:
+    """The layers that make the parts of a concatenation, also of concatenations in it."""
+    for id in joined.inputs:
+        maker = graph_queries.maker_of_channels(graph, id)
+        if maker.op == "cat" and maker.attrs.get("dim") == joined.attrs.get("dim") and depth:
+            yield from _makers(graph, maker, depth - 1)
+        else:
+            yield maker
 
 
 def _voting(

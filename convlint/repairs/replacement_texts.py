@@ -16,7 +16,7 @@ from convlint.repairs.changes import simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
-from convlint.source_text.bindings import parameters
+from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function
 
 MOST_NAMES = 6
@@ -30,9 +30,9 @@ GENERALITY = {SIMPLER: 3, SAME: 3, COMPUTED: 2, NAME: 1}
 
 
 def texts(
-    graph: Graph, number: WrittenNumber, end: End, ends: Sequence[End], slicer: Slicer
+    graph: Graph, number: WrittenNumber, end: End, ends: Sequence[End], slicer: Slicer, *, may_add: bool
 ) -> Iterator[tuple[str, int]]:
-    """The texts that may replace a written number, and of which kind each is."""
+    """The texts that may replace a written number, and of which kind each is; sums of two numbers if it ``may_add``."""
     change = number.change
     is_data = number.literal is not None or isinstance(number.node, ast.Call)
     if number.literal is not None:
@@ -62,7 +62,7 @@ def texts(
             yield f"{change.wanted / value} * {_operand(text)}", COMPUTED
         elif change.wanted and value % change.wanted == 0:
             yield f"{_operand(text)} // {value / change.wanted}", COMPUTED
-    for (one, first), (other, second) in combinations(peers, 2):
+    for (one, first), (other, second) in combinations(peers, 2) if may_add else ():
         written = not (one.isdecimal() or other.isdecimal()) or not number.place.is_parameterized
         if written and change.wanted is not None and first + second == change.wanted:
             yield f"{one} + {other}", COMPUTED
@@ -79,6 +79,8 @@ def texts(
     scope = number.place.scope
     if isinstance(scope, Function) and number.literal is not None and number.role == "argument":
         yield from ((name, SIMPLER) for name in _unread(scope))
+    if isinstance(number.node, ast.Name) and number.role == "argument":
+        yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id))
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
@@ -105,6 +107,13 @@ def _product(graph: Graph, end: End) -> Iterator[str]:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
                 yield " * ".join(map(str, shape))
+
+
+def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:
+    """The names in the arithmetic that a function assigns to a name: ``width`` of ``hidden = 4 * width``."""
+    for value, holds in assigned(scope, name):
+        if isinstance(value, ast.BinOp) and not holds:
+            yield from dict.fromkeys(n.id for n in ast.walk(value) if isinstance(n, ast.Name) and n.id != name)
 
 
 def _unread(scope: Function) -> list[str]:

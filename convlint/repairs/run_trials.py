@@ -46,7 +46,7 @@ class RunTrials:
     _graphs: dict[tuple[Edit, ...], Graph] = field(default_factory=dict)
     _known: dict[tuple[Edit, ...], Outcome | None] = field(default_factory=dict)
 
-    def __call__(self, edits: Sequence[Edit]) -> Outcome | None:
+    def __call__(self, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None:  # noqa: ARG002
         """Run the model after ``edits``; None where they cannot be made, or where the run itself failed."""
         key = tuple(edits)
         if key not in self._known:

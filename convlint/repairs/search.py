@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from convlint.analysis import merges
 from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
 from convlint.repairs import luck
 from convlint.repairs.candidate import Candidate
 
-MOST_TRIALS = 60
+MOST_TRIALS = 150
 """Candidates that are tried for one conflict."""
 MOST_EQUALS = 3
 """Repairs of one conflict that are reported, where nothing distinguishes them."""
@@ -128,22 +129,28 @@ class Outcome:
         return is_unknown or operation in self.failing
 
 
-Trial = Callable[[Sequence[Edit]], Outcome | None]
-"""Applies edits to the program and analyzes it again; None where the trial itself failed."""
+class Trial(Protocol):
+    """Applies edits to the program and analyzes it again; None where the trial itself failed.
+
+    With a conflict that the last edits are to settle, it may be None as well where they do not.
+    """
+
+    def __call__(self, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None: ...
 
 
 @dataclass
 class Budget:
-    """The time that the search may take, in seconds."""
+    """The time that the search may take, in seconds of a clock: that of the process counts no other program."""
 
     seconds: float
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._end = time.monotonic() + self.seconds
+        self._end = self.clock() + self.seconds
 
     @property
     def is_left(self) -> bool:
-        return time.monotonic() < self._end
+        return self.clock() < self._end
 
 
 def explain(
@@ -199,8 +206,8 @@ def _repair(
         if candidate.edit.site in edited or (least and not least.conflicts and not is_equal):
             continue
         tried += 1
-        after = trial([*edits, *candidate.edits])
-        if after is None or not _is_progress(first, before, after):
+        after = trial([*edits, *candidate.edits], first)
+        if after is None or not _is_progress(first, before, after) or _is_partial(first, candidate, before, after):
             continue
         if least is None or len(after.failing) < len(least.failing):
             best, least = [candidate], after
@@ -226,7 +233,7 @@ def _inside_the_callee(
     working: dict[Edit, Outcome] = {}
     rivals = []
     for candidate in luck.rivals(chosen, proposals):
-        after = trial([*edits, *candidate.edits]) if budget.is_left else None
+        after = trial([*edits, *candidate.edits], first) if budget.is_left else None
         if after is not None and _is_progress(first, before, after) and len(after.failing) <= len(least.failing):
             working[candidate.edit] = after
             rivals.append(candidate)
@@ -248,3 +255,15 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
     if first.is_merge:  # what reads the result fits one of its operands: a failure that moves there is not settled
         return after.failing <= before.failing
     return all(map(before.may_fail, after.failing))
+
+
+_MOST_LEFT = 0.25  # of the modules in which an operation failed: these have another cause
+
+
+def _is_partial(first: Conflict, candidate: Candidate, before: Outcome, after: Outcome) -> bool:
+    """Return whether a repair leaves the same operation failing in many other modules that the same call builds."""
+    frame = None if candidate.number is None else candidate.number.frame
+    if frame is None:
+        return False
+    alike = {c.operation for c in before.conflicts if c.operation[:2] == first.operation[:2] and frame in c.frames}
+    return len(alike & after.failing) > _MOST_LEFT * len(alike)

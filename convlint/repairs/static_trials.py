@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from convlint.ir import Edit, Finding
 from convlint.repairs.candidate import Candidate
@@ -15,10 +15,10 @@ from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
-from convlint.static import CheckedFile, Execution, Project, check_file
+from convlint.static import CheckedFile, Project, check_file
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
-_LEAST = 1.0  # seconds for trials, however short the check was
+_LEAST = 3.0  # seconds for trials, however short the check was
 
 
 class StaticTrials:
@@ -30,8 +30,9 @@ class StaticTrials:
         self._project = project
         self._known: dict[tuple[Edit, ...], tuple[CheckedFile, Outcome]] = {(): (checked, outcome(checked))}
 
-    def __call__(self, edits: Sequence[Edit]) -> Outcome | None:
-        """Analyze the program after ``edits``; None where an edit cannot be made, or less is known after it.
+    def __call__(self, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None:
+        """Analyze the program after ``edits``; None where an edit cannot be made, or less is known after it, or the
+        conflict that they are to settle is still there, or another one that was not.
 
         A number that a text makes unknown contradicts nothing.
         """
@@ -46,9 +47,8 @@ class StaticTrials:
         except (EditError, OSError):
             return None
         data, project = texts.data(self._path), before.with_texts(texts)
-        unchanged = self._unchanged(data, project, edits)
-        if unchanged is not None:
-            return unchanged
+        if settles is not None and not self._may_settle(settles, data, project, edits):
+            return None
         checked = check_file(self._path, data, project, with_reached=True)
         if not self._is_known(checked):
             return None
@@ -61,25 +61,18 @@ class StaticTrials:
         counts = reversed(range(len(edits)))
         return next(self._known[key] for count in counts if (key := tuple(edits[:count])) in self._known)
 
-    def _unchanged(self, data: bytes, project: Project, edits: Sequence[Edit]) -> Outcome | None:
-        """The outcome if all that failed before the last edits still fails in the executions that show it, else None.
+    def _may_settle(self, conflict: Conflict, data: bytes, project: Project, edits: Sequence[Edit]) -> bool:
+        """Return whether the execution that shows a conflict has it no more after the last edits, and no other.
 
         Most edits settle nothing, and one execution shows that.
         """
         checked, before = self._known_before(edits)
-        by_execution: dict[Execution, set[Operation]] = {}
-        for conflict in before.conflicts:
-            execution = checked.executions.get(id(conflict.graph))
-            if execution is None:
-                return None
-            by_execution.setdefault(execution, set()).add(conflict.operation)
-        new: list[Conflict] = []
-        for execution, failing in by_execution.items():
-            alone = outcome(check_file(self._path, data, project, only=execution))
-            if not failing <= alone.failing:
-                return None
-            new += [conflict for conflict in alone.conflicts if conflict.operation not in before.failing]
-        return replace(before, conflicts=(*before.conflicts, *new)) if by_execution else None
+        graphs = [each.graph for each in before.conflicts if each.operation == conflict.operation]
+        execution = next((checked.executions[id(graph)] for graph in graphs if id(graph) in checked.executions), None)
+        if execution is None:
+            return True
+        failing = outcome(check_file(self._path, data, project, only=execution)).failing
+        return conflict.operation not in failing and all(map(before.may_fail, failing))
 
     def _is_known(self, checked: CheckedFile) -> bool:
         is_syntax = any(finding.code == "CVL901" for finding in checked.findings)
@@ -107,7 +100,7 @@ def _is_blamed(conflict: Conflict) -> bool:
 def explained(path: str, checked: CheckedFile, project: Project, seconds: float) -> list[Finding]:
     """The findings of a checked file, its conflicts explained by repairs: one finding for each cause.
 
-    ``seconds`` is how long the check took.
+    ``seconds`` is the time of the processor that the check took.
     """
     start = outcome(checked)
     rest = [finding for finding in checked.findings if finding.graph is None]
@@ -119,7 +112,7 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float)
     def propose(conflict: Conflict) -> list[Candidate]:
         return proposed(conflict, slicer, suspected)
 
-    budget = Budget(max(_SHARE * seconds, _LEAST))
+    budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
     with _garbage_collected():
         causes = explain(start, propose, StaticTrials(path, checked, project), budget)
     causes.sort(key=_position(checked, start))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Collection, Iterator
 
@@ -10,7 +11,8 @@ from convlint.ir import Edit, Graph, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, is_odder
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
-from convlint.repairs.replacement_texts import FIXED, GENERALITY, NAME, SIMPLER, texts
+from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SIMPLER, texts
+from convlint.repairs.unread_names import left_unread
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
 from convlint.source_text.bindings import is_bound_at
 from convlint.source_text.call_sites import Function
@@ -33,19 +35,23 @@ def width_candidates(
     own = {*_in_the_model(graph)}
     joined = graph_queries.concatenation_before(graph, graph.nodes[failed]) is not None
     best: dict[tuple[Site, str], Candidate] = {}
-    in_class = any((site.path, site.line) in suspected for end in ends for site in end.vote.frames[:1])
+    nearest = [end for end in ends if end.role != "other"] or ends
+    in_class = any((site.path, site.line) in suspected for end in nearest for site in end.vote.frames[:1])
     seen: set[tuple[Site, Change, Role, Site]] = set()  # the numbers of a block that is built many times
     for end in ends:
         for number in end.numbers:
             if (alike := (number.site, number.change, end.role, number.frame)) in seen:
                 continue
             seen.add(alike)
-            for text, kind in texts(graph, number, end, ends, slicer):
+            for text, kind in texts(graph, number, end, ends, slicer, may_add=joined):
                 if text == number.text or not _is_bound(number, text):
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
                 shared = _is_shared(number) and (number.place.path, number.frame.line) not in own
-                rank = (is_part, *_rank(number, kind, text not in known, shared != in_class))
+                is_likely = not _is_unlikely(number, text)
+                is_guess = kind == COMPUTED and not joined
+                own_rank = _rank(number, kind, text not in known, shared != in_class, is_guess)
+                rank = (is_part, not is_likely, *own_rank)
                 is_odd = is_odder(number.place.scope, number.node, text)
                 cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed, is_odd=is_odd)
                 rank = (*rank, reached[number.site])  # a number of several calls is not as likely as that of one
@@ -85,6 +91,14 @@ def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
                 yield site.path, site.line
 
 
+def _is_unlikely(number: WrittenNumber, text: str) -> bool:
+    """Return whether an edit leaves a name that nothing reads, or an argument without the name of its parameter."""
+    scope, node = number.place.scope, number.node
+    keyword, _ = number.place.file.parents.get(node, (None, ""))
+    is_named = isinstance(keyword, ast.keyword) and isinstance(node, ast.Name) and keyword.arg == node.id
+    return is_named or left_unread(scope, node, text, optional=number.has_callers) > 0
+
+
 def _is_bound(number: WrittenNumber, text: str) -> bool:
     scope = number.place.scope
     return not isinstance(scope, Function) or text.isdecimal() or is_bound_at(scope, number.node, text)
@@ -95,12 +109,14 @@ def _is_shared(number: WrittenNumber) -> bool:
     return number.place.is_parameterized and number.has_callers
 
 
-def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool) -> tuple[int, ...]:
+def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool, is_guess: bool) -> tuple[int, ...]:
     """Rank an edit by its size, and by whether it is elsewhere than suspected: inside a class that other calls use as
-    well, or outside of one that fails for other arguments.
+    well, or outside of one that fails for other arguments. A multiple of a number ``is_guess`` unless there are parts
+    to count.
     """
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized
-    return (kind in (NAME, FIXED), kind != SIMPLER, is_elsewhere, is_default, kind, is_new)
+    size = 0 if kind == SIMPLER else 2 if is_guess else 1
+    return (kind in (NAME, FIXED), size, is_elsewhere, is_default, kind, is_new)
 
 
 def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], *, is_first: bool, is_odd: bool) -> tuple[int, ...]:

@@ -96,6 +96,29 @@ class WrittenCall:
         line, column = self._after_parentheses(end.end_line, end.end_column)
         return Edit(Site(site.path, line, column, line, column, site.function), f", {argument}")
 
+    def removing(self, keyword: ast.keyword) -> Edit:
+        """Return the edit that removes an argument that is passed by name, and the comma next to it."""
+        arguments: list[ast.expr | ast.keyword] = [*self.node.args, *self.node.keywords]
+        arguments.sort(key=lambda node: (node.lineno, node.col_offset))
+        at = arguments.index(keyword)
+        spans = [lines.span(self.site.path, each, self.file.lines) for each in arguments]
+        start, end = (spans[at].line, spans[at].column), (spans[at].end_line, spans[at].end_column)
+        if at:
+            start = self._end_before(spans[at - 1], start)
+        elif len(spans) > 1:
+            end = (spans[1].line, spans[1].column)
+        return Edit(Site(self.site.path, *start, *end, self.site.function), "")
+
+    def _end_before(self, argument: Site, stop: tuple[int, int]) -> tuple[int, int]:
+        """Return the place after an argument and the closing parentheses behind it, before ``stop``."""
+        place = argument.end_line, argument.end_column
+        for number in range(argument.end_line, stop[0] + 1):
+            first = argument.end_column - 1 if number == argument.end_line else 0
+            last = stop[1] - 1 if number == stop[0] else None
+            found = _COMMENT_OR_PARENTHESIS.finditer(self.file.lines[number - 1][:last], first)
+            place = max([place, *((number, match.end() + 1) for match in found if match[0] == ")")])
+        return place
+
     def _after_parentheses(self, line: int, column: int) -> tuple[int, int]:
         """Return the place after the closing parentheses of an argument such as ``(3)``."""
         closing = [(line, column)]

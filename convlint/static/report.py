@@ -118,6 +118,7 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
             if not literal or _has_literal_numbers(path, graph, finding):
                 placed.append(_at_own_code(path, graph, finding))
         elif not _is_assumed(path, graph, finding):
+            path.graph = graph
             at_input = _at_the_input(graph, finding).with_(graph=graph)
             placed.append(_at_the_call(project, path, graph, at_input))
     return {(f.code, _place(f.site)): with_occurrences(f, graph) for f in placed if f.site is not None}

@@ -113,7 +113,54 @@ class Net(nn.Module):
         return self.head(self.mix(self.body(x)))
 """
 
+A_NAME_THAT_NOTHING_ELSE_READS = f"""{HEAD}
+class Gate(nn.Module):
+    def __init__(self, channels, ratio=4):
+        super().__init__()
+        hidden = channels // ratio
+        self.squeeze = nn.Conv2d(channels, channels, 1)  # <- hidden
+        self.expand = nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, x):
+        return x * self.expand(self.squeeze(x.mean((2, 3), keepdim=True))).sigmoid()
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 3), Gate(16), nn.Conv2d(16, 32, 3), Gate(32))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+A_WIDTH_OF_EACH_PART = f"""{HEAD}
+class Dense(nn.Module):
+    def __init__(self, channels, growth, count):
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Conv2d(channels + i * growth, growth, 1) for i in range(count))
+
+    def forward(self, x):
+        for part in self.parts:
+            x = torch.cat([x, part(x)], 1)
+        return x
+
+
+class Net(nn.Module):
+    def __init__(self, width=16, growth=6):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3)
+        self.dense = Dense(width, growth=width, count=3)  # <- growth
+        self.norm = nn.BatchNorm2d(width + 3 * growth)
+        self.head = nn.Conv2d(width + 3 * growth, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.norm(self.dense(self.stem(x))))
+"""
+
 PROGRAMS = {
+    "a width that nothing else reads": A_NAME_THAT_NOTHING_ELSE_READS,
+    "the width of each part of a concatenation": A_WIDTH_OF_EACH_PART,
     "a helper with a middle width that one call has equal": A_MIDDLE_WIDTH_OF_A_HELPER,
     "a block with a middle width that one call leaves out": A_MIDDLE_WIDTH_OF_A_BLOCK,
     "a wrong argument of a block that is right elsewhere": AN_ARGUMENT_THAT_NOTHING_ELSE_READS,
@@ -190,3 +237,48 @@ class Net(nn.Module):
     (edit,) = finding.repairs[0].edits
     assert edit.text in ("hidden", "hidden * 2")  # of either call
     assert run(apply(source.encode(), finding.repairs[0].edits).decode()) is not None
+
+
+def test_groups_where_no_other_layer_has_any_are_removed() -> None:
+    source = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 12, 3)
+        self.b = nn.Conv2d(12, 20, kernel_size=1, groups=5)
+
+    def forward(self, x):
+        return self.b(self.a(x))
+"""
+    (finding,) = errors(source)
+    assert finding.repairs[0].title == "remove `groups=5`"
+    repaired = apply(source.encode(), finding.repairs[0].edits).decode()
+    assert repaired == source.replace(", groups=5", "")
+    assert run(repaired) is not None
+
+
+def test_a_repair_for_some_of_the_blocks_is_none() -> None:
+    source = f"""{HEAD}
+class Expand(nn.Module):
+    def __init__(self, inputs, outputs, factor):
+        super().__init__()
+        hidden = inputs * factor
+        self.up = nn.Conv2d(hidden, hidden, 1)  # <- inputs
+        self.out = nn.Conv2d(hidden, outputs, 1)
+
+    def forward(self, x):
+        return self.out(self.up(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3)
+        self.body = nn.Sequential(Expand(8, 12, 3), Expand(12, 16, 3), Expand(16, 20, 6), Expand(20, 24, 6))
+
+    def forward(self, x):
+        return self.body(self.stem(x))
+"""
+    for finding in errors(source):
+        for repair in finding.repairs:
+            assert run(apply(source.encode(), repair.edits).decode()) is not None

@@ -121,6 +121,16 @@ def test_an_argument_is_replaced(text: str) -> None:
         assert f"{keyword.arg}=3" in [f"{k.arg}={ast.unparse(k.value)}" for k in changed.node.keywords]
 
 
+@given(call_texts())
+def test_an_argument_is_removed(text: str) -> None:
+    (call,) = written(text)
+    for keyword in call.node.keywords:
+        (changed,) = written(edits.apply(text.encode(), [call.removing(keyword)]).decode())
+        assert list(map(ast.dump, changed.node.args)) == list(map(ast.dump, call.node.args))
+        rest = [ast.dump(each) for each in call.node.keywords if each is not keyword]
+        assert list(map(ast.dump, changed.node.keywords)) == rest
+
+
 @pytest.mark.parametrize(
     ("text", "always"),
     [
@@ -151,3 +161,21 @@ def test_an_argument_is_replaced(text: str) -> None:
 def test_one_call_comes_with_another(text: str, always: bool) -> None:
     first, second = written(f"{text}\n")
     assert first.implies(second) == always
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("f(a, k=1)", "f(a)"),
+        ("f((a), k=1)", "f((a))"),
+        ("f(k=1)", "f()"),
+        ("f(k=1, b=2)", "f(b=2)"),
+        ("f(a, k=(1), b=(2))", "f(a, b=(2))"),
+        ("f(a,\n  k=1,\n)", "f(a,\n)"),
+        ("f(\n    a,\n    k=1,\n    **b,\n)", "f(\n    a,\n    **b,\n)"),
+    ],
+)
+def test_an_argument_is_removed_with_its_comma(text: str, after: str) -> None:
+    (call,) = written(text)
+    (keyword,) = [each for each in call.node.keywords if each.arg == "k"]
+    assert edits.apply(text.encode(), [call.removing(keyword)]).decode() == after

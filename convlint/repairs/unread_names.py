@@ -1,0 +1,44 @@
+"""Names of a function that nothing reads any more after an edit: a repair that leaves one hardly was meant."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from functools import lru_cache
+
+from convlint.source_text.bindings import default_of, parameters
+from convlint.source_text.call_sites import Function
+
+
+def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = True) -> int:
+    """The number of names of a function that are read in ``node`` only, and not in the text that replaces it.
+
+    Without ``optional`` parameters that have a default do not count.
+    """
+    if not isinstance(scope, Function):
+        return 0
+    counts, own = _reads(scope)
+    if not optional:
+        own = frozenset(name for name in own if name not in parameters(scope) or default_of(scope, name) is None)
+    removed = Counter(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+    added = {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)} if text else set()
+    return sum(name in own and counts[name] == removed[name] and name not in added for name in removed)
+
+
+@lru_cache(maxsize=64)
+def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
+    """How often a function reads each name, and the names that it binds."""
+    body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
+    counts = Counter(
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    )
+    stored = (n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    return counts, frozenset([*parameters(scope), *stored])
+
+
+def _only_stores(statement: ast.stmt) -> bool:
+    """Return whether a statement is ``self.width = width``."""
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
