@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convlint.ir.coverage import Coverage, Stopped
 from convlint.ir.problem import Problem
 from convlint.ir.report import (
     SEVERITIES,
@@ -69,6 +70,7 @@ __all__ = [
     "Claim",
     "Confidence",
     "Costs",
+    "Coverage",
     "EarlierReport",
     "Edit",
     "Failure",
@@ -101,6 +103,7 @@ __all__ = [
     "Shape",
     "Site",
     "Status",
+    "Stopped",
     "Suggestion",
     "Tensor",
     "Timing",

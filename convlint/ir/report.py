@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from convlint.ir.coverage import Coverage
 from convlint.ir.problem import Problem
 from convlint.source_text.site import Edit, Fix, Site
 from convlint.source_text.texts import SourceTexts
@@ -106,13 +107,14 @@ def any_at_least(severities: Iterable[Severity], threshold: Severity) -> bool:
 class Report:
     """The result of a command: the same object from the command line and from Python.
 
-    ``texts`` are the files that sites refer to, ``decided`` findings of static analysis that runs refute or report
-    themselves.
+    ``coverage`` says how far each class and model was followed. ``texts`` are the files that sites refer to,
+    ``decided`` findings of static analysis that runs refute or report themselves.
     """
 
     findings: tuple[Finding, ...] = ()
     models: tuple[Model, ...] = ()
     problems: tuple[Problem, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     rewritten: RewrittenSet | None = None

@@ -13,7 +13,7 @@ from typing import Literal
 from convlint.analysis import ops
 from convlint.latent.arguments import FIRST_PATTERNS, ArgumentSpace
 from convlint.static.domain.facts import Pair
-from convlint.static.domain.values import UNKNOWN, symbols_of
+from convlint.static.domain.values import Unknown, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.explore import Exploration
 from convlint.static.plain_numbers import WIDTHS
@@ -81,7 +81,7 @@ def _is_opaque(width: Dim) -> bool:
 def _breaks(path: ExecutionPath, space: ArgumentSpace) -> bool:
     """Return whether a layer has an unknown width, fails, or assumes what the arguments to be tried would break."""
     for instance in path.interpreter.creators:
-        if instance.error or any(instance.attrs.get(name) is UNKNOWN for name in WIDTHS):
+        if instance.error or any(type(instance.attrs.get(name)) is Unknown for name in WIDTHS):
             return True
     for step in path.execution.steps:
         slopes = step.attrs.get("num_parameters")  # of PReLU: one for all channels, or one for each

@@ -30,6 +30,7 @@ def document(report: ir.Report) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "findings": [_finding(finding) for finding in report.findings],
         "models": [_model(model) for model in report.models],
+        "coverage": [_coverage(each) for each in report.coverage],
         "problems": [_problem(problem) for problem in report.problems],
         "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
         "refusals": [
@@ -41,7 +42,15 @@ def document(report: ir.Report) -> dict[str, Any]:
 
 
 def _record(
-    record: ir.Row | ir.Totals | ir.Costs | ir.Verification | ir.Witness | ir.Problem | ir.Occurrence,
+    record: ir.Row
+    | ir.Totals
+    | ir.Costs
+    | ir.Verification
+    | ir.Witness
+    | ir.Problem
+    | ir.Occurrence
+    | ir.Coverage
+    | ir.Stopped,
 ) -> dict[str, Any]:
     """All fields of a record by name, as docs/schema.json lists them; tuples become lists."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
@@ -163,6 +172,13 @@ def _rewritten(rewritten: ir.RewrittenSet) -> dict[str, Any]:
         "goal": rewritten.goal,
         "diff": rewritten.diff,
     }
+
+
+def _coverage(coverage: ir.Coverage) -> dict[str, Any]:
+    data = _record(coverage)
+    del data["name"]
+    stopped = [_record(each) for each in coverage.stopped]
+    return {"path": data.pop("path"), "line": data.pop("line"), "class": coverage.name, **data, "stopped": stopped}
 
 
 def _problem(problem: ir.Problem) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def render(
         parts.append(_tables(report, table, width))
     if not quiet and (verdict or report.findings or report.problems):
         parts.append(_since(report))
+        parts.append(_coverage(report, statistics=statistics))
         parts.append([_verdict(report, files, fixed)])
     return painted(chain.from_iterable(parts), width=width, color=color)
 
@@ -149,6 +150,20 @@ def _since(report: Report) -> Iterator[Styled]:
         for line in comparison.lines(report, report.earlier):
             yield styled(one_line(line))
         yield styled()
+
+
+def _coverage(report: Report, *, statistics: bool) -> Iterator[Styled]:
+    """One line that says how far the analysis came; with ``statistics``, a line for each class that is incomplete."""
+    if not report.coverage:
+        return
+    from convlint.outputs.parts import coverage
+
+    if statistics:
+        for line in coverage.listed(report.coverage):
+            yield styled(one_line(line))
+    shown = [each for each in report.coverage if each.name or not each.is_complete]  # a run has a table
+    if text := coverage.sentence(shown):
+        yield styled(one_line(text))
 
 
 def _verdict(report: Report, files: int | None, fixed: int) -> Styled:

@@ -11,10 +11,10 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import convlint
-from convlint.ir import Finding
+from convlint.ir import Coverage, Finding
 from convlint.source_text.texts import SourceTexts
 from convlint.support.reachability import Reachability
 from convlint.support.regular_file import read_regular_file
@@ -69,6 +69,13 @@ class _Entries:
         return found
 
 
+class Checked(NamedTuple):
+    """The findings of a file, and the coverage of its classes."""
+
+    findings: Sequence[Finding]
+    coverage: tuple[Coverage, ...]
+
+
 class Cache:
     """Findings of files by their contents.
 
@@ -89,8 +96,8 @@ class Cache:
         self._contents.clear()
         self._is_stale.clear()
 
-    def get(self, path: str, texts: SourceTexts) -> list[Finding] | None:
-        """The findings of a file, None if they are unknown. ``texts`` gives the contents of all files."""
+    def get(self, path: str, texts: SourceTexts) -> Checked | None:
+        """The findings and coverage of a file, None if they are unknown. ``texts`` gives the contents of all files."""
         path = os.path.abspath(path)
         self._texts = texts
         found = self._entries.findings.get(path)
@@ -101,17 +108,15 @@ class Cache:
         except (TypeError, ValueError, AttributeError):
             return None
 
-    def put(
-        self, findings: Mapping[str, Sequence[Finding]], uses: Mapping[str, Iterable[str]], texts: SourceTexts
-    ) -> None:
-        """Store the findings of files, and the files on which each file depends directly, in absolute paths.
+    def put(self, checked: Mapping[str, Checked], uses: Mapping[str, Iterable[str]], texts: SourceTexts) -> None:
+        """Store the findings and coverage of files, and the files on which each depends directly, in absolute paths.
 
         If several processes write the cache file at the same time, the last one wins.
         """
-        if not findings:
+        if not checked:
             return
         self._texts = texts
-        new = {os.path.abspath(path): self._encoded(found) for path, found in findings.items()}
+        new = {os.path.abspath(path): self._encoded(found) for path, found in checked.items()}
         all_uses = {path: sorted(used) for path, used in uses.items()}
         files = {*new, *all_uses, *(used for each in all_uses.values() for used in each)}
         contents = {
@@ -139,19 +144,23 @@ class Cache:
 
     # --- the cache file
 
-    def _encoded(self, findings: Sequence[Finding]) -> Any:
+    def _encoded(self, checked: Checked) -> Any:
         if self._folder is None:
-            return tuple(findings)
+            return checked
         from convlint.ir import serialize
 
-        return serialize.encode(tuple(findings))
+        return [serialize.encode(tuple(checked.findings)), serialize.encode(tuple(checked.coverage))]
 
-    def _decoded(self, found: Any) -> list[Finding]:
+    def _decoded(self, found: Any) -> Checked:
         if self._folder is None:
-            return list(found)
+            return found  # type: ignore[no-any-return]
         from convlint.ir import serialize
 
-        return [serialize.decode(Finding, value) for value in found]
+        findings, coverage = found
+        return Checked(
+            [serialize.decode(Finding, value) for value in findings],
+            tuple(serialize.decode(Coverage, value) for value in coverage),
+        )
 
     def _save(self, folder: str) -> None:
         import json

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from convlint.findings.select import joined
 from convlint.ir import Finding, Problem, Report
 from convlint.pipelines.lint_files import Linter, read_files
+from convlint.pipelines.model_coverage import of_models, shortfall
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
@@ -79,11 +80,14 @@ def check_files(
     texts = texts.with_overlays({change.path: change.after for change in outcome.changes})
     findings = outcome.report.findings
     recorded = baseline.write(findings, texts) if baseline and request.update_baseline else None
+    coverage = (*of_models(ran.models), *linter.coverage)
     problems = (*ran.problems, *found.problems, *unread, *linter.problems, *outcome.report.problems)
+    if request.min_coverage is not None:
+        problems = (*problems, *shortfall(coverage, request.min_coverage))
     left = findings if recorded is None else ()
     return replace(
         outcome,
-        report=Report(left, ran.models, problems, texts=texts),
+        report=Report(left, ran.models, problems, coverage, texts=texts),
         files=tuple(contents),
         recorded=recorded,
         stdin=None if stdin is None else texts.data(_stdin_path(request)),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from convlint.ir import Finding, Problem
+from convlint.ir import Coverage, Finding, Problem
 from convlint.settings.config import ModelEntry
 from convlint.source_text.texts import SourceTexts
 
@@ -30,11 +30,14 @@ Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 
 @dataclass(frozen=True, repr=False)
 class LintedFile:
-    """All findings of one file, whichever rules are selected. ``uses`` are files on which files depend directly."""
+    """All findings of one file, whichever rules are selected. ``uses`` are files on which files depend directly, and
+    ``coverage`` says how far its classes were followed.
+    """
 
     findings: Sequence[Finding]
     uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
 
 
 class FileLinter:
@@ -133,4 +136,4 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
         text = f"convlint failed in this file: {type(error).__name__}: {error}; please report this"
         problem = Problem("internal", text, path=path, traceback=traceback.format_exc())
         return LintedFile(findings, problems=(problem,))
-    return LintedFile(findings, checked.uses, checked.problems)
+    return LintedFile(findings, checked.uses, checked.problems, checked.coverage)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from convlint.findings.select import merged, selected
-from convlint.ir import Finding, Problem
-from convlint.pipelines.cache import Cache
+from convlint.ir import Coverage, Finding, Problem
+from convlint.pipelines.cache import Cache, Checked
 from convlint.pipelines.file_linter import FileLinter, LintedFile
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
@@ -46,8 +46,8 @@ class Linter:
 
     ``jobs`` is the number of processes. ``progress`` is called before each file with the number of files that are
     done, and of all files. ``parsed`` keeps the syntax trees of imported files from one call of ``find`` to the next.
-    ``decided`` findings are not reported, because runs refuted them or report them. ``problems`` are those of the last
-    call.
+    ``decided`` findings are not reported, because runs refuted them or report them. ``problems`` and ``coverage`` are
+    those of the last call.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Linter:
         self._parsed = parsed
         self._decided = frozenset((finding.code, finding.site) for finding in decided)
         self.problems: tuple[Problem, ...] = ()
+        self.coverage: tuple[Coverage, ...] = ()
 
     def find(
         self, files: Mapping[str, bytes], prove_claim: ProveClaim | None = None, texts: SourceTexts | None = None
@@ -80,6 +81,7 @@ class Linter:
         texts = (texts or SourceTexts()).with_overlays(files)
         linted = self.linted(files, texts)
         self.problems = tuple(problem for each in linted.values() for problem in each.problems)
+        self.coverage = tuple(coverage for each in linted.values() for coverage in each.coverage)
         in_files = by_file(finding for each in linted.values() for finding in each.findings)
         found: list[Finding] = []
         for path, each in linted.items():
@@ -97,14 +99,16 @@ class Linter:
         for path in contents:
             known = self._cache.get(path, texts)
             if known is not None:
-                linted[path] = LintedFile(known)
+                linted[path] = LintedFile(known.findings, coverage=known.coverage)
         unknown = [path for path in contents if path not in linted]
         uses: dict[str, set[str]] = {}
         for path, result in zip(unknown, self._lint(unknown, texts), strict=True):
             linted[path] = result
             for user, used in result.uses.items():
                 uses.setdefault(user, set()).update(used)
-        complete = {path: linted[path].findings for path in unknown if not linted[path].problems}
+        complete = {
+            path: Checked(linted[path].findings, linted[path].coverage) for path in unknown if not linted[path].problems
+        }
         self._cache.put(complete, uses, texts)
         return linted
 

@@ -69,6 +69,17 @@ def _share(text: str, name: str) -> float:
         raise UsageError(f"{name} {text}: expected a share of the model, for example 5% or 0.05") from None
 
 
+def _required_share(text: str, name: str) -> float:
+    """``80%`` or ``0.8``, at most all."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"{name} {text}: expected a share from 0% to 100%, for example 80%")
+    return share
+
+
 # fmt: off
 class CheckRequest(Request):
     """The options of ``check``, and those of them that other commands have too."""
@@ -90,6 +101,9 @@ class CheckRequest(Request):
     fail_on: Severity | None = option(None, RULES, "SEVERITY",
         "Lowest severity that makes the exit code 1: error, warning or info.",
         choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP)
+    min_coverage: float | None = option(None, RULES, "SHARE",
+        "Exit with code 2 if less than this share of the layers was followed, for example 80%.",
+        parse=_required_share, commands=_CHECK)
     exit_zero: bool = switch(RULES, "Exit with code 0 even if there are findings.", commands=_CHECK_AND_SWEEP)
     isolated: bool = switch(RULES, "Ignore all configuration files.", commands=_CHECK_AND_SWEEP)
 

@@ -9,9 +9,10 @@ class NotAnalysed(FileRule):
     ## Why is this bad?
 
     It is not a bug. A value that static analysis cannot determine (from a file, the environment, or a library) is
-    unknown, and convlint reports nothing about unknown values. This rule lists the calls and classes at which the
-    analysis stopped, with the reason, for users who expected a finding. An unknown number does not stop the
-    analysis and is not listed. The rule is off by default.
+    unknown, and convlint reports nothing about unknown values. This rule lists the places where the analysis stopped:
+    calls of functions and modules that are not known, layers with an unknown number of channels, loops over unknown
+    values. Each names the first unknown value that caused it, with its line. The rule is off by default; the coverage
+    line of a report, `coverage` in JSON and `--min-coverage` sum it up.
 
     ## Use instead
 

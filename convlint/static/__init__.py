@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from convlint.ir import SEVERITIES, Finding, Problem, Site
+from convlint.ir import SEVERITIES, Coverage, Finding, Problem, Site
 from convlint.rules.registry import rule
-from convlint.static import report
+from convlint.static import coverage, report
 from convlint.static.domain.execution import Gap
 from convlint.static.domain.facts import is_unknown
 from convlint.static.exploration import explore
@@ -42,7 +42,8 @@ class CheckedFile:
     that were tried before. Findings depend on all files that are reached from the checked one. It has the files for
     which that changed since the last check in the project.
 
-    ``executions`` are those in which the graphs of the findings were recorded, by the ids of these.
+    ``executions`` are those in which the graphs of the findings were recorded, by the ids of these. ``coverage`` says
+    how far the classes and configured models of the file were followed.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -51,6 +52,7 @@ class CheckedFile:
     reached: frozenset[Place] = frozenset()
     unknown: frozenset[Unknown] = frozenset()
     executions: Mapping[int, Execution] = field(default_factory=dict)
+    coverage: tuple[Coverage, ...] = ()
 
 
 Search = Callable[[Project, Sequence[Exploration], Sequence[Finding]], Sequence[Finding]]
@@ -94,6 +96,7 @@ def _check(
     found = list(_findings(project, module, explorations))
     findings = tuple(_merged(found if search is None else search(project, explorations, found)))
     problems = tuple(_failures(path, explorations))
+    covered = tuple(coverage.covered(explorations)) if only is None else ()
     for exploration in explorations:
         explore.close(project, exploration)
     reached: frozenset[Place] = frozenset()
@@ -107,7 +110,7 @@ def _check(
         for number, execution in enumerate(each.paths)
         if execution.graph is not None
     }
-    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions)
+    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions, covered)
 
 
 def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
@@ -152,11 +155,11 @@ def _findings(project: Project, module: SourceModule, explorations: Sequence[Exp
     for exploration in explorations:
         yield from report.findings(project, exploration)
         for path in exploration.paths:
-            for gap in path.execution.gaps:
+            for gap in (*path.execution.gaps, *coverage.ends(path)):
                 if gap.site is not None and gap.site.path == module.path:
                     gaps.setdefault((gap.site.line, gap.site.column), gap)
     for gap in gaps.values():
-        yield rule("CVL902").finding(f"analysis stopped: {gap.reason}", gap.site)
+        yield rule("CVL902").finding(f"analysis stopped: {coverage.message(gap)}", gap.site)
 
 
 def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from convlint import symbolic
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Num, Value, is_small, symbols_of
+from convlint.static.domain.values import Num, Unknown, Value, is_small, symbols_of
 from convlint.symbolic import Dim, Facts, Symbol
 
 WIDTHS = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels")
@@ -107,4 +107,4 @@ def _evaluated(dim: Dim, values: Mapping[Symbol, int], facts: Facts) -> int | No
 def _is_plain(value: Value) -> bool:
     if isinstance(value, tuple | list):
         return is_small(value) and all(_is_plain(item) for item in value)
-    return value is not UNKNOWN and (value is None or isinstance(value, bool | int | float | str | Dim))
+    return type(value) is not Unknown and (value is None or isinstance(value, bool | int | float | str | Dim))

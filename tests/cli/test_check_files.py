@@ -100,7 +100,7 @@ def test_json_has_the_same_form_as_for_models(convlint: Convlint) -> None:
     write(a="BAD\n")
     report = json.loads(convlint("a.py", "--output-format", "json").out)
     assert list(report) == [
-        *("convlint", "schema_version", "findings", "models", "problems", "suggestions"),
+        *("convlint", "schema_version", "findings", "models", "coverage", "problems", "suggestions"),
         *("refusals", "rewritten"),
     ]
     assert [(f["code"], f["path"], f["line"], f["target"]) for f in report["findings"]] == [("CVL101", "a.py", 1, None)]

@@ -15,6 +15,7 @@ import pytest
 
 import convlint
 from convlint.ir import (
+    Coverage,
     EarlierReport,
     Edit,
     Finding,
@@ -29,6 +30,7 @@ from convlint.ir import (
     Row,
     Severity,
     Site,
+    Stopped,
     Totals,
     Witness,
 )
@@ -132,6 +134,18 @@ BUDGET = Finding(
 )
 TIMEOUT = Problem("timeout", "no answer within 5 s", target="my.nets:Other")
 IMPORT = Problem("import-error", "No module named 'x'", "net.py", 1, "net.py:Block(4, 4)")
+FOLLOWED = (
+    Coverage(
+        "net.py",
+        4,
+        "Block",
+        None,
+        3,
+        2,
+        (Stopped("net.py", 9, "`d` is unknown since line 5: `load(...)` is not followed", "load(...)"),),
+    ),
+    Coverage("net.py", 1, None, "net.py:Block(4, 4)", 3, 3),
+)
 
 CONV_ROW = Row(
     "layer1.0.conv",
@@ -222,7 +236,7 @@ EARLIER = EarlierReport(
     findings=(("CVL307", "net.py", "layer1.0.mix"), ("CVL101", "net.py", "gone by now")),
 )
 
-FULL = Report((LATENT, MIXED, PADDED, BUDGET), (MODEL,), (TIMEOUT, IMPORT), earlier=EARLIER)
+FULL = Report((LATENT, MIXED, PADDED, BUDGET), (MODEL,), (TIMEOUT, IMPORT), FOLLOWED, earlier=EARLIER)
 """Every part of a report once."""
 REPAIRS = Report((REPAIRED,), (MODEL,))
 """A finding with two repairs, which are in two files."""

@@ -232,7 +232,7 @@ def test_runs_side_by_side_do_not_harm_each_other() -> None:
     def use(number: int) -> None:
         for turn in range(20):
             one = cache.Cache("cache")
-            one.put({f"{number}.py": []}, {}, SourceTexts({f"{number}.py": b"%d" % turn}))
+            one.put({f"{number}.py": cache.Checked([], ())}, {}, SourceTexts({f"{number}.py": b"%d" % turn}))
 
     for number in range(4):
         write(**{str(number): ""})
@@ -243,4 +243,5 @@ def test_runs_side_by_side_do_not_harm_each_other() -> None:
         thread.join()
     (file,) = Path("cache").glob("*.json*")
     assert parts(file)[1][0].keys() <= {os.path.abspath(f"{number}.py") for number in range(4)}
-    assert any(cache.Cache("cache").get(f"{n}.py", SourceTexts({f"{n}.py": b"19"})) == [] for n in range(4))
+    known = [cache.Cache("cache").get(f"{n}.py", SourceTexts({f"{n}.py": b"19"})) for n in range(4)]
+    assert cache.Checked([], ()) in known

@@ -12,7 +12,7 @@ from convlint.outputs import json_
 from convlint.outputs.page.boxes import Box, in_order, nested
 from convlint.outputs.page.sources import Sources
 from convlint.outputs.page.tags import family, tag
-from convlint.outputs.parts import comparison, footer
+from convlint.outputs.parts import comparison, coverage, footer
 from convlint.outputs.parts.columns import sizes
 from convlint.outputs.parts.tree import Branch, module_tree
 
@@ -20,7 +20,8 @@ _HIDDEN = ("parameter", "constant")
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The JSON report (``docs/schema.json``) with additional data per model, and ``sources``: lines by path and number.
+    """The JSON report (``docs/schema.json``) with additional data per model, ``followed``: the coverage in words, and
+    ``sources``: lines by path and number.
 
     A model also has ``about`` (pairs of name and text), ``stopped``, ``notes``, ``modules`` (the module tree with
     sums; ``layer`` is a position in ``layers``), ``boxes`` (nested calls; ``around`` is the position of the containing
@@ -33,7 +34,8 @@ def document(report: Report) -> dict[str, Any]:
     models = zip(data["models"], report.models, strict=True)
     data["models"] = [{**entry, **_model(model, sources)} for entry, model in models]
     since = comparison.lines(report, report.earlier) if report.earlier else ()
-    return {**data, "since": list(since), "sources": sources.lines}
+    followed = {"sentence": coverage.sentence(report.coverage), "incomplete": list(coverage.listed(report.coverage))}
+    return {**data, "since": list(since), "followed": followed, "sources": sources.lines}
 
 
 def _sites(report: Report) -> Iterator[Site | None]:

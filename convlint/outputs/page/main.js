@@ -20,6 +20,13 @@ function problems() {
     (problem.path || problem.target) && el("p", { class: "place" }, el("code", {}, problem.path ? `${problem.path}${problem.line ? `:${problem.line}` : ""}` : problem.target)))));
 }
 
+function coverage() {
+  const { sentence, incomplete } = report.followed;
+  if (!sentence) return null;
+  if (!incomplete.length) return el("p", { class: "note", id: "coverage" }, sentence);
+  return section("coverage", "Not followed", [el("p", {}, sentence), el("ul", {}, incomplete.map((line) => el("li", {}, visible(line))))]);
+}
+
 const memoryTile = (title, bytes, remark) => (bytes === null ? [title, "-", "not measured"] : [title, megabytes(bytes), remark]);
 
 function overview(model) {
@@ -120,6 +127,7 @@ const ofFiles = report.findings.filter((finding) => !targets.has(finding.target)
 page.append(...[
   report.since.length > 0 && el("section", { "aria-label": "Compared" }, report.since.map((line) => el("p", {}, line))),
   problems(),
+  coverage(),
   ofFiles.length > 0 && section("files", report.models.length ? "Findings in files" : "Findings", findingCards(report, ofFiles, null)),
   !report.models.length && !report.findings.length && !report.problems.length && el("p", {}, "No findings."),
 ].filter(Boolean));

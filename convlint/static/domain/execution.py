@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from convlint.ir import Site
 from convlint.static.domain.facts import Knowledge, Pair
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Cell, Shape, Tensor, Value
+from convlint.static.domain.values import UNKNOWN, Cell, Shape, Tensor, Unknown, Value
 
 
 class ConstructorError(Exception):
@@ -44,12 +45,21 @@ class Step:
     hypothetical: bool = False  # made under an unknown condition
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Gap:
-    """A place where the analysis stopped, and why."""
+    """A place where the analysis stopped, and why.
+
+    ``subject`` is the expression that is unknown there, and ``cause`` the first unknown value that led to it.
+    ``result`` is what the call returned of which nothing is known.
+    """
 
     site: Site | None
     reason: str
+    subject: ast.expr | None = None
+    cause: Unknown | None = None
+    result: Tensor | None = None
+    is_layer: bool = False  # whether a module is called that is not known
+    is_value: bool = False  # whether only a value is not known, which may not matter
 
 
 @dataclass(repr=False)
@@ -58,6 +68,7 @@ class Execution(Knowledge):
 
     steps: list[Step] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    unfollowed: list[Gap] = field(default_factory=list)  # calls and layers of which nothing is known
     layer: Instance | None = None  # the layer of torch whose forward runs
     owner: Instance | None = None  # the module of the program whose forward runs
     site: Site | None = None  # of the call that is executed
@@ -152,9 +163,9 @@ class Execution(Knowledge):
         self.steps.append(Step(op, tuple(inputs), outputs, recorded, self.layer, self.owner, self.site, error, demands))
         return outputs
 
-    def record_gap(self, reason: str) -> Value:
+    def record_gap(self, reason: str, cause: Unknown | None = None, *, is_value: bool = False) -> Value:
         """Note that the analysis stopped at the current site, and return UNKNOWN."""
-        self.gaps.append(Gap(self.site, reason))
+        self.gaps.append(Gap(self.site, reason, cause=cause, is_value=is_value))
         return UNKNOWN
 
 

@@ -7,28 +7,50 @@ operation accepts it and returns ``UNKNOWN``, and the rules report nothing about
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from convlint import symbolic
 from convlint.symbolic import Dim, Symbol
+
+if TYPE_CHECKING:
+    from convlint.static.program.source_module import SourceModule
 
 Num = int | Dim
 Shape = tuple[Num, ...]
 Value = Any  # one of the classes below, or a plain Python value
 
 
-class _Unknown:
-    """The type of UNKNOWN, the value of which nothing is known."""
+class Unknown:
+    """A value of which nothing is known; all are equal.
 
-    __slots__ = ()
+    ``node`` is the expression or statement that first gave it, in ``module``; None where that is not recorded.
+    """
+
+    __slots__ = ("module", "node")
+
+    def __init__(self, node: ast.AST | None = None, module: SourceModule | None = None) -> None:
+        self.node = node
+        self.module = module
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Unknown
+
+    def __hash__(self) -> int:
+        return 1
 
     def __repr__(self) -> str:
         return "UNKNOWN"
 
 
-UNKNOWN: Final = _Unknown()
+UNKNOWN: Final = Unknown()
+
+
+def has_unknown(items: Iterable[Value]) -> bool:
+    """Return whether an item is unknown."""
+    return Unknown in map(type, items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +202,7 @@ def is_small(value: Value) -> bool:
 
 def has_more(value: Value) -> bool:
     """Return whether a list may have more items than are known: UNKNOWN stands for any number of items."""
-    return type(value) is list and any(item is UNKNOWN for item in value)
+    return type(value) is list and has_unknown(value)
 
 
 def as_number(value: Value) -> Num | None:

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Instance, Scope, site_of
-from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.static.domain.values import UNKNOWN, Tensor, Unknown, Value
 from convlint.static.interpreter import special_methods
 from convlint.static.interpreter.call import tensors_in
 from convlint.static.interpreter.dispatch import evaluate
@@ -67,7 +67,7 @@ def _keep(interpreter: Interpreter, value: Value) -> None:
 def _unpack(interpreter: Interpreter, targets: list[ast.expr], value: Value, scope: Scope) -> None:
     stars = [n for n, target in enumerate(targets) if isinstance(target, ast.Starred)]
     items = containers.iterate(interpreter, value, None if stars else len(targets))
-    parts: list[Value] = [UNKNOWN] * len(targets)
+    parts: list[Value] = [value if type(value) is Unknown else UNKNOWN] * len(targets)
     if items is not None and not stars and len(items) == len(targets):
         parts = items
     elif items is not None and stars and len(items) >= len(targets) - 1:

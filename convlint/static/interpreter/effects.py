@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Instance, Scope
-from convlint.static.domain.values import UNKNOWN
+from convlint.static.domain.origins import unknown_from
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import cached, own_nodes
@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 
-def forget(interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope, *, key: str = "") -> None:
-    """Make everything unknown that statements may have changed, except items of dicts under the name ``key``."""
+def forget(
+    interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope, because: ast.stmt, *, key: str = ""
+) -> None:
+    """Make everything unknown that statements may have changed, except items of dicts under the name ``key``.
+
+    ``because`` is the statement with the condition or iterable that is not known.
+    """
+    unknown = unknown_from(because, scope)
     for statement in statements:
         effects = cached(statement, "effects", partial(_Effects, statement))
         for name in effects.names:
-            scope.names[name] = UNKNOWN
+            scope.names[name] = unknown
         for owner_node, attribute in effects.attributes:
             owner = evaluate(interpreter, owner_node, scope)
             if type(owner) is Instance:
-                owner.attrs[attribute] = UNKNOWN
+                owner.attrs[attribute] = unknown
         for container, item in effects.containers:
             if not (key and isinstance(item, ast.Name) and item.id == key):
                 containers.taint(evaluate(interpreter, container, scope))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Instance, Names, Scope, site_of
+from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import (
     LARGEST,
     LONGEST,
@@ -16,6 +17,7 @@ from convlint.static.domain.values import (
     InputMapping,
     Library,
     Tensor,
+    Unknown,
     Value,
     has_more,
     is_small,
@@ -58,8 +60,9 @@ def _name(interpreter: Interpreter, node: ast.Name, scope: Scope) -> Value:
 
 
 def _attribute(interpreter: Interpreter, node: ast.Attribute, scope: Scope) -> Value:
-    value = node.value
-    return attributes.get(interpreter, EXPRESSIONS[type(value)](interpreter, value, scope), node.attr, node, scope)
+    owner = EXPRESSIONS[type(node.value)](interpreter, node.value, scope)
+    value = attributes.get(interpreter, owner, node.attr, node, scope)
+    return unknown_from(node, scope, owner) if type(value) is Unknown and value.node is None else value
 
 
 def _named(interpreter: Interpreter, node: ast.NamedExpr, scope: Scope) -> Value:
@@ -79,8 +82,10 @@ def _binary(interpreter: Interpreter, node: ast.BinOp, scope: Scope) -> Value:
         pending.append(node)
     value = evaluate(interpreter, node.left, scope)
     for binary in reversed(pending):
-        right = evaluate(interpreter, binary.right, scope)
-        value = operate(binary.op, Call(interpreter, [value, right], {}, binary, scope))
+        left, right = value, evaluate(interpreter, binary.right, scope)
+        value = operate(binary.op, Call(interpreter, [left, right], {}, binary, scope))
+        if type(value) is Unknown and value.node is None:
+            value = unknown_from(binary, scope, left, right)
     return value
 
 
@@ -123,11 +128,11 @@ def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
                 undecided = UNKNOWN
             elif undecided is None:
                 undecided = result
-            elif undecided is not UNKNOWN:
+            elif type(undecided) is not Unknown:
                 undecided = joined("or" if deciding else "and", undecided, result)
     if undecided is None:
         return result
-    if undecided is UNKNOWN or type(result) in (bool, Condition):
+    if type(undecided) is Unknown or type(result) in (bool, Condition):
         return undecided
     return UNKNOWN
 
@@ -138,11 +143,11 @@ def _compare(interpreter: Interpreter, node: ast.Compare, scope: Scope) -> Value
     for op, comparator in zip(node.ops, node.comparators, strict=True):
         right = evaluate(interpreter, comparator, scope)
         link = compare(interpreter, op, left, right)
-        if link is UNKNOWN or link is False:
+        if type(link) is Unknown or link is False:
             return link
         if link is not True:
             result = link if result is True else joined("and", result, link)
-        if result is UNKNOWN:
+        if type(result) is Unknown:
             return UNKNOWN
         left = right
     return result
@@ -162,7 +167,7 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
     if first is second:
         return first
     comparable = type(first) in PLAIN and type(first) is type(second) and is_small(first)
-    return first if comparable and first == second else UNKNOWN
+    return first if comparable and first == second else unknown_from(node, scope, first, second, test)
 
 
 # --- calls and subscripts
@@ -171,13 +176,20 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
 def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
     callee = EXPRESSIONS[type(node.func)](interpreter, node.func, scope)
     if cached(node, "unpacks", partial(_unpacks, node)):
-        return interpreter.call(callee, _unpacked(interpreter, callee, node, scope))
+        call = _unpacked(interpreter, callee, node, scope)
+        value = interpreter.call(callee, call)
+        if type(value) is Unknown and value.node is None:
+            return unknown_from(node, scope, callee, *call.values())
+        return value
     args = [EXPRESSIONS[type(part)](interpreter, part, scope) for part in node.args]
     kwargs: dict[str, Value] = {
         keyword.arg: EXPRESSIONS[type(keyword.value)](interpreter, keyword.value, scope)  # type: ignore[misc]
         for keyword in node.keywords
     }
-    return interpreter.call(callee, Call(interpreter, args, kwargs, node, scope))
+    value = interpreter.call(callee, Call(interpreter, args, kwargs, node, scope))
+    if type(value) is Unknown and value.node is None:
+        return unknown_from(node, scope, callee, *args, *kwargs.values())
+    return value
 
 
 def _unpacks(node: ast.Call) -> bool:
@@ -198,7 +210,7 @@ def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Sc
                 call.open_ended, items = True, []
             if has_more(unpacked) and type(callee) is not Class:
                 # A class takes layers, with one that is unknown for any number of them.
-                call.open_ended, items = True, [item for item in items if item is not UNKNOWN]
+                call.open_ended, items = True, [item for item in items if type(item) is not Unknown]
             args.extend(items)
         else:
             args.append(evaluate(interpreter, argument, scope))
@@ -229,7 +241,8 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
         return interpreter.name_of_module(value.module, key)
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:
         return introspection.module_named(interpreter, key, scope)
-    return containers.get(value, key)
+    item = containers.get(value, key)
+    return unknown_from(node, scope, value, key) if type(item) is Unknown and item.node is None else item
 
 
 def _slice(interpreter: Interpreter, node: ast.Slice, scope: Scope) -> Value:

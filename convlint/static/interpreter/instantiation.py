@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.execution import ConstructorError
+from convlint.static.domain.execution import ConstructorError, Gap
+from convlint.static.domain.facts import is_unknown
 from convlint.static.domain.objects import Built, Class, Function, Instance, Outside
+from convlint.static.domain.origins import first_unknown
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter import call_cache, classes, records, special_methods
 from convlint.static.interpreter.call import Call
@@ -137,5 +141,25 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
     except NOT_TAKEN:
         execution.record_gap("this layer does not accept these arguments")
         instance.incomplete = True
+    _record_unknown_numbers(instance, call)
     execution.note_widths([instance.attrs[name] for name in WIDTHS if name in instance.attrs])
     call.interpreter.demands[instance] = execution.take_pending()
+
+
+def _record_unknown_numbers(instance: Instance, call: Call) -> None:
+    """Note a layer of which an argument is not known that decides about its channels."""
+    cause = first_unknown(call.values())
+    if cause is None or not any(is_unknown(instance.attrs.get(name)) for name in WIDTHS):
+        return
+    subject = next((node for node, value in _argument_nodes(call) if value is cause), None)
+    reason = "unknown number of channels"
+    call.interpreter.execution.unfollowed.append(Gap(call.site, reason, subject, cause))
+
+
+def _argument_nodes(call: Call) -> Iterator[tuple[ast.expr, Value]]:
+    """Yield the expressions of the arguments of a call with their values, where they are written one by one."""
+    node = call.node
+    if isinstance(node, ast.Call):
+        if len(node.args) == len(call.args) and not any(isinstance(part, ast.Starred) for part in node.args):
+            yield from zip(node.args, call.args, strict=True)
+        yield from [(part.value, call.kwargs[part.arg]) for part in node.keywords if part.arg in call.kwargs]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Sequence
 
-from convlint.static.domain.execution import Execution, Stop
+from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.objects import Built, Class, Frame, Function, Instance, Scope, site_of
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Value
+from convlint.static.domain.origins import first_unknown
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Tensor, Unknown, Value
 from convlint.static.interpreter import (
     attributes,
     expressions,
@@ -78,10 +79,12 @@ class Interpreter:
         owner = self.execution.owner
         return len(self.constructing) <= 1 and (owner is None or self.creators.get(owner) is None)
 
-    def record_gap(self, reason: str, node: ast.expr | ast.stmt, scope: Scope) -> Value:
-        """Note that the analysis stopped at a node, and return UNKNOWN."""
+    def record_gap(
+        self, reason: str, node: ast.expr | ast.stmt, scope: Scope, value: Value = None, *, is_value: bool = False
+    ) -> Value:
+        """Note that the analysis stopped at a node, because of ``value`` if that is unknown, and return UNKNOWN."""
         self.execution.site = site_of(node, scope)
-        return self.execution.record_gap(reason)
+        return self.execution.record_gap(reason, first_unknown([value]), is_value=is_value)
 
     def execute(self, statement: ast.stmt, scope: Scope) -> None:
         """Execute one statement."""
@@ -138,18 +141,18 @@ class Interpreter:
             if callee.name.startswith(methods.OWNERS):
                 return methods.call_method(callee.name, call)
             native = builtin_functions.FUNCTIONS.get(callee.name)
-            return self.call_unknown(call) if native is None else call_native(native, call)
+            return self.call_unknown(call, callee) if native is None else call_native(native, call)
         if kind is Library:
             return self._call_library(callee, call)
         if callable(callee) and kind is not Dim:
             return self.call_torch(callee, call)
-        return self.call_unknown(call)
+        return self.call_unknown(call, callee)
 
     def instantiate(self, cls: Class, call: Call) -> Value:
         """Call a class."""
         return instantiation.instantiate(cls, call)
 
-    def call_unknown(self, call: Call) -> Value:
+    def call_unknown(self, call: Call, callee: Value = None) -> Value:
         """Call something unknown: it may read every tensor and change every list and dict."""
         tensors = call.tensors()
         for value in call.values():
@@ -160,7 +163,15 @@ class Interpreter:
         if not tensors:
             return UNKNOWN
         self.execution.site = call.site
-        return self.execution.emit("unseen", tensors, [None])[0]
+        result = self.execution.emit("unseen", tensors, [None])[0]
+        self._record_unfollowed(call, callee, result)
+        return result
+
+    def _record_unfollowed(self, call: Call, callee: Value, result: Tensor) -> None:
+        """Note a call of which nothing is known, and the first unknown value that caused it."""
+        cause = first_unknown([callee, *call.values()])
+        subject = getattr(call.node, "func", call.node) if type(callee) is Unknown else call.node
+        self.execution.unfollowed.append(Gap(call.site, "", subject, cause, result, type(callee) is Unknown))
 
     def call_torch(self, operation: Operation, call: Call) -> Value:
         """Call an operation of torch; the result of arguments that it does not accept is unknown."""
@@ -182,7 +193,7 @@ class Interpreter:
         handler = function(callee.name) if callee.name.startswith("torch.") else None
         if handler is not None:
             return self.call_torch(handler, call)
-        return UNKNOWN if standard_library.is_harmless(callee.name) else self.call_unknown(call)
+        return UNKNOWN if standard_library.is_harmless(callee.name) else self.call_unknown(call, callee)
 
     def call_function(self, function: Function, call: Call, *, instance: Instance | None = None) -> Value:
         """Call a function of the program; ``instance`` is the object if it is a constructor."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convlint.ir import Site
+from convlint.static.domain.execution import Gap
 from convlint.static.domain.objects import Function, Instance, tensors_held_by
-from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.static.domain.origins import first_unknown
+from convlint.static.domain.values import Tensor, Unknown, Value
 from convlint.static.interpreter import call_cache
 from convlint.static.interpreter.call import Call, tensors_in
 from convlint.static.interpreter.pymodel import module_containers
@@ -39,7 +41,7 @@ def call_instance(instance: Instance, call: Call) -> Value:
         key = call_cache.call_key(instance, call.args)
         if key is not None and key in interpreter.cached_shapes:
             execution.site = call.site
-            return execution.emit("unseen", call.args, [interpreter.cached_shapes[key]])[0]
+            return execution.emit("unseen", call.args, [interpreter.cached_shapes[key]], {"known": True})[0]
     start = len(execution.steps)
     owner, execution.owner = execution.owner, instance
     try:
@@ -72,9 +74,11 @@ def forward_layer(instance: Instance, call: Call) -> Value:
         return value
     layer = LAYERS.get(name)
     if layer is None or instance.incomplete or call.open_ended:
-        return interpreter.call_unknown(call)
-    if args and args[0] is UNKNOWN:
-        args = [execution.emit("unseen", [], [None])[0], *args[1:]]
+        return interpreter.call_unknown(call, instance)
+    if args and type(args[0]) is Unknown:
+        input_ = execution.emit("unseen", [], [None])[0]
+        execution.unfollowed.append(Gap(call.site, "", call.node, first_unknown([args[0]]), input_))
+        args = [input_, *args[1:]]
         call = call.with_args(args)
     arguments = layer.forward.bind([instance, *args], call.kwargs)
     if arguments is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Class, Function, Scope
-from convlint.static.domain.values import UNKNOWN, Library, Partial, Value
+from convlint.static.domain.values import UNKNOWN, Library, Partial, Unknown, Value
 from convlint.static.interpreter import classes, libraries, registries
 from convlint.static.interpreter.dispatch import execute
 from convlint.static.interpreter.pymodel import builtin_functions
@@ -99,6 +99,6 @@ def _from_star(interpreter: Interpreter, module: SourceModule, name: str) -> Val
             continue
         if other is not module and (name in other.bindings or other.stars):
             value = value_of(interpreter, other, name)
-            if value is not UNKNOWN:
+            if type(value) is not Unknown:
                 return value
     return builtin_functions.NAMES.get(name, UNKNOWN)

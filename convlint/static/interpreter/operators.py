@@ -19,6 +19,7 @@ from convlint.static.domain.values import (
     Library,
     Real,
     Tensor,
+    Unknown,
     Value,
     Vector,
     as_real,
@@ -52,7 +53,7 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return _plain(compute, left, right)
     if left_type is Tensor or right_type is Tensor:
         return _on_tensors(name, operands, inplace=inplace)
-    if left is UNKNOWN or right is UNKNOWN:
+    if left_type is Unknown or right_type is Unknown:
         return UNKNOWN
     if left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)
@@ -185,7 +186,7 @@ def compare(interpreter: Interpreter, op: ast.cmpop, left: Value, right: Value) 
     if isinstance(op, ast.IsNot | ast.NotIn | ast.NotEq):
         if type(result) is bool:
             return not result
-        return result if result is UNKNOWN else joined("not", result)
+        return result if type(result) is Unknown else joined("not", result)
     return result
 
 
@@ -197,7 +198,7 @@ def _contains(interpreter: Interpreter, left: Value, right: Value) -> Value:
 
 
 def _is(left: Value, right: Value) -> Value:
-    if left is UNKNOWN or right is UNKNOWN:
+    if type(left) is Unknown or type(right) is Unknown:
         return UNKNOWN
     if left is None or right is None or isinstance(right, bool):
         return left is right
@@ -205,7 +206,7 @@ def _is(left: Value, right: Value) -> Value:
 
 
 def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
-    if left is UNKNOWN or right is UNKNOWN or type(left) is Tensor or type(right) is Tensor:
+    if type(left) in (Unknown, Tensor) or type(right) in (Unknown, Tensor):
         return UNKNOWN
     if type(left) is Dim or type(right) is Dim:
         if isinstance(left, int | Dim) and isinstance(right, int | Dim):

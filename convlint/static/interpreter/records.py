@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Function, Instance, Scope
-from convlint.static.domain.values import LONGEST, UNKNOWN, Value
+from convlint.static.domain.values import LONGEST, UNKNOWN, Unknown, Value
 from convlint.static.interpreter import classes
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
@@ -200,7 +200,7 @@ def _plain(value: Value, budget: Iterator[int]) -> Value:
 def is_record_value(call: Call) -> Value:
     """``dataclasses.is_dataclass(value)``."""
     value = call.args[0]
-    if value is UNKNOWN:
+    if type(value) is Unknown:
         return UNKNOWN
     cls = value.cls if type(value) is Instance else value
     return type(cls) is Class and is_record(cls)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
-from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Value, has_more
+from convlint.static.domain.origins import unknown_from
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
 from convlint.static.interpreter import definitions, input_mappings, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
@@ -49,7 +50,10 @@ def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> 
 
 def _expression(interpreter: Interpreter, node: ast.Expr, scope: Scope) -> None:
     if not isinstance(node.value, ast.Constant):
-        EXPRESSIONS[type(node.value)](interpreter, node.value, scope)
+        value = EXPRESSIONS[type(node.value)](interpreter, node.value, scope)
+        unfollowed = interpreter.execution.unfollowed
+        if unfollowed and unfollowed[-1].result is value:
+            unfollowed.pop()  # nothing reads the result of that call
 
 
 def _assign(interpreter: Interpreter, node: ast.Assign, scope: Scope) -> None:
@@ -75,7 +79,10 @@ def _augmented(interpreter: Interpreter, node: ast.AugAssign, scope: Scope) -> N
         left.extend([UNKNOWN] if items is None or long else items)
         return
     operands = Call(interpreter, [left, right], {}, node.value, scope)
-    assign(interpreter, node.target, operate(node.op, operands, inplace=True), scope)
+    value = operate(node.op, operands, inplace=True)
+    if type(value) is Unknown and value.node is None:
+        value = unknown_from(node.value, scope, left, right)
+    assign(interpreter, node.target, value, scope)
 
 
 def _return(interpreter: Interpreter, node: ast.Return, scope: Scope) -> BlockEnd | None:
@@ -150,7 +157,7 @@ def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
     for branch in (node.body, node.orelse):
         with interpreter.execution.hypothetical():
             execute_block(interpreter, branch, scope)
-        forget(interpreter, branch, scope)
+        forget(interpreter, branch, scope, node)
     return None
 
 
@@ -165,10 +172,10 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
         return _for_inputs(interpreter, node, iterable, scope)
     items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > _MOST_ITERATIONS:
-        interpreter.record_gap("loop over an unknown iterable", node.iter, scope)
-        assign(interpreter, node.target, UNKNOWN, scope)
+        interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable)
+        assign(interpreter, node.target, unknown_from(node.iter, scope, iterable), scope)
         end = execute_block(interpreter, node.body, scope)
-        forget(interpreter, [node], scope)
+        forget(interpreter, [node], scope, node)
         return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
     for item in items:
         interpreter.step()
@@ -179,7 +186,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
         if end is not None and end is not CONTINUE:
             return end
     if has_more(iterable):
-        forget(interpreter, [node], scope)
+        forget(interpreter, [node], scope, node)
     return execute_block(interpreter, node.orelse, scope)
 
 
@@ -196,14 +203,15 @@ def _for_inputs(
         if end is not None:
             return end
     if ANY_KEY in inputs.mapping.parts:
-        forget(interpreter, [node], scope, key=input_mappings.key_name(node.target))
+        forget(interpreter, [node], scope, node, key=input_mappings.key_name(node.target))
     return None
 
 
 def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd | None:
     for _ in range(_MOST_ITERATIONS):
         interpreter.step()
-        condition = truth.known(interpreter, evaluate(interpreter, node.test, scope))
+        test = evaluate(interpreter, node.test, scope)
+        condition = truth.known(interpreter, test)
         if condition is None:
             break
         if not condition:
@@ -213,8 +221,8 @@ def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd 
             return None
         if end is not None and end is not CONTINUE:
             return end
-    interpreter.record_gap("loop with an unknown condition", node.test, scope)
-    forget(interpreter, node.body, scope)
+    interpreter.record_gap("loop with an unknown condition", node.test, scope, test)
+    forget(interpreter, node.body, scope, node)
     return None
 
 
@@ -274,8 +282,8 @@ def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> BlockEnd 
                 return execute_block(interpreter, case.body, scope)
         else:
             return None
-    interpreter.record_gap("match statement with an unknown case", node, scope)
-    forget(interpreter, [statement for case in node.cases for statement in case.body], scope)
+    interpreter.record_gap("match statement with an unknown case", node, scope, subject)
+    forget(interpreter, [statement for case in node.cases for statement in case.body], scope, node)
     return None
 
 

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import Class, Function, Instance
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Condition, Library, Num, Partial, Real, Tensor, Value
+from convlint.static.domain.values import (
+    UNKNOWN,
+    Bound,
+    Builtin,
+    Condition,
+    Library,
+    Num,
+    Partial,
+    Real,
+    Tensor,
+    Unknown,
+    Value,
+)
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -26,7 +38,7 @@ def known(interpreter: Interpreter, value: Value) -> bool | None:
     if kind is Dim:
         reduced = interpreter.execution.reduced(value)
         return bool(reduced) if type(reduced) is int else None
-    if value is UNKNOWN or kind is Tensor or kind is Real:
+    if kind is Unknown or kind is Tensor or kind is Real:
         return None
     if kind in _ALWAYS_TRUE:
         return True

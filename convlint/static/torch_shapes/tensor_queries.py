@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
+from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Unknown, Value
 from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import axis, product, shape_of
 
@@ -37,7 +37,7 @@ def _numel(run: Execution, input: Value) -> Value:
 
 @operation("is_tensor")
 def _is_tensor(run: Execution, obj: Value) -> Value:
-    return UNKNOWN if obj is UNKNOWN else type(obj) is Tensor
+    return UNKNOWN if type(obj) is Unknown else type(obj) is Tensor
 
 
 _UNKNOWN_METHODS = (

@@ -16,6 +16,7 @@ from convlint.static.domain.values import (
     OpenFile,
     Real,
     Sizes,
+    Unknown,
     Value,
     as_real,
     has_more,
@@ -62,7 +63,7 @@ def _enumerate(call: Call) -> Value:
     items = _items(call)
     more = has_more(call.args[0])
     pairs = enumerate(items, concrete(call.interpreter, call.argument(1, "start", 0)))
-    return [UNKNOWN if more and pair[1] is UNKNOWN else pair for pair in pairs]
+    return [UNKNOWN if more and type(pair[1]) is Unknown else pair for pair in pairs]
 
 
 def _zip(call: Call) -> Value:
@@ -70,7 +71,7 @@ def _zip(call: Call) -> Value:
     if len(columns) * min(map(len, columns), default=0) > LONGEST:
         return UNKNOWN
     more = any(map(has_more, call.args))
-    return [UNKNOWN if more and any(v is UNKNOWN for v in row) else row for row in zip(*columns, strict=False)]
+    return [UNKNOWN if more and any(type(v) is Unknown for v in row) else row for row in zip(*columns, strict=False)]
 
 
 def _map(call: Call) -> Value:
@@ -212,7 +213,7 @@ def _iter(call: Call) -> Value:
 def _next(call: Call) -> Value:
     """Take the first item of an iterator: generators and iterators of the program are kept as lists."""
     iterator, *default = call.args
-    if type(iterator) is not list or (iterator and iterator[0] is UNKNOWN):
+    if type(iterator) is not list or (iterator and type(iterator[0]) is Unknown):
         return UNKNOWN
     if iterator:
         return iterator.pop(0)

@@ -18,9 +18,11 @@ from convlint.static.domain.values import (
     Real,
     Sizes,
     Tensor,
+    Unknown,
     Value,
     Vector,
     as_number,
+    has_unknown,
     is_small,
 )
 from convlint.static.interpreter import special_methods
@@ -43,7 +45,7 @@ def get(value: Value, key: Value) -> Value:
     kind = type(value)
     if kind is list or kind is tuple:
         if type(key) is int or type(key) is bool:
-            if UNKNOWN in value and (key < 0 or UNKNOWN in value[: key + 1]):
+            if has_unknown(value) and (key < 0 or has_unknown(value[: key + 1])):
                 return UNKNOWN
             return _at(value, key)
         return value[key] if _is_plain_slice(key) else UNKNOWN
@@ -137,7 +139,7 @@ def _is_plain_range(key: slice) -> bool:
 
 def put(owner: dict[Value, Value], key: Value, value: Value) -> None:
     """Put an item into a dict of the program."""
-    if key is UNKNOWN or not _hashable(key):
+    if type(key) is Unknown or not _hashable(key):
         owner[UNKNOWN] = UNKNOWN
     else:
         owner[key] = value
@@ -206,7 +208,7 @@ def taint(owner: Value) -> None:
 
 def contains(item: Value, owner: Value) -> Value:
     """``item in owner``: True, False or UNKNOWN."""
-    if item is UNKNOWN or isinstance(item, Dim | Real | Tensor) or owner is UNKNOWN:
+    if type(item) is Unknown or isinstance(item, Dim | Real | Tensor) or type(owner) is Unknown:
         return UNKNOWN
     if type(owner) is str:
         return item in owner if type(item) is str else UNKNOWN
@@ -219,7 +221,7 @@ def contains(item: Value, owner: Value) -> Value:
             return UNKNOWN
         if any(other is item for other in owner):
             return True
-        if any(other is UNKNOWN or isinstance(other, Dim | Real | AnyKey) for other in owner):
+        if any(type(other) is Unknown or isinstance(other, Dim | Real | AnyKey) for other in owner):
             return UNKNOWN
         return bool(item in owner)
     if type(owner) is Instance and owner.items is not None:
@@ -277,7 +279,7 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
         return None if shape is None else list(shape)
     if kind is Dim and count is not None and count < _MOST_PARTS:
         parts = [part(value, f"[{position}]") for position in range(count)]
-        return None if UNKNOWN in parts else parts
+        return None if has_unknown(parts) else parts
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Class, Function, Instance, Names, Scope, Super
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Value
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Unknown, Value
 from convlint.static.interpreter import attributes, instantiation, module_calls, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
@@ -33,7 +33,7 @@ def _isinstance(call: Call) -> Value:
 
 def _is_of(value: Value, kind: Value, call: Call) -> Value:
     """Return whether a value is of one type: True, False or UNKNOWN."""
-    if value is UNKNOWN or kind is UNKNOWN:
+    if type(value) is Unknown or type(kind) is Unknown:
         return UNKNOWN
     if type(kind) is Builtin:
         name = kind.name
@@ -74,7 +74,7 @@ _OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function}
 
 def is_of_type(value: Value, kind: type) -> Value:
     """Return whether a value is a function or a class of the program; UNKNOWN of an unknown one, or a library's."""
-    return UNKNOWN if value is UNKNOWN or type(value) is Library else type(value) is kind
+    return UNKNOWN if type(value) is Unknown or type(value) is Library else type(value) is kind
 
 
 def _issubclass(call: Call) -> Value:
@@ -92,14 +92,16 @@ def _callable(call: Call) -> Value:
 def _getattr(call: Call) -> Value:
     owner, name, *default = call.args
     if type(name) is not str:
-        return call.interpreter.record_gap("an attribute name that is only known at run time", call.node, call.scope)
+        return call.interpreter.record_gap(
+            "an attribute name that is only known at run time", call.node, call.scope, is_value=True
+        )
     try:
         value = attributes.get(call.interpreter, owner, name, call.node, call.scope)
     except Raised:
         if not default:
             raise
         return default[0]
-    return default[0] if value is UNKNOWN and default and _lacks(owner, name) else value
+    return default[0] if type(value) is Unknown and default and _lacks(owner, name) else value
 
 
 def _lacks(value: Value, name: str) -> bool:
@@ -145,7 +147,7 @@ def _hasattr(call: Call) -> Value:
         return True
     if special_methods.defines(value, "__getattr__"):
         try:
-            return True if _getattr(call) is not UNKNOWN else UNKNOWN
+            return True if type(_getattr(call)) is not Unknown else UNKNOWN
         except Raised:
             return False
     return False if _lacks(value, name) else UNKNOWN
@@ -213,7 +215,7 @@ def _names_of_caller(call: Call) -> Value:
     _, scope = call.scope.called_from
     names = {name: value for name, value in scope.names.items() if name not in ("self", "__class__")}
     rest = names.pop("kwargs", None)
-    return {**{key: value for key, value in (rest or {}).items() if key is not UNKNOWN}, **names}
+    return {**{key: value for key, value in (rest or {}).items() if type(key) is not Unknown}, **names}
 
 
 def module_named(interpreter: Interpreter, name: str, scope: Scope) -> Value:

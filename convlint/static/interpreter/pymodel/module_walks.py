@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from convlint.static.domain.objects import Function, Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Tensor, Value
+from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Tensor, Unknown, Value
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.initialization import is_initializer
 
@@ -74,7 +74,7 @@ def walk(name: str, module: Instance, call: Call) -> Value:
     call.interpreter.steps -= len(pairs)
     if plain == name:
         return [value for _, value in pairs]
-    return [UNKNOWN if value is UNKNOWN else (key, value) for key, value in pairs]
+    return [UNKNOWN if type(value) is Unknown else (key, value) for key, value in pairs]
 
 
 def apply(module: Instance, call: Call) -> Value:

@@ -1,0 +1,102 @@
+"""Coverage: how many layers of a class were followed, where that ended, and the first unknown value that caused it."""
+
+from __future__ import annotations
+
+import pytest
+
+from convlint.ir import Coverage
+from convlint.source_text.texts import SourceTexts
+from convlint.static import Project, check_file
+
+HEAD = """\
+import torch
+from torch import nn
+from elsewhere import blur, build, load
+
+"""
+
+
+def coverage(text: str) -> dict[str | None, Coverage]:
+    """Return the coverage of the classes of a file by their names."""
+    data = (HEAD + text).encode()
+    checked = check_file("net.py", data, Project(".", (), SourceTexts({"net.py": data})))
+    return {each.name: each for each in checked.coverage}
+
+
+def net(built: str, forward: str, head: str = "") -> Coverage:
+    """Return the coverage of a class of that constructor and forward."""
+    lines = "\n".join(f"        {line}" for line in built.split("; "))
+    text = f"{head}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{lines}\n"
+    return coverage(f"{text}    def forward(self, x):\n        {forward}\n")["Net"]
+
+
+def test_a_class_that_is_followed_to_its_end() -> None:
+    found = net("self.conv = nn.Conv2d(3, 8, 3); self.norm = nn.BatchNorm2d(8)", "return self.norm(self.conv(x))")
+    assert (found.layers, found.followed, found.stopped) == (2, 2, ())
+    assert found.is_complete
+
+
+STOPS = {
+    "a width": ("self.conv = nn.Conv2d(3, width, 3)", "return self.conv(x)", (1, 0), "`width` is unknown since line 5"),
+    "a module": ("self.conv = build(3)", "return self.conv(x)", (1, 0), "`self.conv` is unknown since line 9"),
+    "a function": (
+        "self.conv = nn.Conv2d(3, 8, 3); self.head = nn.Conv2d(8, 2, 1)",
+        "return self.head(blur(self.conv(x)))",
+        (2, 1),
+        "`blur(self.conv(x))` is not followed",
+    ),
+    "a loop": (
+        "self.blocks = build(3)",
+        "for block in self.blocks: x = block(x)\n        return x",
+        (1, 0),
+        "loop over an unknown iterable, unknown since line 9: `build(3)` is not followed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_the_place_where_following_ended_is_named_with_its_cause(name: str) -> None:
+    built, forward, counts, reason = STOPS[name]
+    found = net(built, forward, "width = load('net.yaml').width\n")
+    assert (found.layers, found.followed) == counts
+    assert reason in found.stopped[0].reason
+
+
+def test_the_first_unknown_value_is_named_through_names_attributes_and_arithmetic() -> None:
+    head = "config = load('net.yaml')\nhalf = config.model['width'] // 2\n"
+    (stop,) = net("self.width = half + 1; self.conv = nn.Conv2d(3, self.width, 3)", "return self.conv(x)", head).stopped
+    assert stop.reason == "`self.width` is unknown since line 5: `load('net.yaml')` is not followed"
+    assert (stop.line, stop.value) == (11, "load('net.yaml')")
+
+
+def test_a_call_whose_result_nothing_reads_ends_nothing() -> None:
+    assert net("self.conv = nn.Conv2d(3, 8, 3)", "blur(x); return self.conv(x)").is_complete
+
+
+def test_an_unknown_value_that_reaches_no_layer_ends_nothing() -> None:
+    assert net("self.rate = load('net.yaml').rate; self.conv = nn.Conv2d(3, 8, 3)", "return self.conv(x)").is_complete
+
+
+def test_a_layer_after_a_known_one_is_followed_again() -> None:
+    built = "self.a = nn.Conv2d(3, 8, 3); self.b = nn.Conv2d(8, 8, 3); self.c = nn.BatchNorm2d(8)"
+    found = net(built, "return self.c(self.b(blur(self.a(x))))")
+    assert (found.layers, found.followed) == (3, 2)
+
+
+def test_a_layer_that_the_forward_does_not_call_is_followed_if_nothing_is_unknown() -> None:
+    assert net("self.a = nn.Conv2d(3, 8, 3); self.b = nn.Conv2d(8, 8, 3)", "return self.a(x)").is_complete
+
+
+def test_copies_of_a_block_count_each() -> None:
+    found = coverage(
+        "class Block(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(8, 8, 3)\n    def forward(self, x):\n        return self.conv(x)\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.blocks = nn.Sequential(*[Block() for _ in range(5)])\n"
+        "    def forward(self, x):\n        return self.blocks(x)\n"
+    )
+    assert [(found[name].layers, found[name].followed) for name in ("Block", "Net")] == [(1, 1), (5, 5)]
+
+
+def test_a_class_without_layers_is_not_listed() -> None:
+    assert coverage("class Net(nn.Module):\n    def forward(self, x):\n        return torch.relu(x)\n") == {}
