@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from convlint.ir import Coverage, Model, Problem, Stopped
+from convlint.ir import Coverage, Problem, Stopped
 from convlint.ir.coverage import share
+
+if TYPE_CHECKING:
+    from convlint.ir import Model
 
 
 def of_models(models: Sequence[Model]) -> Iterator[Coverage]:
