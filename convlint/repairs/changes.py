@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
+
+from convlint.source_text.call_sites import ParsedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,36 @@ def is_odder(scope: ast.AST, node: ast.expr, text: str) -> bool:
     written = _integers(scope)
     gain = written[after] - (written[before] - 1)
     return gain < 0 or (gain <= 1 and min(before, after) >= _WIDE and _odd_part(after) > _odd_part(before))
+
+
+_SHORTEST = 3  # numbers that make a progression
+
+
+def regularity(file: ParsedFile, number: ast.expr, text: str) -> int:
+    """Return 1 if a new literal makes a progression of its siblings, -1 if it breaks one: 64, 128, 256.
+
+    The siblings are the literals that other calls of the same name in the same function pass in the same place.
+    """
+    call, _ = file.parents.get(number, (None, ""))
+    if not isinstance(call, ast.Call) or number not in call.args or not text.isdecimal():
+        return 0
+    at, callee = call.args.index(number), ast.dump(call.func)
+    siblings = [
+        node.args[at]
+        for node in ast.walk(file.scope(call))
+        if isinstance(node, ast.Call) and len(node.args) > at and ast.dump(node.func) == callee
+    ]
+    siblings.sort(key=lambda node: (node.lineno, node.col_offset))
+    before = [literal_value(node) for node in siblings]
+    after = [Fraction(text) if node is number else value for node, value in zip(siblings, before, strict=True)]
+    return _is_progression(after) - _is_progression(before)
+
+
+def _is_progression(numbers: list[Fraction | None]) -> bool:
+    known = [number for number in numbers if number]
+    if len(known) != len(numbers) or len(known) < _SHORTEST:
+        return False
+    return len({later / earlier for earlier, later in pairwise(known)}) == 1 and known[0] != known[1]
 
 
 def _integers(node: ast.AST) -> Counter[int]:

@@ -27,7 +27,7 @@ def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = T
 
 @lru_cache(maxsize=64)
 def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
-    """How often a function reads each name, and the names that it binds."""
+    """The number of times that a function reads each name, and the names that it binds."""
     body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
     counts = Counter(
         node.id

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from convlint.analysis import graph_queries, merges
 from convlint.ir import Edit, Graph, Site
 from convlint.repairs.candidate import Candidate
-from convlint.repairs.changes import Change, is_odder
+from convlint.repairs.changes import Change, is_odder, regularity
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
 from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SIMPLER, texts
 from convlint.repairs.unread_names import left_unread
@@ -51,10 +51,14 @@ def width_candidates(
                 is_likely = not _is_unlikely(number, text)
                 is_guess = kind == COMPUTED and not joined
                 own_rank = _rank(number, kind, text not in known, shared != in_class, is_guess)
-                rank = (is_part, not is_likely, *own_rank)
-                is_odd = is_odder(number.place.scope, number.node, text)
-                cost = _cost(end, number, rank, is_first=in_class and end.vote.node == failed, is_odd=is_odd)
-                rank = (*rank, reached[number.site])  # a number of several calls is not as likely as that of one
+                rank = (not is_likely, *own_rank)
+                oddity = is_odder(number.place.scope, number.node, text) - regularity(
+                    number.place.file, number.node, text
+                )
+                is_first = in_class and end.vote.node == failed
+                cost = _cost(end, number, rank, (oddity, is_part, not is_first))
+                # A number of several calls is not as likely as that of one.
+                rank = (*rank, oddity, is_part, reached[number.site])
                 generality = GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
                 candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)
@@ -119,16 +123,12 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool, is
     return (kind in (NAME, FIXED), size, is_elsewhere, is_default, kind, is_new)
 
 
-def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], *, is_first: bool, is_odd: bool) -> tuple[int, ...]:
-    """Order edits: the end that is blamed first, then the layer that fails, and the smaller change.
-
-    ``is_first`` puts the end first of those that are as likely, ``is_odd`` an edit last.
-    """
+def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], odds: tuple[int, ...]) -> tuple[int, ...]:
+    """Order edits by rank and ``odds``: then the end that is blamed first, the layer that fails, the smaller change."""
     *likely, is_default, kind, is_new = rank
     return (
         *likely,
-        not is_first,
-        is_odd,
+        *odds,
         ("blamed", "consumer", "other").index(end.role),
         is_default,
         kind,

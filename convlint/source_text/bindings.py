@@ -18,14 +18,19 @@ def parameters(function: Function) -> list[str]:
 def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
     """Return whether a function has bound the names and attributes in an expression before ``node``.
 
-    What it binds at the line of ``node`` may get its value from there, and what it never binds comes from elsewhere.
+    What it binds at the line of ``node`` may get its value from there, and what it never binds, or reads before it
+    binds it, comes from elsewhere.
     """
     first: dict[str, int] = {}
+    known = {*parameters(scope)}
     for inner in ast.walk(scope):
-        if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store):
+        if isinstance(inner, ast.Name | ast.Attribute):
             name = ast.unparse(inner)
-            first[name] = min(first.get(name, inner.lineno), inner.lineno)
-    later = {name for name, line in first.items() if line >= node.lineno} - {*parameters(scope)}
+            if isinstance(inner.ctx, ast.Store):
+                first[name] = min(first.get(name, inner.lineno), inner.lineno)
+            elif inner.lineno <= node.lineno:
+                known.add(name)
+    later = {name for name, line in first.items() if line >= node.lineno} - known
     read = (ast.unparse(n) for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name | ast.Attribute))
     return later.isdisjoint(read)
 
