@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
             (
                 not repair.is_own,
                 changed,
+                not _drops_arithmetic(repair),
                 repair.is_composed,
                 not repair.fits,
                 repair.written.role != "argument",
@@ -32,6 +34,13 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
             )
         )
     return [key[-1] for key in sorted(keys)]
+
+
+def _drops_arithmetic(repair: ClassRepair) -> bool:
+    """Return whether a repair leaves an operand of what was written: ``width`` of ``width * 2``."""
+    written = repair.written.node
+    operands = (written.left, written.right) if isinstance(written, ast.BinOp) else ()
+    return repair.text in map(ast.unparse, operands)
 
 
 _ROLES = ("reader", "source", "sibling")

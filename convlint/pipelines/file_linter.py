@@ -124,11 +124,11 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
         start = time.process_time()
         checked = static.check_file(path, data, project, search=_with_latent_defects)
         findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
-        if any(finding.graph for finding in checked.findings):
+        if any(finding.graph or finding.severity == "error" for finding in checked.findings):
             from convlint.repairs.static_trials import explained  # most files have no error
 
             same = project.with_texts(project.texts.with_overlays({path: data}))
-            findings = explained(path, checked, same, time.process_time() - start)
+            findings = explained(path, checked, same, time.process_time() - start, _with_latent_defects)
         findings = [_with_condition(finding) for finding in _without_echoes(findings)]
     except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
         import traceback

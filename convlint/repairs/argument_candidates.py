@@ -182,6 +182,10 @@ def _of_groups(graph: Graph, attrs: Mapping[str, Any], calls: tuple[Node, ...]) 
         yield _Argument("in_channels", 0, into, received)
     if groups >= 1 and expected not in (None, out) and expected % groups == 0:
         yield _Argument("out_channels", 1, out, expected)
+    if groups > 1 and groups == into:  # depthwise
+        yield _Argument("out_channels", 1, out, into)
+    elif groups > 1 and groups == out:
+        yield _Argument("in_channels", 0, into, out)
     others = Counter(
         layer.attrs["groups"] for layer in graph.layers if layer.error is None and layer.attrs.get("groups", 1) != 1
     )

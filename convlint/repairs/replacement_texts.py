@@ -84,7 +84,12 @@ def texts(
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
-            yield name, NAME
+            yield name, SAME if _is_named_for(name, end) and not _is_named_for(number.text, end) else NAME
+
+
+def _is_named_for(name: str, end: End) -> bool:
+    """Return whether a name says what it is for: ``in_channels`` for the input of a layer."""
+    return name.startswith("in" if end.vote.label == "in" else "out")
 
 
 def _takes_widths(number: WrittenNumber, ends: Sequence[End]) -> bool:

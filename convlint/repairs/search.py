@@ -154,16 +154,22 @@ class Budget:
 
 
 def explain(
-    start: Outcome, propose: Callable[[Conflict], Iterable[Candidate]], trial: Trial, budget: Budget
+    start: Outcome,
+    propose: Callable[[Conflict], Iterable[Candidate]],
+    trial: Trial,
+    budget: Budget,
+    made: Iterable[Edit] = (),
 ) -> list[Explanation]:
     """Explain the conflicts of a program one after the other, each in the program that the repairs before it left.
+
+    ``start`` is the outcome after the edits that were ``made``.
 
     A conflict that no candidate settles is reported without a repair. An edit moves the columns of its line: a conflict
     on that line is described as the program had it at the start, where it always is, as trials bring no new ones.
     """
     originals = {conflict.operation: conflict for conflict in start.conflicts}
     explained: list[Explanation] = []
-    edits: list[Edit] = []
+    edits = [*made]
     state = start
     given_up: set[Operation] = set()
     while left := [c for c in state.conflicts if c.operation not in given_up]:

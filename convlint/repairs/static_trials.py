@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from convlint.ir import Edit, Finding
+from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_found, one_after_the_other
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, position
@@ -15,9 +16,10 @@ from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
-from convlint.static import CheckedFile, Project, check_file
+from convlint.static import CheckedFile, Project, Search, check_file
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
+_SEVERAL = 2
 _LEAST = 3.0  # seconds for trials, however short the check was
 
 
@@ -36,6 +38,33 @@ class StaticTrials:
 
         A number that a text makes unknown contradicts nothing.
         """
+        edited = self._edited(edits)
+        if edited is None:
+            return None
+        data, project = edited
+        if settles is not None and not self._may_settle(settles, data, project, edits):
+            return None
+        checked = check_file(self._path, data, project, with_reached=True)
+        if not self._is_known(checked):
+            return None
+        after = outcome(checked)
+        self._known[tuple(edits)] = checked, after
+        return after
+
+    def checked(self, edits: Sequence[Edit], search: Search) -> tuple[Outcome, Sequence[Finding]] | None:
+        """Check the program after ``edits`` with a search in its classes; None where it cannot be checked."""
+        edited = self._edited(edits)
+        if edited is None:
+            return None
+        checked = check_file(self._path, *edited, search=search, with_reached=True)
+        if not self._is_known(checked):
+            return None
+        after = outcome(checked)
+        self._known[tuple(edits)] = checked, after
+        return after, checked.findings
+
+    def _edited(self, edits: Sequence[Edit]) -> tuple[bytes, Project] | None:
+        """The contents of the file and the project after edits."""
         before = self._project
         by_path: dict[str, list[Edit]] = {}
         for edit in edits:
@@ -46,15 +75,7 @@ class StaticTrials:
             )
         except (EditError, OSError):
             return None
-        data, project = texts.data(self._path), before.with_texts(texts)
-        if settles is not None and not self._may_settle(settles, data, project, edits):
-            return None
-        checked = check_file(self._path, data, project, with_reached=True)
-        if not self._is_known(checked):
-            return None
-        after = outcome(checked)
-        self._known[tuple(edits)] = checked, after
-        return after
+        return texts.data(self._path), before.with_texts(texts)
 
     def _known_before(self, edits: Sequence[Edit]) -> tuple[CheckedFile, Outcome]:
         """The result for the most of these edits, from the first on: one repair may consist of several."""
@@ -97,27 +118,43 @@ def _is_blamed(conflict: Conflict) -> bool:
     return node is not None and conflict.graph.where(node) == conflict.finding.site
 
 
-def explained(path: str, checked: CheckedFile, project: Project, seconds: float) -> list[Finding]:
+def explained(path: str, checked: CheckedFile, project: Project, seconds: float, search: Search) -> list[Finding]:
     """The findings of a checked file, its conflicts explained by repairs: one finding for each cause.
 
-    ``seconds`` is the time of the processor that the check took.
+    Args:
+        path: the file.
+        checked: its check.
+        project: the project that it is in.
+        seconds: the time of the processor that the check took.
+        search: completes the findings of a check by those in classes.
     """
     start = outcome(checked)
     rest = [finding for finding in checked.findings if finding.graph is None]
-    if not start.conflicts:
+    broken = broken_classes(rest)
+    if not start.conflicts and len(broken) < _SEVERAL:
         return rest
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
     slicer = Slicer(project.texts, project.root)
+    trials = StaticTrials(path, checked, project)
 
     def propose(conflict: Conflict) -> list[Candidate]:
         return proposed(conflict, slicer, suspected)
 
     budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
     with _garbage_collected():
-        causes = explain(start, propose, StaticTrials(path, checked, project), budget)
+        repaired_classes = RepairedClasses((), (), start)
+        is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
+        if not is_refused:
+            repaired_classes = one_after_the_other(broken, start, lambda edits: trials.checked(edits, search))
+        causes = explain(repaired_classes.outcome, propose, trials, budget, repaired_classes.edits)
+        classes = repaired_classes.causes
+        if is_refused and broken:
+            edits = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
+            after = trials.checked(edits, search)
+            classes = tuple(each for each in broken if after is None or is_found(each, after[1]))
     causes.sort(key=_position(checked, start))
     found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
-    return [*found, *rest]
+    return [*found, *classes, *(finding for finding in rest if finding not in broken)]
 
 
 def _position(checked: CheckedFile, start: Outcome) -> Callable[[Explanation], tuple[int, bool, int]]:

@@ -30,7 +30,7 @@ Unknown = tuple[str, str, Place, str]
 Execution = tuple[str, str, int]
 """The kind and name of an entry point, and the number of an execution of it."""
 
-__all__ = ["CheckedFile", "Project", "check_file"]
+__all__ = ["CheckedFile", "Project", "Search", "check_file"]
 
 
 @dataclass(frozen=True, repr=False)

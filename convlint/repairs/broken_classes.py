@@ -1,0 +1,59 @@
+"""Errors of classes that fail for all arguments: which are causes, and which only follow from others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from convlint.ir import Edit, Finding
+from convlint.repairs.search import Outcome
+
+Check = Callable[[Sequence[Edit]], tuple[Outcome, Sequence[Finding]] | None]
+"""Analyzes the program after edits, its classes included; None where that failed."""
+
+_MOST = 4  # classes of one file that are repaired one after the other
+
+
+@dataclass(frozen=True)
+class RepairedClasses:
+    """The errors of classes that are causes, the ``edits`` that repair them, and the outcome after these."""
+
+    causes: tuple[Finding, ...]
+    edits: tuple[Edit, ...]
+    outcome: Outcome
+
+
+def broken_classes(findings: Sequence[Finding]) -> list[Finding]:
+    """The errors of classes that fail for all arguments."""
+    return [f for f in findings if f.severity == "error" and f.graph is None and f.witness is not None and f.repairs]
+
+
+def one_after_the_other(broken: Sequence[Finding], start: Outcome, check: Check) -> RepairedClasses:
+    """Repair one class after the other: an error that is gone after the repair of another class follows from that.
+
+    A repair that makes other operations fail is none.
+    """
+    causes: list[Finding] = []
+    edits: list[Edit] = []
+    state, left = start, [*broken]
+    while left and len(causes) < _MOST:
+        first = left.pop(0)
+        after = check([*edits, *first.repairs[0].edits])
+        if after is None or is_found(first, after[1]) or not after[0].failing <= state.failing:
+            causes.append(first.with_(repairs=(), fix=None))
+            continue
+        state = after[0]
+        causes.append(first)
+        edits += first.repairs[0].edits
+        left = [each for each in left if is_found(each, after[1])]
+    return RepairedClasses((*causes, *left), tuple(edits), state)
+
+
+def is_found(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Return whether an error is among others: in the same line, with the same rule."""
+    return any(other.severity == "error" and _place(other) == _place(finding) for other in findings)
+
+
+def _place(finding: Finding) -> tuple[str, str, int] | None:
+    site = finding.site
+    return None if site is None else (finding.code, site.path, site.line)
