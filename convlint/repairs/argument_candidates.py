@@ -14,8 +14,10 @@ from convlint.analysis import graph_queries, ops
 from convlint.ir import Edit, Graph, Layer, Node, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, simplified
+from convlint.repairs.replacement_texts import unread
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
 from convlint.source_text import call_sites
+from convlint.source_text.call_sites import Function
 
 _MOST_DIVISORS = 4  # nearest to the groups that were given
 _COUNTS = {
@@ -151,7 +153,10 @@ def _texts(
         yield from ((0, str(literal)) for literal in number.change.of_literal(number.literal))
         return
     yield from ((0, text) for text in simplified(number.node, number.change))
+    scope = number.place.scope
     if number.role == "argument" and number.place.depth == 0:
+        if isinstance(scope, Function):
+            yield from ((-1, name) for name in unread(scope))
         for name in ("in_channels", "out_channels", "num_channels"):
             if layer.attrs.get(name) == right and name in _COUNTS:
                 same = slicer.argument(frames, name, _COUNTS[name])

@@ -77,8 +77,14 @@ def texts(
         if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
             yield str(change.wanted), FIXED if number.place.is_parameterized else LITERAL
     scope = number.place.scope
-    if isinstance(scope, Function) and number.literal is not None and number.role == "argument":
-        yield from ((name, SIMPLER) for name in _unread(scope))
+    if isinstance(scope, Function) and number.role == "argument":
+        yield from ((name, SIMPLER) for name in unread(scope))
+        if number.literal is not None and change.ratio is not None and change.ratio > 1:
+            yield from ((f"{number.text} * {factor}", SAME) for factor in _factors(number, scope))
+    keyword, _ = number.place.file.parents.get(number.node, (None, ""))
+    named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
+    if named and isinstance(scope, Function) and (named in parameters(scope) or any(assigned(scope, named))):
+        yield named, SIMPLER
     if isinstance(number.node, ast.Name) and number.role == "argument":
         yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id))
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
@@ -118,35 +124,57 @@ def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:
     """The names in the arithmetic that a function assigns to a name: ``width`` of ``hidden = 4 * width``."""
     for value, holds in assigned(scope, name):
         if isinstance(value, ast.BinOp) and not holds:
-            yield from dict.fromkeys(n.id for n in ast.walk(value) if isinstance(n, ast.Name) and n.id != name)
+            names = dict.fromkeys(n.id for n in ast.walk(value) if isinstance(n, ast.Name))
+            yield from names if name not in names else ()
 
 
-def _unread(scope: Function) -> list[str]:
+def _factors(number: WrittenNumber, scope: Function) -> list[str]:
+    """The attributes of a function's parameters that the file multiplies by: ``block.expansion``."""
+    names = parameters(scope)
+    products = (n for n in number.place.file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
+    factors = (factor for product in products for factor in (product.left, product.right))
+    return list(
+        dict.fromkeys(
+            ast.unparse(factor)
+            for factor in factors
+            if isinstance(factor, ast.Attribute) and isinstance(factor.value, ast.Name) and factor.value.id in names
+        )
+    )
+
+
+def unread(scope: Function) -> list[str]:
     """The parameters that a function never reads: where it has a number instead, one of them was meant."""
     read = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
     return [name for name in parameters(scope) if name not in read]
 
 
 def _widths(scope: Function, node: ast.expr) -> list[str]:
-    """The names that a function passes as one of the first two arguments of calls: widths, mostly.
+    """The names that a function passes as one of the first two arguments of calls, or as channels: widths, mostly.
 
     Those come first that other calls get where ``node`` is passed.
     """
+    passed = [each for call in ast.walk(scope) if isinstance(call, ast.Call) for each in _passed_widths(call)]
+    own_place = next((place for place, argument in passed if argument is node), None)
     same: Counter[str] = Counter()
-    position = None
-    for call in ast.walk(scope):
-        if isinstance(call, ast.Call):
-            position = next((i for i, argument in enumerate(call.args) if argument is node), position)
-    for call in ast.walk(scope):
-        if isinstance(call, ast.Call):
-            for i, argument in enumerate(call.args[:2]):
-                if isinstance(argument, ast.Name) and not hasattr(builtins, argument.id):
-                    same[argument.id] += i == position
+    for place, argument in passed:
+        if isinstance(argument, ast.Name) and not hasattr(builtins, argument.id):
+            same[argument.id] += place == own_place
     own = {
         *parameters(scope),
         *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     }
     return [name for name, _ in same.most_common() if name in own]
+
+
+_WIDTHS = ("channels", "features", "planes", "filters", "width")
+
+
+def _passed_widths(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
+    """The arguments of a call that may be widths, with their positions or names."""
+    yield from enumerate(call.args[:2])
+    for keyword in call.keywords:
+        if keyword.arg is not None and keyword.arg.endswith(_WIDTHS):
+            yield keyword.arg, keyword.value
 
 
 def _peers(number: WrittenNumber, ends: Sequence[End]) -> Iterator[tuple[str, Fraction]]:

@@ -125,10 +125,13 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool, is
 
 def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], odds: tuple[int, ...]) -> tuple[int, ...]:
     """Order edits by rank and ``odds``: then the end that is blamed first, the layer that fails, the smaller change."""
-    *likely, is_default, kind, is_new = rank
+    *likely, is_elsewhere, is_default, kind, is_new = rank
+    oddity, *others = odds
     return (
         *likely,
-        *odds,
+        oddity,
+        is_elsewhere,
+        *others,
         ("blamed", "consumer", "other").index(end.role),
         is_default,
         kind,

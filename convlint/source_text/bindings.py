@@ -18,21 +18,31 @@ def parameters(function: Function) -> list[str]:
 def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
     """Return whether a function has bound the names and attributes in an expression before ``node``.
 
-    What it binds at the line of ``node`` may get its value from there, and what it never binds, or reads before it
+    What the statement of ``node`` binds may get its value from there, and what it never binds, or reads before it
     binds it, comes from elsewhere.
     """
     first: dict[str, int] = {}
     known = {*parameters(scope)}
+    around = [each for each in ast.walk(scope) if isinstance(each, _BINDING) and _contains(each, node)]
+    own = {id(inner) for statement in around for inner in ast.walk(statement)}
     for inner in ast.walk(scope):
         if isinstance(inner, ast.Name | ast.Attribute):
             name = ast.unparse(inner)
             if isinstance(inner.ctx, ast.Store):
-                first[name] = min(first.get(name, inner.lineno), inner.lineno)
+                line = node.lineno if id(inner) in own else inner.lineno
+                first[name] = min(first.get(name, line), line)
             elif inner.lineno <= node.lineno:
                 known.add(name)
     later = {name for name, line in first.items() if line >= node.lineno} - known
     read = (ast.unparse(n) for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name | ast.Attribute))
     return later.isdisjoint(read)
+
+
+_BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+
+
+def _contains(statement: ast.stmt, node: ast.expr) -> bool:
+    return statement.lineno <= node.lineno <= (statement.end_lineno or 0)
 
 
 def argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:
