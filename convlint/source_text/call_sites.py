@@ -110,7 +110,7 @@ class WrittenCall:
         return Edit(Site(self.site.path, *start, *end, self.site.function), "")
 
     def _end_before(self, argument: Site, stop: tuple[int, int]) -> tuple[int, int]:
-        """Return the place after an argument and the closing parentheses behind it, before ``stop``."""
+        """Return the place after an argument and its closing parentheses, before ``stop``."""
         place = argument.end_line, argument.end_column
         for number in range(argument.end_line, stop[0] + 1):
             first = argument.end_column - 1 if number == argument.end_line else 0
