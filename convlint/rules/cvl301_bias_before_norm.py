@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from convlint.analysis import graph_queries, ops
 from convlint.analysis.constructor_calls import constructor_call
-from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node
+from convlint.ir import Edit, Finding, Fix, Graph, Layer, Node, Site
 from convlint.rules.base import Rule, related_to
 from convlint.source_text import call_sites
 
@@ -57,6 +57,7 @@ class BiasBeforeNorm(Rule):
                 if len(norms) == len(calls):
                     cancelled.append((node, norms))
         useless = {layer.name for node, _ in cancelled if (layer := graph.layer(node.layer))}
+        needed = {layer.site: layer.name for layer in reversed(graph.layers) if layer.name not in useless}
         for node, norms_after in cancelled:
             yield self.finding(
                 f"the bias of this {graph_queries.kind_name(graph, node)} ({node.outputs[0].shape[1]:,} parameters) "
@@ -66,7 +67,7 @@ class BiasBeforeNorm(Rule):
                 # If the run ended early, another reader of the output may not have been reached.
                 confidence="high" if graph.status == "complete" else "medium",
                 related=related_to("the norm that subtracts the bias", graph.where(norms_after[0])),
-                fix=_fix(graph, node, norms_after, useless),
+                fix=_fix(graph, node, norms_after, needed),
             )
 
 
@@ -85,24 +86,23 @@ def _norm_that_cancels(graph: Graph, node: Node) -> Node | None:
     return None
 
 
-def _fix(graph: Graph, node: Node, norms: Sequence[Node], useless: Collection[str]) -> Fix | None:
+def _fix(graph: Graph, node: Node, norms: Sequence[Node], needed: Mapping[Site | None, str]) -> Fix | None:
     layer = graph.layer(node.layer)
     if layer is None or layer.site is None:
         return None
-    edit = _edit(graph, layer, norms, useless)
+    edit = _edit(graph, layer, norms, needed)
     if isinstance(edit, str):
         return Fix(f"set bias=False manually: {edit}", "display", ())
     return Fix("set bias=False (old checkpoints still contain the bias)", "unsafe", (edit,))
 
 
-def _edit(graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection[str]) -> Edit | str:
+def _edit(graph: Graph, layer: Layer, norms: Sequence[Node], needed: Mapping[Site | None, str]) -> Edit | str:
     """Return the edit of the call that builds ``layer``, or the reason why the call cannot be edited."""
     call = constructor_call(graph, layer)
     if call is None:
         return f"the line does not call torch.nn.{layer.base} directly"
-    for other in graph.layers:
-        if other.site == layer.site and other.name not in useless:
-            return f"the same call builds `{other.name}`, which is not followed by such a norm"
+    if layer.site in needed:
+        return f"the same call builds `{needed[layer.site]}`, which is not followed by such a norm"
     for norm in norms:
         site = graph.where(norm)
         norm_call = call_sites.at(site, graph.texts) if site is not None else None
@@ -118,18 +118,24 @@ def _edit(graph: Graph, layer: Layer, norms: Sequence[Node], useless: Collection
     return f"bias is `{ast.unparse(bias)}`"
 
 
-@lru_cache(maxsize=64)
 def _reader(file: call_sites.ParsedFile, attribute: str) -> str | None:
     """Return an expression in the file that may read the bias of the layer ``attribute`` and does not expect None."""
-    reads: dict[str, None] = {}
+    return next((text for owner, text in _reads(file) if owner in (None, attribute)), None)
+
+
+@lru_cache(maxsize=64)
+def _reads(file: call_sites.ParsedFile) -> Sequence[tuple[str | None, str]]:
+    """Return the expressions that read a bias and are not compared with None, each with the name of its owner, if that
+    is an attribute.
+    """
+    reads: dict[tuple[str | None, str], None] = {}
     for node in file.nodes:
-        if isinstance(node, ast.Attribute) and node.attr == "bias":
-            owner = node.value
-            of_another = isinstance(owner, ast.Attribute) and owner.attr != attribute
-            if isinstance(node.ctx, ast.Load) and not of_another and not _of_a_norm(file, node):
-                reads.setdefault(ast.unparse(node))
+        if isinstance(node, ast.Attribute) and node.attr == "bias" and isinstance(node.ctx, ast.Load):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else None
+            if not _of_a_norm(file, node):
+                reads.setdefault((owner, ast.unparse(node)))
     tested = set(_tested(file)) if reads else set()
-    return next((read for read in reads if read not in tested), None)
+    return [read for read in reads if read[1] not in tested]
 
 
 def _tested(file: call_sites.ParsedFile) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -137,10 +138,8 @@ class WrittenCall:
         if self.scope is not other.scope:
             return False
         first, last = sorted((self.node.lineno, other.node.lineno))
-        leaves = any(
-            isinstance(node, ast.Return | ast.Break | ast.Continue) and first < node.lineno < last
-            for node in ast.walk(self.scope)
-        )
+        exits = self.file.exits(self.scope)
+        leaves = bisect_left(exits, last) > bisect_right(exits, first)
         return not leaves and self.file.conditions(other.node) <= self.file.conditions(self.node)
 
 
@@ -154,6 +153,7 @@ class ParsedFile:
     def __post_init__(self) -> None:
         self.parents: dict[ast.AST, tuple[ast.AST, str]] = {}
         self.nodes = list(self._walk())
+        self._exits: dict[Scope, list[int]] = {}
 
     def _walk(self) -> Iterator[ast.AST]:
         """Yield all nodes except those in f-strings, whose positions are unreliable."""
@@ -166,6 +166,13 @@ class ParsedFile:
                     if isinstance(child, ast.AST):
                         self.parents[child] = (node, field)
                         pending.append(child)
+
+    def exits(self, scope: Scope) -> list[int]:
+        """The lines of the statements in a scope that leave it or a loop, in order."""
+        if scope not in self._exits:
+            leaving = (node for node in ast.walk(scope) if isinstance(node, ast.Return | ast.Break | ast.Continue))
+            self._exits[scope] = sorted(node.lineno for node in leaving)
+        return self._exits[scope]
 
     @cached_property
     def calls(self) -> dict[tuple[int, int, int, int], ast.Call]:

@@ -104,7 +104,7 @@ class _Diagnosis:
             struck = coverage[best][0] | coverage[best][1]
             self.poll.struck |= struck
             disagreement = self._disagreement(best, coverage[best][0], struck, open_)
-            self.poll.corrected.update(self._corrections(disagreement.wrong))
+            self.poll.correct(self._corrections(disagreement.wrong))
             yield disagreement
 
     def _corrections(self, wrong: Iterable[tuple[Vote, Fraction | None]]) -> dict[Vote, Fraction]:

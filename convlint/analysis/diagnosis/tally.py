@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from convlint.analysis.diagnosis.constraints import Vote
@@ -12,17 +12,22 @@ from convlint.analysis.diagnosis.votes import Votes
 _MAX_DEPTH = 100  # of nested concatenations
 
 
+Parts = tuple[tuple[int, Fraction], ...]
+"""The classes of which a sum consists, each with its factor."""
+
+
 class Poll:
     """The votes that remain when some are struck out."""
 
     def __init__(self, votes: Votes) -> None:
         self.votes = votes
         self.counted = 0  # ballots so far, a measure of the work
-        self.struck: set[Vote] = set()
-        self.corrected: dict[Vote, Fraction] = {}  # the values of struck votes that should have been given
+        self._struck: set[Vote] = set()
+        self._corrected: dict[Vote, Fraction] = {}
+        self._counts: dict[int, Counter[Fraction]] = {}  # with the votes that are struck now
         self.value: dict[Vote, Fraction] = {}
         self.root: dict[Vote, int] = {}
-        self._sums: dict[int, list[tuple[Fraction, tuple[tuple[int, Fraction], ...]]]] = {}
+        self._sums: dict[int, list[tuple[Fraction, Parts]]] = {}
         self._readers: dict[int, set[int]] = {}
         for whole, ratio, parts in votes.sums:
             self._sums.setdefault(whole, []).append((ratio, parts))
@@ -36,33 +41,83 @@ class Poll:
                 key = (value, vote.label, vote.frames or vote.node)
                 self._ballots.setdefault(root, {}).setdefault(key, []).append(vote)
 
+        self._circular = self._depending_on_themselves()
+
+    @property
+    def struck(self) -> set[Vote]:
+        """The votes that do not count."""
+        return self._struck
+
+    @struck.setter
+    def struck(self, votes: set[Vote]) -> None:
+        self._struck, self._counts = votes, {}
+
+    def correct(self, values: Mapping[Vote, Fraction]) -> None:
+        """Add the values that struck votes should have."""
+        self._corrected.update(values)
+        self._counts = {}
+
     def count(self, root: int) -> Counter[Fraction]:
         """Count the places that vote for each value of a class; the sum of a concatenation is one place."""
-        return self._count(root, frozenset())
+        if root in self._circular:
+            return self._count(root, self._total_of_circular(frozenset([root])))
+        pending = [root]
+        while pending:  # without recursion: a concatenation may hold the one before it, and so on
+            current = pending[-1]
+            missing = [
+                part for _, parts in self._sums.get(current, ()) for part, _ in parts if part not in self._counts
+            ]
+            if current not in self._counts and not missing:
+                self._counts[current] = self._count(current, self._total)
+            pending += missing
+            if not missing:
+                pending.pop()
+        return self._counts[root]
 
-    def _count(self, root: int, above: frozenset[int]) -> Counter[Fraction]:
+    def _count(self, root: int, total_of: Callable[[Parts], Fraction | None]) -> Counter[Fraction]:
         ballots = self._ballots.get(root, {})
         self.counted += 1 + len(ballots)
         counted: Counter[Fraction] = Counter()
         for votes in ballots.values():
-            if not self.struck.issuperset(votes):
+            if not self._struck.issuperset(votes):
                 counted[self.value[votes[0]]] += 1
             else:
-                counted.update({self.corrected[v] for v in votes if v in self.corrected})
-        for ratio, parts in self._sums.get(root, ()) if len(above) < _MAX_DEPTH else ():
-            total = self._total(parts, above | {root})
+                counted.update({self._corrected[v] for v in votes if v in self._corrected})
+        for ratio, parts in self._sums.get(root, ()):
+            total = total_of(parts)
             if total is not None:
                 counted[total / ratio] += 1
         return counted
 
-    def _total(self, parts: tuple[tuple[int, Fraction], ...], above: frozenset[int]) -> Fraction | None:
-        total = Fraction(0)
-        for part, ratio in parts:
-            value = None if part in above else winner(self._count(part, above))
-            if value is None:
+    def _total(self, parts: Parts) -> Fraction | None:
+        """The sum of parts that were counted."""
+        values = [(winner(self._counts[part]), ratio) for part, ratio in parts]
+        return sum((v * ratio for v, ratio in values if v is not None), Fraction(0)) if _all_known(values) else None
+
+    def _total_of_circular(self, above: frozenset[int]) -> Callable[[Parts], Fraction | None]:
+        """The sum of parts of which some may depend on the classes that are counted, ``above``."""
+
+        def total(parts: Parts) -> Fraction | None:
+            if len(above) > _MAX_DEPTH or not above.isdisjoint([part for part, _ in parts]):
                 return None
-            total += value * ratio
+            values = [
+                (winner(self._count(part, self._total_of_circular(above | {part}))), ratio) for part, ratio in parts
+            ]
+            return sum((v * ratio for v, ratio in values if v is not None), Fraction(0)) if _all_known(values) else None
+
         return total
+
+    def _depending_on_themselves(self) -> set[int]:
+        """The classes that are part of their own sums, and those that depend on them."""
+        left = {whole: {part for _, parts in sums for part, _ in parts} for whole, sums in self._sums.items()}
+        missing = {whole: sum(part in left for part in parts) for whole, parts in left.items()}
+        settled = [whole for whole, count in missing.items() if not count]
+        for whole in settled:
+            for reader in self._readers.get(whole, ()):
+                missing[reader] -= 1
+                if not missing[reader]:
+                    settled.append(reader)
+        return left.keys() - set(settled)
 
     def instead(self, root: int) -> Fraction | None:
         """The value that most places vote for; without votes, what a concatenation leaves for the class."""
@@ -98,6 +153,10 @@ def _closure(roots: Iterable[int], neighbors: Callable[[int], Iterable[int]]) ->
             reached.add(root)
             pending += neighbors(root)
     return reached
+
+
+def _all_known(values: Sequence[tuple[Fraction | None, Fraction]]) -> bool:
+    return all(value is not None for value, _ in values)
 
 
 def winner(counted: Counter[Fraction]) -> Fraction | None:

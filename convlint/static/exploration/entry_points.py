@@ -17,6 +17,7 @@ from convlint.static.interpreter import Interpreter, PathChoices
 from convlint.static.program.parse import cached, children
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
+from convlint.support.reachability import Reachability
 
 if TYPE_CHECKING:
     from convlint.ir import Graph
@@ -68,6 +69,7 @@ def find_entry_points(project: Project, module: SourceModule) -> list[EntryPoint
 
 
 def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint]:
+    calls_a_user = _calls_a_user(module)
     for name, bindings in module.bindings.items():
         definition = bindings[-1]
         if isinstance(definition, ast.ClassDef):
@@ -80,9 +82,10 @@ def _entry_points(project: Project, module: SourceModule) -> Iterator[EntryPoint
                 for method, function in value.namespace.items():  # of a test case, a trainer
                     if type(function) is Function and _may_use_models(function.node):
                         yield EntryPoint(module, "function", f"{value.qualname}.{method}", function)
-        elif isinstance(definition, ast.FunctionDef) and (kind := _kind(module, definition)):
+        elif isinstance(definition, ast.FunctionDef) and calls_a_user(definition):
             value = _defined(project, module, name)
             if type(value) is Function:
+                kind = "function" if _may_use_models(definition) else "factory"
                 yield EntryPoint(module, kind, name, value)
     if any(_may_use_models(statement) for statement in module.main):
         yield EntryPoint(module, "file", "")
@@ -106,20 +109,16 @@ def _may_use_models(node: ast.AST) -> bool:
     return cached(node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node)))
 
 
-def _kind(module: SourceModule, function: ast.FunctionDef) -> str | None:
-    """Return "function" for one that may use models, "factory" for one that calls such a function of its file."""
-    if _may_use_models(function):
-        return "function"
-    pending, seen = [function], {function}
-    while pending:
-        for callee in callees(pending.pop()):
-            called = module.bindings.get(callee.id, [None])[-1] if isinstance(callee, ast.Name) else None
-            if isinstance(called, ast.FunctionDef) and called not in seen:
-                if _may_use_models(called):
-                    return "factory"
-                seen.add(called)
-                pending.append(called)
-    return None
+def _calls_a_user(module: SourceModule) -> Reachability[ast.FunctionDef]:
+    """Return whether a function, or one of its file that it calls, directly or not, may use models."""
+
+    def called(function: ast.FunctionDef) -> Iterator[ast.FunctionDef]:
+        for callee in callees(function):
+            definition = module.bindings.get(callee.id, [None])[-1] if isinstance(callee, ast.Name) else None
+            if isinstance(definition, ast.FunctionDef):
+                yield definition
+
+    return Reachability(called, _may_use_models)
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:
