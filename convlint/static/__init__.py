@@ -92,10 +92,11 @@ def check_file(
 def _check(
     path: str, module: SourceModule, project: Project, search: Search | None, with_reached: bool, only: Execution | None
 ) -> CheckedFile:
-    explorations = explore.explored(project, module) if only is None else explore.up_to(project, module, *only)
+    explored = explore.explored(project, module) if only is None else explore.up_to(project, module, *only)
+    explorations = explored.explorations
     found = list(_findings(project, module, explorations))
     findings = tuple(_merged(found if search is None else search(project, explorations, found)))
-    problems = tuple(_failures(path, explorations))
+    problems = (*_failures(path, explorations), *_left_out(path, explored))
     covered = tuple(coverage.covered(explorations)) if only is None else ()
     for exploration in explorations:
         explore.close(project, exploration)
@@ -144,6 +145,18 @@ def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Proble
             name = exploration.entry_point.name or "the file"
             text = f"convlint failed on {name}: {last}; please report this"
             yield Problem("internal", text, file, traceback=failure)
+
+
+def _left_out(file: str, explored: explore.Explored) -> Iterator[Problem]:
+    """Yield a problem if there were no steps left for some classes and functions."""
+    if explored.left_out:
+        left, first = len(explored.left_out), explored.left_out[0]
+        line = getattr(getattr(first.value, "node", None), "lineno", None)
+        text = (
+            f"{left:,} of {left + len(explored.explorations):,} classes and functions were not checked, from "
+            f"`{first.name or 'the top level'}` on: the file takes too many steps of static analysis"
+        )
+        yield Problem("too-many-steps", text, file, line)
 
 
 def _findings(project: Project, module: SourceModule, explorations: Sequence[Exploration]) -> Iterator[Finding]:

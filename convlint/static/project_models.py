@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from convlint.settings.config import ModelEntry
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import parse_target
+from convlint.static.domain.budget import STEPS_OF_A_PATH
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Tensor
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, callees, find_entry_points
@@ -27,7 +28,6 @@ from convlint.static.recursion import with_room
 from convlint.support.errors import UsageError
 from convlint.support.regular_file import read_regular_file
 
-_STEPS = 15_000
 _ALIKE = 3  # functions executed of those in a file that call the same
 
 ClassKey = tuple[str, str]  # the file and the qualified name of a class
@@ -66,7 +66,7 @@ def _detect(files: list[str], root: str) -> list[Detected]:
     project, usage = Project(root), _Usage()
     modules = [m for m in (_module(project, file) for file in files) if m is not None]
     for module in modules:
-        for exploration in explored(project, module):
+        for exploration in explored(project, module).explorations:
             for path in exploration.paths:
                 _note_usage(path, usage)
     models = [model for module in modules for model in _models_in(project, module, usage)]
@@ -228,7 +228,7 @@ def _model(project: Project, module: SourceModule, target: str, usage: _Usage) -
 def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | None:
     """Return the first execution of an entry point; None if convlint failed."""
     exploration = Exploration(project, entry_point)
-    exploration.advance(_STEPS)
+    exploration.advance(STEPS_OF_A_PATH)
     path = exploration.paths[0] if exploration.paths else None
     return None if path is None or path.failure else path
 

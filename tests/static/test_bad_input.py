@@ -275,3 +275,44 @@ HUGE = {
 def test_huge_numbers_and_lists(name: str) -> None:
     text = f"{HEAD}{BUG}{HUGE[name]}\n"
     assert marked_lines(text)[0] in findings_in(text)
+
+
+# --- more than a file may take
+
+
+def chain(builds: str, count: int = 40) -> str:
+    """Classes, each of which builds the one before it."""
+    head = "(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n        "
+    bodies = ["self.c = nn.Conv2d(c, c, 1)", *(builds.replace("A", f"A{n}") for n in range(count))]
+    return HEAD + "".join(f"class A{n}{head}{body}\n" for n, body in enumerate(bodies))
+
+
+def test_classes_for_which_no_steps_are_left_are_a_problem() -> None:
+    found = check(f"{chain('self.a = A(c); self.b = A(c + 1)')}{BUG}")
+    (problem,) = found.problems
+    assert problem.kind == "too-many-steps"
+    assert re.match(r"\d+ of 42 classes and functions were not checked, from `A\d+` on", problem.message)
+
+
+def test_classes_that_build_the_one_before_are_all_checked() -> None:
+    found = check(chain("self.a = A(c)"))
+    assert not found.problems
+
+
+def test_a_deep_copy_that_doubles_is_unknown() -> None:
+    doubled = "x = [x, copy.deepcopy(x)]\n" * 64
+    text = f"{HEAD}import copy\n{BUG}x = [1]\n{doubled}"
+    assert findings_in(text) == marked_lines(text)
+    assert "this copy has too many parts" in {f.message.partition(": ")[2] for f in check(text).findings}
+
+
+def test_a_deep_copy_of_usual_size_is_known() -> None:
+    text = f"{HEAD}import copy\nx = copy.deepcopy([[nn.Conv2d(3, 8, 3, groups=2)] for _ in range(50)])  # CVL101\n"
+    assert findings_in(text) == marked_lines(text)
+
+
+@pytest.mark.parametrize(("depth", "is_known"), [(100, True), (1000, False)])
+def test_a_chain_of_inheritance(depth: int, is_known: bool) -> None:
+    chained = "".join(f"class A{n + 1}(A{n}): pass\n" for n in range(depth))
+    text = f"{HEAD}class A0(nn.Module): width = 3\n{chained}nn.Conv2d(3, 8, 3, groups=A{depth}.width - 1)\n"
+    assert bool(findings_in(text)) is is_known

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from convlint.ir import Site
+from convlint.static.domain.budget import STEPS_OF_A_PATH, FileBudget
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.values import Num, Value
 from convlint.static.exploration.argument_variants import (
@@ -24,8 +26,6 @@ from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 
 _MOST_PATHS = 10  # of one entry point
-_STEPS_PER_PATH = 15_000
-_STEPS_PER_FILE = 4_000  # plus one for each of its lines
 _ALIKE = {"factory": 1}
 """How many of the functions that call the same are executed first, 2 of other kinds."""
 
@@ -49,7 +49,7 @@ class Exploration:
             if not self._variants:
                 return None
             self._variant, self._choices = self._variants.pop(0), PathChoices()
-        path = self._execute(self._choices, self._variant, min(steps, _STEPS_PER_PATH))
+        path = self._execute(self._choices, self._variant, min(steps, STEPS_OF_A_PATH))
         if not self.paths and fails_at_defaults(path):
             self._variants.insert(0, default_numbers(path))
         self.paths.append(path)
@@ -60,7 +60,7 @@ class Exploration:
 
     def with_all_inputs(self, path: ExecutionPath) -> ExecutionPath:
         """Return the same path with UNKNOWN for each optional input that the path left out."""
-        return self._execute(path.interpreter.choices.again(), path.variant, _STEPS_PER_PATH, all_inputs=True)
+        return self._execute(path.interpreter.choices.again(), path.variant, STEPS_OF_A_PATH, all_inputs=True)
 
     def _execute(
         self, choices: PathChoices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False
@@ -126,7 +126,7 @@ def exploration(project: Project, entry_point: EntryPoint) -> Exploration:
     key = _key(entry_point)
     if key not in project.explorations:
         project.explorations[key] = new = Exploration(project, entry_point)
-        new.advance(_STEPS_PER_PATH)
+        new.advance(STEPS_OF_A_PATH)
     known: Exploration = project.explorations[key]
     return known
 
@@ -135,39 +135,55 @@ def _key(entry_point: EntryPoint) -> object:
     return entry_point.value if entry_point.kind == "class" else entry_point
 
 
-def explored(project: Project, module: SourceModule) -> list[Exploration]:
+@dataclass(frozen=True)
+class Explored:
+    """The explorations of a file, and the classes and functions for which there were no steps left."""
+
+    explorations: list[Exploration]
+    left_out: list[EntryPoint]
+
+
+def explored(project: Project, module: SourceModule) -> Explored:
     """Explore a file within a budget: classes, then the top level and functions, then more paths and functions."""
     if project.registries:
         update_registries(Interpreter(project, Execution(), PathChoices()))
-    budget = _STEPS_PER_FILE + module.text.length
+    budget = FileBudget.of_lines(module.text.length)
     entry_points = find_entry_points(project, module)
     classes = [entry_point for entry_point in entry_points if entry_point.kind == "class"]
     first, later = _by_callees([entry for entry in entry_points if entry.kind != "class"])
-    explorations = [exploration(project, entry_point) for entry_point in (*classes, *first)]
-    budget -= sum(each.paths[0].steps for each in explorations)
-    pending = explorations[:]
-    while pending and budget > 0:
-        current = pending.pop(0)
-        steps = current.advance(budget)
-        if steps is not None:
-            budget -= steps
+    explorations: list[Exploration] = []
+    left_out: list[EntryPoint] = []
+    for entry_point in (*classes, *first):
+        if budget.first <= 0:
+            left_out.append(entry_point)
+            continue
+        explorations.append(exploration(project, entry_point))
+        steps = explorations[-1].paths[0].steps
+        budget.first -= steps
+        budget.further -= steps
+    pending = deque(explorations)
+    while pending and budget.further > 0:
+        current = pending.popleft()
+        taken = current.advance(budget.further)
+        if taken is not None:
+            budget.further -= taken
             pending.append(current)
     for entry_point in later:
-        if budget <= 0:
+        if budget.further <= 0:
             break
         explorations.append(exploration(project, entry_point))
-        budget -= explorations[-1].paths[0].steps
-    return explorations
+        budget.further -= explorations[-1].paths[0].steps
+    return Explored(explorations, left_out)
 
 
-def up_to(project: Project, module: SourceModule, kind: str, name: str, number: int) -> list[Exploration]:
+def up_to(project: Project, module: SourceModule, kind: str, name: str, number: int) -> Explored:
     """Explore one entry point of a file, up to its execution ``number``."""
     found = [each for each in find_entry_points(project, module) if (each.kind, each.name) == (kind, name)]
     explorations = [exploration(project, entry_point) for entry_point in found]
     for each in explorations:
-        while len(each.paths) <= number and each.advance(_STEPS_PER_PATH) is not None:
+        while len(each.paths) <= number and each.advance(STEPS_OF_A_PATH) is not None:
             pass
-    return explorations
+    return Explored(explorations, [])
 
 
 def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:

@@ -24,6 +24,11 @@ class BuiltInstance:
         self._attributes = list(_attributes(instance))
 
     @property
+    def modules(self) -> int:
+        """The number of modules in it, itself included."""
+        return len(self._attributes)
+
+    @property
     def is_unchanged(self) -> bool:
         """Return whether it and the modules in it have the attributes that they had."""
         now = list(_attributes(self.instance))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import cache, partial
 
+from convlint.static.domain.budget import BASES
 from convlint.static.domain.objects import Class
 from convlint.static.domain.values import Builtin, Library, Value
 from convlint.static.program.parse import cached, walk
@@ -90,6 +91,8 @@ def linear(cls: Class, bases: Sequence[Value]) -> tuple[Class, ...]:
             order.append(_plain_class(_UNKNOWN_BASE))
             if _looks_like_module(cls, base):
                 order += library("torch.nn.Module").mro
+    if len(order) > BASES:
+        order = [_plain_class(_UNKNOWN_BASE), *([each for each in order if each.is_library and each.is_module])]
     last = {id(base): position for position, base in enumerate(order)}
     return (cls, *[base for position, base in enumerate(order) if last[id(base)] == position])
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     pass
 
 
+_COMPARED_IN_A_STEP = 8  # modules
+
+
 def instantiate(cls: Class, call: Call) -> Value:
     """Call a class."""
     interpreter = call.interpreter
@@ -34,9 +37,11 @@ def instantiate(cls: Class, call: Call) -> Value:
     if cls.node is not None and cls.is_module and not call.open_ended:
         key = call_cache.constructor_key(cls, call)
         cached = None if key is None else interpreter.cached_instances.get(key)
-        if cached is not None and cached.is_unchanged:
-            _note_in_forward(cached.instance, call)
-            return cached.instance
+        if cached is not None:
+            interpreter.take_steps(cached.modules // _COMPARED_IN_A_STEP)
+            if cached.is_unchanged:
+                _note_in_forward(cached.instance, call)
+                return cached.instance
     instance = Instance(cls, None if type(call.node) is Outside else call.site, tuple(interpreter.frames))
     if not cls.is_module:
         instance.items = special_methods.new_items(cls)
@@ -49,7 +54,8 @@ def instantiate(cls: Class, call: Call) -> Value:
         _note_in_forward(instance, call)
     _construct(instance, call)
     if key is not None:
-        interpreter.cached_instances[key] = call_cache.BuiltInstance(instance)
+        interpreter.cached_instances[key] = built = call_cache.BuiltInstance(instance)
+        interpreter.take_steps(built.modules // _COMPARED_IN_A_STEP)
     return instance
 
 

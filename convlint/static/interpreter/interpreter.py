@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Sequence
 
+from convlint.static.domain.budget import CALLS_IN_CALLS, STEPS_OF_AN_EXECUTION
 from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.objects import Built, Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.origins import first_unknown
@@ -38,9 +39,6 @@ from convlint.symbolic import Dim
 EXPRESSIONS.update(expressions.HANDLERS)
 STATEMENTS.update(statements.HANDLERS)
 
-_DEEPEST = 60  # calls within calls
-_MOST_STEPS = 60_000  # statements and expressions of one execution
-
 
 class Interpreter:
     """Executes the program on symbolic numbers, and records what it does in an ``Execution``."""
@@ -58,7 +56,7 @@ class Interpreter:
         self.demands: dict[Instance, tuple[tuple[Num, Num], ...]] = {}  # of a layer's constructor
         self.constructing: list[Instance] = []
         self.built_in_forward: list[Built] = []  # modules that the forward of another module built
-        self.steps = _MOST_STEPS  # that are left
+        self.steps = STEPS_OF_AN_EXECUTION  # that are left
         self.is_trial = False  # whether arguments are tried: a failure alone is then no finding
         self.input_rank: int | None = None  # of the inputs of an entry point; None: as its code requires
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
@@ -70,6 +68,12 @@ class Interpreter:
     def step(self) -> None:
         """Count one step of the program. Raises Stop when there were too many."""
         self.steps -= 1
+        if self.steps < 0:
+            raise Stop("too many steps")
+
+    def take_steps(self, count: int) -> None:
+        """Count several steps. Raises Stop when there were too many."""
+        self.steps -= count
         if self.steps < 0:
             raise Stop("too many steps")
 
@@ -200,7 +204,7 @@ class Interpreter:
         names = bind(function, call)
         if instance is not None and names is not None and instance not in self.arguments:
             self.arguments[instance] = dict(names)
-        if names is None or len(self.frames) > _DEEPEST:
+        if names is None or len(self.frames) > CALLS_IN_CALLS:
             return self.call_unknown(call)
         inner = Scope(function.scope.module, function.scope, function.qualname, names, function.node)
         if inner.module.is_library:  # what it does, the program does at the call

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from convlint.static.domain.budget import STEPS_OF_REGISTRIES
 from convlint.static.domain.execution import Raised, Stop
 from convlint.static.domain.objects import Class, Function, Instance, Scope
 from convlint.static.domain.values import UNKNOWN, Bound, Value
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 _MOST = 100  # definitions that are filed in one registry
-_MOST_STEPS = 8_000  # for all of them
 
 Decorated = tuple[ast.FunctionDef | ast.ClassDef, ast.expr]  # a definition and its decorator
 
@@ -56,7 +56,7 @@ def _file(interpreter: Interpreter, module: SourceModule, name: str, registry: V
     if len(filed) > _MOST:
         _close(interpreter, module, name, registry)
         return
-    steps, interpreter.steps = interpreter.steps, _MOST_STEPS
+    steps, interpreter.steps = interpreter.steps, STEPS_OF_REGISTRIES
     try:
         for owner, decorated in filed:
             _apply(interpreter, owner, *decorated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from convlint.static.domain.budget import ITERATIONS
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
@@ -29,8 +30,6 @@ from convlint.static.program.parse import is_generator
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
-
-_MOST_ITERATIONS = 400  # of one loop
 
 
 def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> Value:
@@ -171,7 +170,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
     if type(iterable) is InputItems:
         return _for_inputs(interpreter, node, iterable, scope)
     items = containers.iterate(interpreter, iterable)
-    if items is None or len(items) > _MOST_ITERATIONS:
+    if items is None or len(items) > ITERATIONS:
         interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable)
         assign(interpreter, node.target, unknown_from(node.iter, scope, iterable), scope)
         end = execute_block(interpreter, node.body, scope)
@@ -208,7 +207,7 @@ def _for_inputs(
 
 
 def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd | None:
-    for _ in range(_MOST_ITERATIONS):
+    for _ in range(ITERATIONS):
         interpreter.step()
         test = evaluate(interpreter, node.test, scope)
         condition = truth.known(interpreter, test)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from convlint.static.domain.budget import COPIES
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value
 from convlint.static.interpreter import records, special_methods
@@ -42,6 +43,8 @@ def _copied(value: Value, copies: dict[int, Value]) -> Value:
     copy: Value = copies.get(id(value))
     if copy is not None:
         return copy
+    if len(copies) > COPIES:
+        raise _TooManyCopiesError
     if type(value) is Instance:
         copy = copies[id(value)] = Instance(value.cls, value.site, value.frames)
         copy.kind, copy.error, copy.incomplete = value.kind, value.error, value.incomplete
@@ -57,13 +60,27 @@ def _copied(value: Value, copies: dict[int, Value]) -> Value:
     return copy
 
 
+class _TooManyCopiesError(Exception):
+    """A deep copy would take too much memory."""
+
+
+def _deep_copied(call: Call) -> Value:
+    copies: dict[int, Value] = {}
+    try:
+        copied = _copied(call.args[0], copies)
+    except _TooManyCopiesError:
+        copied = call.interpreter.execution.record_gap("this copy has too many parts")
+    call.interpreter.take_steps(len(copies) // 8)
+    return copied
+
+
 LIBRARY: dict[str, NativeFunction] = {
     "functools.partial": lambda call: Partial(call.args[0], tuple(call.args[1:]), call.kwargs),
     "collections.OrderedDict": FUNCTIONS["dict"],
     "torch.utils.checkpoint.checkpoint": _checkpoint,
     "itertools.chain": _chain,
     "math.prod": _product,
-    **dict.fromkeys(("copy.deepcopy", "copy.copy"), lambda call: _copied(call.args[0], {})),
+    **dict.fromkeys(("copy.deepcopy", "copy.copy"), _deep_copied),
     "typing.cast": lambda call: call.args[-1],
     **dict.fromkeys(("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve"), records.replaced),
     **dict.fromkeys(("dataclasses.asdict", "attr.asdict", "attrs.asdict"), records.as_dict),

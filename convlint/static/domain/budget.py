@@ -1,0 +1,35 @@
+"""What static analysis may cost: its limits in one place.
+
+Time is counted in steps: statements, expressions and calls of the program, copies of its values, and modules that are
+compared. A check takes a number of steps that is linear in the length of its file; what is left out is reported.
+``values.LONGEST`` and ``values.LARGEST`` limit the values that are computed, so that each step is short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+STEPS_OF_AN_EXECUTION: Final = 60_000
+STEPS_OF_A_PATH: Final = 15_000  # through a class or function
+STEPS_OF_REGISTRIES: Final = 8_000
+CALLS_IN_CALLS: Final = 60
+ITERATIONS: Final = 400  # of one loop
+BASES: Final = 300  # of one class, directly or not; one with more has an unknown base
+COPIES: Final = 4_096  # of objects, in one deep copy
+
+_FIRST, _FIRST_PER_LINE = 40_000, 60  # real files take 44 steps a line at most, and 30,000 in all
+_FURTHER, _FURTHER_PER_LINE = 4_000, 1
+
+
+@dataclass
+class FileBudget:
+    """The steps that are left for a file: for the ``first`` execution of each entry point, and for ``further`` ones."""
+
+    first: int
+    further: int
+
+    @classmethod
+    def of_lines(cls, lines: int) -> FileBudget:
+        """The budget of a file with so many lines."""
+        return cls(_FIRST + _FIRST_PER_LINE * lines, _FURTHER + _FURTHER_PER_LINE * lines)
