@@ -40,7 +40,7 @@ def _drops_arithmetic(repair: ClassRepair) -> bool:
     """Return whether a repair leaves an operand of what was written: ``width`` of ``width * 2``."""
     written = repair.written.node
     operands = (written.left, written.right) if isinstance(written, ast.BinOp) else ()
-    return repair.text in map(ast.unparse, operands)
+    return repair.written.role == "argument" and repair.text in map(ast.unparse, operands)
 
 
 _ROLES = ("reader", "source", "sibling")

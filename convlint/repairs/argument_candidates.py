@@ -76,18 +76,20 @@ def _without_groups(graph: Graph, layer: Layer, slicer: Slicer) -> Iterator[Cand
     written = next((keyword for keyword in call.node.keywords if keyword.arg == "groups"), None)
     if written is None or not isinstance(written.value, ast.Constant):
         return
-    calls = graph.nodes_of(layer.name)
-    if _received(graph, calls) not in (None, into) or _expected(graph, calls) not in (None, out):
-        return
-    kernel = layer.attrs.get("kernel_size")
-    grouped = [
-        other.attrs["groups"]
-        for other in graph.layers
-        if other.error is None and other.attrs.get("groups", 1) != 1 and other.attrs.get("kernel_size") == kernel
-    ]
-    if not any(groups and into % groups == 0 for groups in grouped if type(groups) is int):
-        cost, words = (0,), f"remove `groups={ast.unparse(written.value)}`"
-        yield Candidate(call.removing(written), None, None, Fraction(0), cost, cost, call.site, words)
+    groups = [o.attrs["groups"] for o in graph.layers if o.error is None and o.attrs.get("groups", 1) != 1]
+    if groups:
+        calls = graph.nodes_of(layer.name)
+        fits = _received(graph, calls) in (None, into) and _expected(graph, calls) in (None, out)
+        kernel = layer.attrs.get("kernel_size")
+        alike = [
+            o.attrs["groups"]
+            for o in graph.layers
+            if o.error is None and "groups" in o.attrs and o.attrs.get("kernel_size") == kernel
+        ]
+        if not fits or any(type(number) is int and number > 1 and into % number == 0 for number in alike):
+            return
+    cost, words = (0,), f"remove `groups={ast.unparse(written.value)}`"
+    yield Candidate(call.removing(written), None, None, Fraction(0), cost, cost, call.site, words)
 
 
 # --- floats
@@ -154,15 +156,21 @@ def _texts(
         return
     yield from ((0, text) for text in simplified(number.node, number.change))
     scope = number.place.scope
+    if number.role == "argument":
+        yield from ((1, text) for text in _beside(number, right, layer, frames, slicer))
     if number.role == "argument" and number.place.depth == 0:
         if isinstance(scope, Function):
             yield from ((-1, name) for name in unread(scope))
-        for name in ("in_channels", "out_channels", "num_channels"):
-            if layer.attrs.get(name) == right and name in _COUNTS:
-                same = slicer.argument(frames, name, _COUNTS[name])
-                if same is not None and same.literal is None:
-                    yield 1, same.text
         yield 2, str(right)
+
+
+def _beside(number: WrittenNumber, right: int, layer: Layer, frames: tuple[Site, ...], slicer: Slicer) -> Iterator[str]:
+    """The expressions in the same call for the channels of the layer, if these have the right value."""
+    for name in ("in_channels", "out_channels", "num_channels"):
+        if layer.attrs.get(name) == right:
+            for other in slicer.numbers_of(frames, name, _COUNTS[name], Change()):
+                if other.role == "argument" and other.frame == number.frame and other.literal is None:
+                    yield other.text
 
 
 def _arguments(graph: Graph, layer: Layer) -> Iterator[_Argument]:
@@ -189,8 +197,9 @@ def _of_groups(graph: Graph, attrs: Mapping[str, Any], calls: tuple[Node, ...]) 
         yield _Argument("out_channels", 1, out, expected)
     if groups > 1 and groups == into:  # depthwise
         yield _Argument("out_channels", 1, out, into)
-    elif groups > 1 and groups == out:
+    elif groups > 1 and groups == out:  # or the channels of a depthwise layer, by which its groups are written
         yield _Argument("in_channels", 0, into, out)
+        yield _Argument("out_channels", 1, out, into)
     others = Counter(
         layer.attrs["groups"] for layer in graph.layers if layer.error is None and layer.attrs.get("groups", 1) != 1
     )

@@ -102,18 +102,23 @@ def literal_value(node: ast.expr) -> Fraction | None:
 _WIDE = 32  # numbers of channels from which on most are multiples of powers of two
 
 
-def is_odder(scope: ast.AST, node: ast.expr, text: str) -> bool:
-    """Return whether a new literal is less usual than the one that it replaces: 520 for 512.
+_USUAL = 2  # how many more times a number is written
+
+
+def oddity(scope: ast.AST, node: ast.expr, text: str) -> int:
+    """Return 1 if a new literal is less usual than the one that it replaces, 520 for 512, and -1 if it is usual.
 
     A number that the function writes elsewhere is usual, and so is a large power of two times a small number.
     """
     new = ast.parse(text, mode="eval")
     removed, added = _integers(node) - _integers(new), _integers(new) - _integers(node)
     if len(removed) != 1 or len(added) != 1:
-        return False
+        return 0
     (before,), (after,) = removed, added
     written = _integers(scope)
     gain = written[after] - (written[before] - 1)
+    if gain >= _USUAL:
+        return -1
     return gain < 0 or (gain <= 1 and min(before, after) >= _WIDE and _odd_part(after) > _odd_part(before))
 
 
@@ -121,7 +126,7 @@ _SHORTEST = 3  # numbers that make a progression
 
 
 def regularity(file: ParsedFile, number: ast.expr, text: str) -> int:
-    """Return 1 if a new literal makes a progression of its siblings, -1 if it breaks one: 64, 128, 256.
+    """Return 1 if a new literal makes a progression of its siblings, -1 if it breaks one: 64, 128, 256 or 64, 64, 64.
 
     The siblings are the literals that other calls of the same name in the same function pass in the same place.
     """
@@ -137,7 +142,14 @@ def regularity(file: ParsedFile, number: ast.expr, text: str) -> int:
     siblings.sort(key=lambda node: (node.lineno, node.col_offset))
     before = [literal_value(node) for node in siblings]
     after = [Fraction(text) if node is number else value for node, value in zip(siblings, before, strict=True)]
-    return _is_progression(after) - _is_progression(before)
+    known = siblings.index(number)
+    around = slice(max(known - 1, 0), known + 2)
+    return _is_regular(after, around) - _is_regular(before, around)
+
+
+def _is_regular(numbers: list[Fraction | None], around: slice) -> bool:
+    near = numbers[around]
+    return _is_progression(numbers) or (len(near) == _SHORTEST and len(set(near)) == 1)
 
 
 def _is_progression(numbers: list[Fraction | None]) -> bool:

@@ -55,12 +55,12 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
         if (vote.label, vote.frames) not in seen:
             seen.add((vote.label, vote.frames))
             yield _end(graph, vote, right, slicer, "consumer")
-    for conflict in disagreements_at(graph, [failed]):
-        yield from _voting(graph, conflict, slicer, seen, "other")
     for vote, right in _parts(graph, failed):
         if (vote.label, vote.frames) not in seen:
             seen.add((vote.label, vote.frames))
             yield _end(graph, vote, right, slicer, "other")
+    for conflict in disagreements_at(graph, [failed]):
+        yield from _voting(graph, conflict, slicer, seen, "other")
 
 
 def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from convlint.analysis import graph_queries, merges
 from convlint.ir import Edit, Graph, Site
 from convlint.repairs.candidate import Candidate
-from convlint.repairs.changes import Change, is_odder, regularity
+from convlint.repairs.changes import Change, oddity, regularity
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
 from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SIMPLER, texts
 from convlint.repairs.unread_names import left_unread
@@ -52,13 +52,11 @@ def width_candidates(
                 is_guess = kind == COMPUTED and not joined
                 own_rank = _rank(number, kind, text not in known, shared != in_class, is_guess)
                 rank = (not is_likely, *own_rank)
-                oddity = is_odder(number.place.scope, number.node, text) - regularity(
-                    number.place.file, number.node, text
-                )
+                odd = _oddity(number, text)
                 is_first = in_class and end.vote.node == failed
-                cost = _cost(end, number, rank, (oddity, is_part, not is_first))
+                cost = _cost(end, number, rank, (odd, is_part, not is_first))
                 # A number of several calls is not as likely as that of one.
-                rank = (*rank, oddity, is_part, reached[number.site])
+                rank = (*rank, odd, is_part, reached[number.site])
                 generality = GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
                 candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)
@@ -95,6 +93,11 @@ def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
                 yield site.path, site.line
 
 
+def _oddity(number: WrittenNumber, text: str) -> int:
+    """Say how odd a new literal is there; a progression says more than other numbers."""
+    return oddity(number.place.scope, number.node, text) - 2 * regularity(number.place.file, number.node, text)
+
+
 def _is_unlikely(number: WrittenNumber, text: str) -> bool:
     """Return whether an edit leaves a name that nothing reads, or an argument without the name of its parameter."""
     scope, node = number.place.scope, number.node
@@ -126,10 +129,10 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool, is
 def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], odds: tuple[int, ...]) -> tuple[int, ...]:
     """Order edits by rank and ``odds``: then the end that is blamed first, the layer that fails, the smaller change."""
     *likely, is_elsewhere, is_default, kind, is_new = rank
-    oddity, *others = odds
+    odd, *others = odds
     return (
         *likely,
-        oddity,
+        odd,
         is_elsewhere,
         *others,
         ("blamed", "consumer", "other").index(end.role),
