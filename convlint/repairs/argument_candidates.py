@@ -157,14 +157,16 @@ def _texts(
     yield from ((0, text) for text in simplified(number.node, number.change))
     scope = number.place.scope
     if number.role == "argument":
-        yield from ((1, text) for text in _beside(number, right, layer, frames, slicer))
+        yield from ((1, text) for text in _texts_of_channels(number, right, layer, frames, slicer))
     if number.role == "argument" and number.place.depth == 0:
         if isinstance(scope, Function):
             yield from ((-1, name) for name in unread(scope))
         yield 2, str(right)
 
 
-def _beside(number: WrittenNumber, right: int, layer: Layer, frames: tuple[Site, ...], slicer: Slicer) -> Iterator[str]:
+def _texts_of_channels(
+    number: WrittenNumber, right: int, layer: Layer, frames: tuple[Site, ...], slicer: Slicer
+) -> Iterator[str]:
     """The expressions in the same call for the channels of the layer, if these have the right value."""
     for name in ("in_channels", "out_channels", "num_channels"):
         if layer.attrs.get(name) == right:

@@ -85,6 +85,8 @@ def texts(
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or any(assigned(scope, named))):
         yield named, SIMPLER
+    if number.role == "argument":
+        yield from ((text, SIMPLER) for text in _other_items(number.node))
     if isinstance(number.node, ast.Name) and number.role == "argument":
         yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id))
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
@@ -118,6 +120,19 @@ def _product(graph: Graph, end: End) -> Iterator[str]:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
                 yield " * ".join(map(str, shape))
+
+
+def _other_items(node: ast.expr) -> Iterator[str]:
+    """The expression with the next items of the list that it takes one from, or the last: ``widths[-1]``."""
+    for part in ast.walk(node):
+        match part:
+            case ast.Subscript(slice=ast.Constant(value=int(index)) as written):
+                for other in (index + 1, index - 1, -1):
+                    written.value = other
+                    text = ast.unparse(node)
+                    written.value = index
+                    if other >= 0 or other == -1:
+                        yield text
 
 
 def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:

@@ -53,7 +53,7 @@ def width_candidates(
                 own_rank = _rank(number, kind, text not in known, shared != in_class, is_guess)
                 rank = (not is_likely, *own_rank)
                 odd = _oddity(number, text)
-                is_first = in_class and end.vote.node == failed
+                is_first = (in_class or is_guess) and end.vote.node == failed
                 cost = _cost(end, number, rank, (odd, is_part, not is_first))
                 # A number of several calls is not as likely as that of one.
                 rank = (*rank, odd, is_part, reached[number.site])
@@ -95,7 +95,7 @@ def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
 
 def _oddity(number: WrittenNumber, text: str) -> int:
     """Say how odd a new literal is there; a progression says more than other numbers."""
-    return oddity(number.place.scope, number.node, text) - 2 * regularity(number.place.file, number.node, text)
+    return oddity(number.place.scope, number.node, text) - 3 * regularity(number.place.file, number.node, text)
 
 
 def _is_unlikely(number: WrittenNumber, text: str) -> bool:
@@ -123,7 +123,8 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool, is
     """
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized
     size = 0 if kind == SIMPLER else 2 if is_guess else 1
-    return (kind in (NAME, FIXED), size, is_elsewhere, is_default, kind, is_new)
+    is_constant = number.role == "attribute" and isinstance(number.place.scope, ast.ClassDef)
+    return (kind in (NAME, FIXED) or is_constant, size, is_elsewhere, is_default, kind, is_new)
 
 
 def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], odds: tuple[int, ...]) -> tuple[int, ...]:

@@ -158,7 +158,61 @@ class Net(nn.Module):
         return self.head(self.norm(self.dense(self.stem(x))))
 """
 
+A_PROGRESSION = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = self.layer(3, 16)
+        self.two = self.layer(16, 32)
+        self.three = self.layer(32, 64)
+        self.four = self.layer(64, 64)  # <- 128
+        self.head = nn.Linear(128, 5)
+
+    def layer(self, inputs, outputs):
+        return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    def forward(self, x):
+        return self.head(self.four(self.three(self.two(self.one(x)))).mean((2, 3)))
+"""
+
+ANOTHER_ITEM_OF_A_LIST = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        widths = [10, 6, 14]
+        self.a = nn.Conv2d(3, widths[0], 5)
+        self.b = nn.Conv2d(widths[0], widths[1], 3)
+        self.c = nn.Conv2d(widths[1], 14, 1)
+        self.head = nn.Conv2d(widths[1], 4, 1)  # <- widths[2]
+
+    def forward(self, x):
+        return self.head(self.c(self.b(self.a(x))))
+"""
+
+A_PARAMETER_THAT_NOTHING_READS = f"""{HEAD}
+class Step(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(outputs, outputs, 3)  # <- inputs
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Net(nn.Module):
+    def __init__(self, width=16, middle=24):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3)
+        self.body = nn.Sequential(Step(width, middle), Step(middle, middle), Step(middle, width))
+
+    def forward(self, x):
+        return self.body(self.stem(x))
+"""
+
 PROGRAMS = {
+    "a number in a progression": A_PROGRESSION,
+    "an item of a list": ANOTHER_ITEM_OF_A_LIST,
+    "a parameter that nothing reads": A_PARAMETER_THAT_NOTHING_READS,
     "a width that nothing else reads": A_NAME_THAT_NOTHING_ELSE_READS,
     "the width of each part of a concatenation": A_WIDTH_OF_EACH_PART,
     "a helper with a middle width that one call has equal": A_MIDDLE_WIDTH_OF_A_HELPER,
@@ -282,3 +336,39 @@ class Net(nn.Module):
     for finding in errors(source):
         for repair in finding.repairs:
             assert run(apply(source.encode(), repair.edits).decode()) is not None
+
+
+def test_an_error_of_a_class_and_of_the_models_with_it_is_one() -> None:
+    source = f"""{HEAD}
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs // 2)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+class Fork(nn.Module):
+    def __init__(self, inputs, one, other):
+        super().__init__()
+        self.one, self.other = Unit(inputs, one), Unit(inputs, other)
+
+    def forward(self, x):
+        return torch.cat([self.one(x), self.other(x)], 1)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Unit(3, 16), Fork(16, 8, 24), Fork(32, 16, 16))
+        self.head = nn.Linear(32, 5)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean((2, 3)))
+"""
+    (finding,) = errors(source)
+    (edit,) = finding.repairs[0].edits
+    assert edit.text == "outputs"
+    assert run(apply(source.encode(), [edit]).decode()) is not None
