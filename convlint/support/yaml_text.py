@@ -224,13 +224,19 @@ class _Flow:
         self._depth -= 1
         return value
 
+    def _key(self, value: Any) -> Any:
+        """Return a value that is the key of a mapping: a list or a mapping is refused."""
+        if isinstance(value, (list, dict)):
+            self._reader.refuse("a list or a mapping is a key")
+        return value
+
     def _list(self) -> list[Any]:
         items = []
         while self._peek() != "]":
             item = self._value()
             if self._peek() == ":":
                 self._take()
-                item = {item: self._value()}
+                item = {self._key(item): self._value()}
             items.append(item)
             if self._peek() == ",":
                 self._take()
@@ -242,7 +248,7 @@ class _Flow:
     def _dict(self) -> dict[Any, Any]:
         items: dict[Any, Any] = {}
         while self._peek() != "}":
-            key = self._value()
+            key = self._key(self._value())
             items[key] = None
             if self._peek() == ":":
                 self._take()

@@ -60,6 +60,8 @@ REFUSED = {
     "brackets in brackets": "[" * 500 + "]" * 500,
     "lists in lists": "- " * 500 + "1",
     "a tab": "a:\n\tb: 1",
+    "a mapping as a key": "{{}: 1}",
+    "a list as a key in a list": "[[1]: 2]",
 }
 
 
