@@ -104,11 +104,16 @@ def annotated(text: str) -> str:
 
 
 def by_convlint(place: Environment, folder: Path, *arguments: str) -> list[Found]:
-    """Return the findings of ``convlint check`` for files or models."""
+    """Return the findings of ``convlint check`` for files or models, each at its line and where it first fails."""
     told = place.run(["convlint", "check", "--isolated", "--no-cache", "--output-format", "json", *arguments], folder)
     report = json.loads(told.stdout)
     assert not report["problems"], report["problems"]
-    return [Found(Path(f["path"]).stem, f["line"], f["code"], f["severity"]) for f in report["findings"] if f["path"]]
+    return [
+        Found(Path(place["path"]).stem, place["line"], f["code"], f["severity"])
+        for f in report["findings"]
+        for place in (f, *(each for each in f["occurrences"] if each["line"] != f["line"]))
+        if place["path"]
+    ]
 
 
 def by_torchfix(place: Environment, folder: Path) -> list[Found]:
