@@ -2,19 +2,21 @@
 
 PyTorch runs each program, and convlint checks its source. A program that runs must not get an error of the 1xx
 family. If PyTorch fails, a finding must be on a line of its traceback, on the line of the changed number, or where
-the failing layer was built. ``--show SEED`` prints one program with both results.
+the failing layer was built. Where the default of a parameter was changed and the program passes another number,
+PyTorch runs the class with its defaults, too. ``--show SEED`` prints one program with both results.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import multiprocessing
 import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.markdown import table
@@ -96,6 +98,8 @@ def judge(seed: int, program: Program | None = None) -> Verdict:
     program = program or random_program(seed)
     with tempfile.TemporaryDirectory() as folder:
         outcome = run_with_pytorch(program, folder)
+        if outcome.ran and program.mutation.startswith("default"):
+            outcome = run_with_pytorch(with_defaults(program))
         start = time.perf_counter()
         try:
             findings, crash = _findings(program, folder), ""
@@ -108,6 +112,24 @@ def judge(seed: int, program: Program | None = None) -> Verdict:
         if found.site is not None and found.code[:4] in {"CVL1", "CVL2"}
     ]
     return Verdict(seed, program, outcome, tuple(alarms), seconds, crash)
+
+
+def with_defaults(program: Program) -> Program:
+    """Return the program with each call of its main part that builds a class without arguments, where that works."""
+    tree = ast.parse(program.source)
+    plain = {each.name for each in tree.body if isinstance(each, ast.ClassDef) and _needs_no_arguments(each)}
+    main = [each for each in tree.body if not isinstance(each, ast.ClassDef)]
+    lines = program.source.splitlines(keepends=True)
+    for call in (node for part in main for node in ast.walk(part) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Name) and call.func.id in plain and call.lineno == call.end_lineno:
+            line = lines[call.lineno - 1]
+            lines[call.lineno - 1] = f"{line[: call.func.end_col_offset]}(){line[call.end_col_offset :]}"
+    return replace(program, source="".join(lines))
+
+
+def _needs_no_arguments(cls: ast.ClassDef) -> bool:
+    made = [each for each in cls.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    return all(len(each.args.defaults) == len(each.args.args) - 1 for each in made)
 
 
 def _findings(program: Program, folder: str) -> tuple[Finding, ...]:

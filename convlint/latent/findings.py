@@ -34,7 +34,8 @@ def _explains(defect: LatentDefect, finding: Finding) -> bool:
         return False
     if finding.graph is not None:
         failing = {finding.graph.nodes[id].site for id in finding.nodes}
-        return not defect.works and any(each.site in failing for each in defect.fails)
+        settled = {call or built for each in defect.fails for _, call, built in each.failing}
+        return not defect.works and not failing.isdisjoint(settled)
     place = _site(defect.repair)
     if finding.code in ("CVL201", "CVL203") and any(
         (related.site.path, related.site.line) == (place.path, place.line) for related in finding.related

@@ -121,8 +121,10 @@ class Search:
         from convlint.latent.candidates import repairs  # most classes never fail
         from convlint.latent.ranking import orphans, rank
         from convlint.repairs.written_numbers import Slicer
+        from convlint.source_text.packages import package_folder
 
-        slicer = Slicer(self._project.texts, self._project.root)
+        own = package_folder(trials.entry_point.module.path)
+        slicer = Slicer(self._project.texts, self._project.root, own)
         accepted: list[_Accepted] = []
         seen: set[object] = set()
         for failed in _representatives(state):

@@ -16,6 +16,7 @@ from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
 from convlint.repairs.written_numbers import Slicer
 from convlint.source_text.edits import EditError, apply
+from convlint.source_text.packages import package_folder
 from convlint.static import CheckedFile, Project, Search, check_file
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
@@ -134,7 +135,7 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
     if not start.conflicts and len(broken) < _SEVERAL:
         return rest
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
-    slicer = Slicer(project.texts, project.root)
+    slicer = Slicer(project.texts, project.root, package_folder(path))
     trials = StaticTrials(path, checked, project)
 
     def propose(conflict: Conflict) -> list[Candidate]:

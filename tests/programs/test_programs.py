@@ -53,6 +53,12 @@ def test_a_change_is_one_number() -> None:
     assert sum(left != right for left, right in pairs) == 1
 
 
+def test_a_class_is_built_with_its_defaults_where_it_has_them() -> None:
+    classes = "class Net:\n    def __init__(self, n=8): ...\nclass Block:\n    def __init__(self, n): Net(3)\n"
+    program = Program(f"{classes}Net(4)(x), Block(2)\n", "", line=None)
+    assert differential.with_defaults(program).source == f"{classes}Net()(x), Block(2)\n"
+
+
 def test_a_seed_is_a_program() -> None:
     assert random_program(7) == random_program(7)
 
