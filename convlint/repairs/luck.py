@@ -103,11 +103,13 @@ def _places(chosen: Candidate) -> Collection[tuple[str, int]]:
 
 
 def _other_numbers(chosen: Candidate) -> Iterator[Edit]:
-    """Edits that double one number in the call, or in the defaults, that a repair changes."""
+    """Edits that multiply one number in the call, or in the defaults, that a repair changes."""
     number = chosen.number
     if number is None:
         return
-    yield Edit(number.site, _doubled(ast.parse(chosen.edit.text, mode="eval").body))
+    repaired = _doubled(ast.parse(chosen.edit.text, mode="eval").body)
+    is_original = repaired == ast.unparse(number.node)  # with which a repair inside the callee works anyway
+    yield Edit(number.site, f"3 * ({chosen.edit.text})" if is_original else repaired)
     frame, place = number.frame, number.place
     call = place.file.calls.get((frame.line, frame.column, frame.end_line, frame.end_column))
     found: list[ast.expr] = []

@@ -223,3 +223,35 @@ def test_a_failing_search_leaves_the_findings_and_is_a_problem(monkeypatch: pyte
     assert [finding.code for finding in report if finding.severity == "error"] == ["CVL102"]
     assert [problem.kind for problem in report.problems] == ["internal"]
     assert report.exit_code() == 2
+
+
+def test_a_file_outside_of_the_working_directory_is_repaired_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inside,) = errors(PARTS_OF_A_CAT)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (outside,) = (finding for finding in convlint.check("../net.py") if finding.severity == "error")
+    assert [repair.title for repair in outside.repairs] == [repair.title for repair in inside.repairs] != []
+
+
+def test_a_wrong_argument_is_not_repaired_by_a_factor_in_the_class(tmp_path: Path) -> None:
+    """With ``width // 2`` in Residual the call for 32 and 64 works, and no other does."""
+    Path("blocks.py").write_text("""
+from torch import nn
+
+class Residual(nn.Module):
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, width, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv(x).relu()
+""")
+    Path("net.py").write_text("from blocks import Residual\n\nblock = Residual(32, 64)\n")
+    for target in ("net.py", tmp_path):
+        (found,) = (finding for finding in convlint.check(str(target)) if finding.severity == "error")
+        assert found.site is not None
+        assert (Path(found.site.path).name, found.site.line) == ("net.py", 3)
+        assert [repair.title for repair in found.repairs] == ["replace `64` with `32`", "replace `32` with `64`"]

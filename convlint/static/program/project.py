@@ -43,11 +43,14 @@ class Project:
         self._parsed: Parsed = {} if parsed is None else parsed
         self.imports = ImportGraph(self.root, self.texts, self._parsed)
         self._imported: dict[str, None] = {}
+        self._given: dict[str, str] = {}  # the paths of files as they were added, by absolute path
         self._modules: dict[str, SourceModule | None] = {}
 
     def with_texts(self, texts: SourceTexts) -> Project:
         """The same project with other contents of files; files that are unchanged are not parsed again."""
-        return Project(self.root, self.entries, texts, self._parsed)
+        project = Project(self.root, self.entries, texts, self._parsed)
+        project._given = self._given
+        return project
 
     def without_trees(self) -> Project:
         """The same project without its modules in memory: they are parsed again when they are needed."""
@@ -74,6 +77,7 @@ class Project:
         self.imports.add(key, data)
         text = self.imports.text(key)
         assert text is not None  # otherwise it would have raised
+        self._given[key] = path
         module = self._modules[key] = self._module(text.at(path), key, data)
         return module
 
@@ -84,6 +88,7 @@ class Project:
             self._modules[key] = None  # it finds nothing if it imports itself meanwhile
             text = self.imports.text(key)
             if text is not None:
+                text = text.at(self._given.get(key, text.path))
                 self._modules[key] = self._module(text, key, self.imports.data(key))
         return self._modules[key]
 

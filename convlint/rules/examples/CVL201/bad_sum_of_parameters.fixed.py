@@ -11,7 +11,7 @@ class Net(nn.Module):
         super().__init__()
         self.stem = ConvNorm(3, width)
         self.grow = nn.Conv2d(width, width + growth, 1, bias=False)
-        self.norm = nn.GroupNorm(4, growth + width)  # CVL201
+        self.norm = nn.GroupNorm(4, width + growth)  # CVL201
 
     def forward(self, x):
         return self.norm(self.grow(self.stem(x).relu())).relu()
