@@ -183,7 +183,7 @@ class Net(nn.Module):
         self.a = nn.Conv2d(3, widths[0], 5)
         self.b = nn.Conv2d(widths[0], widths[1], 3)
         self.c = nn.Conv2d(widths[1], 14, 1)
-        self.head = nn.Conv2d(widths[1], 4, 1)  # <- widths[2]
+        self.head = nn.Conv2d(widths[1], 4, 1)  # <- widths[-1]
 
     def forward(self, x):
         return self.head(self.c(self.b(self.a(x))))
