@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 
 from convlint.ir import Edit, Finding, Fix, Site
@@ -58,7 +58,7 @@ def skips_file(data: bytes) -> bool:
     return _comments(data).skip_file
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Directive:
     """A ``noqa`` or ``ignore`` in a comment, with its place in the line, and its codes with theirs."""
 
@@ -68,9 +68,20 @@ class _Directive:
     is_noqa: bool
     codes: tuple[tuple[str, int, int], ...]
 
-    def names(self, finding: Finding) -> Iterator[str]:
-        """Yield those of its codes and prefixes that match a finding."""
-        return (code for code, _, _ in self.codes if finding.code.startswith(code.upper()))
+    def names(self, finding: Finding) -> frozenset[str]:
+        """Return those of its codes and prefixes that match a finding."""
+        if not self.codes:
+            return frozenset()
+        prefixes = (finding.code[:length] for length in range(len(finding.code) + 1))
+        return frozenset[str]().union(*(self._spellings.get(prefix, ()) for prefix in prefixes))
+
+    @cached_property
+    def _spellings(self) -> dict[str, set[str]]:
+        """The codes as they are written, by their upper case."""
+        spellings: dict[str, set[str]] = {}
+        for code, _, _ in self.codes:
+            spellings.setdefault(code.upper(), set()).add(code)
+        return spellings
 
 
 class _Comments:
@@ -85,6 +96,9 @@ class _Comments:
         # Comments before a syntax error count; the error itself is reported when the file is parsed.
         with suppress(tokenize.TokenError, SyntaxError):
             self._read(text)
+        self._first_after: dict[int, int] = {}
+        for line in sorted(self._joined, reverse=True):
+            self._first_after[line] = self._first_after.get(line + 1, line + 1)
 
     def _read(self, text: str) -> None:
         unix = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -112,16 +126,14 @@ class _Comments:
 
     def comment_line(self, line: int) -> int:
         """Return the first line, from ``line`` on, that can have a comment."""
-        while line in self._joined:
-            line += 1
-        return line
+        return self._first_after.get(line, line)
 
     def suppressing(self, finding: Finding) -> Iterator[_Directive]:
         site = finding.site
         assert site is not None
         for line in range(site.line, self.comment_line(max(site.line, site.end_line)) + 1):
             for directive in self.directives.get(line, ()):
-                if (directive.is_noqa and not directive.codes) or any(directive.names(finding)):
+                if (directive.is_noqa and not directive.codes) or directive.names(finding):
                     yield directive
 
 
@@ -184,7 +196,8 @@ def unused(path: str, data: bytes, findings: Iterable[Finding], checked: Collect
 def _unused(path: str, comments: _Comments, directive: _Directive, codes: list[str]) -> Unused:
     line, start, end = directive.line, directive.start, directive.end
     text = comments.lines[line - 1]
-    kept = [code for code, _, _ in directive.codes if code not in codes]
+    unused_codes = set(codes)
+    kept = [code for code, _, _ in directive.codes if code not in unused_codes]
     if kept:
         edit = Edit(_span(path, line, directive.codes[0][1], directive.codes[-1][2]), ", ".join(kept))
     else:
