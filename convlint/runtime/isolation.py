@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from torch import nn
@@ -129,8 +129,19 @@ def module_calls(handle: OnModuleCall) -> Iterator[None]:
 @contextmanager
 def silent() -> Iterator[None]:
     """Context that discards the output of the run, for forwards that repeat the recorded one."""
-    with exclusive(), redirect_stdout(_Silenced(sys.stdout)), redirect_stderr(_Silenced(sys.stderr)):
+    with exclusive(), _silenced("stdout"), _silenced("stderr"):
         yield
+
+
+@contextmanager
+def _silenced(name: str) -> Iterator[None]:
+    """Context in which a stream discards the output of the run; what another thread puts in its place stays."""
+    silenced = _Silenced(getattr(sys, name))
+    setattr(sys, name, silenced)
+    try:
+        yield
+    finally:
+        silenced.close_for(name)
 
 
 class _Silenced:
@@ -139,6 +150,15 @@ class _Silenced:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._discarded = io.StringIO()
+        self._over = ""  # the name of the stream, once the run is over
+
+    def close_for(self, name: str) -> None:
+        self._over = name
+        if getattr(sys, name) is self:
+            setattr(sys, name, self._stream)
 
     def __getattr__(self, name: str) -> Any:
+        if self._over:  # another thread had diverted the stream before, and has restored it
+            self.close_for(self._over)
+            return getattr(self._stream, name)
         return getattr(self._discarded if in_run() else self._stream, name)

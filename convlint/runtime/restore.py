@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -155,8 +156,11 @@ def _modes() -> Callable[[], None]:
 
 def _process() -> Callable[[], None]:
     path, folder, environment = list(sys.path), os.getcwd(), dict(os.environ)
+    streams = sys.stdin, sys.stdout, sys.stderr
 
     def restore() -> None:
+        if threading.active_count() == 1:  # otherwise another thread may have diverted them for itself
+            sys.stdin, sys.stdout, sys.stderr = streams
         sys.path[:] = path
         if not os.path.exists(".") or os.getcwd() != folder:
             os.chdir(folder)

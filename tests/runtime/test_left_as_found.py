@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import random
 import sys
@@ -67,6 +68,11 @@ def _freezes(model: nn.Module) -> None:
         parameter.grad = None
 
 
+def _diverts_streams(model: nn.Module) -> None:
+    del model
+    sys.stdout = sys.stderr = io.StringIO()
+
+
 def _raises(model: nn.Module) -> None:
     del model
     raise RuntimeError("from the forward")
@@ -80,6 +86,7 @@ DEEDS: dict[str, Callable[[nn.Module], None]] = {
     "moves the process": _moves_process,
     "sets modes": _sets_modes,
     "freezes": _freezes,
+    "diverts streams": _diverts_streams,
     "raises": _raises,
 }
 

@@ -326,3 +326,52 @@ def test_a_recording_follows_the_threads_of_its_model(branches: Branches) -> Non
     assert sorted(inside) == parts
     assert (called[0], called[-1]) == ("", "join")
     assert sorted(name for name, _ in graph.untraced) == sorted(n for part in parts for n in part[1:])
+
+
+@pytest.mark.slow
+def test_six_threads_that_check_print_train_and_fail() -> None:
+    class Prints(Model):
+        def forward(self, x: Tensor) -> Tensor:
+            sys.stdout.write("from a model\n")
+            y: Tensor = super().forward(x)
+            return y
+
+    class Fails(Model):
+        def forward(self, x: Tensor) -> Tensor:
+            raise RuntimeError(f"as it must: {x.shape}")
+
+    def checks(make: Callable[[], nn.Module]) -> set[str]:
+        return {report_of(make()) for _ in range(4)}
+
+    def trains() -> int:
+        torch.manual_seed(1)
+        other = Other().train()
+        for _ in range(40):
+            other(torch.rand(2, 3, 8, 8)).sum().backward()
+        return sum(parameter.grad is not None for parameter in other.parameters())
+
+    def diverts() -> str:
+        for _ in range(200):
+            with contextlib.redirect_stdout(io.StringIO()) as own:
+                sys.stdout.write("from a thread\n")
+        return own.getvalue()
+
+    before = process_state()
+    del before["random"], before["torch random"]  # which the training thread draws
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        results = in_threads(
+            lambda: checks(Model),
+            lambda: checks(lambda: Model(16)),
+            lambda: checks(Prints),
+            lambda: checks(Fails),
+            trains,
+            diverts,
+        )
+        assert getattr(sys.stdout, "_stream", sys.stdout) is printed
+        sys.stdout.write("at the end")
+    assert printed.getvalue().endswith("at the end")
+    after = process_state()
+    assert {key: after[key] for key in before} == before
+    assert [len(texts) for texts in results[:4] if isinstance(texts, set)] == [1, 1, 1, 1]
+    assert results[4] == 4

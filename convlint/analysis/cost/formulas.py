@@ -65,6 +65,7 @@ def macs(graph: Graph, node: Node) -> int | None:
     """The multiply-accumulates of one call; None if it was not traced into.
 
     - ``linear``: ``out * in_features``; matrix products: ``out * K``, with the size K of the summed dimension
+    - ``linear_cross_entropy``: its linear layer, all weights for each vector of the input
     - ``bilinear``: ``out * in1 * (in2 + 1)``: the weight with the second input, the result with the first
     - ``deform_conv2d``: as a convolution, without the interpolation of its input
     - convolutions, attention, recurrent layers and ``einsum``: see the functions above
@@ -107,6 +108,7 @@ _FORMULAS: dict[str, Callable[[Node, list[Tensor], Tensor], int]] = {
     "tensordot": lambda _, ins, out: isqrt(ins[0].numel * ins[1].numel * out.numel),  # MK * KN * MN = (MKN) ** 2
     "bilinear": lambda _, ins, out: out.numel * ins[0].shape[-1] * (ins[1].shape[-1] + 1),
     "deform_conv2d": _deform_conv,
+    "linear_cross_entropy": lambda _, ins, __: ins[0].numel // (ins[0].shape[-1] or 1) * ins[1].numel,
 }
 _RECURRENT = ops.RECURRENT | {f"{op}_cell" for op in ops.RECURRENT}
 _OPAQUE = frozenset(
