@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from convlint.pipelines.requests import CheckRequest
 from convlint.support.errors import nearest
+
+_OPTIONS = {
+    **dict.fromkeys(("--format", "-f", "--output_format"), "--output-format {}"),
+    **dict.fromkeys(("-i", "--input-size", "--input-shape", "--shape", "--size", "--input_size"), "--input 3,224,224"),
+    **dict.fromkeys(("--batch", "-b", "--bs"), "--batch-size {}"),
+    **dict.fromkeys(("--rules", "--enable", "-s"), "--select CVL301"),
+    **dict.fromkeys(("--disable", "--skip"), "--ignore CVL301"),
+    **dict.fromkeys(("--workers", "--num-workers", "--processes"), "-j {}"),
+    **dict.fromkeys(("-o", "--out"), "--output-file {}"),
+    "--write": "--fix",
+    "--unsafe": "--fix --unsafe-fixes",
+}
+"""Options as other tools call them, and what to write here; braces stand for the value."""
+
+_COMMANDS = {
+    **dict.fromkeys(("explain", "rules", "show", "doc", "help"), "rule"),
+    **dict.fromkeys(("lint", "run", "analyze", "test", "verify"), "check"),
+    **dict.fromkeys(("table", "info", "count", "profile", "stats"), "summary"),
+    **dict.fromkeys(("rewrite", "optimize", "compress", "slim"), "suggest"),
+    **dict.fromkeys(("lsp", "language-server", "serve"), "server"),
+}
+"""Commands as other tools call them, and the command here."""
 
 _OLD_NAMES = {option.alias for option in CheckRequest.options().values()}
 _COMMAND = re.compile(r"No such command '(?P<word>.*?)'")
@@ -21,15 +44,24 @@ def message_of(error: Any) -> str:
     if match := _CHOICE.match(message):
         choices = tuple(re.findall(r"'([^']*)'", match["choices"]))
         message = f"{match['option']} {match['value']!r} is unknown{nearest(match['value'], choices)}"
-    elif possible := getattr(error, "possibilities", None):
-        current = tuple(name for name in possible if name not in _OLD_NAMES)
-        advice = nearest(error.option_name, current) if current else ""
-        message = f"No such option: {error.option_name}{advice}"
+    elif message.startswith("No such option"):
+        message = f"No such option: {error.option_name}{_advice(error.option_name, error.possibilities or ())}"
+    elif (match := _COMMAND.match(message)) and match["word"] in _COMMANDS:
+        word = match["word"]
+        return f"convlint: no command is named {word!r}; did you mean `convlint {_COMMANDS[word]}`?"
     elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
         word = match["word"]
         return f"convlint: no command is named {word!r}; did you mean `convlint check {word}`?"
     command = error.ctx.command_path if error.ctx else "convlint"
     return f"{command}: {message} (see {command} --help)"
+
+
+def _advice(option: str, possible: Sequence[str]) -> str:
+    """What to write instead of an option that does not exist."""
+    if option in _OPTIONS:
+        return f"; did you mean `{_OPTIONS[option].format('...')}`?"
+    current = tuple(name for name in possible if name not in _OLD_NAMES)
+    return nearest(option, current) if current else ""
 
 
 def _is_target(word: str) -> bool:

@@ -93,11 +93,11 @@ class CheckRequest(Request):
         required=True, commands=_ONE_MODEL)
 
     select: tuple[str, ...] = option((), RULES, "CODES",
-        "Rule codes or prefixes to enable, for example CVL1,CVL301.", commands=_CHECK_AND_SWEEP)
+        "Rule codes, prefixes or names to enable, for example CVL1,CVL301.", commands=_CHECK_AND_SWEEP)
     ignore: tuple[str, ...] = option((), RULES, "CODES",
-        "Rule codes or prefixes to disable.", commands=_CHECK_AND_SWEEP)
+        "Rule codes, prefixes or names to disable.", commands=_CHECK_AND_SWEEP)
     extend_select: tuple[str, ...] = option((), RULES, "CODES",
-        "Rule codes or prefixes to enable in addition to --select.", commands=_CHECK_AND_SWEEP)
+        "Rule codes, prefixes or names to enable in addition to --select.", commands=_CHECK_AND_SWEEP)
     fail_on: Severity | None = option(None, RULES, "SEVERITY",
         "Lowest severity that makes the exit code 1: error, warning or info.",
         choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP)

@@ -206,17 +206,25 @@ def _strings(value: str | list[str]) -> tuple[str, ...]:
 
 
 def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
-    """Parse codes and prefixes of codes, several of them in one string. Raises UsageError for unknown ones."""
+    """Parse codes, prefixes of codes and names of rules, several of them in one string.
+
+    Raises UsageError for unknown ones.
+    """
     known = tuple(all_codes())
     found = []
     for code in (part for text in _strings(value) for part in text.split(",")):
-        prefix = "CVL" if code.strip().upper() == "ALL" else code.strip().upper()
+        prefix = "CVL" if code.strip().upper() == "ALL" else _code_named(code.strip()) or code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
             near = nearest(_code_of(prefix), known)
             hint = near if near.startswith("; did") else "; convlint rule lists all"
             raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)
     return tuple(found)
+
+
+def _code_named(name: str) -> str | None:
+    """The code of the rule with this name."""
+    return next((code for code, own in all_codes().items() if own == name.lower()), None)
 
 
 def _code_of(name: str) -> str:

@@ -69,7 +69,7 @@ COUNT = Form(
 )
 BYTES = Form("a number of bytes such as 536_870_912 or '512MiB'", COUNT.schema, COUNT.fits)
 
-_CODES_DOC = "codes, prefixes of codes (`CVL3`), or `ALL`"
+_CODES_DOC = "codes, prefixes of codes (`CVL3`), names of rules, or `ALL`"
 
 MODEL_KEYS = (
     Key(

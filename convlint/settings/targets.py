@@ -116,11 +116,19 @@ def _is_path(where: str) -> bool:
 
 def _misread(text: str, where: str) -> str:
     head, colon, rest = text.partition(":")
+    if text.isdecimal():
+        return f"{text}: not a target; the numbers of a shape are separated by commas, as in --input 3,224,224"
+    if colon and rest.lstrip(":") != rest and _MODULE.fullmatch(rest.lstrip(":")):
+        return f"{text}: a model is written with one colon, {head}:{rest.lstrip(':')}"
     if colon and (_is_path(head) or _MODULE.fullmatch(head)):
         if not rest.strip():
             return f"{text!r} has no name after the colon; write {head}:Name"
         return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
     if _MODULE.fullmatch(where):
+        file, _, name = where.rpartition(".")
+        path = f"{file.replace('.', os.sep)}.py"
+        if name != "py" and os.path.isfile(path):
+            return f"{text}: no such file or directory; a model in a file is written {path}:{name}"
         near = nearest_file(where)
         return f"{text}: no such file or directory; a model in a module is written {where}:Name{near}"
     return f"{text}: not a target; write path.py:Name or package.module:Name"

@@ -30,6 +30,8 @@ def _values(option: Option) -> Sequence[str]:
         return option.choices
     if option.kind is int:
         return ("1", "3", "08")
+    if option.metavar == "SHARE":
+        return ("80%", "0.5")
     if option.parse is not None:
         return ("16", "1,8,8:int64") if option.is_repeatable else ("4096", "5M")
     return ("some text", "a,b", "")

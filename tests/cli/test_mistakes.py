@@ -1,0 +1,81 @@
+"""Mistakes that new users make on the command line: one line that says what to write instead, and exit code 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+MISTAKES = {
+    # options of other tools
+    "check net.py --format json": "`--output-format ...`",
+    "check net.py -f json": "`--output-format ...`",
+    "check net.py:Net -i 3,224,224": "`--input 3,224,224`",
+    "check net.py:Net --input-size 3,224,224": "`--input 3,224,224`",
+    "check net.py:Net --input 3,224,224 --batch 4": "`--batch-size ...`",
+    "check net.py --disable CVL301": "`--ignore CVL301`",
+    "check net.py --workers 4": "`-j ...`",
+    "check net.py --unsafe": "`--fix --unsafe-fixes`",
+    "check net.py -o report.json": "`--output-file ...`",
+    # commands of other tools
+    "explain CVL301": "`convlint rule`",
+    "rules": "`convlint rule`",
+    "lint net.py": "`convlint check`",
+    "profile net.py:Net": "`convlint summary`",
+    "net.py": "`convlint check net.py`",
+    # targets and inputs
+    "check net.py:Net --input 3 224 224": "--input 3,224,224",
+    "check net.py::Net": "net.py:Net",
+    "check net.Net": "net.py:Net",
+    "check net.py:net": "did you mean Net?",
+    "check nett.py": "did you mean net.py?",
+    "check net": "did you mean net.py?",
+    "summary net.py": "did you mean net.py:Net?",
+    "suggest net.py": "did you mean net.py:Net?",
+    # values
+    "check net.py --output-format xml": "did you mean",
+    "check net.py --select CVL999": "no rule has the code 'CVL999'",
+    "check net.py --select bias-before-nrm": "did you mean 'CVL301'?",
+    "check net.py:Net --input 3,224,224 --device gpu": "did you mean 'cpu'?",
+    "rule 301": "did you mean CVL301 (bias-before-norm)?",
+}
+
+
+def convlint(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "convlint", *words.split()]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_the_answer_says_what_to_write(words: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    done = convlint(tmp_path, words)
+    assert done.returncode == 2
+    said = done.stdout + done.stderr
+    assert MISTAKES[words] in said
+    assert "Traceback" not in said
+    assert len(said.strip().splitlines()) <= 3
+
+
+@pytest.mark.parametrize("selector", ["bias-before-norm", "CVL301", "Bias-Before-Norm"])
+def test_a_rule_is_selected_by_its_code_or_name(selector: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET.replace("3, 8, 3)", "3, 8, 3)\n        self.norm = nn.BatchNorm2d(8)"))
+    text = (tmp_path / "net.py").read_text().replace("return self.conv(x)", "return self.norm(self.conv(x))")
+    (tmp_path / "net.py").write_text(text)
+    for option, code in (("--select", 1), ("--ignore", 0)):
+        done = convlint(tmp_path, f"check net.py --no-cache {option} {selector}")
+        assert ("CVL301" in done.stdout) == bool(code)
+        assert done.returncode == code
