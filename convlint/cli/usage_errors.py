@@ -57,7 +57,7 @@ def message_of(error: Any) -> str:
 
 
 def _advice(option: str, possible: Sequence[str]) -> str:
-    """What to write instead of an option that does not exist."""
+    """Suggest what to write instead of an option that does not exist."""
     if option in _OPTIONS:
         return f"; did you mean `{_OPTIONS[option].format('...')}`?"
     current = tuple(name for name in possible if name not in _OLD_NAMES)

@@ -1,4 +1,4 @@
-"""What static analysis may cost: its limits in one place.
+"""The limits of static analysis in one place.
 
 Time is counted in steps: statements, expressions and calls of the program, copies of its values, and modules that are
 compared. A check takes a number of steps that is linear in the length of its file; what is left out is reported.
