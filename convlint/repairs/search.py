@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from convlint.analysis import merges
@@ -35,7 +36,7 @@ class Conflict:
     node: int | None = None
     layer: str | None = None
 
-    @property
+    @cached_property
     def operation(self) -> Operation:
         if self.node is not None:
             return operation(self.graph.nodes[self.node], self.finding.site)
@@ -118,7 +119,7 @@ class Outcome:
     working: frozenset[Operation] = frozenset()
     partial: bool = False
 
-    @property
+    @cached_property
     def failing(self) -> frozenset[Operation]:
         """All operations that fail."""
         return frozenset(conflict.operation for conflict in self.conflicts)

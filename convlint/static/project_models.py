@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from convlint.settings.config import ModelEntry
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import parse_target
-from convlint.static.domain.budget import STEPS_OF_A_PATH
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Tensor
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, callees, find_entry_points
@@ -228,7 +227,7 @@ def _model(project: Project, module: SourceModule, target: str, usage: _Usage) -
 def _first_path(project: Project, entry_point: EntryPoint) -> ExecutionPath | None:
     """Return the first execution of an entry point; None if convlint failed."""
     exploration = Exploration(project, entry_point)
-    exploration.advance(STEPS_OF_A_PATH)
+    exploration.advance()
     path = exploration.paths[0] if exploration.paths else None
     return None if path is None or path.failure else path
 

@@ -316,3 +316,11 @@ def test_a_chain_of_inheritance(depth: int, is_known: bool) -> None:
     chained = "".join(f"class A{n + 1}(A{n}): pass\n" for n in range(depth))
     text = f"{HEAD}class A0(nn.Module): width = 3\n{chained}nn.Conv2d(3, 8, 3, groups=A{depth}.width - 1)\n"
     assert bool(findings_in(text)) is is_known
+
+
+@pytest.mark.slow
+def test_a_class_of_thousands_of_layers_is_followed_to_its_end() -> None:
+    layers = "\n".join(f"self.c{n} = nn.Conv2d(8, 8, 1)" for n in range(3000))
+    calls = "\n".join(f"x = self.c{n}(x)" for n in range(3000))
+    text = net(f"{layers}\nself.last = nn.Conv2d(9, 8, 1)", f"{calls}\nreturn self.last(x)")
+    assert {code for code, _ in findings_in(text)} == {"CVL102"}

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 STEPS_OF_AN_EXECUTION: Final = 60_000
-STEPS_OF_A_PATH: Final = 15_000  # through a class or function
 STEPS_OF_REGISTRIES: Final = 8_000
 CALLS_IN_CALLS: Final = 60
 ITERATIONS: Final = 400  # of one loop
 BASES: Final = 300  # of one class, directly or not; one with more has an unknown base
 COPIES: Final = 4_096  # of objects, in one deep copy
 
+_PATH, _PATH_PER_LINE = 15_000, 12  # a line that builds or calls a layer takes 8
 _FIRST, _FIRST_PER_LINE = 40_000, 60  # real files take 44 steps a line at most, and 30,000 in all
 _FURTHER, _FURTHER_PER_LINE = 4_000, 1
 
@@ -33,3 +33,8 @@ class FileBudget:
     def of_lines(cls, lines: int) -> FileBudget:
         """The budget of a file with so many lines."""
         return cls(_FIRST + _FIRST_PER_LINE * lines, _FURTHER + _FURTHER_PER_LINE * lines)
+
+
+def steps_of_a_path(lines: int) -> int:
+    """The steps of one execution of a class or function in a file with so many lines."""
+    return _PATH + _PATH_PER_LINE * lines

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from convlint.ir import Site
-from convlint.static.domain.budget import STEPS_OF_A_PATH, FileBudget
+from convlint.static.domain.budget import FileBudget, steps_of_a_path
 from convlint.static.domain.execution import Execution, Stop
 from convlint.static.domain.values import Num, Value
 from convlint.static.exploration.argument_variants import (
@@ -37,19 +37,20 @@ class Exploration:
         self.project = project
         self.entry_point = entry_point
         self.paths: list[ExecutionPath] = []
+        self._most = steps_of_a_path(entry_point.module.text.length)
         self._variants = argument_variants(entry_point)
         self._variant: dict[str, Value] = {}
         self._choices: PathChoices | None = None
 
-    def advance(self, steps: int) -> int | None:
-        """Execute the next path within ``steps``. Returns the steps taken, None if no path is left."""
+    def advance(self, steps: int | None = None) -> int | None:
+        """Execute the next path, within ``steps`` if given. Returns the steps taken, None if no path is left."""
         if len(self.paths) >= _MOST_PATHS:
             return None
         if self._choices is None:
             if not self._variants:
                 return None
             self._variant, self._choices = self._variants.pop(0), PathChoices()
-        path = self._execute(self._choices, self._variant, min(steps, STEPS_OF_A_PATH))
+        path = self._execute(self._choices, self._variant, self._most if steps is None else min(steps, self._most))
         if not self.paths and fails_at_defaults(path):
             self._variants.insert(0, default_numbers(path))
         self.paths.append(path)
@@ -60,7 +61,7 @@ class Exploration:
 
     def with_all_inputs(self, path: ExecutionPath) -> ExecutionPath:
         """Return the same path with UNKNOWN for each optional input that the path left out."""
-        return self._execute(path.interpreter.choices.again(), path.variant, STEPS_OF_A_PATH, all_inputs=True)
+        return self._execute(path.interpreter.choices.again(), path.variant, self._most, all_inputs=True)
 
     def _execute(
         self, choices: PathChoices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False
@@ -126,7 +127,7 @@ def exploration(project: Project, entry_point: EntryPoint) -> Exploration:
     key = _key(entry_point)
     if key not in project.explorations:
         project.explorations[key] = new = Exploration(project, entry_point)
-        new.advance(STEPS_OF_A_PATH)
+        new.advance()
     known: Exploration = project.explorations[key]
     return known
 
@@ -181,7 +182,7 @@ def up_to(project: Project, module: SourceModule, kind: str, name: str, number: 
     found = [each for each in find_entry_points(project, module) if (each.kind, each.name) == (kind, name)]
     explorations = [exploration(project, entry_point) for entry_point in found]
     for each in explorations:
-        while len(each.paths) <= number and each.advance(STEPS_OF_A_PATH) is not None:
+        while len(each.paths) <= number and each.advance() is not None:
             pass
     return Explored(explorations, [])
 
