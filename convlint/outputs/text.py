@@ -171,7 +171,7 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
     severities = Counter(finding.severity for finding in report.findings)
     counts = [number_of(severities[s], s) for s in SEVERITIES if severities[s]]
     places = [number_of(len(report.models), "model")] if report.models else []
-    places += [] if files is None else [number_of(files, "file")]
+    places += [number_of(files or 0, "file")] if files or (files is not None and not counts) else []
     where = f" in {_enumerated(places)}" if places else ""
     parts: list[str | tuple[str, str]] = []
     if counts:

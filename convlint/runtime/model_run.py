@@ -234,7 +234,7 @@ def _record_and_measure(model: nn.Module, inputs: Inputs, job: Job) -> JobResult
         input_bytes=inputs.nbytes,
         budgets=job.budgets,
     )
-    external_failures.raise_if_wrong_rank(graph, job)
+    external_failures.raise_if_other_layout(graph, job)
     if graph.failure is not None or any(node.error for node in graph.nodes):
         with silent():
             if graph.input_is_guessed:

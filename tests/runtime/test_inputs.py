@@ -143,3 +143,24 @@ def test_a_norm_that_sees_one_value_of_a_guess_is_not_accused(run: Run) -> None:
     assert given is not None
     severities = [{f.severity for f in run_models.findings(g) if f.code == "CVL107"} for g in (guessed, given)]
     assert severities == [{"info"}, {"warning"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ("1,3,32,48", "expects 3,H,W (3 sizes, without the batch dimension)"),
+        ("32,48", "expects 3,H,W (3 sizes, without the batch dimension)"),
+        ("32,48,3", "expects 3,H,W: channels come first, as in --input 3,32,48"),
+    ],
+)
+def test_an_input_in_another_layout_is_a_problem_of_the_input(run: Run, given: str, advice: str) -> None:
+    answer = run("class Net(nn.Conv2d):\n    def __init__(self):\n        super().__init__(3, 8, 3)\n", given)
+    assert answer.graph is None
+    (problem,) = answer.problems
+    assert problem.kind == "input"
+    assert problem.message.endswith(advice)
+
+
+def test_an_image_with_as_many_columns_as_channels_runs(run: Run) -> None:
+    answer = run("class Net(nn.Conv2d):\n    def __init__(self):\n        super().__init__(3, 8, 3)\n", "3,8,3")
+    assert not answer.problems

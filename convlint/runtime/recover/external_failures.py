@@ -1,11 +1,11 @@
-"""Failures that are not bugs of the model: out of memory, an unsupported option, an input of the wrong rank.
+"""Failures that are not bugs of the model: out of memory, an unsupported option, an input in another layout.
 
 Each of them is a problem and not a finding.
 """
 
 from __future__ import annotations
 
-from convlint.ir import Failure, Graph, Layer
+from convlint.ir import Failure, Graph, Layer, Shape
 from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.settings.jobs import Job
 
@@ -38,35 +38,41 @@ def raise_if_environment(failure: Failure | None, job: Job) -> None:
         raise ProblemError("dtype", f"--dtype {job.dtype} is not supported by this model: {message}", failure.site)
 
 
-def raise_if_wrong_rank(graph: Graph, job: Job) -> None:
-    """Raise ProblemError if the rank of a requested input does not suit the convolution that receives it."""
+def raise_if_other_layout(graph: Graph, job: Job) -> None:
+    """Raise ProblemError if a requested input has another rank than the convolution that receives it, or its channels
+    last.
+    """
     first = _first_convolution(graph) if job.inputs else None
     if first is None:
         return
-    layer, rank = first
-    spatial = int(layer.base[-2])
-    if rank == spatial + 2:
+    layer, shape = first
+    spatial, channels = int(layer.base[-2]), layer.attrs.get("in_channels", "C")
+    is_last = len(shape) == spatial + 2 and shape[-1] == channels != shape[1]
+    if len(shape) == spatial + 2 and not is_last:
         return
-    takes = ",".join([str(layer.attrs.get("in_channels", "C")), *("D", "H", "W")[-spatial:]])
+    takes = ",".join([str(channels), *("D", "H", "W")[-spatial:]])
     given = " ".join(f"--input {spec}" for spec in job.inputs)
     expected = f"{takes} ({spatial + 1} sizes, without the batch dimension)"
+    if is_last:
+        first_channels = ",".join(map(str, (channels, *shape[1:-1])))
+        expected = f"{takes}: channels come first, as in --input {first_channels}"
     text = f"{given} does not fit the model: its {layer.base} `{layer.name}` expects {expected}"
     raise ProblemError("input", text, layer.site)
 
 
-def _first_convolution(graph: Graph) -> tuple[Layer, int] | None:
-    """The convolution that receives an input of the model unchanged, and the rank of that input; None without one."""
+def _first_convolution(graph: Graph) -> tuple[Layer, Shape] | None:
+    """The convolution that receives an input of the model unchanged, and the shape of that input; None without one."""
     inputs = {t.id: t for node in graph.nodes if node.op == "input" for t in node.outputs}
     for node in graph.nodes:
         layer = graph.layer(node.layer)
         if layer is not None and _is_convolution(layer) and node.inputs[:1] and node.inputs[0] in inputs:
-            return layer, len(inputs[node.inputs[0]].shape)
+            return layer, inputs[node.inputs[0]].shape
     failed = graph.layer(graph.failure.module) if graph.failure else None
     if failed is None or not _is_convolution(failed):
         return None
     for call in graph.calls_of(failed.name):
         if call.inputs and call.inputs[0] in inputs:
-            return failed, len(inputs[call.inputs[0]].shape)
+            return failed, inputs[call.inputs[0]].shape
     return None
 
 
