@@ -19,11 +19,13 @@ from convlint.static.program.parse import positional, walk
 UNIT = 64
 """The smallest width: usual numbers of groups, heads and reduction ratios divide it."""
 
-FIRST_PATTERNS = ((1, 5, 7, 11, 13, 17), (8, 4, 2, 1, 2, 4))
-MORE_PATTERNS = ((1, 1, 1, 1, 1, 1), (4, 1, 2, 1, 4, 2), (1, 4, 4, 1, 4, 4))
+DIFFERENT = (1, 5, 7, 11, 13, 17)
+DESCENDING = (8, 4, 2, 1, 2, 4)
+EQUAL = (1, 1, 1, 1, 1, 1)
+MORE_PATTERNS = ((4, 1, 2, 1, 4, 2), (1, 4, 4, 1, 4, 4))
 LAST_PATTERNS = ((3, 1, 2, 5, 3, 1), (1, 2, 4, 8, 16, 32), (2, 1, 1, 2, 1, 1), (2, 2, 1, 1, 4, 4))
-"""Multiples of the unit for the widths of a class, in the order of its parameters: those that show most defects first,
-then those that a class may require, and others for the verification of a repair.
+"""Multiples of the unit for the widths of a class, in the order of its parameters: those that show most defects, those
+that a class may require, and others for the verification of a repair.
 """
 
 _OPTIONAL_WIDTH = 16 * UNIT  # no other width of the first patterns
@@ -62,6 +64,7 @@ class ArgumentSpace:
         self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
         self._tested = _tested(init.node) if type(init) is Function else frozenset()
+        self._has_order = type(init) is Function and _has_order(init.node)
         self._listed = _listed(init.node) if type(init) is Function else {}
         self._known = widths
         self.widths = [p for p in self.parameters if self._is_width(p)]
@@ -75,6 +78,13 @@ class ArgumentSpace:
     def can_vary(self) -> bool:
         """True if there are widths to choose."""
         return bool(self.widths or self.width_lists)
+
+    @property
+    def second_patterns(self) -> tuple[tuple[int, ...], ...]:
+        """The patterns that show what different, rising widths do not: for equal ones a class may add its input."""
+        if len(self.widths) + 2 * len(self.width_lists) < 2:
+            return (DESCENDING,)
+        return (EQUAL, DESCENDING) if self._has_order else (EQUAL,)
 
     def base(self) -> Arguments:
         """The arguments that are not widths: defaults, and usual values for parameters without one."""
@@ -136,7 +146,9 @@ class ArgumentSpace:
             if _NOT_NUMBERS.search(parameter.annotation) or parameter.name in self._listed or _is_list(parameter):
                 return False
             return name in self._known or is_width_name(name)
-        return type(default) is int and default > _LARGEST_COUNT and (name in self._known or is_width_name(name))
+        if type(default) is not int or not (name in self._known or is_width_name(name)):
+            return False
+        return default > _LARGEST_COUNT or _INPUT.search(name) is not None
 
     def _is_width_list(self, parameter: Parameter) -> bool:
         default = parameter.default
@@ -148,11 +160,12 @@ class ArgumentSpace:
         return parameter.name in self._listed and _WIDTHS.search(parameter.name) is not None
 
 
+_INPUT = re.compile(r"^in_?(c|ch|chs|chans|channels|planes|dim|features)$")
 _LARGEST_COUNT = 7  # numbers up to this are depths, strides, kernels and factors
 _RATIO = re.compile(r"expan|ratio|mult|factor")
 _MODULE = re.compile(r"downsample|shortcut|skip|identity")
 _COUNTS = re.compile(
-    r"head|group|num_(?!features|channels|filters|classes)|size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
+    r"head|group|num_(?!\w*(features|channels|filters|classes|planes|chs))|(?<!hidden_)size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
 )
 NOT_WIDTHS = re.compile(r"kernel|stride|dilation|pad|group|head|bias|eps|^n$|depth|ratio")
 """Names of numbers that do not count channels."""
@@ -172,6 +185,17 @@ def _tested(function: ast.AST) -> frozenset[str]:
         if isinstance(node, ast.If | ast.IfExp | ast.BoolOp)
         for name in walk(node if isinstance(node, ast.BoolOp) else node.test)
         if isinstance(name, ast.Name)
+    )
+
+
+def _has_order(function: ast.AST) -> bool:
+    """Return whether a function asks which of two values is larger, or divides channels into groups."""
+    orders = ast.Lt | ast.LtE | ast.Gt | ast.GtE
+    return any(
+        any(isinstance(op, orders) for op in node.ops)
+        if isinstance(node, ast.Compare)
+        else isinstance(node, ast.keyword) and node.arg == "groups"
+        for node in walk(function)
     )
 
 
@@ -200,7 +224,7 @@ _USUAL = (
     (re.compile(r"stride|dilation|group|^s$|^d$|^g$"), 1),
     (re.compile(r"head_?dim|key_?dim|dim_?head"), 32),
     (re.compile(r"heads|depth|layers|blocks|repeat|num_|^n$|expan|scale|mult|factor|times"), 2),
-    (re.compile(r"ratio|reduction|squeeze"), 4),
+    (re.compile(r"ratio|reduction|squeeze|div"), 4),
 )
 
 
@@ -211,7 +235,7 @@ def _usual(parameter: Parameter) -> Value:
     name, annotation = parameter.name, parameter.annotation
     if "bool" in annotation:
         return True
-    if _NOT_NUMBERS.search(annotation) or _is_list(parameter):
+    if _NOT_NUMBERS.search(annotation.replace("float", "")) or _is_list(parameter):
         return UNKNOWN
     for pattern, value in _USUAL:
         if pattern.search(name):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 
+from convlint.ir import Site
 from convlint.latent.arguments import NOT_WIDTHS
 from convlint.latent.following import Followed
-from convlint.latent.numbers import LayerNumber, numbers_of
+from convlint.latent.numbers import ATTENTION, LayerNumber, numbers_of
 from convlint.latent.substitution import position
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.written_numbers import Slicer, WrittenNumber
@@ -63,10 +64,11 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
         frames = (number.layer.site, *number.layer.chain)
         changes = [Change.between(Fraction(number.value or 0), Fraction(wanted)) for wanted in number.wanted]
         for change in changes or [Change()]:
-            for written in slicer.numbers(number.op, number.label, frames, change):
+            numbers = _written(slicer, number, frames, change)
+            for written in numbers:
                 if written.role == "default" or not _is_inside(written, classes):
                     continue
-                for text, fits, composed in _texts(failed, number, written):
+                for text, fits, composed in _texts(failed, number, _sharpened(failed, number, written, numbers)):
                     if text != written.text:
                         repair = ClassRepair(failed, written, text, number, fits, composed)
                         key = (position(written.node), text)
@@ -84,6 +86,43 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
             repair.written.place.depth,
         ),
     )
+
+
+def _written(slicer: Slicer, number: LayerNumber, frames: Sequence[Site], change: Change) -> Sequence[WrittenNumber]:
+    if number.op == ATTENTION:
+        return slicer.numbers_of(frames, "embed_dim", 0, change)
+    return slicer.numbers(number.op, number.label, frames, change)
+
+
+def _sharpened(
+    failed: Followed, number: LayerNumber, written: WrittenNumber, numbers: Sequence[WrittenNumber]
+) -> WrittenNumber:
+    """The same number with the value that it must have as a term of a sum or a factor, as far as that follows.
+
+    The other terms and factors have values in the failing execution.
+    """
+    if written.role != "operand" or written.change.wanted is not None:
+        return written
+    parent, _ = written.place.file.parents.get(written.node, (None, ""))
+    whole = next((each for each in numbers if each.node is parent), None)
+    if not isinstance(parent, ast.BinOp) or whole is None:
+        return written
+    wanted = _sharpened(failed, number, whole, numbers).change.wanted
+    scope = _scope_of(failed, number.layer, written)
+    value = _value(failed, written.node, scope)
+    other = _value(failed, parent.right if written.node is parent.left else parent.left, scope)
+    if wanted is None or type(value) is not int or type(other) is not int:
+        return written
+    match parent.op:
+        case ast.Add():
+            new = wanted - other
+        case ast.Sub():
+            new = wanted + other if written.node is parent.left else other - wanted
+        case ast.Mult() if other:
+            new = wanted / other
+        case _:
+            return written
+    return replace(written, change=Change.between(Fraction(value), new))
 
 
 def _home(cls: Class) -> Iterator[tuple[str, ast.ClassDef]]:
@@ -115,8 +154,14 @@ def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Ite
         if is_bound_at(scope, written.node, text)
     }
     wanted = written.change.wanted
+    is_exact = (
+        wanted is not None
+        and written.change.value is not None
+        and written.change.value == _own_value(failed, number, written)
+    )
     for text, value in values.items():
-        yield text, wanted is not None and value == wanted, False
+        if not is_exact or value == wanted:
+            yield text, value == wanted, False
     if wanted is None and written.role == "argument":
         yield from ((f"{factor} * {_operand(written.text)}", False, True) for factor in range(2, _LARGEST_FACTOR))
         if isinstance(written.node, ast.BinOp) and isinstance(written.node.op, ast.Mult):
@@ -139,6 +184,11 @@ def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Ite
 
 
 _LARGEST_FACTOR = 4
+
+
+def _own_value(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Value:
+    """The value of an expression in the failing execution."""
+    return _value(failed, written.node, _scope_of(failed, number.layer, written))
 
 
 def _expressions(

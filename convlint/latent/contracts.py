@@ -7,22 +7,26 @@ from convlint.latent.following import Followed
 
 
 def breaks_contract(followed: Followed) -> bool:
-    """Return whether a class adds its input to something of another width: it requires equal widths of its caller."""
-    return any(
-        is_input(followed, tensor.id)
-        for step in followed.path.execution.steps
-        if step.error and not step.hypothetical and step.op in ("add", "sub")
-        for tensor in step.inputs
-    )
+    """Return whether what fails first is a sum of the input and something of another width, or a split of too few.
+
+    Such a class requires equal widths of its caller, or more channels.
+    """
+    step = followed.step
+    if step is None or step.op not in ("add", "sub", "split"):
+        return False
+    return step.op == "split" or any(is_input(followed, tensor.id) for tensor in step.inputs)
 
 
 def is_indivisible(followed: Followed) -> bool:
-    """Return whether groups do not divide the channels that come out, which a class may require of its caller.
+    """Return whether groups do not divide channels, which a class may require of its caller.
 
-    Channels that come in are those of the layer before.
+    A layer with as many output as input channels is meant to have groups that divide both.
     """
-    error = followed.layer.error if followed.layer is not None else None
-    return error is not None and ("divisible" in error or "groups must be" in error) and "in_channels" not in error
+    layer = followed.layer
+    error = layer.error if layer is not None else None
+    if layer is None or error is None or not ("divisible" in error or "groups must be" in error):
+        return False
+    return "in_channels" not in error or layer.attrs.get("in_channels") != layer.attrs.get("out_channels")
 
 
 def is_input(followed: Followed, tensor: int | None) -> bool:

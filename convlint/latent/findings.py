@@ -35,7 +35,7 @@ def _explains(defect: LatentDefect, finding: Finding) -> bool:
     if finding.graph is not None:
         failing = {finding.graph.nodes[id].site for id in finding.nodes}
         settled = {call or built for each in defect.fails for _, call, built in each.failing}
-        return not defect.works and not failing.isdisjoint(settled)
+        return _is_error(defect) and not failing.isdisjoint(settled)
     place = _site(defect.repair)
     if finding.code in ("CVL201", "CVL203") and any(
         (related.site.path, related.site.line) == (place.path, place.line) for related in finding.related
@@ -50,18 +50,17 @@ _EFFECT = "static analysis then follows the class without an error"
 
 
 def finding(defect: LatentDefect) -> Finding:
-    """Report a latent defect: a warning, or an error if the class fails for all arguments that were tried."""
+    """Report a latent defect: a warning, or an error if the class fails for its defaults or for all arguments."""
     repair = defect.repair
     edits = (Edit(repair.written.site, repair.text),)
-    is_latent = bool(defect.works)
-    keeps = is_latent and defect.keeps_models
+    keeps = bool(defect.works) and defect.keeps_models
     site = _site(repair)
     return (
         rule(_code(defect))
         .finding(
             _message(defect),
             site,
-            severity="warning" if is_latent else "error",
+            severity="error" if _is_error(defect) else "warning",
             confidence="medium",
             module=_name(repair.failed, repair.number.layer) or None,
             related=tuple(_related(defect, site)),
@@ -79,13 +78,17 @@ def _site(repair: ClassRepair) -> Site:
 
 
 def _code(defect: LatentDefect) -> str:
-    number = defect.repair.number
+    number, is_error = defect.repair.number, _is_error(defect)
     if number.label == "groups":
-        return "CVL202" if defect.works else "CVL101"
+        return "CVL101" if is_error else "CVL202"
     if number.op in ops.PROJECTIONS:
-        return "CVL203" if defect.works else "CVL108" if number.op == "linear" else "CVL102"
+        return ("CVL108" if number.op == "linear" else "CVL102") if is_error else "CVL203"
     about = rule_about(number.op)
-    return "CVL201" if defect.works or about is None else about.code
+    return about.code if is_error and about is not None else "CVL201"
+
+
+def _is_error(defect: LatentDefect) -> bool:
+    return defect.fails_by_default or not defect.works
 
 
 # --- the message
@@ -105,12 +108,14 @@ def _message(defect: LatentDefect) -> str:
 def _failing(defect: LatentDefect) -> str:
     if not defect.works:
         return "fails for all arguments"
+    if defect.fails_by_default:
+        return "fails for its default arguments"
     return f"fails for {arguments_text(defect.space, defect.fails[0])}"
 
 
 def _is_condition(defect: LatentDefect) -> bool:
     """Return whether the class works exactly where the old and the new expression are equal."""
-    return bool(defect.works) and defect.equal_where_it_works
+    return bool(defect.works) and defect.equal_where_it_works and not defect.fails_by_default
 
 
 def _compared(text: str) -> str:

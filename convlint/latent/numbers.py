@@ -14,6 +14,9 @@ from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Tensor
 
 Label = Literal["in", "out", "groups"]
+ATTENTION = "multi_head_attention_forward"
+READERS = ops.WITH_WEIGHTS | {ATTENTION}
+"""Operations of layers that are sized by what they read."""
 _MOST_STEPS = 400  # that are searched for the layers that determine a tensor
 
 
@@ -45,14 +48,48 @@ def numbers_of(failed: Followed) -> list[LayerNumber]:
     return [LayerNumber(layer, op, label, _attribute(layer, op, label), (), "reader") for label in labels]
 
 
+def is_undetermined(execution: Execution, step: Step) -> bool:
+    """Return whether a layer fails on a width that its inputs leave open: they would need a negative number."""
+    layer = layer_of(step)
+    return layer is not None and step.op in ops.PROJECTIONS and _received(execution, step) is None
+
+
+def mismatch(failed: Followed) -> int | None:
+    """The difference of the two numbers that meet in the operation that fails; None if they are unknown."""
+    step = failed.step
+    if step is None:
+        return None
+    layer = layer_of(step)
+    if layer is not None and step.op in READERS:
+        declared = _attribute(layer, step.op, declared_label(step.op))
+        received = _received(failed.path.execution, step)
+        return None if declared is None or received is None else declared - received
+    sizes = _merged(failed.path.execution, step)
+    return None if sizes is None else sizes[0] - sizes[1]
+
+
+def _merged(execution: Execution, step: Step) -> tuple[int, int] | None:
+    """The two numbers of channels that an elementwise operation joins, if these alone differ."""
+    if step.op not in ops.MERGES or len(step.inputs) != 2:
+        return None
+    one, other = (tensor.shape or () for tensor in step.inputs)
+    if len(one) != len(other):
+        return None
+    pairs = [(execution.reduced(left), execution.reduced(right)) for left, right in zip(one, other, strict=True)]
+    differ = [(left, right) for left, right in pairs if type(left) is type(right) is int and left != right]
+    differ = [(left, right) for left, right in differ if 1 not in (left, right)]
+    return differ[0] if len(differ) == 1 else None
+
+
 def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
     layer = layer_of(failing)
     declared = received = None
-    if layer is not None and failing.op in ops.WITH_WEIGHTS:
+    merged = _merged(execution, failing)
+    if layer is not None and failing.op in READERS:
         label = declared_label(failing.op)
         declared = _attribute(layer, failing.op, label)
         received = _received(execution, failing)
-        wanted = () if received is None else (received,)
+        wanted: tuple[int, ...] = () if received is None else (received,)
         yield LayerNumber(layer, failing.op, label, declared, wanted, "reader")
     producers = {output.id: step for step in execution.steps for output in step.outputs}
     inputs: set[int | None] = set()
@@ -63,7 +100,12 @@ def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
         elif (source := layer_of(step)) is not None and source not in seen:
             seen.add(source)
             value = _attribute(source, step.op, "out")
-            yield LayerNumber(source, step.op, "out", value, _wanted(value, declared, received), "source")
+            wanted = _wanted(value, declared, received)
+            if merged is not None:
+                wanted = tuple(n for left, right in (merged, merged[::-1]) for n in _wanted(value, left, right))
+            yield LayerNumber(source, step.op, "out", value, tuple(dict.fromkeys(wanted)), "source")
+            if layer is None and merged is None and _reads_input(producers, step):
+                yield LayerNumber(source, step.op, "in", _attribute(source, step.op, "in"), (), "sibling")
     for step in execution.steps if inputs else ():
         if step is failing:
             break
@@ -75,6 +117,10 @@ def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
             label = declared_label(step.op)
             value = _attribute(reader, step.op, label)
             yield LayerNumber(reader, step.op, label, value, _wanted(value, declared, received), "sibling")
+
+
+def _reads_input(producers: dict[int | None, Step], step: Step) -> bool:
+    return any(source.op == "input" for source in _sources(producers, step))
 
 
 def _wanted(value: int | None, declared: int | None, received: int | None) -> tuple[int, ...]:
@@ -89,7 +135,7 @@ def _wanted(value: int | None, declared: int | None, received: int | None) -> tu
 
 def declared_label(op: str) -> Label:
     """The label of the number with which a layer checks its input."""
-    return "in" if op in ops.PROJECTIONS else "out"
+    return "in" if op in ops.PROJECTIONS or op == ATTENTION else "out"
 
 
 def _received(execution: Execution, step: Step) -> int | None:
@@ -97,7 +143,7 @@ def _received(execution: Execution, step: Step) -> int | None:
     dimension = -1
     if step.op in ops.ALL_CONVS:
         dimension = -ops.spatial_dims(step.op) - 1
-    elif step.op not in ("linear", "layer_norm"):
+    elif step.op not in ("linear", "layer_norm", ATTENTION):
         dimension = 1
     if not -len(shape) <= dimension < len(shape):
         return None
@@ -131,6 +177,9 @@ _NAMES: dict[tuple[str, Label], tuple[str, ...]] = {
 
 
 def _attribute(layer: Instance, op: str, label: Label) -> int | None:
+    if op == ATTENTION:
+        width = layer.attrs.get("embed_dim")
+        return width if type(width) is int else None
     names = _NAMES.get(("conv" if op.startswith("conv") else op, label))
     for name in names or ("num_features", "num_channels", "num_parameters", "normalized_shape"):
         value = layer.attrs.get(name)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 from convlint.analysis import ops
+from convlint.latent.arguments import UNIT
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.unread_names import left_unread
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
+from convlint.static.domain.values import Tensor
 
 
 def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequence[Followed]]]) -> list[int]:
@@ -24,12 +27,13 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
             (
                 not repair.is_own,
                 changed,
-                not _drops_arithmetic(repair),
+                -_fits_names(after),
                 repair.is_composed,
                 not repair.fits,
-                repair.written.role != "argument",
                 not reads_input_by_parameter(repair),
                 _ROLES.index(repair.number.role),
+                not _drops_arithmetic(repair),
+                repair.written.role != "argument",
                 number,
             )
         )
@@ -41,6 +45,34 @@ def _drops_arithmetic(repair: ClassRepair) -> bool:
     written = repair.written.node
     operands = (written.left, written.right) if isinstance(written, ast.BinOp) else ()
     return repair.written.role == "argument" and repair.text in map(ast.unparse, operands)
+
+
+_INPUT = re.compile(r"^in(p|put|_|c|ch|planes|nc|features|$)|^c_?in$|_in$|^prev|^dim$|^channels?$")
+_OUTPUT = re.compile(r"^out|^oup|^c_?out$|_out$|^channels?$")
+
+
+def _fits_names(after: Sequence[Followed]) -> int:
+    """The number of ends of a repaired class that have the width of the parameter with their name, 0 to 2.
+
+    ``in_channels`` is the width of the input, ``out_channels`` of the output; without such a name the input has that
+    of the first parameter.
+    """
+    widest = max(after, key=lambda each: len({v for v in each.arguments.values() if type(v) is int}))
+    numbers = {name: value for name, value in widest.arguments.items() if type(value) is int and value >= UNIT}
+    if not numbers:
+        return 0
+    steps = widest.path.execution.steps
+    names_of_input = [name for name in numbers if _INPUT.search(name)] or list(numbers)[:1]
+    inputs = [tensor for step in steps if step.op == "input" for tensor in step.outputs]
+    has_input = any(numbers[name] in _widths(widest, inputs) for name in names_of_input[:1])
+    names_of_output = [name for name in numbers if _OUTPUT.search(name)]
+    outputs = [tensor for step in steps if step.op == "output" for tensor in step.inputs]
+    has_output = any(numbers[name] in _widths(widest, outputs) for name in names_of_output[:1])
+    return has_input + has_output
+
+
+def _widths(followed: Followed, tensors: Sequence[Tensor]) -> set[object]:
+    return {followed.path.execution.reduced(size) for tensor in tensors for size in tensor.shape or ()}
 
 
 _ROLES = ("reader", "source", "sibling")

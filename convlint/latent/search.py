@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from convlint.latent.arguments import FIRST_PATTERNS, LAST_PATTERNS, MORE_PATTERNS, Arguments, ArgumentSpace
+from convlint.latent.arguments import (
+    DESCENDING,
+    DIFFERENT,
+    EQUAL,
+    LAST_PATTERNS,
+    MORE_PATTERNS,
+    Arguments,
+    ArgumentSpace,
+)
+from convlint.latent.attainable import settling
 from convlint.latent.contracts import breaks_contract, is_indivisible
 from convlint.latent.following import Followed, Operation
 from convlint.latent.suspicion import OpenClass
@@ -23,14 +32,15 @@ from convlint.static.program.project import Project
 if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair
 
-_FEW_STEPS = 400  # of a class that is followed again only because a part of it is unknown
-_MOST_STEPS = 1_500  # of any class that is followed again
+_MOST_STEPS = 1_500  # of a class that is followed again
+_MOST_STEPS_OF_FAILING = 8_000  # of one of which an execution has an error
 _SHARE = 0.3  # of the steps of the exploration of a file, that the search in it may take as well
 _LEAST_STEPS = 6_000
 _TRIALS = 30  # of repairs of one class
 _LEAST_TRIAL_STEPS, _MOST_TRIAL_STEPS = 2_000, 12_000
 _IF_FOUND = 2  # times as many steps to find other repairs, once there is one
 _MOST_TRIALS = 200
+_MOST_GUESSES = 16  # of trials of repairs whose value is not known to fit
 _MOST_OPTIONS = 4
 _MOST_VERIFIED = 8  # repairs that are tried with further arguments
 _MOST_REPAIRS = 3  # of one class
@@ -41,7 +51,8 @@ class LatentDefect:
     """A class that fails for some arguments, or for all if ``works`` is empty, and the repair after which all work.
 
     ``equal_where_it_works``: the class works exactly where the old expression and the new one have equal values.
-    ``keeps_models``: the repair changes no layer for arguments that work. ``alternatives`` are other repairs.
+    ``keeps_models``: the repair changes no layer for arguments that work. ``fails_by_default``: nothing that the class
+    is built with is needed to make it fail. ``alternatives`` are other repairs.
     """
 
     entry_point: EntryPoint
@@ -51,6 +62,7 @@ class LatentDefect:
     repair: ClassRepair
     equal_where_it_works: bool
     keeps_models: bool
+    fails_by_default: bool
     alternatives: tuple[ClassRepair, ...] = ()
 
 
@@ -73,28 +85,44 @@ class Search:
     def defects(self, open_class: OpenClass) -> list[LatentDefect]:
         """The latent defects of a class that was explored."""
         exploration, space, open_question = open_class.exploration, open_class.space, open_class.question
-        most = min(self._steps, _MOST_STEPS) if open_question == "broken" else _FEW_STEPS
+        most = _MOST_STEPS_OF_FAILING if open_question == "failing" else min(self._steps, _MOST_STEPS)
         if exploration.paths[0].steps > most:
             return []
-        trials = ClassTrials(self._project, exploration.entry_point, space)
+        trials = ClassTrials(self._project, exploration.entry_point, space, exploration.paths[0].steps)
         tried = [trials.first]
         options: list[Arguments] = []
-        if open_question == "broken":
+        if open_question != "unknown":
             options = list(space.options())[:_MOST_OPTIONS]
-            tried += [trials.follow(FIRST_PATTERNS[1]), *(trials.follow(FIRST_PATTERNS[0], each) for each in options)]
+            tried += [trials.follow(pattern) for pattern in space.second_patterns]
+            tried += [trials.follow(DIFFERENT, each) for each in options]
         self._steps -= trials.steps
         if not any(each.outcome == "fails" for each in tried):
             return []
-        others = MORE_PATTERNS if open_question == "broken" else (FIRST_PATTERNS[1], *MORE_PATTERNS)
-        tried += [trials.follow(pattern) for pattern in others]
-        tried += [trials.follow(FIRST_PATTERNS[1], option) for option in options]
+        others = [trials.follow(pattern) for pattern in (EQUAL, DESCENDING, *MORE_PATTERNS)]
+        tried = [*trials.with_defaults(), *tried, *others]
         if not any(each.outcome == "works" for each in tried):
-            tried.append(trials.follow(MORE_PATTERNS[0], space.neutral_ratios))
-        tried = [*trials.with_defaults(), *tried]
-        if any(each.outcome == "works" for each in tried):
-            tried = [each for each in tried if not breaks_contract(each) and not is_indivisible(each)]
+            tried.append(trials.follow(EQUAL, space.neutral_ratios))
+        tried = list(_admissible(trials, list(dict.fromkeys(tried))))
+        if not any(each.outcome == "fails" for each in tried):
+            return []
         self._left = trials.steps + min(_LEAST_TRIAL_STEPS + _TRIALS * trials.first.path.steps, _MOST_TRIAL_STEPS)
-        return self._judged(trials, tried)
+        found = self._judged(trials, tried)
+        if found and not found[0].works:
+            return self._unless_required(trials, found)
+        return found
+
+    def _unless_required(self, trials: ClassTrials, found: list[LatentDefect]) -> list[LatentDefect]:
+        """The defects of a class that failed for all arguments, unless there are arguments that it may require."""
+        failed = found[0].fails[0]
+        if _is_of_another_kind(failed):
+            return []
+        settled = settling(trials, failed)
+        if settled is None:
+            return found
+        if settled.outcome != "works":
+            return []
+        self._left = trials.steps + _MOST_TRIAL_STEPS
+        return self._judged(trials, [*found[0].fails, settled])
 
     def _judged(self, trials: ClassTrials, tried: Sequence[Followed]) -> list[LatentDefect]:
         """The defects of a class, one for each repair; none if the repairs that were tried leave a failure."""
@@ -108,12 +136,9 @@ class Search:
                 best, *others = accepted
                 if any(_same_values(each.repair, best.repair, state) for each in found):
                     return []  # the class requires that these two are equal
-                defect = _defect(trials, state, best, others)
-                if not defect.works and not _can_only_fail(trials.space, best.repair):
-                    return []
-                found.append(defect)
+                found.append(_defect(trials, state, best, others))
                 edits.enter_context(trials.edited(best.repair))
-                state = list(best.after)
+                state = [each for each in best.after if each.outcome in ("works", "fails")]
         return found
 
     def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[_Accepted]:
@@ -128,12 +153,14 @@ class Search:
         accepted: list[_Accepted] = []
         seen: set[object] = set()
         for failed in _representatives(state):
+            guesses = 0
             for repair in repairs(failed, slicer)[:_MOST_TRIALS]:
-                if trials.steps > self._left:
+                if trials.steps > self._left or guesses > _MOST_GUESSES:
                     break
                 if repair.key in seen or orphans(repair):
                     continue
                 seen.add(repair.key)
+                guesses += not repair.fits
                 after = _tried(trials, repair, state)
                 if after is not None:
                     self._left += 0 if accepted else _IF_FOUND * _MOST_TRIAL_STEPS
@@ -146,12 +173,34 @@ class Search:
         return [each for each in ordered[:_MOST_VERIFIED] if _holds_for_others(trials, each)]
 
 
-def _can_only_fail(space: ArgumentSpace, repair: ClassRepair) -> bool:
-    """Return whether a class that failed for all arguments that were tried has none for which it works.
+def _is_of_another_kind(failed: Followed) -> bool:
+    """Return whether a parameter is the class of the LayerNorm that fails: another class may read other dimensions."""
+    layer = failed.failing_layer
+    return layer is not None and layer.kind == "LayerNorm" and layer.cls in failed.arguments.values()
 
-    A number that is written in the class may be what the class requires, and lists have values without end.
+
+def _admissible(trials: ClassTrials, tried: Sequence[Followed]) -> Iterator[Followed]:
+    """The executions without those whose arguments break a contract of the class, unless all do.
+
+    A sum with the input that works for different widths and fails for equal ones is not a contract.
     """
-    return not space.width_lists and repair.written.literal is None
+    works = [each for each in tried if each.outcome == "works"]
+    has_usual = any(not each.options for each in works)
+    has_others = any(not breaks_contract(each) for each in tried)
+    is_added_if_equal = trials.first.outcome == "works"
+    for each in tried:
+        if has_others and breaks_contract(each) and not (is_added_if_equal and _is_equal(trials.space, each)):
+            continue
+        if has_usual and is_indivisible(each):
+            continue
+        yield each
+
+
+def _is_equal(space: ArgumentSpace, followed: Followed) -> bool:
+    """Return whether all widths are equal, of a class that has several."""
+    if len(space.widths) < 2 or followed.options:
+        return False
+    return len({followed.arguments[parameter.name] for parameter in space.widths}) == 1
 
 
 def _same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:
@@ -170,19 +219,30 @@ def _holds_for_others(trials: ClassTrials, accepted: _Accepted) -> bool:
 
 
 def _tried(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) -> tuple[Followed, ...] | None:
-    """The executions after a repair; None if one of them fails where it did not before, or as it did before."""
+    """The executions after a repair; None if one of them fails where it did not before, or as it did before.
+
+    One that then only breaks a contract of the class, as its arguments are, counts as refused.
+    """
     after: list[Followed] = []
     with trials.edited(repair) as is_possible:
         if not is_possible:
             return None
         for each in _in_order(state):
             again = trials.repeated(each)
-            if again.outcome not in ("works", "fails") or not again.failing <= each.failing:
-                return None
-            if each.outcome == "fails" and (each.operation in again.failing or not _reaches(again, each)):
+            if again.outcome == "fails":
+                if each.outcome == "works" or each.operation in again.failing or not _reaches(again, each):
+                    return None
+                if breaks_contract(again) or is_indivisible(again):
+                    again = replace(again, outcome="refused")
+                elif not again.failing <= each.failing:
+                    return None
+            elif each.outcome == "fails" and again.outcome == "undecided" and again.path.complete:
+                again = replace(again, outcome="refused")  # an optional input that was left out
+            elif again.outcome != "works" or (each.outcome == "fails" and not _reaches(again, each)):
                 return None
             after.append(again)
-    return tuple(after)
+    is_settled = any(each.outcome != "refused" for each in after)
+    return tuple(after) if is_settled else None
 
 
 def _in_order(state: Sequence[Followed]) -> list[Followed]:
@@ -218,8 +278,10 @@ def _defect(
     fails = [each for each, after in pairs if each.outcome == "fails" and after.outcome == "works"]
     fails = fails or [each for each in state if each.outcome == "fails"]
     repair = best.repair
-    if works:
+    by_default = [each for each in trials.with_defaults() if each in fails]
+    if works and not by_default:
         fails, works = trials.smallest(fails, works, repair)
+    fails = [*by_default, *(each for each in fails if each not in by_default)]
     from convlint.latent.candidates import evaluated
 
     differ = [evaluated(each, repair) for each in fails]
@@ -232,6 +294,7 @@ def _defect(
         repair,
         equal_where_it_works=all(old != new for old, new in differ) and all(old == new for old, new in equal),
         keeps_models=all(old == new for old, new in equal),
+        fails_by_default=bool(by_default),
         alternatives=tuple(each.repair for each in others),
     )
 

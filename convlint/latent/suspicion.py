@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from convlint.analysis import ops
-from convlint.latent.arguments import FIRST_PATTERNS, ArgumentSpace
+from convlint.latent.arguments import DESCENDING, DIFFERENT, ArgumentSpace
 from convlint.static.domain.facts import Pair
 from convlint.static.domain.values import Unknown, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
@@ -19,8 +18,10 @@ from convlint.static.exploration.explore import Exploration
 from convlint.static.plain_numbers import WIDTHS
 from convlint.symbolic import Apply, Dim, Symbol
 
-Suspicion = Literal["none", "unknown", "broken"]
-"""``unknown``: a part of the class was not followed. ``broken``: arguments break an assumption; widths are unknown."""
+Suspicion = Literal["none", "unknown", "broken", "failing"]
+"""``unknown``: nothing is proved about a part of the class. ``broken``: arguments break an assumption, or widths are
+unknown. ``failing``: an execution has an error.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,8 @@ def _widths_of(exploration: Exploration) -> list[str]:
 
 def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
     """Return what the symbolic executions of a class leave open."""
+    if any(_fails(path) for path in exploration.paths):
+        return "failing"
     tried = {name for path in exploration.paths for name in path.variant}
     if (
         space.width_lists
@@ -58,12 +61,22 @@ def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
         or any(_breaks(path, space) for path in exploration.paths)
     ):
         return "broken"
-    return "unknown" if any(_has_gaps(path) for path in exploration.paths) else "none"
+    return "unknown" if any(_is_open(path) for path in exploration.paths) else "none"
 
 
-def _has_gaps(path: ExecutionPath) -> bool:
+def _fails(path: ExecutionPath) -> bool:
+    return any(instance.error for instance in path.interpreter.creators) or any(
+        step.error and not step.hypothetical for step in path.execution.steps
+    )
+
+
+def _is_open(path: ExecutionPath) -> bool:
+    """Return whether plain numbers would show more: widths that are rounded, inputs of which nothing is known.
+
+    What the symbols did not decide for another reason, numbers do not decide either.
+    """
     execution = path.execution
-    if not path.complete or execution.gaps or any(step.op == "unseen" for step in execution.steps):
+    if not path.complete:
         return True
     widths = (instance.attrs.get(name) for instance in path.interpreter.creators for name in WIDTHS)
     if any(type(width) is Dim and _is_opaque(width) for width in widths):
@@ -79,17 +92,17 @@ def _is_opaque(width: Dim) -> bool:
 
 
 def _breaks(path: ExecutionPath, space: ArgumentSpace) -> bool:
-    """Return whether a layer has an unknown width, fails, or assumes what the arguments to be tried would break."""
+    """Return whether a layer has an unknown width, or assumes what the arguments to be tried would break."""
     for instance in path.interpreter.creators:
-        if instance.error or any(type(instance.attrs.get(name)) is Unknown for name in WIDTHS):
+        if any(type(instance.attrs.get(name)) is Unknown for name in WIDTHS):
             return True
     for step in path.execution.steps:
         slopes = step.attrs.get("num_parameters")  # of PReLU: one for all channels, or one for each
-        if (step.error and not step.hypothetical) or (type(slopes) is Dim and _is_on_parameters(slopes)):
+        if type(slopes) is Dim and _is_on_parameters(slopes):
             return True
     values = [
         {Symbol(name, PARAMETERS): value for name, value in space.with_pattern(pattern).items() if type(value) is int}
-        for pattern in FIRST_PATTERNS
+        for pattern in (DIFFERENT, DESCENDING)
     ]
     return any(not _holds(pair, each) for pair in _demands(path) for each in values)
 
@@ -101,8 +114,7 @@ def _is_on_parameters(number: Dim) -> bool:
 def _demands(path: ExecutionPath) -> Iterator[Pair]:
     """The equalities of widths that calls and constructors of layers assumed."""
     for step in path.execution.steps:
-        if step.op in ops.WITH_WEIGHTS or step.op in ops.MERGES:
-            yield from step.demands
+        yield from step.demands
     for pairs in path.interpreter.demands.values():
         yield from pairs
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convlint.latent.arguments import FIRST_PATTERNS, MORE_PATTERNS, Arguments, ArgumentSpace
+from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, follow
+from convlint.latent.numbers import is_undetermined
 from convlint.latent.substitution import TreeIndex
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.program.project import Project
@@ -16,7 +18,7 @@ from convlint.static.program.project import Project
 if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair
 
-_STEPS = 15_000  # of one execution
+_LEAST_STEPS, _FACTOR = 1_000, 3  # of one execution: as many, and times those of the symbolic one
 _DIVISORS = (32, 16, 8, 4, 2)
 _MOST_SHOWN = 4
 _RANKS = (4, 3, 2)  # maps, tokens and vectors
@@ -25,12 +27,15 @@ _RANKS = (4, 3, 2)  # maps, tokens and vectors
 class ClassTrials:
     """Follows a class with arguments. An input whose dimensions its code leaves open gets those that come furthest."""
 
-    def __init__(self, project: Project, entry_point: EntryPoint, space: ArgumentSpace) -> None:
+    def __init__(self, project: Project, entry_point: EntryPoint, space: ArgumentSpace, explored: int) -> None:
         self.steps = 0  # of all executions so far
+        self._most = _LEAST_STEPS + _FACTOR * explored
         self.entry_point = entry_point
         self.space = space
         self._project = project
         self._trees: dict[str, TreeIndex] = {}
+        self._edits = 0  # that are in effect
+        self._known: dict[tuple[str, int | None], Followed] = {}  # executions without an edit
         self._rank, self.first = self._rank_of_input()
 
     def follow(self, pattern: Sequence[int], options: Arguments | None = None) -> Followed:
@@ -42,6 +47,10 @@ class ClassTrials:
         if any(parameter.is_required for parameter in self.space.parameters):
             return []
         return [self._follow({p.name: p.default for p in self.space.parameters}, {}, self._rank)]
+
+    def with_arguments(self, arguments: Arguments) -> Followed:
+        """Execute the class with arguments that no pattern gives."""
+        return self._follow(arguments, {}, self._rank)
 
     def repeated(self, followed: Followed) -> Followed:
         """Execute the class again with the same arguments."""
@@ -58,7 +67,11 @@ class ClassTrials:
                 return
             self._trees[path] = TreeIndex(module.text.tree)
         with self._trees[path].replaced(repair.written.node, repair.text) as is_possible:
-            yield is_possible
+            self._edits += 1
+            try:
+                yield is_possible
+            finally:
+                self._edits -= 1
 
     def smallest(
         self, fails: Sequence[Followed], works: Sequence[Followed], repair: ClassRepair
@@ -94,17 +107,24 @@ class ClassTrials:
         return self._follow(arguments, {name: arguments[name] for name in options}, self._rank)
 
     def _follow(self, arguments: Arguments, options: Arguments, rank: int | None) -> Followed:
-        followed = follow(self._project, self.entry_point, arguments, options, _STEPS, rank)
+        key = (repr(arguments | options), rank)
+        if not self._edits and key in self._known:
+            return self._known[key]
+        followed = follow(self._project, self.entry_point, arguments, options, self._most, rank)
         self.steps += followed.path.steps
+        if followed.step is not None and is_undetermined(followed.path.execution, followed.step):
+            followed = replace(followed, outcome="undecided")
+        if not self._edits:
+            self._known[key] = followed
         return followed
 
     def _rank_of_input(self) -> tuple[int | None, Followed]:
         """The dimensions of the input, None where the code determines them, and the first execution."""
-        arguments = self.space.with_pattern(FIRST_PATTERNS[0])
+        arguments = self.space.with_pattern(DIFFERENT)
         first = self._follow(arguments, {}, None)
         rank = first.rank_of_inputs if _may_read_unknown_input(first) else None
         if first.has_unknown_input:
-            equal = self.space.with_pattern(MORE_PATTERNS[0])
+            equal = self.space.with_pattern(EQUAL)
             kinds = {instance.kind for instance in first.path.interpreter.creators}
             ranks = reversed(_RANKS) if "BatchNorm1d" in kinds else _RANKS
             rank = next((rank for rank in ranks if self._follow(equal, {}, rank).outcome == "works"), None)

@@ -38,6 +38,7 @@ class Exploration:
         self.entry_point = entry_point
         self.paths: list[ExecutionPath] = []
         self._most = steps_of_a_path(entry_point.module.text.length)
+        self.fails_at_defaults = False  # as far as the first execution shows
         self._variants = argument_variants(entry_point)
         self._variant: dict[str, Value] = {}
         self._choices: PathChoices | None = None
@@ -51,9 +52,12 @@ class Exploration:
                 return None
             self._variant, self._choices = self._variants.pop(0), PathChoices()
         path = self._execute(self._choices, self._variant, self._most if steps is None else min(steps, self._most))
-        if not self.paths and fails_at_defaults(path):
-            self._variants.insert(0, default_numbers(path))
         self.paths.append(path)
+        if len(self.paths) == 1 and fails_at_defaults(path):
+            self._variants.insert(0, default_numbers(path))
+            self._choices = None
+            self.fails_at_defaults = True
+            return path.steps
         # Other branches may build other layers, or work where this path fails.
         has_more_to_show = self._builds_on_condition or any(step.error for step in path.execution.steps)
         self._choices = self._choices.next() if has_more_to_show else None
@@ -128,6 +132,8 @@ def exploration(project: Project, entry_point: EntryPoint) -> Exploration:
     if key not in project.explorations:
         project.explorations[key] = new = Exploration(project, entry_point)
         new.advance()
+        if new.fails_at_defaults:
+            new.advance()
     known: Exploration = project.explorations[key]
     return known
 

@@ -6,10 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.budget import ITERATIONS
-from convlint.static.domain.execution import Raised
+from convlint.static.domain.execution import Execution, Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
-from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Tensor, Unknown, Value, has_more
 from convlint.static.interpreter import definitions, input_mappings, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
@@ -148,16 +148,33 @@ def _raising_branch(node: ast.If) -> bool | None:
 
 
 def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
-    """Execute both branches of an unknown condition, except one that leaves; what they assign is unknown."""
+    """Execute both branches of an unknown condition, except one that leaves.
+
+    What they assign is unknown afterwards, except tensors that have the same shape on both.
+    """
     if isinstance(node.body[-1], _LEAVING):
         return execute_block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
         return execute_block(interpreter, node.body, scope)
+    assigned: list[dict[str, Tensor]] = []
     for branch in (node.body, node.orelse):
+        before = dict(scope.names)
         with interpreter.execution.hypothetical():
             execute_block(interpreter, branch, scope)
+        tensors = {name: value for name, value in scope.names.items() if type(value) is Tensor}
+        assigned.append({name: value for name, value in tensors.items() if value is not before.get(name)})
         forget(interpreter, branch, scope, node)
+    for name, tensor in assigned[0].items():
+        if name in assigned[1] and _have_one_shape(interpreter.execution, tensor, assigned[1][name]):
+            scope.names[name] = assigned[1][name]
     return None
+
+
+def _have_one_shape(run: Execution, one: Tensor, other: Tensor) -> bool:
+    left, right = one.shape, other.shape
+    if left is None or right is None or len(left) != len(right):
+        return False
+    return all(run.equal(size, its) is True for size, its in zip(left, right, strict=True))
 
 
 _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
