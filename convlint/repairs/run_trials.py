@@ -125,11 +125,12 @@ def search(start: Outcome, slicer: Slicer, trials: RunTrials, suspected: Collect
     """
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        found = proposed(conflict, slicer, suspected) if conflict.finding.severity == "error" else []
-        trials.expected = [candidate.edits for candidate in found]
-        return found
+        return proposed(conflict, slicer, suspected) if conflict.finding.severity == "error" else []
 
-    causes = explain(start, propose, trials, Budget(trials.seconds))
+    def expect(candidates: Sequence[Candidate]) -> None:
+        trials.expected = [candidate.edits for candidate in candidates]
+
+    causes = explain(start, propose, trials, Budget(trials.seconds), expect=expect)
     edits = tuple(edit for cause in causes if cause.repair is not None for edit in cause.repair.edits)
     after = trials(edits) if edits else None
     return Repaired(tuple(causes), edits, after is not None and not after.failing, trials.graph(edits))

@@ -150,6 +150,11 @@ class Budget:
         self._end = self.clock() + self.seconds
 
     @property
+    def half(self) -> Budget:
+        """A half of what is left."""
+        return Budget((self._end - self.clock()) / 2, self.clock)
+
+    @property
     def is_left(self) -> bool:
         return self.clock() < self._end
 
@@ -160,10 +165,11 @@ def explain(
     trial: Trial,
     budget: Budget,
     made: Iterable[Edit] = (),
+    expect: Callable[[Sequence[Candidate]], None] = lambda _: None,
 ) -> list[Explanation]:
     """Explain the conflicts of a program one after the other, each in the program that the repairs before it left.
 
-    ``start`` is the outcome after the edits that were ``made``.
+    ``start`` is the outcome after the edits that were ``made``. ``expect`` is called with candidates to be tried.
 
     A conflict that no candidate settles is reported without a repair. An edit moves the columns of its line: a conflict
     on that line is described as the program had it at the start, where it always is, as trials bring no new ones.
@@ -177,7 +183,8 @@ def explain(
         edited = {(edit.site.path, edit.site.line) for edit in edits}
         first = originals.get(left[0].operation, left[0]) if left[0].is_on(edited) else left[0]
         proposals = list(propose(first)) if budget.is_left else []
-        found = _repair(first, state, proposals, trial, budget, edits)
+        expect(proposals)
+        found = _repair(first, state, proposals, trial, budget, edits, propose)
         if found is None:
             explained.append(Explanation(first, refuted=bool(proposals)))
             given_up.add(first.operation)
@@ -197,27 +204,33 @@ def _repair(
     trial: Trial,
     budget: Budget,
     edits: Sequence[Edit],
+    propose: Callable[[Conflict], Iterable[Candidate]],
 ) -> tuple[tuple[Candidate, ...], Outcome] | None:
     """The candidate that settles a conflict, brings no new one and leaves the fewest, and those that are equal to it.
 
-    Returns the candidates and the outcome of the first.
+    Returns the candidates and the outcome of the first. Once there is one, only numbers that what it leaves depends on
+    as well are tried, for half of the time that is left.
     """
+    limit = budget
+    common: frozenset[Site] = frozenset()
     edited = {edit.site for edit in edits}
     best: list[Candidate] = []
     least: Outcome | None = None
     tried = 0
     for candidate in proposals:
-        if tried >= MOST_TRIALS or not budget.is_left:
+        if tried >= MOST_TRIALS or not limit.is_left:
             break
         is_equal = 0 < len(best) < MOST_EQUALS and all(candidate.is_equal_to(other) for other in best)
-        if candidate.edit.site in edited or (least and not least.conflicts and not is_equal):
+        if candidate.edit.site in edited or (least and not is_equal and candidate.edit.site not in common):
             continue
         tried += 1
         after = trial([*edits, *candidate.edits], first)
         if after is None or not _is_progress(first, before, after) or _is_partial(first, candidate, before, after):
             continue
         if least is None or len(after.failing) < len(least.failing):
+            limit = limit if least else budget.half
             best, least = [candidate], after
+            common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left))
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
     if least is None:
