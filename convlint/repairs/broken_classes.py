@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from convlint.ir import Edit, Finding
-from convlint.repairs.search import Outcome
+from convlint.repairs.search import Budget, Outcome
 
 Check = Callable[[Sequence[Edit]], tuple[Outcome, Sequence[Finding]] | None]
 """Analyzes the program after edits, its classes included; None where that failed."""
@@ -28,7 +28,7 @@ def broken_classes(findings: Sequence[Finding]) -> list[Finding]:
     return [f for f in findings if f.severity == "error" and f.graph is None and f.witness is not None and f.repairs]
 
 
-def one_after_the_other(broken: Sequence[Finding], start: Outcome, check: Check) -> RepairedClasses:
+def one_after_the_other(broken: Sequence[Finding], start: Outcome, check: Check, budget: Budget) -> RepairedClasses:
     """Repair one class after the other: an error that is gone after the repair of another class follows from that.
 
     A repair that makes other operations fail is none.
@@ -36,7 +36,7 @@ def one_after_the_other(broken: Sequence[Finding], start: Outcome, check: Check)
     causes: list[Finding] = []
     edits: list[Edit] = []
     state, left = start, [*broken]
-    while left and len(causes) < _MOST:
+    while left and len(causes) < _MOST and budget.is_left:
         first = left.pop(0)
         after = check([*edits, *first.repairs[0].edits])
         if after is None or is_found(first, after[1]) or not after[0].failing <= state.failing:

@@ -134,17 +134,32 @@ def regularity(file: ParsedFile, number: ast.expr, text: str) -> int:
     if not isinstance(call, ast.Call) or number not in call.args or not text.isdecimal():
         return 0
     at, callee = call.args.index(number), ast.dump(call.func)
-    siblings = [
-        node.args[at]
+    calls = [
+        node
         for node in ast.walk(file.scope(call))
         if isinstance(node, ast.Call) and len(node.args) > at and ast.dump(node.func) == callee
     ]
-    siblings.sort(key=lambda node: (node.lineno, node.col_offset))
+    calls.sort(key=lambda node: (node.lineno, node.col_offset))
+    siblings = [node.args[at] for node in calls]
     before = [literal_value(node) for node in siblings]
     after = [Fraction(text) if node is number else value for node, value in zip(siblings, before, strict=True)]
     known = siblings.index(number)
     around = slice(max(known - 1, 0), known + 2)
-    return _is_regular(after, around) - _is_regular(before, around)
+    found = int(_is_regular(after, around)) - int(_is_regular(before, around))
+    return found or _repetition(calls, call, at, Fraction(text))
+
+
+def _repetition(calls: list[ast.Call], own: ast.Call, at: int, new: Fraction) -> int:
+    """Return 1 if a new argument repeats another one, as all other calls do, and -1 if it does so no more."""
+    others = [call for call in calls if call is not own]
+    if len(others) < _SHORTEST:
+        return 0
+    for other in range(min(len(call.args) for call in calls)):
+        pairs = [(literal_value(call.args[at]), literal_value(call.args[other])) for call in others]
+        if other != at and all(one is not None and one == two for one, two in pairs):
+            repeated = literal_value(own.args[other])
+            return int(new == repeated) - int(literal_value(own.args[at]) == repeated)
+    return 0
 
 
 def _is_regular(numbers: list[Fraction | None], around: slice) -> bool:

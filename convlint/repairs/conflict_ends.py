@@ -61,6 +61,26 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
             yield _end(graph, vote, right, slicer, "other")
     for conflict in disagreements_at(graph, [failed]):
         yield from _voting(graph, conflict, slicer, seen, "other")
+    for vote, right in _before(graph, failed):
+        if (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, "other")
+
+
+def _before(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
+    """The layer that makes the input of a failing layer, with what the latter expects of it.
+
+    A block that is called again is not followed again, so that its output has the same channels only by its shape.
+    """
+    declared = next(iter(declared_votes(graph, failed)), None)
+    node = graph.nodes[failed]
+    while declared is not None and (len(node.inputs) == 1 or (node.inputs and node.op in ops.ELEMENTWISE)):
+        node = graph.producer(node.inputs[0])
+        name = parameter_of(node.op, "out")
+        if name is not None and node.op in ops.PROJECTIONS:
+            if node.attrs.get(name) == declared[1] and _frames(graph, node):
+                yield Vote(node.id, "out", int(declared[1]), _frames(graph, node)), Fraction(declared[0].number)
+            return
 
 
 def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:

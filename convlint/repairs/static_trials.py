@@ -146,7 +146,9 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         repaired_classes = RepairedClasses((), (), start)
         is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
         if not is_refused:
-            repaired_classes = one_after_the_other(broken, start, lambda edits: trials.checked(edits, search))
+            repaired_classes = one_after_the_other(
+                broken, start, lambda edits: trials.checked(edits, search), budget.half
+            )
         causes = explain(repaired_classes.outcome, propose, trials, budget, repaired_classes.edits)
         classes = repaired_classes.causes
         if is_refused and broken:
