@@ -151,7 +151,7 @@ class Budget:
 
     @property
     def half(self) -> Budget:
-        """A half of what is left."""
+        """A half of the time that is left."""
         return Budget((self._end - self.clock()) / 2, self.clock)
 
     @property
