@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, takewhile
 
 from convlint.analysis import ops
 from convlint.ir import Graph
@@ -49,7 +49,7 @@ def texts(
         if end.vote.label == "in" or graph.nodes[end.vote.node].op in ops.CHANNEL_NORMS:
             kind = SAME if number.place.is_parameterized and number.has_callers else SIMPLER
             yield from ((text, kind) for text in sum_texts(graph, end.vote.node, number, slicer))
-    peers = list(_peers(number, ends))
+    peers = list(_peers(number, _nearest_first(graph, end, ends)))
     for text, value in peers:
         if change.wanted is None:
             yield text, NAME
@@ -190,6 +190,17 @@ def _passed_widths(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
     for keyword in call.keywords:
         if keyword.arg is not None and keyword.arg.endswith(_WIDTHS):
             yield keyword.arg, keyword.value
+
+
+def _nearest_first(graph: Graph, end: End, ends: Sequence[End]) -> list[End]:
+    """The other ends of a conflict, those first that the same iteration of a loop builds: their names begin alike."""
+    own = (graph.nodes[end.vote.node].layer or "").split(".")
+
+    def distance(other: End) -> int:
+        names = zip(own, (graph.nodes[other.vote.node].layer or "").split("."), strict=False)
+        return -sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], names))
+
+    return sorted((other for other in ends if other is not end), key=distance)
 
 
 def _peers(number: WrittenNumber, ends: Sequence[End]) -> Iterator[tuple[str, Fraction]]:

@@ -189,6 +189,22 @@ class Net(nn.Module):
         return self.head(self.c(self.b(self.a(x))))
 """
 
+A_VARIABLE_OF_A_LOOP_THAT_HALVES = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, last=64, widths=(32, 16, 8)):
+        super().__init__()
+        self.stem = nn.Conv2d(3, last, 3)
+        layers = []
+        for width in widths:
+            layers.append(nn.Sequential(nn.Conv2d(last, width, 3), nn.BatchNorm2d(last)))  # <- width
+            last = width
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Conv2d(widths[-1], 4, 1)
+
+    def forward(self, x):
+        return self.head(self.body(self.stem(x)))
+"""
+
 A_PARAMETER_THAT_NOTHING_READS = f"""{HEAD}
 class Step(nn.Module):
     def __init__(self, inputs, outputs):
@@ -212,6 +228,7 @@ class Net(nn.Module):
 PROGRAMS = {
     "a number in a progression": A_PROGRESSION,
     "an item of a list": ANOTHER_ITEM_OF_A_LIST,
+    "the variable of a loop, whose widths are halved": A_VARIABLE_OF_A_LOOP_THAT_HALVES,
     "a parameter that nothing reads": A_PARAMETER_THAT_NOTHING_READS,
     "a width that nothing else reads": A_NAME_THAT_NOTHING_ELSE_READS,
     "the width of each part of a concatenation": A_WIDTH_OF_EACH_PART,
