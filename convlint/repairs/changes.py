@@ -128,9 +128,14 @@ _SHORTEST = 3  # numbers that make a progression
 def regularity(file: ParsedFile, number: ast.expr, text: str) -> int:
     """Return 1 if a new literal makes a progression of its siblings, -1 if it breaks one: 64, 128, 256 or 64, 64, 64.
 
-    The siblings are the literals that other calls of the same name in the same function pass in the same place.
+    The siblings are the literals that other calls of the same name in the same function pass in the same place, or the
+    items of the same list: these only have to rise, or fall, from each to the next.
     """
     call, _ = file.parents.get(number, (None, ""))
+    if isinstance(call, ast.List | ast.Tuple) and text.isdecimal():
+        items = [literal_value(item) for item in call.elts]
+        changed = [Fraction(text) if item is number else literal_value(item) for item in call.elts]
+        return int(_is_graded(changed)) - int(_is_graded(items))
     if not isinstance(call, ast.Call) or number not in call.args or not text.isdecimal():
         return 0
     at, callee = call.args.index(number), ast.dump(call.func)
@@ -172,6 +177,12 @@ def _is_progression(numbers: list[Fraction | None]) -> bool:
     if len(known) != len(numbers) or len(known) < _SHORTEST:
         return False
     return len({later / earlier for earlier, later in pairwise(known)}) == 1 and known[0] != known[1]
+
+
+def _is_graded(numbers: list[Fraction | None]) -> bool:
+    known = [number for number in numbers if number]
+    signs = {later > earlier for earlier, later in pairwise(known) if later != earlier}
+    return len(known) == len(numbers) >= _SHORTEST and len(set(known)) == len(known) and len(signs) == 1
 
 
 def _integers(node: ast.AST) -> Counter[int]:

@@ -205,6 +205,21 @@ class Net(nn.Module):
         return self.head(self.body(self.stem(x)))
 """
 
+A_LIST_THAT_RISES = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layers, last = [], 3
+        for width in (16, 32, 48):
+            layers += [nn.Conv2d(last, width, 3), nn.ReLU()]
+            last = width
+        layers += [nn.Conv2d(32, 32, 3), nn.ReLU(), nn.Conv2d(32, 4, 1)]  # <- 48
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
 A_PARAMETER_THAT_NOTHING_READS = f"""{HEAD}
 class Step(nn.Module):
     def __init__(self, inputs, outputs):
@@ -229,6 +244,7 @@ PROGRAMS = {
     "a number in a progression": A_PROGRESSION,
     "an item of a list": ANOTHER_ITEM_OF_A_LIST,
     "the variable of a loop, whose widths are halved": A_VARIABLE_OF_A_LOOP_THAT_HALVES,
+    "a number behind a list whose numbers rise": A_LIST_THAT_RISES,
     "a parameter that nothing reads": A_PARAMETER_THAT_NOTHING_READS,
     "a width that nothing else reads": A_NAME_THAT_NOTHING_ELSE_READS,
     "the width of each part of a concatenation": A_WIDTH_OF_EACH_PART,
