@@ -68,6 +68,8 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
             for written in numbers:
                 if written.role == "default" or not _is_inside(written, classes):
                     continue
+                if _is_in_another_class(written, frames, failed):
+                    continue
                 for text, fits, composed in _texts(failed, number, _sharpened(failed, number, written, numbers)):
                     if text != written.text:
                         repair = ClassRepair(failed, written, text, number, fits, composed)
@@ -141,6 +143,16 @@ def _is_inside(written: WrittenNumber, classes: Sequence[tuple[str, ast.ClassDef
         return True
     file = written.place.file
     return isinstance(file.scope(written.place.scope), ast.Module)
+
+
+def _is_in_another_class(written: WrittenNumber, frames: Sequence[Site], failed: Followed) -> bool:
+    """Return whether a class that is no base of the failing one builds its layer by the function of an expression."""
+    own = {base.qualname for base in failed.path.entry_point.value.mro}
+    for frame in frames[written.place.depth :]:
+        around, _, _ = frame.function.rpartition(".")
+        if around:
+            return around not in own
+    return False
 
 
 def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Iterator[tuple[str, bool, bool]]:

@@ -405,3 +405,42 @@ class Net(nn.Module):
     (edit,) = finding.repairs[0].edits
     assert edit.text == "outputs"
     assert run(apply(source.encode(), [edit]).decode()) is not None
+
+
+def test_a_helper_that_another_class_calls_is_not_repaired_for_a_class() -> None:
+    source = f"""{HEAD}
+def conv(inputs, outputs):
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+
+
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = conv(inputs, outputs * 2)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+class Pair(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.body = nn.Sequential(Unit(inputs, outputs), Unit(outputs, outputs))
+
+    def forward(self, x):
+        return self.body(x)
+
+
+class Net(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.body = nn.Sequential(Pair(3, width), Pair(width, 2 * width))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+    (finding,) = errors(source)
+    (edit,) = finding.repairs[0].edits
+    assert edit.text == "outputs"
+    assert run(apply(source.encode(), [edit]).decode()) is not None
