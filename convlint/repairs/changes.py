@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from convlint.source_text.call_sites import ParsedFile
@@ -115,7 +116,7 @@ def oddity(scope: ast.AST, node: ast.expr, text: str) -> int:
     if len(removed) != 1 or len(added) != 1:
         return 0
     (before,), (after,) = removed, added
-    written = _integers(scope)
+    written = _written(scope)
     gain = written[after] - (written[before] - 1)
     if gain >= _USUAL:
         return -1
@@ -167,6 +168,16 @@ def _repetition(calls: list[ast.Call], own: ast.Call, at: int, new: Fraction) ->
     return 0
 
 
+@lru_cache(maxsize=64)
+def _calls(scope: ast.AST) -> dict[str, list[ast.Call]]:
+    """The calls in a function by what they call."""
+    calls: dict[str, list[ast.Call]] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Call):
+            calls.setdefault(ast.dump(node.func), []).append(node)
+    return calls
+
+
 def _is_regular(numbers: list[Fraction | None], around: slice) -> bool:
     near = numbers[around]
     return _is_progression(numbers) or (len(near) == _SHORTEST and len(set(near)) == 1)
@@ -188,6 +199,12 @@ def _is_graded(numbers: list[Fraction | None]) -> bool:
 def _integers(node: ast.AST) -> Counter[int]:
     literals = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and type(n.value) is int]
     return Counter(value for value in literals if value > 0)
+
+
+@lru_cache(maxsize=64)
+def _written(scope: ast.AST) -> Counter[int]:
+    """The integers that a function writes."""
+    return _integers(scope)
 
 
 def _odd_part(number: int) -> int:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations, takewhile
+from itertools import combinations, islice, takewhile
 
 from convlint.analysis import ops
 from convlint.ir import Graph
@@ -21,6 +21,7 @@ from convlint.source_text.call_sites import Function
 
 MOST_NAMES = 6
 """Names in scope that are tried without a reason of their own."""
+_MOST_PEERS = 32  # expressions of other ends of a conflict, which are added in pairs
 
 
 SIMPLER, SAME, COMPUTED, LITERAL, NAME, FIXED = range(6)
@@ -49,7 +50,7 @@ def texts(
         if end.vote.label == "in" or graph.nodes[end.vote.node].op in ops.CHANNEL_NORMS:
             kind = SAME if number.place.is_parameterized and number.has_callers else SIMPLER
             yield from ((text, kind) for text in sum_texts(graph, end.vote.node, number, slicer))
-    peers = list(_peers(number, _nearest_first(graph, end, ends)))
+    peers = list(islice(_peers(number, _nearest_first(graph, end, ends)), _MOST_PEERS))
     for text, value in peers:
         if change.wanted is None:
             yield text, NAME

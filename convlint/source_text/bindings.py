@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
+from math import inf
 
 from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
 
@@ -21,28 +23,40 @@ def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
     What the statement of ``node`` binds may get its value from there, and what it never binds, or reads before it
     binds it, comes from elsewhere.
     """
-    first: dict[str, int] = {}
-    known = {*parameters(scope)}
-    around = [each for each in ast.walk(scope) if isinstance(each, _BINDING) and _contains(each, node)]
-    own = {id(inner) for statement in around for inner in ast.walk(statement)}
-    for inner in ast.walk(scope):
+    uses = _uses(scope)
+    line = node.lineno
+    for inner in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(inner, ast.Name | ast.Attribute):
-            name = ast.unparse(inner)
-            if isinstance(inner.ctx, ast.Store):
-                line = node.lineno if id(inner) in own else inner.lineno
-                first[name] = min(first.get(name, line), line)
-            elif inner.lineno <= node.lineno:
-                known.add(name)
-    later = {name for name, line in first.items() if line >= node.lineno} - known
-    read = (ast.unparse(n) for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name | ast.Attribute))
-    return later.isdisjoint(read)
+            stores, first_read = uses.get(ast.unparse(inner), ((), 0))
+            is_later = all(start >= line or first <= line <= last for start, first, last in stores)
+            if stores and is_later and first_read > line and ast.unparse(inner) not in parameters(scope):
+                return False
+    return True
 
 
 _BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+Store = tuple[int, int, int]
+"""The line where a name is bound, and the first and last line of its statement; (1, 0) if that has no value."""
 
 
-def _contains(statement: ast.stmt, node: ast.expr) -> bool:
-    return statement.lineno <= node.lineno <= (statement.end_lineno or 0)
+@lru_cache(maxsize=64)
+def _uses(scope: Function) -> dict[str, tuple[list[Store], float]]:
+    """The names and attributes in a function: where they are bound, and the line where they are read first."""
+    statements: dict[int, tuple[int, int]] = {}
+    for statement in ast.walk(scope):
+        if isinstance(statement, _BINDING):
+            span = (statement.lineno, statement.end_lineno or 0)
+            statements.update((id(inner), span) for inner in ast.walk(statement))
+    uses: dict[str, tuple[list[Store], float]] = {}
+    for inner in ast.walk(scope):
+        if isinstance(inner, ast.Name | ast.Attribute):
+            name = ast.unparse(inner)
+            stores, first_read = uses.setdefault(name, ([], inf))
+            if isinstance(inner.ctx, ast.Store):
+                stores.append((inner.lineno, *statements.get(id(inner), (1, 0))))
+            else:
+                uses[name] = stores, min(first_read, inner.lineno)
+    return uses
 
 
 def argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:
