@@ -178,21 +178,35 @@ def _channel_expressions(init: ast.FunctionDef) -> Iterator[ast.expr]:
 
 
 def judged(chosen: Sequence[Mutant]) -> list[Judged]:
-    """Run mutants of a class. Only for a process of its own."""
-    return [_judged(mutant) for mutant in chosen]
+    """Run mutants of a class, without those whose new expression is not a number. Only for a process of its own."""
+    return [verdict for mutant in chosen if (verdict := _judged(mutant)) is not None]
 
 
-def _judged(mutant: Mutant) -> Judged:
+def _judged(mutant: Mutant) -> Judged | None:
     original = mutant.original
     cls = _load(original.module, mutant.apply(source_of(original.module)))[original.name]
     fails: list[str] = []
     works: list[str] = []
     for call, shapes in original.works[:MOST_CALLS]:
         kwargs = dict(call)
+        if _mistakes_a_type(cls, kwargs):
+            return None
         text = f"{original.name}({', '.join(f'{name}={value!r}' for name, value in call)})"
         (works if _input_that_works(cls, kwargs, [shapes]) is not None else fails).append(text)
     verdict: Verdict = "equivalent" if not fails else "latent" if works else "fails"
     return Judged(mutant, verdict, *(fails[:1] or [""]), *(works[:1] or [""]))
+
+
+def _mistakes_a_type(cls: type, kwargs: dict[str, Any]) -> bool:
+    """Return whether a constructor uses something that is not a number, or a name that has no value yet."""
+    with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        try:
+            cls(**kwargs)
+        except (TypeError, NameError, AttributeError):
+            return True
+        except Exception:  # noqa: BLE001  the class refuses these arguments
+            return False
+    return False
 
 
 def _load(module: str, source: str) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class Knowledge:
         difference = self._difference(left, right)
         if type(difference) is not Dim or difference.is_unknown:
             return
+        common = math.gcd(*(factor for _, factor in difference.terms or ()))
+        difference = symbolic.as_dim(difference // common) if common > 1 else difference
         if not self._bind_first(difference, [s for s in _linear_symbols(difference) if s[0].scope == FRESH]):
             pair = (self.reduced(left), self.reduced(right))
             self.demands.append(pair)
