@@ -115,10 +115,9 @@ class ArgumentSpace:
 
     def options(self) -> Iterator[Arguments]:
         """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""
+        yield from self.stand_ins()
         for parameter in self.parameters:
             default = parameter.default
-            if default is None and not parameter.is_required and _MODULE.search(parameter.name):
-                yield {parameter.name: Library("a module")}
             if parameter.name not in self._tested or parameter.is_required:
                 continue
             if type(default) is bool:
@@ -127,6 +126,12 @@ class ArgumentSpace:
                 yield {parameter.name: _OPTIONAL_WIDTH}
             elif default == 1 and "stride" in parameter.name:
                 yield {parameter.name: 2}
+
+    def stand_ins(self) -> Iterator[Arguments]:
+        """Modules for parameters that take one, such as ``downsample``."""
+        for parameter in self.parameters:
+            if parameter.default is None and not parameter.is_required and _MODULE.search(parameter.name):
+                yield {parameter.name: Library("a module")}
 
     @property
     def neutral_ratios(self) -> Arguments:

@@ -119,6 +119,9 @@ class Search:
         settled = settling(trials, failed)
         if settled is None:
             return found
+        if breaks_contract(settled):
+            others = (trials.with_arguments(settled.arguments | option) for option in trials.space.stand_ins())
+            settled = next((each for each in others if each.outcome == "works"), settled)
         if settled.outcome != "works":
             return []
         self._left = trials.steps + _MOST_TRIAL_STEPS
