@@ -146,7 +146,7 @@ def _is_inside(written: WrittenNumber, classes: Sequence[tuple[str, ast.ClassDef
 
 
 def _is_in_another_class(written: WrittenNumber, frames: Sequence[Site], failed: Followed) -> bool:
-    """Return whether a class that is no base of the failing one builds its layer by the function of an expression."""
+    """Return whether another class calls the function of an expression to build its layer, and is not a base."""
     own = {base.qualname for base in failed.path.entry_point.value.mro}
     for frame in frames[written.place.depth :]:
         around, _, _ = frame.function.rpartition(".")
