@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.analysis import ops
-from convlint.latent.following import Followed
+from convlint.latent.following import Followed, divides_wrongly
 
 
 def breaks_contract(followed: Followed) -> bool:
@@ -23,10 +23,9 @@ def is_indivisible(followed: Followed) -> bool:
     A layer with as many output as input channels is meant to have groups that divide both.
     """
     layer = followed.layer
-    error = layer.error if layer is not None else None
-    if layer is None or error is None or not ("divisible" in error or "groups must be" in error):
+    if layer is None or not divides_wrongly(layer):
         return False
-    return "in_channels" not in error or layer.attrs.get("in_channels") != layer.attrs.get("out_channels")
+    return "in_channels" not in (layer.error or "") or layer.attrs.get("in_channels") != layer.attrs.get("out_channels")
 
 
 def is_input(followed: Followed, tensor: int | None) -> bool:

@@ -90,6 +90,11 @@ def layer_of(step: Step) -> Instance | None:
     return owner if owner is not None and owner.kind not in (None, "Module", "Sequential") else None
 
 
+def divides_wrongly(layer: Instance) -> bool:
+    """Return whether the constructor of a layer fails because its groups do not divide its channels."""
+    return layer.error is not None and ("divisible" in layer.error or "groups must be" in layer.error)
+
+
 def follow(
     project: Project,
     entry_point: EntryPoint,
@@ -139,6 +144,8 @@ def _follow(
     layer = next((instance for instance in interpreter.creators if instance.error), None)
     if outcome == "refused":
         step = layer = None
+    elif layer is not None and not divides_wrongly(layer):
+        outcome, step, layer = "refused", None, None  # sizes below 1: the class is not meant for such arguments
     elif layer is not None:
         outcome, step = "fails", None
     elif step is not None:
