@@ -21,7 +21,6 @@ from convlint.analysis import ops
 from convlint.ir import Coverage, Finding
 from convlint.source_text.texts import SourceTexts
 from convlint.static import Project, check_file, coverage
-from convlint.static.domain.execution import Gap
 from convlint.static.exploration.explore import Exploration
 
 ROOT = Path(__file__).parent.parent
@@ -58,29 +57,25 @@ def followed(package: str, folder: Path) -> Iterator[Followed]:
 
 
 def _classes(package: str, explorations: Sequence[Exploration]) -> Iterator[Followed]:
-    for exploration in explorations:
-        layers = [layer for path in exploration.paths for layer in path.interpreter.creators]
-        if exploration.entry_point.kind != "class" or not any(_is_convolution(layer.kind) for layer in layers):
-            continue
-        best = max(
-            ((each, path) for path in exploration.paths if (each := coverage.of_path(path)) is not None),
-            key=lambda pair: (pair[0].layers, pair[0].followed),
-            default=None,
-        )
-        if best is not None:
-            gap = next(coverage.ends(best[1]), None)
-            yield Followed(package, best[0], "" if gap is None else _kind(gap))
+    convolutional = {
+        each.entry_point.value.qualname
+        for each in explorations
+        if each.entry_point.kind == "class"
+        and any(_is_convolution(layer.kind) for path in each.paths for layer in path.interpreter.creators)
+    }
+    for found in coverage.covered(explorations):
+        if found.name in convolutional:
+            yield Followed(package, found, _kind(found.stopped[0].reason) if found.stopped else "")
 
 
 def _is_convolution(kind: str | None) -> bool:
     return kind is not None and kind.startswith("Conv") and ops.spatial_dims(kind.lower()[:-2] + kind[-2:]) > 0
 
 
-def _kind(gap: Gap) -> str:
+def _kind(reason: str) -> str:
     """Say why an execution ended, in words that are the same for all places of a kind."""
-    text = coverage.message(gap)
-    _, separator, why = text.partition(": ")
-    return why if separator else text
+    _, separator, why = reason.rpartition(": ")
+    return why if separator else reason
 
 
 def section(classes: Sequence[Followed], seconds: float) -> str:

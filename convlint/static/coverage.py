@@ -3,46 +3,83 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from convlint.ir import Coverage, Stopped
 from convlint.static.domain import origins
 from convlint.static.domain.execution import Gap
 from convlint.static.domain.facts import is_unknown
-from convlint.static.domain.objects import Instance
+from convlint.static.domain.objects import Class, Instance
 from convlint.static.domain.values import Unknown, Value
-from convlint.static.exploration.entry_points import ExecutionPath
+from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration
 from convlint.static.layer_kinds import WITH_PARAMETERS
 from convlint.static.plain_numbers import WIDTHS
 
 _NUMBERS = (*WIDTHS, "normalized_shape")
+Calls = tuple[set[Instance], set[Instance | None]]
 _KINDS = ("class", "model")
+_MOST_OBJECTS = 4  # of one class that other executions built
 _MOST_MODULES = 10_000  # and containers that are counted in one model
 
 
 def covered(explorations: Sequence[Exploration]) -> Iterator[Coverage]:
-    """Yield how far each class with layers was followed, in the execution that shows most of it."""
+    """Yield how far each class with layers was followed, in the execution that shows most of it.
+
+    What a class needs, such as a list of widths, may only be known where a function builds it.
+    """
+    calls = cache(_calls)
+    built: dict[Class, list[tuple[ExecutionPath, Instance]]] | None = None
     for exploration in explorations:
-        if exploration.entry_point.kind in _KINDS:
-            found = [coverage for path in exploration.paths if (coverage := of_path(path)) is not None]
-            if found:
-                yield max(found, key=lambda each: (each.layers, each.followed))
+        kind = exploration.entry_point.kind
+        if kind not in _KINDS:
+            continue
+        roots = [(path, path.instance if kind == "class" else path.model) for path in exploration.paths]
+        best = _best(exploration.entry_point, roots, calls)
+        if best is not None and kind == "class" and not best.is_complete:
+            built = _built(explorations) if built is None else built
+            more = _best(exploration.entry_point, built.get(exploration.entry_point.value, ()), calls)
+            best = best if more is None else max(best, more, key=_rank)
+        if best is not None:
+            yield best
 
 
-def of_path(path: ExecutionPath) -> Coverage | None:
-    """Return how far one execution of a class or model came; None if it has no layers."""
-    entry = path.entry_point
-    root = path.instance if entry.kind == "class" else path.model
-    gaps = list(ends(path))
+def _built(explorations: Sequence[Exploration]) -> dict[Class, list[tuple[ExecutionPath, Instance]]]:
+    """Return objects of the classes that executions built, a few of each."""
+    found: dict[Class, list[tuple[ExecutionPath, Instance]]] = {}
+    for exploration in explorations:
+        for path in exploration.paths:
+            for instance in path.interpreter.creators:
+                objects = found.setdefault(instance.cls, [])
+                if len(objects) < _MOST_OBJECTS and instance.cls.node is not None and instance is not path.instance:
+                    objects.append((path, instance))
+    return found
+
+
+def _best(
+    entry: EntryPoint, roots: Iterable[tuple[ExecutionPath, Value]], calls: Callable[[ExecutionPath], Calls]
+) -> Coverage | None:
+    found = [coverage for path, root in roots if (coverage := of(entry, path, root, calls(path))) is not None]
+    return max(found, key=_rank, default=None)
+
+
+def _rank(coverage: Coverage) -> tuple[bool, float, int]:
+    """Rank an execution by the share of the layers that were followed, and by their number."""
+    share = coverage.followed / coverage.layers if coverage.layers else 0.0
+    return coverage.is_complete and coverage.layers > 0, share, coverage.layers
+
+
+def of(entry: EntryPoint, path: ExecutionPath, root: Value, calls: Calls) -> Coverage | None:
+    """Return how far one execution followed a module ``root``; None if it has no layers."""
     modules = _modules(root) if type(root) is Instance else Counter()
+    gaps = [gap for gap in ends(path) if gap.owner is None or root is path.instance or gap.owner in modules]
     layers = {layer: count for layer, count in modules.items() if layer.kind in WITH_PARAMETERS}
     unknown = len({gap.site for gap in gaps if gap.is_layer})
     is_built = type(root) is Instance and root.kind is not None
     if not layers and not unknown and is_built:
         return None
-    known = _known(path)
-    called = {step.layer for step in path.execution.steps}
+    known, called = calls
     followed = sum(
         count
         for layer, count in layers.items()
@@ -120,8 +157,8 @@ def _may_hold(value: Value) -> bool:
     return (kind is Instance and value.is_module) or ((kind is list or kind is tuple or kind is dict) and bool(value))
 
 
-def _known(path: ExecutionPath) -> set[Instance]:
-    """Return the layers that were called on a tensor that was followed."""
+def _calls(path: ExecutionPath) -> Calls:
+    """Return the layers that were called on a tensor that was followed, and all that were called."""
     lost: set[int | None] = set()
     known: set[Instance] = set()
     for step in path.execution.steps:
@@ -133,4 +170,4 @@ def _known(path: ExecutionPath) -> set[Instance]:
             is_lost = False  # its arguments say how many channels it returns
         if is_lost or (step.op == "unseen" and "known" not in step.attrs):
             lost.update(tensor.id for tensor in step.outputs)
-    return known
+    return known, {step.layer for step in path.execution.steps}

@@ -59,6 +59,7 @@ class Gap:
     cause: Unknown | None = None
     result: Tensor | None = None
     is_layer: bool = False  # whether a module is called that is not known
+    owner: Instance | None = None  # the module whose forward ran, or the layer
     is_value: bool = False  # whether only a value is not known, which may not matter
 
 
@@ -165,7 +166,7 @@ class Execution(Knowledge):
 
     def record_gap(self, reason: str, cause: Unknown | None = None, *, is_value: bool = False) -> Value:
         """Note that the analysis stopped at the current site, and return UNKNOWN."""
-        self.gaps.append(Gap(self.site, reason, cause=cause, is_value=is_value))
+        self.gaps.append(Gap(self.site, reason, cause=cause, owner=self.owner, is_value=is_value))
         return UNKNOWN
 
 

@@ -121,6 +121,15 @@ class Partial:
     kwargs: Mapping[str, Value]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Either:
+    """One of two modules or functions; ``unknown`` is the condition that decides."""
+
+    first: Value
+    second: Value
+    unknown: Unknown
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
     """Anything in a library, by its qualified name: ``torch.nn.functional.relu``."""

@@ -27,7 +27,7 @@ def forget(
     """
     unknown = unknown_from(because, scope)
     for statement in statements:
-        effects = cached(statement, "effects", partial(_Effects, statement))
+        effects = effects_of(statement)
         for name in effects.names:
             scope.names[name] = unknown
         for owner_node, attribute in effects.attributes:
@@ -39,7 +39,12 @@ def forget(
                 containers.taint(evaluate(interpreter, container, scope))
 
 
-class _Effects:
+def effects_of(statement: ast.stmt) -> Effects:
+    """Return what a statement may change, cached at the statement."""
+    return cached(statement, "effects", partial(Effects, statement))
+
+
+class Effects:
     """The names, attributes and containers that a statement may change."""
 
     def __init__(self, statement: ast.stmt) -> None:

@@ -20,7 +20,6 @@ from convlint.static.domain.values import (
     Unknown,
     Value,
     has_more,
-    is_small,
     joined,
 )
 from convlint.static.interpreter import attributes, displays, input_mappings, special_methods, truth
@@ -28,7 +27,8 @@ from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
 from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler, evaluate
-from convlint.static.interpreter.operators import PLAIN, compare, operate
+from convlint.static.interpreter.joining import joined_values, outcome
+from convlint.static.interpreter.operators import compare, operate
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.program.parse import cached
 from convlint.static.torch_shapes import index, method
@@ -117,12 +117,18 @@ def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
     result: Value = None
     for operand in node.values:
         result = evaluate(interpreter, operand, scope)
+        if operand is node.values[-1] and undecided is None:
+            return result  # whatever its truth is
         known = truth.known(interpreter, result)
         if known is deciding and undecided is None:
             return result
         if known is deciding:
             return deciding if type(result) is bool else UNKNOWN
         if known is None:
+            if deciding and undecided is None and type(result) is Dim and truth.is_on_parameters(interpreter, result):
+                if truth.decide(interpreter, result):
+                    return result
+                continue
             result = Condition("truth", result) if type(result) is Dim else result
             if type(result) is not Condition:
                 undecided = UNKNOWN
@@ -161,13 +167,11 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
     if taken is not None:
         return evaluate(interpreter, node.body if taken else node.orelse, scope)
     with interpreter.execution.hypothetical():
-        first = evaluate(interpreter, node.body, scope)
+        first = outcome(interpreter, evaluate(interpreter, node.body, scope))
     with interpreter.execution.hypothetical():
-        second = evaluate(interpreter, node.orelse, scope)
-    if first is second:
-        return first
-    comparable = type(first) in PLAIN and type(first) is type(second) and is_small(first)
-    return first if comparable and first == second else unknown_from(node, scope, first, second, test)
+        second = outcome(interpreter, evaluate(interpreter, node.orelse, scope))
+    unknown = unknown_from(node, scope, first.value, second.value, test)
+    return joined_values(interpreter, first, second, unknown)
 
 
 # --- calls and subscripts

@@ -155,11 +155,11 @@ def _construct_layer(instance: Instance, name: str, call: Call) -> None:
 def _record_unknown_numbers(instance: Instance, call: Call) -> None:
     """Note a layer of which an argument is not known that decides about its channels."""
     cause = first_unknown(call.values())
-    if cause is None or not any(is_unknown(instance.attrs.get(name)) for name in WIDTHS):
+    if not any(is_unknown(instance.attrs.get(name)) for name in WIDTHS):
         return
     subject = next((node for node, value in _argument_nodes(call) if value is cause), None)
     reason = "unknown number of channels"
-    call.interpreter.execution.unfollowed.append(Gap(call.site, reason, subject, cause))
+    call.interpreter.execution.unfollowed.append(Gap(call.site, reason, subject, cause, owner=instance))
 
 
 def _argument_nodes(call: Call) -> Iterator[tuple[ast.expr, Value]]:

@@ -14,11 +14,24 @@ from convlint.static.domain.budget import CALLS_IN_CALLS, STEPS_OF_AN_EXECUTION
 from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.objects import Built, Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.origins import first_unknown
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Num, Partial, Shape, Tensor, Unknown, Value
+from convlint.static.domain.values import (
+    UNKNOWN,
+    Bound,
+    Builtin,
+    Either,
+    Library,
+    Num,
+    Partial,
+    Shape,
+    Tensor,
+    Unknown,
+    Value,
+)
 from convlint.static.interpreter import (
     attributes,
     expressions,
     instantiation,
+    joining,
     libraries,
     module_calls,
     module_names,
@@ -148,6 +161,8 @@ class Interpreter:
             return self.call_unknown(call, callee) if native is None else call_native(native, call)
         if kind is Library:
             return self._call_library(callee, call)
+        if kind is Either:
+            return joining.call_either(callee, call)
         if callable(callee) and kind is not Dim:
             return self.call_torch(callee, call)
         return self.call_unknown(call, callee)
@@ -175,7 +190,8 @@ class Interpreter:
         """Note a call of which nothing is known, and the first unknown value that caused it."""
         cause = first_unknown([callee, *call.values()])
         subject = getattr(call.node, "func", call.node) if type(callee) is Unknown else call.node
-        self.execution.unfollowed.append(Gap(call.site, "", subject, cause, result, type(callee) is Unknown))
+        gap = Gap(call.site, "", subject, cause, result, type(callee) is Unknown, self.execution.owner)
+        self.execution.unfollowed.append(gap)
 
     def call_torch(self, operation: Operation, call: Call) -> Value:
         """Call an operation of torch; the result of arguments that it does not accept is unknown."""

@@ -77,7 +77,7 @@ def forward_layer(instance: Instance, call: Call) -> Value:
         return interpreter.call_unknown(call, instance)
     if args and type(args[0]) is Unknown:
         input_ = execution.emit("unseen", [], [None])[0]
-        execution.unfollowed.append(Gap(call.site, "", call.node, first_unknown([args[0]]), input_))
+        execution.unfollowed.append(Gap(call.site, "", call.node, first_unknown([args[0]]), input_, owner=instance))
         args = [input_, *args[1:]]
         call = call.with_args(args)
     arguments = layer.forward.bind([instance, *args], call.kwargs)

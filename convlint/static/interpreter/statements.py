@@ -6,10 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.budget import ITERATIONS
-from convlint.static.domain.execution import Execution, Raised
+from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
-from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Tensor, Unknown, Value, has_more
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
 from convlint.static.interpreter import definitions, input_mappings, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
@@ -22,8 +22,9 @@ from convlint.static.interpreter.dispatch import (
     evaluate,
     execute_block,
 )
-from convlint.static.interpreter.effects import forget
+from convlint.static.interpreter.effects import effects_of, forget
 from convlint.static.interpreter.initialization import is_initialization
+from convlint.static.interpreter.joining import UNBOUND, Outcome, joined_values, outcome
 from convlint.static.interpreter.operators import compare, operate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import is_generator
@@ -148,33 +149,44 @@ def _raising_branch(node: ast.If) -> bool | None:
 
 
 def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
-    """Execute both branches of an unknown condition, except one that leaves.
-
-    What they assign is unknown afterwards, except tensors that have the same shape on both.
-    """
+    """Execute both branches of an unknown condition, except one that leaves; what they assign is what both leave."""
     if isinstance(node.body[-1], _LEAVING):
         return execute_block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
         return execute_block(interpreter, node.body, scope)
-    assigned: list[dict[str, Tensor]] = []
+    places = _places(interpreter, node, scope)
+    before = [owner.get(name, UNBOUND) for owner, name in places]
+    ends: list[list[Outcome]] = []
     for branch in (node.body, node.orelse):
-        before = dict(scope.names)
+        for (owner, name), value in zip(places, before, strict=True):
+            _rebind(owner, name, value)
         with interpreter.execution.hypothetical():
             execute_block(interpreter, branch, scope)
-        tensors = {name: value for name, value in scope.names.items() if type(value) is Tensor}
-        assigned.append({name: value for name, value in tensors.items() if value is not before.get(name)})
+            ends.append([outcome(interpreter, owner.get(name, UNBOUND)) for owner, name in places])
         forget(interpreter, branch, scope, node)
-    for name, tensor in assigned[0].items():
-        if name in assigned[1] and _have_one_shape(interpreter.execution, tensor, assigned[1][name]):
-            scope.names[name] = assigned[1][name]
+    unknown = unknown_from(node, scope)
+    for (owner, name), first, second in zip(places, *ends, strict=True):
+        _rebind(owner, name, joined_values(interpreter, first, second, unknown))
     return None
 
 
-def _have_one_shape(run: Execution, one: Tensor, other: Tensor) -> bool:
-    left, right = one.shape, other.shape
-    if left is None or right is None or len(left) != len(right):
-        return False
-    return all(run.equal(size, its) is True for size, its in zip(left, right, strict=True))
+def _places(interpreter: Interpreter, node: ast.If, scope: Scope) -> list[tuple[dict[str, Value], str]]:
+    """Return the names and attributes of objects that a statement binds, each with the dict that has its value."""
+    effects = effects_of(node)
+    places = [(scope.names, name) for name in effects.names]
+    for owner_node, attribute in effects.attributes:
+        if isinstance(owner_node, ast.Name):
+            owner = evaluate(interpreter, owner_node, scope)
+            if type(owner) is Instance and not any(o is owner.attrs and n == attribute for o, n in places):
+                places.append((owner.attrs, attribute))
+    return places
+
+
+def _rebind(owner: dict[str, Value], name: str, value: Value) -> None:
+    if value is UNBOUND:
+        owner.pop(name, None)
+    else:
+        owner[name] = value
 
 
 _LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)

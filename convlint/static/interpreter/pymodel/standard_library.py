@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from convlint.static.domain.budget import COPIES
 from convlint.static.domain.objects import Class, Function, Instance
@@ -12,7 +13,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
-from convlint.static.interpreter.pymodel.native import NativeFunction, whole_value
+from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, whole_value
 from convlint.symbolic import Dim
 
 _CHECKPOINT_OPTIONS = frozenset({"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"})
@@ -26,6 +27,27 @@ def _checkpoint(call: Call) -> Value:
 def _chain(call: Call) -> Value:
     parts = [containers.items_of(call.interpreter, value) for value in call.args]
     return list(itertools.chain(*parts)) if sum(map(len, parts)) <= LONGEST else UNKNOWN
+
+
+def _combinations(call: Call) -> Value:
+    """``itertools.product(*values, repeat=1)``."""
+    parts = [containers.items_of(call.interpreter, value) for value in call.args]
+    parts *= concrete(call.interpreter, call.kwargs.get("repeat", 1))
+    return list(itertools.product(*parts)) if math.prod(map(len, parts)) <= LONGEST else UNKNOWN
+
+
+def _accumulated(call: Call) -> Value:
+    """``itertools.accumulate(values)``: the sums so far."""
+    items = containers.items_of(call.interpreter, call.args[0])
+    if len(call.args) > 1 or call.kwargs or not all(type(item) in (int, float, Dim) for item in items):
+        return UNKNOWN
+    return list(itertools.accumulate(items))
+
+
+def _repeated(call: Call) -> Value:
+    """``itertools.repeat(value, times)``."""
+    value, times = call.args[0], call.argument(1, "times", UNKNOWN)
+    return [value] * times if type(times) is int and 0 <= times <= LONGEST else UNKNOWN
 
 
 def _product(call: Call) -> Value:
@@ -79,6 +101,12 @@ LIBRARY: dict[str, NativeFunction] = {
     "collections.OrderedDict": FUNCTIONS["dict"],
     "torch.utils.checkpoint.checkpoint": _checkpoint,
     "itertools.chain": _chain,
+    "itertools.chain.from_iterable": lambda call: _chain(
+        call.with_args(containers.items_of(call.interpreter, call.args[0]))
+    ),
+    "itertools.repeat": _repeated,
+    "itertools.product": _combinations,
+    "itertools.accumulate": _accumulated,
     "math.prod": _product,
     **dict.fromkeys(("copy.deepcopy", "copy.copy"), _deep_copied),
     "typing.cast": lambda call: call.args[-1],

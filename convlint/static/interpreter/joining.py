@@ -1,0 +1,82 @@
+"""Values after an unknown condition: what both of its branches leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from convlint.static.domain.objects import Class, Function, Instance
+from convlint.static.domain.values import Either, Partial, Shape, Tensor, Unknown, Value, is_small
+from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.operators import PLAIN
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+UNBOUND: Final = object()  # the value of a name or attribute that a branch does not bind
+_CALLABLE = frozenset({Instance, Class, Function, Partial, Either})
+_DEEPEST = 4  # alternatives of one value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A value at the end of a branch, and what was known of its shape there."""
+
+    value: Value
+    shape: Shape | None = None
+
+
+def outcome(interpreter: Interpreter, value: Value) -> Outcome:
+    """Return a value with its shape, as it is known in the branch that runs."""
+    if type(value) is not Tensor or value.shape is None or value.cell.is_guess:
+        return Outcome(value)
+    return Outcome(value, tuple([interpreter.execution.reduced(size) for size in value.shape]))
+
+
+def joined_values(interpreter: Interpreter, first: Outcome, second: Outcome, unknown: Unknown) -> Value:
+    """Return the value that either branch left; ``unknown`` where they differ in more than the sizes of a tensor."""
+    one, other = first.value, second.value
+    if one is other or other is UNBOUND:
+        return one
+    if one is UNBOUND:
+        return other  # a program that works reads only what is bound
+    if type(one) is Tensor and type(other) is Tensor:
+        return _joined_tensors(interpreter, first, second) or unknown
+    if type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other:
+        return one
+    if type(one) in _CALLABLE and type(other) in _CALLABLE and _depth(one) + _depth(other) < _DEEPEST:
+        return Either(one, other, unknown)
+    return unknown
+
+
+def call_either(either: Either, call: Call) -> Value:
+    """Call one of two modules, of which it is not known which. What one of them rejects, the other may be there for."""
+    interpreter, steps = call.interpreter, call.interpreter.execution.steps
+    start = len(steps)
+    with interpreter.execution.hypothetical():
+        first = outcome(interpreter, interpreter.call(either.first, call))
+    with interpreter.execution.hypothetical():
+        second = outcome(interpreter, interpreter.call(either.second, call))
+    for step in steps[start:]:
+        if step.error is not None:
+            step.op, step.error, step.attrs = "unseen", None, {"known": True}
+    return joined_values(interpreter, first, second, either.unknown)
+
+
+def _depth(value: Value) -> int:
+    return _depth(value.first) + _depth(value.second) if type(value) is Either else 1
+
+
+def _joined_tensors(interpreter: Interpreter, first: Outcome, second: Outcome) -> Tensor | None:
+    """Return a tensor with the sizes that both have, and unknown ones where they differ; None if the ranks do."""
+    execution, one, other = interpreter.execution, first.value, second.value
+    dtype = one.dtype if one.dtype == other.dtype else None
+    known = {"known": True}
+    if one.cell is other.cell:
+        return execution.emit("unseen", [one, other], [None], known, like=one, dtype=dtype)[0]
+    if first.shape is None or second.shape is None or len(first.shape) != len(second.shape):
+        return None
+    pairs = zip(first.shape, second.shape, strict=True)
+    shape = tuple([size if size == same else execution.fresh("size") for size, same in pairs])
+    return execution.emit("unseen", [one, other], [shape], known, dtype=dtype)[0]
