@@ -63,6 +63,8 @@ def _is_untrained(module: nn.Module, other: nn.Module) -> bool:
     """Return whether a layer has new values in ``other``, or the constant ones with which a norm begins."""
     for part, same in zip(module.modules(), other.modules(), strict=False):
         for one, two in zip(part.parameters(recurse=False), same.parameters(recurse=False), strict=False):
+            if one is two:  # a registered layer in a container that the forward builds
+                continue
             if nn.parameter.is_lazy(one) or one.is_meta:
                 return True
             if one.shape != two.shape or not torch.equal(one, two):

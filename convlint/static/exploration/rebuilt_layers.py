@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -26,13 +26,14 @@ def find_rebuilt(
     whose weights the function sets is left out.
     """
     first = _outermost(interpreter.built_in_forward)
-    if not any(_has_parameters(built.instance) for built in first):
-        return ()
     kept = set(modules_held_by(instance))
+    registered = kept.difference(built.instance for built in interpreter.built_in_forward)
+    if not any(_has_parameters(built.instance, registered) for built in first):
+        return ()
     again = {built.site for built in _second(interpreter, call) if not built.is_hypothetical}
     found: dict[Site, str] = {}
     for built in first:
-        if _has_parameters(built.instance) and (built.instance not in kept or built.site in again):
+        if _has_parameters(built.instance, registered) and (built.instance not in kept or built.site in again):
             site = _site(interpreter, built)
             if site is not None and not _is_exempt(built):
                 found.setdefault(site, built.instance.cls.qualname.rsplit(".", 1)[-1])
@@ -66,9 +67,11 @@ def _second(interpreter: Interpreter, call: Callable[[], object]) -> list[Built]
         execution.take_pending()
 
 
-def _has_parameters(instance: Instance) -> bool:
+def _has_parameters(instance: Instance, registered: Collection[Instance]) -> bool:
+    """Return whether a layer has parameters of its own, not only those of registered layers that it is built of."""
     return any(
         module.kind in WITH_PARAMETERS
+        and module not in registered
         and not any(module.attrs.get(name) is False for name in ("affine", "elementwise_affine"))
         for module in modules_held_by(instance)
     )
