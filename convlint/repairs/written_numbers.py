@@ -127,8 +127,11 @@ class Slicer:
             return []
         walk = _Walk(self, frames)
         argument = call.argument(*parameter) if parameter else None
-        for each in arguments(call) if argument is None else [argument]:
-            walk.follow_argument(call, each, 0, change, "argument")
+        if parameter and argument is None and call.unpacks:
+            walk.follow_unpacked(call, 0, parameter[0], change)
+        else:
+            for each in arguments(call) if argument is None else [argument]:
+                walk.follow_argument(call, each, 0, change, "argument")
         return [number for number in walk.numbers if self.owns(number.place.path)]
 
     def owns(self, path: str) -> bool:
@@ -137,14 +140,18 @@ class Slicer:
         root = next((root for root in self._roots if full.startswith(root)), None)
         return root is not None and not is_installed(full[len(root) :])
 
-    def imported(self, importer: str, statement: ast.ImportFrom) -> Place | None:
-        """The top level of the file that an import names: next to its importer, or in a folder above it."""
+    def imported(self, importer: str, statement: ast.ImportFrom, name: str = "") -> Place | None:
+        """The top level of the file that an import names: next to its importer, or in a folder above it.
+
+        The imported ``name`` may be a module itself.
+        """
         folder = os.path.dirname(os.path.abspath(importer))
         for _ in range(statement.level - 1):
             folder = os.path.dirname(folder)
         while True:
             stem = os.path.join(folder, *(statement.module or "").split("."))
-            for path in (f"{stem}.py", os.path.join(stem, "__init__.py")):
+            modules = (os.path.join(stem, f"{name}.py"),) if name else ()
+            for path in (*modules, f"{stem}.py", os.path.join(stem, "__init__.py")):
                 if os.path.isfile(path):
                     parsed = call_sites.parsed_file(path := os.path.relpath(path), self.texts)
                     return Place(path, parsed, parsed.tree, 0) if parsed else None
@@ -279,18 +286,48 @@ class _Walk:
         depth = place.depth + 1
         call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
         passed = None if call is None else argument_for(call, function, name)
-        while passed is None and call is not None and passes_on_keywords(call):
-            depth += 1
-            call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
-            passed = None if call is None else keyword_of(call, name)
         default = default_of(function, name)
         if call is not None and passed is not None:
             self.follow_argument(call, passed, depth, change, "argument", holds)
         elif call is not None and call.unpacks:
-            for argument in arguments(call):
-                self.follow_argument(call, argument, depth, change, "unpacked", holds)
+            self.follow_unpacked(call, depth, name, change, holds)
         elif default is not None:
             self._follow(place, default, change, "default", holds)
+
+    def follow_unpacked(self, call: WrittenCall, depth: int, name: str, change: Change, holds: bool = False) -> None:
+        """Follow an argument that a call passes in ``*args`` or ``**kwargs``: what a caller passes for them, or the
+        values of that name in the file that defines what is unpacked.
+        """
+        outer: WrittenCall | None = call
+        while outer is not None and passes_on_keywords(outer):
+            depth += 1
+            outer = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
+            passed = None if outer is None else keyword_of(outer, name)
+            if outer is not None and passed is not None:
+                self.follow_argument(outer, passed, depth, change, "argument", holds)
+                return
+        call = outer or call
+        for argument in call.node.args:
+            if isinstance(argument, ast.Starred):
+                self.follow_argument(call, argument, depth, change, "unpacked", holds)
+        here = Place(call.site.path, call.file, call.scope, depth)
+        for value in (keyword.value for keyword in call.node.keywords if keyword.arg is None):
+            for place in self._defining_files(here, value):
+                self._follow_all(place, keyed(place.file, name), change, holds)
+
+    def _defining_files(self, place: Place, node: ast.expr) -> list[Place]:
+        """The file that the first name of an expression is imported from; this one if it is not imported."""
+        while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        name = node.id if isinstance(node, ast.Name) else None
+        found = [
+            self._slicer.imported(place.path, statement, alias.name)
+            for statement in place.file.nodes
+            if isinstance(statement, ast.ImportFrom)
+            for alias in statement.names
+            if (alias.asname or alias.name) == name
+        ]
+        return [replace(there, depth=place.depth) for there in found if there is not None] or [place]
 
 
 def _may_be_number(node: ast.expr) -> bool:
