@@ -14,7 +14,8 @@ from convlint.latent.following import Followed
 from convlint.latent.numbers import ATTENTION, LayerNumber, numbers_of
 from convlint.latent.substitution import position
 from convlint.repairs.changes import Change, simplified
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.objects import Class, Instance, Scope

@@ -148,7 +148,7 @@ class Search:
         """The repairs that settle the first failure and bring no new one, the likeliest first."""
         from convlint.latent.candidates import repairs  # most classes never fail
         from convlint.latent.ranking import orphans, rank
-        from convlint.repairs.written_numbers import Slicer
+        from convlint.repairs.slicer import Slicer
         from convlint.source_text.packages import package_folder
 
         own = package_folder(trials.entry_point.module.path)

@@ -12,7 +12,7 @@ from convlint.pipelines.model_files import ModelFiles
 from convlint.repairs.outcomes import outcome
 from convlint.repairs.run_trials import Lint, Repaired, RunTrials, Texts, findings_of, search
 from convlint.repairs.search import Outcome, Place
-from convlint.repairs.written_numbers import Slicer
+from convlint.repairs.slicer import Slicer
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job, VersionsJob

@@ -15,7 +15,8 @@ from convlint.ir import Edit, Graph, Layer, Node, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.replacement_texts import unread
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import Function
 

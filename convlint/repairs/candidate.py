@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from convlint.analysis.diagnosis import Vote
 from convlint.ir import Edit, Site
-from convlint.repairs.written_numbers import WrittenNumber
+from convlint.repairs.written_number import WrittenNumber
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from convlint.analysis import norm_dimensions
 from convlint.ir import Graph
 from convlint.repairs.candidate import Candidate
-from convlint.repairs.written_numbers import Slicer
+from convlint.repairs.slicer import Slicer
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Graph, Node, Site
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import call_sites
 
 Arguments = tuple[tuple[str, int], ...]

@@ -13,7 +13,8 @@ from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
 from convlint.ir import Graph, Node, Site
 from convlint.repairs.changes import Change
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
 
 Role = Literal["consumer", "blamed", "other"]
 

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from convlint.ir import Edit
 from convlint.repairs.candidate import Candidate
-from convlint.repairs.written_numbers import WrittenNumber
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import lines
 from convlint.source_text.call_sites import Function
 

@@ -13,8 +13,8 @@ from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
 from convlint.repairs.search import Conflict, Place
 from convlint.repairs.size_candidates import size_candidates
+from convlint.repairs.slicer import Slicer
 from convlint.repairs.width_candidates import width_candidates
-from convlint.repairs.written_numbers import Slicer
 
 
 def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = ()) -> list[Candidate]:

@@ -15,7 +15,8 @@ from convlint.ir import Graph
 from convlint.repairs.changes import simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function
 

@@ -11,7 +11,7 @@ from convlint.analysis import graph_queries, ops
 from convlint.analysis.batch_merges import causes
 from convlint.ir import Edit, Graph, Node
 from convlint.repairs.candidate import Candidate
-from convlint.repairs.written_numbers import Slicer
+from convlint.repairs.slicer import Slicer
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 

@@ -13,7 +13,7 @@ from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, is_failing, outcome
 from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Explanation, Outcome, Place, explain
-from convlint.repairs.written_numbers import Slicer
+from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.texts import SourceTexts
 

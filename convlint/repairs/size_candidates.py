@@ -16,7 +16,8 @@ from convlint.analysis.working_sizes import working_sizes
 from convlint.ir import Edit, Graph, Node, Shape, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import call_sites
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function

@@ -14,7 +14,7 @@ from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
-from convlint.repairs.written_numbers import Slicer
+from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder
 from convlint.static import CheckedFile, Project, Search, check_file

@@ -12,8 +12,9 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, oddity, regularity
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
 from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SIMPLER, texts
+from convlint.repairs.slicer import Slicer
 from convlint.repairs.unread_names import left_unread
-from convlint.repairs.written_numbers import Slicer, WrittenNumber
+from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at
 from convlint.source_text.call_sites import Function
 

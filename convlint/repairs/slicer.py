@@ -1,4 +1,4 @@
-"""Written numbers: the expressions in the user's files that a number of a layer comes from.
+"""Follow the number of a layer backwards to the expressions in the user's files that it comes from.
 
 A number is followed backwards from the argument of a constructor call: through arithmetic, local variables, parameters
 and the calls that pass them, attributes, defaults and elements of lists, in every file of the project.
@@ -10,13 +10,13 @@ import ast
 import builtins
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
 from convlint.repairs.changes import Change, operand_changes
-from convlint.source_text import call_sites, lines
+from convlint.repairs.written_number import Place, WrittenNumber
+from convlint.source_text import call_sites
 from convlint.source_text.bindings import (
     argument_for,
     arguments,
@@ -28,63 +28,12 @@ from convlint.source_text.bindings import (
     parameters,
     passes_on_keywords,
 )
-from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
+from convlint.source_text.call_sites import Function, WrittenCall
 from convlint.source_text.packages import is_installed
 from convlint.source_text.texts import SourceTexts
 
 _PASSING_ELEMENTS = ("enumerate", "zip", "reversed", "list", "tuple", "sorted")
 _MAX_STEPS = 400  # expressions that are followed for one number
-
-
-@dataclass(frozen=True)
-class Place:
-    """The file and scope of an expression, and ``depth``, the calls between it and the layer's constructor."""
-
-    path: str
-    file: ParsedFile
-    scope: ast.AST
-    depth: int
-
-    @property
-    def is_parameterized(self) -> bool:
-        """True inside a function with parameters, which several calls may share."""
-        return isinstance(self.scope, Function) and bool(parameters(self.scope))
-
-
-@dataclass(frozen=True)
-class WrittenNumber:
-    """An expression that evaluates to a number, and how it would have to change.
-
-    ``role`` says how it is written: as "argument", "operand", "assignment", "default", "element", "attribute" or
-    "unpacked". ``frame`` is the call that it is part of, and ``has_callers`` whether a call around that is known.
-    """
-
-    node: ast.expr
-    place: Place
-    change: Change
-    role: str
-    frame: Site
-    has_callers: bool
-
-    @property
-    def site(self) -> Site:
-        return lines.span(self.place.path, self.node, self.place.file.lines)
-
-    @cached_property
-    def text(self) -> str:
-        return ast.unparse(self.node)
-
-    @property
-    def is_alternative(self) -> bool:
-        """True in ``a or b`` and ``a if x else b``, where the other part may be the value."""
-        parent, _ = self.place.file.parents.get(self.node, (None, ""))
-        return isinstance(parent, ast.BoolOp | ast.IfExp)
-
-    @property
-    def literal(self) -> int | None:
-        """The number of an integer literal, None for other expressions."""
-        is_int = isinstance(self.node, ast.Constant) and type(self.node.value) is int
-        return int(self.text, 0) if is_int else None
 
 
 class Slicer:

@@ -1,0 +1,64 @@
+"""Written numbers: the expressions in the user's files that a number of a layer comes from."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+
+from convlint.ir import Site
+from convlint.repairs.changes import Change
+from convlint.source_text import lines
+from convlint.source_text.bindings import parameters
+from convlint.source_text.call_sites import Function, ParsedFile
+
+
+@dataclass(frozen=True)
+class Place:
+    """The file and scope of an expression, and ``depth``, the calls between it and the layer's constructor."""
+
+    path: str
+    file: ParsedFile
+    scope: ast.AST
+    depth: int
+
+    @property
+    def is_parameterized(self) -> bool:
+        """True inside a function with parameters, which several calls may share."""
+        return isinstance(self.scope, Function) and bool(parameters(self.scope))
+
+
+@dataclass(frozen=True)
+class WrittenNumber:
+    """An expression that evaluates to a number, and how it would have to change.
+
+    ``role`` says how it is written: as "argument", "operand", "assignment", "default", "element", "attribute" or
+    "unpacked". ``frame`` is the call that it is part of, and ``has_callers`` whether a call around that is known.
+    """
+
+    node: ast.expr
+    place: Place
+    change: Change
+    role: str
+    frame: Site
+    has_callers: bool
+
+    @property
+    def site(self) -> Site:
+        return lines.span(self.place.path, self.node, self.place.file.lines)
+
+    @cached_property
+    def text(self) -> str:
+        return ast.unparse(self.node)
+
+    @property
+    def is_alternative(self) -> bool:
+        """True in ``a or b`` and ``a if x else b``, where the other part may be the value."""
+        parent, _ = self.place.file.parents.get(self.node, (None, ""))
+        return isinstance(parent, ast.BoolOp | ast.IfExp)
+
+    @property
+    def literal(self) -> int | None:
+        """The number of an integer literal, None for other expressions."""
+        is_int = isinstance(self.node, ast.Constant) and type(self.node.value) is int
+        return int(self.text, 0) if is_int else None
