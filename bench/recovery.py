@@ -243,7 +243,10 @@ def main() -> None:
             for error in said.errors:
                 print(f"      {error.path}:{error.line}: {error.message} {error.edits}")
             print(f"      runs: {said.runs}, restores: {said.restores} {said.after[:200]}")
-    text = section(scored, options.seed)
+    given = f" --every {options.every}" * (options.every > 1) + "".join(
+        f" --mode {mode}" for mode in options.mode or ()
+    )
+    text = section(scored, options.seed, given)
     print(text)
     print(Counter(case.family.package for case, _, _ in scored))
     if options.write:

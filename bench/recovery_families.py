@@ -44,6 +44,7 @@ FAMILIES: tuple[Family, ...] = (
         "pretrainedmodels.models",
         *("senet:se_resnet50(pretrained=None)", "bninception:bninception(pretrained=None)"),
         *("dpn:dpn68(pretrained=None)", "fbresnet:fbresnet152(pretrained=None)"),
+        input=(3, 224, 224),
     ),
     *_of("torchreid.reid.models", "osnet:osnet_x1_0(num_classes=9, pretrained=False)", input=(3, 64, 32)),
     *_of("torchreid.reid.models", "mlfn:mlfn(num_classes=9, pretrained=False)", input=(3, 64, 32)),

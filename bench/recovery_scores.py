@@ -115,10 +115,11 @@ COLUMNS = (
 )
 TEXT = """## Planted mistakes
 
-Written by `python -m bench.recovery --write`, seed {seed}. The files that {families} models of {packages} need are
-copied into a folder, so that they are the project's own, and one or two numbers are changed there: in a
-layer's constructor, in the call of a block, in a sum of widths. PyTorch refuses each of the
-models. `check FILE` reads the model's file and the edited one.
+Written by `python -m bench.recovery --write{options}`, seed {seed}. The files that {families}
+models of {packages} need are copied into a
+folder, so that they are the project's own, and one or two numbers are changed there: in a layer's constructor, in the
+call of a block, in a sum of widths. PyTorch refuses each of the models. `check FILE` reads the model's file and the
+edited one. It is given no input: that the first layer expects other channels than an image has is not reported.
 
 - *reported*: there are as many errors as mistakes, or more
 - *edited line first*: the first error, or the first two for two mistakes, is at the edited call
@@ -138,8 +139,8 @@ models. `check FILE` reads the model's file and the edited one.
 """
 
 
-def section(scored: Sequence[tuple[Case, str, Score]], seed: int) -> str:
-    """Return the section of the page."""
+def section(scored: Sequence[tuple[Case, str, Score]], seed: int, options: str = "") -> str:
+    """Return the section of the page; ``options`` are those of the command that wrote it."""
     families = {case.family for case, _, _ in scored}
     packages = sorted({family.package for family in families})
 
@@ -153,6 +154,7 @@ def section(scored: Sequence[tuple[Case, str, Score]], seed: int) -> str:
     kinds = rows(lambda case: case.mistakes[0].kind if len(case.mistakes) == 1 else None, KINDS)
     return TEXT.format(
         seed=seed,
+        options=options,
         families=len(families),
         packages=", ".join(packages),
         totals=table(

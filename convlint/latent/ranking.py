@@ -12,7 +12,7 @@ from convlint.latent.arguments import UNIT
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.unread_names import left_unread
-from convlint.source_text.bindings import parameters
+from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.values import Tensor
 
@@ -28,6 +28,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 not repair.is_own,
                 changed,
                 -_fits_names(after),
+                not _is_local_width(repair),
                 repair.is_composed,
                 not repair.fits,
                 not reads_input_by_parameter(repair),
@@ -45,6 +46,13 @@ def _drops_arithmetic(repair: ClassRepair) -> bool:
     written = repair.written.node
     operands = (written.left, written.right) if isinstance(written, ast.BinOp) else ()
     return repair.written.role == "argument" and repair.text in map(ast.unparse, operands)
+
+
+def _is_local_width(repair: ClassRepair) -> bool:
+    """Return whether a repair drops arithmetic with a variable of the function: that was computed to be a width."""
+    scope = repair.written.place.scope
+    is_own = repair.text not in parameters(scope) if isinstance(scope, Function) else False
+    return is_own and _drops_arithmetic(repair) and any(True for _ in assigned(scope, repair.text))
 
 
 _INPUT = re.compile(r"^in(p|put|_|c|ch|planes|nc|features|$)|^c_?in$|_in$|^prev|^dim$|^channels?$")

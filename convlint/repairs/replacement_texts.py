@@ -68,8 +68,9 @@ def texts(
         written = not (one.isdecimal() or other.isdecimal()) or not number.place.is_parameterized
         if written and change.wanted is not None and first + second == change.wanted:
             yield f"{one} + {other}", COMPUTED
-    simpler = SIMPLER if number.role == "argument" else SAME
-    yield from ((text, simpler) for text in simplified(number.node, change))
+    for text in simplified(number.node, change):  # a parameter has a factor for a reason more often than a variable
+        is_parameter = isinstance(number.place.scope, Function) and text in parameters(number.place.scope)
+        yield text, SIMPLER if number.role == "argument" and not is_parameter else SAME
     if number.literal is None:
         text = number.text
         if change.ratio is not None and change.ratio.denominator == 1 and change.ratio > 1:
@@ -86,11 +87,12 @@ def texts(
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or any(assigned(scope, named))):
-        yield named, SIMPLER
+        yield named, SAME if named in _passed_names(scope) else SIMPLER
     if number.role == "argument":
         yield from ((text, SIMPLER) for text in _other_items(number.node))
     if isinstance(number.node, ast.Name) and number.role == "argument":
-        yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id))
+        passed = _passed_names(scope)
+        yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id) if name not in passed)
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
@@ -135,6 +137,13 @@ def _other_items(node: ast.expr) -> Iterator[str]:
                     written.value = index
                     if other >= 0 or other == -1:
                         yield text
+
+
+def _passed_names(scope: ast.AST) -> set[str]:
+    """The names that a function passes to calls."""
+    calls = (node for node in ast.walk(scope) if isinstance(node, ast.Call))
+    passed = (each for call in calls for each in (*call.args, *(keyword.value for keyword in call.keywords)))
+    return {each.id for each in passed if isinstance(each, ast.Name)}
 
 
 def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:
