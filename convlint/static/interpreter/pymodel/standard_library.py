@@ -24,6 +24,16 @@ def _checkpoint(call: Call) -> Value:
     return call.interpreter.call(call.args[0], call.with_args(call.args[1:], kwargs))
 
 
+def _checkpoint_sequential(call: Call) -> Value:
+    """``checkpoint_sequential(functions, segments, input)``."""
+    functions, value = call.argument(0, "functions", UNKNOWN), call.argument(2, "input", UNKNOWN)
+    if type(functions) is Instance:
+        return call.interpreter.call(functions, call.with_args([value], {}))
+    for function in containers.items_of(call.interpreter, functions):
+        value = call.interpreter.call(function, call.with_args([value], {}))
+    return value
+
+
 def _chain(call: Call) -> Value:
     parts = [containers.items_of(call.interpreter, value) for value in call.args]
     return list(itertools.chain(*parts)) if sum(map(len, parts)) <= LONGEST else UNKNOWN
@@ -100,6 +110,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "functools.partial": lambda call: Partial(call.args[0], tuple(call.args[1:]), call.kwargs),
     "collections.OrderedDict": FUNCTIONS["dict"],
     "torch.utils.checkpoint.checkpoint": _checkpoint,
+    "torch.utils.checkpoint.checkpoint_sequential": _checkpoint_sequential,
     "itertools.chain": _chain,
     "itertools.chain.from_iterable": lambda call: _chain(
         call.with_args(containers.items_of(call.interpreter, call.args[0]))
