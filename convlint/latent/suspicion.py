@@ -71,12 +71,13 @@ def _fails(path: ExecutionPath) -> bool:
 
 
 def _is_open(path: ExecutionPath) -> bool:
-    """Return whether plain numbers would show more: widths that are rounded, inputs of which nothing is known.
+    """Return whether an execution with plain numbers may show more.
 
-    What the symbols did not decide for another reason, numbers do not decide either.
+    It does for widths that are rounded, inputs of which nothing is known, and calls that were not followed: a trial
+    follows checks of types. An attribute that is unknown remains so.
     """
     execution = path.execution
-    if not path.complete:
+    if not path.complete or any(step.op == "unseen" for step in execution.steps):
         return True
     widths = (instance.attrs.get(name) for instance in path.interpreter.creators for name in WIDTHS)
     if any(type(width) is Dim and _is_opaque(width) for width in widths):
