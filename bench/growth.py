@@ -1,8 +1,9 @@
 """How the time and memory of static mode grow with a program: ``python -m bench.growth [SHAPE]...``.
 
-Each shape of ``bench/growth_shapes.py`` is doubled until a check takes 2 s of processor time. The exponent is that of
-the last doublings: 1 is linear, 2 quadratic; one below 1 means that a limit was reached. The time is that of the
-whole command, without that for a program of one line, and the size that of the text, or the number in it.
+Each shape of ``bench/growth_shapes.py`` is doubled until a check takes 2 s of processor time, or 10 s if it has errors:
+these have 3 s for trials of repairs, or four times that of the check. The exponent is that of the last doublings: 1 is
+linear, 2 quadratic; one below 1 means that a limit was reached. The time is that of the whole command, without that for
+a program of one line, and the size that of the text, or the number in it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from bench.growth_shapes import HEAD, SHAPES, files_of
 from bench.markdown import table
 
 SLOW = 2.0  # seconds of processor time at which a shape is no longer doubled
-LONGEST = 30  # seconds, after which a check is killed
+SLOW_WITH_ERRORS = 10.0
+LONGEST = 60  # seconds, after which a check is killed
 LARGEST = 1 << 23  # of a size, if it takes no time
 MOST_BYTES = 10_000_000  # of the text
 STEEPEST = 1.3
@@ -66,14 +68,14 @@ def doubled(name: str, idle: float, start: int = 8) -> Iterator[Measured]:
             return
         seconds, megabytes, status = check(files)
         yield Measured(size, length, max(seconds - idle, 0.001), megabytes, status)
-        if seconds - idle > SLOW or status not in (0, 1, 2):
+        if seconds - idle > (SLOW_WITH_ERRORS if status else SLOW) or status not in (0, 1, 2):
             return
         size *= 2 if seconds - idle > 0.1 else 8
 
 
 def exponent(runs: Sequence[Measured]) -> float:
     """The exponent of the time, over the last three steps that took more than a tenth of a second."""
-    long = [run for run in runs if run.seconds > 0.1][-4:]
+    long = [run for run in runs if run.seconds > 0.1][-3:]
     if len(long) < 2:
         return 0.0
     return math.log2(long[-1].seconds / long[0].seconds) / math.log2(long[-1].size / long[0].size)
