@@ -10,6 +10,7 @@ from convlint.static import Project, check_file
 NET = """\
 import itertools
 import torch
+from fractions import Fraction
 from itertools import repeat
 from torch import nn
 from torch.ao.quantization import DeQuantStub, QuantStub
@@ -37,6 +38,8 @@ FOLLOWED = {
     "stubs of quantization": ("self.a, self.b = QuantStub(), DeQuantStub()", "x = self.b(self.a(x))"),
     "a repeated number": ("self.conv = nn.Conv2d(*repeat(16, 2), 1)", "x = self.conv(x)"),
     "sums so far": ("a, b = itertools.accumulate((6, 10)); self.conv = nn.Conv2d(b, 10 + a, 1)", "x = self.conv(x)"),
+    "an annotated tensor": ("pass", "x = torch.jit.annotate(torch.Tensor, x)"),
+    "a fraction": ("self.conv = nn.Conv2d(16, int(Fraction(2, 3) * 24), 1)", "x = self.conv(x)"),
     "a width or the default": ("self.conv = nn.Conv2d(16, width or 16, 1)", "x = self.conv(x)"),
     "an activation that may be left out": ("self.act = nn.ReLU() if flag() else nn.Identity()", "x = self.act(x)"),
     "a norm that only one branch has": (

@@ -103,6 +103,8 @@ def _plain(compute: Compute, left: Value, right: Value) -> Value:
         return UNKNOWN
     if type(result) is int and not -LARGEST < result < LARGEST:
         return UNKNOWN
+    if type(result).__module__ == "fractions" and max(abs(result.numerator), result.denominator) >= LARGEST:
+        return UNKNOWN
     return UNKNOWN if type(result) is complex else result
 
 

@@ -148,7 +148,7 @@ def to_integer(name: str, compute: Callable[..., int]) -> NativeFunction:
         if type(value) is Real:  # round(x, 1) is a float
             digits = call.args[1]
             return real_value(symbolic.apply(name, value.dim, as_real(digits))) if type(digits) is int else UNKNOWN
-        if type(value) in (int, float, str, bool):
+        if type(value) in (int, float, str, bool) or type(value).__module__ == "fractions":
             result = compute(*call.args)
             return result if abs(result) < LARGEST else UNKNOWN
         return UNKNOWN

@@ -60,6 +60,18 @@ def _repeated(call: Call) -> Value:
     return [value] * times if type(times) is int and 0 <= times <= LONGEST else UNKNOWN
 
 
+def _fraction(call: Call) -> Value:
+    """``fractions.Fraction(numerator, denominator)``."""
+    from fractions import Fraction  # few programs need it
+
+    if not all(type(value) in (int, float) for value in call.args):
+        return UNKNOWN
+    try:
+        return Fraction(*call.args)
+    except ZeroDivisionError:
+        return UNKNOWN
+
+
 def _product(call: Call) -> Value:
     """``math.prod``."""
     product: int | Dim = 1
@@ -119,6 +131,8 @@ LIBRARY: dict[str, NativeFunction] = {
     "itertools.product": _combinations,
     "itertools.accumulate": _accumulated,
     "math.prod": _product,
+    "fractions.Fraction": _fraction,
+    "torch.jit.annotate": lambda call: call.args[-1],
     **dict.fromkeys(("copy.deepcopy", "copy.copy"), _deep_copied),
     "typing.cast": lambda call: call.args[-1],
     **dict.fromkeys(("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve"), records.replaced),
