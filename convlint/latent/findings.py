@@ -134,7 +134,7 @@ def _mismatch(defect: LatentDefect, old: str, new: str) -> str:
     failed, number = repair.failed, repair.number
     layer = _described(failed, number.layer)
     unit = "features" if number.op == "linear" else "channels"
-    values = f" ({number.value})" if number.value is not None and not defect.works else ""
+    values = f" ({number.value})" if number.value is not None and _is_error(defect) else ""
     if number.label == "groups":
         return f"{layer} has `{old}` groups"
     if number.role == "source" or (number.label == "out" and number.op in ops.PROJECTIONS):
@@ -148,7 +148,7 @@ def _mismatch(defect: LatentDefect, old: str, new: str) -> str:
 
 
 def _number(wanted: Sequence[int], defect: LatentDefect) -> str:
-    return f" ({wanted[0]})" if len(wanted) == 1 and not defect.works else ""
+    return f" ({wanted[0]})" if len(wanted) == 1 and _is_error(defect) else ""
 
 
 def _advice(repair: ClassRepair, new: str) -> str:
