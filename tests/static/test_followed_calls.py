@@ -39,6 +39,10 @@ FOLLOWED = {
     "a repeated number": ("self.conv = nn.Conv2d(*repeat(16, 2), 1)", "x = self.conv(x)"),
     "sums so far": ("a, b = itertools.accumulate((6, 10)); self.conv = nn.Conv2d(b, 10 + a, 1)", "x = self.conv(x)"),
     "an annotated tensor": ("pass", "x = torch.jit.annotate(torch.Tensor, x)"),
+    "pairs of widths": (
+        "self.blocks = nn.Sequential(*[nn.Conv2d(a, b, 1) for a, b in itertools.pairwise((16, 8, 16))])",
+        "x = self.blocks(x)",
+    ),
     "a fraction": ("self.conv = nn.Conv2d(16, int(Fraction(2, 3) * 24), 1)", "x = self.conv(x)"),
     "a width or the default": ("self.conv = nn.Conv2d(16, width or 16, 1)", "x = self.conv(x)"),
     "an activation that may be left out": ("self.act = nn.ReLU() if flag() else nn.Identity()", "x = self.act(x)"),

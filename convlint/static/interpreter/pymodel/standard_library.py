@@ -7,7 +7,7 @@ import math
 
 from convlint.static.domain.budget import COPIES
 from convlint.static.domain.objects import Class, Function, Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value
+from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value, has_more
 from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
@@ -52,6 +52,12 @@ def _accumulated(call: Call) -> Value:
     if len(call.args) > 1 or call.kwargs or not all(type(item) in (int, float, Dim) for item in items):
         return UNKNOWN
     return list(itertools.accumulate(items))
+
+
+def _pairs(call: Call) -> Value:
+    """``itertools.pairwise(values)``."""
+    items = containers.items_of(call.interpreter, call.args[0])
+    return UNKNOWN if has_more(items) else list(itertools.pairwise(items))
 
 
 def _repeated(call: Call) -> Value:
@@ -127,6 +133,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "itertools.chain.from_iterable": lambda call: _chain(
         call.with_args(containers.items_of(call.interpreter, call.args[0]))
     ),
+    "itertools.pairwise": _pairs,
     "itertools.repeat": _repeated,
     "itertools.product": _combinations,
     "itertools.accumulate": _accumulated,
