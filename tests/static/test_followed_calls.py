@@ -11,7 +11,6 @@ NET = """\
 import itertools
 import torch
 from fractions import Fraction
-from itertools import repeat
 from torch import nn
 from torch.ao.quantization import DeQuantStub, QuantStub
 from torch.utils.checkpoint import checkpoint_sequential
@@ -36,7 +35,6 @@ FOLLOWED = {
         "x = checkpoint_sequential(self.blocks, 2, x)",
     ),
     "stubs of quantization": ("self.a, self.b = QuantStub(), DeQuantStub()", "x = self.b(self.a(x))"),
-    "a repeated number": ("self.conv = nn.Conv2d(*repeat(16, 2), 1)", "x = self.conv(x)"),
     "sums so far": ("a, b = itertools.accumulate((6, 10)); self.conv = nn.Conv2d(b, 10 + a, 1)", "x = self.conv(x)"),
     "an annotated tensor": ("pass", "x = torch.jit.annotate(torch.Tensor, x)"),
     "pairs of widths": (

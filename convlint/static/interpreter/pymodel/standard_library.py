@@ -60,12 +60,6 @@ def _pairs(call: Call) -> Value:
     return UNKNOWN if has_more(items) else list(itertools.pairwise(items))
 
 
-def _repeated(call: Call) -> Value:
-    """``itertools.repeat(value, times)``."""
-    value, times = call.args[0], call.argument(1, "times", UNKNOWN)
-    return [value] * times if type(times) is int and 0 <= times <= LONGEST else UNKNOWN
-
-
 def _fraction(call: Call) -> Value:
     """``fractions.Fraction(numerator, denominator)``."""
     from fractions import Fraction  # few programs need it
@@ -134,7 +128,6 @@ LIBRARY: dict[str, NativeFunction] = {
         call.with_args(containers.items_of(call.interpreter, call.args[0]))
     ),
     "itertools.pairwise": _pairs,
-    "itertools.repeat": _repeated,
     "itertools.product": _combinations,
     "itertools.accumulate": _accumulated,
     "math.prod": _product,
