@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
+from convlint.analysis import graph_queries
 from convlint.analysis.diagnosis import Disagreement, Vote, messages
 from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site
 from convlint.repairs.candidate import Candidate
@@ -52,7 +53,7 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     return found.with_(
         code=about.code if about else finding.code,
         name=about.name if about else finding.name,
-        message=messages.message(graph, blamed, advice="", modules=instances),
+        message=_sum_that_does_not_fit(cause, blamed) or messages.message(graph, blamed, advice="", modules=instances),
         module=layer or finding.module,
         related=(*_ends(graph, blamed), *_first_failure(cause, site)),
         fix=Fix(repairs[0].title, "unsafe", repairs[0].edits),
@@ -113,6 +114,17 @@ def _blamed(cause: Explanation, vote: Vote, right: Fraction, site: Site) -> Disa
         votes = [*(each for each, _ in disagreement.wrong), *disagreement.others]
         others = [each for each in votes if each.frames not in [other.frames for other, _ in wrong]]
     return Disagreement(site, wrong, tuple(others), nodes)
+
+
+def _sum_that_does_not_fit(cause: Explanation, blamed: Disagreement) -> str | None:
+    """The message about a failing call that reads a concatenation, if the repair changes one of the parts."""
+    graph, node = cause.conflict.graph, cause.conflict.node
+    if node is None or any(vote.node == node for vote, _ in blamed.wrong):
+        return None
+    if graph_queries.concatenation_before(graph, graph.nodes[node]) is None:
+        return None
+    vote = next((vote for vote, _ in declared_votes(graph, node)), None)
+    return None if vote is None else messages.about_input(graph, vote)
 
 
 def _ends(graph: Graph, blamed: Disagreement) -> tuple[Related, ...]:

@@ -57,7 +57,7 @@ def width_candidates(
                 is_first = (in_class or is_guess) and end.vote.node == failed
                 cost = _cost(end, number, rank, (odd, is_part, not is_first))
                 # A number of several calls is not as likely as that of one.
-                rank = (*rank, odd, is_part, reached[number.site])
+                rank = (*rank, reached[number.site])
                 generality = GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
                 candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)
@@ -95,7 +95,9 @@ def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
 
 
 def _oddity(number: WrittenNumber, text: str) -> int:
-    """Say how odd a new literal is there; a progression says more than other numbers."""
+    """Say how odd a new literal is there; a progression says more than other numbers, and a name is usual."""
+    if number.literal is not None and text.isidentifier():
+        return -1
     return oddity(number.place.scope, number.node, text) - 3 * regularity(number.place.file, number.node, text)
 
 

@@ -100,6 +100,12 @@ def message(graph: Graph, disagreement: Disagreement, advice: str | None = None,
     return f"{statement(graph, vote, others)} but {evidence}{_advice(graph, vote, right) if advice is None else advice}"
 
 
+def about_input(graph: Graph, vote: Vote) -> str | None:
+    """State the size that a layer expects, and the one that it receives; None if these agree."""
+    evidence = _input(graph, vote, None)
+    return None if evidence is None else f"{statement(graph, vote)} but {evidence}"
+
+
 def statement(graph: Graph, vote: Vote, others: str = "") -> str:
     """Describe the size that a layer declares: "Conv2d `stem` outputs 16 channels"."""
     node = graph.nodes[vote.node]
