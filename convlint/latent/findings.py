@@ -212,8 +212,8 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _examples(defect: LatentDefect) -> list[Followed]:
-    """Arguments to name: two that fail without the repair, and one that works anyway."""
-    return [*defect.fails[:2], *defect.works[:1]]
+    """Arguments to name: two that fail without the repair and work with it, and one that works anyway."""
+    return [*defect.repaired[:2], *defect.works[:1]] if defect.repaired else []
 
 
 # --- related lines, witness and claim

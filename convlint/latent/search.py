@@ -20,7 +20,6 @@ from convlint.latent.arguments import (
     Arguments,
     ArgumentSpace,
 )
-from convlint.latent.attainable import settling
 from convlint.latent.contracts import breaks_contract, is_indivisible
 from convlint.latent.following import Followed, Operation
 from convlint.latent.suspicion import OpenClass
@@ -52,7 +51,8 @@ class LatentDefect:
 
     ``equal_where_it_works``: the class works exactly where the old expression and the new one have equal values.
     ``keeps_models``: the repair changes no layer for arguments that work. ``fails_by_default``: nothing that the class
-    is built with is needed to make it fail. ``alternatives`` are other repairs.
+    is built with is needed to make it fail. ``alternatives`` are other repairs,
+    and ``repaired`` the failures that work with this one alone.
     """
 
     entry_point: EntryPoint
@@ -64,6 +64,7 @@ class LatentDefect:
     keeps_models: bool
     fails_by_default: bool
     alternatives: tuple[ClassRepair, ...] = ()
+    repaired: tuple[Followed, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,8 @@ class Search:
         failed = found[0].fails[0]
         if _is_of_another_kind(failed):
             return []
+        from convlint.latent.attainable import settling  # few classes fail for all arguments
+
         settled = settling(trials, failed)
         if settled is None:
             return found
@@ -227,6 +230,7 @@ def _tried(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) 
     One that then only breaks a contract of the class, as its arguments are, counts as refused.
     """
     after: list[Followed] = []
+    is_settled = False  # a failure that only becomes a broken contract is none
     with trials.edited(repair) as is_possible:
         if not is_possible:
             return None
@@ -243,8 +247,8 @@ def _tried(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) 
                 again = replace(again, outcome="refused")  # an optional input that was left out
             elif again.outcome != "works" or (each.outcome == "fails" and not _reaches(again, each)):
                 return None
+            is_settled = is_settled or (each.outcome == "fails" and again.outcome != "refused")
             after.append(again)
-    is_settled = any(each.outcome != "refused" for each in after)
     return tuple(after) if is_settled else None
 
 
@@ -278,8 +282,8 @@ def _defect(
 ) -> LatentDefect:
     works = [each for each in state if each.outcome == "works"]
     pairs = zip(_in_order(state), best.after, strict=True)
-    fails = [each for each, after in pairs if each.outcome == "fails" and after.outcome == "works"]
-    fails = fails or [each for each in state if each.outcome == "fails"]
+    repaired = [each for each, after in pairs if each.outcome == "fails" and after.outcome == "works"]
+    fails = repaired or [each for each in state if each.outcome == "fails"]
     repair = best.repair
     by_default = [each for each in trials.with_defaults() if each in fails]
     if works and not by_default:
@@ -299,6 +303,7 @@ def _defect(
         keeps_models=all(old == new for old, new in equal),
         fails_by_default=bool(by_default),
         alternatives=tuple(each.repair for each in others),
+        repaired=tuple(each for each in fails if each in repaired or each not in state),
     )
 
 

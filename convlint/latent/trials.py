@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, follow
-from convlint.latent.numbers import is_undetermined
 from convlint.latent.substitution import TreeIndex
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.program.project import Project
@@ -112,8 +111,11 @@ class ClassTrials:
             return self._known[key]
         followed = follow(self._project, self.entry_point, arguments, options, self._most, rank)
         self.steps += followed.path.steps
-        if followed.step is not None and is_undetermined(followed.path.execution, followed.step):
-            followed = replace(followed, outcome="undecided")
+        if followed.step is not None:
+            from convlint.latent.numbers import is_undetermined  # most classes never fail
+
+            if is_undetermined(followed.path.execution, followed.step):
+                followed = replace(followed, outcome="undecided")
         if not self._edits:
             self._known[key] = followed
         return followed

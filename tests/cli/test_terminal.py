@@ -359,7 +359,7 @@ def test_an_interrupt_is_one_line_at_any_time(terminal: Terminal, module: str, l
         ("check net.py --color on", "--color 'on' is unknown; choose from auto, always, never"),
         ("check net.py --select CVL31", "did you mean 'CVL301'?"),
         ("check net.py --select latent-norm-chanels", "did you mean 'CVL201'?"),
-        ("check net.py --ignore latent-norm-channels", "did you mean 'CVL201'?"),
+        ("check net.py --ignore latent-norm-chanels", "did you mean 'CVL201'?"),
         ("rule CVL31", "did you mean CVL301"),
         ("rule CVL20", "did you mean CVL201 (latent-norm-channels) or CVL202"),
         ("rule latent", "did you mean CVL201 (latent-norm-channels) or CVL202"),

@@ -507,24 +507,18 @@ BROKEN = {
             "def parameters(self, *a): raise RuntimeError('no')\nnamed_parameters = named_buffers = buffers = parameters"
         ),
     ),
-    "train_raises": _stopped(
-        "broken-module",
-        "Net.train raised",
-        _member("def train(self, mode=True): raise RuntimeError('no')\neval = train"),
-    ),
+    "train_raises": Case(_member("def train(self, mode=True): raise RuntimeError('no')\neval = train")),
     "to_raises": _stopped("broken-module", "Net.to raised", _member("def to(self, *a, **k): raise RuntimeError('no')")),
     "hash_raises": _stopped(
         "broken-module", "Net.__hash__ raised", _member("def __hash__(self): raise RuntimeError('no')")
     ),
     "unhashable": _stopped("broken-module", "is not hashable", _member("__hash__ = None")),
-    "setattr_raises": _stopped(
-        "broken-module",
-        "Net.__setattr__ raised",
+    "setattr_raises": Case(
         _member("""
             def __setattr__(self, name, value):
                 if hasattr(self, "norm"): raise RuntimeError(name)
                 super().__setattr__(name, value)
-            """),
+            """)
     ),
     "no_super_init": _stopped("broken-module", "super().__init__()", _member("def __init__(self): pass")),
     "contains_itself": _stopped(

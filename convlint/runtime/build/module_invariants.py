@@ -55,7 +55,7 @@ def _check_one(name: str, module: nn.Module) -> None:
         raise ProblemError(_KIND, f"{what} is not hashable, but PyTorch keeps modules in sets")
     if isinstance(module, torch.jit.ScriptModule):
         return  # its parts are in C++
-    if type(module).__module__.startswith(_QUANTIZED) and type(module).__name__ not in _WITHOUT_WEIGHTS:
+    if str(type(module).__module__).startswith(_QUANTIZED) and type(module).__name__ not in _WITHOUT_WEIGHTS:
         text = f"{what} is a quantized {type(module).__name__}, whose weights are packed; check the model before it"
         raise ProblemError("quantized", f"{text} is converted")
     for key, wanted in _PARTS.items():

@@ -41,7 +41,7 @@ def symbolic_arguments() -> Iterator[Tracker]:
         init = cls.__dict__.get("__init__")
         if issubclass(cls, torch.jit.ScriptModule):
             return  # its metaclass replaces the constructor as well
-        if type(init) is FunctionType and not cls.__module__.startswith("torch."):
+        if type(init) is FunctionType and not str(cls.__module__).startswith("torch."):
             patches.enter_context(patched(cls, "__init__", _receiving(init, cls, tracking)))
 
     def __init_subclass__(cls: type[nn.Module], /, **kwargs: Any) -> None:

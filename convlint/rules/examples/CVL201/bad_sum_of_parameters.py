@@ -7,11 +7,11 @@ class ConvNorm(nn.Sequential):
 
 
 class Net(nn.Module):
-    def __init__(self, width=32, growth=32):
+    def __init__(self, base=32, growth=32):
         super().__init__()
-        self.stem = ConvNorm(3, width)
-        self.grow = nn.Conv2d(width, width + growth, 1, bias=False)
-        self.norm = nn.GroupNorm(4, 2 * width)  # CVL201
+        self.stem = ConvNorm(3, base)
+        self.grow = nn.Conv2d(base, base + growth, 1, bias=False)
+        self.norm = nn.GroupNorm(4, 2 * base)  # CVL201
 
     def forward(self, x):
         return self.norm(self.grow(self.stem(x).relu())).relu()
