@@ -127,6 +127,15 @@ class ArgumentSpace:
             elif default == 1 and "stride" in parameter.name:
                 yield {parameter.name: 2}
 
+    def doubled(self, names: Collection[str]) -> Arguments:
+        """Twice the defaults of some parameters that are no widths: counts and ratios."""
+        return {
+            parameter.name: 2 * parameter.default
+            for parameter in self.parameters
+            if parameter.name in names and parameter not in self.widths
+            if type(parameter.default) is int and parameter.default > 1
+        }
+
     def stand_ins(self) -> Iterator[Arguments]:
         """Modules for parameters that take one, such as ``downsample``."""
         for parameter in self.parameters:

@@ -54,6 +54,13 @@ class ClassRepair:
     def title(self) -> str:
         return f"replace `{self.written.text}` with `{self.text}`"
 
+    @property
+    def changed_names(self) -> set[str]:
+        """The names that only the old or only the new expression reads."""
+        new = ast.walk(ast.parse(self.text, mode="eval"))
+        old, read = ({n.id for n in each if isinstance(n, ast.Name)} for each in (ast.walk(self.written.node), new))
+        return old ^ read
+
 
 def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
     """The repairs that might settle a failing execution, the likeliest first."""

@@ -217,10 +217,14 @@ def _same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]
 
 
 def _holds_for_others(trials: ClassTrials, accepted: _Accepted) -> bool:
-    """Return whether a repair brings no failure for further arguments: it may work for those tried by coincidence."""
+    """Return whether a repair brings no failure for further arguments: it may work for those tried by coincidence, or
+    for one value of a count or ratio that only one of the two expressions reads.
+    """
+    options = trials.space.doubled(accepted.repair.changed_names)
     known = frozenset[Operation]().union(*(each.failing for each in accepted.after))
     with trials.edited(accepted.repair):
-        others = [trials.follow(pattern) for pattern in LAST_PATTERNS]
+        more = [trials.follow(DIFFERENT, options)] if options else []
+        others = [*(trials.follow(pattern) for pattern in LAST_PATTERNS), *more]
     return all(breaks_contract(each) or is_indivisible(each) or each.failing <= known for each in others)
 
 

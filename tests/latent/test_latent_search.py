@@ -318,6 +318,28 @@ def test_a_finding_speaks_of_the_class_and_names_what_was_tried(tmp_path: Path) 
     assert finding.witness.control == "ConvNorm(in_chs=2, out_chs=2)"
 
 
+def test_a_repair_holds_for_other_counts(tmp_path: Path) -> None:
+    (finding,) = findings(
+        tmp_path,
+        f"""{HEAD}
+class Split(nn.Module):
+    def __init__(self, width, outputs, count=2):
+        super().__init__()
+        self.half = outputs // 2
+        self.enter = nn.Conv2d(width, 2 * self.half, 1)
+        self.leave = nn.Conv2d((1 + count) * self.half, outputs, 1)
+        self.parts = nn.ModuleList(nn.Conv2d(self.half, self.half, 3, padding=1) for _ in range(count))
+
+    def forward(self, x):
+        found = list(self.enter(x).chunk(2, 1))
+        for part in self.parts:
+            found.append(part(found[-1]))
+        return self.leave(torch.cat(found, 1))
+""",
+    )
+    assert [edit.text for edit in finding.repairs[0].edits] == ["(1 + count) * self.half + self.half"]
+
+
 @pytest.mark.slow
 def test_a_run_confirms_every_latent_defect_with_the_same_arguments(tmp_path: Path) -> None:
     latent = {name: defect for name, defect in DEFECTS.items() if "# CVL2" in defect.text}
