@@ -10,8 +10,8 @@ from bench import peers_pyrefly
 PROGRAMS = peers_pyrefly.programs()
 
 
-def test_there_are_twenty_programs() -> None:
-    assert len(PROGRAMS) == 20
+def test_there_are_at_least_twenty_programs() -> None:
+    assert len(PROGRAMS) >= 20
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if not name.startswith("the example")])
