@@ -7,6 +7,7 @@ starts.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 import threading
@@ -124,6 +125,30 @@ def module_calls(handle: OnModuleCall) -> Iterator[None]:
 
         with patched(nn.Module, "__call__", __call__):
             yield
+
+
+@contextmanager
+def streams_of_others() -> Iterator[set[int]]:
+    """Context that collects the ids of the streams that other threads divert to, or restore, in the meantime."""
+    found: set[int] = set()
+    redirect: Any = contextlib._RedirectStream
+    enter, leave = redirect.__enter__, redirect.__exit__
+
+    def __enter__(self: Any) -> Any:
+        target = enter(self)
+        note(self)
+        return target
+
+    def __exit__(self: Any, *error: object) -> None:
+        leave(self, *error)
+        note(self)
+
+    def note(self: Any) -> None:
+        if not in_run():
+            found.add(id(getattr(sys, self._stream)))
+
+    with patched(redirect, "__enter__", __enter__), patched(redirect, "__exit__", __exit__):
+        yield found
 
 
 @contextmanager

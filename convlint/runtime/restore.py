@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import random
 import sys
-import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from types import MemberDescriptorType
 
 import torch
 from torch import Tensor, nn
 
+from convlint.runtime.isolation import streams_of_others
 from convlint.runtime.saved_tensors import saved, versions_kept
 
 _CONTAINERS = (dict, OrderedDict, list, set, deque)
@@ -34,6 +34,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         for save in (_process, _generators, _modes):
             stack.callback(save())
+        stack.callback(_streams(stack.enter_context(streams_of_others())))
         modules = list(model.modules())
         tensors = list(_tensors(modules))
         stack.enter_context(versions_kept(tensors))
@@ -156,16 +157,25 @@ def _modes() -> Callable[[], None]:
 
 def _process() -> Callable[[], None]:
     path, folder, environment = list(sys.path), os.getcwd(), dict(os.environ)
-    streams = sys.stdin, sys.stdout, sys.stderr
 
     def restore() -> None:
-        if threading.active_count() == 1:  # otherwise another thread may have diverted them for itself
-            sys.stdin, sys.stdout, sys.stderr = streams
         sys.path[:] = path
         if not os.path.exists(".") or os.getcwd() != folder:
             os.chdir(folder)
         if dict(os.environ) != environment:
             os.environ.clear()
             os.environ.update(environment)
+
+    return restore
+
+
+def _streams(of_others: Collection[int]) -> Callable[[], None]:
+    """Save the standard streams; return a function that restores them, except those that other threads have set."""
+    streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
+
+    def restore() -> None:
+        for name, stream in streams.items():
+            if id(getattr(sys, name)) not in of_others:
+                setattr(sys, name, stream)
 
     return restore

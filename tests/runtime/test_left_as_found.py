@@ -7,6 +7,7 @@ import io
 import os
 import random
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -251,3 +252,17 @@ def test_also_when_it_is_interrupted(error: type[BaseException]) -> None:
     after = _state(model)
     for key, value in before.items():
         assert after[key] == value, key
+
+
+def test_streams_are_restored_while_other_threads_live() -> None:
+    over = threading.Event()
+    waiting = threading.Thread(target=over.wait)
+    waiting.start()
+    before = sys.stdout, sys.stderr
+    try:
+        convlint.check(Net(("diverts streams",), width=2), input=(3, 8, 8))
+        assert (sys.stdout, sys.stderr) == before
+    finally:
+        sys.stdout, sys.stderr = before
+        over.set()
+        waiting.join()
