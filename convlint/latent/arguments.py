@@ -128,7 +128,7 @@ class ArgumentSpace:
                 yield {parameter.name: 2}
 
     def doubled(self, names: Collection[str]) -> Arguments:
-        """Return twice the defaults of some parameters that are no widths: counts and ratios."""
+        """Return twice the defaults of some parameters other than widths: counts and ratios."""
         return {
             parameter.name: 2 * parameter.default
             for parameter in self.parameters
