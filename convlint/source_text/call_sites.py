@@ -108,6 +108,8 @@ class WrittenCall:
             start = self._end_before(spans[at - 1], start)
         elif len(spans) > 1:
             end = (spans[1].line, spans[1].column)
+        else:  # a comma behind the only argument goes as well
+            end = (self.site.end_line, self.site.end_column - 1)
         return Edit(Site(self.site.path, *start, *end, self.site.function), "")
 
     def _end_before(self, argument: Site, stop: tuple[int, int]) -> tuple[int, int]:
