@@ -173,6 +173,7 @@ def test_one_call_comes_with_another(text: str, always: bool) -> None:
         ("f(a, k=(1), b=(2))", "f(a, b=(2))"),
         ("f(a,\n  k=1,\n)", "f(a,\n)"),
         ("f(\n    a,\n    k=1,\n    **b,\n)", "f(\n    a,\n    **b,\n)"),
+        ("f(k=1,)", "f()"),
     ],
 )
 def test_an_argument_is_removed_with_its_comma(text: str, after: str) -> None:
