@@ -108,7 +108,7 @@ class WrittenCall:
             start = self._end_before(spans[at - 1], start)
         elif len(spans) > 1:
             end = (spans[1].line, spans[1].column)
-        else:  # a comma behind the only argument goes as well
+        else:  # with a comma after it
             end = (self.site.end_line, self.site.end_column - 1)
         return Edit(Site(self.site.path, *start, *end, self.site.function), "")
 
