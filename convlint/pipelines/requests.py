@@ -71,10 +71,7 @@ def _share(text: str, name: str) -> float:
 
 def _required_share(text: str, name: str) -> float:
     """``80%`` or ``0.8``, at most all."""
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
+    share = _share(text, name)
     if not 0 <= share <= 1:
         raise UsageError(f"{name} {text}: expected a share from 0% to 100%, for example 80%")
     return share
