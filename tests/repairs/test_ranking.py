@@ -244,7 +244,7 @@ PROGRAMS = {
     "a number in a progression": A_PROGRESSION,
     "an item of a list": ANOTHER_ITEM_OF_A_LIST,
     "the variable of a loop, whose widths are halved": A_VARIABLE_OF_A_LOOP_THAT_HALVES,
-    "a number behind a list whose numbers rise": A_LIST_THAT_RISES,
+    "a number after a list whose numbers rise": A_LIST_THAT_RISES,
     "a parameter that nothing reads": A_PARAMETER_THAT_NOTHING_READS,
     "a width that nothing else reads": A_NAME_THAT_NOTHING_ELSE_READS,
     "the width of each part of a concatenation": A_WIDTH_OF_EACH_PART,
