@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 
 from convlint.analysis import graph_queries, ops
 from convlint.ir import Graph, MergedBatch, Node
+from convlint.support.dataclass import dataclass
 
 _MOST_STEPS = 200  # calls that are followed back from one failure
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convlint.analysis import graph_queries, ops
+from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
     from convlint.ir import Call, Graph, Layer, Node, Shape

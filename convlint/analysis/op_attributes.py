@@ -6,9 +6,8 @@ A function that is not listed has those of its keyword arguments that are number
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from convlint.analysis import ops
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ fits everything, and ``Flow.is_certain`` is False then.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import floor, prod
 from typing import Any
 
 from convlint.analysis import ops
 from convlint.ir import Graph, Node, Shape
+from convlint.support.dataclass import dataclass, field
 
 Sizes = tuple[int | None, ...]
 Changes = Mapping[int, Mapping[str, Any]]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from convlint.ir import Report
 from convlint.outputs.parts.terminal import number_of, terminal
 from convlint.pipelines.check import Outcome
 from convlint.pipelines.requests import CheckRequest
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 
 from convlint.cli import output_file
 from convlint.cli.model_runner import start_runner
@@ -19,6 +18,7 @@ from convlint.rewriting.base import KindOptions
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
 from convlint.source_text import edits
+from convlint.support.dataclass import replace
 from convlint.support.regular_file import read_regular_file
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 from convlint.cli.model_runner import ModelRunner, start_runner
 from convlint.cli.project import load_config, parse_model
@@ -16,6 +15,7 @@ from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target, parse_pattern
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from convlint.ir import Edit, Finding, Fix
 from convlint.source_text import edits, lines
+from convlint.support.dataclass import dataclass
 
 MAX_ROUNDS = 10
 

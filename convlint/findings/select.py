@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from convlint.ir import SEVERITIES, Finding, Occurrence
 from convlint.settings.config import Config
+from convlint.support.dataclass import replace
 
 
 def selected(findings: Iterable[Finding], config: Config) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ import re
 import tokenize
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 
@@ -20,6 +19,7 @@ from convlint.ir import Edit, Finding, Fix, Site
 from convlint.rules.registry import rule
 from convlint.source_text import edits, lines
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass
 
 _DIRECTIVE = re.compile(
     r"#\s*(?:"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from convlint.ir.nodes import Argument, Shape
 from convlint.source_text.site import Site
+from convlint.support.dataclass import dataclass
 
 # Integers for constructor parameters, by name; ``widths[0]`` is an item of the argument ``widths``.
 IntArguments = tuple[tuple[str, int], ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from convlint.ir.graph import Graph, Status
 from convlint.ir.nodes import Shape
 from convlint.source_text.site import Site
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

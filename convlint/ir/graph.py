@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from convlint.ir.nodes import Call, Failure, Layer, MergedBatch, Node, Scope, Shape, Tensor
 from convlint.source_text.site import Site
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, field
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal
 
 from convlint.source_text.site import Site
+from convlint.support.dataclass import dataclass, field
 
 Shape = tuple[int, ...]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from convlint.ir.coverage import Coverage
 from convlint.ir.problem import Problem
 from convlint.source_text.site import Edit, Fix, Site
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, field, replace
 
 if TYPE_CHECKING:
     from convlint.ir.claims import Claim, Witness

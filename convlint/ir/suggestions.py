@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from convlint.ir.graph import Graph
 from convlint.ir.nodes import Shape
 from convlint.ir.problem import Problem
 from convlint.source_text.site import Edit, Site
+from convlint.support.dataclass import dataclass, field
 
 IntermediateLayers = Literal["none", "norm", "norm-relu", "norm-prelu"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from convlint.analysis.width_names import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import UNKNOWN, Library, Value
 from convlint.static.program.parse import positional, walk
+from convlint.support.dataclass import dataclass
 
 UNIT = 64
 """The smallest width: usual numbers of groups, heads and reduction ratios divide it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -20,6 +19,7 @@ from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.objects import Class, Instance, Scope
 from convlint.static.domain.values import Value
+from convlint.support.dataclass import dataclass, replace
 
 _MOST_EXPRESSIONS = 24  # of one scope
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -15,6 +14,7 @@ from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
 from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised
 from convlint.static.program.project import Project
+from convlint.support.dataclass import dataclass
 
 Outcome = Literal["works", "fails", "refused", "undecided"]
 """``refused``: the class itself raises. ``undecided``: the execution did not come to its end."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -12,6 +11,7 @@ from convlint.latent.following import Followed, layer_of
 from convlint.static.domain.execution import Execution, Step
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Tensor
+from convlint.support.dataclass import dataclass
 
 Label = Literal["in", "out", "groups"]
 ATTENTION = "multi_head_attention_forward"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import (
@@ -27,6 +26,7 @@ from convlint.latent.trials import ClassTrials
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.exploration.explore import Exploration
 from convlint.static.program.project import Project
+from convlint.support.dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair

@@ -7,7 +7,6 @@ assumed nothing about parameters that the arguments to be tried would break.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from convlint.latent.arguments import DESCENDING, DIFFERENT, ArgumentSpace
@@ -16,6 +15,7 @@ from convlint.static.domain.values import Unknown, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.explore import Exploration
 from convlint.static.plain_numbers import WIDTHS
+from convlint.support.dataclass import dataclass
 from convlint.symbolic import Apply, Dim, Symbol
 
 Suspicion = Literal["none", "unknown", "broken", "failing"]

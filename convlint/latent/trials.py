@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
@@ -13,6 +12,7 @@ from convlint.latent.following import Followed, follow
 from convlint.latent.substitution import TreeIndex
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.program.project import Project
+from convlint.support.dataclass import replace
 
 if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import convlint
 from convlint.ir import Coverage, Finding
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, field
 from convlint.support.reachability import Reachability
 from convlint.support.regular_file import read_regular_file
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from convlint.findings.select import joined
@@ -16,6 +15,7 @@ from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from convlint.findings.confirm import ProveClaim

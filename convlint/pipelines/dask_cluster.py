@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import replace
 
 from convlint.runtime.worker.client import JobResult, Worker
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 SCHEME = "dask://"

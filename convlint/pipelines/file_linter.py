@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convlint.ir import Coverage, Finding, Problem
 from convlint.settings.config import ModelEntry
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from convlint.static import Project

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
 
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Finding, Graph, ModelVersion
@@ -18,6 +17,7 @@ from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text.packages import package_folder
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, replace
 
 RunVersions = Callable[[VersionsJob], JobResult]
 

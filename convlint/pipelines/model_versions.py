@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from convlint.ir import ChannelOrder, Graph, ModelVersion, Problem, Timing, VersionRun
 from convlint.rewriting import channel_order
@@ -17,6 +16,7 @@ from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text import lines
 from convlint.source_text.packages import package_folder
+from convlint.support.dataclass import replace
 
 RunVersions = Callable[[VersionsJob], JobResult]
 

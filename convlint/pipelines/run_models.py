@@ -6,7 +6,6 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 
 from convlint.analysis import cost
@@ -29,6 +28,7 @@ from convlint.settings.discovery import display_path
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target, parse_target
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 NOT_A_MODEL = frozenset({"missing-file", "encoding", "syntax-error", "no-such-name", "not-a-module", "arguments"})

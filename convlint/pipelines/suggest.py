@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from convlint.analysis import cost
@@ -17,6 +16,7 @@ from convlint.rewriting.options import SuggestOptions
 from convlint.rewriting.selection import Goal, best_set, ranked, score
 from convlint.rewriting.verification import verify
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import dataclass, replace
 from convlint.support.errors import UsageError
 
 _BATCH = 6  # versions that one process runs after importing the libraries once

@@ -14,7 +14,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, BinaryIO, get_args
 
@@ -28,6 +27,7 @@ from convlint.pipelines.model_repairs import RunVersions
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import dataclass, field, replace
 from convlint.support.errors import UsageError
 
 Row = dict[str, Any]

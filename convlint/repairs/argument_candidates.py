@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 from typing import Any
@@ -19,6 +18,7 @@ from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import Function
+from convlint.support.dataclass import dataclass
 
 _MOST_DIVISORS = 4  # nearest to the groups that were given
 _COUNTS = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from convlint.ir import Edit, Finding
 from convlint.repairs.search import Budget, Outcome
+from convlint.support.dataclass import dataclass
 
 Check = Callable[[Sequence[Edit]], tuple[Outcome, Sequence[Finding]] | None]
 """Analyzes the program after edits, its classes included; None where that failed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from convlint.analysis.diagnosis import Vote
 from convlint.ir import Edit, Site
 from convlint.repairs.written_number import WrittenNumber
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
 from convlint.source_text.call_sites import ParsedFile
+from convlint.support.dataclass import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -15,6 +14,7 @@ from convlint.ir import Graph, Node, Site
 from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
+from convlint.support.dataclass import dataclass, replace
 
 Role = Literal["consumer", "blamed", "other"]
 

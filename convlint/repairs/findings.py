@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
@@ -15,6 +14,7 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict_ends import declared_votes
 from convlint.repairs.search import Explanation
 from convlint.rules.registry import rule_about
+from convlint.support.dataclass import replace
 
 Verified = Literal["run", "static"]
 

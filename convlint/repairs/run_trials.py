@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Edit, Finding, Graph
@@ -16,6 +15,7 @@ from convlint.repairs.search import Budget, Conflict, Explanation, Outcome, Plac
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, field, replace
 
 Texts = Mapping[str, bytes]
 """New contents of files."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from convlint.analysis import merges
 from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
 from convlint.repairs import luck
 from convlint.repairs.candidate import Candidate
+from convlint.support.dataclass import dataclass
 
 MOST_TRIALS = 150
 """Candidates that are tried for one conflict."""

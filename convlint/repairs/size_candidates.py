@@ -6,7 +6,6 @@ The sizes are computed before anything is tried: only changes after which the op
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from convlint.analysis import merges, ops
@@ -21,6 +20,7 @@ from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import call_sites
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
+from convlint.support.dataclass import dataclass
 
 _MOST = 24  # changes that are proposed
 _NEAREST = 8  # layers of one path that may be changed

@@ -10,7 +10,6 @@ import ast
 import builtins
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
@@ -31,6 +30,7 @@ from convlint.source_text.bindings import (
 from convlint.source_text.call_sites import Function, WrittenCall
 from convlint.source_text.packages import is_installed
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import replace
 
 _PASSING_ELEMENTS = ("enumerate", "zip", "reversed", "list", "tuple", "sorted")
 _MAX_STEPS = 400  # expressions that are followed for one number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property
 
 from convlint.ir import Site
@@ -11,6 +10,7 @@ from convlint.repairs.changes import Change
 from convlint.source_text import lines
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function, ParsedFile
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True)

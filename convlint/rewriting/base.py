@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from convlint.ir import Costs, Edit, Graph, IntermediateLayers, Replacement, Site
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
 from convlint.source_text.call_sites import WrittenCall
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

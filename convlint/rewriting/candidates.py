@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
@@ -13,6 +12,7 @@ from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_argumen
 from convlint.rewriting.project import Project
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
+from convlint.support.dataclass import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from convlint.ir import Edit
 from convlint.rewriting.base import Draft
 from convlint.rewriting.project import Project
 from convlint.source_text import edits, lines
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

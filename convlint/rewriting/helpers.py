@@ -9,7 +9,6 @@ inserts above a docstring or ``from __future__`` that shares its line, and takes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import libcst as cst
@@ -20,6 +19,7 @@ from convlint.ir import Edit, Site
 from convlint.rewriting import libcst_file
 from convlint.rewriting.base import Draft, Helper, NamedEdit
 from convlint.rewriting.libcst_file import SourceFile, numbered_names
+from convlint.support.dataclass import dataclass
 
 
 def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from convlint.analysis import cost
 from convlint.ir import Costs, Graph, Layer, Shape, Tensor
+from convlint.support.dataclass import dataclass
 
 STEM_CHANNELS = 4  # layers with at most these input channels read an image, and are not rewritten
 

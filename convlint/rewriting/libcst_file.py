@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import count
 
@@ -12,6 +11,7 @@ from libcst import matchers
 from libcst.metadata import GlobalScope, MetadataWrapper, PositionProvider, QualifiedName, ScopeProvider
 
 from convlint.source_text import lines
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from convlint.rewriting.base import KindOptions
 from convlint.rewriting.kinds import kinds as all_kinds
 from convlint.rewriting.selection import Goal
+from convlint.support.dataclass import dataclass, field
 from convlint.support.errors import UsageError, check_choice
 from convlint.support.quantities import parse_count
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from convlint.ir import Costs, LayerChange, Suggestion
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Fix, Graph, Node
 from convlint.rules.base import Rule, related_to
+from convlint.support.dataclass import replace
 
 
 class LatentNormChannels(Rule):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from convlint.rules.codes import Decides, codes
+from convlint.support.dataclass import dataclass
 
 FOLDER = Path(__file__).with_name("examples")
 _HEADER = "# example:"

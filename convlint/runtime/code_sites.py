@@ -7,7 +7,6 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cache
 from types import CodeType
 
@@ -16,6 +15,7 @@ import torch
 import convlint
 from convlint.source_text.site import Site
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass, field
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _CONVLINT = os.path.dirname(convlint.__file__) + os.sep

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from dataclasses import replace
 from typing import Literal
 
 from convlint.ir import Failure, Problem
 from convlint.runtime import code_sites
 from convlint.source_text.site import Site
+from convlint.support.dataclass import replace
 
 _MESSAGE_LIMIT = 2000  # characters of a message
 _TRACEBACK_LIMIT = 100_000  # characters of a traceback, which contains the message

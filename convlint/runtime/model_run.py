@@ -14,7 +14,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -35,6 +34,7 @@ from convlint.runtime.recover import external_failures
 from convlint.runtime.worker import failure_origin
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 _MAX_NAMES = 3  # of threads in a message

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,6 +39,7 @@ from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import parse_target
 from convlint.source_text.packages import is_installed
+from convlint.support.dataclass import replace
 
 _CALL_SECONDS = 5.0  # for one other call
 _CALLS_SHARE = 0.3  # of the job's time limit, after which no further call starts

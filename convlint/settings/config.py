@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from convlint.ir import Finding, Severity
 from convlint.rules.codes import codes as all_codes
+from convlint.support.dataclass import dataclass, field, replace
 from convlint.support.errors import UsageError, nearest
 from convlint.support.regular_file import read_regular_file
 

@@ -10,11 +10,11 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from convlint.ir import Problem
+from convlint.support.dataclass import dataclass, field, replace
 from convlint.support.errors import UsageError, nearest_file
 from convlint.support.regular_file import read_regular_file
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from convlint.settings.devices import INPUT_DTYPES
+from convlint.support.dataclass import dataclass
 from convlint.support.errors import UsageError, check_choice
 
 Range = tuple[float, float]  # the lowest value, and one that no value reaches

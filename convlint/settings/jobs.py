@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from convlint.ir import Claim, ModelVersion
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import Target
+from convlint.support.dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

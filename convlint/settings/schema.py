@@ -7,10 +7,10 @@ docs/config-schema.json from it. It is loaded only if there is a configuration f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from convlint.ir import SEVERITIES
+from convlint.support.dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

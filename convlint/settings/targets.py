@@ -10,11 +10,11 @@ import ast
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from convlint.settings.data_files import DataError
 from convlint.settings.target_arguments import WAYS, is_argument, no_name, resolve, with_files
+from convlint.support.dataclass import dataclass
 from convlint.support.errors import UsageError, nearest_file
 
 

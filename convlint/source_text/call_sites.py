@@ -9,12 +9,12 @@ import ast
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from convlint.source_text import lines
 from convlint.source_text.site import Edit, Site
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import dataclass
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = Function | ast.ClassDef | ast.Module

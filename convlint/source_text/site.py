@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from convlint.support.dataclass import dataclass
 
 Applicability = Literal["safe", "unsafe", "display"]
 

@@ -7,7 +7,6 @@ applies the rules to the recorded graphs. Nothing is imported or executed for re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from convlint.ir import SEVERITIES, Coverage, Finding, Problem, Site
 from convlint.rules.registry import rule
@@ -22,6 +21,7 @@ from convlint.static.program.parse import UnreadableError
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.recursion import with_room
+from convlint.support.dataclass import dataclass, field, replace
 
 Place = tuple[str, int]
 """A file and a line."""

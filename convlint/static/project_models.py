@@ -9,7 +9,6 @@ import ast
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from convlint.settings.config import ModelEntry
 from convlint.settings.input_shapes import InputSpec
@@ -24,6 +23,7 @@ from convlint.static.program.parse import UnreadableError, positional, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.recursion import with_room
+from convlint.support.dataclass import dataclass, field, replace
 from convlint.support.errors import UsageError
 from convlint.support.regular_file import read_regular_file
 

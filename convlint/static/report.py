@@ -6,7 +6,6 @@ A class may require something of its parameters. Where a constructor call violat
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
@@ -20,6 +19,7 @@ from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, Exe
 from convlint.static.exploration.explore import Exploration, contracts
 from convlint.static.prefilter import Evidence, candidates
 from convlint.static.program.project import Project
+from convlint.support.dataclass import replace
 from convlint.symbolic import Atom, Symbol
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
+from convlint.support.dataclass import dataclass, field
 from convlint.symbolic.monomials import FUNCTIONS, Powers, key_of, times, without
 
 MAX_SIZE = 160  # atoms, powers and terms in one expression; real models stay below 20

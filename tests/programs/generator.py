@@ -328,7 +328,7 @@ def run_with_pytorch(program: Program, folder: str | None = None) -> Outcome:
             built[id(self)] = tuple(n for f, n in frames if f.f_code.co_filename == file)
             plain(self, *args, **kwargs)
 
-        nn.Module.__init__ = noted  # type: ignore[assignment]
+        nn.Module.__init__ = noted  # type: ignore[method-assign]
         stack.callback(setattr, nn.Module, "__init__", plain)
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(warnings.catch_warnings(action="ignore"))

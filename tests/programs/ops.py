@@ -85,9 +85,9 @@ def depthwise(body: Body) -> bool:
     if draft.chance(0.6):
         one = (1,) * body.rank
         width = draft.random.choice(WIDTHS)
-        into, out = body.width("conv in", body.channels), body.width("conv out", width)
+        first, last = body.width("conv in", body.channels), body.width("conv out", width)
         point = Window(one, one, (0,) * body.rank, one)
-        call = conv_call(draft, f"Conv{body.rank}d", into, out, point)
+        call = conv_call(draft, f"Conv{body.rank}d", first, last, point)
         body.layer("pointwise", call, (body.shape[0], width, *body.sizes))
     return True
 

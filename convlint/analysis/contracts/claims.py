@@ -9,7 +9,6 @@ import ast
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, product, zip_longest
 from typing import Literal
@@ -17,6 +16,7 @@ from typing import Literal
 from convlint import symbolic
 from convlint.analysis.contracts.comparisons import Comparison, Wrong
 from convlint.ir import Argument, Claim, Instantiation, IntArguments, Site, Trial
+from convlint.support.dataclass import dataclass
 from convlint.symbolic import Dim, Symbol
 
 _BASES = (2, 4, 8, 16, 32, 64)  # new values for the smallest width

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from convlint import symbolic as dims
 from convlint.analysis.contracts.requirements import Checked, Requirements
 from convlint.analysis.contracts.scopes import Scopes
 from convlint.ir import Call, Graph, Layer, Node, Scope, Shape
+from convlint.support.dataclass import dataclass
 from convlint.symbolic import Dim, Facts, Symbol
 
 _DIVISIBLE = 2**8 * 3**2 * 5 * 7  # by all usual factors

@@ -6,12 +6,12 @@ The peak of the whole inference is measured (``Graph.peak_inference_bytes``); th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 
 from convlint.analysis import ops
 from convlint.ir import Graph, Node, Tensor
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

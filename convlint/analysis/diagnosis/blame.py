@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import prod
@@ -20,6 +19,7 @@ from convlint.analysis.diagnosis.suspects import Counts, Suspect, Suspects
 from convlint.analysis.diagnosis.tally import Poll, disputes, winner
 from convlint.analysis.diagnosis.votes import Votes
 from convlint.ir import Graph, Site
+from convlint.support.dataclass import dataclass
 
 # Above these limits too much is wrong for a majority: each failed call is reported on its own.
 _MAX_OPEN = 200  # disputed classes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from convlint.analysis.diagnosis.variables import Variables
 from convlint.ir import Graph, Layer, Node, Site, Tensor
+from convlint.support.dataclass import dataclass, replace
 
 Label = Literal["in", "out", "groups", "observed"]
 

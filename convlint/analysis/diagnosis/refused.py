@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from convlint.ir import Graph, Layer, Site
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ of channels met, either may be the right one: a layer that fits one of them did 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from math import prod
 
 from convlint.analysis import ops
 from convlint.analysis.diagnosis.variables import grouped_dims
 from convlint.ir import Graph, Node, Shape, Tensor
+from convlint.support.dataclass import replace
 
 Possible = frozenset[int] | None
 """The sizes that a dimension may have; None for any size."""

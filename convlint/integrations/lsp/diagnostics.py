@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from convlint.integrations.lsp.positions import exact_range, moved, range_of
 from convlint.ir import Edit, Finding, Problem, Site
 from convlint.outputs.parts.sentences import finding_lines, headline, problem_sentence
 from convlint.rules import registry
+from convlint.support.dataclass import dataclass, replace
 
 STATIC, RUN = "convlint", "convlint (run)"  # sources of diagnostics
 

@@ -9,7 +9,6 @@ import ast
 import os
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from convlint.findings import baseline, fix_loop, suppressions
@@ -20,6 +19,7 @@ from convlint.settings.targets import Target
 from convlint.source_text import call_sites, lines
 from convlint.source_text.texts import SourceTexts
 from convlint.static import affected_models as models_of
+from convlint.support.dataclass import dataclass
 from convlint.support.errors import UsageError
 
 Buffers = Mapping[str, bytes]  # contents of all open documents, by absolute path

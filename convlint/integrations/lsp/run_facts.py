@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from convlint.integrations.lsp.linting import contains, innermost
@@ -14,6 +13,7 @@ from convlint.integrations.lsp.run_process import BuiltModule, ModelSummary
 from convlint.ir import Shape, Site
 from convlint.settings.targets import Target
 from convlint.source_text import lines
+from convlint.support.dataclass import dataclass, replace
 
 _MAX_ROWS = 8  # of a hover
 

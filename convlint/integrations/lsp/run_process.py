@@ -12,7 +12,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from convlint.findings import baseline
 from convlint.ir import Edit, Finding, Graph, Model, Problem, Shape, Site, Status, Suggestion, serialize
@@ -22,6 +21,7 @@ from convlint.rewriting.options import SuggestOptions
 from convlint.runtime.worker.client import Worker
 from convlint.settings import config
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import dataclass
 from convlint.support.errors import UsageError
 
 

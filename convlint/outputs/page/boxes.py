@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import groupby
 
 from convlint.ir import Call, Graph, Node
+from convlint.support.dataclass import dataclass, field
 
 _NOT_DRAWN = frozenset({"parameter", "constant"})
 

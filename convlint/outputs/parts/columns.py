@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 
 from convlint.ir import Row, Shape, Totals
+from convlint.support.dataclass import dataclass
 
 MB = 2**20  # as in torchsummary and torchinfo
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -13,6 +12,7 @@ from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, Line, TableOptions
 from convlint.outputs.parts.terminal import one_line, painted
 from convlint.outputs.parts.tree import lines
+from convlint.support.dataclass import dataclass
 
 __all__ = ["TableOptions", "render"]
 

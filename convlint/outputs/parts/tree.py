@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from convlint.ir import Model, Row
 from convlint.outputs.parts.columns import Line, TableOptions
+from convlint.support.dataclass import dataclass, field, replace
 
 ROOT = "(model)"
 

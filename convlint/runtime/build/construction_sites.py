@@ -11,7 +11,6 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cache
 from types import FrameType
 from typing import Any, Self
@@ -24,6 +23,7 @@ from convlint.runtime.failures import one_line
 from convlint.runtime.isolation import exclusive, in_run, patched
 from convlint.runtime.recover import stand_ins
 from convlint.source_text.site import Site
+from convlint.support.dataclass import dataclass
 
 _KEY = "_convlint_built"
 _MAX_FRAMES = 64  # above a constructor call; deeper ones belong to whoever runs convlint

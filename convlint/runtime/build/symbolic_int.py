@@ -9,13 +9,13 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import ClassVar, Self, SupportsIndex
 
 import torch
 
 from convlint.runtime.code_sites import Instant
+from convlint.support.dataclass import dataclass, field
 
 _MOST_EQUALITIES = 64  # of one scope
 _MOST_FRAMES = 4  # helpers between a constructor call and the line that holds the literal

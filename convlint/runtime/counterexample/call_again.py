@@ -8,13 +8,13 @@ import inspect
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from convlint.ir import Argument, IntArguments
 from convlint.runtime.build import construction_sites
+from convlint.support.dataclass import dataclass
 
 _PATH = re.compile(r"\[(\d+)\]")
 _ONES = frozenset(  # words in the names of parameters whose typical value is 1

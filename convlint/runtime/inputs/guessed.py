@@ -12,7 +12,6 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import torch
@@ -25,6 +24,7 @@ from convlint.runtime.inputs.make_inputs import Inputs, required
 from convlint.runtime.inputs.probe import TOO_SMALL
 from convlint.runtime.record.record import record
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import replace
 
 _LARGE = 256  # sizes above are halved and not doubled
 # Exceptions that no input causes, and messages of others, about an object of a class of the model.

@@ -6,7 +6,6 @@ import inspect
 import math
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.record.steps import tensors_in
 from convlint.settings.input_shapes import InputSpec, nested
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import dataclass, field
 from convlint.support.errors import UsageError
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from convlint.analysis.batch_merges import merged_batches
 from convlint.ir import Graph, MergedBatch
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.record.record import record
+from convlint.support.dataclass import replace
 
 _BATCH = 2
 

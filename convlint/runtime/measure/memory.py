@@ -9,7 +9,6 @@ import random
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from convlint.runtime.record.record import eager, set_training, training_flags_r
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.saved_tensors import saved
+from convlint.support.dataclass import dataclass, field, replace
 
 
 def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | None = None) -> Graph:

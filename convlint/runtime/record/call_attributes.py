@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from convlint.analysis import ops
+from convlint.support.dataclass import dataclass
 
 Shape = tuple[int, ...]
 _FEATURES = ("in_features", "out_features", "num_features")

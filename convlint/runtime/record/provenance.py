@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 
 from torch import nn
@@ -18,6 +17,7 @@ from convlint.runtime.build.symbolic_build import scope_of
 from convlint.runtime.build.symbolic_int import Argument, Operation, Origin, Parameter, ScopeRecord, SymbolicInt
 from convlint.runtime.counterexample.arguments import listed
 from convlint.runtime.record.call_attributes import CHANNEL_COUNTS
+from convlint.support.dataclass import replace
 from convlint.symbolic import Dim, Symbol
 
 _DECLARED = (*CHANNEL_COUNTS, "normalized_shape")

@@ -10,7 +10,6 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 
 import torch
 from torch import Tensor, fx, nn
@@ -24,6 +23,7 @@ from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.record.to_graph import Recording
 from convlint.runtime.recover import dimension_checks
+from convlint.support.dataclass import replace
 
 
 def record(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.runtime.code_sites import Instant
+from convlint.support.dataclass import dataclass, field
 
 _MAX_DEPTH = 20  # of ``structure``
 SCALARS = frozenset({int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -23,6 +22,7 @@ from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import Step, Value, named_tensors_in
 from convlint.runtime.record.to_fx import FxGraph
 from convlint.runtime.record.unregistered import unregistered
+from convlint.support.dataclass import dataclass
 
 
 @dataclass

@@ -15,7 +15,6 @@ import sys
 import threading
 from concurrent import futures
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +22,7 @@ import convlint
 from convlint.ir import Claim, Graph, Problem, Proof, VersionRun, serialize
 from convlint.settings.jobs import ClaimJob, Job, VersionsJob
 from convlint.settings.targets import TargetPattern
+from convlint.support.dataclass import dataclass, replace
 
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.runtime.worker.main import main; main()"
 _START_SECONDS = 120.0  # seconds for loading torch, in addition to a job's time limit

@@ -19,13 +19,13 @@ import signal
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import KINDS, JobResult
 from convlint.runtime.worker.watcher import watch, write_line
+from convlint.support.dataclass import dataclass
 
 RunJob = Callable[..., JobResult]
 

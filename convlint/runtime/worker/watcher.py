@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 # Imported by name, because a model may replace the module's attributes.
 from json import dumps, loads
@@ -29,6 +28,7 @@ from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import AnyJob, JobResult
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import replace
 
 _TICK = 0.05  # seconds between two measurements of the child's memory
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in the unit of ru_maxrss

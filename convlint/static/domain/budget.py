@@ -7,8 +7,9 @@ compared. A check takes a number of steps that is linear in the length of its fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from convlint.support.dataclass import dataclass
 
 STEPS_OF_AN_EXECUTION: Final = 60_000
 STEPS_OF_REGISTRIES: Final = 8_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from convlint.ir import Site
 from convlint.static.domain.facts import Knowledge, Pair
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import UNKNOWN, Cell, Shape, Tensor, Unknown, Value
+from convlint.support.dataclass import dataclass, field
 
 
 class ConstructorError(Exception):

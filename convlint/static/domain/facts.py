@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from math import inf
 
 from convlint import symbolic
 from convlint.static.domain.values import Condition, Num, Value
+from convlint.support.dataclass import dataclass, field
 from convlint.symbolic import Atom, Dim, Symbol
 
 FRESH = -2  # the scope of symbols that stand for unknown numbers, such as the height of an input

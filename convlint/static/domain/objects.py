@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convlint.ir import Site
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
+from convlint.support.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from convlint import symbolic
+from convlint.support.dataclass import dataclass
 from convlint.symbolic import Dim, Symbol
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convlint.ir import Site
@@ -17,6 +16,7 @@ from convlint.static.interpreter import Interpreter, PathChoices
 from convlint.static.program.parse import cached, children
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
+from convlint.support.dataclass import dataclass, field
 from convlint.support.reachability import Reachability
 
 if TYPE_CHECKING:

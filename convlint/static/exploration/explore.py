@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from convlint.ir import Site
@@ -24,6 +23,7 @@ from convlint.static.interpreter import Interpreter, PathChoices, Raised, update
 from convlint.static.program.parse import walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
+from convlint.support.dataclass import dataclass
 
 _MOST_PATHS = 10  # of one entry point
 _ALIKE = {"factory": 1}

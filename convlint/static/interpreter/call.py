@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convlint.ir import Site
 from convlint.static.domain.objects import Scope, site_of
 from convlint.static.domain.values import Tensor, Value, is_small
+from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter

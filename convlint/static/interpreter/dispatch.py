@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import Value
+from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Either, Partial, Shape, Tensor, Unknown, Value, is_small
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import PLAIN
+from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from convlint.ir import Site
 from convlint.static.domain.execution import Gap
 from convlint.static.domain.objects import Function, Instance, tensors_held_by
@@ -13,6 +11,7 @@ from convlint.static.interpreter import call_cache
 from convlint.static.interpreter.call import Call, tensors_in
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -7,7 +7,8 @@ path before, up to the last one, which it reverses.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+
+from convlint.support.dataclass import dataclass, field
 
 
 @dataclass(slots=True, repr=False)

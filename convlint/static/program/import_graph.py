@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from convlint.source_text.texts import SourceTexts
 from convlint.static.program.parse import Text, UnreadableError, parse
+from convlint.support.dataclass import dataclass
 from convlint.support.reachability import Reachability
 
 Search = tuple[str | None, tuple[str, ...]]  # the file of a module, and those searched before it

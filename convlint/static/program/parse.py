@@ -8,10 +8,10 @@ import re
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from convlint.ir import Site
+from convlint.support.dataclass import dataclass, replace
 
 T = TypeVar("T")
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")

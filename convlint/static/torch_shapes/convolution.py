@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 from convlint.analysis import ops
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape, Tensor, Value
@@ -11,6 +9,7 @@ from convlint.static.torch_shapes.arguments import Attrs, fresh_sizes, is_given,
 from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizes import any_below, divided, plain, remainder, shape_of, shape_of_rank, show
 from convlint.static.torch_shapes.windows import at_least_one, grid, window_sizes
+from convlint.support.dataclass import dataclass
 
 
 @dataclass(slots=True, repr=False)
@@ -63,7 +62,7 @@ class Convolution:
         return tuple([plain(ops.transposed_output_size(*numbers)) for numbers in windows])
 
 
-_FIELDS = tuple([field.name for field in fields(Convolution)])
+_FIELDS: tuple[str, ...] = Convolution.__match_args__
 
 
 def convolve(run: Execution, x: Tensor, conv: Convolution, error: str | None = None) -> Tensor:

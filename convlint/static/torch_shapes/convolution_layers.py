@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Tensor, Value
@@ -12,6 +10,7 @@ from convlint.static.torch_shapes.convolution import Convolution, convolution_at
 from convlint.static.torch_shapes.padding import pad_tensor
 from convlint.static.torch_shapes.registry import layer
 from convlint.static.torch_shapes.sizes import below, divided, plain, remainder, shape_of_rank, show
+from convlint.support.dataclass import replace
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, unknown_result
+from convlint.support.dataclass import dataclass
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Value])
 
